@@ -1,0 +1,120 @@
+//! A finding about a client's data, and the OperationOutcome that carries findings
+//! (<https://hl7.org/fhir/R4/operationoutcome.html>).
+
+use serde_json::{Value, json};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Severity {
+    /// Processing stopped.
+    Fatal,
+    /// The content is refused.
+    Error,
+    /// Accepted, but the sender should look at it.
+    Warning,
+    /// Nothing to do.
+    Information,
+}
+
+impl Severity {
+    /// The FHIR code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Fatal => "fatal",
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Information => "information",
+        }
+    }
+}
+
+macro_rules! issue_codes {
+    ($($name:ident = $code:literal),+ $(,)?) => {
+        /// The kind of a finding (<https://hl7.org/fhir/R4/valueset-issue-type.html>).
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum IssueCode {
+            $(#[doc = concat!("`", $code, "`")] $name),+
+        }
+
+        impl IssueCode {
+            /// The FHIR code.
+            pub fn as_str(self) -> &'static str {
+                match self { $(IssueCode::$name => $code),+ }
+            }
+        }
+    };
+}
+
+issue_codes! {
+    Invalid = "invalid", Structure = "structure", Required = "required", Value = "value",
+    Invariant = "invariant", Processing = "processing", NotSupported = "not-supported",
+    Duplicate = "duplicate", MultipleMatches = "multiple-matches", NotFound = "not-found",
+    Deleted = "deleted", TooLong = "too-long", CodeInvalid = "code-invalid", Extension = "extension",
+    TooCostly = "too-costly", BusinessRule = "business-rule", Conflict = "conflict",
+    Transient = "transient", Exception = "exception", Informational = "informational", Timeout = "timeout",
+    Throttled = "throttled",
+}
+
+/// One finding: where, what was expected, what came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Issue {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The kind of finding.
+    pub code: IssueCode,
+    /// FHIRPath of the element concerned, as `Condition.code.coding[1].system`; empty if none is.
+    pub expression: String,
+    /// The key of the rule that found it, as `kp-sr-2`; empty if it has none.
+    pub rule: &'static str,
+    /// Plain English: what was expected and what came. Never a CPR number or a name.
+    pub text: String,
+}
+
+impl Issue {
+    /// An error at `expression`.
+    pub fn error(code: IssueCode, expression: impl Into<String>, text: impl Into<String>) -> Self {
+        Issue { severity: Severity::Error, code, expression: expression.into(), rule: "", text: text.into() }
+    }
+
+    /// A warning at `expression`.
+    pub fn warning(code: IssueCode, expression: impl Into<String>, text: impl Into<String>) -> Self {
+        Issue { severity: Severity::Warning, ..Issue::error(code, expression, text) }
+    }
+
+    /// An information at `expression`.
+    pub fn information(expression: impl Into<String>, text: impl Into<String>) -> Self {
+        Issue { severity: Severity::Information, ..Issue::error(IssueCode::Informational, expression, text) }
+    }
+
+    /// The same finding, naming the rule that made it.
+    pub fn by_rule(mut self, rule: &'static str) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// True if the finding refuses the content.
+    pub fn refuses(&self) -> bool {
+        matches!(self.severity, Severity::Fatal | Severity::Error)
+    }
+
+    fn to_json(&self) -> Value {
+        let mut details = json!({});
+        if !self.rule.is_empty() {
+            details["coding"] =
+                json!([{ "system": super::names::CANONICAL_BASE.to_owned() + "/CodeSystem/kp-finding", "code": self.rule }]);
+        }
+        details["text"] = Value::from(self.text.as_str());
+        let mut issue = json!({ "severity": self.severity.as_str(), "code": self.code.as_str(), "details": details });
+        if !self.expression.is_empty() {
+            issue["expression"] = json!([self.expression]);
+        }
+        issue
+    }
+}
+
+/// The OperationOutcome that carries these findings; one that says "all well" if there are none.
+pub fn operation_outcome(issues: &[Issue]) -> Value {
+    let all_well = [Issue::information("", "All OK")];
+    let issues = if issues.is_empty() { &all_well[..] } else { issues };
+    json!({ "resourceType": "OperationOutcome", "issue": issues.iter().map(Issue::to_json).collect::<Vec<_>>() })
+}

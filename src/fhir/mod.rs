@@ -1,0 +1,18 @@
+//! The vocabulary: resources as the JSON that was received, their keys, references, dates and issues.
+//!
+//! Nothing here does I/O or knows another module of this crate.
+
+pub mod dates;
+pub mod issue;
+pub mod json;
+pub mod key;
+pub mod names;
+pub mod reference;
+pub mod resource;
+pub mod view;
+
+pub use dates::{FhirDate, copenhagen, copenhagen_date, start_of_day};
+pub use issue::{Issue, IssueCode, Severity};
+pub use key::{Id, ResourceKey, ResourceType, Version};
+pub use reference::Reference;
+pub use resource::{Body, Resource};

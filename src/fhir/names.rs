@@ -1,0 +1,73 @@
+//! Canonical addresses and identifier systems (fhir-profiles, sections 1 and 2), each in one place.
+
+/// Builds an address below the canonical base at compile time; the base stands here and in the packages' sources.
+macro_rules! base {
+    ($path:literal) => {
+        concat!("https://kronikerpakker.dk/fhir", $path)
+    };
+}
+
+/// The canonical base of the guide: a placeholder until an authority adopts it.
+pub const CANONICAL_BASE: &str = base!("");
+
+/// The ydernummer, *the* identifier of a general practice.
+pub const YDERNUMMER: &str = "urn:oid:1.2.208.176.1.4";
+/// The ydernummer system as one platform writes it, by a typo: read as the same.
+pub const YDERNUMMER_TYPO: &str = "urn:oid.1.2.208.176.1.4";
+/// The CPR number of a person.
+pub const CPR: &str = "urn:oid:1.2.208.176.1.2";
+
+/// Extension: the date on which the diagnosis was made.
+pub const CONDITION_ASSERTED_DATE: &str = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate";
+/// Extension: why a referral was revoked or put on hold.
+pub const REQUEST_STATUS_REASON: &str = "http://hl7.org/fhir/StructureDefinition/request-statusReason";
+/// Extension: the target group of a Condition or a Task.
+pub const EXT_TARGET_GROUP: &str = base!("/StructureDefinition/kp-target-group");
+/// Extension: a period in which the start or the plan was postponed.
+pub const EXT_POSTPONEMENT: &str = base!("/StructureDefinition/kp-postponement");
+/// Extension: why a CarePlan has its status.
+pub const EXT_STATUS_REASON: &str = base!("/StructureDefinition/kp-status-reason");
+/// Extension: the parameters of a rule.
+pub const EXT_RULE_PARAMETERS: &str = base!("/StructureDefinition/kp-rule-parameters");
+/// Extension: the day a referral was received.
+pub const EXT_RECEIVED: &str = base!("/StructureDefinition/kp-received");
+
+/// Code system: the target groups.
+pub const CS_TARGET_GROUP: &str = base!("/CodeSystem/kp-target-group");
+/// Code system: the rights.
+pub const CS_RIGHT: &str = base!("/CodeSystem/kp-right");
+/// Code system: the category of a treatment plan.
+pub const CS_CAREPLAN_CATEGORY: &str = base!("/CodeSystem/kp-careplan-category");
+/// Code system: the deadline status of a right.
+pub const CS_RIGHT_STATUS: &str = base!("/CodeSystem/kp-right-status");
+/// Code system: the inputs of a rights Task.
+pub const CS_RIGHT_INPUT: &str = base!("/CodeSystem/kp-right-input");
+/// Code system: reasons of a status.
+pub const CS_STATUS_REASON: &str = base!("/CodeSystem/kp-status-reason");
+/// Code system: prevention offers.
+pub const CS_PREVENTION_OFFER: &str = base!("/CodeSystem/kp-prevention-offer");
+
+/// Profile of a Patient.
+pub const PROFILE_PATIENT: &str = base!("/StructureDefinition/kp-patient");
+/// Profile of an Organization.
+pub const PROFILE_ORGANIZATION: &str = base!("/StructureDefinition/kp-organization");
+/// Profile of a Condition.
+pub const PROFILE_CONDITION: &str = base!("/StructureDefinition/kp-condition");
+/// Profile of a treatment plan.
+pub const PROFILE_CAREPLAN: &str = base!("/StructureDefinition/kp-careplan");
+/// Profile of a referral.
+pub const PROFILE_REFERRAL: &str = base!("/StructureDefinition/kp-referral");
+/// Profile of the start of a prevention offer.
+pub const PROFILE_OFFER_ENCOUNTER: &str = base!("/StructureDefinition/kp-offer-encounter");
+/// Profile of a rights Task.
+pub const PROFILE_RIGHT_TASK: &str = base!("/StructureDefinition/kp-right-task");
+
+/// HL7's task codes, of which a rights Task has `fulfill`.
+pub const TASK_CODE: &str = "http://hl7.org/fhir/CodeSystem/task-code";
+/// HL7's verification statuses of a Condition.
+pub const CONDITION_VER_STATUS: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
+
+/// True for the ydernummer system, also as it is commonly mistyped.
+pub fn is_ydernummer_system(system: &str) -> bool {
+    system == YDERNUMMER || system == YDERNUMMER_TYPO
+}

@@ -1,0 +1,7 @@
+//! Frist: a FHIR R4 facade that shows whether the deadline rights of the Danish package pathways are kept.
+//!
+//! In reading order: the vocabulary, what is checked, what is computed, how it is found and kept, what clients can do, the wire.
+
+pub mod fhir;
+pub mod search;
+pub mod storage;

@@ -1,0 +1,3 @@
+//! The program `frist`.
+
+fn main() {}

@@ -1,0 +1,249 @@
+//! Durable state: resources, their history, the index, the log of changes, guards and timers.
+//!
+//! The store never parses FHIR and decides nothing: it keeps bytes and ready index entries, and tests the preconditions
+//! of a [`ChangeSet`] in the same atomic step in which it commits it.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::fhir::{Body, ResourceKey, ResourceType, Version};
+use crate::search::{IndexEntry, SearchQuery};
+
+/// The place of a change in the log of all changes: 1 for the first, up by one for each. 0 is "before everything".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Position(pub u64);
+
+/// A name on which a commit can depend: "nothing that touches this was committed since I looked".
+/// At most 200 bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Guard(pub String);
+
+/// How a version came to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// Created under an id that the server chose.
+    Post,
+    /// Created or updated under a known id.
+    Put,
+    /// Changed by a patch.
+    Patch,
+    /// Deleted: the version has no body.
+    Delete,
+}
+
+/// A version of a resource as it is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredVersion {
+    /// The resource.
+    pub key: ResourceKey,
+    /// The number of the version.
+    pub version: Version,
+    /// Where its change stands in the log.
+    pub position: Position,
+    /// The instant of the commit; never earlier than that of a change before it.
+    pub last_updated: Timestamp,
+    /// How it came to be.
+    pub method: Method,
+    /// The bytes that were accepted; none for a deletion.
+    pub body: Option<Vec<u8>>,
+}
+
+/// All that one commit changes, and what must still be so for it to happen.
+#[derive(Clone, Debug)]
+pub struct ChangeSet {
+    /// The time of the request. The commit's instant is this, or one microsecond after the last commit's if that is later.
+    pub now: Timestamp,
+    /// The versions to write, in order; at most one for each resource.
+    pub writes: Vec<Write>,
+    /// What must hold when the commit is made; besides, each write's `previous` must be the resource's last version.
+    pub preconditions: Vec<Precondition>,
+    /// The guards that this commit moves.
+    pub touches: Vec<Guard>,
+    /// Timers to set or to remove.
+    pub timers: Vec<TimerChange>,
+}
+
+/// One version to write.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The resource.
+    pub key: ResourceKey,
+    /// The last version that exists, a deletion included; none if there never was one. The new version is the next number.
+    pub previous: Option<Version>,
+    /// How it comes to be.
+    pub method: Method,
+    /// What to store and find it by; none deletes.
+    pub content: Option<Content>,
+}
+
+/// The bytes of a version and what it is found by.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The bytes, with a place for the instant.
+    pub body: Body,
+    /// The index entries.
+    pub entries: Vec<IndexEntry>,
+}
+
+/// A condition of a commit.
+#[derive(Clone, Debug)]
+pub enum Precondition {
+    /// The guard was not touched since that position.
+    Unmoved(Guard, Position),
+    /// The query (its `offset`, `count` and `sort` ignored) matches exactly these resources; sorted by key.
+    /// Tested before the writes of the same commit.
+    Matches(SearchQuery, Vec<ResourceKey>),
+}
+
+/// A timer: one for each owner.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TimerChange {
+    /// Whose timer.
+    pub owner: ResourceKey,
+    /// The day on which it is due; none removes it.
+    pub day: Option<Date>,
+}
+
+/// A timer that is due.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Timer {
+    /// The day on which it is due.
+    pub day: Date,
+    /// Whose timer.
+    pub owner: ResourceKey,
+}
+
+/// What a commit was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Committed {
+    /// The position of its last write (of the store, if it had none).
+    pub position: Position,
+    /// The instant that its versions carry.
+    pub instant: Timestamp,
+}
+
+/// Why nothing was committed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CommitError {
+    /// The last version of this resource is not the `previous` one.
+    VersionMoved(ResourceKey),
+    /// A guard was touched, or a query matches something else: gather again.
+    FactsMoved,
+    /// The store cannot be used.
+    Store(StoreError),
+}
+
+/// The store cannot answer: an I/O error, or a record whose checksum does not fit. Nothing is acknowledged after the first one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreError(pub String);
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store cannot be used: {}", self.0)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<StoreError> for CommitError {
+    fn from(error: StoreError) -> Self {
+        CommitError::Store(error)
+    }
+}
+
+/// Which versions of the past to list: newest first.
+#[derive(Clone, PartialEq, Debug)]
+pub struct HistoryQuery {
+    /// Of what.
+    pub scope: HistoryScope,
+    /// Only versions at or after this instant.
+    pub since: Option<Timestamp>,
+    /// Only versions that were current at some time in this span: first instant, and the first one after it.
+    pub at: Option<(Timestamp, Timestamp)>,
+    /// Only changes before this position: where the page before ended.
+    pub before: Option<Position>,
+    /// How many at most.
+    pub count: usize,
+}
+
+/// Of what a history is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HistoryScope {
+    /// One resource.
+    Instance(ResourceKey),
+    /// One type.
+    Type(ResourceType),
+    /// Everything.
+    System,
+}
+
+/// One page of a history.
+#[derive(Clone, PartialEq, Debug)]
+pub struct HistoryPage {
+    /// The versions, newest first.
+    pub versions: Vec<StoredVersion>,
+    /// `before` of the next page; none if this was the last one.
+    pub next: Option<Position>,
+}
+
+/// One page of the answer to a query.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SearchPage {
+    /// The state that was searched.
+    pub position: Position,
+    /// How many resources match in all.
+    pub total: usize,
+    /// The matches from `offset`, at most `count`, as they were in that state.
+    pub matches: Vec<StoredVersion>,
+}
+
+/// One entry of the log of changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// Its place.
+    pub position: Position,
+    /// The resource.
+    pub key: ResourceKey,
+    /// The version that the change made.
+    pub version: Version,
+}
+
+/// A store of resources. All functions may block on the disk; all may be called from many threads at once.
+///
+/// A resource is a linearizable register: a read that begins after a commit was acknowledged sees it, and a
+/// search does too. What is acknowledged is on the disk.
+pub trait Store: Send + Sync {
+    /// The last version of a resource, a deletion included; none if there never was one.
+    fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError>;
+
+    /// That version of a resource, if there is one. Versions are kept for ever.
+    fn read_version(&self, key: &ResourceKey, version: Version) -> Result<Option<StoredVersion>, StoreError>;
+
+    /// One page of past versions. Pages joined by `next` neither skip nor repeat, whatever is written meanwhile.
+    fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError>;
+
+    /// What a query matches: exactly what [`crate::search::matches`] accepts of all resources that exist, in the state after the change at
+    /// `position` (the latest state if none is given), in the order of [`crate::search::sort_rows`].
+    /// Pages of one position join without a gap or a repeat, whatever is written meanwhile.
+    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, StoreError>;
+
+    /// For each guard the position at which it was last touched (0: never). Ask before reading what the guard stands for.
+    fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError>;
+
+    /// Makes all of the changes durable and visible, or none of them, as if no other commit happened meanwhile.
+    fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError>;
+
+    /// The changes after that position, in order, at most `limit`.
+    fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<Change>, StoreError>;
+
+    /// The timers due on or before that day, by day and owner, at most `limit`.
+    fn timers_due(&self, day: Date, limit: usize) -> Result<Vec<Timer>, StoreError>;
+
+    /// The day on which the owner's timer is due, if it has one.
+    fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError>;
+
+    /// The last change's position, and the instant of the last commit (none in an empty store).
+    fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError>;
+}

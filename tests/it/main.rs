@@ -1,0 +1,1 @@
+//! The integration tests, one binary: through the public interface, with the real store in a temporary folder.
