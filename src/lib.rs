@@ -5,3 +5,4 @@
 pub mod fhir;
 pub mod search;
 pub mod storage;
+pub mod validation;
