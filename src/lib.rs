@@ -6,3 +6,4 @@ pub mod deadlines;
 pub mod fhir;
 pub mod search;
 pub mod storage;
+pub mod validation;
