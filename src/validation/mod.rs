@@ -25,7 +25,7 @@ mod slices;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::fhir::{Issue, Resource};
+use crate::fhir::{Issue, Resource, ResourceType};
 
 pub use codes::CODE_SYSTEMS;
 pub use persons::{ResolvedReference, Target, one_person, person_references};
@@ -44,7 +44,8 @@ pub struct Context<'a> {
 ///
 /// Of a type that clients do not write, only `id` and `meta` are looked at.
 pub fn check(resource: &Resource, context: &Context<'_>) -> Vec<Issue> {
-    let (kind, value) = (resource.type_name(), resource.value());
+    let value = resource.value();
+    let kind = resource.type_name().parse::<ResourceType>().map_or("Resource", ResourceType::as_str);
     let elements = elements::of(kind);
     let mut findings = Findings::new(value, context.today);
     shape::members(value, kind, elements, &mut findings);

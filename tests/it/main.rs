@@ -1,1 +1,3 @@
 //! The integration tests, one binary: through the public interface, with the real store in a temporary folder.
+
+mod validation;
