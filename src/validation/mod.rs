@@ -4,7 +4,7 @@
 //! and no input makes it fail. It reads no clock and no file, knows no store, and resolves no reference: what a reference
 //! names is told to [`one_person`] by who can look it up.
 //!
-//! What each type holds is a table ([`elements`]); what a table cannot say is a rule beside it. No text of a finding repeats an
+//! What each type holds is a table (`elements`); what a table cannot say is a rule beside it. No text of a finding repeats an
 //! identifier, a name or a display.
 
 mod care_plan;
