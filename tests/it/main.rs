@@ -3,3 +3,4 @@
 mod deadlines;
 mod support;
 mod tidy;
+mod validation;
