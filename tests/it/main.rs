@@ -1,1 +1,4 @@
 //! The integration tests, one binary: through the public interface, with the real store in a temporary folder.
+
+mod store_contract;
+mod store_search;
