@@ -1,6 +1,8 @@
 //! The integration tests, one binary: through the public interface, with the real store in a temporary folder.
 
 mod deadlines;
+mod store_contract;
+mod store_search;
 mod support;
 mod tidy;
 mod validation;
