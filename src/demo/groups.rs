@@ -16,7 +16,7 @@ pub(super) struct Group {
     /// No code means the group: it is stated by an extension.
     pub(super) is_stated: bool,
     pub(super) icpc: Code,
-    pub(super) sks: Option<Code>,
+    pub(super) sks: Code,
     pub(super) snomed: Code,
 }
 
@@ -25,7 +25,7 @@ const COPD: Group = Group {
     rights_begin: RIGHTS_BEGIN,
     is_stated: false,
     icpc: (ICPC, "R95", "Kronisk obstruktiv lungesygdom"),
-    sks: Some((SKS, "DJ449", "Kronisk obstruktiv lungesygdom UNS")),
+    sks: (SKS, "DJ449", "Kronisk obstruktiv lungesygdom UNS"),
     snomed: (SNOMED, "13645005", "Chronic obstructive lung disease"),
 };
 const LOW_BACK_PAIN: Group = Group {
@@ -33,7 +33,7 @@ const LOW_BACK_PAIN: Group = Group {
     rights_begin: RIGHTS_BEGIN,
     is_stated: true,
     icpc: (ICPC, "L86", "Rygsyndrom med smerteudstråling"),
-    sks: Some((SKS, "DM545", "Lænderygsmerter")),
+    sks: (SKS, "DM545", "Lænderygsmerter"),
     snomed: (SNOMED, "278860009", "Chronic low back pain"),
 };
 pub(super) const TYPE_2_DIABETES: Group = Group {
@@ -41,7 +41,7 @@ pub(super) const TYPE_2_DIABETES: Group = Group {
     rights_begin: date(2028, 1, 1),
     is_stated: false,
     icpc: (ICPC, "T90", "Ikke-insulinkrævende diabetes"),
-    sks: Some((SKS, "DE119", "Type 2-diabetes uden komplikationer")),
+    sks: (SKS, "DE119", "Type 2-diabetes uden komplikationer"),
     snomed: (SNOMED, "44054006", "Diabetes mellitus type 2"),
 };
 pub(super) const HEART_DISEASE: Group = Group {
@@ -49,7 +49,7 @@ pub(super) const HEART_DISEASE: Group = Group {
     rights_begin: date(2029, 1, 1),
     is_stated: false,
     icpc: (ICPC, "K76", "Iskæmisk hjertesygdom uden angina"),
-    sks: Some((SKS, "DI259", "Kronisk iskæmisk hjertesygdom UNS")),
+    sks: (SKS, "DI259", "Kronisk iskæmisk hjertesygdom UNS"),
     snomed: (SNOMED, "414545008", "Ischemic heart disease"),
 };
 

@@ -98,7 +98,7 @@ impl Teller {
         self.told.push(condition);
         // A second record would keep the clock that a correction is to end, and nobody writes one after a death.
         let is_alone = matches!(course, Course::SentInError | Course::NotApplicable | Course::Died);
-        if group.sks.is_some() && !is_alone && ago >= 3 && self.chance.percent(15) {
+        if !is_alone && ago >= 3 && self.chance.percent(15) {
             self.hospital_diagnosis(group, ago);
         }
         Diagnosis { id, group, ago }
@@ -108,9 +108,11 @@ impl Teller {
     fn hospital_diagnosis(&mut self, group: &'static Group, first_ago: i64) {
         let ago = self.chance.within(0..=first_ago - 1);
         let id = format!("{}-condition-2", self.id);
-        let codes: Vec<_> = group.sks.into_iter().collect();
         let recorded = self.at(ago);
-        let mut condition = resources::condition(&id, &self.id, &codes, recorded, None);
+        let mut condition = resources::condition(&id, &self.id, &[group.sks], recorded, None);
+        if group.is_stated {
+            resources::assert_group(&mut condition, group.code);
+        }
         condition["asserter"] = reference("PractitionerRole", &doctor_id(&hospital_id(self.practice)));
         self.told.push(condition);
     }
@@ -142,7 +144,7 @@ impl Teller {
         let codes: Vec<_> = match self.chance.within(0..=9) {
             0..=4 => vec![group.icpc],
             5..=7 => vec![group.icpc, group.snomed],
-            _ => vec![group.sks.unwrap_or(group.snomed)],
+            _ => vec![group.sks],
         };
         let mut condition = resources::condition(id, &self.id, &codes, recorded, asserted);
         if group.is_stated {
