@@ -1,4 +1,6 @@
 //! What the integration tests share.
 
 pub(crate) mod deadline_cases;
+pub(crate) mod facade;
+pub(crate) mod people;
 pub(crate) mod rules;
