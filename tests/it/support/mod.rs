@@ -3,4 +3,5 @@
 pub(crate) mod deadline_cases;
 pub(crate) mod facade;
 pub(crate) mod people;
+pub(crate) mod person;
 pub(crate) mod rules;
