@@ -189,7 +189,11 @@ fn read_rules(options: &CommonOptions) -> Result<(Rules, Vec<Resource>), Stop> {
     let name = |resource: &Resource| (resource.value()["url"].clone(), resource.value()["version"].clone());
     definitions.retain(|shipped| shipped.type_name() != "PlanDefinition" || !own.iter().any(|own| name(own) == name(shipped)));
     definitions.extend(own);
-    Ok((Rules::shipped().clone().with(rules), definitions))
+    let rules = Rules::shipped().clone().with(rules);
+    for rule in rules.unused() {
+        tracing::warn!("the rule {} counts for no clock: another version begins on the same day", rule.canonical());
+    }
+    Ok((rules, definitions))
 }
 
 fn own_rules(folder: &Path) -> Result<Vec<Resource>, Stop> {

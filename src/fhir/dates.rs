@@ -21,12 +21,9 @@ pub fn copenhagen_date(instant: Timestamp) -> Date {
     instant.to_zoned(copenhagen()).date()
 }
 
-/// The instant at which that day begins in Copenhagen.
-///
-/// # Panics
-/// For a day at the very end of the calendar (year 9999), whose start no instant can express.
+/// The instant at which that day begins in Copenhagen. The last days of the calendar (year 9999) all begin at its last instant.
 pub fn start_of_day(day: Date) -> Timestamp {
-    day.to_zoned(copenhagen()).expect("a day that has a start").timestamp()
+    day.to_zoned(copenhagen()).map_or(Timestamp::MAX, |start| start.timestamp())
 }
 
 /// A FHIR `date`, `dateTime` or `instant`, with the precision that was written.
@@ -95,7 +92,7 @@ impl FhirDate {
 }
 
 fn day_us(day: Date) -> i64 {
-    day.to_zoned(copenhagen()).map_or(i64::MAX / 2, |start| start.timestamp().as_microsecond())
+    start_of_day(day).as_microsecond()
 }
 
 /// Reads `Thh:mm:ss[.f+](Z|±hh:mm)`.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
+use frist::deadlines::{BusinessStatus, Group, Right};
 use frist::validation::CODE_SYSTEMS;
 use serde_json::Value;
 
@@ -107,12 +108,27 @@ fn every_code_has_a_definition_two_displays_and_a_value_set() {
         for concept in concepts {
             let texts = [&concept["display"], &concept["definition"], &concept["designation"][0]["value"]];
             assert!(texts.iter().all(|text| text.as_str().is_some_and(|text| !text.is_empty())), "{id} {concept}");
-            assert_eq!(concept["designation"][0]["language"], "da", "{id} {concept}");
+            assert_eq!(concept["designation"][0]["language"], "en", "{id} {concept}");
         }
         let value_set = &published[&format!("ValueSet-{id}")];
         assert_eq!(code_system["valueSet"], value_set["url"]);
         assert_eq!(value_set["compose"]["include"][0]["system"], code_system["url"]);
     }
+}
+
+#[test]
+fn what_tasks_display_is_what_the_code_systems_publish() {
+    fn check<T>(id: &str, words: impl IntoIterator<Item = T>, texts: impl Fn(T) -> [&'static str; 3]) {
+        let published: BTreeMap<String, Value> = published().into_iter().collect();
+        let concepts = published[&format!("CodeSystem-{id}")]["concept"].as_array().unwrap().clone();
+        let said: Vec<_> = words.into_iter().map(texts).collect();
+        let found: Vec<_> =
+            concepts.iter().map(|concept| [&concept["code"], &concept["display"], &concept["designation"][0]["value"]]).collect();
+        assert_eq!(said, found, "{id}");
+    }
+    check("kp-right", Right::ALL, |word| [word.code(), word.danish(), word.english()]);
+    check("kp-target-group", Group::ALL, |word| [word.code(), word.danish(), word.english()]);
+    check("kp-right-status", BusinessStatus::ALL, |word| [word.code(), word.danish(), word.english()]);
 }
 
 #[test]
