@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::fhir::issue::operation_outcome;
 use crate::fhir::{Issue, ResourceKey, Version};
-use crate::storage::StoredVersion;
+use crate::interactions::StoredVersion;
 
 /// The media type of FHIR JSON.
 pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";

@@ -11,8 +11,7 @@ use crate::fhir::issue::operation_outcome;
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::search::{PAGE, SearchAnswer};
 use crate::interactions::transaction::{BundleKind, EntryAnswer};
-use crate::interactions::{Effect, Written, rights};
-use crate::storage::{HistoryPage, Method, StoredVersion};
+use crate::interactions::{Effect, HistoryPage, Method, StoredVersion, Written, rights};
 
 /// Writes one Bundle.
 struct Writer {

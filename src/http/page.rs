@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Wire;
-use crate::deadlines::{BusinessStatus, Right};
-use crate::fhir::ResourceType;
-use crate::interactions::search::{SearchRequest, search};
+use crate::interactions::overview::overview;
 use crate::interactions::{Failure, Moment};
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Frist</title>\
@@ -22,16 +20,15 @@ pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
     let mut out = HEAD.to_owned();
     let today = wire.server.today(moment);
     let _ = write!(out, "<h1>Frist</h1><p>FHIR R4 at <code>{}</code>. Today in Copenhagen is {today}.</p>", wire.server.base_url);
+    let known = overview(&wire.server)?;
     out.push_str("<h2>Rights</h2><table><tr><th>status</th>");
-    for right in Right::ALL {
-        let _ = write!(out, "<th>{}</th>", right.code());
+    for right in &known.rights {
+        let _ = write!(out, "<th>{right}</th>");
     }
     out.push_str("</tr>");
-    for status in BusinessStatus::ALL {
-        let _ = write!(out, "<tr><td>{}</td>", status.code());
-        for right in Right::ALL {
-            let count = tasks(wire, right.code(), status.code())?;
-            let (right, status) = (right.code(), status.code());
+    for (status, counts) in &known.statuses {
+        let _ = write!(out, "<tr><td>{status}</td>");
+        for (right, count) in known.rights.iter().zip(counts) {
             let _ = write!(
                 out,
                 "<td class=\"n\"><a href=\"/fhir/Task?right={right}&amp;business-status={status}&amp;_sort=due\">{count}</a></td>"
@@ -40,11 +37,8 @@ pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
         out.push_str("</tr>");
     }
     out.push_str("</table><h2>Stored</h2><ul>");
-    for resource_type in ResourceType::ALL {
-        let count = count(wire, *resource_type, &[])?;
-        if count > 0 {
-            let _ = write!(out, "<li><a href=\"/fhir/{resource_type}\">{resource_type}</a>: {count}</li>");
-        }
+    for (resource_type, count) in &known.stored {
+        let _ = write!(out, "<li><a href=\"/fhir/{resource_type}\">{resource_type}</a>: {count}</li>");
     }
     out.push_str(
         "</ul><h2>Try</h2><ul>\
@@ -57,14 +51,4 @@ pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
          <p>The rights of one person as of a day: <code>GET /fhir/Patient/[id]/$rights?as-of=2027-03-31</code></p></body></html>",
     );
     Ok(out)
-}
-
-fn tasks(wire: &Wire, right: &str, status: &str) -> Result<usize, Failure> {
-    count(wire, ResourceType::Task, &[("right", right), ("business-status", status)])
-}
-
-fn count(wire: &Wire, resource_type: ResourceType, criteria: &[(&str, &str)]) -> Result<usize, Failure> {
-    let criteria = criteria.iter().chain(&[("_count", "0")]);
-    let parameters = criteria.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Ok(search(&wire.server, &SearchRequest { resource_type, parameters, lenient: false })?.page.total)
 }

@@ -24,9 +24,10 @@ use crate::interactions::history::history;
 use crate::interactions::search::{PAGE, SearchRequest, search};
 use crate::interactions::transaction::query_pairs;
 use crate::interactions::update::update;
-use crate::interactions::{Effect, Failure, Moment, Written, read, rights, transaction};
+use crate::interactions::{
+    Effect, Failure, HistoryQuery, HistoryScope, Moment, Position, StoredVersion, Written, read, rights, transaction,
+};
 use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
-use crate::storage::{HistoryQuery, HistoryScope, Position, StoredVersion};
 
 /// The greatest body that is read.
 const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
@@ -136,8 +137,7 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         return match (call.path.as_str(), looks) {
             ("/", true) => Ok(Answer::text("text/html; charset=utf-8", page::page(wire, &call.moment)?)),
             ("/metrics", true) => {
-                let (position, _) = wire.server.store.last_commit().map_err(Failure::from)?;
-                let text = wire.metrics.text(position.0, wire.ready.load(Ordering::SeqCst));
+                let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst));
                 Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
             }
             ("/" | "/metrics", false) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
@@ -208,7 +208,7 @@ fn on_instance(resource_type: ResourceType) -> &'static str {
 }
 
 fn read_answer(call: &Call, found: &StoredVersion) -> Result<Answer, Refusal> {
-    let since = negotiation::text(&call.headers, header::IF_MODIFIED_SINCE).and_then(|date| http_instant(date));
+    let since = negotiation::text(&call.headers, header::IF_MODIFIED_SINCE).and_then(http_instant);
     let unchanged = if call.headers.contains_key(header::IF_NONE_MATCH) {
         negotiation::has_already(&call.headers, found.version)
     } else {

@@ -9,6 +9,7 @@ pub mod definitions;
 pub mod delete;
 pub mod failure;
 pub mod history;
+pub mod overview;
 pub mod persons;
 pub mod read;
 pub mod references;
@@ -26,8 +27,9 @@ use jiff::civil::Date;
 
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, Version, copenhagen_date};
-use crate::storage::{Method, Store, StoredVersion};
+use crate::storage::Store;
 
+pub use crate::storage::{HistoryPage, HistoryQuery, HistoryScope, Method, Position, StoredVersion};
 pub use failure::Failure;
 
 /// The time of a request and the ids it may give out: values, so that a test can say "on 24 December".
@@ -72,6 +74,14 @@ impl Server {
         let today = copenhagen_date(moment.now);
         let begun = self.calendar_day.load(Ordering::SeqCst);
         if day_number(today) >= begun { today } else { day_of_number(begun).unwrap_or(today) }
+    }
+
+    /// How many versions were ever written.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn changes(&self) -> Result<u64, Failure> {
+        Ok(self.store.last_commit()?.0.0)
     }
 
     /// Notes that the calendar step of that day begins.

@@ -180,8 +180,11 @@ impl Attempt<'_> {
                         return Err(Failure::precondition(IssueCode::MultipleMatches, text));
                     }
                     if let Some(key) = keys.pop() {
-                        let previous = self.server.store.read(&key)?;
-                        return Ok(entry(key, previous, Step::Nothing(Effect::Unchanged)));
+                        let found = entry(key.clone(), self.server.store.read(&key)?, Step::Nothing(Effect::Unchanged));
+                        // One that was deleted since is no match; the commit will find that the query's answer moved.
+                        if found.exists() {
+                            return Ok(found);
+                        }
                     }
                 }
                 Ok(entry(ResourceKey::new(resource_type, id.clone()), None, Step::Put(resource.clone(), Method::Post)))

@@ -1,0 +1,40 @@
+//! What the server knows, in counts: for the page that an operator sees first. No person is in it.
+
+use super::search::{SearchRequest, search};
+use super::{Failure, Server};
+use crate::deadlines::{BusinessStatus, Right};
+use crate::fhir::ResourceType;
+
+/// The counts.
+pub struct Overview {
+    /// The rights, as columns.
+    pub rights: Vec<&'static str>,
+    /// For each status the number of Tasks of each right, in the order of `rights`.
+    pub statuses: Vec<(&'static str, Vec<usize>)>,
+    /// How many resources there are of each type that has any.
+    pub stored: Vec<(ResourceType, usize)>,
+}
+
+/// Counts what is stored now.
+///
+/// # Errors
+/// Of the store.
+pub fn overview(server: &Server) -> Result<Overview, Failure> {
+    let mut statuses = Vec::new();
+    for status in BusinessStatus::ALL {
+        let of_right = |right: &Right| count(server, ResourceType::Task, &[("right", right.code()), ("business-status", status.code())]);
+        statuses.push((status.code(), Right::ALL.iter().map(of_right).collect::<Result<_, _>>()?));
+    }
+    let mut stored = Vec::new();
+    for resource_type in ResourceType::ALL {
+        stored.push((*resource_type, count(server, *resource_type, &[])?));
+    }
+    stored.retain(|(_, count)| *count > 0);
+    Ok(Overview { rights: Right::ALL.iter().map(|right| right.code()).collect(), statuses, stored })
+}
+
+fn count(server: &Server, resource_type: ResourceType, criteria: &[(&str, &str)]) -> Result<usize, Failure> {
+    let criteria = criteria.iter().chain(&[("_count", "0")]);
+    let parameters = criteria.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Ok(search(server, &SearchRequest { resource_type, parameters, lenient: false })?.page.total)
+}
