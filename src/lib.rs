@@ -2,7 +2,9 @@
 //!
 //! In reading order: the vocabulary, what is checked, what is computed, how it is found and kept, what clients can do, the wire.
 
+pub mod deadlines;
 pub mod demo;
 pub mod fhir;
 pub mod search;
 pub mod storage;
+pub mod validation;

@@ -44,6 +44,11 @@ impl Resource {
         Ok(Resource { value, text: None })
     }
 
+    /// Takes what the server itself made, which is a resource by construction.
+    pub fn made(value: Value) -> Self {
+        Resource { value, text: None }
+    }
+
     /// The parsed JSON.
     pub fn value(&self) -> &Value {
         &self.value

@@ -5,8 +5,12 @@
 
 pub mod entry;
 pub mod matching;
+pub mod parameters;
+pub mod parse;
 pub mod query;
 
 pub use entry::{IndexEntry, IndexValue};
 pub use matching::{Row, matches, sort_rows};
+pub use parameters::index_entries;
+pub use parse::{ParsedSearch, parse};
 pub use query::{Clause, DatePrefix, SearchQuery, Sort, SortBy, Test};

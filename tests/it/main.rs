@@ -1,3 +1,6 @@
 //! The integration tests, one binary: through the public interface, with the real store in a temporary folder.
 
+mod deadlines;
+mod demo;
+mod support;
 mod tidy;

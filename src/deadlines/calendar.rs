@@ -1,0 +1,154 @@
+//! Counting days: postponements and the due date without them (deadline-rules, sections 3 and 4). Calendar dates only.
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use crate::fhir::view::extensions;
+use crate::fhir::{FhirDate, names};
+
+/// Why a start or a plan was postponed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reason {
+    Patient,
+    Clinical,
+}
+
+/// A time that was postponed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Postponement {
+    /// The first day it covers.
+    pub start: Date,
+    /// The first day it no longer covers; none while it is open.
+    pub end: Option<Date>,
+    pub reason: Reason,
+}
+
+impl Postponement {
+    /// The postponements on a Condition or ServiceRequest; one that cannot be read is not counted.
+    pub(super) fn of(resource: &Value) -> Vec<Postponement> {
+        extensions(resource, names::EXT_POSTPONEMENT).filter_map(Postponement::read).collect()
+    }
+
+    fn read(extension: &Value) -> Option<Postponement> {
+        let period = &extensions(extension, "period").next()?["valuePeriod"];
+        let reason = match extensions(extension, "reason").next()?["valueCode"].as_str()? {
+            "patient" => Reason::Patient,
+            "clinical" => Reason::Clinical,
+            _ => return None,
+        };
+        let end = match &period["end"] {
+            Value::Null => None,
+            end => Some(day_of(end)?),
+        };
+        Some(Postponement { start: day_of(&period["start"])?, end, reason })
+    }
+
+    /// The first and last day it covers as known on `day`, for a clock that stopped on `stop`.
+    pub(super) fn span(&self, day: Date, stop: Option<Date>) -> Option<(Date, Date)> {
+        let last = match self.end {
+            Some(end) => end.yesterday().ok()?,
+            None => stop.map_or(day, |stop| stop.min(day)),
+        };
+        (self.start <= day && self.start <= last).then_some((self.start, last))
+    }
+
+    /// True if it covers `day`, as known on that day, for a clock that has not stopped.
+    pub(super) fn covers(&self, day: Date) -> bool {
+        self.span(day, None).is_some_and(|(first, last)| (first..=last).contains(&day))
+    }
+
+    /// True if it was open on `day`.
+    pub(super) fn is_open(&self, day: Date) -> bool {
+        self.end.is_none() && self.start <= day
+    }
+}
+
+/// The calendar date in Copenhagen of a FHIR date, dateTime or instant; none if it cannot be read or is less precise than a day.
+pub(super) fn day_of(element: &Value) -> Option<Date> {
+    FhirDate::parse(element.as_str()?)?.date()
+}
+
+/// `day` plus that many days; the end of the calendar (year 9999) if it is beyond.
+pub(super) fn plus(day: Date, days: u32) -> Date {
+    day.saturating_add(i64::from(days).days())
+}
+
+/// `day` less that many days.
+pub(super) fn minus(day: Date, days: u32) -> Date {
+    day.saturating_sub(i64::from(days).days())
+}
+
+/// How many days `later` is after `earlier`; 0 if it is not.
+fn days_between(earlier: Date, later: Date) -> u32 {
+    let hours = later.duration_since(earlier).as_hours();
+    u32::try_from(hours / 24).unwrap_or(0)
+}
+
+/// The day on which the count of days after `start` reaches `days`, skipping each day within a span (first and last day).
+pub(super) fn net_due(start: Date, days: u32, mut spans: Vec<(Date, Date)>) -> Date {
+    spans.sort_unstable();
+    let (mut counted_to, mut left) = (start, days);
+    for (first, last) in spans.into_iter().filter(|(first, last)| first <= last) {
+        if last <= counted_to {
+            continue;
+        }
+        let free = days_between(counted_to, first).saturating_sub(1);
+        if left <= free {
+            break;
+        }
+        left -= free;
+        counted_to = last;
+    }
+    plus(counted_to, left)
+}
+
+/// The first day after `day` that no span covers; none at the end of the calendar.
+pub(super) fn first_free_after(day: Date, mut spans: Vec<(Date, Date)>) -> Option<Date> {
+    spans.sort_unstable();
+    let mut free = day.checked_add(1.day()).ok()?;
+    for (first, last) in spans {
+        if (first..=last).contains(&free) {
+            free = last.checked_add(1.day()).ok()?;
+        }
+    }
+    Some(free)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    fn nth(day: i64) -> Date {
+        date(2027, 3, 1).saturating_add(day.days())
+    }
+
+    proptest! {
+        #[test]
+        fn net_due_counts_each_day_after_start_that_nothing_covers(
+            days in 0_u32..40, spans in prop::collection::vec((-20_i64..60, 0_i64..30), 0..5)
+        ) {
+            let spans: Vec<_> = spans.into_iter().map(|(first, length)| (nth(first), nth(first + length))).collect();
+            let (mut day, mut counted) = (nth(0), 0);
+            while counted < days {
+                day = day.tomorrow().unwrap();
+                counted += u32::from(!spans.iter().any(|(first, last)| (*first..=*last).contains(&day)));
+            }
+            prop_assert_eq!(net_due(nth(0), days, spans), day);
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_calendar_is_the_end() {
+        assert_eq!(net_due(nth(0), 30, vec![(nth(1), Date::MAX)]), Date::MAX);
+        assert_eq!(first_free_after(nth(0), vec![(nth(1), Date::MAX)]), None);
+    }
+
+    #[test]
+    fn the_first_free_day_is_after_all_spans_that_touch() {
+        assert_eq!(first_free_after(nth(0), vec![(nth(3), nth(5)), (nth(0), nth(2)), (nth(7), nth(9))]), Some(nth(6)));
+        assert_eq!(first_free_after(nth(0), vec![(nth(2), nth(5))]), Some(nth(1)));
+    }
+}

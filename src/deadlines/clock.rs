@@ -1,0 +1,71 @@
+//! One clock: everything that a rights Task says, as values. Comparing two clocks is comparing two Tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::words::{BusinessStatus, Group, Right, TaskStatus};
+use crate::fhir::{Id, ResourceKey, Version};
+
+/// A version of a resource that a clock was computed from.
+pub type Input = (ResourceKey, Version);
+
+/// One deadline of one person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Clock {
+    /// The id of its Task, derived from what the clock is for.
+    pub task_id: Id,
+    /// Which right.
+    pub right: Right,
+    /// For which target group.
+    pub group: Group,
+    /// The Condition or ServiceRequest it is about.
+    pub focus: ResourceKey,
+    /// The Patient.
+    pub patient: ResourceKey,
+    /// A Reference to who is responsible (address and identifier only), if someone is named.
+    pub owner: Option<Value>,
+    /// The rule: `url|version`.
+    pub rule: String,
+    /// Day 0.
+    pub start: Date,
+    /// Days from the start to the due date.
+    pub days: u32,
+    /// The start plus the days.
+    pub gross_due: Date,
+    /// The day the count of days that no postponement covers reaches the days.
+    pub net_due: Date,
+    /// The one of the two that the rule goes by.
+    pub due: Date,
+    /// What ended it.
+    pub stop: Option<Stop>,
+    /// `Task.status`.
+    pub status: TaskStatus,
+    /// `Task.businessStatus`.
+    pub business_status: BusinessStatus,
+    /// True if the Patient names the practice that made the plan or the referral as their general practitioner.
+    pub own_gp_verified: bool,
+}
+
+/// What ended a clock.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stop {
+    /// On which day.
+    pub date: Date,
+    /// The plan or encounter that did (under the stop mode `offered` the referral that says when a first contact is offered).
+    pub by: ResourceKey,
+}
+
+/// What the rules say of one person on one day.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rights {
+    /// The clocks, by right, group and focus as text.
+    pub clocks: Vec<Clock>,
+    /// The ids of the Tasks whose trigger is there but gives no right: row 2 of the status table.
+    pub not_applicable: BTreeSet<Id>,
+    /// What each clock, and each trigger that gives no right, was computed from; by Task id, without repeats.
+    pub inputs: BTreeMap<Id, Vec<Input>>,
+    /// The first later day on which the clocks differ, if no fact changes before it.
+    pub next_change: Option<Date>,
+}

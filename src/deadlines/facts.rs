@@ -1,0 +1,250 @@
+//! What the rules know of one person (deadline-rules, section 3). Reading never fails: what cannot be read is not counted.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::calendar::{Postponement, day_of};
+use super::clock::Input;
+use super::group_table::GroupTable;
+use super::practice::{Party, Practices};
+use super::referrals::{self, Chain};
+use super::words::Group;
+use crate::fhir::reference::Reference;
+use crate::fhir::view::{extensions, has_coding, items};
+use crate::fhir::{ResourceKey, ResourceType, Version, names};
+
+/// A resource as it is stored now.
+#[derive(Clone, Debug)]
+pub struct Stored<'a> {
+    /// Its key.
+    pub key: ResourceKey,
+    /// Its current version.
+    pub version: Version,
+    /// Its content.
+    pub value: &'a Value,
+}
+
+impl Stored<'_> {
+    pub(super) fn input(&self) -> Input {
+        (self.key.clone(), self.version)
+    }
+}
+
+/// The facts of one person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PersonFacts {
+    pub(super) patient: Patient,
+    /// The counted Conditions, by id.
+    pub(super) diagnoses: Vec<Diagnosis>,
+    /// The treatment plans in force or declined, by date and id.
+    pub(super) plans: Vec<Plan>,
+    /// The referral chains.
+    pub(super) chains: Vec<Chain>,
+    /// The starts of offers, by date and id.
+    pub(super) offer_starts: Vec<OfferStart>,
+    /// Each Condition and ServiceRequest that is stored, counted or not.
+    pub(super) triggers: BTreeMap<ResourceKey, Trigger>,
+    /// Every date on which something becomes known or ends, in order.
+    pub(super) dates: Vec<Date>,
+}
+
+/// What remains to be known of a resource that may be a Task's focus.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Trigger {
+    pub version: Version,
+    pub entered_in_error: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Patient {
+    pub key: ResourceKey,
+    pub version: Option<Version>,
+    /// The general practitioners that the Patient names.
+    pub practices: Vec<Party>,
+    pub death: Option<Death>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Death {
+    On(Date),
+    /// The date is not known: it counts for every day.
+    Undated,
+}
+
+impl Death {
+    pub(super) fn is_known_on(self, day: Date) -> bool {
+        match self {
+            Death::On(date) => date <= day,
+            Death::Undated => true,
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Diagnosis {
+    pub key: ResourceKey,
+    pub version: Version,
+    pub date: Date,
+    pub groups: Vec<Group>,
+    /// Who recorded it, else who asserted it.
+    pub recorder: Party,
+    pub postponements: Vec<Postponement>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Plan {
+    pub key: ResourceKey,
+    pub version: Version,
+    pub date: Date,
+    pub state: PlanState,
+    pub author: Party,
+    /// The Conditions it addresses.
+    pub addresses: Vec<ResourceKey>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PlanState {
+    InForce,
+    Declined,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct OfferStart {
+    pub key: ResourceKey,
+    pub version: Version,
+    pub date: Date,
+    /// The ServiceRequests it is based on.
+    pub based_on: Vec<ResourceKey>,
+}
+
+impl PersonFacts {
+    /// Reads the facts of the person `patient` from the current versions of everything that may say something about them: the Patient,
+    /// the person's Conditions, CarePlans, ServiceRequests and Encounters, and the Organizations and PractitionerRoles that
+    /// [`practice_references`](super::practice_references) names. In any order; other types are ignored, and what is not stored is left out.
+    pub fn read(patient: &ResourceKey, resources: &[Stored<'_>], table: &GroupTable) -> PersonFacts {
+        let practices = Practices::among(resources);
+        let of_type = |resource_type| resources.iter().filter(move |stored| stored.key.resource_type == resource_type);
+        let mut diagnoses: Vec<_> = of_type(ResourceType::Condition).filter_map(|stored| diagnosis(stored, &practices, table)).collect();
+        let mut plans: Vec<_> = of_type(ResourceType::CarePlan).filter_map(|stored| plan(stored, &practices)).collect();
+        let mut offer_starts: Vec<_> = of_type(ResourceType::Encounter).filter_map(offer_start).collect();
+        diagnoses.sort_by(|left, right| left.key.cmp(&right.key));
+        plans.sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
+        offer_starts.sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
+        let requests: Vec<&Stored<'_>> = of_type(ResourceType::ServiceRequest).collect();
+        let of_patient = of_type(ResourceType::Patient).find(|stored| stored.key == *patient);
+        let mut facts = PersonFacts {
+            patient: read_patient(patient, of_patient, &practices),
+            diagnoses,
+            plans,
+            chains: referrals::chains(&requests, &practices, table),
+            offer_starts,
+            triggers: of_type(ResourceType::Condition).chain(requests.iter().copied()).map(trigger).collect(),
+            dates: Vec::new(),
+        };
+        facts.dates = facts.all_dates();
+        facts
+    }
+
+    fn all_dates(&self) -> Vec<Date> {
+        let members = || self.chains.iter().flat_map(|chain| &chain.members);
+        let postponements =
+            self.diagnoses.iter().flat_map(|fact| &fact.postponements).chain(members().flat_map(|fact| &fact.postponements));
+        let death = match self.patient.death {
+            Some(Death::On(date)) => Some(date),
+            Some(Death::Undated) | None => None,
+        };
+        let mut dates: Vec<Date> = postponements.flat_map(|span| [Some(span.start), span.end]).flatten().chain(death).collect();
+        dates.extend(self.diagnoses.iter().map(|fact| fact.date));
+        dates.extend(self.plans.iter().map(|fact| fact.date));
+        dates.extend(self.offer_starts.iter().map(|fact| fact.date));
+        dates.extend(members().flat_map(|member| [Some(member.date), member.occurrence]).flatten());
+        dates.sort_unstable();
+        dates.dedup();
+        dates
+    }
+}
+
+fn read_patient(key: &ResourceKey, stored: Option<&Stored<'_>>, practices: &Practices<'_>) -> Patient {
+    let Some(stored) = stored else { return Patient { key: key.clone(), version: None, practices: Vec::new(), death: None } };
+    let death = match &stored.value["deceasedBoolean"] {
+        Value::Bool(true) => Some(Death::Undated),
+        _ => day_of(&stored.value["deceasedDateTime"]).map(Death::On),
+    };
+    let practices = items(&stored.value["generalPractitioner"]).map(|element| practices.party(element)).collect();
+    Patient { key: key.clone(), version: Some(stored.version), practices, death }
+}
+
+fn diagnosis(stored: &Stored<'_>, practices: &Practices<'_>, table: &GroupTable) -> Option<Diagnosis> {
+    let condition = stored.value;
+    if !has_coding(&condition["verificationStatus"], names::CONDITION_VER_STATUS, "confirmed") {
+        return None;
+    }
+    let date = match extensions(condition, names::CONDITION_ASSERTED_DATE).next() {
+        Some(asserted) => day_of(&asserted["valueDateTime"]),
+        None => day_of(&condition["recordedDate"]),
+    };
+    let recorder = Some(practices.party(&condition["recorder"])).filter(|party| party.reference.is_some());
+    Some(Diagnosis {
+        key: stored.key.clone(),
+        version: stored.version,
+        date: date?,
+        groups: table.groups_of_condition(condition),
+        recorder: recorder.unwrap_or_else(|| practices.party(&condition["asserter"])),
+        postponements: Postponement::of(condition),
+    })
+}
+
+fn plan(stored: &Stored<'_>, practices: &Practices<'_>) -> Option<Plan> {
+    let plan = stored.value;
+    if !has_coding(&plan["category"], names::CS_CAREPLAN_CATEGORY, "treatment-plan") {
+        return None;
+    }
+    let author = practices.party(&plan["author"]);
+    let reason = |code| {
+        extensions(plan, names::EXT_STATUS_REASON).any(|reason| has_coding(&reason["valueCodeableConcept"], names::CS_STATUS_REASON, code))
+    };
+    let state = match plan["status"].as_str()? {
+        "active" | "on-hold" | "completed" => PlanState::InForce,
+        "revoked" if reason("superseded") || reason("ended") => PlanState::InForce,
+        "revoked" if reason("patient-declined") => PlanState::Declined,
+        _ => return None,
+    };
+    if state == PlanState::InForce && !author.is_general_practice {
+        return None;
+    }
+    Some(Plan {
+        key: stored.key.clone(),
+        version: stored.version,
+        date: day_of(&plan["created"])?,
+        state,
+        author,
+        addresses: local_keys(&plan["addresses"], ResourceType::Condition),
+    })
+}
+
+fn offer_start(stored: &Stored<'_>) -> Option<OfferStart> {
+    let encounter = stored.value;
+    let under_way = matches!(encounter["status"].as_str()?, "in-progress" | "finished");
+    let clarifying = has_coding(&encounter["type"], names::CS_PREVENTION_OFFER, "clarifying-conversation");
+    (under_way && !clarifying).then_some(())?;
+    Some(OfferStart {
+        key: stored.key.clone(),
+        version: stored.version,
+        date: day_of(&encounter["period"]["start"])?,
+        based_on: local_keys(&encounter["basedOn"], ResourceType::ServiceRequest),
+    })
+}
+
+/// The resources of that type that the references name. Only literal references count: no other can be followed here.
+pub(super) fn local_keys(references: &Value, resource_type: ResourceType) -> Vec<ResourceKey> {
+    let keys = items(references).filter_map(|element| Reference::read(element).local_key().cloned());
+    keys.filter(|key| key.resource_type == resource_type).collect()
+}
+
+fn trigger(stored: &Stored<'_>) -> (ResourceKey, Trigger) {
+    let refuted = has_coding(&stored.value["verificationStatus"], names::CONDITION_VER_STATUS, "entered-in-error");
+    let entered_in_error = refuted || stored.value["status"] == "entered-in-error";
+    (stored.key.clone(), Trigger { version: stored.version, entered_in_error })
+}

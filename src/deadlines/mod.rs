@@ -1,0 +1,31 @@
+//! The deadline rules of the package pathways as a pure function: facts of one person, rules and a day in; rights Tasks and the
+//! next day of change out (deadline-rules). Knows no store, no address of a server and no clock.
+//!
+//! In reading order: the words, which group a code belongs to, the rules as data, the facts, one file for each right,
+//! what is common to all clocks, and the Task and Provenance that say it in FHIR.
+
+mod calendar;
+mod clock;
+mod derive;
+mod facts;
+mod group_table;
+mod practice;
+mod prevention_start;
+mod provenance;
+mod reconcile;
+mod referrals;
+mod rules;
+mod task;
+mod treatment_plan;
+mod words;
+
+pub use clock::{Clock, Input, Rights, Stop};
+pub use derive::derive;
+pub use facts::{PersonFacts, Stored};
+pub use group_table::GroupTable;
+pub use practice::practice_references;
+pub use provenance::provenance;
+pub use reconcile::{TaskChange, reconcile, task_focus};
+pub use rules::{PausePolicy, Rule, Rules, StopMode};
+pub use task::{prevention_start_task_id, task, treatment_plan_task_id};
+pub use words::{BusinessStatus, Group, Right, TaskStatus};

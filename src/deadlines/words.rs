@@ -1,0 +1,89 @@
+//! The words of the law as codes: rights, target groups and statuses, with their Danish and English names
+//! (deadline-rules, sections 1 and 5; fhir-profiles, section 1).
+
+macro_rules! coded {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $code:literal, $danish:literal, $english:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum $name {
+            $(#[doc = concat!("`", $code, "`: ", $english)] $variant),+
+        }
+
+        impl $name {
+            /// Every one, in the order of the rules page.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The code.
+            pub const fn code(self) -> &'static str {
+                match self { $($name::$variant => $code),+ }
+            }
+
+            /// The Danish name: the display in coded elements.
+            pub const fn danish(self) -> &'static str {
+                match self { $($name::$variant => $danish),+ }
+            }
+
+            /// The English name.
+            pub const fn english(self) -> &'static str {
+                match self { $($name::$variant => $english),+ }
+            }
+
+            /// The one with that code, if there is one.
+            pub fn from_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.code() == code)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.code())
+            }
+        }
+    };
+}
+
+coded! {
+    /// A right that has a deadline.
+    Right {
+        TreatmentPlan = "treatment-plan", "Behandlingsplan", "Treatment plan";
+        PreventionStart = "prevention-start", "Start på forebyggelsestilbud", "Start of a prevention offer";
+    }
+}
+
+coded! {
+    /// A target group of the packages. The order decides ties between groups (deadline-rules, section 4).
+    Group {
+        Copd = "copd", "KOL", "COPD";
+        LowBackPain = "low-back-pain", "Kroniske lænderygsmerter", "Chronic low back pain";
+        Type2Diabetes = "type-2-diabetes", "Type 2-diabetes", "Type 2 diabetes";
+        HeartDisease = "heart-disease", "Hjertesygdom", "Heart disease";
+        ComplexMultimorbidity = "complex-multimorbidity", "Kompleks multisygdom", "Complex multimorbidity";
+    }
+}
+
+coded! {
+    /// The deadline status of a right: `Task.businessStatus`.
+    BusinessStatus {
+        Running = "running", "Fristen løber", "Running";
+        DueSoon = "due-soon", "Fristen udløber snart", "Due soon";
+        Overdue = "overdue", "Fristen er overskredet", "Overdue";
+        PostponedPatient = "postponed-patient", "Udskudt efter patientens ønske", "Postponed by the patient";
+        PostponedClinical = "postponed-clinical", "Udskudt af kliniske grunde", "Postponed for clinical reasons";
+        Met = "met", "Overholdt", "Met";
+        MetLate = "met-late", "Opfyldt for sent", "Met late";
+        Declined = "declined", "Afslået af patienten", "Declined by the patient";
+        Void = "void", "Bortfaldet", "Void";
+        NotApplicable = "not-applicable", "Ikke omfattet", "Not applicable";
+    }
+}
+
+coded! {
+    /// `Task.status`, the codes of R4 that a rights Task uses (<https://hl7.org/fhir/R4/valueset-task-status.html>).
+    TaskStatus {
+        Requested = "requested", "Anmodet", "Requested";
+        OnHold = "on-hold", "Sat i bero", "On Hold";
+        Completed = "completed", "Fuldført", "Completed";
+        Cancelled = "cancelled", "Annulleret", "Cancelled";
+        EnteredInError = "entered-in-error", "Oprettet ved en fejl", "Entered in Error";
+    }
+}

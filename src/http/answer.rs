@@ -1,0 +1,91 @@
+//! What is sent back: a status, headers and a JSON body made of the stored bytes.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::fhir::issue::operation_outcome;
+use crate::fhir::{Issue, ResourceKey, Version};
+use crate::storage::StoredVersion;
+
+/// The media type of FHIR JSON.
+pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+
+/// An answer on its way to the wire.
+#[derive(Debug)]
+pub(super) struct Answer {
+    status: StatusCode,
+    headers: Vec<(HeaderName, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// An answer without a body.
+    pub(super) fn empty(status: StatusCode) -> Self {
+        Answer { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// An answer of FHIR JSON.
+    pub(super) fn fhir(status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
+        Answer { body: body.into(), ..Answer::empty(status) }.with(header::CONTENT_TYPE, FHIR_JSON)
+    }
+
+    /// An answer of another media type.
+    pub(super) fn text(media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Answer { body: body.into(), ..Answer::empty(StatusCode::OK) }.with(header::CONTENT_TYPE, media_type)
+    }
+
+    /// An OperationOutcome.
+    pub(super) fn outcome(status: StatusCode, issues: &[Issue]) -> Self {
+        Answer::fhir(status, operation_outcome(issues).to_string())
+    }
+
+    /// A resource that the server made for this answer.
+    pub(super) fn made(resource: &Value) -> Self {
+        Answer::fhir(StatusCode::OK, resource.to_string())
+    }
+
+    /// The same answer with one header more.
+    pub(super) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same answer with the headers that name a version.
+    pub(super) fn of_version(self, version: &StoredVersion) -> Self {
+        self.with(header::ETAG, etag(version.version)).with(header::LAST_MODIFIED, http_date(version.last_updated))
+    }
+
+    /// The status that was decided.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The message for the wire.
+    pub(super) fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// A version as an ETag: `W/"3"`.
+pub(super) fn etag(version: Version) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// An instant as `Last-Modified` has it.
+pub(super) fn http_date(instant: Timestamp) -> String {
+    instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// Where a version is: `[base]/Condition/7/_history/3`.
+pub(super) fn location(base_url: &str, key: &ResourceKey, version: Version) -> String {
+    format!("{base_url}/{key}/_history/{version}")
+}

@@ -1,0 +1,213 @@
+//! Bundles of answers, written around the stored bytes so that each resource stays as it was accepted.
+
+use axum::http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::answer::{etag, location};
+use super::error::status;
+use super::negotiation::Return;
+use crate::fhir::dates::format_instant;
+use crate::fhir::issue::operation_outcome;
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::interactions::search::{PAGE, SearchAnswer};
+use crate::interactions::transaction::{BundleKind, EntryAnswer};
+use crate::interactions::{Effect, Written, rights};
+use crate::storage::{HistoryPage, Method, StoredVersion};
+
+/// Writes one Bundle.
+struct Writer {
+    out: Vec<u8>,
+    entries: usize,
+}
+
+impl Writer {
+    fn new(kind: &str, members: Map<String, Value>) -> Self {
+        let mut head = json!({ "resourceType": "Bundle", "type": kind });
+        if let Some(object) = head.as_object_mut() {
+            object.extend(members);
+        }
+        let mut out = head.to_string().into_bytes();
+        out.pop();
+        Writer { out, entries: 0 }
+    }
+
+    /// One entry: its address, its resource as bytes, and whatever else it says.
+    fn entry(&mut self, full_url: Option<&str>, resource: Option<&[u8]>, rest: &Value) {
+        self.out.extend_from_slice(if self.entries == 0 { b",\"entry\":[{" } else { b",{" });
+        self.entries += 1;
+        let mut first = true;
+        let mut member = |out: &mut Vec<u8>, name: &str, value: &[u8]| {
+            if !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+            out.extend_from_slice(format!("\"{name}\":").as_bytes());
+            out.extend_from_slice(value);
+        };
+        if let Some(full_url) = full_url {
+            member(&mut self.out, "fullUrl", Value::from(full_url).to_string().as_bytes());
+        }
+        if let Some(resource) = resource {
+            member(&mut self.out, "resource", resource);
+        }
+        for (name, value) in rest.as_object().into_iter().flatten() {
+            member(&mut self.out, name, value.to_string().as_bytes());
+        }
+        self.out.push(b'}');
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(if self.entries == 0 { b"}" } else { b"]}" });
+        self.out
+    }
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    }
+}
+
+fn address(base_url: &str, path: &str, query: &[(String, String)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    if query.is_empty() { format!("{base_url}/{path}") } else { format!("{base_url}/{path}?{query}") }
+}
+
+/// The answer to a search, with its links.
+pub(super) fn searchset(base_url: &str, resource_type: ResourceType, answer: &SearchAnswer) -> Vec<u8> {
+    let page = &answer.page;
+    let query = &answer.parsed.query;
+    let link = |relation: &str, offset: Option<usize>| {
+        let mut parameters = answer.parsed.applied.clone();
+        if let Some(offset) = offset {
+            parameters.push((PAGE.to_owned(), format!("{}.{offset}", page.position.0)));
+        }
+        json!({ "relation": relation, "url": address(base_url, resource_type.as_str(), &parameters) })
+    };
+    let mut links = vec![link("self", (query.offset > 0).then_some(query.offset))];
+    let next = query.offset.saturating_add(query.count);
+    if query.count > 0 && next < page.total {
+        links.push(link("next", Some(next)));
+    }
+    if query.offset > 0 {
+        links.push(link("previous", Some(query.offset.saturating_sub(query.count))));
+    }
+    let mut bundle = Writer::new("searchset", members(json!({ "total": page.total, "link": links })));
+    for found in &page.matches {
+        let full_url = format!("{base_url}/{}", found.key);
+        bundle.entry(Some(&full_url), found.body.as_deref(), &json!({ "search": { "mode": "match" } }));
+    }
+    if !answer.warnings.is_empty() {
+        let outcome = operation_outcome(&answer.warnings).to_string();
+        bundle.entry(None, Some(outcome.as_bytes()), &json!({ "search": { "mode": "outcome" } }));
+    }
+    bundle.end()
+}
+
+/// A page of past versions. `path` is what it is the history of, `query` what was asked.
+pub(super) fn history(base_url: &str, path: &str, query: &[(String, String)], page: &HistoryPage) -> Vec<u8> {
+    let mut links = vec![json!({ "relation": "self", "url": address(base_url, path, query) })];
+    if let Some(next) = page.next {
+        let mut parameters: Vec<_> = query.iter().filter(|(name, _)| name != PAGE).cloned().collect();
+        parameters.push((PAGE.to_owned(), next.0.to_string()));
+        links.push(json!({ "relation": "next", "url": address(base_url, path, &parameters) }));
+    }
+    let mut bundle = Writer::new("history", members(json!({ "link": links })));
+    for version in &page.versions {
+        let full_url = format!("{base_url}/{}", version.key);
+        bundle.entry(Some(&full_url), version.body.as_deref(), &past(version));
+    }
+    bundle.end()
+}
+
+fn past(version: &StoredVersion) -> Value {
+    let created = version.version.0 == 1;
+    let (method, url, status) = match version.method {
+        Method::Post => ("POST", version.key.resource_type.to_string(), "201"),
+        Method::Put if created => ("PUT", version.key.to_string(), "201"),
+        Method::Put => ("PUT", version.key.to_string(), "200"),
+        Method::Patch => ("PATCH", version.key.to_string(), "200"),
+        Method::Delete => ("DELETE", version.key.to_string(), "204"),
+    };
+    let response = json!({ "status": status, "etag": etag(version.version), "lastModified": format_instant(version.last_updated) });
+    json!({ "request": { "method": method, "url": url }, "response": response })
+}
+
+/// The rights of a person as of a day.
+pub(super) fn rights(base_url: &str, rights: &rights::Rights) -> Vec<u8> {
+    let head = json!({
+        "link": [{ "relation": "self", "url": format!("{base_url}/{}/$rights?as-of={}", rights.patient, rights.day) }],
+        "timestamp": format_instant(rights.asked_at),
+    });
+    let mut bundle = Writer::new("collection", members(head));
+    for task in &rights.tasks {
+        let full_url = format!("{base_url}/Task/{}", task["id"].as_str().unwrap_or(""));
+        bundle.entry(Some(&full_url), Some(task.to_string().as_bytes()), &json!({}));
+    }
+    bundle.end()
+}
+
+/// The answers to the entries of a batch or transaction, in their order.
+pub(super) fn response(base_url: &str, kind: BundleKind, answers: &[EntryAnswer], wanted: Return) -> Vec<u8> {
+    let kind = match kind {
+        BundleKind::Batch => "batch-response",
+        BundleKind::Transaction => "transaction-response",
+    };
+    let mut bundle = Writer::new(kind, Map::new());
+    for answer in answers {
+        match answer {
+            EntryAnswer::Written(written) => written_entry(&mut bundle, base_url, written, wanted),
+            EntryAnswer::Found(found) => {
+                let full_url = format!("{base_url}/{}", found.key);
+                bundle.entry(Some(&full_url), found.body.as_deref(), &json!({ "response": of_version("200 OK", found) }));
+            }
+            EntryAnswer::Searched(resource_type, found) => {
+                let inner = searchset(base_url, *resource_type, found);
+                bundle.entry(None, Some(&inner), &json!({ "response": { "status": "200 OK" } }));
+            }
+            EntryAnswer::Rights(found) => {
+                bundle.entry(None, Some(&rights(base_url, found)), &json!({ "response": { "status": "200 OK" } }));
+            }
+            EntryAnswer::Failed(failure) => {
+                let outcome = operation_outcome(&failure.issues());
+                bundle.entry(None, None, &json!({ "response": { "status": status(failure).to_string(), "outcome": outcome } }));
+            }
+        }
+    }
+    bundle.end()
+}
+
+fn of_version(status: &str, version: &StoredVersion) -> Value {
+    json!({ "status": status, "etag": etag(version.version), "lastModified": format_instant(version.last_updated) })
+}
+
+fn written_entry(bundle: &mut Writer, base_url: &str, written: &Written, wanted: Return) {
+    let mut response = match &written.version {
+        Some(version) => of_version(&effect_status(written.effect).to_string(), version),
+        None => json!({ "status": effect_status(written.effect).to_string() }),
+    };
+    if let Some(at) = place(base_url, &written.key, written) {
+        response["location"] = Value::from(at);
+    }
+    if wanted == Return::OperationOutcome || !written.issues.is_empty() {
+        response["outcome"] = operation_outcome(&written.issues);
+    }
+    let body = written.version.as_ref().and_then(|version| version.body.as_deref());
+    let resource = body.filter(|_| wanted == Return::Representation && written.effect != Effect::Deleted);
+    let full_url = resource.map(|_| format!("{base_url}/{}", written.key));
+    bundle.entry(full_url.as_deref(), resource, &json!({ "response": response }));
+}
+
+fn place(base_url: &str, key: &ResourceKey, written: &Written) -> Option<String> {
+    let version = written.version.as_ref().filter(|_| written.effect != Effect::Deleted)?;
+    Some(location(base_url, key, version.version))
+}
+
+/// The status of a write that was carried out.
+pub(super) fn effect_status(effect: Effect) -> StatusCode {
+    match effect {
+        Effect::Created => StatusCode::CREATED,
+        Effect::Updated | Effect::Unchanged => StatusCode::OK,
+        Effect::Deleted => StatusCode::NO_CONTENT,
+    }
+}

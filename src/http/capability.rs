@@ -1,0 +1,125 @@
+//! What this server can do: one table of interactions that both routes requests and makes the CapabilityStatement, so that it cannot lie.
+
+use serde_json::{Value, json};
+
+use super::Wire;
+use crate::fhir::ResourceType;
+use crate::fhir::dates::format_instant;
+use crate::fhir::key::Origin;
+use crate::fhir::names;
+use crate::interactions::Moment;
+use crate::search::parameters::parameters_of;
+
+/// An interaction on a type or on one of its resources.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Interaction {
+    Read,
+    Vread,
+    Update,
+    Delete,
+    HistoryInstance,
+    HistoryType,
+    Create,
+    SearchType,
+}
+
+impl Interaction {
+    fn code(self) -> &'static str {
+        match self {
+            Interaction::Read => "read",
+            Interaction::Vread => "vread",
+            Interaction::Update => "update",
+            Interaction::Delete => "delete",
+            Interaction::HistoryInstance => "history-instance",
+            Interaction::HistoryType => "history-type",
+            Interaction::Create => "create",
+            Interaction::SearchType => "search-type",
+        }
+    }
+}
+
+use Interaction as I;
+
+/// What is done to resources of a type.
+pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interaction] {
+    match resource_type.origin() {
+        Origin::Clients => {
+            &[I::Read, I::Vread, I::Update, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType]
+        }
+        Origin::Server | Origin::Definitions => &[I::Read, I::Vread, I::HistoryInstance, I::HistoryType, I::SearchType],
+    }
+}
+
+/// The package profile that resources of the type are checked against or made by.
+fn profile_of(resource_type: ResourceType) -> Option<&'static str> {
+    match resource_type {
+        ResourceType::Patient => Some(names::PROFILE_PATIENT),
+        ResourceType::Organization => Some(names::PROFILE_ORGANIZATION),
+        ResourceType::Condition => Some(names::PROFILE_CONDITION),
+        ResourceType::CarePlan => Some(names::PROFILE_CAREPLAN),
+        ResourceType::ServiceRequest => Some(names::PROFILE_REFERRAL),
+        ResourceType::Encounter => Some(names::PROFILE_OFFER_ENCOUNTER),
+        ResourceType::Task => Some(names::PROFILE_RIGHT_TASK),
+        _ => None,
+    }
+}
+
+/// The CapabilityStatement (<https://hl7.org/fhir/R4/capabilitystatement.html>).
+pub(super) fn statement(wire: &Wire, moment: &Moment) -> Value {
+    let resources: Vec<_> = ResourceType::ALL.iter().map(|resource_type| resource(*resource_type)).collect();
+    json!({
+        "resourceType": "CapabilityStatement",
+        "url": format!("{}/CapabilityStatement/frist", names::CANONICAL_BASE),
+        "version": env!("CARGO_PKG_VERSION"),
+        "name": "Frist",
+        "title": "Frist: the rights of people in package pathways",
+        "status": "active",
+        "date": format_instant(moment.now),
+        "kind": "instance",
+        "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
+        "implementation": { "description": "Frist", "url": wire.server.base_url },
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [{
+            "mode": "server",
+            "resource": resources,
+            "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }],
+        }],
+    })
+}
+
+fn resource(resource_type: ResourceType) -> Value {
+    let interactions: Vec<_> = interactions_of(resource_type).iter().map(|interaction| json!({ "code": interaction.code() })).collect();
+    let by_clients = resource_type.origin() == Origin::Clients;
+    let common = [
+        ("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id"),
+        ("_lastUpdated", "date", "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated"),
+    ];
+    let own = parameters_of(resource_type).map(|parameter| (parameter.code, parameter.kind.as_str(), parameter.definition));
+    let parameters: Vec<_> = common
+        .into_iter()
+        .chain(own)
+        .map(|(name, kind, definition)| json!({ "name": name, "definition": definition, "type": kind }))
+        .collect();
+    let mut resource = json!({ "type": resource_type.as_str() });
+    if let Some(profile) = profile_of(resource_type) {
+        resource["profile"] = Value::from(profile);
+    }
+    resource["interaction"] = Value::from(interactions);
+    resource["versioning"] = Value::from(if by_clients { "versioned-update" } else { "versioned" });
+    resource["readHistory"] = Value::from(true);
+    if by_clients {
+        resource["updateCreate"] = Value::from(true);
+        resource["conditionalCreate"] = Value::from(true);
+        resource["conditionalUpdate"] = Value::from(false);
+        resource["conditionalDelete"] = Value::from("not-supported");
+        resource["referencePolicy"] = json!(["literal", "logical", "resolves"]);
+    }
+    resource["conditionalRead"] = Value::from("full-support");
+    resource["searchParam"] = Value::from(parameters);
+    if resource_type == ResourceType::Patient {
+        resource["operation"] =
+            json!([{ "name": "rights", "definition": format!("{}/OperationDefinition/rights", names::CANONICAL_BASE) }]);
+    }
+    resource
+}

@@ -1,0 +1,95 @@
+//! From a reason to stop to a status code and an OperationOutcome: the only place that chooses one.
+
+use axum::http::{StatusCode, header};
+
+use super::answer::Answer;
+use crate::fhir::{Issue, IssueCode};
+use crate::interactions::Failure;
+
+/// Why a request was not answered as asked: by an interaction, or by the wire itself.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The interaction says so.
+    Failure(Failure),
+    /// No answer in a media type that the client accepts.
+    NotAcceptable,
+    /// The body is of a media type that is not understood.
+    UnsupportedMediaType(&'static str),
+    /// The body is larger than the bound.
+    TooLarge(usize),
+    /// The body did not arrive in time.
+    Slow,
+    /// The address allows other methods only.
+    MethodNotAllowed(&'static str),
+    /// Too many requests at once.
+    Overload,
+    /// A bug: the detail is in the log.
+    Bug,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Refusal::Failure(failure)
+    }
+}
+
+/// The status of a failure, on the wire and in a batch's answer.
+pub(super) fn status(failure: &Failure) -> StatusCode {
+    match failure {
+        Failure::BadRequest(_) => StatusCode::BAD_REQUEST,
+        Failure::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Failure::NotFound(_) => StatusCode::NOT_FOUND,
+        Failure::Gone(..) => StatusCode::GONE,
+        Failure::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+        Failure::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
+        Failure::Conflict(_) => StatusCode::CONFLICT,
+        Failure::Busy | Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl Refusal {
+    /// What the client is told.
+    pub(super) fn answer(&self) -> Answer {
+        let one = |status, code, text: &str| Answer::outcome(status, &[Issue::error(code, "", text)]);
+        match self {
+            Refusal::Failure(failure) => {
+                let answer = Answer::outcome(status(failure), &failure.issues());
+                match failure {
+                    Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
+                    Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
+                    Failure::NotAllowed(_) => answer.with(header::ALLOW, "GET, HEAD"),
+                    Failure::BadRequest(_)
+                    | Failure::Unprocessable(_)
+                    | Failure::NotFound(_)
+                    | Failure::PreconditionFailed(_)
+                    | Failure::Conflict(_)
+                    | Failure::Store(_) => answer,
+                }
+            }
+            Refusal::NotAcceptable => one(
+                StatusCode::NOT_ACCEPTABLE,
+                IssueCode::NotSupported,
+                "expected Accept or _format to allow application/fhir+json or application/json",
+            ),
+            Refusal::UnsupportedMediaType(expected) => {
+                one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, &format!("expected Content-Type {expected}, in UTF-8"))
+            }
+            Refusal::TooLarge(bytes_max) => {
+                one(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, &format!("expected a body of at most {bytes_max} bytes"))
+            }
+            Refusal::Slow => one(StatusCode::REQUEST_TIMEOUT, IssueCode::Timeout, "the body did not arrive in time"),
+            Refusal::MethodNotAllowed(allow) => {
+                one(StatusCode::METHOD_NOT_ALLOWED, IssueCode::NotSupported, &format!("this address allows {allow}")).with(header::ALLOW, *allow)
+            }
+            Refusal::Overload => {
+                one(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Throttled, "too many requests at once; send the request again")
+                    .with(header::RETRY_AFTER, "1")
+            }
+            Refusal::Bug => one(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                IssueCode::Exception,
+                "the server failed; tell its operator the X-Request-Id of this answer",
+            ),
+        }
+    }
+}

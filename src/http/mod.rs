@@ -1,0 +1,45 @@
+//! The wire: routes, headers, status codes, and the bodies of answers. Never a rule, never an engine.
+
+mod answer;
+mod bundle;
+mod capability;
+mod error;
+pub mod listen;
+mod metrics;
+mod negotiation;
+mod page;
+mod routes;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tokio::sync::Semaphore;
+
+use crate::interactions::{Moment, Server};
+
+pub use routes::router;
+
+/// How many requests may be worked on at once; more are turned away with 503.
+const REQUESTS_MAX: usize = 512;
+
+/// What every request is answered from.
+pub struct Wire {
+    server: Arc<Server>,
+    moment: Box<dyn Fn() -> Moment + Send + Sync>,
+    ready: AtomicBool,
+    permits: Arc<Semaphore>,
+    metrics: metrics::Metrics,
+}
+
+impl Wire {
+    /// Takes the server and the source of each request's time and ids. Not ready until [`Wire::set_ready`].
+    pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
+        Arc::new(Wire { server, moment, ready: AtomicBool::new(false), permits, metrics: metrics::Metrics::default() })
+    }
+
+    /// Says whether `/readyz` answers that requests are welcome.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, std::sync::atomic::Ordering::SeqCst);
+    }
+}

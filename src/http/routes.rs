@@ -1,0 +1,325 @@
+//! From a request to an interaction and back.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use axum::routing::{any, get};
+use jiff::Timestamp;
+
+use super::answer::{Answer, etag, location};
+use super::capability::{self, Interaction, interactions_of};
+use super::error::Refusal;
+use super::negotiation::{self, Return};
+use super::{Wire, bundle, page};
+use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::address::Address;
+use crate::interactions::create::{CreateRequest, create};
+use crate::interactions::delete::delete;
+use crate::interactions::history::history;
+use crate::interactions::search::{PAGE, SearchRequest, search};
+use crate::interactions::transaction::query_pairs;
+use crate::interactions::update::update;
+use crate::interactions::{Effect, Failure, Moment, Written, read, rights, transaction};
+use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
+use crate::storage::{HistoryQuery, HistoryScope, Position, StoredVersion};
+
+/// The greatest body that is read.
+const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long an answer may take.
+const HANDLER_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// The routes of the server.
+pub fn router(wire: Arc<Wire>) -> Router {
+    let alive = || async { "alive\n" };
+    Router::new()
+        .route("/livez", get(alive))
+        .route("/readyz", get(ready))
+        .route("/", any(serve))
+        .route("/metrics", any(serve))
+        .fallback(any(serve))
+        .with_state(wire)
+}
+
+async fn ready(State(wire): State<Arc<Wire>>) -> (StatusCode, &'static str) {
+    if wire.ready.load(Ordering::SeqCst) { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") }
+}
+
+/// A request with its body, ready for the blocking part.
+struct Call {
+    method: Method,
+    path: String,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+    moment: Moment,
+}
+
+async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Response<Body> {
+    let begun = Instant::now();
+    let moment = (wire.moment)();
+    let request_id = request_id(request.headers(), &moment);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let answer = match answer(&wire, moment, request).await {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            if let Refusal::Failure(Failure::Store(error)) = &refusal {
+                tracing::error!(request.id = %request_id, "{error}");
+            }
+            refusal.answer()
+        }
+    };
+    let (status, seconds) = (answer.status().as_u16(), begun.elapsed().as_secs_f64());
+    wire.metrics.answered(method.as_str(), status, seconds);
+    tracing::info!(request.id = %request_id, http.method = %method, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
+    let mut response = answer.with(axum::http::HeaderName::from_static("x-request-id"), request_id).into_response();
+    if method == Method::HEAD {
+        let length = axum::body::HttpBody::size_hint(response.body()).exact().unwrap_or(0);
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+/// The client's own request id if it has the form of an id, else a new one.
+fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
+    let sent = negotiation::text(headers, axum::http::HeaderName::from_static("x-request-id")).and_then(crate::fhir::Id::parse);
+    sent.unwrap_or_else(|| (moment.new_id)()).to_string()
+}
+
+/// The path as it may stand in a log: a path that is no address of this server could hold anything.
+fn loggable(path: &str) -> &str {
+    let known = match path.strip_prefix("/fhir") {
+        Some(below) => Address::read(below).is_ok(),
+        None => matches!(path, "/" | "/metrics"),
+    };
+    if known { path } else { "(unknown)" }
+}
+
+async fn answer(wire: &Arc<Wire>, moment: Moment, request: Request<Body>) -> Result<Answer, Refusal> {
+    let permit = Arc::clone(&wire.permits).try_acquire_owned().map_err(|_| Refusal::Overload)?;
+    let (parts, body) = request.into_parts();
+    let body = tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
+    let body = body.map_err(|_| Refusal::Slow)?.map_err(|_| Refusal::TooLarge(BODY_BYTES_MAX))?;
+    let call = Call {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query: query_pairs(parts.uri.query().unwrap_or("")),
+        headers: parts.headers,
+        body,
+        moment,
+    };
+    let wire = Arc::clone(wire);
+    let work = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        dispatch(&wire, &call)
+    });
+    match tokio::time::timeout(HANDLER_TIME_MAX, work).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => {
+            tracing::error!("a handler panicked: {panic}");
+            Err(Refusal::Bug)
+        }
+        Err(_) => Err(Refusal::Overload),
+    }
+}
+
+fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    let looks = matches!(call.method, Method::GET | Method::HEAD);
+    let Some(below) = call.path.strip_prefix("/fhir").filter(|below| below.is_empty() || below.starts_with('/')) else {
+        return match (call.path.as_str(), looks) {
+            ("/", true) => Ok(Answer::text("text/html; charset=utf-8", page::page(wire, &call.moment)?)),
+            ("/metrics", true) => {
+                let (position, _) = wire.server.store.last_commit().map_err(Failure::from)?;
+                let text = wire.metrics.text(position.0, wire.ready.load(Ordering::SeqCst));
+                Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
+            }
+            ("/" | "/metrics", false) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
+            _ => Err(Failure::NotFound("this server has nothing at this address; FHIR is below /fhir".into()).into()),
+        };
+    };
+    negotiation::acceptable(&call.headers, &call.query)?;
+    let query: Vec<_> = call.query.iter().filter(|(name, _)| name != "_format").cloned().collect();
+    let address = Address::read(below)?;
+    match address {
+        Address::System if call.method == Method::POST => bundle_answer(wire, call),
+        Address::System => Err(Refusal::MethodNotAllowed("POST")),
+        Address::Metadata if looks => Ok(Answer::made(&capability::statement(wire, &call.moment))),
+        Address::SystemHistory if looks => history_answer(wire, HistoryScope::System, "_history", query),
+        Address::Metadata | Address::SystemHistory => Err(Refusal::MethodNotAllowed("GET, HEAD")),
+        Address::Rights(patient) => rights_answer(wire, call, &patient, query),
+        Address::Type(resource_type) if looks => search_answer(wire, call, resource_type, query),
+        Address::Type(resource_type) => {
+            allowed(resource_type, Interaction::Create, &call.method, Method::POST, on_type)?;
+            create_answer(wire, call)
+        }
+        Address::TypeSearch(resource_type) if call.method == Method::POST => {
+            negotiation::sends_form(&call.headers)?;
+            let body = String::from_utf8_lossy(&call.body);
+            search_answer(wire, call, resource_type, query.into_iter().chain(query_pairs(&body)).collect())
+        }
+        Address::TypeSearch(_) => Err(Refusal::MethodNotAllowed("POST")),
+        Address::TypeHistory(resource_type) if looks => {
+            history_answer(wire, HistoryScope::Type(resource_type), &format!("{resource_type}/_history"), query)
+        }
+        Address::Instance(key) if looks => read_answer(call, &read::read(&wire.server, &key)?),
+        Address::Instance(key) if call.method == Method::PUT => {
+            allowed(key.resource_type, Interaction::Update, &call.method, Method::PUT, on_instance)?;
+            update_answer(wire, call, key)
+        }
+        Address::Instance(key) => {
+            allowed(key.resource_type, Interaction::Delete, &call.method, Method::DELETE, on_instance)?;
+            let written = delete(&wire.server, &call.moment, key, negotiation::condition(&call.headers)?)?;
+            Ok(written_answer(wire, call, &written))
+        }
+        Address::InstanceHistory(key) if looks => {
+            let path = format!("{key}/_history");
+            history_answer(wire, HistoryScope::Instance(key), &path, query)
+        }
+        Address::Version(key, version) if looks => read_answer(call, &read::read_version(&wire.server, &key, version)?),
+        Address::TypeHistory(_) | Address::InstanceHistory(_) | Address::Version(..) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
+    }
+}
+
+/// Refuses what the table of interactions does not have.
+fn allowed(
+    resource_type: ResourceType,
+    interaction: Interaction,
+    method: &Method,
+    expected: Method,
+    allow: fn(ResourceType) -> &'static str,
+) -> Result<(), Refusal> {
+    let has = *method == expected && interactions_of(resource_type).contains(&interaction);
+    if has { Ok(()) } else { Err(Refusal::MethodNotAllowed(allow(resource_type))) }
+}
+
+fn on_type(resource_type: ResourceType) -> &'static str {
+    if interactions_of(resource_type).contains(&Interaction::Create) { "GET, HEAD, POST" } else { "GET, HEAD" }
+}
+
+fn on_instance(resource_type: ResourceType) -> &'static str {
+    if interactions_of(resource_type).contains(&Interaction::Update) { "GET, HEAD, PUT, DELETE" } else { "GET, HEAD" }
+}
+
+fn read_answer(call: &Call, found: &StoredVersion) -> Result<Answer, Refusal> {
+    let since = negotiation::text(&call.headers, header::IF_MODIFIED_SINCE).and_then(|date| http_instant(date));
+    let unchanged = if call.headers.contains_key(header::IF_NONE_MATCH) {
+        negotiation::has_already(&call.headers, found.version)
+    } else {
+        since.is_some_and(|since| found.last_updated.as_second() <= since.as_second())
+    };
+    let answer = if unchanged {
+        Answer::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        Answer::fhir(StatusCode::OK, found.body.clone().unwrap_or_default())
+    };
+    Ok(answer.of_version(found))
+}
+
+fn http_instant(date: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(date).ok().map(|zoned| zoned.timestamp())
+}
+
+fn create_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    let resource = sent_resource(call)?;
+    let Ok(Address::Type(resource_type)) = Address::read(call.path.trim_start_matches("/fhir")) else { return Err(Refusal::Bug) };
+    if resource.type_name() != resource_type.as_str() {
+        let text = format!("expected the type of the address, '{resource_type}'");
+        let at = format!("{}.resourceType", resource.type_name());
+        return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, at, text)]).into());
+    }
+    let if_none_exist = negotiation::text(&call.headers, axum::http::HeaderName::from_static("if-none-exist"))
+        .map(|query| query_pairs(query.split_once('?').map_or(query, |(_, query)| query)));
+    let written = create(&wire.server, &call.moment, CreateRequest { resource, if_none_exist })?;
+    Ok(written_answer(wire, call, &written))
+}
+
+fn update_answer(wire: &Wire, call: &Call, key: ResourceKey) -> Result<Answer, Refusal> {
+    let resource = sent_resource(call)?;
+    let written = update(&wire.server, &call.moment, key, resource, negotiation::condition(&call.headers)?)?;
+    Ok(written_answer(wire, call, &written))
+}
+
+fn sent_resource(call: &Call) -> Result<Resource, Refusal> {
+    negotiation::sends_json(&call.headers)?;
+    Ok(Resource::parse(&call.body).map_err(|issue| Failure::BadRequest(vec![issue]))?)
+}
+
+fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
+    let (wanted, _) = negotiation::prefer(&call.headers);
+    let status = bundle::effect_status(written.effect);
+    let answer = match (wanted, written.effect, &written.version) {
+        (Some(Return::OperationOutcome), Effect::Deleted, _) => Answer::outcome(StatusCode::OK, &written.issues),
+        (_, Effect::Deleted, _) | (_, _, None) => Answer::empty(status),
+        (Some(Return::OperationOutcome), _, _) => Answer::outcome(status, &written.issues),
+        (Some(Return::Minimal), _, _) => Answer::empty(status),
+        (Some(Return::Representation) | None, _, Some(version)) => Answer::fhir(status, version.body.clone().unwrap_or_default()),
+    };
+    let Some(version) = &written.version else { return answer };
+    let answer = answer.of_version(version);
+    match written.effect {
+        Effect::Created | Effect::Unchanged => {
+            answer.with(header::LOCATION, location(&wire.server.base_url, &written.key, version.version))
+        }
+        Effect::Updated | Effect::Deleted => answer,
+    }
+}
+
+fn search_answer(wire: &Wire, call: &Call, resource_type: ResourceType, parameters: Vec<(String, String)>) -> Result<Answer, Refusal> {
+    let (_, lenient) = negotiation::prefer(&call.headers);
+    let found = search(&wire.server, &SearchRequest { resource_type, parameters, lenient })?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, resource_type, &found)))
+}
+
+fn history_answer(wire: &Wire, scope: HistoryScope, path: &str, parameters: Vec<(String, String)>) -> Result<Answer, Refusal> {
+    let mut query = HistoryQuery { scope, since: None, at: None, before: None, count: COUNT_DEFAULT };
+    let mut wrong = Vec::new();
+    for (name, value) in &parameters {
+        // A `+` before the zone arrives as a blank when a client did not encode it.
+        let span = || FhirDate::parse(&value.replace(' ', "+")).map(FhirDate::range_us);
+        let instant = |us| Timestamp::from_microsecond(us).ok();
+        let understood = match name.as_str() {
+            "_count" => value.parse().ok().map(|count: usize| query.count = count.min(COUNT_MAX)),
+            "_since" => span().and_then(|(from, _)| instant(from)).map(|since| query.since = Some(since)),
+            "_at" => span().and_then(|(from, until)| instant(from).zip(instant(until))).map(|at| query.at = Some(at)),
+            PAGE => value.parse().ok().map(|before| query.before = Some(Position(before))),
+            _ => None,
+        };
+        if understood.is_none() {
+            let text = format!("{name}: expected _count, _since or _at with a whole number, an instant or a date");
+            wrong.push(Issue::error(IssueCode::Value, "", text));
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::BadRequest(wrong).into());
+    }
+    let found = history(&wire.server, &query)?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, path, &parameters, &found)))
+}
+
+fn rights_answer(wire: &Wire, call: &Call, patient: &ResourceKey, mut parameters: Vec<(String, String)>) -> Result<Answer, Refusal> {
+    match call.method {
+        Method::GET | Method::HEAD => {}
+        Method::POST => {
+            if !call.body.is_empty() {
+                parameters.extend(rights::parameters(&sent_resource(call)?)?);
+            }
+        }
+        _ => return Err(Refusal::MethodNotAllowed("GET, HEAD, POST")),
+    }
+    let found = rights::rights(&wire.server, &call.moment, patient, &parameters)?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::rights(&wire.server.base_url, &found)))
+}
+
+fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    let sent = sent_resource(call)?;
+    let (kind, answers) = transaction::process(&wire.server, &call.moment, &sent)?;
+    let wanted = negotiation::prefer(&call.headers).0.unwrap_or(Return::Minimal);
+    Ok(Answer::fhir(StatusCode::OK, bundle::response(&wire.server.base_url, kind, &answers, wanted)))
+}

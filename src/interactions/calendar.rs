@@ -1,0 +1,95 @@
+//! The calendar step (deadline-rules, section 7): at 00:00 in Copenhagen the Tasks whose next change falls on that day change, found by their
+//! timers; after downtime every day missed is made up for, in date order.
+
+use jiff::civil::Date;
+
+use super::persons::{self, Pending};
+use super::{Failure, Moment, Server};
+use crate::fhir::{Id, ResourceKey, ResourceType, start_of_day};
+use crate::storage::{ChangeSet, CommitError};
+
+/// How many persons share one commit.
+const PERSONS_PER_COMMIT: usize = 64;
+/// How often a commit is tried again after others moved what it depends on.
+const ATTEMPTS_MAX: usize = 1_000;
+
+/// What a run of the calendar did.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Progress {
+    /// How many persons' rights were looked at.
+    pub persons: usize,
+    /// How many versions were written.
+    pub versions: usize,
+}
+
+/// Makes every change that the calendar has brought about until today, day by day. `progress` is told after each commit.
+///
+/// # Errors
+/// Of the store, or `Busy` if others never cease to write the same persons.
+pub fn run(server: &Server, moment: &Moment, mut progress: impl FnMut(Date, Progress)) -> Result<Progress, Failure> {
+    let today = server.today(moment);
+    server.begin_calendar_day(today);
+    let mut done = Progress::default();
+    loop {
+        let due = server.store.timers_due(today, PERSONS_PER_COMMIT)?;
+        let Some(first) = due.first() else { return Ok(done) };
+        let day = first.day;
+        let persons: Vec<Id> = due.into_iter().take_while(|timer| timer.day == day).map(|timer| timer.owner.id).collect();
+        done.versions += step(server, moment, &persons, day)?;
+        done.persons += persons.len();
+        progress(day, done);
+    }
+}
+
+/// If the calendar has a step due for one of these persons, makes it. Answers whether it did: then what was gathered before is stale.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn catch_up(server: &Server, moment: &Moment, persons: &[Id], today: Date) -> Result<bool, Failure> {
+    let mut made = false;
+    for person in persons {
+        let key = ResourceKey::new(ResourceType::Patient, person.clone());
+        while let Some(day) = server.store.timer(&key)?.filter(|day| *day <= today) {
+            step(server, moment, std::slice::from_ref(person), day)?;
+            made = true;
+        }
+    }
+    Ok(made)
+}
+
+/// Brings these persons' Tasks to what they are on that day; answers how many versions were written.
+fn step(server: &Server, moment: &Moment, persons: &[Id], day: Date) -> Result<usize, Failure> {
+    for _ in 0..ATTEMPTS_MAX {
+        let derived = persons::derive(server, persons, &Pending::new(), day, start_of_day(day), moment.now)?;
+        let versions = derived.writes.len();
+        let changes = ChangeSet {
+            now: moment.now,
+            writes: derived.writes,
+            preconditions: derived.preconditions,
+            touches: derived.touches,
+            timers: derived.timers,
+        };
+        match server.store.commit(changes) {
+            Ok(_) => return Ok(versions),
+            Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => {}
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(Failure::Busy)
+}
+
+/// Derives everyone's rights anew as of today, as is needed when the rules were changed.
+///
+/// # Errors
+/// As [`run`].
+pub fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
+    let today = server.today(moment);
+    let mut done = Progress::default();
+    let query = crate::search::SearchQuery::all(ResourceType::Patient, Vec::new());
+    let everyone: Vec<Id> = server.store.search(&query, None)?.matches.into_iter().map(|patient| patient.key.id).collect();
+    for persons in everyone.chunks(PERSONS_PER_COMMIT) {
+        done.versions += step(server, moment, persons, today)?;
+        done.persons += persons.len();
+    }
+    Ok(done)
+}

@@ -1,0 +1,22 @@
+//! create, also conditional (<https://hl7.org/fhir/R4/http.html#create>).
+
+use super::write::{Action, Change};
+use super::{Failure, Moment, Server, Written};
+use crate::fhir::Resource;
+
+/// A resource to create.
+pub struct CreateRequest {
+    /// The content.
+    pub resource: Resource,
+    /// The query of `If-None-Exist`: with one match nothing is written, and the match is the answer.
+    pub if_none_exist: Option<Vec<(String, String)>>,
+}
+
+/// Stores a new resource under an id that the server chooses.
+///
+/// # Errors
+/// As [`super::write::write`]; `PreconditionFailed` if `If-None-Exist` has several matches.
+pub fn create(server: &Server, moment: &Moment, request: CreateRequest) -> Result<Written, Failure> {
+    let action = Action::Create { resource: request.resource, id: (moment.new_id)(), if_none_exist: request.if_none_exist };
+    super::write_one(server, moment, Change { action, full_url: None })
+}

@@ -1,0 +1,41 @@
+//! The definitions that the server was started with, kept in the store like everything else: read, searched, and with a history that says
+//! which rule was in force when.
+
+use super::write::{Action, Change, Condition, Writer, write};
+use super::{Effect, Failure, Moment, Server};
+use crate::fhir::key::Origin;
+use crate::fhir::{Id, Resource, ResourceKey, ResourceType};
+use crate::search::SearchQuery;
+
+/// Makes the stored definitions these: new and changed ones are written, others deleted. Answers whether a rule changed.
+///
+/// # Errors
+/// `BadRequest` for one that has no id or is of a type that is no definition; else as [`write`].
+pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> Result<bool, Failure> {
+    let mut changes = Vec::new();
+    let mut kept = Vec::new();
+    for resource in definitions {
+        let key = key_of(&resource)?;
+        kept.push(key.clone());
+        changes.push(Change { action: Action::Update { key, resource, condition: Condition::Any }, full_url: None });
+    }
+    for resource_type in ResourceType::ALL.iter().filter(|resource_type| resource_type.origin() == Origin::Definitions) {
+        for stored in server.store.search(&SearchQuery::all(*resource_type, Vec::new()), None)?.matches {
+            if !kept.contains(&stored.key) {
+                changes.push(Change { action: Action::Delete { key: stored.key, condition: Condition::Any }, full_url: None });
+            }
+        }
+    }
+    let written = write(server, moment, Writer::Definitions, &changes, false)?;
+    let is_rule = |key: &ResourceKey| key.resource_type == ResourceType::PlanDefinition;
+    Ok(written.iter().any(|written| is_rule(&written.key) && written.effect != Effect::Unchanged))
+}
+
+fn key_of(resource: &Resource) -> Result<ResourceKey, Failure> {
+    let id = resource.id().and_then(Id::parse);
+    let resource_type: Option<ResourceType> = resource.type_name().parse().ok();
+    match (resource_type.filter(|resource_type| resource_type.origin() == Origin::Definitions), id) {
+        (Some(resource_type), Some(id)) => Ok(ResourceKey::new(resource_type, id)),
+        _ => Err(Failure::bad_request(crate::fhir::IssueCode::Invalid, "expected a definition with an id")),
+    }
+}

@@ -1,0 +1,135 @@
+//! What a client can do, one file per FHIR interaction, and the steps that each takes: gather, decide, commit, answer.
+//!
+//! Nothing here knows HTTP, an engine or the clock: the time and new ids come with each request as a [`Moment`].
+
+pub mod address;
+pub mod calendar;
+pub mod create;
+pub mod definitions;
+pub mod delete;
+pub mod failure;
+pub mod history;
+pub mod persons;
+pub mod read;
+pub mod references;
+pub mod rights;
+pub mod search;
+pub mod transaction;
+pub mod update;
+pub mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::deadlines::{GroupTable, Rules};
+use crate::fhir::{Id, ResourceKey, Version, copenhagen_date};
+use crate::storage::{Method, Store, StoredVersion};
+
+pub use failure::Failure;
+
+/// The time of a request and the ids it may give out: values, so that a test can say "on 24 December".
+#[derive(Clone)]
+pub struct Moment {
+    /// When the request arrived.
+    pub now: Timestamp,
+    /// Gives a new id at each call.
+    pub new_id: Arc<dyn Fn() -> Id + Send + Sync>,
+}
+
+/// What every interaction works with.
+pub struct Server {
+    /// The durable state.
+    pub store: Arc<dyn Store>,
+    /// The rules in force.
+    pub rules: Rules,
+    /// Which codes belong to which target group.
+    pub groups: GroupTable,
+    /// The base of this server's own addresses, as `http://127.0.0.1:8080/fhir`.
+    pub base_url: String,
+    /// The greatest day, as days since year 0, for which the calendar step was begun.
+    calendar_day: AtomicI64,
+    /// Called when a commit set a timer on a day whose calendar step was begun already.
+    wake_calendar: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Server {
+    /// Takes what it works with; `wake_calendar` is called when the calendar has work before the next midnight.
+    pub fn new(
+        store: Arc<dyn Store>,
+        rules: Rules,
+        groups: GroupTable,
+        base_url: String,
+        wake_calendar: Box<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), wake_calendar }
+    }
+
+    /// The day that live answers are for: today in Copenhagen, and never a day before one whose calendar step was begun.
+    pub fn today(&self, moment: &Moment) -> Date {
+        let today = copenhagen_date(moment.now);
+        let begun = self.calendar_day.load(Ordering::SeqCst);
+        if day_number(today) >= begun { today } else { day_of_number(begun).unwrap_or(today) }
+    }
+
+    /// Notes that the calendar step of that day begins.
+    fn begin_calendar_day(&self, day: Date) {
+        self.calendar_day.fetch_max(day_number(day), Ordering::SeqCst);
+    }
+
+    /// Wakes the calendar if a timer was set on a day that it may have passed already.
+    fn timer_was_set(&self, day: Date) {
+        if day_number(day) <= self.calendar_day.load(Ordering::SeqCst) {
+            (self.wake_calendar)();
+        }
+    }
+}
+
+const DAY_ZERO: Date = Date::constant(1, 1, 1);
+
+fn day_number(day: Date) -> i64 {
+    (day - DAY_ZERO).get_days().into()
+}
+
+fn day_of_number(number: i64) -> Option<Date> {
+    DAY_ZERO.checked_add(jiff::Span::new().try_days(number).ok()?).ok()
+}
+
+/// What a write did to its resource.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// The resource is new, or exists again.
+    Created,
+    /// It has a new version.
+    Updated,
+    /// It was so already: nothing was written.
+    Unchanged,
+    /// It is deleted (or was deleted or never there).
+    Deleted,
+}
+
+/// The answer of a write.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The resource.
+    pub key: ResourceKey,
+    /// What happened.
+    pub effect: Effect,
+    /// The version that is now the last one; none if the resource never was.
+    pub version: Option<StoredVersion>,
+    /// Warnings about the content.
+    pub issues: Vec<crate::fhir::Issue>,
+}
+
+/// A version that a commit has just written, as the store would answer it.
+fn stored(key: &ResourceKey, version: Version, method: Method, committed: crate::storage::Committed, body: Option<Vec<u8>>) -> StoredVersion {
+    StoredVersion { key: key.clone(), version, position: committed.position, last_updated: committed.instant, method, body }
+}
+
+/// Makes one change that a client asks for.
+fn write_one(server: &Server, moment: &Moment, change: write::Change) -> Result<Written, Failure> {
+    let mut written = write::write(server, moment, write::Writer::Client, &[change], false)?;
+    written.pop().ok_or(Failure::Busy)
+}

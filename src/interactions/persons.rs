@@ -1,0 +1,346 @@
+//! The persons that a write or the calendar concerns: gathering all that is known of them, and what their rights Tasks become
+//! (deadline-rules, section 7).
+//!
+//! Everything that a derivation reads is guarded: the commit fails if another one moved it meanwhile.
+//! - `person/<Patient id>`: any resource about the person, and the person's Tasks;
+//! - `resource/<key>`: an Organization or PractitionerRole that facts depend on;
+//! - `dependents/<key>`: who depends on that Organization or PractitionerRole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::{Failure, Server};
+use crate::deadlines::{self, PersonFacts, Rights, Stored, TaskChange};
+use crate::fhir::{Id, Issue, Reference, Resource, ResourceKey, ResourceType, Version};
+use crate::search::parameters::REFERS_TO;
+use crate::search::{Clause, SearchQuery, index_entries};
+use crate::storage::{Content, Guard, Method, Precondition, StoreError, TimerChange, Write};
+use crate::validation::{self, ResolvedReference};
+
+/// What a request is about to write, by key.
+pub type Pending = BTreeMap<ResourceKey, PendingWrite>;
+
+/// One resource that a request is about to write.
+#[derive(Clone, Debug)]
+pub struct PendingWrite {
+    /// The version that it will have.
+    pub version: Version,
+    /// Its content; none if it is deleted.
+    pub content: Option<Value>,
+    /// Its content before; none if it did not exist.
+    pub before: Option<Value>,
+}
+
+/// A resource with its version, as the rules read it.
+pub type Known = (ResourceKey, Version, Value);
+
+/// The types that say something about a person's rights.
+const FACTS: &[ResourceType] = &[ResourceType::Condition, ResourceType::CarePlan, ResourceType::ServiceRequest, ResourceType::Encounter];
+/// The types that belong to a person.
+const ABOUT_A_PERSON: &[ResourceType] = &[
+    ResourceType::Condition,
+    ResourceType::CarePlan,
+    ResourceType::ServiceRequest,
+    ResourceType::Encounter,
+    ResourceType::Goal,
+    ResourceType::CareTeam,
+];
+
+/// True for the types by which a general practice is known.
+pub fn is_practice(resource_type: ResourceType) -> bool {
+    matches!(resource_type, ResourceType::Organization | ResourceType::PractitionerRole)
+}
+
+/// The guard of everything about a person.
+fn person_guard(person: &Id) -> Guard {
+    Guard(format!("person/{person}"))
+}
+
+/// The guard of an Organization or PractitionerRole itself.
+pub fn resource_guard(key: &ResourceKey) -> Guard {
+    Guard(format!("resource/{key}"))
+}
+
+/// The guard of who depends on an Organization or PractitionerRole.
+pub fn dependents_guard(key: &ResourceKey) -> Guard {
+    Guard(format!("dependents/{key}"))
+}
+
+/// Reads bytes of the store.
+///
+/// # Errors
+/// If they are no JSON, which only damage can bring about.
+pub fn parse_stored(key: &ResourceKey, body: &[u8]) -> Result<Value, StoreError> {
+    serde_json::from_slice(body).map_err(|_| StoreError(format!("the stored content of {key} is not JSON")))
+}
+
+/// A resource as it will be after the pending writes; none if it does not exist.
+///
+/// # Errors
+/// Of the store.
+pub fn lookup(server: &Server, key: &ResourceKey, pending: &Pending) -> Result<Option<Known>, StoreError> {
+    if let Some(write) = pending.get(key) {
+        return Ok(write.content.as_ref().map(|content| (key.clone(), write.version, content.clone())));
+    }
+    let Some(stored) = server.store.read(key)? else { return Ok(None) };
+    let Some(body) = &stored.body else { return Ok(None) };
+    Ok(Some((key.clone(), stored.version, parse_stored(key, body)?)))
+}
+
+/// Whom a resource is about.
+fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
+    if key.resource_type == ResourceType::Patient {
+        return Some(key.id.clone());
+    }
+    if !ABOUT_A_PERSON.contains(&key.resource_type) {
+        return None;
+    }
+    match Reference::read(&content["subject"]) {
+        Reference::Local(patient, _) if patient.resource_type == ResourceType::Patient => Some(patient.id),
+        _ => None,
+    }
+}
+
+/// All resources about a person, but the Patient, as they will be after the pending writes; by key.
+///
+/// # Errors
+/// Of the store.
+pub fn resources_of(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Known>, StoreError> {
+    of_types(server, ABOUT_A_PERSON, person, pending)
+}
+
+fn of_types(server: &Server, types: &[ResourceType], person: &Id, pending: &Pending) -> Result<Vec<Known>, StoreError> {
+    let mut found = Vec::new();
+    for resource_type in types {
+        let query = SearchQuery::all(*resource_type, vec![Clause::reference("patient", format_args!("Patient/{person}"))]);
+        for stored in server.store.search(&query, None)?.matches {
+            if let (false, Some(body)) = (pending.contains_key(&stored.key), &stored.body) {
+                let content = parse_stored(&stored.key, body)?;
+                found.push((stored.key, stored.version, content));
+            }
+        }
+    }
+    for (key, write) in pending.iter().filter(|(key, _)| types.contains(&key.resource_type)) {
+        if let Some(content) = write.content.as_ref().filter(|content| person_of(key, content).as_ref() == Some(person)) {
+            found.push((key.clone(), write.version, content.clone()));
+        }
+    }
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    Ok(found)
+}
+
+/// The findings about references within one resource that name different persons.
+///
+/// # Errors
+/// Of the store.
+pub fn check_one_person(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec<Issue>, Failure> {
+    let references = validation::person_references(resource);
+    let mut resolved = Vec::new();
+    for (expression, element) in &references {
+        let Reference::Local(key, _) = Reference::read(element) else { continue };
+        let person = match key.resource_type {
+            ResourceType::Patient => Some(key.id),
+            _ => lookup(server, &key, pending)?.and_then(|(key, _, content)| person_of(&key, &content)),
+        };
+        if let Some(person) = person {
+            resolved.push(ResolvedReference { expression: expression.clone(), person: ResourceKey::new(ResourceType::Patient, person) });
+        }
+    }
+    Ok(validation::one_person(&resolved))
+}
+
+/// Whom a request concerns.
+#[derive(Default)]
+pub struct Concerned {
+    /// The Patients' ids.
+    pub persons: Vec<Id>,
+    /// That nobody else came to depend on what is written.
+    pub preconditions: Vec<Precondition>,
+}
+
+/// Everyone about whom something is written, and everyone whose facts depend on an Organization or PractitionerRole that is.
+///
+/// # Errors
+/// Of the store.
+pub fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, StoreError> {
+    let mut persons = BTreeSet::new();
+    let mut preconditions = Vec::new();
+    for (key, write) in pending {
+        for content in write.before.iter().chain(&write.content) {
+            persons.extend(person_of(key, content));
+        }
+        if is_practice(key.resource_type) && !same_practice(write) {
+            dependents(server, key, &mut persons, &mut preconditions)?;
+        }
+    }
+    Ok(Concerned { persons: persons.into_iter().collect(), preconditions })
+}
+
+/// True if the write changes nothing of what facts depend on.
+fn same_practice(write: &PendingWrite) -> bool {
+    let relevant = |content: &Option<Value>| content.as_ref().map(|content| (content["identifier"].clone(), content["organization"].clone()));
+    relevant(&write.before) == relevant(&write.content)
+}
+
+fn dependents(
+    server: &Server,
+    practice: &ResourceKey,
+    persons: &mut BTreeSet<Id>,
+    preconditions: &mut Vec<Precondition>,
+) -> Result<(), StoreError> {
+    let guard = dependents_guard(practice);
+    let position = server.store.guard_positions(std::slice::from_ref(&guard))?;
+    preconditions.extend(position.into_iter().map(|position| Precondition::Unmoved(guard.clone(), position)));
+    let referring = |resource_type| SearchQuery::all(resource_type, vec![Clause::reference(REFERS_TO, practice)]);
+    for resource_type in FACTS.iter().copied().chain([ResourceType::Patient]) {
+        for stored in server.store.search(&referring(resource_type), None)?.matches {
+            if let Some(body) = &stored.body {
+                persons.extend(person_of(&stored.key, &parse_stored(&stored.key, body)?));
+            }
+        }
+    }
+    if practice.resource_type == ResourceType::Organization {
+        for role in server.store.search(&referring(ResourceType::PractitionerRole), None)?.matches {
+            dependents(server, &role.key, persons, preconditions)?;
+        }
+    }
+    Ok(())
+}
+
+/// All that is known of one person.
+pub struct Person {
+    /// The Patient.
+    pub key: ResourceKey,
+    /// The facts.
+    pub facts: PersonFacts,
+    practices: BTreeSet<ResourceKey>,
+    expects: Vec<Precondition>,
+}
+
+/// Gathers the facts of a person as they will be after the pending writes.
+///
+/// # Errors
+/// Of the store.
+pub fn gather(server: &Server, person: &Id, pending: &Pending) -> Result<Person, StoreError> {
+    let key = ResourceKey::new(ResourceType::Patient, person.clone());
+    let mut expects = guarded(server, vec![person_guard(person)])?;
+    let mut known = of_types(server, FACTS, person, pending)?;
+    known.extend(lookup(server, &key, pending)?);
+    let mut practices = BTreeSet::new();
+    let mut frontier: BTreeSet<ResourceKey> = known.iter().flat_map(|(_, _, content)| deadlines::practice_references(content)).collect();
+    while !frontier.is_empty() {
+        expects.extend(guarded(server, frontier.iter().map(resource_guard).collect())?);
+        let mut found = Vec::new();
+        for practice in &frontier {
+            found.extend(lookup(server, practice, pending)?);
+        }
+        practices.extend(std::mem::take(&mut frontier));
+        let next = found.iter().flat_map(|(_, _, content)| deadlines::practice_references(content));
+        frontier.extend(next.filter(|key| !practices.contains(key)));
+        known.extend(found);
+    }
+    let stored: Vec<_> = known.iter().map(|(key, version, value)| Stored { key: key.clone(), version: *version, value }).collect();
+    let facts = PersonFacts::read(&key, &stored, &server.groups);
+    Ok(Person { key, facts, practices, expects })
+}
+
+fn guarded(server: &Server, guards: Vec<Guard>) -> Result<Vec<Precondition>, StoreError> {
+    let positions = server.store.guard_positions(&guards)?;
+    Ok(guards.into_iter().zip(positions).map(|(guard, position)| Precondition::Unmoved(guard, position)).collect())
+}
+
+/// What follows from the facts: the Tasks and Provenances to write, and on what that depends.
+#[derive(Default)]
+pub struct Derived {
+    /// New versions of Tasks, each with its Provenance.
+    pub writes: Vec<Write>,
+    /// That no fact moved.
+    pub preconditions: Vec<Precondition>,
+    /// What this moves.
+    pub touches: Vec<Guard>,
+    /// When each person's rights change next if nobody writes.
+    pub timers: Vec<TimerChange>,
+}
+
+/// The rights of these persons on that day, as they must be stored after the pending writes.
+/// `last_modified` is what changed Tasks say; `recorded` is the time itself.
+///
+/// # Errors
+/// Of the store.
+pub fn derive(
+    server: &Server,
+    persons: &[Id],
+    pending: &Pending,
+    day: Date,
+    last_modified: Timestamp,
+    recorded: Timestamp,
+) -> Result<Derived, StoreError> {
+    let mut derived = Derived::default();
+    let mut people: Vec<(Person, Rights)> = Vec::new();
+    for person in persons {
+        let person = gather(server, person, pending)?;
+        let rights = deadlines::derive(&person.facts, &server.rules, day);
+        derived.preconditions.extend(person.expects.iter().cloned());
+        derived.touches.push(person_guard(&person.key.id));
+        derived.touches.extend(person.practices.iter().map(dependents_guard));
+        derived.timers.push(TimerChange { owner: person.key.clone(), day: rights.next_change });
+        people.push((person, rights));
+    }
+    let tasks = stored_tasks(server, &people)?;
+    let contents: Vec<&Value> = tasks.values().map(|(_, content)| content).collect();
+    let by_person: Vec<_> = people.iter().map(|(person, rights)| (&person.facts, rights)).collect();
+    let deleted = deleted_focuses(server, &contents, pending)?;
+    for change in deadlines::reconcile(&by_person, &contents, |focus| deleted.contains(focus), last_modified) {
+        let previous = tasks.get(&change.id).map(|(version, _)| *version);
+        derived.writes.extend(task_writes(change, previous, day, recorded));
+    }
+    Ok(derived)
+}
+
+/// The Tasks of these persons, and any other one under the id of one of their clocks.
+fn stored_tasks(server: &Server, people: &[(Person, Rights)]) -> Result<BTreeMap<Id, (Version, Value)>, StoreError> {
+    let mut tasks = BTreeMap::new();
+    for (person, rights) in people {
+        let query = SearchQuery::all(ResourceType::Task, vec![Clause::reference("patient", &person.key)]);
+        let mut found = server.store.search(&query, None)?.matches;
+        for clock in &rights.clocks {
+            found.extend(server.store.read(&ResourceKey::new(ResourceType::Task, clock.task_id.clone()))?);
+        }
+        for stored in found {
+            if let Some(body) = &stored.body {
+                tasks.insert(stored.key.id.clone(), (stored.version, parse_stored(&stored.key, body)?));
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+fn deleted_focuses(server: &Server, tasks: &[&Value], pending: &Pending) -> Result<BTreeSet<ResourceKey>, StoreError> {
+    let mut deleted = BTreeSet::new();
+    for focus in tasks.iter().filter_map(|task| deadlines::task_focus(task)) {
+        if lookup(server, &focus, pending)?.is_none() {
+            deleted.insert(focus);
+        }
+    }
+    Ok(deleted)
+}
+
+/// A new version of a Task and its Provenance.
+fn task_writes(change: TaskChange, previous: Option<Version>, day: Date, recorded: Timestamp) -> [Write; 2] {
+    let version = Version::after(previous);
+    let provenance = deadlines::provenance(&change.content, version, &change.inputs, day, recorded);
+    let provenance_id = provenance["id"].as_str().and_then(Id::parse).unwrap_or_else(|| change.id.clone());
+    [
+        made_by_server(ResourceKey::new(ResourceType::Task, change.id), previous, change.content),
+        made_by_server(ResourceKey::new(ResourceType::Provenance, provenance_id), None, provenance),
+    ]
+}
+
+fn made_by_server(key: ResourceKey, previous: Option<Version>, content: Value) -> Write {
+    let entries = index_entries(key.resource_type, &content);
+    let body = Resource::made(content).stamped(&key.id, Version::after(previous));
+    Write { previous, method: Method::Put, content: Some(Content { body, entries }), key }
+}

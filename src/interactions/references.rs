@@ -1,0 +1,203 @@
+//! What the references of incoming resources name, and their rewriting to addresses of this server
+//! (<https://hl7.org/fhir/R4/http.html#trules>, fhir-profiles, section 2).
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{Failure, Server};
+use crate::fhir::{Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference, view};
+use crate::search::{self, Clause, SearchQuery, Test};
+use crate::storage::Precondition;
+
+/// The entries of one request, by the addresses under which they may name each other.
+#[derive(Default)]
+pub struct Entries {
+    /// `fullUrl` to the key that the entry has on this server.
+    pub by_full_url: HashMap<String, ResourceKey>,
+    /// The identifiers of the Patients in the request.
+    pub patients: Vec<(Vec<(String, String)>, ResourceKey)>,
+    /// True for a transaction: only there may an address be a search.
+    pub is_transaction: bool,
+}
+
+/// What resolving found besides the rewritten resource.
+#[derive(Default)]
+pub struct Resolved {
+    /// What is wrong with the references.
+    pub issues: Vec<Issue>,
+    /// What must still match when the request is committed.
+    pub preconditions: Vec<Precondition>,
+}
+
+/// Rewrites the references of one resource: to entries of the same request, by search, by this server's own full address, and a
+/// `subject` that is named by identifier alone.
+///
+/// # Errors
+/// `PreconditionFailed` if an address that is a search has not exactly one match.
+pub fn resolve(server: &Server, entries: &Entries, full_url: Option<&str>, resource: &mut Resource) -> Result<Resolved, Failure> {
+    let mut resolved = Resolved::default();
+    let mut addresses: HashMap<String, String> = HashMap::new();
+    let mut found = Vec::new();
+    reference::for_each(resource.type_name(), resource.value(), &mut |path, element| {
+        if let Some(address) = element["reference"].as_str() {
+            found.push((path.to_owned(), address.to_owned()));
+        }
+    });
+    for (path, address) in found {
+        if addresses.contains_key(&address) {
+            continue;
+        }
+        match target(server, entries, full_url, &address, &mut resolved.preconditions)? {
+            Target::AsItStands => {}
+            Target::Key(key) => drop(addresses.insert(address, key.to_string())),
+            Target::Wrong(text) => resolved.issues.push(Issue::error(IssueCode::Value, format!("{path}.reference"), text)),
+        }
+    }
+    if !addresses.is_empty() {
+        resource.edit(|value| replace(value, &addresses));
+    }
+    logical_subject(server, entries, resource, &mut resolved)?;
+    Ok(resolved)
+}
+
+enum Target {
+    AsItStands,
+    Key(ResourceKey),
+    Wrong(String),
+}
+
+fn target(
+    server: &Server,
+    entries: &Entries,
+    full_url: Option<&str>,
+    address: &str,
+    preconditions: &mut Vec<Precondition>,
+) -> Result<Target, Failure> {
+    if let Some(key) = entries.by_full_url.get(address) {
+        return Ok(Target::Key(key.clone()));
+    }
+    Ok(match Reference::parse(address) {
+        Reference::Urn(_) => Target::Wrong("expected the fullUrl of an entry of the same transaction: no entry has this one".into()),
+        Reference::Conditional(query) if entries.is_transaction => Target::Key(by_search(server, query, preconditions)?),
+        Reference::Conditional(_) => Target::Wrong("a reference that is a search is understood in a transaction only".into()),
+        Reference::External(absolute) => match absolute.strip_prefix(&server.base_url).and_then(|rest| rest.strip_prefix('/')) {
+            Some(local) => match Reference::parse(local) {
+                Reference::Local(key, None) => Target::Key(key),
+                _ => Target::AsItStands,
+            },
+            None => Target::AsItStands,
+        },
+        // A relative address is relative to the base of its entry's fullUrl.
+        Reference::Local(key, None) => match full_url.and_then(base_of).and_then(|base| entries.by_full_url.get(&format!("{base}/{key}"))) {
+            Some(entry) => Target::Key(entry.clone()),
+            None => Target::AsItStands,
+        },
+        Reference::Local(_, Some(_)) | Reference::Contained(_) | Reference::Logical(..) | Reference::None => Target::AsItStands,
+    })
+}
+
+/// `http://x/fhir` of `http://x/fhir/Condition/7`.
+fn base_of(full_url: &str) -> Option<&str> {
+    let (rest, _) = full_url.rsplit_once('/')?;
+    full_url.contains("://").then(|| rest.rsplit_once('/').map(|(base, _)| base)).flatten()
+}
+
+fn by_search(server: &Server, query: &str, preconditions: &mut Vec<Precondition>) -> Result<ResourceKey, Failure> {
+    let not_one = |what: &str| Failure::precondition(IssueCode::MultipleMatches, format!("a reference that is a search {what}"));
+    let (type_name, parameters) = query.split_once('?').unwrap_or((query, ""));
+    let resource_type: ResourceType = type_name.parse().map_err(|_| not_one("names a type that is not held here"))?;
+    let parameters: Vec<_> = form_urlencoded::parse(parameters.as_bytes()).into_owned().collect();
+    let mut keys = matching_keys(server, resource_type, &parameters, preconditions)?;
+    match (keys.pop(), keys.is_empty()) {
+        (Some(key), true) => Ok(key),
+        (None, _) => Err(not_one("matches nothing")),
+        (Some(_), false) => Err(not_one("matches more than one resource")),
+    }
+}
+
+/// The resources that a conditional request's query matches; the commit will insist on the same answer.
+///
+/// # Errors
+/// `PreconditionFailed` if the query is empty or cannot be understood.
+pub fn matching_keys(
+    server: &Server,
+    resource_type: ResourceType,
+    parameters: &[(String, String)],
+    preconditions: &mut Vec<Precondition>,
+) -> Result<Vec<ResourceKey>, Failure> {
+    let parsed = search::parse(resource_type, parameters).map_err(Failure::BadRequest)?;
+    if !parsed.unknown.is_empty() {
+        return Err(Failure::BadRequest(parsed.unknown));
+    }
+    if parsed.query.clauses.is_empty() {
+        return Err(Failure::precondition(IssueCode::Invalid, "a conditional request needs at least one search criterion"));
+    }
+    keys_of(server, SearchQuery::all(resource_type, parsed.query.clauses), preconditions)
+}
+
+fn keys_of(server: &Server, query: SearchQuery, preconditions: &mut Vec<Precondition>) -> Result<Vec<ResourceKey>, Failure> {
+    let mut keys: Vec<_> = server.store.search(&query, None)?.matches.into_iter().map(|found| found.key).collect();
+    keys.sort();
+    preconditions.push(Precondition::Matches(query, keys.clone()));
+    Ok(keys)
+}
+
+/// Resolves a `subject` that is named by identifier alone; the identifier stays beside the reference.
+fn logical_subject(server: &Server, entries: &Entries, resource: &mut Resource, resolved: &mut Resolved) -> Result<(), Failure> {
+    let Reference::Logical(system, value) = Reference::read(&resource.value()["subject"]) else { return Ok(()) };
+    let mut keys: Vec<ResourceKey> = entries
+        .patients
+        .iter()
+        .filter(|(identifiers, _)| identifiers.iter().any(|identifier| identifier.0 == system && identifier.1 == value))
+        .map(|(_, key)| key.clone())
+        .collect();
+    let token = Test::Token { system: Some(system.to_owned()), code: Some(value.to_owned()) };
+    let clause = Clause::Parameter { code: "identifier".into(), any_of: vec![token] };
+    keys.extend(keys_of(server, SearchQuery::all(ResourceType::Patient, vec![clause]), &mut resolved.preconditions)?);
+    keys.sort();
+    keys.dedup();
+    let at = format!("{}.subject.identifier", resource.type_name());
+    match keys.as_slice() {
+        [key] => resource.edit(|resource| {
+            if let Some(subject) = resource["subject"].as_object_mut() {
+                subject.insert("reference".into(), Value::from(key.to_string()));
+            }
+        }),
+        [] => resolved.issues.push(Issue::error(
+            IssueCode::BusinessRule,
+            at,
+            "expected a Patient with this identifier to be stored, found none: send the Patient first, or in the same transaction",
+        )),
+        several => resolved.issues.push(Issue::error(
+            IssueCode::BusinessRule,
+            at,
+            format!("expected one Patient with this identifier, found {}: name one by reference", several.len()),
+        )),
+    }
+    Ok(())
+}
+
+fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(address) if name == "reference" => {
+                        if let Some(new) = addresses.get(address) {
+                            address.clone_from(new);
+                        }
+                    }
+                    other => replace(other, addresses),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, addresses)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The identifiers of a Patient in a request, for [`Entries::patients`].
+pub fn patient_identifiers(patient: &Value) -> Vec<(String, String)> {
+    view::identifiers(patient).map(|(system, value)| (system.to_owned(), value.to_owned())).collect()
+}

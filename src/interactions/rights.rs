@@ -1,0 +1,65 @@
+//! `$rights`: what the rules say of a person on a day, from what is stored now (deadline-rules, sections 2 and 7). Writes nothing.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::persons::{self, Pending};
+use super::{Failure, Moment, Server, read};
+use crate::deadlines;
+use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, start_of_day, view};
+
+/// The rights of a person.
+pub struct Rights {
+    /// The Patient.
+    pub patient: ResourceKey,
+    /// The day the answer is for.
+    pub day: Date,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// The rights Tasks of that day, by right, group and focus.
+    pub tasks: Vec<Value>,
+}
+
+/// The rights of a Patient as of the day that the parameter `as-of` names; today if it is not there.
+///
+/// # Errors
+/// `NotFound` or `Gone` for the Patient, `BadRequest` for parameters that are not understood.
+pub fn rights(server: &Server, moment: &Moment, patient: &ResourceKey, parameters: &[(String, String)]) -> Result<Rights, Failure> {
+    let day = asked_day(parameters)?.unwrap_or_else(|| server.today(moment));
+    read::read(server, patient)?;
+    let person = persons::gather(server, &patient.id, &Pending::new())?;
+    let rights = deadlines::derive(&person.facts, &server.rules, day);
+    let tasks = rights.clocks.iter().map(|clock| deadlines::task(clock, start_of_day(day))).collect();
+    Ok(Rights { patient: patient.clone(), day, asked_at: moment.now, tasks })
+}
+
+/// The day that `as-of` names, if it is there.
+pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>, Failure> {
+    let mut day = None;
+    let mut wrong = Vec::new();
+    for (name, value) in parameters {
+        match (name.as_str(), FhirDate::parse(value)) {
+            ("as-of", Some(FhirDate::Day(asked))) => day = Some(asked),
+            ("as-of", _) => wrong.push(Issue::error(IssueCode::Value, "", format!("as-of: expected a date such as 2027-03-01, found '{value}'"))),
+            _ => wrong.push(Issue::error(IssueCode::NotSupported, "", format!("$rights has no parameter '{name}'; it has as-of"))),
+        }
+    }
+    if wrong.is_empty() { Ok(day) } else { Err(Failure::BadRequest(wrong)) }
+}
+
+/// The parameters in a Parameters resource, as they would stand in a query.
+///
+/// # Errors
+/// `BadRequest` if it is no Parameters resource.
+pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
+    if sent.type_name() != "Parameters" {
+        return Err(Failure::bad_request(IssueCode::Invalid, "expected a Parameters resource"));
+    }
+    let items = view::items(&sent.value()["parameter"]);
+    Ok(items.map(|item| (text(&item["name"]), text(&item["valueDate"]))).collect())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,98 @@
+//! The findings of one check: where they are gathered, how they are worded and ordered.
+//!
+//! Every text says where, what was expected and what came. What came is quoted only if it cannot be a CPR number or a name.
+
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::shape::Element;
+use crate::fhir::{FhirDate, Issue, IssueCode};
+
+/// How long a quoted date or code can be.
+const QUOTED_LENGTH_MAX: usize = 35;
+
+/// The findings so far about one resource.
+pub(super) struct Findings<'a> {
+    /// The resource that is checked: references into it are looked up there.
+    pub(super) resource: &'a Value,
+    /// The day of the check.
+    pub(super) today: Date,
+    issues: Vec<Issue>,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(resource: &'a Value, today: Date) -> Self {
+        Findings { resource, today, issues: Vec::new() }
+    }
+
+    /// Adds an error at `path`; `what` says what was expected and what was found.
+    pub(super) fn error(&mut self, code: IssueCode, path: &str, rule: &'static str, what: impl AsRef<str>) {
+        self.issues.push(Issue::error(code, path, format!("{path}: {}", what.as_ref())).by_rule(rule));
+    }
+
+    /// Adds a warning at `path`.
+    pub(super) fn warning(&mut self, code: IssueCode, path: &str, what: impl AsRef<str>) {
+        self.issues.push(Issue::warning(code, path, format!("{path}: {}", what.as_ref())));
+    }
+
+    /// The findings in the order of the elements they are about: those about the resource as a whole first, and those about one
+    /// element in the order in which they were found.
+    pub(super) fn in_order_of(mut self, elements: &[&[Element]]) -> Vec<Issue> {
+        let place = |issue: &Issue| {
+            let (_, below) = issue.expression.split_once('.')?;
+            let name = below.split(['.', '[']).next()?;
+            elements.iter().copied().flatten().position(|element| element.path == name)
+        };
+        self.issues.sort_by_key(place);
+        self.issues
+    }
+}
+
+/// What JSON type a value has, as a finding names it.
+pub(super) fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The text in quotes if it looks like a date or a code; else a word for it, because it might be a CPR number or a name.
+pub(super) fn quoted(text: &str) -> String {
+    let like_a_code = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    if text.is_empty() {
+        "empty text".to_owned()
+    } else if text.len() <= QUOTED_LENGTH_MAX && (like_a_code || like_a_date(text)) {
+        format!("'{text}'")
+    } else {
+        "another text".to_owned()
+    }
+}
+
+/// True for what someone meant as a FHIR date: four digits, then nothing or a hyphen, and never more than four digits in a row
+/// (unless it is an instant, whose fraction may be longer).
+fn like_a_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let begins = bytes.len() >= 4 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes.get(4).is_none_or(|byte| *byte == b'-');
+    let marks = bytes.iter().all(|byte| byte.is_ascii_digit() || b"-:+.TZ".contains(byte));
+    let short_runs = bytes.split(|byte| !byte.is_ascii_digit()).all(|run| run.len() <= 4);
+    begins && marks && (short_runs || FhirDate::parse(text).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_dates_and_codes_are_quoted() {
+        for text in ["2027", "2027-03", "2027-02-30", "2027-13-01", "2027-03-01T25:00:00Z", "2027-03-01T09:00:00.123456Z", "on-hold"] {
+            assert_eq!(quoted(text), format!("'{text}'"));
+        }
+        for text in ["0101901234", "010190-1234", "0101-901234", "Hansen", "01 01 90 1234", "2027-03-01 Hansen", "æ"] {
+            assert_eq!(quoted(text), "another text", "{text}");
+        }
+    }
+}

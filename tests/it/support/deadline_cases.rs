@@ -1,0 +1,97 @@
+//! `conformance/deadline-cases.json`: persons, days and the rights that the rules page gives them.
+
+use std::collections::BTreeMap;
+
+use frist::deadlines::{GroupTable, PersonFacts, Rules, Stored};
+use frist::fhir::{Id, ResourceKey, ResourceType, Version};
+use serde_json::{Value, json};
+
+use super::rules::RuleSpec;
+
+/// One person.
+pub(crate) struct DeadlineCase {
+    pub(crate) name: String,
+    /// The id of the Patient.
+    pub(crate) patient: String,
+    pub(crate) resources: Vec<Value>,
+    /// For each day the rights, in the order of the file.
+    pub(crate) expected: BTreeMap<String, Vec<Value>>,
+    /// The rules to use instead of the shipped ones, as PlanDefinitions; empty if the shipped ones are meant.
+    pub(crate) plan_definitions: Vec<Value>,
+}
+
+/// All cases.
+pub(crate) fn all() -> Vec<DeadlineCase> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/deadline-cases.json");
+    let text = std::fs::read(path).expect("the cases are part of the project");
+    let Value::Array(cases) = serde_json::from_slice(&text).expect("the cases are JSON") else { panic!("the cases are an array") };
+    cases.iter().map(DeadlineCase::read).collect()
+}
+
+impl DeadlineCase {
+    fn read(case: &Value) -> DeadlineCase {
+        let text = |name: &str| case[name].as_str().expect("a text").to_owned();
+        let expected = case["expected"].as_object().expect("expected answers by day").iter();
+        let rules = case["rules"].as_array().into_iter().flatten();
+        DeadlineCase {
+            name: text("name"),
+            patient: text("patient"),
+            resources: case["resources"].as_array().expect("resources").clone(),
+            expected: expected.map(|(day, rights)| (day.clone(), rights.as_array().expect("rights").clone())).collect(),
+            plan_definitions: rules.map(|rule| RuleSpec::of_case(rule).plan_definition()).collect(),
+        }
+    }
+
+    /// The rules of the case.
+    pub(crate) fn rules(&self) -> Rules {
+        if self.plan_definitions.is_empty() {
+            return Rules::shipped().clone();
+        }
+        Rules::from_plan_definitions(&self.plan_definitions).expect("the rules of a case can be read")
+    }
+}
+
+/// The key of a resource.
+pub(crate) fn key(resource: &Value) -> ResourceKey {
+    let text = |name: &str| resource[name].as_str().expect("a resource has a type and an id");
+    ResourceKey::parse(&format!("{}/{}", text("resourceType"), text("id"))).expect("a held type and a fitting id")
+}
+
+/// The facts of a person from resources, each in its first version.
+pub(crate) fn facts(patient: &str, resources: &[Value]) -> PersonFacts {
+    let stored: Vec<Stored<'_>> = resources.iter().map(|value| Stored { key: key(value), version: Version(1), value }).collect();
+    PersonFacts::read(&patient_key(patient), &stored, GroupTable::shipped())
+}
+
+/// The key of a Patient.
+pub(crate) fn patient_key(id: &str) -> ResourceKey {
+    ResourceKey::new(ResourceType::Patient, Id::parse(id).expect("a fitting id"))
+}
+
+/// What a rights Task says, in the words of the cases.
+pub(crate) fn summary(task: &Value) -> Value {
+    let code = |concept: &Value, system: &str| {
+        let codings = concept["coding"].as_array().into_iter().flatten();
+        codings.filter(|coding| coding["system"] == system).map(|coding| coding["code"].clone()).next()
+    };
+    let input = |name: &str| {
+        let inputs = task["input"].as_array().into_iter().flatten();
+        inputs
+            .filter(|input| code(&input["type"], frist::fhir::names::CS_RIGHT_INPUT) == Some(json!(name)))
+            .map(|input| input["valueDate"].clone())
+            .next()
+    };
+    json!({
+        "right": code(&task["code"], frist::fhir::names::CS_RIGHT),
+        "group": code(&task["extension"][0]["valueCodeableConcept"], frist::fhir::names::CS_TARGET_GROUP),
+        "focus": task["focus"]["reference"],
+        "status": task["status"],
+        "businessStatus": code(&task["businessStatus"], frist::fhir::names::CS_RIGHT_STATUS),
+        "start": task["executionPeriod"]["start"],
+        "due": task["restriction"]["period"]["end"],
+        "grossDue": input("gross-due"),
+        "netDue": input("net-due"),
+        "stop": task["executionPeriod"]["end"],
+        "rule": task["instantiatesCanonical"].as_str().and_then(|rule| rule.split_once('|')).map(|(_, version)| version),
+    })
+}

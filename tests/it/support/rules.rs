@@ -1,0 +1,79 @@
+//! Rules as PlanDefinitions, written by tests.
+
+use std::path::Path;
+
+use frist::fhir::names;
+use serde_json::{Value, json};
+
+/// What a test wants of a rule.
+#[derive(Clone, Debug)]
+pub(crate) struct RuleSpec<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) right: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) start: &'a str,
+    pub(crate) days: u64,
+    pub(crate) warn: u64,
+    pub(crate) pause: &'a str,
+    pub(crate) stop: &'a str,
+}
+
+impl<'a> RuleSpec<'a> {
+    /// The rule as `conformance/deadline-cases.json` writes it.
+    pub(crate) fn of_case(rule: &'a Value) -> Self {
+        let text = |name: &str| rule[name].as_str().unwrap_or_else(|| panic!("a text {name} in {rule}"));
+        let number = |name: &str| rule[name].as_u64().unwrap_or_else(|| panic!("a number {name} in {rule}"));
+        RuleSpec {
+            group: text("group"),
+            right: text("right"),
+            version: text("version"),
+            start: text("start"),
+            days: number("days"),
+            warn: number("warn"),
+            pause: text("pause"),
+            stop: text("stop"),
+        }
+    }
+
+    /// The id of its PlanDefinition.
+    pub(crate) fn id(&self) -> String {
+        format!("{}-{}-{}", self.group, self.right, self.version)
+    }
+
+    /// The rule as a PlanDefinition.
+    pub(crate) fn plan_definition(&self) -> Value {
+        let base = names::CANONICAL_BASE;
+        json!({
+            "resourceType": "PlanDefinition",
+            "id": self.id(),
+            "meta": { "profile": [format!("{base}/StructureDefinition/kp-rule")] },
+            "extension": [{ "url": names::EXT_RULE_PARAMETERS, "extension": [
+                { "url": "right", "valueCode": self.right },
+                { "url": "days", "valueInteger": self.days },
+                { "url": "warn-days", "valueInteger": self.warn },
+                { "url": "pause-policy", "valueCode": self.pause },
+                { "url": "stop-mode", "valueCode": self.stop },
+            ] }],
+            "url": format!("{base}/PlanDefinition/{}-{}", self.group, self.right),
+            "version": self.version,
+            "name": "TestRule",
+            "title": "Regel til prøve",
+            "status": "active",
+            "description": "Regel til prøve",
+            "useContext": [{
+                "code": { "system": "http://terminology.hl7.org/CodeSystem/usage-context-type", "code": "focus" },
+                "valueCodeableConcept": { "coding": [{ "system": names::CS_TARGET_GROUP, "code": self.group }] },
+            }],
+            "effectivePeriod": { "start": self.start },
+        })
+    }
+}
+
+/// Writes the PlanDefinitions into a folder, as `--rules` reads it: one file for each.
+#[expect(dead_code, reason = "for the tests that start the server with --rules")]
+pub(crate) fn write_rules(folder: &Path, definitions: &[Value]) {
+    for definition in definitions {
+        let id = definition["id"].as_str().expect("a test's PlanDefinition has an id");
+        std::fs::write(folder.join(format!("PlanDefinition-{id}.json")), definition.to_string()).expect("a writable folder");
+    }
+}
