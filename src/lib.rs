@@ -2,9 +2,13 @@
 //!
 //! In reading order: the vocabulary, what is checked, what is computed, how it is found and kept, what clients can do, the wire.
 
+pub mod app;
+pub mod config;
 pub mod deadlines;
 pub mod demo;
 pub mod fhir;
+pub mod http;
+pub mod interactions;
 pub mod search;
 pub mod storage;
 pub mod validation;

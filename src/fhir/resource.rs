@@ -94,6 +94,11 @@ pub struct Body {
 }
 
 impl Body {
+    /// How many bytes there are.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The bytes with `meta.lastUpdated` set to that instant.
     pub fn at(mut self, instant: Timestamp) -> Vec<u8> {
         let text = format_instant(instant);

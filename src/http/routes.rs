@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use axum::routing::{any, get};
 use jiff::Timestamp;
 
-use super::answer::{Answer, etag, location};
+use super::answer::{Answer, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, Return};

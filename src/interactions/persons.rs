@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::{Failure, Server};
+use super::Server;
 use crate::deadlines::{self, PersonFacts, Rights, Stored, TaskChange};
-use crate::fhir::{Id, Issue, Reference, Resource, ResourceKey, ResourceType, Version};
+use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, Version, reference};
 use crate::search::parameters::REFERS_TO;
 use crate::search::{Clause, SearchQuery, index_entries};
 use crate::storage::{Content, Guard, Method, Precondition, StoreError, TimerChange, Write};
-use crate::validation::{self, ResolvedReference};
+use crate::validation::{self, ResolvedReference, Target};
 
 /// What a request is about to write, by key.
 pub type Pending = BTreeMap<ResourceKey, PendingWrite>;
@@ -132,24 +132,50 @@ fn of_types(server: &Server, types: &[ResourceType], person: &Id, pending: &Pend
     Ok(found)
 }
 
-/// The findings about references within one resource that name different persons.
+/// The findings about what a resource refers to: that the person is stored, that all is of one person, and (a warning) what is not here yet.
 ///
 /// # Errors
 /// Of the store.
-pub fn check_one_person(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec<Issue>, Failure> {
-    let references = validation::person_references(resource);
+pub fn check_references(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec<Issue>, StoreError> {
+    let of_persons = validation::person_references(resource);
     let mut resolved = Vec::new();
-    for (expression, element) in &references {
-        let Reference::Local(key, _) = Reference::read(element) else { continue };
-        let person = match key.resource_type {
-            ResourceType::Patient => Some(key.id),
-            _ => lookup(server, &key, pending)?.and_then(|(key, _, content)| person_of(&key, &content)),
-        };
-        if let Some(person) = person {
-            resolved.push(ResolvedReference { expression: expression.clone(), person: ResourceKey::new(ResourceType::Patient, person) });
+    for (expression, element) in &of_persons {
+        resolved.push(ResolvedReference { expression: expression.clone(), target: target(server, expression, element, pending)? });
+    }
+    let mut others = Vec::new();
+    reference::for_each(resource["resourceType"].as_str().unwrap_or(""), resource, &mut |path, element| {
+        if let (Reference::Local(key, _), false) =
+            (Reference::read(element), of_persons.iter().any(|(_, known)| std::ptr::eq(*known, element)))
+        {
+            others.push((path.to_owned(), key));
+        }
+    });
+    let mut issues = validation::one_person(&resolved);
+    for (path, key) in others {
+        if lookup(server, &key, pending)?.is_none() {
+            let text = format!("{key} is not stored here; it counts from when it is");
+            issues.push(Issue::warning(IssueCode::NotFound, format!("{path}.reference"), text));
         }
     }
-    Ok(validation::one_person(&resolved))
+    Ok(issues)
+}
+
+fn target(server: &Server, expression: &str, element: &Value, pending: &Pending) -> Result<Target, StoreError> {
+    let key = match Reference::read(element) {
+        Reference::Local(key, _) => key,
+        _ if expression.ends_with(".subject") => return Ok(Target::PatientNotStored),
+        _ => return Ok(Target::NoPerson),
+    };
+    let found = lookup(server, &key, pending)?;
+    Ok(match (key.resource_type, found) {
+        (ResourceType::Patient, Some(_)) => Target::Person(key),
+        (ResourceType::Patient, None) => Target::PatientNotStored,
+        (_, None) => Target::NotYetStored,
+        (_, Some((key, _, content))) => match person_of(&key, &content) {
+            Some(person) => Target::Person(ResourceKey::new(ResourceType::Patient, person)),
+            None => Target::NoPerson,
+        },
+    })
 }
 
 /// Whom a request concerns.
@@ -181,7 +207,8 @@ pub fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, StoreE
 
 /// True if the write changes nothing of what facts depend on.
 fn same_practice(write: &PendingWrite) -> bool {
-    let relevant = |content: &Option<Value>| content.as_ref().map(|content| (content["identifier"].clone(), content["organization"].clone()));
+    let relevant =
+        |content: &Option<Value>| content.as_ref().map(|content| (content["identifier"].clone(), content["organization"].clone()));
     relevant(&write.before) == relevant(&write.content)
 }
 

@@ -11,7 +11,7 @@ use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::{Effect, Failure, Moment, Server, Written, calendar, stored};
 use crate::fhir::key::Origin;
-use crate::fhir::{Body, Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, Version, reference};
+use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
 use crate::search::index_entries;
 use crate::storage::{ChangeSet, CommitError, Content, Guard, Method, Precondition, StoredVersion, Write};
 use crate::validation;
@@ -217,15 +217,20 @@ impl Attempt<'_> {
             Writer::Client => resource_type.origin() == Origin::Clients,
             Writer::Definitions => resource_type.origin() == Origin::Definitions,
         };
-        if may { Ok(resource_type) } else { Err(Failure::NotAllowed(format!("{resource_type} is made by the server: clients only read it"))) }
+        if may {
+            Ok(resource_type)
+        } else {
+            Err(Failure::NotAllowed(format!("{resource_type} is made by the server: clients only read it")))
+        }
     }
 
     fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {
         let mut seen = BTreeSet::new();
         match entries.iter().find(|entry| !seen.insert(&entry.key)) {
-            Some(twice) => {
-                Err(Failure::bad_request(IssueCode::Duplicate, format!("{} stands twice in the transaction: expected each once", twice.key)))
-            }
+            Some(twice) => Err(Failure::bad_request(
+                IssueCode::Duplicate,
+                format!("{} stands twice in the transaction: expected each once", twice.key),
+            )),
             None => Ok(()),
         }
     }
@@ -263,7 +268,7 @@ impl Attempt<'_> {
                     let has_target_group = |condition: &Value| !self.server.groups.groups_of_condition(condition).is_empty();
                     let context = validation::Context { today: self.server.today(self.moment), has_target_group: &has_target_group };
                     issues.extend(validation::check(resource, &context));
-                    issues.extend(self.check_references(resource, &pending)?);
+                    issues.extend(persons::check_references(self.server, resource.value(), &pending)?);
                 }
                 Step::Delete => self.check_unreferenced(&entry.key, &pending)?,
                 Step::Put(..) | Step::Nothing(_) => {}
@@ -281,36 +286,6 @@ impl Attempt<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The person exists, all that is named is of one person, and what is not here yet is worth a warning.
-    fn check_references(&self, resource: &Resource, pending: &Pending) -> Result<Vec<Issue>, Failure> {
-        let mut issues = persons::check_one_person(self.server, resource.value(), pending)?;
-        let mut missing = Vec::new();
-        let mut failure = None;
-        reference::for_each(resource.type_name(), resource.value(), &mut |path, element| {
-            if let Reference::Local(key, _) = Reference::read(element) {
-                match persons::lookup(self.server, &key, pending) {
-                    Ok(None) => missing.push((path.to_owned(), key)),
-                    Ok(Some(_)) => {}
-                    Err(error) => failure = Some(error),
-                }
-            }
-        });
-        if let Some(error) = failure {
-            return Err(error.into());
-        }
-        for (path, key) in missing {
-            let is_person = key.resource_type == ResourceType::Patient && path.ends_with(".subject");
-            issues.push(if is_person {
-                let text = format!("expected {key} to be stored, found no such Patient: send the Patient first, or in the same transaction");
-                Issue::error(IssueCode::BusinessRule, format!("{path}.reference"), text)
-            } else {
-                let text = format!("{key} is not stored here; it counts from when it is");
-                Issue::warning(IssueCode::NotFound, format!("{path}.reference"), text)
-            });
-        }
-        Ok(issues)
     }
 
     /// A Patient goes only together with everything that is about the person.

@@ -3,10 +3,27 @@
 //! The store never parses FHIR and decides nothing: it keeps bytes and ready index entries, and tests the preconditions
 //! of a [`ChangeSet`] in the same atomic step in which it commits it.
 
+mod embedded;
+mod encoding;
+mod finding;
+mod fjall;
+mod folder;
+mod kv;
+mod reading;
+mod record;
+#[cfg(feature = "sled")]
+mod sled;
+mod staging;
+mod verify;
+mod writing;
+
 use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+
+pub use embedded::{EmbeddedStore, Engine, StoreOptions, UnknownEngine};
+pub use folder::OpenError;
 
 use crate::fhir::{Body, ResourceKey, ResourceType, Version};
 use crate::search::{IndexEntry, SearchQuery};

@@ -4,7 +4,7 @@
 //! and no input makes it fail. It reads no clock and no file, knows no store, and resolves no reference: what a reference
 //! names is told to [`one_person`] by who can look it up.
 //!
-//! What each type holds is a table ([`elements`]); what a table cannot say is a rule beside it. No text of a finding repeats an
+//! What each type holds is a table (`elements`); what a table cannot say is a rule beside it. No text of a finding repeats an
 //! identifier, a name or a display.
 
 mod care_plan;
@@ -25,7 +25,7 @@ mod slices;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::fhir::{Issue, Resource};
+use crate::fhir::{Issue, Resource, ResourceType};
 
 pub use codes::CODE_SYSTEMS;
 pub use persons::{ResolvedReference, Target, one_person, person_references};
@@ -44,7 +44,8 @@ pub struct Context<'a> {
 ///
 /// Of a type that clients do not write, only `id` and `meta` are looked at.
 pub fn check(resource: &Resource, context: &Context<'_>) -> Vec<Issue> {
-    let (kind, value) = (resource.type_name(), resource.value());
+    let value = resource.value();
+    let kind = resource.type_name().parse::<ResourceType>().map_or("Resource", ResourceType::as_str);
     let elements = elements::of(kind);
     let mut findings = Findings::new(value, context.today);
     shape::members(value, kind, elements, &mut findings);

@@ -52,7 +52,8 @@ pub(super) fn check_type(reference: &Value, types: &[&str], path: &str, findings
 
 /// Checks that a reference that must be there names something: a display alone does not.
 pub(super) fn check_names_something(reference: &Value, path: &str, findings: &mut Findings<'_>) {
-    if Reference::read(reference) == Reference::None {
+    let named = reference.get("reference").is_some() || reference["identifier"].get("value").is_some();
+    if !named {
         let what = "expected a reference with 'reference', or with 'identifier' that has a value; found neither";
         findings.error(IssueCode::Required, path, "", what);
     }

@@ -2,5 +2,8 @@
 
 mod deadlines;
 mod demo;
+mod store_contract;
+mod store_search;
 mod support;
 mod tidy;
+mod validation;

@@ -1,0 +1,319 @@
+//! Wiring and lifetime: the only place that reads the clock, makes ids or names an engine.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::config::{Command, CommonOptions, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
+use crate::deadlines::{GroupTable, Rules};
+use crate::demo::Population;
+use crate::fhir::{Id, Resource, ResourceType, copenhagen_date, start_of_day};
+use crate::http::{Wire, listen, router};
+use crate::interactions::{Failure, Moment, Server, calendar, definitions, transaction};
+use crate::search::SearchQuery;
+use crate::storage::{EmbeddedStore, Store, StoreOptions};
+
+/// The definitions that the project ships.
+static PACKAGE: include_dir::Dir<'_> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/profiles/package");
+
+/// Why the program ends with an error: one line.
+#[derive(Debug)]
+pub struct Stop {
+    /// What is wrong, and what to do.
+    pub text: String,
+    /// True if the options are wrong (exit code 2).
+    pub is_usage: bool,
+}
+
+impl Stop {
+    fn failed(text: impl Into<String>) -> Self {
+        Stop { text: text.into(), is_usage: false }
+    }
+
+    fn usage(text: impl Into<String>) -> Self {
+        Stop { text: text.into(), is_usage: true }
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        let texts: Vec<_> = failure.issues().into_iter().map(|issue| issue.text).collect();
+        Stop::failed(texts.join("; "))
+    }
+}
+
+/// The server's clock: the system's, shifted by `--clock`, and never behind the last commit of the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    shift: SignedDuration,
+}
+
+impl Clock {
+    /// A clock that shows `start` now.
+    pub fn starting_at(start: Timestamp) -> Self {
+        Clock { shift: start.duration_since(Timestamp::now()) }
+    }
+
+    /// The instant that the clock shows.
+    pub fn now(self) -> Timestamp {
+        Timestamp::now().checked_add(self.shift).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The time and ids of a request that arrives now.
+    pub fn moment(self) -> Moment {
+        Moment { now: self.now(), new_id: Arc::new(|| Id::from(uuid::Uuid::new_v4())) }
+    }
+}
+
+/// Does what the command line asks for, until it is done or stopped.
+///
+/// # Errors
+/// One line that says what is wrong.
+pub fn run(command: Command) -> Result<(), Stop> {
+    match command {
+        Command::Serve(options) => {
+            start_log(options.common.log_format);
+            let start = options.common.clock.unwrap_or_else(Timestamp::now);
+            let ready = prepare(&options, start)?;
+            block_on(serve(options, ready))
+        }
+        Command::Demo(options) => {
+            start_log(options.common.log_format);
+            let demo_start = DEMO_CLOCK.parse().map_err(|_| Stop::failed("the demonstration's clock is no instant"))?;
+            let start = options.common.clock.unwrap_or(demo_start);
+            let DemoOptions { listen, data, patients, seed, common } = options;
+            let options = ServeOptions { listen, data, common };
+            let ready = prepare(&options, start)?;
+            fill(&ready, patients, seed)?;
+            block_on(serve(options, ready))
+        }
+    }
+}
+
+fn start_log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FRIST_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second start in the same process keeps the first one's log.
+    let _ = match format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}
+
+fn block_on(work: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?.block_on(work)
+}
+
+/// A server with its clock, made ready from a data folder.
+struct Ready {
+    server: Arc<Server>,
+    store: Arc<EmbeddedStore>,
+    clock: Clock,
+    calendar: Arc<Notify>,
+}
+
+fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
+    if !options.listen.ip().is_loopback() {
+        return Err(Stop::usage(format!(
+            "--listen {}: expected a loopback address such as 127.0.0.1:8080, because everyone who can reach the server is let in",
+            options.listen
+        )));
+    }
+    let common = &options.common;
+    let (rules, definitions) = read_rules(common)?;
+    let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
+    let store = EmbeddedStore::open(&options.data, common.engine, store_options).map_err(|error| Stop::failed(error.to_string()))?;
+    let store = Arc::new(store);
+    let (_, last) = store.last_commit().map_err(|error| Stop::failed(error.to_string()))?;
+    let start = match last.filter(|last| *last > start) {
+        Some(last) => {
+            tracing::warn!("the clock ({start}) is behind the last commit of the data folder: it starts at {last}");
+            last
+        }
+        None => start,
+    };
+    let calendar = Arc::new(Notify::new());
+    let wake = Arc::clone(&calendar);
+    let base_url = match &common.base_url {
+        Some(base_url) => base_url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}/fhir", options.listen),
+    };
+    let dynamic: Arc<dyn Store> = store.clone();
+    let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), base_url, Box::new(move || wake.notify_one()));
+    let ready = Ready { server: Arc::new(server), store, clock: Clock::starting_at(start), calendar };
+    catch_up(&ready, definitions)?;
+    Ok(ready)
+}
+
+/// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if the rules changed.
+fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
+    let moment = ready.clock.moment();
+    let rules_changed = definitions::install(&ready.server, &moment, definitions)?;
+    let done = calendar::run(&ready.server, &moment, |day, done| {
+        tracing::debug!(%day, persons = done.persons, "making up for days missed");
+    })?;
+    if done.persons > 0 {
+        tracing::info!(persons = done.persons, versions = done.versions, "made up for the days missed");
+    }
+    if rules_changed {
+        let done = calendar::derive_all(&ready.server, &moment)?;
+        if done.versions > 0 {
+            tracing::info!(persons = done.persons, versions = done.versions, "derived the rights anew, as the rules changed");
+        }
+    }
+    Ok(())
+}
+
+/// The rules in force and all definitions to serve: those shipped, with those of `--rules`.
+fn read_rules(options: &CommonOptions) -> Result<(Rules, Vec<Resource>), Stop> {
+    let mut definitions = Vec::new();
+    for file in PACKAGE.files().filter(|file| file.path().extension().is_some_and(|extension| extension == "json")) {
+        let resource =
+            Resource::parse(file.contents()).map_err(|issue| Stop::failed(format!("{}: {}", file.path().display(), issue.text)))?;
+        if resource.type_name().parse::<ResourceType>().is_ok() {
+            definitions.push(resource);
+        }
+    }
+    let Some(folder) = &options.rules else { return Ok((Rules::shipped().clone(), definitions)) };
+    let own = own_rules(folder)?;
+    let values: Vec<&Value> = own.iter().map(Resource::value).collect();
+    let rules =
+        Rules::from_plan_definitions(values).map_err(|wrong| Stop::usage(format!("--rules {}: {}", folder.display(), wrong.join("; "))))?;
+    let name = |resource: &Resource| (resource.value()["url"].clone(), resource.value()["version"].clone());
+    definitions.retain(|shipped| shipped.type_name() != "PlanDefinition" || !own.iter().any(|own| name(own) == name(shipped)));
+    definitions.extend(own);
+    Ok((Rules::shipped().clone().with(rules), definitions))
+}
+
+fn own_rules(folder: &Path) -> Result<Vec<Resource>, Stop> {
+    let wrong = |path: &Path, what: String| Stop::usage(format!("--rules {}: {what}", path.display()));
+    let listing = std::fs::read_dir(folder).map_err(|error| wrong(folder, error.to_string()))?;
+    let mut paths: Vec<_> = listing.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    paths.sort();
+    let mut rules = Vec::new();
+    for path in &paths {
+        let bytes = std::fs::read(path).map_err(|error| wrong(path, error.to_string()))?;
+        let resource = Resource::parse(&bytes).map_err(|issue| wrong(path, issue.text))?;
+        if resource.type_name() != "PlanDefinition" || resource.id().and_then(Id::parse).is_none() {
+            return Err(wrong(path, "expected a PlanDefinition with an id".into()));
+        }
+        rules.push(resource);
+    }
+    if rules.is_empty() { Err(wrong(folder, "expected at least one PlanDefinition in a file *.json".into())) } else { Ok(rules) }
+}
+
+/// Sends an invented population through the same door as any client's data.
+fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
+    let query = SearchQuery { count: 0, ..SearchQuery::all(ResourceType::Patient, Vec::new()) };
+    let found = ready.store.search(&query, None).map_err(|error| Stop::failed(error.to_string()))?.total;
+    if found > 0 {
+        println!("The data folder holds {found} persons already: nothing is added.");
+        return Ok(());
+    }
+    let population = Population { size: patients, seed, today: copenhagen_date(ready.clock.now()) };
+    let send = |bundle: Value| {
+        let bundle = Resource::from_value(bundle).map_err(|issue| Stop::failed(issue.text))?;
+        transaction::process(&ready.server, &ready.clock.moment(), &bundle).map(drop).map_err(Stop::from)
+    };
+    send(Population::organizations())?;
+    let style =
+        ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} persons, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(patients as u64).with_style(style).with_message("Inventing");
+    for story in population.persons() {
+        for bundle in story.bundles {
+            send(bundle)?;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    println!("Invented {patients} persons.");
+    Ok(())
+}
+
+async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
+    let listener = TcpListener::bind(options.listen).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            Stop::failed(format!("{} is in use by another program: choose another with --listen", options.listen))
+        }
+        _ => Stop::failed(format!("cannot listen on {}: {error}", options.listen)),
+    })?;
+    let address = listener.local_addr().map_err(|error| Stop::failed(error.to_string()))?;
+    let clock = ready.clock;
+    let wire = Wire::new(Arc::clone(&ready.server), Box::new(move || clock.moment()));
+    let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
+    wire.set_ready(true);
+    println!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display());
+    println!("  today in Copenhagen   {}", copenhagen_date(clock.now()));
+    println!("  what to try           http://{address}/");
+    println!("  no one is asked who they are: this is for trying out on one machine, never a deployment");
+    let store = Arc::clone(&ready.store);
+    listen::serve(listener, router(Arc::clone(&wire)), stopped(store)).await;
+    wire.set_ready(false);
+    calendar.abort();
+    match ready.store.failure() {
+        Some(error) => Err(Stop::failed(error.to_string())),
+        None => {
+            println!("Stopped.");
+            Ok(())
+        }
+    }
+}
+
+/// Done when the program is asked to stop, or the store has failed.
+async fn stopped(store: Arc<EmbeddedStore>) {
+    let interrupt = tokio::signal::ctrl_c();
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let failed = async {
+        let mut often = tokio::time::interval(Duration::from_millis(200));
+        while store.failure().is_none() {
+            often.tick().await;
+        }
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        () = terminate => {}
+        () = failed => {}
+    }
+}
+
+/// The longest sleep between two looks at the calendar: a machine that was suspended is late by no more than this.
+const CALENDAR_SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// Makes the calendar step at each midnight in Copenhagen, and when a commit set a timer on a day that has begun.
+async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
+    loop {
+        let step = {
+            let server = Arc::clone(&server);
+            tokio::task::spawn_blocking(move || calendar::run(&server, &clock.moment(), |_, _| {}))
+        };
+        match step.await {
+            Ok(Ok(done)) if done.persons > 0 => {
+                tracing::info!(persons = done.persons, versions = done.versions, "the calendar changed rights");
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(failure)) => tracing::error!("the calendar step failed: {failure:?}"),
+            Err(panic) => tracing::error!("the calendar step panicked: {panic}"),
+        }
+        let now = clock.now();
+        let midnight = copenhagen_date(now).checked_add(1.day()).map(start_of_day);
+        let until = midnight.ok().and_then(|midnight| Duration::try_from(midnight.duration_since(now)).ok());
+        let sleep = until.map_or(CALENDAR_SLEEP_MAX, |until| until.min(CALENDAR_SLEEP_MAX));
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = wake.notified() => {}
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The options of the program, and what they say once they are read.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::storage::Engine;
+
+/// `frist`: shows whether the deadline rights of people in package pathways are kept.
+#[derive(Parser, Debug)]
+#[command(name = "frist", version, about)]
+pub struct Options {
+    /// What to do; `serve` if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program does.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Serve FHIR R4 from a data folder.
+    Serve(ServeOptions),
+    /// Fill a data folder with an invented population, and serve it.
+    Demo(DemoOptions),
+}
+
+/// The options of `frist serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeOptions {
+    /// Where to listen: a loopback address, as everyone who can reach it is let in.
+    #[arg(long, default_value = "127.0.0.1:8080", env = "FRIST_LISTEN")]
+    pub listen: SocketAddr,
+    /// The data folder; made if it is not there.
+    #[arg(long, default_value = "frist-data", env = "FRIST_DATA")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub common: CommonOptions,
+}
+
+/// The options of `frist demo`.
+#[derive(Args, Clone, Debug)]
+pub struct DemoOptions {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8080", env = "FRIST_LISTEN")]
+    pub listen: SocketAddr,
+    /// The data folder; filled if it holds no Patient yet.
+    #[arg(long, default_value = "frist-demo-data")]
+    pub data: PathBuf,
+    /// How many persons to invent.
+    #[arg(long, default_value_t = 200)]
+    pub patients: usize,
+    /// The same number gives the same persons.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub common: CommonOptions,
+}
+
+/// The options that both have.
+#[derive(Args, Clone, Debug)]
+pub struct CommonOptions {
+    /// Start the server's clock at this instant (RFC 3339) and let it run, for demonstrations and rehearsals.
+    #[arg(long, value_name = "RFC3339")]
+    pub clock: Option<Timestamp>,
+    /// A folder of PlanDefinitions (*.json) that replace shipped rules of the same url and version, or add versions.
+    #[arg(long, value_name = "DIR", env = "FRIST_RULES")]
+    pub rules: Option<PathBuf>,
+    /// The engine of the data folder.
+    #[arg(long, default_value_t = Engine::Fjall, env = "FRIST_ENGINE")]
+    pub engine: Engine,
+    /// The most memory, in megabytes, in which the engine keeps what it read from the disk.
+    #[arg(long, default_value_t = 128, value_name = "MB", env = "FRIST_CACHE_MB")]
+    pub cache_mb: u64,
+    /// The base of the server's own addresses, if clients reach it by another one than `http://LISTEN/fhir`.
+    #[arg(long, value_name = "URL", env = "FRIST_BASE_URL")]
+    pub base_url: Option<String>,
+    /// How log lines are written, to standard error; FRIST_LOG sets what is logged (`info`, `frist=debug`, …).
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The instant at which a demonstration begins if `--clock` does not say.
+pub const DEMO_CLOCK: &str = "2027-03-01T09:00:00+01:00";
+
+impl Options {
+    /// Reads the command line. `frist` alone is `frist serve`.
+    ///
+    /// # Errors
+    /// What clap has to say: also the texts of `--help` and `--version`.
+    pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Command, clap::Error> {
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        match Options::try_parse_from(&arguments)?.command {
+            Some(command) => Ok(command),
+            None => match Options::try_parse_from(arguments.into_iter().take(1).chain(["serve".into()]))?.command {
+                Some(command) => Ok(command),
+                None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
+            },
+        }
+    }
+}

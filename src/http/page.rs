@@ -1,0 +1,70 @@
+//! The page at `/`: what this server knows, in counts, and links to try. No person is on it.
+
+use std::fmt::Write as _;
+
+use super::Wire;
+use crate::deadlines::{BusinessStatus, Right};
+use crate::fhir::ResourceType;
+use crate::interactions::search::{SearchRequest, search};
+use crate::interactions::{Failure, Moment};
+
+const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Frist</title>\
+<meta name=\"viewport\" content=\"width=device-width\"><style>\
+body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:52rem;padding:0 1rem;color:#1a1a1a}\
+h1{margin-bottom:0}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.25rem .75rem;text-align:left}\
+td.n{text-align:right}code{background:#f3f3f3;padding:0 .25rem}</style></head><body>";
+
+/// The page as HTML.
+///
+/// # Errors
+/// Of the store.
+pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
+    let mut out = HEAD.to_owned();
+    let today = wire.server.today(moment);
+    let _ = write!(out, "<h1>Frist</h1><p>FHIR R4 at <code>{}</code>. Today in Copenhagen is {today}.</p>", wire.server.base_url);
+    out.push_str("<h2>Rights</h2><table><tr><th>status</th>");
+    for right in Right::ALL {
+        let _ = write!(out, "<th>{}</th>", right.code());
+    }
+    out.push_str("</tr>");
+    for status in BusinessStatus::ALL {
+        let _ = write!(out, "<tr><td>{}</td>", status.code());
+        for right in Right::ALL {
+            let count = tasks(wire, right.code(), status.code())?;
+            let (right, status) = (right.code(), status.code());
+            let _ = write!(
+                out,
+                "<td class=\"n\"><a href=\"/fhir/Task?right={right}&amp;business-status={status}&amp;_sort=due\">{count}</a></td>"
+            );
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</table><h2>Stored</h2><ul>");
+    for resource_type in ResourceType::ALL {
+        let count = count(wire, *resource_type, &[])?;
+        if count > 0 {
+            let _ = write!(out, "<li><a href=\"/fhir/{resource_type}\">{resource_type}</a>: {count}</li>");
+        }
+    }
+    out.push_str(
+        "</ul><h2>Try</h2><ul>\
+         <li><a href=\"/fhir/Task?business-status=overdue&amp;_sort=due\">Rights that are overdue, the oldest first</a></li>\
+         <li><a href=\"/fhir/Task?business-status=due-soon&amp;_sort=due\">Rights that are due within the week</a></li>\
+         <li><a href=\"/fhir/_history?_count=20\">The latest changes</a></li>\
+         <li><a href=\"/fhir/PlanDefinition\">The rules in force</a></li>\
+         <li><a href=\"/fhir/metadata\">What this server can do</a></li>\
+         <li><a href=\"/metrics\">Metrics</a></li></ul>\
+         <p>The rights of one person as of a day: <code>GET /fhir/Patient/[id]/$rights?as-of=2027-03-31</code></p></body></html>",
+    );
+    Ok(out)
+}
+
+fn tasks(wire: &Wire, right: &str, status: &str) -> Result<usize, Failure> {
+    count(wire, ResourceType::Task, &[("right", right), ("business-status", status)])
+}
+
+fn count(wire: &Wire, resource_type: ResourceType, criteria: &[(&str, &str)]) -> Result<usize, Failure> {
+    let criteria = criteria.iter().chain(&[("_count", "0")]);
+    let parameters = criteria.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Ok(search(&wire.server, &SearchRequest { resource_type, parameters, lenient: false })?.page.total)
+}

@@ -1,0 +1,230 @@
+//! The store over an embedded engine: who opens it, who reads, who writes. The reading itself is in `reading` and `finding`,
+//! the writing in `writing` and `staging`.
+
+use std::fmt;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::encoding::STATE;
+use super::fjall::FjallKv;
+use super::folder::{Folder, OpenError};
+use super::kv::{Batch, Kv, Table};
+use super::reading::Reader;
+use super::record::{Record, State, seal};
+#[cfg(feature = "sled")]
+use super::sled::SledKv;
+use super::verify;
+use super::writing::{Shared, Writer};
+use super::{
+    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SearchPage, Store, StoreError, StoredVersion,
+    Timer,
+};
+use crate::fhir::{ResourceKey, Version};
+use crate::search::SearchQuery;
+
+/// An embedded engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    /// fjall 3: the default.
+    Fjall,
+    /// sled 0.34, with a sync of its file after each group of commits.
+    #[cfg(feature = "sled")]
+    Sled,
+}
+
+impl Engine {
+    /// Every engine that this program was built with.
+    pub const ALL: &'static [Engine] = &[
+        Engine::Fjall,
+        #[cfg(feature = "sled")]
+        Engine::Sled,
+    ];
+
+    /// The engine's name, as in options and in the data folder.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Engine::Fjall => "fjall",
+            #[cfg(feature = "sled")]
+            Engine::Sled => "sled",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no engine that this program was built with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownEngine(pub String);
+
+impl fmt::Display for UnknownEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known: Vec<&str> = Engine::ALL.iter().map(|engine| engine.as_str()).collect();
+        write!(f, "expected one of the engines of this program ({}), found '{}'", known.join(", "), self.0)
+    }
+}
+
+impl std::error::Error for UnknownEngine {}
+
+impl FromStr for Engine {
+    type Err = UnknownEngine;
+
+    fn from_str(text: &str) -> Result<Self, UnknownEngine> {
+        Engine::ALL.iter().copied().find(|engine| engine.as_str() == text).ok_or_else(|| UnknownEngine(text.to_owned()))
+    }
+}
+
+/// How to use an engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoreOptions {
+    /// The most memory, in bytes, in which the engine keeps what it read from the disk.
+    pub cache_bytes: u64,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        StoreOptions { cache_bytes: 128 * 1024 * 1024 }
+    }
+}
+
+/// A store in a folder of this machine. Dropping it writes what still waits and lets go of the folder.
+pub struct EmbeddedStore {
+    // In the order in which they must go: the writer ends, the engine closes, the lock goes.
+    writer: Writer,
+    shared: Arc<Shared>,
+    _folder: Folder,
+}
+
+impl fmt::Debug for EmbeddedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedStore").field("folder", &self._folder.path()).finish_non_exhaustive()
+    }
+}
+
+impl EmbeddedStore {
+    /// Opens the store in that folder, or makes one if the folder is empty or not there.
+    ///
+    /// # Errors
+    /// Why the folder cannot be used; its text is one line for the console.
+    pub fn open(path: impl AsRef<Path>, engine: Engine, options: StoreOptions) -> Result<Self, OpenError> {
+        let mut folder = Folder::open(path.as_ref(), engine.as_str())?;
+        if !folder.is_complete() && folder.engine_path().exists() {
+            // The making of the store was cut short: nothing was ever acknowledged from it.
+            fs::remove_dir_all(folder.engine_path()).map_err(|error| folder.unwritable(&error))?;
+        }
+        let kv = open_engine(&folder, engine, options)?;
+        let state = match Reader(&*kv.view()).state().map_err(|error| folder.corrupt(error.0))? {
+            Some(state) => state,
+            None if folder.is_complete() => return Err(folder.corrupt("its records are missing")),
+            None => make_state(&*kv, &folder)?,
+        };
+        let watermark = folder.watermark(state.instant)?;
+        if !folder.is_complete() {
+            folder.complete()?;
+        }
+        let shared = Arc::new(Shared::new(kv, state));
+        let writer = Writer::start(shared.clone(), watermark).map_err(|error| folder.unwritable(&error))?;
+        Ok(EmbeddedStore { writer, shared, _folder: folder })
+    }
+
+    /// The first error of the store, if there was one: from then on every answer is that error, and the process should end.
+    pub fn failure(&self) -> Option<StoreError> {
+        self.shared.failure().cloned()
+    }
+
+    /// Walks through everything that is stored, while nothing is written: checksums, numbers of versions without gaps,
+    /// the logs and the index as the versions say. What is wrong, a line each, without what the records say; at most a hundred.
+    pub fn verify(&self) -> Vec<String> {
+        verify::findings(Reader(&*self.shared.kv.view()), self.shared.state())
+    }
+
+    /// Reads in one view, for the state after the last acknowledged commit.
+    fn read_state<R>(&self, read: impl FnOnce(Reader<'_>, Position) -> Result<R, StoreError>) -> Result<R, StoreError> {
+        if let Some(failure) = self.shared.failure() {
+            return Err(failure.clone());
+        }
+        // The position first: the view is then of this state or a later one, and what is later is left out by position.
+        let position = self.shared.state().position;
+        let view = self.shared.kv.view();
+        read(Reader(&*view), position).map_err(|error| self.shared.fail(error))
+    }
+}
+
+fn open_engine(folder: &Folder, engine: Engine, options: StoreOptions) -> Result<Box<dyn Kv>, OpenError> {
+    let path = folder.engine_path();
+    let opened = catch_unwind(AssertUnwindSafe(|| -> Result<Box<dyn Kv>, String> {
+        match engine {
+            Engine::Fjall => {
+                FjallKv::open(&path, options.cache_bytes).map(|kv| Box::new(kv) as Box<dyn Kv>).map_err(|error| format!("{error:?}"))
+            }
+            #[cfg(feature = "sled")]
+            Engine::Sled => {
+                SledKv::open(&path, options.cache_bytes).map(|kv| Box::new(kv) as Box<dyn Kv>).map_err(|error| error.to_string())
+            }
+        }
+    }));
+    // Engines panic on some damaged files.
+    opened
+        .unwrap_or_else(|_| Err(format!("{engine} panicked")))
+        .map_err(|error| folder.corrupt(format!("{engine} cannot open its files: {error}")))
+}
+
+/// The first record of a new store.
+fn make_state(kv: &dyn Kv, folder: &Folder) -> Result<State, OpenError> {
+    let mut batch = Batch::default();
+    batch.put(Table::Meta, STATE.to_vec(), seal(Table::Meta, STATE, State::default().encode()));
+    kv.apply(batch).map_err(|error| OpenError::NotWritable(folder.path().to_owned(), error.0))?;
+    Ok(State::default())
+}
+
+impl Store for EmbeddedStore {
+    fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError> {
+        self.read_state(|reader, position| reader.read(key, position))
+    }
+
+    fn read_version(&self, key: &ResourceKey, version: Version) -> Result<Option<StoredVersion>, StoreError> {
+        self.read_state(|reader, position| reader.read_version(key, version, position))
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
+        self.read_state(|reader, position| reader.history(query, position))
+    }
+
+    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, StoreError> {
+        self.read_state(|reader, last| reader.search(query, position.unwrap_or(last).min(last)))
+    }
+
+    fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
+        // A touch that is not yet acknowledged is passed over: the commit that relies on it will be refused.
+        self.read_state(|reader, last| guards.iter().map(|guard| Ok(reader.guard_position(guard)?.min(last))).collect())
+    }
+
+    fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
+        self.writer.commit(changes)
+    }
+
+    fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<Change>, StoreError> {
+        self.read_state(|reader, last| reader.changes(position, last).take(limit).collect())
+    }
+
+    fn timers_due(&self, day: Date, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        self.read_state(|reader, _| reader.timers_due(day, limit))
+    }
+
+    fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
+        self.read_state(|reader, _| reader.timer(owner))
+    }
+
+    fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
+        self.read_state(|_, _| Ok(())).map(|()| self.shared.state()).map(|state| (state.position, state.instant))
+    }
+}

@@ -1,0 +1,259 @@
+//! The data folder: who may use it, what it says of itself, and whether it still holds all that was acknowledged.
+//!
+//! | file | what |
+//! |---|---|
+//! | `frist-store.json` | engine, layout version, whether the store was completely made |
+//! | `lock` | locked by the one process that uses the folder |
+//! | `acknowledged` | the instant of the last acknowledged commit, written after its sync and not synced itself: the store can never be behind it |
+//! | a folder named as the engine | the engine's own files |
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Goes up with every change of keys or records that an older program would misread.
+const LAYOUT: u64 = 1;
+const MARKER: &str = "frist-store.json";
+const LOCK: &str = "lock";
+const ACKNOWLEDGED: &str = "acknowledged";
+
+/// Why a data folder cannot be used. Its text is one line, for the person at the console.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OpenError {
+    /// Another process uses it.
+    Locked(PathBuf),
+    /// It cannot be made or written; with the system's reason.
+    NotWritable(PathBuf, String),
+    /// It holds something else than a store.
+    NotAStore(PathBuf),
+    /// It was made by another engine: that one, and the one asked for.
+    OtherEngine(PathBuf, String, String),
+    /// It has a layout that this program does not know.
+    UnknownLayout(PathBuf, u64),
+    /// It is damaged, or something in it is missing.
+    Corrupt(PathBuf, String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Locked(folder) => {
+                write!(f, "the data folder {} is in use by another process: stop that one, or choose another folder", folder.display())
+            }
+            OpenError::NotWritable(folder, reason) => {
+                write!(
+                    f,
+                    "the data folder {} cannot be written ({reason}): mend its permissions, or choose another folder",
+                    folder.display()
+                )
+            }
+            OpenError::NotAStore(folder) => {
+                write!(f, "the folder {} is not empty and holds no store: choose an empty folder, or one of a store", folder.display())
+            }
+            OpenError::OtherEngine(folder, found, asked) => {
+                let folder = folder.display();
+                write!(
+                    f,
+                    "the data folder {folder} was made by the engine '{found}', not '{asked}': start with that engine, or choose another folder"
+                )
+            }
+            OpenError::UnknownLayout(folder, found) => {
+                let folder = folder.display();
+                write!(
+                    f,
+                    "the data folder {folder} has layout {found}, and this program knows layout {LAYOUT}: start the program that wrote it"
+                )
+            }
+            OpenError::Corrupt(folder, what) => {
+                write!(f, "the data folder {} is damaged ({what}): restore it from a backup", folder.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// A data folder that this process has locked. Dropping it ends the lock.
+pub(super) struct Folder {
+    path: PathBuf,
+    engine: &'static str,
+    complete: bool,
+    _lock: File,
+}
+
+impl Folder {
+    /// Locks the folder for that engine; makes it if it is not there.
+    pub(super) fn open(path: &Path, engine: &'static str) -> Result<Self, OpenError> {
+        let path = std::path::absolute(path).map_err(|error| unwritable(path, &error))?;
+        let failed = |error: io::Error| unwritable(&path, &error);
+        create_folder(&path).map_err(failed)?;
+        let foreign = is_foreign(&path).map_err(failed)?;
+        if foreign {
+            return Err(OpenError::NotAStore(path));
+        }
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let complete = match read_marker(&path)? {
+            Some(marker) => marker.check(&path, engine)?,
+            None => false,
+        };
+        let folder = Folder { path, engine, complete, _lock: lock };
+        if !complete {
+            folder.write_marker(false)?;
+        }
+        Ok(folder)
+    }
+
+    /// The data folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the engine keeps its files.
+    pub(super) fn engine_path(&self) -> PathBuf {
+        self.path.join(self.engine)
+    }
+
+    /// True if the store was completely made at some time: then its state must be there.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Notes that the store was completely made.
+    pub(super) fn complete(&mut self) -> Result<(), OpenError> {
+        self.write_marker(true)?;
+        self.complete = true;
+        Ok(())
+    }
+
+    /// The error of an engine that could not open its files.
+    pub(super) fn corrupt(&self, what: impl fmt::Display) -> OpenError {
+        OpenError::Corrupt(self.path.clone(), what.to_string())
+    }
+
+    /// The error of a file that could not be used.
+    pub(super) fn unwritable(&self, error: &io::Error) -> OpenError {
+        unwritable(&self.path, error)
+    }
+
+    /// Tests that the store is not behind what it has acknowledged, and notes from now on what it acknowledges.
+    pub(super) fn watermark(&self, instant: Option<Timestamp>) -> Result<Watermark, OpenError> {
+        let failed = |error: io::Error| self.unwritable(&error);
+        let path = self.path.join(ACKNOWLEDGED);
+        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(failed)?;
+        let watermark = Watermark { file };
+        match watermark.read() {
+            Some(acknowledged_us) if instant.is_none_or(|instant| instant.as_microsecond() < acknowledged_us) => {
+                Err(self.corrupt("commits that were acknowledged are missing"))
+            }
+            Some(_) | None => Ok(watermark),
+        }
+    }
+
+    fn write_marker(&self, complete: bool) -> Result<(), OpenError> {
+        let failed = |error: io::Error| self.unwritable(&error);
+        let marker = json!({ "store": "frist", "engine": self.engine, "layout": LAYOUT, "complete": complete });
+        let (path, made) = (self.path.join(MARKER), self.path.join(format!("{MARKER}.new")));
+        let mut file = File::create(&made).map_err(failed)?;
+        file.write_all(format!("{marker}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&made, &path).and_then(|()| sync_folder(&self.path)).map_err(failed)
+    }
+}
+
+/// What the store has acknowledged, so that a loss which the engine does not notice is noticed.
+pub(super) struct Watermark {
+    file: File,
+}
+
+impl Watermark {
+    /// Notes the instant of the last acknowledged commit. It is a help, not a promise: it may fail without harm.
+    pub(super) fn raise(&self, instant: Option<Timestamp>) {
+        let Some(instant) = instant else { return };
+        let number = instant.as_microsecond().to_be_bytes();
+        let mut bytes = number.to_vec();
+        bytes.extend_from_slice(&xxh3_64(&number).to_be_bytes());
+        let _ = self.file.write_all_at(&bytes, 0);
+    }
+
+    /// Notes it at the end, and syncs it.
+    pub(super) fn close(&self, instant: Option<Timestamp>) {
+        self.raise(instant);
+        let _ = self.file.sync_data();
+    }
+
+    fn read(&self) -> Option<i64> {
+        let mut bytes = [0; 16];
+        self.file.read_exact_at(&mut bytes, 0).ok()?;
+        let (number, checksum) = bytes.split_at(8);
+        (xxh3_64(number).to_be_bytes() == checksum).then_some(())?;
+        Some(i64::from_be_bytes(*number.first_chunk()?))
+    }
+}
+
+/// Syncs a folder, so that the names in it are on the disk.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Makes the folder and those above it, and syncs the names.
+fn create_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// True if there is something that no store left.
+fn is_foreign(path: &Path) -> io::Result<bool> {
+    let names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+    let ours = |name: &std::ffi::OsString| [LOCK, MARKER, "frist-store.json.new"].iter().any(|own| name == own);
+    Ok(!names.iter().any(|name| name == MARKER) && !names.iter().all(ours))
+}
+
+/// What a folder says of itself.
+struct Marker {
+    engine: String,
+    layout: u64,
+    complete: bool,
+}
+
+impl Marker {
+    /// True if the store was completely made.
+    fn check(self, path: &Path, engine: &str) -> Result<bool, OpenError> {
+        if self.layout != LAYOUT {
+            return Err(OpenError::UnknownLayout(path.to_owned(), self.layout));
+        }
+        if self.engine != engine {
+            return Err(OpenError::OtherEngine(path.to_owned(), self.engine, engine.to_owned()));
+        }
+        Ok(self.complete)
+    }
+}
+
+fn read_marker(path: &Path) -> Result<Option<Marker>, OpenError> {
+    let bytes = match fs::read(path.join(MARKER)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unwritable(path, &error)),
+    };
+    let marker: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    match (marker["engine"].as_str(), marker["layout"].as_u64(), marker["complete"].as_bool()) {
+        (Some(engine), Some(layout), Some(complete)) => Ok(Some(Marker { engine: engine.to_owned(), layout, complete })),
+        _ => Err(OpenError::Corrupt(path.to_owned(), format!("{MARKER} cannot be read"))),
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> OpenError {
+    OpenError::NotWritable(path.to_owned(), error.to_string())
+}

@@ -1,0 +1,162 @@
+//! What one commit means: its preconditions, and the keys that it changes.
+//!
+//! Nothing here touches a disk: the writer applies what was staged.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::encoding::{STATE, current_key, due_key, guard_key, index_keys, log_key, timer_key, type_log_key, version_key};
+use super::kv::{Batch, KvRead, Overlay, Table};
+use super::reading::Reader;
+use super::record::{ChangeRecord, CurrentRecord, Record, State, VersionRecord, seal};
+use super::{ChangeSet, CommitError, Committed, Guard, Precondition, StoreError, TimerChange, Write};
+use crate::fhir::{ResourceKey, Version};
+use crate::search::IndexEntry;
+
+/// The group of commits that is being built: what they change, and the state after the last of them.
+pub(super) struct Group<'a> {
+    view: &'a dyn KvRead,
+    batch: Batch,
+    state: State,
+}
+
+/// What a commit was checked against.
+struct Checked {
+    /// The last version of what each write writes.
+    current: Vec<Option<CurrentRecord>>,
+    /// The day of each timer that is set or removed.
+    days: Vec<Option<Date>>,
+}
+
+impl<'a> Group<'a> {
+    /// A group that begins with what the view shows.
+    pub(super) fn new(view: &'a dyn KvRead, state: State) -> Self {
+        Group { view, batch: Batch::default(), state }
+    }
+
+    /// Adds a commit to the group, as if those before it had been applied.
+    ///
+    /// # Errors
+    /// If a precondition does not hold; the group is then as it was.
+    pub(super) fn add(&mut self, changes: ChangeSet) -> Result<Committed, CommitError> {
+        let checked = self.check(&changes)?;
+        let instant = instant_after(self.state.instant, changes.now)?;
+        let first = self.state.position;
+        for (write, current) in changes.writes.into_iter().zip(checked.current) {
+            self.state.position.0 += 1;
+            self.stage_write(write, current, instant);
+        }
+        if self.state.position == first && !changes.touches.is_empty() {
+            // A guard must move even when nothing is written: such a commit takes a position that is not in the log.
+            self.state.position.0 += 1;
+        }
+        for guard in &changes.touches {
+            self.stage_touch(guard);
+        }
+        for (timer, day) in changes.timers.iter().zip(checked.days) {
+            self.stage_timer(timer, day);
+        }
+        self.state.instant = Some(instant);
+        Ok(Committed { position: self.state.position, instant })
+    }
+
+    /// Everything to apply, and the state that it leads to.
+    pub(super) fn finish(mut self) -> (Batch, State) {
+        self.put(Table::Meta, STATE.to_vec(), &self.state.clone());
+        (self.batch, self.state)
+    }
+
+    fn check(&self, changes: &ChangeSet) -> Result<Checked, CommitError> {
+        let overlay = Overlay { below: self.view, above: &self.batch };
+        let reader = Reader(&overlay);
+        let mut written = BTreeSet::new();
+        let mut current = Vec::with_capacity(changes.writes.len());
+        for write in &changes.writes {
+            let last = reader.current(&write.key)?;
+            // A second write to a resource does not follow its last version either.
+            if last.as_ref().map(|last| last.version) != write.previous || !written.insert(&write.key) {
+                return Err(CommitError::VersionMoved(write.key.clone()));
+            }
+            current.push(last);
+        }
+        for precondition in &changes.preconditions {
+            let holds = match precondition {
+                Precondition::Unmoved(guard, position) => reader.guard_position(guard)? <= *position,
+                Precondition::Matches(query, expected) => reader.matching_keys(query)? == *expected,
+            };
+            if !holds {
+                return Err(CommitError::FactsMoved);
+            }
+        }
+        let mut days: Vec<Option<Date>> = Vec::with_capacity(changes.timers.len());
+        for (at, timer) in changes.timers.iter().enumerate() {
+            let earlier = changes.timers[..at].iter().rposition(|earlier| earlier.owner == timer.owner);
+            days.push(match earlier {
+                Some(earlier) => changes.timers[earlier].day,
+                None => reader.timer(&timer.owner)?,
+            });
+        }
+        Ok(Checked { current, days })
+    }
+
+    fn stage_write(&mut self, write: Write, current: Option<CurrentRecord>, instant: Timestamp) {
+        let Write { key, previous, method, content } = write;
+        let (version, position) = (Version::after(previous), self.state.position);
+        let (body, entries) = match content {
+            Some(content) => (Some(content.body.at(instant)), content.entries),
+            None => (None, Vec::new()),
+        };
+        self.stage_index(&key, current.map(|current| current.entries).unwrap_or_default(), &entries);
+
+        let change = ChangeRecord { resource_type: key.resource_type, id: key.id.clone(), version, last_updated: instant };
+        self.put(Table::Log, log_key(position), &change);
+        self.put(Table::TypeLog, type_log_key(key.resource_type, position), &change);
+        let deleted = body.is_none();
+        let record = CurrentRecord { version, position, last_updated: instant, deleted, entries };
+        self.put(Table::Current, current_key(&key), &record);
+        let record = VersionRecord { position, last_updated: instant, method, entries: record.entries, body };
+        self.put(Table::Versions, version_key(&key, version), &record);
+    }
+
+    /// Removes the index keys of the version before and adds those of the new one; what both have is left alone.
+    fn stage_index(&mut self, key: &ResourceKey, before: Vec<IndexEntry>, after: &[IndexEntry]) {
+        let keys = |entries: &[IndexEntry]| entries.iter().flat_map(|entry| index_keys(key, entry)).collect::<BTreeSet<_>>();
+        let (before, after) = (keys(&before), keys(after));
+        for gone in before.difference(&after) {
+            self.batch.delete(Table::Index, gone.clone());
+        }
+        for new in after.difference(&before) {
+            self.put(Table::Index, new.clone(), &());
+        }
+    }
+
+    fn stage_touch(&mut self, guard: &Guard) {
+        self.put(Table::Guards, guard_key(guard), &self.state.position.clone());
+    }
+
+    fn stage_timer(&mut self, timer: &TimerChange, before: Option<Date>) {
+        if let Some(day) = before {
+            self.batch.delete(Table::Timers, due_key(day, &timer.owner));
+        }
+        match timer.day {
+            Some(day) => {
+                self.put(Table::Timers, timer_key(&timer.owner), &day);
+                self.put(Table::Timers, due_key(day, &timer.owner), &());
+            }
+            None => self.batch.delete(Table::Timers, timer_key(&timer.owner)),
+        }
+    }
+
+    fn put(&mut self, table: Table, key: Vec<u8>, record: &impl Record) {
+        let sealed = seal(table, &key, record.encode());
+        self.batch.put(table, key, sealed);
+    }
+}
+
+/// The instant of a commit: that of its request, in whole microseconds, or the first one after the last commit's.
+fn instant_after(last: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, StoreError> {
+    let after_us = last.map_or(i64::MIN, |last| last.as_microsecond() + 1);
+    Timestamp::from_microsecond(now.as_microsecond().max(after_us)).map_err(|_| StoreError("the end of time".to_owned()))
+}

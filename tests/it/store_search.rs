@@ -1,0 +1,126 @@
+//! Search against its definition: whatever was written, every state is searched as [`frist::search::matches`] says.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use frist::fhir::{Id, ResourceKey, ResourceType, Version};
+use frist::search::{Clause, DatePrefix, IndexEntry, IndexValue, Row, SearchQuery, Sort, SortBy, Test, matches, sort_rows};
+use frist::storage::{ChangeSet, Position, Precondition};
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use crate::store_contract::{Fixture, changes, commit, delete, keys_of, noon, put};
+
+/// One step of a made-up past: which resource, and its entries; none deletes it if it is there.
+type Step = (ResourceKey, Option<Vec<IndexEntry>>);
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let kind = proptest::sample::select(&[ResourceType::Task, ResourceType::Goal][..]);
+    let resource = (kind, 0..5_u8).prop_map(|(kind, number)| ResourceKey::new(kind, Id::parse(&number.to_string()).unwrap()));
+    let entries =
+        prop::option::weighted(0.85, prop::collection::vec((parameter(), value()).prop_map(|(p, v)| IndexEntry::new(p, v)), 0..5));
+    prop::collection::vec((resource, entries), 1..30)
+}
+
+fn parameter() -> impl Strategy<Value = String> {
+    "[abc]"
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[xy\\x00]{0,2}"
+}
+
+fn value() -> impl Strategy<Value = IndexValue> {
+    prop_oneof![
+        (word(), word()).prop_map(|(system, code)| IndexValue::Token { system, code }),
+        word().prop_map(IndexValue::Reference),
+        (-4..4_i64, -4..4_i64).prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
+        word().prop_map(IndexValue::Text),
+        word().prop_map(IndexValue::Uri),
+    ]
+}
+
+fn test() -> impl Strategy<Value = Test> {
+    use DatePrefix::*;
+    let date_prefix = proptest::sample::select(&[Eq, Ne, Gt, Lt, Ge, Le, Sa, Eb][..]);
+    prop_oneof![
+        (prop::option::of(word()), prop::option::of(word())).prop_map(|(system, code)| Test::Token { system, code }),
+        word().prop_map(Test::Reference),
+        (date_prefix, -4..4_i64, -4..4_i64).prop_map(|(prefix, from_us, until_us)| Test::Date { prefix, from_us, until_us }),
+        word().prop_map(Test::StartsWith),
+        word().prop_map(Test::Uri),
+    ]
+}
+
+fn query() -> impl Strategy<Value = SearchQuery> {
+    let tests = || prop::collection::vec(test(), 0..4);
+    let instants = prop::collection::vec(test(), 0..3).prop_map(|tests| {
+        let moved = |test| match test {
+            // Around the instants of the made-up past, which begin at noon and go up by a microsecond or more.
+            Test::Date { prefix, from_us, until_us } => {
+                let base = noon().as_microsecond() + 10;
+                Test::Date { prefix, from_us: base + 3 * from_us, until_us: base + 3 * until_us }
+            }
+            other => other,
+        };
+        Clause::LastUpdated(tests.into_iter().map(moved).collect())
+    });
+    let clause = prop_oneof![
+        1 => prop::collection::vec((0..7_u8).prop_map(|id| Id::parse(&id.to_string()).unwrap()), 0..3).prop_map(Clause::Ids),
+        1 => instants,
+        6 => (parameter(), tests()).prop_map(|(code, any_of)| Clause::Parameter { code, any_of }),
+    ];
+    let by = prop_oneof![Just(SortBy::Id), Just(SortBy::LastUpdated), parameter().prop_map(SortBy::Parameter)];
+    let sort = prop::collection::vec((by, any::<bool>()).prop_map(|(by, descending)| Sort { by, descending }), 0..3);
+    let types = prop::sample::subsequence(vec![ResourceType::Task, ResourceType::Goal], 1..=2);
+    (types, prop::collection::vec(clause, 0..3), sort, 0..4_usize, prop_oneof![Just(usize::MAX), 0..5_usize])
+        .prop_map(|(types, clauses, sort, offset, count)| SearchQuery { types, clauses, sort, offset, count })
+}
+
+/// What a resource was in one state: version, instant, entries; no entries if it was deleted.
+type Known = BTreeMap<ResourceKey, (Version, Timestamp, Option<Vec<IndexEntry>>)>;
+
+fn row<'a>((key, known): (&'a ResourceKey, &'a (Version, Timestamp, Option<Vec<IndexEntry>>))) -> Option<Row<'a>> {
+    known.2.as_ref().map(|entries| Row { key, last_updated: known.1, entries })
+}
+
+fn expected_page(query: &SearchQuery, state: &Known) -> (usize, Vec<String>) {
+    let mut rows: Vec<Row<'_>> = state.iter().filter_map(row).filter(|row| matches(query, *row)).collect();
+    sort_rows(&mut rows, &query.sort, |row| *row);
+    let page = rows.iter().skip(query.offset).take(query.count);
+    (rows.len(), page.map(|row| format!("{}/{}", row.key, state[row.key].0)).collect())
+}
+
+pub(crate) fn a_search_finds_exactly_what_matches_in_every_state(fixture: &dyn Fixture) {
+    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(steps in steps(), queries in prop::collection::vec((query(), 0..40_u64), 100))| {
+        let fixture = fixture.another();
+        let store = fixture.open();
+        let mut states = vec![Known::new()];
+        for (key, entries) in steps {
+            let mut state = states.last().unwrap().clone();
+            let previous = state.get(&key).map(|(version, ..)| *version);
+            let write = match &entries {
+                Some(entries) => put(&key, previous, entries.clone()),
+                None => delete(&key, previous),
+            };
+            let committed = commit(&*store, write);
+            state.insert(key, (Version::after(previous), committed.instant, entries));
+            states.push(state);
+        }
+        let last = states.len() as u64 - 1;
+        for (query, position) in queries {
+            let asked = (position <= last).then_some(Position(position));
+            let page = store.search(&query, asked).unwrap();
+            let state = &states[asked.unwrap_or(Position(last)).0 as usize];
+            prop_assert_eq!((page.total, keys_of(&page.matches)), expected_page(&query, state), "{:?} at {:?}", query, asked);
+            let now = SearchQuery { offset: 0, count: usize::MAX, sort: vec![], ..query };
+            let keys: Vec<ResourceKey> = store.search(&now, None).unwrap().matches.into_iter().map(|stored| stored.key).collect();
+            let preconditions = vec![Precondition::Matches(now, keys)];
+            let agreed = position % 8 != 0 || store.commit(ChangeSet { preconditions, ..changes(vec![]) }).is_ok();
+            prop_assert!(agreed, "the writer finds something else");
+        }
+        drop(store);
+        prop_assert_eq!(fixture.findings(), Vec::<String>::new());
+    });
+}

@@ -1,0 +1,146 @@
+//! Conditions, and the postponements that referrals have too.
+
+use serde_json::{Value, json};
+
+use super::{check, concept, extension, findings, own_concept};
+
+fn postponement(period: Value, reason: &str) -> Value {
+    extension(
+        "kp-postponement",
+        json!({ "extension": [{ "url": "period", "valuePeriod": period }, { "url": "reason", "valueCode": reason }] }),
+    )
+}
+
+#[test]
+fn the_dates_of_a_condition_are_full_real_and_past() {
+    let asserted = |text: &str| {
+        json!({ "extension": [
+            { "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDateTime": text }
+        ] })
+    };
+    for (text, code, rule) in [
+        ("2030", "business-rule", "kp-date-2"),
+        ("2030-12", "business-rule", "kp-date-2"),
+        ("2030-02-30", "value", "kp-date-1"),
+        ("2030-12-01T09:00:00", "value", "kp-date-1"),
+        ("01-12-2030", "value", "kp-date-1"),
+        ("2031-01-02", "business-rule", "kp-date-3"),
+        ("2031-01-01T23:00:00Z", "business-rule", "kp-date-3"),
+    ] {
+        check("Condition", json!({ "recordedDate": text }), &[&format!("error {code} Condition.recordedDate {rule}")]);
+        check("Condition", asserted(text), &[&format!("error {code} Condition.extension[0].value {rule}")]);
+    }
+    check(
+        "Condition",
+        json!({ "recordedDate": "2032" }),
+        &["error business-rule Condition.recordedDate kp-date-2", "error business-rule Condition.recordedDate kp-date-3"],
+    );
+    check("Condition", asserted("2031-01-01T22:59:59.999Z"), &[]);
+    check("Condition", json!({ "onsetDateTime": "2019" }), &[]);
+    let twice = json!([asserted("2030-01-01")["extension"][0], asserted("2030-01-02")["extension"][0]]);
+    check("Condition", json!({ "extension": twice }), &["error structure Condition.extension"]);
+    let as_date = json!([{ "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDate": "2030-01-01" }]);
+    check("Condition", json!({ "extension": as_date }), &["error required Condition.extension[0].value"]);
+}
+
+#[test]
+fn the_group_of_a_condition_can_be_determined() {
+    let by_extension = |code: &str| {
+        let mut extension = extension("kp-target-group", json!({}));
+        extension["valueCodeableConcept"] = own_concept("kp-target-group", code);
+        json!({ "code": { "coding": [], "text": "back" }, "extension": [extension] })
+    };
+    let undeterminable = "error business-rule Condition.code kp-group-1";
+    for code in ["DJ45", "DE10"] {
+        check("Condition", json!({ "code": concept("urn:oid:1.2.208.176.2.4.12", code) }), &[undeterminable]);
+    }
+    check("Condition", json!({ "code": { "coding": null, "text": "KOL" } }), &[undeterminable]);
+    check("Condition", json!({ "code": { "coding": [{ "code": "DJ44" }] } }), &[undeterminable]);
+    check("Condition", by_extension("low-back-pain"), &["error structure Condition.code.coding"]);
+    check(
+        "Condition",
+        by_extension("asthma"),
+        &["error code-invalid Condition.extension[0].value.coding[0].code", "error structure Condition.code.coding"],
+    );
+    let text = findings(&json!({ "resourceType": "Condition", "code": { "text": "x" } }));
+    let group = text.iter().find(|issue| issue.rule == "kp-group-1").unwrap();
+    assert!(group.text.contains("StructureDefinition/kp-target-group") && group.text.contains("complex-multimorbidity"), "{}", group.text);
+}
+
+#[test]
+fn a_condition_is_coded_once_in_each_terminology() {
+    let coding = |system: &str, code: &str| json!({ "system": system, "code": code });
+    let coded = |codings: &[Value]| json!({ "code": { "coding": codings } });
+    let sks = coding("urn:oid:1.2.208.176.2.4.12", "DJ44");
+    let icpc = coding("urn:oid:1.2.208.176.2.31", "R95");
+    let snomed = coding("http://snomed.info/sct", "13645005");
+    check("Condition", coded(&[sks.clone(), icpc.clone(), snomed.clone()]), &[]);
+    for again in [&sks, &icpc, &snomed] {
+        check(
+            "Condition",
+            coded(&[sks.clone(), icpc.clone(), snomed.clone(), again.clone()]),
+            &["error structure Condition.code.coding[3]"],
+        );
+    }
+    let status = |code: &str| json!({ "verificationStatus": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": code }] } });
+    for code in ["unconfirmed", "provisional", "differential", "refuted", "entered-in-error"] {
+        check("Condition", status(code), &[]);
+    }
+    check("Condition", status("sure"), &["error code-invalid Condition.verificationStatus.coding[0].code"]);
+    check(
+        "Condition",
+        json!({ "verificationStatus": { "coding": null, "text": "sure" } }),
+        &["error code-invalid Condition.verificationStatus"],
+    );
+    check("Condition", json!({ "asserter": { "reference": "Patient/1" } }), &["error structure Condition.asserter"]);
+    check("Condition", json!({ "recorder": { "reference": "Patient/1" } }), &[]);
+}
+
+#[test]
+fn a_subject_is_a_patient_that_can_be_stored() {
+    for (subject, expected) in [
+        (json!({ "reference": "Patient/1/_history/2" }), vec![]),
+        (json!({ "reference": "https://example.org/fhir/Patient/1" }), vec![]),
+        (json!({ "reference": "Patient?identifier=a|b" }), vec![]),
+        (json!({ "reference": "urn:uuid:0c5e4905-5c2e-4254-8837-770c3724cd13" }), vec![]),
+        (json!({ "reference": null, "identifier": { "system": "a", "value": "b" } }), vec![]),
+        (json!({ "reference": "Group/1" }), vec!["error structure Condition.subject"]),
+        (json!({ "reference": "Organization?identifier=a|b" }), vec!["error structure Condition.subject"]),
+        (json!({ "reference": "https://example.org/fhir/Organization/1/_history/3" }), vec!["error structure Condition.subject"]),
+        (json!({ "reference": null, "type": "Organization", "identifier": { "value": "b" } }), vec!["error structure Condition.subject"]),
+        (json!({ "reference": null, "display": "x" }), vec!["error required Condition.subject"]),
+        (json!({ "reference": null, "identifier": { "system": "a" } }), vec!["error required Condition.subject"]),
+        (json!({ "reference": "#p" }), vec!["error business-rule Condition.subject kp-person-2"]),
+    ] {
+        check("Condition", json!({ "subject": subject }), &expected);
+    }
+}
+
+#[test]
+fn a_postponement_has_a_start_a_reason_and_an_end_that_is_not_before_it() {
+    let at = "extension[0].extension";
+    for (period, reason, expected) in [
+        (json!({ "start": "2035-01-01" }), "patient", vec![]),
+        (json!({ "start": "2035-01-01", "end": "2035-01-01" }), "clinical", vec![]),
+        (json!({ "start": "2030-01" }), "patient", vec![format!("business-rule {at}[0].value.start kp-date-2")]),
+        (json!({ "start": "2030-01-01", "end": "2031" }), "patient", vec![format!("business-rule {at}[0].value.end kp-date-2")]),
+        (json!({ "start": "2030-01-02", "end": "2030-01-01" }), "patient", vec![format!("invariant {at}[0].value.end kp-date-4")]),
+        (json!({ "end": "2030-01-02" }), "patient", vec![format!("required {at}[0].value.start")]),
+        (json!({ "start": "2030-01-02" }), "weather", vec![format!("code-invalid {at}[1].value")]),
+    ] {
+        for kind in ["Condition", "ServiceRequest"] {
+            let expected: Vec<String> =
+                expected.iter().map(|line| format!("error {}", line.replacen("extension", &format!("{kind}.extension"), 1))).collect();
+            let edit = json!({ "extension": [postponement(period.clone(), reason)] });
+            check(kind, edit, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+    let one = postponement(json!({ "start": "2030-01-01" }), "patient");
+    check("Condition", json!({ "extension": [one, one] }), &[]);
+    let missing = "error required Condition.extension[0].extension";
+    check("Condition", json!({ "extension": [extension("kp-postponement", json!({}))] }), &[missing, missing, missing]);
+    let without_period = extension("kp-postponement", json!({ "extension": [one["extension"][1]] }));
+    check("Condition", json!({ "extension": [without_period] }), &[missing]);
+    let two_reasons = extension("kp-postponement", json!({ "extension": [one["extension"][0], one["extension"][1], one["extension"][1]] }));
+    check("Condition", json!({ "extension": [two_reasons] }), &["error structure Condition.extension[0].extension"]);
+}

@@ -1,0 +1,136 @@
+//! Plans, referrals, offers and subscriptions.
+
+use serde_json::json;
+
+use super::{check, extension, own_concept};
+
+#[test]
+fn a_plan_says_who_agreed_on_it_when_and_why_it_ended() {
+    let reason = |code: &str| {
+        let mut extension = extension("kp-status-reason", json!({}));
+        extension["valueCodeableConcept"] = own_concept("kp-status-reason", code);
+        extension
+    };
+    for (edit, expected) in [
+        (json!({ "status": "revoked" }), vec!["error invariant CarePlan kp-cp-1"]),
+        (json!({ "status": "revoked", "extension": [reason("superseded")] }), vec![]),
+        (
+            json!({ "status": "revoked", "extension": [reason("bored")] }),
+            vec!["error code-invalid CarePlan.extension[0].value.coding[0].code"],
+        ),
+        (
+            json!({ "extension": [extension("kp-status-reason", json!({ "valueCodeableConcept": { "text": "x" } }))] }),
+            vec!["error code-invalid CarePlan.extension[0].value"],
+        ),
+        (json!({ "extension": [reason("ended"), reason("ended")] }), vec!["error structure CarePlan.extension"]),
+        (json!({ "status": "planned" }), vec!["error code-invalid CarePlan.status"]),
+        (json!({ "intent": "order" }), vec!["error value CarePlan.intent"]),
+        (json!({ "category": [{ "text": "x" }] }), vec!["error code-invalid CarePlan.category"]),
+        (json!({ "category": [{ "text": "x" }, own_concept("kp-careplan-category", "treatment-plan")] }), vec![]),
+        (
+            json!({ "category": [own_concept("kp-careplan-category", "other")] }),
+            vec!["error code-invalid CarePlan.category[0].coding[0].code", "error code-invalid CarePlan.category"],
+        ),
+        (json!({ "created": "2030-12" }), vec!["error business-rule CarePlan.created kp-date-2"]),
+        (json!({ "created": "2031-01-02" }), vec!["error business-rule CarePlan.created kp-date-3"]),
+        (json!({ "author": { "reference": "Practitioner/1" } }), vec!["error structure CarePlan.author"]),
+        (json!({ "author": { "reference": "PractitionerRole/1" } }), vec![]),
+        (json!({ "author": { "identifier": null, "display": "x" } }), vec!["error required CarePlan.author"]),
+        (json!({ "addresses": [] }), vec!["error required CarePlan.addresses"]),
+        (
+            json!({ "addresses": [{ "reference": "Condition/1" }, { "reference": "Goal/1" }, { "display": "x" }] }),
+            vec!["error structure CarePlan.addresses[1]", "error required CarePlan.addresses[2]"],
+        ),
+    ] {
+        check("CarePlan", edit, &expected);
+    }
+}
+
+#[test]
+fn a_referral_says_who_made_it_when_and_for_what() {
+    let reason = json!({
+        "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason",
+        "valueCodeableConcept": own_concept("kp-status-reason", "patient-declined"),
+    });
+    let sks = json!({ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ44" });
+    for (edit, expected) in [
+        (json!({ "status": "revoked" }), vec!["error invariant ServiceRequest kp-sr-2"]),
+        (json!({ "status": "on-hold" }), vec!["error invariant ServiceRequest kp-sr-2"]),
+        (json!({ "status": "on-hold", "extension": [reason] }), vec![]),
+        (json!({ "status": "revoked", "extension": [{ "url": reason["url"], "valueCodeableConcept": { "text": "x" } }] }), vec![]),
+        (json!({ "status": "ordered" }), vec!["error code-invalid ServiceRequest.status"]),
+        (json!({ "intent": "plan" }), vec!["error value ServiceRequest.intent"]),
+        (json!({ "priority": "asap" }), vec![]),
+        (json!({ "priority": "stat" }), vec!["error code-invalid ServiceRequest.priority"]),
+        (json!({ "authoredOn": "2030" }), vec!["error business-rule ServiceRequest.authoredOn kp-date-2"]),
+        (json!({ "authoredOn": "2031-01-01T23:00:00Z" }), vec!["error business-rule ServiceRequest.authoredOn kp-date-3"]),
+        (json!({ "requester": { "reference": "Practitioner/1" } }), vec!["error structure ServiceRequest.requester"]),
+        (json!({ "reasonReference": null }), vec!["error invariant ServiceRequest kp-sr-1"]),
+        (json!({ "reasonReference": null, "reasonCode": [{ "coding": [sks] }] }), vec![]),
+        (
+            json!({ "reasonCode": [{ "coding": [sks] }, { "coding": [sks, sks] }] }),
+            vec!["error structure ServiceRequest.reasonCode[1].coding[1]"],
+        ),
+        (
+            json!({ "replaces": [{ "reference": "ServiceRequest/2" }, { "reference": "CarePlan/2" }] }),
+            vec!["error structure ServiceRequest.replaces[1]"],
+        ),
+        (json!({ "occurrenceDateTime": "2035-01-01" }), vec![]),
+        (json!({ "occurrenceDateTime": "2035-01" }), vec!["error business-rule ServiceRequest.occurrence kp-date-2"]),
+        (json!({ "occurrencePeriod": { "start": "2035-01-01" } }), vec![]),
+        (
+            json!({ "occurrencePeriod": { "start": "2035", "end": "2034-01-01" } }),
+            vec![
+                "error business-rule ServiceRequest.occurrence.start kp-date-2",
+                "error invariant ServiceRequest.occurrence.end kp-date-4",
+            ],
+        ),
+        (json!({ "occurrenceTiming": { "event": ["2035-01-01"] } }), vec!["error structure ServiceRequest.occurrence"]),
+        (
+            json!({ "occurrenceDateTime": "2035-01-01", "occurrencePeriod": { "start": "2035-01-01" } }),
+            vec!["error structure ServiceRequest.occurrence"],
+        ),
+        (json!({ "extension": [extension("kp-received", json!({ "valueDate": "2030-12-01" }))] }), vec![]),
+        (
+            json!({ "extension": [extension("kp-received", json!({ "valueDate": "2030-12-01T09:00:00Z" }))] }),
+            vec!["error value ServiceRequest.extension[0].value kp-date-1"],
+        ),
+        (
+            json!({ "extension": [extension("kp-received", json!({ "valueDate": "soon" }))] }),
+            vec!["error value ServiceRequest.extension[0].value kp-date-1"],
+        ),
+    ] {
+        check("ServiceRequest", edit, &expected);
+    }
+}
+
+#[test]
+fn an_offer_that_has_begun_has_a_past_start_and_one_that_is_planned_need_not() {
+    let starts = |status: &str, start: &str| json!({ "status": status, "period": { "start": start } });
+    for (edit, expected) in [
+        (starts("finished", "2031-01-02"), vec!["error business-rule Encounter.period.start kp-date-3"]),
+        (starts("in-progress", "2031-01-01T23:00:00Z"), vec!["error business-rule Encounter.period.start kp-date-3"]),
+        (starts("planned", "2031-01-02"), vec![]),
+        (starts("cancelled", "2031-01-02"), vec![]),
+        (starts("planned", "2031-02"), vec!["error business-rule Encounter.period.start kp-date-2"]),
+        (starts("done", "2030-01-02"), vec!["error code-invalid Encounter.status"]),
+        (json!({ "period": { "start": null, "end": "2030-01-01" } }), vec!["error required Encounter.period.start"]),
+        (json!({ "period": { "end": "2030-04-30" } }), vec!["error invariant Encounter.period.end kp-date-4"]),
+        (json!({ "type": [{ "text": "x" }] }), vec!["error code-invalid Encounter.type"]),
+        (json!({ "type": [{ "text": "x" }, own_concept("kp-prevention-offer", "clarifying-conversation")] }), vec![]),
+        (json!({ "type": [own_concept("kp-prevention-offer", "yoga")] }), vec!["error code-invalid Encounter.type[0].coding[0].code"]),
+        (json!({ "basedOn": [{ "reference": "CarePlan/1" }] }), vec!["error structure Encounter.basedOn[0]"]),
+    ] {
+        check("Encounter", edit, &expected);
+    }
+}
+
+#[test]
+fn a_client_can_only_ask_for_a_subscription_or_switch_it_off() {
+    check("Subscription", json!({ "status": "off" }), &[]);
+    for status in ["active", "error", "on"] {
+        check("Subscription", json!({ "status": status }), &["error code-invalid Subscription.status"]);
+    }
+    check("Subscription", json!({ "channel": { "type": null } }), &["error required Subscription.channel.type"]);
+    check("Subscription", json!({ "channel": { "type": "pigeon" } }), &["error code-invalid Subscription.channel.type"]);
+}
