@@ -43,7 +43,9 @@ use Interaction as I;
 /// What is done to resources of a type.
 pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interaction] {
     match resource_type.origin() {
-        Origin::Clients => &[I::Read, I::Vread, I::Update, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType],
+        Origin::Clients => {
+            &[I::Read, I::Vread, I::Update, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType]
+        }
         Origin::Server | Origin::Definitions => &[I::Read, I::Vread, I::HistoryInstance, I::HistoryType, I::SearchType],
     }
 }
