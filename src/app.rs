@@ -175,7 +175,8 @@ fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
 fn read_rules(options: &CommonOptions) -> Result<(Rules, Vec<Resource>), Stop> {
     let mut definitions = Vec::new();
     for file in PACKAGE.files().filter(|file| file.path().extension().is_some_and(|extension| extension == "json")) {
-        let resource = Resource::parse(file.contents()).map_err(|issue| Stop::failed(format!("{}: {}", file.path().display(), issue.text)))?;
+        let resource =
+            Resource::parse(file.contents()).map_err(|issue| Stop::failed(format!("{}: {}", file.path().display(), issue.text)))?;
         if resource.type_name().parse::<ResourceType>().is_ok() {
             definitions.push(resource);
         }
@@ -183,7 +184,8 @@ fn read_rules(options: &CommonOptions) -> Result<(Rules, Vec<Resource>), Stop> {
     let Some(folder) = &options.rules else { return Ok((Rules::shipped().clone(), definitions)) };
     let own = own_rules(folder)?;
     let values: Vec<&Value> = own.iter().map(Resource::value).collect();
-    let rules = Rules::from_plan_definitions(values).map_err(|wrong| Stop::usage(format!("--rules {}: {}", folder.display(), wrong.join("; "))))?;
+    let rules =
+        Rules::from_plan_definitions(values).map_err(|wrong| Stop::usage(format!("--rules {}: {}", folder.display(), wrong.join("; "))))?;
     let name = |resource: &Resource| (resource.value()["url"].clone(), resource.value()["version"].clone());
     definitions.retain(|shipped| shipped.type_name() != "PlanDefinition" || !own.iter().any(|own| name(own) == name(shipped)));
     definitions.extend(own);
@@ -222,7 +224,8 @@ fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
         transaction::process(&ready.server, &ready.clock.moment(), &bundle).map(drop).map_err(Stop::from)
     };
     send(Population::organizations())?;
-    let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} persons, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} persons, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(patients as u64).with_style(style).with_message("Inventing");
     for story in population.persons() {
         for bundle in story.bundles {
@@ -237,7 +240,9 @@ fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
 
 async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let listener = TcpListener::bind(options.listen).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => Stop::failed(format!("{} is in use by another program: choose another with --listen", options.listen)),
+        std::io::ErrorKind::AddrInUse => {
+            Stop::failed(format!("{} is in use by another program: choose another with --listen", options.listen))
+        }
         _ => Stop::failed(format!("cannot listen on {}: {error}", options.listen)),
     })?;
     let address = listener.local_addr().map_err(|error| Stop::failed(error.to_string()))?;

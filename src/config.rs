@@ -35,6 +35,7 @@ pub struct ServeOptions {
     /// The data folder; made if it is not there.
     #[arg(long, default_value = "frist-data", env = "FRIST_DATA")]
     pub data: PathBuf,
+    /// What every command that serves has.
     #[command(flatten)]
     pub common: CommonOptions,
 }
@@ -54,6 +55,7 @@ pub struct DemoOptions {
     /// The same number gives the same persons.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// What every command that serves has.
     #[command(flatten)]
     pub common: CommonOptions,
 }

@@ -85,11 +85,13 @@ impl<'a> Practices<'a> {
     pub(super) fn party(&self, element: &Value) -> Party {
         let reference = Reference::read(element);
         let stored = practice_key(&reference).and_then(|key| self.by_key.get(key));
-        match stored {
+        let mut party = match stored {
             Some(stored) if stored.key.resource_type == ResourceType::PractitionerRole => self.role(element, stored),
             Some(stored) => organization(element, stored),
             None => unstored(element, &reference),
-        }
+        };
+        party.identities.extend(identifiers(element).map(|(system, value)| Identity::of(system, value)));
+        party
     }
 
     fn role(&self, element: &Value, role: &Stored<'_>) -> Party {
@@ -120,9 +122,8 @@ fn organization(element: &Value, stored: &Stored<'_>) -> Party {
 fn unstored(element: &Value, reference: &Reference<'_>) -> Party {
     let mut party = Party { reference: written(element), ..Party::default() };
     party.identities.extend(practice_key(reference).cloned().map(Identity::Resource));
-    if let Reference::Logical(system, value) = reference {
+    if let Reference::Logical(system, _) = reference {
         party.is_general_practice = names::is_ydernummer_system(system);
-        party.identities.insert(Identity::of(system, value));
     }
     party
 }

@@ -136,6 +136,12 @@ impl Rules {
         candidates.min_by_key(|rule| (Reverse(rule.effective_from), version_order(&rule.version), &rule.url))
     }
 
+    /// The rules that no clock ever uses, because a lower version for the same group and right has the same effective start;
+    /// worth a warning to whoever added them.
+    pub fn unused(&self) -> Vec<&Rule> {
+        self.iter().filter(|rule| self.select(rule.group, rule.right, rule.effective_from) != Some(rule)).collect()
+    }
+
     /// All rules, by url and version.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.by_canonical.values()
@@ -289,6 +295,8 @@ mod tests {
         for (start, days) in [(date(2028, 12, 31), 31), (date(2029, 1, 1), 14)] {
             assert_eq!(rules.select(Group::Copd, Right::TreatmentPlan, start).map(|rule| rule.days), Some(days));
         }
+        assert_eq!(rules.unused().iter().map(|rule| rule.version.as_str()).collect::<Vec<_>>(), ["2027.10"]);
+        assert!(Rules::shipped().unused().is_empty());
     }
 
     #[test]

@@ -43,9 +43,7 @@ use Interaction as I;
 /// What is done to resources of a type.
 pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interaction] {
     match resource_type.origin() {
-        Origin::Clients => {
-            &[I::Read, I::Vread, I::Update, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType]
-        }
+        Origin::Clients => &[I::Read, I::Vread, I::Update, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType],
         Origin::Server | Origin::Definitions => &[I::Read, I::Vread, I::HistoryInstance, I::HistoryType, I::SearchType],
     }
 }
@@ -119,7 +117,7 @@ fn resource(resource_type: ResourceType) -> Value {
     resource["searchParam"] = Value::from(parameters);
     if resource_type == ResourceType::Patient {
         resource["operation"] =
-            json!([{ "name": "rights", "definition": format!("{}/OperationDefinition/rights", names::CANONICAL_BASE) }]);
+            json!([{ "name": "rights", "definition": format!("{}/OperationDefinition/Patient-rights", names::CANONICAL_BASE) }]);
     }
     resource
 }

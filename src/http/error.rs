@@ -79,7 +79,8 @@ impl Refusal {
             }
             Refusal::Slow => one(StatusCode::REQUEST_TIMEOUT, IssueCode::Timeout, "the body did not arrive in time"),
             Refusal::MethodNotAllowed(allow) => {
-                one(StatusCode::METHOD_NOT_ALLOWED, IssueCode::NotSupported, &format!("this address allows {allow}")).with(header::ALLOW, *allow)
+                one(StatusCode::METHOD_NOT_ALLOWED, IssueCode::NotSupported, &format!("this address allows {allow}"))
+                    .with(header::ALLOW, *allow)
             }
             Refusal::Overload => {
                 one(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Throttled, "too many requests at once; send the request again")

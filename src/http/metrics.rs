@@ -23,14 +23,16 @@ impl Metrics {
     pub(super) fn text(&self, changes: u64, ready: bool) -> String {
         let requests = self.requests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut out = String::new();
-        let _ = writeln!(out, "# HELP frist_ready Whether requests are welcome.\n# TYPE frist_ready gauge\nfrist_ready {}", u8::from(ready));
+        let _ =
+            writeln!(out, "# HELP frist_ready Whether requests are welcome.\n# TYPE frist_ready gauge\nfrist_ready {}", u8::from(ready));
         let _ = writeln!(out, "# HELP frist_changes_total Versions written since the store was made.\n# TYPE frist_changes_total counter");
         let _ = writeln!(out, "frist_changes_total {changes}");
         let _ = writeln!(out, "# HELP frist_http_requests_total Requests answered.\n# TYPE frist_http_requests_total counter");
         for ((method, status), (count, _)) in requests.iter() {
             let _ = writeln!(out, "frist_http_requests_total{{method=\"{method}\",status=\"{status}\"}} {count}");
         }
-        let _ = writeln!(out, "# HELP frist_http_request_seconds_total Time spent answering.\n# TYPE frist_http_request_seconds_total counter");
+        let _ =
+            writeln!(out, "# HELP frist_http_request_seconds_total Time spent answering.\n# TYPE frist_http_request_seconds_total counter");
         for ((method, status), (_, seconds)) in requests.iter() {
             let _ = writeln!(out, "frist_http_request_seconds_total{{method=\"{method}\",status=\"{status}\"}} {seconds:.6}");
         }

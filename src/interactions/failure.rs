@@ -43,7 +43,9 @@ impl Failure {
         match self {
             Failure::BadRequest(issues) | Failure::Unprocessable(issues) => issues.clone(),
             Failure::NotFound(what) => one(IssueCode::NotFound, what.clone()),
-            Failure::Gone(key, version) => one(IssueCode::Deleted, format!("{key} was deleted in version {version}; its history is still there")),
+            Failure::Gone(key, version) => {
+                one(IssueCode::Deleted, format!("{key} was deleted in version {version}; its history is still there"))
+            }
             Failure::NotAllowed(what) => one(IssueCode::NotSupported, what.clone()),
             Failure::PreconditionFailed(issue) | Failure::Conflict(issue) => vec![issue.clone()],
             Failure::Busy => one(IssueCode::Transient, "too many writes to the same data at once; send the request again".into()),

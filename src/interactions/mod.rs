@@ -124,7 +124,13 @@ pub struct Written {
 }
 
 /// A version that a commit has just written, as the store would answer it.
-fn stored(key: &ResourceKey, version: Version, method: Method, committed: crate::storage::Committed, body: Option<Vec<u8>>) -> StoredVersion {
+fn stored(
+    key: &ResourceKey,
+    version: Version,
+    method: Method,
+    committed: crate::storage::Committed,
+    body: Option<Vec<u8>>,
+) -> StoredVersion {
     StoredVersion { key: key.clone(), version, position: committed.position, last_updated: committed.instant, method, body }
 }
 

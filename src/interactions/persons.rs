@@ -144,7 +144,9 @@ pub fn check_references(server: &Server, resource: &Value, pending: &Pending) ->
     }
     let mut others = Vec::new();
     reference::for_each(resource["resourceType"].as_str().unwrap_or(""), resource, &mut |path, element| {
-        if let (Reference::Local(key, _), false) = (Reference::read(element), of_persons.iter().any(|(_, known)| std::ptr::eq(*known, element))) {
+        if let (Reference::Local(key, _), false) =
+            (Reference::read(element), of_persons.iter().any(|(_, known)| std::ptr::eq(*known, element)))
+        {
             others.push((path.to_owned(), key));
         }
     });
@@ -205,7 +207,8 @@ pub fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, StoreE
 
 /// True if the write changes nothing of what facts depend on.
 fn same_practice(write: &PendingWrite) -> bool {
-    let relevant = |content: &Option<Value>| content.as_ref().map(|content| (content["identifier"].clone(), content["organization"].clone()));
+    let relevant =
+        |content: &Option<Value>| content.as_ref().map(|content| (content["identifier"].clone(), content["organization"].clone()));
     relevant(&write.before) == relevant(&write.content)
 }
 

@@ -89,10 +89,12 @@ fn target(
             None => Target::AsItStands,
         },
         // A relative address is relative to the base of its entry's fullUrl.
-        Reference::Local(key, None) => match full_url.and_then(base_of).and_then(|base| entries.by_full_url.get(&format!("{base}/{key}"))) {
-            Some(entry) => Target::Key(entry.clone()),
-            None => Target::AsItStands,
-        },
+        Reference::Local(key, None) => {
+            match full_url.and_then(base_of).and_then(|base| entries.by_full_url.get(&format!("{base}/{key}"))) {
+                Some(entry) => Target::Key(entry.clone()),
+                None => Target::AsItStands,
+            }
+        }
         Reference::Local(_, Some(_)) | Reference::Contained(_) | Reference::Logical(..) | Reference::None => Target::AsItStands,
     })
 }

@@ -41,7 +41,9 @@ pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>,
     for (name, value) in parameters {
         match (name.as_str(), FhirDate::parse(value)) {
             ("as-of", Some(FhirDate::Day(asked))) => day = Some(asked),
-            ("as-of", _) => wrong.push(Issue::error(IssueCode::Value, "", format!("as-of: expected a date such as 2027-03-01, found '{value}'"))),
+            ("as-of", _) => {
+                wrong.push(Issue::error(IssueCode::Value, "", format!("as-of: expected a date such as 2027-03-01, found '{value}'")))
+            }
             _ => wrong.push(Issue::error(IssueCode::NotSupported, "", format!("$rights has no parameter '{name}'; it has as-of"))),
         }
     }

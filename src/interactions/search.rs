@@ -52,7 +52,7 @@ pub fn search(server: &Server, request: &SearchRequest) -> Result<SearchAnswer, 
 fn read_page(server: &Server, token: &str) -> Result<(Position, usize), Failure> {
     let parts = token.split_once('.').and_then(|(position, offset)| Some((position.parse().ok()?, offset.parse().ok()?)));
     let known = parts.filter(|(position, _)| server.store.last_commit().is_ok_and(|(last, _)| *position <= last.0));
-    let (position, offset) =
-        known.ok_or_else(|| Failure::bad_request(IssueCode::Value, format!("{PAGE}: expected the token of a link that this server made")))?;
+    let (position, offset) = known
+        .ok_or_else(|| Failure::bad_request(IssueCode::Value, format!("{PAGE}: expected the token of a link that this server made")))?;
     Ok((Position(position), offset))
 }

@@ -84,8 +84,7 @@ fn batch(server: &Server, moment: &Moment, requests: Vec<Result<Request, Failure
         }
     }
     std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            shares.into_iter().map(|share| scope.spawn(move || share.into_iter().map(one).collect::<Vec<_>>())).collect();
+        let workers: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || share.into_iter().map(one).collect::<Vec<_>>())).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
@@ -161,7 +160,10 @@ fn refuse_equal_conditions(requests: &[Request]) -> Result<(), Failure> {
         if let Request::Write(Change { action: Action::Create { resource, if_none_exist: Some(query), .. }, .. }) = request
             && !seen.insert((resource.type_name(), query))
         {
-            return Err(Failure::bad_request(IssueCode::Duplicate, "two entries of the transaction have the same ifNoneExist: expected each once"));
+            return Err(Failure::bad_request(
+                IssueCode::Duplicate,
+                "two entries of the transaction have the same ifNoneExist: expected each once",
+            ));
         }
     }
     Ok(())
@@ -199,7 +201,9 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let address = Address::read(path)?;
     let condition = match request["ifMatch"].as_str() {
-        Some(etag) => Condition::Is(etag_version(etag).ok_or_else(|| wrong(".request.ifMatch", "expected an ETag such as W/\"1\"".into()))?),
+        Some(etag) => {
+            Condition::Is(etag_version(etag).ok_or_else(|| wrong(".request.ifMatch", "expected an ETag such as W/\"1\"".into()))?)
+        }
         None if request["ifNoneMatch"].as_str() == Some("*") => Condition::Absent,
         None => Condition::Any,
     };

@@ -217,15 +217,20 @@ impl Attempt<'_> {
             Writer::Client => resource_type.origin() == Origin::Clients,
             Writer::Definitions => resource_type.origin() == Origin::Definitions,
         };
-        if may { Ok(resource_type) } else { Err(Failure::NotAllowed(format!("{resource_type} is made by the server: clients only read it"))) }
+        if may {
+            Ok(resource_type)
+        } else {
+            Err(Failure::NotAllowed(format!("{resource_type} is made by the server: clients only read it")))
+        }
     }
 
     fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {
         let mut seen = BTreeSet::new();
         match entries.iter().find(|entry| !seen.insert(&entry.key)) {
-            Some(twice) => {
-                Err(Failure::bad_request(IssueCode::Duplicate, format!("{} stands twice in the transaction: expected each once", twice.key)))
-            }
+            Some(twice) => Err(Failure::bad_request(
+                IssueCode::Duplicate,
+                format!("{} stands twice in the transaction: expected each once", twice.key),
+            )),
             None => Ok(()),
         }
     }

@@ -138,7 +138,7 @@ pub const PARAMETERS: &[Parameter] = &[
         kind: Kind::Date,
         types: &[T::Task],
         targets: &[],
-        definition: ours!("due"),
+        definition: ours!("Task-due"),
         place: Place::Elements(&["restriction", "period", "end"]),
     },
     Parameter {
@@ -146,10 +146,10 @@ pub const PARAMETERS: &[Parameter] = &[
         kind: Kind::Token,
         types: &[T::Task],
         targets: &[],
-        definition: ours!("target-group"),
+        definition: ours!("Task-target-group"),
         place: Place::Extension(names::EXT_TARGET_GROUP),
     },
-    token("right", &[T::Task], &["code"], ours!("right")),
+    token("right", &[T::Task], &["code"], ours!("Task-right")),
     reference_to("target", &[T::Provenance], &["target"], &[T::Task], hl7!("Provenance-target")),
     Parameter {
         code: "url",

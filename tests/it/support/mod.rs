@@ -1,4 +1,7 @@
 //! What the integration tests share.
 
 pub(crate) mod deadline_cases;
+pub(crate) mod facade;
+pub(crate) mod people;
+pub(crate) mod person;
 pub(crate) mod rules;

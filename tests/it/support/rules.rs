@@ -70,7 +70,6 @@ impl<'a> RuleSpec<'a> {
 }
 
 /// Writes the PlanDefinitions into a folder, as `--rules` reads it: one file for each.
-#[expect(dead_code, reason = "for the tests that start the server with --rules")]
 pub(crate) fn write_rules(folder: &Path, definitions: &[Value]) {
     for definition in definitions {
         let id = definition["id"].as_str().expect("a test's PlanDefinition has an id");

@@ -1,0 +1,226 @@
+//! A whole server for a test: the real router over the real store in a temporary folder, with a clock and ids that the test sets.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use frist::deadlines::{GroupTable, Rules};
+use frist::fhir::{Id, Resource};
+use frist::http::{Wire, router};
+use frist::interactions::{Moment, Server, calendar, definitions};
+use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
+use jiff::Timestamp;
+use serde_json::Value;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// The base of the test server's own addresses.
+pub const BASE: &str = "http://frist.test/fhir";
+
+/// A server under test.
+pub struct Facade {
+    folder: TempDir,
+    server: Arc<Server>,
+    router: Router,
+    now: Arc<Mutex<Timestamp>>,
+    next_id: Arc<AtomicU64>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as text.
+    pub text: String,
+}
+
+impl Reply {
+    /// The body as JSON; null if there is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// A header as text; empty if it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+
+    /// The resources of a Bundle's entries.
+    pub fn resources(&self) -> Vec<Value> {
+        self.json()["entry"].as_array().into_iter().flatten().map(|entry| entry["resource"].clone()).collect()
+    }
+
+    /// The issues of an OperationOutcome, each as "severity code expression".
+    pub fn issues(&self) -> Vec<String> {
+        let outcome = self.json();
+        let issues = outcome["issue"].as_array().into_iter().flatten();
+        let line = |issue: &Value| {
+            let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+            format!("{} {} {}", text(&issue["severity"]), text(&issue["code"]), text(&issue["expression"][0])).trim_end().to_owned()
+        };
+        issues.map(line).collect()
+    }
+}
+
+impl Facade {
+    /// A server with the shipped rules, whose clock stands at that instant.
+    pub fn at(now: &str) -> Self {
+        Facade::with_rules(now, Rules::shipped().clone())
+    }
+
+    /// A server with these rules.
+    pub fn with_rules(now: &str, rules: Rules) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Arc::new(Mutex::new(now.parse().unwrap()));
+        Facade::open(folder, now, Arc::new(AtomicU64::new(1)), rules)
+    }
+
+    fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
+        let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        let server = Arc::new(Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), BASE.into(), Box::new(|| {})));
+        let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
+        let wire = Wire::new(Arc::clone(&server), Box::new(move || moment(&clock, &ids)));
+        wire.set_ready(true);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Facade { folder, server, router: router(wire), now, next_id, runtime }
+    }
+
+    /// Stops the server and starts it again from its folder, its clock standing at `now`: the calendar makes up for the days missed.
+    pub fn restart(self, now: &str) -> Self {
+        let Facade { folder, server, router, now: clock, next_id, runtime } = self;
+        let rules = server.rules.clone();
+        drop((router, runtime));
+        assert_eq!(Arc::strong_count(&server), 1, "a request still holds the server");
+        drop(server);
+        *clock.lock().unwrap() = now.parse().unwrap();
+        let facade = Facade::open(folder, clock, next_id, rules);
+        facade.run_calendar();
+        facade
+    }
+
+    /// Sets the clock; the calendar is not run.
+    pub fn set_clock(&self, now: &str) {
+        *self.now.lock().unwrap() = now.parse().unwrap();
+    }
+
+    /// Sets the clock and makes the calendar steps that are due; answers how many versions they wrote.
+    pub fn advance(&self, now: &str) -> usize {
+        self.set_clock(now);
+        self.run_calendar()
+    }
+
+    fn run_calendar(&self) -> usize {
+        calendar::run(&self.server, &self.moment(), |_, _| {}).unwrap().versions
+    }
+
+    /// Installs definitions, as the start of the program does.
+    pub fn install(&self, resources: &[Value]) {
+        let resources = resources.iter().map(|resource| Resource::from_value(resource.clone()).unwrap()).collect();
+        definitions::install(&self.server, &self.moment(), resources).unwrap();
+    }
+
+    /// The time and ids of a request made now.
+    pub fn moment(&self) -> Moment {
+        moment(&self.now, &self.next_id)
+    }
+
+    /// The server behind the wire.
+    pub fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// The store behind the server.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.server.store
+    }
+
+    /// Sends a request. `path` is below `/fhir/` unless it begins with `/`; a body is sent as FHIR JSON unless a header says otherwise.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
+        let uri = if path.starts_with('/') { path.to_owned() } else { format!("/fhir/{path}") };
+        let mut request = Request::builder().method(method).uri(uri);
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header("content-type", "application/fhir+json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let (parts, body) = response.into_parts();
+            let bytes = to_bytes(body, usize::MAX).await.unwrap();
+            Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        })
+    }
+
+    /// GET.
+    pub fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], Body::empty())
+    }
+
+    /// PUT under the resource's own type and id.
+    pub fn put(&self, resource: &Value) -> Reply {
+        let path = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+        self.send("PUT", &path, &[], resource.to_string())
+    }
+
+    /// PUT that must succeed.
+    pub fn put_ok(&self, resource: &Value) -> Reply {
+        let reply = self.put(resource);
+        assert!(reply.status.is_success(), "{} {}", reply.status, reply.text);
+        reply
+    }
+
+    /// POST to the resource's type, or to the base for a Bundle.
+    pub fn post(&self, resource: &Value) -> Reply {
+        let resource_type = resource["resourceType"].as_str().unwrap();
+        let path = if resource_type == "Bundle" { "/fhir" } else { resource_type };
+        self.send("POST", path, &[], resource.to_string())
+    }
+
+    /// A transaction of PUTs.
+    pub fn transaction(&self, resources: &[&Value]) -> Reply {
+        self.post(&transaction_of(resources))
+    }
+
+    /// All pages of a search, joined.
+    pub fn search_all(&self, query: &str) -> Vec<Value> {
+        let mut found = Vec::new();
+        let mut next = Some(query.to_owned());
+        while let Some(path) = next {
+            let reply = self.get(&path);
+            assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+            found.extend(reply.resources());
+            next = link(&reply.json(), "next");
+        }
+        found
+    }
+}
+
+fn moment(clock: &Mutex<Timestamp>, next_id: &Arc<AtomicU64>) -> Moment {
+    let ids = Arc::clone(next_id);
+    let new_id = move || Id::parse(&format!("id-{}", ids.fetch_add(1, Ordering::SeqCst))).unwrap();
+    Moment { now: *clock.lock().unwrap(), new_id: Arc::new(new_id) }
+}
+
+/// The path of a Bundle's link, to be asked again.
+pub fn link(bundle: &Value, relation: &str) -> Option<String> {
+    let links = bundle["link"].as_array()?;
+    let link = links.iter().find(|link| link["relation"] == relation)?;
+    Some(link["url"].as_str()?.strip_prefix(BASE)?.trim_start_matches('/').to_owned())
+}
+
+/// A transaction Bundle that PUTs these resources under their own ids.
+pub fn transaction_of(resources: &[&Value]) -> Value {
+    let entry = |resource: &&Value| {
+        let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+        serde_json::json!({ "resource": resource, "request": { "method": "PUT", "url": url } })
+    };
+    serde_json::json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.iter().map(entry).collect::<Vec<_>>() })
+}
