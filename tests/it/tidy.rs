@@ -79,7 +79,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("a folder that can be listed").path()).collect();
     paths.sort();
-    let ignored = |path: &PathBuf| [".git", "target", "frist-data"].iter().any(|name| path.ends_with(name));
+    let ignored = |path: &PathBuf| [".git", "target", "frist-data", "frist-demo-data"].iter().any(|name| path.ends_with(name));
     let visible = paths.into_iter().filter(|path| !ignored(path));
     visible.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
@@ -139,7 +139,7 @@ fn modules_name_only_the_modules_that_the_table_allows() {
 /// The lines on which the file names an external crate.
 fn lines_naming(tokens: &[Token<'_>], krate: &str) -> Vec<usize> {
     let own = source::declared_modules(tokens);
-    let names = |path: &source::Path<'_>| path.segments[0] == krate && !own.contains(krate);
+    let names = |path: &source::Path<'_>| path.segments[0] == krate && (path.is_absolute || !own.contains(krate));
     source::paths(tokens).iter().filter(|path| names(path)).map(|path| path.line).collect()
 }
 
@@ -347,6 +347,7 @@ mod each_rule_finds_what_it_forbids {
         assert_eq!(unconfined(&["storage/a.rs"], ("fjall", "storage/", 1)), [""; 0]);
         assert_eq!(lines_naming(&source::tokens("\nuse sled::Db;"), "sled"), [2]);
         assert_eq!(lines_naming(&source::tokens("mod sled; use sled::Engine;"), "sled"), [0; 0]);
+        assert_eq!(lines_naming(&source::tokens("mod sled; use ::sled::Db; fn f() { ::sled::open() }"), "sled"), [1, 1]);
     }
 
     #[test]

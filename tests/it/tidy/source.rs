@@ -18,6 +18,8 @@ pub(super) struct Path<'a> {
     pub(super) segments: Vec<&'a str>,
     /// How many modules written in this file (`mod tests { … }`) it stands in.
     pub(super) inline_depth: usize,
+    /// True for `::fjall::open`, which names a crate even where a module has the same name.
+    pub(super) is_absolute: bool,
 }
 
 /// A function with a body.
@@ -154,14 +156,15 @@ pub(super) fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
     let (mut found, mut braces, mut at) = (Vec::new(), Vec::new(), 0);
     while at < tokens.len() {
         let inline_depth = braces.iter().filter(|is_module| **is_module).count();
-        let path = |segments| Path { line: tokens[at].line, segments, inline_depth };
+        let path = |segments, is_absolute| Path { line: tokens[at].line, segments, inline_depth, is_absolute };
         match text(at) {
             "{" => braces.push(at >= 2 && text(at - 2) == "mod"),
             "}" => drop(braces.pop()),
             "use" if text(at + 1) != "<" => {
                 let mut leaves = Vec::new();
                 let end = use_tree(tokens, at + 1, &[], &mut leaves);
-                found.extend(leaves.into_iter().map(path));
+                let is_absolute = text(at + 1) == "::";
+                found.extend(leaves.into_iter().map(|leaf| path(leaf, is_absolute)));
                 at = end;
                 continue;
             }
@@ -172,7 +175,8 @@ pub(super) fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
                     segments.push(text(next + 1));
                     next += 2;
                 }
-                found.push(path(segments));
+                let is_absolute = at > 0 && text(at - 1) == "::" && !text(at.wrapping_sub(2)).ends_with('>');
+                found.push(path(segments, is_absolute));
                 at = next;
                 continue;
             }
