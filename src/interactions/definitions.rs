@@ -10,7 +10,7 @@ use crate::search::SearchQuery;
 /// Makes the stored definitions these: new and changed ones are written, others deleted. Answers whether a rule changed.
 ///
 /// # Errors
-/// `BadRequest` for one that has no id or is of a type that is no definition; else as [`write`].
+/// `BadRequest` for one that has no id or is of a type that is no definition; else as [`write()`].
 pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> Result<bool, Failure> {
     let mut changes = Vec::new();
     let mut kept = Vec::new();
