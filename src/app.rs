@@ -156,8 +156,11 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
 fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
     let moment = ready.clock.moment();
     let rules_changed = definitions::install(&ready.server, &moment, definitions)?;
+    let mut last = None;
     let done = calendar::run(&ready.server, &moment, |day, done| {
-        tracing::debug!(%day, persons = done.persons, "making up for days missed");
+        if last.replace(day) != Some(day) {
+            tracing::debug!(%day, persons = done.persons, "making up for days missed");
+        }
     })?;
     if done.persons > 0 {
         tracing::info!(persons = done.persons, versions = done.versions, "made up for the days missed");

@@ -6,10 +6,13 @@ use jiff::civil::Date;
 use super::persons::{self, Pending};
 use super::{Failure, Moment, Server};
 use crate::fhir::{Id, ResourceKey, ResourceType, start_of_day};
+use crate::search::SearchQuery;
 use crate::storage::{ChangeSet, CommitError};
 
 /// How many persons share one commit.
 const PERSONS_PER_COMMIT: usize = 64;
+/// How many Patients are read at once when everyone's rights are derived anew.
+const PATIENTS_PER_PAGE: usize = 10_000;
 /// How often a commit is tried again after others moved what it depends on.
 const ATTEMPTS_MAX: usize = 1_000;
 
@@ -85,11 +88,19 @@ fn step(server: &Server, moment: &Moment, persons: &[Id], day: Date) -> Result<u
 pub fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
     let today = server.today(moment);
     let mut done = Progress::default();
-    let query = crate::search::SearchQuery::all(ResourceType::Patient, Vec::new());
-    let everyone: Vec<Id> = server.store.search(&query, None)?.matches.into_iter().map(|patient| patient.key.id).collect();
-    for persons in everyone.chunks(PERSONS_PER_COMMIT) {
-        done.versions += step(server, moment, persons, today)?;
-        done.persons += persons.len();
+    let mut query = SearchQuery { count: PATIENTS_PER_PAGE, ..SearchQuery::all(ResourceType::Patient, Vec::new()) };
+    let mut position = None;
+    loop {
+        let page = server.store.search(&query, position)?;
+        let patients: Vec<Id> = page.matches.into_iter().map(|patient| patient.key.id).collect();
+        for persons in patients.chunks(PERSONS_PER_COMMIT) {
+            done.versions += step(server, moment, persons, today)?;
+            done.persons += persons.len();
+        }
+        query.offset += PATIENTS_PER_PAGE;
+        position = Some(page.position);
+        if query.offset >= page.total {
+            return Ok(done);
+        }
     }
-    Ok(done)
 }
