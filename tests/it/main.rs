@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod demo;
+mod rest;
 mod store_contract;
 mod store_search;
 mod support;
