@@ -176,14 +176,12 @@ fn all_or_findings(requests: Vec<Result<Request, Failure>>) -> Result<Vec<Reques
 /// Two conditional creates of one query in one transaction would make what each of them forbids.
 fn refuse_equal_conditions(requests: &[Request]) -> Result<(), Failure> {
     let mut seen = BTreeSet::new();
-    for request in requests {
+    for (at, request) in requests.iter().enumerate() {
         if let Request::Write(Change { action: Action::Create { resource, if_none_exist: Some(query), .. }, .. }) = request
             && !seen.insert((resource.type_name(), query))
         {
-            return Err(Failure::bad_request(
-                IssueCode::Duplicate,
-                "two entries of the transaction have the same ifNoneExist: expected each once",
-            ));
+            let text = "another entry of the transaction has the same ifNoneExist: expected each once";
+            return Err(Failure::bad_request(IssueCode::Duplicate, text).in_entry(at));
         }
     }
     Ok(())

@@ -243,11 +243,11 @@ impl Attempt<'_> {
 
     fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {
         let mut seen = BTreeSet::new();
-        match entries.iter().find(|entry| !seen.insert(&entry.key)) {
-            Some(twice) => Err(Failure::bad_request(
-                IssueCode::Duplicate,
-                format!("{} stands twice in the transaction: expected each once", twice.key),
-            )),
+        match entries.iter().zip(self.changes).find(|(entry, _)| !seen.insert(&entry.key)) {
+            Some((twice, change)) => {
+                let text = format!("{} stands twice in the transaction: expected each once", twice.key);
+                Err(placed(change, Failure::bad_request(IssueCode::Duplicate, text)))
+            }
             None => Ok(()),
         }
     }

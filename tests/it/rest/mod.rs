@@ -3,10 +3,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod batch;
+mod bytes;
+mod conditional;
 mod create;
 mod delete;
+mod errors;
+mod headers;
 mod history;
+mod hostile;
+mod paging;
 mod read;
+mod search;
+mod transaction;
 mod update;
 
 use serde_json::{Value, json};
