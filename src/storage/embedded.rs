@@ -128,6 +128,7 @@ impl EmbeddedStore {
             None => make_state(&*kv, &folder)?,
         };
         let watermark = folder.watermark(state.instant)?;
+        folder.sync_names()?;
         if !folder.is_complete() {
             folder.complete()?;
         }
