@@ -13,7 +13,7 @@ use ::sled::{Config, Db, Error, IVec, Tree};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::StoreError;
-use super::kv::{Batch, Direction, KeyRange, Kv, KvRead, Pairs, Table, after_prefix};
+use super::kv::{Batch, Direction, KeyRange, Kv, KvRead, Pair, Pairs, Table, after_prefix};
 
 /// Whatever is larger than a quarter of a segment becomes a file of its own. A leaf holds up to 17 values before it is split,
 /// an inner node up to 257 keys, and the longest key has 1.3 KB: with these two numbers none of them becomes so large.
@@ -165,7 +165,7 @@ impl KvRead for SledView<'_> {
         if end <= start {
             return Box::new(std::iter::empty());
         }
-        let read = move |pair: Result<(IVec, IVec), Error>| -> Option<Result<(Vec<u8>, Vec<u8>), StoreError>> {
+        let read = move |pair: Result<(IVec, IVec), Error>| -> Option<Result<Pair, StoreError>> {
             let (key, kept) = match pair {
                 Ok(pair) => pair,
                 Err(error) => return Some(Err(failure(error))),

@@ -2,4 +2,5 @@
 
 mod power_loss;
 mod store_contract;
+mod store_folder;
 mod store_search;
