@@ -2,7 +2,9 @@
 
 mod deadlines;
 mod demo;
+mod power_loss;
 mod store_contract;
+mod store_folder;
 mod store_search;
 mod support;
 mod tidy;
