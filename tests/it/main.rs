@@ -1,6 +1,7 @@
 //! The integration tests, one binary: through the public interface, with the real store in a temporary folder.
 
 mod deadlines;
+mod rights;
 mod store_contract;
 mod store_search;
 mod support;
