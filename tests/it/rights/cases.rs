@@ -61,7 +61,8 @@ fn every_person_on_every_day_is_answered_what_the_rules_page_gives() {
         let servers: Vec<_> = by_rules.values().map(|cases| scope.spawn(|| ask(cases))).collect();
         servers.into_iter().map(|server| server.join().unwrap()).collect()
     });
-    let (days, answers) = (outcomes.iter().map(|outcome| outcome.days).sum::<usize>(), outcomes.iter().map(|outcome| outcome.answers).sum::<usize>());
+    let (days, answers) =
+        (outcomes.iter().map(|outcome| outcome.days).sum::<usize>(), outcomes.iter().map(|outcome| outcome.answers).sum::<usize>());
     let wrong: Vec<&String> = outcomes.iter().flat_map(|outcome| &outcome.wrong).collect();
     assert!(wrong.is_empty(), "{} wrong answers, the first: {}", wrong.len(), wrong[0]);
     assert_eq!(days, 3_360);

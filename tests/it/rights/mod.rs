@@ -5,8 +5,8 @@
 
 mod calendar;
 mod cases;
-mod dk_core;
 mod demo;
+mod dk_core;
 mod order;
 mod races;
 mod rules;

@@ -46,13 +46,18 @@ fn key(resource: &Value) -> String {
     format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap())
 }
 
-/// The resources of these persons that can be written on that day, each once, by key: the others are dated later.
+/// The resources of these persons that can be written on that day, each once, by key: the others are dated later. A death is not known
+/// before it happened.
 fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value> {
     let has_target_group = |condition: &Value| !GroupTable::shipped().groups_of_condition(condition).is_empty();
     let context = Context { today, has_target_group: &has_target_group };
-    let resources = cases.iter().flat_map(|case| &CASES[*case].resources);
-    let possible = resources.filter(|resource| validation::check(&Resource::made((*resource).clone()), &context).is_empty());
-    possible.map(|resource| (key(resource), resource.clone())).collect()
+    let can_be_written = |resource: &Value| validation::check(&Resource::made(resource.clone()), &context).is_empty();
+    let mut resources: Vec<Value> = cases.iter().flat_map(|case| &CASES[*case].resources).cloned().collect();
+    for patient in resources.iter_mut().filter(|resource| resource["resourceType"] == "Patient" && !can_be_written(resource)) {
+        patient.as_object_mut().unwrap().shift_remove("deceasedDateTime");
+    }
+    resources.retain(can_be_written);
+    resources.into_iter().map(|resource| (key(&resource), resource)).collect()
 }
 
 /// The resource in a state that it had before, as its system sent it then.
@@ -94,16 +99,22 @@ struct Plan {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let days: BTreeSet<&String> = CASES.iter().flat_map(|case| case.expected.keys()).collect();
-    let days: Vec<Date> = days.into_iter().map(|day| day.parse().unwrap()).collect();
+    // A day on which something is asked of one of the persons; not the first ones, on which nothing has happened.
+    let day = |cases: &[usize], at: prop::sample::Index| -> Date {
+        let days: Vec<&String> = cases.iter().flat_map(|case| CASES[*case].expected.keys().skip(4)).collect();
+        at.get(&days).parse().unwrap()
+    };
     (
         prop::collection::btree_set(0..CASES.len(), 2..5),
-        prop::sample::select(days),
+        any::<prop::sample::Index>(),
         prop::collection::vec(0_u8..10, 60),
         prop::collection::vec(any::<usize>(), 60),
         prop::collection::vec(1_usize..9, 60),
     )
-        .prop_map(|(cases, today, histories, turns, splits)| Plan { cases: cases.into_iter().collect(), today, histories, turns, splits })
+        .prop_map(move |(cases, at, histories, turns, splits)| {
+            let cases: Vec<usize> = cases.into_iter().collect();
+            Plan { today: day(&cases, at), cases, histories, turns, splits }
+        })
 }
 
 impl Plan {
@@ -117,7 +128,8 @@ impl Plan {
 
     /// The transactions: each person's Patient comes before what is about the person, all else in any order.
     fn transactions(&self, resources: &BTreeMap<String, Value>) -> Vec<Vec<Arrival>> {
-        let mut waiting: Vec<Vec<Arrival>> = resources.values().zip(self.histories.iter().cycle()).map(|(resource, history)| arrivals(resource, *history)).collect();
+        let mut waiting: Vec<Vec<Arrival>> =
+            resources.values().zip(self.histories.iter().cycle()).map(|(resource, history)| arrivals(resource, *history)).collect();
         let mut arrived = BTreeSet::new();
         let mut order: Vec<Arrival> = Vec::new();
         let mut turns = self.turns.iter().cycle();
@@ -164,7 +176,7 @@ fn send(facade: &Facade, arrivals: &[Arrival]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20, max_shrink_iters: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, max_shrink_iters: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn any_order_of_arrival_and_any_split_into_transactions_gives_the_same_tasks(plan in plan()) {
