@@ -26,7 +26,7 @@ use jiff::civil::Date;
 
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, Version, copenhagen_date};
-use crate::storage::{Method, Store, StoredVersion};
+use crate::storage::{Method, Store, StoreError, StoredVersion};
 
 pub use failure::Failure;
 
@@ -49,7 +49,7 @@ pub struct Server {
     pub groups: GroupTable,
     /// The base of this server's own addresses, as `http://127.0.0.1:8080/fhir`.
     pub base_url: String,
-    /// The greatest day, as days since year 0, for which the calendar step was begun or something was written.
+    /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
@@ -67,18 +67,18 @@ impl Server {
         Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), wake_calendar }
     }
 
-    /// The day that live answers are for: today in Copenhagen, and never a day before one that was begun.
+    /// The day that live answers are for: today in Copenhagen, and never a day before one whose calendar step was begun.
     pub fn today(&self, moment: &Moment) -> Date {
         let today = copenhagen_date(moment.now);
         let begun = self.calendar_day.load(Ordering::SeqCst);
         if day_number(today) >= begun { today } else { day_of_number(begun).unwrap_or(today) }
     }
 
-    /// The day of a write made now; no later write, however long its request waited, is of an earlier one.
-    fn begin_today(&self, moment: &Moment) -> Date {
+    /// The day of a write made now: never one before that of a commit, however long the request waited.
+    fn today_of_write(&self, moment: &Moment) -> Result<Date, StoreError> {
+        let (_, last) = self.store.last_commit()?;
         let today = self.today(moment);
-        self.begin_calendar_day(today);
-        today
+        Ok(last.map_or(today, |last| today.max(copenhagen_date(last))))
     }
 
     /// Notes that the calendar step of that day begins.

@@ -7,6 +7,7 @@ mod calendar;
 mod cases;
 mod demo;
 mod dk_core;
+mod interleaved;
 mod order;
 mod races;
 mod rules;
