@@ -193,12 +193,16 @@ fn an_answer_never_has_one_half_of_a_transaction() {
     let facade = Facade::at("2027-03-01T09:00:00Z");
     at_every_reading(|after| {
         let person = Person::of_run(&facade, after);
-        // The diagnosis comes together with its plan: there never was one without the other.
-        let write = || assert!(facade.transaction(&[&person.condition, &person.plan]).status.is_success());
+        facade.put_ok(&person.condition);
+        // The plan comes together with a corrected day of the diagnosis: there never was one without the other.
+        let mut corrected = person.condition.clone();
+        corrected["recordedDate"] = "2027-02-15".into();
+        let write = || assert!(facade.transaction(&[&corrected, &person.plan]).status.is_success());
         let (found, came) = interrupted(&facade, after, write, |server, moment| rights::rights(server, moment, &person.key(), &[]));
         let found = found.unwrap();
-        let statuses: Vec<&str> = found.tasks.iter().map(business_status).collect();
-        assert!(statuses.is_empty() || statuses == ["met"], "after {after} readings: {statuses:?}");
+        let task = &found.tasks[0];
+        let says = (business_status(task), task["executionPeriod"]["start"].as_str().unwrap());
+        assert!([("due-soon", "2027-02-01"), ("met", "2027-02-15")].contains(&says), "after {after} readings: {says:?}");
         came
     });
 }
