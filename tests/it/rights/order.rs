@@ -16,7 +16,7 @@ use crate::support::deadline_cases::{self, DeadlineCase};
 use crate::support::facade::Facade;
 
 /// The persons of the cases that use the shipped rules.
-static CASES: LazyLock<Vec<DeadlineCase>> =
+pub(super) static CASES: LazyLock<Vec<DeadlineCase>> =
     LazyLock::new(|| deadline_cases::all().into_iter().filter(|case| case.plan_definitions.is_empty()).collect());
 
 /// One resource on its way, perhaps in another state than the one that it ends in.
@@ -48,7 +48,7 @@ fn key(resource: &Value) -> String {
 
 /// The resources of these persons that can be written on that day, each once, by key: the others are dated later. A death is not known
 /// before it happened.
-fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value> {
+pub(super) fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value> {
     let has_target_group = |condition: &Value| !GroupTable::shipped().groups_of_condition(condition).is_empty();
     let context = Context { today, has_target_group: &has_target_group };
     let can_be_written = |resource: &Value| validation::check(&Resource::made(resource.clone()), &context).is_empty();
