@@ -5,6 +5,7 @@
 
 mod calendar;
 mod cases;
+mod changes;
 mod demo;
 mod dk_core;
 mod interleaved;
