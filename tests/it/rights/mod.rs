@@ -13,6 +13,7 @@ mod order;
 mod races;
 mod rules;
 mod stories;
+mod tasks;
 
 use std::collections::BTreeMap;
 
