@@ -152,10 +152,11 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     Ok(ready)
 }
 
-/// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if the rules changed.
+/// Makes up for the days missed, derives everyone's rights anew if the rules changed, and stores the definitions. These come last: if the
+/// program is stopped before, the next start finds again that the rules changed.
 fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
     let moment = ready.clock.moment();
-    let rules_changed = definitions::install(&ready.server, &moment, definitions)?;
+    let rules_changed = definitions::changes_rules(&ready.server, &definitions)?;
     let mut last = None;
     let done = calendar::run(&ready.server, &moment, |day, done| {
         if last.replace(day) != Some(day) {
@@ -171,6 +172,7 @@ fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
             tracing::info!(persons = done.persons, versions = done.versions, "derived the rights anew, as the rules changed");
         }
     }
+    definitions::install(&ready.server, &moment, definitions)?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use jiff::civil::Date;
 
-use super::persons::{self, Pending};
+use super::persons::{self, Derived, Pending};
 use super::{Failure, Moment, Server};
 use crate::fhir::{Id, ResourceKey, ResourceType, start_of_day};
 use crate::search::SearchQuery;
@@ -60,25 +60,53 @@ pub(super) fn catch_up(server: &Server, moment: &Moment, persons: &[Id], today: 
     Ok(made)
 }
 
-/// Brings these persons' Tasks to what they are on that day; answers how many versions were written.
+/// Brings the Tasks of these persons to what they are on that day, on which their timers are due; answers how many versions were
+/// written. Whoever writes about a person meanwhile makes the step as well: then the timer has moved on, and the step is not made twice.
 fn step(server: &Server, moment: &Moment, persons: &[Id], day: Date) -> Result<usize, Failure> {
+    let mut waiting = persons.to_vec();
     for _ in 0..ATTEMPTS_MAX {
-        let derived = persons::derive(server, persons, &Pending::new(), day, start_of_day(day), moment.now)?;
-        let versions = derived.writes.len();
-        let changes = ChangeSet {
-            now: moment.now,
-            writes: derived.writes,
-            preconditions: derived.preconditions,
-            touches: derived.touches,
-            timers: derived.timers,
-        };
-        match server.store.commit(changes) {
-            Ok(_) => return Ok(versions),
-            Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => {}
-            Err(CommitError::Store(error)) => return Err(error.into()),
+        let derived = persons::derive(server, &waiting, &Pending::new(), day, start_of_day(day), moment.now)?;
+        // The timers after the guards, which moved if a timer does after this.
+        let (due, moved_on) = parted(server, waiting, day)?;
+        waiting = due;
+        if waiting.is_empty() {
+            return Ok(0);
+        }
+        if !moved_on && let Some(versions) = commit(server, moment, derived)? {
+            return Ok(versions);
         }
     }
     Err(Failure::Busy)
+}
+
+/// The persons whose timers are due on that day, and whether there are others.
+fn parted(server: &Server, persons: Vec<Id>, day: Date) -> Result<(Vec<Id>, bool), Failure> {
+    let asked = persons.len();
+    let mut due = Vec::new();
+    for person in persons {
+        if server.store.timer(&ResourceKey::new(ResourceType::Patient, person.clone()))? == Some(day) {
+            due.push(person);
+        }
+    }
+    let moved_on = due.len() < asked;
+    Ok((due, moved_on))
+}
+
+/// Commits what was derived; answers how many versions were written, or none if the facts moved meanwhile.
+fn commit(server: &Server, moment: &Moment, derived: Derived) -> Result<Option<usize>, Failure> {
+    let versions = derived.writes.len();
+    let changes = ChangeSet {
+        now: moment.now,
+        writes: derived.writes,
+        preconditions: derived.preconditions,
+        touches: derived.touches,
+        timers: derived.timers,
+    };
+    match server.store.commit(changes) {
+        Ok(_) => Ok(Some(versions)),
+        Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(None),
+        Err(CommitError::Store(error)) => Err(error.into()),
+    }
 }
 
 /// Derives everyone's rights anew as of today, as is needed when the rules were changed.
@@ -94,7 +122,7 @@ pub fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure>
         let page = server.store.search(&query, position)?;
         let patients: Vec<Id> = page.matches.into_iter().map(|patient| patient.key.id).collect();
         for persons in patients.chunks(PERSONS_PER_COMMIT) {
-            done.versions += step(server, moment, persons, today)?;
+            done.versions += derive_anew(server, moment, persons, today)?;
             done.persons += persons.len();
         }
         query.offset += PATIENTS_PER_PAGE;
@@ -103,4 +131,14 @@ pub fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure>
             return Ok(done);
         }
     }
+}
+
+fn derive_anew(server: &Server, moment: &Moment, persons: &[Id], today: Date) -> Result<usize, Failure> {
+    for _ in 0..ATTEMPTS_MAX {
+        let derived = persons::derive(server, persons, &Pending::new(), today, moment.now, moment.now)?;
+        if let Some(versions) = commit(server, moment, derived)? {
+            return Ok(versions);
+        }
+    }
+    Err(Failure::Busy)
 }

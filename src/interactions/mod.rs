@@ -27,7 +27,7 @@ use jiff::civil::Date;
 
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, Version, copenhagen_date};
-use crate::storage::Store;
+use crate::storage::{Store, StoreError};
 
 pub use crate::storage::{HistoryPage, HistoryQuery, HistoryScope, Method, Position, StoredVersion};
 pub use failure::Failure;
@@ -82,6 +82,13 @@ impl Server {
     /// Of the store.
     pub fn changes(&self) -> Result<u64, Failure> {
         Ok(self.store.last_commit()?.0.0)
+    }
+
+    /// The day of a write made now: never one before that of a commit, however long the request waited.
+    fn today_of_write(&self, moment: &Moment) -> Result<Date, StoreError> {
+        let (_, last) = self.store.last_commit()?;
+        let today = self.today(moment);
+        Ok(last.map_or(today, |last| today.max(copenhagen_date(last))))
     }
 
     /// Notes that the calendar step of that day begins.

@@ -11,7 +11,7 @@ use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::{Effect, Failure, Moment, Server, Written, calendar, stored};
 use crate::fhir::key::Origin;
-use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
+use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::index_entries;
 use crate::storage::{ChangeSet, CommitError, Content, Guard, Method, Precondition, StoredVersion, Write};
 use crate::validation;
@@ -132,17 +132,20 @@ impl Attempt<'_> {
         let mut entries = self.changes.iter().map(|change| self.identify(change, &mut preconditions)).collect::<Result<Vec<_>, _>>()?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
+        preconditions.extend(persons::unmoved(self.server, &pending(&entries)?)?);
         self.check(&mut entries, issues)?;
         let pending = pending(&entries)?;
         if pending.is_empty() {
             return Ok(Some(entries.iter().map(unchanged).collect()));
         }
-        let today = self.server.today(self.moment);
+        let today = self.server.today_of_write(self.moment)?;
         let concerned = persons::concerned(self.server, &pending)?;
         if calendar::catch_up(self.server, self.moment, &concerned.persons, today)? {
             return Ok(None);
         }
-        let derived = persons::derive(self.server, &concerned.persons, &pending, today, self.moment.now, self.moment.now)?;
+        // A request that waited across midnight is of the day that has begun, and so is what it changes.
+        let last_modified = self.moment.now.max(start_of_day(today));
+        let derived = persons::derive(self.server, &concerned.persons, &pending, today, last_modified, self.moment.now)?;
         let mut changes = ChangeSet {
             now: self.moment.now,
             writes: Vec::new(),
@@ -352,7 +355,7 @@ fn holds(condition: Condition, entry: &Entry) -> Result<(), Failure> {
 }
 
 /// True if the stored version says the same, whatever the server set in `meta`: then a retry writes nothing.
-fn same_content(stored: &StoredVersion, resource: &Value) -> bool {
+pub(super) fn same_content(stored: &StoredVersion, resource: &Value) -> bool {
     let Some(mut current) = stored.body.as_deref().and_then(|body| serde_json::from_slice::<Value>(body).ok()) else { return false };
     let mut sent = resource.clone();
     for value in [&mut current, &mut sent] {
