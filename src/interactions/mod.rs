@@ -15,6 +15,7 @@ pub mod references;
 pub mod rights;
 pub mod search;
 pub mod transaction;
+mod turns;
 pub mod update;
 pub mod write;
 
@@ -51,6 +52,8 @@ pub struct Server {
     pub base_url: String,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
+    /// Who may commit when.
+    turns: turns::Turns,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
 }
@@ -64,7 +67,7 @@ impl Server {
         base_url: String,
         wake_calendar: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
-        Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), wake_calendar }
+        Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), turns: turns::Turns::default(), wake_calendar }
     }
 
     /// The day that live answers are for: today in Copenhagen, and never a day before one whose calendar step was begun.
