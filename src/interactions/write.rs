@@ -130,7 +130,7 @@ impl Attempt<'_> {
         if pending.is_empty() {
             return Ok(Some(entries.iter().map(unchanged).collect()));
         }
-        let today = self.server.today_of_write(self.moment)?;
+        let today = self.server.today(self.moment);
         let concerned = persons::concerned(self.server, &pending)?;
         if calendar::catch_up(self.server, self.moment, &concerned.persons, today)? {
             return Ok(None);
