@@ -13,8 +13,6 @@ use crate::storage::{ChangeSet, CommitError};
 const PERSONS_PER_COMMIT: usize = 64;
 /// How many Patients are read at once when everyone's rights are derived anew.
 const PATIENTS_PER_PAGE: usize = 10_000;
-/// How often a commit is tried again after others moved what it depends on.
-const ATTEMPTS_MAX: usize = 1_000;
 
 /// What a run of the calendar did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -38,13 +36,13 @@ pub fn run(server: &Server, moment: &Moment, mut progress: impl FnMut(Date, Prog
         let Some(first) = due.first() else { return Ok(done) };
         let day = first.day;
         let persons: Vec<Id> = due.into_iter().take_while(|timer| timer.day == day).map(|timer| timer.owner.id).collect();
-        done.versions += step(server, moment, &persons, day)?;
+        done.versions += server.turns.take(|| step(server, moment, &persons, day))?;
         done.persons += persons.len();
         progress(day, done);
     }
 }
 
-/// If the calendar has a step due for one of these persons, makes it. Answers whether it did: then what was gathered before is stale.
+/// If the calendar has a step due for one of these persons, makes it. Answers whether it had: then what was gathered before is stale.
 ///
 /// # Errors
 /// As [`run`].
@@ -53,43 +51,37 @@ pub(super) fn catch_up(server: &Server, moment: &Moment, persons: &[Id], today: 
     for person in persons {
         let key = ResourceKey::new(ResourceType::Patient, person.clone());
         while let Some(day) = server.store.timer(&key)?.filter(|day| *day <= today) {
-            step(server, moment, std::slice::from_ref(person), day)?;
             made = true;
+            if step(server, moment, std::slice::from_ref(person), day)?.is_none() {
+                return Ok(made);
+            }
         }
     }
     Ok(made)
 }
 
 /// Brings the Tasks of these persons to what they are on that day, on which their timers are due; answers how many versions were
-/// written. Whoever writes about a person meanwhile makes the step as well: then the timer has moved on, and the step is not made twice.
-fn step(server: &Server, moment: &Moment, persons: &[Id], day: Date) -> Result<usize, Failure> {
-    let mut waiting = persons.to_vec();
-    for _ in 0..ATTEMPTS_MAX {
-        let derived = persons::derive(server, &waiting, &Pending::new(), day, start_of_day(day), moment.now)?;
-        // The timers after the guards, which moved if a timer does after this.
-        let (due, moved_on) = parted(server, waiting, day)?;
-        waiting = due;
-        if waiting.is_empty() {
-            return Ok(0);
-        }
-        if !moved_on && let Some(versions) = commit(server, moment, derived)? {
-            return Ok(versions);
-        }
+/// written, or none if the facts moved meanwhile. Whoever writes about a person makes the step as well: then the person's timer has
+/// moved on, and the step is not made twice.
+fn step(server: &Server, moment: &Moment, persons: &[Id], day: Date) -> Result<Option<usize>, Failure> {
+    let waiting = due_on(server, persons, day)?;
+    let derived = persons::derive(server, &waiting, &Pending::new(), day, start_of_day(day), moment.now)?;
+    // Once more after the guards, which move if a timer does after this.
+    if due_on(server, &waiting, day)?.len() < waiting.len() {
+        return Ok(None);
     }
-    Err(Failure::Busy)
+    if waiting.is_empty() { Ok(Some(0)) } else { commit(server, moment, derived) }
 }
 
-/// The persons whose timers are due on that day, and whether there are others.
-fn parted(server: &Server, persons: Vec<Id>, day: Date) -> Result<(Vec<Id>, bool), Failure> {
-    let asked = persons.len();
+/// Those of the persons whose timers are due on that day.
+fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure> {
     let mut due = Vec::new();
     for person in persons {
         if server.store.timer(&ResourceKey::new(ResourceType::Patient, person.clone()))? == Some(day) {
-            due.push(person);
+            due.push(person.clone());
         }
     }
-    let moved_on = due.len() < asked;
-    Ok((due, moved_on))
+    Ok(due)
 }
 
 /// Commits what was derived; answers how many versions were written, or none if the facts moved meanwhile.
@@ -122,7 +114,7 @@ pub fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure>
         let page = server.store.search(&query, position)?;
         let patients: Vec<Id> = page.matches.into_iter().map(|patient| patient.key.id).collect();
         for persons in patients.chunks(PERSONS_PER_COMMIT) {
-            done.versions += derive_anew(server, moment, persons, today)?;
+            done.versions += server.turns.take(|| derive_anew(server, moment, persons, today))?;
             done.persons += persons.len();
         }
         query.offset += PATIENTS_PER_PAGE;
@@ -133,12 +125,7 @@ pub fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure>
     }
 }
 
-fn derive_anew(server: &Server, moment: &Moment, persons: &[Id], today: Date) -> Result<usize, Failure> {
-    for _ in 0..ATTEMPTS_MAX {
-        let derived = persons::derive(server, persons, &Pending::new(), today, moment.now, moment.now)?;
-        if let Some(versions) = commit(server, moment, derived)? {
-            return Ok(versions);
-        }
-    }
-    Err(Failure::Busy)
+fn derive_anew(server: &Server, moment: &Moment, persons: &[Id], today: Date) -> Result<Option<usize>, Failure> {
+    let derived = persons::derive(server, persons, &Pending::new(), today, moment.now, moment.now)?;
+    commit(server, moment, derived)
 }

@@ -16,6 +16,7 @@ pub mod references;
 pub mod rights;
 pub mod search;
 pub mod transaction;
+mod turns;
 pub mod update;
 pub mod write;
 
@@ -27,7 +28,7 @@ use jiff::civil::Date;
 
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, Version, copenhagen_date};
-use crate::storage::{Store, StoreError};
+use crate::storage::Store;
 
 pub use crate::storage::{HistoryPage, HistoryQuery, HistoryScope, Method, Position, StoredVersion};
 pub use failure::Failure;
@@ -53,6 +54,8 @@ pub struct Server {
     pub base_url: String,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
+    /// Who may commit when.
+    turns: turns::Turns,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
 }
@@ -66,12 +69,17 @@ impl Server {
         base_url: String,
         wake_calendar: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
-        Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), wake_calendar }
+        Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), turns: turns::Turns::default(), wake_calendar }
     }
 
-    /// The day that live answers are for: today in Copenhagen, and never a day before one whose calendar step was begun.
+    /// The day that live answers and writes are for: today in Copenhagen, and never a day before that of a commit or of a calendar step
+    /// that was begun, however long a request waited and wherever the clock went.
     pub fn today(&self, moment: &Moment) -> Date {
-        let today = copenhagen_date(moment.now);
+        let mut today = copenhagen_date(moment.now);
+        // A store that cannot say it has failed, and answers nothing else.
+        if let Ok((_, Some(last))) = self.store.last_commit() {
+            today = today.max(copenhagen_date(last));
+        }
         let begun = self.calendar_day.load(Ordering::SeqCst);
         if day_number(today) >= begun { today } else { day_of_number(begun).unwrap_or(today) }
     }
@@ -82,13 +90,6 @@ impl Server {
     /// Of the store.
     pub fn changes(&self) -> Result<u64, Failure> {
         Ok(self.store.last_commit()?.0.0)
-    }
-
-    /// The day of a write made now: never one before that of a commit, however long the request waited.
-    fn today_of_write(&self, moment: &Moment) -> Result<Date, StoreError> {
-        let (_, last) = self.store.last_commit()?;
-        let today = self.today(moment);
-        Ok(last.map_or(today, |last| today.max(copenhagen_date(last))))
     }
 
     /// Notes that the calendar step of that day begins.

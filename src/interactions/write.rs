@@ -16,9 +16,6 @@ use crate::search::index_entries;
 use crate::storage::{ChangeSet, CommitError, Content, Guard, Method, Precondition, StoredVersion, Write};
 use crate::validation;
 
-/// How often a write gathers anew after others moved what it depends on. Each time at least one other write got through.
-const ATTEMPTS_MAX: usize = 1_000;
-
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
 pub struct Change {
@@ -83,13 +80,8 @@ pub enum Writer {
 /// # Errors
 /// What forbids them, with the findings about all of them at once.
 pub fn write(server: &Server, moment: &Moment, writer: Writer, changes: &[Change], is_transaction: bool) -> Result<Vec<Written>, Failure> {
-    for _ in 0..ATTEMPTS_MAX {
-        let attempt = Attempt { server, moment, writer, changes, is_transaction };
-        if let Some(written) = attempt.run()? {
-            return Ok(written);
-        }
-    }
-    Err(Failure::Busy)
+    let attempt = Attempt { server, moment, writer, changes, is_transaction };
+    server.turns.take(|| attempt.run())
 }
 
 struct Attempt<'a> {
@@ -138,7 +130,7 @@ impl Attempt<'_> {
         if pending.is_empty() {
             return Ok(Some(entries.iter().map(unchanged).collect()));
         }
-        let today = self.server.today_of_write(self.moment)?;
+        let today = self.server.today(self.moment);
         let concerned = persons::concerned(self.server, &pending)?;
         if calendar::catch_up(self.server, self.moment, &concerned.persons, today)? {
             return Ok(None);

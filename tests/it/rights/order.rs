@@ -67,7 +67,7 @@ fn earlier(resource: &Value) -> Value {
         "Condition" => earlier["verificationStatus"]["coding"][0]["code"] = "provisional".into(),
         "CarePlan" | "ServiceRequest" => earlier["status"] = "draft".into(),
         "Encounter" => earlier["status"] = "planned".into(),
-        "Organization" => drop(earlier["identifier"].as_array_mut().unwrap().truncate(1)),
+        "Organization" => earlier["identifier"].as_array_mut().unwrap().truncate(1),
         "PractitionerRole" => earlier["organization"] = json!({ "reference": "Organization/hospital" }),
         "Patient" => drop(earlier.as_object_mut().unwrap().shift_remove("generalPractitioner")),
         other => panic!("no such type in the cases: {other}"),

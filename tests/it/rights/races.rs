@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::StatusCode;
 use frist::fhir::names;
@@ -118,6 +119,39 @@ fn postponed(id: &str, patient: &str) -> Value {
         { "url": "reason", "valueCode": "clinical" },
     ] }]);
     condition
+}
+
+#[test]
+fn a_practice_with_many_persons_gets_its_change_through_while_others_write_without_end() {
+    let facade = Facade::at(NOW);
+    facade.put_ok(&practice("gp"));
+    let persons: Vec<String> = (0..40).map(|number| format!("p{number}")).collect();
+    let of_person = |person: &String| {
+        let condition = format!("c-{person}");
+        [patient(person), copd(&condition, person, "2027-02-01"), plan(&format!("plan-{person}"), person, &condition, "2027-02-20")]
+    };
+    let all: Vec<Value> = persons.iter().flat_map(of_person).collect();
+    assert!(facade.transaction(&all.iter().collect::<Vec<_>>()).status.is_success());
+    let is_through = AtomicBool::new(false);
+    at_once(5, |writer| {
+        if writer == 0 {
+            let reply = facade.put(&unnumbered("gp"));
+            is_through.store(true, Ordering::SeqCst);
+            assert!(reply.status.is_success(), "{} {}", reply.status, reply.text);
+            return;
+        }
+        for (round, person) in persons.iter().cycle().skip(writer * 10).enumerate() {
+            if is_through.load(Ordering::SeqCst) {
+                return;
+            }
+            let condition = copd(&format!("c-{person}"), person, "2027-02-01");
+            facade.put_ok(&with_identifier(condition, &format!("{writer}-{round}")));
+        }
+    });
+    for person in &persons {
+        let live = live_tasks(&facade, person);
+        assert_eq!(live.iter().map(status).collect::<Vec<_>>(), ["requested/due-soon"], "{person}");
+    }
 }
 
 #[test]
