@@ -6,13 +6,10 @@ use jiff::civil::Date;
 use super::persons::{self, Derived, Pending};
 use super::{Failure, Moment, Server};
 use crate::fhir::{Id, ResourceKey, ResourceType, start_of_day};
-use crate::search::SearchQuery;
 use crate::storage::{ChangeSet, CommitError};
 
 /// How many persons share one commit.
-const PERSONS_PER_COMMIT: usize = 64;
-/// How many Patients are read at once when everyone's rights are derived anew.
-const PATIENTS_PER_PAGE: usize = 10_000;
+pub(super) const PERSONS_PER_COMMIT: usize = 64;
 
 /// What a run of the calendar did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -84,8 +81,8 @@ fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure
     Ok(due)
 }
 
-/// Commits what was derived; answers how many versions were written, or none if the facts moved meanwhile.
-fn commit(server: &Server, moment: &Moment, derived: Derived) -> Result<Option<usize>, Failure> {
+/// Commits what was derived and nothing else; answers how many versions were written, or none if the facts moved meanwhile.
+pub(super) fn commit(server: &Server, moment: &Moment, derived: Derived) -> Result<Option<usize>, Failure> {
     let versions = derived.writes.len();
     let changes = ChangeSet {
         now: moment.now,
@@ -99,33 +96,4 @@ fn commit(server: &Server, moment: &Moment, derived: Derived) -> Result<Option<u
         Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(None),
         Err(CommitError::Store(error)) => Err(error.into()),
     }
-}
-
-/// Derives everyone's rights anew as of today, as is needed when the rules were changed.
-///
-/// # Errors
-/// As [`run`].
-pub fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
-    let today = server.today(moment);
-    let mut done = Progress::default();
-    let mut query = SearchQuery { count: PATIENTS_PER_PAGE, ..SearchQuery::all(ResourceType::Patient, Vec::new()) };
-    let mut position = None;
-    loop {
-        let page = server.store.search(&query, position)?;
-        let patients: Vec<Id> = page.matches.into_iter().map(|patient| patient.key.id).collect();
-        for persons in patients.chunks(PERSONS_PER_COMMIT) {
-            done.versions += server.turns.take(|| derive_anew(server, moment, persons, today))?;
-            done.persons += persons.len();
-        }
-        query.offset += PATIENTS_PER_PAGE;
-        position = Some(page.position);
-        if query.offset >= page.total {
-            return Ok(done);
-        }
-    }
-}
-
-fn derive_anew(server: &Server, moment: &Moment, persons: &[Id], today: Date) -> Result<Option<usize>, Failure> {
-    let derived = persons::derive(server, persons, &Pending::new(), today, moment.now, moment.now)?;
-    commit(server, moment, derived)
 }

@@ -1,35 +1,11 @@
 //! The definitions that the server was started with, kept in the store like everything else: read, searched, and with a history that says
 //! which rule was in force when.
 
-use super::write::{Action, Change, Condition, Writer, same_content, write};
+use super::write::{Action, Change, Condition, Writer, write};
 use super::{Failure, Moment, Server};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Resource, ResourceKey, ResourceType};
 use crate::search::SearchQuery;
-
-/// The type of the rules.
-const RULE: ResourceType = ResourceType::PlanDefinition;
-
-/// True if these definitions hold other rules than the stored ones: then everyone's rights must be derived anew. Do that before
-/// [`install`], so that a server that is stopped in between finds the change again when it starts.
-///
-/// # Errors
-/// As [`install`].
-pub fn changes_rules(server: &Server, definitions: &[Resource]) -> Result<bool, Failure> {
-    let mut given = Vec::new();
-    for resource in definitions {
-        let key = key_of(resource)?;
-        if key.resource_type == RULE {
-            let stored = server.store.read(&key)?;
-            if !stored.is_some_and(|stored| same_content(&stored, resource.value())) {
-                return Ok(true);
-            }
-            given.push(key);
-        }
-    }
-    let stored = server.store.search(&SearchQuery::all(RULE, Vec::new()), None)?.matches;
-    Ok(stored.iter().any(|stored| !given.contains(&stored.key)))
-}
 
 /// Makes the stored definitions these: new and changed ones are written, others deleted.
 ///

@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod create;
 pub mod definitions;
 pub mod delete;
+pub mod derivation;
 pub mod failure;
 pub mod history;
 pub mod overview;

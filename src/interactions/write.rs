@@ -347,7 +347,7 @@ fn holds(condition: Condition, entry: &Entry) -> Result<(), Failure> {
 }
 
 /// True if the stored version says the same, whatever the server set in `meta`: then a retry writes nothing.
-pub(super) fn same_content(stored: &StoredVersion, resource: &Value) -> bool {
+fn same_content(stored: &StoredVersion, resource: &Value) -> bool {
     let Some(mut current) = stored.body.as_deref().and_then(|body| serde_json::from_slice::<Value>(body).ok()) else { return false };
     let mut sent = resource.clone();
     for value in [&mut current, &mut sent] {

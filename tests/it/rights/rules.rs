@@ -2,8 +2,7 @@
 //! everyone's rights anew (deadline-rules, section 1).
 
 use frist::deadlines::Rules;
-use frist::fhir::Resource;
-use frist::interactions::{calendar, definitions};
+use frist::interactions::derivation;
 use serde_json::{Value, json};
 
 use super::{live_tasks, status, stored_tasks};
@@ -64,20 +63,20 @@ fn a_server_that_starts_with_other_rules_derives_the_rights_anew() {
     filled(&facade);
     assert_eq!(due_dates(&facade), ["2029-01-22 2027.1", "2029-01-21 2027.1"]);
     let facade = facade.restart_with("2029-01-03T10:00:00Z", rules_with(&[START_IN_14_DAYS]));
-    let resources =
-        |definitions: &[Value]| -> Vec<Resource> { definitions.iter().map(|one| Resource::from_value(one.clone()).unwrap()).collect() };
-    let (server, moment) = (facade.server(), facade.moment());
-    // The rights come first: if the server is stopped before the new rules are stored, the next start finds that they changed.
-    assert!(definitions::changes_rules(server, &resources(&new)).unwrap());
-    let done = calendar::derive_all(server, &moment).unwrap();
+    let bring_up_to_date = |facade: &Facade| derivation::bring_up_to_date(facade.server(), &facade.moment()).unwrap();
+    let done = bring_up_to_date(&facade);
     assert_eq!((done.persons, done.versions), (1, 2));
     assert_eq!(due_dates(&facade), ["2029-01-15 2029.1", "2029-01-21 2027.1"]);
-    assert!(definitions::changes_rules(server, &resources(&new)).unwrap());
-    definitions::install(server, &moment, resources(&new)).unwrap();
-    assert!(!definitions::changes_rules(server, &resources(&new)).unwrap());
-    assert_eq!(calendar::derive_all(server, &moment).unwrap().versions, 0);
+    assert_eq!(bring_up_to_date(&facade).persons, 0, "the rights are derived by these rules already");
+    facade.install(&new);
     let stored = facade.search_all("PlanDefinition?version=2029.1");
     assert_eq!(stored[0]["extension"][0]["extension"][1]["valueInteger"], json!(14));
+    // Back to the old rules and forth again: each time what is stored was derived by other ones.
+    let facade = facade.restart_with("2029-01-03T11:00:00Z", rules_with(&[RuleSpec { days: 21, ..START_IN_14_DAYS }]));
+    assert_eq!(bring_up_to_date(&facade).versions, 2);
+    assert_eq!(due_dates(&facade), ["2029-01-22 2027.1", "2029-01-21 2027.1"]);
+    let facade = facade.restart_with("2029-01-03T12:00:00Z", rules_with(&[START_IN_14_DAYS]));
+    assert_eq!(bring_up_to_date(&facade).versions, 2);
     // The timers are those of the new due dates.
     facade.advance("2029-01-16T10:00:00Z");
     let overdue: Vec<Value> = stored_tasks(&facade, "p").into_values().filter(|task| status(task) == "requested/overdue").collect();
@@ -89,7 +88,7 @@ fn a_rule_that_is_taken_away_takes_its_rights_away() {
     let facade = Facade::at("2027-03-01T10:00:00Z");
     facade.transaction(&[&practice("gp"), &patient("p"), &copd("c", "p", "2027-03-01")]);
     let facade = facade.restart_with("2027-03-01T11:00:00Z", Rules::default());
-    calendar::derive_all(facade.server(), &facade.moment()).unwrap();
+    derivation::bring_up_to_date(facade.server(), &facade.moment()).unwrap();
     let task = stored_tasks(&facade, "p").into_values().next().unwrap();
     assert_eq!((status(&task).as_str(), &task["lastModified"]), ("cancelled/not-applicable", &json!("2027-03-01T11:00:00.000000Z")));
 }
