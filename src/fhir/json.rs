@@ -94,7 +94,11 @@ impl<'de> Visitor<'de> for Strict {
                 return digits.parse::<Number>().map(Value::Number).map_err(de::Error::custom);
             }
             if object.contains_key(&key) {
-                return Err(de::Error::custom(format_args!("the key '{key}' stands twice in one object")));
+                // A key that is no name of an element could be anything, so that it is not repeated.
+                let like_an_element = key.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
+                let named = like_an_element && key.len() <= 64 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+                let key = if named { format!("the key '{key}'") } else { "a key".to_owned() };
+                return Err(de::Error::custom(format_args!("{key} stands twice in one object")));
             }
             let value = members.next_value_seed(inner)?;
             object.insert(key, value);

@@ -5,12 +5,16 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::negotiation::Rendering;
+use super::pretty::pretty;
 use crate::fhir::issue::operation_outcome;
 use crate::fhir::{Issue, ResourceKey, Version};
 use crate::interactions::StoredVersion;
 
 /// The media type of FHIR JSON.
 pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+/// The generic media type of JSON.
+pub(super) const PLAIN_JSON: &str = "application/json; charset=utf-8";
 
 /// An answer on its way to the wire.
 #[derive(Debug)]
@@ -55,6 +59,18 @@ impl Answer {
     /// The same answer with the headers that name a version.
     pub(super) fn of_version(self, version: &StoredVersion) -> Self {
         self.with(header::ETAG, etag(version.version)).with(header::LAST_MODIFIED, http_date(version.last_updated))
+    }
+
+    /// The same answer as the client wants it written; one that is no FHIR JSON stays as it is.
+    pub(super) fn rendered(mut self, rendering: Rendering) -> Self {
+        let content_type = self.headers.iter_mut().find(|(name, value)| name == header::CONTENT_TYPE && value == FHIR_JSON);
+        if let Some((_, value)) = content_type {
+            rendering.media_type.clone_into(value);
+            if rendering.is_pretty {
+                self.body = pretty(&self.body);
+            }
+        }
+        self
     }
 
     /// The status that was decided.

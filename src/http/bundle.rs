@@ -160,6 +160,9 @@ pub(super) fn response(base_url: &str, kind: BundleKind, answers: &[EntryAnswer]
                 let full_url = format!("{base_url}/{}", found.key);
                 bundle.entry(Some(&full_url), found.body.as_deref(), &json!({ "response": of_version("200 OK", found) }));
             }
+            EntryAnswer::NotModified(found) => {
+                bundle.entry(None, None, &json!({ "response": of_version("304 Not Modified", found) }));
+            }
             EntryAnswer::Searched(resource_type, found) => {
                 let inner = searchset(base_url, *resource_type, found);
                 bundle.entry(None, Some(&inner), &json!({ "response": { "status": "200 OK" } }));

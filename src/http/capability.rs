@@ -90,10 +90,11 @@ fn resource(resource_type: ResourceType) -> Value {
     let interactions: Vec<_> = interactions_of(resource_type).iter().map(|interaction| json!({ "code": interaction.code() })).collect();
     let by_clients = resource_type.origin() == Origin::Clients;
     let common = [
-        ("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id"),
-        ("_lastUpdated", "date", "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated"),
+        ("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id".to_owned()),
+        ("_lastUpdated", "date", "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated".to_owned()),
     ];
-    let own = parameters_of(resource_type).map(|parameter| (parameter.code, parameter.kind.as_str(), parameter.definition));
+    let own =
+        parameters_of(resource_type).map(|parameter| (parameter.code, parameter.kind.as_str(), parameter.definition_for(resource_type)));
     let parameters: Vec<_> = common
         .into_iter()
         .chain(own)

@@ -15,6 +15,8 @@ pub(super) enum Refusal {
     NotAcceptable,
     /// The body is of a media type that is not understood.
     UnsupportedMediaType(&'static str),
+    /// The body is compressed.
+    UnsupportedEncoding,
     /// The body is larger than the bound.
     TooLarge(usize),
     /// The body did not arrive in time.
@@ -43,6 +45,7 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
         Failure::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
         Failure::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
         Failure::Conflict(_) => StatusCode::CONFLICT,
+        Failure::Several(first, _) => status(first),
         Failure::Busy | Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -54,15 +57,18 @@ impl Refusal {
         match self {
             Refusal::Failure(failure) => {
                 let answer = Answer::outcome(status(failure), &failure.issues());
-                match failure {
+                let decides = if let Failure::Several(first, _) = failure { first } else { failure };
+                match decides {
                     Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
                     Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
-                    Failure::NotAllowed(_) => answer.with(header::ALLOW, "GET, HEAD"),
+                    // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
+                    Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST"),
                     Failure::BadRequest(_)
                     | Failure::Unprocessable(_)
                     | Failure::NotFound(_)
                     | Failure::PreconditionFailed(_)
                     | Failure::Conflict(_)
+                    | Failure::Several(..)
                     | Failure::Store(_) => answer,
                 }
             }
@@ -73,6 +79,10 @@ impl Refusal {
             ),
             Refusal::UnsupportedMediaType(expected) => {
                 one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, &format!("expected Content-Type {expected}, in UTF-8"))
+            }
+            Refusal::UnsupportedEncoding => {
+                one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, "expected a body without Content-Encoding")
+                    .with(header::ACCEPT_ENCODING, "identity")
             }
             Refusal::TooLarge(bytes_max) => {
                 one(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, &format!("expected a body of at most {bytes_max} bytes"))

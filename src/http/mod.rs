@@ -8,6 +8,7 @@ pub mod listen;
 mod metrics;
 mod negotiation;
 mod page;
+mod pretty;
 mod routes;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
+use super::answer;
 use super::error::Refusal;
 use crate::fhir::{IssueCode, Version};
 use crate::interactions::Failure;
@@ -19,25 +20,86 @@ pub(super) enum Return {
     OperationOutcome,
 }
 
-/// The text of a header, if it was sent and is text.
-pub(super) fn text(headers: &HeaderMap, name: impl Into<HeaderName>) -> Option<&str> {
-    headers.get(name.into()).and_then(|value| value.to_str().ok())
+/// How an answer is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Rendering {
+    /// Its media type.
+    pub(super) media_type: &'static str,
+    /// In lines that people can read.
+    pub(super) is_pretty: bool,
 }
 
-/// Refuses a request whose answer the client would not accept. `_format` wins over `Accept`.
-pub(super) fn acceptable(headers: &HeaderMap, query: &[(String, String)]) -> Result<(), Refusal> {
-    if let Some((_, format)) = query.iter().find(|(name, _)| name == "_format") {
-        // A `+` that was not encoded arrives as a blank.
-        let format = format.replace(' ', "+");
-        return if format == "json" || is_json(&format) { Ok(()) } else { Err(Refusal::NotAcceptable) };
+/// The parameters that every request may have besides its own.
+pub(super) const GENERAL_PARAMETERS: &[&str] = &["_format", "_pretty"];
+
+const FHIR_JSON: Rendering = Rendering { media_type: answer::FHIR_JSON, is_pretty: false };
+const PLAIN_JSON: Rendering = Rendering { media_type: answer::PLAIN_JSON, is_pretty: false };
+
+impl Default for Rendering {
+    fn default() -> Self {
+        FHIR_JSON
     }
-    let Some(accept) = text(headers, header::ACCEPT).filter(|accept| !accept.trim().is_empty()) else { return Ok(()) };
-    let allows = |range: &str| {
-        let refused = range.split(';').any(|parameter| parameter.trim().trim_start_matches("q=").parse() == Ok(0.0_f32));
-        let name = essence(range);
-        !refused && (matches!(name.as_str(), "*/*" | "application/*") || is_json(range))
+}
+
+/// The text of a header that gives advice: the first one, if it is text.
+pub(super) fn text(headers: &HeaderMap, name: impl Into<HeaderName>) -> Option<&str> {
+    headers.get(name.into()).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+}
+
+/// The text of a header on which it depends what is written: never passed over because it cannot be read.
+pub(super) fn decisive(headers: &HeaderMap, name: impl Into<HeaderName>) -> Result<Option<&str>, Refusal> {
+    let name = name.into();
+    let mut values = headers.get_all(&name).iter();
+    let (first, second) = (values.next(), values.next());
+    let Some(value) = first else { return Ok(None) };
+    match (std::str::from_utf8(value.as_bytes()), second) {
+        (Ok(text), None) => Ok(Some(text)),
+        _ => Err(Failure::bad_request(IssueCode::Value, format!("{name}: expected the header once, as UTF-8 text")).into()),
+    }
+}
+
+/// How the client wants the answer; refused if it is nothing that this server writes. `_format` wins over `Accept`.
+pub(super) fn rendering(headers: &HeaderMap, query: &[(String, String)]) -> Result<Rendering, Refusal> {
+    let named = |wanted: &str| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let is_pretty = match named("_pretty") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Failure::bad_request(IssueCode::Value, "_pretty: expected 'true' or 'false'").into()),
     };
-    if accept.split(',').any(allows) { Ok(()) } else { Err(Refusal::NotAcceptable) }
+    let rendering = match named("_format") {
+        // A `+` that was not encoded arrives as a blank.
+        Some(format) => of_format(&format.replace(' ', "+")),
+        None => of_accept(headers),
+    };
+    Ok(Rendering { is_pretty, ..rendering.ok_or(Refusal::NotAcceptable)? })
+}
+
+fn of_format(format: &str) -> Option<Rendering> {
+    if format == "json" { Some(FHIR_JSON) } else { is_json(format).then(|| of_media_type(format)) }
+}
+
+/// The media range that the client likes best of those that can be given; the first one of equals.
+fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
+    let ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let ranges: Vec<_> = ranges.flat_map(|value| value.split(',')).map(str::trim).filter(|range| !range.is_empty()).collect();
+    if ranges.is_empty() {
+        return Some(FHIR_JSON);
+    }
+    let given = |range: &&&str| matches!(essence(range).as_str(), "*/*" | "application/*") || is_json(range);
+    let liked = ranges.iter().filter(given).map(|range| (quality(range), of_media_type(range)));
+    let best = liked.filter(|(quality, _)| *quality > 0.0).reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.map(|(_, rendering)| rendering)
+}
+
+fn quality(range: &str) -> f32 {
+    let parameters = range.split(';').skip(1).filter_map(|parameter| parameter.trim().split_once('='));
+    let stated = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q")).find_map(|(_, value)| value.trim().parse().ok());
+    stated.unwrap_or(1.0)
+}
+
+/// A client that asks for the generic type gets its answer under that name.
+fn of_media_type(media_type: &str) -> Rendering {
+    if essence(media_type) == "application/json" { PLAIN_JSON } else { FHIR_JSON }
 }
 
 fn essence(media_type: &str) -> String {
@@ -59,6 +121,7 @@ fn is_json(media_type: &str) -> bool {
 
 /// Refuses a body that is not FHIR JSON.
 pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    sends_plain(headers)?;
     match text(headers, header::CONTENT_TYPE) {
         Some(media_type) if is_json(media_type) => Ok(()),
         _ => Err(Refusal::UnsupportedMediaType("application/fhir+json or application/json")),
@@ -67,9 +130,19 @@ pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// Refuses a search body that is not a form.
 pub(super) fn sends_form(headers: &HeaderMap) -> Result<(), Refusal> {
+    sends_plain(headers)?;
     match text(headers, header::CONTENT_TYPE).map(essence).as_deref() {
         Some("application/x-www-form-urlencoded") => Ok(()),
         _ => Err(Refusal::UnsupportedMediaType("application/x-www-form-urlencoded")),
+    }
+}
+
+/// Refuses a body that is compressed.
+fn sends_plain(headers: &HeaderMap) -> Result<(), Refusal> {
+    match decisive(headers, header::CONTENT_ENCODING)? {
+        None => Ok(()),
+        Some(encoding) if encoding.trim().eq_ignore_ascii_case("identity") => Ok(()),
+        Some(_) => Err(Refusal::UnsupportedEncoding),
     }
 }
 
@@ -92,12 +165,12 @@ pub(super) fn prefer(headers: &HeaderMap) -> (Option<Return>, bool) {
 
 /// The condition of `If-Match` or `If-None-Match: *` on a write.
 pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Refusal> {
-    if let Some(etag) = text(headers, header::IF_MATCH) {
+    if let Some(etag) = decisive(headers, header::IF_MATCH)? {
         let version = etag_version(etag);
         let wrong = || Failure::bad_request(IssueCode::Value, "If-Match: expected the ETag of one version, such as W/\"1\"");
         return Ok(Condition::Is(version.ok_or_else(wrong)?));
     }
-    match text(headers, header::IF_NONE_MATCH) {
+    match decisive(headers, header::IF_NONE_MATCH)?.map(str::trim) {
         Some("*") => Ok(Condition::Absent),
         Some(_) => Err(Failure::bad_request(IssueCode::Value, "If-None-Match: expected '*' on a write").into()),
         None => Ok(Condition::Any),
@@ -117,18 +190,23 @@ mod tests {
     #[test]
     fn only_json_is_given() {
         for (accept, given) in [
-            ("application/fhir+json", true),
-            ("application/json;charset=UTF-8", true),
-            ("text/html,application/xhtml+xml,*/*;q=0.8", true),
-            ("application/fhir+json; fhirVersion=4.0", true),
-            ("application/fhir+json; fhirVersion=5.0", false),
-            ("application/fhir+xml", false),
-            ("application/fhir+json;q=0", false),
-            ("text/html", false),
+            ("application/fhir+json", Some("application/fhir+json")),
+            ("application/json;charset=UTF-8", Some("application/json")),
+            ("application/json, application/fhir+json", Some("application/json")),
+            ("application/json;q=0.5, application/fhir+json;q=0.9", Some("application/fhir+json")),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", Some("application/fhir+json")),
+            ("application/fhir+json; fhirVersion=4.0", Some("application/fhir+json")),
+            ("application/fhir+json; fhirVersion=5.0", None),
+            ("application/fhir+xml", None),
+            ("application/fhir+xml, application/*;q=0.1", Some("application/fhir+json")),
+            ("application/fhir+json;q=0", None),
+            ("text/html", None),
+            ("", Some("application/fhir+json")),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, accept.parse().expect("a header"));
-            assert_eq!(acceptable(&headers, &[]).is_ok(), given, "{accept}");
+            let media_type = rendering(&headers, &[]).ok().map(|rendering| rendering.media_type.split(';').next().unwrap_or(""));
+            assert_eq!(media_type, given, "{accept}");
         }
     }
 }

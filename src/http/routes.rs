@@ -7,22 +7,21 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use axum::routing::{any, get};
 use jiff::Timestamp;
 
 use super::answer::{Answer, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
-use super::negotiation::{self, Return};
+use super::negotiation::{self, GENERAL_PARAMETERS, Rendering, Return};
 use super::{Wire, bundle, page};
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, ResourceType};
-use crate::interactions::address::Address;
+use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
 use crate::interactions::history::history;
 use crate::interactions::search::{PAGE, SearchRequest, search};
-use crate::interactions::transaction::query_pairs;
 use crate::interactions::update::update;
 use crate::interactions::{
     Effect, Failure, HistoryQuery, HistoryScope, Moment, Position, StoredVersion, Written, read, rights, transaction,
@@ -52,11 +51,15 @@ async fn ready(State(wire): State<Arc<Wire>>) -> (StatusCode, &'static str) {
     if wire.ready.load(Ordering::SeqCst) { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") }
 }
 
+/// Names and values, percent-decoded.
+type Parameters = Vec<(String, String)>;
+
 /// A request with its body, ready for the blocking part.
 struct Call {
     method: Method,
     path: String,
-    query: Vec<(String, String)>,
+    /// The parameters of the address, but those that every request may have.
+    query: Parameters,
     headers: HeaderMap,
     body: Bytes,
     moment: Moment,
@@ -67,7 +70,11 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     let moment = (wire.moment)();
     let request_id = request_id(request.headers(), &moment);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answer = match answer(&wire, moment, request).await {
+    let (rendering, answered) = match understood(&request) {
+        Ok((query, rendering)) => (rendering, answer(&wire, moment, request, query).await),
+        Err(refusal) => (Rendering::default(), Err(refusal)),
+    };
+    let answer = match answered {
         Ok(answer) => answer,
         Err(refusal) => {
             if let Refusal::Failure(Failure::Store(error)) = &refusal {
@@ -76,10 +83,11 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
             refusal.answer()
         }
     };
+    let answer = answer.rendered(rendering);
     let (status, seconds) = (answer.status().as_u16(), begun.elapsed().as_secs_f64());
     wire.metrics.answered(method.as_str(), status, seconds);
     tracing::info!(request.id = %request_id, http.method = %method, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
-    let mut response = answer.with(axum::http::HeaderName::from_static("x-request-id"), request_id).into_response();
+    let mut response = answer.with(HeaderName::from_static("x-request-id"), request_id).into_response();
     if method == Method::HEAD {
         let length = axum::body::HttpBody::size_hint(response.body()).exact().unwrap_or(0);
         response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
@@ -88,34 +96,48 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     response
 }
 
+/// The parameters of the address, and how the answer is to be written.
+fn understood(request: &Request<Body>) -> Result<(Parameters, Rendering), Refusal> {
+    let query = query_pairs(request.uri().query().unwrap_or(""))?;
+    if below_base(request.uri().path()).is_none() {
+        return Ok((query, Rendering::default()));
+    }
+    let rendering = negotiation::rendering(request.headers(), &query)?;
+    Ok((own_parameters(query), rendering))
+}
+
+/// The parameters without those that every request may have.
+fn own_parameters(mut query: Parameters) -> Parameters {
+    query.retain(|(name, _)| !GENERAL_PARAMETERS.contains(&name.as_str()));
+    query
+}
+
+/// What follows `/fhir` in a path.
+fn below_base(path: &str) -> Option<&str> {
+    path.strip_prefix("/fhir").filter(|below| below.is_empty() || below.starts_with('/'))
+}
+
 /// The client's own request id if it has the form of an id, else a new one.
 fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
-    let sent = negotiation::text(headers, axum::http::HeaderName::from_static("x-request-id")).and_then(crate::fhir::Id::parse);
+    let sent = negotiation::text(headers, HeaderName::from_static("x-request-id")).and_then(crate::fhir::Id::parse);
     sent.unwrap_or_else(|| (moment.new_id)()).to_string()
 }
 
 /// The path as it may stand in a log: a path that is no address of this server could hold anything.
 fn loggable(path: &str) -> &str {
-    let known = match path.strip_prefix("/fhir") {
+    let known = match below_base(path) {
         Some(below) => Address::read(below).is_ok(),
         None => matches!(path, "/" | "/metrics"),
     };
     if known { path } else { "(unknown)" }
 }
 
-async fn answer(wire: &Arc<Wire>, moment: Moment, request: Request<Body>) -> Result<Answer, Refusal> {
+async fn answer(wire: &Arc<Wire>, moment: Moment, request: Request<Body>, query: Parameters) -> Result<Answer, Refusal> {
     let permit = Arc::clone(&wire.permits).try_acquire_owned().map_err(|_| Refusal::Overload)?;
     let (parts, body) = request.into_parts();
     let body = tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
     let body = body.map_err(|_| Refusal::Slow)?.map_err(|_| Refusal::TooLarge(BODY_BYTES_MAX))?;
-    let call = Call {
-        method: parts.method,
-        path: parts.uri.path().to_owned(),
-        query: query_pairs(parts.uri.query().unwrap_or("")),
-        headers: parts.headers,
-        body,
-        moment,
-    };
+    let call = Call { method: parts.method, path: parts.uri.path().to_owned(), query, headers: parts.headers, body, moment };
     let wire = Arc::clone(wire);
     let work = tokio::task::spawn_blocking(move || {
         let _permit = permit;
@@ -133,7 +155,7 @@ async fn answer(wire: &Arc<Wire>, moment: Moment, request: Request<Body>) -> Res
 
 fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     let looks = matches!(call.method, Method::GET | Method::HEAD);
-    let Some(below) = call.path.strip_prefix("/fhir").filter(|below| below.is_empty() || below.starts_with('/')) else {
+    let Some(below) = below_base(&call.path) else {
         return match (call.path.as_str(), looks) {
             ("/", true) => Ok(Answer::text("text/html; charset=utf-8", page::page(wire, &call.moment)?)),
             ("/metrics", true) => {
@@ -141,32 +163,25 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
                 Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
             }
             ("/" | "/metrics", false) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
-            _ => Err(Failure::NotFound("this server has nothing at this address; FHIR is below /fhir".into()).into()),
+            _ => Err(Failure::not_found("this server has nothing at this address; FHIR is below /fhir").into()),
         };
     };
-    negotiation::acceptable(&call.headers, &call.query)?;
-    let query: Vec<_> = call.query.iter().filter(|(name, _)| name != "_format").cloned().collect();
-    let address = Address::read(below)?;
-    match address {
+    match Address::read(below)? {
         Address::System if call.method == Method::POST => bundle_answer(wire, call),
         Address::System => Err(Refusal::MethodNotAllowed("POST")),
         Address::Metadata if looks => Ok(Answer::made(&capability::statement(wire, &call.moment))),
-        Address::SystemHistory if looks => history_answer(wire, HistoryScope::System, "_history", query),
+        Address::SystemHistory if looks => history_answer(wire, call, HistoryScope::System, "_history"),
         Address::Metadata | Address::SystemHistory => Err(Refusal::MethodNotAllowed("GET, HEAD")),
-        Address::Rights(patient) => rights_answer(wire, call, &patient, query),
-        Address::Type(resource_type) if looks => search_answer(wire, call, resource_type, query),
+        Address::Rights(patient) => rights_answer(wire, call, &patient),
+        Address::Type(resource_type) if looks => search_answer(wire, call, resource_type, call.query.clone()),
         Address::Type(resource_type) => {
             allowed(resource_type, Interaction::Create, &call.method, Method::POST, on_type)?;
-            create_answer(wire, call)
+            create_answer(wire, call, resource_type)
         }
-        Address::TypeSearch(resource_type) if call.method == Method::POST => {
-            negotiation::sends_form(&call.headers)?;
-            let body = String::from_utf8_lossy(&call.body);
-            search_answer(wire, call, resource_type, query.into_iter().chain(query_pairs(&body)).collect())
-        }
+        Address::TypeSearch(resource_type) if call.method == Method::POST => form_search_answer(wire, call, resource_type),
         Address::TypeSearch(_) => Err(Refusal::MethodNotAllowed("POST")),
         Address::TypeHistory(resource_type) if looks => {
-            history_answer(wire, HistoryScope::Type(resource_type), &format!("{resource_type}/_history"), query)
+            history_answer(wire, call, HistoryScope::Type(resource_type), &format!("{resource_type}/_history"))
         }
         Address::Instance(key) if looks => read_answer(call, &read::read(&wire.server, &key)?),
         Address::Instance(key) if call.method == Method::PUT => {
@@ -175,12 +190,13 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         }
         Address::Instance(key) => {
             allowed(key.resource_type, Interaction::Delete, &call.method, Method::DELETE, on_instance)?;
+            without_parameters(call)?;
             let written = delete(&wire.server, &call.moment, key, negotiation::condition(&call.headers)?)?;
             Ok(written_answer(wire, call, &written))
         }
         Address::InstanceHistory(key) if looks => {
             let path = format!("{key}/_history");
-            history_answer(wire, HistoryScope::Instance(key), &path, query)
+            history_answer(wire, call, HistoryScope::Instance(key), &path)
         }
         Address::Version(key, version) if looks => read_answer(call, &read::read_version(&wire.server, &key, version)?),
         Address::TypeHistory(_) | Address::InstanceHistory(_) | Address::Version(..) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
@@ -207,7 +223,18 @@ fn on_instance(resource_type: ResourceType) -> &'static str {
     if interactions_of(resource_type).contains(&Interaction::Update) { "GET, HEAD, PUT, DELETE" } else { "GET, HEAD" }
 }
 
+/// Refuses parameters at an address where none means anything; under `handling=lenient` they are passed over.
+fn without_parameters(call: &Call) -> Result<(), Refusal> {
+    let (_, lenient) = negotiation::prefer(&call.headers);
+    if call.query.is_empty() || lenient {
+        return Ok(());
+    }
+    let text = format!("expected no parameters here but {}", GENERAL_PARAMETERS.join(", "));
+    Err(Failure::bad_request(IssueCode::NotSupported, text).into())
+}
+
 fn read_answer(call: &Call, found: &StoredVersion) -> Result<Answer, Refusal> {
+    without_parameters(call)?;
     let since = negotiation::text(&call.headers, header::IF_MODIFIED_SINCE).and_then(http_instant);
     let unchanged = if call.headers.contains_key(header::IF_NONE_MATCH) {
         negotiation::has_already(&call.headers, found.version)
@@ -226,21 +253,22 @@ fn http_instant(date: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(date).ok().map(|zoned| zoned.timestamp())
 }
 
-fn create_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
+    without_parameters(call)?;
     let resource = sent_resource(call)?;
-    let Ok(Address::Type(resource_type)) = Address::read(call.path.trim_start_matches("/fhir")) else { return Err(Refusal::Bug) };
     if resource.type_name() != resource_type.as_str() {
         let text = format!("expected the type of the address, '{resource_type}'");
         let at = format!("{}.resourceType", resource.type_name());
         return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, at, text)]).into());
     }
-    let if_none_exist = negotiation::text(&call.headers, axum::http::HeaderName::from_static("if-none-exist"))
-        .map(|query| query_pairs(query.split_once('?').map_or(query, |(_, query)| query)));
+    let if_none_exist = negotiation::decisive(&call.headers, HeaderName::from_static("if-none-exist"))?;
+    let if_none_exist = if_none_exist.map(|query| criteria(resource_type, query)).transpose()?;
     let written = create(&wire.server, &call.moment, CreateRequest { resource, if_none_exist })?;
     Ok(written_answer(wire, call, &written))
 }
 
 fn update_answer(wire: &Wire, call: &Call, key: ResourceKey) -> Result<Answer, Refusal> {
+    without_parameters(call)?;
     let resource = sent_resource(call)?;
     let written = update(&wire.server, &call.moment, key, resource, negotiation::condition(&call.headers)?)?;
     Ok(written_answer(wire, call, &written))
@@ -264,23 +292,36 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
     let Some(version) = &written.version else { return answer };
     let answer = answer.of_version(version);
     match written.effect {
-        Effect::Created | Effect::Unchanged => {
+        Effect::Created | Effect::Updated | Effect::Unchanged => {
             answer.with(header::LOCATION, location(&wire.server.base_url, &written.key, version.version))
         }
-        Effect::Updated | Effect::Deleted => answer,
+        Effect::Deleted => answer,
     }
 }
 
-fn search_answer(wire: &Wire, call: &Call, resource_type: ResourceType, parameters: Vec<(String, String)>) -> Result<Answer, Refusal> {
+fn search_answer(wire: &Wire, call: &Call, resource_type: ResourceType, parameters: Parameters) -> Result<Answer, Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = search(&wire.server, &SearchRequest { resource_type, parameters, lenient })?;
     Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, resource_type, &found)))
 }
 
-fn history_answer(wire: &Wire, scope: HistoryScope, path: &str, parameters: Vec<(String, String)>) -> Result<Answer, Refusal> {
+/// A search whose parameters are in a form, in the address, or some in each.
+fn form_search_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
+    negotiation::sends_form(&call.headers)?;
+    let wrong = |_| Failure::bad_request(IssueCode::Value, "expected a form in UTF-8");
+    let form = query_pairs(std::str::from_utf8(&call.body).map_err(wrong)?)?;
+    let rendering = match form.iter().any(|(name, _)| GENERAL_PARAMETERS.contains(&name.as_str())) {
+        true => negotiation::rendering(&call.headers, &form)?,
+        false => Rendering::default(),
+    };
+    let parameters = call.query.iter().cloned().chain(own_parameters(form)).collect();
+    Ok(search_answer(wire, call, resource_type, parameters)?.rendered(rendering))
+}
+
+fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope, path: &str) -> Result<Answer, Refusal> {
     let mut query = HistoryQuery { scope, since: None, at: None, before: None, count: COUNT_DEFAULT };
     let mut wrong = Vec::new();
-    for (name, value) in &parameters {
+    for (name, value) in &call.query {
         // A `+` before the zone arrives as a blank when a client did not encode it.
         let span = || FhirDate::parse(&value.replace(' ', "+")).map(FhirDate::range_us);
         let instant = |us| Timestamp::from_microsecond(us).ok();
@@ -292,18 +333,18 @@ fn history_answer(wire: &Wire, scope: HistoryScope, path: &str, parameters: Vec<
             _ => None,
         };
         if understood.is_none() {
-            let text = format!("{name}: expected _count, _since or _at with a whole number, an instant or a date");
-            wrong.push(Issue::error(IssueCode::Value, "", text));
+            wrong.push(Issue::error(IssueCode::Value, "", "expected _count with a whole number, _since or _at with an instant or a date"));
         }
     }
     if !wrong.is_empty() {
         return Err(Failure::BadRequest(wrong).into());
     }
     let found = history(&wire.server, &query)?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, path, &parameters, &found)))
+    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, path, &call.query, &found)))
 }
 
-fn rights_answer(wire: &Wire, call: &Call, patient: &ResourceKey, mut parameters: Vec<(String, String)>) -> Result<Answer, Refusal> {
+fn rights_answer(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<Answer, Refusal> {
+    let mut parameters = call.query.clone();
     match call.method {
         Method::GET | Method::HEAD => {}
         Method::POST => {
@@ -318,6 +359,7 @@ fn rights_answer(wire: &Wire, call: &Call, patient: &ResourceKey, mut parameters
 }
 
 fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    without_parameters(call)?;
     let sent = sent_resource(call)?;
     let (kind, answers) = transaction::process(&wire.server, &call.moment, &sent)?;
     let wanted = negotiation::prefer(&call.headers).0.unwrap_or(Return::Minimal);

@@ -1,7 +1,9 @@
 //! What an address below the base names (<https://hl7.org/fhir/R4/http.html#summary>), on the wire and in a Bundle's entries alike.
 
+use percent_encoding::percent_decode_str;
+
 use super::Failure;
-use crate::fhir::{Id, ResourceKey, ResourceType, Version};
+use crate::fhir::{Id, IssueCode, ResourceKey, ResourceType, Version};
 
 /// What the path of an address names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,8 +36,10 @@ impl Address {
     /// # Errors
     /// `NotFound`: this server has nothing there.
     pub fn read(path: &str) -> Result<Self, Failure> {
-        let parts: Vec<_> = path.trim_matches('/').split('/').collect();
-        let nothing = || Failure::NotFound("this server has nothing at this address".into());
+        let nothing = || Failure::not_found("this server has nothing at this address");
+        let decoded = |part| percent_decode_str(part).decode_utf8().map_err(|_| nothing());
+        let parts = path.trim_matches('/').split('/').map(decoded).collect::<Result<Vec<_>, _>>()?;
+        let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         match parts.as_slice() {
             [""] => return Ok(Address::System),
             ["metadata"] => return Ok(Address::Metadata),
@@ -43,8 +47,10 @@ impl Address {
             _ => {}
         }
         let resource_type: ResourceType =
-            parts[0].parse().map_err(|_| Failure::NotFound("this server does not hold the type that the address names".into()))?;
-        let key = |id: &str| Id::parse(id).map(|id| ResourceKey::new(resource_type, id)).ok_or_else(nothing);
+            parts[0].parse().map_err(|_| Failure::not_found("this server does not hold the type that the address names"))?;
+        // `.` and `..` have the form of an id, but mean another address to everything on the way here.
+        let id = |text: &str| Id::parse(text).filter(|id| !matches!(id.as_str(), "." | "..")).ok_or_else(nothing);
+        let key = |text: &str| id(text).map(|id| ResourceKey::new(resource_type, id));
         match parts[1..] {
             [] => Ok(Address::Type(resource_type)),
             ["_search"] => Ok(Address::TypeSearch(resource_type)),
@@ -56,4 +62,27 @@ impl Address {
             _ => Err(nothing()),
         }
     }
+}
+
+/// The names and values of a query, percent-decoded.
+///
+/// # Errors
+/// `BadRequest` if they are not UTF-8: what cannot be read must not be passed over.
+pub fn query_pairs(query: &str) -> Result<Vec<(String, String)>, Failure> {
+    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8().map(Into::into);
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decode(name)?, decode(value)?))
+    });
+    let wrong = |_: std::str::Utf8Error| Failure::bad_request(IssueCode::Value, "expected the parameters in percent-encoded UTF-8");
+    pairs.collect::<Result<_, _>>().map_err(wrong)
+}
+
+/// The criteria of a conditional create, which clients write with the type before them or without.
+///
+/// # Errors
+/// As [`query_pairs`].
+pub fn criteria(resource_type: ResourceType, text: &str) -> Result<Vec<(String, String)>, Failure> {
+    let text = text.trim();
+    query_pairs(text.strip_prefix(resource_type.as_str()).unwrap_or(text).strip_prefix('?').unwrap_or(text))
 }

@@ -18,5 +18,5 @@ pub struct CreateRequest {
 /// As [`super::write::write`]; `PreconditionFailed` if `If-None-Exist` has several matches.
 pub fn create(server: &Server, moment: &Moment, request: CreateRequest) -> Result<Written, Failure> {
     let action = Action::Create { resource: request.resource, id: (moment.new_id)(), if_none_exist: request.if_none_exist };
-    super::write_one(server, moment, Change { action, full_url: None })
+    super::write_one(server, moment, Change { action, full_url: None, place: None })
 }

@@ -17,12 +17,12 @@ pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> 
     for resource in definitions {
         let key = key_of(&resource)?;
         kept.push(key.clone());
-        changes.push(Change { action: Action::Update { key, resource, condition: Condition::Any }, full_url: None });
+        changes.push(Change { action: Action::Update { key, resource, condition: Condition::Any }, full_url: None, place: None });
     }
     for resource_type in ResourceType::ALL.iter().filter(|resource_type| resource_type.origin() == Origin::Definitions) {
         for stored in server.store.search(&SearchQuery::all(*resource_type, Vec::new()), None)?.matches {
             if !kept.contains(&stored.key) {
-                changes.push(Change { action: Action::Delete { key: stored.key, condition: Condition::Any }, full_url: None });
+                changes.push(Change { action: Action::Delete { key: stored.key, condition: Condition::Any }, full_url: None, place: None });
             }
         }
     }

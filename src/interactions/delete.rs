@@ -9,5 +9,5 @@ use crate::fhir::ResourceKey;
 /// # Errors
 /// As [`super::write::write`]; `Conflict` for a Patient about whom there is more.
 pub fn delete(server: &Server, moment: &Moment, key: ResourceKey, condition: Condition) -> Result<Written, Failure> {
-    super::write_one(server, moment, Change { action: Action::Delete { key, condition }, full_url: None })
+    super::write_one(server, moment, Change { action: Action::Delete { key, condition }, full_url: None, place: None })
 }

@@ -11,15 +11,17 @@ pub enum Failure {
     /// The content breaks a rule: all findings.
     Unprocessable(Vec<Issue>),
     /// There is no such resource, version, type or operation.
-    NotFound(String),
+    NotFound(Issue),
     /// The resource was deleted.
     Gone(ResourceKey, crate::fhir::Version),
     /// The type or operation does not allow this interaction.
-    NotAllowed(String),
+    NotAllowed(Issue),
     /// The version, or the number of matches, is not what the request requires.
     PreconditionFailed(Issue),
     /// The request contradicts what is stored.
     Conflict(Issue),
+    /// Several entries of a transaction failed: the first failure, and the findings of all of them.
+    Several(Box<Failure>, Vec<Issue>),
     /// Too many others wrote the same data at once: try again.
     Busy,
     /// The store cannot be used.
@@ -32,6 +34,16 @@ impl Failure {
         Failure::BadRequest(vec![Issue::error(code, "", text)])
     }
 
+    /// Something that is not there.
+    pub fn not_found(text: impl Into<String>) -> Self {
+        Failure::NotFound(Issue::error(IssueCode::NotFound, "", text))
+    }
+
+    /// An interaction that is not offered.
+    pub fn not_allowed(text: impl Into<String>) -> Self {
+        Failure::NotAllowed(Issue::error(IssueCode::NotSupported, "", text))
+    }
+
     /// A condition of the request that does not hold.
     pub fn precondition(code: IssueCode, text: impl Into<String>) -> Self {
         Failure::PreconditionFailed(Issue::error(code, "", text))
@@ -41,16 +53,53 @@ impl Failure {
     pub fn issues(&self) -> Vec<Issue> {
         let one = |code, text: String| vec![Issue::error(code, "", text)];
         match self {
-            Failure::BadRequest(issues) | Failure::Unprocessable(issues) => issues.clone(),
-            Failure::NotFound(what) => one(IssueCode::NotFound, what.clone()),
+            Failure::BadRequest(issues) | Failure::Unprocessable(issues) | Failure::Several(_, issues) => issues.clone(),
             Failure::Gone(key, version) => {
                 one(IssueCode::Deleted, format!("{key} was deleted in version {version}; its history is still there"))
             }
-            Failure::NotAllowed(what) => one(IssueCode::NotSupported, what.clone()),
-            Failure::PreconditionFailed(issue) | Failure::Conflict(issue) => vec![issue.clone()],
+            Failure::NotFound(issue) | Failure::NotAllowed(issue) | Failure::PreconditionFailed(issue) | Failure::Conflict(issue) => {
+                vec![issue.clone()]
+            }
             Failure::Busy => one(IssueCode::Transient, "too many writes to the same data at once; send the request again".into()),
             Failure::Store(_) => one(IssueCode::Exception, "the store cannot be used; the operator must look at the server".into()),
         }
+    }
+
+    /// The same failure as one of the entry of a Bundle at that place.
+    pub fn in_entry(mut self, at: usize) -> Self {
+        match &mut self {
+            Failure::BadRequest(issues) | Failure::Unprocessable(issues) | Failure::Several(_, issues) => {
+                issues.iter_mut().for_each(|issue| locate(issue, at));
+            }
+            Failure::NotFound(issue) | Failure::NotAllowed(issue) | Failure::PreconditionFailed(issue) | Failure::Conflict(issue) => {
+                locate(issue, at);
+            }
+            Failure::Gone(..) | Failure::Busy | Failure::Store(_) => {}
+        }
+        self
+    }
+
+    /// All of these, if there is any; a store that cannot be used is the only one that counts.
+    pub fn together(mut failures: Vec<Failure>) -> Option<Failure> {
+        if let Some(at) = failures.iter().position(|failure| matches!(failure, Failure::Store(_))) {
+            return Some(failures.swap_remove(at));
+        }
+        if failures.len() < 2 {
+            return failures.pop();
+        }
+        let issues = failures.iter().flat_map(Failure::issues).collect();
+        Some(Failure::Several(Box::new(failures.swap_remove(0)), issues))
+    }
+}
+
+/// Says in which entry of a Bundle a finding is: about its resource, or else about its request.
+pub(super) fn locate(issue: &mut Issue, at: usize) {
+    if !issue.expression.starts_with("Bundle.") {
+        issue.expression = match issue.expression.split_once('.') {
+            Some((_, below)) => format!("Bundle.entry[{at}].resource.{below}"),
+            None if issue.expression.is_empty() => format!("Bundle.entry[{at}].request"),
+            None => format!("Bundle.entry[{at}].resource"),
+        };
     }
 }
 

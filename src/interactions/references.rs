@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
+use super::address::query_pairs;
 use super::{Failure, Server};
-use crate::fhir::{Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference, view};
-use crate::search::{self, Clause, SearchQuery, Test};
+use crate::fhir::{Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference};
+use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test};
 use crate::storage::Precondition;
 
 /// The entries of one request, by the addresses under which they may name each other.
@@ -15,8 +17,10 @@ use crate::storage::Precondition;
 pub struct Entries {
     /// `fullUrl` to the key that the entry has on this server.
     pub by_full_url: HashMap<String, ResourceKey>,
-    /// The identifiers of the Patients in the request.
-    pub patients: Vec<(Vec<(String, String)>, ResourceKey)>,
+    /// What the other entries are found by once they are written; none for one that is deleted.
+    pub written: Vec<(ResourceKey, Option<Vec<IndexEntry>>)>,
+    /// The time of the request.
+    pub now: Timestamp,
     /// True for a transaction: only there may an address be a search.
     pub is_transaction: bool,
 }
@@ -48,7 +52,8 @@ pub fn resolve(server: &Server, entries: &Entries, full_url: Option<&str>, resou
         if addresses.contains_key(&address) {
             continue;
         }
-        match target(server, entries, full_url, &address, &mut resolved.preconditions)? {
+        let target = target(server, entries, full_url, &address, &mut resolved.preconditions);
+        match target.map_err(|failure| at_reference(&path, failure))? {
             Target::AsItStands => {}
             Target::Key(key) => drop(addresses.insert(address, key.to_string())),
             Target::Wrong(text) => resolved.issues.push(Issue::error(IssueCode::Value, format!("{path}.reference"), text)),
@@ -79,7 +84,7 @@ fn target(
     }
     Ok(match Reference::parse(address) {
         Reference::Urn(_) => Target::Wrong("expected the fullUrl of an entry of the same transaction: no entry has this one".into()),
-        Reference::Conditional(query) if entries.is_transaction => Target::Key(by_search(server, query, preconditions)?),
+        Reference::Conditional(query) if entries.is_transaction => Target::Key(by_search(server, entries, query, preconditions)?),
         Reference::Conditional(_) => Target::Wrong("a reference that is a search is understood in a transaction only".into()),
         Reference::External(absolute) => match absolute.strip_prefix(&server.base_url).and_then(|rest| rest.strip_prefix('/')) {
             Some(local) => match Reference::parse(local) {
@@ -105,12 +110,31 @@ fn base_of(full_url: &str) -> Option<&str> {
     full_url.contains("://").then(|| rest.rsplit_once('/').map(|(base, _)| base)).flatten()
 }
 
-fn by_search(server: &Server, query: &str, preconditions: &mut Vec<Precondition>) -> Result<ResourceKey, Failure> {
+/// Says of a failure which reference it is about.
+fn at_reference(path: &str, mut failure: Failure) -> Failure {
+    let expression = format!("{path}.reference");
+    match &mut failure {
+        Failure::PreconditionFailed(issue) => issue.expression = expression,
+        Failure::BadRequest(issues) => issues.iter_mut().for_each(|issue| issue.expression.clone_from(&expression)),
+        Failure::Unprocessable(_)
+        | Failure::NotFound(_)
+        | Failure::Gone(..)
+        | Failure::NotAllowed(_)
+        | Failure::Conflict(_)
+        | Failure::Several(..)
+        | Failure::Busy
+        | Failure::Store(_) => {}
+    }
+    failure
+}
+
+/// The one resource that matches, after deletions, creates and updates of the same transaction (FHIR resolves these references last).
+fn by_search(server: &Server, entries: &Entries, query: &str, preconditions: &mut Vec<Precondition>) -> Result<ResourceKey, Failure> {
     let not_one = |what: &str| Failure::precondition(IssueCode::MultipleMatches, format!("a reference that is a search {what}"));
     let (type_name, parameters) = query.split_once('?').unwrap_or((query, ""));
     let resource_type: ResourceType = type_name.parse().map_err(|_| not_one("names a type that is not held here"))?;
-    let parameters: Vec<_> = form_urlencoded::parse(parameters.as_bytes()).into_owned().collect();
-    let mut keys = matching_keys(server, resource_type, &parameters, preconditions)?;
+    let query = conditional_query(server, resource_type, &query_pairs(parameters)?)?;
+    let mut keys = keys_with(server, entries, query, preconditions)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
         (None, _) => Err(not_one("matches nothing")),
@@ -128,14 +152,35 @@ pub fn matching_keys(
     parameters: &[(String, String)],
     preconditions: &mut Vec<Precondition>,
 ) -> Result<Vec<ResourceKey>, Failure> {
-    let parsed = search::parse(resource_type, parameters).map_err(Failure::BadRequest)?;
+    keys_of(server, conditional_query(server, resource_type, parameters)?, preconditions)
+}
+
+fn conditional_query(server: &Server, resource_type: ResourceType, parameters: &[(String, String)]) -> Result<SearchQuery, Failure> {
+    let parsed = search::parse(resource_type, parameters, &server.base_url).map_err(Failure::BadRequest)?;
     if !parsed.unknown.is_empty() {
         return Err(Failure::BadRequest(parsed.unknown));
     }
     if parsed.query.clauses.is_empty() {
         return Err(Failure::precondition(IssueCode::Invalid, "a conditional request needs at least one search criterion"));
     }
-    keys_of(server, SearchQuery::all(resource_type, parsed.query.clauses), preconditions)
+    Ok(SearchQuery::all(resource_type, parsed.query.clauses))
+}
+
+/// What a query matches once the entries of the same request are written.
+fn keys_with(
+    server: &Server,
+    entries: &Entries,
+    query: SearchQuery,
+    preconditions: &mut Vec<Precondition>,
+) -> Result<Vec<ResourceKey>, Failure> {
+    let found = |(key, index): &&(ResourceKey, Option<Vec<IndexEntry>>)| {
+        index.as_deref().is_some_and(|index| search::matches(&query, Row { key, last_updated: entries.now, entries: index }))
+    };
+    let mut keys: Vec<ResourceKey> = entries.written.iter().filter(found).map(|(key, _)| key.clone()).collect();
+    let stored = keys_of(server, query, preconditions)?;
+    keys.extend(stored.into_iter().filter(|key| !entries.written.iter().any(|(written, _)| written == key)));
+    keys.sort();
+    Ok(keys)
 }
 
 fn keys_of(server: &Server, query: SearchQuery, preconditions: &mut Vec<Precondition>) -> Result<Vec<ResourceKey>, Failure> {
@@ -148,17 +193,10 @@ fn keys_of(server: &Server, query: SearchQuery, preconditions: &mut Vec<Precondi
 /// Resolves a `subject` that is named by identifier alone; the identifier stays beside the reference.
 fn logical_subject(server: &Server, entries: &Entries, resource: &mut Resource, resolved: &mut Resolved) -> Result<(), Failure> {
     let Reference::Logical(system, value) = Reference::read(&resource.value()["subject"]) else { return Ok(()) };
-    let mut keys: Vec<ResourceKey> = entries
-        .patients
-        .iter()
-        .filter(|(identifiers, _)| identifiers.iter().any(|identifier| identifier.0 == system && identifier.1 == value))
-        .map(|(_, key)| key.clone())
-        .collect();
     let token = Test::Token { system: Some(system.to_owned()), code: Some(value.to_owned()) };
     let clause = Clause::Parameter { code: "identifier".into(), any_of: vec![token] };
-    keys.extend(keys_of(server, SearchQuery::all(ResourceType::Patient, vec![clause]), &mut resolved.preconditions)?);
-    keys.sort();
-    keys.dedup();
+    let query = SearchQuery::all(ResourceType::Patient, vec![clause]);
+    let keys = keys_with(server, entries, query, &mut resolved.preconditions)?;
     let at = format!("{}.subject.identifier", resource.type_name());
     match keys.as_slice() {
         [key] => resource.edit(|resource| {
@@ -197,9 +235,4 @@ fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
         Value::Array(items) => items.iter_mut().for_each(|item| replace(item, addresses)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-/// The identifiers of a Patient in a request, for [`Entries::patients`].
-pub fn patient_identifiers(patient: &Value) -> Vec<(String, String)> {
-    view::identifiers(patient).map(|(system, value)| (system.to_owned(), value.to_owned())).collect()
 }

@@ -57,10 +57,8 @@ pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>,
     for (name, value) in parameters {
         match (name.as_str(), FhirDate::parse(value)) {
             ("as-of", Some(FhirDate::Day(asked))) if asked <= LAST_DAY => day = Some(asked),
-            ("as-of", _) => {
-                wrong.push(Issue::error(IssueCode::Value, "", format!("as-of: expected a date such as 2027-03-01, found '{value}'")))
-            }
-            _ => wrong.push(Issue::error(IssueCode::NotSupported, "", format!("$rights has no parameter '{name}'; it has as-of"))),
+            ("as-of", _) => wrong.push(Issue::error(IssueCode::Value, "", "as-of: expected a full date such as 2027-03-01")),
+            _ => wrong.push(Issue::error(IssueCode::NotSupported, "", "$rights has no such parameter; it has as-of")),
         }
     }
     if wrong.is_empty() { Ok(day) } else { Err(Failure::BadRequest(wrong)) }

@@ -34,7 +34,7 @@ pub struct SearchAnswer {
 /// `BadRequest` with every parameter that cannot be honoured.
 pub fn search(server: &Server, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
     let (pages, parameters): (Vec<_>, Vec<_>) = request.parameters.iter().cloned().partition(|(name, _)| name == PAGE);
-    let mut parsed = search::parse(request.resource_type, &parameters).map_err(Failure::BadRequest)?;
+    let mut parsed = search::parse(request.resource_type, &parameters, &server.base_url).map_err(Failure::BadRequest)?;
     if !request.lenient && !parsed.unknown.is_empty() {
         return Err(Failure::BadRequest(parsed.unknown));
     }
@@ -45,6 +45,9 @@ pub fn search(server: &Server, request: &SearchRequest) -> Result<SearchAnswer, 
         parsed.query.offset = offset;
     }
     let page = server.store.search(&parsed.query, position)?;
+    if pages.len() > 1 || (parsed.query.offset > 0 && parsed.query.offset >= page.total) {
+        return Err(wrong_page());
+    }
     let warnings = parsed.unknown.iter().map(|issue| Issue { severity: Severity::Warning, ..issue.clone() }).collect();
     Ok(SearchAnswer { page, parsed, warnings })
 }
@@ -52,7 +55,10 @@ pub fn search(server: &Server, request: &SearchRequest) -> Result<SearchAnswer, 
 fn read_page(server: &Server, token: &str) -> Result<(Position, usize), Failure> {
     let parts = token.split_once('.').and_then(|(position, offset)| Some((position.parse().ok()?, offset.parse().ok()?)));
     let known = parts.filter(|(position, _)| server.store.last_commit().is_ok_and(|(last, _)| *position <= last.0));
-    let (position, offset) = known
-        .ok_or_else(|| Failure::bad_request(IssueCode::Value, format!("{PAGE}: expected the token of a link that this server made")))?;
+    let (position, offset) = known.ok_or_else(wrong_page)?;
     Ok((Position(position), offset))
+}
+
+fn wrong_page() -> Failure {
+    Failure::bad_request(IssueCode::Value, format!("{PAGE}: expected the token of a link that this server made"))
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::address::Address;
+use super::address::{Address, criteria, query_pairs};
 use super::search::{SearchAnswer, SearchRequest};
 use super::write::{Action, Change, Condition, Writer};
 use super::{Failure, Moment, Server, Written, read, rights, search, write};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, view};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
 use crate::storage::StoredVersion;
 
 /// How many entries a Bundle may have.
@@ -22,6 +22,8 @@ pub enum EntryAnswer {
     Written(Written),
     /// To the GET of a resource or version.
     Found(StoredVersion),
+    /// To the GET of a version that the client has already.
+    NotModified(StoredVersion),
     /// To the GET of a search.
     Searched(ResourceType, SearchAnswer),
     /// To the GET of `$rights`.
@@ -42,9 +44,17 @@ pub enum BundleKind {
 /// What one entry asks for.
 enum Request {
     Write(Change),
-    Read(ResourceKey, Option<Version>),
+    Read(Reading),
     Search(SearchRequest),
     Rights(ResourceKey, Vec<(String, String)>),
+}
+
+/// The reading of one resource.
+struct Reading {
+    key: ResourceKey,
+    version: Option<Version>,
+    /// The version that the client has already.
+    known: Option<Version>,
 }
 
 /// Carries out a Bundle; the answers stand in the order of its entries.
@@ -57,10 +67,14 @@ pub fn process(server: &Server, moment: &Moment, bundle: &Resource) -> Result<(B
         ("Bundle", Some("transaction")) => BundleKind::Transaction,
         _ => return Err(Failure::bad_request(IssueCode::Value, "expected a Bundle of type 'batch' or 'transaction'")),
     };
-    let entries: Vec<_> = view::items(&bundle.value()["entry"]).collect();
+    let entries = match bundle.value().get("entry") {
+        None => &[][..],
+        Some(Value::Array(entries)) => entries,
+        Some(_) => return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Structure, "Bundle.entry", "expected an array")])),
+    };
     if entries.len() > ENTRIES_MAX {
-        let text = format!("Bundle.entry: expected at most {ENTRIES_MAX} entries, found {}", entries.len());
-        return Err(Failure::bad_request(IssueCode::TooCostly, text));
+        let text = format!("expected at most {ENTRIES_MAX} entries, found {}", entries.len());
+        return Err(Failure::BadRequest(vec![Issue::error(IssueCode::TooCostly, "Bundle.entry", text)]));
     }
     let requests: Vec<_> = entries.iter().enumerate().map(|(at, entry)| understand(moment, at, entry)).collect();
     let answers = match kind {
@@ -91,15 +105,20 @@ fn batch(server: &Server, moment: &Moment, requests: Vec<Result<Request, Failure
 
 fn alone(server: &Server, moment: &Moment, request: Request) -> Result<EntryAnswer, Failure> {
     match request {
-        Request::Write(change) => super::write_one(server, moment, change).map(EntryAnswer::Written),
+        Request::Write(change) => super::write_one(server, moment, Change { place: None, ..change }).map(EntryAnswer::Written),
         other => look(server, moment, other),
     }
 }
 
 fn look(server: &Server, moment: &Moment, request: Request) -> Result<EntryAnswer, Failure> {
     Ok(match request {
-        Request::Read(key, None) => EntryAnswer::Found(read::read(server, &key)?),
-        Request::Read(key, Some(version)) => EntryAnswer::Found(read::read_version(server, &key, version)?),
+        Request::Read(reading) => {
+            let found = match reading.version {
+                None => read::read(server, &reading.key)?,
+                Some(version) => read::read_version(server, &reading.key, version)?,
+            };
+            if reading.known == Some(found.version) { EntryAnswer::NotModified(found) } else { EntryAnswer::Found(found) }
+        }
         Request::Search(request) => EntryAnswer::Searched(request.resource_type, search::search(server, &request)?),
         Request::Rights(patient, parameters) => EntryAnswer::Rights(rights::rights(server, moment, &patient, &parameters)?),
         Request::Write(change) => EntryAnswer::Written(super::write_one(server, moment, change)?),
@@ -110,6 +129,7 @@ fn look(server: &Server, moment: &Moment, request: Request) -> Result<EntryAnswe
 fn transaction(server: &Server, moment: &Moment, requests: Vec<Result<Request, Failure>>) -> Result<Vec<EntryAnswer>, Failure> {
     let requests = all_or_findings(requests)?;
     refuse_equal_conditions(&requests)?;
+    refuse_equal_addresses(&requests)?;
     let (mut writes, mut reads) = (Vec::new(), Vec::new());
     for (at, request) in requests.into_iter().enumerate() {
         match request {
@@ -119,8 +139,9 @@ fn transaction(server: &Server, moment: &Moment, requests: Vec<Result<Request, F
     }
     writes.sort_by_key(|(at, change)| (order(&change.action), *at));
     let (places, changes): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
-    for (_, request) in &reads {
-        foresee(server, request, &changes)?;
+    let unforeseen = reads.iter().filter_map(|(at, request)| foresee(server, request, &changes).err().map(|failure| failure.in_entry(*at)));
+    if let Some(failure) = Failure::together(unforeseen.collect()) {
+        return Err(failure);
     }
     let written = write::write(server, moment, Writer::Client, &changes, true)?;
     let mut answers: Vec<_> = places.into_iter().zip(written.into_iter().map(EntryAnswer::Written)).collect();
@@ -142,28 +163,39 @@ fn order(action: &Action) -> u8 {
 /// The requests, or the findings about all entries that cannot be understood.
 fn all_or_findings(requests: Vec<Result<Request, Failure>>) -> Result<Vec<Request>, Failure> {
     let mut understood = Vec::new();
-    let mut issues = Vec::new();
-    for request in requests {
+    let mut failures = Vec::new();
+    for (at, request) in requests.into_iter().enumerate() {
         match request {
             Ok(request) => understood.push(request),
-            Err(failure @ (Failure::NotAllowed(_) | Failure::NotFound(_))) => return Err(failure),
-            Err(failure) => issues.extend(failure.issues()),
+            Err(failure) => failures.push(failure.in_entry(at)),
         }
     }
-    if issues.is_empty() { Ok(understood) } else { Err(Failure::BadRequest(issues)) }
+    Failure::together(failures).map_or(Ok(understood), Err)
 }
 
 /// Two conditional creates of one query in one transaction would make what each of them forbids.
 fn refuse_equal_conditions(requests: &[Request]) -> Result<(), Failure> {
     let mut seen = BTreeSet::new();
-    for request in requests {
+    for (at, request) in requests.iter().enumerate() {
         if let Request::Write(Change { action: Action::Create { resource, if_none_exist: Some(query), .. }, .. }) = request
             && !seen.insert((resource.type_name(), query))
         {
-            return Err(Failure::bad_request(
-                IssueCode::Duplicate,
-                "two entries of the transaction have the same ifNoneExist: expected each once",
-            ));
+            let text = "another entry of the transaction has the same ifNoneExist: expected each once";
+            return Err(Failure::bad_request(IssueCode::Duplicate, text).in_entry(at));
+        }
+    }
+    Ok(())
+}
+
+/// Two entries under one address: a reference to it would name either.
+fn refuse_equal_addresses(requests: &[Request]) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    for (at, request) in requests.iter().enumerate() {
+        if let Request::Write(Change { full_url: Some(full_url), .. }) = request
+            && !seen.insert(full_url)
+        {
+            let text = "another entry of the transaction has the same fullUrl: expected each once";
+            return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Duplicate, format!("Bundle.entry[{at}].fullUrl"), text)]));
         }
     }
     Ok(())
@@ -172,7 +204,7 @@ fn refuse_equal_conditions(requests: &[Request]) -> Result<(), Failure> {
 /// A read that would fail after the commit fails before it.
 fn foresee(server: &Server, request: &Request, changes: &[Change]) -> Result<(), Failure> {
     match request {
-        Request::Read(key, None) => {
+        Request::Read(Reading { key, version: None, .. }) => {
             let change = changes.iter().find_map(|change| match &change.action {
                 Action::Update { key: changed, .. } if changed == key => Some(true),
                 Action::Delete { key: changed, .. } if changed == key => Some(false),
@@ -180,11 +212,11 @@ fn foresee(server: &Server, request: &Request, changes: &[Change]) -> Result<(),
             });
             match change {
                 Some(true) => Ok(()),
-                Some(false) => Err(Failure::NotFound(format!("{key} is deleted by the same transaction"))),
+                Some(false) => Err(Failure::not_found(format!("{key} is deleted by the same transaction"))),
                 None => read::read(server, key).map(drop),
             }
         }
-        Request::Read(key, Some(version)) => read::read_version(server, key, *version).map(drop),
+        Request::Read(Reading { key, version: Some(version), .. }) => read::read_version(server, key, *version).map(drop),
         Request::Search(request) => search::search(server, request).map(drop),
         Request::Rights(patient, parameters) => rights::asked_day(parameters).and_then(|_| read::read(server, patient).map(drop)),
         Request::Write(_) => Ok(()),
@@ -192,45 +224,50 @@ fn foresee(server: &Server, request: &Request, changes: &[Change]) -> Result<(),
 }
 
 fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Failure> {
-    let wrong = |element: &str, text: String| {
-        Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, format!("Bundle.entry[{at}]{element}"), text)])
+    let wrong = |element: &str, text: &str| {
+        Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, format!("Bundle.entry[{at}].{element}"), text)])
     };
     let request = &entry["request"];
-    let method = request["method"].as_str().ok_or_else(|| wrong(".request.method", "expected a method, found none".into()))?;
-    let url = request["url"].as_str().ok_or_else(|| wrong(".request.url", "expected an address, found none".into()))?;
+    let method = request["method"].as_str().ok_or_else(|| wrong("request.method", "expected a method, found none"))?;
+    let url = request["url"].as_str().ok_or_else(|| wrong("request.url", "expected an address, found none"))?;
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let address = Address::read(path)?;
-    let condition = match request["ifMatch"].as_str() {
-        Some(etag) => {
-            Condition::Is(etag_version(etag).ok_or_else(|| wrong(".request.ifMatch", "expected an ETag such as W/\"1\"".into()))?)
-        }
-        None if request["ifNoneMatch"].as_str() == Some("*") => Condition::Absent,
-        None => Condition::Any,
-    };
-    let resource = || {
-        let resource = Resource::from_value(entry["resource"].clone());
-        resource.map_err(|issue| wrong(".resource", issue.text))
-    };
+    let condition = || condition(request).map_err(|(element, text)| wrong(element, text));
+    let resource = || Resource::from_value(entry["resource"].clone()).map_err(|issue| wrong("resource", &issue.text));
     let full_url = entry["fullUrl"].as_str().map(str::to_owned);
-    let change = |action| Ok(Request::Write(Change { action, full_url }));
-    match (method, address) {
-        ("POST", Address::Type(resource_type)) if query.is_empty() => {
+    let change = |action| Ok(Request::Write(Change { action, full_url, place: Some(at) }));
+    let reading = |key, version| Ok(Request::Read(Reading { key, version, known: request["ifNoneMatch"].as_str().and_then(etag_version) }));
+    match (method, address, query.is_empty()) {
+        ("POST", Address::Type(resource_type), true) => {
             let resource = resource()?;
             if resource.type_name() != resource_type.as_str() {
-                return Err(wrong(".resource.resourceType", format!("expected the type of the address, '{resource_type}'")));
+                return Err(wrong("resource.resourceType", &format!("expected the type of the address, '{resource_type}'")));
             }
-            let if_none_exist = request["ifNoneExist"].as_str().map(query_pairs);
+            let if_none_exist = request["ifNoneExist"].as_str().map(|query| criteria(resource_type, query)).transpose()?;
             change(Action::Create { resource, id: (moment.new_id)(), if_none_exist })
         }
-        ("PUT", Address::Instance(key)) if query.is_empty() => change(Action::Update { key, resource: resource()?, condition }),
-        ("DELETE", Address::Instance(key)) if query.is_empty() => change(Action::Delete { key, condition }),
-        ("GET" | "HEAD", Address::Instance(key)) => Ok(Request::Read(key, None)),
-        ("GET" | "HEAD", Address::Version(key, version)) => Ok(Request::Read(key, Some(version))),
-        ("GET" | "HEAD", Address::Type(resource_type)) => {
-            Ok(Request::Search(SearchRequest { resource_type, parameters: query_pairs(query), lenient: false }))
+        ("PUT", Address::Instance(key), true) => change(Action::Update { key, resource: resource()?, condition: condition()? }),
+        ("DELETE", Address::Instance(key), true) => change(Action::Delete { key, condition: condition()? }),
+        ("GET" | "HEAD", Address::Instance(key), true) => reading(key, None),
+        ("GET" | "HEAD", Address::Version(key, version), true) => reading(key, Some(version)),
+        ("GET" | "HEAD", Address::Type(resource_type), _) => {
+            Ok(Request::Search(SearchRequest { resource_type, parameters: query_pairs(query)?, lenient: false }))
         }
-        ("GET", Address::Rights(patient)) => Ok(Request::Rights(patient, query_pairs(query))),
-        _ => Err(wrong(".request", format!("{method} {} is not supported in a Bundle", path))),
+        ("GET", Address::Rights(patient), _) => Ok(Request::Rights(patient, query_pairs(query)?)),
+        _ => Err(Failure::not_allowed("this method is not supported at this address in a Bundle")),
+    }
+}
+
+/// What an entry requires of the version that it changes.
+fn condition(request: &Value) -> Result<Condition, (&'static str, &'static str)> {
+    match (&request["ifMatch"], &request["ifNoneMatch"]) {
+        (Value::Null, Value::Null) => Ok(Condition::Any),
+        (Value::Null, none_match) if none_match == "*" => Ok(Condition::Absent),
+        (Value::Null, _) => Err(("request.ifNoneMatch", "expected '*' on a write")),
+        (matched, _) => {
+            let version = matched.as_str().and_then(etag_version);
+            version.map(Condition::Is).ok_or(("request.ifMatch", "expected the ETag of one version, such as W/\"1\""))
+        }
     }
 }
 
@@ -238,9 +275,4 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
 pub fn etag_version(etag: &str) -> Option<Version> {
     let quoted = etag.trim().strip_prefix("W/").unwrap_or(etag.trim());
     Version::parse(quoted.strip_prefix('"')?.strip_suffix('"')?)
-}
-
-/// The names and values of a query, percent-decoded.
-pub fn query_pairs(query: &str) -> Vec<(String, String)> {
-    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }

@@ -9,5 +9,5 @@ use crate::fhir::{Resource, ResourceKey};
 /// # Errors
 /// As [`super::write::write`]; `PreconditionFailed` if the condition does not hold.
 pub fn update(server: &Server, moment: &Moment, key: ResourceKey, resource: Resource, condition: Condition) -> Result<Written, Failure> {
-    super::write_one(server, moment, Change { action: Action::Update { key, resource, condition }, full_url: None })
+    super::write_one(server, moment, Change { action: Action::Update { key, resource, condition }, full_url: None, place: None })
 }

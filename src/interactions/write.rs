@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::failure::locate;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::{Effect, Failure, Moment, Server, Written, calendar, stored};
@@ -23,6 +24,8 @@ pub struct Change {
     pub action: Action,
     /// The address under which other entries of the same transaction may name the resource.
     pub full_url: Option<String>,
+    /// Where it stands among the entries of its transaction; none if it comes alone.
+    pub place: Option<usize>,
 }
 
 /// What to do to a resource.
@@ -121,7 +124,7 @@ impl Attempt<'_> {
     /// None if something moved meanwhile and all must be gathered again.
     fn run(&self) -> Result<Option<Vec<Written>>, Failure> {
         let mut preconditions = Vec::new();
-        let mut entries = self.changes.iter().map(|change| self.identify(change, &mut preconditions)).collect::<Result<Vec<_>, _>>()?;
+        let mut entries = self.identify_all(&mut preconditions)?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
         preconditions.extend(persons::unmoved(self.server, &pending(&entries)?)?);
@@ -159,6 +162,18 @@ impl Attempt<'_> {
             self.server.timer_was_set(timer);
         }
         Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| answer(entry, body, committed)).collect()))
+    }
+
+    /// Finds out what each change is about; all failures come back at once.
+    fn identify_all(&self, preconditions: &mut Vec<Precondition>) -> Result<Vec<Entry>, Failure> {
+        let (mut entries, mut failures) = (Vec::new(), Vec::new());
+        for change in self.changes {
+            match self.identify(change, preconditions) {
+                Ok(entry) => entries.push(entry),
+                Err(failure) => failures.push(placed(change, failure)),
+            }
+        }
+        Failure::together(failures).map_or(Ok(entries), Err)
     }
 
     /// Finds out which resource a change is about, and whether its conditions hold.
@@ -209,8 +224,7 @@ impl Attempt<'_> {
     }
 
     fn writable(&self, type_name: &str) -> Result<ResourceType, Failure> {
-        let resource_type: ResourceType =
-            type_name.parse().map_err(|_| Failure::NotFound(format!("this server does not hold the type '{type_name}'")))?;
+        let resource_type: ResourceType = type_name.parse().map_err(|_| Failure::not_found("this server does not hold this type"))?;
         let may = match self.writer {
             Writer::Client => resource_type.origin() == Origin::Clients,
             Writer::Definitions => resource_type.origin() == Origin::Definitions,
@@ -218,49 +232,65 @@ impl Attempt<'_> {
         if may {
             Ok(resource_type)
         } else {
-            Err(Failure::NotAllowed(format!("{resource_type} is made by the server: clients only read it")))
+            Err(Failure::not_allowed(format!("{resource_type} is made by the server: clients only read it")))
         }
     }
 
     fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {
         let mut seen = BTreeSet::new();
-        match entries.iter().find(|entry| !seen.insert(&entry.key)) {
-            Some(twice) => Err(Failure::bad_request(
-                IssueCode::Duplicate,
-                format!("{} stands twice in the transaction: expected each once", twice.key),
-            )),
+        match entries.iter().zip(self.changes).find(|(entry, _)| !seen.insert(&entry.key)) {
+            Some((twice, change)) => {
+                let text = format!("{} stands twice in the transaction: expected each once", twice.key);
+                Err(placed(change, Failure::bad_request(IssueCode::Duplicate, text)))
+            }
             None => Ok(()),
         }
     }
 
     /// Rewrites the references; answers what is wrong with them, by entry.
     fn resolve(&self, entries: &mut [Entry], preconditions: &mut Vec<Precondition>) -> Result<Vec<Vec<Issue>>, Failure> {
-        let mut known = Entries { is_transaction: self.is_transaction, ..Entries::default() };
-        for (entry, change) in entries.iter().zip(self.changes) {
-            if let Some(full_url) = &change.full_url {
-                known.by_full_url.insert(full_url.clone(), entry.key.clone());
-            }
-            if let (ResourceType::Patient, Step::Put(patient, _)) = (entry.key.resource_type, &entry.step) {
-                known.patients.push((references::patient_identifiers(patient.value()), entry.key.clone()));
-            }
-        }
-        let mut issues = Vec::new();
+        let known = self.known_to_each_other(entries);
+        let (mut issues, mut failures) = (Vec::new(), Vec::new());
         for (entry, change) in entries.iter_mut().zip(self.changes) {
             let Step::Put(resource, _) = &mut entry.step else {
                 issues.push(Vec::new());
                 continue;
             };
-            let resolved = references::resolve(self.server, &known, change.full_url.as_deref(), resource)?;
-            preconditions.extend(resolved.preconditions);
-            issues.push(resolved.issues);
+            match references::resolve(self.server, &known, change.full_url.as_deref(), resource) {
+                Ok(resolved) => {
+                    preconditions.extend(resolved.preconditions);
+                    issues.push(resolved.issues);
+                }
+                Err(failure) => failures.push(placed(change, failure)),
+            }
         }
-        Ok(issues)
+        Failure::together(failures).map_or(Ok(issues), Err)
+    }
+
+    /// What the references of the changes may name among the changes themselves.
+    fn known_to_each_other(&self, entries: &[Entry]) -> Entries {
+        let mut known = Entries { is_transaction: self.is_transaction, now: self.moment.now, ..Entries::default() };
+        for (entry, change) in entries.iter().zip(self.changes) {
+            if let Some(full_url) = &change.full_url {
+                known.by_full_url.insert(full_url.clone(), entry.key.clone());
+            }
+            match &entry.step {
+                _ if self.changes.len() < 2 => {}
+                Step::Put(resource, _) => {
+                    known.written.push((entry.key.clone(), Some(index_entries(entry.key.resource_type, resource.value()))));
+                }
+                Step::Delete => known.written.push((entry.key.clone(), None)),
+                Step::Nothing(_) => {}
+            }
+        }
+        known
     }
 
     /// Makes every check of the content; all findings come back at once.
     fn check(&self, entries: &mut [Entry], mut issues: Vec<Vec<Issue>>) -> Result<(), Failure> {
         let pending = pending(entries)?;
-        for (entry, issues) in entries.iter().zip(&mut issues) {
+        let mut failures = Vec::new();
+        for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
                 Step::Put(resource, _) if self.writer == Writer::Client => {
                     let has_target_group = |condition: &Value| !self.server.groups.groups_of_condition(condition).is_empty();
@@ -268,9 +298,16 @@ impl Attempt<'_> {
                     issues.extend(validation::check(resource, &context));
                     issues.extend(persons::check_references(self.server, resource.value(), &pending)?);
                 }
-                Step::Delete => self.check_unreferenced(&entry.key, &pending)?,
+                Step::Delete => {
+                    if let Err(failure) = self.check_unreferenced(&entry.key, &pending) {
+                        failures.push(placed(change, failure));
+                    }
+                }
                 Step::Put(..) | Step::Nothing(_) => {}
             }
+        }
+        if let Some(failure) = Failure::together(failures) {
+            return Err(failure);
         }
         if issues.iter().flatten().any(Issue::refuses) {
             return Err(Failure::Unprocessable(self.located(issues)));
@@ -302,19 +339,22 @@ impl Attempt<'_> {
 
     /// In a transaction, each finding says in which entry it is.
     fn located(&self, issues: Vec<Vec<Issue>>) -> Vec<Issue> {
-        if !self.is_transaction {
-            return issues.into_iter().flatten().collect();
+        let mut entries: Vec<_> = self.changes.iter().zip(issues).collect();
+        entries.sort_by_key(|(change, _)| change.place);
+        for (change, issues) in &mut entries {
+            if let Some(at) = change.place {
+                issues.iter_mut().for_each(|issue| locate(issue, at));
+            }
         }
-        let entries = issues.into_iter().enumerate();
-        let placed = entries.flat_map(|(at, issues)| {
-            issues.into_iter().map(move |mut issue| {
-                let (_, below) = issue.expression.split_once('.').unwrap_or(("", ""));
-                let dot = if below.is_empty() { "" } else { "." };
-                issue.expression = format!("Bundle.entry[{at}].resource{dot}{below}");
-                issue
-            })
-        });
-        placed.collect()
+        entries.into_iter().flat_map(|(_, issues)| issues).collect()
+    }
+}
+
+/// A failure of one change; in a transaction it says in which entry.
+fn placed(change: &Change, failure: Failure) -> Failure {
+    match change.place {
+        Some(at) => failure.in_entry(at),
+        None => failure,
     }
 }
 

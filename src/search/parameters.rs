@@ -53,8 +53,9 @@ pub struct Parameter {
     pub types: &'static [ResourceType],
     /// The types that a reference may name; empty for the other kinds.
     pub targets: &'static [ResourceType],
-    /// The canonical address of its definition.
-    pub definition: &'static str,
+    definition: &'static str,
+    /// The system of its codes, where they are an element of type `code` and so carry none; else empty.
+    pub system: &'static str,
     place: Place,
 }
 
@@ -69,8 +70,19 @@ macro_rules! ours {
     };
 }
 
+impl Parameter {
+    /// The canonical address of its definition for one of its types.
+    pub fn definition_for(&self, resource_type: ResourceType) -> String {
+        if self.definition == OWN { format!("{}{resource_type}-{}", hl7!(""), self.code) } else { self.definition.to_owned() }
+    }
+}
+
 const fn token(code: &'static str, types: &'static [T], path: &'static [&'static str], definition: &'static str) -> Parameter {
-    Parameter { code, kind: Kind::Token, types, targets: &[], definition, place: Place::Elements(path) }
+    Parameter { code, kind: Kind::Token, types, targets: &[], definition, system: "", place: Place::Elements(path) }
+}
+
+const fn status(types: &'static [T], system: &'static str, definition: &'static str) -> Parameter {
+    Parameter { system, ..token("status", types, &["status"], definition) }
 }
 
 const fn reference_to(
@@ -80,65 +92,61 @@ const fn reference_to(
     targets: &'static [T],
     definition: &'static str,
 ) -> Parameter {
-    Parameter { code, kind: Kind::Reference, types, targets, definition, place: Place::Elements(path) }
+    Parameter { code, kind: Kind::Reference, types, targets, definition, system: "", place: Place::Elements(path) }
 }
 
-const DEFINITIONS: &[T] =
-    &[T::PlanDefinition, T::StructureDefinition, T::ValueSet, T::CodeSystem, T::SearchParameter, T::OperationDefinition];
+const fn uri(code: &'static str, types: &'static [T], path: &'static [&'static str], definition: &'static str) -> Parameter {
+    Parameter { kind: Kind::Uri, ..token(code, types, path, definition) }
+}
+
+/// The definition is R4's own of the type: `Task-owner`.
+const OWN: &str = "";
+const CONFORMANCE: &[T] = &[T::StructureDefinition, T::ValueSet, T::CodeSystem, T::SearchParameter, T::OperationDefinition];
+const CLINICAL: &[T] = &[T::Condition, T::CarePlan, T::ServiceRequest, T::Encounter, T::Goal, T::CareTeam];
 const PERSON: &[T] = &[T::Patient];
 
 /// Every parameter but the common ones `_id` and `_lastUpdated`, which all types have.
 #[rustfmt::skip]
 pub const PARAMETERS: &[Parameter] = &[
+    token("identifier", CLINICAL, &["identifier"], hl7!("clinical-identifier")),
     token(
         "identifier",
         &[
-            T::Patient, T::Practitioner, T::PractitionerRole, T::Organization, T::HealthcareService, T::Condition, T::CarePlan,
-            T::ServiceRequest, T::Encounter, T::Goal, T::CareTeam, T::Task, T::PlanDefinition,
+            T::Patient, T::Practitioner, T::PractitionerRole, T::Organization, T::HealthcareService, T::Task, T::PlanDefinition,
         ],
         &["identifier"],
-        hl7!("clinical-identifier"),
+        OWN,
     ),
-    token(
-        "status",
-        &[T::CarePlan, T::ServiceRequest, T::Encounter, T::CareTeam, T::Subscription, T::Task],
-        &["status"],
-        hl7!("clinical-status"),
-    ),
-    token("status", DEFINITIONS, &["status"], hl7!("conformance-status")),
-    reference_to(
-        "subject",
-        &[T::Condition, T::CarePlan, T::ServiceRequest, T::Encounter, T::Goal, T::CareTeam],
-        &["subject"],
-        PERSON,
-        hl7!("clinical-subject"),
-    ),
-    reference_to(
-        "patient",
-        &[T::Condition, T::CarePlan, T::ServiceRequest, T::Encounter, T::Goal, T::CareTeam],
-        &["subject"],
-        PERSON,
-        hl7!("clinical-patient"),
-    ),
-    reference_to("subject", &[T::Task], &["for"], PERSON, hl7!("Task-subject")),
-    reference_to("patient", &[T::Task], &["for"], PERSON, hl7!("Task-patient")),
+    status(&[T::CarePlan], "http://hl7.org/fhir/request-status", OWN),
+    status(&[T::ServiceRequest], "http://hl7.org/fhir/request-status", OWN),
+    status(&[T::Encounter], "http://hl7.org/fhir/encounter-status", OWN),
+    status(&[T::CareTeam], "http://hl7.org/fhir/care-team-status", OWN),
+    status(&[T::Subscription], "http://hl7.org/fhir/subscription-status", OWN),
+    status(&[T::Task], "http://hl7.org/fhir/task-status", OWN),
+    status(CONFORMANCE, "http://hl7.org/fhir/publication-status", hl7!("conformance-status")),
+    status(&[T::PlanDefinition], "http://hl7.org/fhir/publication-status", OWN),
+    reference_to("subject", CLINICAL, &["subject"], PERSON, OWN),
+    reference_to("patient", CLINICAL, &["subject"], PERSON, hl7!("clinical-patient")),
+    reference_to("subject", &[T::Task], &["for"], PERSON, OWN),
+    reference_to("patient", &[T::Task], &["for"], PERSON, OWN),
     token("code", &[T::Condition, T::ServiceRequest], &["code"], hl7!("clinical-code")),
-    token("code", &[T::Task], &["code"], hl7!("Task-code")),
+    token("code", &[T::Task], &["code"], OWN),
     reference_to(
         "owner",
         &[T::Task],
         &["owner"],
         &[T::Organization, T::Practitioner, T::PractitionerRole, T::HealthcareService, T::CareTeam],
-        hl7!("Task-owner"),
+        OWN,
     ),
-    reference_to("focus", &[T::Task], &["focus"], &[T::Condition, T::ServiceRequest], hl7!("Task-focus")),
-    token("business-status", &[T::Task], &["businessStatus"], hl7!("Task-business-status")),
+    reference_to("focus", &[T::Task], &["focus"], &[T::Condition, T::ServiceRequest], OWN),
+    token("business-status", &[T::Task], &["businessStatus"], OWN),
     Parameter {
         code: "due",
         kind: Kind::Date,
         types: &[T::Task],
         targets: &[],
         definition: ours!("Task-due"),
+        system: "",
         place: Place::Elements(&["restriction", "period", "end"]),
     },
     Parameter {
@@ -147,19 +155,15 @@ pub const PARAMETERS: &[Parameter] = &[
         types: &[T::Task],
         targets: &[],
         definition: ours!("Task-target-group"),
+        system: "",
         place: Place::Extension(names::EXT_TARGET_GROUP),
     },
     token("right", &[T::Task], &["code"], ours!("Task-right")),
-    reference_to("target", &[T::Provenance], &["target"], &[T::Task], hl7!("Provenance-target")),
-    Parameter {
-        code: "url",
-        kind: Kind::Uri,
-        types: DEFINITIONS,
-        targets: &[],
-        definition: hl7!("conformance-url"),
-        place: Place::Elements(&["url"]),
-    },
-    token("version", DEFINITIONS, &["version"], hl7!("conformance-version")),
+    reference_to("target", &[T::Provenance], &["target"], &[T::Task], OWN),
+    uri("url", CONFORMANCE, &["url"], hl7!("conformance-url")),
+    uri("url", &[T::PlanDefinition], &["url"], OWN),
+    token("version", CONFORMANCE, &["version"], hl7!("conformance-version")),
+    token("version", &[T::PlanDefinition], &["version"], OWN),
 ];
 
 /// The parameters of one type.

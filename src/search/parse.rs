@@ -1,7 +1,10 @@
 //! From the text of a query to a typed [`SearchQuery`]: everything that cannot be honoured is found here, all at once.
 
+use jiff::civil::DateTime;
+
 use super::parameters::{Kind, Parameter, one_system, parameters_of};
 use super::query::{Clause, DatePrefix, SearchQuery, Sort, SortBy, Test};
+use crate::fhir::dates::copenhagen;
 use crate::fhir::{FhirDate, Id, Issue, IssueCode, ResourceKey, ResourceType};
 
 /// The greatest page that is served; a greater `_count` is cut to it.
@@ -21,18 +24,23 @@ pub struct ParsedSearch {
 }
 
 /// Reads the parameters of a search on one type (<https://hl7.org/fhir/R4/search.html>), names and values already percent-decoded.
+/// A reference to an address below `base_url` is one to a resource of this server.
 ///
 /// # Errors
 /// The findings about parameters that are known but whose value cannot be read.
-pub fn parse(resource_type: ResourceType, parameters: &[(String, String)]) -> Result<ParsedSearch, Vec<Issue>> {
+pub fn parse(resource_type: ResourceType, parameters: &[(String, String)], base_url: &str) -> Result<ParsedSearch, Vec<Issue>> {
     let mut parsed = ParsedSearch {
         query: SearchQuery { types: vec![resource_type], clauses: Vec::new(), sort: Vec::new(), offset: 0, count: COUNT_DEFAULT },
         applied: Vec::new(),
         unknown: Vec::new(),
     };
     let mut wrong = Vec::new();
-    for (name, value) in parameters {
-        match apply(resource_type, name, value, &mut parsed.query) {
+    for (at, (name, value)) in parameters.iter().enumerate() {
+        if matches!(name.as_str(), "_count" | "_sort") && parameters[..at].iter().any(|(earlier, _)| earlier == name) {
+            wrong.push(Issue::error(IssueCode::Value, "", format!("{name}: expected once, found twice")));
+        }
+        match apply(resource_type, name, value, base_url, &mut parsed.query) {
+            Ok(()) if name == "_count" => parsed.applied.push((name.clone(), parsed.query.count.to_string())),
             Ok(()) => parsed.applied.push((name.clone(), value.clone())),
             Err(Problem::Unknown(text)) => parsed.unknown.push(Issue::error(IssueCode::NotSupported, "", text)),
             Err(Problem::Wrong(text)) => wrong.push(Issue::error(IssueCode::Value, "", text)),
@@ -46,12 +54,15 @@ enum Problem {
     Wrong(String),
 }
 
-fn apply(resource_type: ResourceType, name: &str, value: &str, query: &mut SearchQuery) -> Result<(), Problem> {
+fn apply(resource_type: ResourceType, name: &str, value: &str, base_url: &str, query: &mut SearchQuery) -> Result<(), Problem> {
     match name {
         "_count" => {
-            let count: usize =
-                value.parse().map_err(|_| Problem::Wrong(format!("_count: expected a whole number from 0, found '{value}'")))?;
-            query.count = count.min(COUNT_MAX);
+            let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+            if !digits {
+                return Err(Problem::Wrong("_count: expected a whole number from 0".into()));
+            }
+            // More digits than a number has are cut like any other large number.
+            query.count = value.parse().unwrap_or(COUNT_MAX).min(COUNT_MAX);
         }
         "_sort" => {
             query.sort = value.split(',').map(|field| sort(resource_type, field)).collect::<Result<_, _>>()?;
@@ -64,7 +75,7 @@ fn apply(resource_type: ResourceType, name: &str, value: &str, query: &mut Searc
             let any_of = alternatives(value).map(|date| date_test(name, &date)).collect::<Result<_, _>>()?;
             query.clauses.push(Clause::LastUpdated(any_of));
         }
-        _ => query.clauses.push(parameter_clause(resource_type, name, value)?),
+        _ => query.clauses.push(parameter_clause(resource_type, name, value, base_url)?),
     }
     Ok(())
 }
@@ -75,46 +86,55 @@ fn sort(resource_type: ResourceType, field: &str) -> Result<Sort, Problem> {
         "_id" => SortBy::Id,
         "_lastUpdated" => SortBy::LastUpdated,
         _ if parameters_of(resource_type).any(|parameter| parameter.code == code) => SortBy::Parameter(code.to_owned()),
-        _ => return Err(Problem::Wrong(format!("_sort: {resource_type} has no search parameter '{code}'"))),
+        _ => return Err(Problem::Wrong(format!("_sort: {}", unknown(resource_type, code)))),
     };
     Ok(Sort { by, descending })
 }
 
-fn parameter_clause(resource_type: ResourceType, name: &str, value: &str) -> Result<Clause, Problem> {
+fn parameter_clause(resource_type: ResourceType, name: &str, value: &str, base_url: &str) -> Result<Clause, Problem> {
     let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
     let Some(parameter) = parameters_of(resource_type).find(|parameter| parameter.code == code) else {
-        let known: Vec<_> = parameters_of(resource_type).map(|parameter| parameter.code).collect();
-        return Err(Problem::Unknown(format!(
-            "{resource_type} has no search parameter '{code}'; it has _id, _lastUpdated, {}",
-            known.join(", ")
-        )));
+        let text =
+            if matches!(code, "_id" | "_lastUpdated" | "_count" | "_sort") { unknown_modifier(code) } else { unknown(resource_type, code) };
+        return Err(Problem::Unknown(text));
     };
-    if value.is_empty() {
-        return Err(Problem::Wrong(format!("{name}: expected a value, found none")));
-    }
     let mut searched = code.to_owned();
     let mut any_of = Vec::new();
     for alternative in alternatives(value) {
         match (parameter.kind, modifier) {
-            (Kind::Token, None) => any_of.push(token_test(&alternative)),
+            _ if alternative.is_empty() => return Err(Problem::Wrong(format!("{code}: expected a value, found none"))),
+            (Kind::Token, None) => any_of.push(token_test(code, parameter.system, &alternative)?),
             (Kind::Reference, Some("identifier")) => {
                 searched = format!("{code}:identifier");
-                any_of.push(token_test(&alternative));
+                any_of.push(token_test(code, "", &alternative)?);
             }
-            (Kind::Reference, None) => any_of.extend(reference_tests(parameter, parameter.targets, &alternative)?),
+            (Kind::Reference, None) => any_of.extend(reference_tests(parameter, parameter.targets, &alternative, base_url)?),
             (Kind::Reference, Some(target)) => {
                 let target = target.parse().ok().filter(|target| parameter.targets.contains(target));
-                let target = target.ok_or_else(|| Problem::Unknown(format!("the modifier of '{name}' is not supported")))?;
-                any_of.extend(reference_tests(parameter, &[target], &alternative)?);
+                let target = target.ok_or_else(|| Problem::Unknown(unknown_modifier(code)))?;
+                any_of.extend(reference_tests(parameter, &[target], &alternative, base_url)?);
             }
-            (Kind::Date, None) => any_of.push(date_test(name, &alternative)?),
+            (Kind::Date, None) => any_of.push(date_test(code, &alternative)?),
             (Kind::Uri, None) => any_of.push(Test::Uri(alternative)),
             (Kind::Token | Kind::Date | Kind::Uri, Some(_)) => {
-                return Err(Problem::Unknown(format!("the modifier of '{name}' is not supported")));
+                return Err(Problem::Unknown(unknown_modifier(code)));
             }
         }
     }
     Ok(Clause::Parameter { code: searched, any_of })
+}
+
+/// What to say of a parameter that the type does not have. A name that could be anything is not repeated.
+fn unknown(resource_type: ResourceType, code: &str) -> String {
+    let like_a_name = (1..=40).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_.:".contains(&byte));
+    let named = if like_a_name { format!("no search parameter '{code}'") } else { "no such search parameter".into() };
+    let known: Vec<_> = parameters_of(resource_type).map(|parameter| parameter.code).collect();
+    let general = ["_id", "_lastUpdated", "_count", "_sort"];
+    format!("{resource_type} has {named}; it has {}", [&known[..], &general].concat().join(", "))
+}
+
+fn unknown_modifier(code: &str) -> String {
+    format!("{code}: the modifier is not supported")
 }
 
 /// The values between commas; `\,` stands for a comma within one.
@@ -149,21 +169,28 @@ fn unescape(text: &str) -> String {
     out
 }
 
-fn token_test(value: &str) -> Test {
+/// `own_system` is the system that the codes of the parameter have without saying so.
+fn token_test(name: &str, own_system: &str, value: &str) -> Result<Test, Problem> {
     let parts = split_unescaped(value, '|');
     let filled = |text: String| (!text.is_empty()).then_some(text);
-    match parts.as_slice() {
-        [code] => Test::Token { system: None, code: Some(unescape(code)) },
-        [system, rest @ ..] => {
-            let code = unescape(&rest.join("|"));
-            Test::Token { system: Some(one_system(&unescape(system)).to_owned()), code: filled(code) }
-        }
-        [] => Test::Token { system: None, code: None },
+    let (system, code) = match parts.as_slice() {
+        [code] => (None, filled(unescape(code))),
+        [system, rest @ ..] => (Some(one_system(&unescape(system)).to_owned()), filled(unescape(&rest.join("|")))),
+        [] => (None, None),
+    };
+    if code.is_none() && system.as_deref().is_none_or(str::is_empty) {
+        return Err(Problem::Wrong(format!("{name}: expected a code, system|code, |code or system|, found neither system nor code")));
     }
+    let system = system.map(|system| if !own_system.is_empty() && system == own_system { String::new() } else { system });
+    Ok(Test::Token { system, code })
 }
 
-fn reference_tests(parameter: &Parameter, targets: &[ResourceType], value: &str) -> Result<Vec<Test>, Problem> {
+fn reference_tests(parameter: &Parameter, targets: &[ResourceType], value: &str, base_url: &str) -> Result<Vec<Test>, Problem> {
     let value = unescape(value);
+    let below = value.strip_prefix(base_url).and_then(|below| below.strip_prefix('/'));
+    if let Some(key) = below.and_then(ResourceKey::parse) {
+        return Ok(vec![Test::Reference(key.to_string())]);
+    }
     if let Some(id) = Id::parse(&value) {
         return Ok(targets.iter().map(|target| Test::Reference(ResourceKey::new(*target, id.clone()).to_string())).collect());
     }
@@ -187,19 +214,39 @@ fn date_test(name: &str, value: &str) -> Result<Test, Problem> {
     };
     // A `+` before the zone arrives as a blank when a client did not encode it.
     let date = date.replace(' ', "+");
-    let date = FhirDate::parse(&date).ok_or_else(|| {
-        Problem::Wrong(format!("{name}: expected a date such as 2027-03-01 after eq, ne, gt, lt, ge, le, sa or eb, found '{value}'"))
+    let (from_us, until_us) = span_us(&date).ok_or_else(|| {
+        Problem::Wrong(format!("{name}: expected a date such as 2027-03-01, alone or after eq, ne, gt, lt, ge, le, sa or eb"))
     })?;
-    let (from_us, until_us) = date.range_us();
     Ok(Test::Date { prefix, from_us, until_us })
+}
+
+/// The span of a date. In a search, other than in a resource, the time may lack its seconds, and its zone: then it is Denmark's.
+fn span_us(text: &str) -> Option<(i64, i64)> {
+    if let Some(date) = FhirDate::parse(text) {
+        return Some(date.range_us());
+    }
+    let (day, time) = text.split_once('T')?;
+    let (clock, zone) = time.split_at(time.find(['Z', '+', '-']).unwrap_or(time.len()));
+    let to_the_minute = clock.len() == "09:00".len();
+    let clock = if to_the_minute { format!("{clock}:00") } else { clock.to_owned() };
+    let zone = if zone.is_empty() {
+        let local: DateTime = format!("{day}T{clock}").parse().ok()?;
+        local.to_zoned(copenhagen()).ok()?.strftime("%:z").to_string()
+    } else {
+        zone.to_owned()
+    };
+    let (from_us, until_us) = FhirDate::parse(&format!("{day}T{clock}{zone}"))?.range_us();
+    Some((from_us, if to_the_minute { from_us + 60_000_000 } else { until_us }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const BASE: &str = "http://x/fhir";
+
     fn clauses(resource_type: ResourceType, name: &str, value: &str) -> Vec<Clause> {
-        parse(resource_type, &[(name.into(), value.into())]).unwrap().query.clauses
+        parse(resource_type, &[(name.into(), value.into())], BASE).unwrap().query.clauses
     }
 
     #[test]
@@ -225,7 +272,7 @@ mod tests {
     fn a_bare_id_means_any_type_the_parameter_may_name() {
         let reference = |key: &str| Test::Reference(key.into());
         assert_eq!(
-            clauses(ResourceType::Task, "focus", "7,Condition/8"),
+            clauses(ResourceType::Task, "focus", "7,http://x/fhir/Condition/8"),
             [Clause::Parameter {
                 code: "focus".into(),
                 any_of: vec![reference("Condition/7"), reference("ServiceRequest/7"), reference("Condition/8")]
@@ -234,10 +281,37 @@ mod tests {
     }
 
     #[test]
+    fn the_system_that_a_status_has_without_saying_so_may_be_named() {
+        let status = |value: &str| match clauses(ResourceType::Task, "status", value).remove(0) {
+            Clause::Parameter { mut any_of, .. } => any_of.remove(0),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(status("http://hl7.org/fhir/task-status|requested"), status("|requested"));
+        assert_ne!(status("http://hl7.org/fhir/request-status|requested"), status("|requested"));
+    }
+
+    #[test]
+    fn a_time_may_lack_its_seconds_and_its_zone() {
+        let minute = 60_000_000;
+        let nine = span_us("2027-03-01T08:00:00Z").unwrap().0;
+        for (text, expected) in [
+            ("2027-03-01T09:00:00+01:00", Some((nine, nine + 1_000_000))),
+            ("2027-03-01T09:00:00", Some((nine, nine + 1_000_000))),
+            ("2027-03-01T08:00Z", Some((nine, nine + minute))),
+            ("2027-03-01T09:00", Some((nine, nine + minute))),
+            ("2027-03-01T09", None),
+            ("2027-03-01T25:00", None),
+            ("2027-03-01Tæø:00", None),
+        ] {
+            assert_eq!(span_us(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_honoured_is_found_all_at_once() {
         let query = [("_count", "-1"), ("due", "soon"), ("_sort", "x"), ("patient", "a b")].map(|(n, v)| (n.to_owned(), v.to_owned()));
-        assert_eq!(parse(ResourceType::Task, &query).unwrap_err().len(), 4);
+        assert_eq!(parse(ResourceType::Task, &query, BASE).unwrap_err().len(), 4);
         let unknown = [("colour", "red"), ("status:not", "x")].map(|(n, v)| (n.to_owned(), v.to_owned()));
-        assert_eq!(parse(ResourceType::Task, &unknown).unwrap().unknown.len(), 2);
+        assert_eq!(parse(ResourceType::Task, &unknown, BASE).unwrap().unknown.len(), 2);
     }
 }

@@ -155,7 +155,11 @@ impl Facade {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(body.into()).unwrap();
+        self.send_request(request.body(body.into()).unwrap())
+    }
+
+    /// Sends a request as it stands.
+    pub fn send_request(&self, request: Request<Body>) -> Reply {
         self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await.unwrap();
             let (parts, body) = response.into_parts();

@@ -1,0 +1,116 @@
+//! batch (<https://hl7.org/fhir/R4/http.html#transaction>): entry by entry, each with its own answer.
+
+use serde_json::{Value, json};
+
+use super::{changes, clinic, expect, identified, organization, without_id};
+use crate::support::facade::{Facade, Reply};
+use crate::support::people::copd;
+
+fn send(facade: &Facade, entries: Value) -> Reply {
+    let reply = facade.post(&json!({ "resourceType": "Bundle", "type": "batch", "entry": entries }));
+    expect(&reply, 200);
+    assert_eq!(reply.json()["type"], "batch-response");
+    reply
+}
+
+fn statuses(reply: &Reply) -> Vec<String> {
+    let bundle = reply.json();
+    bundle["entry"].as_array().unwrap().iter().map(|entry| entry["response"]["status"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn each_entry_succeeds_or_fails_by_itself_and_says_why() {
+    let facade = clinic();
+    let bad = json!({ "resourceType": "Condition", "id": "bad" });
+    let reply = send(
+        &facade,
+        json!([
+            { "resource": copd("good", "p", "2027-02-20"), "request": { "method": "PUT", "url": "Condition/good" } },
+            { "resource": bad, "request": { "method": "PUT", "url": "Condition/bad" } },
+            { "request": { "method": "GET", "url": "Patient/nope" } },
+            { "request": { "method": "GET", "url": "Patient?identifier=0405440001" } },
+            { "request": { "method": "GET", "url": "Patient/p" } },
+            { "request": { "method": "GET", "url": "Patient/p", "ifNoneMatch": "W/\"1\"" } },
+            { "request": { "method": "PATCH", "url": "Patient/p" } },
+            { "resource": { "resourceType": "Task" }, "request": { "method": "POST", "url": "Task" } },
+            { "request": { "method": "GET", "url": "Observation/1" } },
+            { "request": { "method": "DELETE", "url": "Patient/never" } },
+            { "resource": organization("region", "new"), "request": { "method": "PUT", "url": "Organization/region", "ifMatch": "W/\"7\"" } },
+            { "request": { "method": "GET", "url": "Patient?colour=red" } },
+            {},
+            { "resource": without_id(organization("", "new")), "request": { "method": "POST", "url": "Organization" } },
+        ]),
+    );
+    assert_eq!(
+        statuses(&reply),
+        [
+            "201 Created",
+            "422 Unprocessable Entity",
+            "404 Not Found",
+            "200 OK",
+            "200 OK",
+            "304 Not Modified",
+            "405 Method Not Allowed",
+            "405 Method Not Allowed",
+            "404 Not Found",
+            "204 No Content",
+            "412 Precondition Failed",
+            "400 Bad Request",
+            "400 Bad Request",
+            "201 Created",
+        ]
+    );
+    for entry in reply.json()["entry"].as_array().unwrap() {
+        let is_error = entry["response"]["status"].as_str().unwrap() >= "400";
+        assert_eq!(entry["response"]["outcome"]["issue"][0]["severity"] == "error", is_error, "{entry}");
+    }
+    expect(&facade.get("Condition/good"), 200);
+    expect(&facade.get("Condition/bad"), 404);
+    assert_eq!(reply.json()["entry"][3]["resource"]["total"], 1);
+    assert_eq!(reply.json()["entry"][4]["resource"]["id"], "p");
+}
+
+#[test]
+fn entries_of_a_batch_cannot_name_each_other() {
+    let facade = clinic();
+    let mut condition = copd("c", "", "2027-02-20");
+    condition["subject"]["reference"] = "urn:uuid:p".into();
+    let reply = send(
+        &facade,
+        json!([
+            { "fullUrl": "urn:uuid:p", "resource": without_id(super::person("", "0606660003")),
+              "request": { "method": "POST", "url": "Patient" } },
+            { "resource": condition, "request": { "method": "PUT", "url": "Condition/c" } },
+        ]),
+    );
+    assert_eq!(statuses(&reply), ["201 Created", "422 Unprocessable Entity"]);
+}
+
+#[test]
+fn conditional_creates_of_one_query_in_one_batch_make_one_resource() {
+    let facade = clinic();
+    let entry = json!({
+        "resource": identified(without_id(copd("", "p", "2027-02-20")), "1"),
+        "request": { "method": "POST", "url": "Condition", "ifNoneExist": "identifier=https://ehr.test/id|1" }
+    });
+    let reply = send(&facade, vec![entry; 40].into());
+    let statuses = statuses(&reply);
+    assert_eq!(statuses.iter().filter(|status| *status == "201 Created").count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| *status == "200 OK").count(), 39, "{statuses:?}");
+    assert_eq!(facade.search_all("Condition").len(), 1);
+}
+
+#[test]
+fn a_hundred_writes_about_one_person_in_one_batch_lose_nothing() {
+    let facade = clinic();
+    let entry = |number: usize| {
+        let id = format!("c{number:02}");
+        json!({ "resource": copd(&id, "p", "2027-02-20"), "request": { "method": "PUT", "url": format!("Condition/{id}") } })
+    };
+    let before = changes(&facade);
+    let reply = send(&facade, (0..100).map(entry).collect::<Vec<_>>().into());
+    assert_eq!(statuses(&reply), vec!["201 Created"; 100]);
+    assert_eq!(facade.search_all("Condition").len(), 100);
+    assert_eq!(facade.search_all("Task").len(), 1);
+    assert!(changes(&facade) - before >= 100);
+}

@@ -1,0 +1,66 @@
+//! create (<https://hl7.org/fhir/R4/http.html#create>).
+
+use super::{NOW, changes, clinic, expect, organization, without_id};
+use crate::support::facade::{BASE, Facade};
+use crate::support::people::{copd, plan};
+
+#[test]
+fn create_answers_201_with_the_resource_its_location_etag_and_instant() {
+    let facade = Facade::at(NOW);
+    let reply = facade.post(&without_id(organization("", "Prøve")));
+    expect(&reply, 201);
+    let created = reply.json();
+    let id = created["id"].as_str().unwrap();
+    assert_eq!(reply.header("location"), format!("{BASE}/Organization/{id}/_history/1"));
+    assert_eq!(reply.header("etag"), "W/\"1\"");
+    assert_eq!(reply.header("last-modified"), "Mon, 01 Mar 2027 08:00:00 GMT");
+    assert_eq!(created["meta"]["versionId"], "1");
+    assert_eq!(created["meta"]["lastUpdated"], "2027-03-01T08:00:00.000000Z");
+    assert_eq!(created["name"], "Prøve");
+    assert_eq!(facade.get(&format!("Organization/{id}")).text, reply.text);
+}
+
+#[test]
+fn create_ignores_the_id_version_and_instant_that_the_client_sent() {
+    let facade = Facade::at(NOW);
+    let mut sent = organization("mine", "Prøve");
+    sent["meta"] = serde_json::json!({ "versionId": "7", "lastUpdated": "1999-01-01T00:00:00Z", "tag": [{ "code": "kept" }] });
+    let created = facade.post(&sent).json();
+    assert_ne!(created["id"], "mine");
+    assert_eq!(created["meta"]["versionId"], "1");
+    assert_eq!(created["meta"]["lastUpdated"], "2027-03-01T08:00:00.000000Z");
+    assert_eq!(created["meta"]["tag"][0]["code"], "kept");
+    expect(&facade.get("Organization/mine"), 404);
+}
+
+#[test]
+fn two_creates_of_the_same_content_make_two_resources() {
+    let facade = Facade::at(NOW);
+    let sent = without_id(organization("", "Prøve"));
+    let (first, second) = (facade.post(&sent).json(), facade.post(&sent).json());
+    assert_ne!(first["id"], second["id"]);
+    assert_eq!(facade.search_all("Organization").len(), 2);
+}
+
+#[test]
+fn create_of_what_breaks_rules_names_all_findings_and_writes_nothing() {
+    let facade = clinic();
+    let before = changes(&facade);
+    let mut sent = without_id(plan("", "p", "c", "2027-03-02"));
+    sent["status"] = "colourful".into();
+    sent["author"] = serde_json::json!({});
+    let reply = facade.post(&sent);
+    expect(&reply, 422);
+    let issues = reply.issues().join("\n");
+    for expression in ["CarePlan.status", "CarePlan.author", "CarePlan.created"] {
+        assert!(issues.contains(expression), "{expression} is not in {issues}");
+    }
+    assert_eq!(changes(&facade), before);
+}
+
+#[test]
+fn create_derives_the_rights_in_the_same_commit() {
+    let facade = clinic();
+    expect(&facade.post(&without_id(copd("", "p", "2027-02-20"))), 201);
+    assert_eq!(facade.search_all("Task?patient=p&right=treatment-plan").len(), 1);
+}

@@ -1,0 +1,197 @@
+//! Every error comes with an OperationOutcome that says what to do, and repeats nothing of a person
+//! (<https://hl7.org/fhir/R4/http.html#Status-Codes>).
+
+use axum::body::Body;
+use serde_json::json;
+
+use super::{changes, clinic, expect, without_id};
+use crate::support::facade::Reply;
+use crate::support::people::{copd, patient};
+
+#[test]
+fn a_body_that_is_not_strict_json_is_400_and_writes_nothing() {
+    let facade = clinic();
+    let before = changes(&facade);
+    let good = patient("x").to_string();
+    let deep = |levels: usize| format!("{{\"resourceType\":\"Patient\",\"id\":\"x\",\"a\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
+    let bodies: Vec<(&str, Vec<u8>)> = vec![
+        ("nothing", Vec::new()),
+        ("cut short", good[..good.len() - 1].into()),
+        ("two values", format!("{good}{good}").into()),
+        ("a trailing comma", good.replace("\"id\":\"x\",", "\"id\":\"x\",,").into()),
+        ("a duplicate key", good.replacen('{', "{\"id\":\"x\",", 1).into()),
+        ("a duplicate key below", good.replace("\"family\":\"Test\"", "\"family\":\"Test\",\"family\":\"Test\"").into()),
+        ("a byte order mark", [b"\xef\xbb\xbf", good.as_bytes()].concat()),
+        ("no UTF-8", [b"{\"resourceType\":\"Patient\",\"id\":\"x\",\"language\":\"".as_slice(), b"\xff\"}"].concat()),
+        ("half a surrogate", good.replace("Test", "\\ud800").into()),
+        ("a comment", format!("/* */{good}").into()),
+        ("single quotes", good.replace('"', "'").into()),
+        ("nested too deep", deep(64).into()),
+        ("nested much too deep", deep(100_000).into()),
+        ("NaN", good.replace("\"x\"", "NaN").into()),
+        ("a leading zero", good.replace("\"x\"", "01").into()),
+        ("an array", format!("[{good}]").into()),
+        ("null", b"null".into()),
+        ("text", b"\"Patient\"".into()),
+        ("no type", good.replace("resourceType", "resourcetype").into()),
+        ("a number for a type", good.replace("\"Patient\"", "7").into()),
+        ("a control character", good.replace("Test", "Te\u{1}st").into()),
+    ];
+    for (what, body) in bodies {
+        for (method, path) in [("PUT", "Patient/x"), ("POST", "Patient"), ("POST", "/fhir")] {
+            let reply = facade.send(method, path, &[], Body::from(body.clone()));
+            assert_eq!(reply.status.as_u16(), 400, "{what}: {method} {path}: {}", reply.text);
+            expect(&reply, 400);
+        }
+    }
+    assert_eq!(changes(&facade), before);
+}
+
+#[test]
+fn the_type_of_the_body_is_that_of_the_address() {
+    let facade = clinic();
+    expect(&facade.send("POST", "Organization", &[], patient("").to_string()), 400);
+    expect(&facade.send("PUT", "Organization/p", &[], patient("p").to_string()), 400);
+    expect(&facade.send("POST", "Patient", &[], "{\"resourceType\":\"Unknown\"}"), 400);
+}
+
+#[test]
+fn a_type_that_is_not_held_is_404_whatever_is_done() {
+    let facade = clinic();
+    for kind in ["Observation", "patient", "PATIENT", "Patients", "Foo", "CapabilityStatement", "_search", "$rights", "Patient%20"] {
+        for (method, path) in [
+            ("GET", kind.to_owned()),
+            ("POST", kind.to_owned()),
+            ("GET", format!("{kind}/1")),
+            ("PUT", format!("{kind}/1")),
+            ("DELETE", format!("{kind}/1")),
+            ("GET", format!("{kind}/1/_history/1")),
+            ("POST", format!("{kind}/_search")),
+        ] {
+            expect(&facade.send(method, &path, &[], format!("{{\"resourceType\":\"{kind}\",\"id\":\"1\"}}")), 404);
+        }
+    }
+}
+
+#[track_caller]
+fn not_allowed(reply: &Reply, allow: &str) {
+    expect(reply, 405);
+    assert_eq!(reply.header("allow"), allow);
+}
+
+#[test]
+fn a_method_that_an_address_does_not_have_is_405_and_says_which_it_has() {
+    let facade = clinic();
+    let before = changes(&facade);
+    let task = json!({ "resourceType": "Task", "id": "t" }).to_string();
+    for (methods, path, allow) in [
+        (&["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"][..], "Task/t", "GET, HEAD"),
+        (&["POST", "PUT", "PATCH", "DELETE"], "Task", "GET, HEAD"),
+        (&["POST", "PUT", "DELETE"], "Provenance/t", "GET, HEAD"),
+        (&["POST", "PUT", "DELETE"], "AuditEvent/t", "GET, HEAD"),
+        (&["POST", "PUT", "DELETE"], "PlanDefinition/t", "GET, HEAD"),
+        (&["POST"], "StructureDefinition", "GET, HEAD"),
+        (&["POST", "PATCH", "OPTIONS", "TRACE"], "Patient/p", "GET, HEAD, PUT, DELETE"),
+        (&["PUT", "PATCH", "DELETE"], "Patient", "GET, HEAD, POST"),
+        (&["PUT", "PATCH", "DELETE"], "Patient?identifier=0405440001", "GET, HEAD, POST"),
+        (&["GET", "HEAD", "PUT", "DELETE", "PATCH"], "/fhir", "POST"),
+        (&["GET", "PUT", "DELETE"], "/fhir/", "POST"),
+        (&["GET", "PUT", "DELETE"], "Patient/_search", "POST"),
+        (&["POST", "PUT", "DELETE"], "Patient/p/_history", "GET, HEAD"),
+        (&["POST", "PUT", "DELETE"], "Patient/p/_history/1", "GET, HEAD"),
+        (&["POST", "PUT", "DELETE"], "Patient/_history", "GET, HEAD"),
+        (&["POST", "PUT", "DELETE"], "_history", "GET, HEAD"),
+        (&["POST", "PUT", "DELETE"], "metadata", "GET, HEAD"),
+        (&["PUT", "DELETE", "PATCH"], "Patient/p/$rights", "GET, HEAD, POST"),
+        (&["POST", "DELETE"], "/", "GET, HEAD"),
+    ] {
+        for method in methods {
+            let reply = facade.send(method, path, &[], if *method == "GET" { String::new() } else { task.clone() });
+            if *method == "HEAD" {
+                assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, allow));
+            } else {
+                not_allowed(&reply, allow);
+            }
+        }
+    }
+    assert_eq!(changes(&facade), before);
+}
+
+#[test]
+fn an_address_with_nothing_there_is_404() {
+    let facade = clinic();
+    for path in [
+        "Patient/p/extra",
+        "Patient/p/_history/1/extra",
+        "Patient/p/$unknown",
+        "Patient/$unknown",
+        "Patient/$validate",
+        "$unknown",
+        "Condition/c/$rights",
+        "Patient/$rights",
+        "Patient//p",
+        "Patient/p/_History",
+        "Patient/a_b",
+        "Patient/a%20b",
+    ] {
+        expect(&facade.get(path), 404);
+    }
+}
+
+#[test]
+fn no_error_repeats_a_cpr_number_or_a_name() {
+    let facade = clinic();
+    let (cpr, name) = ("0405440001", "Hemmelighed");
+    let mut wrong = patient("p");
+    wrong["identifier"][0]["value"] = format!("{cpr}9").into();
+    wrong["name"][0]["use"] = name.into();
+    wrong["birthDate"] = name.into();
+    wrong["gender"] = cpr.into();
+    let mut stranger = copd("c", "p", cpr);
+    stranger["subject"] = json!({ "identifier": { "system": "urn:oid:1.2.208.176.1.2", "value": "0606660003" }, "display": name });
+    stranger["verificationStatus"]["coding"][0]["code"] = name.into();
+    stranger["code"] = json!({ "text": name });
+    let twice = format!("{{\"resourceType\":\"Patient\",\"{name}\":1,\"{name}\":2}}");
+    let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
+        { "resource": stranger, "request": { "method": "PUT", "url": format!("Condition/c?{cpr}") } },
+        { "fullUrl": cpr, "resource": stranger, "request": { "method": "POST", "url": "Condition", "ifNoneExist": format!("{name}={cpr}") } },
+        { "resource": stranger, "request": { "method": cpr, "url": format!("Patient?identifier={cpr}") } },
+        { "resource": stranger, "request": { "method": "GET", "url": format!("{name}/{cpr}") } },
+    ] });
+    let mut replies = vec![
+        facade.put(&wrong),
+        facade.put(&stranger),
+        facade.post(&without_id(stranger.clone())),
+        facade.post(&bundle),
+        facade.send("PUT", "Patient/p", &[], twice),
+        facade.send("POST", "Patient", &[("if-none-exist", &format!("{cpr}={name}"))], patient("").to_string()),
+        facade.send("PUT", "Patient/p", &[("if-match", cpr)], patient("p").to_string()),
+        facade.send(name, "Patient/p", &[], Body::empty()),
+    ];
+    for path in [
+        format!("Patient?_count={cpr}x"),
+        format!("Patient?_lastUpdated={cpr}"),
+        format!("Patient?_id={cpr}/{name}"),
+        format!("Patient?{cpr}={name}"),
+        format!("Patient?identifier:{name}={cpr}"),
+        format!("Patient?_sort={cpr}"),
+        format!("Condition?patient={cpr}/{name}"),
+        format!("Task?due={cpr}"),
+        format!("Patient?_page={cpr}.{cpr}"),
+        format!("Patient?_format={name}"),
+        format!("Patient?_pretty={name}"),
+        format!("Patient/_history?_since={cpr}"),
+        format!("Patient/p/$rights?as-of={cpr}"),
+        format!("Patient/p/$rights?{cpr}={name}"),
+        format!("{name}/{cpr}"),
+        format!("Patient/p/${name}"),
+        format!("Patient/p/{cpr}"),
+    ] {
+        replies.push(facade.get(&path));
+    }
+    for reply in replies {
+        assert!(reply.status.is_client_error(), "{}", reply.text);
+        let said = reply.text.to_lowercase();
+        assert!(!said.contains(cpr) && !said.contains(&name.to_lowercase()) && !said.contains("0606660003"), "{}", reply.text);
+    }
+}

@@ -1,0 +1,394 @@
+//! search by GET and POST (<https://hl7.org/fhir/R4/http.html#search>, <https://hl7.org/fhir/R4/search.html>).
+
+use std::collections::BTreeSet;
+
+use frist::fhir::ResourceType;
+use frist::search::parameters::parameters_of;
+use serde_json::{Value, json};
+
+use super::{NOW, expect, identified, person};
+use crate::support::facade::{BASE, Facade, link};
+use crate::support::people::{copd, encounter, plan, practice, referral, region};
+
+/// A server with two persons, `p` and `q`, and something of every type that clients write; each has the identifier `<Type>-<id>`.
+fn server() -> Facade {
+    let facade = Facade::at(NOW);
+    let about = |kind: &str, id: &str| json!({ "resourceType": kind, "id": id, "subject": { "reference": "Patient/p" } });
+    let mut goal = about("Goal", "g");
+    goal["lifecycleStatus"] = "active".into();
+    goal["description"] = json!({ "text": "Gå en tur" });
+    let mut team = about("CareTeam", "t");
+    team["status"] = "active".into();
+    let mut role = json!({ "resourceType": "PractitionerRole", "id": "r" });
+    role["organization"] = json!({ "reference": "Organization/gp" });
+    let mut late = referral("s2", "p", "c", "2027-03-01");
+    late["status"] = "on-hold".into();
+    late["extension"] = json!([{ "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason", "valueCodeableConcept": {
+        "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-status-reason", "code": "clinical" }] } }]);
+    late["performer"] = json!([{ "identifier": { "system": "urn:oid:1.2.208.176.1.1", "value": "987" } }]);
+    for resource in [
+        practice("gp"),
+        region("region"),
+        person("p", "0405440001"),
+        person("q", "0505550002"),
+        identified(copd("c", "p", "2027-02-20"), "Condition-c"),
+        identified(copd("d", "q", "2027-01-10"), "Condition-d"),
+        identified(plan("cp", "q", "d", "2027-02-01"), "CarePlan-cp"),
+        identified(referral("s", "p", "c", "2027-02-22"), "ServiceRequest-s"),
+        late,
+        identified(encounter("e", "p", "s", "2027-02-28"), "Encounter-e"),
+        identified(goal, "Goal-g"),
+        identified(team, "CareTeam-t"),
+        identified(json!({ "resourceType": "Practitioner", "id": "dr" }), "Practitioner-dr"),
+        identified(role, "PractitionerRole-r"),
+        identified(json!({ "resourceType": "HealthcareService", "id": "h" }), "HealthcareService-h"),
+        json!({ "resourceType": "Subscription", "id": "sub", "status": "requested", "reason": "Prøve", "criteria": "Task?",
+                "channel": { "type": "rest-hook", "endpoint": "https://ehr.test/hook" } }),
+    ] {
+        facade.put_ok(&resource);
+    }
+    facade
+}
+
+/// The ids of the matches of `Type?query`, in order. Tasks are named by their focus, which says more than their ids.
+fn found(bundle: &Value) -> Vec<String> {
+    let entries = bundle["entry"].as_array().into_iter().flatten().filter(|entry| entry["search"]["mode"] == "match");
+    let name = |entry: &Value| match &entry["resource"]["focus"]["reference"] {
+        Value::String(focus) => focus.clone(),
+        _ => entry["resource"]["id"].as_str().unwrap().to_owned(),
+    };
+    entries.map(name).collect()
+}
+
+/// Asks by GET, by POST, and by POST with the parameters split between address and form; all must find the same.
+#[track_caller]
+fn check(facade: &Facade, search: &str, expected: &[&str]) {
+    let reply = facade.get(search);
+    expect(&reply, 200);
+    let expected: BTreeSet<_> = expected.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(found(&reply.json()).into_iter().collect::<BTreeSet<_>>(), expected, "{search}");
+    assert_eq!(reply.json()["total"], expected.len(), "{search}");
+    let (kind, query) = search.split_once('?').unwrap();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let posted = facade.send("POST", &format!("{kind}/_search"), &form, query.to_owned());
+    assert_eq!(posted.text, reply.text, "POST {search}");
+    let (first, rest) = query.split_once('&').unwrap_or((query, ""));
+    let split = facade.send("POST", &format!("{kind}/_search?{first}"), &form, rest.to_owned());
+    assert_eq!(split.text, reply.text, "POST {search}, split");
+}
+
+#[test]
+fn every_parameter_of_every_type_finds_what_it_names_and_nothing_else() {
+    let facade = server();
+    for (search, expected) in [
+        ("Condition?_id=c", &["c"][..]),
+        ("Condition?_id=c,d,nope", &["c", "d"]),
+        ("Condition?_id=c&_id=d", &[]),
+        ("Patient?identifier=urn:oid:1.2.208.176.1.2|0405440001", &["p"]),
+        ("Patient?identifier=urn:oid:1.2.208.176.1.2%7C0405440001", &["p"]),
+        ("Patient?identifier=0505550002", &["q"]),
+        ("Patient?identifier=urn:oid:1.2.208.176.1.2|", &["p", "q"]),
+        ("Patient?identifier=|0405440001", &[]),
+        ("Patient?identifier=urn:other|0405440001", &[]),
+        ("Patient?identifier=0405440001,0505550002", &["p", "q"]),
+        ("Organization?identifier=urn:oid:1.2.208.176.1.4|077410", &["gp"]),
+        ("Organization?identifier=urn:oid.1.2.208.176.1.4|077410", &["gp"]),
+        ("Organization?identifier=urn:oid:1.2.208.176.1.4|077410&identifier=61741000016007", &["gp"]),
+        ("Practitioner?identifier=Practitioner-dr", &["dr"]),
+        ("PractitionerRole?identifier=PractitionerRole-r", &["r"]),
+        ("HealthcareService?identifier=HealthcareService-h", &["h"]),
+        ("Condition?identifier=https://ehr.test/id|Condition-c", &["c"]),
+        ("CarePlan?identifier=CarePlan-cp", &["cp"]),
+        ("ServiceRequest?identifier=ServiceRequest-s", &["s"]),
+        ("Encounter?identifier=Encounter-e", &["e"]),
+        ("Goal?identifier=Goal-g", &["g"]),
+        ("CareTeam?identifier=CareTeam-t", &["t"]),
+        ("CarePlan?status=active", &["cp"]),
+        ("CarePlan?status=revoked", &[]),
+        ("ServiceRequest?status=on-hold", &["s2"]),
+        ("ServiceRequest?status=active,on-hold", &["s", "s2"]),
+        ("ServiceRequest?status=http://hl7.org/fhir/request-status|active", &["s"]),
+        ("ServiceRequest?status=http://hl7.org/fhir/request-status|", &["s", "s2"]),
+        ("ServiceRequest?status=|active", &["s"]),
+        ("ServiceRequest?status=urn:other|active", &[]),
+        ("Encounter?status=in-progress", &["e"]),
+        ("CareTeam?status=active", &["t"]),
+        ("Subscription?status=requested", &["sub"]),
+        ("Condition?subject=Patient/p", &["c"]),
+        ("Condition?subject=p", &["c"]),
+        ("Condition?subject:Patient=p", &["c"]),
+        ("Condition?subject:Patient=Patient/p", &["c"]),
+        ("Condition?subject=http://frist.test/fhir/Patient/p", &["c"]),
+        ("Condition?subject=http://other.test/fhir/Patient/p", &[]),
+        ("Condition?subject=P", &[]),
+        ("Condition?patient=p", &["c"]),
+        ("Condition?patient=p,Patient/q", &["c", "d"]),
+        ("CarePlan?subject=q", &["cp"]),
+        ("CarePlan?patient=q", &["cp"]),
+        ("ServiceRequest?subject=p", &["s", "s2"]),
+        ("ServiceRequest?patient=p&status=active", &["s"]),
+        ("Encounter?subject=p", &["e"]),
+        ("Encounter?patient=q", &[]),
+        ("Goal?subject=p", &["g"]),
+        ("Goal?patient=p", &["g"]),
+        ("CareTeam?subject=p", &["t"]),
+        ("CareTeam?patient=p", &["t"]),
+        ("Condition?code=DJ449", &["c", "d"]),
+        ("Condition?code=urn:oid:1.2.208.176.2.4.12|DJ449&patient=q", &["d"]),
+        ("Condition?code=urn:oid:1.2.208.176.2.4.12|", &["c", "d"]),
+        ("Condition?code=dj449", &[]),
+        ("ServiceRequest?code=disease-management", &["s", "s2"]),
+    ] {
+        check(&facade, search, expected);
+    }
+}
+
+#[test]
+fn every_parameter_of_a_task_finds_what_it_names_and_nothing_else() {
+    let facade = server();
+    let task = facade.search_all("Task?focus=Condition/c").remove(0);
+    let id = task["id"].as_str().unwrap();
+    let by_id = format!("Task?_id={id}");
+    let by_identifier = format!("Task?identifier=https://kronikerpakker.dk/fhir/sid/right-task|{id}");
+    let (c, d, s, s2) = ("Condition/c", "Condition/d", "ServiceRequest/s", "ServiceRequest/s2");
+    for (search, expected) in [
+        (by_id.as_str(), &[c][..]),
+        (by_identifier.as_str(), &[c]),
+        ("Task?status=requested", &[c, s2]),
+        ("Task?status=http://hl7.org/fhir/task-status|completed", &[d, s]),
+        ("Task?patient=p", &[c, s, s2]),
+        ("Task?subject=Patient/q", &[d]),
+        ("Task?subject:Patient=q", &[d]),
+        ("Task?code=treatment-plan", &[c, d]),
+        ("Task?code=http://hl7.org/fhir/CodeSystem/task-code|fulfill", &[c, d, s, s2]),
+        ("Task?right=prevention-start", &[s, s2]),
+        ("Task?right=https://kronikerpakker.dk/fhir/CodeSystem/kp-right|treatment-plan", &[c, d]),
+        ("Task?owner=gp", &[c, d]),
+        ("Task?owner=Organization/region", &[s]),
+        ("Task?owner:Organization=region,gp", &[c, d, s]),
+        ("Task?owner:identifier=urn:oid:1.2.208.176.1.1|987", &[s2]),
+        ("Task?owner:identifier=987", &[s2]),
+        ("Task?owner:identifier=urn:other|987", &[]),
+        ("Task?focus=c", &[c]),
+        ("Task?focus=Condition/c,ServiceRequest/s", &[c, s]),
+        ("Task?focus:ServiceRequest=s", &[s]),
+        ("Task?focus:Condition=s", &[]),
+        ("Task?business-status=met", &[d, s]),
+        ("Task?business-status=running&right=treatment-plan", &[c]),
+        ("Task?target-group=copd", &[c, d, s, s2]),
+        ("Task?target-group=low-back-pain", &[]),
+        ("Task?target-group=https://kronikerpakker.dk/fhir/CodeSystem/kp-target-group|copd&patient=q", &[d]),
+    ] {
+        check(&facade, search, expected);
+    }
+}
+
+#[test]
+fn dates_are_compared_as_the_prefix_says() {
+    let facade = server();
+    let (c, d, s, s2) = ("Condition/c", "Condition/d", "ServiceRequest/s", "ServiceRequest/s2");
+    // c is due 2027-03-22, d 2027-02-09, s 2027-03-15, s2 2027-03-22.
+    for (search, expected) in [
+        ("Task?due=2027-03-22", &[c, s2][..]),
+        ("Task?due=eq2027-03-22", &[c, s2]),
+        ("Task?due=2027-03", &[c, s, s2]),
+        ("Task?due=2027", &[c, d, s, s2]),
+        ("Task?due=ne2027-03-22", &[d, s]),
+        ("Task?due=gt2027-03-15", &[c, s2]),
+        ("Task?due=ge2027-03-15", &[c, s, s2]),
+        ("Task?due=lt2027-03-15", &[d]),
+        ("Task?due=le2027-03-15", &[d, s]),
+        ("Task?due=sa2027-03-15", &[c, s2]),
+        ("Task?due=eb2027-03-15", &[d]),
+        ("Task?due=ge2027-03-01&due=lt2027-03-20", &[s]),
+        ("Task?due=2027-02-09,2027-03-15", &[d, s]),
+        ("Task?due=ge2027-03-15T12:00&due=le2027-03-15T12:00", &[s]),
+        ("Task?due=gt2027-03-22T23:00:00Z", &[]),
+        ("Task?due=2028", &[]),
+    ] {
+        check(&facade, search, expected);
+    }
+}
+
+#[test]
+fn last_updated_is_compared_as_the_prefix_says() {
+    let facade = Facade::at(NOW);
+    facade.put_ok(&practice("a"));
+    facade.set_clock("2027-03-02T00:30:00+01:00");
+    facade.put_ok(&practice("b"));
+    for (search, expected) in [
+        ("Organization?_lastUpdated=2027-03-01", &["a"][..]),
+        ("Organization?_lastUpdated=2027-03-02", &["b"]),
+        ("Organization?_lastUpdated=2027-03", &["a", "b"]),
+        ("Organization?_lastUpdated=2027-03-01T08:00:00Z", &["a"]),
+        ("Organization?_lastUpdated=2027-03-01T09:00:00%2B01:00", &["a"]),
+        ("Organization?_lastUpdated=2027-03-01T09:00", &["a"]),
+        ("Organization?_lastUpdated=ne2027-03-01", &["b"]),
+        ("Organization?_lastUpdated=gt2027-03-01", &["b"]),
+        ("Organization?_lastUpdated=ge2027-03-01", &["a", "b"]),
+        ("Organization?_lastUpdated=lt2027-03-02", &["a"]),
+        ("Organization?_lastUpdated=le2027-03-02", &["a", "b"]),
+        ("Organization?_lastUpdated=sa2027-03-01", &["b"]),
+        ("Organization?_lastUpdated=eb2027-03-02", &["a"]),
+        ("Organization?_lastUpdated=2027-03-01,2027-03-02", &["a", "b"]),
+        ("Organization?_lastUpdated=2026", &[]),
+    ] {
+        check(&facade, search, expected);
+    }
+}
+
+#[test]
+fn no_parameter_of_the_table_is_left_untested() {
+    let source = include_str!("search.rs");
+    for resource_type in ResourceType::ALL {
+        if resource_type.origin() == frist::fhir::key::Origin::Definitions || resource_type.as_str() == "Provenance" {
+            continue; // capability.rs asks for each parameter of these.
+        }
+        for parameter in parameters_of(*resource_type) {
+            let tested = [format!("\"{resource_type}?{}=", parameter.code), format!("\"{resource_type}?{}:", parameter.code)];
+            assert!(tested.iter().any(|start| source.contains(start)), "{resource_type}?{} is in no table", parameter.code);
+        }
+    }
+}
+
+#[test]
+fn the_order_is_as_asked_by_several_keys_and_either_way() {
+    let facade = server();
+    let (c, d, s, s2) = ("Condition/c", "Condition/d", "ServiceRequest/s", "ServiceRequest/s2");
+    for (search, expected) in [
+        ("Task?_sort=due,focus", vec![d, s, c, s2]),
+        ("Task?_sort=due,-focus", vec![d, s, s2, c]),
+        ("Task?_sort=-due,focus", vec![c, s2, s, d]),
+        ("Task?_sort=-business-status,due,-focus", vec![s2, c, d, s]),
+        ("Condition?_sort=_id", vec!["c", "d"]),
+        ("Condition?_sort=-_id", vec!["d", "c"]),
+        ("Condition?_sort=_lastUpdated", vec!["c", "d"]),
+        ("Condition?_sort=-_lastUpdated", vec!["d", "c"]),
+        ("ServiceRequest?_sort=identifier", vec!["s", "s2"]),
+        ("ServiceRequest?_sort=-identifier", vec!["s", "s2"]),
+    ] {
+        let reply = facade.get(search);
+        expect(&reply, 200);
+        assert_eq!(found(&reply.json()), expected, "{search}");
+    }
+}
+
+#[test]
+fn the_answer_is_a_searchset_whose_self_link_says_what_was_applied() {
+    let facade = server();
+    let reply = facade.get("ServiceRequest?patient=p&status=active,on-hold&_sort=-_id&_count=5000");
+    expect(&reply, 200);
+    let bundle = reply.json();
+    assert_eq!((&bundle["resourceType"], &bundle["type"], &bundle["total"]), (&json!("Bundle"), &json!("searchset"), &json!(2)));
+    assert_eq!(link(&bundle, "self").unwrap(), "ServiceRequest?patient=p&status=active%2Con-hold&_sort=-_id&_count=1000");
+    assert_eq!(link(&bundle, "next"), None);
+    assert_eq!(bundle["entry"][0]["fullUrl"], format!("{BASE}/ServiceRequest/s2"));
+    assert_eq!(bundle["entry"][0]["resource"], facade.get("ServiceRequest/s2").json());
+    let again = facade.get(&link(&bundle, "self").unwrap());
+    assert_eq!(found(&again.json()), found(&bundle));
+}
+
+#[test]
+fn a_count_of_zero_asks_for_the_total_alone() {
+    let facade = server();
+    let bundle = facade.get("Condition?_count=0").json();
+    assert_eq!(bundle["total"], 2);
+    assert_eq!(bundle.get("entry"), None);
+    assert_eq!(link(&bundle, "next"), None);
+}
+
+#[test]
+fn an_unknown_parameter_is_refused_with_the_names_of_the_known_ones() {
+    let facade = server();
+    let reply = facade.get("Condition?colour=red&code=DJ449&_profile=x");
+    expect(&reply, 400);
+    assert_eq!(reply.issues().len(), 2);
+    let text = reply.json()["issue"][0]["details"]["text"].as_str().unwrap().to_owned();
+    for name in ["'colour'", "identifier", "subject", "patient", "code", "_id", "_lastUpdated", "_sort", "_count"] {
+        assert!(text.contains(name), "{name} is not in {text}");
+    }
+}
+
+#[test]
+fn an_unknown_parameter_is_passed_over_with_a_warning_if_the_client_prefers_so() {
+    let facade = server();
+    let lenient = [("prefer", "handling=lenient")];
+    let reply = facade.send("GET", "Condition?colour=red&patient=p&code:above=x", &lenient, "");
+    expect(&reply, 200);
+    let bundle = reply.json();
+    assert_eq!(found(&bundle), ["c"]);
+    assert_eq!(bundle["total"], 1);
+    assert_eq!(link(&bundle, "self").unwrap(), "Condition?patient=p");
+    let outcome = bundle["entry"].as_array().unwrap().last().unwrap();
+    assert_eq!(outcome["search"]["mode"], "outcome");
+    assert_eq!(outcome["resource"]["resourceType"], "OperationOutcome");
+    let issues = outcome["resource"]["issue"].as_array().unwrap();
+    assert_eq!(issues.len(), 2);
+    assert!(issues.iter().all(|issue| issue["severity"] == "warning"));
+    expect(&facade.send("GET", "Condition?colour=red", &[("prefer", "handling=strict")], ""), 400);
+    expect(&facade.send("GET", "Condition?_count=x", &lenient, ""), 400);
+}
+
+#[test]
+fn what_cannot_be_honoured_is_refused_and_never_passed_over() {
+    let facade = server();
+    for search in [
+        "Condition?code:not=DJ449",
+        "Condition?code:text=x",
+        "Condition?code:missing=true",
+        "Condition?subject:Organization=gp",
+        "Condition?subject:missing=true",
+        "Condition?_id:not=c",
+        "Condition?patient.identifier=1",
+        "Condition?_has:Task:focus:status=x",
+        "Condition?_include=Condition:subject",
+        "Condition?_revinclude=Task:focus",
+        "Condition?_summary=true",
+        "Condition?_elements=id",
+        "Condition?_filter=x",
+        "Task?due:exact=2027",
+        "Condition?code=",
+        "Condition?code=,",
+        "Condition?code=a,,b",
+        "Condition?code=|",
+        "Condition?patient=",
+        "Condition?patient=a%20b",
+        "Condition?patient=../x",
+        "Condition?_id=",
+        "Condition?_id=a/b",
+        "Condition?_lastUpdated=",
+        "Condition?_lastUpdated=yesterday",
+        "Condition?_lastUpdated=ap2027",
+        "Task?due=2027-02-30",
+        "Task?due=gt",
+        "Condition?_count=",
+        "Condition?_count=-1",
+        "Condition?_count=1.0",
+        "Condition?_count=%2B1",
+        "Condition?_count=1&_count=2",
+        "Condition?_sort=",
+        "Condition?_sort=colour",
+        "Condition?_sort=_id,,code",
+        "Condition?_sort=_id&_sort=code",
+        "Condition?_sort=--_id",
+        "Condition?code=%ff",
+        "Condition?=x",
+    ] {
+        expect(&facade.get(search), 400);
+    }
+    let huge = facade.get("Condition?_count=1000000000000000000000000000000");
+    expect(&huge, 200);
+    assert_eq!(link(&huge.json(), "self").unwrap(), "Condition?_count=1000");
+}
+
+#[test]
+fn a_resource_is_found_the_moment_its_write_is_answered_and_no_longer_by_what_it_was() {
+    let facade = Facade::at(NOW);
+    for number in 0..20 {
+        facade.put_ok(&person("p", &format!("04054400{number:02}")));
+        assert_eq!(facade.search_all(&format!("Patient?identifier=04054400{number:02}")).len(), 1);
+        if number > 0 {
+            assert_eq!(facade.search_all(&format!("Patient?identifier=04054400{:02}", number - 1)).len(), 0);
+        }
+    }
+}
