@@ -15,7 +15,7 @@ use crate::deadlines::{GroupTable, Rules};
 use crate::demo::Population;
 use crate::fhir::{Id, Resource, ResourceType, copenhagen_date, start_of_day};
 use crate::http::{Wire, listen, router};
-use crate::interactions::{Failure, Moment, Server, calendar, definitions, transaction};
+use crate::interactions::{Failure, Moment, Server, calendar, definitions, derivation, transaction};
 use crate::search::SearchQuery;
 use crate::storage::{EmbeddedStore, Store, StoreOptions};
 
@@ -152,10 +152,10 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     Ok(ready)
 }
 
-/// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if the rules changed.
+/// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if they were derived by something else.
 fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
     let moment = ready.clock.moment();
-    let rules_changed = definitions::install(&ready.server, &moment, definitions)?;
+    definitions::install(&ready.server, &moment, definitions)?;
     let mut last = None;
     let done = calendar::run(&ready.server, &moment, |day, done| {
         if last.replace(day) != Some(day) {
@@ -165,11 +165,9 @@ fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
     if done.persons > 0 {
         tracing::info!(persons = done.persons, versions = done.versions, "made up for the days missed");
     }
-    if rules_changed {
-        let done = calendar::derive_all(&ready.server, &moment)?;
-        if done.versions > 0 {
-            tracing::info!(persons = done.persons, versions = done.versions, "derived the rights anew, as the rules changed");
-        }
+    let done = derivation::bring_up_to_date(&ready.server, &moment)?;
+    if done.persons > 0 {
+        tracing::info!(persons = done.persons, versions = done.versions, "derived all rights anew, by the rules and codes of this start");
     }
     Ok(())
 }

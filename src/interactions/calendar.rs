@@ -3,18 +3,13 @@
 
 use jiff::civil::Date;
 
-use super::persons::{self, Pending};
+use super::persons::{self, Derived, Pending};
 use super::{Failure, Moment, Server};
 use crate::fhir::{Id, ResourceKey, ResourceType, start_of_day};
-use crate::search::SearchQuery;
 use crate::storage::{ChangeSet, CommitError};
 
 /// How many persons share one commit.
-const PERSONS_PER_COMMIT: usize = 64;
-/// How many Patients are read at once when everyone's rights are derived anew.
-const PATIENTS_PER_PAGE: usize = 10_000;
-/// How often a commit is tried again after others moved what it depends on.
-const ATTEMPTS_MAX: usize = 1_000;
+pub(super) const PERSONS_PER_COMMIT: usize = 64;
 
 /// What a run of the calendar did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -38,13 +33,13 @@ pub fn run(server: &Server, moment: &Moment, mut progress: impl FnMut(Date, Prog
         let Some(first) = due.first() else { return Ok(done) };
         let day = first.day;
         let persons: Vec<Id> = due.into_iter().take_while(|timer| timer.day == day).map(|timer| timer.owner.id).collect();
-        done.versions += step(server, moment, &persons, day)?;
+        done.versions += server.turns.take(|| step(server, moment, &persons, day))?;
         done.persons += persons.len();
         progress(day, done);
     }
 }
 
-/// If the calendar has a step due for one of these persons, makes it. Answers whether it did: then what was gathered before is stale.
+/// If the calendar has a step due for one of these persons, makes it. Answers whether it had: then what was gathered before is stale.
 ///
 /// # Errors
 /// As [`run`].
@@ -53,54 +48,52 @@ pub(super) fn catch_up(server: &Server, moment: &Moment, persons: &[Id], today: 
     for person in persons {
         let key = ResourceKey::new(ResourceType::Patient, person.clone());
         while let Some(day) = server.store.timer(&key)?.filter(|day| *day <= today) {
-            step(server, moment, std::slice::from_ref(person), day)?;
             made = true;
+            if step(server, moment, std::slice::from_ref(person), day)?.is_none() {
+                return Ok(made);
+            }
         }
     }
     Ok(made)
 }
 
-/// Brings these persons' Tasks to what they are on that day; answers how many versions were written.
-fn step(server: &Server, moment: &Moment, persons: &[Id], day: Date) -> Result<usize, Failure> {
-    for _ in 0..ATTEMPTS_MAX {
-        let derived = persons::derive(server, persons, &Pending::new(), day, start_of_day(day), moment.now)?;
-        let versions = derived.writes.len();
-        let changes = ChangeSet {
-            now: moment.now,
-            writes: derived.writes,
-            preconditions: derived.preconditions,
-            touches: derived.touches,
-            timers: derived.timers,
-        };
-        match server.store.commit(changes) {
-            Ok(_) => return Ok(versions),
-            Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => {}
-            Err(CommitError::Store(error)) => return Err(error.into()),
-        }
+/// Brings the Tasks of these persons to what they are on that day, on which their timers are due; answers how many versions were
+/// written, or none if the facts moved meanwhile. Whoever writes about a person makes the step as well: then the person's timer has
+/// moved on, and the step is not made twice.
+fn step(server: &Server, moment: &Moment, persons: &[Id], day: Date) -> Result<Option<usize>, Failure> {
+    let waiting = due_on(server, persons, day)?;
+    let derived = persons::derive(server, &waiting, &Pending::new(), day, start_of_day(day), moment.now)?;
+    // Once more after the guards, which move if a timer does after this.
+    if due_on(server, &waiting, day)?.len() < waiting.len() {
+        return Ok(None);
     }
-    Err(Failure::Busy)
+    if waiting.is_empty() { Ok(Some(0)) } else { commit(server, moment, derived) }
 }
 
-/// Derives everyone's rights anew as of today, as is needed when the rules were changed.
-///
-/// # Errors
-/// As [`run`].
-pub fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
-    let today = server.today(moment);
-    let mut done = Progress::default();
-    let mut query = SearchQuery { count: PATIENTS_PER_PAGE, ..SearchQuery::all(ResourceType::Patient, Vec::new()) };
-    let mut position = None;
-    loop {
-        let page = server.store.search(&query, position)?;
-        let patients: Vec<Id> = page.matches.into_iter().map(|patient| patient.key.id).collect();
-        for persons in patients.chunks(PERSONS_PER_COMMIT) {
-            done.versions += step(server, moment, persons, today)?;
-            done.persons += persons.len();
+/// Those of the persons whose timers are due on that day.
+fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure> {
+    let mut due = Vec::new();
+    for person in persons {
+        if server.store.timer(&ResourceKey::new(ResourceType::Patient, person.clone()))? == Some(day) {
+            due.push(person.clone());
         }
-        query.offset += PATIENTS_PER_PAGE;
-        position = Some(page.position);
-        if query.offset >= page.total {
-            return Ok(done);
-        }
+    }
+    Ok(due)
+}
+
+/// Commits what was derived and nothing else; answers how many versions were written, or none if the facts moved meanwhile.
+pub(super) fn commit(server: &Server, moment: &Moment, derived: Derived) -> Result<Option<usize>, Failure> {
+    let versions = derived.writes.len();
+    let changes = ChangeSet {
+        now: moment.now,
+        writes: derived.writes,
+        preconditions: derived.preconditions,
+        touches: derived.touches,
+        timers: derived.timers,
+    };
+    match server.store.commit(changes) {
+        Ok(_) => Ok(Some(versions)),
+        Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(None),
+        Err(CommitError::Store(error)) => Err(error.into()),
     }
 }

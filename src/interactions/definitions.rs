@@ -2,16 +2,16 @@
 //! which rule was in force when.
 
 use super::write::{Action, Change, Condition, Writer, write};
-use super::{Effect, Failure, Moment, Server};
+use super::{Failure, Moment, Server};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Resource, ResourceKey, ResourceType};
 use crate::search::SearchQuery;
 
-/// Makes the stored definitions these: new and changed ones are written, others deleted. Answers whether a rule changed.
+/// Makes the stored definitions these: new and changed ones are written, others deleted.
 ///
 /// # Errors
 /// `BadRequest` for one that has no id or is of a type that is no definition; else as [`write()`].
-pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> Result<bool, Failure> {
+pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> Result<(), Failure> {
     let mut changes = Vec::new();
     let mut kept = Vec::new();
     for resource in definitions {
@@ -26,9 +26,7 @@ pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> 
             }
         }
     }
-    let written = write(server, moment, Writer::Definitions, &changes, false)?;
-    let is_rule = |key: &ResourceKey| key.resource_type == ResourceType::PlanDefinition;
-    Ok(written.iter().any(|written| is_rule(&written.key) && written.effect != Effect::Unchanged))
+    write(server, moment, Writer::Definitions, &changes, false).map(drop)
 }
 
 fn key_of(resource: &Resource) -> Result<ResourceKey, Failure> {

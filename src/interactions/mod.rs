@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod create;
 pub mod definitions;
 pub mod delete;
+pub mod derivation;
 pub mod failure;
 pub mod history;
 pub mod overview;
@@ -16,6 +17,7 @@ pub mod references;
 pub mod rights;
 pub mod search;
 pub mod transaction;
+mod turns;
 pub mod update;
 pub mod write;
 
@@ -53,6 +55,8 @@ pub struct Server {
     pub base_url: String,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
+    /// Who may commit when.
+    turns: turns::Turns,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
 }
@@ -66,12 +70,17 @@ impl Server {
         base_url: String,
         wake_calendar: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
-        Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), wake_calendar }
+        Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), turns: turns::Turns::default(), wake_calendar }
     }
 
-    /// The day that live answers are for: today in Copenhagen, and never a day before one whose calendar step was begun.
+    /// The day that live answers and writes are for: today in Copenhagen, and never a day before that of a commit or of a calendar step
+    /// that was begun, however long a request waited and wherever the clock went.
     pub fn today(&self, moment: &Moment) -> Date {
-        let today = copenhagen_date(moment.now);
+        let mut today = copenhagen_date(moment.now);
+        // A store that cannot say it has failed, and answers nothing else.
+        if let Ok((_, Some(last))) = self.store.last_commit() {
+            today = today.max(copenhagen_date(last));
+        }
         let begun = self.calendar_day.load(Ordering::SeqCst);
         if day_number(today) >= begun { today } else { day_of_number(begun).unwrap_or(today) }
     }

@@ -178,6 +178,17 @@ fn target(server: &Server, expression: &str, element: &Value, pending: &Pending)
     })
 }
 
+/// That nothing moves about the persons of these writes from now on: to be asked before the writes are checked, so that what was found
+/// then still holds when they are committed.
+///
+/// # Errors
+/// Of the store.
+pub fn unmoved(server: &Server, pending: &Pending) -> Result<Vec<Precondition>, StoreError> {
+    let contents = pending.iter().flat_map(|(key, write)| write.before.iter().chain(&write.content).map(move |content| (key, content)));
+    let persons: BTreeSet<Id> = contents.filter_map(|(key, content)| person_of(key, content)).collect();
+    guarded(server, persons.iter().map(person_guard).collect())
+}
+
 /// Whom a request concerns.
 #[derive(Default)]
 pub struct Concerned {
@@ -245,6 +256,21 @@ pub struct Person {
     pub facts: PersonFacts,
     practices: BTreeSet<ResourceKey>,
     expects: Vec<Precondition>,
+}
+
+impl Person {
+    /// True if a fact moved since the gathering began, so that the facts may be of different times.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn has_moved(&self, server: &Server) -> Result<bool, StoreError> {
+        let guard = |expected: &Precondition| match expected {
+            Precondition::Unmoved(guard, position) => Some((guard.clone(), *position)),
+            Precondition::Matches(..) => None,
+        };
+        let (guards, before): (Vec<_>, Vec<_>) = self.expects.iter().filter_map(guard).unzip();
+        Ok(server.store.guard_positions(&guards)? != before)
+    }
 }
 
 /// Gathers the facts of a person as they will be after the pending writes.

@@ -4,10 +4,15 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::persons::{self, Pending};
+use super::persons::{self, Pending, Person};
 use super::{Failure, Moment, Server, read};
 use crate::deadlines;
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, start_of_day, view};
+
+/// How often the facts are gathered anew after others moved them.
+const ATTEMPTS_MAX: usize = 1_000;
+/// The last day that can be asked about: the next one begins beyond what an instant can express.
+const LAST_DAY: Date = Date::constant(9999, 12, 30);
 
 /// The rights of a person.
 pub struct Rights {
@@ -28,10 +33,21 @@ pub struct Rights {
 pub fn rights(server: &Server, moment: &Moment, patient: &ResourceKey, parameters: &[(String, String)]) -> Result<Rights, Failure> {
     let day = asked_day(parameters)?.unwrap_or_else(|| server.today(moment));
     read::read(server, patient)?;
-    let person = persons::gather(server, &patient.id, &Pending::new())?;
+    let person = gather(server, patient)?;
     let rights = deadlines::derive(&person.facts, &server.rules, day);
     let tasks = rights.clocks.iter().map(|clock| deadlines::task(clock, start_of_day(day))).collect();
     Ok(Rights { patient: patient.clone(), day, asked_at: moment.now, tasks })
+}
+
+/// The facts of one moment: never the one half of a transaction without the other.
+fn gather(server: &Server, patient: &ResourceKey) -> Result<Person, Failure> {
+    for _ in 0..ATTEMPTS_MAX {
+        let person = persons::gather(server, &patient.id, &Pending::new())?;
+        if !person.has_moved(server)? {
+            return Ok(person);
+        }
+    }
+    Err(Failure::Busy)
 }
 
 /// The day that `as-of` names, if it is there.
@@ -40,7 +56,7 @@ pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>,
     let mut wrong = Vec::new();
     for (name, value) in parameters {
         match (name.as_str(), FhirDate::parse(value)) {
-            ("as-of", Some(FhirDate::Day(asked))) => day = Some(asked),
+            ("as-of", Some(FhirDate::Day(asked))) if asked <= LAST_DAY => day = Some(asked),
             ("as-of", _) => wrong.push(Issue::error(IssueCode::Value, "", "as-of: expected a full date such as 2027-03-01")),
             _ => wrong.push(Issue::error(IssueCode::NotSupported, "", "$rights has no such parameter; it has as-of")),
         }

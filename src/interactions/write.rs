@@ -12,13 +12,10 @@ use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::{Effect, Failure, Moment, Server, Written, calendar, stored};
 use crate::fhir::key::Origin;
-use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
+use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::index_entries;
 use crate::storage::{ChangeSet, CommitError, Content, Guard, Method, Precondition, StoredVersion, Write};
 use crate::validation;
-
-/// How often a write gathers anew after others moved what it depends on. Each time at least one other write got through.
-const ATTEMPTS_MAX: usize = 1_000;
 
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
@@ -86,13 +83,8 @@ pub enum Writer {
 /// # Errors
 /// What forbids them, with the findings about all of them at once.
 pub fn write(server: &Server, moment: &Moment, writer: Writer, changes: &[Change], is_transaction: bool) -> Result<Vec<Written>, Failure> {
-    for _ in 0..ATTEMPTS_MAX {
-        let attempt = Attempt { server, moment, writer, changes, is_transaction };
-        if let Some(written) = attempt.run()? {
-            return Ok(written);
-        }
-    }
-    Err(Failure::Busy)
+    let attempt = Attempt { server, moment, writer, changes, is_transaction };
+    server.turns.take(|| attempt.run())
 }
 
 struct Attempt<'a> {
@@ -135,6 +127,7 @@ impl Attempt<'_> {
         let mut entries = self.identify_all(&mut preconditions)?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
+        preconditions.extend(persons::unmoved(self.server, &pending(&entries)?)?);
         self.check(&mut entries, issues)?;
         let pending = pending(&entries)?;
         if pending.is_empty() {
@@ -145,7 +138,9 @@ impl Attempt<'_> {
         if calendar::catch_up(self.server, self.moment, &concerned.persons, today)? {
             return Ok(None);
         }
-        let derived = persons::derive(self.server, &concerned.persons, &pending, today, self.moment.now, self.moment.now)?;
+        // A request that waited across midnight is of the day that has begun, and so is what it changes.
+        let last_modified = self.moment.now.max(start_of_day(today));
+        let derived = persons::derive(self.server, &concerned.persons, &pending, today, last_modified, self.moment.now)?;
         let mut changes = ChangeSet {
             now: self.moment.now,
             writes: Vec::new(),

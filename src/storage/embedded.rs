@@ -128,6 +128,7 @@ impl EmbeddedStore {
             None => make_state(&*kv, &folder)?,
         };
         let watermark = folder.watermark(state.instant)?;
+        folder.sync_names()?;
         if !folder.is_complete() {
             folder.complete()?;
         }
@@ -226,5 +227,95 @@ impl Store for EmbeddedStore {
 
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
         self.read_state(|_, _| Ok(())).map(|()| self.shared.state()).map(|state| (state.position, state.instant))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::encoding::{current_key, due_key, guard_key, index_keys, log_key, timer_key, type_log_key, version_key};
+    use super::super::{Content, Method, TimerChange, Write};
+    use super::*;
+    use crate::fhir::{Resource, ResourceType};
+    use crate::search::{IndexEntry, IndexValue};
+
+    fn entry(code: &str) -> IndexEntry {
+        IndexEntry::new("code", IndexValue::Token { system: String::new(), code: code.to_owned() })
+    }
+
+    /// A store with one Task of two versions, a timer and a guard.
+    fn store(path: &Path, key: &ResourceKey) -> EmbeddedStore {
+        let store = EmbeddedStore::open(path, Engine::Fjall, StoreOptions { cache_bytes: 1 << 20 }).unwrap();
+        for previous in [None, Some(Version(1))] {
+            let body = Resource::parse(br#"{"resourceType":"Task"}"#).unwrap().stamped(&key.id, Version::after(previous));
+            let content = Some(Content { body, entries: vec![entry("2512489996")] });
+            let writes = vec![Write { key: key.clone(), previous, method: Method::Put, content }];
+            let timers = vec![TimerChange { owner: key.clone(), day: Some(Date::constant(2027, 3, 1)) }];
+            let touches = vec![Guard("g".to_owned())];
+            store.commit(ChangeSet { now: Timestamp::UNIX_EPOCH, writes, preconditions: vec![], touches, timers }).unwrap();
+        }
+        store
+    }
+
+    #[test]
+    fn verify_finds_each_kind_of_damage_and_names_no_person() {
+        let (key, day) = (ResourceKey::parse("Task/7").unwrap(), Date::constant(2027, 3, 1));
+        let one = || -> Vec<(Table, Vec<u8>)> {
+            vec![
+                (Table::Meta, STATE.to_vec()),
+                (Table::Current, current_key(&key)),
+                (Table::Versions, version_key(&key, Version(1))),
+                (Table::Versions, version_key(&key, Version(2))),
+                (Table::Index, index_keys(&key, &entry("2512489996")).remove(0)),
+                (Table::Log, log_key(Position(1))),
+                (Table::TypeLog, type_log_key(ResourceType::Task, Position(2))),
+                (Table::Timers, timer_key(&key)),
+                (Table::Timers, due_key(day, &key)),
+            ]
+        };
+        let unit = |table: Table, key: Vec<u8>| (table, key.clone(), Some(seal(table, &key, ().encode())));
+        let other = ResourceKey::parse("Task/8").unwrap();
+        let mut damages: Vec<(Table, Vec<u8>, Option<Vec<u8>>)> = one().into_iter().map(|(table, key)| (table, key, None)).collect();
+        damages.extend(one().into_iter().map(|(table, key)| (table, key, Some(b"no record of ours".to_vec()))));
+        damages.push(unit(Table::Index, index_keys(&key, &entry("1")).remove(0)));
+        damages.push(unit(Table::Index, index_keys(&other, &entry("2512489996")).remove(0)));
+        damages.push(unit(Table::Timers, due_key(day.tomorrow().unwrap(), &key)));
+        let late = guard_key(&Guard("g".to_owned()));
+        damages.push((Table::Guards, late.clone(), Some(seal(Table::Guards, &late, Position(9).encode()))));
+
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path(), &key);
+        let set = |table: Table, key: &[u8], value: Option<Vec<u8>>| {
+            let mut batch = Batch::default();
+            match value {
+                Some(value) => batch.put(table, key.to_vec(), value),
+                None => batch.delete(table, key.to_vec()),
+            }
+            store.shared.kv.apply(batch).unwrap();
+        };
+        for (number, (table, at, value)) in damages.into_iter().enumerate() {
+            assert_eq!(store.verify(), Vec::<String>::new());
+            let sound = store.shared.kv.view().get(table, &at).unwrap();
+            set(table, &at, value);
+            let findings = store.verify();
+            assert!(!findings.is_empty(), "damage {number} in {table:?} was not found");
+            assert!(findings.iter().all(|finding| !finding.contains("2512489996")), "{findings:?}");
+            set(table, &at, sound);
+        }
+    }
+
+    #[test]
+    fn after_a_record_that_does_not_fit_nothing_is_acknowledged() {
+        let (folder, key) = (tempfile::tempdir().unwrap(), ResourceKey::parse("Task/7").unwrap());
+        let store = store(folder.path(), &key);
+        let mut batch = Batch::default();
+        batch.put(Table::Versions, version_key(&key, Version(2)), b"no record of ours".to_vec());
+        store.shared.kv.apply(batch).unwrap();
+        let error = store.read(&key).unwrap_err();
+        assert_eq!(error.0, "the checksum of the record Task/7/_history/2 in the table 'versions' does not fit");
+        assert_eq!(store.failure(), Some(error.clone()));
+        let nothing = ChangeSet { now: Timestamp::UNIX_EPOCH, writes: vec![], preconditions: vec![], touches: vec![], timers: vec![] };
+        assert_eq!(store.commit(nothing), Err(CommitError::Store(error.clone())));
+        assert_eq!(store.last_commit(), Err(error));
     }
 }

@@ -20,6 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Goes up with every change of keys or records that an older program would misread.
 const LAYOUT: u64 = 1;
 const MARKER: &str = "frist-store.json";
+const MARKER_MADE: &str = "frist-store.json.new";
 const LOCK: &str = "lock";
 const ACKNOWLEDGED: &str = "acknowledged";
 
@@ -129,6 +130,11 @@ impl Folder {
         self.complete
     }
 
+    /// Syncs the names of all that the engine made: engines make folders whose names they do not sync.
+    pub(super) fn sync_names(&self) -> Result<(), OpenError> {
+        sync_folders(&self.path).map_err(|error| self.unwritable(&error))
+    }
+
     /// Notes that the store was completely made.
     pub(super) fn complete(&mut self) -> Result<(), OpenError> {
         self.write_marker(true)?;
@@ -163,7 +169,7 @@ impl Folder {
     fn write_marker(&self, complete: bool) -> Result<(), OpenError> {
         let failed = |error: io::Error| self.unwritable(&error);
         let marker = json!({ "store": "frist", "engine": self.engine, "layout": LAYOUT, "complete": complete });
-        let (path, made) = (self.path.join(MARKER), self.path.join(format!("{MARKER}.new")));
+        let (path, made) = (self.path.join(MARKER), self.path.join(MARKER_MADE));
         let mut file = File::create(&made).map_err(failed)?;
         file.write_all(format!("{marker}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         fs::rename(&made, &path).and_then(|()| sync_folder(&self.path)).map_err(failed)
@@ -201,23 +207,32 @@ impl Watermark {
 }
 
 /// Syncs a folder, so that the names in it are on the disk.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Makes the folder and those above it, and syncs the names.
-fn create_folder(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
+/// Syncs a folder and all folders in it.
+fn sync_folders(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_folders(&entry.path())?;
+        }
     }
+    sync_folder(path)
+}
+
+/// Makes the folder and those above it that are missing, and syncs their names.
+fn create_folder(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.is_dir()).collect();
     fs::create_dir_all(path)?;
-    path.parent().map_or(Ok(()), sync_folder)
+    missing.into_iter().filter_map(Path::parent).try_for_each(sync_folder)
 }
 
 /// True if there is something that no store left.
 fn is_foreign(path: &Path) -> io::Result<bool> {
     let names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
-    let ours = |name: &std::ffi::OsString| [LOCK, MARKER, "frist-store.json.new"].iter().any(|own| name == own);
+    let ours = |name: &std::ffi::OsString| [LOCK, MARKER_MADE].iter().any(|own| name == own);
     Ok(!names.iter().any(|name| name == MARKER) && !names.iter().all(ours))
 }
 

@@ -96,8 +96,11 @@ pub(super) enum Direction {
     Backward,
 }
 
-/// Pairs of key and value.
-pub(super) type Pairs<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + 'a>;
+/// A key and its value.
+pub(super) type Pair = (Vec<u8>, Vec<u8>);
+
+/// The pairs of a range.
+pub(super) type Pairs<'a> = Box<dyn Iterator<Item = Result<Pair, StoreError>> + 'a>;
 
 /// Something to read from. Each `get` and each step of a range sees a batch whole or not at all; two of them may see different batches.
 pub(super) trait KvRead {
@@ -202,7 +205,7 @@ struct Merged<'a> {
 }
 
 impl Iterator for Merged<'_> {
-    type Item = Result<(Vec<u8>, Vec<u8>), StoreError>;
+    type Item = Result<Pair, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

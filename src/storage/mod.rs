@@ -2,6 +2,10 @@
 //!
 //! The store never parses FHIR and decides nothing: it keeps bytes and ready index entries, and tests the preconditions
 //! of a [`ChangeSet`] in the same atomic step in which it commits it.
+//!
+//! This file is what every store promises. [`EmbeddedStore`] keeps it over a small seam of ordered tables (`kv`), behind which an engine
+//! stands (`fjall`, `sled`). From the outside in: `embedded` opens, `folder` guards the data folder, `writing` groups the commits,
+//! `staging` says what one commit means, `reading` and `finding` read, `verify` checks it all; `encoding` has the keys, `record` the values.
 
 mod embedded;
 mod encoding;
@@ -29,6 +33,7 @@ use crate::fhir::{Body, ResourceKey, ResourceType, Version};
 use crate::search::{IndexEntry, SearchQuery};
 
 /// The place of a change in the log of all changes: 1 for the first, up by one for each. 0 is "before everything".
+/// A commit that moves guards and writes nothing takes a position too, at which the log has no change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Position(pub u64);
 
@@ -70,7 +75,8 @@ pub struct StoredVersion {
 /// All that one commit changes, and what must still be so for it to happen.
 #[derive(Clone, Debug)]
 pub struct ChangeSet {
-    /// The time of the request. The commit's instant is this, or one microsecond after the last commit's if that is later.
+    /// The time of the request. The commit's instant is this, in whole microseconds, or one microsecond after the last commit's
+    /// if that is later.
     pub now: Timestamp,
     /// The versions to write, in order; at most one for each resource.
     pub writes: Vec<Write>,

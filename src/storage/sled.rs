@@ -13,11 +13,12 @@ use ::sled::{Config, Db, Error, IVec, Tree};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::StoreError;
-use super::folder::sync_folder;
-use super::kv::{Batch, Direction, KeyRange, Kv, KvRead, Pairs, Table, after_prefix};
+use super::kv::{Batch, Direction, KeyRange, Kv, KvRead, Pair, Pairs, Table, after_prefix};
 
-/// A leaf holds up to 17 values before it is split, and must fit into a segment of 512 KB with room to spare.
-const PIECE_BYTES_MAX: usize = 16 * 1024;
+/// Whatever is larger than a quarter of a segment becomes a file of its own. A leaf holds up to 17 values before it is split,
+/// an inner node up to 257 keys, and the longest key has 1.3 KB: with these two numbers none of them becomes so large.
+const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
+const PIECE_BYTES_MAX: usize = 8 * 1024;
 /// The first byte of a value: all of it follows …
 const WHOLE: u8 = 0;
 /// … or the hash of the pieces, and how many there are.
@@ -39,7 +40,7 @@ pub(super) struct SledKv {
 impl SledKv {
     /// Opens the database in that folder, or makes it. The caller holds the lock of the folder.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, Error> {
-        let config = Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
+        let config = Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None).segment_size(SEGMENT_BYTES);
         let mut tries = 1;
         let database = loop {
             match config.open() {
@@ -55,8 +56,6 @@ impl SledKv {
         let file = File::open(path.join("db"))?;
         file.sync_all()?;
         File::open(path.join("conf"))?.sync_all()?;
-        sync_folder(path)?;
-        path.parent().map_or(Ok(()), sync_folder)?;
         Ok(SledKv { tree, database, file })
     }
 
@@ -166,7 +165,7 @@ impl KvRead for SledView<'_> {
         if end <= start {
             return Box::new(std::iter::empty());
         }
-        let read = move |pair: Result<(IVec, IVec), Error>| -> Option<Result<(Vec<u8>, Vec<u8>), StoreError>> {
+        let read = move |pair: Result<(IVec, IVec), Error>| -> Option<Result<Pair, StoreError>> {
             let (key, kept) = match pair {
                 Ok(pair) => pair,
                 Err(error) => return Some(Err(failure(error))),
@@ -207,4 +206,49 @@ fn pieces(kept: &[u8]) -> Option<(u64, u32)> {
 
 fn failure(error: Error) -> StoreError {
     StoreError(format!("sled: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::encoding::index_keys;
+    use super::*;
+    use crate::fhir::ResourceKey;
+    use crate::search::{IndexEntry, IndexValue};
+
+    #[test]
+    fn sled_never_makes_a_file_that_it_does_not_sync() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sled");
+        let kv = SledKv::open(&path, 8 << 20).unwrap();
+        for round in 0..8_u8 {
+            let mut batch = Batch::default();
+            for number in 0..100_u8 {
+                // The longest keys there can be: each zero byte takes two.
+                let text = format!("{}{number:03}{round}", "\0".repeat(196));
+                let key = ResourceKey::parse(&format!("Task/{}", "7".repeat(64))).unwrap();
+                let value = IndexValue::Token { system: text.clone(), code: text.clone() };
+                batch.put(Table::Index, index_keys(&key, &IndexEntry::new(text, value)).remove(0), vec![0; 8]);
+                batch.put(Table::Versions, vec![round, number], vec![number; usize::from(number) * 1_000]);
+                batch.put(Table::Current, vec![number], vec![round; usize::from(number) * 300]);
+            }
+            kv.apply(batch).unwrap();
+        }
+        assert_eq!(std::fs::read_dir(path.join("blobs")).unwrap().count(), 0);
+        let view = kv.view();
+        for number in 0..100_u8 {
+            assert_eq!(view.get(Table::Current, &[number]), Ok(Some(vec![7; usize::from(number) * 300])));
+        }
+        assert_eq!(view.range(Table::Versions, KeyRange::all(), Direction::Backward).count(), 800);
+        // What was replaced left nothing behind.
+        let pieces = kv.tree.scan_prefix([PIECE_PREFIX, Table::Current as u8]).count();
+        assert_eq!(
+            pieces,
+            (0..100_usize)
+                .map(|number| number * 300)
+                .filter(|size| *size > PIECE_BYTES_MAX)
+                .map(|size| size.div_ceil(PIECE_BYTES_MAX))
+                .sum::<usize>()
+        );
+    }
 }

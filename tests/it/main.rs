@@ -2,8 +2,11 @@
 
 mod deadlines;
 mod demo;
+mod power_loss;
 mod rest;
+mod rights;
 mod store_contract;
+mod store_folder;
 mod store_search;
 mod support;
 mod tidy;

@@ -119,11 +119,11 @@ pub(crate) fn noon() -> Timestamp {
     at("2027-03-01T12:00:00Z")
 }
 
-fn token(parameter: &str, system: &str, code: &str) -> IndexEntry {
+pub(crate) fn token(parameter: &str, system: &str, code: &str) -> IndexEntry {
     IndexEntry::new(parameter, IndexValue::Token { system: system.to_owned(), code: code.to_owned() })
 }
 
-fn by_token(parameter: &str, code: &str) -> Clause {
+pub(crate) fn by_token(parameter: &str, code: &str) -> Clause {
     Clause::Parameter { code: parameter.to_owned(), any_of: vec![Test::Token { system: None, code: Some(code.to_owned()) }] }
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn put(key: &ResourceKey, previous: Option<Version>, entries: Vec<Ind
     put_text(key, previous, entries, &text)
 }
 
-fn put_text(key: &ResourceKey, previous: Option<Version>, entries: Vec<IndexEntry>, text: &str) -> Write {
+pub(crate) fn put_text(key: &ResourceKey, previous: Option<Version>, entries: Vec<IndexEntry>, text: &str) -> Write {
     let body = Resource::parse(text.as_bytes()).unwrap().stamped(&key.id, Version::after(previous));
     let method = if previous.is_none() { Method::Post } else { Method::Put };
     Write { key: key.clone(), previous, method, content: Some(Content { body, entries }) }

@@ -4,7 +4,7 @@
 
 mod condition;
 mod definitions;
-mod examples;
+pub(crate) mod examples;
 mod persons;
 mod plans_and_referrals;
 mod robust;

@@ -93,8 +93,13 @@ impl Facade {
 
     /// Stops the server and starts it again from its folder, its clock standing at `now`: the calendar makes up for the days missed.
     pub fn restart(self, now: &str) -> Self {
+        let rules = self.server.rules.clone();
+        self.restart_with(now, rules)
+    }
+
+    /// As [`Facade::restart`], but from now on with these rules; everyone's rights are as they were until they are derived anew.
+    pub fn restart_with(self, now: &str, rules: Rules) -> Self {
         let Facade { folder, server, router, now: clock, next_id, runtime } = self;
-        let rules = server.rules.clone();
         drop((router, runtime));
         assert_eq!(Arc::strong_count(&server), 1, "a request still holds the server");
         drop(server);

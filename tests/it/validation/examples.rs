@@ -22,7 +22,7 @@ fn the_persons_of_the_deadline_cases_are_all_accepted() {
 }
 
 /// The published examples that are refused, and why; all others of a type that clients write are accepted.
-const REFUSED_EXAMPLES: &[(&str, &[&str])] = &[
+pub(crate) const REFUSED_EXAMPLES: &[(&str, &[&str])] = &[
     // A pressure ulcer is none of the groups, and its sender gives no verification status.
     ("Condition-ConditionPressureUlcer", &["error required Condition.verificationStatus", "error business-rule Condition.code kp-group-1"]),
     // A pregnancy, a fracture, a melanoma and a pacemaker: diagnoses that the packages do not need.
@@ -72,7 +72,7 @@ fn the_published_danish_examples_are_accepted_or_refused_for_a_named_reason() {
 }
 
 /// The examples of the types that clients write, by file name.
-fn examples(package: &Path) -> BTreeMap<String, Value> {
+pub(crate) fn examples(package: &Path) -> BTreeMap<String, Value> {
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(std::fs::File::open(package).unwrap()));
     let mut found = BTreeMap::new();
     for entry in archive.entries().unwrap() {

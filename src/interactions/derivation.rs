@@ -1,0 +1,72 @@
+//! Everyone's rights derived anew, when what they are derived by is no longer what it was: other rules, another code table, another
+//! version of the program (deadline-rules, section 1).
+//!
+//! The store remembers by two guards what the last derivation was made by. `derived` moves when one begins and when it ends,
+//! `derived-by/<what>` only when it ends, in the same commit: both stand at one position exactly if it came to its end and none began since.
+//! So a derivation that was cut short is made again, whatever the server is started with next.
+
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use super::calendar::{PERSONS_PER_COMMIT, Progress, commit};
+use super::persons::{self, Derived, Pending};
+use super::{Failure, Moment, Server};
+use crate::fhir::{Id, ResourceType};
+use crate::search::SearchQuery;
+use crate::storage::{Guard, Position};
+
+/// How many Patients are read at once.
+const PATIENTS_PER_PAGE: usize = 10_000;
+
+/// Derives everyone's rights as of today, unless the stored ones were derived by the same rules, code table and program.
+///
+/// # Errors
+/// Of the store, or `Busy` if others never cease to write the same persons.
+pub fn bring_up_to_date(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
+    let (derived, by_these) = (Guard("derived".into()), derived_by(server));
+    if let [at, by_these_at] = server.store.guard_positions(&[derived.clone(), by_these.clone()])?[..]
+        && at == by_these_at
+        && at != Position::default()
+    {
+        return Ok(Progress::default());
+    }
+    touch(server, moment, vec![derived.clone()])?;
+    let done = derive_all(server, moment)?;
+    touch(server, moment, vec![derived, by_these])?;
+    Ok(done)
+}
+
+/// The guard whose name tells what rights are derived by.
+fn derived_by(server: &Server) -> Guard {
+    let what = format!("{} {:?} {:?}", env!("CARGO_PKG_VERSION"), server.rules, server.groups);
+    Guard(format!("derived-by/{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, what.as_bytes())))
+}
+
+fn touch(server: &Server, moment: &Moment, guards: Vec<Guard>) -> Result<(), Failure> {
+    commit(server, moment, Derived { touches: guards, ..Derived::default() }).map(drop)
+}
+
+fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
+    let today = server.today(moment);
+    let mut done = Progress::default();
+    let mut query = SearchQuery { count: PATIENTS_PER_PAGE, ..SearchQuery::all(ResourceType::Patient, Vec::new()) };
+    let mut position = None;
+    loop {
+        let page = server.store.search(&query, position)?;
+        let patients: Vec<Id> = page.matches.into_iter().map(|patient| patient.key.id).collect();
+        for persons in patients.chunks(PERSONS_PER_COMMIT) {
+            done.versions += server.turns.take(|| derive_anew(server, moment, persons, today))?;
+            done.persons += persons.len();
+        }
+        query.offset += PATIENTS_PER_PAGE;
+        position = Some(page.position);
+        if query.offset >= page.total {
+            return Ok(done);
+        }
+    }
+}
+
+fn derive_anew(server: &Server, moment: &Moment, persons: &[Id], today: Date) -> Result<Option<usize>, Failure> {
+    let derived = persons::derive(server, persons, &Pending::new(), today, moment.now, moment.now)?;
+    commit(server, moment, derived)
+}

@@ -1,0 +1,60 @@
+//! Who may commit when: all at once as long as it goes well, and whoever keeps being overtaken alone.
+//!
+//! Commits that depend on the same facts refuse each other, and then gather again. That is quick for a write about one person; but a
+//! write that concerns a whole practice would find something moved each time. Correctness never depends on this: the store's
+//! preconditions alone see to that.
+
+use std::sync::{PoisonError, RwLock};
+
+use super::Failure;
+
+/// How often something is tried beside others.
+const ATTEMPTS_BESIDE_MAX: usize = 8;
+/// How often it is then tried alone: once for what it asks for, and before that for each day that the calendar has to make up.
+const ATTEMPTS_ALONE_MAX: usize = 64;
+
+/// The turns of one server.
+#[derive(Default)]
+pub(super) struct Turns(RwLock<()>);
+
+impl Turns {
+    /// Tries until an attempt gets through; one that answers none was overtaken by others and gathers again. An attempt never asks for
+    /// another turn itself.
+    ///
+    /// # Errors
+    /// The attempt's; `Busy` if none got through.
+    pub(super) fn take<R>(&self, mut attempt: impl FnMut() -> Result<Option<R>, Failure>) -> Result<R, Failure> {
+        for _ in 0..ATTEMPTS_BESIDE_MAX {
+            let _beside = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(result) = attempt()? {
+                return Ok(result);
+            }
+        }
+        let _alone = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..ATTEMPTS_ALONE_MAX {
+            if let Some(result) = attempt()? {
+                return Ok(result);
+            }
+        }
+        Err(Failure::Busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_overtaken_again_and_again_gets_a_turn_alone() {
+        let turns = Turns::default();
+        let mut attempts = 0;
+        let alone = turns.take(|| {
+            attempts += 1;
+            // Nobody else can have a turn only while this one is alone.
+            Ok(turns.0.try_read().is_err().then_some(attempts))
+        });
+        assert_eq!(alone.ok(), Some(ATTEMPTS_BESIDE_MAX + 1));
+        assert!(turns.0.try_write().is_ok(), "the turn is over");
+        assert!(matches!(turns.take::<()>(|| Ok(None)), Err(Failure::Busy)));
+    }
+}
