@@ -108,6 +108,20 @@ impl Id {
         fits.then(|| Id(text.to_owned()))
     }
 
+    /// True if it could be a CPR number: ten digits that begin with a day and a month, with a hyphen before the last four or without.
+    /// Ids stand in addresses and logs, where no CPR number may be.
+    pub fn is_like_cpr(&self) -> bool {
+        let digits = match self.0.as_bytes() {
+            [date @ .., b'-', _, _, _, _] if date.len() == 6 => self.0.replace('-', ""),
+            _ => self.0.clone(),
+        };
+        let number = |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<u8>().ok()).unwrap_or(0);
+        digits.len() == 10
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && (1..=31).contains(&number(0..2))
+            && (1..=12).contains(&number(2..4))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -174,5 +188,27 @@ impl Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_like_a_cpr_number_is_known() {
+        for (id, expected) in [
+            ("0405440001", true),
+            ("040544-0001", true),
+            ("3112999999", true),
+            ("3213999999", false),
+            ("0405-440001", false),
+            ("040544000", false),
+            ("04054400012", false),
+            ("a405440001", false),
+            ("77410", false),
+        ] {
+            assert_eq!(Id::parse(id).is_some_and(|id| id.is_like_cpr()), expected, "{id}");
+        }
     }
 }

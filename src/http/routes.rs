@@ -87,6 +87,9 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     let (status, seconds) = (answer.status().as_u16(), begun.elapsed().as_secs_f64());
     wire.metrics.answered(method.as_str(), status, seconds);
     tracing::info!(request.id = %request_id, http.method = %method, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
+    // What is told of people is kept by no cache on the way, and asked for anew by the client's own.
+    let answer = answer.with(header::CACHE_CONTROL, "private, no-cache").with(header::VARY, "Accept");
+    let answer = answer.with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     let mut response = answer.with(HeaderName::from_static("x-request-id"), request_id).into_response();
     if method == Method::HEAD {
         let length = axum::body::HttpBody::size_hint(response.body()).exact().unwrap_or(0);
@@ -123,10 +126,10 @@ fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
     sent.unwrap_or_else(|| (moment.new_id)()).to_string()
 }
 
-/// The path as it may stand in a log: a path that is no address of this server could hold anything.
+/// The path as it may stand in a log: one that is no address of this server could hold anything, an id even a CPR number.
 fn loggable(path: &str) -> &str {
     let known = match below_base(path) {
-        Some(below) => Address::read(below).is_ok(),
+        Some(below) => Address::read(below).is_ok_and(|address| !address.key().is_some_and(|key| key.id.is_like_cpr())),
         None => matches!(path, "/" | "/metrics"),
     };
     if known { path } else { "(unknown)" }
@@ -364,4 +367,28 @@ fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     let (kind, answers) = transaction::process(&wire.server, &call.moment, &sent)?;
     let wanted = negotiation::prefer(&call.headers).0.unwrap_or(Return::Minimal);
     Ok(Answer::fhir(StatusCode::OK, bundle::response(&wire.server.base_url, kind, &answers, wanted)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_without_a_cpr_number_are_logged() {
+        for (path, logged) in [
+            ("/fhir/Patient/7", true),
+            ("/fhir/Patient/7/$rights", true),
+            ("/fhir/Condition", true),
+            ("/metrics", true),
+            ("/fhir/Patient/0405440001", false),
+            ("/fhir/Patient/%30405440001/_history/1", false),
+            ("/fhir/Patient/040544-0001/_history", false),
+            ("/fhir/Patient/0405440001/$rights", false),
+            ("/fhir/0405440001/1", false),
+            ("/fhir/Patient/7/0405440001", false),
+            ("/0405440001", false),
+        ] {
+            assert_eq!(loggable(path) == path, logged, "{path}");
+        }
+    }
 }

@@ -31,6 +31,19 @@ pub enum Address {
 }
 
 impl Address {
+    /// The resource that is named, if one is.
+    pub fn key(&self) -> Option<&ResourceKey> {
+        match self {
+            Address::Instance(key) | Address::InstanceHistory(key) | Address::Version(key, _) | Address::Rights(key) => Some(key),
+            Address::System
+            | Address::Metadata
+            | Address::SystemHistory
+            | Address::Type(_)
+            | Address::TypeSearch(_)
+            | Address::TypeHistory(_) => None,
+        }
+    }
+
     /// Reads the path of an address, relative to the base, without its query.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ pub fn history(server: &Server, query: &HistoryQuery) -> Result<HistoryPage, Fai
     if let HistoryScope::Instance(key) = &query.scope
         && server.store.read(key)?.is_none()
     {
-        return Err(Failure::not_found(format!("there is no {key}")));
+        return Err(Failure::not_found(format!("there is no {} with this id", key.resource_type)));
     }
     Ok(server.store.history(query)?)
 }

@@ -9,7 +9,7 @@ use crate::storage::StoredVersion;
 /// # Errors
 /// `NotFound`, or `Gone` after a deletion.
 pub fn read(server: &Server, key: &ResourceKey) -> Result<StoredVersion, Failure> {
-    let found = server.store.read(key)?.ok_or_else(|| Failure::not_found(format!("there is no {key}")))?;
+    let found = server.store.read(key)?.ok_or_else(|| Failure::not_found(format!("there is no {} with this id", key.resource_type)))?;
     existing(found)
 }
 
@@ -19,7 +19,7 @@ pub fn read(server: &Server, key: &ResourceKey) -> Result<StoredVersion, Failure
 /// `NotFound`, or `Gone` if that version is the deletion.
 pub fn read_version(server: &Server, key: &ResourceKey, version: Version) -> Result<StoredVersion, Failure> {
     let found = server.store.read_version(key, version)?;
-    existing(found.ok_or_else(|| Failure::not_found(format!("there is no version {version} of {key}")))?)
+    existing(found.ok_or_else(|| Failure::not_found(format!("there is no such version of this {}", key.resource_type)))?)
 }
 
 fn existing(found: StoredVersion) -> Result<StoredVersion, Failure> {

@@ -203,6 +203,11 @@ impl Attempt<'_> {
                 self.writable(key.resource_type.as_str())?;
                 same_identity(key, resource)?;
                 let entry = entry(key.clone(), self.server.store.read(key)?, Step::Put(resource.clone(), Method::Put));
+                if key.id.is_like_cpr() {
+                    let text = "expected an id that tells of nobody, found one like a CPR number: that belongs in an identifier";
+                    let at = format!("{}.id", key.resource_type);
+                    return Err(Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, at, text)]));
+                }
                 holds(*condition, &entry)?;
                 Ok(entry)
             }

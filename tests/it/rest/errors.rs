@@ -186,6 +186,10 @@ fn no_error_repeats_a_cpr_number_or_a_name() {
         format!("{name}/{cpr}"),
         format!("Patient/p/${name}"),
         format!("Patient/p/{cpr}"),
+        format!("Patient/{cpr}"),
+        format!("Patient/{cpr}/_history"),
+        format!("Patient/{cpr}/_history/1"),
+        format!("Patient/{cpr}/$rights"),
     ] {
         replies.push(facade.get(&path));
     }

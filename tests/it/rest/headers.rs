@@ -130,6 +130,17 @@ fn every_answer_carries_the_request_id_of_the_client_or_a_new_one() {
 }
 
 #[test]
+fn no_cache_on_the_way_keeps_an_answer_and_no_browser_guesses_its_type() {
+    let facade = clinic();
+    for path in ["Patient/p", "Patient", "Patient/nope", "metadata", "/"] {
+        let reply = facade.get(path);
+        assert_eq!(reply.header("cache-control"), "private, no-cache", "{path}");
+        assert_eq!(reply.header("vary"), "Accept", "{path}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+    }
+}
+
+#[test]
 fn a_pretty_answer_says_the_same_in_more_lines() {
     let facade = clinic();
     for path in ["Patient/p", "metadata", "Patient", "Patient/nope"] {

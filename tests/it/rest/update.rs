@@ -77,6 +77,20 @@ fn update_needs_the_id_and_the_type_of_its_address() {
 }
 
 #[test]
+fn an_id_like_a_cpr_number_is_refused() {
+    let facade = Facade::at(NOW);
+    for id in ["0405440001", "040544-0001"] {
+        let reply = facade.put(&organization(id, "one"));
+        expect(&reply, 422);
+        assert_eq!(reply.issues(), ["error business-rule Organization.id"]);
+        assert!(!reply.text.contains(id));
+        expect(&facade.transaction(&[&organization(id, "one")]), 422);
+    }
+    assert_eq!(changes(&facade), 0);
+    expect(&facade.put(&organization("4005440001", "one")), 201);
+}
+
+#[test]
 fn if_match_writes_only_over_the_version_that_it_names() {
     let facade = Facade::at(NOW);
     expect(&put_with(&facade, ("if-match", "W/\"1\""), "no such resource yet"), 412);
