@@ -5,6 +5,7 @@
 
 mod batch;
 mod bytes;
+mod capability;
 mod conditional;
 mod create;
 mod delete;
@@ -21,7 +22,7 @@ mod update;
 use serde_json::{Value, json};
 
 use crate::support::facade::{Facade, Reply};
-use crate::support::people::{patient, practice, region};
+use crate::support::people::{copd, encounter, patient, plan, practice, referral, region};
 
 /// The instant at which the tests happen.
 const NOW: &str = "2027-03-01T09:00:00+01:00";
@@ -30,6 +31,46 @@ const NOW: &str = "2027-03-01T09:00:00+01:00";
 fn clinic() -> Facade {
     let facade = Facade::at(NOW);
     for resource in [practice("gp"), region("region"), patient("p")] {
+        facade.put_ok(&resource);
+    }
+    facade
+}
+
+/// A server with two persons, `p` and `q`, and something of every type that clients write; each has the identifier `<Type>-<id>`.
+fn population() -> Facade {
+    let facade = Facade::at(NOW);
+    let about = |kind: &str, id: &str| json!({ "resourceType": kind, "id": id, "subject": { "reference": "Patient/p" } });
+    let mut goal = about("Goal", "g");
+    goal["lifecycleStatus"] = "active".into();
+    goal["description"] = json!({ "text": "Gå en tur" });
+    let mut team = about("CareTeam", "t");
+    team["status"] = "active".into();
+    let mut role = json!({ "resourceType": "PractitionerRole", "id": "r" });
+    role["organization"] = json!({ "reference": "Organization/gp" });
+    let mut late = referral("s2", "p", "c", "2027-03-01");
+    late["status"] = "on-hold".into();
+    late["extension"] = json!([{ "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason", "valueCodeableConcept": {
+        "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-status-reason", "code": "clinical" }] } }]);
+    late["performer"] = json!([{ "identifier": { "system": "urn:oid:1.2.208.176.1.1", "value": "987" } }]);
+    for resource in [
+        practice("gp"),
+        region("region"),
+        person("p", "0405440001"),
+        person("q", "0505550002"),
+        identified(copd("c", "p", "2027-02-20"), "Condition-c"),
+        identified(copd("d", "q", "2027-01-10"), "Condition-d"),
+        identified(plan("cp", "q", "d", "2027-02-01"), "CarePlan-cp"),
+        identified(referral("s", "p", "c", "2027-02-22"), "ServiceRequest-s"),
+        late,
+        identified(encounter("e", "p", "s", "2027-02-28"), "Encounter-e"),
+        identified(goal, "Goal-g"),
+        identified(team, "CareTeam-t"),
+        identified(json!({ "resourceType": "Practitioner", "id": "dr" }), "Practitioner-dr"),
+        identified(role, "PractitionerRole-r"),
+        identified(json!({ "resourceType": "HealthcareService", "id": "h" }), "HealthcareService-h"),
+        json!({ "resourceType": "Subscription", "id": "sub", "status": "requested", "reason": "Prøve", "criteria": "Task?",
+                "channel": { "type": "rest-hook", "endpoint": "https://ehr.test/hook" } }),
+    ] {
         facade.put_ok(&resource);
     }
     facade

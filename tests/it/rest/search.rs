@@ -6,49 +6,9 @@ use frist::fhir::ResourceType;
 use frist::search::parameters::parameters_of;
 use serde_json::{Value, json};
 
-use super::{NOW, expect, identified, person};
+use super::{NOW, expect, person, population};
 use crate::support::facade::{BASE, Facade, link};
-use crate::support::people::{copd, encounter, plan, practice, referral, region};
-
-/// A server with two persons, `p` and `q`, and something of every type that clients write; each has the identifier `<Type>-<id>`.
-fn server() -> Facade {
-    let facade = Facade::at(NOW);
-    let about = |kind: &str, id: &str| json!({ "resourceType": kind, "id": id, "subject": { "reference": "Patient/p" } });
-    let mut goal = about("Goal", "g");
-    goal["lifecycleStatus"] = "active".into();
-    goal["description"] = json!({ "text": "Gå en tur" });
-    let mut team = about("CareTeam", "t");
-    team["status"] = "active".into();
-    let mut role = json!({ "resourceType": "PractitionerRole", "id": "r" });
-    role["organization"] = json!({ "reference": "Organization/gp" });
-    let mut late = referral("s2", "p", "c", "2027-03-01");
-    late["status"] = "on-hold".into();
-    late["extension"] = json!([{ "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason", "valueCodeableConcept": {
-        "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-status-reason", "code": "clinical" }] } }]);
-    late["performer"] = json!([{ "identifier": { "system": "urn:oid:1.2.208.176.1.1", "value": "987" } }]);
-    for resource in [
-        practice("gp"),
-        region("region"),
-        person("p", "0405440001"),
-        person("q", "0505550002"),
-        identified(copd("c", "p", "2027-02-20"), "Condition-c"),
-        identified(copd("d", "q", "2027-01-10"), "Condition-d"),
-        identified(plan("cp", "q", "d", "2027-02-01"), "CarePlan-cp"),
-        identified(referral("s", "p", "c", "2027-02-22"), "ServiceRequest-s"),
-        late,
-        identified(encounter("e", "p", "s", "2027-02-28"), "Encounter-e"),
-        identified(goal, "Goal-g"),
-        identified(team, "CareTeam-t"),
-        identified(json!({ "resourceType": "Practitioner", "id": "dr" }), "Practitioner-dr"),
-        identified(role, "PractitionerRole-r"),
-        identified(json!({ "resourceType": "HealthcareService", "id": "h" }), "HealthcareService-h"),
-        json!({ "resourceType": "Subscription", "id": "sub", "status": "requested", "reason": "Prøve", "criteria": "Task?",
-                "channel": { "type": "rest-hook", "endpoint": "https://ehr.test/hook" } }),
-    ] {
-        facade.put_ok(&resource);
-    }
-    facade
-}
+use crate::support::people::practice;
 
 /// The ids of the matches of `Type?query`, in order. Tasks are named by their focus, which says more than their ids.
 fn found(bundle: &Value) -> Vec<String> {
@@ -79,7 +39,7 @@ fn check(facade: &Facade, search: &str, expected: &[&str]) {
 
 #[test]
 fn every_parameter_of_every_type_finds_what_it_names_and_nothing_else() {
-    let facade = server();
+    let facade = population();
     for (search, expected) in [
         ("Condition?_id=c", &["c"][..]),
         ("Condition?_id=c,d,nope", &["c", "d"]),
@@ -145,7 +105,7 @@ fn every_parameter_of_every_type_finds_what_it_names_and_nothing_else() {
 
 #[test]
 fn every_parameter_of_a_task_finds_what_it_names_and_nothing_else() {
-    let facade = server();
+    let facade = population();
     let task = facade.search_all("Task?focus=Condition/c").remove(0);
     let id = task["id"].as_str().unwrap();
     let by_id = format!("Task?_id={id}");
@@ -185,7 +145,7 @@ fn every_parameter_of_a_task_finds_what_it_names_and_nothing_else() {
 
 #[test]
 fn dates_are_compared_as_the_prefix_says() {
-    let facade = server();
+    let facade = population();
     let (c, d, s, s2) = ("Condition/c", "Condition/d", "ServiceRequest/s", "ServiceRequest/s2");
     // c is due 2027-03-22, d 2027-02-09, s 2027-03-15, s2 2027-03-22.
     for (search, expected) in [
@@ -253,7 +213,7 @@ fn no_parameter_of_the_table_is_left_untested() {
 
 #[test]
 fn the_order_is_as_asked_by_several_keys_and_either_way() {
-    let facade = server();
+    let facade = population();
     let (c, d, s, s2) = ("Condition/c", "Condition/d", "ServiceRequest/s", "ServiceRequest/s2");
     for (search, expected) in [
         ("Task?_sort=due,focus", vec![d, s, c, s2]),
@@ -275,7 +235,7 @@ fn the_order_is_as_asked_by_several_keys_and_either_way() {
 
 #[test]
 fn the_answer_is_a_searchset_whose_self_link_says_what_was_applied() {
-    let facade = server();
+    let facade = population();
     let reply = facade.get("ServiceRequest?patient=p&status=active,on-hold&_sort=-_id&_count=5000");
     expect(&reply, 200);
     let bundle = reply.json();
@@ -290,7 +250,7 @@ fn the_answer_is_a_searchset_whose_self_link_says_what_was_applied() {
 
 #[test]
 fn a_count_of_zero_asks_for_the_total_alone() {
-    let facade = server();
+    let facade = population();
     let bundle = facade.get("Condition?_count=0").json();
     assert_eq!(bundle["total"], 2);
     assert_eq!(bundle.get("entry"), None);
@@ -299,7 +259,7 @@ fn a_count_of_zero_asks_for_the_total_alone() {
 
 #[test]
 fn an_unknown_parameter_is_refused_with_the_names_of_the_known_ones() {
-    let facade = server();
+    let facade = population();
     let reply = facade.get("Condition?colour=red&code=DJ449&_profile=x");
     expect(&reply, 400);
     assert_eq!(reply.issues().len(), 2);
@@ -311,7 +271,7 @@ fn an_unknown_parameter_is_refused_with_the_names_of_the_known_ones() {
 
 #[test]
 fn an_unknown_parameter_is_passed_over_with_a_warning_if_the_client_prefers_so() {
-    let facade = server();
+    let facade = population();
     let lenient = [("prefer", "handling=lenient")];
     let reply = facade.send("GET", "Condition?colour=red&patient=p&code:above=x", &lenient, "");
     expect(&reply, 200);
@@ -331,7 +291,7 @@ fn an_unknown_parameter_is_passed_over_with_a_warning_if_the_client_prefers_so()
 
 #[test]
 fn what_cannot_be_honoured_is_refused_and_never_passed_over() {
-    let facade = server();
+    let facade = population();
     for search in [
         "Condition?code:not=DJ449",
         "Condition?code:text=x",

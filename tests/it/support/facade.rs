@@ -1,5 +1,7 @@
 //! A whole server for a test: the real router over the real store in a temporary folder, with a clock and ids that the test sets.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -17,10 +19,10 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 /// The base of the test server's own addresses.
-pub const BASE: &str = "http://frist.test/fhir";
+pub(crate) const BASE: &str = "http://frist.test/fhir";
 
 /// A server under test.
-pub struct Facade {
+pub(crate) struct Facade {
     folder: TempDir,
     server: Arc<Server>,
     router: Router,
@@ -31,33 +33,33 @@ pub struct Facade {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The status.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// The headers.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The body as text.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl Reply {
     /// The body as JSON; null if there is none.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
     /// A header as text; empty if it is not there.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
     }
 
     /// The resources of a Bundle's entries.
-    pub fn resources(&self) -> Vec<Value> {
+    pub(crate) fn resources(&self) -> Vec<Value> {
         self.json()["entry"].as_array().into_iter().flatten().map(|entry| entry["resource"].clone()).collect()
     }
 
     /// The issues of an OperationOutcome, each as "severity code expression".
-    pub fn issues(&self) -> Vec<String> {
+    pub(crate) fn issues(&self) -> Vec<String> {
         let outcome = self.json();
         let issues = outcome["issue"].as_array().into_iter().flatten();
         let line = |issue: &Value| {
@@ -70,12 +72,12 @@ impl Reply {
 
 impl Facade {
     /// A server with the shipped rules, whose clock stands at that instant.
-    pub fn at(now: &str) -> Self {
+    pub(crate) fn at(now: &str) -> Self {
         Facade::with_rules(now, Rules::shipped().clone())
     }
 
     /// A server with these rules.
-    pub fn with_rules(now: &str, rules: Rules) -> Self {
+    pub(crate) fn with_rules(now: &str, rules: Rules) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now = Arc::new(Mutex::new(now.parse().unwrap()));
         Facade::open(folder, now, Arc::new(AtomicU64::new(1)), rules)
@@ -92,13 +94,13 @@ impl Facade {
     }
 
     /// Stops the server and starts it again from its folder, its clock standing at `now`: the calendar makes up for the days missed.
-    pub fn restart(self, now: &str) -> Self {
+    pub(crate) fn restart(self, now: &str) -> Self {
         let rules = self.server.rules.clone();
         self.restart_with(now, rules)
     }
 
     /// As [`Facade::restart`], but from now on with these rules; everyone's rights are as they were until they are derived anew.
-    pub fn restart_with(self, now: &str, rules: Rules) -> Self {
+    pub(crate) fn restart_with(self, now: &str, rules: Rules) -> Self {
         let Facade { folder, server, router, now: clock, next_id, runtime } = self;
         drop((router, runtime));
         assert_eq!(Arc::strong_count(&server), 1, "a request still holds the server");
@@ -110,12 +112,12 @@ impl Facade {
     }
 
     /// Sets the clock; the calendar is not run.
-    pub fn set_clock(&self, now: &str) {
+    pub(crate) fn set_clock(&self, now: &str) {
         *self.now.lock().unwrap() = now.parse().unwrap();
     }
 
     /// Sets the clock and makes the calendar steps that are due; answers how many versions they wrote.
-    pub fn advance(&self, now: &str) -> usize {
+    pub(crate) fn advance(&self, now: &str) -> usize {
         self.set_clock(now);
         self.run_calendar()
     }
@@ -125,28 +127,28 @@ impl Facade {
     }
 
     /// Installs definitions, as the start of the program does.
-    pub fn install(&self, resources: &[Value]) {
+    pub(crate) fn install(&self, resources: &[Value]) {
         let resources = resources.iter().map(|resource| Resource::from_value(resource.clone()).unwrap()).collect();
         definitions::install(&self.server, &self.moment(), resources).unwrap();
     }
 
     /// The time and ids of a request made now.
-    pub fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         moment(&self.now, &self.next_id)
     }
 
     /// The server behind the wire.
-    pub fn server(&self) -> &Arc<Server> {
+    pub(crate) fn server(&self) -> &Arc<Server> {
         &self.server
     }
 
     /// The store behind the server.
-    pub fn store(&self) -> &Arc<dyn Store> {
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
         &self.server.store
     }
 
     /// Sends a request. `path` is below `/fhir/` unless it begins with `/`; a body is sent as FHIR JSON unless a header says otherwise.
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
         let uri = if path.starts_with('/') { path.to_owned() } else { format!("/fhir/{path}") };
         let mut request = Request::builder().method(method).uri(uri);
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
@@ -159,7 +161,7 @@ impl Facade {
     }
 
     /// Sends a request as it stands.
-    pub fn send_request(&self, request: Request<Body>) -> Reply {
+    pub(crate) fn send_request(&self, request: Request<Body>) -> Reply {
         self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await.unwrap();
             let (parts, body) = response.into_parts();
@@ -169,37 +171,37 @@ impl Facade {
     }
 
     /// GET.
-    pub fn get(&self, path: &str) -> Reply {
+    pub(crate) fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], Body::empty())
     }
 
     /// PUT under the resource's own type and id.
-    pub fn put(&self, resource: &Value) -> Reply {
+    pub(crate) fn put(&self, resource: &Value) -> Reply {
         let path = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
         self.send("PUT", &path, &[], resource.to_string())
     }
 
     /// PUT that must succeed.
-    pub fn put_ok(&self, resource: &Value) -> Reply {
+    pub(crate) fn put_ok(&self, resource: &Value) -> Reply {
         let reply = self.put(resource);
         assert!(reply.status.is_success(), "{} {}", reply.status, reply.text);
         reply
     }
 
     /// POST to the resource's type, or to the base for a Bundle.
-    pub fn post(&self, resource: &Value) -> Reply {
+    pub(crate) fn post(&self, resource: &Value) -> Reply {
         let resource_type = resource["resourceType"].as_str().unwrap();
         let path = if resource_type == "Bundle" { "/fhir" } else { resource_type };
         self.send("POST", path, &[], resource.to_string())
     }
 
     /// A transaction of PUTs.
-    pub fn transaction(&self, resources: &[&Value]) -> Reply {
+    pub(crate) fn transaction(&self, resources: &[&Value]) -> Reply {
         self.post(&transaction_of(resources))
     }
 
     /// All pages of a search, joined.
-    pub fn search_all(&self, query: &str) -> Vec<Value> {
+    pub(crate) fn search_all(&self, query: &str) -> Vec<Value> {
         let mut found = Vec::new();
         let mut next = Some(query.to_owned());
         while let Some(path) = next {
@@ -219,14 +221,14 @@ fn moment(clock: &Mutex<Timestamp>, next_id: &Arc<AtomicU64>) -> Moment {
 }
 
 /// The path of a Bundle's link, to be asked again.
-pub fn link(bundle: &Value, relation: &str) -> Option<String> {
+pub(crate) fn link(bundle: &Value, relation: &str) -> Option<String> {
     let links = bundle["link"].as_array()?;
     let link = links.iter().find(|link| link["relation"] == relation)?;
     Some(link["url"].as_str()?.strip_prefix(BASE)?.trim_start_matches('/').to_owned())
 }
 
 /// A transaction Bundle that PUTs these resources under their own ids.
-pub fn transaction_of(resources: &[&Value]) -> Value {
+pub(crate) fn transaction_of(resources: &[&Value]) -> Value {
     let entry = |resource: &&Value| {
         let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
         serde_json::json!({ "resource": resource, "request": { "method": "PUT", "url": url } })

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// A general practice, with SOR number and ydernummer.
-pub fn practice(id: &str) -> Value {
+pub(crate) fn practice(id: &str) -> Value {
     json!({
         "resourceType": "Organization", "id": id,
         "identifier": [
@@ -15,7 +15,7 @@ pub fn practice(id: &str) -> Value {
 }
 
 /// An organization that is no general practice.
-pub fn region(id: &str) -> Value {
+pub(crate) fn region(id: &str) -> Value {
     json!({
         "resourceType": "Organization", "id": id,
         "identifier": [{ "system": "urn:oid:1.2.208.176.1.1", "value": "550891000016003" }],
@@ -24,7 +24,7 @@ pub fn region(id: &str) -> Value {
 }
 
 /// A person.
-pub fn patient(id: &str) -> Value {
+pub(crate) fn patient(id: &str) -> Value {
     json!({
         "resourceType": "Patient", "id": id,
         "identifier": [{ "system": "urn:oid:1.2.208.176.1.2", "value": "0405440001" }],
@@ -34,7 +34,7 @@ pub fn patient(id: &str) -> Value {
 }
 
 /// A confirmed COPD diagnosis of that day.
-pub fn copd(id: &str, patient: &str, recorded: &str) -> Value {
+pub(crate) fn copd(id: &str, patient: &str, recorded: &str) -> Value {
     json!({
         "resourceType": "Condition", "id": id,
         "verificationStatus": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "confirmed" }] },
@@ -46,7 +46,7 @@ pub fn copd(id: &str, patient: &str, recorded: &str) -> Value {
 }
 
 /// An active treatment plan of that day, by `Organization/gp`.
-pub fn plan(id: &str, patient: &str, condition: &str, created: &str) -> Value {
+pub(crate) fn plan(id: &str, patient: &str, condition: &str, created: &str) -> Value {
     json!({
         "resourceType": "CarePlan", "id": id, "status": "active", "intent": "plan",
         "category": [{ "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-careplan-category", "code": "treatment-plan" }] }],
@@ -58,7 +58,7 @@ pub fn plan(id: &str, patient: &str, condition: &str, created: &str) -> Value {
 }
 
 /// An active referral of that day, by `Organization/gp` to `Organization/region`.
-pub fn referral(id: &str, patient: &str, condition: &str, authored: &str) -> Value {
+pub(crate) fn referral(id: &str, patient: &str, condition: &str, authored: &str) -> Value {
     json!({
         "resourceType": "ServiceRequest", "id": id, "status": "active", "intent": "order",
         "code": { "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-prevention-offer", "code": "disease-management" }] },
@@ -71,7 +71,7 @@ pub fn referral(id: &str, patient: &str, condition: &str, authored: &str) -> Val
 }
 
 /// The first meeting of a prevention offer, on that day.
-pub fn encounter(id: &str, patient: &str, referral: &str, start: &str) -> Value {
+pub(crate) fn encounter(id: &str, patient: &str, referral: &str, start: &str) -> Value {
     json!({
         "resourceType": "Encounter", "id": id, "status": "in-progress",
         "class": { "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB" },

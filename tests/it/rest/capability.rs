@@ -1,0 +1,289 @@
+//! The CapabilityStatement tells the truth (<https://hl7.org/fhir/R4/http.html#capabilities>): what it says is done here, for each word of
+//! it, and what it does not say is refused. All of it is read from the statement that the server gives and from the core package, so
+//! that a change of either is tested without a change here.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use axum::body::Body;
+use serde_json::{Value, json};
+
+use super::{changes, expect, population, without_id};
+use crate::support::facade::{BASE, Facade, Reply};
+
+/// Every interaction that FHIR has on a type or an instance.
+const ALL_INTERACTIONS: &[&str] =
+    &["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"];
+
+/// A server that holds something of every type, as far as anything makes it, with the published definitions.
+fn server() -> Facade {
+    let facade = population();
+    let mut definitions: Vec<Value> = Vec::new();
+    for file in std::fs::read_dir("profiles/package").unwrap() {
+        let definition: Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
+        if definition["resourceType"].as_str().is_some_and(|kind| kind.parse::<frist::fhir::ResourceType>().is_ok()) {
+            definitions.push(definition);
+        }
+    }
+    facade.install(&definitions);
+    facade
+}
+
+fn statement(facade: &Facade) -> Value {
+    let reply = facade.get("metadata");
+    expect(&reply, 200);
+    reply.json()
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("expected text, found {value}"))
+}
+
+/// The resources that the statement lists, by type.
+fn resources(statement: &Value) -> BTreeMap<String, Value> {
+    array(&statement["rest"][0]["resource"]).iter().map(|resource| (text(&resource["type"]).to_owned(), resource.clone())).collect()
+}
+
+fn says(resource: &Value, code: &str) -> bool {
+    array(&resource["interaction"]).iter().any(|interaction| interaction["code"] == code)
+}
+
+/// The definitions in the core package whose file begins so.
+fn core(beginnings: &[&str]) -> Vec<Value> {
+    let file = std::fs::File::open("profiles/packages/hl7.fhir.r4.core-4.0.1.tgz").unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
+    let mut found = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        if beginnings.iter().any(|beginning| name.starts_with(beginning)) {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).unwrap();
+            found.push(serde_json::from_slice(&bytes).unwrap());
+        }
+    }
+    assert!(found.len() > 10, "{beginnings:?}");
+    found
+}
+
+/// Carries out an interaction on a stored resource, or on one that is not there; answers what came back.
+fn carry_out(facade: &Facade, interaction: &str, kind: &str, stored: Option<&Value>) -> Reply {
+    let id = stored.map_or("nothing", |resource| text(&resource["id"]));
+    let body = stored.cloned().unwrap_or_else(|| json!({ "resourceType": kind, "id": id }));
+    let at = format!("{kind}/{id}");
+    match interaction {
+        "read" => facade.get(&at),
+        "vread" => facade.get(&format!("{at}/_history/1")),
+        "history-instance" => facade.get(&format!("{at}/_history")),
+        "history-type" => facade.get(&format!("{kind}/_history")),
+        "search-type" => {
+            let form = [("content-type", "application/x-www-form-urlencoded")];
+            expect(&facade.send("POST", &format!("{kind}/_search"), &form, "_count=1"), 200);
+            facade.get(kind)
+        }
+        "create" => facade.send("POST", kind, &[], without_id(body).to_string()),
+        "update" => facade.send("PUT", &at, &[], body.to_string()),
+        "patch" => {
+            let patch = "[{\"op\":\"add\",\"path\":\"/language\",\"value\":\"da\"}]";
+            facade.send("PATCH", &at, &[("content-type", "application/json-patch+json")], patch)
+        }
+        "delete" => {
+            // Of a copy, so that the one that others refer to stays.
+            let mut copy = body;
+            copy["id"] = "to-delete".into();
+            facade.send("PUT", &format!("{kind}/to-delete"), &[], copy.to_string());
+            facade.send("DELETE", &format!("{kind}/to-delete"), &[], Body::empty())
+        }
+        other => panic!("the statement has an interaction that this test does not know: {other}"),
+    }
+}
+
+#[test]
+fn each_interaction_that_is_said_of_a_type_succeeds_and_each_other_is_refused() {
+    let facade = server();
+    let resources = resources(&statement(&facade));
+    let (mut done, mut refused) = (0, 0);
+    for (kind, resource) in &resources {
+        for interaction in array(&resource["interaction"]) {
+            assert!(ALL_INTERACTIONS.contains(&text(&interaction["code"])), "{kind}: {interaction}");
+        }
+        let stored = facade.search_all(&format!("{kind}?_count=1")).into_iter().next();
+        for interaction in ALL_INTERACTIONS {
+            let reply = carry_out(&facade, interaction, kind, stored.as_ref());
+            let on_instance = !matches!(*interaction, "create" | "search-type" | "history-type");
+            match (says(resource, interaction), on_instance && stored.is_none()) {
+                (true, false) => assert!(reply.status.is_success(), "{interaction} of {kind}: {} {}", reply.status, reply.text),
+                (true, true) => expect(&reply, 404),
+                (false, _) => expect(&reply, 405),
+            }
+            if says(resource, interaction) { done += 1 } else { refused += 1 }
+        }
+    }
+    assert!(done > 100 && refused > 40, "{done} {refused}");
+}
+
+#[test]
+fn each_search_parameter_that_is_said_is_honoured_and_each_other_one_of_r4_is_refused() {
+    let facade = server();
+    let definitions = core(&["SearchParameter-"]);
+    let (mut honoured, mut refused) = (0, 0);
+    for (kind, resource) in resources(&statement(&facade)) {
+        let said = array(&resource["searchParam"]);
+        for parameter in said {
+            let (name, definition) = (text(&parameter["name"]), text(&parameter["definition"]));
+            let value = match text(&parameter["type"]) {
+                "date" => "2027-03",
+                "uri" => "https://kronikerpakker.dk/fhir/x",
+                "token" | "reference" => "some-value",
+                other => panic!("{kind}?{name}: a type that this test does not know: {other}"),
+            };
+            expect(&facade.get(&format!("{kind}?{name}={value}")), 200);
+            let found = match definitions.iter().find(|known| known["url"] == definition) {
+                Some(found) => found.clone(),
+                None => {
+                    let own = facade.search_all(&format!("SearchParameter?url={definition}"));
+                    assert_eq!(own.len(), 1, "{kind}?{name}: no definition {definition}");
+                    own[0].clone()
+                }
+            };
+            assert_eq!((&found["code"], &found["type"]), (&parameter["name"], &parameter["type"]), "{definition}");
+            let bases: Vec<_> = array(&found["base"]).iter().map(text).collect();
+            assert!(bases.contains(&kind.as_str()) || bases.contains(&"Resource"), "{definition} is not of {kind}");
+            honoured += 1;
+        }
+        for definition in &definitions {
+            let bases: Vec<_> = array(&definition["base"]).iter().map(text).collect();
+            let code = text(&definition["code"]);
+            let applies = bases.iter().any(|base| *base == kind || matches!(*base, "Resource" | "DomainResource"));
+            if applies && !said.iter().any(|parameter| parameter["name"] == code) {
+                expect(&facade.get(&format!("{kind}?{code}=2027")), 400);
+                refused += 1;
+            }
+        }
+    }
+    assert!(honoured > 80 && refused > 300, "{honoured} {refused}");
+}
+
+#[test]
+fn what_is_said_of_versions_and_conditions_holds() {
+    let facade = server();
+    for (kind, resource) in resources(&statement(&facade)) {
+        let Some(stored) = facade.search_all(&format!("{kind}?_count=1")).into_iter().next() else { continue };
+        let at = format!("{kind}/{}", text(&stored["id"]));
+        let body = stored.to_string();
+        let version = text(&stored["meta"]["versionId"]).to_owned();
+        assert_eq!(resource["conditionalRead"], "full-support");
+        expect_status(&facade.send("GET", &at, &[("if-none-match", &format!("W/\"{version}\""))], Body::empty()), 304);
+        let since = [("if-modified-since", "Mon, 01 Mar 2027 08:00:01 GMT")];
+        expect_status(&facade.send("GET", &at, &since, Body::empty()), 304);
+        assert_eq!(resource["readHistory"], true);
+        expect(&facade.get(&format!("{at}/_history/1")), 200);
+        let stale = [("if-match", "W/\"4711\"")];
+        match text(&resource["versioning"]) {
+            "versioned-update" => expect(&facade.send("PUT", &at, &stale, body.clone()), 412),
+            "versioned" => expect(&facade.send("PUT", &at, &stale, body.clone()), 405),
+            other => panic!("{kind}: {other}"),
+        }
+        let before = changes(&facade);
+        let condition = format!("_id={}", text(&stored["id"]));
+        let create = facade.send("POST", &kind, &[("if-none-exist", &condition)], without_id(stored.clone()).to_string());
+        expect(&create, if resource["conditionalCreate"] == true { 200 } else { 405 });
+        assert_ne!(resource["conditionalUpdate"], true);
+        expect(&facade.send("PUT", &format!("{kind}?{condition}"), &[], body.clone()), 405);
+        assert!(matches!(resource["conditionalDelete"].as_str(), None | Some("not-supported")));
+        expect(&facade.send("DELETE", &format!("{kind}?{condition}"), &[], Body::empty()), 405);
+        assert_eq!(changes(&facade), before, "{kind}");
+        let mut copy = stored.clone();
+        copy["id"] = "a-new-id".into();
+        let update = facade.send("PUT", &format!("{kind}/a-new-id"), &[], copy.to_string());
+        expect(&update, if resource["updateCreate"] == true { 201 } else { 405 });
+    }
+}
+
+#[track_caller]
+fn expect_status(reply: &Reply, status: u16) {
+    assert_eq!(reply.status.as_u16(), status, "{}", reply.text);
+}
+
+#[test]
+fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refused() {
+    let facade = server();
+    let resources = resources(&statement(&facade));
+    let mut said = Vec::new();
+    for (kind, resource) in &resources {
+        for operation in array(&resource["operation"]) {
+            let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
+            let found = facade.search_all(&format!("OperationDefinition?url={definition}"));
+            assert_eq!(found.len(), 1, "no definition {definition}");
+            assert_eq!((&found[0]["code"], &found[0]["instance"]), (&json!(name), &json!(true)));
+            assert!(array(&found[0]["resource"]).iter().any(|of| of == kind), "{definition} is not of {kind}");
+            let stored = facade.search_all(&format!("{kind}?_count=1")).remove(0);
+            let at = format!("{kind}/{}/${name}", text(&stored["id"]));
+            expect(&facade.get(&at), 200);
+            expect(&facade.send("POST", &at, &[], "{\"resourceType\":\"Parameters\"}"), 200);
+            expect(&facade.get(&at.replace('$', "%24")), 200);
+            said.push((kind.clone(), name.to_owned()));
+        }
+    }
+    assert!(!said.is_empty());
+    for definition in core(&["OperationDefinition-"]) {
+        let code = text(&definition["code"]);
+        for kind in resources.keys().filter(|kind| !said.contains(&((*kind).clone(), code.to_owned()))) {
+            for path in [format!("{kind}/${code}"), format!("{kind}/p/${code}"), format!("${code}")] {
+                expect(&facade.get(&path), 404);
+                expect(&facade.send("POST", &path, &[], "{\"resourceType\":\"Parameters\"}"), 404);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_the_whole_system_holds_and_the_rest_is_refused() {
+    let facade = server();
+    let statement = statement(&facade);
+    let said: Vec<_> = array(&statement["rest"][0]["interaction"]).iter().map(|interaction| text(&interaction["code"])).collect();
+    for code in ["transaction", "batch", "history-system", "search-system"] {
+        let reply = match code {
+            "history-system" => facade.get("_history"),
+            "search-system" => facade.get("/fhir?_lastUpdated=2027"),
+            bundle => facade.send("POST", "/fhir", &[], format!("{{\"resourceType\":\"Bundle\",\"type\":\"{bundle}\"}}")),
+        };
+        expect(&reply, if said.contains(&code) { 200 } else { 405 });
+    }
+    assert!(said.iter().all(|code| matches!(*code, "transaction" | "batch" | "history-system" | "search-system")), "{said:?}");
+    for format in array(&statement["format"]) {
+        expect(&facade.get(&format!("metadata?_format={}", text(format).replace('+', "%2B"))), 200);
+    }
+    assert_eq!(statement["fhirVersion"], "4.0.1");
+    assert_eq!(statement["implementation"]["url"], BASE);
+}
+
+#[test]
+fn a_type_of_r4_that_is_not_said_is_not_there() {
+    let facade = server();
+    let resources = resources(&statement(&facade));
+    let mut refused = 0;
+    for definition in core(&["StructureDefinition-"]) {
+        let kind = text(&definition["type"]);
+        if definition["kind"] == "resource" && definition["derivation"] == "specialization" && !resources.contains_key(kind) {
+            expect(&facade.get(kind), 404);
+            expect(&facade.get(&format!("{kind}/1")), 404);
+            expect(&facade.send("POST", kind, &[], json!({ "resourceType": kind }).to_string()), 404);
+            refused += 1;
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}
+
+#[test]
+fn the_profile_of_a_type_is_a_canonical_of_the_guide() {
+    let facade = server();
+    let profiles: Vec<_> =
+        resources(&statement(&facade)).into_values().filter_map(|resource| resource["profile"].as_str().map(str::to_owned)).collect();
+    assert!(profiles.len() >= 7);
+    assert!(profiles.iter().all(|profile| profile.starts_with("https://kronikerpakker.dk/fhir/StructureDefinition/kp-")), "{profiles:?}");
+}
