@@ -14,7 +14,7 @@ use crate::config::{Command, CommonOptions, DEMO_CLOCK, DemoOptions, LogFormat, 
 use crate::deadlines::{GroupTable, Rules};
 use crate::demo::Population;
 use crate::fhir::{Id, Resource, ResourceType, copenhagen_date, start_of_day};
-use crate::http::{Wire, listen, router};
+use crate::http::{Wire, listen, router, statement};
 use crate::interactions::{Failure, Moment, Server, calendar, definitions, derivation, transaction};
 use crate::search::SearchQuery;
 use crate::storage::{EmbeddedStore, Store, StoreOptions};
@@ -127,7 +127,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
         )));
     }
     let common = &options.common;
-    let (rules, definitions) = read_rules(common)?;
+    let (rules, mut definitions) = read_rules(common)?;
     let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
     let store = EmbeddedStore::open(&options.data, common.engine, store_options).map_err(|error| Stop::failed(error.to_string()))?;
     let store = Arc::new(store);
@@ -145,6 +145,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
         Some(base_url) => base_url.trim_end_matches('/').to_owned(),
         None => format!("http://{}/fhir", options.listen),
     };
+    definitions.push(Resource::made(statement(&base_url)));
     let dynamic: Arc<dyn Store> = store.clone();
     let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), base_url, Box::new(move || wake.notify_one()));
     let ready = Ready { server: Arc::new(server), store, clock: Clock::starting_at(start), calendar };

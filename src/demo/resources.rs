@@ -198,5 +198,5 @@ pub(super) const OFFERS: &[Code] = &[
     (CS_PREVENTION_OFFER, "disease-management", "Sygdomsmestring"),
     (CS_PREVENTION_OFFER, "physical-activity", "Fysisk aktivitet"),
     (CS_PREVENTION_OFFER, "nutrition", "Ernæring"),
-    (CS_PREVENTION_OFFER, "nicotine-cessation", "Nikotinstop"),
+    (CS_PREVENTION_OFFER, "nicotine-cessation", "Nikotinafvænning"),
 ];

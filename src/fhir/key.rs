@@ -48,7 +48,7 @@ resource_types! {
     Condition = 6, CarePlan = 7, ServiceRequest = 8, Encounter = 9, Goal = 10, CareTeam = 11,
     Subscription = 12, Task = 13, Provenance = 14, AuditEvent = 15,
     PlanDefinition = 16, StructureDefinition = 17, ValueSet = 18, CodeSystem = 19,
-    SearchParameter = 20, OperationDefinition = 21,
+    SearchParameter = 20, OperationDefinition = 21, CapabilityStatement = 22,
 }
 
 /// Who may write a type (fhir-profiles, section 5).
@@ -80,9 +80,13 @@ impl ResourceType {
             | T::CareTeam
             | T::Subscription => Origin::Clients,
             T::Task | T::Provenance | T::AuditEvent => Origin::Server,
-            T::PlanDefinition | T::StructureDefinition | T::ValueSet | T::CodeSystem | T::SearchParameter | T::OperationDefinition => {
-                Origin::Definitions
-            }
+            T::PlanDefinition
+            | T::StructureDefinition
+            | T::ValueSet
+            | T::CodeSystem
+            | T::SearchParameter
+            | T::OperationDefinition
+            | T::CapabilityStatement => Origin::Definitions,
         }
     }
 }

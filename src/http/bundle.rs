@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::answer::{etag, location};
 use super::error::status;
@@ -9,9 +10,10 @@ use super::negotiation::Return;
 use crate::fhir::dates::format_instant;
 use crate::fhir::issue::operation_outcome;
 use crate::fhir::{ResourceKey, ResourceType};
+use crate::interactions::history::{HistoryAnswer, PastVersion};
 use crate::interactions::search::{PAGE, SearchAnswer};
 use crate::interactions::transaction::{BundleKind, EntryAnswer};
-use crate::interactions::{Effect, HistoryPage, Method, StoredVersion, Written, rights};
+use crate::interactions::{Effect, Method, StoredVersion, Written, rights};
 
 /// Writes one Bundle.
 struct Writer {
@@ -97,14 +99,16 @@ pub(super) fn searchset(base_url: &str, resource_type: ResourceType, answer: &Se
         bundle.entry(Some(&full_url), found.body.as_deref(), &json!({ "search": { "mode": "match" } }));
     }
     if !answer.warnings.is_empty() {
+        // Each entry of a searchset has a fullUrl; what is no resource of this server has one of its own.
         let outcome = operation_outcome(&answer.warnings).to_string();
-        bundle.entry(None, Some(outcome.as_bytes()), &json!({ "search": { "mode": "outcome" } }));
+        let full_url = Uuid::new_v5(&Uuid::NAMESPACE_URL, outcome.as_bytes()).urn().to_string();
+        bundle.entry(Some(&full_url), Some(outcome.as_bytes()), &json!({ "search": { "mode": "outcome" } }));
     }
     bundle.end()
 }
 
 /// A page of past versions. `path` is what it is the history of, `query` what was asked.
-pub(super) fn history(base_url: &str, path: &str, query: &[(String, String)], page: &HistoryPage) -> Vec<u8> {
+pub(super) fn history(base_url: &str, path: &str, query: &[(String, String)], page: &HistoryAnswer) -> Vec<u8> {
     let mut links = vec![json!({ "relation": "self", "url": address(base_url, path, query) })];
     if let Some(next) = page.next {
         let mut parameters: Vec<_> = query.iter().filter(|(name, _)| name != PAGE).cloned().collect();
@@ -112,18 +116,17 @@ pub(super) fn history(base_url: &str, path: &str, query: &[(String, String)], pa
         links.push(json!({ "relation": "next", "url": address(base_url, path, &parameters) }));
     }
     let mut bundle = Writer::new("history", members(json!({ "link": links })));
-    for version in &page.versions {
-        let full_url = format!("{base_url}/{}", version.key);
-        bundle.entry(Some(&full_url), version.body.as_deref(), &past(version));
+    for past in &page.versions {
+        let full_url = format!("{base_url}/{}", past.version.key);
+        bundle.entry(Some(&full_url), past.version.body.as_deref(), &past_entry(past));
     }
     bundle.end()
 }
 
-fn past(version: &StoredVersion) -> Value {
-    let created = version.version.0 == 1;
+fn past_entry(PastVersion { version, is_creation }: &PastVersion) -> Value {
     let (method, url, status) = match version.method {
         Method::Post => ("POST", version.key.resource_type.to_string(), "201"),
-        Method::Put if created => ("PUT", version.key.to_string(), "201"),
+        Method::Put if *is_creation => ("PUT", version.key.to_string(), "201"),
         Method::Put => ("PUT", version.key.to_string(), "200"),
         Method::Patch => ("PATCH", version.key.to_string(), "200"),
         Method::Delete => ("DELETE", version.key.to_string(), "204"),
@@ -146,7 +149,8 @@ pub(super) fn rights(base_url: &str, rights: &rights::Rights) -> Vec<u8> {
     bundle.end()
 }
 
-/// The answers to the entries of a batch or transaction, in their order.
+/// The answers to the entries of a batch or transaction, in their order. They have no fullUrl: one resource may stand in several
+/// (bdl-7), and the location says which it is.
 pub(super) fn response(base_url: &str, kind: BundleKind, answers: &[EntryAnswer], wanted: Return) -> Vec<u8> {
     let kind = match kind {
         BundleKind::Batch => "batch-response",
@@ -157,8 +161,7 @@ pub(super) fn response(base_url: &str, kind: BundleKind, answers: &[EntryAnswer]
         match answer {
             EntryAnswer::Written(written) => written_entry(&mut bundle, base_url, written, wanted),
             EntryAnswer::Found(found) => {
-                let full_url = format!("{base_url}/{}", found.key);
-                bundle.entry(Some(&full_url), found.body.as_deref(), &json!({ "response": of_version("200 OK", found) }));
+                bundle.entry(None, found.body.as_deref(), &json!({ "response": of_version("200 OK", found) }));
             }
             EntryAnswer::NotModified(found) => {
                 bundle.entry(None, None, &json!({ "response": of_version("304 Not Modified", found) }));
@@ -196,8 +199,7 @@ fn written_entry(bundle: &mut Writer, base_url: &str, written: &Written, wanted:
     }
     let body = written.version.as_ref().and_then(|version| version.body.as_deref());
     let resource = body.filter(|_| wanted == Return::Representation && written.effect != Effect::Deleted);
-    let full_url = resource.map(|_| format!("{base_url}/{}", written.key));
-    bundle.entry(full_url.as_deref(), resource, &json!({ "response": response }));
+    bundle.entry(None, resource, &json!({ "response": response }));
 }
 
 fn place(base_url: &str, key: &ResourceKey, written: &Written) -> Option<String> {

@@ -2,12 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Wire;
 use crate::fhir::ResourceType;
-use crate::fhir::dates::format_instant;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
-use crate::interactions::Moment;
 use crate::search::parameters::parameters_of;
 
 /// An interaction on a type or on one of its resources.
@@ -62,20 +59,25 @@ fn profile_of(resource_type: ResourceType) -> Option<&'static str> {
     }
 }
 
-/// The CapabilityStatement (<https://hl7.org/fhir/R4/capabilitystatement.html>).
-pub(super) fn statement(wire: &Wire, moment: &Moment) -> Value {
+/// The day of the last change of what this program can do.
+const DATE: &str = "2026-11-22";
+
+/// The CapabilityStatement (<https://hl7.org/fhir/R4/capabilitystatement.html>) of a server with that base: the answer to `metadata`, and
+/// a definition to be read like the others.
+pub fn statement(base_url: &str) -> Value {
     let resources: Vec<_> = ResourceType::ALL.iter().map(|resource_type| resource(*resource_type)).collect();
     json!({
         "resourceType": "CapabilityStatement",
+        "id": "frist",
         "url": format!("{}/CapabilityStatement/frist", names::CANONICAL_BASE),
         "version": env!("CARGO_PKG_VERSION"),
         "name": "Frist",
         "title": "Frist: the rights of people in package pathways",
         "status": "active",
-        "date": format_instant(moment.now),
+        "date": DATE,
         "kind": "instance",
         "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
-        "implementation": { "description": "Frist", "url": wire.server.base_url },
+        "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [{

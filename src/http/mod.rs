@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::interactions::{Moment, Server};
 
+pub use capability::statement;
 pub use routes::router;
 
 /// How many requests may be worked on at once; more are turned away with 503.

@@ -172,7 +172,7 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     match Address::read(below)? {
         Address::System if call.method == Method::POST => bundle_answer(wire, call),
         Address::System => Err(Refusal::MethodNotAllowed("POST")),
-        Address::Metadata if looks => Ok(Answer::made(&capability::statement(wire, &call.moment))),
+        Address::Metadata if looks => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
         Address::SystemHistory if looks => history_answer(wire, call, HistoryScope::System, "_history"),
         Address::Metadata | Address::SystemHistory => Err(Refusal::MethodNotAllowed("GET, HEAD")),
         Address::Rights(patient) => rights_answer(wire, call, &patient),
@@ -261,8 +261,7 @@ fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Resul
     let resource = sent_resource(call)?;
     if resource.type_name() != resource_type.as_str() {
         let text = format!("expected the type of the address, '{resource_type}'");
-        let at = format!("{}.resourceType", resource.type_name());
-        return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, at, text)]).into());
+        return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, resource.type_name(), text)]).into());
     }
     let if_none_exist = negotiation::decisive(&call.headers, HeaderName::from_static("if-none-exist"))?;
     let if_none_exist = if_none_exist.map(|query| criteria(resource_type, query)).transpose()?;

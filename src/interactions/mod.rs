@@ -31,7 +31,7 @@ use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, Version, copenhagen_date};
 use crate::storage::Store;
 
-pub use crate::storage::{HistoryPage, HistoryQuery, HistoryScope, Method, Position, StoredVersion};
+pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
 pub use failure::Failure;
 
 /// The time of a request and the ids it may give out: values, so that a test can say "on 24 December".

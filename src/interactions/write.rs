@@ -364,15 +364,15 @@ fn placed(change: &Change, failure: Failure) -> Failure {
 }
 
 fn same_identity(key: &ResourceKey, resource: &Resource) -> Result<(), Failure> {
-    let wrong = |element: &str, expected: &str| {
-        let text = format!("expected the {element} of the address, '{expected}'");
-        Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, format!("{}.{element}", resource.type_name()), text)]))
+    let wrong = |at: String, what: &str, expected: &str| {
+        Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, at, format!("expected the {what} of the address, '{expected}'"))]))
     };
-    if resource.type_name() != key.resource_type.as_str() {
-        return wrong("resourceType", key.resource_type.as_str());
+    let type_name = resource.type_name();
+    if type_name != key.resource_type.as_str() {
+        return wrong(type_name.to_owned(), "type", key.resource_type.as_str());
     }
     if resource.id() != Some(key.id.as_str()) {
-        return wrong("id", key.id.as_str());
+        return wrong(format!("{type_name}.id"), "id", key.id.as_str());
     }
     Ok(())
 }

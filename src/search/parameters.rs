@@ -101,7 +101,8 @@ const fn uri(code: &'static str, types: &'static [T], path: &'static [&'static s
 
 /// The definition is R4's own of the type: `Task-owner`.
 const OWN: &str = "";
-const CONFORMANCE: &[T] = &[T::StructureDefinition, T::ValueSet, T::CodeSystem, T::SearchParameter, T::OperationDefinition];
+const CONFORMANCE: &[T] =
+    &[T::StructureDefinition, T::ValueSet, T::CodeSystem, T::SearchParameter, T::OperationDefinition, T::CapabilityStatement];
 const CLINICAL: &[T] = &[T::Condition, T::CarePlan, T::ServiceRequest, T::Encounter, T::Goal, T::CareTeam];
 const PERSON: &[T] = &[T::Patient];
 

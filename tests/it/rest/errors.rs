@@ -58,7 +58,7 @@ fn the_type_of_the_body_is_that_of_the_address() {
 #[test]
 fn a_type_that_is_not_held_is_404_whatever_is_done() {
     let facade = clinic();
-    for kind in ["Observation", "patient", "PATIENT", "Patients", "Foo", "CapabilityStatement", "_search", "$rights", "Patient%20"] {
+    for kind in ["Observation", "patient", "PATIENT", "Patients", "Foo", "ImplementationGuide", "_search", "$rights", "Patient%20"] {
         for (method, path) in [
             ("GET", kind.to_owned()),
             ("POST", kind.to_owned()),

@@ -67,7 +67,7 @@ fn update_needs_the_id_and_the_type_of_its_address() {
         (no_id, "Organization.id"),
         (organization("b", "one"), "Organization.id"),
         (number, "Organization.id"),
-        (other_type, "Practitioner.resourceType"),
+        (other_type, "Practitioner"),
     ] {
         let reply = facade.send("PUT", "Organization/a", &[], sent.to_string());
         expect(&reply, 400);
