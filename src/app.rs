@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::config::{Command, CommonOptions, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
-use crate::deadlines::{GroupTable, Rules};
+use crate::deadlines::{GroupTable, Rule, Rules};
 use crate::demo::Population;
 use crate::fhir::{Id, Resource, ResourceType, copenhagen_date, start_of_day};
 use crate::http::{Wire, listen, router, statement};
@@ -188,10 +188,12 @@ fn read_rules(options: &CommonOptions) -> Result<(Rules, Vec<Resource>), Stop> {
     let values: Vec<&Value> = own.iter().map(Resource::value).collect();
     let rules =
         Rules::from_plan_definitions(values).map_err(|wrong| Stop::usage(format!("--rules {}: {}", folder.display(), wrong.join("; "))))?;
-    let name = |resource: &Resource| (resource.value()["url"].clone(), resource.value()["version"].clone());
-    definitions.retain(|shipped| shipped.type_name() != "PlanDefinition" || !own.iter().any(|own| name(own) == name(shipped)));
-    definitions.extend(own);
     let rules = Rules::shipped().clone().with(rules);
+    let name = |resource: &Resource| Some(format!("{}|{}", resource.value()["url"].as_str()?, resource.value()["version"].as_str()?));
+    let own_names: Vec<_> = own.iter().filter_map(name).collect();
+    let in_force: Vec<String> = rules.iter().map(Rule::canonical).filter(|rule| !own_names.contains(rule)).collect();
+    definitions.retain(|shipped| shipped.type_name() != "PlanDefinition" || name(shipped).is_some_and(|name| in_force.contains(&name)));
+    definitions.extend(own);
     for rule in rules.unused() {
         tracing::warn!("the rule {} counts for no clock: another version begins on the same day", rule.canonical());
     }
@@ -208,12 +210,22 @@ fn own_rules(folder: &Path) -> Result<Vec<Resource>, Stop> {
     for path in &paths {
         let bytes = std::fs::read(path).map_err(|error| wrong(path, error.to_string()))?;
         let resource = Resource::parse(&bytes).map_err(|issue| wrong(path, issue.text))?;
-        if resource.type_name() != "PlanDefinition" || resource.id().and_then(Id::parse).is_none() {
-            return Err(wrong(path, "expected a PlanDefinition with an id".into()));
+        if resource.type_name() != "PlanDefinition" {
+            return Err(wrong(path, "expected a PlanDefinition".into()));
         }
-        rules.push(resource);
+        rules.push(with_id(resource));
     }
     if rules.is_empty() { Err(wrong(folder, "expected at least one PlanDefinition in a file *.json".into())) } else { Ok(rules) }
+}
+
+/// The rule under an id to read it by: its own, or one made from its url and version.
+fn with_id(mut rule: Resource) -> Resource {
+    if rule.id().and_then(Id::parse).is_none() {
+        let name = format!("{}|{}", rule.value()["url"], rule.value()["version"]);
+        let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, name.as_bytes()).to_string();
+        rule.edit(|value| value["id"] = Value::from(id));
+    }
+    rule
 }
 
 /// Sends an invented population through the same door as any client's data.

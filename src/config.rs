@@ -66,7 +66,7 @@ pub struct CommonOptions {
     /// Start the server's clock at this instant (RFC 3339) and let it run, for demonstrations and rehearsals.
     #[arg(long, value_name = "RFC3339")]
     pub clock: Option<Timestamp>,
-    /// A folder of PlanDefinitions (*.json) that replace shipped rules of the same url and version, or add versions.
+    /// A folder of PlanDefinitions (*.json) that replace shipped rules of the same version for the same group and right, or add versions.
     #[arg(long, value_name = "DIR", env = "FRIST_RULES")]
     pub rules: Option<PathBuf>,
     /// The engine of the data folder.

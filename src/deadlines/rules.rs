@@ -122,8 +122,11 @@ impl Rules {
         if findings.is_empty() { Ok(rules) } else { Err(findings) }
     }
 
-    /// These rules, with the additional ones: one of the same url and version replaces, any other is added.
+    /// These rules, with the additional ones: one of the same version for the same group and right replaces, under whatever url; any
+    /// other is added.
     pub fn with(mut self, additional: Rules) -> Rules {
+        let identity = |rule: &Rule| (rule.group, rule.right, rule.version.clone());
+        self.by_canonical.retain(|_, rule| additional.iter().all(|new| identity(new) != identity(rule)));
         self.by_canonical.extend(additional.by_canonical);
         self
     }

@@ -84,6 +84,17 @@ fn a_server_that_starts_with_other_rules_derives_the_rights_anew() {
 }
 
 #[test]
+fn a_rule_of_the_same_version_replaces_the_shipped_one_under_whatever_url() {
+    let mut own = RuleSpec { version: "2027.1", start: "2027-01-01", days: 10, ..START_IN_14_DAYS }.plan_definition();
+    own["url"] = json!("https://region.test/rules/copd-start");
+    let rules = Rules::shipped().clone().with(Rules::from_plan_definitions(&[own]).unwrap());
+    assert_eq!(rules.iter().count(), Rules::shipped().iter().count());
+    let facade = Facade::with_rules("2029-01-02T10:00:00Z", rules);
+    filled(&facade);
+    assert_eq!(due_dates(&facade), ["2029-01-11 2027.1", "2029-01-10 2027.1"]);
+}
+
+#[test]
 fn a_rule_that_is_taken_away_takes_its_rights_away() {
     let facade = Facade::at("2027-03-01T10:00:00Z");
     facade.transaction(&[&practice("gp"), &patient("p"), &copd("c", "p", "2027-03-01")]);
