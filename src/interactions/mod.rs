@@ -85,7 +85,7 @@ impl Server {
         if day_number(today) >= begun { today } else { day_of_number(begun).unwrap_or(today) }
     }
 
-    /// How many versions were ever written.
+    /// The position of the last commit: how many versions were ever written, and commits that wrote none.
     ///
     /// # Errors
     /// Of the store.
