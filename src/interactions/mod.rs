@@ -8,6 +8,7 @@ pub mod create;
 pub mod definitions;
 pub mod delete;
 pub mod derivation;
+mod entry;
 pub mod failure;
 pub mod history;
 pub mod overview;
@@ -28,7 +29,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::deadlines::{GroupTable, Rules};
-use crate::fhir::{Id, ResourceKey, Version, copenhagen_date};
+use crate::fhir::{Id, ResourceKey, copenhagen_date};
 use crate::storage::Store;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
@@ -140,17 +141,6 @@ pub struct Written {
     pub version: Option<StoredVersion>,
     /// Warnings about the content.
     pub issues: Vec<crate::fhir::Issue>,
-}
-
-/// A version that a commit has just written, as the store would answer it.
-fn stored(
-    key: &ResourceKey,
-    version: Version,
-    method: Method,
-    committed: crate::storage::Committed,
-    body: Option<Vec<u8>>,
-) -> StoredVersion {
-    StoredVersion { key: key.clone(), version, position: committed.position, last_updated: committed.instant, method, body }
 }
 
 /// Makes one change that a client asks for.
