@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::persons::{self, Pending};
+use super::persons::{self, Pending, PendingWrite};
 use super::write::Condition;
 use super::{Effect, Failure, Written};
 use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, Version};
-use crate::search::index_entries;
-use crate::storage::{Committed, Content, Method, StoredVersion, Write};
+use crate::search::query::instant_span_us;
+use crate::search::{Clause, DatePrefix, SearchQuery, Test, index_entries};
+use crate::storage::{Committed, Content, Method, Precondition, StoredVersion, Write};
 
 /// One change, as gathered.
 pub(super) struct Entry {
@@ -73,6 +74,20 @@ impl Entry {
             }
         };
         Some(Write { key: self.key.clone(), previous: self.previous.as_ref().map(|previous| previous.version), method, content })
+    }
+
+    /// What must still hold when others of the same request are written: that this one needs nothing, as it was found.
+    pub(super) fn still_so(&self) -> Option<Precondition> {
+        let Step::Nothing(_) = self.step else { return None };
+        let mut clauses = vec![Clause::Ids(vec![self.key.id.clone()])];
+        let mut expected = Vec::new();
+        if let Some(previous) = self.previous.as_ref().filter(|_| self.exists()) {
+            // No two versions have one instant.
+            let (from_us, until_us) = instant_span_us(previous.last_updated);
+            clauses.push(Clause::LastUpdated(vec![Test::Date { prefix: DatePrefix::Eq, from_us, until_us }]));
+            expected.push(self.key.clone());
+        }
+        Some(Precondition::Matches(SearchQuery::all(self.key.resource_type, clauses), expected))
     }
 
     /// The answer if nothing was written.
@@ -148,19 +163,32 @@ pub(super) fn same_identity(key: &ResourceKey, resource: &Resource) -> Result<()
     Ok(())
 }
 
-/// True if the stored version says the same, whatever the server set in `meta`: then a retry writes nothing.
-pub(super) fn same_content(stored: &StoredVersion, resource: &Value) -> bool {
-    let Some(mut current) = stored.body.as_deref().and_then(|body| serde_json::from_slice::<Value>(body).ok()) else { return false };
-    let mut sent = resource.clone();
-    for value in [&mut current, &mut sent] {
-        if let Some(meta) = value["meta"].as_object_mut() {
+/// Leaves out what is stored as it is sent: then a retry writes nothing.
+pub(super) fn settle(entries: &mut [Entry], pending: &mut Pending) {
+    for entry in entries {
+        let same = |write: &PendingWrite| match (&write.before, &write.content) {
+            (Some(before), Some(content)) => same_content(before, content),
+            (None, _) | (_, None) => false,
+        };
+        if pending.get(&entry.key).is_some_and(same) {
+            pending.remove(&entry.key);
+            entry.step = Step::Nothing(Effect::Unchanged);
+        }
+    }
+}
+
+/// True if both say the same, whatever the server set in `meta`.
+fn same_content(stored: &Value, sent: &Value) -> bool {
+    let told = |value: &Value| {
+        let mut members = value.as_object().cloned().unwrap_or_default();
+        if let Some(meta) = members.get_mut("meta").and_then(Value::as_object_mut) {
             meta.shift_remove("versionId");
             meta.shift_remove("lastUpdated");
         }
-        let empty = value["meta"].as_object().is_none_or(serde_json::Map::is_empty);
-        if let (true, Some(object)) = (empty, value.as_object_mut()) {
-            object.shift_remove("meta");
+        if members.get("meta").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
+            members.shift_remove("meta");
         }
-    }
-    current == sent
+        members
+    };
+    told(stored) == told(sent)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::entry::{Entry, Step, pending, same_content, same_identity};
+use super::entry::{Entry, Step, pending, same_identity, settle};
 use super::failure::locate;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
@@ -103,12 +103,14 @@ impl Attempt<'_> {
         let mut entries = self.identify_all(&mut preconditions)?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
-        preconditions.extend(persons::unmoved(self.server, &pending(&entries)?)?);
-        self.check(&mut entries, issues)?;
-        let pending = pending(&entries)?;
+        let mut pending = pending(&entries)?;
+        preconditions.extend(persons::unmoved(self.server, &pending)?);
+        self.check(&mut entries, issues, &pending)?;
+        settle(&mut entries, &mut pending);
         if pending.is_empty() {
             return Ok(Some(entries.into_iter().map(Entry::unchanged).collect()));
         }
+        preconditions.extend(entries.iter().filter_map(Entry::still_so));
         let today = self.server.today(self.moment);
         let concerned = persons::concerned(self.server, &pending)?;
         if calendar::catch_up(self.server, self.moment, &concerned.persons, today)? {
@@ -265,8 +267,7 @@ impl Attempt<'_> {
     }
 
     /// Makes every check of the content; all findings come back at once.
-    fn check(&self, entries: &mut [Entry], mut issues: Vec<Vec<Issue>>) -> Result<(), Failure> {
-        let pending = pending(entries)?;
+    fn check(&self, entries: &mut [Entry], mut issues: Vec<Vec<Issue>>, pending: &Pending) -> Result<(), Failure> {
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
@@ -274,10 +275,10 @@ impl Attempt<'_> {
                     let has_target_group = |condition: &Value| !self.server.groups.groups_of_condition(condition).is_empty();
                     let context = validation::Context { today: self.server.today(self.moment), has_target_group: &has_target_group };
                     issues.extend(validation::check(resource, &context));
-                    issues.extend(persons::check_references(self.server, resource.value(), &pending)?);
+                    issues.extend(persons::check_references(self.server, resource.value(), pending)?);
                 }
                 Step::Delete => {
-                    if let Err(failure) = self.check_unreferenced(&entry.key, &pending) {
+                    if let Err(failure) = self.check_unreferenced(&entry.key, pending) {
                         failures.push(placed(change, failure));
                     }
                 }
@@ -292,11 +293,6 @@ impl Attempt<'_> {
         }
         for (entry, issues) in entries.iter_mut().zip(issues) {
             entry.warnings = issues;
-            if let Step::Put(resource, _) = &entry.step
-                && entry.previous.as_ref().is_some_and(|previous| same_content(previous, resource.value()))
-            {
-                entry.step = Step::Nothing(Effect::Unchanged);
-            }
         }
         Ok(())
     }
