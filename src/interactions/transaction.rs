@@ -28,7 +28,7 @@ pub enum EntryAnswer {
     Searched(ResourceType, SearchAnswer),
     /// To the GET of `$rights`.
     Rights(rights::Rights),
-    /// In a batch: the entry was not carried out.
+    /// The entry was not carried out: any of a batch, and of a transaction what could no longer be read after its commit.
     Failed(Failure),
 }
 
@@ -146,7 +146,8 @@ fn transaction(server: &Server, moment: &Moment, requests: Vec<Result<Request, F
     let written = write::write(server, moment, Writer::Client, &changes, true)?;
     let mut answers: Vec<_> = places.into_iter().zip(written.into_iter().map(EntryAnswer::Written)).collect();
     for (at, request) in reads {
-        answers.push((at, look(server, moment, request)?));
+        // Foreseen, but others write too. What is committed must not be told as a failure.
+        answers.push((at, look(server, moment, request).unwrap_or_else(EntryAnswer::Failed)));
     }
     answers.sort_by_key(|(at, _)| *at);
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
@@ -204,22 +205,28 @@ fn refuse_equal_addresses(requests: &[Request]) -> Result<(), Failure> {
 /// A read that would fail after the commit fails before it.
 fn foresee(server: &Server, request: &Request, changes: &[Change]) -> Result<(), Failure> {
     match request {
-        Request::Read(Reading { key, version: None, .. }) => {
-            let change = changes.iter().find_map(|change| match &change.action {
-                Action::Update { key: changed, .. } if changed == key => Some(true),
-                Action::Delete { key: changed, .. } if changed == key => Some(false),
-                Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => None,
-            });
-            match change {
-                Some(true) => Ok(()),
-                Some(false) => Err(Failure::not_found(format!("{key} is deleted by the same transaction"))),
-                None => read::read(server, key).map(drop),
-            }
-        }
+        Request::Read(Reading { key, version: None, .. }) => foresee_current(server, key, changes),
         Request::Read(Reading { key, version: Some(version), .. }) => read::read_version(server, key, *version).map(drop),
         Request::Search(request) => search::search(server, request).map(drop),
-        Request::Rights(patient, parameters) => rights::asked_day(parameters).and_then(|_| read::read(server, patient).map(drop)),
+        Request::Rights(patient, parameters) => {
+            rights::asked_day(parameters)?;
+            foresee_current(server, patient, changes)
+        }
         Request::Write(_) => Ok(()),
+    }
+}
+
+/// That the resource will be there after the changes.
+fn foresee_current(server: &Server, key: &ResourceKey, changes: &[Change]) -> Result<(), Failure> {
+    let change = changes.iter().find_map(|change| match &change.action {
+        Action::Update { key: changed, .. } if changed == key => Some(true),
+        Action::Delete { key: changed, .. } if changed == key => Some(false),
+        Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => None,
+    });
+    match change {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::not_found(format!("{key} is deleted by the same transaction"))),
+        None => read::read(server, key).map(drop),
     }
 }
 
