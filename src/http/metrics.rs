@@ -7,7 +7,15 @@ use std::sync::Mutex;
 /// What was counted since the start.
 #[derive(Default)]
 pub(super) struct Metrics {
-    requests: Mutex<BTreeMap<(&'static str, u16), (u64, f64)>>,
+    /// By method and status.
+    requests: Mutex<BTreeMap<(&'static str, u16), Answered>>,
+}
+
+/// The answers to requests of one kind.
+#[derive(Default)]
+struct Answered {
+    count: u64,
+    seconds: f64,
 }
 
 impl Metrics {
@@ -15,8 +23,8 @@ impl Metrics {
     pub(super) fn answered(&self, method: &'static str, status: u16, seconds: f64) {
         let mut requests = self.requests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let entry = requests.entry((method, status)).or_default();
-        entry.0 += 1;
-        entry.1 += seconds;
+        entry.count += 1;
+        entry.seconds += seconds;
     }
 
     /// The counters as text; `position` is that of the store's last commit.
@@ -31,12 +39,12 @@ impl Metrics {
         );
         let _ = writeln!(out, "frist_changes_total {position}");
         let _ = writeln!(out, "# HELP frist_http_requests_total Requests answered.\n# TYPE frist_http_requests_total counter");
-        for ((method, status), (count, _)) in requests.iter() {
+        for ((method, status), Answered { count, .. }) in requests.iter() {
             let _ = writeln!(out, "frist_http_requests_total{{method=\"{method}\",status=\"{status}\"}} {count}");
         }
         let _ =
             writeln!(out, "# HELP frist_http_request_seconds_total Time spent answering.\n# TYPE frist_http_request_seconds_total counter");
-        for ((method, status), (_, seconds)) in requests.iter() {
+        for ((method, status), Answered { seconds, .. }) in requests.iter() {
             let _ = writeln!(out, "frist_http_request_seconds_total{{method=\"{method}\",status=\"{status}\"}} {seconds:.6}");
         }
         out

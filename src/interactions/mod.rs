@@ -3,6 +3,7 @@
 //! Nothing here knows HTTP, an engine or the clock: the time and new ids come with each request as a [`Moment`].
 
 pub mod address;
+mod batch;
 pub mod calendar;
 pub mod create;
 pub mod definitions;
@@ -58,6 +59,8 @@ pub struct Server {
     calendar_day: AtomicI64,
     /// Who may commit when.
     turns: turns::Turns,
+    /// What batches work with besides the threads of their requests.
+    batch_threads: batch::BatchThreads,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
 }
@@ -71,7 +74,16 @@ impl Server {
         base_url: String,
         wake_calendar: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
-        Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), turns: turns::Turns::default(), wake_calendar }
+        Server {
+            store,
+            rules,
+            groups,
+            base_url,
+            calendar_day: AtomicI64::new(i64::MIN),
+            turns: turns::Turns::default(),
+            batch_threads: batch::BatchThreads::default(),
+            wake_calendar,
+        }
     }
 
     /// The day that live answers and writes are for: today in Copenhagen, and never a day before that of a commit or of a calendar step
