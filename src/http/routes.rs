@@ -121,9 +121,10 @@ fn below_base(path: &str) -> Option<&str> {
     path.strip_prefix("/fhir").filter(|below| below.is_empty() || below.starts_with('/'))
 }
 
-/// The client's own request id if it has the form of an id, else a new one.
+/// The client's own request id if it has the form of an id and not that of a CPR number, as it goes to the log; else a new one.
 fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
-    let sent = negotiation::text(headers, HeaderName::from_static("x-request-id")).and_then(crate::fhir::Id::parse);
+    let sent =
+        negotiation::text(headers, HeaderName::from_static("x-request-id")).and_then(crate::fhir::Id::parse).filter(|id| !id.is_like_cpr());
     sent.unwrap_or_else(|| (moment.new_id)()).to_string()
 }
 
