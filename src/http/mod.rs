@@ -23,6 +23,8 @@ pub use routes::router;
 
 /// How many requests may be worked on at once; more are turned away with 503.
 const REQUESTS_MAX: usize = 512;
+/// How many requests with a body may be received or worked on at once, which bounds the memory that bodies take.
+const BODIES_MAX: usize = 512;
 
 /// What every request is answered from.
 pub struct Wire {
@@ -30,6 +32,7 @@ pub struct Wire {
     moment: Box<dyn Fn() -> Moment + Send + Sync>,
     ready: AtomicBool,
     permits: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
     metrics: metrics::Metrics,
 }
 
@@ -37,7 +40,8 @@ impl Wire {
     /// Takes the server and the source of each request's time and ids. Not ready until [`Wire::set_ready`].
     pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
-        Arc::new(Wire { server, moment, ready: AtomicBool::new(false), permits, metrics: metrics::Metrics::default() })
+        let bodies = Arc::new(Semaphore::new(BODIES_MAX));
+        Arc::new(Wire { server, moment, ready: AtomicBool::new(false), permits, bodies, metrics: metrics::Metrics::default() })
     }
 
     /// Says whether `/readyz` answers that requests are welcome.

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use axum::routing::{any, get};
 use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::{Answer, location};
 use super::capability::{self, Interaction, interactions_of};
@@ -93,7 +94,7 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     let answer = answer.with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     let mut response = answer.with(HeaderName::from_static("x-request-id"), request_id).into_response();
     if method == Method::HEAD {
-        let length = axum::body::HttpBody::size_hint(response.body()).exact().unwrap_or(0);
+        let length = HttpBody::size_hint(response.body()).exact().unwrap_or(0);
         response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
         *response.body_mut() = Body::empty();
     }
@@ -121,9 +122,10 @@ fn below_base(path: &str) -> Option<&str> {
     path.strip_prefix("/fhir").filter(|below| below.is_empty() || below.starts_with('/'))
 }
 
-/// The client's own request id if it has the form of an id, else a new one.
+/// The client's own request id if it has the form of an id and not that of a CPR number, as it goes to the log; else a new one.
 fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
-    let sent = negotiation::text(headers, HeaderName::from_static("x-request-id")).and_then(crate::fhir::Id::parse);
+    let sent =
+        negotiation::text(headers, HeaderName::from_static("x-request-id")).and_then(crate::fhir::Id::parse).filter(|id| !id.is_like_cpr());
     sent.unwrap_or_else(|| (moment.new_id)()).to_string()
 }
 
@@ -142,14 +144,16 @@ fn loggable(path: &str) -> &str {
 }
 
 async fn answer(wire: &Arc<Wire>, moment: Moment, request: Request<Body>, query: Parameters) -> Result<Answer, Refusal> {
-    let permit = Arc::clone(&wire.permits).try_acquire_owned().map_err(|_| Refusal::Overload)?;
     let (parts, body) = request.into_parts();
+    // Bodies that are slow to come keep only other bodies out: whoever reads is still answered.
+    let held = if HttpBody::is_end_stream(&body) { None } else { Some(permit_of(&wire.bodies)?) };
     let body = tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
     let body = body.map_err(|_| Refusal::Slow)?.map_err(|_| Refusal::TooLarge(BODY_BYTES_MAX))?;
+    let permit = permit_of(&wire.permits)?;
     let call = Call { method: parts.method, path: parts.uri.path().to_owned(), query, headers: parts.headers, body, moment };
     let wire = Arc::clone(wire);
     let work = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
+        let _held_until_done = (held, permit);
         dispatch(&wire, &call)
     });
     match tokio::time::timeout(HANDLER_TIME_MAX, work).await {
@@ -160,6 +164,10 @@ async fn answer(wire: &Arc<Wire>, moment: Moment, request: Request<Body>, query:
         }
         Err(_) => Err(Refusal::Overload),
     }
+}
+
+fn permit_of(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+    Arc::clone(permits).try_acquire_owned().map_err(|_| Refusal::Overload)
 }
 
 fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::dates::{self, DateRule};
 use super::findings::{Findings, json_type, quoted};
 use super::references;
-use crate::fhir::{Id, IssueCode, view};
+use crate::fhir::{Id, IssueCode, names, view};
 
 /// One element of an object.
 pub(super) struct Element {
@@ -280,6 +280,17 @@ fn check_extension(extension: &Value, known: &'static [Extension], path: &str, f
         return findings.error(IssueCode::Required, &format!("{path}.url"), "", what);
     }
     match known.iter().find(|known| Some(known.url) == url).map(|known| &known.content) {
+        // Anyone may add extensions, but those of the profiles are all known: one that is misspelt, or stands at another type, would
+        // be passed over, and with it the postponement or group that it was to tell.
+        None if url.is_some_and(is_of_the_profiles) => {
+            let here: Vec<_> = known.iter().map(|known| known.url).collect();
+            let here = if here.is_empty() {
+                "none of this server's own extensions here".to_owned()
+            } else {
+                format!("one of {} here", here.join(", "))
+            };
+            findings.error(IssueCode::Extension, &format!("{path}.url"), "", format!("expected {here}, found another"));
+        }
         None => {}
         Some(Content::Value(key, kind)) => match extension.get(key) {
             Some(value) => check_value(kind, value, &format!("{path}.value"), findings),
@@ -293,6 +304,10 @@ fn check_extension(extension: &Value, known: &'static [Extension], path: &str, f
             members(extension, path, &[&part], findings);
         }
     }
+}
+
+fn is_of_the_profiles(url: &str) -> bool {
+    url.strip_prefix(names::CANONICAL_BASE).is_some_and(|below| below.starts_with('/'))
 }
 
 fn other_value(extension: &Value) -> &'static str {

@@ -1,12 +1,33 @@
 //! Requests that mean harm, or come from a broken program: answered with 4xx, never with 5xx, and nothing is written.
 
-use axum::body::Body;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::mpsc::{Sender, channel};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
 use serde_json::json;
 
 use super::{changes, clinic, expect, person};
 use crate::support::facade::{Facade, Reply};
 use crate::support::people::{copd, patient};
+
+/// How many requests with a body the server takes at once.
+const BODIES_MAX: usize = 512;
+
+/// A body that never comes, and tells when the server waits for it.
+struct Awaited(Sender<()>);
+
+impl HttpBody for Awaited {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
+        let _ = self.0.send(());
+        Poll::Pending
+    }
+}
 
 #[track_caller]
 fn refused(reply: &Reply) {
@@ -299,4 +320,21 @@ fn a_method_that_nobody_knows_is_counted_with_the_other_ones() {
     let metrics = facade.get("/metrics").text;
     assert!(metrics.contains("frist_http_requests_total{method=\"(unknown)\",status=\"405\"} 3"), "{metrics}");
     assert!(!metrics.contains("0405440001"));
+}
+
+#[test]
+fn bodies_that_never_come_do_not_keep_readers_out() {
+    let facade = clinic();
+    let (sender, awaited) = channel();
+    for at in 0..BODIES_MAX {
+        let request = Request::put(format!("/fhir/Patient/slow-{at}")).header("content-type", "application/fhir+json");
+        facade.begin(request.body(Body::new(Awaited(sender.clone()))).unwrap());
+    }
+    assert_eq!(awaited.iter().take(BODIES_MAX).count(), BODIES_MAX);
+    let reply = facade.put(&patient("late"));
+    expect(&reply, 503);
+    assert_eq!(reply.header("retry-after"), "1");
+    for path in ["Patient/p", "Patient", "/metrics"] {
+        expect(&facade.get(path), 200);
+    }
 }

@@ -170,6 +170,11 @@ impl Facade {
         })
     }
 
+    /// Sends a request whose answer nobody waits for.
+    pub(crate) fn begin(&self, request: Request<Body>) {
+        self.runtime.spawn(self.router.clone().oneshot(request));
+    }
+
     /// GET.
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], Body::empty())

@@ -144,3 +144,18 @@ fn a_postponement_has_a_start_a_reason_and_an_end_that_is_not_before_it() {
     let two_reasons = extension("kp-postponement", json!({ "extension": [one["extension"][0], one["extension"][1], one["extension"][1]] }));
     check("Condition", json!({ "extension": [two_reasons] }), &["error structure Condition.extension[0].extension"]);
 }
+
+#[test]
+fn an_own_extension_that_is_misspelt_or_out_of_place_is_not_passed_over() {
+    let of_others = json!({ "url": "http://example.org/kp-postponement", "valueBoolean": true });
+    for (kind, id) in [
+        ("Condition", "kp-postponed"),
+        ("Condition", "kp-status-reason"),
+        ("CarePlan", "kp-postponement"),
+        ("Encounter", "kp-postponement"),
+    ] {
+        let edit = json!({ "extension": [of_others, extension(id, json!({ "valueBoolean": true }))] });
+        check(kind, edit, &[&format!("error extension {kind}.extension[1].url")]);
+    }
+    check("Condition", json!({ "extension": [of_others] }), &[]);
+}
