@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{changes, clinic, expect, person};
 use crate::support::facade::{Facade, Reply};
-use crate::support::people::{copd, patient};
+use crate::support::people::{copd, patient, region};
 
 #[track_caller]
 fn refused(reply: &Reply) {
@@ -299,4 +299,18 @@ fn a_method_that_nobody_knows_is_counted_with_the_other_ones() {
     let metrics = facade.get("/metrics").text;
     assert!(metrics.contains("frist_http_requests_total{method=\"(unknown)\",status=\"405\"} 3"), "{metrics}");
     assert!(!metrics.contains("0405440001"));
+}
+
+#[test]
+fn a_hundred_thousand_references_to_one_large_resource_are_checked_as_one() {
+    let facade = clinic();
+    let mut large = region("large");
+    large["name"] = "x".repeat(1_000_000).into();
+    facade.put_ok(&large);
+    let mut referring = patient("x");
+    referring["generalPractitioner"] = json!(vec![json!({ "reference": "Organization/large" }); 100_000]);
+    expect(&facade.put(&referring), 201);
+    let mut about_many = copd("c", "p", "2027-02-20");
+    about_many["evidence"] = json!([{ "detail": vec![json!({ "reference": "Condition/c" }); 100_000] }]);
+    expect(&facade.put(&about_many), 201);
 }
