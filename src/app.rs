@@ -48,7 +48,7 @@ impl From<Failure> for Stop {
     }
 }
 
-/// The server's clock: the system's, shifted by `--clock`, and never behind the last commit of the store.
+/// The server's clock: the system's, shifted so that it began at an instant: that of `--clock`, or of the store's last commit if that is later.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     shift: SignedDuration,
@@ -108,8 +108,15 @@ fn start_log(format: LogFormat) {
 
 fn block_on(work: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?.block_on(work)
+    let runtime = runtime.map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?;
+    let done = runtime.block_on(work);
+    // Work that is still not done, as a long step of the calendar, is cut off: what it had not committed is made up for at the next start.
+    runtime.shutdown_timeout(CUT_OFF_AFTER);
+    done
 }
+
+/// How long the end of the program waits for work that was begun and has no client any more.
+const CUT_OFF_AFTER: Duration = Duration::from_secs(5);
 
 /// A server with its clock, made ready from a data folder.
 struct Ready {

@@ -23,10 +23,12 @@ pub(super) enum Refusal {
     Slow,
     /// The address allows other methods only.
     MethodNotAllowed(&'static str),
-    /// Too many requests at once.
+    /// Too many requests at once: this one was not begun.
     Overload,
-    /// A bug: the detail is in the log.
-    Bug,
+    /// The answer was not ready in time; the work goes on.
+    Unfinished,
+    /// A bug: what the panic said, for the log alone.
+    Bug(String),
 }
 
 impl From<Failure> for Refusal {
@@ -96,7 +98,13 @@ impl Refusal {
                 one(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Throttled, "too many requests at once; send the request again")
                     .with(header::RETRY_AFTER, "1")
             }
-            Refusal::Bug => one(
+            // No Retry-After: what was begun may yet be committed, and the same create again would be another one.
+            Refusal::Unfinished => one(
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueCode::Timeout,
+                "the answer was not ready in time, and what was asked for may still be done: look before you send the request again",
+            ),
+            Refusal::Bug(_) => one(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 IssueCode::Exception,
                 "the server failed; tell its operator the X-Request-Id of this answer",

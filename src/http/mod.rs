@@ -10,6 +10,7 @@ mod negotiation;
 mod page;
 mod pretty;
 mod routes;
+mod sight;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

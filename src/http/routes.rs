@@ -16,6 +16,7 @@ use super::answer::{Answer, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, Rendering, Return};
+use super::sight::{countable, loggable, request_id};
 use super::{Wire, bundle, page};
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
@@ -33,7 +34,7 @@ use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
 const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long an answer may take.
+/// How long a client waits for an answer at most.
 const HANDLER_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The routes of the server.
@@ -79,8 +80,10 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     let answer = match answered {
         Ok(answer) => answer,
         Err(refusal) => {
-            if let Refusal::Failure(Failure::Store(error)) = &refusal {
-                tracing::error!(request.id = %request_id, "{error}");
+            match &refusal {
+                Refusal::Failure(Failure::Store(error)) => tracing::error!(request.id = %request_id, "{error}"),
+                Refusal::Bug(panic) => tracing::error!(request.id = %request_id, "a handler panicked: {panic}"),
+                _ => {}
             }
             refusal.answer()
         }
@@ -118,29 +121,8 @@ fn own_parameters(mut query: Parameters) -> Parameters {
 }
 
 /// What follows `/fhir` in a path.
-fn below_base(path: &str) -> Option<&str> {
+pub(super) fn below_base(path: &str) -> Option<&str> {
     path.strip_prefix("/fhir").filter(|below| below.is_empty() || below.starts_with('/'))
-}
-
-/// The client's own request id if it has the form of an id and not that of a CPR number, as it goes to the log; else a new one.
-fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
-    let sent =
-        negotiation::text(headers, HeaderName::from_static("x-request-id")).and_then(crate::fhir::Id::parse).filter(|id| !id.is_like_cpr());
-    sent.unwrap_or_else(|| (moment.new_id)()).to_string()
-}
-
-/// The method as it may be counted and logged: a client can send any word as one, and each would be kept until the program ends.
-fn countable(method: &Method) -> &'static str {
-    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"].into_iter().find(|known| *known == method).unwrap_or("(unknown)")
-}
-
-/// The path as it may stand in a log: one that is no address of this server could hold anything, an id even a CPR number.
-fn loggable(path: &str) -> &str {
-    let known = match below_base(path) {
-        Some(below) => Address::read(below).is_ok_and(|address| !address.key().is_some_and(|key| key.id.is_like_cpr())),
-        None => matches!(path, "/" | "/metrics"),
-    };
-    if known { path } else { "(unknown)" }
 }
 
 async fn answer(wire: &Arc<Wire>, moment: Moment, request: Request<Body>, query: Parameters) -> Result<Answer, Refusal> {
@@ -156,13 +138,11 @@ async fn answer(wire: &Arc<Wire>, moment: Moment, request: Request<Body>, query:
         let _held_until_done = (held, permit);
         dispatch(&wire, &call)
     });
+    // A thread cannot be stopped: work that takes longer keeps its permit until it is done.
     match tokio::time::timeout(HANDLER_TIME_MAX, work).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(panic)) => {
-            tracing::error!("a handler panicked: {panic}");
-            Err(Refusal::Bug)
-        }
-        Err(_) => Err(Refusal::Overload),
+        Ok(Err(panic)) => Err(Refusal::Bug(panic.to_string())),
+        Err(_) => Err(Refusal::Unfinished),
     }
 }
 

@@ -20,9 +20,9 @@ pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> 
         changes.push(Change { action: Action::Update { key, resource, condition: Condition::Any }, full_url: None, place: None });
     }
     for resource_type in ResourceType::ALL.iter().filter(|resource_type| resource_type.origin() == Origin::Definitions) {
-        for stored in server.store.search(&SearchQuery::all(*resource_type, Vec::new()), None)?.matches {
-            if !kept.contains(&stored.key) {
-                changes.push(Change { action: Action::Delete { key: stored.key, condition: Condition::Any }, full_url: None, place: None });
+        for key in server.store.search_keys(&SearchQuery::all(*resource_type, Vec::new()))? {
+            if !kept.contains(&key) {
+                changes.push(Change { action: Action::Delete { key, condition: Condition::Any }, full_url: None, place: None });
             }
         }
     }

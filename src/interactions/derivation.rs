@@ -15,9 +15,6 @@ use crate::fhir::{Id, ResourceType};
 use crate::search::SearchQuery;
 use crate::storage::{Guard, Position};
 
-/// How many Patients are read at once.
-const PATIENTS_PER_PAGE: usize = 10_000;
-
 /// Derives everyone's rights as of today, unless the stored ones were derived by the same rules, code table and program.
 ///
 /// # Errors
@@ -49,21 +46,13 @@ fn touch(server: &Server, moment: &Moment, guards: Vec<Guard>) -> Result<(), Fai
 fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
     let today = server.today(moment);
     let mut done = Progress::default();
-    let mut query = SearchQuery { count: PATIENTS_PER_PAGE, ..SearchQuery::all(ResourceType::Patient, Vec::new()) };
-    let mut position = None;
-    loop {
-        let page = server.store.search(&query, position)?;
-        let patients: Vec<Id> = page.matches.into_iter().map(|patient| patient.key.id).collect();
-        for persons in patients.chunks(PERSONS_PER_COMMIT) {
-            done.versions += server.turns.take(|| derive_anew(server, moment, persons, today))?;
-            done.persons += persons.len();
-        }
-        query.offset += PATIENTS_PER_PAGE;
-        position = Some(page.position);
-        if query.offset >= page.total {
-            return Ok(done);
-        }
+    let patients = server.store.search_keys(&SearchQuery::all(ResourceType::Patient, Vec::new()))?;
+    for patients in patients.chunks(PERSONS_PER_COMMIT) {
+        let persons: Vec<Id> = patients.iter().map(|patient| patient.id.clone()).collect();
+        done.versions += server.turns.take(|| derive_anew(server, moment, &persons, today))?;
+        done.persons += persons.len();
     }
+    Ok(done)
 }
 
 fn derive_anew(server: &Server, moment: &Moment, persons: &[Id], today: Date) -> Result<Option<usize>, Failure> {

@@ -14,11 +14,10 @@ use serde_json::Value;
 
 use super::Server;
 use crate::deadlines::{self, PersonFacts, Rights, Stored, TaskChange};
-use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, Version, reference};
+use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType, Version};
 use crate::search::parameters::REFERS_TO;
 use crate::search::{Clause, SearchQuery, index_entries};
 use crate::storage::{Content, Guard, Method, Precondition, StoreError, TimerChange, Write};
-use crate::validation::{self, ResolvedReference, Target};
 
 /// What a request is about to write, by key.
 pub type Pending = BTreeMap<ResourceKey, PendingWrite>;
@@ -91,7 +90,7 @@ pub fn lookup(server: &Server, key: &ResourceKey, pending: &Pending) -> Result<O
 }
 
 /// Whom a resource is about.
-fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
+pub fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
     if key.resource_type == ResourceType::Patient {
         return Some(key.id.clone());
     }
@@ -104,78 +103,47 @@ fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
     }
 }
 
-/// All resources about a person, but the Patient, as they will be after the pending writes; by key.
+/// The keys of all resources about a person, but the Patient, as they will be after the pending writes.
 ///
 /// # Errors
 /// Of the store.
-pub fn resources_of(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Known>, StoreError> {
-    of_types(server, ABOUT_A_PERSON, person, pending)
+pub fn keys_about(server: &Server, person: &Id, pending: &Pending) -> Result<BTreeSet<ResourceKey>, StoreError> {
+    let mut keys = BTreeSet::new();
+    for resource_type in ABOUT_A_PERSON {
+        keys.extend(server.store.search_keys(&about(*resource_type, person))?);
+    }
+    for (key, write) in pending.iter().filter(|(key, _)| ABOUT_A_PERSON.contains(&key.resource_type)) {
+        keys.remove(key);
+        if write.content.as_ref().is_some_and(|content| person_of(key, content).as_ref() == Some(person)) {
+            keys.insert(key.clone());
+        }
+    }
+    Ok(keys)
 }
 
-fn of_types(server: &Server, types: &[ResourceType], person: &Id, pending: &Pending) -> Result<Vec<Known>, StoreError> {
+/// What finds the resources of that type about a person.
+fn about(resource_type: ResourceType, person: &Id) -> SearchQuery {
+    SearchQuery::all(resource_type, vec![Clause::reference("patient", format_args!("Patient/{person}"))])
+}
+
+/// The facts about a person, as they will be after the pending writes; by key.
+fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Known>, StoreError> {
     let mut found = Vec::new();
-    for resource_type in types {
-        let query = SearchQuery::all(*resource_type, vec![Clause::reference("patient", format_args!("Patient/{person}"))]);
-        for stored in server.store.search(&query, None)?.matches {
+    for resource_type in FACTS {
+        for stored in server.store.search(&about(*resource_type, person), None)?.matches {
             if let (false, Some(body)) = (pending.contains_key(&stored.key), &stored.body) {
                 let content = parse_stored(&stored.key, body)?;
                 found.push((stored.key, stored.version, content));
             }
         }
     }
-    for (key, write) in pending.iter().filter(|(key, _)| types.contains(&key.resource_type)) {
+    for (key, write) in pending.iter().filter(|(key, _)| FACTS.contains(&key.resource_type)) {
         if let Some(content) = write.content.as_ref().filter(|content| person_of(key, content).as_ref() == Some(person)) {
             found.push((key.clone(), write.version, content.clone()));
         }
     }
     found.sort_by(|left, right| left.0.cmp(&right.0));
     Ok(found)
-}
-
-/// The findings about what a resource refers to: that the person is stored, that all is of one person, and (a warning) what is not here yet.
-///
-/// # Errors
-/// Of the store.
-pub fn check_references(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec<Issue>, StoreError> {
-    let of_persons = validation::person_references(resource);
-    let mut resolved = Vec::new();
-    for (expression, element) in &of_persons {
-        resolved.push(ResolvedReference { expression: expression.clone(), target: target(server, expression, element, pending)? });
-    }
-    let mut others = Vec::new();
-    reference::for_each(resource["resourceType"].as_str().unwrap_or(""), resource, &mut |path, element| {
-        if let (Reference::Local(key, _), false) =
-            (Reference::read(element), of_persons.iter().any(|(_, known)| std::ptr::eq(*known, element)))
-        {
-            others.push((path.to_owned(), key));
-        }
-    });
-    let mut issues = validation::one_person(&resolved);
-    for (path, key) in others {
-        if lookup(server, &key, pending)?.is_none() {
-            let text = format!("{key} is not stored here; it counts from when it is");
-            issues.push(Issue::warning(IssueCode::NotFound, format!("{path}.reference"), text));
-        }
-    }
-    Ok(issues)
-}
-
-fn target(server: &Server, expression: &str, element: &Value, pending: &Pending) -> Result<Target, StoreError> {
-    let key = match Reference::read(element) {
-        Reference::Local(key, _) => key,
-        _ if expression.ends_with(".subject") => return Ok(Target::PatientNotStored),
-        _ => return Ok(Target::NoPerson),
-    };
-    let found = lookup(server, &key, pending)?;
-    Ok(match (key.resource_type, found) {
-        (ResourceType::Patient, Some(_)) => Target::Person(key),
-        (ResourceType::Patient, None) => Target::PatientNotStored,
-        (_, None) => Target::NotYetStored,
-        (_, Some((key, _, content))) => match person_of(&key, &content) {
-            Some(person) => Target::Person(ResourceKey::new(ResourceType::Patient, person)),
-            None => Target::NoPerson,
-        },
-    })
 }
 
 /// That nothing moves about the persons of these writes from now on: to be asked before the writes are checked, so that what was found
@@ -234,15 +202,16 @@ fn dependents(
     preconditions.extend(position.into_iter().map(|position| Precondition::Unmoved(guard.clone(), position)));
     let referring = |resource_type| SearchQuery::all(resource_type, vec![Clause::reference(REFERS_TO, practice)]);
     for resource_type in FACTS.iter().copied().chain([ResourceType::Patient]) {
-        for stored in server.store.search(&referring(resource_type), None)?.matches {
-            if let Some(body) = &stored.body {
-                persons.extend(person_of(&stored.key, &parse_stored(&stored.key, body)?));
+        for key in server.store.search_keys(&referring(resource_type))? {
+            // One at a time: a practice may have all of a municipality's persons.
+            if let Some((key, _, content)) = lookup(server, &key, &Pending::new())? {
+                persons.extend(person_of(&key, &content));
             }
         }
     }
     if practice.resource_type == ResourceType::Organization {
-        for role in server.store.search(&referring(ResourceType::PractitionerRole), None)?.matches {
-            dependents(server, &role.key, persons, preconditions)?;
+        for role in server.store.search_keys(&referring(ResourceType::PractitionerRole))? {
+            dependents(server, &role, persons, preconditions)?;
         }
     }
     Ok(())
@@ -280,7 +249,7 @@ impl Person {
 pub fn gather(server: &Server, person: &Id, pending: &Pending) -> Result<Person, StoreError> {
     let key = ResourceKey::new(ResourceType::Patient, person.clone());
     let mut expects = guarded(server, vec![person_guard(person)])?;
-    let mut known = of_types(server, FACTS, person, pending)?;
+    let mut known = facts_about(server, person, pending)?;
     known.extend(lookup(server, &key, pending)?);
     let mut practices = BTreeSet::new();
     let mut frontier: BTreeSet<ResourceKey> = known.iter().flat_map(|(_, _, content)| deadlines::practice_references(content)).collect();
@@ -357,8 +326,7 @@ pub fn derive(
 fn stored_tasks(server: &Server, people: &[(Person, Rights)]) -> Result<BTreeMap<Id, (Version, Value)>, StoreError> {
     let mut tasks = BTreeMap::new();
     for (person, rights) in people {
-        let query = SearchQuery::all(ResourceType::Task, vec![Clause::reference("patient", &person.key)]);
-        let mut found = server.store.search(&query, None)?.matches;
+        let mut found = server.store.search(&about(ResourceType::Task, &person.key.id), None)?.matches;
         for clock in &rights.clocks {
             found.extend(server.store.read(&ResourceKey::new(ResourceType::Task, clock.task_id.clone()))?);
         }

@@ -1,16 +1,18 @@
-//! What the references of incoming resources name, and their rewriting to addresses of this server
+//! What the references of incoming resources name, their rewriting to addresses of this server, and what is wrong with them
 //! (<https://hl7.org/fhir/R4/http.html#trules>, fhir-profiles, section 2).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::address::query_pairs;
+use super::persons::{self, Pending};
 use super::{Failure, Server};
-use crate::fhir::{Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference};
+use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test};
-use crate::storage::Precondition;
+use crate::storage::{Precondition, StoreError};
+use crate::validation::{self, ResolvedReference};
 
 /// The entries of one request, by the addresses under which they may name each other.
 #[derive(Default)]
@@ -184,8 +186,7 @@ fn keys_with(
 }
 
 fn keys_of(server: &Server, query: SearchQuery, preconditions: &mut Vec<Precondition>) -> Result<Vec<ResourceKey>, Failure> {
-    let mut keys: Vec<_> = server.store.search(&query, None)?.matches.into_iter().map(|found| found.key).collect();
-    keys.sort();
+    let keys = server.store.search_keys(&query)?;
     preconditions.push(Precondition::Matches(query, keys.clone()));
     Ok(keys)
 }
@@ -234,5 +235,68 @@ fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
         }
         Value::Array(items) => items.iter_mut().for_each(|item| replace(item, addresses)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The findings about what a resource refers to: that the person is stored, that all is of one person, and (a warning) what is not here yet.
+///
+/// # Errors
+/// Of the store.
+pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec<Issue>, StoreError> {
+    let mut named = Named { server, pending, persons: HashMap::new() };
+    let of_persons = validation::person_references(resource);
+    let mut resolved = Vec::new();
+    for (expression, element) in &of_persons {
+        let target = match Reference::read(element) {
+            Reference::Local(key, _) => named.target(key)?,
+            _ if expression.ends_with(".subject") => validation::Target::PatientNotStored,
+            _ => validation::Target::NoPerson,
+        };
+        resolved.push(ResolvedReference { expression: expression.clone(), target });
+    }
+    let bound_to_persons: HashSet<*const Value> = of_persons.iter().map(|(_, element)| std::ptr::from_ref(*element)).collect();
+    let mut others = Vec::new();
+    reference::for_each(resource["resourceType"].as_str().unwrap_or(""), resource, &mut |path, element| {
+        if let (Reference::Local(key, _), false) = (Reference::read(element), bound_to_persons.contains(&std::ptr::from_ref(element))) {
+            others.push((path.to_owned(), key));
+        }
+    });
+    let mut issues = validation::one_person(&resolved);
+    for (path, key) in others {
+        if named.person(&key)?.is_none() {
+            let text = format!("{key} is not stored here; it counts from when it is");
+            issues.push(Issue::warning(IssueCode::NotFound, format!("{path}.reference"), text));
+        }
+    }
+    Ok(issues)
+}
+
+/// What one resource names: each is read once, however often it is named.
+struct Named<'a> {
+    server: &'a Server,
+    pending: &'a Pending,
+    /// Whom it is about, if anyone; none if it is not stored.
+    persons: HashMap<ResourceKey, Option<Option<Id>>>,
+}
+
+impl Named<'_> {
+    fn person(&mut self, key: &ResourceKey) -> Result<Option<Option<Id>>, StoreError> {
+        if let Some(known) = self.persons.get(key) {
+            return Ok(known.clone());
+        }
+        let found = persons::lookup(self.server, key, self.pending)?;
+        let person = found.map(|(key, _, content)| persons::person_of(&key, &content));
+        self.persons.insert(key.clone(), person.clone());
+        Ok(person)
+    }
+
+    fn target(&mut self, key: ResourceKey) -> Result<validation::Target, StoreError> {
+        Ok(match (key.resource_type, self.person(&key)?) {
+            (ResourceType::Patient, Some(_)) => validation::Target::Person(key),
+            (ResourceType::Patient, None) => validation::Target::PatientNotStored,
+            (_, None) => validation::Target::NotYetStored,
+            (_, Some(Some(person))) => validation::Target::Person(ResourceKey::new(ResourceType::Patient, person)),
+            (_, Some(None)) => validation::Target::NoPerson,
+        })
     }
 }

@@ -10,7 +10,7 @@ use super::Failure;
 
 /// How often something is tried beside others.
 const ATTEMPTS_BESIDE_MAX: usize = 8;
-/// How often it is then tried alone: once for what it asks for, and before that for each day that the calendar has to make up.
+/// How often it is then tried alone, when nobody overtakes it: the first attempts may only make the steps that the calendar has due.
 const ATTEMPTS_ALONE_MAX: usize = 64;
 
 /// The turns of one server.

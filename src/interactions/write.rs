@@ -280,7 +280,7 @@ impl Attempt<'_> {
                     let has_target_group = |condition: &Value| !self.server.groups.groups_of_condition(condition).is_empty();
                     let context = validation::Context { today: self.server.today(self.moment), has_target_group: &has_target_group };
                     issues.extend(validation::check(resource, &context));
-                    issues.extend(persons::check_references(self.server, resource.value(), pending)?);
+                    issues.extend(references::check(self.server, resource.value(), pending)?);
                 }
                 Step::Delete => {
                     if let Err(failure) = self.check_unreferenced(&entry.key, pending) {
@@ -307,11 +307,11 @@ impl Attempt<'_> {
         if key.resource_type != ResourceType::Patient {
             return Ok(());
         }
-        let about = persons::resources_of(self.server, &key.id, pending)?;
+        let about = persons::keys_about(self.server, &key.id, pending)?;
         if about.is_empty() {
             return Ok(());
         }
-        let names: Vec<_> = about.iter().take(5).map(|(key, ..)| key.to_string()).collect();
+        let names: Vec<_> = about.iter().take(5).map(ToString::to_string).collect();
         let text = format!("{key} cannot be deleted while {} resources are about the person, as {}", about.len(), names.join(", "));
         Err(Failure::Conflict(Issue::error(IssueCode::Conflict, "", text)))
     }

@@ -204,6 +204,10 @@ impl Store for EmbeddedStore {
         self.read_state(|reader, last| reader.search(query, position.unwrap_or(last).min(last)))
     }
 
+    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, StoreError> {
+        self.read_state(|reader, position| reader.matching_keys(query, position))
+    }
+
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
         // A touch that is not yet acknowledged is passed over: the commit that relies on it will be refused.
         self.read_state(|reader, last| guards.iter().map(|guard| Ok(reader.guard_position(guard)?.min(last))).collect())

@@ -47,9 +47,9 @@ impl<'a> Reader<'a> {
         Ok(page)
     }
 
-    /// The resources that match now, by key. Only for a view that does not change meanwhile.
-    pub(super) fn matching_keys(self, query: &SearchQuery) -> Result<Vec<ResourceKey>, StoreError> {
-        let mut keys: Vec<ResourceKey> = self.find(query, Position(u64::MAX))?.into_iter().map(|found| found.key).collect();
+    /// The resources that match in the state after `position`, by key.
+    pub(super) fn matching_keys(self, query: &SearchQuery, position: Position) -> Result<Vec<ResourceKey>, StoreError> {
+        let mut keys: Vec<ResourceKey> = self.find(query, position)?.into_iter().map(|found| found.key).collect();
         keys.sort();
         Ok(keys)
     }

@@ -252,6 +252,10 @@ pub trait Store: Send + Sync {
     /// Pages of one position join without a gap or a repeat, whatever is written meanwhile.
     fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, StoreError>;
 
+    /// The keys of all that a query matches (its `offset`, `count` and `sort` ignored) in the latest state, sorted: exactly what
+    /// [`Precondition::Matches`] compares. No content is read: they may be many.
+    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, StoreError>;
+
     /// For each guard the position at which it was last touched (0: never). Ask before reading what the guard stands for.
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError>;
 

@@ -529,6 +529,8 @@ fn a_search_sees_what_was_acknowledged(fixture: &dyn Fixture) {
                     let committed = commit(store, put(&key(&format!("Patient/{code}")), None, vec![token("identifier", "", &code)]));
                     let page = store.search(&SearchQuery::all(ResourceType::Patient, vec![by_token("identifier", &code)]), None).unwrap();
                     assert_eq!(page.total, 1);
+                    let query = SearchQuery::all(ResourceType::Patient, vec![by_token("identifier", &code)]);
+                    assert_eq!(store.search_keys(&query).unwrap(), [key(&format!("Patient/{code}"))]);
                     assert!(page.position >= committed.position);
                 }
             });

@@ -114,8 +114,9 @@ pub(crate) fn a_search_finds_exactly_what_matches_in_every_state(fixture: &dyn F
             let page = store.search(&query, asked).unwrap();
             let state = &states[asked.unwrap_or(Position(last)).0 as usize];
             prop_assert_eq!((page.total, keys_of(&page.matches)), expected_page(&query, state), "{:?} at {:?}", query, asked);
-            let now = SearchQuery { offset: 0, count: usize::MAX, sort: vec![], ..query };
+            let now = SearchQuery { offset: 0, count: usize::MAX, sort: vec![], ..query.clone() };
             let keys: Vec<ResourceKey> = store.search(&now, None).unwrap().matches.into_iter().map(|stored| stored.key).collect();
+            prop_assert_eq!(&store.search_keys(&query).unwrap(), &keys, "{:?}", query);
             let preconditions = vec![Precondition::Matches(now, keys)];
             let agreed = position % 8 != 0 || store.commit(ChangeSet { preconditions, ..changes(vec![]) }).is_ok();
             prop_assert!(agreed, "the writer finds something else");

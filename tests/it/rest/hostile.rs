@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{changes, clinic, expect, person};
 use crate::support::facade::{Facade, Reply};
-use crate::support::people::{copd, patient};
+use crate::support::people::{copd, patient, region};
 
 /// How many requests with a body the server takes at once.
 const BODIES_MAX: usize = 512;
@@ -337,4 +337,18 @@ fn bodies_that_never_come_do_not_keep_readers_out() {
     for path in ["Patient/p", "Patient", "/metrics"] {
         expect(&facade.get(path), 200);
     }
+}
+
+#[test]
+fn a_hundred_thousand_references_to_one_large_resource_are_checked_as_one() {
+    let facade = clinic();
+    let mut large = region("large");
+    large["name"] = "x".repeat(1_000_000).into();
+    facade.put_ok(&large);
+    let mut referring = patient("x");
+    referring["generalPractitioner"] = json!(vec![json!({ "reference": "Organization/large" }); 100_000]);
+    expect(&facade.put(&referring), 201);
+    let mut about_many = copd("c", "p", "2027-02-20");
+    about_many["evidence"] = json!([{ "detail": vec![json!({ "reference": "Condition/c" }); 100_000] }]);
+    expect(&facade.put(&about_many), 201);
 }

@@ -64,6 +64,10 @@ impl Store for Interrupted {
         self.reading(self.store.search(query, position))
     }
 
+    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, StoreError> {
+        self.reading(self.store.search_keys(query))
+    }
+
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
         self.reading(self.store.guard_positions(guards))
     }

@@ -1,0 +1,57 @@
+//! What an operator sees of a request, in the log and in the metrics: never anything that could be a person's number, or that a client
+//! can make up without end.
+
+use axum::http::{HeaderMap, HeaderName, Method};
+
+use super::negotiation;
+use super::routes::below_base;
+use crate::fhir::Id;
+use crate::interactions::Moment;
+use crate::interactions::address::Address;
+
+/// The client's own request id if it has the form of an id and may be seen, else a new one.
+pub(super) fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
+    let sent = negotiation::text(headers, HeaderName::from_static("x-request-id")).filter(|id| !like_a_cpr_number(id));
+    sent.and_then(Id::parse).unwrap_or_else(|| (moment.new_id)()).to_string()
+}
+
+/// The method by a name of its own, if it is a known one: any word can be sent as a method, and each that is counted is kept.
+pub(super) fn countable(method: &Method) -> &'static str {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"].into_iter().find(|known| *known == method).unwrap_or("(unknown)")
+}
+
+/// The path as it may be seen: one that is no address of this server could hold anything, and so could an escape.
+pub(super) fn loggable(path: &str) -> &str {
+    let known = match below_base(path) {
+        Some(below) => Address::read(below).is_ok() && !path.contains('%') && !path.split('/').any(like_a_cpr_number),
+        None => matches!(path, "/" | "/metrics"),
+    };
+    if known { path } else { "(unknown)" }
+}
+
+/// True for ten digits, with or without a hyphen: clients choose ids, and this one should never have been chosen.
+fn like_a_cpr_number(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    digits == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_could_hold_a_persons_number_is_not_logged() {
+        for (path, logged) in [
+            ("/fhir/Patient/7", "/fhir/Patient/7"),
+            ("/fhir/Patient/0f8fad5b-d9cb-469f-a165-70867728950e/$rights", "/fhir/Patient/0f8fad5b-d9cb-469f-a165-70867728950e/$rights"),
+            ("/metrics", "/metrics"),
+            ("/fhir/Patient/0405440001", "(unknown)"),
+            ("/fhir/Patient/040544-0001/_history/1", "(unknown)"),
+            ("/fhir/Patient/%30405440001", "(unknown)"),
+            ("/fhir/0405440001", "(unknown)"),
+            ("/0405440001", "(unknown)"),
+        ] {
+            assert_eq!(loggable(path), logged);
+        }
+    }
+}
