@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::Server;
 use crate::deadlines::{self, PersonFacts, Rights, Stored, TaskChange};
-use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, Version, reference};
+use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, Version, reference, view};
 use crate::search::parameters::REFERS_TO;
 use crate::search::{Clause, SearchQuery, index_entries};
 use crate::storage::{Content, Guard, Method, Precondition, StoreError, TimerChange, Write};
@@ -164,10 +164,11 @@ fn target(server: &Server, expression: &str, element: &Value, pending: &Pending)
     let key = match Reference::read(element) {
         Reference::Local(key, _) => key,
         _ if expression.ends_with(".subject") => return Ok(Target::PatientNotStored),
-        _ => return Ok(Target::NoPerson),
+        _ => return Ok(Target::NotFollowed),
     };
     let found = lookup(server, &key, pending)?;
     Ok(match (key.resource_type, found) {
+        (ResourceType::Patient, Some((_, _, patient))) if has_other_identifier(&patient, element) => Target::OtherIdentifier,
         (ResourceType::Patient, Some(_)) => Target::Person(key),
         (ResourceType::Patient, None) => Target::PatientNotStored,
         (_, None) => Target::NotYetStored,
@@ -176,6 +177,13 @@ fn target(server: &Server, expression: &str, element: &Value, pending: &Pending)
             None => Target::NoPerson,
         },
     })
+}
+
+/// True if a reference says an identifier of a system in which the Patient has others.
+fn has_other_identifier(patient: &Value, reference: &Value) -> bool {
+    let Some((system, value)) = view::identifiers(reference).next() else { return false };
+    let mut of_system = view::identifiers(patient).filter(|(known, _)| *known == system && !system.is_empty()).peekable();
+    of_system.peek().is_some() && !of_system.any(|(_, known)| known == value)
 }
 
 /// That nothing moves about the persons of these writes from now on: to be asked before the writes are checked, so that what was found
