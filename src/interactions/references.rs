@@ -137,7 +137,7 @@ fn by_search(server: &Server, entries: &Entries, query: &str, preconditions: &mu
     let mut keys = keys_with(server, entries, query, preconditions)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
-        (None, _) => Err(not_one("matches nothing")),
+        (None, _) => Err(Failure::precondition(IssueCode::NotFound, "a reference that is a search matches nothing")),
         (Some(_), false) => Err(not_one("matches more than one resource")),
     }
 }
