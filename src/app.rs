@@ -281,7 +281,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     println!("  what to try           http://{address}/");
     println!("  no one is asked who they are: this is for trying out on one machine, never a deployment");
     let store = Arc::clone(&ready.store);
-    listen::serve(listener, router(Arc::clone(&wire)), listen::SILENCE_MAX, stopped(store)).await;
+    listen::serve(listener, router(Arc::clone(&wire)), stopped(store)).await;
     wire.set_ready(false);
     calendar.abort();
     match ready.store.failure() {

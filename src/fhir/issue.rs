@@ -3,6 +3,9 @@
 
 use serde_json::{Value, json};
 
+/// How many findings are told at once: a body of a few megabytes can have a wrong value every other byte.
+pub const ISSUES_MAX: usize = 1_000;
+
 /// How bad a finding is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Severity {
@@ -112,9 +115,19 @@ impl Issue {
     }
 }
 
-/// The OperationOutcome that carries these findings; one that says "all well" if there are none.
+/// The OperationOutcome that carries these findings; one that says "all well" if there are none. Of more than [`ISSUES_MAX`] it has
+/// the first ones, those that refuse the content before the others, and says that there are more.
 pub fn operation_outcome(issues: &[Issue]) -> Value {
-    let all_well = [Issue::information("", "All OK")];
-    let issues = if issues.is_empty() { &all_well[..] } else { issues };
-    json!({ "resourceType": "OperationOutcome", "issue": issues.iter().map(Issue::to_json).collect::<Vec<_>>() })
+    let mut told: Vec<_> = match issues.len() {
+        0 => vec![Issue::information("", "All OK").to_json()],
+        1..=ISSUES_MAX => issues.iter().map(Issue::to_json).collect(),
+        _ => {
+            let refusing = issues.iter().filter(|issue| issue.refuses());
+            refusing.chain(issues.iter().filter(|issue| !issue.refuses())).take(ISSUES_MAX).map(Issue::to_json).collect()
+        }
+    };
+    if issues.len() > ISSUES_MAX {
+        told.push(Issue::information("", "there are more findings like these").to_json());
+    }
+    json!({ "resourceType": "OperationOutcome", "issue": told })
 }

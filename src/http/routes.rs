@@ -71,6 +71,7 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     let moment = (wire.moment)();
     let request_id = request_id(request.headers(), &moment);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let named = countable(&method);
     let (rendering, answered) = match understood(&request) {
         Ok((query, rendering)) => (rendering, answer(&wire, moment, request, query).await),
         Err(refusal) => (Rendering::default(), Err(refusal)),
@@ -86,8 +87,8 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     };
     let answer = answer.rendered(rendering);
     let (status, seconds) = (answer.status().as_u16(), begun.elapsed().as_secs_f64());
-    wire.metrics.answered(method.as_str(), status, seconds);
-    tracing::info!(request.id = %request_id, http.method = %method, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
+    wire.metrics.answered(named, status, seconds);
+    tracing::info!(request.id = %request_id, http.method = named, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
     // What is told of people is kept by no cache on the way, and asked for anew by the client's own.
     let answer = answer.with(header::CACHE_CONTROL, "private, no-cache").with(header::VARY, "Accept");
     let answer = answer.with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
@@ -126,6 +127,11 @@ fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
     let sent =
         negotiation::text(headers, HeaderName::from_static("x-request-id")).and_then(crate::fhir::Id::parse).filter(|id| !id.is_like_cpr());
     sent.unwrap_or_else(|| (moment.new_id)()).to_string()
+}
+
+/// The method as it may be counted and logged: a client can send any word as one, and each would be kept until the program ends.
+fn countable(method: &Method) -> &'static str {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"].into_iter().find(|known| *known == method).unwrap_or("(unknown)")
 }
 
 /// The path as it may stand in a log: one that is no address of this server could hold anything, an id even a CPR number.

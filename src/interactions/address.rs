@@ -5,6 +5,9 @@ use percent_encoding::percent_decode_str;
 use super::Failure;
 use crate::fhir::{Id, IssueCode, ResourceKey, ResourceType, Version};
 
+/// How many parameters a request may have: each that is wrong is a finding of its own.
+pub const PARAMETERS_MAX: usize = 1_000;
+
 /// What the path of an address names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Address {
@@ -80,15 +83,24 @@ impl Address {
 /// The names and values of a query, percent-decoded.
 ///
 /// # Errors
-/// `BadRequest` if they are not UTF-8: what cannot be read must not be passed over.
+/// `BadRequest` if they are not UTF-8, since what cannot be read must not be passed over, or more than [`PARAMETERS_MAX`].
 pub fn query_pairs(query: &str) -> Result<Vec<(String, String)>, Failure> {
+    let given = || query.split('&').filter(|pair| !pair.is_empty());
+    if given().nth(PARAMETERS_MAX).is_some() {
+        return Err(too_many_parameters());
+    }
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8().map(Into::into);
-    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+    let pairs = given().map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         Ok((decode(name)?, decode(value)?))
     });
     let wrong = |_: std::str::Utf8Error| Failure::bad_request(IssueCode::Value, "expected the parameters in percent-encoded UTF-8");
     pairs.collect::<Result<_, _>>().map_err(wrong)
+}
+
+/// What to say to more parameters than are read.
+pub(super) fn too_many_parameters() -> Failure {
+    Failure::bad_request(IssueCode::TooCostly, format!("expected at most {PARAMETERS_MAX} parameters"))
 }
 
 /// The criteria of a conditional create, which clients write with the type before them or without.

@@ -3,11 +3,13 @@
 //! Nothing here knows HTTP, an engine or the clock: the time and new ids come with each request as a [`Moment`].
 
 pub mod address;
+mod batch;
 pub mod calendar;
 pub mod create;
 pub mod definitions;
 pub mod delete;
 pub mod derivation;
+mod entry;
 pub mod failure;
 pub mod history;
 pub mod overview;
@@ -28,7 +30,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::deadlines::{GroupTable, Rules};
-use crate::fhir::{Id, ResourceKey, Version, copenhagen_date};
+use crate::fhir::{Id, ResourceKey, copenhagen_date};
 use crate::storage::Store;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
@@ -57,6 +59,8 @@ pub struct Server {
     calendar_day: AtomicI64,
     /// Who may commit when.
     turns: turns::Turns,
+    /// What batches work with besides the threads of their requests.
+    batch_threads: batch::BatchThreads,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
 }
@@ -70,7 +74,16 @@ impl Server {
         base_url: String,
         wake_calendar: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
-        Server { store, rules, groups, base_url, calendar_day: AtomicI64::new(i64::MIN), turns: turns::Turns::default(), wake_calendar }
+        Server {
+            store,
+            rules,
+            groups,
+            base_url,
+            calendar_day: AtomicI64::new(i64::MIN),
+            turns: turns::Turns::default(),
+            batch_threads: batch::BatchThreads::default(),
+            wake_calendar,
+        }
     }
 
     /// The day that live answers and writes are for: today in Copenhagen, and never a day before that of a commit or of a calendar step
@@ -85,7 +98,7 @@ impl Server {
         if day_number(today) >= begun { today } else { day_of_number(begun).unwrap_or(today) }
     }
 
-    /// How many versions were ever written.
+    /// The position of the last commit: how many versions were ever written, and commits that wrote none.
     ///
     /// # Errors
     /// Of the store.
@@ -140,17 +153,6 @@ pub struct Written {
     pub version: Option<StoredVersion>,
     /// Warnings about the content.
     pub issues: Vec<crate::fhir::Issue>,
-}
-
-/// A version that a commit has just written, as the store would answer it.
-fn stored(
-    key: &ResourceKey,
-    version: Version,
-    method: Method,
-    committed: crate::storage::Committed,
-    body: Option<Vec<u8>>,
-) -> StoredVersion {
-    StoredVersion { key: key.clone(), version, position: committed.position, last_updated: committed.instant, method, body }
 }
 
 /// Makes one change that a client asks for.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
+use super::address::{PARAMETERS_MAX, too_many_parameters};
 use super::persons::{self, Pending, Person};
 use super::{Failure, Moment, Server, read};
 use crate::deadlines;
@@ -68,13 +69,16 @@ pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>,
 /// The parameters in a Parameters resource, as they would stand in a query.
 ///
 /// # Errors
-/// `BadRequest` if it is no Parameters resource.
+/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
 pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
     if sent.type_name() != "Parameters" {
         return Err(Failure::bad_request(IssueCode::Invalid, "expected a Parameters resource"));
     }
-    let items = view::items(&sent.value()["parameter"]);
-    Ok(items.map(|item| (text(&item["name"]), text(&item["valueDate"]))).collect())
+    let items = || view::items(&sent.value()["parameter"]);
+    if items().nth(PARAMETERS_MAX).is_some() {
+        return Err(too_many_parameters());
+    }
+    Ok(items().map(|item| (text(&item["name"]), text(&item["valueDate"]))).collect())
 }
 
 fn text(value: &Value) -> String {

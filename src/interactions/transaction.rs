@@ -1,20 +1,22 @@
-//! batch and transaction (<https://hl7.org/fhir/R4/http.html#transaction>): a batch is entry by entry, a transaction all or nothing.
+//! The Bundles that are carried out (<https://hl7.org/fhir/R4/http.html#transaction>): a batch entry by entry (see `batch`), a transaction all
+//! or nothing.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
 use super::address::{Address, criteria, query_pairs};
 use super::search::{SearchAnswer, SearchRequest};
 use super::write::{Action, Change, Condition, Writer};
-use super::{Failure, Moment, Server, Written, read, rights, search, write};
+use super::{Failure, Moment, Server, Written, batch, read, rights, search, write};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
 use crate::storage::StoredVersion;
 
 /// How many entries a Bundle may have.
 pub const ENTRIES_MAX: usize = 1_000;
-/// How many entries of a batch are worked on at once: they share the store's syncs.
-const BATCH_WORKERS: usize = 16;
+/// How many bytes of resources the reads and searches of one Bundle find at most: a thousand entries may each ask for the same page.
+const FOUND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The answer to one entry.
 pub enum EntryAnswer {
@@ -28,7 +30,7 @@ pub enum EntryAnswer {
     Searched(ResourceType, SearchAnswer),
     /// To the GET of `$rights`.
     Rights(rights::Rights),
-    /// In a batch: the entry was not carried out.
+    /// The entry was not carried out: any of a batch, and of a transaction what could no longer be read after its commit.
     Failed(Failure),
 }
 
@@ -42,7 +44,7 @@ pub enum BundleKind {
 }
 
 /// What one entry asks for.
-enum Request {
+pub(super) enum Request {
     Write(Change),
     Read(Reading),
     Search(SearchRequest),
@@ -50,7 +52,7 @@ enum Request {
 }
 
 /// The reading of one resource.
-struct Reading {
+pub(super) struct Reading {
     key: ResourceKey,
     version: Option<Version>,
     /// The version that the client has already.
@@ -78,40 +80,16 @@ pub fn process(server: &Server, moment: &Moment, bundle: &Resource) -> Result<(B
     }
     let requests: Vec<_> = entries.iter().enumerate().map(|(at, entry)| understand(moment, at, entry)).collect();
     let answers = match kind {
-        BundleKind::Batch => batch(server, moment, requests),
+        BundleKind::Batch => batch::batch(server, moment, requests),
         BundleKind::Transaction => transaction(server, moment, requests)?,
     };
     Ok((kind, answers))
 }
 
-fn batch(server: &Server, moment: &Moment, requests: Vec<Result<Request, Failure>>) -> Vec<EntryAnswer> {
-    let one = |request: Result<Request, Failure>| match request.and_then(|request| alone(server, moment, request)) {
-        Ok(answer) => answer,
-        Err(failure) => EntryAnswer::Failed(failure),
-    };
-    let share = requests.len().div_ceil(BATCH_WORKERS).max(1);
-    let mut shares: Vec<Vec<_>> = Vec::new();
-    for request in requests {
-        match shares.last_mut() {
-            Some(last) if last.len() < share => last.push(request),
-            _ => shares.push(vec![request]),
-        }
-    }
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || share.into_iter().map(one).collect::<Vec<_>>())).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    })
-}
-
-fn alone(server: &Server, moment: &Moment, request: Request) -> Result<EntryAnswer, Failure> {
-    match request {
-        Request::Write(change) => super::write_one(server, moment, Change { place: None, ..change }).map(EntryAnswer::Written),
-        other => look(server, moment, other),
-    }
-}
-
-fn look(server: &Server, moment: &Moment, request: Request) -> Result<EntryAnswer, Failure> {
-    Ok(match request {
+/// Carries out one request by itself.
+pub(super) fn answer(server: &Server, moment: &Moment, request: Request, allowance: &Allowance) -> Result<EntryAnswer, Failure> {
+    let answer = match request {
+        Request::Write(change) => EntryAnswer::Written(super::write_one(server, moment, Change { place: None, ..change })?),
         Request::Read(reading) => {
             let found = match reading.version {
                 None => read::read(server, &reading.key)?,
@@ -121,8 +99,36 @@ fn look(server: &Server, moment: &Moment, request: Request) -> Result<EntryAnswe
         }
         Request::Search(request) => EntryAnswer::Searched(request.resource_type, search::search(server, &request)?),
         Request::Rights(patient, parameters) => EntryAnswer::Rights(rights::rights(server, moment, &patient, &parameters)?),
-        Request::Write(change) => EntryAnswer::Written(super::write_one(server, moment, change)?),
-    })
+    };
+    match &answer {
+        EntryAnswer::Found(found) => allowance.take([found])?,
+        EntryAnswer::Searched(_, found) => allowance.take(&found.page.matches)?,
+        EntryAnswer::Written(_) | EntryAnswer::NotModified(_) | EntryAnswer::Rights(_) | EntryAnswer::Failed(_) => {}
+    }
+    Ok(answer)
+}
+
+/// What the reads and searches of one Bundle may still find.
+pub(super) struct Allowance(AtomicUsize);
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Allowance(AtomicUsize::new(FOUND_BYTES_MAX))
+    }
+}
+
+impl Allowance {
+    /// Takes the bytes of these resources.
+    fn take<'a>(&self, found: impl IntoIterator<Item = &'a StoredVersion>) -> Result<(), Failure> {
+        let bytes = found.into_iter().filter_map(|version| version.body.as_ref()).map(Vec::len).sum();
+        match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let text = format!("the reads of one Bundle may find {FOUND_BYTES_MAX} bytes in all: ask for this by itself");
+                Err(Failure::bad_request(IssueCode::TooCostly, text))
+            }
+        }
+    }
 }
 
 /// Deletes, creates and updates commit together; then the reads see what they did.
@@ -139,14 +145,18 @@ fn transaction(server: &Server, moment: &Moment, requests: Vec<Result<Request, F
     }
     writes.sort_by_key(|(at, change)| (order(&change.action), *at));
     let (places, changes): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
-    let unforeseen = reads.iter().filter_map(|(at, request)| foresee(server, request, &changes).err().map(|failure| failure.in_entry(*at)));
+    let allowance = Allowance::default();
+    let unforeseen =
+        reads.iter().filter_map(|(at, request)| foresee(server, request, &changes, &allowance).err().map(|failure| failure.in_entry(*at)));
     if let Some(failure) = Failure::together(unforeseen.collect()) {
         return Err(failure);
     }
     let written = write::write(server, moment, Writer::Client, &changes, true)?;
     let mut answers: Vec<_> = places.into_iter().zip(written.into_iter().map(EntryAnswer::Written)).collect();
+    let allowance = Allowance::default();
     for (at, request) in reads {
-        answers.push((at, look(server, moment, request)?));
+        // Foreseen, but others write too. What is committed must not be told as a failure.
+        answers.push((at, answer(server, moment, request, &allowance).unwrap_or_else(EntryAnswer::Failed)));
     }
     answers.sort_by_key(|(at, _)| *at);
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
@@ -202,24 +212,30 @@ fn refuse_equal_addresses(requests: &[Request]) -> Result<(), Failure> {
 }
 
 /// A read that would fail after the commit fails before it.
-fn foresee(server: &Server, request: &Request, changes: &[Change]) -> Result<(), Failure> {
+fn foresee(server: &Server, request: &Request, changes: &[Change], allowance: &Allowance) -> Result<(), Failure> {
     match request {
-        Request::Read(Reading { key, version: None, .. }) => {
-            let change = changes.iter().find_map(|change| match &change.action {
-                Action::Update { key: changed, .. } if changed == key => Some(true),
-                Action::Delete { key: changed, .. } if changed == key => Some(false),
-                Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => None,
-            });
-            match change {
-                Some(true) => Ok(()),
-                Some(false) => Err(Failure::not_found(format!("{key} is deleted by the same transaction"))),
-                None => read::read(server, key).map(drop),
-            }
+        Request::Read(Reading { key, version: None, .. }) => foresee_current(server, key, changes, allowance),
+        Request::Read(Reading { key, version: Some(version), .. }) => allowance.take([&read::read_version(server, key, *version)?]),
+        Request::Search(request) => allowance.take(&search::search(server, request)?.page.matches),
+        Request::Rights(patient, parameters) => {
+            rights::asked_day(parameters)?;
+            foresee_current(server, patient, changes, &Allowance::default())
         }
-        Request::Read(Reading { key, version: Some(version), .. }) => read::read_version(server, key, *version).map(drop),
-        Request::Search(request) => search::search(server, request).map(drop),
-        Request::Rights(patient, parameters) => rights::asked_day(parameters).and_then(|_| read::read(server, patient).map(drop)),
         Request::Write(_) => Ok(()),
+    }
+}
+
+/// That the resource will be there after the changes.
+fn foresee_current(server: &Server, key: &ResourceKey, changes: &[Change], allowance: &Allowance) -> Result<(), Failure> {
+    let change = changes.iter().find_map(|change| match &change.action {
+        Action::Update { key: changed, .. } if changed == key => Some(true),
+        Action::Delete { key: changed, .. } if changed == key => Some(false),
+        Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => None,
+    });
+    match change {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::not_found(format!("{key} is deleted by the same transaction"))),
+        None => allowance.take([&read::read(server, key)?]),
     }
 }
 

@@ -3,18 +3,19 @@
 //!
 //! Gather what the decision needs, decide, commit with what must not have moved meanwhile; if it has, gather again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::entry::{Entry, Step, pending, same_identity, settle};
 use super::failure::locate;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
-use super::{Effect, Failure, Moment, Server, Written, calendar, stored};
+use super::{Effect, Failure, Moment, Server, Written, calendar};
 use crate::fhir::key::Origin;
 use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::index_entries;
-use crate::storage::{ChangeSet, CommitError, Content, Guard, Method, Precondition, StoredVersion, Write};
+use crate::storage::{ChangeSet, CommitError, Guard, Method, Precondition, Write};
 use crate::validation;
 
 /// One change that a client asks for.
@@ -95,31 +96,6 @@ struct Attempt<'a> {
     is_transaction: bool,
 }
 
-/// One change on its way: what it is about, as gathered.
-struct Entry {
-    key: ResourceKey,
-    previous: Option<StoredVersion>,
-    step: Step,
-    warnings: Vec<Issue>,
-}
-
-enum Step {
-    Put(Resource, Method),
-    Delete,
-    /// Nothing to write: the effect to answer.
-    Nothing(Effect),
-}
-
-impl Entry {
-    fn next_version(&self) -> Version {
-        Version::after(self.previous.as_ref().map(|previous| previous.version))
-    }
-
-    fn exists(&self) -> bool {
-        self.previous.as_ref().is_some_and(|previous| previous.body.is_some())
-    }
-}
-
 impl Attempt<'_> {
     /// None if something moved meanwhile and all must be gathered again.
     fn run(&self) -> Result<Option<Vec<Written>>, Failure> {
@@ -127,12 +103,14 @@ impl Attempt<'_> {
         let mut entries = self.identify_all(&mut preconditions)?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
-        preconditions.extend(persons::unmoved(self.server, &pending(&entries)?)?);
-        self.check(&mut entries, issues)?;
-        let pending = pending(&entries)?;
+        let mut pending = pending(&entries)?;
+        preconditions.extend(persons::unmoved(self.server, &pending)?);
+        self.check(&mut entries, issues, &pending)?;
+        settle(&mut entries, &mut pending);
         if pending.is_empty() {
-            return Ok(Some(entries.iter().map(unchanged).collect()));
+            return Ok(Some(entries.into_iter().map(Entry::unchanged).collect()));
         }
+        preconditions.extend(entries.iter().filter_map(Entry::still_so));
         let today = self.server.today(self.moment);
         let concerned = persons::concerned(self.server, &pending)?;
         if calendar::catch_up(self.server, self.moment, &concerned.persons, today)? {
@@ -151,8 +129,10 @@ impl Attempt<'_> {
         changes.preconditions.extend(concerned.preconditions);
         changes.preconditions.extend(derived.preconditions);
         changes.touches.extend(derived.touches);
-        let bodies: Vec<Option<Body>> = entries.iter().map(|entry| write_of(entry, &mut changes.writes)).collect();
-        changes.writes.extend(derived.writes);
+        let writes: Vec<Option<Write>> = entries.iter().map(Entry::write).collect();
+        let bodies: Vec<Option<Body>> =
+            writes.iter().map(|write| write.as_ref()?.content.as_ref().map(|content| content.body.clone())).collect();
+        changes.writes.extend(writes.into_iter().flatten().chain(derived.writes));
         let committed = match self.server.store.commit(changes) {
             Ok(committed) => committed,
             Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => return Ok(None),
@@ -161,7 +141,7 @@ impl Attempt<'_> {
         for timer in derived.timers.iter().filter_map(|timer| timer.day) {
             self.server.timer_was_set(timer);
         }
-        Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| answer(entry, body, committed)).collect()))
+        Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| entry.written(body, committed)).collect()))
     }
 
     /// Finds out what each change is about; all failures come back at once.
@@ -208,13 +188,13 @@ impl Attempt<'_> {
                     let at = format!("{}.id", key.resource_type);
                     return Err(Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, at, text)]));
                 }
-                holds(*condition, &entry)?;
+                entry.holds(*condition)?;
                 Ok(entry)
             }
             Action::Delete { key, condition } => {
                 self.writable(key.resource_type.as_str())?;
                 let mut entry = entry(key.clone(), self.server.store.read(key)?, Step::Delete);
-                holds(*condition, &entry)?;
+                entry.holds(*condition)?;
                 if !entry.exists() {
                     entry.step = Step::Nothing(Effect::Deleted);
                 }
@@ -292,8 +272,7 @@ impl Attempt<'_> {
     }
 
     /// Makes every check of the content; all findings come back at once.
-    fn check(&self, entries: &mut [Entry], mut issues: Vec<Vec<Issue>>) -> Result<(), Failure> {
-        let pending = pending(entries)?;
+    fn check(&self, entries: &mut [Entry], mut issues: Vec<Vec<Issue>>, pending: &Pending) -> Result<(), Failure> {
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
@@ -301,10 +280,10 @@ impl Attempt<'_> {
                     let has_target_group = |condition: &Value| !self.server.groups.groups_of_condition(condition).is_empty();
                     let context = validation::Context { today: self.server.today(self.moment), has_target_group: &has_target_group };
                     issues.extend(validation::check(resource, &context));
-                    issues.extend(persons::check_references(self.server, resource.value(), &pending)?);
+                    issues.extend(persons::check_references(self.server, resource.value(), pending)?);
                 }
                 Step::Delete => {
-                    if let Err(failure) = self.check_unreferenced(&entry.key, &pending) {
+                    if let Err(failure) = self.check_unreferenced(&entry.key, pending) {
                         failures.push(placed(change, failure));
                     }
                 }
@@ -319,11 +298,6 @@ impl Attempt<'_> {
         }
         for (entry, issues) in entries.iter_mut().zip(issues) {
             entry.warnings = issues;
-            if let Step::Put(resource, _) = &entry.step
-                && entry.previous.as_ref().is_some_and(|previous| same_content(previous, resource.value()))
-            {
-                entry.step = Step::Nothing(Effect::Unchanged);
-            }
         }
         Ok(())
     }
@@ -363,73 +337,6 @@ fn placed(change: &Change, failure: Failure) -> Failure {
     }
 }
 
-fn same_identity(key: &ResourceKey, resource: &Resource) -> Result<(), Failure> {
-    let wrong = |at: String, what: &str, expected: &str| {
-        Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, at, format!("expected the {what} of the address, '{expected}'"))]))
-    };
-    let type_name = resource.type_name();
-    if type_name != key.resource_type.as_str() {
-        return wrong(type_name.to_owned(), "type", key.resource_type.as_str());
-    }
-    if resource.id() != Some(key.id.as_str()) {
-        return wrong(format!("{type_name}.id"), "id", key.id.as_str());
-    }
-    Ok(())
-}
-
-fn holds(condition: Condition, entry: &Entry) -> Result<(), Failure> {
-    let current = entry.previous.as_ref().filter(|_| entry.exists()).map(|previous| previous.version);
-    let (holds, expected) = match condition {
-        Condition::Any => (true, String::new()),
-        Condition::Is(version) => (current == Some(version), format!("version {version}")),
-        Condition::Absent => (current.is_none(), "no such resource".to_owned()),
-    };
-    if holds {
-        return Ok(());
-    }
-    let found = current.map_or("none".to_owned(), |version| format!("version {version}"));
-    Err(Failure::precondition(IssueCode::Conflict, format!("{}: expected {expected}, found {found}", entry.key)))
-}
-
-/// True if the stored version says the same, whatever the server set in `meta`: then a retry writes nothing.
-fn same_content(stored: &StoredVersion, resource: &Value) -> bool {
-    let Some(mut current) = stored.body.as_deref().and_then(|body| serde_json::from_slice::<Value>(body).ok()) else { return false };
-    let mut sent = resource.clone();
-    for value in [&mut current, &mut sent] {
-        if let Some(meta) = value["meta"].as_object_mut() {
-            meta.shift_remove("versionId");
-            meta.shift_remove("lastUpdated");
-        }
-        let empty = value["meta"].as_object().is_none_or(serde_json::Map::is_empty);
-        if let (true, Some(object)) = (empty, value.as_object_mut()) {
-            object.shift_remove("meta");
-        }
-    }
-    current == sent
-}
-
-/// What the entries will have written, by key.
-fn pending(entries: &[Entry]) -> Result<Pending, Failure> {
-    let mut pending = BTreeMap::new();
-    for entry in entries {
-        let content = match &entry.step {
-            Step::Put(resource, _) => {
-                let mut value = resource.value().clone();
-                value["id"] = Value::from(entry.key.id.as_str());
-                Some(value)
-            }
-            Step::Delete => None,
-            Step::Nothing(_) => continue,
-        };
-        let before = match entry.previous.as_ref().and_then(|previous| previous.body.as_deref()) {
-            Some(body) => Some(persons::parse_stored(&entry.key, body)?),
-            None => None,
-        };
-        pending.insert(entry.key.clone(), persons::PendingWrite { version: entry.next_version(), content, before });
-    }
-    Ok(pending)
-}
-
 /// What a commit of these writes moves, besides the persons' guards.
 fn touched_by(pending: &Pending) -> Vec<Guard> {
     let mut touches = Vec::new();
@@ -441,39 +348,4 @@ fn touched_by(pending: &Pending) -> Vec<Guard> {
         }
     }
     touches
-}
-
-/// Adds the entry's write, if it has one; answers the bytes that will be stored.
-fn write_of(entry: &Entry, writes: &mut Vec<Write>) -> Option<Body> {
-    let (method, content) = match &entry.step {
-        Step::Nothing(_) => return None,
-        Step::Delete => (Method::Delete, None),
-        Step::Put(resource, method) => {
-            let body = resource.stamped(&entry.key.id, entry.next_version());
-            (*method, Some(Content { body, entries: index_entries(entry.key.resource_type, resource.value()) }))
-        }
-    };
-    let body = content.as_ref().map(|content| content.body.clone());
-    writes.push(Write { key: entry.key.clone(), previous: entry.previous.as_ref().map(|previous| previous.version), method, content });
-    body
-}
-
-fn unchanged(entry: &Entry) -> Written {
-    let effect = match entry.step {
-        Step::Nothing(effect) => effect,
-        Step::Put(..) | Step::Delete => Effect::Unchanged,
-    };
-    Written { key: entry.key.clone(), effect, version: entry.previous.clone(), issues: entry.warnings.clone() }
-}
-
-fn answer(entry: Entry, body: Option<Body>, committed: crate::storage::Committed) -> Written {
-    let (effect, method) = match &entry.step {
-        Step::Nothing(_) => return unchanged(&entry),
-        Step::Delete => (Effect::Deleted, Method::Delete),
-        Step::Put(_, method) if entry.exists() => (Effect::Updated, *method),
-        Step::Put(_, method) => (Effect::Created, *method),
-    };
-    let bytes = body.map(|body| body.at(committed.instant));
-    let version = stored(&entry.key, entry.next_version(), method, committed, bytes);
-    Written { key: entry.key, effect, version: Some(version), issues: entry.warnings }
 }

@@ -9,6 +9,8 @@ use crate::fhir::{FhirDate, Id, Issue, IssueCode, ResourceKey, ResourceType};
 
 /// The greatest page that is served; a greater `_count` is cut to it.
 pub const COUNT_MAX: usize = 1_000;
+/// How many values the parameters of one search may have in all: each is compared with what each candidate is found by.
+const VALUES_MAX: usize = 10_000;
 /// The page that is served when the query does not say.
 pub const COUNT_DEFAULT: usize = 50;
 
@@ -27,13 +29,17 @@ pub struct ParsedSearch {
 /// A reference to an address below `base_url` is one to a resource of this server.
 ///
 /// # Errors
-/// The findings about parameters that are known but whose value cannot be read.
+/// The findings about parameters that are known but whose value cannot be read; or that there are too many values.
 pub fn parse(resource_type: ResourceType, parameters: &[(String, String)], base_url: &str) -> Result<ParsedSearch, Vec<Issue>> {
     let mut parsed = ParsedSearch {
         query: SearchQuery { types: vec![resource_type], clauses: Vec::new(), sort: Vec::new(), offset: 0, count: COUNT_DEFAULT },
         applied: Vec::new(),
         unknown: Vec::new(),
     };
+    if parameters.iter().flat_map(|(_, value)| value.split(',')).nth(VALUES_MAX).is_some() {
+        let text = format!("expected at most {VALUES_MAX} values between commas, in all parameters together");
+        return Err(vec![Issue::error(IssueCode::TooCostly, "", text)]);
+    }
     let mut wrong = Vec::new();
     for (at, (name, value)) in parameters.iter().enumerate() {
         if matches!(name.as_str(), "_count" | "_sort") && parameters[..at].iter().any(|(earlier, _)| earlier == name) {

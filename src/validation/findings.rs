@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::shape::Element;
+use crate::fhir::issue::ISSUES_MAX;
 use crate::fhir::{FhirDate, Issue, IssueCode};
 
 /// How long a quoted date or code can be.
@@ -18,21 +19,31 @@ pub(super) struct Findings<'a> {
     /// The day of the check.
     pub(super) today: Date,
     issues: Vec<Issue>,
+    refuses: bool,
 }
 
 impl<'a> Findings<'a> {
     pub(super) fn new(resource: &'a Value, today: Date) -> Self {
-        Findings { resource, today, issues: Vec::new() }
+        Findings { resource, today, issues: Vec::new(), refuses: false }
     }
 
     /// Adds an error at `path`; `what` says what was expected and what was found.
     pub(super) fn error(&mut self, code: IssueCode, path: &str, rule: &'static str, what: impl AsRef<str>) {
-        self.issues.push(Issue::error(code, path, format!("{path}: {}", what.as_ref())).by_rule(rule));
+        self.add(Issue::error(code, path, format!("{path}: {}", what.as_ref())).by_rule(rule));
     }
 
     /// Adds a warning at `path`.
     pub(super) fn warning(&mut self, code: IssueCode, path: &str, what: impl AsRef<str>) {
-        self.issues.push(Issue::warning(code, path, format!("{path}: {}", what.as_ref())));
+        self.add(Issue::warning(code, path, format!("{path}: {}", what.as_ref())));
+    }
+
+    /// Keeps as many as will be told and the first that refuses; the number of wrong elements has no other bound than the body.
+    fn add(&mut self, issue: Issue) {
+        let is_first_refusal = issue.refuses() && !self.refuses;
+        self.refuses |= issue.refuses();
+        if is_first_refusal || self.issues.len() <= ISSUES_MAX {
+            self.issues.push(issue);
+        }
     }
 
     /// The findings in the order of the elements they are about: those about the resource as a whole first, and those about one

@@ -114,3 +114,25 @@ fn a_hundred_writes_about_one_person_in_one_batch_lose_nothing() {
     assert_eq!(facade.search_all("Task").len(), 1);
     assert!(changes(&facade) - before >= 100);
 }
+
+#[test]
+fn the_reads_of_one_batch_find_no_more_than_they_may() {
+    let facade = clinic();
+    facade.put_ok(&organization("large", &"x".repeat(4_000_000)));
+    let read = json!({ "request": { "method": "GET", "url": "Organization/large" } });
+    let search = json!({ "request": { "method": "GET", "url": "Organization?_id=large" } });
+    let patient = json!({ "request": { "method": "GET", "url": "Patient/p" } });
+    let reply = send(&facade, json!([vec![&read; 10], vec![&search; 10], vec![&patient]].concat()));
+    let statuses = statuses(&reply);
+    assert_eq!(statuses[..20].iter().filter(|status| *status == "200 OK").count(), 16);
+    assert_eq!(statuses[..20].iter().filter(|status| *status == "400 Bad Request").count(), 4);
+    assert_eq!(statuses[20], "200 OK", "what is small is found all the same");
+
+    let before = changes(&facade);
+    let put = json!({ "resource": organization("new", "new"), "request": { "method": "PUT", "url": "Organization/new" } });
+    let entries = [vec![&put], vec![&read; 20]].concat();
+    let reply = facade.post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries }));
+    expect(&reply, 400);
+    assert_eq!(reply.issues().len(), 4, "one for each that finds too much");
+    assert_eq!(changes(&facade), before);
+}

@@ -280,6 +280,49 @@ fn a_hundred_thousand_entries_are_refused_at_once() {
 }
 
 #[test]
+fn parameters_and_values_beyond_their_bounds_are_refused_in_few_words() {
+    let facade = clinic();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let many = |count: usize| vec!["a"; count].join("&");
+    let values = |count: usize| format!("identifier={}", vec!["a"; count].join(","));
+    for (query, status) in [(many(1_000), 400), (many(1_001), 400), (many(2_000_000), 400), (values(10_000), 200), (values(10_001), 400)] {
+        let reply = facade.send("POST", "Patient/_search", &form, query);
+        expect(&reply, status);
+        assert!(reply.text.len() < 1_000_000);
+    }
+    assert_eq!(facade.send("POST", "Patient/_search", &form, many(1_000)).json()["issue"].as_array().unwrap().len(), 1_000);
+    assert_eq!(facade.send("POST", "Patient/_search", &form, many(1_001)).issues(), ["error too-costly"]);
+    refused(&facade.send("POST", "Patient", &[("if-none-exist", &many(1_001))], patient("p").to_string()));
+    let parameters = json!({ "resourceType": "Parameters", "parameter": vec![json!({}); 1_001] });
+    refused(&facade.send("POST", "Patient/p/$rights", &[], parameters.to_string()));
+}
+
+#[test]
+fn of_very_many_findings_some_are_told_and_the_content_is_refused() {
+    let facade = clinic();
+    let mut wrong = patient("x");
+    wrong["identifier"] = json!(vec![1; 100_000]);
+    let reply = facade.put(&wrong);
+    expect(&reply, 422);
+    let issues = reply.issues();
+    assert_eq!(issues.len(), 1_001);
+    assert!(issues[..1_000].iter().all(|issue| issue.starts_with("error ")));
+    assert_eq!(issues[1_000], "information informational");
+    expect(&facade.get("Patient/x"), 404);
+}
+
+#[test]
+fn a_method_that_nobody_knows_is_counted_with_the_other_ones() {
+    let facade = clinic();
+    for method in ["0405440001", "BREW", "get"] {
+        refused(&facade.send(method, "Patient/p", &[], Body::empty()));
+    }
+    let metrics = facade.get("/metrics").text;
+    assert!(metrics.contains("frist_http_requests_total{method=\"(unknown)\",status=\"405\"} 3"), "{metrics}");
+    assert!(!metrics.contains("0405440001"));
+}
+
+#[test]
 fn bodies_that_never_come_do_not_keep_readers_out() {
     let facade = clinic();
     let (sender, awaited) = channel();

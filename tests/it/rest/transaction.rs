@@ -370,6 +370,16 @@ fn a_transaction_may_delete_a_patient_with_everything_about_the_person() {
 }
 
 #[test]
+fn the_rights_of_a_person_are_those_after_the_writes_and_a_deleted_one_has_none() {
+    let facade = clinic();
+    let rights = |id: &str| entry("GET", &format!("Patient/{id}/$rights"), Value::Null);
+    let reply = send(&facade, vec![rights("x"), put(patient("x")), put(copd("c", "x", "2027-02-20"))]);
+    assert_eq!(statuses(&reply), ["200 OK", "201 Created", "201 Created"]);
+    assert_eq!(reply.json()["entry"][0]["resource"]["entry"].as_array().unwrap().len(), 1);
+    refused(&facade, vec![rights("p"), entry("DELETE", "Patient/p", Value::Null)], 404, &["error not-found Bundle.entry[0].request"]);
+}
+
+#[test]
 fn a_bundle_of_another_type_or_shape_is_refused() {
     let facade = clinic();
     for sent in [

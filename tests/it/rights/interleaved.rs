@@ -9,7 +9,7 @@ use frist::fhir::{Resource, ResourceKey, Version, start_of_day};
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
 use frist::interactions::write::Condition;
-use frist::interactions::{Failure, Moment, Server, Written, rights};
+use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
 use frist::search::SearchQuery;
 use frist::storage::{
     Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SearchPage, Store, StoreError, StoredVersion,
@@ -167,6 +167,32 @@ fn a_patient_about_whom_something_is_written_meanwhile_is_not_deleted() {
         match (*written.lock().unwrap(), deleted) {
             (Some(201), Err(Failure::Conflict(_))) | (None, Ok(_)) => {}
             (status, deleted) => panic!("after {after} readings: {status:?}, {deleted:?}"),
+        }
+        came
+    });
+}
+
+#[test]
+fn what_a_transaction_found_as_it_should_be_is_still_so_when_the_rest_is_written() {
+    let facade = Facade::at("2027-03-01T09:00:00Z");
+    at_every_reading(|after| {
+        let [same, other, absent] = ["same", "other", "absent"].map(|name| practice(&format!("{name}{after}")));
+        facade.put_ok(&same);
+        let key = |resource: &Value| format!("Organization/{}", resource["id"].as_str().unwrap());
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
+            { "request": { "method": "PUT", "url": key(&same), "ifMatch": "W/\"1\"" }, "resource": same },
+            { "request": { "method": "DELETE", "url": key(&absent) } },
+            { "request": { "method": "PUT", "url": key(&other) }, "resource": other } ] });
+        let bundle = Resource::from_value(bundle).unwrap();
+        let mut changed = same.clone();
+        changed["name"] = "Another".into();
+        let change = || assert!(facade.transaction(&[&changed, &absent]).status.is_success());
+        let (answered, came) =
+            interrupted(&facade, after, change, |server, moment| transaction::process(server, moment, &bundle).map(drop));
+        match answered {
+            Err(Failure::PreconditionFailed(_)) if came => assert_eq!(facade.get(&key(&other)).status.as_u16(), 404),
+            Ok(()) if !came => {}
+            answered => panic!("after {after} readings: {came}, {answered:?}"),
         }
         came
     });
