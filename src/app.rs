@@ -78,13 +78,13 @@ impl Clock {
 pub fn run(command: Command) -> Result<(), Stop> {
     match command {
         Command::Serve(options) => {
-            start_log(options.common.log_format);
+            start_log(options.common.log_format)?;
             let start = options.common.clock.unwrap_or_else(Timestamp::now);
             let ready = prepare(&options, start)?;
             block_on(serve(options, ready))
         }
         Command::Demo(options) => {
-            start_log(options.common.log_format);
+            start_log(options.common.log_format)?;
             let demo_start = DEMO_CLOCK.parse().map_err(|_| Stop::failed("the demonstration's clock is no instant"))?;
             let start = options.common.clock.unwrap_or(demo_start);
             let DemoOptions { listen, data, patients, seed, common } = options;
@@ -96,14 +96,22 @@ pub fn run(command: Command) -> Result<(), Stop> {
     }
 }
 
-fn start_log(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FRIST_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+fn start_log(format: LogFormat) -> Result<(), Stop> {
+    let filter = log_filter(&std::env::var("FRIST_LOG").unwrap_or_default())?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second start in the same process keeps the first one's log.
     let _ = match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
     };
+    Ok(())
+}
+
+/// What is logged; a filter that cannot be read must not hide what the operator wants to see.
+fn log_filter(wanted: &str) -> Result<tracing_subscriber::EnvFilter, Stop> {
+    let wanted = if wanted.is_empty() { "info" } else { wanted };
+    tracing_subscriber::EnvFilter::try_new(wanted)
+        .map_err(|error| Stop::usage(format!("FRIST_LOG: expected what to log, such as warn or frist=debug: {error}")))
 }
 
 fn block_on(work: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
@@ -339,6 +347,21 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = wake.notified() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_filter_that_cannot_be_read_is_a_usage_error() {
+        for wanted in ["", "warn", "frist=debug", "info,frist::http=trace"] {
+            assert!(log_filter(wanted).is_ok(), "{wanted}");
+        }
+        for wanted in ["[[[", "frist=loud", "a=b=c"] {
+            assert!(log_filter(wanted).is_err_and(|stop| stop.is_usage && !stop.text.contains('\n')), "{wanted}");
         }
     }
 }

@@ -76,7 +76,7 @@ pub struct CommonOptions {
     #[arg(long, default_value_t = 128, value_name = "MB", env = "FRIST_CACHE_MB")]
     pub cache_mb: u64,
     /// The base of the server's own addresses, if clients reach it by another one than `http://LISTEN/fhir`.
-    #[arg(long, value_name = "URL", env = "FRIST_BASE_URL")]
+    #[arg(long, value_name = "URL", env = "FRIST_BASE_URL", value_parser = base_url)]
     pub base_url: Option<String>,
     /// How log lines are written, to standard error; FRIST_LOG sets what is logged (`info`, `frist=debug`, …).
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
@@ -108,6 +108,30 @@ impl Options {
                 Some(command) => Ok(command),
                 None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
             },
+        }
+    }
+}
+
+/// Reads an address to which `/Patient/7` can be added.
+fn base_url(text: &str) -> Result<String, &'static str> {
+    let base = text.trim_end_matches('/');
+    let host = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://")).unwrap_or("");
+    let is_base =
+        !host.is_empty() && !host.starts_with('/') && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"<>".contains(&byte));
+    if is_base { Ok(base.to_owned()) } else { Err("expected an address such as https://frist.example.dk/fhir") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_an_address_that_links_can_be_made_of() {
+        for (text, base) in [("http://x", "http://x"), ("https://x.dk:8443/a/fhir/", "https://x.dk:8443/a/fhir")] {
+            assert_eq!(base_url(text).as_deref(), Ok(base));
+        }
+        for text in ["", "x.dk/fhir", "ftp://x", "http://", "http:///fhir", "https://x y", "http://x/?a", "http://x/#a"] {
+            assert!(base_url(text).is_err(), "{text}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::address::query_pairs;
 use super::persons::{self, Pending};
 use super::{Failure, Server};
-use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference};
+use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference, view};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test};
 use crate::storage::{Precondition, StoreError};
 use crate::validation::{self, ResolvedReference};
@@ -139,7 +139,7 @@ fn by_search(server: &Server, entries: &Entries, query: &str, preconditions: &mu
     let mut keys = keys_with(server, entries, query, preconditions)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
-        (None, _) => Err(not_one("matches nothing")),
+        (None, _) => Err(Failure::precondition(IssueCode::NotFound, "a reference that is a search matches nothing")),
         (Some(_), false) => Err(not_one("matches more than one resource")),
     }
 }
@@ -243,14 +243,14 @@ fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
 /// # Errors
 /// Of the store.
 pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec<Issue>, StoreError> {
-    let mut named = Named { server, pending, persons: HashMap::new() };
+    let mut named = Named { server, pending, found: HashMap::new() };
     let of_persons = validation::person_references(resource);
     let mut resolved = Vec::new();
     for (expression, element) in &of_persons {
         let target = match Reference::read(element) {
-            Reference::Local(key, _) => named.target(key)?,
+            Reference::Local(key, _) => named.target(key, element)?,
             _ if expression.ends_with(".subject") => validation::Target::PatientNotStored,
-            _ => validation::Target::NoPerson,
+            _ => validation::Target::NotFollowed,
         };
         resolved.push(ResolvedReference { expression: expression.clone(), target });
     }
@@ -263,7 +263,7 @@ pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec
     });
     let mut issues = validation::one_person(&resolved);
     for (path, key) in others {
-        if named.person(&key)?.is_none() {
+        if named.found(&key)?.is_none() {
             let text = format!("{key} is not stored here; it counts from when it is");
             issues.push(Issue::warning(IssueCode::NotFound, format!("{path}.reference"), text));
         }
@@ -275,28 +275,48 @@ pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec
 struct Named<'a> {
     server: &'a Server,
     pending: &'a Pending,
-    /// Whom it is about, if anyone; none if it is not stored.
-    persons: HashMap<ResourceKey, Option<Option<Id>>>,
+    /// None for what is not stored.
+    found: HashMap<ResourceKey, Option<Found>>,
+}
+
+/// What matters of a resource that is named.
+struct Found {
+    /// Whom it is about, if anyone.
+    person: Option<Id>,
+    /// If it is a Patient, the identifiers.
+    identifiers: Vec<(String, String)>,
 }
 
 impl Named<'_> {
-    fn person(&mut self, key: &ResourceKey) -> Result<Option<Option<Id>>, StoreError> {
-        if let Some(known) = self.persons.get(key) {
-            return Ok(known.clone());
+    fn found(&mut self, key: &ResourceKey) -> Result<Option<&Found>, StoreError> {
+        if !self.found.contains_key(key) {
+            let known = persons::lookup(self.server, key, self.pending)?;
+            let found = known.map(|(key, _, content)| {
+                let own = view::identifiers(&content).filter(|_| key.resource_type == ResourceType::Patient);
+                let identifiers = own.map(|(system, value)| (system.to_owned(), value.to_owned())).collect();
+                Found { person: persons::person_of(&key, &content), identifiers }
+            });
+            self.found.insert(key.clone(), found);
         }
-        let found = persons::lookup(self.server, key, self.pending)?;
-        let person = found.map(|(key, _, content)| persons::person_of(&key, &content));
-        self.persons.insert(key.clone(), person.clone());
-        Ok(person)
+        Ok(self.found.get(key).and_then(Option::as_ref))
     }
 
-    fn target(&mut self, key: ResourceKey) -> Result<validation::Target, StoreError> {
-        Ok(match (key.resource_type, self.person(&key)?) {
-            (ResourceType::Patient, Some(_)) => validation::Target::Person(key),
-            (ResourceType::Patient, None) => validation::Target::PatientNotStored,
-            (_, None) => validation::Target::NotYetStored,
-            (_, Some(Some(person))) => validation::Target::Person(ResourceKey::new(ResourceType::Patient, person)),
-            (_, Some(None)) => validation::Target::NoPerson,
+    fn target(&mut self, key: ResourceKey, element: &Value) -> Result<validation::Target, StoreError> {
+        let is_patient = key.resource_type == ResourceType::Patient;
+        Ok(match self.found(&key)? {
+            None if is_patient => validation::Target::PatientNotStored,
+            None => validation::Target::NotYetStored,
+            Some(patient) if is_patient && has_other_identifier(patient, element) => validation::Target::OtherIdentifier,
+            Some(_) if is_patient => validation::Target::Person(key),
+            Some(Found { person: Some(person), .. }) => validation::Target::Person(ResourceKey::new(ResourceType::Patient, person.clone())),
+            Some(Found { person: None, .. }) => validation::Target::NoPerson,
         })
     }
+}
+
+/// True if a reference says an identifier of a system in which the Patient has others.
+fn has_other_identifier(patient: &Found, reference: &Value) -> bool {
+    let Some((system, value)) = view::identifiers(reference).next() else { return false };
+    let mut of_system = patient.identifiers.iter().filter(|(known, _)| *known == system && !system.is_empty()).peekable();
+    of_system.peek().is_some() && !of_system.any(|(_, known)| known == value)
 }

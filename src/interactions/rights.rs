@@ -57,6 +57,7 @@ pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>,
     let mut wrong = Vec::new();
     for (name, value) in parameters {
         match (name.as_str(), FhirDate::parse(value)) {
+            ("as-of", _) if day.is_some() => wrong.push(Issue::error(IssueCode::Value, "", "as-of: expected once, found twice")),
             ("as-of", Some(FhirDate::Day(asked))) if asked <= LAST_DAY => day = Some(asked),
             ("as-of", _) => wrong.push(Issue::error(IssueCode::Value, "", "as-of: expected a full date such as 2027-03-01")),
             _ => wrong.push(Issue::error(IssueCode::NotSupported, "", "$rights has no such parameter; it has as-of")),

@@ -247,6 +247,9 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
     let method = request["method"].as_str().ok_or_else(|| wrong("request.method", "expected a method, found none"))?;
     let url = request["url"].as_str().ok_or_else(|| wrong("request.url", "expected an address, found none"))?;
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    if path.contains("://") {
+        return Err(wrong("request.url", "expected an address relative to the base, such as Patient/7, found an absolute one"));
+    }
     let address = Address::read(path)?;
     let condition = || condition(request).map_err(|(element, text)| wrong(element, text));
     let resource = || Resource::from_value(entry["resource"].clone()).map_err(|issue| wrong("resource", &issue.text));
@@ -270,7 +273,10 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
             Ok(Request::Search(SearchRequest { resource_type, parameters: query_pairs(query)?, lenient: false }))
         }
         ("GET", Address::Rights(patient), _) => Ok(Request::Rights(patient, query_pairs(query)?)),
-        _ => Err(Failure::not_allowed("this method is not supported at this address in a Bundle")),
+        _ => Err(Failure::not_allowed(
+            "expected POST to a type (conditional by ifNoneExist), PUT or DELETE of a type and id, or GET, in capitals and without \
+             parameters but those of a search; found another method or address",
+        )),
     }
 }
 

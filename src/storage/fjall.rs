@@ -96,5 +96,21 @@ impl KvRead for FjallView<'_> {
 }
 
 fn failure(error: Error) -> StoreError {
-    StoreError(format!("fjall: {error:?}"))
+    match error {
+        // All that fjall says once a write in the background has failed; what failed, it does not tell.
+        Error::Poisoned => {
+            StoreError("fjall stopped writing after a write failed: see whether the disk is full or broken, then start again".into())
+        }
+        other => StoreError(format!("fjall: {other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_tells_the_operator_where_to_look() {
+        assert!(failure(Error::Poisoned).to_string().contains("disk"));
+    }
 }

@@ -20,6 +20,9 @@ const PERSON_BOUND: &[&str] = &["Patient", "Condition", "CarePlan", "ServiceRequ
 /// Elements that name something of a person when the reference itself does not tell its type.
 const PERSON_ELEMENTS: &[&str] = &["subject", "patient", "addresses", "reasonReference", "basedOn", "replaces", "encounter", "goal"];
 
+/// The elements by which clocks are told whose they are, started and stopped: an identifier in one is a logical reference.
+const FOLLOWED: &[&str] = &["subject", "patient", "addresses", "reasonReference", "basedOn", "replaces"];
+
 /// A person-bound reference and what it resolved to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResolvedReference {
@@ -38,6 +41,10 @@ pub enum Target {
     PatientNotStored,
     /// Another resource that is not stored: it may arrive later.
     NotYetStored,
+    /// A Patient who has another identifier, of the same system, than the reference says beside its address.
+    OtherIdentifier,
+    /// Something by identifier alone, or on another server: no clock can follow it.
+    NotFollowed,
     /// Nothing of a person.
     NoPerson,
 }
@@ -88,9 +95,7 @@ fn is_person_bound(element: &Value, resource: &Value, name: &str) -> bool {
         Reference::None | Reference::Contained(_) => false,
         Reference::Local(key, _) => PERSON_BOUND.contains(&key.resource_type.as_str()),
         // Whatever has an identifier looks like a logical reference: only these elements are sure to be one.
-        Reference::Logical(..) if !matches!(name, "subject" | "patient") && element.get("type").is_none_or(|kind| !kind.is_string()) => {
-            false
-        }
+        Reference::Logical(..) if !FOLLOWED.contains(&name) && element.get("type").is_none_or(|kind| !kind.is_string()) => false,
         Reference::Urn(_) | Reference::Conditional(_) | Reference::External(_) | Reference::Logical(..) => {
             target_type(element, resource).map_or(PERSON_ELEMENTS.contains(&name), |kind| PERSON_BOUND.contains(&kind))
         }
@@ -99,11 +104,11 @@ fn is_person_bound(element: &Value, resource: &Value, name: &str) -> bool {
 
 /// The findings about the person-bound references of one resource, given what they resolved to: an error for each that names
 /// another person than the first (the subject, if [`person_references`] gave the order), an error for a Patient that is not stored,
-/// a warning for anything else that is not yet stored.
+/// a warning for anything else that is not yet stored or cannot be followed.
 pub fn one_person(references: &[ResolvedReference]) -> Vec<Issue> {
     let first = references.iter().find_map(|reference| match &reference.target {
         Target::Person(patient) => Some((patient, reference.expression.as_str())),
-        Target::PatientNotStored | Target::NotYetStored | Target::NoPerson => None,
+        Target::PatientNotStored | Target::NotYetStored | Target::OtherIdentifier | Target::NotFollowed | Target::NoPerson => None,
     });
     let finding = |reference: &ResolvedReference| {
         let at = reference.expression.as_str();
@@ -120,6 +125,19 @@ pub fn one_person(references: &[ResolvedReference]) -> Vec<Issue> {
                 let text =
                     format!("{at}: expected a reference to a stored resource, found one that is not stored; it counts from when it is");
                 Some(Issue::warning(IssueCode::NotFound, at, text).by_rule(ARRIVES))
+            }
+            (Target::OtherIdentifier, _) => {
+                let text = format!(
+                    "{at}: expected 'reference' and 'identifier' to name one Patient, found an identifier that differs from the Patient's own"
+                );
+                Some(Issue::error(IssueCode::BusinessRule, at, text).by_rule(SAME))
+            }
+            (Target::NotFollowed, _) => {
+                let text = format!(
+                    "{at}: expected a reference to a resource of this server, such as Condition/7, or in a transaction Condition?identifier=…; \
+                     found one that is kept as it is and counts for no deadline"
+                );
+                Some(Issue::warning(IssueCode::NotSupported, at, text))
             }
             (Target::Person(_) | Target::NoPerson, _) => None,
         }

@@ -1,5 +1,7 @@
 //! create (<https://hl7.org/fhir/R4/http.html#create>).
 
+use serde_json::json;
+
 use super::{NOW, changes, clinic, expect, organization, without_id};
 use crate::support::facade::{BASE, Facade};
 use crate::support::people::{copd, plan};
@@ -63,4 +65,30 @@ fn create_derives_the_rights_in_the_same_commit() {
     let facade = clinic();
     expect(&facade.post(&without_id(copd("", "p", "2027-02-20"))), 201);
     assert_eq!(facade.search_all("Task?patient=p&right=treatment-plan").len(), 1);
+}
+
+#[test]
+fn an_address_and_an_identifier_that_name_two_persons_are_refused() {
+    let facade = clinic();
+    let about = |system: &str, value: &str| {
+        let mut condition = copd("c", "p", "2027-02-20");
+        condition["subject"]["identifier"] = json!({ "system": system, "value": value });
+        facade.put(&condition)
+    };
+    let refused = about("urn:oid:1.2.208.176.1.2", "0505550002");
+    expect(&refused, 422);
+    assert_eq!(refused.issues(), ["error business-rule Condition.subject"]);
+    assert!(!refused.text.contains("0505550002"));
+    expect(&about("urn:oid:1.2.208.176.1.2", "0405440001"), 201);
+    expect(&about("https://ehr.test/id", "7"), 200);
+}
+
+#[test]
+fn a_diagnosis_that_is_named_by_identifier_alone_is_warned_about() {
+    let facade = clinic();
+    let mut sent = plan("cp", "p", "c", "2027-03-01");
+    sent["addresses"] = json!([{ "identifier": { "system": "https://ehr.test/id", "value": "7" } }]);
+    let reply = facade.send("PUT", "CarePlan/cp", &[("prefer", "return=OperationOutcome")], sent.to_string());
+    expect(&reply, 201);
+    assert_eq!(reply.issues(), ["warning not-supported CarePlan.addresses[0]"]);
 }

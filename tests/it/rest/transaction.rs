@@ -121,7 +121,7 @@ fn a_reference_that_is_a_search_is_resolved_to_its_one_match() {
     let by_cpr = "identifier=urn:oid:1.2.208.176.1.2|0405440001";
     let at = "Bundle.entry[0].resource.subject.reference";
     let multiple = format!("error multiple-matches {at}");
-    refused(&facade, vec![put(condition("identifier=nobody"))], 412, &[&multiple]);
+    refused(&facade, vec![put(condition("identifier=nobody"))], 412, &[&format!("error not-found {at}")]);
     refused(&facade, vec![put(condition("colour=red"))], 400, &[&format!("error not-supported {at}")]);
     refused(&facade, vec![put(condition(""))], 412, &[&format!("error invalid {at}")]);
     assert_eq!(statuses(&send(&facade, vec![put(condition(by_cpr))])), ["201 Created"]);
@@ -236,6 +236,7 @@ fn a_failing_entry_leaves_nothing_of_the_others() {
         (entry("PUT", "Condition/x", Value::Null), 400, at("invalid Bundle.entry[1].resource")),
         (entry("POST", "Condition", json!([])), 400, at("invalid Bundle.entry[1].resource")),
         (json!({ "request": { "url": "Condition/a" } }), 400, at("invalid Bundle.entry[1].request.method")),
+        (entry("GET", &format!("{BASE}/Condition/a"), Value::Null), 400, at("invalid Bundle.entry[1].request.url")),
         (json!({ "request": { "method": "GET" } }), 400, at("invalid Bundle.entry[1].request.url")),
         (json!({}), 400, at("invalid Bundle.entry[1].request.method")),
         (json!("x"), 400, at("invalid Bundle.entry[1].request.method")),

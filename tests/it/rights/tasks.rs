@@ -132,9 +132,14 @@ fn rights_are_asked_for_a_day_and_nothing_else() {
     assert_eq!(rights(&facade, "q", Some("2027-02-09")).iter().map(status).collect::<Vec<_>>(), ["requested/running"]);
     assert!(rights(&facade, "q", Some("2027-01-31")).is_empty());
     assert_eq!(rights(&facade, "p", Some("9999-12-30")).len(), 2);
-    for (query, expected) in
-        [("as-of=2027-02", 400), ("as-of=9999-12-31", 400), ("as-of=", 400), ("day=2027-02-01", 400), ("as-of=0001-01-01", 200)]
-    {
+    for (query, expected) in [
+        ("as-of=2027-02", 400),
+        ("as-of=9999-12-31", 400),
+        ("as-of=", 400),
+        ("day=2027-02-01", 400),
+        ("as-of=0001-01-01", 200),
+        ("as-of=2027-02-01&as-of=2027-02-02", 400),
+    ] {
         assert_eq!(facade.get(&format!("Patient/p/$rights?{query}")).status, expected, "{query}");
     }
     assert_eq!(facade.get("Patient/nobody/$rights").status, 404);

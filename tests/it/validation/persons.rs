@@ -13,6 +13,7 @@ fn person_references_are_found_with_the_subject_first() {
         "resourceType": "CarePlan",
         "addresses": [{ "reference": "Condition/1" }, { "reference": "urn:uuid:0c5e4905-5c2e-4254-8837-770c3724cd13" }],
         "author": { "reference": "Organization/1" },
+        "basedOn": [{ "identifier": { "value": "b" } }],
         "contained": [{ "resourceType": "Goal", "id": "g", "subject": { "reference": "Patient/2" } }],
         "goal": [{ "reference": "#g" }, { "reference": "Goal?identifier=x" }],
         "extension": [{ "url": "x", "valueReference": { "reference": "https://example.org/fhir/Encounter/1" } }],
@@ -24,6 +25,7 @@ fn person_references_are_found_with_the_subject_first() {
         "CarePlan.subject",
         "CarePlan.addresses[0]",
         "CarePlan.addresses[1]",
+        "CarePlan.basedOn[0]",
         "CarePlan.contained[0].subject",
         "CarePlan.goal[1]",
         "CarePlan.extension[0].value",
@@ -50,5 +52,9 @@ fn everything_a_resource_names_belongs_to_one_person() {
     assert_eq!(
         found(&[Target::PatientNotStored, is("Patient/1"), Target::NotYetStored, is("Patient/2")]),
         ["error business-rule X[0] kp-person-2", "warning not-found X[2] kp-person-3", "error business-rule X[3] kp-person-1"]
+    );
+    assert_eq!(
+        found(&[is("Patient/1"), Target::OtherIdentifier, Target::NotFollowed]),
+        ["error business-rule X[1] kp-person-1", "warning not-supported X[2]"]
     );
 }
