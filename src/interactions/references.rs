@@ -262,10 +262,33 @@ pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec
         }
     });
     let mut issues = validation::one_person(&resolved);
+    issues.extend(same_person_twice(server, resource)?);
     for (path, key) in others {
         if named.found(&key)?.is_none() {
             let text = format!("{key} is not stored here; it counts from when it is");
             issues.push(Issue::warning(IssueCode::NotFound, format!("{path}.reference"), text));
+        }
+    }
+    Ok(issues)
+}
+
+/// How many identifiers of a Patient are compared with those of others.
+const IDENTIFIERS_MAX: usize = 16;
+
+/// A warning for each identifier of a Patient that another stored Patient has too: the rights of one person would be split in two.
+fn same_person_twice(server: &Server, patient: &Value) -> Result<Vec<Issue>, StoreError> {
+    let mut issues = Vec::new();
+    if patient["resourceType"] != "Patient" {
+        return Ok(issues);
+    }
+    let identifiers = view::identifiers(patient).enumerate().filter(|(_, (system, _))| !system.is_empty());
+    for (at, (system, value)) in identifiers.take(IDENTIFIERS_MAX) {
+        let token = Test::Token { system: Some(system.to_owned()), code: Some(value.to_owned()) };
+        let clause = Clause::Parameter { code: "identifier".into(), any_of: vec![token] };
+        let others = server.store.search_keys(&SearchQuery::all(ResourceType::Patient, vec![clause]))?;
+        if let Some(other) = others.iter().find(|other| Some(other.id.as_str()) != patient["id"].as_str()) {
+            let text = format!("{other} has this identifier too: what is sent about two Patients counts for two persons");
+            issues.push(Issue::warning(IssueCode::Duplicate, format!("Patient.identifier[{at}]"), text));
         }
     }
     Ok(issues)

@@ -13,6 +13,11 @@ pub(super) const FULL: &str = "kp-date-2";
 pub(super) const NOT_FUTURE: &str = "kp-date-3";
 /// Rule: a period does not end before it starts.
 pub(super) const END_AFTER_START: &str = "kp-date-4";
+/// Rule: what has happened has happened to someone who can be alive.
+pub(super) const PLAUSIBLE: &str = "kp-date-5";
+
+/// Earlier years stand for "not known" in some systems: as a diagnosis date such a year would take a right away without a word.
+const FIRST_YEAR: i16 = 1900;
 
 /// What is asked of a date.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,7 +50,20 @@ pub(super) fn check(text: &str, rule: DateRule, path: &str, findings: &mut Findi
         DateRule::Happened => {
             full(date, text, path, findings);
             not_future(date, text, path, findings);
+            plausible(date, text, path, findings);
         }
+    }
+}
+
+fn plausible(date: FhirDate, text: &str, path: &str, findings: &mut Findings<'_>) {
+    let year = match date {
+        FhirDate::Year(year) | FhirDate::Month(year, _) => year,
+        FhirDate::Day(day) => day.year(),
+        FhirDate::Instant(..) => date.date().map_or(FIRST_YEAR, |day| day.year()),
+    };
+    if year < FIRST_YEAR {
+        let what = format!("expected the day on which it happened, found {}, which can only stand for one that is not known", quoted(text));
+        findings.error(IssueCode::BusinessRule, path, PLAUSIBLE, what);
     }
 }
 

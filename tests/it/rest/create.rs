@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{NOW, changes, clinic, expect, organization, without_id};
 use crate::support::facade::{BASE, Facade};
-use crate::support::people::{copd, plan};
+use crate::support::people::{copd, patient, plan};
 
 #[test]
 fn create_answers_201_with_the_resource_its_location_etag_and_instant() {
@@ -81,6 +81,22 @@ fn an_address_and_an_identifier_that_name_two_persons_are_refused() {
     assert!(!refused.text.contains("0505550002"));
     expect(&about("urn:oid:1.2.208.176.1.2", "0405440001"), 201);
     expect(&about("https://ehr.test/id", "7"), 200);
+}
+
+#[test]
+fn a_second_patient_with_the_same_identifier_is_warned_about() {
+    let facade = clinic();
+    let put = |id: &str, cpr: &str| {
+        let mut sent = patient(id);
+        sent["identifier"][0]["value"] = cpr.into();
+        facade.send("PUT", &format!("Patient/{id}"), &[("prefer", "return=OperationOutcome")], sent.to_string())
+    };
+    expect(&put("one", "0505550002"), 201);
+    let reply = put("two", "0505550002");
+    expect(&reply, 201);
+    assert_eq!(reply.issues(), ["warning duplicate Patient.identifier[0]"]);
+    assert!(reply.text.contains("Patient/one") && !reply.text.contains("0505550002"));
+    assert_eq!(put("one", "0606660004").issues(), ["information informational"]);
 }
 
 #[test]

@@ -26,6 +26,8 @@ fn the_dates_of_a_condition_are_full_real_and_past() {
         ("01-12-2030", "value", "kp-date-1"),
         ("2031-01-02", "business-rule", "kp-date-3"),
         ("2031-01-01T23:00:00Z", "business-rule", "kp-date-3"),
+        ("0001-01-01", "business-rule", "kp-date-5"),
+        ("1899-12-31T22:59:59Z", "business-rule", "kp-date-5"),
     ] {
         check("Condition", json!({ "recordedDate": text }), &[&format!("error {code} Condition.recordedDate {rule}")]);
         check("Condition", asserted(text), &[&format!("error {code} Condition.extension[0].value {rule}")]);
@@ -36,6 +38,7 @@ fn the_dates_of_a_condition_are_full_real_and_past() {
         &["error business-rule Condition.recordedDate kp-date-2", "error business-rule Condition.recordedDate kp-date-3"],
     );
     check("Condition", asserted("2031-01-01T22:59:59.999Z"), &[]);
+    check("Condition", asserted("1900-01-01"), &[]);
     check("Condition", json!({ "onsetDateTime": "2019" }), &[]);
     let twice = json!([asserted("2030-01-01")["extension"][0], asserted("2030-01-02")["extension"][0]]);
     check("Condition", json!({ "extension": twice }), &["error structure Condition.extension"]);
