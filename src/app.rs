@@ -1,5 +1,6 @@
 //! Wiring and lifetime: the only place that reads the clock, makes ids or names an engine.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,6 +129,9 @@ const CUT_OFF_AFTER: Duration = Duration::from_secs(5);
 
 /// A server with its clock, made ready from a data folder.
 struct Ready {
+    /// Whoever connects before the server serves waits.
+    listener: std::net::TcpListener,
+    address: SocketAddr,
     server: Arc<Server>,
     store: Arc<EmbeddedStore>,
     clock: Clock,
@@ -143,6 +147,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     }
     let common = &options.common;
     let (rules, mut definitions) = read_rules(common)?;
+    let (listener, address) = bind(options.listen)?;
     let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
     let store = EmbeddedStore::open(&options.data, common.engine, store_options).map_err(|error| Stop::failed(error.to_string()))?;
     let store = Arc::new(store);
@@ -158,14 +163,27 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let wake = Arc::clone(&calendar);
     let base_url = match &common.base_url {
         Some(base_url) => base_url.trim_end_matches('/').to_owned(),
-        None => format!("http://{}/fhir", options.listen),
+        None => format!("http://{address}/fhir"),
     };
     definitions.push(Resource::made(statement(&base_url)));
     let dynamic: Arc<dyn Store> = store.clone();
     let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), base_url, Box::new(move || wake.notify_one()));
-    let ready = Ready { server: Arc::new(server), store, clock: Clock::starting_at(start), calendar };
+    let ready = Ready { listener, address, server: Arc::new(server), store, clock: Clock::starting_at(start), calendar };
     catch_up(&ready, definitions)?;
     Ok(ready)
+}
+
+/// Takes the address to listen on; with port 0 a free one, which the answer tells.
+fn bind(listen: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), Stop> {
+    let bound = std::net::TcpListener::bind(listen).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => Stop::failed(format!("{listen} is in use by another program: choose another with --listen")),
+        _ => Stop::failed(format!("cannot listen on {listen}: {error}")),
+    })
 }
 
 /// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if they were derived by something else.
@@ -272,13 +290,8 @@ fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
 }
 
 async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
-    let listener = TcpListener::bind(options.listen).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            Stop::failed(format!("{} is in use by another program: choose another with --listen", options.listen))
-        }
-        _ => Stop::failed(format!("cannot listen on {}: {error}", options.listen)),
-    })?;
-    let address = listener.local_addr().map_err(|error| Stop::failed(error.to_string()))?;
+    let listener = TcpListener::from_std(ready.listener).map_err(|error| Stop::failed(format!("cannot listen: {error}")))?;
+    let address = ready.address;
     let clock = ready.clock;
     let wire = Wire::new(Arc::clone(&ready.server), Box::new(move || clock.moment()));
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));

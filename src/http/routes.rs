@@ -50,7 +50,11 @@ pub fn router(wire: Arc<Wire>) -> Router {
 }
 
 async fn ready(State(wire): State<Arc<Wire>>) -> (StatusCode, &'static str) {
-    if wire.ready.load(Ordering::SeqCst) { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") }
+    match (wire.ready.load(Ordering::SeqCst), wire.server.changes()) {
+        (true, Ok(_)) => (StatusCode::OK, "ready\n"),
+        (true, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+    }
 }
 
 /// Names and values, percent-decoded.
