@@ -1,5 +1,6 @@
 //! Wiring and lifetime: the only place that reads the clock, makes ids or names an engine.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -99,7 +100,11 @@ pub fn run(command: Command) -> Result<(), Stop> {
 
 fn start_log(format: LogFormat) -> Result<(), Stop> {
     let filter = log_filter(&std::env::var("FRIST_LOG").unwrap_or_default())?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second start in the same process keeps the first one's log.
     let _ = match format {
         LogFormat::Text => log.try_init(),
