@@ -314,7 +314,9 @@ pub fn derive(
     let tasks = stored_tasks(server, &people)?;
     let contents: Vec<&Value> = tasks.values().map(|(_, content)| content).collect();
     let by_person: Vec<_> = people.iter().map(|(person, rights)| (&person.facts, rights)).collect();
-    let deleted = deleted_focuses(server, &contents, pending)?;
+    let with_clock: BTreeSet<&Id> = people.iter().flat_map(|(_, rights)| rights.clocks.iter().map(|clock| &clock.task_id)).collect();
+    let clockless = tasks.iter().filter(|(id, _)| !with_clock.contains(id)).map(|(_, (_, content))| content);
+    let deleted = deleted_focuses(server, clockless, pending)?;
     for change in deadlines::reconcile(&by_person, &contents, |focus| deleted.contains(focus), last_modified) {
         let previous = tasks.get(&change.id).map(|(version, _)| *version);
         derived.writes.extend(task_writes(change, previous, day, recorded));
@@ -326,22 +328,30 @@ pub fn derive(
 fn stored_tasks(server: &Server, people: &[(Person, Rights)]) -> Result<BTreeMap<Id, (Version, Value)>, StoreError> {
     let mut tasks = BTreeMap::new();
     for (person, rights) in people {
-        let mut found = server.store.search(&about(ResourceType::Task, &person.key.id), None)?.matches;
-        for clock in &rights.clocks {
-            found.extend(server.store.read(&ResourceKey::new(ResourceType::Task, clock.task_id.clone()))?);
-        }
-        for stored in found {
+        for stored in server.store.search(&about(ResourceType::Task, &person.key.id), None)?.matches {
             if let Some(body) = &stored.body {
                 tasks.insert(stored.key.id.clone(), (stored.version, parse_stored(&stored.key, body)?));
+            }
+        }
+        for clock in &rights.clocks {
+            // Seldom one of another person: a referral that was moved takes its Task along.
+            if !tasks.contains_key(&clock.task_id) {
+                let found = lookup(server, &ResourceKey::new(ResourceType::Task, clock.task_id.clone()), &Pending::new())?;
+                tasks.extend(found.map(|(key, version, content)| (key.id, (version, content))));
             }
         }
     }
     Ok(tasks)
 }
 
-fn deleted_focuses(server: &Server, tasks: &[&Value], pending: &Pending) -> Result<BTreeSet<ResourceKey>, StoreError> {
+/// What these Tasks are about and is not there any more. Only for a Task whose clock is gone does that matter.
+fn deleted_focuses<'a>(
+    server: &Server,
+    tasks: impl Iterator<Item = &'a Value>,
+    pending: &Pending,
+) -> Result<BTreeSet<ResourceKey>, StoreError> {
     let mut deleted = BTreeSet::new();
-    for focus in tasks.iter().filter_map(|task| deadlines::task_focus(task)) {
+    for focus in tasks.filter_map(deadlines::task_focus) {
         if lookup(server, &focus, pending)?.is_none() {
             deleted.insert(focus);
         }

@@ -273,12 +273,12 @@ impl Attempt<'_> {
 
     /// Makes every check of the content; all findings come back at once.
     fn check(&self, entries: &mut [Entry], mut issues: Vec<Vec<Issue>>, pending: &Pending) -> Result<(), Failure> {
+        let has_target_group = |condition: &Value| !self.server.groups.groups_of_condition(condition).is_empty();
+        let context = validation::Context { today: self.server.today(self.moment), has_target_group: &has_target_group };
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
                 Step::Put(resource, _) if self.writer == Writer::Client => {
-                    let has_target_group = |condition: &Value| !self.server.groups.groups_of_condition(condition).is_empty();
-                    let context = validation::Context { today: self.server.today(self.moment), has_target_group: &has_target_group };
                     issues.extend(validation::check(resource, &context));
                     issues.extend(references::check(self.server, resource.value(), pending)?);
                 }
