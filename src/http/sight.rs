@@ -44,11 +44,18 @@ mod tests {
         for (path, logged) in [
             ("/fhir/Patient/7", "/fhir/Patient/7"),
             ("/fhir/Patient/0f8fad5b-d9cb-469f-a165-70867728950e/$rights", "/fhir/Patient/0f8fad5b-d9cb-469f-a165-70867728950e/$rights"),
+            ("/fhir/Patient/7/$rights", "/fhir/Patient/7/$rights"),
+            ("/fhir/Condition", "/fhir/Condition"),
             ("/metrics", "/metrics"),
             ("/fhir/Patient/0405440001", "(unknown)"),
             ("/fhir/Patient/040544-0001/_history/1", "(unknown)"),
+            ("/fhir/Patient/040544-0001/_history", "(unknown)"),
+            ("/fhir/Patient/0405440001/$rights", "(unknown)"),
             ("/fhir/Patient/%30405440001", "(unknown)"),
+            ("/fhir/Patient/%30405440001/_history/1", "(unknown)"),
+            ("/fhir/Patient/7/0405440001", "(unknown)"),
             ("/fhir/0405440001", "(unknown)"),
+            ("/fhir/0405440001/1", "(unknown)"),
             ("/0405440001", "(unknown)"),
         ] {
             assert_eq!(loggable(path), logged);

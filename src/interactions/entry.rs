@@ -123,7 +123,6 @@ impl Entry {
 ///
 /// # Errors
 /// Of the store, if what is stored is no JSON.
-/// What the entries will have written, by key.
 pub(super) fn pending(entries: &[Entry]) -> Result<Pending, Failure> {
     let mut pending = BTreeMap::new();
     for entry in entries {

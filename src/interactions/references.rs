@@ -191,13 +191,16 @@ fn keys_of(server: &Server, query: SearchQuery, preconditions: &mut Vec<Precondi
     Ok(keys)
 }
 
+/// What finds the Patients that have an identifier.
+fn patients_with(system: &str, value: &str) -> SearchQuery {
+    let token = Test::Token { system: Some(system.to_owned()), code: Some(value.to_owned()) };
+    SearchQuery::all(ResourceType::Patient, vec![Clause::Parameter { code: "identifier".into(), any_of: vec![token] }])
+}
+
 /// Resolves a `subject` that is named by identifier alone; the identifier stays beside the reference.
 fn logical_subject(server: &Server, entries: &Entries, resource: &mut Resource, resolved: &mut Resolved) -> Result<(), Failure> {
     let Reference::Logical(system, value) = Reference::read(&resource.value()["subject"]) else { return Ok(()) };
-    let token = Test::Token { system: Some(system.to_owned()), code: Some(value.to_owned()) };
-    let clause = Clause::Parameter { code: "identifier".into(), any_of: vec![token] };
-    let query = SearchQuery::all(ResourceType::Patient, vec![clause]);
-    let keys = keys_with(server, entries, query, &mut resolved.preconditions)?;
+    let keys = keys_with(server, entries, patients_with(system, value), &mut resolved.preconditions)?;
     let at = format!("{}.subject.identifier", resource.type_name());
     match keys.as_slice() {
         [key] => resource.edit(|resource| {
@@ -283,9 +286,7 @@ fn same_person_twice(server: &Server, patient: &Value) -> Result<Vec<Issue>, Sto
     }
     let identifiers = view::identifiers(patient).enumerate().filter(|(_, (system, _))| !system.is_empty());
     for (at, (system, value)) in identifiers.take(IDENTIFIERS_MAX) {
-        let token = Test::Token { system: Some(system.to_owned()), code: Some(value.to_owned()) };
-        let clause = Clause::Parameter { code: "identifier".into(), any_of: vec![token] };
-        let others = server.store.search_keys(&SearchQuery::all(ResourceType::Patient, vec![clause]))?;
+        let others = server.store.search_keys(&patients_with(system, value))?;
         if let Some(other) = others.iter().find(|other| Some(other.id.as_str()) != patient["id"].as_str()) {
             let text = format!("{other} has this identifier too: what is sent about two Patients counts for two persons");
             issues.push(Issue::warning(IssueCode::Duplicate, format!("Patient.identifier[{at}]"), text));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{check, check_by, rights};
 use crate::support::person::*;
-use crate::support::rules::RuleSpec;
+use crate::support::rules::START_IN_14_DAYS;
 
 fn person(more: &[Value]) -> Vec<Value> {
     [&[patient(), gp(), hospital()], more].concat()
@@ -113,17 +113,7 @@ fn example_11_a_postponement_is_shown_and_under_tag_moves_nothing() {
 
 #[test]
 fn example_12_the_rule_is_that_of_the_day_the_clock_started() {
-    let fourteen = RuleSpec {
-        group: "copd",
-        right: "prevention-start",
-        version: "2029.1",
-        start: "2029-01-01",
-        days: 14,
-        warn: 7,
-        pause: "tag",
-        stop: "started",
-    };
-    let rules = Rules::shipped().clone().with(Rules::from_plan_definitions([&fourteen.plan_definition()]).unwrap());
+    let rules = Rules::shipped().clone().with(Rules::from_plan_definitions([&START_IN_14_DAYS.plan_definition()]).unwrap());
     for (authored, due) in [("2028-12-31", "2029-01-21"), ("2029-01-01", "2029-01-15")] {
         let resources = person(&[condition("c", "J44", "2019-05-01"), referral("s", "c", authored)]);
         check_by(&rules, &resources, authored, &[&format!("prevention-start copd s {authored}..{due} requested/running")]);

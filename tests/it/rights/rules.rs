@@ -8,18 +8,7 @@ use serde_json::{Value, json};
 use super::{live_tasks, status, stored_tasks};
 use crate::support::facade::Facade;
 use crate::support::people::{copd, patient, practice, referral, region};
-use crate::support::rules::RuleSpec;
-
-const START_IN_14_DAYS: RuleSpec<'static> = RuleSpec {
-    group: "copd",
-    right: "prevention-start",
-    version: "2029.1",
-    start: "2029-01-01",
-    days: 14,
-    warn: 7,
-    pause: "tag",
-    stop: "started",
-};
+use crate::support::rules::{RuleSpec, START_IN_14_DAYS};
 
 fn rules_with(additional: &[RuleSpec<'_>]) -> Rules {
     let definitions: Vec<Value> = additional.iter().map(RuleSpec::plan_definition).collect();

@@ -18,6 +18,18 @@ pub(crate) struct RuleSpec<'a> {
     pub(crate) stop: &'a str,
 }
 
+/// The rule of worked example 12: from 2029 an offer starts within 14 days.
+pub(crate) const START_IN_14_DAYS: RuleSpec<'static> = RuleSpec {
+    group: "copd",
+    right: "prevention-start",
+    version: "2029.1",
+    start: "2029-01-01",
+    days: 14,
+    warn: 7,
+    pause: "tag",
+    stop: "started",
+};
+
 impl<'a> RuleSpec<'a> {
     /// The rule as `conformance/deadline-cases.json` writes it.
     pub(crate) fn of_case(rule: &'a Value) -> Self {
