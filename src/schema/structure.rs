@@ -1,0 +1,194 @@
+//! One StructureDefinition, compiled: its snapshot as a tree in which a walk over JSON finds what it needs by key.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+use crate::fhirpath::TypeId;
+
+/// A compiled StructureDefinition.
+#[derive(Debug)]
+pub struct Structure {
+    /// Its canonical address, without version.
+    pub url: Box<str>,
+    /// Its version, or empty.
+    pub version: Box<str>,
+    /// The type that it constrains, as `Condition` or `Extension`.
+    pub type_name: Box<str>,
+    /// What it describes.
+    pub kind: StructureKind,
+    /// True for a profile (`derivation` = `constraint`), false for the definition of a type.
+    pub is_constraint: bool,
+    /// True if nothing can be of exactly this type.
+    pub is_abstract: bool,
+    /// The canonical address of what it is based on, or empty.
+    pub base: Box<str>,
+    /// Where the extension that it defines may stand; empty if it defines none.
+    pub contexts: Box<[ExtensionContext]>,
+    /// The elements of its snapshot, in order; the first is the root. Children and slices are indices into these.
+    pub elements: Box<[Element]>,
+}
+
+/// What a structure describes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names are FHIR's")]
+pub enum StructureKind {
+    PrimitiveType,
+    ComplexType,
+    Resource,
+    Logical,
+}
+
+/// Where an extension may stand.
+#[derive(Debug)]
+pub struct ExtensionContext {
+    /// How the expression is meant.
+    pub kind: ContextKind,
+    /// An element, as `Condition` or `Element`; a FHIRPath; or the address of an extension.
+    pub expression: Box<str>,
+}
+
+/// How the expression of an [`ExtensionContext`] is meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names are FHIR's")]
+pub enum ContextKind {
+    Element,
+    Extension,
+    FhirPath,
+}
+
+/// A compiled ElementDefinition.
+#[derive(Debug)]
+pub struct Element {
+    /// Its id in the snapshot, as `Condition.code.coding:sks`.
+    pub id: Box<str>,
+    /// Its path, as `Condition.onset[x]`.
+    pub path: Box<str>,
+    /// The last part of its path without `[x]`, as `onset`.
+    pub name: Box<str>,
+    /// What it is called in its slicing, or empty.
+    pub slice_name: Box<str>,
+    /// How often it must be there.
+    pub min: u32,
+    /// How often it may be there; none for `*`.
+    pub max: Option<u32>,
+    /// True if it stands in JSON as an array: the base definition lets it repeat.
+    pub is_array: bool,
+    /// True for a choice of types, `[x]`.
+    pub is_choice: bool,
+    /// Its types; empty for the root of a type, and for one that is defined by the content of another element.
+    pub types: Box<[ElementType]>,
+    /// The element of the same structure whose children it has (`contentReference`).
+    pub content_of: Option<usize>,
+    /// The value that it must have exactly.
+    pub fixed: Option<Value>,
+    /// The value that it must contain.
+    pub pattern: Option<Value>,
+    /// The codes that it is bound to.
+    pub binding: Option<Binding>,
+    /// The most characters that it may have.
+    pub max_length: Option<u32>,
+    /// The least value that it may have, as FHIR JSON.
+    pub min_value: Option<Value>,
+    /// The greatest value that it may have, as FHIR JSON.
+    pub max_value: Option<Value>,
+    /// The rules about it, those of its type's root among them, each key once.
+    pub constraints: Box<[Arc<Constraint>]>,
+    /// Its children in the snapshot, in order, without slices; empty if its type says what it contains.
+    pub children: Box<[usize]>,
+    /// Where the children stand in JSON: key, place in `children`, and place in the child's `types`; sorted by key.
+    pub keys: Box<[(Box<str>, usize, usize)]>,
+    /// How its repetitions are told apart.
+    pub slicing: Option<Slicing>,
+    /// The elements that are its slices, in order.
+    pub slices: Box<[usize]>,
+    /// True if a receiver must not ignore it.
+    pub is_modifier: bool,
+}
+
+/// One type of an element.
+#[derive(Debug)]
+pub struct ElementType {
+    /// The name of the type, as `Quantity` or `string`; the FHIR types of `id` and `value` elements that FHIRPath system types stand for.
+    pub code: Box<str>,
+    /// The definition of that type.
+    pub type_id: Option<TypeId>,
+    /// Profiles on the type, of which a value must fit one.
+    pub profiles: Box<[Box<str>]>,
+    /// Profiles on what a Reference or canonical points at, of which the target must fit one.
+    pub target_profiles: Box<[Box<str>]>,
+}
+
+/// The codes that an element is bound to.
+#[derive(Debug)]
+pub struct Binding {
+    /// How binding it is.
+    pub strength: Strength,
+    /// The canonical address of the value set, perhaps with `|version`.
+    pub value_set: Box<str>,
+}
+
+/// How binding a binding is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[expect(missing_docs, reason = "the names are FHIR's")]
+pub enum Strength {
+    Example,
+    Preferred,
+    Extensible,
+    Required,
+}
+
+/// A rule in FHIRPath.
+#[derive(Debug)]
+pub struct Constraint {
+    /// Its key, as `con-3`.
+    pub key: Box<str>,
+    /// True for an error, false for a warning.
+    pub is_error: bool,
+    /// What it asks for, in words.
+    pub human: Box<str>,
+    /// The expression as published; empty if it is in words only.
+    pub expression: Box<str>,
+    /// The expression compiled when it was first asked for, or why that cannot be.
+    pub compiled: OnceLock<Result<crate::fhirpath::Expression, crate::fhirpath::CompileError>>,
+}
+
+/// How repetitions of an element are told apart.
+#[derive(Debug)]
+pub struct Slicing {
+    /// What tells them apart; none if slices are only told by order or not at all.
+    pub discriminators: Box<[Discriminator]>,
+    /// Whether there may be others.
+    pub rules: SlicingRules,
+    /// Whether they must come in the order of the slices.
+    pub ordered: bool,
+}
+
+/// What tells slices apart.
+#[derive(Debug)]
+pub struct Discriminator {
+    /// What about the element tells.
+    pub kind: DiscriminatorKind,
+    /// The element, as `$this` or `coding.system` or `resolve().code`.
+    pub path: Box<str>,
+}
+
+/// What about an element tells slices apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names are FHIR's")]
+pub enum DiscriminatorKind {
+    Value,
+    Pattern,
+    Type,
+    Exists,
+    Profile,
+}
+
+/// Whether there may be repetitions that are in no slice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names are FHIR's")]
+pub enum SlicingRules {
+    Open,
+    Closed,
+    OpenAtEnd,
+}
