@@ -1,6 +1,8 @@
 //! A finding about a client's data, and the OperationOutcome that carries findings
 //! (<https://hl7.org/fhir/R4/operationoutcome.html>).
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 /// How many findings are told at once: a body of a few megabytes can have a wrong value every other byte.
@@ -67,8 +69,8 @@ pub struct Issue {
     pub code: IssueCode,
     /// FHIRPath of the element concerned, as `Condition.code.coding[1].system`; empty if none is.
     pub expression: String,
-    /// The key of the rule that found it, as `kp-sr-2`; empty if it has none.
-    pub rule: &'static str,
+    /// The key of the rule that found it, as `kp-sr-2`, or of an invariant of a package; empty if it has none.
+    pub rule: Cow<'static, str>,
     /// Plain English: what was expected and what came. Never a CPR number or a name.
     pub text: String,
 }
@@ -76,7 +78,7 @@ pub struct Issue {
 impl Issue {
     /// An error at `expression`.
     pub fn error(code: IssueCode, expression: impl Into<String>, text: impl Into<String>) -> Self {
-        Issue { severity: Severity::Error, code, expression: expression.into(), rule: "", text: text.into() }
+        Issue { severity: Severity::Error, code, expression: expression.into(), rule: Cow::Borrowed(""), text: text.into() }
     }
 
     /// A warning at `expression`.
@@ -90,8 +92,8 @@ impl Issue {
     }
 
     /// The same finding, naming the rule that made it.
-    pub fn by_rule(mut self, rule: &'static str) -> Self {
-        self.rule = rule;
+    pub fn by_rule(mut self, rule: impl Into<Cow<'static, str>>) -> Self {
+        self.rule = rule.into();
         self
     }
 
