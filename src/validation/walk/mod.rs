@@ -18,6 +18,7 @@ mod value;
 use serde_json::Value;
 
 use super::findings::{Sink, json_type};
+use super::{datatypes, narrative};
 use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::{Node, TypeId};
 use crate::schema::{Definitions, Element, ElementType, Structure};
@@ -90,11 +91,12 @@ impl<'a> Shape<'a> {
     }
 }
 
-impl<'a, 's> Walk<'a, 's> {
-    pub(super) fn new(definitions: &'a Definitions, sink: &'s mut Sink) -> Self {
-        Walk { definitions, sink, trials: 0 }
-    }
+/// Holds a value that should be a resource against its type, the profiles that it claims, and these.
+pub(super) fn check(definitions: &Definitions, resource: &Value, profiles: &[&str], sink: &mut Sink) {
+    Walk { definitions, sink, trials: 0 }.check_root(resource, profiles);
+}
 
+impl<'a> Walk<'a, '_> {
     fn error(&mut self, code: IssueCode, at: &At<'_>, what: impl AsRef<str>) {
         self.sink.add(Severity::Error, code, at, "", what.as_ref());
     }
@@ -108,7 +110,7 @@ impl<'a, 's> Walk<'a, 's> {
         if definition.structure.is_primitive() {
             self.check_primitive(shape, definition.structure, found, at, scope);
         } else if definition.structure.is_resource() {
-            self.check_inner_resource(shape, of_type, found, at, scope);
+            self.check_inner_resource(of_type, found, at, scope);
         } else if &*definition.structure.type_name == "Extension" {
             self.check_extension(shape, found, at, scope);
         } else {
@@ -206,5 +208,29 @@ impl<'a, 's> Walk<'a, 's> {
             None => return true,
         }
         !sink.refuses()
+    }
+
+    /// What R4 says of a data type beside its elements.
+    fn check_data_type(&mut self, of_type: &'a ElementType, value: &'a Value, at: &At<'_>, scope: Scope<'a>) {
+        if !value.is_object() {
+            return;
+        }
+        let sink = &mut *self.sink;
+        datatypes::check(&of_type.code, value, &mut |severity, code, rule, path, what| {
+            sink.add(severity, code, &format_args!("{at}{path}"), rule, what);
+        });
+        match &*of_type.code {
+            "Reference" => self.check_reference(of_type, value, at, scope),
+            "Narrative" => self.check_narrative(value, at),
+            _ => {}
+        }
+    }
+
+    fn check_narrative(&mut self, value: &Value, at: &At<'_>) {
+        let at = at.child("div");
+        if let Some(div) = value.get("div").and_then(Value::as_str) {
+            let sink = &mut *self.sink;
+            narrative::check(div, &mut |severity, code, rule, what| sink.add(severity, code, &at, rule, what));
+        }
     }
 }
