@@ -12,25 +12,25 @@ impl<'a> Walk<'a, '_> {
     /// Holds an extension against the element that it stands in, and against the definition of its address.
     pub(super) fn check_extension(&mut self, shape: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
         let url = found.value.and_then(|value| value.get("url")).and_then(Value::as_str);
-        // Inside a complex extension the parts are slices that say themselves what they hold.
-        let is_part = !shape.element.children.is_empty();
-        let definition = url.filter(|url| !is_part && url.contains(':')).and_then(|url| self.definitions.structure(url));
-        let members = match definition.and_then(Shape::root) {
-            Some(root) if is_extension(root.structure) => root,
-            _ if is_part => shape,
-            _ => match self.definitions.type_structure("Extension").and_then(Shape::root) {
-                Some(base) => base,
-                None => return,
-            },
-        };
+        let is_absolute = url.is_some_and(|url| url.contains(':'));
+        let definition = url.filter(|_| is_absolute).and_then(|url| self.definitions.structure(url)).filter(|known| is_extension(known));
+        let by_definition = definition.and_then(Shape::root);
+        // The parts of a complex extension, and extensions that a profile says more of, have members of their own.
+        let is_profiled = !shape.element.children.is_empty();
+        let base = || self.definitions.type_structure("Extension").and_then(Shape::root);
+        let Some(members) = Some(shape).filter(|_| is_profiled).or(by_definition).or_else(base) else { return };
         self.check_object(shape, members, found, at, scope);
-        if !std::ptr::eq(members.element, shape.element) {
-            self.check_rules(members.element, &[], found, at, scope);
+        if let Some(root) = by_definition {
+            if is_profiled {
+                self.check_object(root, root, found, at, scope);
+            } else {
+                self.check_rules(root.element, &[], found, at, scope);
+            }
         }
         self.check_has_value_or_parts(found, at);
         match (definition, url) {
             (Some(definition), _) => self.check_modifier(definition, at),
-            (None, Some(url)) if !is_part => self.check_unknown(url, at),
+            (None, Some(url)) if is_absolute => self.check_unknown(url, at),
             _ => {}
         }
         if let Some(definition) = definition {

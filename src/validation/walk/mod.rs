@@ -147,6 +147,10 @@ impl<'a> Walk<'a, '_> {
         if object.is_empty() {
             return self.error(IssueCode::Structure, at, "expected an object with members, found an empty one");
         }
+        if object.len() == 1 && object.contains_key("id") {
+            let what = "expected a value or elements inside, found only an id";
+            self.sink.add(Severity::Error, IssueCode::Invariant, at, "ele-1", what);
+        }
         self.check_members(members, object, found.type_id, at, scope);
         self.check_fixed(shape.element, value, at);
         self.check_binding(shape.element, found, at);
