@@ -17,6 +17,7 @@ mod findings;
 mod identifiers;
 mod meta;
 mod persons;
+pub mod primitives;
 mod references;
 mod referral;
 mod shape;
