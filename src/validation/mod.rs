@@ -12,6 +12,7 @@ mod business;
 mod dates;
 mod findings;
 mod persons;
+pub mod primitives;
 mod references;
 mod validator;
 mod walk;

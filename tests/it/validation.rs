@@ -7,6 +7,7 @@ mod definitions;
 pub(crate) mod examples;
 mod persons;
 mod plans_and_referrals;
+mod primitives;
 mod robust;
 mod who;
 
