@@ -8,7 +8,11 @@
 //! What FHIR can say is in the definitions, and a [`Validator`] walks over the JSON beside them. No text of a finding repeats an
 //! identifier, a name or a display.
 
+mod bundle;
 mod business;
+mod contained;
+mod datatypes;
+mod narrative;
 mod dates;
 mod findings;
 mod persons;

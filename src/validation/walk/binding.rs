@@ -27,7 +27,7 @@ impl Walk<'_, '_> {
             }
         }
         if let Some(why) = unknown {
-            return self.sink.once(&format!("codes of {} are not checked: {why}", binding.value_set));
+            return self.sink.note(&format!("codes of {} are not checked: {why}", binding.value_set));
         }
         let Some(index) = first_wrong else {
             if binding.strength == Strength::Required && value.is_object() {

@@ -106,7 +106,7 @@ impl<'a> Walk<'a, '_> {
     fn is_selected(&self, holder: &At<'_>, expression: &str, scope: Scope<'a>) -> bool {
         let Some(held) = holder.node().and_then(|node| node.value) else { return false };
         let Ok(expression) = Expression::compile(expression) else { return false };
-        self.select(&expression, scope).iter().any(|value| std::ptr::eq(*value, held))
+        self.selects(&expression, held, scope)
     }
 }
 

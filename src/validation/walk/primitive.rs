@@ -9,6 +9,7 @@ use super::{Found, Scope, Shape, Walk};
 use crate::fhir::{IssueCode, Severity};
 use crate::schema::Structure;
 use crate::validation::findings::json_type;
+use crate::validation::primitives::Bounds;
 use crate::validation::{dates, primitives};
 
 /// What stands beside a primitive that was sent without extensions.
@@ -34,7 +35,12 @@ impl<'a> Walk<'a, '_> {
                 sink.add(severity, code, at, rule, what);
             });
             let element = shape.element;
-            primitives::check_bounds(element, value, &mut |severity, code, what| sink.add(severity, code, at, "", what));
+            let bounds = Bounds {
+                max_length: element.max_length,
+                min_value: element.min_value.as_ref(),
+                max_value: element.max_value.as_ref(),
+            };
+            primitives::check_bounds(value, &bounds, &mut |severity, code, what| sink.add(severity, code, at, "", what));
             self.check_fixed(element, value, at);
         } else if shape.element.fixed.is_some() || shape.element.pattern.is_some() {
             self.error(IssueCode::Value, at, "expected a value, found only extensions");

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::path::At;
 use super::{Found, Scope, Walk};
 use crate::fhir::{IssueCode, Severity};
-use crate::fhirpath::{Environment, EvaluationError, Expression, Node};
+use crate::fhirpath::{Environment, EvaluationError, Expression, Item, Node};
 use crate::schema::{Constraint, Element, Membership};
 
 /// Rules that the walk itself checks: every element has a value or children, an extension has a value or extensions, and a
@@ -52,7 +54,7 @@ impl<'a> Walk<'a, '_> {
             root_resource: scope.root,
             now: None,
             resolve: &|reference| scope.resolve(definitions, reference),
-            member_of: &|node: Node<'a>, value_set: &str| {
+            member_of: &|node: Node<'_>, value_set: &str| {
                 let (system, code) = super::binding::system_and_code(node)?;
                 match definitions.membership(value_set, system, code) {
                     Membership::In => Some(true),
@@ -60,12 +62,28 @@ impl<'a> Walk<'a, '_> {
                     Membership::Unknown(_) => None,
                 }
             },
-            conforms_to: &|node: Node<'a>, profile: &str| {
+            conforms_to: &|node: Node<'_>, profile: &str| {
                 let profile = definitions.structure(profile)?;
                 let found = Found { value: node.value, extras: node.extras, type_id: node.type_id };
                 Some(self.fits(profile, found, scope))
             },
         };
         expression.holds(focus, &environment)
+    }
+
+    /// True if an expression selects this value from the resource; false if it cannot be evaluated.
+    pub(super) fn selects(&self, expression: &Expression, held: &Value, scope: Scope<'a>) -> bool {
+        let definitions = self.definitions;
+        let environment = Environment {
+            model: definitions,
+            resource: scope.resource,
+            root_resource: scope.root,
+            now: None,
+            resolve: &|reference| scope.resolve(definitions, reference),
+            member_of: &|_, _| None,
+            conforms_to: &|_, _| None,
+        };
+        let items = expression.evaluate(scope.resource, &environment).unwrap_or_default();
+        items.iter().any(|item| matches!(item, Item::Node(Node { value: Some(value), .. }) if std::ptr::eq(*value, held)))
     }
 }
