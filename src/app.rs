@@ -22,7 +22,7 @@ use crate::search::SearchQuery;
 use crate::storage::{EmbeddedStore, Store, StoreOptions};
 
 /// The package that the project ships: definitions, what it is called in `package.json`, and examples in a folder of their own.
-static PACKAGE: include_dir::Dir<'_> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/profiles/package");
+use crate::schema::guide::FOLDER as PACKAGE;
 
 /// Why the program ends with an error: one line.
 #[derive(Debug)]
@@ -171,8 +171,9 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
         None => format!("http://{address}/fhir"),
     };
     definitions.push(Resource::made(statement(&base_url)));
+    let validator = Arc::new(crate::validation::Validator::new(crate::schema::Definitions::core().with(&crate::schema::Package::guide())));
     let dynamic: Arc<dyn Store> = store.clone();
-    let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), base_url, Box::new(move || wake.notify_one()));
+    let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), validator, base_url, Box::new(move || wake.notify_one()));
     let ready = Ready { listener, address, server: Arc::new(server), store, clock: Clock::starting_at(start), calendar };
     catch_up(&ready, definitions)?;
     Ok(ready)

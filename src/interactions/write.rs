@@ -274,7 +274,12 @@ impl Attempt<'_> {
     /// Makes every check of the content; all findings come back at once.
     fn check(&self, entries: &mut [Entry], mut issues: Vec<Vec<Issue>>, pending: &Pending) -> Result<(), Failure> {
         let has_target_group = |condition: &Value| !self.server.groups.groups_of_condition(condition).is_empty();
-        let context = validation::Context { today: self.server.today(self.moment), has_target_group: &has_target_group };
+        let context = validation::Context {
+            validator: &self.server.validator,
+            profiles: &[],
+            today: self.server.today(self.moment),
+            has_target_group: &has_target_group,
+        };
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {

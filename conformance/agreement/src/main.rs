@@ -20,6 +20,8 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
+    /// x
+    Frist { input: PathBuf, out: PathBuf },
     /// Write broken examples.
     Mutants {
         /// Where to write them.
@@ -45,6 +47,24 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, String> {
     match command {
+        Command::Frist { input, out } => {
+            use std::io::Write;
+            let validator = frist::validation::Validator::new(frist::schema::Definitions::core().with(&frist::schema::Package::guide()));
+            let text = std::fs::read_to_string(input).map_err(|e| e.to_string())?;
+            let mut w = std::io::BufWriter::new(std::fs::File::create(out).map_err(|e| e.to_string())?);
+            let start = std::time::Instant::now();
+            for line in text.lines() {
+                let v: serde_json::Value = line.parse().map_err(|_| "json")?;
+                let raw = v["resource"].as_str().unwrap_or("");
+                let profiles: Vec<&str> = v["profiles"].as_array().into_iter().flatten().filter_map(|p| p.as_str()).collect();
+                let issues: Vec<serde_json::Value> = match frist::fhir::json::parse(raw.as_bytes()) {
+                    Err(e) => vec![serde_json::json!({"severity":"fatal","text":e})],
+                    Ok(r) => validator.check(&r, &profiles).into_iter().map(|i| serde_json::json!({"severity":i.severity.as_str(),"code":i.code.as_str(),"expression":i.expression,"rule":i.rule,"text":i.text})).collect(),
+                };
+                writeln!(w, "{}", serde_json::json!({"name":v["name"],"issues":issues})).map_err(|e| e.to_string())?;
+            }
+            eprintln!("{:?}", start.elapsed());
+        }
         Command::Mutants { out, seed, count } => {
             let lines = mutants::mutants("mutants", &sources::own_examples()?, seed, count);
             line::write_lines(&out, &lines)?;

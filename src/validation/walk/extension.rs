@@ -8,6 +8,9 @@ use crate::fhir::{IssueCode, Severity, names};
 use crate::fhirpath::{Expression, Model};
 use crate::schema::{ContextKind, Structure};
 
+/// Extensions that R4 itself uses, throughout its own definitions, elsewhere than where it says they may stand.
+const ERRATA: &[(&str, &str)] = &[("http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type", "ElementDefinition.type")];
+
 impl<'a> Walk<'a, '_> {
     /// Holds an extension against the element that it stands in, and against the definition of its address.
     pub(super) fn check_extension(&mut self, shape: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
@@ -75,7 +78,8 @@ impl<'a> Walk<'a, '_> {
         if definition.contexts.is_empty() {
             return;
         }
-        let fits = definition.contexts.iter().any(|context| match context.kind {
+        let is_erratum = ERRATA.iter().any(|(url, place)| *definition.url == **url && self.is_place(holder, place));
+        let fits = is_erratum || definition.contexts.iter().any(|context| match context.kind {
             ContextKind::Element => self.is_place(holder, &context.expression),
             ContextKind::Extension => is_extension_with(holder, &context.expression),
             ContextKind::FhirPath => self.is_selected(holder, &context.expression, scope),

@@ -12,6 +12,9 @@ use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::{Model, Node};
 use crate::schema::{Discriminator, DiscriminatorKind, ElementType, Membership, SlicingRules, Strength};
 
+/// How deep below a discriminator's element a profile may say what it asks for.
+const ASKING_DEPTH_MAX: usize = 4;
+
 /// The item in its slice, by the slice's place among the slices.
 struct Sorted<'a> {
     slice: Option<usize>,
@@ -121,9 +124,9 @@ impl<'a> Walk<'a, '_> {
         found: Found<'a>,
         scope: Scope<'a>,
     ) -> bool {
-        let at = Step { shape: slice, asked: Asked::default(), of_type };
+        let own_type = of_type.and_then(|of| slice.element.types.iter().find(|own| own.code == of.code));
+        let mut step = Step { shape: slice, asked: Asked::default(), of_type: own_type };
         let mut places = vec![found.node()];
-        let mut step = at;
         for part in discriminator_steps(&discriminator.path) {
             places = places.iter().flat_map(|node| self.follow(*node, &part, scope)).collect();
             step = match self.step(step, &part) {
@@ -198,7 +201,9 @@ impl<'a> Walk<'a, '_> {
             Part::Child(name) => {
                 let next = self.child_of(step, name);
                 let asked = asked.below(name);
-                match next {
+                // Of repetitions that are told apart themselves, the one that must be there says what is asked.
+                let required = next.and_then(|shape| shape.slices().find(|slice| slice.element.min > 0));
+                match required.or(next) {
                     Some(shape) => Some(Step { shape, asked, of_type: None }),
                     None if asked.is_some() => Some(Step { asked, ..step }),
                     None => None,
@@ -277,14 +282,50 @@ impl<'a> Walk<'a, '_> {
                 .iter()
                 .any(|(system, code)| matches!(self.definitions.membership(&binding.value_set, *system, code), Membership::In));
         }
-        // A complex element is asked for by what its own elements ask for.
-        let asked: Vec<_> = step.shape.children().filter(|child| child.element.fixed.is_some() || child.element.pattern.is_some()).collect();
-        !asked.is_empty()
-            && asked.iter().all(|child| {
-                let below = Step { shape: *child, asked: Asked::default(), of_type: None };
-                self.children_of(node, &child.element.name).iter().any(|node| self.is_as_asked(below, *node))
-            })
+        self.is_as_parts_ask(step.shape, node, ASKING_DEPTH_MAX).unwrap_or(false)
     }
+
+    /// A complex element is asked for by what its own elements, and the slices of these that must be there, ask for; none if nothing
+    /// in it asks for anything.
+    fn is_as_parts_ask(&self, shape: Shape<'a>, node: Node<'a>, depth: usize) -> Option<bool> {
+        let below = depth.checked_sub(1)?;
+        let mut result = None;
+        for child in shape.children() {
+            let required = child.slices().filter(|slice| slice.element.min > 0);
+            for part in std::iter::once(child).chain(required) {
+                let element = part.element;
+                let nodes = self.children_of(node, &element.name);
+                let is_asked = if element.fixed.is_some() || element.pattern.is_some() {
+                    let step = Step { shape: part, asked: Asked::default(), of_type: None };
+                    Some(nodes.iter().any(|node| self.is_as_asked(step, *node)))
+                } else {
+                    let asked: Vec<_> = nodes.iter().map(|node| self.is_as_parts_ask(part, *node, below)).collect();
+                    if nodes.is_empty() {
+                        asks_for_something(part, below).then_some(false)
+                    } else if asked.iter().all(Option::is_none) {
+                        None
+                    } else {
+                        Some(asked.contains(&Some(true)))
+                    }
+                };
+                result = match (result, is_asked) {
+                    (Some(false), _) | (_, Some(false)) => Some(false),
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (None, None) => None,
+                };
+            }
+        }
+        result
+    }
+}
+
+/// True if an element or something in it has a fixed value or a pattern.
+fn asks_for_something(shape: Shape<'_>, depth: usize) -> bool {
+    let Some(below) = depth.checked_sub(1) else { return false };
+    let required = |slice: &Shape<'_>| slice.element.min > 0;
+    shape.element.fixed.is_some()
+        || shape.element.pattern.is_some()
+        || shape.children().any(|child| asks_for_something(child, below) || child.slices().filter(required).any(|slice| asks_for_something(slice, below)))
 }
 
 /// The type of an item in the slice that it belongs to; a finding if the slice does not have the type.

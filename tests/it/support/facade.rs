@@ -85,7 +85,7 @@ impl Facade {
 
     fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
         let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
-        let server = Arc::new(Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), BASE.into(), Box::new(|| {})));
+        let server = Arc::new(Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide(), BASE.into(), Box::new(|| {})));
         let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
         let wire = Wire::new(Arc::clone(&server), Box::new(move || moment(&clock, &ids)));
         wire.set_ready(true);
