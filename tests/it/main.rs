@@ -10,4 +10,5 @@ mod store_folder;
 mod store_search;
 mod support;
 mod tidy;
+mod validate_command;
 mod validation;
