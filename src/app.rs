@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,17 +12,16 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::config::{Command, CommonOptions, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
-use crate::deadlines::{GroupTable, Rule, Rules};
+use crate::config::{Command, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
+use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Resource, ResourceType, copenhagen_date, start_of_day};
-use crate::http::{Wire, listen, router, statement};
+use crate::http::{Download, Wire, listen, router, statement};
 use crate::interactions::{Failure, Moment, Server, calendar, definitions, derivation, transaction};
+use crate::packages;
 use crate::search::SearchQuery;
 use crate::storage::{EmbeddedStore, Store, StoreOptions};
-
-/// The package that the project ships: definitions, what it is called in `package.json`, and examples in a folder of their own.
-use crate::schema::guide::FOLDER as PACKAGE;
+use crate::validate_command;
 
 /// Why the program ends with an error: one line.
 #[derive(Debug)]
@@ -34,11 +33,13 @@ pub struct Stop {
 }
 
 impl Stop {
-    fn failed(text: impl Into<String>) -> Self {
+    /// Something cannot be done.
+    pub(crate) fn failed(text: impl Into<String>) -> Self {
         Stop { text: text.into(), is_usage: false }
     }
 
-    fn usage(text: impl Into<String>) -> Self {
+    /// The options are wrong.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
         Stop { text: text.into(), is_usage: true }
     }
 }
@@ -73,17 +74,17 @@ impl Clock {
     }
 }
 
-/// Does what the command line asks for, until it is done or stopped.
+/// Does what the command line asks for, until it is done or stopped; answers the program's exit code.
 ///
 /// # Errors
 /// One line that says what is wrong.
-pub fn run(command: Command) -> Result<(), Stop> {
+pub fn run(command: Command) -> Result<ExitCode, Stop> {
     match command {
         Command::Serve(options) => {
             start_log(options.common.log_format)?;
             let start = options.common.clock.unwrap_or_else(Timestamp::now);
             let ready = prepare(&options, start)?;
-            block_on(serve(options, ready))
+            block_on(serve(options, ready))?;
         }
         Command::Demo(options) => {
             start_log(options.common.log_format)?;
@@ -93,9 +94,15 @@ pub fn run(command: Command) -> Result<(), Stop> {
             let options = ServeOptions { listen, data, common };
             let ready = prepare(&options, start)?;
             fill(&ready, patients, seed)?;
-            block_on(serve(options, ready))
+            block_on(serve(options, ready))?;
+        }
+        Command::Validate(options) => {
+            let today = options.day.unwrap_or_else(|| copenhagen_date(Timestamp::now()));
+            let is_valid = validate_command::run(&options, today)?;
+            return Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn start_log(format: LogFormat) -> Result<(), Stop> {
@@ -141,6 +148,7 @@ struct Ready {
     store: Arc<EmbeddedStore>,
     clock: Clock,
     calendar: Arc<Notify>,
+    download: Arc<Download>,
 }
 
 fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
@@ -151,7 +159,8 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
         )));
     }
     let common = &options.common;
-    let (rules, mut definitions) = read_rules(common)?;
+    let (rules, mut definitions) = packages::rules_and_definitions(common.rules.as_deref())?;
+    let download = Arc::new(packages::download()?);
     let (listener, address) = bind(options.listen)?;
     let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
     let store = EmbeddedStore::open(&options.data, common.engine, store_options).map_err(|error| Stop::failed(error.to_string()))?;
@@ -171,10 +180,10 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
         None => format!("http://{address}/fhir"),
     };
     definitions.push(Resource::made(statement(&base_url)));
-    let validator = Arc::new(crate::validation::Validator::new(crate::schema::Definitions::core().with(&crate::schema::Package::guide())));
+    let validator = Arc::new(packages::validator());
     let dynamic: Arc<dyn Store> = store.clone();
     let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), validator, base_url, Box::new(move || wake.notify_one()));
-    let ready = Ready { listener, address, server: Arc::new(server), store, clock: Clock::starting_at(start), calendar };
+    let ready = Ready { listener, address, server: Arc::new(server), store, clock: Clock::starting_at(start), calendar, download };
     catch_up(&ready, definitions)?;
     Ok(ready)
 }
@@ -212,64 +221,6 @@ fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The rules in force and all definitions to serve: those shipped, with those of `--rules`.
-fn read_rules(options: &CommonOptions) -> Result<(Rules, Vec<Resource>), Stop> {
-    let mut definitions = Vec::new();
-    let is_definition = |file: &&include_dir::File<'_>| {
-        file.path().extension().is_some_and(|extension| extension == "json") && file.path() != Path::new("package.json")
-    };
-    for file in PACKAGE.files().filter(is_definition) {
-        let resource =
-            Resource::parse(file.contents()).map_err(|issue| Stop::failed(format!("{}: {}", file.path().display(), issue.text)))?;
-        if resource.type_name().parse::<ResourceType>().is_ok() {
-            definitions.push(resource);
-        }
-    }
-    let Some(folder) = &options.rules else { return Ok((Rules::shipped().clone(), definitions)) };
-    let own = own_rules(folder)?;
-    let values: Vec<&Value> = own.iter().map(Resource::value).collect();
-    let rules =
-        Rules::from_plan_definitions(values).map_err(|wrong| Stop::usage(format!("--rules {}: {}", folder.display(), wrong.join("; "))))?;
-    let rules = Rules::shipped().clone().with(rules);
-    let name = |resource: &Resource| Some(format!("{}|{}", resource.value()["url"].as_str()?, resource.value()["version"].as_str()?));
-    let own_names: Vec<_> = own.iter().filter_map(name).collect();
-    let in_force: Vec<String> = rules.iter().map(Rule::canonical).filter(|rule| !own_names.contains(rule)).collect();
-    definitions.retain(|shipped| shipped.type_name() != "PlanDefinition" || name(shipped).is_some_and(|name| in_force.contains(&name)));
-    definitions.extend(own);
-    for rule in rules.unused() {
-        tracing::warn!("the rule {} counts for no clock: another version begins on the same day", rule.canonical());
-    }
-    Ok((rules, definitions))
-}
-
-fn own_rules(folder: &Path) -> Result<Vec<Resource>, Stop> {
-    let wrong = |path: &Path, what: String| Stop::usage(format!("--rules {}: {what}", path.display()));
-    let listing = std::fs::read_dir(folder).map_err(|error| wrong(folder, error.to_string()))?;
-    let mut paths: Vec<_> = listing.filter_map(Result::ok).map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    paths.sort();
-    let mut rules = Vec::new();
-    for path in &paths {
-        let bytes = std::fs::read(path).map_err(|error| wrong(path, error.to_string()))?;
-        let resource = Resource::parse(&bytes).map_err(|issue| wrong(path, issue.text))?;
-        if resource.type_name() != "PlanDefinition" {
-            return Err(wrong(path, "expected a PlanDefinition".into()));
-        }
-        rules.push(with_id(resource));
-    }
-    if rules.is_empty() { Err(wrong(folder, "expected at least one PlanDefinition in a file *.json".into())) } else { Ok(rules) }
-}
-
-/// The rule under an id to read it by: its own, or one made from its url and version.
-fn with_id(mut rule: Resource) -> Resource {
-    if rule.id().and_then(Id::parse).is_none() {
-        let name = format!("{}|{}", rule.value()["url"], rule.value()["version"]);
-        let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, name.as_bytes()).to_string();
-        rule.edit(|value| value["id"] = Value::from(id));
-    }
-    rule
-}
-
 /// Sends an invented population through the same door as any client's data.
 fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
     let query = SearchQuery { count: 0, ..SearchQuery::all(ResourceType::Patient, Vec::new()) };
@@ -302,7 +253,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let listener = TcpListener::from_std(ready.listener).map_err(|error| Stop::failed(format!("cannot listen: {error}")))?;
     let address = ready.address;
     let clock = ready.clock;
-    let wire = Wire::new(Arc::clone(&ready.server), Box::new(move || clock.moment()));
+    let wire = Wire::new(Arc::clone(&ready.server), Box::new(move || clock.moment()), ready.download);
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
     wire.set_ready(true);
     println!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display());

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
+use crate::fhir::FhirDate;
 use crate::storage::Engine;
 
 /// `frist`: shows whether the deadline rights of people in package pathways are kept.
@@ -24,6 +26,13 @@ pub enum Command {
     Serve(ServeOptions),
     /// Fill a data folder with an invented population, and serve it.
     Demo(DemoOptions),
+    /// Check resources in files as a server would, without one.
+    ///
+    /// Everything is checked that a write checks, but what depends on other resources: that the Patient is stored, that all references
+    /// name one person, that no other Patient has the identifier. A server finds these too: [type]/$validate.
+    ///
+    /// Exit code: 0 if nothing would be refused, 1 if something would or cannot be read, 2 for wrong options.
+    Validate(ValidateOptions),
 }
 
 /// The options of `frist serve`.
@@ -83,6 +92,35 @@ pub struct CommonOptions {
     pub log_format: LogFormat,
 }
 
+/// The options of `frist validate`.
+#[derive(Args, Clone, Debug)]
+pub struct ValidateOptions {
+    /// Files: one resource each, or one a line if the name ends with .ndjson; folders, with all *.json and *.ndjson below them but
+    /// package.json and hidden ones; - for standard input, in either form. A Bundle is checked with the resources in it.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Check against this profile too, besides the one of the resource's type and those that it claims in meta.profile.
+    #[arg(long, value_name = "URL")]
+    pub profile: Vec<String>,
+    /// How findings are written, to standard output.
+    #[arg(long, value_enum, default_value_t = FindingsFormat::Text)]
+    pub format: FindingsFormat,
+    /// The day after which nothing may be dated; today in Copenhagen if it is not said.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub day: Option<Date>,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub enum FindingsFormat {
+    /// A line for each finding, `file:expression: severity code [rule] text`, and at the end how many there were.
+    Text,
+    /// A JSON object in a line for each finding.
+    Json,
+    /// An OperationOutcome in a line for each resource, also for one without findings.
+    Outcome,
+}
+
 /// How log lines are written.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub enum LogFormat {
@@ -109,6 +147,14 @@ impl Options {
                 None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
             },
         }
+    }
+}
+
+/// Reads a full date.
+fn day(text: &str) -> Result<Date, &'static str> {
+    match FhirDate::parse(text) {
+        Some(FhirDate::Day(day)) => Ok(day),
+        _ => Err("expected a full date such as 2027-03-01"),
     }
 }
 

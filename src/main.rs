@@ -1,4 +1,4 @@
-//! The program `frist`. Exit codes: 0 fine, 2 usage, 1 anything else.
+//! The program `frist`. Exit codes: 0 fine, 2 usage, 1 anything else; of `frist validate`, 1 also for what would be refused.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         }
     };
     match app::run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(app::Stop { text, is_usage }) => {
             eprintln!("error: {text}");
             ExitCode::from(if is_usage { 2 } else { 1 })

@@ -1,5 +1,7 @@
 //! Canonical addresses and identifier systems (fhir-profiles, sections 1 and 2), each in one place.
 
+use super::ResourceType;
+
 /// Builds an address below the canonical base at compile time; the base stands here and in the packages' sources.
 macro_rules! base {
     ($path:literal) => {
@@ -61,11 +63,44 @@ pub const PROFILE_REFERRAL: &str = base!("/StructureDefinition/kp-referral");
 pub const PROFILE_OFFER_ENCOUNTER: &str = base!("/StructureDefinition/kp-offer-encounter");
 /// Profile of a rights Task.
 pub const PROFILE_RIGHT_TASK: &str = base!("/StructureDefinition/kp-right-task");
+/// Profile of a rule.
+pub const PROFILE_RULE: &str = base!("/StructureDefinition/kp-rule");
+
+/// Operation: the rights of a person.
+pub const OPERATION_RIGHTS: &str = base!("/OperationDefinition/Patient-rights");
 
 /// HL7's task codes, of which a rights Task has `fulfill`.
 pub const TASK_CODE: &str = "http://hl7.org/fhir/CodeSystem/task-code";
 /// HL7's verification statuses of a Condition.
 pub const CONDITION_VER_STATUS: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
+
+/// The profile of the guide that resources of a type are checked against or made by, if it has one.
+pub fn profile_of(resource_type: ResourceType) -> Option<&'static str> {
+    match resource_type {
+        ResourceType::Patient => Some(PROFILE_PATIENT),
+        ResourceType::Organization => Some(PROFILE_ORGANIZATION),
+        ResourceType::Condition => Some(PROFILE_CONDITION),
+        ResourceType::CarePlan => Some(PROFILE_CAREPLAN),
+        ResourceType::ServiceRequest => Some(PROFILE_REFERRAL),
+        ResourceType::Encounter => Some(PROFILE_OFFER_ENCOUNTER),
+        ResourceType::Task => Some(PROFILE_RIGHT_TASK),
+        ResourceType::PlanDefinition => Some(PROFILE_RULE),
+        ResourceType::Practitioner
+        | ResourceType::PractitionerRole
+        | ResourceType::HealthcareService
+        | ResourceType::Goal
+        | ResourceType::CareTeam
+        | ResourceType::Subscription
+        | ResourceType::Provenance
+        | ResourceType::AuditEvent
+        | ResourceType::StructureDefinition
+        | ResourceType::ValueSet
+        | ResourceType::CodeSystem
+        | ResourceType::SearchParameter
+        | ResourceType::OperationDefinition
+        | ResourceType::CapabilityStatement => None,
+    }
+}
 
 /// True for the ydernummer system, also as it is commonly mistyped.
 pub fn is_ydernummer_system(system: &str) -> bool {

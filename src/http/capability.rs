@@ -45,18 +45,24 @@ pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interact
     }
 }
 
-/// The package profile that resources of the type are checked against or made by.
-fn profile_of(resource_type: ResourceType) -> Option<&'static str> {
-    match resource_type {
-        ResourceType::Patient => Some(names::PROFILE_PATIENT),
-        ResourceType::Organization => Some(names::PROFILE_ORGANIZATION),
-        ResourceType::Condition => Some(names::PROFILE_CONDITION),
-        ResourceType::CarePlan => Some(names::PROFILE_CAREPLAN),
-        ResourceType::ServiceRequest => Some(names::PROFILE_REFERRAL),
-        ResourceType::Encounter => Some(names::PROFILE_OFFER_ENCOUNTER),
-        ResourceType::Task => Some(names::PROFILE_RIGHT_TASK),
-        _ => None,
+/// An operation on a type or on one of its resources.
+struct Operation {
+    name: &'static str,
+    definition: &'static str,
+}
+
+const VALIDATE: Operation = Operation { name: "validate", definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate" };
+const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS };
+
+impl Operation {
+    fn statement(&self) -> Value {
+        json!({ "name": self.name, "definition": self.definition })
     }
+}
+
+/// The operations on resources of a type.
+fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
+    if resource_type == ResourceType::Patient { &[VALIDATE, RIGHTS] } else { &[VALIDATE] }
 }
 
 /// The day of the last change of what this program can do.
@@ -103,8 +109,9 @@ fn resource(resource_type: ResourceType) -> Value {
         .map(|(name, kind, definition)| json!({ "name": name, "definition": definition, "type": kind }))
         .collect();
     let mut resource = json!({ "type": resource_type.as_str() });
-    if let Some(profile) = profile_of(resource_type) {
+    if let Some(profile) = names::profile_of(resource_type) {
         resource["profile"] = Value::from(profile);
+        resource["supportedProfile"] = json!([profile]);
     }
     resource["interaction"] = Value::from(interactions);
     resource["versioning"] = Value::from(if by_clients { "versioned-update" } else { "versioned" });
@@ -118,9 +125,6 @@ fn resource(resource_type: ResourceType) -> Value {
     }
     resource["conditionalRead"] = Value::from("full-support");
     resource["searchParam"] = Value::from(parameters);
-    if resource_type == ResourceType::Patient {
-        resource["operation"] =
-            json!([{ "name": "rights", "definition": format!("{}/OperationDefinition/Patient-rights", names::CANONICAL_BASE) }]);
-    }
+    resource["operation"] = operations_of(resource_type).iter().map(Operation::statement).collect();
     resource
 }

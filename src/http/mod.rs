@@ -7,6 +7,7 @@ mod error;
 pub mod listen;
 mod metrics;
 mod negotiation;
+mod operations;
 mod page;
 mod pretty;
 mod routes;
@@ -27,6 +28,15 @@ const REQUESTS_MAX: usize = 512;
 /// How many requests with a body may be received or worked on at once, which bounds the memory that bodies take.
 const BODIES_MAX: usize = 512;
 
+/// A file to be downloaded as it is.
+#[derive(Debug)]
+pub struct Download {
+    /// The name under which a client should keep it.
+    pub file_name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
 /// What every request is answered from.
 pub struct Wire {
     server: Arc<Server>,
@@ -35,14 +45,15 @@ pub struct Wire {
     permits: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     metrics: metrics::Metrics,
+    package: Arc<Download>,
 }
 
 impl Wire {
-    /// Takes the server and the source of each request's time and ids. Not ready until [`Wire::set_ready`].
-    pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>) -> Arc<Self> {
+    /// Takes the server, the source of each request's time and ids, and the guide's package. Not ready until [`Wire::set_ready`].
+    pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>, package: Arc<Download>) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));
-        Arc::new(Wire { server, moment, ready: AtomicBool::new(false), permits, bodies, metrics: metrics::Metrics::default() })
+        Arc::new(Wire { server, moment, ready: AtomicBool::new(false), permits, bodies, metrics: metrics::Metrics::default(), package })
     }
 
     /// Says whether `/readyz` answers that requests are welcome.

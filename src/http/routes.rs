@@ -17,7 +17,7 @@ use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, Rendering, Return};
 use super::sight::{countable, loggable, request_id};
-use super::{Wire, bundle, page};
+use super::{Wire, bundle, operations, page};
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
@@ -25,9 +25,8 @@ use crate::interactions::delete::delete;
 use crate::interactions::history::history;
 use crate::interactions::search::{PAGE, SearchRequest, search};
 use crate::interactions::update::update;
-use crate::interactions::{
-    Effect, Failure, HistoryQuery, HistoryScope, Moment, Position, StoredVersion, Written, read, rights, transaction,
-};
+use crate::interactions::validate::Target;
+use crate::interactions::{Effect, Failure, HistoryQuery, HistoryScope, Moment, Position, StoredVersion, Written, read, transaction};
 use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
 
 /// The greatest body that is read.
@@ -37,6 +36,9 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long a client waits for an answer at most.
 const HANDLER_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// Where the guide's package is.
+pub(super) const PACKAGE_PATH: &str = "/package.tgz";
+
 /// The routes of the server.
 pub fn router(wire: Arc<Wire>) -> Router {
     let alive = || async { "alive\n" };
@@ -45,6 +47,7 @@ pub fn router(wire: Arc<Wire>) -> Router {
         .route("/readyz", get(ready))
         .route("/", any(serve))
         .route("/metrics", any(serve))
+        .route(PACKAGE_PATH, any(serve))
         .fallback(any(serve))
         .with_state(wire)
 }
@@ -61,14 +64,14 @@ async fn ready(State(wire): State<Arc<Wire>>) -> (StatusCode, &'static str) {
 type Parameters = Vec<(String, String)>;
 
 /// A request with its body, ready for the blocking part.
-struct Call {
-    method: Method,
+pub(super) struct Call {
+    pub(super) method: Method,
     path: String,
     /// The parameters of the address, but those that every request may have.
-    query: Parameters,
-    headers: HeaderMap,
-    body: Bytes,
-    moment: Moment,
+    pub(super) query: Parameters,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) moment: Moment,
 }
 
 async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Response<Body> {
@@ -163,7 +166,8 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
                 let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst));
                 Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
             }
-            ("/" | "/metrics", false) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
+            (PACKAGE_PATH, true) => Ok(operations::package(wire, call)),
+            ("/" | "/metrics" | PACKAGE_PATH, false) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
             _ => Err(Failure::not_found("this server has nothing at this address; FHIR is below /fhir").into()),
         };
     };
@@ -173,7 +177,10 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         Address::Metadata if looks => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
         Address::SystemHistory if looks => history_answer(wire, call, HistoryScope::System, "_history"),
         Address::Metadata | Address::SystemHistory => Err(Refusal::MethodNotAllowed("GET, HEAD")),
-        Address::Rights(patient) => rights_answer(wire, call, &patient),
+        Address::TypeValidate(_) if call.method != Method::POST => Err(Refusal::MethodNotAllowed("POST")),
+        Address::TypeValidate(resource_type) => operations::validate(wire, call, Target::Type(resource_type)),
+        Address::Validate(key) => operations::validate(wire, call, Target::Instance(key)),
+        Address::Rights(patient) => operations::rights(wire, call, &patient),
         Address::Type(resource_type) if looks => search_answer(wire, call, resource_type, call.query.clone()),
         Address::Type(resource_type) => {
             allowed(resource_type, Interaction::Create, &call.method, Method::POST, on_type)?;
@@ -257,13 +264,9 @@ fn http_instant(date: &str) -> Option<Timestamp> {
 fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
     without_parameters(call)?;
     let resource = sent_resource(call)?;
-    if resource.type_name() != resource_type.as_str() {
-        let text = format!("expected the type of the address, '{resource_type}'");
-        return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, resource.type_name(), text)]).into());
-    }
     let if_none_exist = negotiation::decisive(&call.headers, HeaderName::from_static("if-none-exist"))?;
     let if_none_exist = if_none_exist.map(|query| criteria(resource_type, query)).transpose()?;
-    let written = create(&wire.server, &call.moment, CreateRequest { resource, if_none_exist })?;
+    let written = create(&wire.server, &call.moment, CreateRequest { resource_type, resource, if_none_exist })?;
     Ok(written_answer(wire, call, &written))
 }
 
@@ -274,7 +277,8 @@ fn update_answer(wire: &Wire, call: &Call, key: ResourceKey) -> Result<Answer, R
     Ok(written_answer(wire, call, &written))
 }
 
-fn sent_resource(call: &Call) -> Result<Resource, Refusal> {
+/// The resource in the body.
+pub(super) fn sent_resource(call: &Call) -> Result<Resource, Refusal> {
     negotiation::sends_json(&call.headers)?;
     Ok(Resource::parse(&call.body).map_err(|issue| Failure::BadRequest(vec![issue]))?)
 }
@@ -341,21 +345,6 @@ fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope, path: &str) -> 
     }
     let found = history(&wire.server, &query)?;
     Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, path, &call.query, &found)))
-}
-
-fn rights_answer(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<Answer, Refusal> {
-    let mut parameters = call.query.clone();
-    match call.method {
-        Method::GET | Method::HEAD => {}
-        Method::POST => {
-            if !call.body.is_empty() {
-                parameters.extend(rights::parameters(&sent_resource(call)?)?);
-            }
-        }
-        _ => return Err(Refusal::MethodNotAllowed("GET, HEAD, POST")),
-    }
-    let found = rights::rights(&wire.server, &call.moment, patient, &parameters)?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::rights(&wire.server.base_url, &found)))
 }
 
 fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {

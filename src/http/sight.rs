@@ -4,7 +4,7 @@
 use axum::http::{HeaderMap, HeaderName, Method};
 
 use super::negotiation;
-use super::routes::below_base;
+use super::routes::{PACKAGE_PATH, below_base};
 use crate::fhir::Id;
 use crate::interactions::Moment;
 use crate::interactions::address::Address;
@@ -24,7 +24,7 @@ pub(super) fn countable(method: &Method) -> &'static str {
 pub(super) fn loggable(path: &str) -> &str {
     let known = match below_base(path) {
         Some(below) => Address::read(below).is_ok() && !path.contains('%') && !path.split('/').any(like_a_cpr_number),
-        None => matches!(path, "/" | "/metrics"),
+        None => matches!(path, "/" | "/metrics" | PACKAGE_PATH),
     };
     if known { path } else { "(unknown)" }
 }
@@ -47,6 +47,10 @@ mod tests {
             ("/fhir/Patient/7/$rights", "/fhir/Patient/7/$rights"),
             ("/fhir/Condition", "/fhir/Condition"),
             ("/metrics", "/metrics"),
+            ("/package.tgz", "/package.tgz"),
+            ("/fhir/Condition/$validate", "/fhir/Condition/$validate"),
+            ("/fhir/Patient/7/$validate", "/fhir/Patient/7/$validate"),
+            ("/fhir/Patient/040544-0001/$validate", "(unknown)"),
             ("/fhir/Patient/0405440001", "(unknown)"),
             ("/fhir/Patient/040544-0001/_history/1", "(unknown)"),
             ("/fhir/Patient/040544-0001/_history", "(unknown)"),

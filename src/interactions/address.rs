@@ -29,6 +29,10 @@ pub enum Address {
     InstanceHistory(ResourceKey),
     /// `Condition/7/_history/3`
     Version(ResourceKey, Version),
+    /// `Condition/$validate`
+    TypeValidate(ResourceType),
+    /// `Condition/7/$validate`
+    Validate(ResourceKey),
     /// `Patient/7/$rights`
     Rights(ResourceKey),
 }
@@ -37,13 +41,18 @@ impl Address {
     /// The resource that is named, if one is.
     pub fn key(&self) -> Option<&ResourceKey> {
         match self {
-            Address::Instance(key) | Address::InstanceHistory(key) | Address::Version(key, _) | Address::Rights(key) => Some(key),
+            Address::Instance(key)
+            | Address::InstanceHistory(key)
+            | Address::Version(key, _)
+            | Address::Validate(key)
+            | Address::Rights(key) => Some(key),
             Address::System
             | Address::Metadata
             | Address::SystemHistory
             | Address::Type(_)
             | Address::TypeSearch(_)
-            | Address::TypeHistory(_) => None,
+            | Address::TypeHistory(_)
+            | Address::TypeValidate(_) => None,
         }
     }
 
@@ -71,9 +80,11 @@ impl Address {
             [] => Ok(Address::Type(resource_type)),
             ["_search"] => Ok(Address::TypeSearch(resource_type)),
             ["_history"] => Ok(Address::TypeHistory(resource_type)),
+            ["$validate"] => Ok(Address::TypeValidate(resource_type)),
             [id] => Ok(Address::Instance(key(id)?)),
             [id, "_history"] => Ok(Address::InstanceHistory(key(id)?)),
             [id, "_history", version] => Ok(Address::Version(key(id)?, Version::parse(version).ok_or_else(nothing)?)),
+            [id, "$validate"] => Ok(Address::Validate(key(id)?)),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             _ => Err(nothing()),
         }

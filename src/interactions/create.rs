@@ -1,11 +1,14 @@
 //! create, also conditional (<https://hl7.org/fhir/R4/http.html#create>).
 
+use super::entry::same_type;
 use super::write::{Action, Change};
 use super::{Failure, Moment, Server, Written};
-use crate::fhir::Resource;
+use crate::fhir::{Resource, ResourceType};
 
 /// A resource to create.
 pub struct CreateRequest {
+    /// The type that the address names.
+    pub resource_type: ResourceType,
     /// The content.
     pub resource: Resource,
     /// The query of `If-None-Exist`: with one match nothing is written, and the match is the answer.
@@ -15,8 +18,9 @@ pub struct CreateRequest {
 /// Stores a new resource under an id that the server chooses.
 ///
 /// # Errors
-/// As [`super::write::write`]; `PreconditionFailed` if `If-None-Exist` has several matches.
+/// As [`super::write::write`]; `BadRequest` for content of another type, `PreconditionFailed` if `If-None-Exist` has several matches.
 pub fn create(server: &Server, moment: &Moment, request: CreateRequest) -> Result<Written, Failure> {
+    same_type(request.resource_type, &request.resource)?;
     let action = Action::Create { resource: request.resource, id: (moment.new_id)(), if_none_exist: request.if_none_exist };
     super::write_one(server, moment, Change { action, full_url: None, place: None })
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::persons::{self, Pending, PendingWrite};
 use super::write::Condition;
 use super::{Effect, Failure, Written};
-use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, Version};
+use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
 use crate::search::query::instant_span_us;
 use crate::search::{Clause, DatePrefix, SearchQuery, Test, index_entries};
 use crate::storage::{Committed, Content, Method, Precondition, StoredVersion, Write};
@@ -144,22 +144,29 @@ pub(super) fn pending(entries: &[Entry]) -> Result<Pending, Failure> {
     Ok(pending)
 }
 
+/// That the content has the type of its address.
+///
+/// # Errors
+/// `BadRequest` if it has not.
+pub(super) fn same_type(resource_type: ResourceType, resource: &Resource) -> Result<(), Failure> {
+    let type_name = resource.type_name();
+    if type_name == resource_type.as_str() { Ok(()) } else { Err(not_of_the_address(type_name, "type", resource_type.as_str())) }
+}
+
 /// That the content has the type and the id of its address.
 ///
 /// # Errors
 /// `BadRequest` if it has not.
 pub(super) fn same_identity(key: &ResourceKey, resource: &Resource) -> Result<(), Failure> {
-    let wrong = |at: String, what: &str, expected: &str| {
-        Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, at, format!("expected the {what} of the address, '{expected}'"))]))
-    };
-    let type_name = resource.type_name();
-    if type_name != key.resource_type.as_str() {
-        return wrong(type_name.to_owned(), "type", key.resource_type.as_str());
+    same_type(key.resource_type, resource)?;
+    if resource.id() == Some(key.id.as_str()) {
+        return Ok(());
     }
-    if resource.id() != Some(key.id.as_str()) {
-        return wrong(format!("{type_name}.id"), "id", key.id.as_str());
-    }
-    Ok(())
+    Err(not_of_the_address(format!("{}.id", key.resource_type), "id", key.id.as_str()))
+}
+
+fn not_of_the_address(at: impl Into<String>, what: &str, expected: &str) -> Failure {
+    Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, at, format!("expected the {what} of the address, '{expected}'"))])
 }
 
 /// Leaves out what is stored as it is sent: then a retry writes nothing.

@@ -5,6 +5,7 @@
 pub mod address;
 mod batch;
 pub mod calendar;
+pub mod content;
 pub mod create;
 pub mod definitions;
 pub mod delete;
@@ -21,6 +22,7 @@ pub mod search;
 pub mod transaction;
 mod turns;
 pub mod update;
+pub mod validate;
 pub mod write;
 
 use std::sync::Arc;

@@ -5,18 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::entry::{Entry, Step, pending, same_identity, settle};
 use super::failure::locate;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
-use super::{Effect, Failure, Moment, Server, Written, calendar};
+use super::{Effect, Failure, Moment, Server, Written, calendar, content};
 use crate::fhir::key::Origin;
 use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::index_entries;
 use crate::storage::{ChangeSet, CommitError, Guard, Method, Precondition, Write};
-use crate::validation;
 
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
@@ -77,6 +74,8 @@ pub enum Writer {
     Client,
     /// The server itself, for the definitions it was started with.
     Definitions,
+    /// Nobody: what is asked is only what a check says of the content, of any type. Never commits.
+    Nobody,
 }
 
 /// Makes all of the changes or none of them.
@@ -84,8 +83,21 @@ pub enum Writer {
 /// # Errors
 /// What forbids them, with the findings about all of them at once.
 pub fn write(server: &Server, moment: &Moment, writer: Writer, changes: &[Change], is_transaction: bool) -> Result<Vec<Written>, Failure> {
-    let attempt = Attempt { server, moment, writer, changes, is_transaction };
+    let attempt = Attempt { server, moment, writer, changes, is_transaction, profiles: &[] };
     server.turns.take(|| attempt.run())
+}
+
+/// What [`write()`] would find about this one change, and what a check against these profiles finds besides; nothing is written.
+///
+/// # Errors
+/// Of the store: then nothing is known.
+pub fn findings(server: &Server, moment: &Moment, writer: Writer, change: Change, profiles: &[&str]) -> Result<Vec<Issue>, Failure> {
+    let attempt = Attempt { server, moment, writer, changes: &[change], is_transaction: false, profiles };
+    match attempt.decide() {
+        Ok(decided) => Ok(decided.entries.into_iter().flat_map(|entry| entry.warnings).collect()),
+        Err(failure @ (Failure::Store(_) | Failure::Busy)) => Err(failure),
+        Err(failure) => Ok(failure.issues()),
+    }
 }
 
 struct Attempt<'a> {
@@ -94,18 +106,34 @@ struct Attempt<'a> {
     writer: Writer,
     changes: &'a [Change],
     is_transaction: bool,
+    /// What the content is checked against besides what it always is.
+    profiles: &'a [&'a str],
+}
+
+/// What a request comes to, before anything is written.
+struct Decided {
+    entries: Vec<Entry>,
+    pending: Pending,
+    /// What must still be so when it is committed.
+    preconditions: Vec<Precondition>,
 }
 
 impl Attempt<'_> {
-    /// None if something moved meanwhile and all must be gathered again.
-    fn run(&self) -> Result<Option<Vec<Written>>, Failure> {
+    /// Gathers what the decision needs, and makes every check.
+    fn decide(&self) -> Result<Decided, Failure> {
         let mut preconditions = Vec::new();
         let mut entries = self.identify_all(&mut preconditions)?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
-        let mut pending = pending(&entries)?;
+        let pending = pending(&entries)?;
         preconditions.extend(persons::unmoved(self.server, &pending)?);
         self.check(&mut entries, issues, &pending)?;
+        Ok(Decided { entries, pending, preconditions })
+    }
+
+    /// None if something moved meanwhile and all must be gathered again.
+    fn run(&self) -> Result<Option<Vec<Written>>, Failure> {
+        let Decided { mut entries, mut pending, mut preconditions } = self.decide()?;
         settle(&mut entries, &mut pending);
         if pending.is_empty() {
             return Ok(Some(entries.into_iter().map(Entry::unchanged).collect()));
@@ -213,6 +241,7 @@ impl Attempt<'_> {
         let may = match self.writer {
             Writer::Client => resource_type.origin() == Origin::Clients,
             Writer::Definitions => resource_type.origin() == Origin::Definitions,
+            Writer::Nobody => true,
         };
         if may {
             Ok(resource_type)
@@ -273,18 +302,12 @@ impl Attempt<'_> {
 
     /// Makes every check of the content; all findings come back at once.
     fn check(&self, entries: &mut [Entry], mut issues: Vec<Vec<Issue>>, pending: &Pending) -> Result<(), Failure> {
-        let has_target_group = |condition: &Value| !self.server.groups.groups_of_condition(condition).is_empty();
-        let context = validation::Context {
-            validator: &self.server.validator,
-            profiles: &[],
-            today: self.server.today(self.moment),
-            has_target_group: &has_target_group,
-        };
+        let today = self.server.today(self.moment);
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
-                Step::Put(resource, _) if self.writer == Writer::Client => {
-                    issues.extend(validation::check(resource, &context));
+                Step::Put(resource, _) if self.writer != Writer::Definitions => {
+                    issues.extend(content::findings(resource, &self.server.validator, &self.server.groups, today, self.profiles));
                     issues.extend(references::check(self.server, resource.value(), pending)?);
                 }
                 Step::Delete => {

@@ -34,6 +34,11 @@ impl Validator {
         &self.definitions
     }
 
+    /// True if resources can be held against the profile of that canonical address, with `|version` or without.
+    pub fn knows(&self, profile: &str) -> bool {
+        self.definitions.structure(profile).is_some_and(crate::schema::Structure::is_resource)
+    }
+
     /// The profile that every resource of a type is held against, besides those that it claims.
     pub fn package_profile(type_name: &str) -> Option<&'static str> {
         PACKAGE_PROFILES.iter().find(|(of, _)| *of == type_name).map(|(_, profile)| *profile)

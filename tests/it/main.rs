@@ -11,4 +11,5 @@ mod store_folder;
 mod store_search;
 mod support;
 mod tidy;
+mod validate_command;
 mod validation;

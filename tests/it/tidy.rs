@@ -28,7 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// The modules that wire the others together, and may name all of them.
-const WIRING: &[&str] = &["lib", "main", "app", "config"];
+const WIRING: &[&str] = &["lib", "main", "app", "config", "packages", "validate_command"];
 
 /// Crates that belong to the wire.
 const WIRE_CRATES: &[&str] = &["axum", "hyper", "hyper_util", "http_body_util", "tower"];

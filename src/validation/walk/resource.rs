@@ -97,8 +97,18 @@ impl<'a> Walk<'a, '_> {
         asked: &[&str],
         at: &At<'_>,
     ) -> Vec<&'a Structure> {
-        let mut structures: Vec<&'a Structure> = asked.iter().filter_map(|profile| self.definitions.structure(profile)).collect();
-        structures.retain(|profile| profile.type_name == of_its_type.type_name);
+        let mut structures: Vec<&'a Structure> = Vec::new();
+        for profile in asked {
+            match self.definitions.structure(profile) {
+                Some(profile) if profile.type_name == of_its_type.type_name => structures.push(profile),
+                Some(profile) if self.is_general(profile) => {}
+                Some(profile) => self.error(IssueCode::Structure, at, format!("expected a {}, as its profile is for, found another type", profile.type_name)),
+                None => {
+                    let what = "expected a profile that the server has, found an unknown one; the resource is not checked against it";
+                    self.sink.add(Severity::Warning, IssueCode::NotSupported, at, "", what);
+                }
+            }
+        }
         let claimed = resource.get("meta").and_then(|meta| meta.get("profile")).and_then(Value::as_array);
         for (index, claim) in claimed.into_iter().flatten().enumerate() {
             let Some(claim) = claim.as_str() else { continue };

@@ -13,11 +13,13 @@ mod errors;
 mod headers;
 mod history;
 mod hostile;
+mod package;
 mod paging;
 mod read;
 mod search;
 mod transaction;
 mod update;
+mod validate;
 
 use serde_json::{Value, json};
 

@@ -114,7 +114,7 @@ fn interrupted<R>(facade: &Facade, after: usize, interrupt: impl FnOnce() + Send
             is_done.recv().unwrap();
         });
         let store = Interrupted { store: Arc::clone(facade.store()), after: Mutex::new((after, Some(interruption))) };
-        let server = Server::new(Arc::new(store), Rules::shipped().clone(), GroupTable::shipped().clone(), guide(), BASE.into(), Box::new(|| {}));
+        let server = Server::new(Arc::new(store), Rules::shipped().clone(), GroupTable::shipped().clone(), guide_validator(), BASE.into(), Box::new(|| {}));
         result = Some(act(&server, &facade.moment()));
         drop(server);
         came = other.join().unwrap();

@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource};
-use frist::http::{Wire, router};
+use frist::http::{Download, Wire, router};
 use frist::interactions::{Moment, Server, calendar, definitions};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
 use jiff::Timestamp;
@@ -20,6 +20,9 @@ use tower::ServiceExt;
 
 /// The base of the test server's own addresses.
 pub(crate) const BASE: &str = "http://frist.test/fhir";
+
+/// The guide's package, packed once for all servers.
+static PACKAGE: LazyLock<Arc<Download>> = LazyLock::new(|| Arc::new(frist::packages::download().unwrap()));
 
 /// A server under test.
 pub(crate) struct Facade {
@@ -85,9 +88,9 @@ impl Facade {
 
     fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
         let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
-        let server = Arc::new(Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide(), BASE.into(), Box::new(|| {})));
+        let server = Arc::new(Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide_validator(), BASE.into(), Box::new(|| {})));
         let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
-        let wire = Wire::new(Arc::clone(&server), Box::new(move || moment(&clock, &ids)));
+        let wire = Wire::new(Arc::clone(&server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
         wire.set_ready(true);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Facade { folder, server, router: router(wire), now, next_id, runtime }
@@ -162,17 +165,22 @@ impl Facade {
 
     /// Sends a request as it stands.
     pub(crate) fn send_request(&self, request: Request<Body>) -> Reply {
-        self.runtime.block_on(async {
-            let response = self.router.clone().oneshot(request).await.unwrap();
-            let (parts, body) = response.into_parts();
-            let bytes = to_bytes(body, usize::MAX).await.unwrap();
-            Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
-        })
+        let (status, headers, body) = self.send_for_bytes(request);
+        Reply { status, headers, text: String::from_utf8(body).unwrap() }
     }
 
     /// Sends a request whose answer nobody waits for.
     pub(crate) fn begin(&self, request: Request<Body>) {
         self.runtime.spawn(self.router.clone().oneshot(request));
+    }
+
+    /// Sends a request as it stands; the body of the answer as bytes.
+    pub(crate) fn send_for_bytes(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Vec<u8>) {
+        self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let (parts, body) = response.into_parts();
+            (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap().to_vec())
+        })
     }
 
     /// GET.
@@ -239,4 +247,10 @@ pub(crate) fn transaction_of(resources: &[&Value]) -> Value {
         serde_json::json!({ "resource": resource, "request": { "method": "PUT", "url": url } })
     };
     serde_json::json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.iter().map(entry).collect::<Vec<_>>() })
+}
+
+/// What resources are held against: read once for all tests.
+pub(crate) fn guide_validator() -> Arc<Validator> {
+    static VALIDATOR: LazyLock<Arc<Validator>> = LazyLock::new(|| Arc::new(frist::packages::validator()));
+    Arc::clone(&VALIDATOR)
 }

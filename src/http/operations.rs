@@ -1,0 +1,58 @@
+//! The operations, from a request to an interaction and back, and the download of the guide's package.
+
+use axum::http::{Method, StatusCode, header};
+
+use super::answer::Answer;
+use super::error::Refusal;
+use super::routes::{Call, sent_resource};
+use super::{Wire, bundle, negotiation};
+use crate::fhir::ResourceKey;
+use crate::interactions::rights;
+use crate::interactions::validate::{self, Target};
+use crate::interactions::write::Condition;
+
+/// `$rights`: the Tasks of a person as of a day.
+pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<Answer, Refusal> {
+    let mut parameters = call.query.clone();
+    match call.method {
+        Method::GET | Method::HEAD => {}
+        Method::POST => {
+            if !call.body.is_empty() {
+                parameters.extend(rights::parameters(&sent_resource(call)?)?);
+            }
+        }
+        _ => return Err(Refusal::MethodNotAllowed("GET, HEAD, POST")),
+    }
+    let found = rights::rights(&wire.server, &call.moment, patient, &parameters)?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::rights(&wire.server.base_url, &found)))
+}
+
+/// `$validate`: findings are the answer, with 200, also when they refuse the resource.
+pub(super) fn validate(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
+    let (sent, condition) = match call.method {
+        Method::GET | Method::HEAD => (None, Condition::Any),
+        Method::POST => {
+            let sent = if call.body.is_empty() { None } else { Some(sent_resource(call)?) };
+            (sent, negotiation::condition(&call.headers)?)
+        }
+        _ => return Err(Refusal::MethodNotAllowed("GET, HEAD, POST")),
+    };
+    let request = validate::read_request(target, sent, &call.query, condition)?;
+    let issues = validate::validate(&wire.server, &call.moment, request)?;
+    Ok(Answer::outcome(StatusCode::OK, &issues))
+}
+
+/// The package with the guide's definitions, as clients of the package registries take it.
+pub(super) fn package(wire: &Wire, call: &Call) -> Answer {
+    let package = &wire.package;
+    let etag = format!("\"{:032x}\"", xxhash_rust::xxh3::xxh3_128(&package.bytes));
+    let known = negotiation::text(&call.headers, header::IF_NONE_MATCH).unwrap_or("");
+    let has_already = known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || known == etag);
+    let answer = if has_already {
+        Answer::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        let disposition = format!("attachment; filename=\"{}\"", package.file_name);
+        Answer::text("application/gzip", package.bytes.clone()).with(header::CONTENT_DISPOSITION, disposition)
+    };
+    answer.with(header::ETAG, etag)
+}

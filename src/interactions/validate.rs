@@ -1,0 +1,203 @@
+//! `$validate`: what a write would find, and nothing is written (<https://hl7.org/fhir/R4/resource-operation-validate.html>).
+//!
+//! The findings are those of the write path itself, stopped before its commit. Findings are the answer, whatever they say of the
+//! resource; a `Failure` means that nothing could be checked, and so it is also for a profile that the server does not have: a client
+//! that looks no further than the status must not take that for a verdict.
+
+use serde_json::Value;
+
+use super::address::{PARAMETERS_MAX, too_many_parameters};
+use super::entry::same_type;
+use super::write::{self, Action, Change, Condition, Writer};
+use super::{Failure, Moment, Server, persons, read};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
+
+/// What to check.
+pub struct ValidateRequest {
+    /// What the address names.
+    pub target: Target,
+    /// The resource that was sent, if one was.
+    pub resource: Option<Resource>,
+    /// For what it is checked; of its content alone if nothing is said.
+    pub mode: Option<Mode>,
+    /// The profile to check it against besides those that always count.
+    pub profile: Option<String>,
+    /// What an update or deletion is to require.
+    pub condition: Condition,
+}
+
+/// What the address of a `$validate` names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// A type.
+    Type(ResourceType),
+    /// A resource, which for a check of what is sent need not exist.
+    Instance(ResourceKey),
+}
+
+/// For what a resource is checked (<https://hl7.org/fhir/R4/valueset-resource-validation-mode.html>).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// To be created.
+    Create,
+    /// To be the new content of the resource that the address names.
+    Update,
+    /// The resource that the address names is to be deleted.
+    Delete,
+    /// The stored resource that the address names is to fit a profile.
+    Profile,
+}
+
+impl Mode {
+    fn parse(code: &str) -> Option<Self> {
+        match code {
+            "create" => Some(Mode::Create),
+            "update" => Some(Mode::Update),
+            "delete" => Some(Mode::Delete),
+            "profile" => Some(Mode::Profile),
+            _ => None,
+        }
+    }
+}
+
+/// The findings that the write would give.
+///
+/// # Errors
+/// What forbids the check itself: `BadRequest` for parameters that do not go together, `Unprocessable` for an unknown profile, `NotFound`
+/// and `Gone` for a stored resource that is not there.
+pub fn validate(server: &Server, moment: &Moment, request: ValidateRequest) -> Result<Vec<Issue>, Failure> {
+    let ValidateRequest { target, resource, mode, profile, condition } = request;
+    if profile.as_deref().is_some_and(|profile| !server.validator.knows(profile)) {
+        let text = "profile: expected one that this server has, found one that it does not have; nothing was checked";
+        return Err(Failure::Unprocessable(vec![Issue::error(IssueCode::NotSupported, "", text)]));
+    }
+    let (writer, action) = match target {
+        Target::Type(resource_type) => {
+            let writer = match mode {
+                None => Writer::Nobody,
+                Some(Mode::Create) => Writer::Client,
+                Some(Mode::Update | Mode::Delete | Mode::Profile) => {
+                    return Err(wrong("mode: 'update', 'delete' and 'profile' are asked of a resource: [type]/[id]/$validate"));
+                }
+            };
+            let resource = resource.ok_or_else(no_resource)?;
+            if let Err(failure) = same_type(resource_type, &resource) {
+                return Ok(failure.issues());
+            }
+            (writer, Action::Create { resource, id: (moment.new_id)(), if_none_exist: None })
+        }
+        Target::Instance(key) => {
+            let update = |key, resource, condition| Action::Update { key, resource, condition };
+            match (mode, resource) {
+                (None, Some(resource)) => (Writer::Nobody, update(key, resource, Condition::Any)),
+                (None, None) => (Writer::Nobody, update(key.clone(), stored(server, &key)?, Condition::Any)),
+                (Some(Mode::Create), Some(resource)) => (Writer::Client, update(key, resource, Condition::Absent)),
+                (Some(Mode::Update), Some(resource)) => (Writer::Client, update(key, resource, condition)),
+                (Some(Mode::Create | Mode::Update), None) => return Err(no_resource()),
+                (Some(Mode::Delete), _) => (Writer::Client, Action::Delete { key, condition }),
+                (Some(Mode::Profile), None) if profile.is_none() => return Err(wrong("mode 'profile': expected the parameter profile")),
+                (Some(Mode::Profile), None) => (Writer::Nobody, update(key.clone(), stored(server, &key)?, Condition::Any)),
+                (Some(Mode::Profile), Some(_)) => {
+                    return Err(wrong("mode 'profile' is asked of what is stored: leave the mode out to check the resource that you send"));
+                }
+            }
+        }
+    };
+    let profiles: Vec<&str> = profile.as_deref().into_iter().collect();
+    write::findings(server, moment, writer, Change { action, full_url: None, place: None }, &profiles)
+}
+
+fn wrong(text: &str) -> Failure {
+    Failure::bad_request(IssueCode::Invalid, text)
+}
+
+fn no_resource() -> Failure {
+    Failure::bad_request(IssueCode::Required, "expected the resource to check: as the body, or as the parameter resource of a Parameters")
+}
+
+fn stored(server: &Server, key: &ResourceKey) -> Result<Resource, Failure> {
+    let found = read::read(server, key)?;
+    let value = persons::parse_stored(key, found.body.as_deref().unwrap_or_default())?;
+    Resource::from_value(value).map_err(|issue| Failure::BadRequest(vec![issue]))
+}
+
+/// What a body and the parameters of the address ask for.
+///
+/// # Errors
+/// `BadRequest` for parameters that are not understood or stand twice, and for a part `resource` that is no resource.
+pub fn read_request(
+    target: Target,
+    sent: Option<Resource>,
+    query: &[(String, String)],
+    condition: Condition,
+) -> Result<ValidateRequest, Failure> {
+    let mut request = ValidateRequest { target, resource: None, mode: None, profile: None, condition };
+    let mut issues = Vec::new();
+    for (name, value) in query {
+        if let Err(text) = request.take(name, value) {
+            issues.push(Issue::error(IssueCode::Value, "", text));
+        }
+    }
+    match sent {
+        Some(sent) if sent.type_name() == "Parameters" => request.take_all(&sent, &mut issues)?,
+        sent => request.resource = sent,
+    }
+    if issues.is_empty() { Ok(request) } else { Err(Failure::BadRequest(issues)) }
+}
+
+impl ValidateRequest {
+    fn take_all(&mut self, parameters: &Resource, issues: &mut Vec<Issue>) -> Result<(), Failure> {
+        let parts = match parameters.value().get("parameter") {
+            None => &[][..],
+            Some(Value::Array(parts)) => parts,
+            Some(_) => {
+                return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Structure, "Parameters.parameter", "expected an array")]));
+            }
+        };
+        if parts.len() > PARAMETERS_MAX {
+            return Err(too_many_parameters());
+        }
+        for (at, part) in parts.iter().enumerate() {
+            let taken = match part["name"].as_str().unwrap_or("") {
+                "resource" => self.take_resource(&part["resource"]),
+                name => self.take(name, value_of(part)),
+            };
+            if let Err(text) = taken {
+                issues.push(Issue::error(IssueCode::Value, format!("Parameters.parameter[{at}]"), text));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_resource(&mut self, value: &Value) -> Result<(), String> {
+        once("resource", self.resource.as_ref())?;
+        self.resource = Some(Resource::from_value(value.clone()).map_err(|issue| issue.text)?);
+        Ok(())
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "mode" => {
+                once(name, self.mode.as_ref())?;
+                self.mode = Some(Mode::parse(value).ok_or("mode: expected 'create', 'update', 'delete' or 'profile'")?);
+            }
+            "profile" => {
+                once(name, self.profile.as_ref())?;
+                let profile = Some(value.to_owned()).filter(|profile| !profile.is_empty());
+                self.profile = Some(profile.ok_or("profile: expected the canonical address of a profile")?);
+            }
+            _ => return Err("$validate has no such parameter; it has resource, mode and profile".into()),
+        }
+        Ok(())
+    }
+}
+
+fn once<T>(name: &str, before: Option<&T>) -> Result<(), String> {
+    if before.is_some() { Err(format!("{name}: expected once, found twice")) } else { Ok(()) }
+}
+
+/// The value of a parameter: clients send a canonical address as one of four types.
+fn value_of(part: &Value) -> &str {
+    let named = ["valueCode", "valueUri", "valueCanonical", "valueString"].into_iter().find_map(|name| part[name].as_str());
+    named.unwrap_or("")
+}

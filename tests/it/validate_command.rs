@@ -1,0 +1,194 @@
+//! `frist validate`: the program itself, on files.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::people::{copd, patient, plan, practice, referral, region};
+
+/// What the program did.
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs the program in a folder, on a fixed day.
+fn frist(folder: &Path, arguments: &[&str], input: &str) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_frist"));
+    command.arg("validate").args(["--day", "2027-03-01"]).args(arguments).current_dir(folder);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A program that does not read its input may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[track_caller]
+fn expect(ended: &Ended, code: i32, out: &[&str]) {
+    assert_eq!((ended.out.lines().collect::<Vec<_>>(), ended.code), (out.to_vec(), code), "{}", ended.err);
+    assert_eq!(ended.err, "", "no bar is drawn where no terminal is");
+}
+
+fn folder(files: &[(&str, String)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+/// A diagnosis of the day after the check.
+fn future() -> Value {
+    copd("future", "p", "2027-03-02")
+}
+
+const FUTURE: &str = "Condition.recordedDate: error business-rule [kp-date-3] expected";
+
+#[test]
+fn files_folders_and_lines_are_read_in_order() {
+    let lines = format!("{}\n\n{}\r\n{}", patient("p"), future(), practice("gp"));
+    let folder = folder(&[
+        ("b/deep/wrong.json", future().to_string()),
+        ("b/.hidden.json", "x".into()),
+        ("b/package.json", "{\"name\":\"x\"}".into()),
+        ("b/notes.txt", "x".into()),
+        ("b/good.json", serde_json::to_string_pretty(&patient("p")).unwrap()),
+        ("b/people.ndjson", lines),
+        ("a.json", region("r").to_string()),
+    ]);
+    let ended = frist(folder.path(), &["b", "a.json"], "");
+    let told: Vec<_> = ended.out.lines().map(|line| line.split(" error ").next().unwrap()).collect();
+    assert_eq!(
+        told,
+        [
+            "b/deep/wrong.json:Condition.recordedDate:",
+            "b/people.ndjson:3:Condition.recordedDate:",
+            "6 resources: 4 valid, 2 invalid; 2 errors, 0 warnings"
+        ]
+    );
+    assert!(ended.out.contains(FUTURE), "{}", ended.out);
+    assert_eq!((ended.code, ended.err.as_str()), (1, ""));
+    expect(&frist(folder.path(), &["a.json"], ""), 0, &["1 resource: 1 valid, 0 invalid; 0 errors, 0 warnings"]);
+}
+
+#[test]
+fn standard_input_is_one_resource_or_lines_of_them() {
+    let folder = folder(&[]);
+    let pretty = serde_json::to_string_pretty(&patient("p")).unwrap();
+    expect(&frist(folder.path(), &["-"], &pretty), 0, &["1 resource: 1 valid, 0 invalid; 0 errors, 0 warnings"]);
+    let lines = format!("{}\n{}\n", patient("p"), future());
+    let ended = frist(folder.path(), &["-"], &lines);
+    assert!(ended.out.starts_with(&format!("-:2:{FUTURE}")), "{}", ended.out);
+    assert!(ended.out.ends_with("2 resources: 1 valid, 1 invalid; 1 error, 0 warnings\n") && ended.code == 1, "{}", ended.out);
+    let ended = frist(folder.path(), &["-"], "");
+    assert!(ended.out.starts_with("-: error ") && ended.code == 1, "{}", ended.out);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_is_not_valid() {
+    let folder = folder(&[("empty/x.txt", String::new()), ("good.json", patient("p").to_string()), ("bytes.json", "{".into())]);
+    let ended = frist(folder.path(), &["missing.json", "empty", "bytes.json", "good.json"], "");
+    let lines: Vec<_> = ended.out.lines().collect();
+    assert!(lines[0].starts_with("missing.json: error exception cannot be read: "), "{}", ended.out);
+    assert!(lines[1].starts_with("empty: error exception cannot be read: expected files"), "{}", ended.out);
+    assert!(lines[2].starts_with("bytes.json: error structure") || lines[2].starts_with("bytes.json: error invalid"), "{}", ended.out);
+    assert_eq!(lines[3], "2 resources: 1 valid, 1 invalid; 3 errors, 0 warnings; 2 files could not be read");
+    assert_eq!((lines.len(), ended.code), (4, 1));
+}
+
+#[test]
+fn each_finding_or_each_outcome_is_a_line_of_json() {
+    let folder = folder(&[("x.ndjson", format!("{}\n{}\n", future(), patient("p")))]);
+    let ended = frist(folder.path(), &["--format", "json", "x.ndjson"], "");
+    let findings: Vec<Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((findings.len(), ended.code), (1, 1), "{}", ended.out);
+    for (member, value) in [
+        ("place", "x.ndjson:1"),
+        ("resource", "Condition/future"),
+        ("severity", "error"),
+        ("code", "business-rule"),
+        ("expression", "Condition.recordedDate"),
+    ] {
+        assert_eq!(findings[0][member], value);
+    }
+    assert!(findings[0]["rule"].is_string() && findings[0]["text"].as_str().unwrap().starts_with("expected"), "{}", ended.out);
+    let ended = frist(folder.path(), &["--format", "outcome", "x.ndjson"], "");
+    let outcomes: Vec<Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| (&outcome["resourceType"], &outcome["issue"][0]["severity"], &outcome["issue"][0]["diagnostics"]))
+        .collect();
+    let outcome = json!("OperationOutcome");
+    assert_eq!(told, [(&outcome, &json!("error"), &json!("x.ndjson:1")), (&outcome, &json!("information"), &json!("x.ndjson:2"))]);
+    assert_eq!(ended.code, 1);
+}
+
+#[test]
+fn the_resources_in_a_bundle_are_checked_in_their_places() {
+    let entry = |resource: Value| json!({ "resource": resource });
+    let inner = json!({ "resourceType": "Bundle", "type": "collection", "entry": [entry(patient("p")), entry(future())] });
+    let entries = [entry(patient("p")), json!({ "request": { "method": "DELETE", "url": "Goal/1" } }), entry(future()), entry(inner)];
+    let bundle = json!({ "resourceType": "Bundle", "type": "collection", "entry": entries });
+    let folder = folder(&[("bundle.json", bundle.to_string())]);
+    let ended = frist(folder.path(), &["bundle.json"], "");
+    for at in ["Bundle.entry[2].resource.recordedDate", "Bundle.entry[3].resource.entry[1].resource.recordedDate"] {
+        assert!(ended.out.contains(&format!("bundle.json:{at}: error business-rule [kp-date-3] expected")), "{}", ended.out);
+    }
+    assert_eq!(ended.code, 1);
+}
+
+#[test]
+fn a_profile_and_a_day_can_be_said() {
+    let folder = folder(&[("future.json", future().to_string()), ("patient.json", patient("p").to_string())]);
+    let ended = frist(folder.path(), &["--profile", "https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition", "patient.json"], "");
+    assert!(ended.out.starts_with("patient.json:Patient: error structure "), "{}", ended.out);
+    assert_eq!(ended.code, 1);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_frist"));
+    let output = command.args(["validate", "--day", "2027-03-02", "future.json"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn wrong_options_are_told_in_a_line_and_exit_2() {
+    let folder = folder(&[("patient.json", patient("p").to_string())]);
+    for arguments in [
+        &["--profile", "https://example.org/unknown", "patient.json"][..],
+        &["--format", "xml", "patient.json"],
+        &["--day", "2027-03", "patient.json"],
+        &[],
+    ] {
+        let ended = frist(folder.path(), arguments, "");
+        assert_eq!((ended.code, ended.out.as_str(), ended.err.lines().count()), (2, "", 1), "{arguments:?} {}", ended.err);
+    }
+}
+
+#[test]
+fn the_help_says_what_only_a_server_finds() {
+    let ended = frist(Path::new("."), &["--help"], "");
+    for said in ["other resources", "$validate", "Exit code", "standard input"] {
+        assert!(ended.out.contains(said), "{}", ended.out);
+    }
+    assert_eq!(ended.code, 0);
+}
+
+#[test]
+fn what_depends_on_other_resources_is_left_to_a_server() {
+    let folder = folder(&[
+        ("plan.json", plan("x", "nobody", "nothing", "2027-02-20").to_string()),
+        ("referral.json", referral("x", "nobody", "nothing", "2027-02-20").to_string()),
+        ("observation.json", json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } }).to_string()),
+    ]);
+    let ended = frist(folder.path(), &["plan.json", "referral.json"], "");
+    expect(&ended, 0, &["2 resources: 2 valid, 0 invalid; 0 errors, 0 warnings"]);
+    let ended = frist(folder.path(), &["observation.json"], "");
+    assert!(ended.out.contains("observation.json:Observation: warning not-supported"), "{}", ended.out);
+}
