@@ -33,8 +33,8 @@ use jiff::civil::Date;
 
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, copenhagen_date};
-use crate::validation::Validator;
 use crate::storage::Store;
+use crate::validation::Validator;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
 pub use failure::Failure;

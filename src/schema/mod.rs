@@ -21,4 +21,5 @@ pub use structure::{
     Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType, ExtensionContext, Slicing, SlicingRules,
     Strength, Structure, StructureKind,
 };
-mod stubterm; pub use stubterm::{Membership, ValueSet};
+mod stubterm;
+pub use stubterm::{Membership, ValueSet};

@@ -1,4 +1,5 @@
 //! stub
-use serde_json::Value; use crate::fhir::*;
+use crate::fhir::*;
+use serde_json::Value;
 #[allow(missing_docs)]
-pub fn check(_t:&str, _b:&Value, _r: &mut dyn FnMut(Severity, IssueCode, &'static str, &str, &str)) {}
+pub fn check(_t: &str, _b: &Value, _r: &mut dyn FnMut(Severity, IssueCode, &'static str, &str, &str)) {}

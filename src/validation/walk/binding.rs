@@ -16,7 +16,8 @@ impl Walk<'_, '_> {
         let Some(binding) = element.binding.as_ref().filter(|binding| binding.strength >= Strength::Extensible) else { return };
         let Some(value) = found.value else { return };
         let codings = codings_of(found.node());
-        let is_concept = value.get("coding").is_some() || (value.is_object() && value.get("code").is_none() && value.get("value").is_none());
+        let is_concept =
+            value.get("coding").is_some() || (value.is_object() && value.get("code").is_none() && value.get("value").is_none());
         let mut unknown = None;
         let mut first_wrong = None;
         for (index, (system, code)) in codings.iter().enumerate() {

@@ -79,11 +79,12 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         let is_erratum = ERRATA.iter().any(|(url, place)| *definition.url == **url && self.is_place(holder, place));
-        let fits = is_erratum || definition.contexts.iter().any(|context| match context.kind {
-            ContextKind::Element => self.is_place(holder, &context.expression),
-            ContextKind::Extension => is_extension_with(holder, &context.expression),
-            ContextKind::FhirPath => self.is_selected(holder, &context.expression, scope),
-        });
+        let fits = is_erratum
+            || definition.contexts.iter().any(|context| match context.kind {
+                ContextKind::Element => self.is_place(holder, &context.expression),
+                ContextKind::Extension => is_extension_with(holder, &context.expression),
+                ContextKind::FhirPath => self.is_selected(holder, &context.expression, scope),
+            });
         if !fits {
             let places: Vec<_> = definition.contexts.iter().map(|context| &*context.expression).collect();
             let what = format!("expected this extension only in {}, found it elsewhere", places.join(", "));

@@ -56,13 +56,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// What is present, in the order of the children. A key that is no element's is a finding.
-    fn present(
-        &mut self,
-        members: Shape<'a>,
-        object: &'a Map<String, Value>,
-        type_id: Option<TypeId>,
-        at: &At<'_>,
-    ) -> Vec<Present<'a>> {
+    fn present(&mut self, members: Shape<'a>, object: &'a Map<String, Value>, type_id: Option<TypeId>, at: &At<'_>) -> Vec<Present<'a>> {
         let mut present: Vec<Present<'a>> = Vec::with_capacity(object.len());
         for (key, value) in object {
             let (name, is_extras) = key.strip_prefix('_').map_or((key.as_str(), false), |name| (name, true));

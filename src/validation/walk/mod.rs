@@ -183,7 +183,11 @@ impl<'a> Walk<'a, '_> {
         }
         if !known.iter().any(|profile| self.fits(profile, found, scope)) {
             let names: Vec<_> = profiles.iter().map(|profile| &**profile).collect();
-            self.error(IssueCode::Structure, at, format!("expected what one of the profiles {} says, found another value", names.join(", ")));
+            self.error(
+                IssueCode::Structure,
+                at,
+                format!("expected what one of the profiles {} says, found another value", names.join(", ")),
+            );
         }
     }
 

@@ -17,14 +17,7 @@ static NO_EXTRAS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 impl<'a> Walk<'a, '_> {
     /// Holds a primitive against an element of that type.
-    pub(super) fn check_primitive(
-        &mut self,
-        shape: Shape<'a>,
-        definition: &'a Structure,
-        found: Found<'a>,
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) {
+    pub(super) fn check_primitive(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
         let mut is_well_formed = true;
         if let Some(value) = found.value {
             let rule = if matches!(&*definition.type_name, "date" | "dateTime" | "instant") { dates::EXISTS } else { "" };
@@ -35,11 +28,8 @@ impl<'a> Walk<'a, '_> {
                 sink.add(severity, code, at, rule, what);
             });
             let element = shape.element;
-            let bounds = Bounds {
-                max_length: element.max_length,
-                min_value: element.min_value.as_ref(),
-                max_value: element.max_value.as_ref(),
-            };
+            let bounds =
+                Bounds { max_length: element.max_length, min_value: element.min_value.as_ref(), max_value: element.max_value.as_ref() };
             primitives::check_bounds(value, &bounds, &mut |severity, code, what| sink.add(severity, code, at, "", what));
             self.check_fixed(element, value, at);
         } else if shape.element.fixed.is_some() || shape.element.pattern.is_some() {

@@ -60,7 +60,9 @@ impl<'a> Walk<'a, '_> {
     fn check_target(&mut self, targets: &'a [Box<str>], node: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let of_type = |profile: &&str| {
             let name = node.type_id.map(|id| self.definitions.name(id));
-            self.definitions.structure(profile).is_some_and(|structure| name == Some(&*structure.type_name) || &*structure.type_name == "Resource")
+            self.definitions
+                .structure(profile)
+                .is_some_and(|structure| name == Some(&*structure.type_name) || &*structure.type_name == "Resource")
         };
         let wanted: Vec<&str> = targets.iter().map(|profile| &**profile).filter(of_type).collect();
         let any_will_do = wanted.iter().any(|profile| self.definitions.structure(profile).is_none_or(|structure| !structure.is_constraint));

@@ -18,13 +18,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Holds a resource inside another one against its type's definition, and the profiles that it claims or the element asks for.
-    pub(super) fn check_inner_resource(
-        &mut self,
-        of_type: Option<&'a ElementType>,
-        found: Found<'a>,
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) {
+    pub(super) fn check_inner_resource(&mut self, of_type: Option<&'a ElementType>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
         let Some(value) = found.value else {
             return self.error(IssueCode::Structure, at, "expected a resource, found only extensions");
         };
@@ -65,7 +59,8 @@ impl<'a> Walk<'a, '_> {
     /// What holds for a resource as a whole, whatever its profile.
     fn check_whole(&mut self, resource: &'a Value, at: &At<'_>, scope: Scope<'a>) {
         let sink = &mut *self.sink;
-        let mut report = |severity, code, rule: &'static str, path: &str, what: &str| sink.add(severity, code, &format_args!("{at}{path}"), rule, what);
+        let mut report =
+            |severity, code, rule: &'static str, path: &str, what: &str| sink.add(severity, code, &format_args!("{at}{path}"), rule, what);
         if std::ptr::eq(resource, scope.root.value.unwrap_or(resource)) {
             contained::check(resource, &mut report);
         }
@@ -90,19 +85,17 @@ impl<'a> Walk<'a, '_> {
 
     /// The structures that a resource is held against: those of the profiles that it claims and that the element asks for; of its
     /// type if there are none of these, since a profile says all that the type says.
-    fn structures_for(
-        &mut self,
-        of_its_type: &'a Structure,
-        resource: &'a Value,
-        asked: &[&str],
-        at: &At<'_>,
-    ) -> Vec<&'a Structure> {
+    fn structures_for(&mut self, of_its_type: &'a Structure, resource: &'a Value, asked: &[&str], at: &At<'_>) -> Vec<&'a Structure> {
         let mut structures: Vec<&'a Structure> = Vec::new();
         for profile in asked {
             match self.definitions.structure(profile) {
                 Some(profile) if profile.type_name == of_its_type.type_name => structures.push(profile),
                 Some(profile) if self.is_general(profile) => {}
-                Some(profile) => self.error(IssueCode::Structure, at, format!("expected a {}, as its profile is for, found another type", profile.type_name)),
+                Some(profile) => self.error(
+                    IssueCode::Structure,
+                    at,
+                    format!("expected a {}, as its profile is for, found another type", profile.type_name),
+                ),
                 None => {
                     let what = "expected a profile that the server has, found an unknown one; the resource is not checked against it";
                     self.sink.add(Severity::Warning, IssueCode::NotSupported, at, "", what);

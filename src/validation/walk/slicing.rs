@@ -91,10 +91,18 @@ impl<'a> Walk<'a, '_> {
                 continue;
             };
             if ordered && slice < last {
-                self.error(IssueCode::Structure, &place(sliced, *at, item.index), "expected the slices in the order of the profile, found another order");
+                self.error(
+                    IssueCode::Structure,
+                    &place(sliced, *at, item.index),
+                    "expected the slices in the order of the profile, found another order",
+                );
             }
             if rules == SlicingRules::OpenAtEnd && open_since.is_some() {
-                self.error(IssueCode::Structure, &place(sliced, *at, item.index), "expected what is in no slice at the end, found a slice after it");
+                self.error(
+                    IssueCode::Structure,
+                    &place(sliced, *at, item.index),
+                    "expected what is in no slice at the end, found a slice after it",
+                );
             }
             last = last.max(slice);
         }
@@ -325,7 +333,9 @@ fn asks_for_something(shape: Shape<'_>, depth: usize) -> bool {
     let required = |slice: &Shape<'_>| slice.element.min > 0;
     shape.element.fixed.is_some()
         || shape.element.pattern.is_some()
-        || shape.children().any(|child| asks_for_something(child, below) || child.slices().filter(required).any(|slice| asks_for_something(slice, below)))
+        || shape
+            .children()
+            .any(|child| asks_for_something(child, below) || child.slices().filter(required).any(|slice| asks_for_something(slice, below)))
 }
 
 /// The type of an item in the slice that it belongs to; a finding if the slice does not have the type.

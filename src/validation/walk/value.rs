@@ -22,9 +22,7 @@ pub(super) fn contains(value: &Value, pattern: &Value) -> bool {
         (Value::Object(value), Value::Object(pattern)) => {
             pattern.iter().all(|(key, pattern)| value.get(key).is_some_and(|value| contains(value, pattern)))
         }
-        (Value::Array(value), Value::Array(pattern)) => {
-            pattern.iter().all(|pattern| value.iter().any(|value| contains(value, pattern)))
-        }
+        (Value::Array(value), Value::Array(pattern)) => pattern.iter().all(|pattern| value.iter().any(|value| contains(value, pattern))),
         (Value::Number(value), Value::Number(pattern)) => same_number(value, pattern),
         _ => value == pattern,
     }
