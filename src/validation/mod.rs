@@ -16,6 +16,7 @@ mod encounter;
 mod findings;
 mod identifiers;
 mod meta;
+pub mod narrative;
 mod persons;
 pub mod primitives;
 mod references;
