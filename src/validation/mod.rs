@@ -14,7 +14,7 @@ mod contained;
 mod datatypes;
 mod dates;
 mod findings;
-mod narrative;
+pub mod narrative;
 mod persons;
 pub mod primitives;
 mod references;

@@ -5,6 +5,7 @@
 mod condition;
 mod definitions;
 pub(crate) mod examples;
+mod narrative;
 mod persons;
 mod plans_and_referrals;
 mod primitives;

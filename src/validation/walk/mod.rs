@@ -229,16 +229,33 @@ impl<'a> Walk<'a, '_> {
         });
         match &*of_type.code {
             "Reference" => self.check_reference(of_type, value, at, scope),
-            "Narrative" => self.check_narrative(value, at),
+            "Narrative" => self.check_narrative(value, at, scope),
             _ => {}
         }
     }
 
-    fn check_narrative(&mut self, value: &Value, at: &At<'_>) {
+    fn check_narrative(&mut self, value: &Value, at: &At<'_>, scope: Scope<'a>) {
+        let around = scope.bundle.or(scope.root.value);
         let at = at.child("div");
         if let Some(div) = value.get("div").and_then(Value::as_str) {
             let sink = &mut *self.sink;
-            narrative::check(div, &mut |severity, code, rule, what| sink.add(severity, code, &at, rule, what));
+            narrative::check(div, &|id| around.is_some_and(|around| has_id(around, id)), &mut |severity, code, rule, what| {
+                sink.add(severity, code, &at, rule, what)
+            });
         }
     }
+}
+
+/// True if any element has that id.
+fn has_id(value: &Value, id: &str) -> bool {
+    let mut left = vec![value];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Object(object) if object.get("id").and_then(Value::as_str) == Some(id) => return true,
+            Value::Object(object) => left.extend(object.values()),
+            Value::Array(items) => left.extend(items),
+            _ => {}
+        }
+    }
+    false
 }
