@@ -10,7 +10,8 @@ const BASE: &str = "https://kronikerpakker.dk/fhir/StructureDefinition";
 /// The mutants of one object.
 pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant>) {
     let Value::Object(members) = place.value else { return };
-    let mut add = |kind: &str, name: &str, value: Value| made.push(Mutant::of(kind, place, &with_member(resource, &place.steps, name, value)));
+    let mut add =
+        |kind: &str, name: &str, value: Value| made.push(Mutant::of(kind, place, &with_member(resource, &place.steps, name, value)));
     add("unknown-member", "unknownElement", json!("x"));
     add("unknown-object", "unknownElement", json!({ "a": 1 }));
     add("unknown-empty-name", "", json!("x"));
@@ -46,13 +47,19 @@ fn extensions() -> Vec<(&'static str, Value)> {
         ("empty-url", json!({ "url": "", "valueString": "x" })),
         ("relative-url", json!({ "url": "x", "valueString": "x" })),
         ("url-alone", json!({ "url": "http://example.org/x" })),
-        ("value-and-nested", json!({ "url": "http://example.org/x", "valueString": "x", "extension": [{ "url": "y", "valueString": "y" }] })),
+        (
+            "value-and-nested",
+            json!({ "url": "http://example.org/x", "valueString": "x", "extension": [{ "url": "y", "valueString": "y" }] }),
+        ),
         ("nested", json!({ "url": "http://example.org/x", "extension": [{ "url": "y", "valueString": "y" }] })),
         ("two-values", json!({ "url": "http://example.org/x", "valueString": "x", "valueBoolean": true })),
         ("no-such-value-type", json!({ "url": "http://example.org/x", "valueFoo": "x" })),
         ("own-misspelt", json!({ "url": own("kp-targetgroup"), "valueCodeableConcept": group })),
         ("own-group", json!({ "url": own("kp-target-group"), "valueCodeableConcept": group })),
-        ("own-group-wrong-code", json!({ "url": own("kp-target-group"), "valueCodeableConcept": { "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-target-group", "code": "asthma" }] } })),
+        (
+            "own-group-wrong-code",
+            json!({ "url": own("kp-target-group"), "valueCodeableConcept": { "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-target-group", "code": "asthma" }] } }),
+        ),
         ("own-group-text-alone", json!({ "url": own("kp-target-group"), "valueCodeableConcept": { "text": "KOL" } })),
         ("own-group-wrong-type", json!({ "url": own("kp-target-group"), "valueCode": "copd" })),
         ("own-group-no-value", json!({ "url": own("kp-target-group") })),
@@ -60,18 +67,36 @@ fn extensions() -> Vec<(&'static str, Value)> {
         ("own-group-versioned", json!({ "url": own("kp-target-group|0.1.0"), "valueCodeableConcept": group })),
         ("own-received", json!({ "url": own("kp-received"), "valueDate": "2027-01-01" })),
         ("own-received-date-time", json!({ "url": own("kp-received"), "valueDateTime": "2027-01-01" })),
-        ("own-reason", json!({ "url": own("kp-status-reason"), "valueCodeableConcept": { "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-status-reason", "code": "ended" }] } })),
+        (
+            "own-reason",
+            json!({ "url": own("kp-status-reason"), "valueCodeableConcept": { "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-status-reason", "code": "ended" }] } }),
+        ),
         ("own-postponement", postponement(&json!({ "start": "2027-01-01" }), &json!("patient"))),
         ("own-postponement-no-start", postponement(&json!({ "end": "2027-01-01" }), &json!("patient"))),
         ("own-postponement-wrong-reason", postponement(&json!({ "start": "2027-01-01" }), &json!("holiday"))),
         ("own-postponement-backwards", postponement(&json!({ "start": "2027-02-01", "end": "2027-01-01" }), &json!("clinical"))),
-        ("own-postponement-no-reason", json!({ "url": own("kp-postponement"), "extension": [{ "url": "period", "valuePeriod": { "start": "2027-01-01" } }] })),
+        (
+            "own-postponement-no-reason",
+            json!({ "url": own("kp-postponement"), "extension": [{ "url": "period", "valuePeriod": { "start": "2027-01-01" } }] }),
+        ),
         ("own-postponement-flat", json!({ "url": own("kp-postponement"), "valuePeriod": { "start": "2027-01-01" } })),
-        ("asserted-date", json!({ "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDateTime": "2027-01-01" })),
-        ("asserted-date-wrong-type", json!({ "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDate": "2027-01-01" })),
-        ("status-reason", json!({ "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason", "valueCodeableConcept": { "text": "x" } })),
+        (
+            "asserted-date",
+            json!({ "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDateTime": "2027-01-01" }),
+        ),
+        (
+            "asserted-date-wrong-type",
+            json!({ "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDate": "2027-01-01" }),
+        ),
+        (
+            "status-reason",
+            json!({ "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason", "valueCodeableConcept": { "text": "x" } }),
+        ),
         ("data-absent", json!({ "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown" })),
-        ("translation", json!({ "url": "http://hl7.org/fhir/StructureDefinition/translation", "extension": [{ "url": "lang", "valueCode": "da" }, { "url": "content", "valueString": "x" }] })),
+        (
+            "translation",
+            json!({ "url": "http://hl7.org/fhir/StructureDefinition/translation", "extension": [{ "url": "lang", "valueCode": "da" }, { "url": "content", "valueString": "x" }] }),
+        ),
     ]
 }
 

@@ -62,9 +62,7 @@ pub(crate) fn places(resource: &Value) -> Vec<Place<'_>> {
 fn collect<'a>(place: Place<'a>, found: &mut Vec<Place<'a>>) {
     let below = |step: Step| place.steps.iter().cloned().chain([step]).collect();
     let children: Vec<Place<'a>> = match place.value {
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| Place { steps: below(Step::Member(name.clone())), value }).collect()
-        }
+        Value::Object(members) => members.iter().map(|(name, value)| Place { steps: below(Step::Member(name.clone())), value }).collect(),
         Value::Array(items) => items.iter().enumerate().map(|(at, value)| Place { steps: below(Step::Item(at)), value }).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     };

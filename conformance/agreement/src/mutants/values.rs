@@ -121,7 +121,9 @@ pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant
             ("id:64", "1234567890123456789012345678901234567890123456789012345678901234"),
             ("id:65", "12345678901234567890123456789012345678901234567890123456789012345"),
         ]),
-        "resourceType" => all(&[("type:unknown", "Foo"), ("type:abstract", "DomainResource"), ("type:data-type", "Coding"), ("type:other", "Basic")]),
+        "resourceType" => {
+            all(&[("type:unknown", "Foo"), ("type:abstract", "DomainResource"), ("type:data-type", "Coding"), ("type:other", "Basic")])
+        }
         name if is_code(name) => all(CODES),
         _ => {}
     }
@@ -132,6 +134,7 @@ fn looks_like_a_date(text: &str) -> bool {
 }
 
 fn is_code(element: &str) -> bool {
-    const NAMES: &[&str] = &["code", "status", "intent", "use", "gender", "priority", "language", "type", "rank", "lifecycleStatus", "kind", "mode"];
+    const NAMES: &[&str] =
+        &["code", "status", "intent", "use", "gender", "priority", "language", "type", "rank", "lifecycleStatus", "kind", "mode"];
     NAMES.contains(&element) || element == "valueCode"
 }
