@@ -21,7 +21,7 @@ use crate::interactions::{Failure, Moment, Server, calendar, definitions, deriva
 use crate::search::SearchQuery;
 use crate::storage::{EmbeddedStore, Store, StoreOptions};
 
-/// The definitions that the project ships.
+/// The package that the project ships: definitions, what it is called in `package.json`, and examples in a folder of their own.
 static PACKAGE: include_dir::Dir<'_> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/profiles/package");
 
 /// Why the program ends with an error: one line.
@@ -214,7 +214,10 @@ fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
 /// The rules in force and all definitions to serve: those shipped, with those of `--rules`.
 fn read_rules(options: &CommonOptions) -> Result<(Rules, Vec<Resource>), Stop> {
     let mut definitions = Vec::new();
-    for file in PACKAGE.files().filter(|file| file.path().extension().is_some_and(|extension| extension == "json")) {
+    let is_definition = |file: &&include_dir::File<'_>| {
+        file.path().extension().is_some_and(|extension| extension == "json") && file.path() != Path::new("package.json")
+    };
+    for file in PACKAGE.files().filter(is_definition) {
         let resource =
             Resource::parse(file.contents()).map_err(|issue| Stop::failed(format!("{}: {}", file.path().display(), issue.text)))?;
         if resource.type_name().parse::<ResourceType>().is_ok() {

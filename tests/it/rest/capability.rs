@@ -19,8 +19,9 @@ const ALL_INTERACTIONS: &[&str] =
 fn server() -> Facade {
     let facade = population();
     let mut definitions: Vec<Value> = Vec::new();
-    for file in std::fs::read_dir("profiles/package").unwrap() {
-        let definition: Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
+    let files = std::fs::read_dir("profiles/package").unwrap().map(|file| file.unwrap().path());
+    for file in files.filter(|file| file.is_file()) {
+        let definition: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         if definition["resourceType"].as_str().is_some_and(|kind| kind.parse::<frist::fhir::ResourceType>().is_ok()) {
             definitions.push(definition);
         }
