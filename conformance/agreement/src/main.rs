@@ -2,11 +2,17 @@
 //!
 //! Exit codes: 0 they agree, or differ only for reasons that are written down; 1 anything else; 2 usage.
 
+mod comparison;
+mod corpus;
+mod differences;
+mod emitted;
 mod line;
 mod mutants;
+mod report;
 mod sources;
+mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -20,8 +26,14 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// x
-    Frist { input: PathBuf, out: PathBuf },
+    /// Write the resources of a run that nobody broke.
+    Corpus {
+        /// Where to write them.
+        out: PathBuf,
+        /// The program whose answers are among them.
+        #[arg(long)]
+        frist: PathBuf,
+    },
     /// Write broken examples.
     Mutants {
         /// Where to write them.
@@ -29,9 +41,35 @@ enum Command {
         /// The same number gives the same mutants.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// How many mutants of the project's own examples.
-        #[arg(long, default_value_t = 3_000)]
+        /// How many mutants of the package's own examples.
+        #[arg(long, default_value_t = 4_000)]
         count: usize,
+        /// How many mutants of the examples published with dk-core.
+        #[arg(long, default_value_t = 2_000)]
+        danish_count: usize,
+    },
+    /// Write Frist's verdicts.
+    Frist {
+        /// The resources.
+        lines: PathBuf,
+        /// Where to write the verdicts.
+        out: PathBuf,
+    },
+    /// Compare verdicts.
+    Compare {
+        /// What the public validator says.
+        hl7: PathBuf,
+        /// What Frist says.
+        frist: PathBuf,
+        /// Where they may disagree, and why.
+        #[arg(long)]
+        differences: PathBuf,
+        /// Where to write the report.
+        #[arg(long)]
+        report: Option<PathBuf>,
+        /// Print the disagreements without a reason, grouped by what could be their reason.
+        #[arg(long)]
+        triage: bool,
     },
 }
 
@@ -47,28 +85,32 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, String> {
     match command {
-        Command::Frist { input, out } => {
-            use std::io::Write;
-            let validator = frist::validation::Validator::new(frist::schema::Definitions::core().with(&frist::schema::Package::guide()));
-            let text = std::fs::read_to_string(input).map_err(|e| e.to_string())?;
-            let mut w = std::io::BufWriter::new(std::fs::File::create(out).map_err(|e| e.to_string())?);
-            let start = std::time::Instant::now();
-            for line in text.lines() {
-                let v: serde_json::Value = line.parse().map_err(|_| "json")?;
-                let raw = v["resource"].as_str().unwrap_or("");
-                let profiles: Vec<&str> = v["profiles"].as_array().into_iter().flatten().filter_map(|p| p.as_str()).collect();
-                let issues: Vec<serde_json::Value> = match frist::fhir::json::parse(raw.as_bytes()) {
-                    Err(e) => vec![serde_json::json!({"severity":"fatal","text":e})],
-                    Ok(r) => validator.check(&r, &profiles).into_iter().map(|i| serde_json::json!({"severity":i.severity.as_str(),"code":i.code.as_str(),"expression":i.expression,"rule":i.rule,"text":i.text})).collect(),
-                };
-                writeln!(w, "{}", serde_json::json!({"name":v["name"],"issues":issues})).map_err(|e| e.to_string())?;
-            }
-            eprintln!("{:?}", start.elapsed());
-        }
-        Command::Mutants { out, seed, count } => {
-            let lines = mutants::mutants("mutants", &sources::own_examples()?, seed, count);
+        Command::Corpus { out, frist } => line::write_lines(&out, &corpus::lines(&frist)?)?,
+        Command::Mutants { out, seed, count, danish_count } => {
+            let mut lines = mutants::mutants("mutants", &sources::own_examples()?, seed, count);
+            lines.extend(mutants::mutants("danish-mutants", &corpus::danish_to_break()?, seed, danish_count));
             line::write_lines(&out, &lines)?;
+        }
+        Command::Frist { lines, out } => line::write_verdicts(&out, &verdict::of(&line::read_lines(&lines)?, sources::danish_package()?))?,
+        Command::Compare { hl7, frist, differences, report, triage } => {
+            return compare(&hl7, &frist, &differences, report.as_deref(), triage);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn compare(hl7: &Path, frist: &Path, differences: &Path, report: Option<&Path>, triage: bool) -> Result<ExitCode, String> {
+    let (hl7, frist) = (line::read_verdicts(hl7)?, line::read_verdicts(frist)?);
+    let differences = differences::read(differences)?;
+    let comparison = comparison::compare(&hl7, &frist, &differences)?;
+    if let Some(path) = report {
+        std::fs::write(path, report::markdown(&comparison)).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    if triage {
+        print!("{}", report::triage(&comparison));
+    }
+    let agreed: usize = comparison.groups.values().map(|counts| counts.agreed()).sum();
+    println!("{agreed} of {} verdicts agree; {} disagreements without a reason", hl7.len(), comparison.unexplained.len());
+    comparison.faults.iter().for_each(|fault| println!("fault: {fault}"));
+    Ok(if comparison.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
