@@ -93,10 +93,6 @@ Description: "A person with an own general practice."
 * name[1].text = "Karen"
 * gender = #female
 * birthDate = "1941-02-28"
-* address.extension[0].url = "http://hl7.dk/fhir/core/StructureDefinition/dk-core-municipalityCodes"
-* address.extension[0].valueCodeableConcept = $municipality-codes#0411
-* address.extension[1].url = "http://hl7.dk/fhir/core/StructureDefinition/dk-core-RegionalSubDivisionCodes"
-* address.extension[1].valueCodeableConcept = $region-codes#DK-82
 * address.use = #home
 * address.line = "Birkevej 7"
 * address.city = "Nordåby"

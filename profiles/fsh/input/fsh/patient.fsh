@@ -4,7 +4,6 @@ Id: kp-patient
 Title: "Person in a chronic-care package"
 Description: "The person whom deadlines belong to, with a CPR number or a replacement for one. It has the constraints of the Danish core profile dk-core-patient (3.7.0): whatever is valid here is valid there."
 * insert Definition("Person i en kronikerpakke")
-* insert CompliesWith(dk-core-patient)
 * obeys kp-mun-1 and kp-ext-1
 * identifier 1..* MS
 * insert Says(identifier, "Who the person is: a CPR number or a replacement", "Hvem personen er: et CPR-nummer eller et erstatningsnummer")
@@ -47,6 +46,7 @@ Description: "The person whom deadlines belong to, with a CPR number or a replac
 * birthDate MS
 * deceased[x] MS
 * insert Says(deceased[x], "That\, or better on which day\, the person died: what is not done by then is no longer due", "At personen er død\, eller bedre hvilken dag: det\, der ikke er gjort da\, forfalder ikke længere")
+* deceasedDateTime MS
 * deceasedDateTime obeys kp-date-2 and kp-date-5
 * address obeys kp-dk-3
 * generalPractitioner MS
@@ -55,7 +55,7 @@ Description: "The person whom deadlines belong to, with a CPR number or a replac
 * generalPractitioner ^slicing.discriminator.type = #value
 * generalPractitioner ^slicing.discriminator.path = "identifier.system"
 * generalPractitioner ^slicing.rules = #open
-* generalPractitioner contains sor 0..*
+* generalPractitioner contains sor 0..* MS
 * insert Says(generalPractitioner[sor], "The practice by its SOR code", "Praksis ved dens SOR-kode")
 * generalPractitioner[sor].identifier 1..1
 * generalPractitioner[sor].identifier.use = #official (exactly)
