@@ -28,7 +28,7 @@ impl<'a> Walk<'a, '_> {
         let others = of_type.iter().filter(|rule| !own.iter().any(|own| own.key == rule.key));
         for rule in own.iter().chain(others) {
             if !CHECKED_BY_THE_WALK.contains(&&*rule.key)
-                && let Ok(expression) = rule.compiled()
+                && let Ok(expression) = rule.evaluable()
             {
                 self.check_rule(rule, expression, found, at, scope);
             }
