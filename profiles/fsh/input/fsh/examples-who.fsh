@@ -107,9 +107,8 @@ Title: "A person without a CPR number"
 Description: "A national and a regional replacement number, a practice that is known by its SOR code only, and a death whose day is known."
 * identifier[x-ecpr].use = #temp
 * identifier[x-ecpr].value = "2902411AA1"
-* identifier[d-ecpr].use = #temp
-* identifier[d-ecpr].system = "urn:oid:1.2.208.176.1.6.1.3.179"
-* identifier[d-ecpr].value = "2902410AA1"
+* identifier[d-ecpr-179].use = #temp
+* identifier[d-ecpr-179].value = "2902410AA1"
 * name[official].use = #official
 * name[official].family = "Eksempelsen"
 * deceasedDateTime = "2027-05-02"

@@ -16,6 +16,11 @@ Description: "Expected a D-eCPR: a day and a month, two digits of the year, 0, 5
 Severity: #error
 Expression: "matches('^(((0[1-9]|[12][0-9])(0[1-9]|1[0-2]))|(30(0[13-9]|1[0-2]))|(31(0[13578]|1[02])))[0-9]{2}[056][A-Z]{2}[0-9]$')"
 
+Invariant: kp-ecpr-3
+Description: "Expected at most one D-eCPR, of whatever system."
+Severity: #error
+Expression: "identifier.where(system = 'urn:oid:1.2.208.176.1.6.1.3' or system.startsWith('urn:oid:1.2.208.176.1.6.1.3.')).count() <= 1"
+
 Invariant: kp-sor-1
 Description: "Expected a SOR code: eleven digits or more."
 Severity: #error
