@@ -1,0 +1,72 @@
+// The keys of the rules by which content is refused or warned about.
+
+CodeSystem: KpFindingCodes
+Id: kp-finding
+Title: "Rules that a finding can name"
+Description: "The keys of the rules by which the server refuses content or warns: the coding of OperationOutcome.issue.details. A fragment: the keys of the invariants of R4 (as con-3) and of any package that the server has loaded are used as codes of this system too."
+* insert Codes(kp-finding, KpFinding)
+* ^content = #fragment
+* #kp-cpr-1 "CPR-nummer" "A CPR number is ten digits, of which the first four are a day and a month that exist. Modulus 11 is not asked for."
+* #kp-cpr-1 insert English("CPR number")
+* #kp-org-1 "National identifikation af en organisation" "An organization has at least one identifier of SOR, KOMBIT or CVR."
+* #kp-org-1 insert English("National identifier of an organization")
+* #kp-group-1 "Målgruppe for en diagnose" "The target group of a Condition can be determined, by the extension kp-target-group or by its code."
+* #kp-group-1 insert English("Target group of a diagnosis")
+* #kp-cp-1 "Begrundelse for en ophævet plan" "A revoked CarePlan has the extension kp-status-reason."
+* #kp-cp-1 insert English("Reason for a revoked plan")
+* #kp-sr-1 "Grund til en henvisning" "A ServiceRequest has a reasonReference or a reasonCode."
+* #kp-sr-1 insert English("Reason for a referral")
+* #kp-sr-2 "Begrundelse for en ophævet eller udskudt henvisning" "A ServiceRequest that is revoked or on hold has the extension request-statusReason."
+* #kp-sr-2 insert English("Reason for a revoked or paused referral")
+* #kp-date-1 "En dato, der findes" "A date has the form that FHIR gives it, and its day exists."
+* #kp-date-1 insert English("A date that exists")
+* #kp-date-2 "En fuld dato" "A date that a clock reads has a year, a month and a day."
+* #kp-date-2 insert English("A full date")
+* #kp-date-3 "Ingen kendsgerning i fremtiden" "What has happened is not dated later than today in Copenhagen."
+* #kp-date-3 insert English("No fact in the future")
+* #kp-date-4 "En slutning efter begyndelsen" "A period does not end before it starts."
+* #kp-date-4 insert English("An end after the start")
+* #kp-date-5 "En dag i nogens liv" "What has happened has a date from 1900 on: an earlier one stands for a date that is not known."
+* #kp-date-5 insert English("A day in someone's life")
+* #kp-person-1 "Én person" "All references in a resource that belong to a person name the same person."
+* #kp-person-1 insert English("One person")
+* #kp-person-2 "En gemt patient" "The Patient whom a resource is about is stored before it."
+* #kp-person-2 insert English("A stored Patient")
+* #kp-person-3 "Endnu ikke gemt" "A resource that is named is not stored: it counts from when it is. A warning."
+* #kp-person-3 insert English("Not yet stored")
+* #kp-ecpr-1 "X-eCPR" "An X-eCPR is a day and a month, two digits of the year, 1 or 7, two capital letters and a digit."
+* #kp-ecpr-1 insert English("X-eCPR")
+* #kp-ecpr-2 "D-eCPR" "A D-eCPR is a day and a month, two digits of the year, 0, 5 or 6, two capital letters and a digit."
+* #kp-ecpr-2 insert English("D-eCPR")
+* #kp-org-2 "Ét ydernummer" "An organization has at most one ydernummer, whichever way its system is written."
+* #kp-org-2 insert English("One ydernummer")
+* #kp-sor-1 "SOR-kode" "A SOR code is eleven digits or more."
+* #kp-sor-1 insert English("SOR code")
+* #kp-cvr-1 "CVR-nummer" "A CVR number is eight digits whose weighted sum is divisible by 11."
+* #kp-cvr-1 insert English("CVR number")
+* #kp-kombit-1 "KOMBIT-id" "A KOMBIT identifier is urn:uuid: and a UUID in lower case."
+* #kp-kombit-1 insert English("KOMBIT identifier")
+* #kp-gln-1 "GLN" "A GLN is thirteen digits, of which the last is the check digit."
+* #kp-gln-1 insert English("GLN")
+* #kp-mun-1 "Kommunekode" "A municipality is one of those that exist, by its four digits."
+* #kp-mun-1 insert English("Municipality code")
+* #kp-enc-1 "Hvilket tilbud, der startede" "An Encounter has at least one type of the system kp-prevention-offer."
+* #kp-enc-1 insert English("Which offer started")
+* #kp-ref-1 "En henvisning til noget" "A reference that must be there has a reference, or an identifier with a value."
+* #kp-ref-1 insert English("A reference to something")
+* #kp-ref-2 "En selvstændig patient" "The Patient whom a resource is about is not contained in it."
+* #kp-ref-2 insert English("A Patient of its own")
+* #kp-ext-1 "En udvidelse, der findes" "An extension below the address of the packages is one of theirs."
+* #kp-ext-1 insert English("An extension that exists")
+* #kp-dk-1 "Nationale udvidelser af en diagnose" "The extensions that the Danish core profile of a Condition has are there as often and with the type as it says."
+* #kp-dk-1 insert English("National extensions of a diagnosis")
+* #kp-dk-2 "Nationale udvidelser af en kontakt" "The extensions that the Danish core profile of an Encounter has are there as often and with the type as it says."
+* #kp-dk-2 insert English("National extensions of a contact")
+* #kp-dk-3 "Nationale udvidelser af en adresse" "The extensions that the Danish core profile of a Patient has at an address are there as often and with the type as it says."
+* #kp-dk-3 insert English("National extensions of an address")
+
+ValueSet: KpFinding
+Id: kp-finding
+Title: "Rules that a finding can name"
+Description: "All codes of the code system kp-finding. The keys of the rules by which the server refuses content or warns: the coding of OperationOutcome.issue.details."
+* insert AllCodesOf(kp-finding, KpFinding)
