@@ -1,10 +1,21 @@
 //! The definitions that a resource is held against: packages as published, compiled once.
 //!
-//! Loading reads bytes that it is given; nothing here opens a file, reads a clock or looks at a resource.
+//! A [`Package`] is read from bytes and condensed to what a check needs, one definition a line; [`Definitions`] indexes the lines
+//! and compiles a definition when it is first asked for. The R4 core package is embedded in condensed form.
+//! Nothing here opens a file, reads a clock or looks at a resource.
 //! <https://hl7.org/fhir/R4/structuredefinition.html>, <https://hl7.org/fhir/R4/elementdefinition.html>
 
+mod compile;
+mod condense;
+mod definitions;
+mod model;
+mod package;
+mod shelf;
 pub mod structure;
 
+pub use condense::{Unusable, condense, order};
+pub use definitions::Definitions;
+pub use package::{Package, PackageError};
 pub use structure::{
     Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType, ExtensionContext, Slicing, SlicingRules,
     Strength, Structure, StructureKind,

@@ -25,6 +25,8 @@ pub struct Structure {
     pub base: Box<str>,
     /// Where the extension that it defines may stand; empty if it defines none.
     pub contexts: Box<[ExtensionContext]>,
+    /// What must hold of an element on which the extension stands, as FHIRPath.
+    pub context_invariants: Box<[Arc<Constraint>]>,
     /// The elements of its snapshot, in order; the first is the root. Children and slices are indices into these.
     pub elements: Box<[Element]>,
 }
@@ -98,6 +100,8 @@ pub struct Element {
     pub children: Box<[usize]>,
     /// Where the children stand in JSON: key, place in `children`, and place in the child's `types`; sorted by key.
     pub keys: Box<[(Box<str>, usize, usize)]>,
+    /// The keys under which it can itself stand in JSON, if it is a choice of types; in the order of its types.
+    pub choice_keys: Box<[Box<str>]>,
     /// How its repetitions are told apart.
     pub slicing: Option<Slicing>,
     /// The elements that are its slices, in order.
@@ -117,6 +121,8 @@ pub struct ElementType {
     pub profiles: Box<[Box<str>]>,
     /// Profiles on what a Reference or canonical points at, of which the target must fit one.
     pub target_profiles: Box<[Box<str>]>,
+    /// How a target may be reached (`contained`, `referenced`, `bundled`); empty if in any way.
+    pub aggregation: Box<[Box<str>]>,
 }
 
 /// The codes that an element is bound to.
@@ -126,6 +132,8 @@ pub struct Binding {
     pub strength: Strength,
     /// The canonical address of the value set, perhaps with `|version`.
     pub value_set: Box<str>,
+    /// The canonical address of the value set that no code may be outside of (extension `maxValueSet`), whatever the strength.
+    pub max_value_set: Option<Box<str>>,
 }
 
 /// How binding a binding is.
@@ -145,6 +153,8 @@ pub struct Constraint {
     pub key: Box<str>,
     /// True for an error, false for a warning.
     pub is_error: bool,
+    /// True if it is no more than good practice (extension `bestpractice`).
+    pub is_best_practice: bool,
     /// What it asks for, in words.
     pub human: Box<str>,
     /// The expression as published; empty if it is in words only.

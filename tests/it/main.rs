@@ -5,6 +5,7 @@ mod demo;
 mod power_loss;
 mod rest;
 mod rights;
+mod schema;
 mod store_contract;
 mod store_folder;
 mod store_search;
