@@ -1,9 +1,11 @@
-//! What the program is started with: the guide's own package, which is built in, and the rules of `--rules`. Reads files; decides nothing.
+//! What the program is started with: the guide's own package, which is built in, the packages of `--package` and the rules of `--rules`.
+//! Reads files; decides nothing.
 //!
 //! A package is an NPM package with resources (<https://confluence.hl7.org/display/FHIR/NPM+Package+Specification>).
 
+use std::fmt::Display;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
 use include_dir::{Dir, File, include_dir};
@@ -13,6 +15,7 @@ use crate::app::Stop;
 use crate::deadlines::{Rule, Rules};
 use crate::fhir::{Id, Resource, ResourceType};
 use crate::http::Download;
+use crate::schema::Package;
 
 /// The guide's package as it stands in the project.
 static GUIDE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles/package");
@@ -70,6 +73,30 @@ pub fn download() -> Result<Download, Stop> {
     let finished = archive.into_inner().and_then(|mut packed| packed.flush().and_then(|()| packed.finish()));
     let bytes = finished.map_err(|error| wrong(&error.to_string()))?;
     Ok(Download { file_name: format!("{name}-{version}.tgz"), bytes })
+}
+
+/// The packages in these files, in their order.
+///
+/// # Errors
+/// A file that cannot be read, or is no package of FHIR R4.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, Stop> {
+    let mut packages = Vec::new();
+    for path in paths {
+        let wrong = |what: &dyn Display| Stop::failed(format!("--package {}: {what}", path.display()));
+        let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+        let package = Package::read_tgz(&bytes).map_err(|error| wrong(&error))?;
+        if package.definitions.is_empty() {
+            return Err(wrong(&"expected a package with definitions, found none in it"));
+        }
+        tracing::info!(
+            package.name = package.name,
+            package.version = package.version,
+            package.definitions = package.definitions.len(),
+            "loaded a package"
+        );
+        packages.push(package);
+    }
+    Ok(packages)
 }
 
 /// What the resources of a folder are, by file.
