@@ -78,6 +78,9 @@ pub struct CommonOptions {
     /// A folder of PlanDefinitions (*.json) that replace shipped rules of the same version for the same group and right, or add versions.
     #[arg(long, value_name = "DIR", env = "FRIST_RULES")]
     pub rules: Option<PathBuf>,
+    /// A package (NPM, *.tgz) whose profiles are enforced too where a resource claims them in meta.profile; repeatable.
+    #[arg(long, value_name = "FILE.tgz")]
+    pub package: Vec<PathBuf>,
     /// The engine of the data folder.
     #[arg(long, default_value_t = Engine::Fjall, env = "FRIST_ENGINE")]
     pub engine: Engine,
@@ -99,6 +102,9 @@ pub struct ValidateOptions {
     /// package.json and hidden ones; - for standard input, in either form. A Bundle is checked with the resources in it.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// A package (NPM, *.tgz) whose profiles can be claimed and asked for; repeatable.
+    #[arg(long, value_name = "FILE.tgz")]
+    pub package: Vec<PathBuf>,
     /// Check against this profile too, besides the one of the resource's type and those that it claims in meta.profile.
     #[arg(long, value_name = "URL")]
     pub profile: Vec<String>,

@@ -1,9 +1,11 @@
-//! What the program is started with: the guide's own package, which is built in, and the rules of `--rules`. Reads files; decides nothing.
+//! What the program is started with: the guide's own package, which is built in, the packages of `--package` and the rules of `--rules`.
+//! Reads files; decides nothing.
 //!
 //! A package is an NPM package with resources (<https://confluence.hl7.org/display/FHIR/NPM+Package+Specification>).
 
+use std::fmt::Display;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
 use include_dir::{Dir, File};
@@ -70,6 +72,30 @@ pub fn download() -> Result<Download, Stop> {
     let finished = archive.into_inner().and_then(|mut packed| packed.flush().and_then(|()| packed.finish()));
     let bytes = finished.map_err(|error| wrong(&error.to_string()))?;
     Ok(Download { file_name: format!("{name}-{version}.tgz"), bytes })
+}
+
+/// The packages in these files, in their order.
+///
+/// # Errors
+/// A file that cannot be read, or is no package of FHIR R4.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, Stop> {
+    let mut packages = Vec::new();
+    for path in paths {
+        let wrong = |what: &dyn Display| Stop::failed(format!("--package {}: {what}", path.display()));
+        let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+        let package = Package::read_tgz(&bytes).map_err(|error| wrong(&error))?;
+        if package.definitions.is_empty() {
+            return Err(wrong(&"expected a package with definitions, found none in it"));
+        }
+        tracing::info!(
+            package.name = package.name,
+            package.version = package.version,
+            package.definitions = package.definitions.len(),
+            "loaded a package"
+        );
+        packages.push(package);
+    }
+    Ok(packages)
 }
 
 /// What the resources of a folder are, by file.
@@ -145,7 +171,13 @@ fn with_id(mut rule: Resource) -> Resource {
     rule
 }
 
-/// What resources are held against: R4 and the guide.
-pub fn validator() -> Validator {
-    Validator::new(Definitions::core().with(&Package::guide()))
+/// What resources are held against: R4, the guide, and these packages.
+///
+/// # Errors
+/// A package that cannot be used.
+pub fn validator(packages: &[Package]) -> Result<Validator, Stop> {
+    let guide = Definitions::core().with(&Package::guide());
+    let all =
+        packages.iter().try_fold(guide.map_err(|error| Stop::failed(error.to_string()))?, |definitions, package| definitions.with(package));
+    all.map(Validator::new).map_err(|error| Stop::failed(error.to_string()))
 }

@@ -15,6 +15,7 @@ use crate::deadlines::GroupTable;
 use crate::fhir::issue::operation_outcome;
 use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Severity};
 use crate::interactions::content;
+use crate::packages;
 use crate::validation::Validator;
 
 /// The file name that stands for standard input.
@@ -25,9 +26,9 @@ const PASSING: &[&str] = &["Bundle", "OperationOutcome", "Parameters"];
 /// Checks all files, as of that day; true if all could be read and nothing in them would be refused.
 ///
 /// # Errors
-/// A profile that is not known, or an output that cannot be written.
+/// A package that cannot be read, a profile that is not known, or an output that cannot be written.
 pub fn run(options: &ValidateOptions, today: Date) -> Result<bool, Stop> {
-    let validator = crate::packages::validator();
+    let validator = packages::validator(&packages::read(&options.package)?)?;
     if let Some(profile) = options.profile.iter().find(|profile| !validator.knows(profile)) {
         return Err(Stop::usage(format!("--profile {profile}: no loaded package has this profile")));
     }

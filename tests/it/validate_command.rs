@@ -171,6 +171,53 @@ fn wrong_options_are_told_in_a_line_and_exit_2() {
     }
 }
 
+/// A package with these files.
+fn package(files: &[(&str, Value)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    for (name, content) in files {
+        let content = content.to_string();
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, format!("package/{name}"), content.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn a_package_that_cannot_be_used_stops_the_program_before_it_begins() {
+    let description = |version: &str| json!({ "name": "x.test", "version": "1.0.0", "fhirVersions": [version] });
+    let codes = json!({ "resourceType": "CodeSystem", "url": "https://x.test/codes", "content": "complete", "status": "active" });
+    let folder = folder(&[("text.tgz", "no package".into()), ("patient.json", patient("p").to_string())]);
+    let packages = [
+        ("good.tgz", package(&[("package.json", description("4.0.1")), ("CodeSystem-x.json", codes.clone())])),
+        ("undescribed.tgz", package(&[("CodeSystem-x.json", codes.clone())])),
+        ("empty.tgz", package(&[("package.json", description("4.0.1"))])),
+        ("r5.tgz", package(&[("package.json", description("5.0.0")), ("CodeSystem-x.json", codes)])),
+    ];
+    for (name, bytes) in &packages {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    for (name, said) in [
+        ("missing.tgz", "No such file"),
+        ("text.tgz", "cannot be read"),
+        ("undescribed.tgz", "package.json"),
+        ("empty.tgz", "definitions"),
+        ("r5.tgz", "FHIR 5.0.0"),
+    ] {
+        let ended = frist(folder.path(), &["--package", "good.tgz", "--package", name, "patient.json"], "");
+        assert_eq!((ended.code, ended.out.as_str(), ended.err.lines().count()), (1, "", 1), "{name} {}", ended.err);
+        assert!(ended.err.starts_with(&format!("error: --package {name}: ")) && ended.err.contains(said), "{}", ended.err);
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_frist"));
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--package", name]).env("FRIST_LOG", "error").current_dir(folder.path());
+        let output = serve.output().unwrap();
+        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), ended.err), "{name}");
+        assert!(!folder.path().join("frist-data").exists(), "nothing is made before the packages are read");
+    }
+    let ended = frist(folder.path(), &["--package", "good.tgz", "patient.json"], "");
+    expect(&ended, 0, &["1 resource: 1 valid, 0 invalid; 0 errors, 0 warnings"]);
+}
+
 #[test]
 fn the_help_says_what_only_a_server_finds() {
     let ended = frist(Path::new("."), &["--help"], "");

@@ -253,6 +253,6 @@ pub(crate) fn transaction_of(resources: &[&Value]) -> Value {
 
 /// What resources are held against: read once for all tests.
 pub(crate) fn guide_validator() -> Arc<Validator> {
-    static VALIDATOR: LazyLock<Arc<Validator>> = LazyLock::new(|| Arc::new(frist::packages::validator()));
+    static VALIDATOR: LazyLock<Arc<Validator>> = LazyLock::new(|| Arc::new(frist::packages::validator(&[]).unwrap()));
     Arc::clone(&VALIDATOR)
 }
