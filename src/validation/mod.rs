@@ -7,9 +7,12 @@
 //! What each type holds is a table (`elements`); what a table cannot say is a rule beside it. No text of a finding repeats an
 //! identifier, a name or a display.
 
+pub mod bundle;
 mod care_plan;
 mod codes;
 mod condition;
+pub mod contained;
+pub mod datatypes;
 mod dates;
 mod elements;
 mod encounter;
