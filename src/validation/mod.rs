@@ -8,10 +8,10 @@
 //! What FHIR can say is in the definitions, and a [`Validator`] walks over the JSON beside them. No text of a finding repeats an
 //! identifier, a name or a display.
 
-mod bundle;
+pub mod bundle;
 mod business;
-mod contained;
-mod datatypes;
+pub mod contained;
+pub mod datatypes;
 mod dates;
 mod findings;
 pub mod narrative;

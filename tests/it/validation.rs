@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bundle;
 mod condition;
+mod datatypes;
 mod definitions;
 pub(crate) mod examples;
 mod narrative;
@@ -78,6 +80,13 @@ fn merge(target: &mut Value, patch: &Value) {
         }
         (target, patch) => *target = patch.clone(),
     }
+}
+
+/// The value with the edit applied.
+fn merged(value: &Value, edit: &Value) -> Value {
+    let mut value = value.clone();
+    merge(&mut value, edit);
+    value
 }
 
 fn valid(kind: &str) -> Value {

@@ -21,6 +21,7 @@ use crate::fhir::{IssueCode, Severity};
 pub use base64::decoded_length;
 pub use bounds::{Bounds, check_bounds};
 pub use uris::is_absolute;
+pub(crate) use uris::is_uuid;
 
 /// Who is told of a finding: how bad it is, its kind, and what was expected and found in plain English.
 pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str) + 'r;

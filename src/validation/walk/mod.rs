@@ -15,12 +15,15 @@ mod rules;
 mod slicing;
 mod value;
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
+use super::bundle::Entries;
 use super::findings::{Sink, json_type};
 use super::{datatypes, narrative};
 use crate::fhir::{IssueCode, Severity};
-use crate::fhirpath::{Node, TypeId};
+use crate::fhirpath::{Model, Node, TypeId};
 use crate::schema::{Definitions, Element, ElementType, Structure};
 
 use path::At;
@@ -32,6 +35,8 @@ const TRIALS_MAX: usize = 6;
 pub(super) struct Walk<'a, 's> {
     definitions: &'a Definitions,
     sink: &'s mut Sink,
+    /// The Bundles that the walk is in, the innermost last.
+    bundles: Vec<Rc<Entries<'a>>>,
     /// How many values are being tried against a profile around this walk.
     trials: usize,
 }
@@ -44,7 +49,16 @@ pub(super) struct Scope<'a> {
     /// The resource that contains that one, or the same.
     root: Node<'a>,
     /// The Bundle around it, if there is one.
-    bundle: Option<&'a Value>,
+    bundle: Option<InBundle>,
+}
+
+/// An entry of a Bundle.
+#[derive(Clone, Copy)]
+pub(super) struct InBundle {
+    /// The place of the Bundle among those that the walk is in.
+    bundle: usize,
+    /// The place of the entry in the Bundle.
+    entry: usize,
 }
 
 /// An element of a structure: what a value is held against.
@@ -93,7 +107,7 @@ impl<'a> Shape<'a> {
 
 /// Holds a value that should be a resource against its type, the profiles that it claims, and these.
 pub(super) fn check(definitions: &Definitions, resource: &Value, profiles: &[&str], sink: &mut Sink) {
-    Walk { definitions, sink, trials: 0 }.check_root(resource, profiles);
+    Walk { definitions, sink, bundles: Vec::new(), trials: 0 }.check_root(resource, profiles);
 }
 
 impl<'a> Walk<'a, '_> {
@@ -122,7 +136,7 @@ impl<'a> Walk<'a, '_> {
             self.check_profiles_of_type(of_type, found, at, scope);
         }
         if let (Some(of_type), Some(value)) = (of_type, found.value) {
-            self.check_data_type(of_type, value, at, scope);
+            self.check_data_type(of_type, shape.element.binding.is_some(), value, at, scope);
         }
     }
 
@@ -209,7 +223,7 @@ impl<'a> Walk<'a, '_> {
             return true;
         }
         let mut sink = Sink::default();
-        let mut trial = Walk { definitions: self.definitions, sink: &mut sink, trials: self.trials + 1 };
+        let mut trial = Walk { definitions: self.definitions, sink: &mut sink, bundles: self.bundles.clone(), trials: self.trials + 1 };
         match Shape::root(profile) {
             Some(shape) if profile.is_resource() => trial.check_resource(shape, found, &At::root(&profile.type_name), scope),
             Some(shape) => trial.check_object(shape, shape, found, &At::root(&profile.type_name), scope),
@@ -219,13 +233,21 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// What R4 says of a data type beside its elements.
-    fn check_data_type(&mut self, of_type: &'a ElementType, value: &'a Value, at: &At<'_>, scope: Scope<'a>) {
+    fn check_data_type(&mut self, of_type: &'a ElementType, is_bound: bool, value: &'a Value, at: &At<'_>, scope: Scope<'a>) {
         if !value.is_object() {
             return;
         }
-        let sink = &mut *self.sink;
-        datatypes::check(&of_type.code, value, &mut |severity, code, rule, path, what| {
-            sink.add(severity, code, &format_args!("{at}{path}"), rule, what);
+        let (definitions, sink) = (self.definitions, &mut *self.sink);
+        let holder = at.parent().and_then(At::node);
+        let surroundings = datatypes::Surroundings {
+            in_concept: at.name() == "coding" || is_bound,
+            in_extension: holder.and_then(|node| node.type_id).is_some_and(|id| definitions.name(id) == "Extension"),
+            is_value_set: &|url| definitions.value_set(url).is_some(),
+            is_code_system: &|url| definitions.code_system(url).is_some(),
+            is_extension: &|url| definitions.structure(url).is_some_and(|known| &*known.type_name == "Extension"),
+        };
+        datatypes::check(&of_type.code, value, &surroundings, &mut |severity, code, path, what| {
+            sink.add(severity, code, &format_args!("{at}{path}"), "", what);
         });
         match &*of_type.code {
             "Reference" => self.check_reference(of_type, value, at, scope),
@@ -236,7 +258,8 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn check_narrative(&mut self, value: &Value, at: &At<'_>, scope: Scope<'a>) {
-        let around = scope.bundle.or(scope.root.value);
+        let bundle = scope.bundle.and_then(|inside| self.bundles.get(inside.bundle)).map(|entries| entries.bundle());
+        let around = bundle.or(scope.root.value);
         let at = at.child("div");
         if let Some(div) = value.get("div").and_then(Value::as_str) {
             let sink = &mut *self.sink;

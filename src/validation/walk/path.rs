@@ -40,6 +40,11 @@ impl<'p> At<'p> {
         self.name
     }
 
+    /// Which repetition it is, if it is one.
+    pub(super) fn index(&self) -> Option<usize> {
+        self.index
+    }
+
     /// The element around it.
     pub(super) fn parent(&self) -> Option<&'p At<'p>> {
         self.parent

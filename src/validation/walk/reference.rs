@@ -7,52 +7,68 @@ use super::{Scope, Walk};
 use crate::fhir::IssueCode;
 use crate::fhirpath::{Model, Node};
 use crate::schema::{Definitions, ElementType};
-use crate::validation::references::target_type;
-
-impl<'a> Scope<'a> {
-    /// The resource that a reference names, if it is contained in the same resource or is an entry of the same Bundle.
-    pub(super) fn resolve(self, definitions: &'a Definitions, reference: &str) -> Option<Node<'a>> {
-        let found = match reference.strip_prefix('#') {
-            Some("") => self.root.value,
-            Some(id) => contained(self.root.value?, id),
-            None => crate::validation::bundle::entry_named(self.bundle?, reference),
-        }?;
-        let type_id = found.get("resourceType").and_then(Value::as_str).and_then(|name| definitions.type_named(name));
-        Some(Node { value: Some(found), extras: None, type_id })
-    }
-}
-
-/// The contained resource with that id.
-pub(super) fn contained<'v>(resource: &'v Value, id: &str) -> Option<&'v Value> {
-    resource.get("contained")?.as_array()?.iter().find(|inner| inner.get("id").and_then(Value::as_str) == Some(id))
-}
+use crate::validation::{bundle, datatypes};
 
 impl<'a> Walk<'a, '_> {
-    /// Checks that what a Reference names has one of the types, and fits one of the profiles, that the element allows.
+    /// The resource that a reference names, if it is contained in the same resource or is an entry of the same Bundle.
+    pub(super) fn resolve(&self, reference: &str, scope: Scope<'a>) -> Option<Node<'a>> {
+        let found = match reference.strip_prefix('#') {
+            Some("") => container(scope),
+            Some(id) => contained(scope.root.value?, id),
+            None => self.entry_named(reference, scope, &mut |_, _, _, _| {}),
+        };
+        found.map(|found| self.node_of(found))
+    }
+
+    fn node_of(&self, resource: &'a Value) -> Node<'a> {
+        let name = resource.get("resourceType").and_then(Value::as_str);
+        Node { value: Some(resource), extras: None, type_id: name.and_then(|name| self.definitions.type_named(name)) }
+    }
+
+    /// The resource in the entry of the same Bundle that a reference names.
+    fn entry_named(&self, reference: &str, scope: Scope<'a>, report: &mut bundle::Report<'_>) -> Option<&'a Value> {
+        let inside = scope.bundle?;
+        let entries = self.bundles.get(inside.bundle)?;
+        let place = entries.resolve(inside.entry, reference, report)?;
+        entries.resource(place).map(|(resource, _)| resource)
+    }
+
+    /// As [`Walk::resolve`], with what the Bundle has to say of the reference.
+    fn resolve_aloud(&mut self, reference: &str, at: &At<'_>, scope: Scope<'a>) -> Option<Node<'a>> {
+        if reference.starts_with('#') {
+            return self.resolve(reference, scope);
+        }
+        let mut told = Vec::new();
+        let found = self
+            .entry_named(reference, scope, &mut |severity, code, path, what| told.push((severity, code, path.to_owned(), what.to_owned())));
+        let bundle = scope.bundle.and_then(|inside| self.bundles.get(inside.bundle)).map(|entries| entries.bundle());
+        let holds = |at: &&At<'_>| at.node().and_then(|node| node.value).zip(bundle).is_some_and(|(one, other)| std::ptr::eq(one, other));
+        if let Some(around) = std::iter::successors(Some(at), |at| at.parent()).find(holds) {
+            for (severity, code, path, what) in told {
+                self.sink.add(severity, code, &format_args!("{around}{path}"), "", &what);
+            }
+        }
+        found.map(|found| self.node_of(found))
+    }
+
+    /// Checks a Reference: its form, and that what it names has one of the types, and fits one of the profiles, that the element allows.
     pub(super) fn check_reference(&mut self, of_type: &'a ElementType, reference: &'a Value, at: &At<'_>, scope: Scope<'a>) {
-        let targets = &of_type.target_profiles;
-        if targets.is_empty() {
-            return;
-        }
-        let resolved = reference.get("reference").and_then(Value::as_str).and_then(|text| scope.resolve(self.definitions, text));
-        let found = match resolved.and_then(|node| node.value) {
-            Some(resource) => resource.get("resourceType").and_then(Value::as_str),
-            None => scope.root.value.and_then(|root| target_type(reference, root)),
+        let definitions = self.definitions;
+        let address = reference.get("reference").and_then(Value::as_str);
+        let target = address.and_then(|address| self.resolve_aloud(address, at, scope));
+        let allowed: Vec<&str> = of_type.target_profiles.iter().map(|profile| type_of_target(definitions, profile)).collect();
+        let found = target.and_then(|node| node.value).and_then(|found| found.get("resourceType")).and_then(Value::as_str);
+        let targets = datatypes::Targets {
+            allowed: &allowed,
+            is_resource: &|name| is_resource_type(definitions, name),
+            resolve: &|_| found.map_or(datatypes::Resolved::Elsewhere, datatypes::Resolved::Found),
         };
-        let Some(found) = found else { return };
-        let type_of = |profile: &str| match self.definitions.structure(profile) {
-            Some(structure) => structure.type_name.to_string(),
-            None => profile.rsplit('/').next().unwrap_or("").to_owned(),
-        };
-        let mut types: Vec<String> = targets.iter().map(|profile| type_of(profile)).collect();
-        types.dedup();
-        if !types.iter().any(|name| name == "Resource" || name == found) {
-            let known = self.definitions.type_named(found).is_some();
-            let found = if known { found } else { "a type that is not one of them" };
-            return self.error(IssueCode::Structure, at, format!("expected a reference to {}, found {found}", types.join(" or ")));
-        }
-        if let Some(node) = resolved {
-            self.check_target(targets, node, at, scope);
+        let sink = &mut *self.sink;
+        datatypes::check_reference(reference, &targets, &mut |severity, code, path, what| {
+            sink.add(severity, code, &format_args!("{at}{path}"), "", what);
+        });
+        if let Some(node) = target {
+            self.check_target(&of_type.target_profiles, node, at, scope);
         }
     }
 
@@ -76,5 +92,29 @@ impl<'a> Walk<'a, '_> {
             let what = format!("expected a reference to what one of the profiles {} says, found another resource", wanted.join(", "));
             self.error(IssueCode::Structure, at, what);
         }
+    }
+}
+
+/// The contained resource with that id.
+fn contained<'v>(resource: &'v Value, id: &str) -> Option<&'v Value> {
+    resource.get("contained")?.as_array()?.iter().find(|inner| inner.get("id").and_then(Value::as_str) == Some(id))
+}
+
+/// What `#` alone names: the resource around a contained one.
+fn container(scope: Scope<'_>) -> Option<&Value> {
+    let (root, resource) = (scope.root.value?, scope.resource.value?);
+    (!std::ptr::eq(root, resource)).then_some(root)
+}
+
+/// True for the name of a resource type.
+pub(super) fn is_resource_type(definitions: &Definitions, name: &str) -> bool {
+    definitions.type_named(name).is_some_and(|id| definitions.is_a(id, "Resource"))
+}
+
+/// The type that a profile on a target is for: of one that is not known, what its address ends with.
+fn type_of_target<'d>(definitions: &'d Definitions, profile: &'d str) -> &'d str {
+    match definitions.type_id(profile) {
+        Some(id) => definitions.name(id),
+        None => profile.rsplit('/').next().unwrap_or_default(),
     }
 }

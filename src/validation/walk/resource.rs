@@ -1,14 +1,18 @@
 //! A resource, alone or inside another: in `contained`, in a Bundle, in Parameters.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::path::At;
-use super::{Found, Scope, Shape, Walk};
+use super::reference::is_resource_type;
+use super::{Found, InBundle, Scope, Shape, Walk};
 use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::{Model, Node};
 use crate::schema::{ElementType, Structure};
+use crate::validation::bundle::Entries;
 use crate::validation::findings::json_type;
-use crate::validation::{bundle, contained};
+use crate::validation::{contained, primitives};
 
 impl<'a> Walk<'a, '_> {
     /// Holds a resource against the root of a structure of its type.
@@ -26,7 +30,7 @@ impl<'a> Walk<'a, '_> {
         let node = Node { value: Some(value), extras: None, type_id: self.definitions.type_named(&structure.type_name) };
         let is_contained = at.name() == "contained";
         let root = if is_contained { scope.root } else { node };
-        let bundle = if is_contained { scope.bundle } else { scope.bundle.or(enclosing_bundle(scope)) };
+        let bundle = if is_contained { scope.bundle } else { self.entry_around(at) };
         let inner = Scope { resource: node, root, bundle };
         let asked = of_type.map_or(&[][..], |of_type| &of_type.profiles);
         let asked = if asked.len() == 1 { asked.first().map(|profile| &**profile) } else { None };
@@ -44,28 +48,46 @@ impl<'a> Walk<'a, '_> {
         self.check_as_all(structure, profiles, node, &at, scope);
     }
 
+    /// The entry of the innermost Bundle, if that is where the resource stands.
+    fn entry_around(&self, at: &At<'_>) -> Option<InBundle> {
+        let entry = at.parent().filter(|entry| at.name() == "resource" && entry.name() == "entry")?;
+        Some(InBundle { bundle: self.bundles.len().checked_sub(1)?, entry: entry.index()? })
+    }
+
     /// Holds a resource against all that it must fit.
     fn check_as_all(&mut self, of_its_type: &'a Structure, asked: &[&str], node: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let found = Found { value: node.value, extras: None, type_id: node.type_id };
         let Some(resource) = node.value else { return };
+        let is_bundle = &*of_its_type.type_name == "Bundle";
+        if is_bundle {
+            let definitions = self.definitions;
+            self.bundles.push(Rc::new(Entries::of(resource, move |name| is_resource_type(definitions, name))));
+        }
         for structure in self.structures_for(of_its_type, resource, asked, at) {
             if let Some(shape) = Shape::root(structure) {
                 self.check_resource(shape, found, at, scope);
             }
         }
         self.check_whole(resource, at, scope);
+        if is_bundle {
+            self.bundles.pop();
+        }
     }
 
     /// What holds for a resource as a whole, whatever its profile.
     fn check_whole(&mut self, resource: &'a Value, at: &At<'_>, scope: Scope<'a>) {
         let sink = &mut *self.sink;
-        let mut report =
-            |severity, code, rule: &'static str, path: &str, what: &str| sink.add(severity, code, &format_args!("{at}{path}"), rule, what);
-        if std::ptr::eq(resource, scope.root.value.unwrap_or(resource)) {
-            contained::check(resource, &mut report);
+        if let Some(id) = resource.get("id").filter(|id| id.is_string()) {
+            let at = at.child("id");
+            primitives::check("id", id, &mut |severity, code, what| sink.add(severity, code, &at, "", what));
         }
-        if resource.get("resourceType").and_then(Value::as_str) == Some("Bundle") {
-            bundle::check(resource, &mut report);
+        if scope.root.value.is_some_and(|root| std::ptr::eq(root, resource)) {
+            contained::check(resource, &mut |severity, code, path, rule, what| {
+                sink.add(severity, code, &format_args!("{at}{path}"), rule, what)
+            });
+        }
+        if let Some(entries) = self.bundles.last().filter(|entries| std::ptr::eq(entries.bundle(), resource)) {
+            entries.check(&mut |severity, code, path, what| sink.add(severity, code, &format_args!("{at}{path}"), "", what));
         }
     }
 
@@ -137,8 +159,4 @@ impl<'a> Walk<'a, '_> {
     fn is_general(&self, profile: &Structure) -> bool {
         matches!(&*profile.type_name, "Resource" | "DomainResource")
     }
-}
-
-fn enclosing_bundle<'a>(scope: Scope<'a>) -> Option<&'a Value> {
-    scope.resource.value.filter(|value| value.get("resourceType").and_then(Value::as_str) == Some("Bundle"))
 }

@@ -58,7 +58,7 @@ impl<'a> Walk<'a, '_> {
             resource: scope.resource,
             root_resource: scope.root,
             now: None,
-            resolve: &|reference| scope.resolve(definitions, reference),
+            resolve: &|reference| self.resolve(reference, scope),
             member_of: &|node: Node<'_>, value_set: &str| {
                 let (system, code) = super::binding::system_and_code(node)?;
                 match definitions.membership(value_set, system, code) {
@@ -84,7 +84,7 @@ impl<'a> Walk<'a, '_> {
             resource: scope.resource,
             root_resource: scope.root,
             now: None,
-            resolve: &|reference| scope.resolve(definitions, reference),
+            resolve: &|reference| self.resolve(reference, scope),
             member_of: &|_, _| None,
             conforms_to: &|_, _| None,
         };

@@ -168,7 +168,7 @@ impl<'a> Walk<'a, '_> {
             }
             Part::Resolve => {
                 let reference = node.value.and_then(|value| value.get("reference").or(Some(value))).and_then(Value::as_str);
-                reference.and_then(|reference| scope.resolve(self.definitions, reference)).into_iter().collect()
+                reference.and_then(|reference| self.resolve(reference, scope)).into_iter().collect()
             }
         }
     }
