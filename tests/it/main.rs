@@ -3,6 +3,7 @@
 mod deadlines;
 mod demo;
 mod power_loss;
+mod profiles;
 mod rest;
 mod rights;
 mod store_contract;
