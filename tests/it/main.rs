@@ -4,6 +4,7 @@ mod deadlines;
 mod demo;
 mod fhirpath;
 mod power_loss;
+mod profiles;
 mod rest;
 mod rights;
 mod schema;

@@ -2,7 +2,7 @@ Profile: KpCondition
 Parent: Condition
 Id: kp-condition
 Title: "Diagnosis of a chronic-care package"
-Description: "A diagnosis that starts the deadline of a treatment plan. Its group follows from its code, or from the extension kp-target-group. It has the constraints of the Danish core profile dk-core-condition (3.7.0): whatever is valid here is valid there."
+Description: "A diagnosis that starts the deadline of a treatment plan. Its group follows from its code, or from the extension kp-target-group. It has the constraints of the Danish core profile dk-core-condition (3.7.0): whatever is valid here is valid there, provided that a code of SNOMED CT is of a clinical finding."
 * insert Definition("Diagnose i en kronikerpakke")
 * obeys kp-dk-1 and kp-ext-1
 * extension contains

@@ -10,6 +10,7 @@ Description: "The referral to a patient-directed prevention offer: what starts t
     KpReceived named received 0..1 MS and
     KpPostponement named postponement 0..* MS
 * insert Says(extension[statusReason], "Why the referral is revoked or on hold: required when it is; a code of kp-status-reason", "Hvorfor henvisningen er ophævet eller sat i bero: kræves\, når den er det; en kode fra kp-status-reason")
+* extension[statusReason].value[x] from KpStatusReason (extensible)
 * insert Says(extension[received], "The day on which the referral was received", "Den dag\, henvisningen blev modtaget")
 * insert Says(extension[postponement], "A period in which the offer was postponed", "En periode\, hvor tilbuddet var udsat")
 * identifier MS
