@@ -122,3 +122,20 @@ fn every_structure_of_dk_core() {
         assert!(definitions.displays(system, code).len() > 1, "{system} {code}: no Danish name");
     }
 }
+
+#[test]
+fn every_rule_of_the_core_package_can_be_evaluated() {
+    assert_eq!(Definitions::core().unevaluated(), []);
+}
+
+#[test]
+fn a_rule_that_cannot_be_evaluated_is_told() {
+    let profile = serde_json::json!({"resourceType": "StructureDefinition", "url": "http://x/p", "type": "Patient", "derivation": "constraint",
+        "contextInvariant": [""],
+        "snapshot": {"element": [{"path": "Patient", "constraint": [{"key": "in-words", "human": "be nice"}, {"key": "ok", "expression": "true"}]}]}});
+    let package = Package::from_definitions("test", "1", vec![profile.to_string().into()]);
+    let found = Definitions::core().with(&package).unwrap().unevaluated();
+    let found: Vec<_> = found.iter().map(|rule| (&*rule.structure, &*rule.key, &*rule.why)).collect();
+    let why = "the rule has no expression";
+    assert_eq!(found, [("http://x/p", "in-words", why), ("http://x/p", "contextInvariant", why)]);
+}
