@@ -215,6 +215,7 @@ fn connect(elements: &mut [Element]) {
         let depth = elements[at].path.matches('.').count();
         open.truncate(depth);
         if let Some(&parent) = open.last() {
+            unshorten(elements, at, &children[parent]);
             let last = elements[at].path.rsplit('.').next().unwrap_or_default().to_owned();
             let colon = if elements[at].slice_name.is_empty() { "" } else { ":" };
             elements[at].id = format!("{}.{last}{colon}{}", elements[parent].id, elements[at].slice_name).into();
@@ -228,6 +229,20 @@ fn connect(elements: &mut [Element]) {
     for (element, (children, slices)) in elements.iter_mut().zip(children.into_iter().zip(slices)) {
         (element.children, element.slices) = (children.into(), slices.into());
     }
+}
+
+/// A slice of a choice of types may be written as the key under which it stands (`onsetAge` for `onset[x]:onsetAge`): here all are
+/// written in the long way.
+fn unshorten(elements: &mut [Element], at: usize, siblings: &[usize]) {
+    let name = &elements[at].name;
+    let Some(&whole) = siblings.iter().find(|sibling| elements[**sibling].choice_keys.contains(name)) else { return };
+    let (short, whole_name, whole_path) = (name.clone(), elements[whole].name.clone(), elements[whole].path.clone());
+    let element = &mut elements[at];
+    if element.slice_name.is_empty() {
+        element.slice_name = short.clone();
+    }
+    element.choice_keys = Box::new([short]);
+    (element.name, element.path, element.is_choice) = (whole_name, whole_path, true);
 }
 
 /// The element that this one is a slice of: the sibling of the same name, or one of its slices for `slice/reslice`. A slice that

@@ -103,14 +103,16 @@ impl Definitions {
         resources.map(|head| head.type_name).filter(|name| *name != "DomainResource").collect()
     }
 
-    /// The code system with this address, perhaps with `|version`.
+    /// The code system with this address, perhaps with `|version`; one of HL7's own in any version, if that one is not there.
     pub fn code_system(&self, canonical: &str) -> Option<&CodeSystem> {
-        self.core.code_system(canonical).or_else(|| self.added.code_system(canonical))
+        let exact = self.core.code_system(canonical).or_else(|| self.added.code_system(canonical));
+        exact.or_else(|| self.core.code_system(address_of_hl7(canonical)?))
     }
 
-    /// The value set with this address, perhaps with `|version`.
+    /// The value set with this address, perhaps with `|version`; one of HL7's own in any version, if that one is not there.
     pub fn value_set(&self, canonical: &str) -> Option<&ValueSet> {
-        self.core.value_set(canonical).or_else(|| self.added.value_set(canonical))
+        let exact = self.core.value_set(canonical).or_else(|| self.added.value_set(canonical));
+        exact.or_else(|| self.core.value_set(address_of_hl7(canonical)?))
     }
 
     /// All that a code is called, in any language, by its system and by what adds names to it: first its display. Nothing if the
@@ -164,4 +166,11 @@ impl Definitions {
             }
         }
     }
+}
+
+/// The address without version of what HL7 publishes: its definitions name its terminology with the version of FHIR, where the
+/// terminology has a version of its own (`http://terminology.hl7.org/ValueSet/v3-NullFlavor|4.0.1`).
+fn address_of_hl7(canonical: &str) -> Option<&str> {
+    let (url, _) = canonical.split_once('|')?;
+    ["http://hl7.org/fhir/", "http://terminology.hl7.org/"].iter().any(|base| url.starts_with(base)).then_some(url)
 }

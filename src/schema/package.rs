@@ -10,12 +10,19 @@ use serde_json::Value;
 
 use super::condense::{Unusable, condense, text};
 
-/// The most bytes that a package may unpack to: thrice the size of the R4 core package with its examples.
-const UNPACKED_BYTES_MAX: u64 = 512 << 20;
-/// The most bytes of one file in it.
-const FILE_BYTES_MAX: u64 = 64 << 20;
-/// The most files in it.
-const FILES_MAX: usize = 100_000;
+/// How much a package may be.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// The most bytes that it may unpack to.
+    unpacked_bytes_max: u64,
+    /// The most bytes of one file in it.
+    file_bytes_max: u64,
+    /// The most files in it.
+    files_max: usize,
+}
+
+/// Four times what the R4 core package needs, which is among the largest.
+const BOUNDS: Bounds = Bounds { unpacked_bytes_max: 256 << 20, file_bytes_max: 32 << 20, files_max: 100_000 };
 
 /// The definitions of one package, as they were published.
 #[derive(Clone, Debug)]
@@ -33,7 +40,7 @@ pub struct Package {
 pub enum PackageError {
     /// The bytes are no gzipped tarball, or a file in it is not what it should be; the sentence says what.
     Unreadable(String),
-    /// It unpacks to more than the bound.
+    /// It unpacks to more than it may.
     TooLarge,
     /// It is for other versions of FHIR, which are named.
     OtherFhirVersion(String),
@@ -45,12 +52,15 @@ impl fmt::Display for PackageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PackageError::Unreadable(why) => write!(f, "the package cannot be read: {why}"),
-            PackageError::TooLarge => write!(f, "the package unpacks to more than {} MB", UNPACKED_BYTES_MAX >> 20),
+            PackageError::TooLarge => {
+                let (all, file) = (BOUNDS.unpacked_bytes_max >> 20, BOUNDS.file_bytes_max >> 20);
+                write!(f, "the package unpacks to more than {all} MB, has a file of more than {file} MB, or too many files")
+            }
+            PackageError::OtherFhirVersion(versions) => write!(f, "the package is for FHIR {versions}, not for FHIR 4.0"),
             PackageError::NothingUsable(reasons) => {
                 f.write_str("the package has no definition that can be used")?;
                 reasons.first().map_or(Ok(()), |first| write!(f, ": {} ({})", first.url, first.why))
             }
-            PackageError::OtherFhirVersion(versions) => write!(f, "the package is for FHIR {versions}, not for FHIR 4.0"),
         }
     }
 }
@@ -63,34 +73,10 @@ impl Package {
     /// # Errors
     /// It is no such tarball, is for another version of FHIR than 4.0, or unpacks to too much.
     pub fn read_tgz(bytes: &[u8]) -> Result<Package, PackageError> {
-        let unreadable = |error: std::io::Error| PackageError::Unreadable(error.to_string());
-        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bytes).take(UNPACKED_BYTES_MAX));
-        let mut package = Package { name: String::new(), version: String::new(), definitions: Vec::new() };
-        let mut has_manifest = false;
-        for (count, entry) in archive.entries().map_err(unreadable)?.enumerate() {
-            let entry = entry.map_err(unreadable)?;
-            if count >= FILES_MAX || entry.size() > FILE_BYTES_MAX {
-                return Err(PackageError::TooLarge);
-            }
-            let path = entry.path_bytes().into_owned();
-            let Some(name) = std::str::from_utf8(&path).ok().and_then(file_name) else { continue };
-            let mut content = String::new();
-            let limit = entry.size();
-            entry.take(limit).read_to_string(&mut content).map_err(|error| PackageError::Unreadable(format!("{name}: {error}")))?;
-            if name == "package.json" {
-                (package.name, package.version) = manifest(&content)?;
-                has_manifest = true;
-            } else if is_definition(&content) {
-                package.definitions.push(content.into());
-            }
-        }
-        if archive.into_inner().limit() == 0 {
-            return Err(PackageError::TooLarge);
-        }
-        if has_manifest { Ok(package) } else { Err(PackageError::Unreadable("it has no package/package.json".to_owned())) }
+        read(bytes, BOUNDS)
     }
 
-    /// A package of definitions that are at hand.
+    /// A package of definitions that are at hand, as JSON texts.
     pub fn from_definitions(name: &str, version: &str, definitions: Vec<Box<str>>) -> Package {
         Package { name: name.to_owned(), version: version.to_owned(), definitions }
     }
@@ -112,6 +98,39 @@ impl Package {
     }
 }
 
+fn read(bytes: &[u8], bounds: Bounds) -> Result<Package, PackageError> {
+    let unpacked = flate2::read::MultiGzDecoder::new(bytes).take(bounds.unpacked_bytes_max);
+    let mut archive = tar::Archive::new(unpacked);
+    let read = read_files(&mut archive, bounds);
+    // Where the bound cuts the archive off, what is left of it is broken: the bound is the reason.
+    if archive.into_inner().limit() == 0 { Err(PackageError::TooLarge) } else { read }
+}
+
+fn read_files<R: Read>(archive: &mut tar::Archive<R>, bounds: Bounds) -> Result<Package, PackageError> {
+    let unreadable = |error: std::io::Error| PackageError::Unreadable(error.to_string());
+    let mut manifest = None;
+    let mut definitions = Vec::new();
+    for (count, file) in archive.entries().map_err(unreadable)?.enumerate() {
+        let mut file = file.map_err(unreadable)?;
+        if count >= bounds.files_max || file.size() > bounds.file_bytes_max {
+            return Err(PackageError::TooLarge);
+        }
+        let path = file.path_bytes().into_owned();
+        let is_file = file.header().entry_type().is_file();
+        let Some(name) = std::str::from_utf8(&path).ok().and_then(file_name).filter(|_| is_file) else { continue };
+        let mut content = String::new();
+        file.read_to_string(&mut content).map_err(|error| PackageError::Unreadable(format!("{name}: {error}")))?;
+        let content = content.trim_start_matches('\u{feff}');
+        if name == "package.json" {
+            manifest = Some(read_manifest(content)?);
+        } else if is_definition(content) {
+            definitions.push(content.into());
+        }
+    }
+    let (name, version) = manifest.ok_or_else(|| PackageError::Unreadable("it has no package/package.json".to_owned()))?;
+    Ok(Package { name, version, definitions })
+}
+
 /// The name of a file directly below `package/`, if it is JSON.
 fn file_name(path: &str) -> Option<&str> {
     let name = path.strip_prefix("./").unwrap_or(path).strip_prefix("package/")?;
@@ -124,7 +143,7 @@ fn is_definition(content: &str) -> bool {
 }
 
 /// Name and version of a package.
-fn manifest(content: &str) -> Result<(String, String), PackageError> {
+fn read_manifest(content: &str) -> Result<(String, String), PackageError> {
     let manifest: Value = content.parse().map_err(|error| PackageError::Unreadable(format!("package.json: {error}")))?;
     let versions = ["fhirVersions", "fhir-version-list"].iter().find_map(|key| manifest.get(key)?.as_array());
     let versions: Vec<_> = versions.into_iter().flatten().filter_map(Value::as_str).collect();
@@ -133,4 +152,34 @@ fn manifest(content: &str) -> Result<(String, String), PackageError> {
     }
     let text = |key| text(&manifest, key).unwrap_or_default().to_owned();
     Ok((text("name"), text("version")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A package with its manifest and one other file of so many bytes.
+    fn package(bytes: usize) -> Vec<u8> {
+        let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best()));
+        for (path, content) in [("package/package.json", b"{}".to_vec()), ("package/other/blank", vec![0; bytes])] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, path, &*content).unwrap();
+        }
+        archive.into_inner().unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn what_unpacks_to_too_much_is_refused() {
+        let bounds = Bounds { unpacked_bytes_max: 100_000, file_bytes_max: 90_000, files_max: 2 };
+        for (bounds, bytes, is_refused) in [
+            (bounds, 80_000, false),
+            (bounds, 91_000, true),
+            (Bounds { unpacked_bytes_max: 50_000, ..bounds }, 80_000, true),
+            (Bounds { files_max: 1, ..bounds }, 10, true),
+        ] {
+            let read = read(&package(bytes), bounds);
+            assert_eq!(read.err() == Some(PackageError::TooLarge), is_refused, "{bytes}");
+        }
+    }
 }

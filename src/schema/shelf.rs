@@ -151,7 +151,7 @@ pub(super) struct Shelf {
     type_constraints: Vec<OnceLock<Vec<Arc<Constraint>>>>,
     /// Addresses of code systems to what adds names to them.
     supplements: HashMap<Box<str>, Vec<u32>>,
-    constraints: Mutex<HashMap<(Box<str>, Box<str>, bool), Arc<Constraint>>>,
+    constraints: Mutex<HashMap<Identity, Arc<Constraint>>>,
 }
 
 impl Shelf {
@@ -225,7 +225,10 @@ impl Shelf {
     }
 }
 
-fn identity(constraint: &Constraint) -> (Box<str>, Box<str>, bool) {
+/// What makes two constraints the same: key, expression, and whether breaking it is an error.
+type Identity = (Box<str>, Box<str>, bool);
+
+fn identity(constraint: &Constraint) -> Identity {
     (constraint.key.clone(), constraint.expression.clone(), constraint.is_error)
 }
 

@@ -1,7 +1,10 @@
 //! Structures as trees: children, slices, types, keys and rules of the core package.
 
+use std::sync::Arc;
+
 use frist::fhirpath::Model;
-use frist::schema::{Definitions, Element, Structure};
+use frist::schema::{ContextKind, Definitions, DiscriminatorKind, Element, Package, SlicingRules, Strength, Structure, StructureKind};
+use serde_json::{Value, json};
 
 fn structure<'a>(definitions: &'a Definitions, name: &str) -> &'a Structure {
     definitions.type_structure(name).unwrap_or_else(|| panic!("no type {name}"))
@@ -90,4 +93,118 @@ fn the_resource_types_are_those_that_can_be_instantiated() {
     assert_eq!(names.len(), 146);
     assert!(names.contains(&"Condition") && !names.contains(&"Resource") && !names.contains(&"DomainResource"));
     assert!(definitions.is_known_type("Quantity") && !definitions.is_known_type("bodyweight"));
+}
+
+/// The ids of some elements.
+fn ids<'a>(structure: &'a Structure, places: &[usize]) -> Vec<&'a str> {
+    places.iter().map(|place| &*structure.elements[*place].id).collect()
+}
+
+/// A profile on Observation with slices of slices, and a choice element sliced in both ways that are in use.
+fn sliced() -> Definitions {
+    let element = |path: &str, slice: &str, more: Value| {
+        let mut element = json!({"path": path, "base": {"path": path, "max": "*"}, "max": "*", "type": [{"code": "BackboneElement"}]});
+        let members = element.as_object_mut().unwrap();
+        if !slice.is_empty() {
+            members.insert("sliceName".to_owned(), json!(slice));
+        }
+        members.extend(more.as_object().unwrap().clone());
+        element
+    };
+    let slicing = |kind: &str, path: &str| json!({"slicing": {"rules": "openAtEnd", "ordered": true, "discriminator": [{"type": kind, "path": path}]}});
+    let quantity = || json!({"type": [{"code": "Quantity"}], "max": "1"});
+    let elements = [
+        element("Observation", "", json!({"type": []})),
+        element("Observation.part", "", slicing("value", "code")),
+        element("Observation.part", "a", slicing("pattern", "$this")),
+        element("Observation.part.inner", "", slicing("exists", "x")),
+        element(
+            "Observation.part.inner",
+            "deep",
+            json!({"contentReference": "http://hl7.org/fhir/StructureDefinition/Observation#Observation.part"}),
+        ),
+        element("Observation.part", "a/b", json!({})),
+        element("Observation.part.inner", "", json!({"contentReference": "#Observation.part:a/b"})),
+        element("Observation.part", "a/b/c", json!({})),
+        element("Observation.part", "d", json!({})),
+        element("Observation.value[x]", "", json!({"type": [{"code": "Quantity"}, {"code": "string"}], "max": "1", "base": {"max": "1"}})),
+        element("Observation.value[x]", "valueString", json!({"type": [{"code": "string"}]})),
+        element("Observation.valueQuantity", "", quantity()),
+        element("Observation.effectiveDateTime", "", json!({"type": [{"code": "dateTime"}]})),
+    ];
+    let profile = json!({"resourceType": "StructureDefinition", "url": "http://x/sliced", "kind": "resource", "type": "Observation",
+        "derivation": "constraint", "snapshot": {"element": elements}});
+    Definitions::core().with(&Package::from_definitions("test", "1", vec![profile.to_string().into()])).unwrap()
+}
+
+#[test]
+fn slices_stand_below_what_they_are_slices_of() {
+    let definitions = sliced();
+    let structure = definitions.structure("http://x/sliced").unwrap();
+    let root = &structure.elements[0];
+    assert_eq!(ids(structure, &root.children), ["Observation.part", "Observation.value[x]", "Observation.effectiveDateTime"]);
+    let keys: Vec<_> = root.keys.iter().map(|(key, child, kind)| (&**key, *child, *kind)).collect();
+    assert_eq!(keys, [("effectiveDateTime", 2, 0), ("part", 0, 0), ("valueQuantity", 1, 0), ("valueString", 1, 1)]);
+    for (id, slices, children) in [
+        ("Observation.part", &["Observation.part:a", "Observation.part:d"][..], &[][..]),
+        ("Observation.part:a", &["Observation.part:a/b"], &["Observation.part:a.inner"]),
+        ("Observation.part:a.inner", &["Observation.part:a.inner:deep"], &[]),
+        ("Observation.part:a/b", &["Observation.part:a/b/c"], &["Observation.part:a/b.inner"]),
+        ("Observation.part:d", &[], &[]),
+        ("Observation.value[x]", &["Observation.value[x]:valueString", "Observation.value[x]:valueQuantity"], &[]),
+    ] {
+        let element = element(structure, id);
+        assert_eq!((ids(structure, &element.slices), ids(structure, &element.children)), (slices.to_vec(), children.to_vec()), "{id}");
+    }
+    let quantity = element(structure, "Observation.value[x]:valueQuantity");
+    assert_eq!((&*quantity.name, &*quantity.path, quantity.is_choice), ("value", "Observation.value[x]", true));
+    assert_eq!(&*quantity.choice_keys, ["valueQuantity".into()]);
+    assert!(!element(structure, "Observation.value[x]").is_array && element(structure, "Observation.part").is_array);
+    let content = |id: &str| element(structure, id).content_of.map(|of| &*structure.elements[of].id);
+    assert_eq!(content("Observation.part:a.inner:deep"), Some("Observation.part"));
+    assert_eq!(content("Observation.part:a/b.inner"), Some("Observation.part:a/b"));
+    let slicing = element(structure, "Observation.part:a").slicing.as_ref().unwrap();
+    assert_eq!(
+        (slicing.rules, slicing.ordered, slicing.discriminators[0].kind),
+        (SlicingRules::OpenAtEnd, true, DiscriminatorKind::Pattern)
+    );
+    assert_eq!(&*slicing.discriminators[0].path, "$this");
+}
+
+#[test]
+fn what_elements_say() {
+    let definitions = Definitions::core();
+    let at = |url: &str, id: &str| element(definitions.structure(&format!("http://hl7.org/fhir/StructureDefinition/{url}")).unwrap(), id);
+    let url = at("condition-assertedDate", "Extension.url");
+    assert_eq!(url.fixed, Some(json!("http://hl7.org/fhir/StructureDefinition/condition-assertedDate")));
+    assert_eq!((&*url.types[0].code, at("Patient", "Patient.implicitRules").is_modifier, url.is_modifier), ("uri", true, false));
+    let subject = &at("Condition", "Condition.subject").types[0];
+    assert_eq!((&*subject.code, subject.target_profiles.len()), ("Reference", 2));
+    let language = at("Patient", "Patient.language").binding.as_ref().unwrap();
+    assert_eq!(
+        (language.strength, language.max_value_set.as_deref()),
+        (Strength::Preferred, Some("http://hl7.org/fhir/ValueSet/all-languages"))
+    );
+    let gender = at("Patient", "Patient.gender").binding.as_ref().unwrap();
+    assert_eq!((gender.strength, &*gender.value_set), (Strength::Required, "http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1"));
+    let code = at("bp", "Observation.code.coding:BPCode.code");
+    assert_eq!((code.min, code.max, code.fixed.as_ref()), (1, Some(1), Some(&json!("85354-9"))));
+    let practice = at("Patient", "Patient").constraints.iter().find(|constraint| &*constraint.key == "dom-6").unwrap();
+    assert!(practice.is_best_practice && !practice.is_error);
+    assert_eq!(at("Age", "Age").constraints.iter().filter(|constraint| &*constraint.key == "age-1").count(), 1);
+    assert_eq!(keys(at("Condition", "Condition.onset[x]")), ["ele-1"], "each type has its own rules");
+    let contexts = &definitions.structure("http://hl7.org/fhir/StructureDefinition/condition-assertedDate").unwrap().contexts;
+    assert_eq!((contexts.len(), contexts[0].kind, &*contexts[0].expression), (1, ContextKind::Element, "Condition"));
+    let boundaries = definitions.structure("http://hl7.org/fhir/StructureDefinition/timing-exact").unwrap();
+    assert_eq!((boundaries.kind, boundaries.is_constraint, &*boundaries.type_name), (StructureKind::ComplexType, true, "Extension"));
+}
+
+#[test]
+fn a_rule_is_one_object_wherever_it_stands() {
+    let definitions = Definitions::core();
+    let rule = |type_name: &str, id: &str| {
+        let structure = structure(&definitions, type_name);
+        element(structure, id).constraints.iter().find(|constraint| &*constraint.key == "ele-1").unwrap().clone()
+    };
+    assert!(Arc::ptr_eq(&rule("Patient", "Patient.name"), &rule("Condition", "Condition.code")));
 }
