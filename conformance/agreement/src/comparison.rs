@@ -57,6 +57,35 @@ pub(crate) fn group(name: &str) -> &str {
     name.split('/').next().unwrap_or_default()
 }
 
+/// Adds a fault for each resource that is wrong on purpose and is not refused by the rule that it breaks, as `reasons` say by file name.
+pub(crate) fn check_reasons(
+    comparison: &mut Comparison<'_>,
+    hl7: &[Verdict],
+    frist: &[Verdict],
+    reasons: &BTreeMap<String, Option<String>>,
+) {
+    let wrong = hl7.iter().zip(frist).filter(|(hl7, _)| INVALID.contains(&group(&hl7.name)));
+    for (hl7, frist) in wrong {
+        let file = hl7.name.split_once('/').map_or("", |(_, name)| name).to_owned() + ".json";
+        match reasons.get(&file) {
+            None => comparison.faults.push(format!("{}: there is no reason for it in reasons.json", hl7.name)),
+            Some(None) => {}
+            Some(Some(rule)) => {
+                // The public validator names a rule after its profile, `…#kp-sr-1`; Frist after the kind of finding, `invariant kp-sr-1`.
+                let names = |verdict: &Verdict, mark: char| {
+                    let mut refusing = verdict.findings.iter().filter(|finding| finding.refuses());
+                    refusing.any(|finding| finding.id.rsplit_once(mark).is_some_and(|(_, last)| last == rule))
+                };
+                for (side, found) in [("the public validator", names(hl7, '#')), ("Frist", names(frist, ' '))] {
+                    if !found {
+                        comparison.faults.push(format!("{}: {side} does not refuse it by {rule}", hl7.name));
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Compares verdicts of the same resources in the same order.
 ///
 /// # Errors
@@ -172,6 +201,26 @@ mod tests {
         check("emitted/a", Ok(Some("x")), Some("x"), "[]", "both refuse what should be valid", false);
         check("invalid/a", Ok(None), None, "[]", "both accept what is wrong on purpose", false);
         check("invalid/a", Ok(Some("x")), Some("y"), "[]", "100.0 %", true);
+    }
+
+    #[test]
+    fn what_is_wrong_on_purpose_is_refused_by_the_rule_that_it_breaks() {
+        let faults = |hl7: &str, frist: &str, reasons: &[(&str, Option<&str>)]| {
+            let (hl7, frist) = ([verdict("invalid/a", Ok(Some(hl7)))], [verdict("invalid/a", Ok(Some(frist)))]);
+            let mut comparison = compare(&hl7, &frist, &[]).unwrap();
+            let reasons = reasons.iter().map(|(name, rule)| ((*name).to_owned(), rule.map(str::to_owned))).collect();
+            check_reasons(&mut comparison, &hl7, &frist, &reasons);
+            comparison.faults
+        };
+        let by_rule = [("a.json", Some("kp-x-1"))];
+        assert!(faults("http://x#kp-x-1", "invariant kp-x-1", &by_rule).is_empty());
+        assert_eq!(
+            faults("http://x#kp-x-2", "invariant kp-x-1", &by_rule),
+            ["invalid/a: the public validator does not refuse it by kp-x-1"]
+        );
+        assert_eq!(faults("http://x#kp-x-1", "invariant", &by_rule), ["invalid/a: Frist does not refuse it by kp-x-1"]);
+        assert!(faults("x", "y", &[("a.json", None)]).is_empty());
+        assert_eq!(faults("x", "y", &[]), ["invalid/a: there is no reason for it in reasons.json"]);
     }
 
     #[test]

@@ -102,7 +102,8 @@ fn run(command: Command) -> Result<ExitCode, String> {
 fn compare(hl7: &Path, frist: &Path, differences: &Path, report: Option<&Path>, triage: bool) -> Result<ExitCode, String> {
     let (hl7, frist) = (line::read_verdicts(hl7)?, line::read_verdicts(frist)?);
     let differences = differences::read(differences)?;
-    let comparison = comparison::compare(&hl7, &frist, &differences)?;
+    let mut comparison = comparison::compare(&hl7, &frist, &differences)?;
+    comparison::check_reasons(&mut comparison, &hl7, &frist, &sources::reasons()?);
     if let Some(path) = report {
         std::fs::write(path, report::markdown(&comparison)).map_err(|error| format!("{}: {error}", path.display()))?;
     }

@@ -1,6 +1,7 @@
 //! The resources that lie in files: examples, wrong ones, persons, and the published Danish examples.
 
 use frist::schema::Package;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,14 @@ pub(crate) fn own_examples() -> Result<Vec<Example>, String> {
 pub(crate) fn invalid_examples() -> Result<Vec<Example>, String> {
     let files = json_files(&root().join("conformance/invalid"))?;
     files.into_iter().filter(|(name, _)| name != "reasons").map(example).collect()
+}
+
+/// For each file of a wrong one, by its name, the key of the rule that it breaks, if that has one.
+pub(crate) fn reasons() -> Result<BTreeMap<String, Option<String>>, String> {
+    let path = root().join("conformance/invalid/reasons.json");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let reasons: BTreeMap<String, Value> = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(reasons.into_iter().map(|(name, reason)| (name, reason["rule"].as_str().map(str::to_owned))).collect())
 }
 
 /// The examples of the published Danish package, whatever their type, if `FRIST_DK_CORE` names its file.

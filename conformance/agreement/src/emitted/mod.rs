@@ -14,26 +14,12 @@ use server::Server;
 
 /// A day after every fact of the persons, and after their deadlines.
 const CLOCK: &str = "2034-01-02T09:00:00+01:00";
-/// Types whose resources are asked for one by one, page by page, and as history.
-const TYPES: &[&str] = &[
-    "Task",
-    "Provenance",
-    "PlanDefinition",
-    "StructureDefinition",
-    "ValueSet",
-    "CodeSystem",
-    "SearchParameter",
-    "OperationDefinition",
-    "CapabilityStatement",
-    "Condition",
-    "CarePlan",
-    "ServiceRequest",
-    "Encounter",
-    "Patient",
-    "Organization",
-    "PractitionerRole",
-    "Goal",
-];
+/// The types of what is served from the packages: the same for everyone.
+const DEFINITIONS: &[&str] =
+    &["PlanDefinition", "StructureDefinition", "ValueSet", "CodeSystem", "SearchParameter", "OperationDefinition", "CapabilityStatement"];
+/// The types of what is said of persons.
+const FACTS: &[&str] =
+    &["Task", "Provenance", "Condition", "CarePlan", "ServiceRequest", "Encounter", "Patient", "Organization", "PractitionerRole", "Goal"];
 
 /// What the program `frist` says, of the persons and of an invented population.
 pub(crate) fn lines(program: &Path) -> Result<Vec<Line>, String> {
@@ -41,11 +27,14 @@ pub(crate) fn lines(program: &Path) -> Result<Vec<Line>, String> {
     let server = Server::start(program, &["serve", "--clock", CLOCK])?;
     emitted.load(&server, &sources::persons()?)?;
     requests::ask_all(&server, |name, body| emitted.add(name, body))?;
-    emitted.read(&server, "persons")?;
+    emitted.read(&server, "definitions", DEFINITIONS)?;
+    emitted.read(&server, "persons", FACTS)?;
+    emitted.read_of_all(&server, "persons")?;
     drop(server);
     // On the first day of the demonstration rights are in every state.
     let demo = Server::start(program, &["demo", "--patients", "40", "--seed", "7"])?;
-    emitted.read(&demo, "demo")?;
+    emitted.read(&demo, "demo", FACTS)?;
+    emitted.read_of_all(&demo, "demo")?;
     Ok(emitted.lines)
 }
 
@@ -86,31 +75,38 @@ impl Emitted {
         Ok(())
     }
 
-    /// Reads everything that a server holds: the resources, pages of searches, histories, and the rights of persons.
-    fn read(&mut self, server: &Server, of: &str) -> Result<(), String> {
-        self.add(&format!("{of}/metadata"), &server.ask("GET", "/metadata", &[], "")?.body);
-        let mut patients = Vec::new();
-        for kind in TYPES {
+    /// Reads what a server holds of some types: the resources, pages of searches, and histories.
+    fn read(&mut self, server: &Server, of: &str, types: &[&str]) -> Result<(), String> {
+        for kind in types {
             let pages = server.pages(&format!("/{kind}?_count=50"), usize::MAX)?;
+            // To look into a StructureDefinition takes the public validator seconds, and Bundles of them say nothing that others do not.
+            let in_bundles = *kind != "StructureDefinition";
             let mut at = 0;
             for (number, page) in pages.iter().enumerate() {
-                if number < 2 || number + 1 == pages.len() {
+                if in_bundles && (number < 2 || number + 1 == pages.len()) {
                     self.add(&format!("{of}/search/{kind}/{number}"), &page.to_string());
                 }
                 for entry in page["entry"].as_array().into_iter().flatten() {
                     self.add(&format!("{of}/{kind}/{at}"), &entry["resource"].to_string());
-                    patients.extend(entry["resource"]["id"].as_str().filter(|_| *kind == "Patient").map(str::to_owned));
                     at += 1;
                 }
             }
-            for (number, page) in server.pages(&format!("/{kind}/_history?_count=25"), 2)?.iter().enumerate() {
+            for (number, page) in server.pages(&format!("/{kind}/_history?_count=25"), 2)?.iter().enumerate().filter(|_| in_bundles) {
                 self.add(&format!("{of}/history/{kind}/{number}"), &page.to_string());
             }
         }
+        Ok(())
+    }
+
+    /// Reads what is not of one type: the statement, the history of everything from now back, and the rights of persons.
+    fn read_of_all(&mut self, server: &Server, of: &str) -> Result<(), String> {
+        self.add(&format!("{of}/metadata"), &server.ask("GET", "/metadata", &[], "")?.body);
         for (number, page) in server.pages("/_history?_count=100", 4)?.iter().enumerate() {
             self.add(&format!("{of}/history/{number}"), &page.to_string());
         }
-        for id in patients.iter().take(40) {
+        let page = server.pages("/Patient?_count=40", 1)?;
+        let patients = page.iter().flat_map(|page| page["entry"].as_array()).flatten();
+        for id in patients.filter_map(|entry| entry["resource"]["id"].as_str()) {
             let answer = server.ask("GET", &format!("/Patient/{id}/$rights"), &[], "")?;
             self.add(&format!("{of}/rights/{id}"), &answer.body);
         }

@@ -56,7 +56,7 @@ impl Request {
 
 fn organization() -> Value {
     json!({ "resourceType": "Organization", "id": "asked", "name": "Lægehuset",
-        "identifier": [{ "system": "urn:oid:1.2.208.176.1.1", "value": "990001" }, { "system": "urn:oid:1.2.208.176.1.4", "value": "990101" }] })
+        "identifier": [{ "system": "urn:oid:1.2.208.176.1.1", "value": "99000010016005" }, { "system": "urn:oid:1.2.208.176.1.4", "value": "990101" }] })
 }
 
 fn patient() -> Value {

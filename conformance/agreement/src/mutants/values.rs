@@ -91,12 +91,12 @@ const ADDRESSES: &[(&str, &str)] = &[
 ];
 
 const CODES: &[(&str, &str)] = &[
-    ("code:out-of-binding", "out-of-binding"),
-    ("code:two-spaces", "a  b"),
-    ("code:inner-space", "a b"),
-    ("code:upper", "ACTIVE"),
-    ("code:snomed", "44054006"),
-    ("code:danish-letter", "æ"),
+    ("coded:out-of-binding", "out-of-binding"),
+    ("coded:two-spaces", "a  b"),
+    ("coded:inner-space", "a b"),
+    ("coded:upper", "ACTIVE"),
+    ("coded:snomed", "44054006"),
+    ("coded:danish-letter", "æ"),
 ];
 
 /// The mutants of one value.
@@ -115,15 +115,18 @@ pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant
         "reference" => all(REFERENCES),
         "system" | "url" | "profile" | "instantiatesCanonical" | "instantiatesUri" | "library" => all(ADDRESSES),
         "id" | "versionId" => all(&[
-            ("id:underscore", "a_b"),
-            ("id:space", "a b"),
-            ("id:danish-letter", "æ"),
-            ("id:64", "1234567890123456789012345678901234567890123456789012345678901234"),
-            ("id:65", "12345678901234567890123456789012345678901234567890123456789012345"),
+            ("id-value:underscore", "a_b"),
+            ("id-value:space", "a b"),
+            ("id-value:danish-letter", "æ"),
+            ("id-value:64", "1234567890123456789012345678901234567890123456789012345678901234"),
+            ("id-value:65", "12345678901234567890123456789012345678901234567890123456789012345"),
         ]),
-        "resourceType" => {
-            all(&[("type:unknown", "Foo"), ("type:abstract", "DomainResource"), ("type:data-type", "Coding"), ("type:other", "Basic")])
-        }
+        "resourceType" => all(&[
+            ("resource-type:unknown", "Foo"),
+            ("resource-type:abstract", "DomainResource"),
+            ("resource-type:data-type", "Coding"),
+            ("resource-type:other", "Basic"),
+        ]),
         name if is_code(name) => all(CODES),
         _ => {}
     }

@@ -57,25 +57,45 @@ final class LastingValidator extends FhirInstanceValidator {
             profiles.add(profile);
         }
         current.validate(null, messages, new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), FhirFormat.JSON, profiles);
-        // As HAPI's wrapper has it: media types are a code system without a list, and not finding its value set says nothing.
-        messages.removeIf(message -> I18nConstants.TERMINOLOGY_TX_VALUESET_NOTFOUND.equals(message.getMessageId())
-                && message.getMessage().contains("http://hl7.org/fhir/ValueSet/mimetypes"));
-        // An unknown profile is of the severity that this module was told.
+        messages.removeIf(LastingValidator::saysNothing);
         for (ValidationMessage message : messages) {
-            if (I18nConstants.VALIDATION_VAL_PROFILE_UNKNOWN.equals(message.getMessageId())
-                    || I18nConstants.VALIDATION_VAL_PROFILE_UNKNOWN_NOT_POLICY.equals(message.getMessageId())) {
-                message.setLevel(isErrorForUnknownProfiles() ? IssueSeverity.ERROR : IssueSeverity.WARNING);
+            if (message.getLevel() == IssueSeverity.ERROR && cannotTell(message)) {
+                message.setLevel(IssueSeverity.WARNING);
             }
         }
         return messages;
     }
 
+    /** As HAPI's wrapper has it: media types are a code system without a list, and not to find their value set says nothing. */
+    private static boolean saysNothing(ValidationMessage message) {
+        return I18nConstants.TERMINOLOGY_TX_VALUESET_NOTFOUND.equals(message.getMessageId())
+                && message.getMessage().contains("http://hl7.org/fhir/ValueSet/mimetypes");
+    }
+
+    /**
+     * True of what is not known here: a profile that is not loaded, and a code that only a terminology server could look up. HL7's own tool
+     * warns of these when it has no such server; HAPI calls them errors.
+     */
+    private boolean cannotTell(ValidationMessage message) {
+        String id = message.getMessageId();
+        String text = message.getMessage();
+        boolean isProfile = I18nConstants.VALIDATION_VAL_PROFILE_UNKNOWN.equals(id) || I18nConstants.VALIDATION_VAL_PROFILE_UNKNOWN_NOT_POLICY.equals(id);
+        return isProfile && !isErrorForUnknownProfiles()
+                || text.startsWith("CodeSystem is unknown and can't be validated")
+                || text.startsWith("Unable to expand ValueSet: cannot apply filters")
+                || text.equals("Unable to expand value set")
+                || text.contains("(error message = Failed to expand ValueSet");
+    }
+
     private InstanceValidator make(IWorkerContext context) {
+        ValidatorSession session = new ValidatorSession();
+        // Where an extension may stand is looked up in "4.0", for which it would else ask the network.
+        session.getOtherVersions().put("4.0", context);
         InstanceValidator made = new InstanceValidator(
                 context,
                 new FhirInstanceValidator.NullEvaluationContext(),
                 new XVerExtensionManagerOld(context),
-                new ValidatorSession(),
+                session,
                 new ValidatorSettings());
         made.setAnyExtensionsAllowed(isAnyExtensionsAllowed());
         made.setAssumeValidRestReferences(isAssumeValidRestReferences());
