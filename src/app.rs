@@ -161,7 +161,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let common = &options.common;
     let (rules, mut definitions) = packages::rules_and_definitions(common.rules.as_deref())?;
     let download = Arc::new(packages::download()?);
-    packages::read(&common.package)?;
+    let validator = Arc::new(packages::validator(&common.package)?);
     let (listener, address) = bind(options.listen)?;
     let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
     let store = EmbeddedStore::open(&options.data, common.engine, store_options).map_err(|error| Stop::failed(error.to_string()))?;
@@ -182,7 +182,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     };
     definitions.push(Resource::made(statement(&base_url)));
     let dynamic: Arc<dyn Store> = store.clone();
-    let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), base_url, Box::new(move || wake.notify_one()));
+    let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), validator, base_url, Box::new(move || wake.notify_one()));
     let ready = Ready { listener, address, server: Arc::new(server), store, clock: Clock::starting_at(start), calendar, download };
     catch_up(&ready, definitions)?;
     Ok(ready)

@@ -8,17 +8,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
-use include_dir::{Dir, File, include_dir};
+use include_dir::{Dir, File};
 use serde_json::{Value, json};
 
 use crate::app::Stop;
 use crate::deadlines::{Rule, Rules};
 use crate::fhir::{Id, Resource, ResourceType};
 use crate::http::Download;
-use crate::schema::Package;
-
-/// The guide's package as it stands in the project.
-static GUIDE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles/package");
+use crate::schema::guide::FOLDER as GUIDE;
+use crate::schema::{Definitions, Package};
+use crate::validation::Validator;
 
 /// The description of a package, which is no resource.
 const DESCRIPTION: &str = "package.json";
@@ -75,13 +74,13 @@ pub fn download() -> Result<Download, Stop> {
     Ok(Download { file_name: format!("{name}-{version}.tgz"), bytes })
 }
 
-/// The packages in these files, in their order.
+/// What resources are held against: R4, the guide, and the packages in these files.
 ///
 /// # Errors
 /// A file that cannot be read, or is no package of FHIR R4.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, Stop> {
-    let mut packages = Vec::new();
-    for path in paths {
+pub fn validator(files: &[PathBuf]) -> Result<Validator, Stop> {
+    let mut definitions = Definitions::core().with(&Package::guide());
+    for path in files {
         let wrong = |what: &dyn Display| Stop::failed(format!("--package {}: {what}", path.display()));
         let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
         let package = Package::read_tgz(&bytes).map_err(|error| wrong(&error))?;
@@ -94,9 +93,9 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, Stop> {
             package.definitions = package.definitions.len(),
             "loaded a package"
         );
-        packages.push(package);
+        definitions = definitions.with(&package);
     }
-    Ok(packages)
+    Ok(Validator::new(definitions))
 }
 
 /// What the resources of a folder are, by file.

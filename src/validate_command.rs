@@ -16,6 +16,7 @@ use crate::fhir::issue::operation_outcome;
 use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Severity};
 use crate::interactions::content;
 use crate::packages;
+use crate::validation::Validator;
 
 /// The file name that stands for standard input.
 const STANDARD_INPUT: &str = "-";
@@ -27,8 +28,8 @@ const PASSING: &[&str] = &["Bundle", "OperationOutcome", "Parameters"];
 /// # Errors
 /// A package that cannot be read, a profile that is not known, or an output that cannot be written.
 pub fn run(options: &ValidateOptions, today: Date) -> Result<bool, Stop> {
-    packages::read(&options.package)?;
-    if let Some(profile) = options.profile.iter().find(|profile| !content::knows(profile)) {
+    let validator = packages::validator(&options.package)?;
+    if let Some(profile) = options.profile.iter().find(|profile| !validator.knows(profile)) {
         return Err(Stop::usage(format!("--profile {profile}: no loaded package has this profile")));
     }
     let mut inputs = Vec::new();
@@ -37,6 +38,7 @@ pub fn run(options: &ValidateOptions, today: Date) -> Result<bool, Stop> {
     }
     let profiles = options.profile.iter().map(String::as_str).collect();
     let mut command = ValidateCommand {
+        validator,
         today,
         profiles,
         format: options.format,
@@ -130,6 +132,7 @@ impl Told {
 }
 
 struct ValidateCommand<'a> {
+    validator: Validator,
     today: Date,
     profiles: Vec<&'a str>,
     format: FindingsFormat,
@@ -219,7 +222,7 @@ impl ValidateCommand<'_> {
     }
 
     fn findings(&self, resource: &Resource) -> Vec<Issue> {
-        let mut issues = content::findings(resource, GroupTable::shipped(), self.today, &self.profiles);
+        let mut issues = content::findings(resource, &self.validator, GroupTable::shipped(), self.today, &self.profiles);
         let type_name = resource.type_name();
         if type_name.parse::<ResourceType>().is_err() && !PASSING.contains(&type_name) {
             let text = "a server does not hold resources of this type: it would answer 404";
@@ -238,7 +241,7 @@ impl ValidateCommand<'_> {
             let at = format!("{at}.entry[{number}].resource");
             match Resource::from_value(value.clone()) {
                 Ok(resource) => {
-                    let found = content::findings(&resource, GroupTable::shipped(), self.today, &[]);
+                    let found = content::findings(&resource, &self.validator, GroupTable::shipped(), self.today, &[]);
                     issues.extend(found.into_iter().map(|issue| below(&at, resource.type_name(), issue)));
                     if resource.type_name() == "Bundle" {
                         self.findings_of_entries(resource.value(), &at, issues);

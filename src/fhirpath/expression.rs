@@ -4,12 +4,16 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Model, Node};
+use super::evaluate::Run;
+use super::operand::{Items, Operand};
+use super::syntax::Expr;
+use super::{Model, Node, parse, types};
 
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Expression {
     text: Box<str>,
+    tree: Expr,
 }
 
 /// Why an expression cannot be compiled: its syntax is wrong, or it uses what this evaluator does not have.
@@ -62,7 +66,7 @@ impl Expression {
     /// # Errors
     /// Its syntax is wrong, or it uses a function or operator that is not supported.
     pub fn compile(text: &str) -> Result<Self, CompileError> {
-        Ok(Expression { text: text.into() })
+        Ok(Expression { text: text.into(), tree: parse::parse(text)? })
     }
 
     /// The expression as it was published.
@@ -74,15 +78,25 @@ impl Expression {
     ///
     /// # Errors
     /// The data is not what the expression's author expected, as several items where one was.
-    pub fn evaluate<'a>(&'a self, _focus: Node<'a>, _environment: &Environment<'a>) -> Result<Vec<Item<'a>>, EvaluationError> {
-        Ok(Vec::new())
+    pub fn evaluate<'a>(&'a self, focus: Node<'a>, environment: &Environment<'a>) -> Result<Vec<Item<'a>>, EvaluationError> {
+        let items = Run::evaluate(&self.tree, focus, environment)?;
+        Ok(items.into_iter().map(Operand::into_item).collect())
     }
 
-    /// True if the invariant holds on the element: the result is true, as the public validator takes it.
+    /// True if the invariant holds on the element: the result is true, as the public validator takes it. No result is a failure;
+    /// one item that is not a boolean, or several items, are a success.
     ///
     /// # Errors
     /// As [`Expression::evaluate`].
     pub fn holds<'a>(&'a self, focus: Node<'a>, environment: &Environment<'a>) -> Result<bool, EvaluationError> {
-        self.evaluate(focus, environment).map(|_| true)
+        let items = Run::evaluate(&self.tree, focus, environment)?;
+        Ok(match &items {
+            Items::One(Operand::Boolean(value)) => *value,
+            Items::One(item @ Operand::Node(Node { value, .. })) if types::is_boolean(item, environment.model) => {
+                value.and_then(Value::as_bool) == Some(true)
+            }
+            Items::One(Operand::Node(Node { value: Some(Value::Bool(value)), .. })) => *value,
+            items => !items.is_empty(),
+        })
     }
 }

@@ -2,10 +2,26 @@
 //!
 //! Exactly the language that invariants, search parameters and FHIRPath Patch need: what is not supported is an error when an
 //! expression is compiled, never a silent pass. Nothing here reads a clock, a file or a store; what an element's type is, is
-//! asked of a [`Model`].
+//! asked of a [`Model`]. Where the specification leaves room, the answers are those of the public HL7 validator.
 
+mod call;
+mod compare;
+mod convert;
+mod decimal;
+mod evaluate;
 mod expression;
+mod math;
 mod model;
+mod navigate;
+mod operand;
+mod parse;
+mod pattern;
+mod syntax;
+mod temporal;
+mod text;
+mod token;
+mod tree;
+mod types;
 
 pub use expression::{CompileError, Environment, EvaluationError, Expression, Item};
 pub use model::{Model, Node, TypeId};

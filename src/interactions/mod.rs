@@ -34,6 +34,7 @@ use jiff::civil::Date;
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, copenhagen_date};
 use crate::storage::Store;
+use crate::validation::Validator;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
 pub use failure::Failure;
@@ -55,6 +56,8 @@ pub struct Server {
     pub rules: Rules,
     /// Which codes belong to which target group.
     pub groups: GroupTable,
+    /// What resources are held against.
+    pub validator: Arc<Validator>,
     /// The base of this server's own addresses, as `http://127.0.0.1:8080/fhir`.
     pub base_url: String,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
@@ -73,6 +76,7 @@ impl Server {
         store: Arc<dyn Store>,
         rules: Rules,
         groups: GroupTable,
+        validator: Arc<Validator>,
         base_url: String,
         wake_calendar: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
@@ -80,6 +84,7 @@ impl Server {
             store,
             rules,
             groups,
+            validator,
             base_url,
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),

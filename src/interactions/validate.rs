@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::address::{PARAMETERS_MAX, too_many_parameters};
 use super::entry::same_type;
 use super::write::{self, Action, Change, Condition, Writer};
-use super::{Failure, Moment, Server, content, persons, read};
+use super::{Failure, Moment, Server, persons, read};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 
 /// What to check.
@@ -67,7 +67,7 @@ impl Mode {
 /// and `Gone` for a stored resource that is not there.
 pub fn validate(server: &Server, moment: &Moment, request: ValidateRequest) -> Result<Vec<Issue>, Failure> {
     let ValidateRequest { target, resource, mode, profile, condition } = request;
-    if profile.as_deref().is_some_and(|profile| !content::knows(profile)) {
+    if profile.as_deref().is_some_and(|profile| !server.validator.knows(profile)) {
         let text = "profile: expected one that this server has, found one that it does not have; nothing was checked";
         return Err(Failure::Unprocessable(vec![Issue::error(IssueCode::NotSupported, "", text)]));
     }

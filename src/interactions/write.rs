@@ -307,7 +307,7 @@ impl Attempt<'_> {
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
                 Step::Put(resource, _) if self.writer != Writer::Definitions => {
-                    issues.extend(content::findings(resource, &self.server.groups, today, self.profiles));
+                    issues.extend(content::findings(resource, &self.server.validator, &self.server.groups, today, self.profiles));
                     issues.extend(references::check(self.server, resource.value(), pending)?);
                 }
                 Step::Delete => {

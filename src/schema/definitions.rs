@@ -7,8 +7,8 @@ use crate::fhirpath::TypeId;
 /// The definitions that resources are held against. They never change once made: share them.
 #[derive(Debug)]
 pub struct Definitions {
-    core: &'static Shelf,
-    added: Shelf,
+    pub(super) core: &'static Shelf,
+    pub(super) added: Shelf,
 }
 
 impl Definitions {

@@ -8,6 +8,7 @@
 mod compile;
 mod condense;
 mod definitions;
+pub mod guide;
 mod model;
 mod package;
 mod shelf;
@@ -20,3 +21,5 @@ pub use structure::{
     Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType, ExtensionContext, Slicing, SlicingRules,
     Strength, Structure, StructureKind,
 };
+mod stubterm;
+pub use stubterm::{Membership, ValueSet};

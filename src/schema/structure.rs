@@ -202,3 +202,25 @@ pub enum SlicingRules {
     Closed,
     OpenAtEnd,
 }
+
+impl Structure {
+    /// True for a primitive type, as `date`, and for a profile on one.
+    pub fn is_primitive(&self) -> bool {
+        self.kind == StructureKind::PrimitiveType
+    }
+
+    /// True for a type of resource, and for a profile on one.
+    pub fn is_resource(&self) -> bool {
+        self.kind == StructureKind::Resource
+    }
+}
+
+impl Constraint {
+    /// The expression, compiled when it is first asked for.
+    ///
+    /// # Errors
+    /// It cannot be compiled.
+    pub fn compiled(&self) -> Result<&crate::fhirpath::Expression, &crate::fhirpath::CompileError> {
+        self.compiled.get_or_init(|| crate::fhirpath::Expression::compile(&self.expression)).as_ref()
+    }
+}

@@ -1,60 +1,68 @@
-//! The findings of one check: where they are gathered, how they are worded and ordered.
+//! The findings of one check: where they are gathered, and how they are worded.
 //!
 //! Every text says where, what was expected and what came. What came is quoted only if it cannot be a CPR number or a name.
 
-use jiff::civil::Date;
+use std::borrow::Cow;
+use std::fmt;
+
 use serde_json::Value;
 
-use super::shape::Element;
 use crate::fhir::issue::ISSUES_MAX;
-use crate::fhir::{FhirDate, Issue, IssueCode};
+use crate::fhir::{FhirDate, Issue, IssueCode, Severity};
 
 /// How long a quoted date or code can be.
 const QUOTED_LENGTH_MAX: usize = 35;
 
-/// The findings so far about one resource.
-pub(super) struct Findings<'a> {
-    /// The resource that is checked: references into it are looked up there.
-    pub(super) resource: &'a Value,
-    /// The day of the check.
-    pub(super) today: Date,
+/// The findings so far, in the order in which they were found; each is told once.
+#[derive(Default)]
+pub(super) struct Sink {
     issues: Vec<Issue>,
     refuses: bool,
 }
 
-impl<'a> Findings<'a> {
-    pub(super) fn new(resource: &'a Value, today: Date) -> Self {
-        Findings { resource, today, issues: Vec::new(), refuses: false }
+impl Sink {
+    /// Adds a finding at a place; `what` says what was expected and what was found.
+    pub(super) fn add(
+        &mut self,
+        severity: Severity,
+        code: IssueCode,
+        at: &dyn fmt::Display,
+        rule: impl Into<Cow<'static, str>>,
+        what: &str,
+    ) {
+        let expression = at.to_string();
+        let text = format!("{expression}: {what}");
+        self.put(Issue { severity, code, expression, rule: rule.into(), text });
     }
 
-    /// Adds an error at `path`; `what` says what was expected and what was found.
-    pub(super) fn error(&mut self, code: IssueCode, path: &str, rule: &'static str, what: impl AsRef<str>) {
-        self.add(Issue::error(code, path, format!("{path}: {}", what.as_ref())).by_rule(rule));
+    /// Adds what there is to know about the check itself, once however often it comes up.
+    pub(super) fn note(&mut self, what: &str) {
+        self.put(Issue::information("", what));
     }
 
-    /// Adds a warning at `path`.
-    pub(super) fn warning(&mut self, code: IssueCode, path: &str, what: impl AsRef<str>) {
-        self.add(Issue::warning(code, path, format!("{path}: {}", what.as_ref())));
-    }
-
-    /// Keeps as many as will be told and the first that refuses; the number of wrong elements has no other bound than the body.
-    fn add(&mut self, issue: Issue) {
+    /// Keeps as many as will be told and the first that refuses; the number of wrong elements has no other bound than the body. Several
+    /// profiles find the same thing: it is kept once, also where two find by one rule what they say in other words.
+    fn put(&mut self, issue: Issue) {
+        let is_known = |known: &Issue| {
+            known.expression == issue.expression
+                && known.code == issue.code
+                && known.rule == issue.rule
+                && (known.text == issue.text || !issue.rule.is_empty())
+        };
         let is_first_refusal = issue.refuses() && !self.refuses;
-        self.refuses |= issue.refuses();
-        if is_first_refusal || self.issues.len() <= ISSUES_MAX {
+        if (is_first_refusal || self.issues.len() <= ISSUES_MAX) && !self.issues.iter().any(is_known) {
+            self.refuses |= issue.refuses();
             self.issues.push(issue);
         }
     }
 
-    /// The findings in the order of the elements they are about: those about the resource as a whole first, and those about one
-    /// element in the order in which they were found.
-    pub(super) fn in_order_of(mut self, elements: &[&[Element]]) -> Vec<Issue> {
-        let place = |issue: &Issue| {
-            let (_, below) = issue.expression.split_once('.')?;
-            let name = below.split(['.', '[']).next()?;
-            elements.iter().copied().flatten().position(|element| element.path == name)
-        };
-        self.issues.sort_by_key(place);
+    /// True if any finding refuses the content.
+    pub(super) fn refuses(&self) -> bool {
+        self.refuses
+    }
+
+    /// The findings.
+    pub(super) fn into_issues(self) -> Vec<Issue> {
         self.issues
     }
 }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::findings::Findings;
-use crate::fhir::{IssueCode, Reference};
+use crate::fhir::Reference;
 
 const BASE_DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
 
@@ -35,26 +34,7 @@ fn contained<'a>(resource: &'a Value, id: &str) -> Option<&'a Value> {
     resource["contained"].as_array()?.iter().find(|inner| inner["id"].as_str() == Some(id))
 }
 
-/// Checks that the target is of one of these types, if any is asked for and it can be told.
-pub(super) fn check_type(reference: &Value, types: &[&str], path: &str, findings: &mut Findings<'_>) {
-    let found = target_type(reference, findings.resource);
-    if let Some(found) = found.filter(|found| !types.is_empty() && !types.contains(found)) {
-        let known = found.parse::<crate::fhir::ResourceType>().is_ok();
-        let found = if known { found } else { "a type that is not one of them" };
-        let what = format!("expected a reference to {}, found {found}", types.join(" or "));
-        return findings.error(IssueCode::Structure, path, "", what);
-    }
-    if types == ["Patient"] && matches!(Reference::read(reference), Reference::Contained(_)) {
-        let what = "expected a reference to a stored Patient, found one to a contained resource";
-        findings.error(IssueCode::BusinessRule, path, super::persons::STORED, what);
-    }
-}
-
-/// Checks that a reference that must be there names something: a display alone does not.
-pub(super) fn check_names_something(reference: &Value, path: &str, findings: &mut Findings<'_>) {
-    let named = reference.get("reference").is_some() || reference["identifier"].get("value").is_some();
-    if !named {
-        let what = "expected a reference with 'reference', or with 'identifier' that has a value; found neither";
-        findings.error(IssueCode::Required, path, "", what);
-    }
+/// True if a reference names something: a display alone does not.
+pub(super) fn names_something(reference: &Value) -> bool {
+    reference.get("reference").is_some() || reference["identifier"].get("value").is_some()
 }

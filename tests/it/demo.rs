@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::facade::guide_validator;
 use frist::deadlines::{BusinessStatus, GroupTable, PersonFacts, Right, Rights, Rules, Stored, derive};
 use frist::demo::{OPENING, PersonStory, Population};
 use frist::fhir::{Issue, Resource, ResourceKey, Version};
@@ -35,7 +36,8 @@ fn every_resource_of_the_population_is_accepted() {
     let mut refused = Vec::new();
     for today in [TODAY, date(2029, 10, 7)] {
         let has_target_group = |condition: &Value| !GroupTable::shipped().groups_of_condition(condition).is_empty();
-        let context = Context { today, has_target_group: &has_target_group };
+        let validator = guide_validator();
+        let context = Context { validator: &validator, profiles: &[], today, has_target_group: &has_target_group };
         let stories = Population { size: 400, seed: 1, today }.persons().flat_map(|story| story.bundles);
         for bundle in stories.chain([Population::organizations()]) {
             for value in resources(&bundle) {

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod demo;
+mod fhirpath;
 mod power_loss;
 mod rest;
 mod rights;

@@ -5,13 +5,17 @@
 mod condition;
 mod definitions;
 pub(crate) mod examples;
+mod narrative;
 mod persons;
 mod plans_and_referrals;
+mod primitives;
 mod robust;
 mod who;
 
 use frist::fhir::{Issue, Resource, view};
 use frist::validation::{self, Context};
+
+use crate::support::facade::guide_validator;
 use jiff::civil::{Date, date};
 use serde_json::{Map, Value, json};
 
@@ -20,7 +24,8 @@ const TODAY: Date = date(2031, 1, 1);
 
 /// The findings about a value.
 fn findings(value: &Value) -> Vec<Issue> {
-    let context = Context { today: TODAY, has_target_group: &has_target_group };
+    let validator = guide_validator();
+    let context = Context { validator: &validator, profiles: &[], today: TODAY, has_target_group: &has_target_group };
     validation::check(&Resource::from_value(value.clone()).unwrap(), &context)
 }
 

@@ -20,7 +20,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use super::{business_status, live_tasks, stored_tasks, story};
-use crate::support::facade::{BASE, Facade};
+use crate::support::facade::{BASE, Facade, guide_validator};
 use crate::support::people::{copd, patient, plan, practice};
 
 type Interruption = Box<dyn FnOnce() + Send>;
@@ -114,7 +114,14 @@ fn interrupted<R>(facade: &Facade, after: usize, interrupt: impl FnOnce() + Send
             is_done.recv().unwrap();
         });
         let store = Interrupted { store: Arc::clone(facade.store()), after: Mutex::new((after, Some(interruption))) };
-        let server = Server::new(Arc::new(store), Rules::shipped().clone(), GroupTable::shipped().clone(), BASE.into(), Box::new(|| {}));
+        let server = Server::new(
+            Arc::new(store),
+            Rules::shipped().clone(),
+            GroupTable::shipped().clone(),
+            guide_validator(),
+            BASE.into(),
+            Box::new(|| {}),
+        );
         result = Some(act(&server, &facade.moment()));
         drop(server);
         came = other.join().unwrap();

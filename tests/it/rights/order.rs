@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{assert_recomputed_to_the_byte, live_tasks, said};
 use crate::support::deadline_cases::{self, DeadlineCase};
-use crate::support::facade::Facade;
+use crate::support::facade::{Facade, guide_validator};
 
 /// The persons of the cases that use the shipped rules.
 pub(super) static CASES: LazyLock<Vec<DeadlineCase>> =
@@ -50,7 +50,8 @@ fn key(resource: &Value) -> String {
 /// before it happened.
 pub(super) fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value> {
     let has_target_group = |condition: &Value| !GroupTable::shipped().groups_of_condition(condition).is_empty();
-    let context = Context { today, has_target_group: &has_target_group };
+    let validator = guide_validator();
+    let context = Context { validator: &validator, profiles: &[], today, has_target_group: &has_target_group };
     let can_be_written = |resource: &Value| validation::check(&Resource::made(resource.clone()), &context).is_empty();
     let mut resources: Vec<Value> = cases.iter().flat_map(|case| &CASES[*case].resources).cloned().collect();
     for patient in resources.iter_mut().filter(|resource| resource["resourceType"] == "Patient" && !can_be_written(resource)) {

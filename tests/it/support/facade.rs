@@ -13,6 +13,7 @@ use frist::fhir::{Id, Resource};
 use frist::http::{Download, Wire, router};
 use frist::interactions::{Moment, Server, calendar, definitions};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
+use frist::validation::Validator;
 use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -88,7 +89,8 @@ impl Facade {
 
     fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
         let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
-        let server = Arc::new(Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), BASE.into(), Box::new(|| {})));
+        let server =
+            Arc::new(Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide_validator(), BASE.into(), Box::new(|| {})));
         let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
         let wire = Wire::new(Arc::clone(&server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
         wire.set_ready(true);
@@ -247,4 +249,10 @@ pub(crate) fn transaction_of(resources: &[&Value]) -> Value {
         serde_json::json!({ "resource": resource, "request": { "method": "PUT", "url": url } })
     };
     serde_json::json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.iter().map(entry).collect::<Vec<_>>() })
+}
+
+/// What resources are held against: read once for all tests.
+pub(crate) fn guide_validator() -> Arc<Validator> {
+    static VALIDATOR: LazyLock<Arc<Validator>> = LazyLock::new(|| Arc::new(frist::packages::validator(&[]).unwrap()));
+    Arc::clone(&VALIDATOR)
 }

@@ -1,0 +1,226 @@
+//! Equality, equivalence and order (<http://hl7.org/fhirpath/N1/#equality>, <http://hl7.org/fhirpath/N1/#comparison>).
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::decimal::Decimal;
+use super::operand::{Operand, Quantity, Scalar, temporal_sort};
+use super::temporal::{Sort, Temporal};
+use super::{Model, Node};
+
+/// True if both are the same; none if that cannot be told, as of two dates of different precision.
+pub(super) fn equal(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> Option<bool> {
+    if let (Some(one), Some(other)) = (left.as_str(), right.as_str()) {
+        let dates = is_temporal(left, model) && is_temporal(right, model);
+        if one == other || !dates {
+            return Some(one == other);
+        }
+    }
+    match (left.scalar(model), right.scalar(model)) {
+        (Some(left), Some(right)) => scalars_equal(&left, &right),
+        (None, None) => match (left, right) {
+            (Operand::Node(left), Operand::Node(right)) => Some(nodes_same(*left, *right, Comparison::Equality)),
+            (Operand::Type { namespace, name }, Operand::Type { namespace: other, name: other_name }) => {
+                Some(namespace == other && name == other_name)
+            }
+            _ => Some(false),
+        },
+        _ => Some(false),
+    }
+}
+
+fn is_temporal(operand: &Operand<'_>, model: &dyn Model) -> bool {
+    matches!(operand, Operand::Node(node) if temporal_sort(*node, model).is_some())
+}
+
+fn scalars_equal(left: &Scalar<'_>, right: &Scalar<'_>) -> Option<bool> {
+    if let (Some(left), Some(right)) = (number(left), number(right)) {
+        return Some(left.compare(right).is_eq());
+    }
+    match (left, right) {
+        (Scalar::Boolean(left), Scalar::Boolean(right)) => Some(left == right),
+        (Scalar::Text(left), Scalar::Text(right)) => Some(left == right),
+        (Scalar::Temporal(left), Scalar::Temporal(right)) => left.equal(*right),
+        (Scalar::Temporal(temporal), Scalar::Text(text)) | (Scalar::Text(text), Scalar::Temporal(temporal)) => {
+            read_as(text, temporal.sort).map_or(Some(false), |other| other.equal(*temporal))
+        }
+        _ => match (quantity(left), quantity(right)) {
+            (Some(left), Some(right)) => {
+                let definite = left.is_calendar == right.is_calendar || !is_calendar_only(&left) && !is_calendar_only(&right);
+                let ((left, dimension), (right, other)) = (left.canonical(), right.canonical());
+                (dimension == other && definite).then(|| left.compare(right).is_eq())
+            }
+            _ => Some(false),
+        },
+    }
+}
+
+/// Years and months of the calendar are not the definite durations `a` and `mo`.
+fn is_calendar_only(quantity: &Quantity<'_>) -> bool {
+    quantity.is_calendar && matches!(&*quantity.unit, "year" | "month") || matches!(&*quantity.unit, "a" | "mo")
+}
+
+fn number(scalar: &Scalar<'_>) -> Option<Decimal> {
+    match scalar {
+        Scalar::Integer(value) => Some(Decimal::from(*value)),
+        Scalar::Decimal(value) => Some(*value),
+        _ => None,
+    }
+}
+
+/// A quantity, or a number as one.
+fn quantity<'v>(scalar: &Scalar<'v>) -> Option<Quantity<'v>> {
+    match scalar {
+        Scalar::Quantity(quantity) => Some(quantity.clone()),
+        other => number(other).map(Quantity::of_number),
+    }
+}
+
+fn read_as(text: &str, sort: Sort) -> Option<Temporal> {
+    Temporal::parse(text, if sort == Sort::Time { Sort::Time } else { Sort::DateTime })
+}
+
+/// How two operands follow each other; none if that cannot be told.
+///
+/// # Errors
+/// They are of kinds that do not compare.
+pub(super) fn order(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> Result<Option<Ordering>, String> {
+    let (Some(left), Some(right)) = (left.scalar(model), right.scalar(model)) else { return Ok(None) };
+    if let (Some(left), Some(right)) = (number(&left), number(&right)) {
+        return Ok(Some(left.compare(right)));
+    }
+    match (&left, &right) {
+        (Scalar::Text(left), Scalar::Text(right)) => Ok(Some(left.cmp(right))),
+        (Scalar::Temporal(left), Scalar::Temporal(right)) if (left.sort == Sort::Time) == (right.sort == Sort::Time) => {
+            Ok(left.order(*right))
+        }
+        (Scalar::Temporal(left), Scalar::Text(text)) => Ok(read_as(text, left.sort).and_then(|right| left.order(right))),
+        (Scalar::Text(text), Scalar::Temporal(right)) => Ok(read_as(text, right.sort).and_then(|left| left.order(*right))),
+        (Scalar::Quantity(_), _) | (_, Scalar::Quantity(_)) => match (quantity(&left), quantity(&right)) {
+            (Some(left), Some(right)) => {
+                let ((left, dimension), (right, other)) = (left.canonical(), right.canonical());
+                Ok((dimension == other).then(|| left.compare(right)))
+            }
+            _ => Err(format!("{} does not compare with {}", sort_of(&left), sort_of(&right))),
+        },
+        _ => Err(format!("{} does not compare with {}", sort_of(&left), sort_of(&right))),
+    }
+}
+
+fn sort_of(scalar: &Scalar<'_>) -> &'static str {
+    match scalar {
+        Scalar::Boolean(_) => "a boolean",
+        Scalar::Integer(_) | Scalar::Decimal(_) => "a number",
+        Scalar::Text(_) => "text",
+        Scalar::Temporal(value) if value.sort == Sort::Time => "a time",
+        Scalar::Temporal(_) => "a date",
+        Scalar::Quantity(_) => "a quantity",
+    }
+}
+
+/// True if both mean the same: text without regard to case and space, decimals to the lesser precision, sets without regard to order.
+pub(super) fn equivalent(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> bool {
+    match (left.scalar(model), right.scalar(model)) {
+        (Some(left), Some(right)) => scalars_equivalent(&left, &right),
+        (None, None) => match (left, right) {
+            (Operand::Node(left), Operand::Node(right)) => nodes_same(*left, *right, Comparison::Equivalence),
+            _ => equal(left, right, model) == Some(true),
+        },
+        _ => false,
+    }
+}
+
+fn scalars_equivalent(left: &Scalar<'_>, right: &Scalar<'_>) -> bool {
+    match (left, right) {
+        (Scalar::Text(left), Scalar::Text(right)) => texts_equivalent(left, right),
+        (Scalar::Temporal(left), Scalar::Temporal(right)) => left.precision == right.precision && left.equal(*right) == Some(true),
+        _ => match (number(left), number(right)) {
+            (Some(left), Some(right)) => decimals_equivalent(left, right),
+            _ => match (quantity(left), quantity(right)) {
+                (Some(left), Some(right)) => {
+                    let ((left, dimension), (right, other)) = (left.canonical(), right.canonical());
+                    let name = |unit| match unit {
+                        "a" => "year",
+                        "mo" => "month",
+                        unit => unit,
+                    };
+                    name(dimension) == name(other) && decimals_equivalent(left, right)
+                }
+                _ => scalars_equal(left, right) == Some(true),
+            },
+        },
+    }
+}
+
+fn decimals_equivalent(left: Decimal, right: Decimal) -> bool {
+    let scale = left.scale().min(right.scale());
+    match (left.round(scale), right.round(scale)) {
+        (Some(left), Some(right)) => left.compare(right).is_eq(),
+        _ => left.compare(right).is_eq(),
+    }
+}
+
+fn texts_equivalent(left: &str, right: &str) -> bool {
+    let words = |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
+    words(left) == words(right)
+}
+
+fn nodes_same(left: Node<'_>, right: Node<'_>, by: Comparison) -> bool {
+    let both = |left: Option<&Value>, right: Option<&Value>| match (left, right) {
+        (None, None) => true,
+        (Some(left), Some(right)) => std::ptr::eq(left, right) || same(left, right, by),
+        _ => false,
+    };
+    both(left.value, right.value) && both(left.extras, right.extras)
+}
+
+/// How two pieces of JSON are compared as elements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Equality,
+    Equivalence,
+}
+
+fn same(left: &Value, right: &Value, by: Comparison) -> bool {
+    match (left, right) {
+        (Value::Object(left), Value::Object(right)) => {
+            let same_member = |(key, value): (&String, &Value)| right.get(key).is_some_and(|other| same(value, other, by));
+            left.len() == right.len() && left.iter().all(same_member)
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            let in_right = |item: &Value| right.iter().any(|other| same(item, other, by));
+            left.len() == right.len()
+                && match by {
+                    Comparison::Equality => left.iter().zip(right).all(|(left, right)| same(left, right, by)),
+                    Comparison::Equivalence => left.iter().all(in_right),
+                }
+        }
+        (Value::String(left), Value::String(right)) if by == Comparison::Equivalence => texts_equivalent(left, right),
+        (Value::Number(left), Value::Number(right)) => match (Decimal::parse(left.as_str()), Decimal::parse(right.as_str())) {
+            (Some(left), Some(right)) => left.compare(right).is_eq(),
+            _ => left == right,
+        },
+        (left, right) => left == right,
+    }
+}
+
+/// From so many items on, text is looked up instead of compared with each.
+const MANY: usize = 8;
+
+/// The place of each item that equals none before it.
+pub(super) fn distinct(items: &[Operand<'_>], model: &dyn Model) -> Vec<usize> {
+    let plain = |item: &Operand<'_>| item.as_str().is_some() && !is_temporal(item, model);
+    if items.len() >= MANY && items.iter().all(plain) {
+        let mut seen = HashSet::with_capacity(items.len());
+        return (0..items.len()).filter(|index| seen.insert(items[*index].as_str())).collect();
+    }
+    let mut kept: Vec<usize> = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        if !kept.iter().any(|other| equal(&items[*other], item, model) == Some(true)) {
+            kept.push(index);
+        }
+    }
+    kept
+}

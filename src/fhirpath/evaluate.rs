@@ -1,0 +1,406 @@
+//! The evaluation of an expression: paths, operators, and the scope that names are looked up in. Functions are in `call`.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use super::decimal::Decimal;
+use super::operand::{Items, Operand, Quantity, Scalar};
+use super::syntax::{Expr, Literal, Operator, TypeTest, Variable};
+use super::temporal::{Temporal, Unit};
+use super::{Environment, EvaluationError, Node, compare, navigate, types};
+
+/// Steps that one evaluation may take: far more than any invariant needs, and soon over for one that would never end.
+const STEPS_MAX: u32 = 5_000_000;
+
+pub(super) type Result<T> = std::result::Result<T, EvaluationError>;
+
+/// One evaluation.
+pub(super) struct Run<'a, 'e> {
+    pub(super) environment: &'e Environment<'a>,
+    /// `%context`
+    context: Node<'a>,
+    steps: Cell<u32>,
+}
+
+/// What the names of an expression stand for.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a, 's> {
+    /// `$this`, which paths begin at; none where a function works on an empty collection.
+    pub(super) this: Option<&'s Operand<'a>>,
+    /// `$index`
+    pub(super) index: i32,
+    /// `$total`
+    pub(super) total: Option<&'s Items<'a>>,
+}
+
+impl<'a, 's> Scope<'a, 's> {
+    /// The scope of a criterion on one item.
+    pub(super) fn on(self, this: &'s Operand<'a>, index: usize) -> Self {
+        Scope { this: Some(this), index: i32::try_from(index).unwrap_or(i32::MAX), ..self }
+    }
+}
+
+/// An error with its reason.
+pub(super) fn error<T>(why: impl Into<String>) -> Result<T> {
+    Err(EvaluationError(why.into()))
+}
+
+impl<'a, 'e> Run<'a, 'e> {
+    /// Evaluates an expression on an element.
+    pub(super) fn evaluate(expr: &'a Expr, focus: Node<'a>, environment: &'e Environment<'a>) -> Result<Items<'a>> {
+        let context = navigate::typed(focus, environment.model);
+        let run = Run { environment, context, steps: Cell::new(0) };
+        let this = Operand::Node(context);
+        run.eval(expr, Scope { this: Some(&this), index: 0, total: None })
+    }
+
+    /// Counts work, so that none goes on forever.
+    pub(super) fn charge(&self, steps: usize) -> Result<()> {
+        let spent = self.steps.get().saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
+        self.steps.set(spent);
+        if spent > STEPS_MAX { error("the expression takes too many steps on this element") } else { Ok(()) }
+    }
+
+    /// Counts the comparison of each of some items with each of others.
+    pub(super) fn charge_pairs(&self, left: usize, right: usize) -> Result<()> {
+        self.charge(left.saturating_mul(right) / 4)
+    }
+
+    pub(super) fn eval(&self, expr: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+        self.charge(1)?;
+        match expr {
+            Expr::Literal(literal) => Ok(Items::One(literal_operand(literal))),
+            Expr::Nothing => Ok(Items::None),
+            Expr::This => Ok(scope.this.cloned().into()),
+            Expr::Index => Ok(Items::One(Operand::Integer(scope.index))),
+            Expr::Total => Ok(scope.total.cloned().unwrap_or(Items::None)),
+            Expr::Variable(variable) => Ok(Items::One(match variable {
+                Variable::Context => Operand::Node(self.context),
+                Variable::Resource => Operand::Node(navigate::typed(self.environment.resource, self.environment.model)),
+                Variable::RootResource => Operand::Node(navigate::typed(self.environment.root_resource, self.environment.model)),
+                Variable::Text(text) => Operand::Text(Cow::Borrowed(text)),
+            })),
+            Expr::First(name) => Ok(self.first_step(name, scope)),
+            Expr::Member(base, name) => {
+                let base = self.eval(base, scope)?;
+                self.charge(base.as_slice().len())?;
+                let mut found = Items::None;
+                base.as_slice().iter().for_each(|item| self.step(item, name, &mut found));
+                Ok(found)
+            }
+            Expr::Call(call) => self.call(call, scope),
+            Expr::Indexed(sides) => {
+                let (base, index) = (self.eval(&sides.0, scope)?, self.eval(&sides.1, scope)?);
+                let Some(index) = self.integer(&index, "an index")? else { return Ok(Items::None) };
+                let place = usize::try_from(index).ok();
+                Ok(place.and_then(|place| base.into_iter().nth(place)).into())
+            }
+            Expr::Negative(operand) => {
+                let operand = self.eval(operand, scope)?;
+                let minus_one = Operand::Integer(-1);
+                match self.one(&operand, "-")? {
+                    Some(operand) => self.arithmetic(Operator::Multiply, operand, &minus_one),
+                    None => Ok(Items::None),
+                }
+            }
+            Expr::Binary(operator, sides) => self.binary(*operator, &sides.0, &sides.1, scope),
+            Expr::Type(test, operand, name) => {
+                let items = self.eval(operand, scope)?;
+                let model = self.environment.model;
+                if *test == TypeTest::Is {
+                    return Ok(items.single().map(|item| types::fits(item, name, *test, model)).into());
+                }
+                let any = !items.is_empty();
+                let fitting: Items<'a> = items.into_iter().filter(|item| types::fits(item, name, *test, model)).collect();
+                if any && fitting.is_empty() && !types::is_known(name, model) {
+                    return error(format!("there is no type {}", name.name));
+                }
+                Ok(fitting)
+            }
+        }
+    }
+
+    /// The name that begins a path: that of the type of `$this`, or of a child.
+    fn first_step(&self, name: &'a str, scope: Scope<'a, '_>) -> Items<'a> {
+        let Some(this) = scope.this else { return Items::None };
+        if name.starts_with(|first: char| first.is_ascii_uppercase()) {
+            let named = matches!(this, Operand::Node(node) if types::node_is(*node, name, self.environment.model));
+            return if named { Items::One(this.clone()) } else { Items::None };
+        }
+        let mut found = Items::None;
+        self.step(this, name, &mut found);
+        found
+    }
+
+    fn step(&self, item: &Operand<'a>, name: &str, found: &mut Items<'a>) {
+        match item {
+            Operand::Node(node) => navigate::members(*node, name, self.environment.model, found),
+            Operand::Quantity(quantity) => match name {
+                "value" => found.push(Operand::Decimal(quantity.value)),
+                "unit" | "code" => found.push(Operand::Text(quantity.unit.clone())),
+                _ => {}
+            },
+            Operand::Type { namespace, name: type_name } => match name {
+                "namespace" => found.push(Operand::Text(Cow::Borrowed(namespace))),
+                "name" => found.push(Operand::Text(Cow::Borrowed(type_name))),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// The only item of an operand; an error if there are several.
+    pub(super) fn one<'i>(&self, items: &'i Items<'a>, what: &str) -> Result<Option<&'i Operand<'a>>> {
+        match items.as_slice() {
+            [] => Ok(None),
+            [item] => Ok(Some(item)),
+            several => error(format!("{what} takes one item, found {}", several.len())),
+        }
+    }
+
+    /// The only item as an integer.
+    pub(super) fn integer(&self, items: &Items<'a>, what: &str) -> Result<Option<i32>> {
+        match self.one(items, what)?.map(|item| item.scalar(self.environment.model)) {
+            None => Ok(None),
+            Some(Some(Scalar::Integer(value))) => Ok(Some(value)),
+            Some(_) => error(format!("{what} takes an integer")),
+        }
+    }
+
+    /// What a collection says as a condition: one item that is not a boolean says yes.
+    pub(super) fn truth(&self, items: &Items<'a>) -> Result<Option<bool>> {
+        match items.as_slice() {
+            [] => Ok(None),
+            [Operand::Boolean(value)] => Ok(Some(*value)),
+            [item] => Ok(match item.scalar(self.environment.model) {
+                Some(Scalar::Boolean(value)) => Some(value),
+                None if types::is_boolean(item, self.environment.model) => None,
+                _ => Some(true),
+            }),
+            several => error(format!("a condition takes one item, found {}", several.len())),
+        }
+    }
+
+    fn binary(&self, operator: Operator, left: &'a Expr, right: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+        let left = self.eval(left, scope)?;
+        if matches!(operator, Operator::And | Operator::Or | Operator::Xor | Operator::Implies) {
+            return self.logic(operator, self.truth(&left)?, right, scope);
+        }
+        let right = self.eval(right, scope)?;
+        let model = self.environment.model;
+        match operator {
+            Operator::Equal => Ok(self.equal(&left, &right)?.into()),
+            Operator::NotEqual => Ok(self.equal(&left, &right)?.map(|same| !same).into()),
+            Operator::Equivalent => Ok(self.equivalent(&left, &right)?.into()),
+            Operator::NotEquivalent => Ok((!self.equivalent(&left, &right)?).into()),
+            Operator::LessOrEqual | Operator::Less | Operator::Greater | Operator::GreaterOrEqual => {
+                let (Some(left), Some(right)) = (self.one(&left, "a comparison")?, self.one(&right, "a comparison")?) else {
+                    return Ok(Items::None);
+                };
+                let order = compare::order(left, right, model).map_err(EvaluationError)?;
+                let holds = order.map(|order| match operator {
+                    Operator::LessOrEqual => order.is_le(),
+                    Operator::Less => order.is_lt(),
+                    Operator::Greater => order.is_gt(),
+                    _ => order.is_ge(),
+                });
+                Ok(holds.into())
+            }
+            Operator::In => self.membership(&left, &right),
+            Operator::Contains => self.membership(&right, &left),
+            Operator::Union => {
+                let mut all = left;
+                all.append(right);
+                self.distinct(all)
+            }
+            Operator::Gather => {
+                let mut all = left;
+                all.append(right);
+                Ok(all)
+            }
+            Operator::Concatenate => {
+                let text = |items: &Items<'a>| match self.one(items, "&")? {
+                    None => Ok(String::new()),
+                    Some(item) => item.to_text().map(Cow::into_owned).ok_or_else(|| EvaluationError("& takes text".into())),
+                };
+                let joined = text(&left)? + &text(&right)?;
+                self.charge(joined.len() / 16)?;
+                Ok(Items::One(Operand::Text(joined.into())))
+            }
+            _ => match (self.one(&left, "arithmetic")?, self.one(&right, "arithmetic")?) {
+                (Some(left), Some(right)) => self.arithmetic(operator, left, right),
+                _ => Ok(Items::None),
+            },
+        }
+    }
+
+    /// Logic of three values; the right side is asked only if it matters.
+    fn logic(&self, operator: Operator, left: Option<bool>, right: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+        let right = || self.truth(&self.eval(right, scope)?);
+        let result = match (operator, left) {
+            (Operator::And, Some(false)) => Some(false),
+            (Operator::And, Some(true)) => right()?,
+            (Operator::And, None) => right()?.filter(|right| !right),
+            (Operator::Or, Some(true)) | (Operator::Implies, Some(false)) => Some(true),
+            (Operator::Or, Some(false)) | (Operator::Implies, Some(true)) => right()?,
+            (Operator::Or | Operator::Implies, None) => right()?.filter(|right| *right),
+            (_, left) => left.zip(right()?).map(|(left, right)| left != right),
+        };
+        Ok(result.into())
+    }
+
+    fn equal(&self, left: &Items<'a>, right: &Items<'a>) -> Result<Option<bool>> {
+        let (left, right) = (left.as_slice(), right.as_slice());
+        if left.is_empty() || right.is_empty() {
+            return Ok(None);
+        }
+        if left.len() != right.len() {
+            return Ok(Some(false));
+        }
+        self.charge(left.len())?;
+        let mut all = Some(true);
+        for (left, right) in left.iter().zip(right) {
+            match compare::equal(left, right, self.environment.model) {
+                Some(true) => {}
+                Some(false) => return Ok(Some(false)),
+                None => all = None,
+            }
+        }
+        Ok(all)
+    }
+
+    fn equivalent(&self, left: &Items<'a>, right: &Items<'a>) -> Result<bool> {
+        let (left, right) = (left.as_slice(), right.as_slice());
+        self.charge_pairs(left.len(), right.len())?;
+        let in_right = |item: &Operand<'a>| right.iter().any(|other| compare::equivalent(item, other, self.environment.model));
+        Ok(left.len() == right.len() && left.iter().all(in_right))
+    }
+
+    /// True if the item is in the collection.
+    fn membership(&self, item: &Items<'a>, collection: &Items<'a>) -> Result<Items<'a>> {
+        let Some(item) = self.one(item, "a test of membership")? else { return Ok(Items::None) };
+        self.charge(collection.as_slice().len())?;
+        Ok(self.contains(collection.as_slice(), item).into())
+    }
+
+    /// True if an item of the collection is equal.
+    pub(super) fn contains(&self, collection: &[Operand<'a>], item: &Operand<'a>) -> bool {
+        collection.iter().any(|other| compare::equal(other, item, self.environment.model) == Some(true))
+    }
+
+    /// The items without duplicates.
+    pub(super) fn distinct(&self, items: Items<'a>) -> Result<Items<'a>> {
+        let Items::Many(items) = items else { return Ok(items) };
+        self.charge_pairs(items.len(), items.len())?;
+        let kept = compare::distinct(&items, self.environment.model);
+        if kept.len() == items.len() {
+            return Ok(Items::Many(items));
+        }
+        Ok(kept.into_iter().filter_map(|index| items.get(index).cloned()).collect())
+    }
+
+    fn arithmetic(&self, operator: Operator, left: &Operand<'a>, right: &Operand<'a>) -> Result<Items<'a>> {
+        let model = self.environment.model;
+        let (Some(left), Some(right)) = (left.scalar(model), right.scalar(model)) else { return error("arithmetic takes numbers") };
+        let result = match (&left, &right) {
+            (Scalar::Integer(left), Scalar::Integer(right)) if operator != Operator::Divide => {
+                return Ok(integers(operator, *left, *right).map(Operand::Integer).into());
+            }
+            (Scalar::Integer(_) | Scalar::Decimal(_), Scalar::Integer(_) | Scalar::Decimal(_)) => {
+                let result = decimal(&left).zip(decimal(&right)).and_then(|(left, right)| decimals(operator, left, right));
+                match operator {
+                    Operator::WholeDivide => result.and_then(Decimal::to_integer).map(Operand::Integer),
+                    _ => result.map(Operand::Decimal),
+                }
+            }
+            (Scalar::Text(left), Scalar::Text(right)) if operator == Operator::Add => {
+                self.charge((left.len() + right.len()) / 16)?;
+                Some(Operand::Text(format!("{left}{right}").into()))
+            }
+            (Scalar::Temporal(left), Scalar::Quantity(right)) => return moved(operator, *left, right),
+            (Scalar::Quantity(left), right) => quantities(operator, left, right),
+            (left, Scalar::Quantity(right)) if operator == Operator::Multiply => quantities(operator, right, left),
+            _ => return error("arithmetic on values of kinds that do not go together"),
+        };
+        Ok(result.into())
+    }
+}
+
+fn literal_operand(literal: &Literal) -> Operand<'_> {
+    match literal {
+        Literal::Boolean(value) => Operand::Boolean(*value),
+        Literal::Integer(value) => Operand::Integer(*value),
+        Literal::Decimal(value) => Operand::Decimal(*value),
+        Literal::Text(text) => Operand::Text(Cow::Borrowed(text)),
+        Literal::Temporal(value) => Operand::Temporal(*value),
+        Literal::Quantity { value, unit, is_calendar } => {
+            Operand::Quantity(Box::new(Quantity { value: *value, unit: Cow::Borrowed(unit), is_calendar: *is_calendar }))
+        }
+    }
+}
+
+fn decimal(scalar: &Scalar<'_>) -> Option<Decimal> {
+    match scalar {
+        Scalar::Integer(value) => Some(Decimal::from(*value)),
+        Scalar::Decimal(value) => Some(*value),
+        _ => None,
+    }
+}
+
+/// None for an overflow or a division by zero.
+fn integers(operator: Operator, left: i32, right: i32) -> Option<i32> {
+    match operator {
+        Operator::Add => left.checked_add(right),
+        Operator::Subtract => left.checked_sub(right),
+        Operator::Multiply => left.checked_mul(right),
+        Operator::WholeDivide => left.checked_div(right),
+        Operator::Modulo => left.checked_rem(right),
+        _ => None,
+    }
+}
+
+fn decimals(operator: Operator, left: Decimal, right: Decimal) -> Option<Decimal> {
+    match operator {
+        Operator::Add => left.add(right),
+        Operator::Subtract => left.add(right.negate()),
+        Operator::Multiply => left.multiply(right),
+        Operator::Divide => left.divide(right),
+        Operator::WholeDivide => left.whole_quotient(right),
+        Operator::Modulo => left.remainder(right),
+        _ => None,
+    }
+}
+
+fn quantities<'a>(operator: Operator, left: &Quantity<'_>, right: &Scalar<'_>) -> Option<Operand<'a>> {
+    let with_unit = |value: Decimal| {
+        let unit = left.unit.clone().into_owned().into();
+        Operand::Quantity(Box::new(Quantity { value, unit, is_calendar: left.is_calendar }))
+    };
+    match (operator, right) {
+        (Operator::Add | Operator::Subtract | Operator::Divide, Scalar::Quantity(right)) if left.unit == right.unit => {
+            let value = decimals(operator, left.value, right.value)?;
+            let without_unit = || Operand::Quantity(Box::new(Quantity::of_number(value)));
+            Some(if operator == Operator::Divide { without_unit() } else { with_unit(value) })
+        }
+        (Operator::Multiply | Operator::Divide, Scalar::Integer(_) | Scalar::Decimal(_)) => {
+            decimals(operator, left.value, decimal(right)?).map(with_unit)
+        }
+        _ => None,
+    }
+}
+
+/// A date or time, so much later or earlier.
+fn moved<'a>(operator: Operator, from: Temporal, by: &Quantity<'_>) -> Result<Items<'a>> {
+    let Some(unit) = Unit::named(&by.unit) else { return error("a date is moved by a unit of time of the calendar") };
+    let (amount, unit) = match unit {
+        Unit::Second => (by.value.multiply(Decimal::from(1_000)), Unit::Millisecond),
+        unit => (Some(by.value), unit),
+    };
+    let Some(amount) = amount.and_then(Decimal::truncate).and_then(Decimal::to_whole) else { return Ok(Items::None) };
+    let amount = match operator {
+        Operator::Add => amount,
+        Operator::Subtract => -amount,
+        _ => return error("to a date only time is added"),
+    };
+    Ok(from.moved(amount, unit).map(Operand::Temporal).into())
+}

@@ -1,0 +1,108 @@
+//! Regular expressions as the public validator reads them, in the syntax of the engine used here.
+//!
+//! `matches()` finds its pattern anywhere in the text, and a dot stands for a line break too. `\d`, `\w`, `\s` and `\b` know ASCII
+//! only. The engine works in linear time: what would need another (look-around, back references) is refused.
+
+use regex::{Regex, RegexBuilder};
+
+/// Memory that a compiled pattern may take.
+const SIZE_MAX: usize = 1 << 20;
+
+/// How much of a text a pattern must match.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Somewhere,
+    Whole,
+}
+
+/// Compiles a pattern; the error says why it cannot be used.
+pub(super) fn compile(pattern: &str, extent: Extent) -> Result<Regex, String> {
+    let translated = match extent {
+        Extent::Somewhere => translate(pattern),
+        Extent::Whole => format!(r"\A(?:{})\z", translate(pattern)),
+    };
+    let built = RegexBuilder::new(&translated).dot_matches_new_line(true).size_limit(SIZE_MAX).build();
+    built.map_err(|error| match error {
+        regex::Error::CompiledTooBig(limit) => format!("a regular expression that needs more than {limit} bytes"),
+        _ => "a regular expression that this evaluator does not have".to_owned(),
+    })
+}
+
+/// The classes written out in ASCII; `$` may stand before a last line break, as it does where the pattern comes from.
+fn translate(pattern: &str) -> String {
+    let mut translated = String::with_capacity(pattern.len() + 16);
+    let mut characters = pattern.chars().peekable();
+    let mut class_depth = 0_u32;
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => {
+                let Some(escaped) = characters.next() else {
+                    translated.push('\\');
+                    break;
+                };
+                match (escaped, class_depth > 0) {
+                    ('d', true) => translated.push_str("0-9"),
+                    ('d', false) => translated.push_str("[0-9]"),
+                    ('D', _) => translated.push_str("[^0-9]"),
+                    ('w', true) => translated.push_str("a-zA-Z0-9_"),
+                    ('w', false) => translated.push_str("[a-zA-Z0-9_]"),
+                    ('W', _) => translated.push_str("[^a-zA-Z0-9_]"),
+                    ('s', true) => translated.push_str(r" \t\n\x0B\f\r"),
+                    ('s', false) => translated.push_str(r"[ \t\n\x0B\f\r]"),
+                    ('S', _) => translated.push_str(r"[^ \t\n\x0B\f\r]"),
+                    ('b', false) => translated.push_str(r"(?-u:\b)"),
+                    ('Z', false) => translated.push_str(r"(?:\n?\z)"),
+                    _ => translated.extend(['\\', escaped]),
+                }
+                continue;
+            }
+            '[' => {
+                class_depth += 1;
+                translated.push('[');
+                if characters.peek() == Some(&'^') {
+                    characters.next();
+                    translated.push('^');
+                }
+                // A bracket that comes first stands for itself.
+                if characters.peek() == Some(&']') {
+                    characters.next();
+                    translated.push_str(r"\]");
+                }
+                continue;
+            }
+            ']' if class_depth > 0 => class_depth -= 1,
+            '$' if class_depth == 0 => {
+                translated.push_str(r"(?:\n?\z)");
+                continue;
+            }
+            _ => {}
+        }
+        translated.push(character);
+    }
+    translated
+}
+
+/// A replacement of the public validator (`$1`, `\$`) in the syntax of the engine used here.
+pub(super) fn replacement(text: &str) -> String {
+    let mut translated = String::with_capacity(text.len() + 8);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match characters.next() {
+                Some('$') => translated.push_str("$$"),
+                Some(escaped) => translated.push(escaped),
+                None => {}
+            },
+            '$' => match characters.peek() {
+                Some(digit @ '0'..='9') => {
+                    translated.extend(["${", digit.encode_utf8(&mut [0; 4]), "}"]);
+                    characters.next();
+                }
+                Some('{') => translated.push('$'),
+                _ => translated.push_str("$$"),
+            },
+            other => translated.push(other),
+        }
+    }
+    translated
+}

@@ -1,0 +1,155 @@
+//! A compiled expression: a tree whose names are resolved as far as text allows.
+
+use regex::Regex;
+
+use super::decimal::Decimal;
+use super::temporal::Temporal;
+
+/// An expression. What it is evaluated on is `$this` of its surroundings.
+#[derive(Debug)]
+pub(super) enum Expr {
+    Literal(Literal),
+    /// `{}`
+    Nothing,
+    This,
+    Index,
+    Total,
+    Variable(Variable),
+    /// A name that begins a path: a child of `$this`, or `$this` itself if the name is that of its type.
+    First(Box<str>),
+    Member(Box<Expr>, Box<str>),
+    Call(Box<Call>),
+    Indexed(Box<(Expr, Expr)>),
+    Negative(Box<Expr>),
+    Binary(Operator, Box<(Expr, Expr)>),
+    Type(TypeTest, Box<Expr>, TypeName),
+}
+
+#[derive(Debug)]
+pub(super) enum Literal {
+    Boolean(bool),
+    Integer(i32),
+    Decimal(Decimal),
+    Text(Box<str>),
+    Temporal(Temporal),
+    Quantity { value: Decimal, unit: Box<str>, is_calendar: bool },
+}
+
+#[derive(Debug)]
+pub(super) enum Variable {
+    Context,
+    Resource,
+    RootResource,
+    /// One that stands for an address.
+    Text(Box<str>),
+}
+
+/// A function on a collection.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) base: Expr,
+    pub(super) function: Function,
+    pub(super) arguments: Box<[Expr]>,
+    /// The first argument as a pattern, if it is one and is a literal.
+    pub(super) pattern: Option<Regex>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Operator {
+    Multiply,
+    Divide,
+    WholeDivide,
+    Modulo,
+    Add,
+    Subtract,
+    Concatenate,
+    /// `|`
+    Union,
+    /// `|` where duplicates do not matter.
+    Gather,
+    LessOrEqual,
+    Less,
+    Greater,
+    GreaterOrEqual,
+    Equal,
+    Equivalent,
+    NotEqual,
+    NotEquivalent,
+    In,
+    Contains,
+    And,
+    Or,
+    Xor,
+    Implies,
+}
+
+/// What is asked about a type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TypeTest {
+    Is,
+    As,
+    OfType,
+}
+
+#[derive(Debug)]
+pub(super) struct TypeName {
+    pub(super) namespace: Namespace,
+    pub(super) name: Box<str>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Namespace {
+    System,
+    Fhir,
+    Unsaid,
+}
+
+/// The functions by name, with the fewest and most arguments each takes. `is`, `as` and `ofType` take types and are not here.
+macro_rules! functions {
+    ($($variant:ident $name:literal $least:literal $most:literal,)*) => {
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(super) enum Function { $($variant,)* }
+
+        impl Function {
+            /// The function with this name, and how many arguments it takes.
+            pub(super) fn named(name: &str) -> Option<(Function, std::ops::RangeInclusive<usize>)> {
+                Some(match name {
+                    $($name => (Function::$variant, $least..=$most),)*
+                    _ => return None,
+                })
+            }
+
+            pub(super) fn name(self) -> &'static str {
+                match self { $(Function::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+functions! {
+    Empty "empty" 0 0, Exists "exists" 0 1, All "all" 1 1,
+    AllTrue "allTrue" 0 0, AnyTrue "anyTrue" 0 0, AllFalse "allFalse" 0 0, AnyFalse "anyFalse" 0 0,
+    SubsetOf "subsetOf" 1 1, SupersetOf "supersetOf" 1 1,
+    Count "count" 0 0, Distinct "distinct" 0 0, IsDistinct "isDistinct" 0 0,
+    Where "where" 1 1, Select "select" 1 1, Repeat "repeat" 1 1, Aggregate "aggregate" 1 2,
+    Single "single" 0 0, First "first" 0 0, Last "last" 0 0, Tail "tail" 0 0, Skip "skip" 1 1, Take "take" 1 1,
+    Intersect "intersect" 1 1, Exclude "exclude" 1 1, Union "union" 1 1, Combine "combine" 1 1,
+    Iif "iif" 2 3, Not "not" 0 0,
+    ToBoolean "toBoolean" 0 0, ToInteger "toInteger" 0 0, ToDecimal "toDecimal" 0 0, ToText "toString" 0 0,
+    ToDate "toDate" 0 0, ToDateTime "toDateTime" 0 0, ToTime "toTime" 0 0, ToQuantity "toQuantity" 0 1,
+    ConvertsToBoolean "convertsToBoolean" 0 0, ConvertsToInteger "convertsToInteger" 0 0,
+    ConvertsToDecimal "convertsToDecimal" 0 0, ConvertsToText "convertsToString" 0 0,
+    ConvertsToDate "convertsToDate" 0 0, ConvertsToDateTime "convertsToDateTime" 0 0,
+    ConvertsToTime "convertsToTime" 0 0, ConvertsToQuantity "convertsToQuantity" 0 1,
+    IndexOf "indexOf" 1 1, Substring "substring" 1 2, StartsWith "startsWith" 1 1, EndsWith "endsWith" 1 1,
+    Contains "contains" 1 1, Upper "upper" 0 0, Lower "lower" 0 0, Replace "replace" 2 2,
+    Matches "matches" 1 1, MatchesFull "matchesFull" 1 1, ReplaceMatches "replaceMatches" 2 2,
+    Length "length" 0 0, ToChars "toChars" 0 0, Trim "trim" 0 0, Split "split" 1 1, Join "join" 0 1,
+    Abs "abs" 0 0, Ceiling "ceiling" 0 0, Exp "exp" 0 0, Floor "floor" 0 0, Ln "ln" 0 0, Log "log" 1 1,
+    Power "power" 1 1, Round "round" 0 1, Sqrt "sqrt" 0 0, Truncate "truncate" 0 0,
+    Children "children" 0 0, Descendants "descendants" 0 0,
+    Trace "trace" 1 2, Now "now" 0 0, Today "today" 0 0, TimeOfDay "timeOfDay" 0 0, Type "type" 0 0,
+    Extension "extension" 1 1, HasExtension "hasExtension" 1 1, HasValue "hasValue" 0 0, GetValue "getValue" 0 0,
+    Resolve "resolve" 0 0, MemberOf "memberOf" 1 1, ConformsTo "conformsTo" 1 1,
+    HtmlChecks "htmlChecks" 0 0, HtmlChecks2 "htmlChecks2" 0 0,
+}

@@ -1,0 +1,97 @@
+//! Functions that know elements: children, extensions, references, and the additions of FHIR
+//! (<https://hl7.org/fhir/R4/fhirpath.html#functions>).
+
+use serde_json::Value;
+
+use super::evaluate::{Result, Run, Scope, error};
+use super::operand::{Items, Operand};
+use super::syntax::{Call, Function};
+use super::{Node, navigate};
+
+impl<'a> Run<'a, '_> {
+    pub(super) fn tree(&self, base: Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+        match call.function {
+            Function::Children => self.children(&base),
+            Function::Descendants => self.descendants(&base),
+            Function::HasValue => Ok(base.single().is_some_and(|item| item.to_text().is_some_and(|text| !text.is_empty())).into()),
+            Function::GetValue => Ok(base.single().filter(|item| item.to_text().is_some()).cloned().into()),
+            Function::Resolve => {
+                self.charge(base.as_slice().len())?;
+                Ok(base.as_slice().iter().filter_map(|item| self.resolve(item)).map(Operand::Node).collect())
+            }
+            Function::Extension | Function::HasExtension => {
+                let url = self.argument(call, 0, scope)?;
+                let Some(url) = self.text_argument(&url, call)? else { return Ok(Items::None) };
+                let found = self.extensions(&base, url);
+                Ok(if call.function == Function::Extension { found } else { (!found.is_empty()).into() })
+            }
+            _ => self.ask(&base, call, scope),
+        }
+    }
+
+    fn children(&self, base: &Items<'a>) -> Result<Items<'a>> {
+        let mut found = Items::None;
+        for item in base.as_slice() {
+            if let Operand::Node(node) = item {
+                navigate::children(*node, self.environment.model, &mut found);
+            }
+        }
+        self.charge(found.as_slice().len())?;
+        Ok(found)
+    }
+
+    /// All elements below the given ones, level by level.
+    fn descendants(&self, base: &Items<'a>) -> Result<Items<'a>> {
+        let mut all = Items::None;
+        let mut level = self.children(base)?;
+        while !level.is_empty() {
+            let next = self.children(&level)?;
+            all.append(level);
+            level = next;
+        }
+        Ok(all)
+    }
+
+    fn extensions(&self, base: &Items<'a>, url: &str) -> Items<'a> {
+        let mut extensions = Items::None;
+        for item in base.as_slice() {
+            if let Operand::Node(node) = item {
+                navigate::members(*node, "extension", self.environment.model, &mut extensions);
+                navigate::members(*node, "modifierExtension", self.environment.model, &mut extensions);
+            }
+        }
+        let has_url = |item: &Operand<'a>| matches!(item, Operand::Node(Node { value: Some(value), .. }) if value["url"] == *url);
+        extensions.into_iter().filter(has_url).collect()
+    }
+
+    /// The resource that a Reference, or the text of one, names.
+    fn resolve(&self, item: &Operand<'a>) -> Option<Node<'a>> {
+        let reference = match item {
+            Operand::Node(Node { value: Some(Value::Object(object)), .. }) => object.get("reference")?.as_str()?,
+            other => other.as_str()?,
+        };
+        let model = self.environment.model;
+        let Some(id) = reference.strip_prefix('#') else {
+            return (self.environment.resolve)(reference).map(|node| navigate::typed(node, model));
+        };
+        let root = navigate::typed(self.environment.root_resource, model);
+        if id.is_empty() {
+            return Some(root);
+        }
+        let mut contained = Items::None;
+        navigate::members(root, "contained", model, &mut contained);
+        contained.into_iter().find_map(|item| match item {
+            Operand::Node(node) if node.value.is_some_and(|value| value["id"] == *id) => Some(node),
+            _ => None,
+        })
+    }
+
+    /// What only the surroundings can tell.
+    fn ask(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+        let address = self.argument(call, 0, scope)?;
+        let (Some(item), Some(address)) = (base.single(), self.text_argument(&address, call)?) else { return Ok(Items::None) };
+        let Operand::Node(node) = item else { return error(format!("{}() takes an element", call.function.name())) };
+        let answer = if call.function == Function::MemberOf { self.environment.member_of } else { self.environment.conforms_to };
+        Ok(answer(*node, address).into())
+    }
+}

@@ -1,0 +1,101 @@
+//! Which elements and attributes a narrative may have, and which may stand where
+//! (<https://hl7.org/fhir/R4/narrative.html#xhtml>, rule txt-1; HTML 4.0, chapters 7 to 11 and 15).
+
+/// The elements.
+#[rustfmt::skip]
+const ELEMENTS: &[&str] = &[
+    "a", "abbr", "acronym", "address", "area", "b", "bdo", "big", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "dfn", "div",
+    "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "map", "ol", "p", "pre", "q", "samp", "small", "span", "strong",
+    "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "ul", "var",
+];
+
+/// The attributes of every element.
+#[rustfmt::skip]
+const ATTRIBUTES: &[&str] = &[
+    "abbr", "accesskey", "align", "axis", "char", "charoff", "class", "colspan", "dir", "headers", "id", "lang", "rowspan", "scope", "span", "style",
+    "tabindex", "title", "valign", "width", "xml:lang", "xml:space",
+];
+
+/// What may stand directly in an element that does not take everything.
+fn children(parent: &str) -> Option<&'static [&'static str]> {
+    match parent {
+        "table" => Some(&["tbody", "tr", "caption", "thead", "tfoot", "col", "colgroup"]),
+        "tr" => Some(&["td", "th"]),
+        "tbody" | "thead" | "tfoot" => Some(&["tr"]),
+        "ul" | "ol" => Some(&["li"]),
+        "dl" => Some(&["dd", "dt"]),
+        "map" => Some(&["area"]),
+        "br" | "img" | "hr" | "area" => Some(&[]),
+        _ => None,
+    }
+}
+
+/// Where an element must stand, if not anywhere.
+fn parents(name: &str) -> Option<&'static [&'static str]> {
+    match name {
+        "tr" => Some(&["table", "thead", "tfoot", "tbody"]),
+        "tbody" | "thead" | "tfoot" | "caption" | "colgroup" => Some(&["table"]),
+        "col" => Some(&["colgroup", "table"]),
+        "th" | "td" => Some(&["tr", "thead", "tfoot"]),
+        "li" => Some(&["ul", "ol"]),
+        "dd" | "dt" => Some(&["dl"]),
+        _ => None,
+    }
+}
+
+/// Elements that mark up words.
+fn is_inline(name: &str) -> bool {
+    const INLINE: &[&str] = &[
+        "a", "abbr", "acronym", "b", "bdo", "big", "cite", "code", "dfn", "em", "i", "kbd", "q", "samp", "small", "strong", "sub", "sup",
+        "tt", "var",
+    ];
+    INLINE.contains(&name)
+}
+
+/// Elements that hold words, and no blocks.
+fn holds_words(name: &str) -> bool {
+    let other = ["p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "address", "span", "caption", "dd", "dt"];
+    is_inline(name) || other.contains(&name)
+}
+
+/// True for an element that a narrative may have.
+pub(super) fn allows_element(name: &str) -> bool {
+    ELEMENTS.contains(&name)
+}
+
+/// True for an attribute that the element may have.
+pub(super) fn allows_attribute(element: &str, name: &str) -> bool {
+    ATTRIBUTES.contains(&name)
+        || name == "xmlns"
+        || name.starts_with("xmlns:")
+        || match element {
+            "a" => matches!(name, "href" | "name" | "charset" | "type" | "hreflang" | "rel" | "rev" | "shape" | "coords"),
+            "img" => matches!(name, "src" | "border" | "alt" | "longdesc" | "height" | "usemap" | "ismap"),
+            "area" => matches!(name, "shape" | "coords" | "href" | "nohref" | "alt"),
+            "table" => matches!(name, "summary" | "border" | "frame" | "rules" | "cellspacing" | "cellpadding"),
+            "blockquote" | "q" => name == "cite",
+            "map" => name == "name",
+            "pre" => name == "space",
+            "td" => name == "nowrap",
+            _ => false,
+        }
+}
+
+/// Why an element may not stand below these (outermost first), if it may not.
+pub(super) fn misplaced(name: &str, ancestors: &[&str]) -> Option<&'static str> {
+    let parent = ancestors.last().copied().unwrap_or("");
+    if parents(name).is_some_and(|allowed| !allowed.contains(&parent)) || children(parent).is_some_and(|allowed| !allowed.contains(&name)) {
+        return Some("which may not stand there");
+    }
+    let is_block = matches!(name, "div" | "pre" | "table" | "ul" | "ol");
+    let below = |test: fn(&str) -> bool| ancestors.iter().any(|ancestor| test(ancestor));
+    if (is_block && below(holds_words)) || (matches!(name, "blockquote" | "p") && ancestors.contains(&"p")) {
+        return Some("a block, inside an element that holds words");
+    }
+    (is_inline(name) && ancestors.contains(&name)).then_some("inside another one of the same name")
+}
+
+/// True if the element takes no text, or none but whitespace.
+pub(super) fn refuses_text(name: &str, has_content: bool) -> bool {
+    children(name).is_some_and(|allowed| has_content || allowed.is_empty())
+}

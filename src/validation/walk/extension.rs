@@ -1,0 +1,124 @@
+//! Extensions: what they may hold, and where they may stand (<https://hl7.org/fhir/R4/extensibility.html>).
+
+use serde_json::Value;
+
+use super::path::At;
+use super::{Found, Scope, Shape, Walk};
+use crate::fhir::{IssueCode, Severity, names};
+use crate::fhirpath::{Expression, Model};
+use crate::schema::{ContextKind, Structure};
+
+/// Extensions that R4 itself uses, throughout its own definitions, elsewhere than where it says they may stand.
+const ERRATA: &[(&str, &str)] = &[("http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type", "ElementDefinition.type")];
+
+impl<'a> Walk<'a, '_> {
+    /// Holds an extension against the element that it stands in, and against the definition of its address.
+    pub(super) fn check_extension(&mut self, shape: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let url = found.value.and_then(|value| value.get("url")).and_then(Value::as_str);
+        let is_absolute = url.is_some_and(|url| url.contains(':'));
+        let definition = url.filter(|_| is_absolute).and_then(|url| self.definitions.structure(url)).filter(|known| is_extension(known));
+        let by_definition = definition.and_then(Shape::root);
+        // The parts of a complex extension, and extensions that a profile says more of, have members of their own.
+        let is_profiled = !shape.element.children.is_empty();
+        let base = || self.definitions.type_structure("Extension").and_then(Shape::root);
+        let Some(members) = Some(shape).filter(|_| is_profiled).or(by_definition).or_else(base) else { return };
+        self.check_object(shape, members, found, at, scope);
+        if let Some(root) = by_definition {
+            if is_profiled {
+                self.check_object(root, root, found, at, scope);
+            } else {
+                self.check_rules(root.element, &[], found, at, scope);
+            }
+        }
+        self.check_has_value_or_parts(found, at);
+        match (definition, url) {
+            (Some(definition), _) => self.check_modifier(definition, at),
+            (None, Some(url)) if is_absolute => self.check_unknown(url, at),
+            _ => {}
+        }
+        if let Some(definition) = definition {
+            self.check_place(definition, at, scope);
+        }
+    }
+
+    /// Rule ext-1 of R4.
+    fn check_has_value_or_parts(&mut self, found: Found<'a>, at: &At<'_>) {
+        let Some(object) = found.value.and_then(Value::as_object) else { return };
+        let has_parts = object.contains_key("extension");
+        let has_value = object.keys().any(|key| key.trim_start_matches('_').starts_with("value"));
+        if has_parts == has_value {
+            let found = if has_value { "both" } else { "neither" };
+            let what = format!("expected either a value or extensions inside, found {found}");
+            self.sink.add(Severity::Error, IssueCode::Invariant, at, "ext-1", &what);
+        }
+    }
+
+    fn check_unknown(&mut self, url: &str, at: &At<'_>) {
+        let is_ours = url.strip_prefix(names::CANONICAL_BASE).is_some_and(|below| below.starts_with('/'));
+        if is_ours {
+            // Anyone may add extensions, but those of the guide are all known: one that is misspelt would be passed over, and with it
+            // the postponement or group that it was to tell.
+            self.error(IssueCode::Extension, &at.child("url"), "expected an extension that the guide has, found another");
+        }
+    }
+
+    fn check_modifier(&mut self, definition: &'a Structure, at: &At<'_>) {
+        let is_modifier = definition.elements.first().is_some_and(|root| root.is_modifier);
+        let stands_as_modifier = at.name() == "modifierExtension";
+        if is_modifier != stands_as_modifier {
+            let expected = if is_modifier { "modifierExtension" } else { "extension" };
+            let what = format!("expected this extension as {expected}, found it as {}", at.name());
+            self.error(IssueCode::Extension, at, what);
+        }
+    }
+
+    /// The definition of an extension says which elements it may stand in.
+    fn check_place(&mut self, definition: &'a Structure, at: &At<'_>, scope: Scope<'a>) {
+        let Some(holder) = at.parent() else { return };
+        if definition.contexts.is_empty() {
+            return;
+        }
+        let is_erratum = ERRATA.iter().any(|(url, place)| *definition.url == **url && self.is_place(holder, place));
+        let fits = is_erratum
+            || definition.contexts.iter().any(|context| match context.kind {
+                ContextKind::Element => self.is_place(holder, &context.expression),
+                ContextKind::Extension => is_extension_with(holder, &context.expression),
+                ContextKind::FhirPath => self.is_selected(holder, &context.expression, scope),
+            });
+        if !fits {
+            let places: Vec<_> = definition.contexts.iter().map(|context| &*context.expression).collect();
+            let what = format!("expected this extension only in {}, found it elsewhere", places.join(", "));
+            self.error(IssueCode::Extension, at, what);
+        }
+    }
+
+    /// True if an element is the one that a context names: by its path, or by its type or one that it specializes.
+    fn is_place(&self, holder: &At<'_>, expression: &str) -> bool {
+        let expression = expression.replace("[x]", "");
+        let type_id = holder.node().and_then(|node| node.type_id);
+        if expression == "Element" {
+            return type_id.is_none_or(|id| !self.definitions.structure_of(id).is_resource() || id.element > 0);
+        }
+        if type_id.is_some_and(|id| self.definitions.is_a(id, &expression) || *self.definitions.element(id).path == *expression) {
+            return true;
+        }
+        let Some((path, name)) = expression.rsplit_once('.') else { return false };
+        let around = holder.parent().and_then(At::node).and_then(|node| node.type_id);
+        name == holder.name() && around.is_some_and(|id| *self.definitions.element(id).path == *path || self.definitions.is_a(id, path))
+    }
+
+    /// True if an element is among those that a context's FHIRPath selects from the resource.
+    fn is_selected(&self, holder: &At<'_>, expression: &str, scope: Scope<'a>) -> bool {
+        let Some(held) = holder.node().and_then(|node| node.value) else { return false };
+        let Ok(expression) = Expression::compile(expression) else { return false };
+        self.selects(&expression, held, scope)
+    }
+}
+
+fn is_extension(structure: &Structure) -> bool {
+    &*structure.type_name == "Extension"
+}
+
+fn is_extension_with(holder: &At<'_>, url: &str) -> bool {
+    holder.node().and_then(|node| node.value).and_then(|value| value.get("url")).and_then(Value::as_str) == Some(url)
+}

@@ -1,0 +1,261 @@
+//! The walk over a resource: one pass over its JSON beside one compiled structure (<https://hl7.org/fhir/R4/validation.html>).
+//!
+//! Every element is looked at where it stands: its place and number, its JSON type, what it must be equal to or bound to, its rules.
+//! What needs a whole noun of its own stands beside: repetitions that are told apart (`slicing`), extensions, references,
+//! codes (`binding`), rules in FHIRPath (`rules`). Pure and total: any JSON gives findings, in the order of the definitions.
+
+mod binding;
+mod extension;
+mod members;
+mod path;
+mod primitive;
+mod reference;
+mod resource;
+mod rules;
+mod slicing;
+mod value;
+
+use serde_json::Value;
+
+use super::findings::{Sink, json_type};
+use super::{datatypes, narrative};
+use crate::fhir::{IssueCode, Severity};
+use crate::fhirpath::{Node, TypeId};
+use crate::schema::{Definitions, Element, ElementType, Structure};
+
+use path::At;
+
+/// How deep profiles can ask for each other while one value is tried against them.
+const TRIALS_MAX: usize = 6;
+
+/// One walk: what it is held against, and what it has found.
+pub(super) struct Walk<'a, 's> {
+    definitions: &'a Definitions,
+    sink: &'s mut Sink,
+    /// How many values are being tried against a profile around this walk.
+    trials: usize,
+}
+
+/// What surrounds an element: the resources that its rules and references are about.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    /// The resource that the element is in; of a contained resource, itself.
+    resource: Node<'a>,
+    /// The resource that contains that one, or the same.
+    root: Node<'a>,
+    /// The Bundle around it, if there is one.
+    bundle: Option<&'a Value>,
+}
+
+/// An element of a structure: what a value is held against.
+#[derive(Clone, Copy)]
+pub(super) struct Shape<'a> {
+    structure: &'a Structure,
+    element: &'a Element,
+}
+
+/// One value as JSON has it.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    /// Its value; none for a primitive with extensions alone.
+    value: Option<&'a Value>,
+    /// The object beside a primitive (`_birthDate`).
+    extras: Option<&'a Value>,
+    /// Its type by the base definitions.
+    type_id: Option<TypeId>,
+}
+
+impl<'a> Found<'a> {
+    fn node(self) -> Node<'a> {
+        Node { value: self.value, extras: self.extras, type_id: self.type_id }
+    }
+}
+
+impl<'a> Shape<'a> {
+    /// The root of a structure.
+    fn root(structure: &'a Structure) -> Option<Self> {
+        structure.elements.first().map(|element| Shape { structure, element })
+    }
+
+    /// Another element of the same structure.
+    fn other(self, index: usize) -> Option<Self> {
+        self.structure.elements.get(index).map(|element| Shape { element, ..self })
+    }
+
+    fn children(self) -> impl Iterator<Item = Shape<'a>> {
+        self.element.children.iter().filter_map(move |index| self.other(*index))
+    }
+
+    fn slices(self) -> impl Iterator<Item = Shape<'a>> {
+        self.element.slices.iter().filter_map(move |index| self.other(*index))
+    }
+}
+
+/// Holds a value that should be a resource against its type, the profiles that it claims, and these.
+pub(super) fn check(definitions: &Definitions, resource: &Value, profiles: &[&str], sink: &mut Sink) {
+    Walk { definitions, sink, trials: 0 }.check_root(resource, profiles);
+}
+
+impl<'a> Walk<'a, '_> {
+    fn error(&mut self, code: IssueCode, at: &At<'_>, what: impl AsRef<str>) {
+        self.sink.add(Severity::Error, code, at, "", what.as_ref());
+    }
+
+    /// Holds one value against an element of the type with this place among the element's types.
+    fn check_item(&mut self, shape: Shape<'a>, of_type: Option<&'a ElementType>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let at = &at.holding(found.node());
+        let Some(definition) = self.definition_of(shape, of_type) else {
+            return self.check_object(shape, shape, found, at, scope);
+        };
+        if definition.structure.is_primitive() {
+            self.check_primitive(shape, definition.structure, found, at, scope);
+        } else if definition.structure.is_resource() {
+            self.check_inner_resource(of_type, found, at, scope);
+        } else if &*definition.structure.type_name == "Extension" {
+            self.check_extension(shape, found, at, scope);
+        } else {
+            let members = if shape.element.children.is_empty() { definition } else { shape };
+            self.check_object(shape, members, found, at, scope);
+            if shape.element.children.is_empty() {
+                self.check_rules(definition.element, &shape.element.constraints, found, at, scope);
+            }
+            self.check_profiles_of_type(of_type, found, at, scope);
+        }
+        if let (Some(of_type), Some(value)) = (of_type, found.value) {
+            self.check_data_type(of_type, value, at, scope);
+        }
+    }
+
+    /// The definition of an element's content: of its type, or of the element that it repeats.
+    fn definition_of(&self, shape: Shape<'a>, of_type: Option<&'a ElementType>) -> Option<Shape<'a>> {
+        if let Some(other) = shape.element.content_of {
+            return shape.other(other);
+        }
+        let type_id = of_type?.type_id?;
+        let structure = self.definitions.structure_of(type_id);
+        Shape::root(structure)
+    }
+
+    /// Holds an object against an element, whose members `members` lists.
+    fn check_object(&mut self, shape: Shape<'a>, members: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let Some(value) = found.value else {
+            return self.error(IssueCode::Structure, at, "expected an object, found only the extensions of a simple value");
+        };
+        let Value::Object(object) = value else {
+            return self.error(IssueCode::Structure, at, format!("expected an object, found {}", json_type(value)));
+        };
+        if object.is_empty() {
+            return self.error(IssueCode::Structure, at, "expected an object with members, found an empty one");
+        }
+        if object.len() == 1 && object.contains_key("id") {
+            let what = "expected a value or elements inside, found only an id";
+            self.sink.add(Severity::Error, IssueCode::Invariant, at, "ele-1", what);
+        }
+        self.check_members(members, object, found.type_id, at, scope);
+        self.check_fixed(shape.element, value, at);
+        self.check_binding(shape.element, found, at);
+        self.check_rules(shape.element, &[], found, at, scope);
+    }
+
+    /// Checks a value against what an element must be equal to, or contain.
+    fn check_fixed(&mut self, element: &Element, value: &Value, at: &At<'_>) {
+        if let Some(fixed) = &element.fixed
+            && !value::is_fixed(value, fixed)
+        {
+            self.error(IssueCode::Value, at, format!("expected exactly {}, found another value", value::describe(fixed)));
+        }
+        if let Some(pattern) = &element.pattern
+            && !value::contains(value, pattern)
+        {
+            self.error(IssueCode::Value, at, format!("expected {}, found another value", value::describe(pattern)));
+        }
+    }
+
+    /// A value must fit one of the profiles on its type, if there are any.
+    fn check_profiles_of_type(&mut self, of_type: Option<&'a ElementType>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let profiles = of_type.map_or(&[][..], |of_type| &of_type.profiles);
+        let known: Vec<_> = profiles.iter().filter_map(|profile| self.definitions.structure(profile)).collect();
+        if known.is_empty() || known.len() < profiles.len() {
+            return;
+        }
+        if let [profile] = known[..] {
+            return self.check_against(profile, found, at, scope);
+        }
+        if !known.iter().any(|profile| self.fits(profile, found, scope)) {
+            let names: Vec<_> = profiles.iter().map(|profile| &**profile).collect();
+            self.error(
+                IssueCode::Structure,
+                at,
+                format!("expected what one of the profiles {} says, found another value", names.join(", ")),
+            );
+        }
+    }
+
+    /// Holds a value that is no resource against a profile on its type.
+    fn check_against(&mut self, profile: &'a Structure, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        if self.trials > TRIALS_MAX {
+            return;
+        }
+        if let Some(shape) = Shape::root(profile) {
+            self.trials += 1;
+            self.check_object(shape, shape, found, at, scope);
+            self.trials -= 1;
+        }
+    }
+
+    /// True if a value fits a profile: nothing is found that would refuse it.
+    fn fits(&self, profile: &'a Structure, found: Found<'a>, scope: Scope<'a>) -> bool {
+        if self.trials > TRIALS_MAX {
+            return true;
+        }
+        let mut sink = Sink::default();
+        let mut trial = Walk { definitions: self.definitions, sink: &mut sink, trials: self.trials + 1 };
+        match Shape::root(profile) {
+            Some(shape) if profile.is_resource() => trial.check_resource(shape, found, &At::root(&profile.type_name), scope),
+            Some(shape) => trial.check_object(shape, shape, found, &At::root(&profile.type_name), scope),
+            None => return true,
+        }
+        !sink.refuses()
+    }
+
+    /// What R4 says of a data type beside its elements.
+    fn check_data_type(&mut self, of_type: &'a ElementType, value: &'a Value, at: &At<'_>, scope: Scope<'a>) {
+        if !value.is_object() {
+            return;
+        }
+        let sink = &mut *self.sink;
+        datatypes::check(&of_type.code, value, &mut |severity, code, rule, path, what| {
+            sink.add(severity, code, &format_args!("{at}{path}"), rule, what);
+        });
+        match &*of_type.code {
+            "Reference" => self.check_reference(of_type, value, at, scope),
+            "Narrative" => self.check_narrative(value, at, scope),
+            _ => {}
+        }
+    }
+
+    fn check_narrative(&mut self, value: &Value, at: &At<'_>, scope: Scope<'a>) {
+        let around = scope.bundle.or(scope.root.value);
+        let at = at.child("div");
+        if let Some(div) = value.get("div").and_then(Value::as_str) {
+            let sink = &mut *self.sink;
+            narrative::check(div, &|id| around.is_some_and(|around| has_id(around, id)), &mut |severity, code, rule, what| {
+                sink.add(severity, code, &at, rule, what)
+            });
+        }
+    }
+}
+
+/// True if any element has that id.
+fn has_id(value: &Value, id: &str) -> bool {
+    let mut left = vec![value];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Object(object) if object.get("id").and_then(Value::as_str) == Some(id) => return true,
+            Value::Object(object) => left.extend(object.values()),
+            Value::Array(items) => left.extend(items),
+            _ => {}
+        }
+    }
+    false
+}

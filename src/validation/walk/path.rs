@@ -1,0 +1,65 @@
+//! Where a walk is: the way from the resource to an element, written out only when a finding needs it.
+
+use std::fmt;
+
+use crate::fhirpath::Node;
+
+/// One step on the way to an element.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<'p> {
+    parent: Option<&'p At<'p>>,
+    name: &'p str,
+    index: Option<usize>,
+    /// What stands there, once that is known.
+    node: Option<Node<'p>>,
+}
+
+impl<'p> At<'p> {
+    /// The resource itself, or the type that a walk begins with.
+    pub(super) fn root(name: &'p str) -> At<'p> {
+        At { parent: None, name, index: None, node: None }
+    }
+
+    /// The element of that name.
+    pub(super) fn child(&'p self, name: &'p str) -> At<'p> {
+        At { parent: Some(self), name, index: None, node: None }
+    }
+
+    /// The repetition of the element.
+    pub(super) fn item(self, index: usize) -> At<'p> {
+        At { index: Some(index), ..self }
+    }
+
+    /// The same place, knowing what stands there.
+    pub(super) fn holding(self, node: Node<'p>) -> At<'p> {
+        At { node: Some(node), ..self }
+    }
+
+    /// The name of the element.
+    pub(super) fn name(&self) -> &'p str {
+        self.name
+    }
+
+    /// The element around it.
+    pub(super) fn parent(&self) -> Option<&'p At<'p>> {
+        self.parent
+    }
+
+    /// What stands there, if that is known.
+    pub(super) fn node(&self) -> Option<Node<'p>> {
+        self.node
+    }
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent {
+            write!(f, "{parent}.")?;
+        }
+        f.write_str(self.name)?;
+        match self.index {
+            Some(index) => write!(f, "[{index}]"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A primitive: its JSON, its format, its bounds, and the object beside it.
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+
+use super::path::At;
+use super::{Found, Scope, Shape, Walk};
+use crate::fhir::{IssueCode, Severity};
+use crate::schema::Structure;
+use crate::validation::findings::json_type;
+use crate::validation::primitives::Bounds;
+use crate::validation::{dates, primitives};
+
+/// What stands beside a primitive that was sent without extensions.
+static NO_EXTRAS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
+impl<'a> Walk<'a, '_> {
+    /// Holds a primitive against an element of that type.
+    pub(super) fn check_primitive(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let mut is_well_formed = true;
+        if let Some(value) = found.value {
+            let rule = if matches!(&*definition.type_name, "date" | "dateTime" | "instant") { dates::EXISTS } else { "" };
+            let sink = &mut *self.sink;
+            primitives::check(&definition.type_name, value, &mut |severity, code, what| {
+                is_well_formed = false;
+                let rule = if code == IssueCode::Value { rule } else { "" };
+                sink.add(severity, code, at, rule, what);
+            });
+            let element = shape.element;
+            let bounds =
+                Bounds { max_length: element.max_length, min_value: element.min_value.as_ref(), max_value: element.max_value.as_ref() };
+            primitives::check_bounds(value, &bounds, &mut |severity, code, what| sink.add(severity, code, at, "", what));
+            self.check_fixed(element, value, at);
+        } else if shape.element.fixed.is_some() || shape.element.pattern.is_some() {
+            self.error(IssueCode::Value, at, "expected a value, found only extensions");
+        }
+        self.check_extras(shape, definition, found, at, scope);
+        if is_well_formed {
+            self.check_binding(shape.element, found, at);
+            let root = definition.elements.first();
+            let of_type = root.map_or(&[][..], |root| &root.constraints);
+            self.check_rules(shape.element, of_type, found, at, scope);
+        }
+    }
+
+    /// Checks the object beside a primitive, which may hold an id and extensions.
+    fn check_extras(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let is_profiled = !shape.element.children.is_empty();
+        let extras = match found.extras {
+            None if is_profiled => &*NO_EXTRAS,
+            None => return,
+            Some(Value::Object(object)) if !object.is_empty() => object,
+            Some(other) => {
+                let found = if other.is_object() { "an empty one" } else { json_type(other) };
+                let what = format!("expected an object with id or extension beside the value, found {found}");
+                return self.error(IssueCode::Structure, at, what);
+            }
+        };
+        if extras.contains_key("value") {
+            self.error(IssueCode::Structure, at, "expected only id and extension beside the value, found 'value'");
+        }
+        if found.value.is_none() && !extras.contains_key("extension") {
+            let what = "expected a value or extensions, found neither";
+            self.sink.add(Severity::Error, IssueCode::Invariant, at, "ele-1", what);
+        }
+        let members = if is_profiled { Some(shape) } else { Shape::root(definition) };
+        if let Some(members) = members {
+            self.check_members(members, extras, found.type_id, at, scope);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A resource, alone or inside another: in `contained`, in a Bundle, in Parameters.
+
+use serde_json::Value;
+
+use super::path::At;
+use super::{Found, Scope, Shape, Walk};
+use crate::fhir::{IssueCode, Severity};
+use crate::fhirpath::{Model, Node};
+use crate::schema::{ElementType, Structure};
+use crate::validation::findings::json_type;
+use crate::validation::{bundle, contained};
+
+impl<'a> Walk<'a, '_> {
+    /// Holds a resource against the root of a structure of its type.
+    pub(super) fn check_resource(&mut self, shape: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let at = &at.holding(found.node());
+        self.check_object(shape, shape, found, at, scope);
+    }
+
+    /// Holds a resource inside another one against its type's definition, and the profiles that it claims or the element asks for.
+    pub(super) fn check_inner_resource(&mut self, of_type: Option<&'a ElementType>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let Some(value) = found.value else {
+            return self.error(IssueCode::Structure, at, "expected a resource, found only extensions");
+        };
+        let Some(structure) = self.definition_of_resource(value, at) else { return };
+        let node = Node { value: Some(value), extras: None, type_id: self.definitions.type_named(&structure.type_name) };
+        let is_contained = at.name() == "contained";
+        let root = if is_contained { scope.root } else { node };
+        let bundle = if is_contained { scope.bundle } else { scope.bundle.or(enclosing_bundle(scope)) };
+        let inner = Scope { resource: node, root, bundle };
+        let asked = of_type.map_or(&[][..], |of_type| &of_type.profiles);
+        let asked = if asked.len() == 1 { asked.first().map(|profile| &**profile) } else { None };
+        self.check_as_all(structure, asked.as_slice(), node, at, inner);
+    }
+
+    /// Holds the resource that a walk begins with against its type's definition, or the profiles that it claims and these.
+    pub(super) fn check_root(&mut self, resource: &'a Value, profiles: &[&str]) {
+        let name = resource.get("resourceType").and_then(Value::as_str).unwrap_or("Resource");
+        let known = self.definitions.type_named(name).is_some();
+        let at = At::root(if known { name } else { "Resource" });
+        let Some(structure) = self.definition_of_resource(resource, &at) else { return };
+        let node = Node { value: Some(resource), extras: None, type_id: self.definitions.type_named(&structure.type_name) };
+        let scope = Scope { resource: node, root: node, bundle: None };
+        self.check_as_all(structure, profiles, node, &at, scope);
+    }
+
+    /// Holds a resource against all that it must fit.
+    fn check_as_all(&mut self, of_its_type: &'a Structure, asked: &[&str], node: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let found = Found { value: node.value, extras: None, type_id: node.type_id };
+        let Some(resource) = node.value else { return };
+        for structure in self.structures_for(of_its_type, resource, asked, at) {
+            if let Some(shape) = Shape::root(structure) {
+                self.check_resource(shape, found, at, scope);
+            }
+        }
+        self.check_whole(resource, at, scope);
+    }
+
+    /// What holds for a resource as a whole, whatever its profile.
+    fn check_whole(&mut self, resource: &'a Value, at: &At<'_>, scope: Scope<'a>) {
+        let sink = &mut *self.sink;
+        let mut report =
+            |severity, code, rule: &'static str, path: &str, what: &str| sink.add(severity, code, &format_args!("{at}{path}"), rule, what);
+        if std::ptr::eq(resource, scope.root.value.unwrap_or(resource)) {
+            contained::check(resource, &mut report);
+        }
+        if resource.get("resourceType").and_then(Value::as_str) == Some("Bundle") {
+            bundle::check(resource, &mut report);
+        }
+    }
+
+    /// The definition of a resource's type.
+    fn definition_of_resource(&mut self, resource: &'a Value, at: &At<'_>) -> Option<&'a Structure> {
+        let Some(name) = resource.get("resourceType").and_then(Value::as_str) else {
+            let found = if resource.is_object() { "an object without" } else { json_type(resource) };
+            self.error(IssueCode::Structure, at, format!("expected a resource with its resourceType, found {found}"));
+            return None;
+        };
+        let found = self.definitions.type_structure(name).filter(|structure| structure.is_resource() && !structure.is_abstract);
+        if found.is_none() {
+            self.error(IssueCode::Structure, at, "expected a resource of a type that R4 has, found another resourceType");
+        }
+        found
+    }
+
+    /// The structures that a resource is held against: those of the profiles that it claims and that the element asks for; of its
+    /// type if there are none of these, since a profile says all that the type says.
+    fn structures_for(&mut self, of_its_type: &'a Structure, resource: &'a Value, asked: &[&str], at: &At<'_>) -> Vec<&'a Structure> {
+        let mut structures: Vec<&'a Structure> = Vec::new();
+        for profile in asked {
+            match self.definitions.structure(profile) {
+                Some(profile) if profile.type_name == of_its_type.type_name => structures.push(profile),
+                Some(profile) if self.is_general(profile) => {}
+                Some(profile) => self.error(
+                    IssueCode::Structure,
+                    at,
+                    format!("expected a {}, as its profile is for, found another type", profile.type_name),
+                ),
+                None => {
+                    let what = "expected a profile that the server has, found an unknown one; the resource is not checked against it";
+                    self.sink.add(Severity::Warning, IssueCode::NotSupported, at, "", what);
+                }
+            }
+        }
+        let claimed = resource.get("meta").and_then(|meta| meta.get("profile")).and_then(Value::as_array);
+        for (index, claim) in claimed.into_iter().flatten().enumerate() {
+            let Some(claim) = claim.as_str() else { continue };
+            let meta = at.child("meta");
+            let at = meta.child("profile").item(index);
+            if let Some(profile) = self.claimed(claim, of_its_type, &at)
+                && !structures.iter().any(|known| std::ptr::eq(*known, profile))
+            {
+                structures.push(profile);
+            }
+        }
+        if structures.is_empty() || structures.iter().all(|structure| !structure.is_constraint) {
+            structures = vec![of_its_type];
+        }
+        structures
+    }
+
+    /// The profile that a resource claims to fit; a finding if it cannot be checked.
+    fn claimed(&mut self, claim: &str, of_its_type: &'a Structure, at: &At<'_>) -> Option<&'a Structure> {
+        let Some(profile) = self.definitions.structure(claim) else {
+            let what = "expected a profile that the server has, found an unknown one; the resource is not checked against it";
+            self.sink.add(Severity::Warning, IssueCode::NotSupported, at, "", what);
+            return None;
+        };
+        if profile.type_name != of_its_type.type_name && !self.is_general(profile) {
+            let what = format!("expected a profile of this type, found one of {}", profile.type_name);
+            self.error(IssueCode::Structure, at, what);
+            return None;
+        }
+        Some(profile).filter(|profile| profile.type_name == of_its_type.type_name)
+    }
+
+    fn is_general(&self, profile: &Structure) -> bool {
+        matches!(&*profile.type_name, "Resource" | "DomainResource")
+    }
+}
+
+fn enclosing_bundle<'a>(scope: Scope<'a>) -> Option<&'a Value> {
+    scope.resource.value.filter(|value| value.get("resourceType").and_then(Value::as_str) == Some("Bundle"))
+}

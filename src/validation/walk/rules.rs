@@ -1,0 +1,89 @@
+//! The rules of an element in FHIRPath.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::path::At;
+use super::{Found, Scope, Walk};
+use crate::fhir::{IssueCode, Severity};
+use crate::fhirpath::{Environment, EvaluationError, Expression, Item, Node};
+use crate::schema::{Constraint, Element, Membership};
+
+/// Rules that the walk itself checks: every element has a value or children, an extension has a value or extensions, and a
+/// narrative is XHTML with some content.
+const CHECKED_BY_THE_WALK: &[&str] = &["ele-1", "ext-1", "txt-1", "txt-2"];
+
+impl<'a> Walk<'a, '_> {
+    /// Checks the rules of an element, and those of its type that are not among them.
+    pub(super) fn check_rules(
+        &mut self,
+        element: &'a Element,
+        of_type: &'a [Arc<Constraint>],
+        found: Found<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
+        let own = &element.constraints;
+        let others = of_type.iter().filter(|rule| !own.iter().any(|own| own.key == rule.key));
+        for rule in own.iter().chain(others) {
+            if !CHECKED_BY_THE_WALK.contains(&&*rule.key)
+                && let Ok(expression) = rule.compiled()
+            {
+                self.check_rule(rule, expression, found, at, scope);
+            }
+        }
+    }
+
+    fn check_rule(&mut self, rule: &Constraint, expression: &'a Expression, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let severity = if rule.is_error { Severity::Error } else { Severity::Warning };
+        let found = match self.holds(expression, found.node(), scope) {
+            Ok(true) => return,
+            Ok(false) => "it does not hold".to_owned(),
+            Err(EvaluationError(why)) => format!("it cannot be told: {why}"),
+        };
+        let rule_key = rule.key.to_string();
+        self.sink.add(severity, IssueCode::Invariant, at, rule_key, &format!("expected: {}; found that {found}", rule.human));
+    }
+
+    fn holds(&self, expression: &'a Expression, focus: Node<'a>, scope: Scope<'a>) -> Result<bool, EvaluationError> {
+        let definitions = self.definitions;
+        let environment = Environment {
+            model: definitions,
+            resource: scope.resource,
+            root_resource: scope.root,
+            now: None,
+            resolve: &|reference| scope.resolve(definitions, reference),
+            member_of: &|node: Node<'_>, value_set: &str| {
+                let (system, code) = super::binding::system_and_code(node)?;
+                match definitions.membership(value_set, system, code) {
+                    Membership::In => Some(true),
+                    Membership::NotIn => Some(false),
+                    Membership::Unknown(_) => None,
+                }
+            },
+            conforms_to: &|node: Node<'_>, profile: &str| {
+                let profile = definitions.structure(profile)?;
+                let found = Found { value: node.value, extras: node.extras, type_id: node.type_id };
+                Some(self.fits(profile, found, scope))
+            },
+        };
+        expression.holds(focus, &environment)
+    }
+
+    /// True if an expression selects this value from the resource; false if it cannot be evaluated.
+    pub(super) fn selects(&self, expression: &Expression, held: &Value, scope: Scope<'a>) -> bool {
+        let definitions = self.definitions;
+        let environment = Environment {
+            model: definitions,
+            resource: scope.resource,
+            root_resource: scope.root,
+            now: None,
+            resolve: &|reference| scope.resolve(definitions, reference),
+            member_of: &|_, _| None,
+            conforms_to: &|_, _| None,
+        };
+        let items = expression.evaluate(scope.resource, &environment).unwrap_or_default();
+        items.iter().any(|item| matches!(item, Item::Node(Node { value: Some(value), .. }) if std::ptr::eq(*value, held)))
+    }
+}
