@@ -74,13 +74,13 @@ pub fn download() -> Result<Download, Stop> {
     Ok(Download { file_name: format!("{name}-{version}.tgz"), bytes })
 }
 
-/// What resources are held against: R4, the guide, and the packages in these files.
+/// The packages in these files, in their order.
 ///
 /// # Errors
 /// A file that cannot be read, or is no package of FHIR R4.
-pub fn validator(files: &[PathBuf]) -> Result<Validator, Stop> {
-    let mut definitions = Definitions::core().with(&Package::guide());
-    for path in files {
+pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, Stop> {
+    let mut packages = Vec::new();
+    for path in paths {
         let wrong = |what: &dyn Display| Stop::failed(format!("--package {}: {what}", path.display()));
         let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
         let package = Package::read_tgz(&bytes).map_err(|error| wrong(&error))?;
@@ -93,9 +93,9 @@ pub fn validator(files: &[PathBuf]) -> Result<Validator, Stop> {
             package.definitions = package.definitions.len(),
             "loaded a package"
         );
-        definitions = definitions.with(&package);
+        packages.push(package);
     }
-    Ok(Validator::new(definitions))
+    Ok(packages)
 }
 
 /// What the resources of a folder are, by file.
@@ -169,4 +169,15 @@ fn with_id(mut rule: Resource) -> Resource {
         rule.edit(|value| value["id"] = Value::from(id));
     }
     rule
+}
+
+/// What resources are held against: R4, the guide, and these packages.
+///
+/// # Errors
+/// A package that cannot be used.
+pub fn validator(packages: &[Package]) -> Result<Validator, Stop> {
+    let guide = Definitions::core().with(&Package::guide());
+    let all =
+        packages.iter().try_fold(guide.map_err(|error| Stop::failed(error.to_string()))?, |definitions, package| definitions.with(package));
+    all.map(Validator::new).map_err(|error| Stop::failed(error.to_string()))
 }

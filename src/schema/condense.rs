@@ -1,10 +1,12 @@
 //! From a definition as published to one line with what a check needs: texts that no finding repeats are left out.
 //!
 //! The line is JSON with FHIR's names where it says the same thing. It begins with `resourceType`, `url` and `version` (for a
-//! StructureDefinition also `type`, `derivation` and `base`), so that an index needs no parser. Everything that depends on other
+//! StructureDefinition also `type`, `derivation` and `kind`), so that an index needs no parser. Everything that depends on other
 //! definitions is left for later.
 
 use serde_json::{Map, Value, json};
+
+use super::{code_system, value_set};
 
 /// Why a definition cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +30,8 @@ const BEST_PRACTICE: &str = "http://hl7.org/fhir/StructureDefinition/elementdefi
 pub fn condense(definition: &Value) -> Result<Option<String>, Unusable> {
     let condensed = match text(definition, "resourceType") {
         Some("StructureDefinition") => structure(definition),
+        Some("CodeSystem") => code_system::condense(definition),
+        Some("ValueSet") => Ok(value_set::condense(definition)),
         _ => return Ok(None),
     };
     let url = text(definition, "url").unwrap_or_default();
@@ -52,8 +56,8 @@ pub(super) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The first lines' keys, common to all definitions.
-fn head(definition: &Value, resource_type: &str) -> Map<String, Value> {
+/// The first keys of a line, common to all definitions.
+pub(super) fn head(definition: &Value, resource_type: &str) -> Map<String, Value> {
     let mut head = Map::new();
     head.insert("resourceType".to_owned(), json!(resource_type));
     head.insert("url".to_owned(), json!(text(definition, "url").unwrap_or_default()));
@@ -72,7 +76,7 @@ fn structure(definition: &Value) -> Result<Value, String> {
         return Err("it has no snapshot".to_owned());
     }
     let mut condensed = head(definition, "StructureDefinition");
-    for (key, source) in [("type", "type"), ("derivation", "derivation"), ("base", "baseDefinition"), ("kind", "kind")] {
+    for (key, source) in [("type", "type"), ("derivation", "derivation"), ("kind", "kind"), ("base", "baseDefinition")] {
         condensed.insert(key.to_owned(), json!(text(definition, source).unwrap_or_default()));
     }
     if definition.get("abstract") == Some(&Value::Bool(true)) {

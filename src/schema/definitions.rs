@@ -1,26 +1,74 @@
 //! All that is known: the R4 core package and the packages that were added.
 
-use super::shelf::{CORE, Shelf, Stacked};
+use std::borrow::Cow;
+
+use super::code_system::CodeSystem;
+use super::compile;
+use super::condense::Unusable;
+use super::package::{Package, PackageError};
+use super::shelf::{CORE, Head, Put, Shelf, Stacked};
 use super::structure::{Element, Structure};
+use super::value_set::ValueSet;
 use crate::fhirpath::TypeId;
 
 /// The definitions that resources are held against. They never change once made: share them.
+///
+/// Where two packages define the same address, the first that was added is meant, the R4 core package before all; with `|version`
+/// behind the address, the one of that version.
 #[derive(Debug)]
 pub struct Definitions {
-    pub(super) core: &'static Shelf,
-    pub(super) added: Shelf,
+    core: &'static Shelf,
+    added: Shelf,
+    left_out: Vec<Unusable>,
+}
+
+/// A rule of a definition that cannot be evaluated, so that nothing is held against it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unevaluated {
+    /// The address of the structure.
+    pub structure: String,
+    /// The key of the rule.
+    pub key: String,
+    /// Its expression.
+    pub expression: String,
+    /// What about the expression is not supported.
+    pub why: String,
 }
 
 impl Definitions {
     /// The R4 base: types, resources, profiles, extensions and code systems of `hl7.fhir.r4.core`.
     pub fn core() -> Definitions {
-        Definitions { core: &CORE, added: Shelf::default() }
+        Definitions { core: &CORE, added: Shelf::default(), left_out: Vec::new() }
+    }
+
+    /// These definitions and those of a package. What cannot be used of it is told by [`Definitions::left_out`].
+    ///
+    /// # Errors
+    /// None of the package's definitions can be used.
+    pub fn with(mut self, package: &Package) -> Result<Definitions, PackageError> {
+        let (lines, unusable) = package.condensed();
+        if lines.is_empty() {
+            return Err(PackageError::NothingUsable(unusable));
+        }
+        self.left_out.extend(unusable);
+        for line in lines {
+            let url = Head::of(&line).url.to_owned();
+            if self.added.put(Cow::Owned(line), Some(self.core)) == Put::Contradicted {
+                let why = "another definition with this address and version is known already".to_owned();
+                self.left_out.push(Unusable { url, why });
+            }
+        }
+        Ok(self)
+    }
+
+    /// The definitions of added packages that cannot be used, with the reason.
+    pub fn left_out(&self) -> &[Unusable] {
+        &self.left_out
     }
 
     /// The structure with this address, perhaps with `|version`.
     pub fn structure(&self, canonical: &str) -> Option<&Structure> {
-        let place = self.core.place(canonical).or_else(|| Some(self.core.len() + self.added.place(canonical)?))?;
-        Some(self.structure_at(place))
+        self.place(canonical).map(|place| self.structure_at(place))
     }
 
     /// The definition of the data type or resource type with this name.
@@ -38,10 +86,9 @@ impl Definitions {
         &self.structure_of(id).elements[id.element as usize]
     }
 
-    /// The type that stands for a structure with this address, perhaps with `|version`.
+    /// The type that stands for the structure with this address, perhaps with `|version`.
     pub fn type_id(&self, canonical: &str) -> Option<TypeId> {
-        let place = self.core.place(canonical).or_else(|| Some(self.core.len() + self.added.place(canonical)?))?;
-        Some(TypeId { structure: place, element: 0 })
+        self.place(canonical).map(|structure| TypeId { structure, element: 0 })
     }
 
     /// True if there is a data type or resource type with this name.
@@ -51,33 +98,70 @@ impl Definitions {
 
     /// The resource types that can be instantiated, in order.
     pub fn resource_names(&self) -> Vec<&str> {
-        let heads = self.core.heads().chain(self.added.heads());
+        let heads = self.core.structures.heads().chain(self.added.structures.heads());
         let resources = heads.filter(|head| head.kind == "resource" && head.derivation == "specialization");
         resources.map(|head| head.type_name).filter(|name| *name != "DomainResource").collect()
     }
 
-    pub(super) fn type_place(&self, name: &str) -> Option<u32> {
-        self.core.type_place(name).or_else(|| Some(self.core.len() + self.added.type_place(name)?))
+    /// The code system with this address, perhaps with `|version`.
+    pub fn code_system(&self, canonical: &str) -> Option<&CodeSystem> {
+        self.core.code_system(canonical).or_else(|| self.added.code_system(canonical))
     }
 
-    /// The name of the type at this place, and the address of its base, without compiling it.
-    pub(super) fn type_and_base(&self, place: u32) -> (&str, &str) {
-        let (shelf, place) = self.shelf(place);
-        let head = shelf.head(place);
-        (head.type_name, head.base)
+    /// The value set with this address, perhaps with `|version`.
+    pub fn value_set(&self, canonical: &str) -> Option<&ValueSet> {
+        self.core.value_set(canonical).or_else(|| self.added.value_set(canonical))
     }
 
-    fn shelf(&self, place: u32) -> (&Shelf, u32) {
-        match place.checked_sub(self.core.len()) {
-            None => (self.core, place),
-            Some(place) => (&self.added, place),
+    /// All that a code is called, in any language, by its system and by what adds names to it: first its display. Nothing if the
+    /// code is not known.
+    pub fn displays(&self, system: &str, code: &str) -> Vec<&str> {
+        let Some(own) = self.code_system(system) else { return Vec::new() };
+        let supplements = self.core.supplements(&own.url).chain(self.added.supplements(&own.url));
+        let concepts = std::iter::once(own).chain(supplements).filter_map(|system| system.concept(code));
+        let names = concepts.flat_map(|concept| std::iter::once(&concept.display).chain(concept.designations.iter().map(|(_, name)| name)));
+        names.map(|name| &**name).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// The rules that cannot be evaluated, of all definitions. This compiles everything: it is not for each start.
+    pub fn unevaluated(&self) -> Vec<Unevaluated> {
+        let mut found = Vec::new();
+        for place in 0..self.core.structures.len() + self.added.structures.len() {
+            let structure = self.structure_at(place);
+            let of_elements = structure.elements.iter().flat_map(|element| &element.constraints);
+            for constraint in of_elements.chain(&structure.context_invariants) {
+                let Err(why) = constraint.evaluable() else { continue };
+                let unevaluated = Unevaluated {
+                    structure: structure.url.to_string(),
+                    key: constraint.key.to_string(),
+                    expression: constraint.expression.to_string(),
+                    why: why.to_string(),
+                };
+                if !found.contains(&unevaluated) {
+                    found.push(unevaluated);
+                }
+            }
         }
+        found
     }
 
-    fn structure_at(&self, place: u32) -> &Structure {
-        match place.checked_sub(self.core.len()) {
-            None => self.core.structure(place, self.core),
-            Some(place) => self.added.structure(place, &Stacked { below: self.core, top: &self.added }),
+    pub(super) fn type_place(&self, name: &str) -> Option<u32> {
+        self.core.type_place(name).or_else(|| Some(self.core.structures.len() + self.added.type_place(name)?))
+    }
+
+    /// The place of the structure with this address, perhaps with `|version`.
+    pub(super) fn place(&self, canonical: &str) -> Option<u32> {
+        let added = || Some(self.core.structures.len() + self.added.structures.place(canonical)?);
+        self.core.structures.place(canonical).or_else(added)
+    }
+
+    pub(super) fn structure_at(&self, place: u32) -> &Structure {
+        match place.checked_sub(self.core.structures.len()) {
+            None => self.core.structures.get(place, |line| compile::structure(line, self.core)),
+            Some(place) => {
+                let around = Stacked { below: self.core, top: &self.added };
+                self.added.structures.get(place, |line| compile::structure(line, &around))
+            }
         }
     }
 }

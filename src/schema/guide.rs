@@ -13,6 +13,6 @@ impl Package {
         let is_definition = |name: &str| ["StructureDefinition-", "ValueSet-", "CodeSystem-"].iter().any(|kind| name.starts_with(kind));
         let files = FOLDER.files().filter(|file| file.path().to_str().is_some_and(is_definition));
         let definitions = files.filter_map(|file| file.contents_utf8()).map(Box::from).collect();
-        Package { name: "dk.kronikerpakker.fhir".into(), version: "0.1.0".into(), definitions }
+        Package::from_definitions("dk.kronikerpakker.fhir", env!("CARGO_PKG_VERSION"), definitions)
     }
 }

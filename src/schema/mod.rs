@@ -5,21 +5,26 @@
 //! Nothing here opens a file, reads a clock or looks at a resource.
 //! <https://hl7.org/fhir/R4/structuredefinition.html>, <https://hl7.org/fhir/R4/elementdefinition.html>
 
+mod code_system;
 mod compile;
 mod condense;
 mod definitions;
 pub mod guide;
+mod membership;
 mod model;
 mod package;
 mod shelf;
 pub mod structure;
+mod value_set;
+mod well_known;
 
+pub use code_system::{CodeSystem, Concept, Content};
 pub use condense::{Unusable, condense, order};
-pub use definitions::Definitions;
+pub use definitions::{Definitions, Unevaluated};
+pub use membership::{Doubt, Membership};
 pub use package::{Package, PackageError};
 pub use structure::{
     Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType, ExtensionContext, Slicing, SlicingRules,
     Strength, Structure, StructureKind,
 };
-mod stubterm;
-pub use stubterm::{Membership, ValueSet};
+pub use value_set::{Expansion, Filter, Selection, ValueSet};

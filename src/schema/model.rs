@@ -3,6 +3,9 @@
 use super::definitions::Definitions;
 use crate::fhirpath::{Model, TypeId};
 
+/// The most levels between a type and the root of all: a definition based on itself does not turn in a circle.
+const LEVELS_MAX: usize = 16;
+
 impl Definitions {
     /// The type whose children an element has: itself if the structure lists them, or else the definition of its only type.
     fn content(&self, of: TypeId) -> Option<TypeId> {
@@ -26,52 +29,48 @@ impl Model for Definitions {
     }
 
     fn name(&self, type_id: TypeId) -> &str {
+        let structure = self.structure_of(type_id);
         if type_id.element == 0 {
-            return self.type_and_base(type_id.structure).0;
+            return &structure.type_name;
         }
-        match &*self.element(type_id).types {
+        match &*structure.elements[type_id.element as usize].types {
             [only] => &only.code,
             _ => "BackboneElement",
         }
     }
 
     fn is_a(&self, type_id: TypeId, name: &str) -> bool {
-        let mut place = match self.type_place(self.name(type_id)) {
-            Some(place) => place,
-            None => return self.name(type_id) == name,
-        };
-        // No chain is longer than the number of levels; the bound keeps a definition based on itself from turning in a circle.
-        for _ in 0..16 {
-            let (type_name, base) = self.type_and_base(place);
-            if type_name == name {
+        let own_name = self.name(type_id);
+        let mut place = self.type_place(own_name);
+        for _ in 0..LEVELS_MAX {
+            let Some(structure) = place.map(|place| self.structure_at(place)) else { break };
+            if *structure.type_name == *name {
                 return true;
             }
-            match self.type_id(base) {
-                Some(base) => place = base.structure,
-                None => return false,
-            }
+            place = self.place(&structure.base);
         }
-        false
+        own_name == name
     }
 
     fn key_type(&self, of: TypeId, key: &str) -> Option<TypeId> {
         let of = self.content(of)?;
-        let parent = self.element(of);
+        let structure = self.structure_of(of);
+        let parent = &structure.elements[of.element as usize];
         let at = parent.keys.binary_search_by(|(known, _, _)| (**known).cmp(key)).ok()?;
-        let (_, child, kind) = &parent.keys[at];
-        let child = parent.children[*child];
-        let element = &self.structure_of(of).elements[child];
-        let place = |element: usize| u32::try_from(element).ok().map(|element| TypeId { structure: of.structure, element });
+        let (_, place, kind) = &parent.keys[at];
+        let child = parent.children[*place];
+        let element = &structure.elements[child];
+        let part = |element: usize| u32::try_from(element).ok().map(|element| TypeId { structure: of.structure, element });
         if let Some(content) = element.content_of {
-            return place(content);
+            return part(content);
         }
-        if !element.is_choice && !element.children.is_empty() { place(child) } else { element.types.get(*kind)?.type_id }
+        if !element.is_choice && !element.children.is_empty() { part(child) } else { element.types.get(*kind)?.type_id }
     }
 
     fn choice_keys(&self, of: TypeId, name: &str) -> Option<&[Box<str>]> {
         let of = self.content(of)?;
         let structure = self.structure_of(of);
-        let mut children = self.element(of).children.iter().map(|child| &structure.elements[*child]);
+        let mut children = structure.elements[of.element as usize].children.iter().map(|child| &structure.elements[*child]);
         children.find(|child| child.is_choice && *child.name == *name).map(|child| &*child.choice_keys)
     }
 }

@@ -37,6 +37,8 @@ pub enum PackageError {
     TooLarge,
     /// It is for other versions of FHIR, which are named.
     OtherFhirVersion(String),
+    /// None of its definitions can be used, for these reasons.
+    NothingUsable(Vec<Unusable>),
 }
 
 impl fmt::Display for PackageError {
@@ -44,6 +46,10 @@ impl fmt::Display for PackageError {
         match self {
             PackageError::Unreadable(why) => write!(f, "the package cannot be read: {why}"),
             PackageError::TooLarge => write!(f, "the package unpacks to more than {} MB", UNPACKED_BYTES_MAX >> 20),
+            PackageError::NothingUsable(reasons) => {
+                f.write_str("the package has no definition that can be used")?;
+                reasons.first().map_or(Ok(()), |first| write!(f, ": {} ({})", first.url, first.why))
+            }
             PackageError::OtherFhirVersion(versions) => write!(f, "the package is for FHIR {versions}, not for FHIR 4.0"),
         }
     }

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
+use super::code_system::{self, CodeSystem};
 use super::compile::{self, Surroundings};
 use super::structure::{Constraint, Structure};
+use super::value_set::{self, ValueSet};
 use crate::fhirpath::TypeId;
 
-/// The R4 core package, condensed by `tests/it/schema/core.rs`.
+/// The R4 core package in condensed form; how it is made stands in `profiles/SOURCES.md`.
 static CORE_LINES: &str = include_str!("../../profiles/packages/r4-core.jsonl");
 
 /// The R4 core package, shared by all in this process.
@@ -26,10 +28,11 @@ pub(super) struct Head<'a> {
     pub(super) resource_type: &'a str,
     pub(super) url: &'a str,
     pub(super) version: &'a str,
+    /// Of a CodeSystem: the one to which it adds names.
+    pub(super) supplements: &'a str,
     /// Of a StructureDefinition, as the next ones.
     pub(super) type_name: &'a str,
     pub(super) derivation: &'a str,
-    pub(super) base: &'a str,
     pub(super) kind: &'a str,
 }
 
@@ -47,82 +50,143 @@ impl<'a> Head<'a> {
             resource_type: next("\"resourceType\":\""),
             url: next("\"url\":\""),
             version: next("\"version\":\""),
+            supplements: next("\"supplements\":\""),
             type_name: next("\"type\":\""),
             derivation: next("\"derivation\":\""),
-            base: next("\"base\":\""),
             kind: next("\"kind\":\""),
         }
     }
 }
 
-/// One StructureDefinition.
-#[derive(Debug)]
-struct StructureEntry {
-    line: Cow<'static, str>,
-    structure: OnceLock<Structure>,
-    type_constraints: OnceLock<Vec<Arc<Constraint>>>,
+/// What became of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Put {
+    /// It has been added.
+    Added,
+    /// The same definition was there.
+    Known,
+    /// Another definition with the same address and version was there, and stays.
+    Contradicted,
 }
 
-/// Definitions that were loaded together, after those of another shelf.
+/// Definitions of one resource type.
+#[derive(Debug)]
+pub(super) struct Rack<T> {
+    rows: Vec<Row<T>>,
+    /// Address, and address with version where the address alone means another one, to place.
+    places: HashMap<Cow<'static, str>, u32>,
+}
+
+#[derive(Debug)]
+struct Row<T> {
+    line: Cow<'static, str>,
+    compiled: OnceLock<T>,
+}
+
+impl<T> Default for Rack<T> {
+    fn default() -> Self {
+        Rack { rows: Vec::new(), places: HashMap::new() }
+    }
+}
+
+impl<T> Rack<T> {
+    /// Adds a line that neither this nor the rack below has.
+    fn put(&mut self, line: Cow<'static, str>, below: Option<&Rack<T>>) -> Put {
+        let place = self.len();
+        let head = Head::of(&line);
+        let found = |canonical: &str| self.line_of(canonical).or_else(|| below?.line_of(canonical));
+        let versioned = format!("{}|{}", head.url, head.version);
+        if let Some(known) = found(&versioned) {
+            return if *known == *line { Put::Known } else { Put::Contradicted };
+        }
+        let key = match &line {
+            _ if found(head.url).is_some() => Cow::Owned(versioned),
+            Cow::Borrowed(line) => Cow::Borrowed(Head::of(line).url),
+            Cow::Owned(_) => Cow::Owned(head.url.to_owned()),
+        };
+        self.places.insert(key, place);
+        self.rows.push(Row { line, compiled: OnceLock::new() });
+        Put::Added
+    }
+
+    fn line_of(&self, canonical: &str) -> Option<&str> {
+        self.place(canonical).map(|place| self.line(place))
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.rows.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The place of the definition with this address, perhaps with `|version`.
+    pub(super) fn place(&self, canonical: &str) -> Option<u32> {
+        let Some((url, version)) = canonical.split_once('|') else { return self.places.get(canonical).copied() };
+        let plain = self.places.get(url).copied().filter(|place| Head::of(self.line(*place)).version == version);
+        plain.or_else(|| self.places.get(canonical).copied())
+    }
+
+    pub(super) fn line(&self, place: u32) -> &str {
+        &self.rows[place as usize].line
+    }
+
+    pub(super) fn heads(&self) -> impl Iterator<Item = Head<'_>> {
+        self.rows.iter().map(|row| Head::of(&row.line))
+    }
+
+    /// The definition at this place, compiled now if it never was.
+    pub(super) fn get(&self, place: u32, compile: impl FnOnce(&str) -> T) -> &T {
+        let row = &self.rows[place as usize];
+        row.compiled.get_or_init(|| compile(&row.line))
+    }
+}
+
+/// Definitions that were loaded together.
 #[derive(Default, Debug)]
 pub(super) struct Shelf {
-    structures: Vec<StructureEntry>,
-    /// Address, and address with version where the address alone means another one, to place.
-    structures_by_url: HashMap<Cow<'static, str>, u32>,
+    pub(super) structures: Rack<Structure>,
+    code_systems: Rack<CodeSystem>,
+    value_sets: Rack<ValueSet>,
     /// Names of types to the place of their definition.
     types: HashMap<Cow<'static, str>, u32>,
+    /// The rules at the root of each structure, if it defines a data type.
+    type_constraints: Vec<OnceLock<Vec<Arc<Constraint>>>>,
+    /// Addresses of code systems to what adds names to them.
+    supplements: HashMap<Box<str>, Vec<u32>>,
     constraints: Mutex<HashMap<(Box<str>, Box<str>, bool), Arc<Constraint>>>,
 }
 
 impl Shelf {
-    /// Adds a line, after those of the shelf below, if there is one. False if exactly this definition is there already.
-    pub(super) fn put(&mut self, line: Cow<'static, str>, below: Option<&Shelf>) -> bool {
-        match &line {
-            Cow::Borrowed(text) => self.put_headed(line.clone(), Head::of(text), Cow::Borrowed, below),
-            Cow::Owned(text) => {
-                let text = text.clone();
-                self.put_headed(line, Head::of(&text), |part| Cow::Owned(part.to_owned()), below)
+    /// Adds a line that neither this shelf nor the one below has.
+    pub(super) fn put(&mut self, line: Cow<'static, str>, below: Option<&Shelf>) -> Put {
+        let head = Head::of(&line);
+        match head.resource_type {
+            "CodeSystem" => {
+                let place = self.code_systems.len();
+                let supplemented = Some(head.supplements).filter(|url| !url.is_empty()).map(Box::from);
+                let put = self.code_systems.put(line, below.map(|below| &below.code_systems));
+                if let (Put::Added, Some(supplemented)) = (put, supplemented) {
+                    self.supplements.entry(supplemented).or_default().push(place);
+                }
+                put
             }
+            "ValueSet" => self.value_sets.put(line, below.map(|below| &below.value_sets)),
+            _ => self.put_structure(line, below),
         }
     }
 
-    fn put_headed<'a>(
-        &mut self,
-        line: Cow<'static, str>,
-        head: Head<'a>,
-        keep: fn(&'a str) -> Cow<'static, str>,
-        below: Option<&Shelf>,
-    ) -> bool {
-        if head.resource_type != "StructureDefinition" {
-            return false;
-        }
-        let place = u32::try_from(self.structures.len()).unwrap_or(u32::MAX);
-        let mut key = keep(head.url);
-        if self.structures_by_url.contains_key(&key) || below.is_some_and(|below| below.place(head.url).is_some()) {
-            let versioned = format!("{}|{}", head.url, head.version);
-            if self.place(&versioned).is_some() || below.is_some_and(|below| below.place(&versioned).is_some()) {
-                return false;
-            }
-            key = Cow::Owned(versioned);
-        }
-        self.structures_by_url.insert(key, place);
+    fn put_structure(&mut self, line: Cow<'static, str>, below: Option<&Shelf>) -> Put {
+        let place = self.structures.len();
+        let head = Head::of(&line);
         let is_known = self.types.contains_key(head.type_name) || below.is_some_and(|below| below.types.contains_key(head.type_name));
-        if head.derivation != "constraint" && !is_known {
-            self.types.insert(keep(head.type_name), place);
+        let type_name = (head.derivation != "constraint" && !is_known).then(|| match &line {
+            Cow::Borrowed(line) => Cow::Borrowed(Head::of(line).type_name),
+            Cow::Owned(_) => Cow::Owned(head.type_name.to_owned()),
+        });
+        let put = self.structures.put(line, below.map(|below| &below.structures));
+        if put == Put::Added {
+            self.types.extend(type_name.map(|name| (name, place)));
+            self.type_constraints.push(OnceLock::new());
         }
-        self.structures.push(StructureEntry { line, structure: OnceLock::new(), type_constraints: OnceLock::new() });
-        true
-    }
-
-    pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.structures.len()).unwrap_or(u32::MAX)
-    }
-
-    /// The place of the structure with this address, perhaps with `|version`.
-    pub(super) fn place(&self, canonical: &str) -> Option<u32> {
-        let Some((url, version)) = canonical.split_once('|') else { return self.structures_by_url.get(canonical).copied() };
-        let plain = self.structures_by_url.get(url).copied().filter(|place| self.head(*place).version == version);
-        plain.or_else(|| self.structures_by_url.get(canonical).copied())
+        put
     }
 
     /// The place of the definition of this type.
@@ -130,27 +194,27 @@ impl Shelf {
         self.types.get(name).copied()
     }
 
-    /// The beginning of the line at this place; empty beyond the last.
-    pub(super) fn head(&self, place: u32) -> Head<'_> {
-        self.structures.get(place as usize).map_or_else(Head::default, |entry| Head::of(&entry.line))
+    /// The code system with this address, perhaps with `|version`.
+    pub(super) fn code_system(&self, canonical: &str) -> Option<&CodeSystem> {
+        self.code_systems.place(canonical).map(|place| self.code_systems.get(place, code_system::compile))
     }
 
-    /// All lines' beginnings.
-    pub(super) fn heads(&self) -> impl Iterator<Item = Head<'_>> {
-        self.structures.iter().map(|entry| Head::of(&entry.line))
+    /// What adds names to the code system with this address.
+    pub(super) fn supplements(&self, url: &str) -> impl Iterator<Item = &CodeSystem> {
+        let places = self.supplements.get(url).map_or(&[][..], Vec::as_slice);
+        places.iter().map(|place| self.code_systems.get(*place, code_system::compile))
     }
 
-    /// The structure at this place, compiled now if it never was.
-    pub(super) fn structure(&self, place: u32, around: &dyn Surroundings) -> &Structure {
-        let entry = &self.structures[place as usize];
-        entry.structure.get_or_init(|| compile::structure(&entry.line, around))
+    /// The value set with this address, perhaps with `|version`.
+    pub(super) fn value_set(&self, canonical: &str) -> Option<&ValueSet> {
+        self.value_sets.place(canonical).map(|place| self.value_sets.get(place, value_set::compile))
     }
 
     /// The rules at the root of the definition of a data type.
     fn root_constraints(&self, place: u32) -> &[Arc<Constraint>] {
-        let entry = &self.structures[place as usize];
-        entry.type_constraints.get_or_init(|| {
-            let constraints = if self.head(place).kind == "resource" { Vec::new() } else { compile::root_constraints(&entry.line) };
+        self.type_constraints[place as usize].get_or_init(|| {
+            let line = self.structures.line(place);
+            let constraints = if Head::of(line).kind == "resource" { Vec::new() } else { compile::root_constraints(line) };
             constraints.into_iter().map(|constraint| self.shared(constraint)).collect()
         })
     }
@@ -188,7 +252,7 @@ pub(super) struct Stacked<'a> {
 
 impl Surroundings for Stacked<'_> {
     fn type_id(&self, name: &str) -> Option<TypeId> {
-        let on_top = || self.top.type_place(name).map(|place| TypeId { structure: self.below.len() + place, element: 0 });
+        let on_top = || self.top.type_place(name).map(|place| TypeId { structure: self.below.structures.len() + place, element: 0 });
         self.below.type_id(name).or_else(on_top)
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use crate::fhirpath::TypeId;
+use crate::fhirpath::{CompileError, Expression, TypeId};
 
 /// A compiled StructureDefinition.
 #[derive(Debug)]
@@ -160,7 +160,21 @@ pub struct Constraint {
     /// The expression as published; empty if it is in words only.
     pub expression: Box<str>,
     /// The expression compiled when it was first asked for, or why that cannot be.
-    pub compiled: OnceLock<Result<crate::fhirpath::Expression, crate::fhirpath::CompileError>>,
+    pub compiled: OnceLock<Result<Expression, CompileError>>,
+}
+
+impl Constraint {
+    /// The expression, compiled now if it never was.
+    ///
+    /// # Errors
+    /// It uses what is not supported, or the rule is in words only.
+    pub fn evaluable(&self) -> Result<&Expression, &CompileError> {
+        let compile = || match &*self.expression {
+            "" => Err(CompileError("the rule has no expression".to_owned())),
+            expression => Expression::compile(expression),
+        };
+        self.compiled.get_or_init(compile).as_ref()
+    }
 }
 
 /// How repetitions of an element are told apart.
@@ -212,15 +226,5 @@ impl Structure {
     /// True for a type of resource, and for a profile on one.
     pub fn is_resource(&self) -> bool {
         self.kind == StructureKind::Resource
-    }
-}
-
-impl Constraint {
-    /// The expression, compiled when it is first asked for.
-    ///
-    /// # Errors
-    /// It cannot be compiled.
-    pub fn compiled(&self) -> Result<&crate::fhirpath::Expression, &crate::fhirpath::CompileError> {
-        self.compiled.get_or_init(|| crate::fhirpath::Expression::compile(&self.expression)).as_ref()
     }
 }

@@ -44,10 +44,8 @@ impl Sink {
     /// profiles find the same thing: it is kept once, also where two find by one rule what they say in other words.
     fn put(&mut self, issue: Issue) {
         let is_known = |known: &Issue| {
-            known.expression == issue.expression
-                && known.code == issue.code
-                && known.rule == issue.rule
-                && (known.text == issue.text || !issue.rule.is_empty())
+            let is_same = known.code == issue.code && known.text == issue.text;
+            known.expression == issue.expression && known.rule == issue.rule && (is_same || !issue.rule.is_empty())
         };
         let is_first_refusal = issue.refuses() && !self.refuses;
         if (is_first_refusal || self.issues.len() <= ISSUES_MAX) && !self.issues.iter().any(is_known) {

@@ -2,4 +2,5 @@
 //! asks get the answers of the specification.
 
 mod core;
+mod membership;
 mod structures;

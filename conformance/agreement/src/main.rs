@@ -91,7 +91,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
             lines.extend(mutants::mutants("danish-mutants", &corpus::danish_to_break()?, seed, danish_count));
             line::write_lines(&out, &lines)?;
         }
-        Command::Frist { lines, out } => line::write_verdicts(&out, &verdict::of(&line::read_lines(&lines)?, sources::danish_package()?))?,
+        Command::Frist { lines, out } => line::write_verdicts(&out, &verdict::of(&line::read_lines(&lines)?, sources::danish_package()?)?)?,
         Command::Compare { hl7, frist, differences, report, triage } => {
             return compare(&hl7, &frist, &differences, report.as_deref(), triage);
         }

@@ -3,16 +3,16 @@
 
 use frist::fhir::Issue;
 use frist::fhir::json;
-use frist::schema::{Definitions, Package};
+use frist::schema::Package;
 use frist::validation::Validator;
 
 use crate::line::{Finding, Line, Verdict};
 
 /// Frist's verdict of each line, with the guide's definitions and those of these packages.
-pub(crate) fn of(lines: &[Line], packages: Option<Package>) -> Vec<Verdict> {
-    let definitions = packages.iter().fold(Definitions::core().with(&Package::guide()), Definitions::with);
-    let validator = Validator::new(definitions);
-    lines.iter().map(|line| Verdict { name: line.name.clone(), findings: findings(&validator, line), crash: None }).collect()
+pub(crate) fn of(lines: &[Line], packages: Option<Package>) -> Result<Vec<Verdict>, String> {
+    let packages: Vec<Package> = packages.into_iter().collect();
+    let validator = frist::packages::validator(&packages).map_err(|stop| stop.text)?;
+    Ok(lines.iter().map(|line| Verdict { name: line.name.clone(), findings: findings(&validator, line), crash: None }).collect())
 }
 
 fn findings(validator: &Validator, line: &Line) -> Vec<Finding> {

@@ -7,49 +7,85 @@ use super::path::At;
 use super::{Found, Walk};
 use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::Node;
-use crate::schema::{Binding, Element, Membership, Strength};
+use crate::schema::{Element, Membership, Selection, Strength};
 use crate::validation::findings::quoted;
+
+/// The most codes that a finding lists.
+const LISTED_MAX: usize = 12;
 
 impl Walk<'_, '_> {
     /// Checks the codes of a value against the binding of its element.
     pub(super) fn check_binding(&mut self, element: &Element, found: Found<'_>, at: &At<'_>) {
-        let Some(binding) = element.binding.as_ref().filter(|binding| binding.strength >= Strength::Extensible) else { return };
+        let Some(binding) = element.binding.as_ref() else { return };
+        if let Some(most) = &binding.max_value_set {
+            self.check_codes(most, Severity::Error, found, at);
+        }
+        match binding.strength {
+            Strength::Required => self.check_codes(&binding.value_set, Severity::Error, found, at),
+            Strength::Extensible => self.check_codes(&binding.value_set, Severity::Warning, found, at),
+            Strength::Preferred | Strength::Example => {}
+        }
+    }
+
+    fn check_codes(&mut self, value_set: &str, severity: Severity, found: Found<'_>, at: &At<'_>) {
         let Some(value) = found.value else { return };
         let codings = codings_of(found.node());
-        let is_concept =
-            value.get("coding").is_some() || (value.is_object() && value.get("code").is_none() && value.get("value").is_none());
-        let mut unknown = None;
-        let mut first_wrong = None;
-        for (index, (system, code)) in codings.iter().enumerate() {
-            match self.definitions.membership(&binding.value_set, *system, code) {
+        let mut doubt = None;
+        for (system, code) in &codings {
+            match self.definitions.membership(value_set, *system, code) {
                 Membership::In => return,
-                Membership::Unknown(why) => unknown = Some(why),
-                Membership::NotIn => first_wrong = first_wrong.or(Some(index)),
+                Membership::Unknown(why) => doubt = Some(why),
+                Membership::NotIn => {}
             }
         }
-        if let Some(why) = unknown {
-            return self.sink.note(&format!("codes of {} are not checked: {why}", binding.value_set));
+        if let Some(why) = doubt {
+            return self.sink.note(&format!("codes of the value set {} are not all checked: {why}", without_version(value_set)));
         }
-        let Some(index) = first_wrong else {
-            if binding.strength == Strength::Required && value.is_object() {
-                let what = format!("expected a code of the value set {}, found none", without_version(&binding.value_set));
-                self.error(IssueCode::CodeInvalid, at, what);
-            }
+        let is_text_alone = codings.is_empty() && value.is_object();
+        if is_text_alone && severity != Severity::Error {
             return;
-        };
-        let what = self.wrong_code(binding, codings[index].1);
-        let severity = if binding.strength == Strength::Required { Severity::Error } else { Severity::Warning };
-        let _ = is_concept;
+        }
+        let found = codings.first().map_or("none".to_owned(), |(_, code)| quoted(code));
+        let what = format!("expected {}, found {found}", self.codes_of(value_set));
         self.sink.add(severity, IssueCode::CodeInvalid, at, "", &what);
     }
 
-    fn wrong_code(&self, binding: &Binding, found: &str) -> String {
-        let value_set = without_version(&binding.value_set);
-        let found = quoted(found);
-        match self.definitions.value_set(value_set).and_then(|set| set.few_codes()) {
-            Some(codes) => format!("expected one of {} (value set {value_set}), found {found}", codes.join(", ")),
-            None => format!("expected a code of the value set {value_set}, found {found}"),
+    /// A Coding, or a Quantity's unit, must be one of the codes of its system, if the system is known.
+    pub(super) fn check_code_of_system(&mut self, coded: &Value, at: &At<'_>) {
+        let text = |name| coded.get(name).and_then(Value::as_str);
+        let (Some(system), Some(code)) = (text("system"), text("code")) else { return };
+        if self.definitions.code_in_system(system, code) == Membership::NotIn {
+            let what = format!("expected a code of the system {}, found {}", without_version(system), quoted(code));
+            self.sink.add(Severity::Error, IssueCode::CodeInvalid, &at.child("code"), "", &what);
         }
+    }
+
+    /// The codes of a value set in words: all of them if they are few.
+    fn codes_of(&self, value_set: &str) -> String {
+        let name = without_version(value_set);
+        let known = self.definitions.value_set(value_set);
+        let few = known.and_then(|known| self.few_codes(&known.include));
+        match few {
+            Some(codes) => format!("one of {} (value set {name})", codes.join(", ")),
+            None => format!("a code of the value set {name}"),
+        }
+    }
+
+    fn few_codes(&self, selections: &[Selection]) -> Option<Vec<String>> {
+        let mut codes = Vec::new();
+        for selection in selections {
+            match &selection.codes {
+                Some(listed) => codes.extend(listed.iter().map(ToString::to_string)),
+                None if selection.filters.is_empty() && selection.value_sets.is_empty() => {
+                    let system = self.definitions.code_system(&selection.system)?;
+                    codes.extend(system.concepts.iter().take(LISTED_MAX + 1).map(|concept| concept.code.to_string()));
+                }
+                None => return None,
+            }
+        }
+        codes.sort();
+        codes.dedup();
+        Some(codes).filter(|codes| !codes.is_empty() && codes.len() <= LISTED_MAX)
     }
 }
 

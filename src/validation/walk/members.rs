@@ -131,13 +131,13 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn array(&mut self, child: Shape<'a>, value: Option<&'a Value>, at: &At<'_>) -> Option<&'a [Value]> {
-        let found = match value {
+        let (found, code) = match value {
             None => return Some(&[]),
             Some(Value::Array(items)) if !items.is_empty() => return Some(items),
-            Some(Value::Array(_)) => "an empty array",
-            Some(other) => json_type(other),
+            Some(Value::Array(_)) if child.element.min > 0 => ("an empty array", IssueCode::Required),
+            Some(Value::Array(_)) => ("an empty array", IssueCode::Structure),
+            Some(other) => (json_type(other), IssueCode::Structure),
         };
-        let code = if child.element.min > 0 { IssueCode::Required } else { IssueCode::Structure };
         self.error(code, at, format!("expected an array with {} in each place, found {found}", type_names(child.element)));
         None
     }

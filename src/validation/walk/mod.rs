@@ -229,6 +229,7 @@ impl<'a> Walk<'a, '_> {
         });
         match &*of_type.code {
             "Reference" => self.check_reference(of_type, value, at, scope),
+            "Coding" | "Quantity" | "Age" | "Duration" | "Count" | "Distance" => self.check_code_of_system(value, at),
             "Narrative" => self.check_narrative(value, at, scope),
             _ => {}
         }

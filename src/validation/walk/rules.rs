@@ -28,7 +28,7 @@ impl<'a> Walk<'a, '_> {
         let others = of_type.iter().filter(|rule| !own.iter().any(|own| own.key == rule.key));
         for rule in own.iter().chain(others) {
             if !CHECKED_BY_THE_WALK.contains(&&*rule.key)
-                && let Ok(expression) = rule.compiled()
+                && let Ok(expression) = rule.evaluable()
             {
                 self.check_rule(rule, expression, found, at, scope);
             }
@@ -36,7 +36,12 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn check_rule(&mut self, rule: &Constraint, expression: &'a Expression, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
-        let severity = if rule.is_error { Severity::Error } else { Severity::Warning };
+        let severity = match rule {
+            // What is good practice is no fault of a sender who cannot follow it: R4 itself asks for a narrative in this way.
+            Constraint { is_best_practice: true, .. } => Severity::Information,
+            Constraint { is_error: true, .. } => Severity::Error,
+            Constraint { is_error: false, .. } => Severity::Warning,
+        };
         let found = match self.holds(expression, found.node(), scope) {
             Ok(true) => return,
             Ok(false) => "it does not hold".to_owned(),

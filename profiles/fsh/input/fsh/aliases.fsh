@@ -17,7 +17,6 @@ Alias: $icpc-2 = urn:oid:1.2.208.176.2.31
 Alias: $sct = http://snomed.info/sct
 Alias: $cpr = urn:oid:1.2.208.176.1.2
 Alias: $x-ecpr = urn:oid:1.2.208.176.1.6.1.1
-Alias: $d-ecpr = urn:oid:1.2.208.176.1.6.1.3
 Alias: $sor = urn:oid:1.2.208.176.1.1
 Alias: $ydernummer = urn:oid:1.2.208.176.1.4
 Alias: $cvr = http://cvr.dk

@@ -4,7 +4,6 @@ Id: kp-condition
 Title: "Diagnosis of a chronic-care package"
 Description: "A diagnosis that starts the deadline of a treatment plan. Its group follows from its code, or from the extension kp-target-group. It has the constraints of the Danish core profile dk-core-condition (3.7.0): whatever is valid here is valid there."
 * insert Definition("Diagnose i en kronikerpakke")
-* insert CompliesWith(dk-core-condition)
 * obeys kp-dk-1 and kp-ext-1
 * extension contains
     $assertedDate named assertedDate 0..1 MS and

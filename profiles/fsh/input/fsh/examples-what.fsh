@@ -16,7 +16,7 @@ Instance: diagnosis-full
 InstanceOf: KpCondition
 Usage: #example
 Title: "A diagnosis"
-Description: "COPD in three terminologies: made by a hospital, recorded two days later, and its plan postponed for a while at the person's wish."
+Description: "COPD in two terminologies: made by a hospital, recorded two days later, and its plan postponed for a while at the person's wish."
 * extension[assertedDate].valueDateTime = "2027-04-20T10:15:00+02:00"
 * extension[postponement].extension[period].valuePeriod.start = "2027-05-01"
 * extension[postponement].extension[period].valuePeriod.end = "2027-05-08"
@@ -28,7 +28,6 @@ Description: "COPD in three terminologies: made by a hospital, recorded two days
 * category = $condition-category#problem-list-item
 * code.coding[sks-d] = $sks-d#DJ449
 * code.coding[icpc-2] = $icpc-2#R95
-* code.coding[sct] = $sct#13645005
 * code.text = "KOL"
 * subject = Reference(person-full)
 * onsetDateTime = "2026"
@@ -138,6 +137,7 @@ Description: "Sent again in place of an earlier one, received the day after, a t
 * requester = Reference(practice-full)
 * performer = Reference(municipality)
 * reasonCode.coding[sks-d] = $sks-d#DJ449
+* reasonCode.coding[sct] = $sct#13645005
 * reasonCode.coding[icpc-2] = $icpc-2#R95
 * reasonReference = Reference(diagnosis-full)
 

@@ -93,10 +93,6 @@ Description: "A person with an own general practice."
 * name[1].text = "Karen"
 * gender = #female
 * birthDate = "1941-02-28"
-* address.extension[0].url = "http://hl7.dk/fhir/core/StructureDefinition/dk-core-municipalityCodes"
-* address.extension[0].valueCodeableConcept = $municipality-codes#0411
-* address.extension[1].url = "http://hl7.dk/fhir/core/StructureDefinition/dk-core-RegionalSubDivisionCodes"
-* address.extension[1].valueCodeableConcept = $region-codes#DK-82
 * address.use = #home
 * address.line = "Birkevej 7"
 * address.city = "Nordåby"
@@ -111,9 +107,8 @@ Title: "A person without a CPR number"
 Description: "A national and a regional replacement number, a practice that is known by its SOR code only, and a death whose day is known."
 * identifier[x-ecpr].use = #temp
 * identifier[x-ecpr].value = "2902411AA1"
-* identifier[d-ecpr].use = #temp
-* identifier[d-ecpr].system = "urn:oid:1.2.208.176.1.6.1.3.179"
-* identifier[d-ecpr].value = "2902410AA1"
+* identifier[d-ecpr-179].use = #temp
+* identifier[d-ecpr-179].value = "2902410AA1"
 * name[official].use = #official
 * name[official].family = "Eksempelsen"
 * deceasedDateTime = "2027-05-02"

@@ -38,6 +38,8 @@ Description: "The keys of the rules by which the server refuses content or warns
 * #kp-ecpr-1 insert English("X-eCPR")
 * #kp-ecpr-2 "D-eCPR" "A D-eCPR is a day and a month, two digits of the year, 0, 5 or 6, two capital letters and a digit."
 * #kp-ecpr-2 insert English("D-eCPR")
+* #kp-ecpr-3 "Én D-eCPR" "A person has at most one D-eCPR, of whatever system."
+* #kp-ecpr-3 insert English("One D-eCPR")
 * #kp-org-2 "Ét ydernummer" "An organization has at most one ydernummer, whichever way its system is written."
 * #kp-org-2 insert English("One ydernummer")
 * #kp-sor-1 "SOR-kode" "A SOR code is eleven digits or more."

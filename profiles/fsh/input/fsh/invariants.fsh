@@ -16,6 +16,11 @@ Description: "Expected a D-eCPR: a day and a month, two digits of the year, 0, 5
 Severity: #error
 Expression: "matches('^(((0[1-9]|[12][0-9])(0[1-9]|1[0-2]))|(30(0[13-9]|1[0-2]))|(31(0[13578]|1[02])))[0-9]{2}[056][A-Z]{2}[0-9]$')"
 
+Invariant: kp-ecpr-3
+Description: "Expected at most one D-eCPR, of whatever system."
+Severity: #error
+Expression: "identifier.where(system = 'urn:oid:1.2.208.176.1.6.1.3' or system.startsWith('urn:oid:1.2.208.176.1.6.1.3.')).count() <= 1"
+
 Invariant: kp-sor-1
 Description: "Expected a SOR code: eleven digits or more."
 Severity: #error
@@ -39,7 +44,7 @@ Expression: "matches('^[0-9]{13}$') and ((substring(0, 1).toInteger() + substrin
 Invariant: kp-org-1
 Description: "Expected at least one identifier of SOR (urn:oid:1.2.208.176.1.1), KOMBIT (https://kombit.dk/sts/organisation) or CVR (http://cvr.dk). A ydernummer alone is not enough."
 Severity: #error
-Expression: "identifier.where(system = 'urn:oid:1.2.208.176.1.1' or system = 'https://kombit.dk/sts/organisation' or system = 'http://cvr.dk').exists()"
+Expression: "identifier.exists() implies identifier.where(system = 'urn:oid:1.2.208.176.1.1' or system = 'https://kombit.dk/sts/organisation' or system = 'http://cvr.dk').exists()"
 
 Invariant: kp-org-2
 Description: "Expected at most one ydernummer, also where its system is written urn:oid.1.2.208.176.1.4."
@@ -64,7 +69,7 @@ Expression: "status.where($this = 'revoked' or $this = 'on-hold').exists() impli
 Invariant: kp-enc-1
 Description: "Expected at least one type with a code of the system https://kronikerpakker.dk/fhir/CodeSystem/kp-prevention-offer."
 Severity: #error
-Expression: "type.coding.where(system = 'https://kronikerpakker.dk/fhir/CodeSystem/kp-prevention-offer' and code.exists()).exists()"
+Expression: "type.exists() implies type.coding.where(system = 'https://kronikerpakker.dk/fhir/CodeSystem/kp-prevention-offer' and code.exists()).exists()"
 
 Invariant: kp-ref-1
 Description: "Expected a reference with 'reference', or with an 'identifier' that has a value: a display alone names nobody and nothing."
@@ -109,6 +114,6 @@ Severity: #error
 Expression: "extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-planned-start-date').count() <= 1 and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-planned-start-date').all(value.ofType(dateTime).exists() and extension.empty()) and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-planned-end-date').count() <= 1 and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-planned-end-date').all(value.ofType(dateTime).exists() and extension.empty()) and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-care-provider').count() <= 1 and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-care-provider').all(value.ofType(Reference).exists() and extension.empty())"
 
 Invariant: kp-dk-3
-Description: "Expected the extensions dk-core-municipalityCodes, dk-core-RegionalSubDivisionCodes (DK-81 to DK-85) and address-official at most once each in an address, with the type that they have."
+Description: "Expected the extensions dk-core-municipalityCodes, dk-core-RegionalSubDivisionCodes (DK-81 to DK-85) and address-official at most once each in an address, the first two with a valueCodeableConcept."
 Severity: #error
-Expression: "extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-municipalityCodes').count() <= 1 and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-municipalityCodes').all(value.ofType(CodeableConcept).exists() and extension.empty()) and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-municipalityCodes').value.ofType(CodeableConcept).coding.all(system = 'http://hl7.dk/fhir/core/CodeSystem/dk-core-municipality-codes' or system = 'http://hl7.dk/fhir/core/CodeSystem/dk-core-municipality-codes-greenland') and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-RegionalSubDivisionCodes').count() <= 1 and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-RegionalSubDivisionCodes').all(value.ofType(CodeableConcept).exists() and extension.empty()) and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-RegionalSubDivisionCodes').value.ofType(CodeableConcept).coding.all(system = 'urn:iso:std:iso:3166:-2' and code.toString().matches('^DK-8[1-5]$')) and extension.where(url = 'http://hl7.org/fhir/StructureDefinition/address-official').count() <= 1 and extension.where(url = 'http://hl7.org/fhir/StructureDefinition/address-official').all(value.ofType(boolean).exists() and extension.empty())"
+Expression: "extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-municipalityCodes').count() <= 1 and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-municipalityCodes').all(value.ofType(CodeableConcept).exists() and extension.empty()) and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-municipalityCodes').value.ofType(CodeableConcept).coding.all(system = 'http://hl7.dk/fhir/core/CodeSystem/dk-core-municipality-codes' or system = 'http://hl7.dk/fhir/core/CodeSystem/dk-core-municipality-codes-greenland') and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-RegionalSubDivisionCodes').count() <= 1 and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-RegionalSubDivisionCodes').all(value.ofType(CodeableConcept).exists() and extension.empty()) and extension.where(url = 'http://hl7.dk/fhir/core/StructureDefinition/dk-core-RegionalSubDivisionCodes').value.ofType(CodeableConcept).coding.all(system = 'urn:iso:std:iso:3166:-2' and code.toString().matches('^DK-8[1-5]$')) and extension.where(url = 'http://hl7.org/fhir/StructureDefinition/address-official').count() <= 1"

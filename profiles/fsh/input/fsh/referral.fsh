@@ -4,7 +4,6 @@ Id: kp-referral
 Title: "Referral to a prevention offer"
 Description: "The referral to a patient-directed prevention offer: what starts the deadline of the offer's start. One that is sent again names in replaces the one before it and starts nothing anew. It has the constraints of the Danish core profile dk-core-person-servicerequest (3.7.0): whatever is valid here is valid there."
 * insert Definition("Henvisning til et forebyggelsestilbud")
-* insert CompliesWith(dk-core-person-servicerequest)
 * obeys kp-sr-1 and kp-sr-2 and kp-ext-1
 * extension contains
     $statusReason named statusReason 0..1 MS and
@@ -33,7 +32,9 @@ Description: "The referral to a patient-directed prevention offer: what starts t
 * occurrence[x] MS
 * occurrence[x] only dateTime or Period
 * insert Says(occurrence[x], "The time offered for the first contact", "Den tid\, der er tilbudt til første kontakt")
+* occurrenceDateTime MS
 * occurrenceDateTime obeys kp-date-2
+* occurrencePeriod MS
 * occurrencePeriod.start obeys kp-date-2
 * occurrencePeriod.end obeys kp-date-2
 * authoredOn 1..1 MS

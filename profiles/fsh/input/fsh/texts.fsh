@@ -13,11 +13,6 @@ RuleSet: Definition(danish)
 * ^title.extension.extension[1].url = "content"
 * ^title.extension.extension[1].valueString = {danish}
 
-// Claims by extension that whatever is valid here is valid there.
-RuleSet: CompliesWith(profile)
-* ^extension[0].url = "http://hl7.org/fhir/StructureDefinition/structuredefinition-compliesWithProfile"
-* ^extension[0].valueCanonical = "http://hl7.dk/fhir/core/StructureDefinition/{profile}"
-
 // What a sender puts into an element: in English, and in Danish.
 RuleSet: Says(element, english, danish)
 * {element} ^short = {english}

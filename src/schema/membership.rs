@@ -1,0 +1,205 @@
+//! Whether a code is in a value set, as far as the loaded packages can tell.
+//!
+//! A code is taken for a member or not only where the definitions decide it; all else is a doubt with its reason, as for filters on
+//! systems that nobody may hand on. <https://hl7.org/fhir/R4/valueset.html#compositions>
+
+use std::fmt;
+
+use super::code_system::{CodeSystem, Content};
+use super::definitions::Definitions;
+use super::value_set::{Filter, Selection, ValueSet};
+use super::well_known::{self, Standing};
+
+/// How deep value sets may name each other; further is taken for a circle.
+const DEPTH_MAX: usize = 16;
+
+/// Whether a code is in a value set or a code system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Membership {
+    /// It is.
+    In,
+    /// It is not.
+    NotIn,
+    /// The definitions do not decide it.
+    Unknown(Doubt),
+}
+
+/// Why it cannot be told whether a code is in a value set or a code system. Each names what the doubt is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// The value set is not among the definitions.
+    UnknownValueSet(Box<str>),
+    /// The code system is not among the definitions.
+    UnknownSystem(Box<str>),
+    /// Only a part of the code system is, and the code is not in it.
+    IncompleteSystem(Box<str>),
+    /// The value set selects codes of a system by what is not looked at here.
+    Filter(Box<str>),
+    /// Value sets name each other without end.
+    Circle(Box<str>),
+    /// The value set says nothing about its codes.
+    NoContent(Box<str>),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doubt::UnknownValueSet(url) => write!(f, "the value set {url} is not known here"),
+            Doubt::UnknownSystem(url) => write!(f, "the code system {url} is not known here"),
+            Doubt::IncompleteSystem(url) => write!(f, "of the code system {url} only a part is known here"),
+            Doubt::Filter(url) => write!(f, "the value set selects codes of {url} by what is not known here"),
+            Doubt::Circle(url) => write!(f, "the value set {url} is defined by way of itself"),
+            Doubt::NoContent(url) => write!(f, "the value set {url} does not say its codes"),
+        }
+    }
+}
+
+impl Membership {
+    fn of(is_in: bool) -> Membership {
+        if is_in { Membership::In } else { Membership::NotIn }
+    }
+
+    /// What holds if both must hold.
+    fn and(self, other: impl FnOnce() -> Membership) -> Membership {
+        match self {
+            Membership::NotIn => Membership::NotIn,
+            Membership::In => other(),
+            Membership::Unknown(doubt) => match other() {
+                Membership::NotIn => Membership::NotIn,
+                Membership::In | Membership::Unknown(_) => Membership::Unknown(doubt),
+            },
+        }
+    }
+
+    /// What holds if one of them must hold.
+    fn any(members: impl Iterator<Item = Membership>) -> Membership {
+        let mut found = Membership::NotIn;
+        for member in members {
+            match (member, &found) {
+                (Membership::In, _) => return Membership::In,
+                (unknown @ Membership::Unknown(_), Membership::NotIn) => found = unknown,
+                (Membership::NotIn | Membership::Unknown(_), _) => {}
+            }
+        }
+        found
+    }
+}
+
+/// The code that is looked for; an element of type `code` has no system of its own, for the value set gives it.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    system: Option<&'a str>,
+    code: &'a str,
+}
+
+impl Definitions {
+    /// Whether a code is in a value set. Without a system (for elements of type `code`) any system of the value set will do.
+    pub fn membership(&self, value_set: &str, system: Option<&str>, code: &str) -> Membership {
+        self.in_value_set(value_set, Wanted { system, code }, 0)
+    }
+
+    /// Whether a code is one of a code system, of which the address is perhaps followed by `|version`.
+    pub fn code_in_system(&self, system: &str, code: &str) -> Membership {
+        let known = self.code_system(system);
+        if let Some(known) = known.filter(|known| known.content != Content::NotPresent) {
+            return match known.content {
+                _ if known.contains(code) => Membership::In,
+                Content::Complete => Membership::NotIn,
+                _ => Membership::Unknown(Doubt::IncompleteSystem(system.into())),
+            };
+        }
+        match well_known::standing(system, code) {
+            Some(Standing::Valid) => Membership::In,
+            Some(Standing::Invalid) => Membership::NotIn,
+            Some(Standing::Unsure) => Membership::Unknown(Doubt::IncompleteSystem(system.into())),
+            None => Membership::Unknown(Doubt::UnknownSystem(system.into())),
+        }
+    }
+
+    fn in_value_set(&self, canonical: &str, wanted: Wanted<'_>, depth: usize) -> Membership {
+        let Some(value_set) = self.value_set(canonical) else { return Membership::Unknown(Doubt::UnknownValueSet(canonical.into())) };
+        if depth >= DEPTH_MAX {
+            return Membership::Unknown(Doubt::Circle(canonical.into()));
+        }
+        match (self.in_composition(value_set, wanted, depth), &value_set.expansion) {
+            (Membership::Unknown(doubt), Some(expansion)) => {
+                let fits = |system: &str, code: &str| code == wanted.code && wanted.system.is_none_or(|wanted| wanted == system);
+                match expansion.codes.iter().any(|(system, code)| fits(system, code)) {
+                    true => Membership::In,
+                    false if expansion.is_complete => Membership::NotIn,
+                    false => Membership::Unknown(doubt),
+                }
+            }
+            (decided, _) => decided,
+        }
+    }
+
+    fn in_composition(&self, value_set: &ValueSet, wanted: Wanted<'_>, depth: usize) -> Membership {
+        if value_set.include.is_empty() {
+            return Membership::Unknown(Doubt::NoContent(value_set.url.clone()));
+        }
+        let any = |selections: &[Selection]| Membership::any(selections.iter().map(|part| self.in_selection(part, wanted, depth)));
+        any(&value_set.include).and(|| match any(&value_set.exclude) {
+            Membership::In => Membership::NotIn,
+            Membership::NotIn => Membership::In,
+            unknown @ Membership::Unknown(_) => unknown,
+        })
+    }
+
+    fn in_selection(&self, part: &Selection, wanted: Wanted<'_>, depth: usize) -> Membership {
+        let in_system = if part.system.is_empty() {
+            Membership::of(!part.value_sets.is_empty())
+        } else if wanted.system.is_some_and(|wanted| *wanted != *part.system) {
+            Membership::NotIn
+        } else {
+            self.selected(part, wanted.code)
+        };
+        let named = part.value_sets.iter();
+        named.fold(in_system, |found, value_set| found.and(|| self.in_value_set(value_set, wanted, depth + 1)))
+    }
+
+    /// Whether a code is among those that are selected from one system.
+    fn selected(&self, part: &Selection, code: &str) -> Membership {
+        let versioned;
+        let canonical = if part.version.is_empty() {
+            &*part.system
+        } else {
+            versioned = format!("{}|{}", part.system, part.version);
+            &versioned
+        };
+        let system = self.code_system(canonical);
+        if let Some(codes) = &part.codes {
+            let lax = system.filter(|system| !system.is_case_sensitive);
+            return Membership::of(
+                codes.contains(code) || lax.is_some_and(|system| codes.iter().any(|listed| system.is_same(listed, code))),
+            );
+        }
+        let in_system = self.code_in_system(canonical, code);
+        part.filters.iter().fold(in_system, |found, filter| {
+            found.and(|| match system.filter(|system| system.content == Content::Complete) {
+                Some(system) => passes(filter, system, code),
+                None => Membership::Unknown(Doubt::Filter(part.system.clone())),
+            })
+        })
+    }
+}
+
+/// Whether a code of a complete system passes a filter on its place in the hierarchy.
+fn passes(filter: &Filter, system: &CodeSystem, code: &str) -> Membership {
+    if !matches!(&*filter.property, "concept" | "code") {
+        return Membership::Unknown(Doubt::Filter(system.url.clone()));
+    }
+    let value = &*filter.value;
+    let listed = || value.split(',').any(|listed| system.is_same(listed.trim(), code));
+    match &*filter.operator {
+        "is-a" => Membership::of(system.is_a(code, value)),
+        "descendent-of" => Membership::of(system.is_a(code, value) && !system.is_same(code, value)),
+        "is-not-a" => Membership::of(!system.is_a(code, value)),
+        "generalizes" => Membership::of(system.is_a(value, code)),
+        "=" => Membership::of(system.is_same(code, value)),
+        "in" => Membership::of(listed()),
+        "not-in" => Membership::of(!listed()),
+        _ => Membership::Unknown(Doubt::Filter(system.url.clone())),
+    }
+}
