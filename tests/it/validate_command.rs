@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -147,6 +148,8 @@ fn the_resources_in_a_bundle_are_checked_in_their_places() {
     for at in ["Bundle.entry[2].resource.recordedDate", "Bundle.entry[3].resource.entry[1].resource.recordedDate"] {
         assert!(ended.out.contains(&format!("bundle.json:{at}: error business-rule [kp-date-3] expected")), "{}", ended.out);
     }
+    let lines: BTreeSet<&str> = ended.out.lines().collect();
+    assert_eq!(lines.len(), ended.out.lines().count(), "told twice: {}", ended.out);
     assert_eq!(ended.code, 1);
 }
 
