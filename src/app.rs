@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use crate::config::{Command, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
 use crate::deadlines::GroupTable;
 use crate::demo::Population;
-use crate::fhir::{Id, Resource, ResourceType, copenhagen_date, start_of_day};
+use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
 use crate::http::{Download, Wire, listen, router, statement};
 use crate::interactions::{Failure, Moment, Server, calendar, definitions, derivation, transaction};
 use crate::packages;
@@ -46,7 +46,7 @@ impl Stop {
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
-        let texts: Vec<_> = failure.issues().into_iter().map(|issue| issue.text).collect();
+        let texts: Vec<_> = failure.issues().into_iter().filter(Issue::refuses).map(|issue| issue.text).collect();
         Stop::failed(texts.join("; "))
     }
 }

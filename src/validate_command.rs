@@ -1,6 +1,7 @@
 //! `frist validate`: checks resources in files as a server would, without one. Reads files and writes the findings; decides nothing,
 //! and knows no store: what depends on other resources is found only by a server.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, IsTerminal, Read, StdoutLock, Write};
 use std::path::{Path, PathBuf};
@@ -230,6 +231,7 @@ impl ValidateCommand<'_> {
         }
         if type_name == "Bundle" {
             self.findings_of_entries(resource.value(), "Bundle", &mut issues);
+            each_once(&mut issues);
         }
         issues
     }
@@ -264,6 +266,12 @@ impl ValidateCommand<'_> {
         let Self { out, bar, .. } = self;
         bar.suspend(|| lines.iter().try_for_each(|line| writeln!(out, "{line}")))
     }
+}
+
+/// Leaves out what was found of an entry both in its Bundle and by itself.
+fn each_once(issues: &mut Vec<Issue>) {
+    let mut told = HashSet::new();
+    issues.retain(|issue| told.insert((issue.severity, issue.code, issue.expression.clone(), issue.rule.clone(), what(issue).to_owned())));
 }
 
 /// The type and id of a resource, as far as they are there.

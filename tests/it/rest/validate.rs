@@ -29,6 +29,19 @@ fn refuses(issues: &Value) -> bool {
     issues.as_array().unwrap().iter().any(|issue| matches!(issue["severity"].as_str(), Some("error" | "fatal")))
 }
 
+/// The places of the errors.
+fn errors(issues: &Value) -> Vec<&str> {
+    let errors = issues.as_array().unwrap().iter().filter(|issue| issue["severity"] == "error");
+    let mut places: Vec<_> = errors.map(|issue| issue["expression"][0].as_str().unwrap_or("")).collect();
+    places.sort_unstable();
+    places
+}
+
+/// The codes and places of the errors in an answer.
+fn errors_of(reply: &Reply) -> Vec<String> {
+    reply.issues().into_iter().filter(|issue| issue.starts_with("error ")).collect()
+}
+
 /// The resource with each of its elements in turn left out or made something else.
 fn mutants(resource: &Value) -> Vec<Value> {
     let mut pointers = Vec::new();
@@ -127,11 +140,10 @@ fn findings_are_the_answer_and_not_a_failure() {
     let mut wrong = copd("c", "nobody", "2027-03-02");
     wrong["code"]["coding"][0]["code"] = "DJ45".into();
     let found = validate(&facade, "Condition/$validate", &wrong);
-    let found: Vec<_> = found.as_array().unwrap().iter().map(|issue| issue["expression"][0].as_str().unwrap().to_owned()).collect();
-    assert_eq!(found, ["Condition.code", "Condition.recordedDate", "Condition.subject"]);
-    let all_ok = json!([{ "severity": "information", "code": "informational", "details": { "text": "All OK" } }]);
-    assert_eq!(validate(&facade, "Condition/$validate", &copd("c", "p", "2027-02-20")), all_ok);
-    assert_eq!(validate(&facade, "Condition/c/$validate", &copd("c", "p", "2027-02-20")), all_ok);
+    assert_eq!(errors(&found), ["Condition.code", "Condition.recordedDate", "Condition.subject"]);
+    for path in ["Condition/$validate", "Condition/c/$validate"] {
+        assert_eq!(errors(&validate(&facade, path, &copd("c", "p", "2027-02-20"))), [""; 0]);
+    }
     assert_eq!(facade.get("Condition/c").status.as_u16(), 404);
 }
 
@@ -158,9 +170,9 @@ fn a_version_or_an_existence_that_a_write_would_miss_is_a_finding() {
     let asked = |mode: &str, etag: &str| {
         let reply = facade.send("POST", &format!("Condition/c/$validate?mode={mode}"), &[("if-match", etag)], body.clone());
         expect(&reply, 200);
-        reply.issues()
+        errors_of(&reply)
     };
-    assert_eq!(asked("update", "W/\"1\""), ["information informational"]);
+    assert_eq!(asked("update", "W/\"1\""), [""; 0]);
     assert_eq!(asked("update", "W/\"2\""), ["error conflict"]);
     assert_eq!(asked("delete", "W/\"2\""), ["error conflict"]);
     let exists = facade.send("POST", "Condition/c/$validate?mode=create", &[], body.clone());
@@ -220,7 +232,7 @@ fn the_parameters_come_in_the_body_or_in_the_address() {
     let part = json!({ "name": "resource", "resource": resource });
     let profile = "https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition";
     let expected = ask(&facade, "Condition/$validate", resource.to_string());
-    assert_eq!(expected.issues(), ["error business-rule Condition.recordedDate"]);
+    assert_eq!(errors_of(&expected), ["error business-rule Condition.recordedDate"]);
     for (query, parts) in [
         ("", vec![part.clone()]),
         ("?mode=create", vec![part.clone()]),
@@ -298,13 +310,14 @@ fn a_profile_that_the_server_does_not_have_is_an_error_and_no_verdict() {
         assert!(!reply.text.contains("0405440001"), "{}", reply.text);
     }
     let other = ask(&facade, "Condition/$validate?profile=https://kronikerpakker.dk/fhir/StructureDefinition/kp-patient", body.clone());
-    assert_eq!((other.status.as_u16(), other.issues()), (200, vec!["error structure Condition".to_owned()]));
+    assert_eq!((other.status.as_u16(), errors_of(&other)), (200, vec!["error structure Condition".to_owned()]));
 }
 
 #[test]
 fn a_second_patient_with_one_identifier_is_warned_of_before_it_is_sent() {
     let facade = clinic();
     let found = validate(&facade, "Patient/$validate", &without_id(patient("p")));
-    assert_eq!((found.as_array().unwrap().len(), &found[0]["severity"], &found[0]["code"]), (1, &json!("warning"), &json!("duplicate")));
+    let duplicate = found.as_array().unwrap().iter().find(|issue| issue["code"] == "duplicate").unwrap();
+    assert_eq!((&duplicate["severity"], errors(&found).len()), (&json!("warning"), 0));
     assert!(!refuses(&validate(&facade, "Organization/$validate", &practice("other"))));
 }
