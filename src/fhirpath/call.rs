@@ -6,9 +6,6 @@ use super::operand::{Items, Operand, Scalar};
 use super::syntax::{Call, Expr, Function};
 use super::types;
 
-/// Items that `repeat()` may find.
-const REPEATED_MAX: usize = 20_000;
-
 impl<'a> Run<'a, '_> {
     pub(super) fn call(&self, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
         let base = self.eval(&call.base, scope)?;
@@ -104,12 +101,9 @@ impl<'a> Run<'a, '_> {
         while !round.is_empty() {
             let mut new = Items::None;
             for item in round {
-                self.charge(found.len())?;
+                self.charge_pairs(1, found.len())?;
                 if self.contains(&found, &item) {
                     continue;
-                }
-                if found.len() >= REPEATED_MAX {
-                    return error("repeat() finds too many items");
                 }
                 found.push(item.clone());
                 new.push(item);

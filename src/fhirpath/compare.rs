@@ -12,6 +12,12 @@ use super::{Model, Node};
 
 /// True if both are the same; none if that cannot be told, as of two dates of different precision.
 pub(super) fn equal(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> Option<bool> {
+    if let (Operand::Node(Node { value: Some(left), extras: None, .. }), Operand::Node(Node { value: Some(right), extras: None, .. })) =
+        (left, right)
+        && std::ptr::eq(*left, *right)
+    {
+        return Some(true);
+    }
     if let (Some(one), Some(other)) = (left.as_str(), right.as_str()) {
         let dates = is_temporal(left, model) && is_temporal(right, model);
         if one == other || !dates {
@@ -48,18 +54,12 @@ fn scalars_equal(left: &Scalar<'_>, right: &Scalar<'_>) -> Option<bool> {
         }
         _ => match (quantity(left), quantity(right)) {
             (Some(left), Some(right)) => {
-                let definite = left.is_calendar == right.is_calendar || !is_calendar_only(&left) && !is_calendar_only(&right);
                 let ((left, dimension), (right, other)) = (left.canonical(), right.canonical());
-                (dimension == other && definite).then(|| left.compare(right).is_eq())
+                (dimension == other).then(|| left.compare(right).is_eq())
             }
             _ => Some(false),
         },
     }
-}
-
-/// Years and months of the calendar are not the definite durations `a` and `mo`.
-fn is_calendar_only(quantity: &Quantity<'_>) -> bool {
-    quantity.is_calendar && matches!(&*quantity.unit, "year" | "month") || matches!(&*quantity.unit, "a" | "mo")
 }
 
 fn number(scalar: &Scalar<'_>) -> Option<Decimal> {
@@ -141,12 +141,7 @@ fn scalars_equivalent(left: &Scalar<'_>, right: &Scalar<'_>) -> bool {
             _ => match (quantity(left), quantity(right)) {
                 (Some(left), Some(right)) => {
                     let ((left, dimension), (right, other)) = (left.canonical(), right.canonical());
-                    let name = |unit| match unit {
-                        "a" => "year",
-                        "mo" => "month",
-                        unit => unit,
-                    };
-                    name(dimension) == name(other) && decimals_equivalent(left, right)
+                    dimension.trim_start_matches("definite ") == other.trim_start_matches("definite ") && decimals_equivalent(left, right)
                 }
                 _ => scalars_equal(left, right) == Some(true),
             },

@@ -3,14 +3,12 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
-use super::decimal::Decimal;
 use super::operand::{Items, Operand, Quantity, Scalar};
 use super::syntax::{Expr, Literal, Operator, TypeTest, Variable};
-use super::temporal::{Temporal, Unit};
 use super::{Environment, EvaluationError, Node, compare, navigate, types};
 
 /// Steps that one evaluation may take: far more than any invariant needs, and soon over for one that would never end.
-const STEPS_MAX: u32 = 5_000_000;
+const STEPS_MAX: u32 = 4_000_000;
 
 pub(super) type Result<T> = std::result::Result<T, EvaluationError>;
 
@@ -80,12 +78,16 @@ impl<'a, 'e> Run<'a, 'e> {
                 Variable::RootResource => Operand::Node(navigate::typed(self.environment.root_resource, self.environment.model)),
                 Variable::Text(text) => Operand::Text(Cow::Borrowed(text)),
             })),
-            Expr::First(name) => Ok(self.first_step(name, scope)),
+            Expr::First(name) => {
+                let found = self.first_step(name, scope);
+                self.charge(found.as_slice().len())?;
+                Ok(found)
+            }
             Expr::Member(base, name) => {
                 let base = self.eval(base, scope)?;
-                self.charge(base.as_slice().len())?;
                 let mut found = Items::None;
                 base.as_slice().iter().for_each(|item| self.step(item, name, &mut found));
+                self.charge(base.as_slice().len() + found.as_slice().len())?;
                 Ok(found)
             }
             Expr::Call(call) => self.call(call, scope),
@@ -298,32 +300,6 @@ impl<'a, 'e> Run<'a, 'e> {
         }
         Ok(kept.into_iter().filter_map(|index| items.get(index).cloned()).collect())
     }
-
-    fn arithmetic(&self, operator: Operator, left: &Operand<'a>, right: &Operand<'a>) -> Result<Items<'a>> {
-        let model = self.environment.model;
-        let (Some(left), Some(right)) = (left.scalar(model), right.scalar(model)) else { return error("arithmetic takes numbers") };
-        let result = match (&left, &right) {
-            (Scalar::Integer(left), Scalar::Integer(right)) if operator != Operator::Divide => {
-                return Ok(integers(operator, *left, *right).map(Operand::Integer).into());
-            }
-            (Scalar::Integer(_) | Scalar::Decimal(_), Scalar::Integer(_) | Scalar::Decimal(_)) => {
-                let result = decimal(&left).zip(decimal(&right)).and_then(|(left, right)| decimals(operator, left, right));
-                match operator {
-                    Operator::WholeDivide => result.and_then(Decimal::to_integer).map(Operand::Integer),
-                    _ => result.map(Operand::Decimal),
-                }
-            }
-            (Scalar::Text(left), Scalar::Text(right)) if operator == Operator::Add => {
-                self.charge((left.len() + right.len()) / 16)?;
-                Some(Operand::Text(format!("{left}{right}").into()))
-            }
-            (Scalar::Temporal(left), Scalar::Quantity(right)) => return moved(operator, *left, right),
-            (Scalar::Quantity(left), right) => quantities(operator, left, right),
-            (left, Scalar::Quantity(right)) if operator == Operator::Multiply => quantities(operator, right, left),
-            _ => return error("arithmetic on values of kinds that do not go together"),
-        };
-        Ok(result.into())
-    }
 }
 
 fn literal_operand(literal: &Literal) -> Operand<'_> {
@@ -337,70 +313,4 @@ fn literal_operand(literal: &Literal) -> Operand<'_> {
             Operand::Quantity(Box::new(Quantity { value: *value, unit: Cow::Borrowed(unit), is_calendar: *is_calendar }))
         }
     }
-}
-
-fn decimal(scalar: &Scalar<'_>) -> Option<Decimal> {
-    match scalar {
-        Scalar::Integer(value) => Some(Decimal::from(*value)),
-        Scalar::Decimal(value) => Some(*value),
-        _ => None,
-    }
-}
-
-/// None for an overflow or a division by zero.
-fn integers(operator: Operator, left: i32, right: i32) -> Option<i32> {
-    match operator {
-        Operator::Add => left.checked_add(right),
-        Operator::Subtract => left.checked_sub(right),
-        Operator::Multiply => left.checked_mul(right),
-        Operator::WholeDivide => left.checked_div(right),
-        Operator::Modulo => left.checked_rem(right),
-        _ => None,
-    }
-}
-
-fn decimals(operator: Operator, left: Decimal, right: Decimal) -> Option<Decimal> {
-    match operator {
-        Operator::Add => left.add(right),
-        Operator::Subtract => left.add(right.negate()),
-        Operator::Multiply => left.multiply(right),
-        Operator::Divide => left.divide(right),
-        Operator::WholeDivide => left.whole_quotient(right),
-        Operator::Modulo => left.remainder(right),
-        _ => None,
-    }
-}
-
-fn quantities<'a>(operator: Operator, left: &Quantity<'_>, right: &Scalar<'_>) -> Option<Operand<'a>> {
-    let with_unit = |value: Decimal| {
-        let unit = left.unit.clone().into_owned().into();
-        Operand::Quantity(Box::new(Quantity { value, unit, is_calendar: left.is_calendar }))
-    };
-    match (operator, right) {
-        (Operator::Add | Operator::Subtract | Operator::Divide, Scalar::Quantity(right)) if left.unit == right.unit => {
-            let value = decimals(operator, left.value, right.value)?;
-            let without_unit = || Operand::Quantity(Box::new(Quantity::of_number(value)));
-            Some(if operator == Operator::Divide { without_unit() } else { with_unit(value) })
-        }
-        (Operator::Multiply | Operator::Divide, Scalar::Integer(_) | Scalar::Decimal(_)) => {
-            decimals(operator, left.value, decimal(right)?).map(with_unit)
-        }
-        _ => None,
-    }
-}
-
-/// A date or time, so much later or earlier.
-fn moved<'a>(operator: Operator, from: Temporal, by: &Quantity<'_>) -> Result<Items<'a>> {
-    let Some(unit) = Unit::named(&by.unit) else { return error("a date is moved by a unit of time of the calendar") };
-    let (amount, unit) = match unit {
-        Unit::Second => (by.value.multiply(Decimal::from(1_000)), Unit::Millisecond),
-        unit => (Some(by.value), unit),
-    };
-    let Some(amount) = amount.and_then(Decimal::truncate).and_then(Decimal::to_whole) else { return Ok(Items::None) };
-    let amount = match operator {
-        Operator::Add => amount,
-        Operator::Subtract => -amount,
-        _ => return error("to a date only time is added"),
-    };
-    Ok(from.moved(amount, unit).map(Operand::Temporal).into())
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::evaluate::Run;
 use super::operand::{Items, Operand};
 use super::syntax::Expr;
-use super::{Model, Node, parse, types};
+use super::{Model, Node, errata, parse, types};
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -31,6 +31,14 @@ impl std::error::Error for CompileError {}
 /// Why an expression has no result on this element: the data is not what the expression's author expected.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EvaluationError(pub String);
+
+impl fmt::Display for EvaluationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for EvaluationError {}
 
 /// What an evaluation depends on besides the element. All that is answered from outside is a value or a pure function.
 pub struct Environment<'a> {
@@ -61,12 +69,12 @@ pub enum Item<'a> {
 }
 
 impl Expression {
-    /// Compiles an expression.
+    /// Compiles an expression. The few invariants of R4 that are published with a mistake compile as what they are meant to say.
     ///
     /// # Errors
     /// Its syntax is wrong, or it uses a function or operator that is not supported.
     pub fn compile(text: &str) -> Result<Self, CompileError> {
-        Ok(Expression { text: text.into(), tree: parse::parse(text)? })
+        Ok(Expression { text: text.into(), tree: parse::parse(errata::as_meant(text))? })
     }
 
     /// The expression as it was published.

@@ -4,10 +4,12 @@
 //! expression is compiled, never a silent pass. Nothing here reads a clock, a file or a store; what an element's type is, is
 //! asked of a [`Model`]. Where the specification leaves room, the answers are those of the public HL7 validator.
 
+mod arithmetic;
 mod call;
 mod compare;
 mod convert;
 mod decimal;
+mod errata;
 mod evaluate;
 mod expression;
 mod math;

@@ -176,13 +176,18 @@ impl<'v> Quantity<'v> {
         if self.is_calendar { format!("{} {}", self.value, self.unit) } else { format!("{} '{}'", self.value, self.unit) }
     }
 
-    /// The value and a name of its dimension, such that values of one dimension compare.
+    /// The value and a name of its dimension, such that values of one dimension compare. A year or month of the calendar is not the
+    /// definite duration of the same name.
     pub(super) fn canonical(&self) -> (Decimal, &str) {
-        let (length, dimension) = match Unit::named(&self.unit) {
-            Some(Unit::Year) => (12, "month"),
-            Some(Unit::Month) => (1, "month"),
-            Some(unit) => (unit.nanoseconds().and_then(|length| i32::try_from(length / 1_000_000).ok()).unwrap_or(1), "millisecond"),
-            None => return (self.value, &self.unit),
+        let (length, dimension) = match &*self.unit {
+            "a" => (12, "definite month"),
+            "mo" => (1, "definite month"),
+            unit => match Unit::named(unit) {
+                Some(Unit::Year) => (12, "month"),
+                Some(Unit::Month) => (1, "month"),
+                Some(unit) => (unit.nanoseconds().and_then(|length| i32::try_from(length / 1_000_000).ok()).unwrap_or(1), "millisecond"),
+                None => return (self.value, unit),
+            },
         };
         self.value.multiply(Decimal::from(length)).map_or((self.value, &self.unit), |value| (value, dimension))
     }

@@ -63,11 +63,12 @@ impl<'a> Run<'a, '_> {
             Function::Substring => self.substring(focus, call, scope),
             Function::Matches | Function::MatchesFull => {
                 let Some(pattern) = self.pattern(call, scope)? else { return Ok(Items::None) };
-                Ok((!focus.is_empty() && pattern.is_match(focus)).into())
+                Ok((!focus.is_empty() && !pattern.as_str().is_empty() && pattern.is_match(focus)).into())
             }
             Function::ReplaceMatches => {
                 let replacement = self.argument(call, 1, scope)?;
                 match (self.pattern(call, scope)?, self.text_argument(&replacement, call)?) {
+                    (Some(pattern), Some(_)) if pattern.as_str().is_empty() => owned(focus.to_owned()),
                     (Some(pattern), Some(replacement)) => {
                         self.charge(focus.len().saturating_mul(replacement.len()) / 16)?;
                         owned(pattern.replace_all(focus, pattern::replacement(replacement)).into_owned())

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod functions;
+mod invariants;
 mod language;
 mod model;
+mod operators;
 mod published;
+mod robust;
 
 use frist::fhirpath::{Environment, Expression, Item, Model, Node};
 use serde_json::{Value, json};
