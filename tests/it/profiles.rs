@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use crate::support::facade::guide_validator;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -118,7 +119,8 @@ fn every_profile_has_a_small_and_a_full_example_and_the_server_accepts_them_all(
         let (kind, id) = name.split_once('-').unwrap();
         assert_eq!((&example["resourceType"], &example["id"]), (&kind.into(), &id.into()));
         of_profile.entry(claimed(&example).to_owned()).or_default().push(id.to_owned());
-        let context = Context { today: date(2031, 1, 1), has_target_group: &has_target_group };
+        let validator = guide_validator();
+        let context = Context { validator: &validator, profiles: &[], today: date(2031, 1, 1), has_target_group: &has_target_group };
         let found = validation::check(&Resource::from_value(example).unwrap(), &context);
         assert!(found.iter().all(|issue| !issue.refuses()), "{name}: {found:?}");
     }

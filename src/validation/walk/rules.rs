@@ -44,11 +44,12 @@ impl<'a> Walk<'a, '_> {
         };
         let found = match self.holds(expression, found.node(), scope) {
             Ok(true) => return,
-            Ok(false) => "it does not hold".to_owned(),
-            Err(EvaluationError(why)) => format!("it cannot be told: {why}"),
+            Ok(false) => "found otherwise".to_owned(),
+            Err(EvaluationError(why)) => format!("found what the rule cannot be asked of: {why}"),
         };
+        let asked = rule.human.strip_prefix("Expected ").unwrap_or(&rule.human).trim_end_matches('.');
         let rule_key = rule.key.to_string();
-        self.sink.add(severity, IssueCode::Invariant, at, rule_key, &format!("expected: {}; found that {found}", rule.human));
+        self.sink.add(severity, IssueCode::Invariant, at, rule_key, &format!("expected {asked}; {found}"));
     }
 
     fn holds(&self, expression: &'a Expression, focus: Node<'a>, scope: Scope<'a>) -> Result<bool, EvaluationError> {
