@@ -14,6 +14,7 @@ mod model;
 mod package;
 mod shelf;
 pub mod structure;
+mod units;
 mod value_set;
 mod well_known;
 
