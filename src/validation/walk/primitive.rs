@@ -23,7 +23,7 @@ impl<'a> Walk<'a, '_> {
             let rule = if matches!(&*definition.type_name, "date" | "dateTime" | "instant") { dates::EXISTS } else { "" };
             let sink = &mut *self.sink;
             primitives::check(&definition.type_name, value, &mut |severity, code, what| {
-                is_well_formed = false;
+                is_well_formed &= severity > Severity::Error;
                 let rule = if code == IssueCode::Value { rule } else { "" };
                 sink.add(severity, code, at, rule, what);
             });

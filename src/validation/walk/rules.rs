@@ -11,8 +11,8 @@ use crate::fhirpath::{Environment, EvaluationError, Expression, Item, Node};
 use crate::schema::{Constraint, Element, Membership};
 
 /// Rules that the walk itself checks: every element has a value or children, an extension has a value or extensions, and a
-/// narrative is XHTML with some content.
-const CHECKED_BY_THE_WALK: &[&str] = &["ele-1", "ext-1", "txt-1", "txt-2"];
+/// narrative is XHTML with some content, and what is contained is referred to.
+const CHECKED_BY_THE_WALK: &[&str] = &["ele-1", "ext-1", "txt-1", "txt-2", "dom-3"];
 
 impl<'a> Walk<'a, '_> {
     /// Checks the rules of an element, and those of its type that are not among them.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::members::place;
 use super::path::At;
 use super::{Found, Scope, Shape, Walk, value};
-use crate::fhir::{IssueCode, Severity};
+use crate::fhir::{IssueCode, Severity, view};
 use crate::fhirpath::{Model, Node};
 use crate::schema::{Discriminator, DiscriminatorKind, ElementType, Membership, SlicingRules, Strength};
 
@@ -120,6 +120,15 @@ impl<'a> Walk<'a, '_> {
         if discriminators.is_empty() {
             // Without a discriminator only the types of a choice tell its slices apart; nothing tells those of another element.
             return sliced.element.is_choice && of_type.is_some_and(|of| slice.element.types.iter().any(|one| one.code == of.code));
+        }
+        if let (Some(of), [Discriminator { path, .. }]) = (slice.element.types.first(), discriminators)
+            && &*of.code == "Extension"
+            && &**path == "url"
+            && !of.profiles.is_empty()
+        {
+            // The address of an extension is that of its definition, also of one that is not at hand.
+            let url = found.value.and_then(|value| value.get("url")).and_then(Value::as_str);
+            return url.is_some_and(|url| of.profiles.iter().any(|profile| view::without_version(profile) == url));
         }
         discriminators.iter().all(|discriminator| self.meets(slice, discriminator, of_type, found, scope))
     }
