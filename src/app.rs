@@ -162,6 +162,9 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let (rules, mut definitions) = packages::rules_and_definitions(common.rules.as_deref())?;
     let download = Arc::new(packages::download()?);
     let validator = Arc::new(packages::validator(&packages::read(&common.package)?)?);
+    if !common.package.is_empty() {
+        packages::not_checked(&validator).iter().for_each(|what| tracing::warn!("{what}"));
+    }
     let (listener, address) = bind(options.listen)?;
     let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
     let store = EmbeddedStore::open(&options.data, common.engine, store_options).map_err(|error| Stop::failed(error.to_string()))?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::path::At;
 use super::{Found, Scope, Shape, Walk};
 use crate::fhir::{IssueCode, Severity, names};
-use crate::fhirpath::{Expression, Model};
+use crate::fhirpath::{Expression, Model, Node};
 use crate::schema::{ContextKind, Structure};
 
 /// Extensions that R4 itself uses, throughout its own definitions, elsewhere than where it says they may stand.
@@ -89,6 +89,20 @@ impl<'a> Walk<'a, '_> {
             let places: Vec<_> = definition.contexts.iter().map(|context| &*context.expression).collect();
             let what = format!("expected this extension only in {}, found it elsewhere", places.join(", "));
             self.error(IssueCode::Extension, at, what);
+        }
+        if let Some(node) = holder.node().filter(|_| !definition.context_invariants.is_empty()) {
+            self.check_context(definition, node, at, scope);
+        }
+    }
+
+    /// What must hold of the element on which an extension stands.
+    fn check_context(&mut self, definition: &'a Structure, holder: Node<'_>, at: &At<'_>, scope: Scope<'a>) {
+        for rule in definition.context_invariants.iter() {
+            let holds = rule.evaluable().ok().map(|expression| self.holds(expression, holder, scope));
+            if matches!(holds, Some(Ok(false) | Err(_))) {
+                let what = format!("expected this extension only where {} holds, found it elsewhere", rule.expression);
+                self.error(IssueCode::Extension, at, what);
+            }
         }
     }
 

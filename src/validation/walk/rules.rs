@@ -52,7 +52,7 @@ impl<'a> Walk<'a, '_> {
         self.sink.add(severity, IssueCode::Invariant, at, rule_key, &format!("expected {asked}; {found}"));
     }
 
-    fn holds(&self, expression: &'a Expression, focus: Node<'a>, scope: Scope<'a>) -> Result<bool, EvaluationError> {
+    pub(super) fn holds(&self, expression: &Expression, focus: Node<'_>, scope: Scope<'a>) -> Result<bool, EvaluationError> {
         let definitions = self.definitions;
         let environment = Environment {
             model: definitions,
