@@ -11,12 +11,8 @@ use crate::fhir::{IssueCode, Severity, names, view};
 const GROUP_RULE: &str = "kp-group-1";
 
 /// Dates of what has happened: the type and the element's key in JSON.
-const PAST: &[(&str, &str)] = &[
-    ("Patient", "deceasedDateTime"),
-    ("Condition", "recordedDate"),
-    ("CarePlan", "created"),
-    ("ServiceRequest", "authoredOn"),
-];
+const PAST: &[(&str, &str)] =
+    &[("Patient", "deceasedDateTime"), ("Condition", "recordedDate"), ("CarePlan", "created"), ("ServiceRequest", "authoredOn")];
 
 /// The statuses of a Subscription that only the server sets: a client asks for `requested` or `off`
 /// (<https://hl7.org/fhir/R4/subscription.html>).
