@@ -121,6 +121,10 @@ impl<'a> Walk<'a, '_> {
         let Some(definition) = self.definition_of(shape, of_type) else {
             return self.check_object(shape, shape, found, at, scope);
         };
+        if !definition.structure.is_primitive() && !found.value.is_some_and(Value::is_object) {
+            // Only its form is told: what is no object has no members, codes or rules.
+            return self.check_object(shape, definition, found, at, scope);
+        }
         if definition.structure.is_primitive() {
             self.check_primitive(shape, definition.structure, found, at, scope);
         } else if definition.structure.is_resource() {

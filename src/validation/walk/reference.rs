@@ -54,7 +54,12 @@ impl<'a> Walk<'a, '_> {
     /// Checks a Reference: its form, and that what it names has one of the types, and fits one of the profiles, that the element allows.
     pub(super) fn check_reference(&mut self, of_type: &'a ElementType, reference: &'a Value, at: &At<'_>, scope: Scope<'a>) {
         let definitions = self.definitions;
-        let address = reference.get("reference").and_then(Value::as_str);
+        let address = match reference.get("reference") {
+            None => None,
+            Some(Value::String(address)) => Some(address.as_str()),
+            // Told as a value of another type; what it was to name cannot be told.
+            Some(_) => return,
+        };
         let target = address.and_then(|address| self.resolve_aloud(address, at, scope));
         let allowed: Vec<&str> = of_type.target_profiles.iter().map(|profile| type_of_target(definitions, profile)).collect();
         let found = target.and_then(|node| node.value).and_then(|found| found.get("resourceType")).and_then(Value::as_str);
