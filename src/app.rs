@@ -1,6 +1,6 @@
 //! Wiring and lifetime: the only place that reads the clock, makes ids or names an engine.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -162,6 +162,9 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let (rules, mut definitions) = packages::rules_and_definitions(common.rules.as_deref())?;
     let download = Arc::new(packages::download()?);
     let validator = Arc::new(packages::validator(&packages::read(&common.package)?)?);
+    if !common.package.is_empty() {
+        packages::not_checked(&validator).iter().for_each(|what| tracing::warn!("{what}"));
+    }
     let (listener, address) = bind(options.listen)?;
     let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
     let store = EmbeddedStore::open(&options.data, common.engine, store_options).map_err(|error| Stop::failed(error.to_string()))?;
@@ -226,7 +229,7 @@ fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
     let query = SearchQuery { count: 0, ..SearchQuery::all(ResourceType::Patient, Vec::new()) };
     let found = ready.store.search(&query, None).map_err(|error| Stop::failed(error.to_string()))?.total;
     if found > 0 {
-        println!("The data folder holds {found} persons already: nothing is added.");
+        say(format_args!("The data folder holds {found} persons already: nothing is added."));
         return Ok(());
     }
     let population = Population { size: patients, seed, today: copenhagen_date(ready.clock.now()) };
@@ -245,7 +248,7 @@ fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    println!("Invented {patients} persons.");
+    say(format_args!("Invented {patients} persons."));
     Ok(())
 }
 
@@ -256,10 +259,10 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let wire = Wire::new(Arc::clone(&ready.server), Box::new(move || clock.moment()), ready.download);
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
     wire.set_ready(true);
-    println!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display());
-    println!("  today in Copenhagen   {}", copenhagen_date(clock.now()));
-    println!("  what to try           http://{address}/");
-    println!("  no one is asked who they are: this is for trying out on one machine, never a deployment");
+    say(format_args!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display()));
+    say(format_args!("  today in Copenhagen   {}", copenhagen_date(clock.now())));
+    say(format_args!("  what to try           http://{address}/"));
+    say(format_args!("  no one is asked who they are: this is for trying out on one machine, never a deployment"));
     let store = Arc::clone(&ready.store);
     listen::serve(listener, router(Arc::clone(&wire)), stopped(store)).await;
     wire.set_ready(false);
@@ -267,7 +270,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     match ready.store.failure() {
         Some(error) => Err(Stop::failed(error.to_string())),
         None => {
-            println!("Stopped.");
+            say(format_args!("Stopped."));
             Ok(())
         }
     }
@@ -337,4 +340,9 @@ mod tests {
             assert!(log_filter(wanted).is_err_and(|stop| stop.is_usage && !stop.text.contains('\n')), "{wanted}");
         }
     }
+}
+
+/// Tells whoever started the program; a reader who has gone is no reason to stop serving.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

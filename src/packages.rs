@@ -16,7 +16,7 @@ use crate::deadlines::{Rule, Rules};
 use crate::fhir::{Id, Resource, ResourceType};
 use crate::http::Download;
 use crate::schema::guide::FOLDER as GUIDE;
-use crate::schema::{Definitions, Package};
+use crate::schema::{Definitions, Package, PackageError};
 use crate::validation::Validator;
 
 /// The description of a package, which is no resource.
@@ -176,8 +176,17 @@ fn with_id(mut rule: Resource) -> Resource {
 /// # Errors
 /// A package that cannot be used.
 pub fn validator(packages: &[Package]) -> Result<Validator, Stop> {
-    let guide = Definitions::core().with(&Package::guide());
-    let all =
-        packages.iter().try_fold(guide.map_err(|error| Stop::failed(error.to_string()))?, |definitions, package| definitions.with(package));
-    all.map(Validator::new).map_err(|error| Stop::failed(error.to_string()))
+    let failed = |error: PackageError| Stop::failed(error.to_string());
+    let guide = Definitions::core().with(&Package::guide()).map_err(failed)?;
+    packages.iter().try_fold(guide, Definitions::with).map(Validator::new).map_err(failed)
+}
+
+/// What of the definitions is not held against resources, a sentence each: definitions that cannot be used, and rules that use what is
+/// not supported. Of R4 and the guide alone there is nothing but what `ARCHITECTURE.md` says.
+pub fn not_checked(validator: &Validator) -> Vec<String> {
+    let definitions = validator.definitions();
+    let left_out = definitions.left_out().iter().map(|unusable| format!("{} is not used: {}", unusable.url, unusable.why));
+    let rules =
+        definitions.unevaluated().into_iter().map(|rule| format!("rule {} of {} is not checked: {}", rule.key, rule.structure, rule.why));
+    left_out.chain(rules).collect()
 }

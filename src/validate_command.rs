@@ -30,6 +30,9 @@ const PASSING: &[&str] = &["Bundle", "OperationOutcome", "Parameters"];
 /// A package that cannot be read, a profile that is not known, or an output that cannot be written.
 pub fn run(options: &ValidateOptions, today: Date) -> Result<bool, Stop> {
     let validator = packages::validator(&packages::read(&options.package)?)?;
+    if !options.package.is_empty() {
+        packages::not_checked(&validator).iter().for_each(|what| eprintln!("{what}"));
+    }
     if let Some(profile) = options.profile.iter().find(|profile| !validator.knows(profile)) {
         return Err(Stop::usage(format!("--profile {profile}: no loaded package has this profile")));
     }

@@ -25,6 +25,13 @@ pub(super) fn equal(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) 
         }
     }
     match (left.scalar(model), right.scalar(model)) {
+        // Text is compared with the text of what is no text, as the public validator does.
+        (Some(Scalar::Text(text)), Some(Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Decimal(_))) => {
+            Some(right.to_text().is_some_and(|right| right == text))
+        }
+        (Some(Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Decimal(_)), Some(Scalar::Text(text))) => {
+            Some(left.to_text().is_some_and(|left| left == text))
+        }
         (Some(left), Some(right)) => scalars_equal(&left, &right),
         (None, None) => match (left, right) {
             (Operand::Node(left), Operand::Node(right)) => Some(nodes_same(*left, *right, Comparison::Equality)),

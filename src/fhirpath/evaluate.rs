@@ -208,7 +208,11 @@ impl<'a, 'e> Run<'a, 'e> {
                 });
                 Ok(holds.into())
             }
-            Operator::In => self.membership(&left, &right),
+            Operator::In => match self.one(&left, "a test of membership")? {
+                None => Ok(Items::None),
+                Some(_) => self.membership(&left, &right),
+            },
+            Operator::Contains if right.is_empty() => Ok(Items::None),
             Operator::Contains => self.membership(&right, &left),
             Operator::Union => {
                 let mut all = left;
@@ -223,7 +227,7 @@ impl<'a, 'e> Run<'a, 'e> {
             Operator::Concatenate => {
                 let text = |items: &Items<'a>| match self.one(items, "&")? {
                     None => Ok(String::new()),
-                    Some(item) => item.to_text().map(Cow::into_owned).ok_or_else(|| EvaluationError("& takes text".into())),
+                    Some(item) => self.text_of(item).map(str::to_owned).ok_or_else(|| EvaluationError("& takes text".into())),
                 };
                 let joined = text(&left)? + &text(&right)?;
                 self.charge(joined.len() / 16)?;
@@ -278,11 +282,11 @@ impl<'a, 'e> Run<'a, 'e> {
         Ok(left.len() == right.len() && left.iter().all(in_right))
     }
 
-    /// True if the item is in the collection.
-    fn membership(&self, item: &Items<'a>, collection: &Items<'a>) -> Result<Items<'a>> {
-        let Some(item) = self.one(item, "a test of membership")? else { return Ok(Items::None) };
-        self.charge(collection.as_slice().len())?;
-        Ok(self.contains(collection.as_slice(), item).into())
+    /// True if all of the items are in the collection.
+    fn membership(&self, items: &Items<'a>, collection: &Items<'a>) -> Result<Items<'a>> {
+        let (items, collection) = (items.as_slice(), collection.as_slice());
+        self.charge(items.len().saturating_mul(collection.len()))?;
+        Ok(items.iter().all(|item| self.contains(collection, item)).into())
     }
 
     /// True if an item of the collection is equal.

@@ -99,7 +99,7 @@ impl<'a> Run<'a, '_> {
     }
 
     /// The text of an item; none for what is no text, as a number or an element of type date.
-    fn text_of<'i>(&self, item: &'i Operand<'a>) -> Option<&'i str> {
+    pub(super) fn text_of<'i>(&self, item: &'i Operand<'a>) -> Option<&'i str> {
         let is_date = matches!(item, Operand::Node(node) if temporal_sort(*node, self.environment.model).is_some());
         item.as_str().filter(|_| !is_date)
     }

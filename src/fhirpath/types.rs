@@ -26,7 +26,7 @@ pub(super) fn fits(item: &Operand<'_>, type_name: &TypeName, test: TypeTest, mod
             None => own_name(*node).is_some_and(same),
         },
         _ if type_name.namespace == Namespace::Fhir => false,
-        value => system_type(value).is_some_and(|own| same(own) || (own == "Date" && name == "DateTime" && test == TypeTest::Is)),
+        value => system_type(value).is_some_and(same),
     }
 }
 

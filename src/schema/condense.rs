@@ -27,7 +27,7 @@ const BEST_PRACTICE: &str = "http://hl7.org/fhir/StructureDefinition/elementdefi
 ///
 /// # Errors
 /// It is a definition that a check would need, and cannot be used as it is.
-pub fn condense(definition: &Value) -> Result<Option<String>, Unusable> {
+pub(super) fn condense(definition: &Value) -> Result<Option<String>, Unusable> {
     let condensed = match text(definition, "resourceType") {
         Some("StructureDefinition") => structure(definition),
         Some("CodeSystem") => code_system::condense(definition),
@@ -41,11 +41,6 @@ pub fn condense(definition: &Value) -> Result<Option<String>, Unusable> {
         if headed { Ok(condensed.to_string()) } else { Err("it has no canonical address that can be read".to_owned()) }
     });
     line.map(Some).map_err(|why| Unusable { url: url.to_owned(), why })
-}
-
-/// The key that lines of a package are ordered by: resource type and address.
-pub fn order(line: &str) -> &str {
-    line.split_once(",\"version\"").map_or(line, |(head, _)| head)
 }
 
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {

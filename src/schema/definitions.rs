@@ -7,7 +7,7 @@ use super::compile;
 use super::condense::Unusable;
 use super::package::{Package, PackageError};
 use super::shelf::{CORE, Head, Put, Shelf, Stacked};
-use super::structure::{Element, Structure};
+use super::structure::{Element, Structure, StructureKind};
 use super::value_set::ValueSet;
 use crate::fhirpath::TypeId;
 
@@ -94,6 +94,11 @@ impl Definitions {
     /// True if there is a data type or resource type with this name.
     pub fn is_known_type(&self, name: &str) -> bool {
         self.type_place(name).is_some()
+    }
+
+    /// True if there are resources of the type with this name.
+    pub fn is_resource_type(&self, name: &str) -> bool {
+        self.type_structure(name).is_some_and(|structure| structure.kind == StructureKind::Resource && !structure.is_abstract)
     }
 
     /// The resource types that can be instantiated, in order.

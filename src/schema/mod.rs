@@ -15,11 +15,12 @@ mod model;
 mod package;
 mod shelf;
 pub mod structure;
+mod units;
 mod value_set;
 mod well_known;
 
 pub use code_system::{CodeSystem, Concept, Content};
-pub use condense::{Unusable, condense, order};
+pub use condense::Unusable;
 pub use definitions::{Definitions, Unevaluated};
 pub use membership::{Doubt, Membership};
 pub use package::{Package, PackageError};

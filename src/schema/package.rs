@@ -81,7 +81,8 @@ impl Package {
         Package { name: name.to_owned(), version: version.to_owned(), definitions }
     }
 
-    /// One line for each definition with what a check needs of it, and the definitions that cannot be used.
+    /// One line for each definition with what a check needs of it, in order of type and address, and the definitions that cannot be
+    /// used.
     pub fn condensed(&self) -> (Vec<String>, Vec<Unusable>) {
         let (mut lines, mut unusable) = (Vec::new(), Vec::new());
         for definition in &self.definitions {
@@ -94,8 +95,15 @@ impl Package {
                 },
             }
         }
+        // Definitions of one address stay in the order of the package.
+        lines.sort_by(|one, other| address(one).cmp(address(other)));
         (lines, unusable)
     }
+}
+
+/// The beginning of a line with resource type and address.
+fn address(line: &str) -> &str {
+    line.split_once(",\"version\"").map_or(line, |(address, _)| address)
 }
 
 fn read(bytes: &[u8], bounds: Bounds) -> Result<Package, PackageError> {

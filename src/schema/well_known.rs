@@ -4,10 +4,8 @@
 //! Where a rule says less than the registry behind it, a code that fits the rule is taken for one. The lists are the standards' codes
 //! alone, without names.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
 use super::shelf::CORE;
+use super::units;
 
 /// What is known about a code of one of these systems.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +56,7 @@ pub(super) fn standing(system: &str, code: &str) -> Option<Standing> {
         "urn:iso:std:iso:3166" if is_country(code) => Some(Standing::Valid),
         "urn:iso:std:iso:3166" => Some(listed(COUNTRIES)),
         "https://www.usps.com/" => Some(listed(STATES)),
-        "http://unitsofmeasure.org" => Some(unit(code)),
+        "http://unitsofmeasure.org" => Some(units::standing(code)),
         _ => None,
     }
 }
@@ -86,70 +84,4 @@ fn is_language_tag(tag: &str) -> bool {
             let is_country_or_other = !is_plain || part.len() != 2 || is_country(&part.to_ascii_uppercase());
             (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()) && is_country_or_other
         })
-}
-
-/// The symbols in the core package's list of common units.
-static UNIT_SYMBOLS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let common = CORE.value_set("http://hl7.org/fhir/ValueSet/ucum-common");
-    let codes = common.into_iter().flat_map(|common| &common.include).filter_map(|part| part.codes.as_ref()).flatten();
-    codes.filter_map(|code| unit_symbols(code)).flatten().map(str::to_owned).collect()
-});
-
-/// Units of UCUM (<https://ucum.org/ucum>) are built of symbols by a grammar: one made of symbols of common units is right, one that
-/// the grammar does not build is wrong, and any other may be either.
-fn unit(code: &str) -> Standing {
-    match unit_symbols(code) {
-        None => Standing::Invalid,
-        Some(symbols) if symbols.iter().all(|symbol| UNIT_SYMBOLS.contains(*symbol)) => Standing::Valid,
-        Some(_) => Standing::Unsure,
-    }
-}
-
-/// The symbols of a unit, without numbers, exponents and annotations; none if the grammar does not build it.
-fn unit_symbols(code: &str) -> Option<Vec<&str>> {
-    if code.is_empty() || !code.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
-        return None;
-    }
-    let (mut symbols, mut start, mut open, mut depth) = (Vec::new(), 0, None, 0_u32);
-    for (at, letter) in code.char_indices() {
-        match (open, letter) {
-            (Some(close), letter) => {
-                if letter == close {
-                    open = None;
-                    if close == '}' {
-                        start = at + 1;
-                    }
-                } else if matches!(letter, '{' | '[') {
-                    return None;
-                }
-            }
-            (None, '[') => open = Some(']'),
-            (None, ']' | '}') => return None,
-            (None, '{' | '.' | '/' | '(' | ')') => {
-                symbols.extend(symbol(&code[start..at]));
-                start = at + 1;
-                match letter {
-                    '{' => open = Some('}'),
-                    '(' => depth += 1,
-                    ')' => depth = depth.checked_sub(1)?,
-                    _ => {}
-                }
-            }
-            (None, _) => {}
-        }
-    }
-    if open.is_some() || depth > 0 || code.ends_with(['.', '/']) || code.starts_with('.') || code.contains("..") || code.contains("//") {
-        return None;
-    }
-    symbols.extend(symbol(&code[start..]));
-    Some(symbols)
-}
-
-/// The symbol in a component: without exponent; none if it is a number.
-fn symbol(component: &str) -> Option<&str> {
-    let base = component.trim_end_matches(|c: char| c.is_ascii_digit());
-    if base.is_empty() {
-        return None;
-    }
-    Some(base.strip_suffix(['+', '-']).filter(|_| base.len() < component.len()).unwrap_or(base))
 }

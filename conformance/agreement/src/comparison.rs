@@ -127,7 +127,10 @@ pub(crate) fn compare<'a>(hl7: &'a [Verdict], frist: &'a [Verdict], differences:
         }
     }
     let groups: Vec<&str> = comparison.groups.keys().copied().collect();
-    let gone = comparison.explained.iter().filter(|(difference, pairs)| pairs.is_empty() && !difference.is_about_none_of(&groups));
+    let gone = comparison
+        .explained
+        .iter()
+        .filter(|(difference, pairs)| pairs.is_empty() && !difference.is_rare && !difference.is_about_none_of(&groups));
     let gone: BTreeSet<String> =
         gone.map(|(difference, _)| format!("a known difference does not occur any more: {}", difference.reason)).collect();
     comparison.faults.extend(gone);

@@ -24,6 +24,8 @@ pub(crate) struct Difference {
     /// Patterns of the names of resources.
     names: Vec<String>,
     side: Side,
+    /// True if not every choice of mutants has a case of it.
+    pub(crate) is_rare: bool,
     /// Why, with the page of the specification that decides.
     pub(crate) reason: String,
 }
@@ -79,7 +81,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Difference>, String> {
 
 fn difference(entry: &Value) -> Result<Difference, String> {
     let members = entry.as_object().ok_or("expected an object")?;
-    if let Some(name) = members.keys().find(|name| !["names", "hl7", "frist", "crash", "reason"].contains(&name.as_str())) {
+    if let Some(name) = members.keys().find(|name| !["names", "hl7", "frist", "crash", "rare", "reason"].contains(&name.as_str())) {
         return Err(format!("unknown member '{name}'"));
     }
     let patterns = |name: &str| -> Result<Vec<String>, String> {
@@ -97,7 +99,8 @@ fn difference(entry: &Value) -> Result<Difference, String> {
     if !reason.contains("https://") {
         return Err("the reason must cite the specification by its address".to_owned());
     }
-    Ok(Difference { names: patterns("names")?, side, reason: reason.to_owned() })
+    let is_rare = members.get("rare").and_then(Value::as_bool).unwrap_or(false);
+    Ok(Difference { names: patterns("names")?, side, is_rare, reason: reason.to_owned() })
 }
 
 /// True if the text is as the pattern, in which `*` stands for anything.

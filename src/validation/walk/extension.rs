@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::path::At;
 use super::{Found, Scope, Shape, Walk};
 use crate::fhir::{IssueCode, Severity, names};
-use crate::fhirpath::{Expression, Model};
+use crate::fhirpath::{Expression, Model, Node};
 use crate::schema::{ContextKind, Structure};
 
 /// Extensions that R4 itself uses, throughout its own definitions, elsewhere than where it says they may stand.
@@ -30,10 +30,14 @@ impl<'a> Walk<'a, '_> {
                 self.check_rules(root.element, &[], found, at, scope);
             }
         }
+        if url.is_none() && found.value.is_some_and(|value| value.get("_url").is_some()) {
+            self.error(IssueCode::Required, &at.child("url"), "expected the address of the extension, found only what stands beside it");
+        }
         self.check_has_value_or_parts(found, at);
         match (definition, url) {
             (Some(definition), _) => self.check_modifier(definition, at),
             (None, Some(url)) if is_absolute => self.check_unknown(url, at),
+            (None, Some(_)) if !is_profiled => self.check_part(at),
             _ => {}
         }
         if let Some(definition) = definition {
@@ -59,6 +63,15 @@ impl<'a> Walk<'a, '_> {
             // Anyone may add extensions, but those of the guide are all known: one that is misspelt would be passed over, and with it
             // the postponement or group that it was to tell.
             self.error(IssueCode::Extension, &at.child("url"), "expected an extension that the guide has, found another");
+        }
+    }
+
+    /// The parts of an extension are those that its definition names.
+    fn check_part(&mut self, at: &At<'_>) {
+        let around = at.parent().and_then(At::node).and_then(|node| node.value);
+        let url = around.and_then(|extension| extension.get("url")).and_then(Value::as_str);
+        if url.and_then(|url| self.definitions.structure(url)).is_some_and(is_extension) {
+            self.error(IssueCode::Extension, &at.child("url"), "expected a part that the extension has, found another");
         }
     }
 
@@ -90,14 +103,29 @@ impl<'a> Walk<'a, '_> {
             let what = format!("expected this extension only in {}, found it elsewhere", places.join(", "));
             self.error(IssueCode::Extension, at, what);
         }
+        if let Some(node) = holder.node().filter(|_| !definition.context_invariants.is_empty()) {
+            self.check_context(definition, node, at, scope);
+        }
+    }
+
+    /// What must hold of the element on which an extension stands.
+    fn check_context(&mut self, definition: &'a Structure, holder: Node<'_>, at: &At<'_>, scope: Scope<'a>) {
+        for rule in definition.context_invariants.iter() {
+            let holds = rule.evaluable().ok().map(|expression| self.holds(expression, holder, scope));
+            if matches!(holds, Some(Ok(false) | Err(_))) {
+                let what = format!("expected this extension only where {} holds, found it elsewhere", rule.expression);
+                self.error(IssueCode::Extension, at, what);
+            }
+        }
     }
 
     /// True if an element is the one that a context names: by its path, or by its type or one that it specializes.
     fn is_place(&self, holder: &At<'_>, expression: &str) -> bool {
         let expression = expression.replace("[x]", "");
         let type_id = holder.node().and_then(|node| node.type_id);
+        // Extensions for any element are used on resources too, as data-absent-reason is.
         if expression == "Element" {
-            return type_id.is_none_or(|id| !self.definitions.structure_of(id).is_resource() || id.element > 0);
+            return true;
         }
         if type_id.is_some_and(|id| self.definitions.is_a(id, &expression) || *self.definitions.element(id).path == *expression) {
             return true;

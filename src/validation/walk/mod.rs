@@ -1,10 +1,11 @@
 //! The walk over a resource: one pass over its JSON beside one compiled structure (<https://hl7.org/fhir/R4/validation.html>).
 //!
 //! Every element is looked at where it stands: its place and number, its JSON type, what it must be equal to or bound to, its rules.
-//! What needs a whole noun of its own stands beside: repetitions that are told apart (`slicing`), extensions, references,
+//! What needs a whole noun of its own stands beside: repetitions that are told apart (`slicing`, `discriminator`), extensions, references,
 //! codes (`binding`), rules in FHIRPath (`rules`). Pure and total: any JSON gives findings, in the order of the definitions.
 
 mod binding;
+mod discriminator;
 mod extension;
 mod members;
 mod path;
@@ -121,6 +122,10 @@ impl<'a> Walk<'a, '_> {
         let Some(definition) = self.definition_of(shape, of_type) else {
             return self.check_object(shape, shape, found, at, scope);
         };
+        if !definition.structure.is_primitive() && !found.value.is_some_and(Value::is_object) {
+            // Only its form is told: what is no object has no members, codes or rules.
+            return self.check_object(shape, definition, found, at, scope);
+        }
         if definition.structure.is_primitive() {
             self.check_primitive(shape, definition.structure, found, at, scope);
         } else if definition.structure.is_resource() {

@@ -23,8 +23,8 @@ impl<'a> Walk<'a, '_> {
             let rule = if matches!(&*definition.type_name, "date" | "dateTime" | "instant") { dates::EXISTS } else { "" };
             let sink = &mut *self.sink;
             primitives::check(&definition.type_name, value, &mut |severity, code, what| {
-                is_well_formed = false;
-                let rule = if code == IssueCode::Value { rule } else { "" };
+                is_well_formed &= severity > Severity::Error;
+                let rule = if code == IssueCode::Value && severity == Severity::Error { rule } else { "" };
                 sink.add(severity, code, at, rule, what);
             });
             let element = shape.element;
@@ -34,6 +34,9 @@ impl<'a> Walk<'a, '_> {
             self.check_fixed(element, value, at);
         } else if shape.element.fixed.is_some() || shape.element.pattern.is_some() {
             self.error(IssueCode::Value, at, "expected a value, found only extensions");
+        }
+        if shape.element.fixed.is_some() && found.extras.is_some_and(|extras| extras.get("extension").is_some()) {
+            self.error(IssueCode::Value, at, "expected exactly the value that the profile fixes, found extensions beside it");
         }
         self.check_extras(shape, definition, found, at, scope);
         if is_well_formed {

@@ -54,7 +54,12 @@ impl<'a> Walk<'a, '_> {
     /// Checks a Reference: its form, and that what it names has one of the types, and fits one of the profiles, that the element allows.
     pub(super) fn check_reference(&mut self, of_type: &'a ElementType, reference: &'a Value, at: &At<'_>, scope: Scope<'a>) {
         let definitions = self.definitions;
-        let address = reference.get("reference").and_then(Value::as_str);
+        let address = match reference.get("reference") {
+            None => None,
+            Some(Value::String(address)) => Some(address.as_str()),
+            // Told as a value of another type; what it was to name cannot be told.
+            Some(_) => return,
+        };
         let target = address.and_then(|address| self.resolve_aloud(address, at, scope));
         let allowed: Vec<&str> = of_type.target_profiles.iter().map(|profile| type_of_target(definitions, profile)).collect();
         let found = target.and_then(|node| node.value).and_then(|found| found.get("resourceType")).and_then(Value::as_str);
@@ -67,8 +72,25 @@ impl<'a> Walk<'a, '_> {
         datatypes::check_reference(reference, &targets, &mut |severity, code, path, what| {
             sink.add(severity, code, &format_args!("{at}{path}"), "", what);
         });
+        self.check_aggregation(of_type, address, target.is_some(), at);
         if let Some(node) = target {
             self.check_target(&of_type.target_profiles, node, at, scope);
+        }
+    }
+
+    /// A profile may ask for targets that are contained, in the same Bundle, or elsewhere.
+    fn check_aggregation(&mut self, of_type: &ElementType, address: Option<&str>, is_at_hand: bool, at: &At<'_>) {
+        let Some(address) = address.filter(|_| !of_type.aggregation.is_empty()) else { return };
+        let found = if address.starts_with('#') {
+            "contained"
+        } else if is_at_hand {
+            "bundled"
+        } else {
+            "referenced"
+        };
+        if !of_type.aggregation.iter().any(|allowed| **allowed == *found) {
+            let what = format!("expected a target that is {}, found one that is {found}", of_type.aggregation.join(" or "));
+            self.error(IssueCode::Structure, at, what);
         }
     }
 

@@ -14,6 +14,38 @@ use crate::validation::bundle::Entries;
 use crate::validation::findings::json_type;
 use crate::validation::{contained, primitives};
 
+/// The types whose `url` is the address by which others name them (<https://hl7.org/fhir/R4/resource.html#canonical>).
+const CANONICAL_RESOURCES: &[&str] = &[
+    "ActivityDefinition",
+    "CapabilityStatement",
+    "ChargeItemDefinition",
+    "CodeSystem",
+    "CompartmentDefinition",
+    "ConceptMap",
+    "EffectEvidenceSynthesis",
+    "EventDefinition",
+    "Evidence",
+    "EvidenceVariable",
+    "ExampleScenario",
+    "GraphDefinition",
+    "ImplementationGuide",
+    "Library",
+    "Measure",
+    "MessageDefinition",
+    "OperationDefinition",
+    "PlanDefinition",
+    "Questionnaire",
+    "ResearchDefinition",
+    "ResearchElementDefinition",
+    "RiskEvidenceSynthesis",
+    "SearchParameter",
+    "StructureDefinition",
+    "StructureMap",
+    "TerminologyCapabilities",
+    "TestScript",
+    "ValueSet",
+];
+
 impl<'a> Walk<'a, '_> {
     /// Holds a resource against the root of a structure of its type.
     pub(super) fn check_resource(&mut self, shape: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
@@ -80,6 +112,12 @@ impl<'a> Walk<'a, '_> {
         if let Some(id) = resource.get("id").filter(|id| id.is_string()) {
             let at = at.child("id");
             primitives::check("id", id, &mut |severity, code, what| sink.add(severity, code, &at, "", what));
+        }
+        let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
+        if let Some(url) = resource.get("url").and_then(Value::as_str).filter(|_| CANONICAL_RESOURCES.contains(&kind))
+            && !primitives::is_absolute(url)
+        {
+            sink.add(Severity::Error, IssueCode::Value, &at.child("url"), "", "expected an absolute address, found another text");
         }
         if scope.root.value.is_some_and(|root| std::ptr::eq(root, resource)) {
             contained::check(resource, &mut |severity, code, path, rule, what| {

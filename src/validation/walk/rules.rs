@@ -11,8 +11,8 @@ use crate::fhirpath::{Environment, EvaluationError, Expression, Item, Node};
 use crate::schema::{Constraint, Element, Membership};
 
 /// Rules that the walk itself checks: every element has a value or children, an extension has a value or extensions, and a
-/// narrative is XHTML with some content.
-const CHECKED_BY_THE_WALK: &[&str] = &["ele-1", "ext-1", "txt-1", "txt-2"];
+/// narrative is XHTML with some content, and what is contained is referred to.
+const CHECKED_BY_THE_WALK: &[&str] = &["ele-1", "ext-1", "txt-1", "txt-2", "dom-3"];
 
 impl<'a> Walk<'a, '_> {
     /// Checks the rules of an element, and those of its type that are not among them.
@@ -52,7 +52,7 @@ impl<'a> Walk<'a, '_> {
         self.sink.add(severity, IssueCode::Invariant, at, rule_key, &format!("expected {asked}; {found}"));
     }
 
-    fn holds(&self, expression: &'a Expression, focus: Node<'a>, scope: Scope<'a>) -> Result<bool, EvaluationError> {
+    pub(super) fn holds(&self, expression: &Expression, focus: Node<'_>, scope: Scope<'a>) -> Result<bool, EvaluationError> {
         let definitions = self.definitions;
         let environment = Environment {
             model: definitions,

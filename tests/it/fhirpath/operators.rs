@@ -54,7 +54,10 @@ fn equality_knows_collections_types_and_precision() {
         1 = 2 → false
         1 = 1.0 → true
         1.10 = 1.1 → true
-        1 = '1' → false
+        1 = '1' → true
+        active = 'true' → true
+        active = 'false' → false
+        1 = true → false
         {} = 1 → nothing
         {} = {} → nothing
         (1 | 2) = (1 | 2) → true
@@ -181,7 +184,8 @@ fn arithmetic_is_exact() {
         'a' + {} → nothing
         'a' & {} → \"a\"
         {} & {} → \"\"
-        'a' & 1 → \"a1\"
+        'a' & 1 → error
+        birthDate & 'a' → error
         'a' + 1 → error
         'a' - 'b' → error
         name & 'a' → error
@@ -239,6 +243,8 @@ fn membership_asks_one_item() {
         (1 | 2) contains 2 → true
         (1 | 2) contains 3 → false
         (1 | 2) contains {} → nothing
+        (1 | 2 | 3) contains (1 | 2) → true
+        (1 | 2) contains (1 | 3) → false
         {} contains 1 → false
         gender in ('male' | 'female') → true
         name.given contains 'Kaja' → true

@@ -110,12 +110,16 @@ fn codes_that_follow_a_rule_or_are_few() {
         ("currencies", &[("DKK", IN), ("EUR", IN), ("dkk", OUT), ("KR", OUT), ("DKK EUR", OUT)]),
         ("ucum-units", &[("mm[Hg]", IN), ("10*9/L", IN), ("kg/m2", IN), ("mL/min/{1.73_m2}", IN), ("{tablet}", IN)]),
         ("ucum-units", &[("mm Hg", OUT), ("mg//L", OUT), ("mg/", OUT), ("(mg", OUT), ("[Hg", OUT), ("", OUT), ("mg)", OUT)]),
-        ("ucum-units", &[("florins", "of the code system http://unitsofmeasure.org only a part")]),
+        ("ucum-units", &[("dB[SPL]", IN), ("d", IN), ("days", OUT), ("kmin", OUT), ("µg", OUT), ("[m/s2/Hz^(1/2)]", IN), ("m/(s2.K)", IN)]),
+        ("ucum-units", &[("k[new'U]/L", "of the code system http://unitsofmeasure.org only a part"), ("[new'U]/florin", OUT)]),
     ] {
         for (code, expected) in cases {
             check(&CORE, &format!("http://hl7.org/fhir/ValueSet/{value_set}"), "", code, expected);
         }
     }
+    let common = CORE.value_set("http://hl7.org/fhir/ValueSet/ucum-common").unwrap().include[0].codes.as_ref().unwrap();
+    let wrong: Vec<_> = common.iter().filter(|code| CORE.code_in_system("http://unitsofmeasure.org", code) != Membership::In).collect();
+    assert!(common.len() > 1300 && wrong.is_empty(), "{wrong:?}");
     for (system, code, expected) in [
         ("urn:iso:std:iso:3166", "DNK", IN),
         ("urn:iso:std:iso:3166", "Denmark", OUT),

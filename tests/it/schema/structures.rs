@@ -92,6 +92,8 @@ fn the_resource_types_are_those_that_can_be_instantiated() {
     let names = definitions.resource_names();
     assert_eq!(names.len(), 146);
     assert!(names.contains(&"Condition") && !names.contains(&"Resource") && !names.contains(&"DomainResource"));
+    assert!(names.iter().all(|name| definitions.is_resource_type(name)));
+    assert!(["Resource", "DomainResource", "Quantity", "Event", "x"].iter().all(|name| !definitions.is_resource_type(name)));
     assert!(definitions.is_known_type("Quantity") && !definitions.is_known_type("bodyweight"));
 }
 

@@ -24,8 +24,6 @@ Description: "The keys of the rules by which the server refuses content or warns
 * #kp-date-2 insert English("A full date")
 * #kp-date-3 "Ingen kendsgerning i fremtiden" "What has happened is not dated later than today in Copenhagen."
 * #kp-date-3 insert English("No fact in the future")
-* #kp-date-4 "En slutning efter begyndelsen" "A period does not end before it starts."
-* #kp-date-4 insert English("An end after the start")
 * #kp-date-5 "En dag i nogens liv" "What has happened has a date from 1900 on: an earlier one stands for a date that is not known."
 * #kp-date-5 insert English("A day in someone's life")
 * #kp-person-1 "Én person" "All references in a resource that belong to a person name the same person."
