@@ -181,8 +181,8 @@ pub fn validator(packages: &[Package]) -> Result<Validator, Stop> {
     packages.iter().try_fold(guide, Definitions::with).map(Validator::new).map_err(failed)
 }
 
-/// What of the definitions is not held against resources, a sentence each: definitions that cannot be used, and rules that use what is
-/// not supported. Of R4 and the guide alone there is nothing but what `ARCHITECTURE.md` says.
+/// What of the packages is not held against resources, a sentence each: definitions that cannot be used, and rules that use what is
+/// not supported. Of R4 itself `ARCHITECTURE.md` tells it.
 pub fn not_checked(validator: &Validator) -> Vec<String> {
     let definitions = validator.definitions();
     let left_out = definitions.left_out().iter().map(|unusable| format!("{} is not used: {}", unusable.url, unusable.why));
