@@ -119,8 +119,8 @@ fn resource(resource_type: ResourceType) -> Value {
     if by_clients {
         resource["updateCreate"] = Value::from(true);
         resource["conditionalCreate"] = Value::from(true);
-        resource["conditionalUpdate"] = Value::from(false);
-        resource["conditionalDelete"] = Value::from("not-supported");
+        resource["conditionalUpdate"] = Value::from(true);
+        resource["conditionalDelete"] = Value::from("single");
         resource["referencePolicy"] = json!(["literal", "logical", "resolves"]);
     }
     resource["conditionalRead"] = Value::from("full-support");

@@ -4,8 +4,9 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 use super::answer;
 use super::error::Refusal;
-use crate::fhir::{IssueCode, Version};
+use crate::fhir::IssueCode;
 use crate::interactions::Failure;
+use crate::interactions::read::Known;
 use crate::interactions::transaction::etag_version;
 use crate::interactions::write::Condition;
 
@@ -177,10 +178,12 @@ pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Refusal> {
     }
 }
 
-/// True if the client has this version already (`If-None-Match` on a read).
-pub(super) fn has_already(headers: &HeaderMap, version: Version) -> bool {
-    let Some(known) = text(headers, header::IF_NONE_MATCH) else { return false };
-    known.trim() == "*" || known.split(',').any(|etag| etag_version(etag) == Some(version))
+/// What the client says that it has already, on a read.
+pub(super) fn known(headers: &HeaderMap) -> Known {
+    // Tags that cannot be read are none of this server's, but still win over the instant.
+    let none_match = headers.contains_key(header::IF_NONE_MATCH).then(|| text(headers, header::IF_NONE_MATCH).unwrap_or("").to_owned());
+    let since = text(headers, header::IF_MODIFIED_SINCE).and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    Known { none_match, modified_since: since.map(|since| since.timestamp()) }
 }
 
 #[cfg(test)]

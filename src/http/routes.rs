@@ -18,14 +18,15 @@ use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, Rendering, Return};
 use super::sight::{countable, loggable, request_id};
 use super::{Wire, bundle, operations, page};
-use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
 use crate::interactions::history::history;
 use crate::interactions::search::{PAGE, SearchRequest, search};
 use crate::interactions::update::update;
-use crate::interactions::validate::Target;
+use crate::interactions::validate;
+use crate::interactions::write::{Criteria, Target};
 use crate::interactions::{Effect, Failure, HistoryQuery, HistoryScope, Moment, Position, StoredVersion, Written, read, transaction};
 use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
 
@@ -178,29 +179,25 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         Address::SystemHistory if looks => history_answer(wire, call, HistoryScope::System, "_history"),
         Address::Metadata | Address::SystemHistory => Err(Refusal::MethodNotAllowed("GET, HEAD")),
         Address::TypeValidate(_) if call.method != Method::POST => Err(Refusal::MethodNotAllowed("POST")),
-        Address::TypeValidate(resource_type) => operations::validate(wire, call, Target::Type(resource_type)),
-        Address::Validate(key) => operations::validate(wire, call, Target::Instance(key)),
+        Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
+        Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
         Address::Type(resource_type) if looks => search_answer(wire, call, resource_type, call.query.clone()),
-        Address::Type(resource_type) => {
+        Address::Type(resource_type) if call.method == Method::POST => {
             allowed(resource_type, Interaction::Create, &call.method, Method::POST, on_type)?;
             create_answer(wire, call, resource_type)
         }
+        Address::Type(resource_type) => conditional_answer(wire, call, resource_type),
         Address::TypeSearch(resource_type) if call.method == Method::POST => form_search_answer(wire, call, resource_type),
         Address::TypeSearch(_) => Err(Refusal::MethodNotAllowed("POST")),
         Address::TypeHistory(resource_type) if looks => {
             history_answer(wire, call, HistoryScope::Type(resource_type), &format!("{resource_type}/_history"))
         }
         Address::Instance(key) if looks => read_answer(call, &read::read(&wire.server, &key)?),
-        Address::Instance(key) if call.method == Method::PUT => {
-            allowed(key.resource_type, Interaction::Update, &call.method, Method::PUT, on_instance)?;
-            update_answer(wire, call, key)
-        }
         Address::Instance(key) => {
-            allowed(key.resource_type, Interaction::Delete, &call.method, Method::DELETE, on_instance)?;
+            let change = change_asked(key.resource_type, &call.method, on_instance)?;
             without_parameters(call)?;
-            let written = delete(&wire.server, &call.moment, key, negotiation::condition(&call.headers)?)?;
-            Ok(written_answer(wire, call, &written))
+            change_answer(wire, call, change, Target::Key(key))
         }
         Address::InstanceHistory(key) if looks => {
             let path = format!("{key}/_history");
@@ -224,7 +221,7 @@ fn allowed(
 }
 
 fn on_type(resource_type: ResourceType) -> &'static str {
-    if interactions_of(resource_type).contains(&Interaction::Create) { "GET, HEAD, POST" } else { "GET, HEAD" }
+    if interactions_of(resource_type).contains(&Interaction::Create) { "GET, HEAD, POST, PUT, DELETE" } else { "GET, HEAD" }
 }
 
 fn on_instance(resource_type: ResourceType) -> &'static str {
@@ -243,22 +240,12 @@ fn without_parameters(call: &Call) -> Result<(), Refusal> {
 
 fn read_answer(call: &Call, found: &StoredVersion) -> Result<Answer, Refusal> {
     without_parameters(call)?;
-    let since = negotiation::text(&call.headers, header::IF_MODIFIED_SINCE).and_then(http_instant);
-    let unchanged = if call.headers.contains_key(header::IF_NONE_MATCH) {
-        negotiation::has_already(&call.headers, found.version)
-    } else {
-        since.is_some_and(|since| found.last_updated.as_second() <= since.as_second())
-    };
-    let answer = if unchanged {
+    let answer = if negotiation::known(&call.headers).is(found) {
         Answer::empty(StatusCode::NOT_MODIFIED)
     } else {
         Answer::fhir(StatusCode::OK, found.body.clone().unwrap_or_default())
     };
     Ok(answer.of_version(found))
-}
-
-fn http_instant(date: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(date).ok().map(|zoned| zoned.timestamp())
 }
 
 fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
@@ -270,10 +257,30 @@ fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Resul
     Ok(written_answer(wire, call, &written))
 }
 
-fn update_answer(wire: &Wire, call: &Call, key: ResourceKey) -> Result<Answer, Refusal> {
-    without_parameters(call)?;
-    let resource = sent_resource(call)?;
-    let written = update(&wire.server, &call.moment, key, resource, negotiation::condition(&call.headers)?)?;
+/// The change that a method asks for, if the table of interactions has it.
+fn change_asked(resource_type: ResourceType, method: &Method, allow: fn(ResourceType) -> &'static str) -> Result<Interaction, Refusal> {
+    let change = match *method {
+        Method::PUT => Interaction::Update,
+        Method::DELETE => Interaction::Delete,
+        _ => return Err(Refusal::MethodNotAllowed(allow(resource_type))),
+    };
+    allowed(resource_type, change, method, method.clone(), allow)?;
+    Ok(change)
+}
+
+/// A change of the one resource that the parameters of the address match.
+fn conditional_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
+    let change = change_asked(resource_type, &call.method, on_type)?;
+    let criteria = Criteria { resource_type, parameters: call.query.clone(), unused_id: (call.moment.new_id)() };
+    change_answer(wire, call, change, Target::Matching(criteria))
+}
+
+fn change_answer(wire: &Wire, call: &Call, change: Interaction, target: Target) -> Result<Answer, Refusal> {
+    let condition = negotiation::condition(&call.headers)?;
+    let written = match change {
+        Interaction::Delete => delete(&wire.server, &call.moment, target, condition)?,
+        _ => update(&wire.server, &call.moment, target, sent_resource(call)?, condition)?,
+    };
     Ok(written_answer(wire, call, &written))
 }
 

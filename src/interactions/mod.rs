@@ -13,6 +13,7 @@ pub mod derivation;
 mod entry;
 pub mod failure;
 pub mod history;
+mod identify;
 pub mod overview;
 pub mod persons;
 pub mod read;

@@ -137,7 +137,10 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         self.whole.looked_at_element();
-        let Some(definition) = self.definition_of(shape, of_type) else {
+        if let Some(other) = shape.element.content_of.and_then(|other| shape.other(other)) {
+            return self.check_object(shape, other, found, at, scope);
+        }
+        let Some(definition) = self.definition_of(of_type) else {
             return self.check_object(shape, shape, found, at, scope);
         };
         if !definition.structure.is_primitive() && !found.value.is_some_and(Value::is_object) {
@@ -163,11 +166,8 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// The definition of an element's content: of its type, or of the element that it repeats.
-    fn definition_of(&self, shape: Shape<'a>, of_type: Option<&'a ElementType>) -> Option<Shape<'a>> {
-        if let Some(other) = shape.element.content_of {
-            return shape.other(other);
-        }
+    /// The definition of a type.
+    fn definition_of(&self, of_type: Option<&'a ElementType>) -> Option<Shape<'a>> {
         let type_id = of_type?.type_id?;
         let structure = self.definitions.structure_of(type_id);
         Shape::root(structure)
