@@ -6,6 +6,7 @@ use super::answer;
 use super::error::Refusal;
 use crate::fhir::IssueCode;
 use crate::interactions::Failure;
+use crate::interactions::patch::JSON_PATCH;
 use crate::interactions::read::Known;
 use crate::interactions::transaction::etag_version;
 use crate::interactions::write::Condition;
@@ -126,6 +127,24 @@ pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
     match text(headers, header::CONTENT_TYPE) {
         Some(media_type) if is_json(media_type) => Ok(()),
         _ => Err(Refusal::UnsupportedMediaType("application/fhir+json or application/json")),
+    }
+}
+
+/// How a patch is sent.
+pub(super) enum SentPatch {
+    /// As JSON Patch.
+    Json,
+    /// As the Parameters of a FHIRPath Patch.
+    FhirPath,
+}
+
+/// Refuses a body that is neither a JSON Patch nor FHIR JSON.
+pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
+    sends_plain(headers)?;
+    match text(headers, header::CONTENT_TYPE) {
+        Some(media_type) if essence(media_type) == JSON_PATCH => Ok(SentPatch::Json),
+        Some(media_type) if is_json(media_type) => Ok(SentPatch::FhirPath),
+        _ => Err(Refusal::UnsupportedMediaType("application/json-patch+json, or application/fhir+json for a FHIRPath Patch")),
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::answer::{Answer, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
-use super::negotiation::{self, GENERAL_PARAMETERS, Rendering, Return};
+use super::negotiation::{self, GENERAL_PARAMETERS, Rendering, Return, SentPatch};
 use super::sight::{countable, loggable, request_id};
 use super::{Wire, bundle, operations, page};
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
@@ -23,6 +23,7 @@ use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
 use crate::interactions::history::history;
+use crate::interactions::patch::{Patch, patch};
 use crate::interactions::search::{PAGE, SearchRequest, search};
 use crate::interactions::update::update;
 use crate::interactions::validate;
@@ -221,11 +222,11 @@ fn allowed(
 }
 
 fn on_type(resource_type: ResourceType) -> &'static str {
-    if interactions_of(resource_type).contains(&Interaction::Create) { "GET, HEAD, POST, PUT, DELETE" } else { "GET, HEAD" }
+    if interactions_of(resource_type).contains(&Interaction::Create) { "GET, HEAD, POST, PUT, PATCH, DELETE" } else { "GET, HEAD" }
 }
 
 fn on_instance(resource_type: ResourceType) -> &'static str {
-    if interactions_of(resource_type).contains(&Interaction::Update) { "GET, HEAD, PUT, DELETE" } else { "GET, HEAD" }
+    if interactions_of(resource_type).contains(&Interaction::Update) { "GET, HEAD, PUT, PATCH, DELETE" } else { "GET, HEAD" }
 }
 
 /// Refuses parameters at an address where none means anything; under `handling=lenient` they are passed over.
@@ -261,6 +262,7 @@ fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Resul
 fn change_asked(resource_type: ResourceType, method: &Method, allow: fn(ResourceType) -> &'static str) -> Result<Interaction, Refusal> {
     let change = match *method {
         Method::PUT => Interaction::Update,
+        Method::PATCH => Interaction::Patch,
         Method::DELETE => Interaction::Delete,
         _ => return Err(Refusal::MethodNotAllowed(allow(resource_type))),
     };
@@ -279,9 +281,19 @@ fn change_answer(wire: &Wire, call: &Call, change: Interaction, target: Target) 
     let condition = negotiation::condition(&call.headers)?;
     let written = match change {
         Interaction::Delete => delete(&wire.server, &call.moment, target, condition)?,
+        Interaction::Patch => patch(&wire.server, &call.moment, target, sent_patch(call)?, condition)?,
         _ => update(&wire.server, &call.moment, target, sent_resource(call)?, condition)?,
     };
     Ok(written_answer(wire, call, &written))
+}
+
+/// The patch in the body.
+fn sent_patch(call: &Call) -> Result<Patch, Refusal> {
+    let patch = match negotiation::sends_patch(&call.headers)? {
+        SentPatch::Json => Patch::parse_json_patch(&call.body),
+        SentPatch::FhirPath => Patch::from_parameters(&sent_resource(call)?),
+    };
+    Ok(patch.map_err(Failure::BadRequest)?)
 }
 
 /// The resource in the body.

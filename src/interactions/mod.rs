@@ -15,6 +15,7 @@ pub mod failure;
 pub mod history;
 mod identify;
 pub mod overview;
+pub mod patch;
 pub mod persons;
 pub mod read;
 pub mod references;

@@ -10,7 +10,7 @@ use super::address::{Address, criteria, query_pairs};
 use super::read::Known;
 use super::search::{SearchAnswer, SearchRequest};
 use super::write::{Action, Change, Condition, Criteria, Target, Writer};
-use super::{Failure, Moment, Server, Written, batch, read, rights, search, write};
+use super::{Failure, Moment, Server, Written, batch, patch, read, rights, search, write};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
 use crate::storage::StoredVersion;
 
@@ -21,7 +21,7 @@ const FOUND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The answer to one entry.
 pub enum EntryAnswer {
-    /// To a POST, PUT or DELETE.
+    /// To a POST, PUT, PATCH or DELETE.
     Written(Written),
     /// To the GET of a resource or version.
     Found(StoredVersion),
@@ -167,7 +167,7 @@ fn order(action: &Action) -> u8 {
     match action {
         Action::Delete { .. } => 0,
         Action::Create { .. } => 1,
-        Action::Update { .. } => 2,
+        Action::Update { .. } | Action::Patch { .. } => 2,
     }
 }
 
@@ -194,7 +194,7 @@ fn refuse_equal_conditions(requests: &[Request]) -> Result<(), Failure> {
             Action::Update { target: Target::Matching(criteria), .. } => {
                 (criteria.resource_type.as_str(), &criteria.parameters, "criteria")
             }
-            Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => continue,
+            Action::Create { .. } | Action::Update { .. } | Action::Patch { .. } | Action::Delete { .. } => continue,
         };
         if !seen.insert((type_name, query)) {
             let text = format!("another entry of the transaction has the same {what}: expected each once");
@@ -235,9 +235,11 @@ fn foresee(server: &Server, request: &Request, changes: &[Change], allowance: &A
 /// That the resource will be there after the changes.
 fn foresee_current(server: &Server, key: &ResourceKey, changes: &[Change], allowance: &Allowance) -> Result<(), Failure> {
     let change = changes.iter().find_map(|change| match &change.action {
-        Action::Update { target: Target::Key(changed), .. } if changed == key => Some(true),
+        Action::Update { target: Target::Key(changed), .. } | Action::Patch { target: Target::Key(changed), .. } if changed == key => {
+            Some(true)
+        }
         Action::Delete { target: Target::Key(changed), .. } if changed == key => Some(false),
-        Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => None,
+        Action::Create { .. } | Action::Update { .. } | Action::Patch { .. } | Action::Delete { .. } => None,
     });
     match change {
         Some(true) => Ok(()),
@@ -275,6 +277,10 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
         ("PUT", address @ (Address::Instance(_) | Address::Type(_)), _) => {
             change(Action::Update { target: target(moment, address, query)?, resource: resource()?, condition: condition()? })
         }
+        ("PATCH", address @ (Address::Instance(_) | Address::Type(_)), _) => {
+            let target = target(moment, address, query)?;
+            change(Action::Patch { target, patch: patch::in_entry(&resource()?)?, condition: condition()? })
+        }
         ("DELETE", address @ (Address::Instance(_) | Address::Type(_)), _) => {
             change(Action::Delete { target: target(moment, address, query)?, condition: condition()? })
         }
@@ -285,7 +291,7 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
         }
         ("GET", Address::Rights(patient), _) => Ok(Request::Rights(patient, query_pairs(query)?)),
         _ => Err(Failure::not_allowed(
-            "expected POST to a type (conditional by ifNoneExist), PUT or DELETE of a type and id or of a type and criteria, or GET, in \
+            "expected POST to a type (conditional by ifNoneExist), PUT, PATCH or DELETE of a type and id or of a type and criteria, or GET, in \
              capitals and without parameters but those of a search; found another method or address",
         )),
     }
