@@ -18,16 +18,15 @@ use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, Rendering, Return};
 use super::sight::{countable, loggable, request_id};
 use super::{Wire, bundle, operations, page};
-use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::fhir::{IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
-use crate::interactions::history::history;
-use crate::interactions::search::{PAGE, SearchRequest, search};
+use crate::interactions::history::{HistoryRequest, history};
+use crate::interactions::search::{SearchRequest, search};
 use crate::interactions::update::update;
 use crate::interactions::validate::Target;
-use crate::interactions::{Effect, Failure, HistoryQuery, HistoryScope, Moment, Position, StoredVersion, Written, read, transaction};
-use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
+use crate::interactions::{Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, transaction};
 
 /// The greatest body that is read.
 const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
@@ -175,7 +174,7 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         Address::System if call.method == Method::POST => bundle_answer(wire, call),
         Address::System => Err(Refusal::MethodNotAllowed("POST")),
         Address::Metadata if looks => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
-        Address::SystemHistory if looks => history_answer(wire, call, HistoryScope::System, "_history"),
+        Address::SystemHistory if looks => history_answer(wire, call, HistoryScope::System),
         Address::Metadata | Address::SystemHistory => Err(Refusal::MethodNotAllowed("GET, HEAD")),
         Address::TypeValidate(_) if call.method != Method::POST => Err(Refusal::MethodNotAllowed("POST")),
         Address::TypeValidate(resource_type) => operations::validate(wire, call, Target::Type(resource_type)),
@@ -188,9 +187,7 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         }
         Address::TypeSearch(resource_type) if call.method == Method::POST => form_search_answer(wire, call, resource_type),
         Address::TypeSearch(_) => Err(Refusal::MethodNotAllowed("POST")),
-        Address::TypeHistory(resource_type) if looks => {
-            history_answer(wire, call, HistoryScope::Type(resource_type), &format!("{resource_type}/_history"))
-        }
+        Address::TypeHistory(resource_type) if looks => history_answer(wire, call, HistoryScope::Type(resource_type)),
         Address::Instance(key) if looks => read_answer(call, &read::read(&wire.server, &key)?),
         Address::Instance(key) if call.method == Method::PUT => {
             allowed(key.resource_type, Interaction::Update, &call.method, Method::PUT, on_instance)?;
@@ -202,10 +199,7 @@ fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             let written = delete(&wire.server, &call.moment, key, negotiation::condition(&call.headers)?)?;
             Ok(written_answer(wire, call, &written))
         }
-        Address::InstanceHistory(key) if looks => {
-            let path = format!("{key}/_history");
-            history_answer(wire, call, HistoryScope::Instance(key), &path)
-        }
+        Address::InstanceHistory(key) if looks => history_answer(wire, call, HistoryScope::Instance(key)),
         Address::Version(key, version) if looks => read_answer(call, &read::read_version(&wire.server, &key, version)?),
         Address::TypeHistory(_) | Address::InstanceHistory(_) | Address::Version(..) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
     }
@@ -306,7 +300,7 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
 fn search_answer(wire: &Wire, call: &Call, resource_type: ResourceType, parameters: Parameters) -> Result<Answer, Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = search(&wire.server, &SearchRequest { resource_type, parameters, lenient })?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, resource_type, &found)))
+    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found)))
 }
 
 /// A search whose parameters are in a form, in the address, or some in each.
@@ -322,29 +316,10 @@ fn form_search_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> 
     Ok(search_answer(wire, call, resource_type, parameters)?.rendered(rendering))
 }
 
-fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope, path: &str) -> Result<Answer, Refusal> {
-    let mut query = HistoryQuery { scope, since: None, at: None, before: None, count: COUNT_DEFAULT };
-    let mut wrong = Vec::new();
-    for (name, value) in &call.query {
-        // A `+` before the zone arrives as a blank when a client did not encode it.
-        let span = || FhirDate::parse(&value.replace(' ', "+")).map(FhirDate::range_us);
-        let instant = |us| Timestamp::from_microsecond(us).ok();
-        let understood = match name.as_str() {
-            "_count" => value.parse().ok().map(|count: usize| query.count = count.min(COUNT_MAX)),
-            "_since" => span().and_then(|(from, _)| instant(from)).map(|since| query.since = Some(since)),
-            "_at" => span().and_then(|(from, until)| instant(from).zip(instant(until))).map(|at| query.at = Some(at)),
-            PAGE => value.parse().ok().map(|before| query.before = Some(Position(before))),
-            _ => None,
-        };
-        if understood.is_none() {
-            wrong.push(Issue::error(IssueCode::Value, "", "expected _count with a whole number, _since or _at with an instant or a date"));
-        }
-    }
-    if !wrong.is_empty() {
-        return Err(Failure::BadRequest(wrong).into());
-    }
-    let found = history(&wire.server, &query)?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, path, &call.query, &found)))
+fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope) -> Result<Answer, Refusal> {
+    let (_, lenient) = negotiation::prefer(&call.headers);
+    let found = history(&wire.server, HistoryRequest { scope, parameters: call.query.clone(), lenient })?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, &found)))
 }
 
 fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {

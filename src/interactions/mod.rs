@@ -14,6 +14,7 @@ mod entry;
 pub mod failure;
 pub mod history;
 pub mod overview;
+pub mod page_token;
 pub mod persons;
 pub mod read;
 pub mod references;

@@ -36,5 +36,5 @@ pub fn overview(server: &Server) -> Result<Overview, Failure> {
 fn count(server: &Server, resource_type: ResourceType, criteria: &[(&str, &str)]) -> Result<usize, Failure> {
     let criteria = criteria.iter().chain(&[("_count", "0")]);
     let parameters = criteria.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Ok(search(server, &SearchRequest { resource_type, parameters, lenient: false })?.page.total)
+    Ok(search(server, &SearchRequest { resource_type, parameters, lenient: false })?.total)
 }

@@ -10,7 +10,7 @@ use super::address::{Address, criteria, query_pairs};
 use super::search::{SearchAnswer, SearchRequest};
 use super::write::{Action, Change, Condition, Writer};
 use super::{Failure, Moment, Server, Written, batch, read, rights, search, write};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, Version};
 use crate::storage::StoredVersion;
 
 /// How many entries a Bundle may have.
@@ -27,7 +27,7 @@ pub enum EntryAnswer {
     /// To the GET of a version that the client has already.
     NotModified(StoredVersion),
     /// To the GET of a search.
-    Searched(ResourceType, SearchAnswer),
+    Searched(SearchAnswer),
     /// To the GET of `$rights`.
     Rights(rights::Rights),
     /// The entry was not carried out: any of a batch, and of a transaction what could no longer be read after its commit.
@@ -97,12 +97,12 @@ pub(super) fn answer(server: &Server, moment: &Moment, request: Request, allowan
             };
             if reading.known == Some(found.version) { EntryAnswer::NotModified(found) } else { EntryAnswer::Found(found) }
         }
-        Request::Search(request) => EntryAnswer::Searched(request.resource_type, search::search(server, &request)?),
+        Request::Search(request) => EntryAnswer::Searched(search::search(server, &request)?),
         Request::Rights(patient, parameters) => EntryAnswer::Rights(rights::rights(server, moment, &patient, &parameters)?),
     };
     match &answer {
         EntryAnswer::Found(found) => allowance.take([found])?,
-        EntryAnswer::Searched(_, found) => allowance.take(&found.page.matches)?,
+        EntryAnswer::Searched(found) => allowance.take(&found.matches)?,
         EntryAnswer::Written(_) | EntryAnswer::NotModified(_) | EntryAnswer::Rights(_) | EntryAnswer::Failed(_) => {}
     }
     Ok(answer)
@@ -216,7 +216,7 @@ fn foresee(server: &Server, request: &Request, changes: &[Change], allowance: &A
     match request {
         Request::Read(Reading { key, version: None, .. }) => foresee_current(server, key, changes, allowance),
         Request::Read(Reading { key, version: Some(version), .. }) => allowance.take([&read::read_version(server, key, *version)?]),
-        Request::Search(request) => allowance.take(&search::search(server, request)?.page.matches),
+        Request::Search(request) => allowance.take(&search::search(server, request)?.matches),
         Request::Rights(patient, parameters) => {
             rights::asked_day(parameters)?;
             foresee_current(server, patient, changes, &Allowance::default())

@@ -7,6 +7,7 @@ pub mod entry;
 pub mod matching;
 pub mod parameters;
 pub mod parse;
+pub mod personal;
 pub mod query;
 
 pub use entry::{IndexEntry, IndexValue};

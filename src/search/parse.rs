@@ -32,7 +32,7 @@ pub struct ParsedSearch {
 /// The findings about parameters that are known but whose value cannot be read; or that there are too many values.
 pub fn parse(resource_type: ResourceType, parameters: &[(String, String)], base_url: &str) -> Result<ParsedSearch, Vec<Issue>> {
     let mut parsed = ParsedSearch {
-        query: SearchQuery { types: vec![resource_type], clauses: Vec::new(), sort: Vec::new(), offset: 0, count: COUNT_DEFAULT },
+        query: SearchQuery { count: COUNT_DEFAULT, ..SearchQuery::all(resource_type, Vec::new()) },
         applied: Vec::new(),
         unknown: Vec::new(),
     };

@@ -14,6 +14,7 @@ mod headers;
 mod history;
 mod hostile;
 mod package;
+mod page_tokens;
 mod paging;
 mod read;
 mod search;
