@@ -125,8 +125,10 @@ fn parse_time(day: Date, text: &str) -> Option<FhirDate> {
         }
         _ => return None,
     };
-    let midnight = day.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    let instant = midnight.checked_add((seconds - offset_s).seconds()).ok()?.checked_add(nanos.nanoseconds()).ok()?;
+    // The last hours of the calendar (year 9999) are beyond the last instant that can be told, and taken for it.
+    let midnight = day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |start| start.timestamp());
+    let second = midnight.saturating_add((seconds - offset_s).seconds()).ok()?;
+    let instant = second.saturating_add(nanos.nanoseconds()).ok()?;
     Some(FhirDate::Instant(instant, step_ns))
 }
 
@@ -149,6 +151,8 @@ mod tests {
             ("2027-03-31T21:59:59.999Z", date(2027, 3, 31)),
             ("2027-06-01T23:30:00-05:00", date(2027, 6, 2)),
             ("2027-06-01", date(2027, 6, 1)),
+            ("9999-12-31T23:59:60.999-14:00", date(9999, 12, 30)),
+            ("0001-01-01T00:00:00+14:00", date(0, 12, 31)),
         ] {
             assert_eq!(FhirDate::parse(text).and_then(FhirDate::date), Some(expected), "{text}");
         }

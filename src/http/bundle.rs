@@ -9,7 +9,7 @@ use super::error::status;
 use super::negotiation::Return;
 use crate::fhir::dates::format_instant;
 use crate::fhir::issue::operation_outcome;
-use crate::fhir::{Issue, ResourceKey};
+use crate::fhir::{Issue, ResourceKey, Severity};
 use crate::interactions::history::{HistoryAnswer, PastVersion};
 use crate::interactions::page_token::PAGE;
 use crate::interactions::search::SearchAnswer;
@@ -186,7 +186,8 @@ fn written_entry(bundle: &mut Writer, base_url: &str, written: &Written, wanted:
     if let Some(at) = place(base_url, &written.key, written) {
         response["location"] = Value::from(at);
     }
-    if wanted == Return::OperationOutcome || !written.issues.is_empty() {
+    // What is only good to know comes to who asks for it: of most resources there is something.
+    if wanted == Return::OperationOutcome || written.issues.iter().any(|issue| issue.severity != Severity::Information) {
         response["outcome"] = operation_outcome(&written.issues);
     }
     let body = written.version.as_ref().and_then(|version| version.body.as_deref());

@@ -8,11 +8,11 @@ use super::references::target_type;
 use crate::fhir::{Issue, IssueCode, Reference, ResourceKey};
 
 /// Rule: all references name the same person.
-pub(super) const SAME: &str = "kp-person-1";
+const SAME: &str = "kp-person-1";
 /// Rule: the Patient is stored.
-pub(super) const STORED: &str = "kp-person-2";
+const STORED: &str = "kp-person-2";
 /// Rule: what else is named is stored, or arrives later.
-pub(super) const ARRIVES: &str = "kp-person-3";
+const ARRIVES: &str = "kp-person-3";
 
 /// The types that belong to one person, the person included.
 const PERSON_BOUND: &[&str] = &["Patient", "Condition", "CarePlan", "ServiceRequest", "Encounter", "Goal", "CareTeam"];

@@ -33,8 +33,3 @@ fn type_in(address: &str) -> Option<&str> {
 fn contained<'a>(resource: &'a Value, id: &str) -> Option<&'a Value> {
     resource["contained"].as_array()?.iter().find(|inner| inner["id"].as_str() == Some(id))
 }
-
-/// True if a reference names something: a display alone does not.
-pub(super) fn names_something(reference: &Value) -> bool {
-    reference.get("reference").is_some() || reference["identifier"].get("value").is_some()
-}

@@ -60,11 +60,18 @@ fn line(issue: &Issue) -> String {
 
 /// Applies the edit (a JSON merge patch: null removes) to the valid resource of that type; exactly these findings must come, in
 /// this order.
+#[track_caller]
 fn check(kind: &str, edit: Value, expected: &[&str]) {
     let mut value = valid(kind);
     merge(&mut value, &edit);
-    let found: Vec<String> = findings(&value).iter().filter(|issue| issue.severity != Severity::Information).map(line).collect();
+    let found = told(&value);
     assert_eq!(found, expected, "{kind} with {edit}");
+}
+
+/// The findings about a value, each as a line; what is only good to know (good practice that the small resources of these tests do not
+/// follow, codes that nobody here can check) is left out.
+fn told(value: &Value) -> Vec<String> {
+    findings(value).iter().filter(|issue| issue.severity != Severity::Information).map(line).collect()
 }
 
 fn merge(target: &mut Value, patch: &Value) {
@@ -186,20 +193,20 @@ fn a_resource_as_it_should_be_has_no_findings() {
 }
 
 #[test]
-fn all_findings_come_at_once_and_in_the_order_of_the_elements() {
-    let empty = |kind: &str| findings(&json!({ "resourceType": kind })).iter().map(line).collect::<Vec<_>>();
+fn all_findings_come_at_once_first_of_the_elements_then_of_the_whole_then_of_this_server() {
+    let empty = |kind: &str| told(&json!({ "resourceType": kind }));
     for (kind, expected) in [
         ("Patient", vec!["error required Patient.identifier"]),
-        ("Organization", vec!["error required Organization.identifier"]),
+        ("Organization", vec!["error required Organization.identifier", "error invariant Organization org-1"]),
         (
             "Condition",
             vec![
                 "error required Condition.verificationStatus",
                 "error required Condition.category",
                 "error required Condition.code",
-                "error business-rule Condition.code kp-group-1",
                 "error required Condition.subject",
                 "error required Condition.recordedDate",
+                "error business-rule Condition.code kp-group-1",
             ],
         ),
         (
@@ -207,6 +214,8 @@ fn all_findings_come_at_once_and_in_the_order_of_the_elements() {
             vec![
                 "error required CarePlan.status",
                 "error required CarePlan.intent",
+                "error required CarePlan.category",
+                // The slice of the code treatment-plan.
                 "error required CarePlan.category",
                 "error required CarePlan.subject",
                 "error required CarePlan.created",
@@ -217,13 +226,13 @@ fn all_findings_come_at_once_and_in_the_order_of_the_elements() {
         (
             "ServiceRequest",
             vec![
-                "error invariant ServiceRequest kp-sr-1",
                 "error required ServiceRequest.status",
                 "error required ServiceRequest.intent",
                 "error required ServiceRequest.code",
                 "error required ServiceRequest.subject",
                 "error required ServiceRequest.authoredOn",
                 "error required ServiceRequest.requester",
+                "error invariant ServiceRequest kp-sr-1",
             ],
         ),
         (
@@ -252,24 +261,24 @@ fn all_findings_come_at_once_and_in_the_order_of_the_elements() {
         ("PractitionerRole", vec![]),
         ("HealthcareService", vec![]),
     ] {
-        assert_eq!(empty(kind), expected);
+        assert_eq!(empty(kind), expected, "{kind}");
     }
 }
 
 #[test]
-fn every_resource_has_a_fitting_id_and_known_profiles_of_ours() {
+fn every_resource_has_a_fitting_id_and_known_profiles() {
     let base = "https://kronikerpakker.dk/fhir/StructureDefinition";
     check("Goal", json!({ "id": "a_b" }), &["error value Goal.id"]);
     check("Goal", json!({ "id": 7 }), &["error structure Goal.id"]);
     check("Goal", json!({ "meta": [] }), &["error structure Goal.meta"]);
     check("Goal", json!({ "meta": { "profile": "x" } }), &["error structure Goal.meta.profile"]);
     check("Goal", json!({ "meta": { "profile": [format!("{base}/kp-goal")] } }), &["warning not-supported Goal.meta.profile[0]"]);
-    check("Goal", json!({ "meta": { "profile": ["http://example.org/x"] } }), &[]);
+    check("Goal", json!({ "meta": { "profile": ["http://example.org/x"] } }), &["warning not-supported Goal.meta.profile[0]"]);
     check("Condition", json!({ "meta": { "profile": [format!("{base}/kp-condition|0.1.0")] } }), &[]);
     check(
         "Condition",
         json!({ "meta": { "profile": ["http://example.org/x", format!("{base}/kp-careplan")] } }),
-        &["error structure Condition.meta.profile[1]"],
+        &["warning not-supported Condition.meta.profile[0]", "error structure Condition.meta.profile[1]"],
     );
 }
 
@@ -303,6 +312,5 @@ fn a_wrong_json_type_is_a_finding_wherever_it_is_read() {
     let mut value = valid("ServiceRequest");
     value["code"] = json!({});
     value["subject"] = Value::Null;
-    let found: Vec<String> = findings(&value).iter().filter(|issue| issue.severity != Severity::Information).map(line).collect();
-    assert_eq!(found, ["error structure ServiceRequest.code", "error structure ServiceRequest.subject"]);
+    assert_eq!(told(&value), ["error structure ServiceRequest.code", "error structure ServiceRequest.subject"]);
 }

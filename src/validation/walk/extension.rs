@@ -30,6 +30,9 @@ impl<'a> Walk<'a, '_> {
                 self.check_rules(root.element, &[], found, at, scope);
             }
         }
+        if url.is_none() && found.value.is_some_and(|value| value.get("_url").is_some()) {
+            self.error(IssueCode::Required, &at.child("url"), "expected the address of the extension, found only what stands beside it");
+        }
         self.check_has_value_or_parts(found, at);
         match (definition, url) {
             (Some(definition), _) => self.check_modifier(definition, at),

@@ -1,10 +1,11 @@
 //! The walk over a resource: one pass over its JSON beside one compiled structure (<https://hl7.org/fhir/R4/validation.html>).
 //!
 //! Every element is looked at where it stands: its place and number, its JSON type, what it must be equal to or bound to, its rules.
-//! What needs a whole noun of its own stands beside: repetitions that are told apart (`slicing`), extensions, references,
+//! What needs a whole noun of its own stands beside: repetitions that are told apart (`slicing`, `discriminator`), extensions, references,
 //! codes (`binding`), rules in FHIRPath (`rules`). Pure and total: any JSON gives findings, in the order of the definitions.
 
 mod binding;
+mod discriminator;
 mod extension;
 mod members;
 mod path;

@@ -72,8 +72,25 @@ impl<'a> Walk<'a, '_> {
         datatypes::check_reference(reference, &targets, &mut |severity, code, path, what| {
             sink.add(severity, code, &format_args!("{at}{path}"), "", what);
         });
+        self.check_aggregation(of_type, address, target.is_some(), at);
         if let Some(node) = target {
             self.check_target(&of_type.target_profiles, node, at, scope);
+        }
+    }
+
+    /// A profile may ask for targets that are contained, in the same Bundle, or elsewhere.
+    fn check_aggregation(&mut self, of_type: &ElementType, address: Option<&str>, is_at_hand: bool, at: &At<'_>) {
+        let Some(address) = address.filter(|_| !of_type.aggregation.is_empty()) else { return };
+        let found = if address.starts_with('#') {
+            "contained"
+        } else if is_at_hand {
+            "bundled"
+        } else {
+            "referenced"
+        };
+        if !of_type.aggregation.iter().any(|allowed| **allowed == *found) {
+            let what = format!("expected a target that is {}, found one that is {found}", of_type.aggregation.join(" or "));
+            self.error(IssueCode::Structure, at, what);
         }
     }
 

@@ -19,31 +19,41 @@ fn the_dates_of_a_condition_are_full_real_and_past() {
         ] })
     };
     for (text, code, rule) in [
-        ("2030", "business-rule", "kp-date-2"),
-        ("2030-12", "business-rule", "kp-date-2"),
+        ("2030", "invariant", "kp-date-2"),
+        ("2030-12", "invariant", "kp-date-2"),
         ("2030-02-30", "value", "kp-date-1"),
         ("2030-12-01T09:00:00", "value", "kp-date-1"),
         ("01-12-2030", "value", "kp-date-1"),
         ("2031-01-02", "business-rule", "kp-date-3"),
         ("2031-01-01T23:00:00Z", "business-rule", "kp-date-3"),
-        ("0001-01-01", "business-rule", "kp-date-5"),
-        ("1899-12-31T22:59:59Z", "business-rule", "kp-date-5"),
+        ("9999-12-31", "business-rule", "kp-date-3"),
+        ("9999-12-31T23:59:59-14:00", "business-rule", "kp-date-3"),
+        ("1899-12-31T22:59:59Z", "invariant", "kp-date-5"),
     ] {
         check("Condition", json!({ "recordedDate": text }), &[&format!("error {code} Condition.recordedDate {rule}")]);
         check("Condition", asserted(text), &[&format!("error {code} Condition.extension[0].value {rule}")]);
     }
     check(
         "Condition",
+        json!({ "recordedDate": "0001-01-01" }),
+        &["warning value Condition.recordedDate kp-date-1", "error invariant Condition.recordedDate kp-date-5"],
+    );
+    check(
+        "Condition",
         json!({ "recordedDate": "2032" }),
-        &["error business-rule Condition.recordedDate kp-date-2", "error business-rule Condition.recordedDate kp-date-3"],
+        &["error invariant Condition.recordedDate kp-date-2", "error business-rule Condition.recordedDate kp-date-3"],
     );
     check("Condition", asserted("2031-01-01T22:59:59.999Z"), &[]);
     check("Condition", asserted("1900-01-01"), &[]);
     check("Condition", json!({ "onsetDateTime": "2019" }), &[]);
     let twice = json!([asserted("2030-01-01")["extension"][0], asserted("2030-01-02")["extension"][0]]);
-    check("Condition", json!({ "extension": twice }), &["error structure Condition.extension"]);
+    check("Condition", json!({ "extension": twice }), &["error structure Condition.extension[1]"]);
     let as_date = json!([{ "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDate": "2030-01-01" }]);
-    check("Condition", json!({ "extension": as_date }), &["error required Condition.extension[0].value"]);
+    check(
+        "Condition",
+        json!({ "extension": as_date }),
+        &["error structure Condition.extension[0].value", "error required Condition.extension[0].value"],
+    );
 }
 
 #[test]
@@ -58,12 +68,20 @@ fn the_group_of_a_condition_can_be_determined() {
         check("Condition", json!({ "code": concept("urn:oid:1.2.208.176.2.4.12", code) }), &[undeterminable]);
     }
     check("Condition", json!({ "code": { "coding": null, "text": "KOL" } }), &[undeterminable]);
-    check("Condition", json!({ "code": { "coding": [{ "code": "DJ44" }] } }), &[undeterminable]);
+    check(
+        "Condition",
+        json!({ "code": { "coding": [{ "code": "DJ44" }] } }),
+        &["warning code-invalid Condition.code.coding[0]", undeterminable],
+    );
     check("Condition", by_extension("low-back-pain"), &["error structure Condition.code.coding"]);
     check(
         "Condition",
         by_extension("asthma"),
-        &["error code-invalid Condition.extension[0].value.coding[0].code", "error structure Condition.code.coding"],
+        &[
+            "error code-invalid Condition.extension[0].value.coding[0].code",
+            "error code-invalid Condition.extension[0].value",
+            "error structure Condition.code.coding",
+        ],
     );
     let text = findings(&json!({ "resourceType": "Condition", "code": { "text": "x" } }));
     let group = text.iter().find(|issue| issue.rule == "kp-group-1").unwrap();
@@ -89,7 +107,11 @@ fn a_condition_is_coded_once_in_each_terminology() {
     for code in ["unconfirmed", "provisional", "differential", "refuted", "entered-in-error"] {
         check("Condition", status(code), &[]);
     }
-    check("Condition", status("sure"), &["error code-invalid Condition.verificationStatus.coding[0].code"]);
+    check(
+        "Condition",
+        status("sure"),
+        &["error code-invalid Condition.verificationStatus.coding[0].code", "error code-invalid Condition.verificationStatus"],
+    );
     check(
         "Condition",
         json!({ "verificationStatus": { "coding": null, "text": "sure" } }),
@@ -106,17 +128,22 @@ fn a_subject_is_a_patient_that_can_be_stored() {
         (json!({ "reference": "https://example.org/fhir/Patient/1" }), vec![]),
         (json!({ "reference": "Patient?identifier=a|b" }), vec![]),
         (json!({ "reference": "urn:uuid:0c5e4905-5c2e-4254-8837-770c3724cd13" }), vec![]),
-        (json!({ "reference": null, "identifier": { "system": "a", "value": "b" } }), vec![]),
+        (json!({ "reference": null, "identifier": { "system": "http://a.test", "value": "b" } }), vec![]),
         (json!({ "reference": "Group/1" }), vec!["error structure Condition.subject"]),
         (json!({ "reference": "Organization?identifier=a|b" }), vec!["error structure Condition.subject"]),
         (json!({ "reference": "https://example.org/fhir/Organization/1/_history/3" }), vec!["error structure Condition.subject"]),
         (json!({ "reference": null, "type": "Organization", "identifier": { "value": "b" } }), vec!["error structure Condition.subject"]),
-        (json!({ "reference": null, "display": "x" }), vec!["error required Condition.subject"]),
-        (json!({ "reference": null, "identifier": { "system": "a" } }), vec!["error required Condition.subject"]),
-        (json!({ "reference": "#p" }), vec!["error business-rule Condition.subject kp-person-2"]),
+        (json!({ "reference": null, "display": "x" }), vec!["error invariant Condition.subject kp-ref-1"]),
+        (json!({ "reference": null, "identifier": { "system": "http://a.test" } }), vec!["error invariant Condition.subject kp-ref-1"]),
     ] {
         check("Condition", json!({ "subject": subject }), &expected);
     }
+    let contained = json!({ "resourceType": "Patient", "id": "p", "identifier": [{ "system": "http://a.test", "value": "b" }] });
+    check(
+        "Condition",
+        json!({ "contained": [contained], "subject": { "reference": "#p" } }),
+        &["error invariant Condition.subject kp-ref-2"],
+    );
 }
 
 #[test]
@@ -125,9 +152,9 @@ fn a_postponement_has_a_start_a_reason_and_an_end_that_is_not_before_it() {
     for (period, reason, expected) in [
         (json!({ "start": "2035-01-01" }), "patient", vec![]),
         (json!({ "start": "2035-01-01", "end": "2035-01-01" }), "clinical", vec![]),
-        (json!({ "start": "2030-01" }), "patient", vec![format!("business-rule {at}[0].value.start kp-date-2")]),
-        (json!({ "start": "2030-01-01", "end": "2031" }), "patient", vec![format!("business-rule {at}[0].value.end kp-date-2")]),
-        (json!({ "start": "2030-01-02", "end": "2030-01-01" }), "patient", vec![format!("invariant {at}[0].value.end kp-date-4")]),
+        (json!({ "start": "2030-01" }), "patient", vec![format!("invariant {at}[0].value.start kp-date-2")]),
+        (json!({ "start": "2030-01-01", "end": "2031" }), "patient", vec![format!("invariant {at}[0].value.end kp-date-2")]),
+        (json!({ "start": "2030-01-02", "end": "2030-01-01" }), "patient", vec![format!("invariant {at}[0].value per-1")]),
         (json!({ "end": "2030-01-02" }), "patient", vec![format!("required {at}[0].value.start")]),
         (json!({ "start": "2030-01-02" }), "weather", vec![format!("code-invalid {at}[1].value")]),
     ] {
@@ -141,24 +168,32 @@ fn a_postponement_has_a_start_a_reason_and_an_end_that_is_not_before_it() {
     let one = postponement(json!({ "start": "2030-01-01" }), "patient");
     check("Condition", json!({ "extension": [one, one] }), &[]);
     let missing = "error required Condition.extension[0].extension";
-    check("Condition", json!({ "extension": [extension("kp-postponement", json!({}))] }), &[missing, missing, missing]);
+    // Both parts, and two of them: the slices and their sum are counted.
+    let nothing = "error invariant Condition.extension[0] ext-1";
+    check("Condition", json!({ "extension": [extension("kp-postponement", json!({}))] }), &[missing, missing, missing, nothing]);
     let without_period = extension("kp-postponement", json!({ "extension": [one["extension"][1]] }));
-    check("Condition", json!({ "extension": [without_period] }), &[missing]);
+    check("Condition", json!({ "extension": [without_period] }), &[missing, missing]);
     let two_reasons = extension("kp-postponement", json!({ "extension": [one["extension"][0], one["extension"][1], one["extension"][1]] }));
-    check("Condition", json!({ "extension": [two_reasons] }), &["error structure Condition.extension[0].extension"]);
+    check("Condition", json!({ "extension": [two_reasons] }), &["error structure Condition.extension[0].extension[2]"]);
 }
 
 #[test]
 fn an_own_extension_that_is_misspelt_or_out_of_place_is_not_passed_over() {
     let of_others = json!({ "url": "http://example.org/kp-postponement", "valueBoolean": true });
-    for (kind, id) in [
-        ("Condition", "kp-postponed"),
-        ("Condition", "kp-status-reason"),
-        ("CarePlan", "kp-postponement"),
-        ("Encounter", "kp-postponement"),
-    ] {
-        let edit = json!({ "extension": [of_others, extension(id, json!({ "valueBoolean": true }))] });
-        check(kind, edit, &[&format!("error extension {kind}.extension[1].url")]);
+    let edit = |own: Value| json!({ "extension": [of_others, own] });
+    for kind in ["Condition", "CarePlan", "ServiceRequest", "Encounter", "Patient", "Organization"] {
+        check(
+            kind,
+            edit(extension("kp-postponed", json!({ "valueBoolean": true }))),
+            &[&format!("error extension {kind}.extension[1].url"), &format!("error invariant {kind} kp-ext-1")],
+        );
+    }
+    let mut reason = extension("kp-status-reason", json!({}));
+    reason["valueCodeableConcept"] = own_concept("kp-status-reason", "ended");
+    check("Condition", edit(reason), &["error extension Condition.extension[1]"]);
+    for kind in ["CarePlan", "Encounter"] {
+        let postponed = postponement(json!({ "start": "2030-01-01" }), "patient");
+        check(kind, edit(postponed), &[&format!("error extension {kind}.extension[1]")]);
     }
     check("Condition", json!({ "extension": [of_others] }), &[]);
 }
