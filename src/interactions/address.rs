@@ -56,14 +56,16 @@ impl Address {
         }
     }
 
-    /// Reads the path of an address, relative to the base, without its query.
+    /// Reads the path of an address, relative to the base, without its query. One slash at its end is passed over.
     ///
     /// # Errors
     /// `NotFound`: this server has nothing there.
     pub fn read(path: &str) -> Result<Self, Failure> {
         let nothing = || Failure::not_found("this server has nothing at this address");
         let decoded = |part| percent_decode_str(part).decode_utf8().map_err(|_| nothing());
-        let parts = path.trim_matches('/').split('/').map(decoded).collect::<Result<Vec<_>, _>>()?;
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+        let parts = path.split('/').map(decoded).collect::<Result<Vec<_>, _>>()?;
         let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         match parts.as_slice() {
             [""] => return Ok(Address::System),

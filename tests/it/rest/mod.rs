@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod browsers;
 mod bytes;
 mod capability;
+mod compression;
 mod conditional;
 mod create;
 mod delete;
