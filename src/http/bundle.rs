@@ -83,7 +83,9 @@ fn members(value: Value) -> Map<String, Value> {
 
 fn address(base_url: &str, path: &str, query: &[(String, String)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-    if query.is_empty() { format!("{base_url}/{path}") } else { format!("{base_url}/{path}?{query}") }
+    // The base itself is written without a slash at its end.
+    let address = if path.is_empty() { base_url.to_owned() } else { format!("{base_url}/{path}") };
+    if query.is_empty() { address } else { format!("{address}?{query}") }
 }
 
 /// The answer to a search, with its links.
@@ -93,10 +95,16 @@ pub(super) fn searchset(base_url: &str, answer: &SearchAnswer) -> Vec<u8> {
     for (relation, token) in [("next", &answer.next), ("previous", &answer.previous)] {
         links.extend(token.iter().map(|token| link(relation, &[(PAGE.to_owned(), token.clone())])));
     }
-    let mut bundle = Writer::new("searchset", members(json!({ "total": answer.total, "link": links })));
-    for found in &answer.matches {
-        let full_url = format!("{base_url}/{}", found.key);
-        bundle.entry(Some(&full_url), found.body.as_deref(), &json!({ "search": { "mode": "match" } }));
+    let mut head = json!({ "total": answer.total, "link": links });
+    if let (None, Some(head)) = (answer.total, head.as_object_mut()) {
+        head.shift_remove("total");
+    }
+    let mut bundle = Writer::new("searchset", members(head));
+    for (mode, versions) in [("match", &answer.matches), ("include", &answer.included)] {
+        for found in versions {
+            let full_url = format!("{base_url}/{}", found.key);
+            bundle.entry(Some(&full_url), found.body.as_deref(), &json!({ "search": { "mode": mode } }));
+        }
     }
     bundle.outcome(&answer.warnings);
     bundle.end()

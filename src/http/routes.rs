@@ -16,10 +16,10 @@ use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
 use crate::interactions::history::{HistoryRequest, history};
-use crate::interactions::search::{SearchRequest, search};
+use crate::interactions::search::{SearchRequest, SearchScope, search};
 use crate::interactions::update::update;
 use crate::interactions::validate::Target;
-use crate::interactions::{Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, transaction};
+use crate::interactions::{Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, subset, transaction};
 
 /// Where the guide's package is.
 pub(super) const PACKAGE_PATH: &str = "/package.tgz";
@@ -58,18 +58,27 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     }
     let Some(below) = below_base(&call.path) else { return outside(wire, call) };
     let looks = matches!(call.method, Method::GET | Method::HEAD);
-    match Address::read(below)? {
+    let address = Address::read(below)?;
+    if let Some(scope) = SearchScope::of(&address).filter(|_| looks) {
+        return search_answer(wire, call, scope, call.query.clone());
+    }
+    match address {
         Address::System => bundle_answer(wire, call),
+        Address::SystemSearch => form_search_answer(wire, call, SearchScope::System),
+        // A GET of the first one is answered above; nothing else is let in.
+        Address::Compartment(patient, within) | Address::CompartmentSearch(patient, within) => {
+            form_search_answer(wire, call, SearchScope::Compartment(patient, within))
+        }
+        Address::Everything(patient) => operations::everything(wire, call, patient),
         Address::Metadata => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
         Address::SystemHistory => history_answer(wire, call, HistoryScope::System),
         Address::TypeValidate(resource_type) => operations::validate(wire, call, Target::Type(resource_type)),
         Address::Validate(key) => operations::validate(wire, call, Target::Instance(key)),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
-        Address::Type(resource_type) if looks => search_answer(wire, call, resource_type, call.query.clone()),
         Address::Type(resource_type) => create_answer(wire, call, resource_type),
-        Address::TypeSearch(resource_type) => form_search_answer(wire, call, resource_type),
+        Address::TypeSearch(resource_type) => form_search_answer(wire, call, SearchScope::Type(resource_type)),
         Address::TypeHistory(resource_type) => history_answer(wire, call, HistoryScope::Type(resource_type)),
-        Address::Instance(key) if looks => read_answer(call, &read::read(&wire.server, &key)?),
+        Address::Instance(key) if looks => read_answer(wire, call, read::read(&wire.server, &key)?),
         Address::Instance(key) if call.method == Method::PUT => update_answer(wire, call, key),
         Address::Instance(key) => {
             without_parameters(call)?;
@@ -77,7 +86,7 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             Ok(written_answer(wire, call, &written))
         }
         Address::InstanceHistory(key) => history_answer(wire, call, HistoryScope::Instance(key)),
-        Address::Version(key, version) => read_answer(call, &read::read_version(&wire.server, &key, version)?),
+        Address::Version(key, version) => read_answer(wire, call, read::read_version(&wire.server, &key, version)?),
     }
 }
 
@@ -107,29 +116,36 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
     };
     let has = |resource_type: ResourceType, interaction| interactions_of(resource_type).contains(&interaction);
     Ok(match Address::read(below)? {
-        Address::System | Address::TypeSearch(_) | Address::TypeValidate(_) => "POST, OPTIONS",
+        Address::SystemSearch | Address::TypeSearch(_) | Address::CompartmentSearch(..) | Address::TypeValidate(_) => "POST, OPTIONS",
+        Address::System | Address::Everything(_) => "GET, HEAD, POST, OPTIONS",
         Address::Metadata | Address::SystemHistory | Address::TypeHistory(_) | Address::InstanceHistory(_) | Address::Version(..) => {
             LOOKED_AT
         }
         Address::Type(resource_type) if has(resource_type, Interaction::Create) => "GET, HEAD, POST, OPTIONS",
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, DELETE, OPTIONS",
-        Address::Type(_) | Address::Instance(_) => LOOKED_AT,
+        Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
         Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
     })
 }
 
 /// Refuses parameters at an address where none means anything; under `handling=lenient` they are passed over.
 fn without_parameters(call: &Call) -> Result<(), Refusal> {
+    no_parameters(call, &call.query)
+}
+
+fn no_parameters(call: &Call, parameters: &[(String, String)]) -> Result<(), Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
-    if call.query.is_empty() || lenient {
+    if parameters.is_empty() || lenient {
         return Ok(());
     }
     let text = format!("expected no parameters here but {}", GENERAL_PARAMETERS.join(", "));
     Err(Failure::bad_request(IssueCode::NotSupported, text).into())
 }
 
-fn read_answer(call: &Call, found: &StoredVersion) -> Result<Answer, Refusal> {
-    without_parameters(call)?;
+fn read_answer(wire: &Wire, call: &Call, mut found: StoredVersion) -> Result<Answer, Refusal> {
+    let (part, others) = subset::asked(&wire.server, found.key.resource_type, &call.query)?;
+    no_parameters(call, &others)?;
+    subset::cut(&wire.server, &part, &mut found)?;
     let since = negotiation::text(&call.headers, header::IF_MODIFIED_SINCE).and_then(http_instant);
     let unchanged = if call.headers.contains_key(header::IF_NONE_MATCH) {
         negotiation::has_already(&call.headers, found.version)
@@ -141,7 +157,7 @@ fn read_answer(call: &Call, found: &StoredVersion) -> Result<Answer, Refusal> {
     } else {
         Answer::fhir(StatusCode::OK, found.body.clone().unwrap_or_default())
     };
-    Ok(answer.of_version(found))
+    Ok(answer.of_version(&found))
 }
 
 fn http_instant(date: &str) -> Option<Timestamp> {
@@ -194,14 +210,14 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
     }
 }
 
-fn search_answer(wire: &Wire, call: &Call, resource_type: ResourceType, parameters: Parameters) -> Result<Answer, Refusal> {
+pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
-    let found = search(&wire.server, &SearchRequest { resource_type, parameters, lenient })?;
+    let found = search(&wire.server, &SearchRequest { scope, parameters, lenient })?;
     Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found)))
 }
 
 /// A search whose parameters are in a form, in the address, or some in each.
-fn form_search_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
+fn form_search_answer(wire: &Wire, call: &Call, scope: SearchScope) -> Result<Answer, Refusal> {
     negotiation::sends_form(&call.headers)?;
     let wrong = |_| Failure::bad_request(IssueCode::Value, "expected a form in UTF-8");
     let form = query_pairs(std::str::from_utf8(&call.body).map_err(wrong)?)?;
@@ -210,7 +226,7 @@ fn form_search_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> 
         false => Rendering::default(),
     };
     let parameters = call.query.iter().cloned().chain(own_parameters(form)).collect();
-    Ok(search_answer(wire, call, resource_type, parameters)?.rendered(rendering))
+    Ok(search_answer(wire, call, scope, parameters)?.rendered(rendering))
 }
 
 fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope) -> Result<Answer, Refusal> {

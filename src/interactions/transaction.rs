@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use super::address::{Address, criteria, query_pairs};
-use super::search::{SearchAnswer, SearchRequest};
+use super::search::{SearchAnswer, SearchRequest, SearchScope};
 use super::write::{Action, Change, Condition, Writer};
 use super::{Failure, Moment, Server, Written, batch, read, rights, search, write};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, Version};
@@ -102,7 +102,7 @@ pub(super) fn answer(server: &Server, moment: &Moment, request: Request, allowan
     };
     match &answer {
         EntryAnswer::Found(found) => allowance.take([found])?,
-        EntryAnswer::Searched(found) => allowance.take(&found.matches)?,
+        EntryAnswer::Searched(found) => allowance.take(found.found())?,
         EntryAnswer::Written(_) | EntryAnswer::NotModified(_) | EntryAnswer::Rights(_) | EntryAnswer::Failed(_) => {}
     }
     Ok(answer)
@@ -216,7 +216,7 @@ fn foresee(server: &Server, request: &Request, changes: &[Change], allowance: &A
     match request {
         Request::Read(Reading { key, version: None, .. }) => foresee_current(server, key, changes, allowance),
         Request::Read(Reading { key, version: Some(version), .. }) => allowance.take([&read::read_version(server, key, *version)?]),
-        Request::Search(request) => allowance.take(&search::search(server, request)?.matches),
+        Request::Search(request) => allowance.take(search::search(server, request)?.found()),
         Request::Rights(patient, parameters) => {
             rights::asked_day(parameters)?;
             foresee_current(server, patient, changes, &Allowance::default())
@@ -269,10 +269,11 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
         ("DELETE", Address::Instance(key), true) => change(Action::Delete { key, condition: condition()? }),
         ("GET" | "HEAD", Address::Instance(key), true) => reading(key, None),
         ("GET" | "HEAD", Address::Version(key, version), true) => reading(key, Some(version)),
-        ("GET" | "HEAD", Address::Type(resource_type), _) => {
-            Ok(Request::Search(SearchRequest { resource_type, parameters: query_pairs(query)?, lenient: false }))
-        }
         ("GET", Address::Rights(patient), _) => Ok(Request::Rights(patient, query_pairs(query)?)),
+        ("GET" | "HEAD", address, _) if SearchScope::of(&address).is_some() => {
+            let scope = SearchScope::of(&address).unwrap_or(SearchScope::System);
+            Ok(Request::Search(SearchRequest { scope, parameters: query_pairs(query)?, lenient: false }))
+        }
         _ => Err(Failure::not_allowed(
             "expected POST to a type (conditional by ifNoneExist), PUT or DELETE of a type and id, or GET, in capitals and without \
              parameters but those of a search; found another method or address",
