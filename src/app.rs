@@ -16,6 +16,7 @@ use crate::config::{Command, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
 use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
+use crate::http::cors::Origins;
 use crate::http::{Download, Wire, listen, router, statement};
 use crate::interactions::{Failure, Moment, Server, calendar, definitions, derivation, transaction};
 use crate::packages;
@@ -256,7 +257,8 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let listener = TcpListener::from_std(ready.listener).map_err(|error| Stop::failed(format!("cannot listen: {error}")))?;
     let address = ready.address;
     let clock = ready.clock;
-    let wire = Wire::new(Arc::clone(&ready.server), Box::new(move || clock.moment()), ready.download);
+    let origins = Origins::new(options.common.cors_origin);
+    let wire = Wire::shared_with(origins, Arc::clone(&ready.server), Box::new(move || clock.moment()), ready.download);
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
     wire.set_ready(true);
     say(format_args!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display()));

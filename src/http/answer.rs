@@ -5,6 +5,7 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::encoding;
 use super::negotiation::Rendering;
 use super::pretty::pretty;
 use crate::fhir::issue::operation_outcome;
@@ -71,6 +72,23 @@ impl Answer {
             }
         }
         self
+    }
+
+    /// The same answer compressed, if the client takes that and it is worth the work. Its ETag is weak, and so still says the truth.
+    pub(super) fn encoded(mut self, takes_gzip: bool) -> Self {
+        let media_type = self.headers.iter().find(|(name, _)| name == header::CONTENT_TYPE).map_or("", |(_, value)| value);
+        match takes_gzip.then(|| encoding::packed(media_type, &self.body)).flatten() {
+            Some(packed) => {
+                self.body = packed;
+                self.with(header::CONTENT_ENCODING, "gzip")
+            }
+            None => self,
+        }
+    }
+
+    /// The same answer with another status.
+    pub(super) fn of_status(self, status: StatusCode) -> Self {
+        Answer { status, ..self }
     }
 
     /// The status that was decided.

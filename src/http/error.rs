@@ -15,7 +15,7 @@ pub(super) enum Refusal {
     NotAcceptable,
     /// The body is of a media type that is not understood.
     UnsupportedMediaType(&'static str),
-    /// The body is compressed.
+    /// The body is compressed in a way that is not understood.
     UnsupportedEncoding,
     /// The body is larger than the bound.
     TooLarge(usize),
@@ -53,8 +53,8 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
 }
 
 impl Refusal {
-    /// What the client is told.
-    pub(super) fn answer(&self) -> Answer {
+    /// What the client is told about its request of that id.
+    pub(super) fn answer(&self, request_id: &str) -> Answer {
         let one = |status, code, text: &str| Answer::outcome(status, &[Issue::error(code, "", text)]);
         match self {
             Refusal::Failure(failure) => {
@@ -64,7 +64,7 @@ impl Refusal {
                     Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
                     Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
                     // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
-                    Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST"),
+                    Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
                     Failure::BadRequest(_)
                     | Failure::Unprocessable(_)
                     | Failure::NotFound(_)
@@ -83,8 +83,8 @@ impl Refusal {
                 one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, &format!("expected Content-Type {expected}, in UTF-8"))
             }
             Refusal::UnsupportedEncoding => {
-                one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, "expected a body without Content-Encoding")
-                    .with(header::ACCEPT_ENCODING, "identity")
+                one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, "expected Content-Encoding gzip or none")
+                    .with(header::ACCEPT_ENCODING, "gzip, identity")
             }
             Refusal::TooLarge(bytes_max) => {
                 one(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, &format!("expected a body of at most {bytes_max} bytes"))
@@ -107,7 +107,7 @@ impl Refusal {
             Refusal::Bug(_) => one(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 IssueCode::Exception,
-                "the server failed; tell its operator the X-Request-Id of this answer",
+                &format!("the server failed; tell its operator the id of this request: {request_id}"),
             ),
         }
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::entry::{Entry, Step, pending, settle};
 use super::failure::locate;
 use super::identify::identify_all;
+use super::patch::Patch;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::{Failure, Moment, Server, Written, calendar, content};
@@ -44,6 +45,15 @@ pub enum Action {
         target: Target,
         /// The content.
         resource: Resource,
+        /// What must be so.
+        condition: Condition,
+    },
+    /// Change the content of the resource, which is there.
+    Patch {
+        /// Which resource.
+        target: Target,
+        /// The changes.
+        patch: Patch,
         /// What must be so.
         condition: Condition,
     },
@@ -149,7 +159,7 @@ impl Attempt<'_> {
     /// Gathers what the decision needs, and makes every check.
     fn decide(&self) -> Result<Decided, Failure> {
         let mut preconditions = Vec::new();
-        let mut entries = identify_all(self.server, self.writer, self.changes, &mut preconditions)?;
+        let mut entries = identify_all(self.server, self.moment, self.writer, self.changes, &mut preconditions)?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
         self.refuse_shared_matches(&entries)?;

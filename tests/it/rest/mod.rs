@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod browsers;
 mod bytes;
 mod capability;
+mod compartments;
+mod compression;
 mod conditional;
 mod conditional_delete;
 mod conditional_read;
@@ -13,13 +16,19 @@ mod conditional_update;
 mod create;
 mod delete;
 mod errors;
+mod everything;
+mod fhirpath_patch;
 mod headers;
 mod history;
 mod hostile;
+mod includes;
 mod package;
+mod page_tokens;
 mod paging;
+mod patch;
 mod read;
 mod search;
+mod summary;
 mod transaction;
 mod update;
 mod validate;
