@@ -32,10 +32,8 @@ impl<'a> Walk<'a, '_> {
         let own = &element.constraints;
         let others = of_type.iter().filter(|rule| !own.iter().any(|own| Arc::ptr_eq(own, rule) || own.key == rule.key));
         for rule in own.iter().chain(others) {
-            if !is_checked_by_the_walk(&rule.key)
-                && !(&*rule.key == CONTAINED && self.names_what_is_contained(found, scope))
-                && let Ok(expression) = rule.evaluable()
-            {
+            let is_checked = is_checked_by_the_walk(&rule.key) || (&*rule.key == CONTAINED && self.names_what_is_contained(found, scope));
+            if !is_checked && let Ok(expression) = rule.evaluable() {
                 self.check_rule(rule, expression, found, at, scope);
             }
         }
