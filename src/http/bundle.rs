@@ -69,7 +69,8 @@ fn members(value: Value) -> Map<String, Value> {
     }
 }
 
-fn address(base_url: &str, path: &str, query: &[(String, String)]) -> String {
+/// An address below the base.
+pub(super) fn address(base_url: &str, path: &str, query: &[(String, String)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     if query.is_empty() { format!("{base_url}/{path}") } else { format!("{base_url}/{path}?{query}") }
 }

@@ -52,6 +52,9 @@ struct Operation {
 }
 
 const VALIDATE: Operation = Operation { name: "validate", definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate" };
+const EXPORT: Operation = Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export" };
+const PATIENT_EXPORT: Operation =
+    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export" };
 const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS };
 
 impl Operation {
@@ -62,7 +65,7 @@ impl Operation {
 
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
-    if resource_type == ResourceType::Patient { &[VALIDATE, RIGHTS] } else { &[VALIDATE] }
+    if resource_type == ResourceType::Patient { &[VALIDATE, RIGHTS, PATIENT_EXPORT] } else { &[VALIDATE] }
 }
 
 /// The day of the last change of what this program can do.
@@ -82,6 +85,7 @@ pub fn statement(base_url: &str) -> Value {
         "status": "active",
         "date": DATE,
         "kind": "instance",
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
         "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
@@ -90,6 +94,7 @@ pub fn statement(base_url: &str) -> Value {
             "mode": "server",
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }],
+            "operation": [EXPORT.statement()],
         }],
     })
 }

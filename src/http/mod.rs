@@ -6,6 +6,7 @@ mod capability;
 pub mod cors;
 mod encoding;
 mod error;
+mod jobs;
 pub mod listen;
 mod metrics;
 mod negotiation;
@@ -50,6 +51,7 @@ pub struct Wire {
     metrics: metrics::Metrics,
     package: Arc<Download>,
     origins: cors::Origins,
+    jobs: jobs::Jobs,
 }
 
 impl Wire {
@@ -68,7 +70,7 @@ impl Wire {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));
         let (ready, metrics) = (AtomicBool::new(false), metrics::Metrics::default());
-        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins })
+        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs: jobs::Jobs::default() })
     }
 
     /// Says whether `/readyz` answers that requests are welcome.

@@ -10,11 +10,12 @@ use super::answer::{Answer, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return};
-use super::{Wire, bundle, operations, page};
+use super::{Wire, bundle, jobs, operations, page};
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
+use crate::interactions::export::ExportScope;
 use crate::interactions::history::history;
 use crate::interactions::search::{PAGE, SearchRequest, search};
 use crate::interactions::update::update;
@@ -66,6 +67,10 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         Address::TypeValidate(resource_type) => operations::validate(wire, call, Target::Type(resource_type)),
         Address::Validate(key) => operations::validate(wire, call, Target::Instance(key)),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
+        Address::Export(scope @ ExportScope::System) => jobs::export(wire, call, scope, "$export"),
+        Address::Export(scope @ ExportScope::Patients) => jobs::export(wire, call, scope, "Patient/$export"),
+        Address::Job(id) => jobs::status(wire, call, &id),
+        Address::JobFile(id, file) => jobs::file(wire, call, &id, file),
         Address::Type(resource_type) if looks => search_answer(wire, call, resource_type, call.query.clone()),
         Address::Type(resource_type) => create_answer(wire, call, resource_type),
         Address::TypeSearch(resource_type) => form_search_answer(wire, call, resource_type),
@@ -121,6 +126,10 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, DELETE, OPTIONS",
         Address::Type(_) | Address::Instance(_) => LOOKED_AT,
         Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
+        // To look at the head alone would begin an export too.
+        Address::Export(_) => "GET, POST, OPTIONS",
+        Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
+        Address::JobFile(..) => LOOKED_AT,
     })
 }
 

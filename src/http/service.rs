@@ -18,7 +18,7 @@ use super::negotiation::{self, Rendering};
 use super::routes::{Call, Parameters, allow, below_base, dispatch, own_parameters};
 use super::sight::{countable, loggable, request_id};
 use super::{Wire, cors};
-use crate::interactions::address::query_pairs;
+use crate::interactions::address::{Address, query_pairs};
 use crate::interactions::{Failure, Moment};
 
 /// How long a body may take to arrive.
@@ -82,7 +82,11 @@ fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, R
 /// The parameters of the address, and how the answer is to be written.
 fn understood(request: &Request<Body>) -> Result<(Parameters, Rendering), Refusal> {
     let query = query_pairs(request.uri().query().unwrap_or(""))?;
-    if below_base(request.uri().path()).is_none() {
+    let is_fhir_json = match below_base(request.uri().path()) {
+        Some(below) => !matches!(Address::read(below), Ok(Address::JobFile(..))),
+        None => false,
+    };
+    if !is_fhir_json {
         return Ok((query, Rendering::default()));
     }
     let rendering = negotiation::rendering(request.headers(), &query)?;

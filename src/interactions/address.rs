@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::Failure;
+use super::export::{ExportFile, ExportScope};
 use crate::fhir::{Id, IssueCode, ResourceKey, ResourceType, Version};
 
 /// How many parameters a request may have: each that is wrong is a finding of its own.
@@ -35,6 +36,12 @@ pub enum Address {
     Validate(ResourceKey),
     /// `Patient/7/$rights`
     Rights(ResourceKey),
+    /// `$export` and `Patient/$export`
+    Export(ExportScope),
+    /// `_jobs/7`: the status of what is answered later.
+    Job(Id),
+    /// `_jobs/7/Condition.ndjson`
+    JobFile(Id, ExportFile),
 }
 
 impl Address {
@@ -52,7 +59,10 @@ impl Address {
             | Address::Type(_)
             | Address::TypeSearch(_)
             | Address::TypeHistory(_)
-            | Address::TypeValidate(_) => None,
+            | Address::TypeValidate(_)
+            | Address::Export(_)
+            | Address::Job(_)
+            | Address::JobFile(..) => None,
         }
     }
 
@@ -71,6 +81,13 @@ impl Address {
             [""] => return Ok(Address::System),
             ["metadata"] => return Ok(Address::Metadata),
             ["_history"] => return Ok(Address::SystemHistory),
+            ["$export"] => return Ok(Address::Export(ExportScope::System)),
+            ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
+            ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
+            ["_jobs", id, file] => {
+                let named = Id::parse(id).zip(ExportFile::parse(file));
+                return named.map(|(id, file)| Address::JobFile(id, file)).ok_or_else(nothing);
+            }
             _ => {}
         }
         let resource_type: ResourceType =

@@ -11,6 +11,7 @@ pub mod definitions;
 pub mod delete;
 pub mod derivation;
 mod entry;
+pub mod export;
 pub mod failure;
 pub mod history;
 pub mod overview;

@@ -12,6 +12,7 @@ mod conditional;
 mod create;
 mod delete;
 mod errors;
+mod export;
 mod headers;
 mod history;
 mod hostile;
