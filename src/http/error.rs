@@ -29,7 +29,7 @@ pub(super) enum Refusal {
     TooManyJobs,
     /// An export could not be made.
     JobFailed,
-    /// The answer was not ready in time; the work goes on.
+    /// The answer was not ready in time; the work goes on up to its commit, if that was not made yet.
     Unfinished,
     /// A bug: what the panic said, for the log alone.
     Bug(String),

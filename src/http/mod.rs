@@ -6,6 +6,7 @@ mod capability;
 pub mod cors;
 mod encoding;
 mod error;
+mod head_clock;
 mod jobs;
 pub mod listen;
 mod metrics;

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use axum::routing::any;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::answer::Answer;
 use super::encoding::{self, BODY_BYTES_MAX};
@@ -115,17 +116,26 @@ async fn answer(
     let sent = received(body).await?;
     let permit = permit_of(&wire.permits)?;
     let wire = Arc::clone(wire);
-    let work = tokio::task::spawn_blocking(move || {
+    let patience = moment.clone();
+    let work = spawn_blocking(move || {
         let _held_until_done = (held, permit);
         let body = encoding::plain(&parts.headers, sent)?;
         let call = Call { method: parts.method, path: parts.uri.path().to_owned(), query, headers: parts.headers, body, moment };
         dispatch(&wire, &call).map(|answer| answer.rendered(rendering).encoded(takes_gzip))
     });
-    // A thread cannot be stopped: work that takes longer keeps its permit until it is done.
-    match tokio::time::timeout(HANDLER_TIME_MAX, work).await {
+    within(HANDLER_TIME_MAX, &patience, work).await
+}
+
+/// The answer, if it comes in time. A thread cannot be stopped: work that takes longer keeps its permit until it is done, or comes to the
+/// point where it would commit and finds that nobody waits.
+async fn within(time_max: Duration, moment: &Moment, work: JoinHandle<Result<Answer, Refusal>>) -> Result<Answer, Refusal> {
+    match tokio::time::timeout(time_max, work).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(panic)) => Err(Refusal::Bug(panic.to_string())),
-        Err(_) => Err(Refusal::Unfinished),
+        Err(_) => {
+            moment.abandon();
+            Err(Refusal::Unfinished)
+        }
     }
 }
 
@@ -146,4 +156,33 @@ async fn received(body: Body) -> Result<Bytes, Refusal> {
 
 fn permit_of(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
     Arc::clone(permits).try_acquire_owned().map_err(|_| Refusal::Overload)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::fhir::Id;
+
+    #[test]
+    fn work_that_is_not_done_in_time_learns_that_nobody_waits() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let moment = Moment::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
+        let answer = runtime.block_on(async {
+            let seen = moment.clone();
+            // Ends only when it learns it: the runtime waits for its threads.
+            let work = spawn_blocking(move || {
+                while !seen.is_abandoned() {
+                    std::thread::yield_now();
+                }
+                Ok(Answer::empty(StatusCode::OK))
+            });
+            within(Duration::from_millis(1), &moment, work).await
+        });
+        assert!(matches!(answer, Err(Refusal::Unfinished)));
+        let done = runtime.block_on(within(HANDLER_TIME_MAX, &moment, runtime.spawn_blocking(|| Ok(Answer::empty(StatusCode::OK)))));
+        assert!(done.is_ok_and(|answer| answer.status() == StatusCode::OK));
+    }
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod abandoned;
 mod batch;
 mod browsers;
 mod bytes;
