@@ -11,6 +11,7 @@ mod jobs;
 pub mod listen;
 mod metrics;
 mod negotiation;
+mod openapi;
 mod operations;
 mod page;
 mod pretty;

@@ -6,11 +6,11 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use jiff::Timestamp;
 
-use super::answer::{Answer, location};
+use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return};
-use super::{Wire, bundle, jobs, operations, page};
+use super::{Wire, bundle, jobs, openapi, operations, page};
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
@@ -100,6 +100,7 @@ fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
         }
         PACKAGE_PATH => Ok(operations::package(wire, call)),
+        openapi::PATH => Ok(Answer::text(PLAIN_JSON, openapi::document(&wire.server.base_url).to_string())),
         _ => Ok(Answer::text("text/html; charset=utf-8", page::page(wire, &call.moment)?)),
     }
 }
@@ -112,7 +113,7 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
     const LOOKED_AT: &str = "GET, HEAD, OPTIONS";
     let Some(below) = below_base(path) else {
         return match path {
-            "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH => Ok(LOOKED_AT),
+            "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH | openapi::PATH => Ok(LOOKED_AT),
             _ => Err(Failure::not_found("this server has nothing at this address; FHIR is below /fhir")),
         };
     };

@@ -17,6 +17,7 @@ mod export;
 mod headers;
 mod history;
 mod hostile;
+mod openapi;
 mod package;
 mod paging;
 mod read;
