@@ -6,9 +6,12 @@ mod capability;
 pub mod cors;
 mod encoding;
 mod error;
+mod head_clock;
+mod jobs;
 pub mod listen;
 mod metrics;
 mod negotiation;
+mod openapi;
 mod operations;
 mod page;
 mod pretty;
@@ -50,6 +53,7 @@ pub struct Wire {
     metrics: metrics::Metrics,
     package: Arc<Download>,
     origins: cors::Origins,
+    jobs: jobs::Jobs,
 }
 
 impl Wire {
@@ -68,7 +72,7 @@ impl Wire {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));
         let (ready, metrics) = (AtomicBool::new(false), metrics::Metrics::default());
-        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins })
+        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs: jobs::Jobs::default() })
     }
 
     /// Says whether `/readyz` answers that requests are welcome.
