@@ -8,7 +8,7 @@ const MENDED: &[(&str, &str)] = &[
     // ref-1: a reference by identifier has no `reference`; '#' names the container.
     (
         "reference.startsWith('#').not() or (reference.substring(1).trace('url') in %rootResource.contained.id.trace('ids'))",
-        "reference.empty() or reference = '#' or reference.startsWith('#').not() or reference.substring(1) in %rootResource.contained.id",
+        "reference.hasValue().not() or reference = '#' or reference.startsWith('#').not() or reference.substring(1) in %rootResource.contained.id",
     ),
     // bdl-8: an entry without a fullUrl.
     ("fullUrl.contains('/_history/').not()", "fullUrl.empty() or fullUrl.contains('/_history/').not()"),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
+use crate::interactions::patch::JSON_PATCH;
 use crate::search::parameters::parameters_of;
 
 /// An interaction on a type or on one of its resources.
@@ -13,6 +14,7 @@ pub(super) enum Interaction {
     Read,
     Vread,
     Update,
+    Patch,
     Delete,
     HistoryInstance,
     HistoryType,
@@ -26,6 +28,7 @@ impl Interaction {
             Interaction::Read => "read",
             Interaction::Vread => "vread",
             Interaction::Update => "update",
+            Interaction::Patch => "patch",
             Interaction::Delete => "delete",
             Interaction::HistoryInstance => "history-instance",
             Interaction::HistoryType => "history-type",
@@ -40,7 +43,9 @@ use Interaction as I;
 /// What is done to resources of a type.
 pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interaction] {
     match resource_type.origin() {
-        Origin::Clients => &[I::Read, I::Vread, I::Update, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType],
+        Origin::Clients => {
+            &[I::Read, I::Vread, I::Update, I::Patch, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType]
+        }
         Origin::Server | Origin::Definitions => &[I::Read, I::Vread, I::HistoryInstance, I::HistoryType, I::SearchType],
     }
 }
@@ -90,6 +95,7 @@ pub fn statement(base_url: &str) -> Value {
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
+        "patchFormat": [JSON_PATCH, "application/fhir+json"],
         "rest": [{
             "mode": "server",
             "resource": resources,
@@ -124,8 +130,8 @@ fn resource(resource_type: ResourceType) -> Value {
     if by_clients {
         resource["updateCreate"] = Value::from(true);
         resource["conditionalCreate"] = Value::from(true);
-        resource["conditionalUpdate"] = Value::from(false);
-        resource["conditionalDelete"] = Value::from("not-supported");
+        resource["conditionalUpdate"] = Value::from(true);
+        resource["conditionalDelete"] = Value::from("single");
         resource["referencePolicy"] = json!(["literal", "logical", "resolves"]);
     }
     resource["conditionalRead"] = Value::from("full-support");

@@ -3,6 +3,7 @@
 //!
 //! Everything here is pure. How entries become keys of an engine is the store's business.
 
+mod criteria;
 pub mod entry;
 pub mod matching;
 pub mod parameters;

@@ -20,6 +20,13 @@ struct Present<'a> {
     extras: Option<&'a Value>,
 }
 
+/// One of the values of an element, with its place in JSON's array.
+#[derive(Clone, Copy)]
+pub(super) struct Repetition<'a> {
+    pub(super) index: usize,
+    pub(super) found: Found<'a>,
+}
+
 impl<'a> Walk<'a, '_> {
     /// Checks all members of an object against the children of an element.
     pub(super) fn check_members(
@@ -105,14 +112,14 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// The repetitions of an element as JSON has them; none if the JSON has not the form that the element needs.
-    fn items(&mut self, child: Shape<'a>, one: &Present<'a>, type_id: Option<TypeId>, at: &At<'_>) -> Option<Vec<Found<'a>>> {
+    fn items(&mut self, child: Shape<'a>, one: &Present<'a>, type_id: Option<TypeId>, at: &At<'_>) -> Option<Vec<Repetition<'a>>> {
         if !child.element.is_array {
             if let Some(value @ (Value::Array(_) | Value::Null)) = one.value {
                 let what = format!("expected {}, found {}", type_names(child.element), json_type(value));
                 self.error(IssueCode::Structure, at, what);
                 return None;
             }
-            return Some(vec![Found { value: one.value, extras: one.extras, type_id }]);
+            return Some(vec![Repetition { index: 0, found: Found { value: one.value, extras: one.extras, type_id } }]);
         }
         let values = self.array(child, one.value, at)?;
         let extras = self.array(child, one.extras, at)?;
@@ -124,7 +131,7 @@ impl<'a> Walk<'a, '_> {
                 let what = format!("expected {}, found null", type_names(child.element));
                 self.error(IssueCode::Structure, &at.item(index), what);
             } else {
-                items.push(found);
+                items.push(Repetition { index, found });
             }
         }
         Some(items)
@@ -143,13 +150,13 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Checks how often an element is there, and each time that it is.
-    fn check_items(&mut self, child: Shape<'a>, of_type: Option<&'a ElementType>, items: &[Found<'a>], at: &At<'_>, scope: Scope<'a>) {
+    fn check_items(&mut self, child: Shape<'a>, of_type: Option<&'a ElementType>, items: &[Repetition<'a>], at: &At<'_>, scope: Scope<'a>) {
         self.check_count(child.element, items.len(), at);
         if child.element.slicing.is_some() {
             return self.check_sliced(child, of_type, items, at, scope);
         }
-        for (index, found) in items.iter().enumerate() {
-            self.check_item(child, of_type, *found, &place(child, *at, index), scope);
+        for item in items {
+            self.check_item(child, of_type, item.found, &place(child, *at, item.index), scope);
         }
     }
 

@@ -14,7 +14,7 @@ impl<'a> Walk<'a, '_> {
     pub(super) fn resolve(&self, reference: &str, scope: Scope<'a>) -> Option<Node<'a>> {
         let found = match reference.strip_prefix('#') {
             Some("") => container(scope),
-            Some(id) => contained(scope.root.value?, id),
+            Some(id) => self.whole.contained(scope.root.value?, id),
             None => self.entry_named(reference, scope, &mut |_, _, _, _| {}),
         };
         found.map(|found| self.node_of(found))
@@ -72,8 +72,25 @@ impl<'a> Walk<'a, '_> {
         datatypes::check_reference(reference, &targets, &mut |severity, code, path, what| {
             sink.add(severity, code, &format_args!("{at}{path}"), "", what);
         });
+        self.check_aggregation(of_type, address, target.is_some(), at);
         if let Some(node) = target {
             self.check_target(&of_type.target_profiles, node, at, scope);
+        }
+    }
+
+    /// A profile may ask for targets that are contained, in the same Bundle, or elsewhere.
+    fn check_aggregation(&mut self, of_type: &ElementType, address: Option<&str>, is_at_hand: bool, at: &At<'_>) {
+        let Some(address) = address.filter(|_| !of_type.aggregation.is_empty()) else { return };
+        let found = if address.starts_with('#') {
+            "contained"
+        } else if is_at_hand {
+            "bundled"
+        } else {
+            "referenced"
+        };
+        if !of_type.aggregation.iter().any(|allowed| **allowed == *found) {
+            let what = format!("expected a target that is {}, found one that is {found}", of_type.aggregation.join(" or "));
+            self.error(IssueCode::Structure, at, what);
         }
     }
 
@@ -98,11 +115,6 @@ impl<'a> Walk<'a, '_> {
             self.error(IssueCode::Structure, at, what);
         }
     }
-}
-
-/// The contained resource with that id.
-fn contained<'v>(resource: &'v Value, id: &str) -> Option<&'v Value> {
-    resource.get("contained")?.as_array()?.iter().find(|inner| inner.get("id").and_then(Value::as_str) == Some(id))
 }
 
 /// What `#` alone names: the resource around a contained one.
