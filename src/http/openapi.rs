@@ -142,6 +142,10 @@ fn parameters(method: &str, path: &str, resource: Option<&Value>) -> Vec<Value> 
         ("POST", _) if resource.is_some_and(|resource| resource["type"] == last) => {
             parameters.extend(["IfNoneExist", "Prefer"].map(|name| reference("parameters", name)));
         }
+        ("PUT" | "PATCH" | "DELETE", _) if resource.is_some_and(|resource| resource["type"] == last) => {
+            parameters.extend(resource.into_iter().flat_map(criteria));
+            parameters.extend(["IfMatch", "Prefer"].map(|name| reference("parameters", name)));
+        }
         ("PUT" | "PATCH" | "DELETE", "{id}") if resource.is_some() => {
             parameters.extend(["IfMatch", "Prefer"].map(|name| reference("parameters", name)));
         }
@@ -150,14 +154,17 @@ fn parameters(method: &str, path: &str, resource: Option<&Value>) -> Vec<Value> 
     parameters
 }
 
-/// The search parameters of a type.
+/// The parameters of a search of a type.
 fn searches(resource: &Value) -> Vec<Value> {
-    let of_results = OF_RESULTS.iter().map(|name| reference("parameters", name));
-    let own = array(&resource["searchParam"]).map(|parameter| {
+    criteria(resource).chain(OF_RESULTS.iter().map(|name| reference("parameters", name))).collect()
+}
+
+/// The parameters that say which resources of a type are meant.
+fn criteria(resource: &Value) -> impl Iterator<Item = Value> {
+    array(&resource["searchParam"]).map(|parameter| {
         let text = |member: &str| parameter[member].as_str().unwrap_or_default();
         query(text("name"), text("type"), text("definition"))
-    });
-    own.chain(of_results).collect()
+    })
 }
 
 fn query(name: &str, kind: &str, description: &str) -> Value {
@@ -182,7 +189,10 @@ fn body(method: &str, path: &str, kind: Option<&str>, resource: Option<&Value>) 
         ("POST", operation, _) if operation.starts_with('$') => return Some(fhir(reference("schemas", "Parameters"))),
         ("POST", "", None) => fhir(reference("schemas", "Bundle")),
         ("POST" | "PUT", _, Some(kind)) => fhir(of_type(kind)),
-        ("PATCH", _, _) => json!({ "content": { "application/json-patch+json": { "schema": reference("schemas", "JsonPatch") } } }),
+        ("PATCH", _, _) => json!({ "content": {
+            "application/json-patch+json": { "schema": reference("schemas", "JsonPatch") },
+            "application/fhir+json": { "schema": reference("schemas", "Parameters") },
+        } }),
         _ => return None,
     };
     body["required"] = Value::Bool(true);
