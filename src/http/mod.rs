@@ -50,6 +50,7 @@ pub struct Wire {
     metrics: metrics::Metrics,
     package: Arc<Download>,
     origins: cors::Origins,
+    takes_cpr_in_addresses: AtomicBool,
 }
 
 impl Wire {
@@ -68,7 +69,13 @@ impl Wire {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));
         let (ready, metrics) = (AtomicBool::new(false), metrics::Metrics::default());
-        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins })
+        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, takes_cpr_in_addresses: AtomicBool::new(false) })
+    }
+
+    /// Says whether a search may have a CPR number in its address. It is refused until this allows it: addresses stand in the logs and
+    /// histories of all that is on the way.
+    pub fn take_cpr_in_addresses(&self, takes: bool) {
+        self.takes_cpr_in_addresses.store(takes, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// Says whether `/readyz` answers that requests are welcome.
