@@ -71,7 +71,7 @@ impl Clock {
 
     /// The time and ids of a request that arrives now.
     pub fn moment(self) -> Moment {
-        Moment { now: self.now(), new_id: Arc::new(|| Id::from(uuid::Uuid::new_v4())) }
+        Moment::new(self.now(), Arc::new(|| Id::from(uuid::Uuid::new_v4())))
     }
 }
 

@@ -211,10 +211,15 @@ fn same(left: &Value, right: &Value, by: Comparison) -> bool {
 /// From so many items on, text is looked up instead of compared with each.
 const MANY: usize = 8;
 
+/// True if items are looked up to find what is distinct among them, rather than compared with each other.
+pub(super) fn are_looked_up(items: &[Operand<'_>], model: &dyn Model) -> bool {
+    let plain = |item: &Operand<'_>| item.as_str().is_some() && !is_temporal(item, model);
+    items.len() >= MANY && items.iter().all(plain)
+}
+
 /// The place of each item that equals none before it.
 pub(super) fn distinct(items: &[Operand<'_>], model: &dyn Model) -> Vec<usize> {
-    let plain = |item: &Operand<'_>| item.as_str().is_some() && !is_temporal(item, model);
-    if items.len() >= MANY && items.iter().all(plain) {
+    if are_looked_up(items, model) {
         let mut seen = HashSet::with_capacity(items.len());
         return (0..items.len()).filter(|index| seen.insert(items[*index].as_str())).collect();
     }

@@ -44,12 +44,13 @@ pub(super) fn error<T>(why: impl Into<String>) -> Result<T> {
 }
 
 impl<'a, 'e> Run<'a, 'e> {
-    /// Evaluates an expression on an element.
-    pub(super) fn evaluate(expr: &'a Expr, focus: Node<'a>, environment: &'e Environment<'a>) -> Result<Items<'a>> {
+    /// Evaluates an expression on an element, and counts the steps.
+    pub(super) fn evaluate(expr: &'a Expr, focus: Node<'a>, environment: &'e Environment<'a>) -> (Result<Items<'a>>, u32) {
         let context = navigate::typed(focus, environment.model);
         let run = Run { environment, context, steps: Cell::new(0) };
         let this = Operand::Node(context);
-        run.eval(expr, Scope { this: Some(&this), index: 0, total: None })
+        let items = run.eval(expr, Scope { this: Some(&this), index: 0, total: None });
+        (items, run.steps.get())
     }
 
     /// Counts work, so that none goes on forever.
@@ -297,7 +298,11 @@ impl<'a, 'e> Run<'a, 'e> {
     /// The items without duplicates.
     pub(super) fn distinct(&self, items: Items<'a>) -> Result<Items<'a>> {
         let Items::Many(items) = items else { return Ok(items) };
-        self.charge_pairs(items.len(), items.len())?;
+        if compare::are_looked_up(&items, self.environment.model) {
+            self.charge(items.len())?;
+        } else {
+            self.charge_pairs(items.len(), items.len())?;
+        }
         let kept = compare::distinct(&items, self.environment.model);
         if kept.len() == items.len() {
             return Ok(Items::Many(items));

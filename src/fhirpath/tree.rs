@@ -16,8 +16,11 @@ impl<'a> Run<'a, '_> {
             Function::HasValue => Ok(base.single().is_some_and(|item| item.to_text().is_some_and(|text| !text.is_empty())).into()),
             Function::GetValue => Ok(base.single().filter(|item| item.to_text().is_some()).cloned().into()),
             Function::Resolve => {
-                self.charge(base.as_slice().len())?;
-                Ok(base.as_slice().iter().filter_map(|item| self.resolve(item)).map(Operand::Node).collect())
+                let mut resolved = Items::None;
+                for item in base.as_slice() {
+                    self.resolve(item)?.map(Operand::Node).into_iter().for_each(|node| resolved.push(node));
+                }
+                Ok(resolved)
             }
             Function::Extension | Function::HasExtension => {
                 let url = self.argument(call, 0, scope)?;
@@ -65,25 +68,28 @@ impl<'a> Run<'a, '_> {
     }
 
     /// The resource that a Reference, or the text of one, names.
-    fn resolve(&self, item: &Operand<'a>) -> Option<Node<'a>> {
+    fn resolve(&self, item: &Operand<'a>) -> Result<Option<Node<'a>>> {
         let reference = match item {
-            Operand::Node(Node { value: Some(Value::Object(object)), .. }) => object.get("reference")?.as_str()?,
-            other => other.as_str()?,
+            Operand::Node(Node { value: Some(Value::Object(object)), .. }) => object.get("reference").and_then(Value::as_str),
+            other => other.as_str(),
         };
+        let Some(reference) = reference else { return Ok(None) };
+        self.charge(1)?;
         let model = self.environment.model;
         let Some(id) = reference.strip_prefix('#') else {
-            return (self.environment.resolve)(reference).map(|node| navigate::typed(node, model));
+            return Ok((self.environment.resolve)(reference).map(|node| navigate::typed(node, model)));
         };
         let root = navigate::typed(self.environment.root_resource, model);
         if id.is_empty() {
-            return Some(root);
+            return Ok(Some(root));
         }
         let mut contained = Items::None;
         navigate::members(root, "contained", model, &mut contained);
-        contained.into_iter().find_map(|item| match item {
+        self.charge(contained.as_slice().len())?;
+        Ok(contained.into_iter().find_map(|item| match item {
             Operand::Node(node) if node.value.is_some_and(|value| value["id"] == *id) => Some(node),
             _ => None,
-        })
+        }))
     }
 
     /// What only the surroundings can tell.

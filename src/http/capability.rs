@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
+use crate::interactions::patch::JSON_PATCH;
 use crate::search::parameters::{Kind, Parameter, parameters_of};
 
 /// An interaction on a type or on one of its resources.
@@ -13,6 +14,7 @@ pub(super) enum Interaction {
     Read,
     Vread,
     Update,
+    Patch,
     Delete,
     HistoryInstance,
     HistoryType,
@@ -26,6 +28,7 @@ impl Interaction {
             Interaction::Read => "read",
             Interaction::Vread => "vread",
             Interaction::Update => "update",
+            Interaction::Patch => "patch",
             Interaction::Delete => "delete",
             Interaction::HistoryInstance => "history-instance",
             Interaction::HistoryType => "history-type",
@@ -40,7 +43,9 @@ use Interaction as I;
 /// What is done to resources of a type.
 pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interaction] {
     match resource_type.origin() {
-        Origin::Clients => &[I::Read, I::Vread, I::Update, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType],
+        Origin::Clients => {
+            &[I::Read, I::Vread, I::Update, I::Patch, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType]
+        }
         Origin::Server | Origin::Definitions => &[I::Read, I::Vread, I::HistoryInstance, I::HistoryType, I::SearchType],
     }
 }
@@ -60,6 +65,10 @@ const EVERYTHING: Operation = Operation {
     definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
     documentation: Some("Of one Patient, not of the type. It has the parameters _since, _type and _count."),
 };
+const EXPORT: Operation =
+    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", documentation: None };
+const PATIENT_EXPORT: Operation =
+    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", documentation: None };
 const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS, documentation: None };
 
 impl Operation {
@@ -74,7 +83,7 @@ impl Operation {
 
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
-    if resource_type == ResourceType::Patient { &[VALIDATE, EVERYTHING, RIGHTS] } else { &[VALIDATE] }
+    if resource_type == ResourceType::Patient { &[VALIDATE, EVERYTHING, RIGHTS, PATIENT_EXPORT] } else { &[VALIDATE] }
 }
 
 /// The day of the last change of what this program can do.
@@ -94,15 +103,18 @@ pub fn statement(base_url: &str) -> Value {
         "status": "active",
         "date": DATE,
         "kind": "instance",
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
         "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
+        "patchFormat": [JSON_PATCH, "application/fhir+json"],
         "rest": [{
             "mode": "server",
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }, { "code": "search-system" }],
             "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
+            "operation": [EXPORT.statement()],
         }],
     })
 }
@@ -132,8 +144,8 @@ fn resource(resource_type: ResourceType) -> Value {
     if by_clients {
         resource["updateCreate"] = Value::from(true);
         resource["conditionalCreate"] = Value::from(true);
-        resource["conditionalUpdate"] = Value::from(false);
-        resource["conditionalDelete"] = Value::from("not-supported");
+        resource["conditionalUpdate"] = Value::from(true);
+        resource["conditionalDelete"] = Value::from("single");
         resource["referencePolicy"] = json!(["literal", "logical", "resolves"]);
     }
     resource["conditionalRead"] = Value::from("full-support");

@@ -4,8 +4,10 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 use super::answer;
 use super::error::Refusal;
-use crate::fhir::{IssueCode, Version};
+use crate::fhir::IssueCode;
 use crate::interactions::Failure;
+use crate::interactions::patch::JSON_PATCH;
+use crate::interactions::read::Known;
 use crate::interactions::transaction::etag_version;
 use crate::interactions::write::Condition;
 
@@ -154,6 +156,23 @@ pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
+/// How a patch is sent.
+pub(super) enum SentPatch {
+    /// As JSON Patch.
+    Json,
+    /// As the Parameters of a FHIRPath Patch.
+    FhirPath,
+}
+
+/// Refuses a body that is neither a JSON Patch nor FHIR JSON.
+pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
+    match text(headers, header::CONTENT_TYPE) {
+        Some(media_type) if essence(media_type) == JSON_PATCH => Ok(SentPatch::Json),
+        Some(media_type) if is_json(media_type) => Ok(SentPatch::FhirPath),
+        _ => Err(Refusal::UnsupportedMediaType("application/json-patch+json, or application/fhir+json for a FHIRPath Patch")),
+    }
+}
+
 /// Refuses a search body that is not a form.
 pub(super) fn sends_form(headers: &HeaderMap) -> Result<(), Refusal> {
     match text(headers, header::CONTENT_TYPE).map(essence).as_deref() {
@@ -197,10 +216,12 @@ pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Refusal> {
     }
 }
 
-/// True if the client has this version already (`If-None-Match` on a read).
-pub(super) fn has_already(headers: &HeaderMap, version: Version) -> bool {
-    let Some(known) = text(headers, header::IF_NONE_MATCH) else { return false };
-    known.trim() == "*" || known.split(',').any(|etag| etag_version(etag) == Some(version))
+/// What the client says that it has already, on a read.
+pub(super) fn known(headers: &HeaderMap) -> Known {
+    // Tags that cannot be read are none of this server's, but still win over the instant.
+    let none_match = headers.contains_key(header::IF_NONE_MATCH).then(|| text(headers, header::IF_NONE_MATCH).unwrap_or("").to_owned());
+    let since = text(headers, header::IF_MODIFIED_SINCE).and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    Known { none_match, modified_since: since.map(|since| since.timestamp()) }
 }
 
 #[cfg(test)]

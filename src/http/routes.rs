@@ -4,21 +4,23 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
-use jiff::Timestamp;
 
-use super::answer::{Answer, location};
+use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
-use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return};
-use super::{Wire, bundle, operations, page};
-use crate::fhir::{IssueCode, Resource, ResourceKey, ResourceType};
+use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
+use super::{Wire, bundle, jobs, openapi, operations, page};
+use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
+use crate::interactions::export::ExportScope;
 use crate::interactions::history::{HistoryRequest, history};
+use crate::interactions::patch::{Patch, patch};
 use crate::interactions::search::{SearchRequest, SearchScope, search};
 use crate::interactions::update::update;
-use crate::interactions::validate::Target;
+use crate::interactions::validate;
+use crate::interactions::write::{Criteria, Target};
 use crate::interactions::{Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, subset, transaction};
 use crate::search::personal;
 
@@ -65,6 +67,10 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     }
     match address {
         Address::System => bundle_answer(wire, call),
+        Address::Export(scope @ ExportScope::System) => jobs::export(wire, call, scope, "$export"),
+        Address::Export(scope @ ExportScope::Patients) => jobs::export(wire, call, scope, "Patient/$export"),
+        Address::Job(id) => jobs::status(wire, call, &id),
+        Address::JobFile(id, file) => jobs::file(wire, call, &id, file),
         Address::SystemSearch => form_search_answer(wire, call, SearchScope::System),
         // A GET of the first one is answered above; nothing else is let in.
         Address::Compartment(patient, within) | Address::CompartmentSearch(patient, within) => {
@@ -73,18 +79,17 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         Address::Everything(patient) => operations::everything(wire, call, patient),
         Address::Metadata => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
         Address::SystemHistory => history_answer(wire, call, HistoryScope::System),
-        Address::TypeValidate(resource_type) => operations::validate(wire, call, Target::Type(resource_type)),
-        Address::Validate(key) => operations::validate(wire, call, Target::Instance(key)),
+        Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
+        Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
-        Address::Type(resource_type) => create_answer(wire, call, resource_type),
+        Address::Type(resource_type) if call.method == Method::POST => create_answer(wire, call, resource_type),
+        Address::Type(resource_type) => conditional_answer(wire, call, resource_type),
         Address::TypeSearch(resource_type) => form_search_answer(wire, call, SearchScope::Type(resource_type)),
         Address::TypeHistory(resource_type) => history_answer(wire, call, HistoryScope::Type(resource_type)),
         Address::Instance(key) if looks => read_answer(wire, call, read::read(&wire.server, &key)?),
-        Address::Instance(key) if call.method == Method::PUT => update_answer(wire, call, key),
         Address::Instance(key) => {
             without_parameters(call)?;
-            let written = delete(&wire.server, &call.moment, key, negotiation::condition(&call.headers)?)?;
-            Ok(written_answer(wire, call, &written))
+            change_answer(wire, call, Target::Key(key))
         }
         Address::InstanceHistory(key) => history_answer(wire, call, HistoryScope::Instance(key)),
         Address::Version(key, version) => read_answer(wire, call, read::read_version(&wire.server, &key, version)?),
@@ -99,6 +104,7 @@ fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
         }
         PACKAGE_PATH => Ok(operations::package(wire, call)),
+        openapi::PATH => Ok(Answer::text(PLAIN_JSON, openapi::document(&wire.server.base_url).to_string())),
         _ => Ok(Answer::text("text/html; charset=utf-8", page::page(wire, &call.moment)?)),
     }
 }
@@ -111,7 +117,7 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
     const LOOKED_AT: &str = "GET, HEAD, OPTIONS";
     let Some(below) = below_base(path) else {
         return match path {
-            "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH => Ok(LOOKED_AT),
+            "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH | openapi::PATH => Ok(LOOKED_AT),
             _ => Err(Failure::not_found("this server has nothing at this address; FHIR is below /fhir")),
         };
     };
@@ -122,10 +128,14 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Metadata | Address::SystemHistory | Address::TypeHistory(_) | Address::InstanceHistory(_) | Address::Version(..) => {
             LOOKED_AT
         }
-        Address::Type(resource_type) if has(resource_type, Interaction::Create) => "GET, HEAD, POST, OPTIONS",
-        Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, DELETE, OPTIONS",
+        Address::Type(resource_type) if has(resource_type, Interaction::Create) => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
         Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
+        // To look at the head alone would begin an export too.
+        Address::Export(_) => "GET, POST, OPTIONS",
+        Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
+        Address::JobFile(..) => LOOKED_AT,
     })
 }
 
@@ -147,22 +157,12 @@ fn read_answer(wire: &Wire, call: &Call, mut found: StoredVersion) -> Result<Ans
     let (part, others) = subset::asked(&wire.server, found.key.resource_type, &call.query)?;
     no_parameters(call, &others)?;
     subset::cut(&wire.server, &part, &mut found)?;
-    let since = negotiation::text(&call.headers, header::IF_MODIFIED_SINCE).and_then(http_instant);
-    let unchanged = if call.headers.contains_key(header::IF_NONE_MATCH) {
-        negotiation::has_already(&call.headers, found.version)
-    } else {
-        since.is_some_and(|since| found.last_updated.as_second() <= since.as_second())
-    };
-    let answer = if unchanged {
+    let answer = if negotiation::known(&call.headers).is(&found) {
         Answer::empty(StatusCode::NOT_MODIFIED)
     } else {
         Answer::fhir(StatusCode::OK, found.body.clone().unwrap_or_default())
     };
     Ok(answer.of_version(&found))
-}
-
-fn http_instant(date: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(date).ok().map(|zoned| zoned.timestamp())
 }
 
 fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
@@ -174,11 +174,30 @@ fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Resul
     Ok(written_answer(wire, call, &written))
 }
 
-fn update_answer(wire: &Wire, call: &Call, key: ResourceKey) -> Result<Answer, Refusal> {
-    without_parameters(call)?;
-    let resource = sent_resource(call)?;
-    let written = update(&wire.server, &call.moment, key, resource, negotiation::condition(&call.headers)?)?;
+/// A change of the one resource that the parameters of the address match.
+fn conditional_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
+    let criteria = Criteria { resource_type, parameters: call.query.clone(), unused_id: (call.moment.new_id)() };
+    change_answer(wire, call, Target::Matching(criteria))
+}
+
+/// What `PUT`, `PATCH` and `DELETE` ask for.
+fn change_answer(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
+    let condition = negotiation::condition(&call.headers)?;
+    let written = match call.method {
+        Method::DELETE => delete(&wire.server, &call.moment, target, condition)?,
+        Method::PATCH => patch(&wire.server, &call.moment, target, sent_patch(call)?, condition)?,
+        _ => update(&wire.server, &call.moment, target, sent_resource(call)?, condition)?,
+    };
     Ok(written_answer(wire, call, &written))
+}
+
+/// The patch in the body.
+fn sent_patch(call: &Call) -> Result<Patch, Refusal> {
+    let patch = match negotiation::sends_patch(&call.headers)? {
+        SentPatch::Json => Patch::parse_json_patch(&call.body),
+        SentPatch::FhirPath => Patch::from_parameters(&sent_resource(call)?),
+    };
+    Ok(patch.map_err(Failure::BadRequest)?)
 }
 
 /// The resource in the body.

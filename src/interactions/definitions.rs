@@ -1,7 +1,7 @@
 //! The definitions that the server was started with, kept in the store like everything else: read, searched, and with a history that says
 //! which rule was in force when.
 
-use super::write::{Action, Change, Condition, Writer, write};
+use super::write::{Action, Change, Condition, Target, Writer, write};
 use super::{Failure, Moment, Server};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Resource, ResourceKey, ResourceType};
@@ -17,12 +17,14 @@ pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> 
     for resource in definitions {
         let key = key_of(&resource)?;
         kept.push(key.clone());
-        changes.push(Change { action: Action::Update { key, resource, condition: Condition::Any }, full_url: None, place: None });
+        let action = Action::Update { target: Target::Key(key), resource, condition: Condition::Any };
+        changes.push(Change { action, full_url: None, place: None });
     }
     for resource_type in ResourceType::ALL.iter().filter(|resource_type| resource_type.origin() == Origin::Definitions) {
         for key in server.store.search_keys(&SearchQuery::all(*resource_type, Vec::new()))? {
             if !kept.contains(&key) {
-                changes.push(Change { action: Action::Delete { key, condition: Condition::Any }, full_url: None, place: None });
+                let action = Action::Delete { target: Target::Key(key), condition: Condition::Any };
+                changes.push(Change { action, full_url: None, place: None });
             }
         }
     }

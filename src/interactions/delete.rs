@@ -1,13 +1,12 @@
-//! delete (<https://hl7.org/fhir/R4/http.html#delete>): the resource is gone, its history stays.
+//! delete, also conditional (<https://hl7.org/fhir/R4/http.html#delete>): the resource is gone, its history stays.
 
-use super::write::{Action, Change, Condition};
+use super::write::{Action, Change, Condition, Target};
 use super::{Failure, Moment, Server, Written};
-use crate::fhir::ResourceKey;
 
-/// Deletes a resource. One that is not there is deleted already.
+/// Deletes a resource. One that is not there is deleted already; so is what matches nothing.
 ///
 /// # Errors
-/// As [`super::write::write`]; `Conflict` for a Patient about whom there is more.
-pub fn delete(server: &Server, moment: &Moment, key: ResourceKey, condition: Condition) -> Result<Written, Failure> {
-    super::write_one(server, moment, Change { action: Action::Delete { key, condition }, full_url: None, place: None })
+/// As [`super::write::write`]; `PreconditionFailed` if several resources match, `Conflict` for a Patient about whom there is more.
+pub fn delete(server: &Server, moment: &Moment, target: Target, condition: Condition) -> Result<Written, Failure> {
+    super::write_one(server, moment, Change { action: Action::Delete { target, condition }, full_url: None, place: None })
 }

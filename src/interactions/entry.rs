@@ -21,6 +21,8 @@ pub(super) struct Entry {
     pub(super) previous: Option<StoredVersion>,
     /// What will be done.
     pub(super) step: Step,
+    /// The query by which a conditional update or patch found it, or found nothing.
+    pub(super) claims: Option<SearchQuery>,
     /// What the answer says of the content.
     pub(super) warnings: Vec<Issue>,
 }

@@ -1,8 +1,32 @@
 //! read and vread (<https://hl7.org/fhir/R4/http.html#read>).
 
+use jiff::Timestamp;
+
+use super::transaction::etag_version;
 use super::{Failure, Server};
 use crate::fhir::{ResourceKey, Version};
 use crate::storage::StoredVersion;
+
+/// What a client says that it has already (<https://hl7.org/fhir/R4/http.html#cread>).
+#[derive(Clone, Default, Debug)]
+pub struct Known {
+    /// The ETags of `If-None-Match`: one or several, or `*`.
+    pub none_match: Option<String>,
+    /// The instant of `If-Modified-Since`; without meaning beside ETags.
+    pub modified_since: Option<Timestamp>,
+}
+
+impl Known {
+    /// True if that is what the client has.
+    pub fn is(&self, found: &StoredVersion) -> bool {
+        match (&self.none_match, self.modified_since) {
+            (Some(etags), _) => etags.trim() == "*" || etags.split(',').any(|etag| etag_version(etag) == Some(found.version)),
+            // HTTP dates have whole seconds.
+            (None, Some(since)) => found.last_updated.as_second() <= since.as_second(),
+            (None, None) => false,
+        }
+    }
+}
 
 /// The current version of a resource.
 ///
@@ -22,6 +46,10 @@ pub fn read_version(server: &Server, key: &ResourceKey, version: Version) -> Res
     existing(found.ok_or_else(|| Failure::not_found(format!("there is no such version of this {}", key.resource_type)))?)
 }
 
-fn existing(found: StoredVersion) -> Result<StoredVersion, Failure> {
+/// The version, if it has a body.
+///
+/// # Errors
+/// `Gone` if it is a deletion.
+pub(super) fn existing(found: StoredVersion) -> Result<StoredVersion, Failure> {
     if found.body.is_none() { Err(Failure::Gone(found.key, found.version)) } else { Ok(found) }
 }

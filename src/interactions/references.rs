@@ -144,17 +144,18 @@ fn by_search(server: &Server, entries: &Entries, query: &str, preconditions: &mu
     }
 }
 
-/// The resources that a conditional request's query matches; the commit will insist on the same answer.
+/// The resources that a conditional request's query matches, and the query; the commit will insist on the same answer.
 ///
 /// # Errors
-/// `PreconditionFailed` if the query is empty or cannot be understood.
+/// `PreconditionFailed` if the query is empty, `BadRequest` if it cannot be understood.
 pub fn matching_keys(
     server: &Server,
     resource_type: ResourceType,
     parameters: &[(String, String)],
     preconditions: &mut Vec<Precondition>,
-) -> Result<Vec<ResourceKey>, Failure> {
-    keys_of(server, conditional_query(server, resource_type, parameters)?, preconditions)
+) -> Result<(Vec<ResourceKey>, SearchQuery), Failure> {
+    let query = conditional_query(server, resource_type, parameters)?;
+    Ok((keys_of(server, query.clone(), preconditions)?, query))
 }
 
 fn conditional_query(server: &Server, resource_type: ResourceType, parameters: &[(String, String)]) -> Result<SearchQuery, Failure> {

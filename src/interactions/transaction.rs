@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use super::address::{Address, criteria, query_pairs};
+use super::read::Known;
 use super::search::{SearchAnswer, SearchRequest, SearchScope};
-use super::write::{Action, Change, Condition, Writer};
-use super::{Failure, Moment, Server, Written, batch, read, rights, search, write};
+use super::write::{Action, Change, Condition, Criteria, Target, Writer};
+use super::{Failure, Moment, Server, Written, batch, patch, read, rights, search, write};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, Version};
 use crate::storage::StoredVersion;
 
@@ -20,7 +21,7 @@ const FOUND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The answer to one entry.
 pub enum EntryAnswer {
-    /// To a POST, PUT or DELETE.
+    /// To a POST, PUT, PATCH or DELETE.
     Written(Written),
     /// To the GET of a resource or version.
     Found(StoredVersion),
@@ -55,8 +56,8 @@ pub(super) enum Request {
 pub(super) struct Reading {
     key: ResourceKey,
     version: Option<Version>,
-    /// The version that the client has already.
-    known: Option<Version>,
+    /// What the client has already.
+    known: Known,
 }
 
 /// Carries out a Bundle; the answers stand in the order of its entries.
@@ -95,7 +96,7 @@ pub(super) fn answer(server: &Server, moment: &Moment, request: Request, allowan
                 None => read::read(server, &reading.key)?,
                 Some(version) => read::read_version(server, &reading.key, version)?,
             };
-            if reading.known == Some(found.version) { EntryAnswer::NotModified(found) } else { EntryAnswer::Found(found) }
+            if reading.known.is(&found) { EntryAnswer::NotModified(found) } else { EntryAnswer::Found(found) }
         }
         Request::Search(request) => EntryAnswer::Searched(search::search(server, &request)?),
         Request::Rights(patient, parameters) => EntryAnswer::Rights(rights::rights(server, moment, &patient, &parameters)?),
@@ -166,7 +167,7 @@ fn order(action: &Action) -> u8 {
     match action {
         Action::Delete { .. } => 0,
         Action::Create { .. } => 1,
-        Action::Update { .. } => 2,
+        Action::Update { .. } | Action::Patch { .. } => 2,
     }
 }
 
@@ -183,14 +184,20 @@ fn all_or_findings(requests: Vec<Result<Request, Failure>>) -> Result<Vec<Reques
     Failure::together(failures).map_or(Ok(understood), Err)
 }
 
-/// Two conditional creates of one query in one transaction would make what each of them forbids.
+/// Two conditional creates or updates of one query in one transaction would make what each of them forbids.
 fn refuse_equal_conditions(requests: &[Request]) -> Result<(), Failure> {
     let mut seen = BTreeSet::new();
     for (at, request) in requests.iter().enumerate() {
-        if let Request::Write(Change { action: Action::Create { resource, if_none_exist: Some(query), .. }, .. }) = request
-            && !seen.insert((resource.type_name(), query))
-        {
-            let text = "another entry of the transaction has the same ifNoneExist: expected each once";
+        let Request::Write(change) = request else { continue };
+        let (type_name, query, what) = match &change.action {
+            Action::Create { resource, if_none_exist: Some(query), .. } => (resource.type_name(), query, "ifNoneExist"),
+            Action::Update { target: Target::Matching(criteria), .. } => {
+                (criteria.resource_type.as_str(), &criteria.parameters, "criteria")
+            }
+            Action::Create { .. } | Action::Update { .. } | Action::Patch { .. } | Action::Delete { .. } => continue,
+        };
+        if !seen.insert((type_name, query)) {
+            let text = format!("another entry of the transaction has the same {what}: expected each once");
             return Err(Failure::bad_request(IssueCode::Duplicate, text).in_entry(at));
         }
     }
@@ -228,9 +235,11 @@ fn foresee(server: &Server, request: &Request, changes: &[Change], allowance: &A
 /// That the resource will be there after the changes.
 fn foresee_current(server: &Server, key: &ResourceKey, changes: &[Change], allowance: &Allowance) -> Result<(), Failure> {
     let change = changes.iter().find_map(|change| match &change.action {
-        Action::Update { key: changed, .. } if changed == key => Some(true),
-        Action::Delete { key: changed, .. } if changed == key => Some(false),
-        Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => None,
+        Action::Update { target: Target::Key(changed), .. } | Action::Patch { target: Target::Key(changed), .. } if changed == key => {
+            Some(true)
+        }
+        Action::Delete { target: Target::Key(changed), .. } if changed == key => Some(false),
+        Action::Create { .. } | Action::Update { .. } | Action::Patch { .. } | Action::Delete { .. } => None,
     });
     match change {
         Some(true) => Ok(()),
@@ -255,7 +264,7 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
     let resource = || Resource::from_value(entry["resource"].clone()).map_err(|issue| wrong("resource", &issue.text));
     let full_url = entry["fullUrl"].as_str().map(str::to_owned);
     let change = |action| Ok(Request::Write(Change { action, full_url, place: Some(at) }));
-    let reading = |key, version| Ok(Request::Read(Reading { key, version, known: request["ifNoneMatch"].as_str().and_then(etag_version) }));
+    let reading = |key, version| Ok(Request::Read(Reading { key, version, known: known(request) }));
     match (method, address, query.is_empty()) {
         ("POST", Address::Type(resource_type), true) => {
             let resource = resource()?;
@@ -265,8 +274,16 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
             let if_none_exist = request["ifNoneExist"].as_str().map(|query| criteria(resource_type, query)).transpose()?;
             change(Action::Create { resource, id: (moment.new_id)(), if_none_exist })
         }
-        ("PUT", Address::Instance(key), true) => change(Action::Update { key, resource: resource()?, condition: condition()? }),
-        ("DELETE", Address::Instance(key), true) => change(Action::Delete { key, condition: condition()? }),
+        ("PUT", address @ (Address::Instance(_) | Address::Type(_)), _) => {
+            change(Action::Update { target: target(moment, address, query)?, resource: resource()?, condition: condition()? })
+        }
+        ("PATCH", address @ (Address::Instance(_) | Address::Type(_)), _) => {
+            let target = target(moment, address, query)?;
+            change(Action::Patch { target, patch: patch::in_entry(&resource()?)?, condition: condition()? })
+        }
+        ("DELETE", address @ (Address::Instance(_) | Address::Type(_)), _) => {
+            change(Action::Delete { target: target(moment, address, query)?, condition: condition()? })
+        }
         ("GET" | "HEAD", Address::Instance(key), true) => reading(key, None),
         ("GET" | "HEAD", Address::Version(key, version), true) => reading(key, Some(version)),
         ("GET", Address::Rights(patient), _) => Ok(Request::Rights(patient, query_pairs(query)?)),
@@ -275,10 +292,27 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
             Ok(Request::Search(SearchRequest { scope, parameters: query_pairs(query)?, lenient: false }))
         }
         _ => Err(Failure::not_allowed(
-            "expected POST to a type (conditional by ifNoneExist), PUT or DELETE of a type and id, or GET, in capitals and without \
-             parameters but those of a search; found another method or address",
+            "expected POST to a type (conditional by ifNoneExist), PUT, PATCH or DELETE of a type and id or of a type and criteria, or GET, in \
+             capitals and without parameters but those of a search; found another method or address",
         )),
     }
+}
+
+/// Which resource an entry names: by its id, or by criteria.
+fn target(moment: &Moment, address: Address, query: &str) -> Result<Target, Failure> {
+    match (address, query.is_empty()) {
+        (Address::Instance(key), true) => Ok(Target::Key(key)),
+        (Address::Type(resource_type), _) => {
+            Ok(Target::Matching(Criteria { resource_type, parameters: query_pairs(query)?, unused_id: (moment.new_id)() }))
+        }
+        _ => Err(Failure::not_allowed("expected no parameters beside an id")),
+    }
+}
+
+/// What an entry that reads says that the client has already.
+fn known(request: &Value) -> Known {
+    let since = request["ifModifiedSince"].as_str().and_then(|instant| instant.parse().ok());
+    Known { none_match: request["ifNoneMatch"].as_str().map(str::to_owned), modified_since: since }
 }
 
 /// What an entry requires of the version that it changes.

@@ -87,14 +87,14 @@ pub fn validate(server: &Server, moment: &Moment, request: ValidateRequest) -> R
             (writer, Action::Create { resource, id: (moment.new_id)(), if_none_exist: None })
         }
         Target::Instance(key) => {
-            let update = |key, resource, condition| Action::Update { key, resource, condition };
+            let update = |key, resource, condition| Action::Update { target: write::Target::Key(key), resource, condition };
             match (mode, resource) {
                 (None, Some(resource)) => (Writer::Nobody, update(key, resource, Condition::Any)),
                 (None, None) => (Writer::Nobody, update(key.clone(), stored(server, &key)?, Condition::Any)),
                 (Some(Mode::Create), Some(resource)) => (Writer::Client, update(key, resource, Condition::Absent)),
                 (Some(Mode::Update), Some(resource)) => (Writer::Client, update(key, resource, condition)),
                 (Some(Mode::Create | Mode::Update), None) => return Err(no_resource()),
-                (Some(Mode::Delete), _) => (Writer::Client, Action::Delete { key, condition }),
+                (Some(Mode::Delete), _) => (Writer::Client, Action::Delete { target: write::Target::Key(key), condition }),
                 (Some(Mode::Profile), None) if profile.is_none() => return Err(wrong("mode 'profile': expected the parameter profile")),
                 (Some(Mode::Profile), None) => (Writer::Nobody, update(key.clone(), stored(server, &key)?, Condition::Any)),
                 (Some(Mode::Profile), Some(_)) => {

@@ -5,15 +5,16 @@
 
 use std::collections::BTreeSet;
 
-use super::entry::{Entry, Step, pending, same_identity, settle};
+use super::entry::{Entry, Step, pending, settle};
 use super::failure::locate;
+use super::identify::identify_all;
+use super::patch::Patch;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
-use super::{Effect, Failure, Moment, Server, Written, calendar, content};
-use crate::fhir::key::Origin;
+use super::{Failure, Moment, Server, Written, calendar, content};
 use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
-use crate::search::index_entries;
-use crate::storage::{ChangeSet, CommitError, Guard, Method, Precondition, Write};
+use crate::search::{self, Row, index_entries};
+use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
 
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
@@ -41,19 +42,55 @@ pub enum Action {
     /// Make this the content of the resource, which need not exist yet.
     Update {
         /// Which resource.
-        key: ResourceKey,
+        target: Target,
         /// The content.
         resource: Resource,
+        /// What must be so.
+        condition: Condition,
+    },
+    /// Change the content of the resource, which is there.
+    Patch {
+        /// Which resource.
+        target: Target,
+        /// The changes.
+        patch: Patch,
         /// What must be so.
         condition: Condition,
     },
     /// Delete the resource.
     Delete {
         /// Which resource.
-        key: ResourceKey,
+        target: Target,
         /// What must be so.
         condition: Condition,
     },
+}
+
+/// Which resource a change is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// This one.
+    Key(ResourceKey),
+    /// The only one that matches a query, if there is any (<https://hl7.org/fhir/R4/http.html#cond-update>).
+    Matching(Criteria),
+}
+
+/// The query of a conditional change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Criteria {
+    /// Where to look.
+    pub resource_type: ResourceType,
+    /// Names and values, percent-decoded.
+    pub parameters: Vec<(String, String)>,
+    /// An id that nothing has: for what is created if nothing matches.
+    pub unused_id: Id,
+}
+
+impl Criteria {
+    /// The key that nothing has.
+    pub(super) fn unused(&self) -> ResourceKey {
+        ResourceKey::new(self.resource_type, self.unused_id.clone())
+    }
 }
 
 /// What a client requires of the version that it changes.
@@ -122,9 +159,10 @@ impl Attempt<'_> {
     /// Gathers what the decision needs, and makes every check.
     fn decide(&self) -> Result<Decided, Failure> {
         let mut preconditions = Vec::new();
-        let mut entries = self.identify_all(&mut preconditions)?;
+        let mut entries = identify_all(self.server, self.moment, self.writer, self.changes, &mut preconditions)?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
+        self.refuse_shared_matches(&entries)?;
         let pending = pending(&entries)?;
         preconditions.extend(persons::unmoved(self.server, &pending)?);
         self.check(&mut entries, issues, &pending)?;
@@ -133,6 +171,7 @@ impl Attempt<'_> {
 
     /// None if something moved meanwhile and all must be gathered again.
     fn run(&self) -> Result<Option<Vec<Written>>, Failure> {
+        self.awaited()?;
         let Decided { mut entries, mut pending, mut preconditions } = self.decide()?;
         settle(&mut entries, &mut pending);
         if pending.is_empty() {
@@ -161,6 +200,7 @@ impl Attempt<'_> {
         let bodies: Vec<Option<Body>> =
             writes.iter().map(|write| write.as_ref()?.content.as_ref().map(|content| content.body.clone())).collect();
         changes.writes.extend(writes.into_iter().flatten().chain(derived.writes));
+        self.awaited()?;
         let committed = match self.server.store.commit(changes) {
             Ok(committed) => committed,
             Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => return Ok(None),
@@ -172,82 +212,9 @@ impl Attempt<'_> {
         Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| entry.written(body, committed)).collect()))
     }
 
-    /// Finds out what each change is about; all failures come back at once.
-    fn identify_all(&self, preconditions: &mut Vec<Precondition>) -> Result<Vec<Entry>, Failure> {
-        let (mut entries, mut failures) = (Vec::new(), Vec::new());
-        for change in self.changes {
-            match self.identify(change, preconditions) {
-                Ok(entry) => entries.push(entry),
-                Err(failure) => failures.push(placed(change, failure)),
-            }
-        }
-        Failure::together(failures).map_or(Ok(entries), Err)
-    }
-
-    /// Finds out which resource a change is about, and whether its conditions hold.
-    fn identify(&self, change: &Change, preconditions: &mut Vec<Precondition>) -> Result<Entry, Failure> {
-        let entry = |key: ResourceKey, previous, step| Entry { key, previous, step, warnings: Vec::new() };
-        match &change.action {
-            Action::Create { resource, id, if_none_exist } => {
-                let resource_type = self.writable(resource.type_name())?;
-                if let Some(query) = if_none_exist {
-                    let mut keys = references::matching_keys(self.server, resource_type, query, preconditions)?;
-                    keys.retain(|key| !self.deletes(key));
-                    if keys.len() > 1 {
-                        let text = format!("If-None-Exist: expected at most one match, found {}", keys.len());
-                        return Err(Failure::precondition(IssueCode::MultipleMatches, text));
-                    }
-                    if let Some(key) = keys.pop() {
-                        let found = entry(key.clone(), self.server.store.read(&key)?, Step::Nothing(Effect::Unchanged));
-                        // One that was deleted since is no match; the commit will find that the query's answer moved.
-                        if found.exists() {
-                            return Ok(found);
-                        }
-                    }
-                }
-                Ok(entry(ResourceKey::new(resource_type, id.clone()), None, Step::Put(resource.clone(), Method::Post)))
-            }
-            Action::Update { key, resource, condition } => {
-                self.writable(key.resource_type.as_str())?;
-                same_identity(key, resource)?;
-                let entry = entry(key.clone(), self.server.store.read(key)?, Step::Put(resource.clone(), Method::Put));
-                if key.id.is_like_cpr() {
-                    let text = "expected an id that tells of nobody, found one like a CPR number: that belongs in an identifier";
-                    let at = format!("{}.id", key.resource_type);
-                    return Err(Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, at, text)]));
-                }
-                entry.holds(*condition)?;
-                Ok(entry)
-            }
-            Action::Delete { key, condition } => {
-                self.writable(key.resource_type.as_str())?;
-                let mut entry = entry(key.clone(), self.server.store.read(key)?, Step::Delete);
-                entry.holds(*condition)?;
-                if !entry.exists() {
-                    entry.step = Step::Nothing(Effect::Deleted);
-                }
-                Ok(entry)
-            }
-        }
-    }
-
-    /// True if the same request deletes the resource: deletions come first.
-    fn deletes(&self, key: &ResourceKey) -> bool {
-        self.changes.iter().any(|change| matches!(&change.action, Action::Delete { key: deleted, .. } if deleted == key))
-    }
-
-    fn writable(&self, type_name: &str) -> Result<ResourceType, Failure> {
-        let resource_type: ResourceType = type_name.parse().map_err(|_| Failure::not_found("this server does not hold this type"))?;
-        let may = match self.writer {
-            Writer::Client => resource_type.origin() == Origin::Clients,
-            Writer::Definitions => resource_type.origin() == Origin::Definitions,
-            Writer::Nobody => true,
-        };
-        if may {
-            Ok(resource_type)
-        } else {
-            Err(Failure::not_allowed(format!("{resource_type} is made by the server: clients only read it")))
-        }
+    /// Stops what nobody waits for any more: no one will learn how it failed.
+    fn awaited(&self) -> Result<(), Failure> {
+        if self.moment.is_abandoned() { Err(Failure::Busy) } else { Ok(()) }
     }
 
     fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {
@@ -259,6 +226,28 @@ impl Attempt<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// What a conditional update or patch looks for, no other entry may write: then it would have another match, or two.
+    fn refuse_shared_matches(&self, entries: &[Entry]) -> Result<(), Failure> {
+        let indexed = |entry: &Entry| match &entry.step {
+            Step::Put(resource, _) => Some(index_entries(entry.key.resource_type, resource.value())),
+            Step::Delete | Step::Nothing(_) => None,
+        };
+        if entries.len() < 2 || entries.iter().all(|entry| entry.claims.is_none()) {
+            return Ok(());
+        }
+        let written: Vec<_> = entries.iter().filter_map(|entry| Some((&entry.key, indexed(entry)?))).collect();
+        for (entry, change) in entries.iter().zip(self.changes) {
+            let Some(query) = &entry.claims else { continue };
+            let others = written.iter().filter(|(key, _)| **key != entry.key);
+            let row = |key, entries| Row { key, last_updated: self.moment.now, entries };
+            if let Some((other, _)) = others.clone().find(|(key, index)| search::matches(query, row(key, index))) {
+                let text = format!("the criteria match what another entry writes, {other}: expected each resource in one entry");
+                return Err(placed(change, Failure::bad_request(IssueCode::Duplicate, text)));
+            }
+        }
+        Ok(())
     }
 
     /// Rewrites the references; answers what is wrong with them, by entry.
@@ -358,7 +347,7 @@ impl Attempt<'_> {
 }
 
 /// A failure of one change; in a transaction it says in which entry.
-fn placed(change: &Change, failure: Failure) -> Failure {
+pub(super) fn placed(change: &Change, failure: Failure) -> Failure {
     match change.place {
         Some(at) => failure.in_entry(at),
         None => failure,

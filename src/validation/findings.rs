@@ -3,6 +3,7 @@
 //! Every text says where, what was expected and what came. What came is quoted only if it cannot be a CPR number or a name.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde_json::Value;
@@ -17,10 +18,31 @@ const QUOTED_LENGTH_MAX: usize = 35;
 #[derive(Default)]
 pub(super) struct Sink {
     issues: Vec<Issue>,
+    /// The places of the findings about each expression.
+    by_expression: HashMap<String, Vec<usize>>,
     refuses: bool,
+    /// True if all that is asked is whether anything refuses.
+    is_trial: bool,
+    has_ended: bool,
 }
 
 impl Sink {
+    /// A sink that is asked only whether anything refuses.
+    pub(super) fn of_a_trial() -> Sink {
+        Sink { is_trial: true, ..Sink::default() }
+    }
+
+    /// True if no further finding will be kept: nobody need look for one.
+    pub(super) fn is_settled(&self) -> bool {
+        self.has_ended || (self.refuses && (self.is_trial || self.issues.len() > ISSUES_MAX))
+    }
+
+    /// Adds that the check ends at a place, and for which reason.
+    pub(super) fn end(&mut self, at: &dyn fmt::Display, why: &str) {
+        self.add(Severity::Error, IssueCode::TooCostly, at, "", why);
+        self.has_ended = true;
+    }
+
     /// Adds a finding at a place; `what` says what was expected and what was found.
     pub(super) fn add(
         &mut self,
@@ -30,6 +52,9 @@ impl Sink {
         rule: impl Into<Cow<'static, str>>,
         what: &str,
     ) {
+        if self.is_settled() {
+            return;
+        }
         let expression = at.to_string();
         let text = format!("{expression}: {what}");
         self.put(Issue { severity, code, expression, rule: rule.into(), text });
@@ -43,12 +68,17 @@ impl Sink {
     /// Keeps as many as will be told and the first that refuses; the number of wrong elements has no other bound than the body. Several
     /// profiles find the same thing: it is kept once, also where two find by one rule what they say in other words.
     fn put(&mut self, issue: Issue) {
+        let is_first_refusal = issue.refuses() && !self.refuses;
+        if self.is_settled() || (!is_first_refusal && self.issues.len() > ISSUES_MAX) {
+            return;
+        }
         let is_known = |known: &Issue| {
             let is_same = known.code == issue.code && known.text == issue.text;
-            known.expression == issue.expression && known.rule == issue.rule && (is_same || !issue.rule.is_empty())
+            known.rule == issue.rule && (is_same || !issue.rule.is_empty())
         };
-        let is_first_refusal = issue.refuses() && !self.refuses;
-        if (is_first_refusal || self.issues.len() <= ISSUES_MAX) && !self.issues.iter().any(is_known) {
+        let beside = self.by_expression.get(&issue.expression).map_or(&[][..], Vec::as_slice);
+        if !beside.iter().any(|place| is_known(&self.issues[*place])) {
+            self.by_expression.entry(issue.expression.clone()).or_default().push(self.issues.len());
             self.refuses |= issue.refuses();
             self.issues.push(issue);
         }

@@ -31,6 +31,8 @@ pub struct Entries<'a> {
     is_resource: Box<IsResource<'a>>,
     /// The places of the entries with that `fullUrl`.
     by_address: HashMap<&'a str, Vec<usize>>,
+    /// The same of the entries with that `fullUrl` and version.
+    by_version: HashMap<(&'a str, &'a str), Vec<usize>>,
     /// The first place of a resource with that type and id.
     by_name: HashMap<(&'a str, &'a str), usize>,
 }
@@ -39,16 +41,28 @@ impl<'a> Entries<'a> {
     /// The entries of a Bundle; `is_resource` tells whether there is a resource type of that name.
     pub fn of(bundle: &'a Value, is_resource: impl Fn(&str) -> bool + 'a) -> Self {
         let items = bundle.get("entry").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let (mut by_address, mut by_name) = (HashMap::<_, Vec<_>>::new(), HashMap::new());
+        let (mut by_address, mut by_version) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        let mut by_name = HashMap::new();
         for (at, entry) in items.iter().enumerate() {
             if let Some(url) = text(entry, "fullUrl") {
                 by_address.entry(url).or_default().push(at);
+                if let Some(version) = entry["resource"]["meta"]["versionId"].as_str() {
+                    by_version.entry((url, version)).or_default().push(at);
+                }
             }
             if let Some((_, name, id)) = resource_of(entry).filter(|(_, _, id)| !id.is_empty()) {
                 by_name.entry((name, id)).or_insert(at);
             }
         }
-        Entries { bundle, kind: text(bundle, "type").unwrap_or(""), items, is_resource: Box::new(is_resource), by_address, by_name }
+        Entries {
+            bundle,
+            kind: text(bundle, "type").unwrap_or(""),
+            items,
+            is_resource: Box::new(is_resource),
+            by_address,
+            by_version,
+            by_name,
+        }
     }
 
     /// Reports what is wrong with the Bundle apart from its structure, its invariants and the resources in it.

@@ -57,9 +57,9 @@ impl Entries<'_> {
         matches!(reference.matches('/').count(), 1 | 3) || (matches!(self.kind, "transaction" | "batch") && is_search())
     }
 
-    fn at_address<'s>(&'s self, address: &str, version: &'s str) -> impl Iterator<Item = usize> + 's {
-        let places = self.by_address.get(address).into_iter().flatten().copied();
-        places.filter(move |at| version.is_empty() || self.items[*at]["resource"]["meta"]["versionId"].as_str() == Some(version))
+    fn at_address<'s>(&'s self, address: &'s str, version: &'s str) -> impl Iterator<Item = usize> + 's {
+        let places = if version.is_empty() { self.by_address.get(address) } else { self.by_version.get(&(address, version)) };
+        places.into_iter().flatten().copied()
     }
 
     /// Warns of a urn that nothing has, and of an entry with the right type and id at another address.

@@ -1,5 +1,7 @@
 //! Results of a search: what each entry is there for, and whether it can be (<https://hl7.org/fhir/R4/bundle.html#searchset>).
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{Entries, IsResource, Report, resource_of, text};
@@ -14,7 +16,7 @@ pub(super) fn check(bundle: &Entries<'_>, report: &mut Report<'_>) {
     if own.is_none() {
         report(Severity::Warning, IssueCode::Invalid, ".link", "expected a link self that says what was searched, found none");
     }
-    let types = own.map_or_else(Vec::new, |url| searched_types(url, is_resource));
+    let types = own.map_or_else(HashSet::new, |url| searched_types(url, is_resource));
     let has_mode = |entry: &Value| entry["search"]["mode"].is_string();
     let with_mode = entries.iter().filter(|entry| has_mode(entry)).count();
     for (at, entry) in entries.iter().enumerate() {
@@ -28,16 +30,16 @@ pub(super) fn check(bundle: &Entries<'_>, report: &mut Report<'_>) {
 }
 
 /// The types that the address of a search asks for; none if that cannot be told.
-fn searched_types<'a>(url: &'a str, is_resource: &IsResource<'_>) -> Vec<&'a str> {
+fn searched_types<'a>(url: &'a str, is_resource: &IsResource<'_>) -> HashSet<&'a str> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or("");
     if is_resource(last) {
-        return vec![last];
+        return HashSet::from([last]);
     }
     query.split('&').filter_map(|pair| pair.strip_prefix("_type=")).flat_map(|types| types.split(',')).collect()
 }
 
-fn check_mode(mode: Option<&str>, name: &str, id: &str, types: &[&str], path: &str, report: &mut Report<'_>) {
+fn check_mode(mode: Option<&str>, name: &str, id: &str, types: &HashSet<&str>, path: &str, report: &mut Report<'_>) {
     let mut refuse = |what: &str| report(Severity::Error, IssueCode::Invalid, path, what);
     match mode {
         None => {
@@ -54,7 +56,7 @@ fn check_mode(mode: Option<&str>, name: &str, id: &str, types: &[&str], path: &s
     }
 }
 
-fn check_without_mode(name: &str, id: &str, types: &[&str], path: &str, report: &mut Report<'_>) {
+fn check_without_mode(name: &str, id: &str, types: &HashSet<&str>, path: &str, report: &mut Report<'_>) {
     let mut warn = |what: &str| report(Severity::Warning, IssueCode::Invalid, path, what);
     if id.is_empty() && name != "OperationOutcome" {
         warn("expected a resource with an id, found one without");

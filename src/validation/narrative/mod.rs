@@ -13,11 +13,14 @@ use std::collections::HashSet;
 
 use super::findings::quoted;
 use crate::fhir::{IssueCode, Severity};
+use rules::Ancestors;
 use xml::{Event, Reader};
 
 const NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
 /// How deep elements may nest.
 const DEPTH_MAX: usize = 512;
+/// How many namespaces can be in force: each element is held against them.
+const NAMESPACES_MAX: usize = 64;
 
 /// Only basic formatting elements and attributes.
 const ALLOWED: &str = "txt-1";
@@ -36,7 +39,8 @@ pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) 
         let what = "expected characters that XML can hold, found a control character";
         return report(Severity::Error, IssueCode::Invalid, ALLOWED, what);
     }
-    let mut walk = Walk { reader: Reader::new(div), open: Vec::new(), names: Vec::new(), prefixes: Vec::new(), seen: Seen::default() };
+    let mut walk =
+        Walk { reader: Reader::new(div), open: Vec::new(), names: Ancestors::default(), prefixes: Vec::new(), seen: Seen::default() };
     if let Err(fault) = walk.run(report) {
         let what = format!("expected well-formed XHTML, found {fault} (at byte {})", walk.reader.offset());
         return report(Severity::Error, IssueCode::Invalid, ALLOWED, &what);
@@ -57,7 +61,7 @@ struct Walk<'a> {
     /// The elements that are open, by their names as written.
     open: Vec<&'a str>,
     /// The same without prefixes.
-    names: Vec<&'a str>,
+    names: Ancestors<'a>,
     /// The namespaces in force: how deep they were declared, prefix (empty for the default) and address.
     prefixes: Vec<(usize, &'a str, &'a str)>,
     seen: Seen,
@@ -114,6 +118,9 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
+        if self.prefixes.len() > NAMESPACES_MAX {
+            return Err("too many namespaces");
+        }
         let (prefix, name) = written.split_once(':').unwrap_or(("", written));
         let namespace = self.prefixes.iter().rev().find(|(_, known, _)| *known == prefix).map(|(_, _, address)| *address);
         if namespace != Some(NAMESPACE) {
@@ -144,7 +151,7 @@ impl<'a> Walk<'a> {
     }
 
     fn text(&mut self, has_content: bool, report: &mut Report<'_>) -> Result<(), xml::Fault> {
-        let Some(parent) = self.names.last() else {
+        let Some(parent) = self.names.parent() else {
             return if has_content { Err("text outside of the div") } else { Ok(()) };
         };
         if rules::refuses_text(parent, has_content) {
@@ -155,7 +162,7 @@ impl<'a> Walk<'a> {
     }
 
     fn aside(&self, report: &mut Report<'_>) {
-        if let Some(parent) = self.names.last().filter(|parent| rules::refuses_text(parent, false)) {
+        if let Some(parent) = self.names.parent().filter(|parent| rules::refuses_text(parent, false)) {
             refuse(report, &format!("expected nothing in {}, found a comment", quoted(parent)));
         }
     }

@@ -1,6 +1,8 @@
 //! Which elements and attributes a narrative may have, and which may stand where
 //! (<https://hl7.org/fhir/R4/narrative.html#xhtml>, rule txt-1; HTML 4.0, chapters 7 to 11 and 15).
 
+use std::collections::HashMap;
+
 /// The elements.
 #[rustfmt::skip]
 const ELEMENTS: &[&str] = &[
@@ -81,18 +83,51 @@ pub(super) fn allows_attribute(element: &str, name: &str) -> bool {
         }
 }
 
-/// Why an element may not stand below these (outermost first), if it may not.
-pub(super) fn misplaced(name: &str, ancestors: &[&str]) -> Option<&'static str> {
-    let parent = ancestors.last().copied().unwrap_or("");
+/// The elements that are open, without prefixes; counted, so that none has to look at all of them.
+#[derive(Default)]
+pub(super) struct Ancestors<'a> {
+    names: Vec<&'a str>,
+    counts: HashMap<&'a str, usize>,
+    /// How many of them hold words.
+    holding_words: usize,
+}
+
+impl<'a> Ancestors<'a> {
+    pub(super) fn push(&mut self, name: &'a str) {
+        self.names.push(name);
+        *self.counts.entry(name).or_default() += 1;
+        self.holding_words += usize::from(holds_words(name));
+    }
+
+    pub(super) fn pop(&mut self) {
+        let Some(name) = self.names.pop() else { return };
+        if let Some(count) = self.counts.get_mut(name) {
+            *count -= 1;
+        }
+        self.holding_words -= usize::from(holds_words(name));
+    }
+
+    /// The innermost.
+    pub(super) fn parent(&self) -> Option<&'a str> {
+        self.names.last().copied()
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        self.counts.get(name).is_some_and(|count| *count > 0)
+    }
+}
+
+/// Why an element may not stand below these, if it may not.
+pub(super) fn misplaced(name: &str, ancestors: &Ancestors<'_>) -> Option<&'static str> {
+    let parent = ancestors.parent().unwrap_or("");
     if parents(name).is_some_and(|allowed| !allowed.contains(&parent)) || children(parent).is_some_and(|allowed| !allowed.contains(&name)) {
         return Some("which may not stand there");
     }
     let is_block = matches!(name, "div" | "pre" | "table" | "ul" | "ol");
-    let below = |test: fn(&str) -> bool| ancestors.iter().any(|ancestor| test(ancestor));
-    if (is_block && below(holds_words)) || (matches!(name, "blockquote" | "p") && ancestors.contains(&"p")) {
+    if (is_block && ancestors.holding_words > 0) || (matches!(name, "blockquote" | "p") && ancestors.contain("p")) {
         return Some("a block, inside an element that holds words");
     }
-    (is_inline(name) && ancestors.contains(&name)).then_some("inside another one of the same name")
+    (is_inline(name) && ancestors.contain(name)).then_some("inside another one of the same name")
 }
 
 /// True if the element takes no text, or none but whitespace.

@@ -18,16 +18,16 @@ impl Walk<'_, '_> {
     pub(super) fn check_binding(&mut self, element: &Element, found: Found<'_>, at: &At<'_>) {
         let Some(binding) = element.binding.as_ref() else { return };
         if let Some(most) = &binding.max_value_set {
-            self.check_codes(most, Severity::Error, found, at);
+            self.check_codes(most, Severity::Error, false, found, at);
         }
         match binding.strength {
-            Strength::Required => self.check_codes(&binding.value_set, Severity::Error, found, at),
-            Strength::Extensible => self.check_codes(&binding.value_set, Severity::Warning, found, at),
+            Strength::Required => self.check_codes(&binding.value_set, Severity::Error, true, found, at),
+            Strength::Extensible => self.check_codes(&binding.value_set, Severity::Warning, false, found, at),
             Strength::Preferred | Strength::Example => {}
         }
     }
 
-    fn check_codes(&mut self, value_set: &str, severity: Severity, found: Found<'_>, at: &At<'_>) {
+    fn check_codes(&mut self, value_set: &str, severity: Severity, needs_code: bool, found: Found<'_>, at: &At<'_>) {
         let Some(value) = found.value else { return };
         let codings = codings_of(found.node());
         let mut doubt = None;
@@ -42,7 +42,7 @@ impl Walk<'_, '_> {
             return self.sink.note(&format!("codes of the value set {} are not all checked: {why}", without_version(value_set)));
         }
         let is_text_alone = codings.is_empty() && value.is_object();
-        if is_text_alone && severity != Severity::Error {
+        if is_text_alone && !needs_code {
             return;
         }
         let found = codings.first().map_or("none".to_owned(), |(_, code)| quoted(code));

@@ -7,6 +7,7 @@ use super::{Found, Scope, Shape, Walk};
 use crate::fhir::{IssueCode, Severity, names};
 use crate::fhirpath::{Expression, Model, Node};
 use crate::schema::{ContextKind, Structure};
+use crate::validation::primitives;
 
 /// Extensions that R4 itself uses, throughout its own definitions, elsewhere than where it says they may stand.
 const ERRATA: &[(&str, &str)] = &[("http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type", "ElementDefinition.type")];
@@ -15,7 +16,7 @@ impl<'a> Walk<'a, '_> {
     /// Holds an extension against the element that it stands in, and against the definition of its address.
     pub(super) fn check_extension(&mut self, shape: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
         let url = found.value.and_then(|value| value.get("url")).and_then(Value::as_str);
-        let is_absolute = url.is_some_and(|url| url.contains(':'));
+        let is_absolute = url.is_some_and(primitives::is_absolute);
         let definition = url.filter(|_| is_absolute).and_then(|url| self.definitions.structure(url)).filter(|known| is_extension(known));
         let by_definition = definition.and_then(Shape::root);
         // The parts of a complex extension, and extensions that a profile says more of, have members of their own.

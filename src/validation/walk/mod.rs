@@ -15,6 +15,7 @@ mod resource;
 mod rules;
 mod slicing;
 mod value;
+mod whole;
 
 use std::rc::Rc;
 
@@ -28,6 +29,7 @@ use crate::fhirpath::{Model, Node, TypeId};
 use crate::schema::{Definitions, Element, ElementType, Structure};
 
 use path::At;
+use whole::Whole;
 
 /// How deep profiles can ask for each other while one value is tried against them.
 const TRIALS_MAX: usize = 6;
@@ -36,6 +38,7 @@ const TRIALS_MAX: usize = 6;
 pub(super) struct Walk<'a, 's> {
     definitions: &'a Definitions,
     sink: &'s mut Sink,
+    whole: Rc<Whole<'a>>,
     /// The Bundles that the walk is in, the innermost last.
     bundles: Vec<Rc<Entries<'a>>>,
     /// How many values are being tried against a profile around this walk.
@@ -108,7 +111,8 @@ impl<'a> Shape<'a> {
 
 /// Holds a value that should be a resource against its type, the profiles that it claims, and these.
 pub(super) fn check(definitions: &Definitions, resource: &Value, profiles: &[&str], sink: &mut Sink) {
-    Walk { definitions, sink, bundles: Vec::new(), trials: 0 }.check_root(resource, profiles);
+    let whole = Rc::new(Whole::of(resource));
+    Walk { definitions, sink, whole, bundles: Vec::new(), trials: 0 }.check_root(resource, profiles);
 }
 
 impl<'a> Walk<'a, '_> {
@@ -116,10 +120,27 @@ impl<'a> Walk<'a, '_> {
         self.sink.add(Severity::Error, code, at, "", what.as_ref());
     }
 
+    /// True if the walk can end: nothing more will be told, or it has taken too much work, which is then told.
+    fn is_over(&mut self, at: &At<'_>) -> bool {
+        if !self.sink.is_settled() && self.whole.is_too_much() {
+            let what = "expected a resource that can be checked in bounded work, found so much to be held against each other that the \
+                        check ends here";
+            self.sink.end(at, what);
+        }
+        self.sink.is_settled()
+    }
+
     /// Holds one value against an element of the type with this place among the element's types.
     fn check_item(&mut self, shape: Shape<'a>, of_type: Option<&'a ElementType>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
         let at = &at.holding(found.node());
-        let Some(definition) = self.definition_of(shape, of_type) else {
+        if self.is_over(at) {
+            return;
+        }
+        self.whole.looked_at_element();
+        if let Some(other) = shape.element.content_of.and_then(|other| shape.other(other)) {
+            return self.check_object(shape, other, found, at, scope);
+        }
+        let Some(definition) = self.definition_of(of_type) else {
             return self.check_object(shape, shape, found, at, scope);
         };
         if !definition.structure.is_primitive() && !found.value.is_some_and(Value::is_object) {
@@ -145,11 +166,8 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// The definition of an element's content: of its type, or of the element that it repeats.
-    fn definition_of(&self, shape: Shape<'a>, of_type: Option<&'a ElementType>) -> Option<Shape<'a>> {
-        if let Some(other) = shape.element.content_of {
-            return shape.other(other);
-        }
+    /// The definition of a type.
+    fn definition_of(&self, of_type: Option<&'a ElementType>) -> Option<Shape<'a>> {
         let type_id = of_type?.type_id?;
         let structure = self.definitions.structure_of(type_id);
         Shape::root(structure)
@@ -227,13 +245,21 @@ impl<'a> Walk<'a, '_> {
         if self.trials > TRIALS_MAX {
             return true;
         }
-        let mut sink = Sink::default();
-        let mut trial = Walk { definitions: self.definitions, sink: &mut sink, bundles: self.bundles.clone(), trials: self.trials + 1 };
-        match Shape::root(profile) {
-            Some(shape) if profile.is_resource() => trial.check_resource(shape, found, &At::root(&profile.type_name), scope),
-            Some(shape) => trial.check_object(shape, shape, found, &At::root(&profile.type_name), scope),
-            None => return true,
+        match (Shape::root(profile), found.value) {
+            (None, _) => true,
+            (Some(shape), Some(resource)) if profile.is_resource() => {
+                self.whole.fits(resource, profile, || self.is_fine(|trial, at| trial.check_resource(shape, found, at, scope), profile))
+            }
+            (Some(shape), _) => self.is_fine(|trial, at| trial.check_object(shape, shape, found, at, scope), profile),
         }
+    }
+
+    /// True if a walk of its own finds nothing that refuses.
+    fn is_fine(&self, check: impl FnOnce(&mut Walk<'a, '_>, &At<'_>), profile: &Structure) -> bool {
+        let mut sink = Sink::of_a_trial();
+        let (whole, bundles) = (Rc::clone(&self.whole), self.bundles.clone());
+        let mut trial = Walk { definitions: self.definitions, sink: &mut sink, whole, bundles, trials: self.trials + 1 };
+        check(&mut trial, &At::root(&profile.type_name));
         !sink.refuses()
     }
 
@@ -267,24 +293,10 @@ impl<'a> Walk<'a, '_> {
         let around = bundle.or(scope.root.value);
         let at = at.child("div");
         if let Some(div) = value.get("div").and_then(Value::as_str) {
-            let sink = &mut *self.sink;
-            narrative::check(div, &|id| around.is_some_and(|around| has_id(around, id)), &mut |severity, code, rule, what| {
+            let (sink, whole) = (&mut *self.sink, &self.whole);
+            narrative::check(div, &|id| around.is_some_and(|around| whole.has_id(around, id)), &mut |severity, code, rule, what| {
                 sink.add(severity, code, &at, rule, what)
             });
         }
     }
-}
-
-/// True if any element has that id.
-fn has_id(value: &Value, id: &str) -> bool {
-    let mut left = vec![value];
-    while let Some(value) = left.pop() {
-        match value {
-            Value::Object(object) if object.get("id").and_then(Value::as_str) == Some(id) => return true,
-            Value::Object(object) => left.extend(object.values()),
-            Value::Array(items) => left.extend(items),
-            _ => {}
-        }
-    }
-    false
 }

@@ -14,7 +14,7 @@ impl<'a> Walk<'a, '_> {
     pub(super) fn resolve(&self, reference: &str, scope: Scope<'a>) -> Option<Node<'a>> {
         let found = match reference.strip_prefix('#') {
             Some("") => container(scope),
-            Some(id) => contained(scope.root.value?, id),
+            Some(id) => self.whole.contained(scope.root.value?, id),
             None => self.entry_named(reference, scope, &mut |_, _, _, _| {}),
         };
         found.map(|found| self.node_of(found))
@@ -115,11 +115,6 @@ impl<'a> Walk<'a, '_> {
             self.error(IssueCode::Structure, at, what);
         }
     }
-}
-
-/// The contained resource with that id.
-fn contained<'v>(resource: &'v Value, id: &str) -> Option<&'v Value> {
-    resource.get("contained")?.as_array()?.iter().find(|inner| inner.get("id").and_then(Value::as_str) == Some(id))
 }
 
 /// What `#` alone names: the resource around a contained one.

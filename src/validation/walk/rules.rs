@@ -12,7 +12,12 @@ use crate::schema::{Constraint, Element, Membership};
 
 /// Rules that the walk itself checks: every element has a value or children, an extension has a value or extensions, and a
 /// narrative is XHTML with some content, and what is contained is referred to.
-const CHECKED_BY_THE_WALK: &[&str] = &["ele-1", "ext-1", "txt-1", "txt-2", "dom-3"];
+fn is_checked_by_the_walk(key: &str) -> bool {
+    matches!(key, "ele-1" | "ext-1" | "txt-1" | "txt-2" | "dom-3")
+}
+
+/// What a reference names must be contained if it begins with `#`. The rule looks at all that is contained, for every reference.
+const CONTAINED: &str = "ref-1";
 
 impl<'a> Walk<'a, '_> {
     /// Checks the rules of an element, and those of its type that are not among them.
@@ -25,14 +30,21 @@ impl<'a> Walk<'a, '_> {
         scope: Scope<'a>,
     ) {
         let own = &element.constraints;
-        let others = of_type.iter().filter(|rule| !own.iter().any(|own| own.key == rule.key));
+        let others = of_type.iter().filter(|rule| !own.iter().any(|own| Arc::ptr_eq(own, rule) || own.key == rule.key));
         for rule in own.iter().chain(others) {
-            if !CHECKED_BY_THE_WALK.contains(&&*rule.key)
+            if !is_checked_by_the_walk(&rule.key)
+                && !(&*rule.key == CONTAINED && self.names_what_is_contained(found, scope))
                 && let Ok(expression) = rule.evaluable()
             {
                 self.check_rule(rule, expression, found, at, scope);
             }
         }
+    }
+
+    fn names_what_is_contained(&self, found: Found<'a>, scope: Scope<'a>) -> bool {
+        let address = found.value.and_then(|value| value.get("reference")).and_then(Value::as_str);
+        let id = address.and_then(|address| address.strip_prefix('#'));
+        id.zip(scope.root.value).is_some_and(|(id, root)| self.whole.contained(root, id).is_some())
     }
 
     fn check_rule(&mut self, rule: &Constraint, expression: &'a Expression, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
@@ -42,6 +54,9 @@ impl<'a> Walk<'a, '_> {
             Constraint { is_error: true, .. } => Severity::Error,
             Constraint { is_error: false, .. } => Severity::Warning,
         };
+        if self.is_over(at) {
+            return;
+        }
         let found = match self.holds(expression, found.node(), scope) {
             Ok(true) => return,
             Ok(false) => "found otherwise".to_owned(),
@@ -74,7 +89,9 @@ impl<'a> Walk<'a, '_> {
                 Some(self.fits(profile, found, scope))
             },
         };
-        expression.holds(focus, &environment)
+        let (holds, steps) = expression.holds_counted(focus, &environment);
+        self.whole.took(steps.into());
+        holds
     }
 
     /// True if an expression selects this value from the resource; false if it cannot be evaluated.
@@ -89,7 +106,9 @@ impl<'a> Walk<'a, '_> {
             member_of: &|_, _| None,
             conforms_to: &|_, _| None,
         };
-        let items = expression.evaluate(scope.resource, &environment).unwrap_or_default();
+        let (items, steps) = expression.evaluate_counted(scope.resource, &environment);
+        self.whole.took(steps.into());
+        let items = items.unwrap_or_default();
         items.iter().any(|item| matches!(item, Item::Node(Node { value: Some(value), .. }) if std::ptr::eq(*value, held)))
     }
 }

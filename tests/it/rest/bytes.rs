@@ -8,8 +8,10 @@ fn odd(id: &str) -> String {
     format!(
         r#"{{"resourceType":"Goal","id":"{id}","subject":{{"reference":"Patient/p"}},
   "lifecycleStatus" :  "active", "description":{{ "text":"G\u00e5 en \"tur\" \ud83d\ude00 \/ æøå" }},
-  "target":[{{"detailQuantity":{{"value":1.00,"unit":"km"}} }},
-    {{"detailQuantity":{{"value":1e-3}}}}, {{"detailQuantity":{{"value":123456789012345678901234567890.10}}}}, {{"detailInteger":  -0}}]}}"#
+  "target":[{{"measure":{{"text":"a"}},"detailQuantity":{{"value":1.00,"unit":"km"}} }},
+    {{"measure":{{"text":"b"}},"detailQuantity":{{"value":1e-3}}}},
+    {{"measure":{{"text":"c"}},"detailQuantity":{{"value":123456789012345678901234567890.10}}}},
+    {{"measure":{{"text":"d"}}, "detailInteger":  -0}}]}}"#
     )
 }
 
@@ -19,7 +21,7 @@ const PARTS: &[&str] = &[
     r#"{"value":1.00,"unit":"km"} }"#,
     r#"{"value":1e-3}"#,
     r#"{"value":123456789012345678901234567890.10}"#,
-    r#"{"detailInteger":  -0}"#,
+    r#"{"measure":{"text":"d"}, "detailInteger":  -0}"#,
 ];
 
 #[test]

@@ -118,7 +118,7 @@ fn each_interaction_that_is_said_of_a_type_succeeds_and_each_other_is_refused() 
             if says(resource, interaction) { done += 1 } else { refused += 1 }
         }
     }
-    assert!(done > 100 && refused > 40, "{done} {refused}");
+    assert!(done > 100 && refused > 30, "{done} {refused}");
 }
 
 #[test]
@@ -187,10 +187,19 @@ fn what_is_said_of_versions_and_conditions_holds() {
         let condition = format!("_id={}", text(&stored["id"]));
         let create = facade.send("POST", &kind, &[("if-none-exist", &condition)], without_id(stored.clone()).to_string());
         expect(&create, if resource["conditionalCreate"] == true { 200 } else { 405 });
-        assert_ne!(resource["conditionalUpdate"], true);
-        expect(&facade.send("PUT", &format!("{kind}?{condition}"), &[], body.clone()), 405);
-        assert!(matches!(resource["conditionalDelete"].as_str(), None | Some("not-supported")));
-        expect(&facade.send("DELETE", &format!("{kind}?{condition}"), &[], Body::empty()), 405);
+        let conditional = facade.send("PUT", &format!("{kind}?{condition}"), &[], body.clone());
+        expect(&conditional, if resource["conditionalUpdate"] == true { 200 } else { 405 });
+        let deletes = match resource["conditionalDelete"].as_str() {
+            Some("single") => [204, 412],
+            None => [405, 405],
+            Some(other) => panic!("{kind}: {other}"),
+        };
+        for (condition, status) in ["_id=nothing", "_lastUpdated=gt2000"].iter().zip(deletes) {
+            let several = facade.search_all(&format!("{kind}?{condition}")).len() != 1;
+            if several {
+                expect(&facade.send("DELETE", &format!("{kind}?{condition}"), &[], Body::empty()), status);
+            }
+        }
         assert_eq!(changes(&facade), before, "{kind}");
         let mut copy = stored.clone();
         copy["id"] = "a-new-id".into();
@@ -214,6 +223,10 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
         let stored = facade.search_all(&format!("{kind}?_count=1")).into_iter().next();
         for operation in array(&resource["operation"]) {
             let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
+            // Defined by a guide that is no part of R4: see `export`.
+            if definition.starts_with("http://hl7.org/fhir/uv/bulkdata/") {
+                continue;
+            }
             let mut found = facade.search_all(&format!("OperationDefinition?url={definition}"));
             found.extend(of_r4.iter().filter(|known| known["url"] == definition).cloned());
             assert_eq!(found.len(), 1, "no definition {definition}");

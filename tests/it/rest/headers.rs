@@ -184,9 +184,10 @@ fn a_body_beyond_the_bound_is_413() {
     }
     assert_eq!(changes(&facade), before);
     let mut large = patient("large");
-    large["text"] = serde_json::json!({ "status": "generated", "div": "x" });
+    let div = |text: &str| format!("<div xmlns='http://www.w3.org/1999/xhtml'>{text}</div>");
+    large["text"] = serde_json::json!({ "status": "generated", "div": div("x") });
     let space = bound - large.to_string().len();
-    large["text"]["div"] = "x".repeat(space + 1).into();
+    large["text"]["div"] = div(&"x".repeat(space + 1)).into();
     assert_eq!(large.to_string().len(), bound);
     expect(&facade.put(&large), 201);
     assert_eq!(facade.get("Patient/large").json()["text"], large["text"]);

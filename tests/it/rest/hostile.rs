@@ -259,7 +259,7 @@ fn a_bundle_that_refers_to_itself_ends() {
     let facade = clinic();
     let circle = |from: &str, to: &str| {
         json!({ "fullUrl": format!("urn:uuid:{from}"), "request": { "method": "POST", "url": "Organization" }, "resource": {
-            "resourceType": "Organization", "identifier": [{ "system": "http://cvr.dk", "value": from }],
+            "resourceType": "Organization", "name": from, "identifier": [{ "system": "http://cvr.dk", "value": "25313763" }],
             "partOf": { "reference": format!("urn:uuid:{to}") } } })
     };
     let bundle =

@@ -8,7 +8,7 @@ use frist::fhir::dates::format_instant;
 use frist::fhir::{Resource, ResourceKey, Version, start_of_day};
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
-use frist::interactions::write::Condition;
+use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
 use frist::search::SearchQuery;
 use frist::storage::{
@@ -168,7 +168,7 @@ impl Person {
 fn put(server: &Server, moment: &Moment, resource: &Value) -> Result<Written, Failure> {
     let resource = Resource::from_value(resource.clone()).unwrap();
     let key = ResourceKey::parse(&format!("{}/{}", resource.type_name(), resource.id().unwrap())).unwrap();
-    update(server, moment, key, resource, Condition::Any)
+    update(server, moment, Target::Key(key), resource, Condition::Any)
 }
 
 #[test]
@@ -178,7 +178,8 @@ fn a_patient_about_whom_something_is_written_meanwhile_is_not_deleted() {
         let person = Person::of_run(&facade, after);
         let written = Mutex::new(None);
         let write = || *written.lock().unwrap() = Some(facade.put(&person.condition).status.as_u16());
-        let (deleted, came) = interrupted(&facade, after, write, |server, moment| delete(server, moment, person.key(), Condition::Any));
+        let (deleted, came) =
+            interrupted(&facade, after, write, |server, moment| delete(server, moment, Target::Key(person.key()), Condition::Any));
         match (*written.lock().unwrap(), deleted) {
             (Some(201), Err(Failure::Conflict(_))) | (None, Ok(_)) => {}
             (status, deleted) => panic!("after {after} readings: {status:?}, {deleted:?}"),

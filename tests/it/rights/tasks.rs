@@ -160,8 +160,8 @@ fn check_refused(facade: &Facade, resource: &Value, expected: &[&str]) {
 fn what_no_clock_could_use_is_refused_with_all_findings_at_once() {
     let facade = with_rights();
     check_refused(&facade, &copd("n", "p", "2027-03-02"), &["error business-rule Condition.recordedDate"]);
-    check_refused(&facade, &copd("n", "p", "2027-03"), &["error business-rule Condition.recordedDate"]);
-    check_refused(&facade, &plan("n", "p", "c", "2027"), &["error business-rule CarePlan.created"]);
+    check_refused(&facade, &copd("n", "p", "2027-03"), &["error invariant Condition.recordedDate"]);
+    check_refused(&facade, &plan("n", "p", "c", "2027"), &["error invariant CarePlan.created"]);
     check_refused(&facade, &copd("n", "nobody", "2027-03-01"), &["error business-rule Condition.subject"]);
     let asthma =
         with(copd("n", "p", "2027-03-01"), "code", json!({ "coding": [{ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ45" }] }));
@@ -171,7 +171,8 @@ fn what_no_clock_could_use_is_refused_with_all_findings_at_once() {
     // Everything at once; the month is no day, and all of it is still to come.
     let mut wrong = with(asthma, "recordedDate", "2027-12".into());
     wrong["subject"]["reference"] = "Patient/nobody".into();
-    let expected = ["code", "recordedDate", "recordedDate", "subject"].map(|element| format!("error business-rule Condition.{element}"));
+    let expected = ["business-rule code", "business-rule recordedDate", "business-rule subject", "invariant recordedDate"]
+        .map(|line| format!("error {}", line.replace(' ', " Condition.")));
     let reply = facade.put(&wrong);
     let mut issues = reply.issues();
     issues.sort();
@@ -183,10 +184,10 @@ fn what_no_clock_could_use_is_refused_with_all_findings_at_once() {
     let expected = [
         "error business-rule Bundle.entry[1].resource.code",
         "error business-rule Bundle.entry[1].resource.recordedDate",
-        "error business-rule Bundle.entry[1].resource.recordedDate",
         "error business-rule Bundle.entry[1].resource.subject",
         "error business-rule Bundle.entry[2].resource.addresses[0]",
         "error business-rule Bundle.entry[2].resource.created",
+        "error invariant Bundle.entry[1].resource.recordedDate",
     ];
     assert_eq!((reply.status.as_u16(), issues), (422, expected.map(str::to_owned).to_vec()));
     assert_eq!(facade.get("Condition/good").status, 404);
