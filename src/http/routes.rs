@@ -22,6 +22,7 @@ use crate::interactions::update::update;
 use crate::interactions::validate;
 use crate::interactions::write::{Criteria, Target};
 use crate::interactions::{Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, subset, transaction};
+use crate::search::personal;
 
 /// Where the guide's package is.
 pub(super) const PACKAGE_PATH: &str = "/package.tgz";
@@ -230,6 +231,12 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
 }
 
 pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
+    let holds_cpr_number = call.query.iter().any(|(_, value)| personal::holds_cpr_number(value));
+    if holds_cpr_number && !wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
+        let text = "expected no CPR number in an address, since addresses are kept in logs: send the search as a form, with POST and \
+                    _search at the end of the path";
+        return Err(Failure::bad_request(IssueCode::BusinessRule, text).into());
+    }
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = search(&wire.server, &SearchRequest { scope, parameters, lenient })?;
     Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found)))
