@@ -58,10 +58,9 @@ fn filled(before: &str, item: impl Fn(usize) -> String, after: &str) -> String {
     text + after
 }
 
-/// A list of a resource: its name, an item by number, and how many there are.
-type List<'a> = (&'a str, &'a dyn Fn(usize) -> String, usize);
+/// A list in a resource: its name, the item of each number, and how many there are.
+type List<'l> = (&'l str, &'l dyn Fn(usize) -> String, usize);
 
-/// Several lists in one resource, each with so many items.
 fn lists(head: &str, lists: &[List<'_>]) -> String {
     let mut text = head.to_owned();
     for (name, item, count) in lists {

@@ -81,7 +81,8 @@ fn members(value: Value) -> Map<String, Value> {
     }
 }
 
-fn address(base_url: &str, path: &str, query: &[(String, String)]) -> String {
+/// An address below the base.
+pub(super) fn address(base_url: &str, path: &str, query: &[(String, String)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     // The base itself is written without a slash at its end.
     let address = if path.is_empty() { base_url.to_owned() } else { format!("{base_url}/{path}") };

@@ -65,6 +65,10 @@ const EVERYTHING: Operation = Operation {
     definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
     documentation: Some("Of one Patient, not of the type. It has the parameters _since, _type and _count."),
 };
+const EXPORT: Operation =
+    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", documentation: None };
+const PATIENT_EXPORT: Operation =
+    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", documentation: None };
 const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS, documentation: None };
 
 impl Operation {
@@ -79,7 +83,7 @@ impl Operation {
 
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
-    if resource_type == ResourceType::Patient { &[VALIDATE, EVERYTHING, RIGHTS] } else { &[VALIDATE] }
+    if resource_type == ResourceType::Patient { &[VALIDATE, EVERYTHING, RIGHTS, PATIENT_EXPORT] } else { &[VALIDATE] }
 }
 
 /// The day of the last change of what this program can do.
@@ -99,6 +103,7 @@ pub fn statement(base_url: &str) -> Value {
         "status": "active",
         "date": DATE,
         "kind": "instance",
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
         "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
@@ -109,6 +114,7 @@ pub fn statement(base_url: &str) -> Value {
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }, { "code": "search-system" }],
             "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
+            "operation": [EXPORT.statement()],
         }],
     })
 }

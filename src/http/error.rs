@@ -25,7 +25,11 @@ pub(super) enum Refusal {
     MethodNotAllowed(&'static str),
     /// Too many requests at once: this one was not begun.
     Overload,
-    /// The answer was not ready in time; the work goes on.
+    /// As many exports as there may be are kept already.
+    TooManyJobs,
+    /// An export could not be made.
+    JobFailed,
+    /// The answer was not ready in time; the work goes on up to its commit, if that was not made yet.
     Unfinished,
     /// A bug: what the panic said, for the log alone.
     Bug(String),
@@ -98,6 +102,15 @@ impl Refusal {
                 one(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Throttled, "too many requests at once; send the request again")
                     .with(header::RETRY_AFTER, "1")
             }
+            Refusal::TooManyJobs => {
+                one(StatusCode::TOO_MANY_REQUESTS, IssueCode::Throttled, "too many exports are kept; DELETE one that is no longer needed")
+                    .with(header::RETRY_AFTER, "60")
+            }
+            Refusal::JobFailed => one(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                IssueCode::Exception,
+                &format!("the export failed; ask for it again, and if that fails tell the operator the id of this request: {request_id}"),
+            ),
             // No Retry-After: what was begun may yet be committed, and the same create again would be another one.
             Refusal::Unfinished => one(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -5,15 +5,16 @@ use std::sync::atomic::Ordering;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
-use super::answer::{Answer, location};
+use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
-use super::{Wire, bundle, operations, page};
+use super::{Wire, bundle, jobs, openapi, operations, page};
 use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
+use crate::interactions::export::ExportScope;
 use crate::interactions::history::{HistoryRequest, history};
 use crate::interactions::patch::{Patch, patch};
 use crate::interactions::search::{SearchRequest, SearchScope, search};
@@ -21,6 +22,7 @@ use crate::interactions::update::update;
 use crate::interactions::validate;
 use crate::interactions::write::{Criteria, Target};
 use crate::interactions::{Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, subset, transaction};
+use crate::search::personal;
 
 /// Where the guide's package is.
 pub(super) const PACKAGE_PATH: &str = "/package.tgz";
@@ -65,6 +67,10 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     }
     match address {
         Address::System => bundle_answer(wire, call),
+        Address::Export(scope @ ExportScope::System) => jobs::export(wire, call, scope, "$export"),
+        Address::Export(scope @ ExportScope::Patients) => jobs::export(wire, call, scope, "Patient/$export"),
+        Address::Job(id) => jobs::status(wire, call, &id),
+        Address::JobFile(id, file) => jobs::file(wire, call, &id, file),
         Address::SystemSearch => form_search_answer(wire, call, SearchScope::System),
         // A GET of the first one is answered above; nothing else is let in.
         Address::Compartment(patient, within) | Address::CompartmentSearch(patient, within) => {
@@ -98,6 +104,7 @@ fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
         }
         PACKAGE_PATH => Ok(operations::package(wire, call)),
+        openapi::PATH => Ok(Answer::text(PLAIN_JSON, openapi::document(&wire.server.base_url).to_string())),
         _ => Ok(Answer::text("text/html; charset=utf-8", page::page(wire, &call.moment)?)),
     }
 }
@@ -110,7 +117,7 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
     const LOOKED_AT: &str = "GET, HEAD, OPTIONS";
     let Some(below) = below_base(path) else {
         return match path {
-            "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH => Ok(LOOKED_AT),
+            "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH | openapi::PATH => Ok(LOOKED_AT),
             _ => Err(Failure::not_found("this server has nothing at this address; FHIR is below /fhir")),
         };
     };
@@ -125,6 +132,10 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
         Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
+        // To look at the head alone would begin an export too.
+        Address::Export(_) => "GET, POST, OPTIONS",
+        Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
+        Address::JobFile(..) => LOOKED_AT,
     })
 }
 
@@ -220,6 +231,12 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
 }
 
 pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
+    let holds_cpr_number = call.query.iter().any(|(_, value)| personal::holds_cpr_number(value));
+    if holds_cpr_number && !wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
+        let text = "expected no CPR number in an address, since addresses are kept in logs: send the search as a form, with POST and \
+                    _search at the end of the path";
+        return Err(Failure::bad_request(IssueCode::BusinessRule, text).into());
+    }
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = search(&wire.server, &SearchRequest { scope, parameters, lenient })?;
     Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found)))

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use axum::routing::any;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::answer::Answer;
 use super::encoding::{self, BODY_BYTES_MAX};
@@ -18,7 +19,7 @@ use super::negotiation::{self, Rendering};
 use super::routes::{Call, Parameters, allow, below_base, dispatch, own_parameters};
 use super::sight::{countable, loggable, request_id};
 use super::{Wire, cors};
-use crate::interactions::address::query_pairs;
+use crate::interactions::address::{Address, query_pairs};
 use crate::interactions::{Failure, Moment};
 
 /// How long a body may take to arrive.
@@ -82,7 +83,11 @@ fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, R
 /// The parameters of the address, and how the answer is to be written.
 fn understood(request: &Request<Body>) -> Result<(Parameters, Rendering), Refusal> {
     let query = query_pairs(request.uri().query().unwrap_or(""))?;
-    if below_base(request.uri().path()).is_none() {
+    let is_fhir_json = match below_base(request.uri().path()) {
+        Some(below) => !matches!(Address::read(below), Ok(Address::JobFile(..))),
+        None => false,
+    };
+    if !is_fhir_json {
         return Ok((query, Rendering::default()));
     }
     let rendering = negotiation::rendering(request.headers(), &query)?;
@@ -111,17 +116,26 @@ async fn answer(
     let sent = received(body).await?;
     let permit = permit_of(&wire.permits)?;
     let wire = Arc::clone(wire);
-    let work = tokio::task::spawn_blocking(move || {
+    let patience = moment.clone();
+    let work = spawn_blocking(move || {
         let _held_until_done = (held, permit);
         let body = encoding::plain(&parts.headers, sent)?;
         let call = Call { method: parts.method, path: parts.uri.path().to_owned(), query, headers: parts.headers, body, moment };
         dispatch(&wire, &call).map(|answer| answer.rendered(rendering).encoded(takes_gzip))
     });
-    // A thread cannot be stopped: work that takes longer keeps its permit until it is done.
-    match tokio::time::timeout(HANDLER_TIME_MAX, work).await {
+    within(HANDLER_TIME_MAX, &patience, work).await
+}
+
+/// The answer, if it comes in time. A thread cannot be stopped: work that takes longer keeps its permit until it is done, or comes to the
+/// point where it would commit and finds that nobody waits.
+async fn within(time_max: Duration, moment: &Moment, work: JoinHandle<Result<Answer, Refusal>>) -> Result<Answer, Refusal> {
+    match tokio::time::timeout(time_max, work).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(panic)) => Err(Refusal::Bug(panic.to_string())),
-        Err(_) => Err(Refusal::Unfinished),
+        Err(_) => {
+            moment.abandon();
+            Err(Refusal::Unfinished)
+        }
     }
 }
 
@@ -142,4 +156,33 @@ async fn received(body: Body) -> Result<Bytes, Refusal> {
 
 fn permit_of(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
     Arc::clone(permits).try_acquire_owned().map_err(|_| Refusal::Overload)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::fhir::Id;
+
+    #[test]
+    fn work_that_is_not_done_in_time_learns_that_nobody_waits() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let moment = Moment::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
+        let answer = runtime.block_on(async {
+            let seen = moment.clone();
+            // Ends only when it learns it: the runtime waits for its threads.
+            let work = spawn_blocking(move || {
+                while !seen.is_abandoned() {
+                    std::thread::yield_now();
+                }
+                Ok(Answer::empty(StatusCode::OK))
+            });
+            within(Duration::from_millis(1), &moment, work).await
+        });
+        assert!(matches!(answer, Err(Refusal::Unfinished)));
+        let done = runtime.block_on(within(HANDLER_TIME_MAX, &moment, runtime.spawn_blocking(|| Ok(Answer::empty(StatusCode::OK)))));
+        assert!(done.is_ok_and(|answer| answer.status() == StatusCode::OK));
+    }
 }

@@ -3,8 +3,8 @@
 
 use axum::http::{HeaderMap, HeaderName, Method};
 
-use super::negotiation;
 use super::routes::{PACKAGE_PATH, below_base};
+use super::{negotiation, openapi};
 use crate::interactions::Moment;
 use crate::interactions::address::Address;
 
@@ -32,7 +32,7 @@ pub(super) fn countable(method: &Method) -> &'static str {
 pub(super) fn loggable(path: &str) -> &str {
     let known = match below_base(path) {
         Some(below) => Address::read(below).is_ok() && !path.contains('%') && !path.split('/').any(like_a_cpr_number),
-        None => matches!(path, "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH),
+        None => matches!(path, "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH | openapi::PATH),
     };
     if known { path } else { "(unknown)" }
 }

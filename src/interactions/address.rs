@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::Failure;
+use super::export::{ExportFile, ExportScope};
 use crate::fhir::{Id, IssueCode, ResourceKey, ResourceType, Version};
 use crate::search::compartment;
 
@@ -44,6 +45,12 @@ pub enum Address {
     CompartmentSearch(ResourceKey, Option<ResourceType>),
     /// `Patient/7/$everything`
     Everything(ResourceKey),
+    /// `$export` and `Patient/$export`
+    Export(ExportScope),
+    /// `_jobs/7`: the status of what is answered later.
+    Job(Id),
+    /// `_jobs/7/Condition.ndjson`
+    JobFile(Id, ExportFile),
 }
 
 impl Address {
@@ -65,7 +72,10 @@ impl Address {
             | Address::Type(_)
             | Address::TypeSearch(_)
             | Address::TypeHistory(_)
-            | Address::TypeValidate(_) => None,
+            | Address::TypeValidate(_)
+            | Address::Export(_)
+            | Address::Job(_)
+            | Address::JobFile(..) => None,
         }
     }
 
@@ -85,6 +95,13 @@ impl Address {
             ["metadata"] => return Ok(Address::Metadata),
             ["_history"] => return Ok(Address::SystemHistory),
             ["_search"] => return Ok(Address::SystemSearch),
+            ["$export"] => return Ok(Address::Export(ExportScope::System)),
+            ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
+            ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
+            ["_jobs", id, file] => {
+                let named = Id::parse(id).zip(ExportFile::parse(file));
+                return named.map(|(id, file)| Address::JobFile(id, file)).ok_or_else(nothing);
+            }
             _ => {}
         }
         let resource_type: ResourceType =

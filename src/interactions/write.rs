@@ -171,6 +171,7 @@ impl Attempt<'_> {
 
     /// None if something moved meanwhile and all must be gathered again.
     fn run(&self) -> Result<Option<Vec<Written>>, Failure> {
+        self.awaited()?;
         let Decided { mut entries, mut pending, mut preconditions } = self.decide()?;
         settle(&mut entries, &mut pending);
         if pending.is_empty() {
@@ -199,6 +200,7 @@ impl Attempt<'_> {
         let bodies: Vec<Option<Body>> =
             writes.iter().map(|write| write.as_ref()?.content.as_ref().map(|content| content.body.clone())).collect();
         changes.writes.extend(writes.into_iter().flatten().chain(derived.writes));
+        self.awaited()?;
         let committed = match self.server.store.commit(changes) {
             Ok(committed) => committed,
             Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => return Ok(None),
@@ -208,6 +210,11 @@ impl Attempt<'_> {
             self.server.timer_was_set(timer);
         }
         Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| entry.written(body, committed)).collect()))
+    }
+
+    /// Stops what nobody waits for any more: no one will learn how it failed.
+    fn awaited(&self) -> Result<(), Failure> {
+        if self.moment.is_abandoned() { Err(Failure::Busy) } else { Ok(()) }
     }
 
     fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {

@@ -27,13 +27,13 @@ fn options_tells_the_methods_that_an_address_has() {
     let facade = clinic();
     let before = changes(&facade);
     for (path, allow) in [
-        ("/fhir", "POST, OPTIONS"),
-        ("/fhir/", "POST, OPTIONS"),
+        ("/fhir", "GET, HEAD, POST, OPTIONS"),
+        ("/fhir/", "GET, HEAD, POST, OPTIONS"),
         ("metadata", "GET, HEAD, OPTIONS"),
-        ("Patient", "GET, HEAD, POST, OPTIONS"),
+        ("Patient", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         ("Task", "GET, HEAD, OPTIONS"),
-        ("Patient/p", "GET, HEAD, PUT, DELETE, OPTIONS"),
-        ("Patient/never-there", "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("Patient/p", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+        ("Patient/never-there", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
         ("Task/t", "GET, HEAD, OPTIONS"),
         ("Patient/_search", "POST, OPTIONS"),
         ("Patient/p/$rights", "GET, HEAD, POST, OPTIONS"),
@@ -90,7 +90,7 @@ fn a_page_of_a_listed_origin_learns_what_it_may_send_and_reads_the_answer() {
         let reply = preflight(&facade, "Patient/p", origin);
         assert_eq!(reply.status.as_u16(), 204);
         assert_eq!(reply.header("access-control-allow-origin"), origin);
-        assert_eq!(reply.header("access-control-allow-methods"), "GET, HEAD, PUT, DELETE, OPTIONS");
+        assert_eq!(reply.header("access-control-allow-methods"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
         for name in ["Authorization", "Content-Type", "If-Match", "If-None-Exist", "If-None-Match", "Prefer", "X-Request-Id"] {
             assert!(reply.header("access-control-allow-headers").split(", ").any(|allowed| allowed == name), "{name}");
         }
@@ -108,7 +108,7 @@ fn a_page_of_a_listed_origin_learns_what_it_may_send_and_reads_the_answer() {
     expect(&preflight(&facade, "Observation/1", LISTED), 404);
     let plain = facade.send("OPTIONS", "Patient", &[("origin", LISTED)], Body::empty());
     assert_eq!(plain.header("access-control-allow-methods"), "");
-    assert_eq!(plain.header("allow"), "GET, HEAD, POST, OPTIONS");
+    assert_eq!(plain.header("allow"), "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod abandoned;
 mod batch;
 mod browsers;
 mod bytes;
@@ -17,11 +18,13 @@ mod create;
 mod delete;
 mod errors;
 mod everything;
+mod export;
 mod fhirpath_patch;
 mod headers;
 mod history;
 mod hostile;
 mod includes;
+mod openapi;
 mod package;
 mod page_tokens;
 mod paging;

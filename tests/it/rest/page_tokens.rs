@@ -158,3 +158,22 @@ fn a_page_ends_early_when_its_content_is_large() {
         }
     }
 }
+
+#[test]
+fn a_cpr_number_in_an_address_is_refused_without_repeating_it() {
+    let facade = server();
+    facade.put_ok(&person("p", "0405440001"));
+    for path in [
+        "Patient?identifier=0405440001",
+        "Patient?identifier=urn:oid:1.2.208.176.1.2%7C040544-0001",
+        "Patient?identifier=a,0405440001",
+        "Patient/p/*?_id=0405440001",
+        "/fhir?_id=0405440001",
+    ] {
+        let reply = facade.get(path);
+        expect(&reply, 400);
+        assert!(reply.text.contains("POST") && !reply.text.contains("0001"), "{}", reply.text);
+    }
+    expect(&facade.send("POST", "Patient/_search?identifier=0405440001", &FORM, ""), 400);
+    expect(&facade.send("POST", "Patient/_search", &FORM, "identifier=0405440001"), 200);
+}

@@ -245,7 +245,7 @@ impl Facade {
 fn moment(clock: &Mutex<Timestamp>, next_id: &Arc<AtomicU64>) -> Moment {
     let ids = Arc::clone(next_id);
     let new_id = move || Id::parse(&format!("id-{}", ids.fetch_add(1, Ordering::SeqCst))).unwrap();
-    Moment { now: *clock.lock().unwrap(), new_id: Arc::new(new_id) }
+    Moment::new(*clock.lock().unwrap(), Arc::new(new_id))
 }
 
 /// The path of a Bundle's link, to be asked again.
