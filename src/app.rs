@@ -16,6 +16,7 @@ use crate::config::{Command, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
 use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
+use crate::http::cors::Origins;
 use crate::http::{Download, Wire, listen, router, statement};
 use crate::interactions::{Failure, Moment, Server, calendar, definitions, derivation, transaction};
 use crate::packages;
@@ -70,7 +71,7 @@ impl Clock {
 
     /// The time and ids of a request that arrives now.
     pub fn moment(self) -> Moment {
-        Moment { now: self.now(), new_id: Arc::new(|| Id::from(uuid::Uuid::new_v4())) }
+        Moment::new(self.now(), Arc::new(|| Id::from(uuid::Uuid::new_v4())))
     }
 }
 
@@ -256,7 +257,8 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let listener = TcpListener::from_std(ready.listener).map_err(|error| Stop::failed(format!("cannot listen: {error}")))?;
     let address = ready.address;
     let clock = ready.clock;
-    let wire = Wire::new(Arc::clone(&ready.server), Box::new(move || clock.moment()), ready.download);
+    let origins = Origins::new(options.common.cors_origin);
+    let wire = Wire::shared_with(origins, Arc::clone(&ready.server), Box::new(move || clock.moment()), ready.download);
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
     wire.set_ready(true);
     say(format_args!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display()));
@@ -327,6 +329,11 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
     }
 }
 
+/// Tells whoever started the program; a reader who has gone is no reason to stop serving.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,9 +347,4 @@ mod tests {
             assert!(log_filter(wanted).is_err_and(|stop| stop.is_usage && !stop.text.contains('\n')), "{wanted}");
         }
     }
-}
-
-/// Tells whoever started the program; a reader who has gone is no reason to stop serving.
-fn say(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

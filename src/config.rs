@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::fhir::FhirDate;
+use crate::http::cors::origin;
 use crate::storage::Engine;
 
 /// `frist`: shows whether the deadline rights of people in package pathways are kept.
@@ -90,6 +91,9 @@ pub struct CommonOptions {
     /// The base of the server's own addresses, if clients reach it by another one than `http://LISTEN/fhir`.
     #[arg(long, value_name = "URL", env = "FRIST_BASE_URL", value_parser = base_url)]
     pub base_url: Option<String>,
+    /// An origin whose pages may use the server from a browser, such as https://ehr.example.dk; repeatable. None if it is not said.
+    #[arg(long, value_name = "ORIGIN", env = "FRIST_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
+    pub cors_origin: Vec<String>,
     /// How log lines are written, to standard error; FRIST_LOG sets what is logged (`info`, `frist=debug`, …).
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
     pub log_format: LogFormat,
@@ -176,6 +180,20 @@ fn base_url(text: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn origins_are_listed_or_none_is_allowed() {
+        let origins = |arguments: &[&str]| {
+            let read = Options::read(["frist", "serve"].iter().chain(arguments).map(Into::into)).ok()?;
+            if let Command::Serve(options) = read { Some(options.common.cors_origin) } else { None }
+        };
+        assert_eq!(origins(&[]), Some(vec![]));
+        let listed = ["--cors-origin", "https://a.dk,http://b:3000", "--cors-origin", "https://c.dk"];
+        assert_eq!(origins(&listed), Some(vec!["https://a.dk".to_owned(), "http://b:3000".to_owned(), "https://c.dk".to_owned()]));
+        for wrong in ["*", "null", "", "https://a.dk/"] {
+            assert_eq!(origins(&["--cors-origin", wrong]), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_base_is_an_address_that_links_can_be_made_of() {

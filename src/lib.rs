@@ -11,6 +11,7 @@ pub mod fhirpath;
 pub mod http;
 pub mod interactions;
 pub mod packages;
+pub mod patch;
 pub mod schema;
 pub mod search;
 pub mod storage;

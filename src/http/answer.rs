@@ -5,6 +5,7 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::encoding;
 use super::negotiation::Rendering;
 use super::pretty::pretty;
 use crate::fhir::issue::operation_outcome;
@@ -21,23 +22,37 @@ pub(super) const PLAIN_JSON: &str = "application/json; charset=utf-8";
 pub(super) struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, String)>,
-    body: Vec<u8>,
+    body: Content,
+}
+
+/// What follows the headers.
+#[derive(Debug)]
+enum Content {
+    /// A body that is at hand.
+    Whole(Vec<u8>),
+    /// One that is made while it is sent; it stays as it is.
+    Stream(Body),
 }
 
 impl Answer {
     /// An answer without a body.
     pub(super) fn empty(status: StatusCode) -> Self {
-        Answer { status, headers: Vec::new(), body: Vec::new() }
+        Answer { status, headers: Vec::new(), body: Content::Whole(Vec::new()) }
     }
 
     /// An answer of FHIR JSON.
     pub(super) fn fhir(status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
-        Answer { body: body.into(), ..Answer::empty(status) }.with(header::CONTENT_TYPE, FHIR_JSON)
+        Answer { body: Content::Whole(body.into()), ..Answer::empty(status) }.with(header::CONTENT_TYPE, FHIR_JSON)
     }
 
     /// An answer of another media type.
     pub(super) fn text(media_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Answer { body: body.into(), ..Answer::empty(StatusCode::OK) }.with(header::CONTENT_TYPE, media_type)
+        Answer { body: Content::Whole(body.into()), ..Answer::empty(StatusCode::OK) }.with(header::CONTENT_TYPE, media_type)
+    }
+
+    /// An answer whose body is made while it is sent.
+    pub(super) fn stream(media_type: &str, body: Body) -> Self {
+        Answer { body: Content::Stream(body), ..Answer::empty(StatusCode::OK) }.with(header::CONTENT_TYPE, media_type)
     }
 
     /// An OperationOutcome.
@@ -66,11 +81,34 @@ impl Answer {
         let content_type = self.headers.iter_mut().find(|(name, value)| name == header::CONTENT_TYPE && value == FHIR_JSON);
         if let Some((_, value)) = content_type {
             rendering.media_type.clone_into(value);
-            if rendering.is_pretty {
-                self.body = pretty(&self.body);
+            if let Content::Whole(body) = &mut self.body
+                && rendering.is_pretty
+            {
+                *body = pretty(body);
             }
         }
         self
+    }
+
+    /// The same answer compressed, if the client takes that and it is worth the work. Its ETag is weak, and so still says the truth.
+    pub(super) fn encoded(mut self, takes_gzip: bool) -> Self {
+        let media_type = self.headers.iter().find(|(name, _)| name == header::CONTENT_TYPE).map_or("", |(_, value)| value);
+        let packed = match &self.body {
+            Content::Whole(body) if takes_gzip => encoding::packed(media_type, body),
+            Content::Whole(_) | Content::Stream(_) => None,
+        };
+        match packed {
+            Some(packed) => {
+                self.body = Content::Whole(packed);
+                self.with(header::CONTENT_ENCODING, "gzip")
+            }
+            None => self,
+        }
+    }
+
+    /// The same answer with another status.
+    pub(super) fn of_status(self, status: StatusCode) -> Self {
+        Answer { status, ..self }
     }
 
     /// The status that was decided.
@@ -80,7 +118,10 @@ impl Answer {
 
     /// The message for the wire.
     pub(super) fn into_response(self) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.body));
+        let mut response = Response::new(match self.body {
+            Content::Whole(body) => Body::from(body),
+            Content::Stream(body) => body,
+        });
         *response.status_mut() = self.status;
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {

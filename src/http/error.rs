@@ -15,7 +15,7 @@ pub(super) enum Refusal {
     NotAcceptable,
     /// The body is of a media type that is not understood.
     UnsupportedMediaType(&'static str),
-    /// The body is compressed.
+    /// The body is compressed in a way that is not understood.
     UnsupportedEncoding,
     /// The body is larger than the bound.
     TooLarge(usize),
@@ -25,7 +25,11 @@ pub(super) enum Refusal {
     MethodNotAllowed(&'static str),
     /// Too many requests at once: this one was not begun.
     Overload,
-    /// The answer was not ready in time; the work goes on.
+    /// As many exports as there may be are kept already.
+    TooManyJobs,
+    /// An export could not be made.
+    JobFailed,
+    /// The answer was not ready in time; the work goes on up to its commit, if that was not made yet.
     Unfinished,
     /// A bug: what the panic said, for the log alone.
     Bug(String),
@@ -53,8 +57,8 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
 }
 
 impl Refusal {
-    /// What the client is told.
-    pub(super) fn answer(&self) -> Answer {
+    /// What the client is told about its request of that id.
+    pub(super) fn answer(&self, request_id: &str) -> Answer {
         let one = |status, code, text: &str| Answer::outcome(status, &[Issue::error(code, "", text)]);
         match self {
             Refusal::Failure(failure) => {
@@ -64,7 +68,7 @@ impl Refusal {
                     Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
                     Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
                     // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
-                    Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST"),
+                    Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
                     Failure::BadRequest(_)
                     | Failure::Unprocessable(_)
                     | Failure::NotFound(_)
@@ -83,8 +87,8 @@ impl Refusal {
                 one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, &format!("expected Content-Type {expected}, in UTF-8"))
             }
             Refusal::UnsupportedEncoding => {
-                one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, "expected a body without Content-Encoding")
-                    .with(header::ACCEPT_ENCODING, "identity")
+                one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, "expected Content-Encoding gzip or none")
+                    .with(header::ACCEPT_ENCODING, "gzip, identity")
             }
             Refusal::TooLarge(bytes_max) => {
                 one(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, &format!("expected a body of at most {bytes_max} bytes"))
@@ -98,6 +102,15 @@ impl Refusal {
                 one(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Throttled, "too many requests at once; send the request again")
                     .with(header::RETRY_AFTER, "1")
             }
+            Refusal::TooManyJobs => {
+                one(StatusCode::TOO_MANY_REQUESTS, IssueCode::Throttled, "too many exports are kept; DELETE one that is no longer needed")
+                    .with(header::RETRY_AFTER, "60")
+            }
+            Refusal::JobFailed => one(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                IssueCode::Exception,
+                &format!("the export failed; ask for it again, and if that fails tell the operator the id of this request: {request_id}"),
+            ),
             // No Retry-After: what was begun may yet be committed, and the same create again would be another one.
             Refusal::Unfinished => one(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -107,7 +120,7 @@ impl Refusal {
             Refusal::Bug(_) => one(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 IssueCode::Exception,
-                "the server failed; tell its operator the X-Request-Id of this answer",
+                &format!("the server failed; tell its operator the id of this request: {request_id}"),
             ),
         }
     }

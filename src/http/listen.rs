@@ -1,10 +1,10 @@
 //! The accept loop: bounds on connections and on how long a client may be silent, and a graceful stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Version;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -13,10 +13,20 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::head_clock::{HeadClock, Watched};
+
 /// How many connections may be open at once; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 4_096;
-/// How long a connection may take to send a request's head, the first one included, and stay silent between requests.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// How long a client may be silent.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// From the first byte of a request's head to its last one; for the first request, from the beginning of the connection.
+    head: Duration,
+    /// Between two requests.
+    rest: Duration,
+}
+
+const PATIENCE: Patience = Patience { head: Duration::from_secs(10), rest: Duration::from_secs(75) };
 /// The greatest head of a request.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How many requests one HTTP/2 connection may have open.
@@ -28,13 +38,13 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Serves until `stop` is done; then takes no new connection and lets what was begun come to its end.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    serve_within(SILENCE_MAX, listener, router, stop).await;
+    serve_within(PATIENCE, listener, router, stop).await;
 }
 
-async fn serve_within(silence_max: Duration, listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+async fn serve_within(patience: Patience, listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
-    let builder = bounded(silence_max);
+    let builder = bounded(patience);
     tokio::pin!(stop);
     loop {
         let accepted = async {
@@ -46,23 +56,28 @@ async fn serve_within(silence_max: Duration, listener: TcpListener, router: Rout
             () = &mut stop => break,
         };
         let _ = stream.set_nodelay(true);
-        let has_asked = Arc::new(AtomicBool::new(false));
+        let clock = HeadClock::started(patience.head);
         let routes = TowerToHyperService::new(router.clone());
         let service = service_fn({
-            let has_asked = Arc::clone(&has_asked);
-            move |request| {
-                has_asked.store(true, Ordering::Relaxed);
-                routes.call(request)
+            let clock = clock.clone();
+            move |request: hyper::Request<hyper::body::Incoming>| {
+                let turn = clock.has_head(request.version() == Version::HTTP_2);
+                let answer = routes.call(request);
+                async move {
+                    let _until_answered = turn;
+                    answer.await
+                }
             }
         });
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        let stream = TokioIo::new(Watched { stream, clock: clock.clone() });
+        let connection = graceful.watch(builder.serve_connection(stream, service).into_owned());
         tokio::spawn(async move {
             let _permit = permit;
             tokio::select! {
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!("a connection ended: {error}");
                 },
-                () = silent(silence_max, &has_asked) => tracing::debug!("a connection was closed: no request came"),
+                () = clock.too_late() => tracing::debug!("a connection was closed: the head of a request did not come"),
             }
         });
     }
@@ -72,13 +87,13 @@ async fn serve_within(silence_max: Duration, listener: TcpListener, router: Rout
     }
 }
 
-fn bounded(silence_max: Duration) -> auto::Builder<TokioExecutor> {
+fn bounded(patience: Patience) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(silence_max).max_buf_size(HEAD_BYTES_MAX);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience.rest).max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(silence_max)
+        .keep_alive_interval(patience.head)
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX));
     builder
@@ -98,15 +113,6 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// Done when a connection had its time for a first request and asked for nothing. Until the first bytes have told HTTP/1 from HTTP/2,
-/// no timer of either runs: a connection that never sends them would stay open for ever.
-async fn silent(silence_max: Duration, has_asked: &AtomicBool) {
-    tokio::time::sleep(silence_max).await;
-    if has_asked.load(Ordering::Relaxed) {
-        std::future::pending().await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -123,17 +129,55 @@ mod tests {
         stream.read_to_string(&mut answer).map(|_| answer)
     }
 
-    #[test]
-    fn a_connection_that_does_not_ask_is_closed() {
+    fn served(patience: Patience) -> (tokio::runtime::Runtime, std::net::SocketAddr) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", axum::routing::get(|| async { "well" }));
-        runtime.spawn(serve_within(Duration::from_millis(50), listener, router, std::future::pending()));
+        runtime.spawn(serve_within(patience, listener, router, std::future::pending()));
+        (runtime, address)
+    }
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    /// Short enough to be waited for, and long enough for a request on a busy machine.
+    const SHORT: Duration = Duration::from_millis(500);
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn a_connection_that_does_not_ask_is_closed() {
+        let (_runtime, address) = served(Patience { head: SHORT, rest: LONG });
         for unfinished in ["", "P", "PRI * HTTP/2.0\r\n", "G", "GET / HTTP/1.1\r\nHost: x\r\n"] {
             let answer = sent(address, unfinished.as_bytes()).unwrap_or_else(|error| panic!("{unfinished:?} is still open: {error}"));
             assert!(!answer.contains("well"), "{unfinished:?}: {answer}");
         }
-        assert!(sent(address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap().ends_with("well"));
+    }
+
+    #[test]
+    fn a_connection_that_rests_too_long_is_closed() {
+        let (_runtime, address) = served(Patience { head: LONG, rest: SHORT });
+        assert!(sent(address, REQUEST).unwrap().ends_with("well"));
+    }
+
+    #[test]
+    fn a_connection_may_rest_longer_than_a_head_may_take() {
+        let (_runtime, address) = served(Patience { head: SHORT, rest: LONG });
+        let mut resting = std::net::TcpStream::connect(address).unwrap();
+        resting.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            resting.write_all(REQUEST).unwrap();
+            while !answers.ends_with(b"well") {
+                let mut part = [0; 1024];
+                let length = resting.read(&mut part).unwrap();
+                assert!(length > 0, "the connection was closed");
+                answers.extend_from_slice(&part[..length]);
+            }
+            answers.clear();
+            // Another connection, made after the answer, has used up the time for a head when it is closed.
+            sent(address, b"").unwrap();
+        }
+        // A head that is begun and not ended closes it.
+        resting.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        assert_eq!(resting.read_to_end(&mut answers).unwrap(), 0);
     }
 }

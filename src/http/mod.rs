@@ -3,14 +3,20 @@
 mod answer;
 mod bundle;
 mod capability;
+pub mod cors;
+mod encoding;
 mod error;
+mod head_clock;
+mod jobs;
 pub mod listen;
 mod metrics;
 mod negotiation;
+mod openapi;
 mod operations;
 mod page;
 mod pretty;
 mod routes;
+mod service;
 mod sight;
 
 use std::sync::Arc;
@@ -21,7 +27,7 @@ use tokio::sync::Semaphore;
 use crate::interactions::{Moment, Server};
 
 pub use capability::statement;
-pub use routes::router;
+pub use service::router;
 
 /// How many requests may be worked on at once; more are turned away with 503.
 const REQUESTS_MAX: usize = 512;
@@ -46,14 +52,27 @@ pub struct Wire {
     bodies: Arc<Semaphore>,
     metrics: metrics::Metrics,
     package: Arc<Download>,
+    origins: cors::Origins,
+    jobs: jobs::Jobs,
 }
 
 impl Wire {
     /// Takes the server, the source of each request's time and ids, and the guide's package. Not ready until [`Wire::set_ready`].
     pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>, package: Arc<Download>) -> Arc<Self> {
+        Wire::shared_with(cors::Origins::default(), server, moment, package)
+    }
+
+    /// As [`Wire::new`], for pages of these origins too.
+    pub fn shared_with(
+        origins: cors::Origins,
+        server: Arc<Server>,
+        moment: Box<dyn Fn() -> Moment + Send + Sync>,
+        package: Arc<Download>,
+    ) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));
-        Arc::new(Wire { server, moment, ready: AtomicBool::new(false), permits, bodies, metrics: metrics::Metrics::default(), package })
+        let (ready, metrics) = (AtomicBool::new(false), metrics::Metrics::default());
+        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs: jobs::Jobs::default() })
     }
 
     /// Says whether `/readyz` answers that requests are welcome.

@@ -6,6 +6,7 @@ use super::answer;
 use super::error::Refusal;
 use crate::fhir::IssueCode;
 use crate::interactions::Failure;
+use crate::interactions::patch::JSON_PATCH;
 use crate::interactions::read::Known;
 use crate::interactions::transaction::etag_version;
 use crate::interactions::write::Condition;
@@ -20,6 +21,20 @@ pub(super) enum Return {
     /// The findings.
     OperationOutcome,
 }
+
+impl Return {
+    /// The wish as it was honoured, for `Preference-Applied`.
+    pub(super) fn applied(self) -> &'static str {
+        match self {
+            Return::Minimal => "return=minimal",
+            Return::Representation => "return=representation",
+            Return::OperationOutcome => "return=OperationOutcome",
+        }
+    }
+}
+
+/// The header that tells which wish was honoured.
+pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// How an answer is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,23 +94,36 @@ fn of_format(format: &str) -> Option<Rendering> {
     if format == "json" { Some(FHIR_JSON) } else { is_json(format).then(|| of_media_type(format)) }
 }
 
-/// The media range that the client likes best of those that can be given; the first one of equals.
+/// What the client likes best of what can be given; of equals what it names first. A narrow range says more than a wide one.
 fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
-    let ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let ranges: Vec<_> = ranges.flat_map(|value| value.split(',')).map(str::trim).filter(|range| !range.is_empty()).collect();
+    let ranges: Vec<_> = listed(headers, header::ACCEPT).collect();
     if ranges.is_empty() {
         return Some(FHIR_JSON);
     }
-    let given = |range: &&&str| matches!(essence(range).as_str(), "*/*" | "application/*") || is_json(range);
-    let liked = ranges.iter().filter(given).map(|range| (quality(range), of_media_type(range)));
-    let best = liked.filter(|(quality, _)| *quality > 0.0).reduce(|best, next| if next.0 > best.0 { next } else { best });
-    best.map(|(_, rendering)| rendering)
+    let liking = |rendering: &Rendering| {
+        let named = essence(rendering.media_type);
+        let at = [named.as_str(), "application/*", "*/*"].into_iter().find_map(|wanted| {
+            let names = |range: &&str| essence(range) == wanted && (wanted.ends_with('*') || is_json(range));
+            ranges.iter().position(names)
+        })?;
+        Some((quality(ranges[at]), at)).filter(|(quality, _)| *quality > 0.0)
+    };
+    let liked = [FHIR_JSON, PLAIN_JSON].into_iter().filter_map(|rendering| Some((liking(&rendering)?, rendering)));
+    let better = |one: &(f32, usize), other: &(f32, usize)| one.0 > other.0 || (one.0 == other.0 && one.1 < other.1);
+    liked.reduce(|best, next| if better(&next.0, &best.0) { next } else { best }).map(|(_, rendering)| rendering)
 }
 
-fn quality(range: &str) -> f32 {
-    let parameters = range.split(';').skip(1).filter_map(|parameter| parameter.trim().split_once('='));
+/// The elements of a header that is a list.
+pub(super) fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|element| !element.is_empty())
+}
+
+/// How much a client likes an element of such a list, from 0 (not at all) to 1.
+pub(super) fn quality(element: &str) -> f32 {
+    let parameters = element.split(';').skip(1).filter_map(|parameter| parameter.trim().split_once('='));
     let stated = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q")).find_map(|(_, value)| value.trim().parse().ok());
-    stated.unwrap_or(1.0)
+    stated.filter(|quality| (0.0..=1.0).contains(quality)).unwrap_or(1.0)
 }
 
 /// A client that asks for the generic type gets its answer under that name.
@@ -122,46 +150,56 @@ fn is_json(media_type: &str) -> bool {
 
 /// Refuses a body that is not FHIR JSON.
 pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    sends_plain(headers)?;
     match text(headers, header::CONTENT_TYPE) {
         Some(media_type) if is_json(media_type) => Ok(()),
         _ => Err(Refusal::UnsupportedMediaType("application/fhir+json or application/json")),
     }
 }
 
+/// How a patch is sent.
+pub(super) enum SentPatch {
+    /// As JSON Patch.
+    Json,
+    /// As the Parameters of a FHIRPath Patch.
+    FhirPath,
+}
+
+/// Refuses a body that is neither a JSON Patch nor FHIR JSON.
+pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
+    match text(headers, header::CONTENT_TYPE) {
+        Some(media_type) if essence(media_type) == JSON_PATCH => Ok(SentPatch::Json),
+        Some(media_type) if is_json(media_type) => Ok(SentPatch::FhirPath),
+        _ => Err(Refusal::UnsupportedMediaType("application/json-patch+json, or application/fhir+json for a FHIRPath Patch")),
+    }
+}
+
 /// Refuses a search body that is not a form.
 pub(super) fn sends_form(headers: &HeaderMap) -> Result<(), Refusal> {
-    sends_plain(headers)?;
     match text(headers, header::CONTENT_TYPE).map(essence).as_deref() {
         Some("application/x-www-form-urlencoded") => Ok(()),
         _ => Err(Refusal::UnsupportedMediaType("application/x-www-form-urlencoded")),
     }
 }
 
-/// Refuses a body that is compressed.
-fn sends_plain(headers: &HeaderMap) -> Result<(), Refusal> {
-    match decisive(headers, header::CONTENT_ENCODING)? {
-        None => Ok(()),
-        Some(encoding) if encoding.trim().eq_ignore_ascii_case("identity") => Ok(()),
-        Some(_) => Err(Refusal::UnsupportedEncoding),
-    }
+/// What `Prefer` says: the wanted body, if it is said, and whether to pass over unknown parameters. Of two wishes the first one counts
+/// (<https://www.rfc-editor.org/rfc/rfc7240>).
+pub(super) fn prefer(headers: &HeaderMap) -> (Option<Return>, bool) {
+    let wanted = preference(headers, "return").and_then(|wanted| match wanted.as_str() {
+        "minimal" => Some(Return::Minimal),
+        "representation" => Some(Return::Representation),
+        "operationoutcome" => Some(Return::OperationOutcome),
+        _ => None,
+    });
+    (wanted, preference(headers, "handling").as_deref() == Some("lenient"))
 }
 
-/// What `Prefer` says: the wanted body, if it is said, and whether to pass over unknown parameters.
-pub(super) fn prefer(headers: &HeaderMap) -> (Option<Return>, bool) {
-    let all = headers.get_all("prefer");
-    let parts = all.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split([',', ';']));
-    let mut wanted = (None, false);
-    for part in parts {
-        match part.trim() {
-            "return=minimal" => wanted.0 = Some(Return::Minimal),
-            "return=representation" => wanted.0 = Some(Return::Representation),
-            "return=OperationOutcome" => wanted.0 = Some(Return::OperationOutcome),
-            "handling=lenient" => wanted.1 = true,
-            _ => {}
-        }
-    }
-    wanted
+/// The value of a preference in lower case, empty if it has none; none if it is not said.
+pub(super) fn preference(headers: &HeaderMap, wanted: &str) -> Option<String> {
+    // Clients part preferences by `;` too, though that begins a parameter of the one before.
+    let parts = listed(headers, HeaderName::from_static("prefer")).flat_map(|element| element.split(';'));
+    let mut named = parts.map(|part| part.split_once('=').unwrap_or((part, "")));
+    let (_, value) = named.find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted))?;
+    Some(value.trim().trim_matches('"').to_ascii_lowercase())
 }
 
 /// The condition of `If-Match` or `If-None-Match: *` on a write.
@@ -203,6 +241,11 @@ mod tests {
             ("application/fhir+xml", None),
             ("application/fhir+xml, application/*;q=0.1", Some("application/fhir+json")),
             ("application/fhir+json;q=0", None),
+            ("application/fhir+json;q=0, */*;q=0.1", Some("application/json")),
+            ("application/*;q=0.2, application/json;q=0.1", Some("application/fhir+json")),
+            ("*/*;q=0", None),
+            ("application/json;q=nan", Some("application/json")),
+            ("application/json;q=7, application/fhir+json", Some("application/json")),
             ("text/html", None),
             ("", Some("application/fhir+json")),
         ] {

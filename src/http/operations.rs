@@ -4,38 +4,40 @@ use axum::http::{Method, StatusCode, header};
 
 use super::answer::Answer;
 use super::error::Refusal;
-use super::routes::{Call, sent_resource};
+use super::routes::{Call, search_answer, sent_resource};
 use super::{Wire, bundle, negotiation};
 use crate::fhir::ResourceKey;
-use crate::interactions::rights;
+use crate::interactions::search::SearchScope;
 use crate::interactions::validate::{self, Target};
 use crate::interactions::write::Condition;
+use crate::interactions::{everything, rights};
 
 /// `$rights`: the Tasks of a person as of a day.
 pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<Answer, Refusal> {
     let mut parameters = call.query.clone();
-    match call.method {
-        Method::GET | Method::HEAD => {}
-        Method::POST => {
-            if !call.body.is_empty() {
-                parameters.extend(rights::parameters(&sent_resource(call)?)?);
-            }
-        }
-        _ => return Err(Refusal::MethodNotAllowed("GET, HEAD, POST")),
+    if call.method == Method::POST && !call.body.is_empty() {
+        parameters.extend(rights::parameters(&sent_resource(call)?)?);
     }
     let found = rights::rights(&wire.server, &call.moment, patient, &parameters)?;
     Ok(Answer::fhir(StatusCode::OK, bundle::rights(&wire.server.base_url, &found)))
 }
 
+/// `$everything`: a page of all that belongs to a person.
+pub(super) fn everything(wire: &Wire, call: &Call, patient: ResourceKey) -> Result<Answer, Refusal> {
+    let mut parameters = call.query.clone();
+    if !call.body.is_empty() {
+        parameters.extend(everything::sent_parameters(&sent_resource(call)?)?);
+    }
+    search_answer(wire, call, SearchScope::Everything(patient), parameters)
+}
+
 /// `$validate`: findings are the answer, with 200, also when they refuse the resource.
 pub(super) fn validate(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
-    let (sent, condition) = match call.method {
-        Method::GET | Method::HEAD => (None, Condition::Any),
-        Method::POST => {
-            let sent = if call.body.is_empty() { None } else { Some(sent_resource(call)?) };
-            (sent, negotiation::condition(&call.headers)?)
-        }
-        _ => return Err(Refusal::MethodNotAllowed("GET, HEAD, POST")),
+    let (sent, condition) = if call.method == Method::POST {
+        let sent = if call.body.is_empty() { None } else { Some(sent_resource(call)?) };
+        (sent, negotiation::condition(&call.headers)?)
+    } else {
+        (None, Condition::Any)
     };
     let request = validate::read_request(target, sent, &call.query, condition)?;
     let issues = validate::validate(&wire.server, &call.moment, request)?;

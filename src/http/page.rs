@@ -47,7 +47,7 @@ pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
          <li><a href=\"/fhir/_history?_count=20\">The latest changes</a></li>\
          <li><a href=\"/fhir/PlanDefinition\">The rules in force</a></li>\
          <li><a href=\"/fhir/StructureDefinition\">The profiles</a>, and the <a href=\"/package.tgz\">package</a> to load into a validator</li>\
-         <li><a href=\"/fhir/metadata\">What this server can do</a></li>\
+         <li><a href=\"/fhir/metadata\">What this server can do</a>, also as <a href=\"/openapi.json\">OpenAPI</a></li>\
          <li><a href=\"/metrics\">Metrics</a></li></ul>\
          <p>The rights of one person as of a day: <code>GET /fhir/Patient/[id]/$rights?as-of=2027-03-31</code></p></body></html>",
     );

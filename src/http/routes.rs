@@ -1,129 +1,48 @@
 //! From a request to an interaction and back.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
-use axum::routing::{any, get};
-use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
-use super::answer::{Answer, location};
+use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
-use super::negotiation::{self, GENERAL_PARAMETERS, Rendering, Return};
-use super::sight::{countable, loggable, request_id};
-use super::{Wire, bundle, operations, page};
-use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
+use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
+use super::{Wire, bundle, jobs, openapi, operations, page};
+use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
-use crate::interactions::history::history;
-use crate::interactions::search::{PAGE, SearchRequest, search};
+use crate::interactions::export::ExportScope;
+use crate::interactions::history::{HistoryRequest, history};
+use crate::interactions::patch::{Patch, patch};
+use crate::interactions::search::{SearchRequest, SearchScope, search};
 use crate::interactions::update::update;
 use crate::interactions::validate;
 use crate::interactions::write::{Criteria, Target};
-use crate::interactions::{Effect, Failure, HistoryQuery, HistoryScope, Moment, Position, StoredVersion, Written, read, transaction};
-use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
-
-/// The greatest body that is read.
-const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
-/// How long a body may take to arrive.
-const BODY_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long a client waits for an answer at most.
-const HANDLER_TIME_MAX: Duration = Duration::from_secs(30);
+use crate::interactions::{Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, subset, transaction};
 
 /// Where the guide's package is.
 pub(super) const PACKAGE_PATH: &str = "/package.tgz";
 
-/// The routes of the server.
-pub fn router(wire: Arc<Wire>) -> Router {
-    let alive = || async { "alive\n" };
-    Router::new()
-        .route("/livez", get(alive))
-        .route("/readyz", get(ready))
-        .route("/", any(serve))
-        .route("/metrics", any(serve))
-        .route(PACKAGE_PATH, any(serve))
-        .fallback(any(serve))
-        .with_state(wire)
-}
-
-async fn ready(State(wire): State<Arc<Wire>>) -> (StatusCode, &'static str) {
-    match (wire.ready.load(Ordering::SeqCst), wire.server.changes()) {
-        (true, Ok(_)) => (StatusCode::OK, "ready\n"),
-        (true, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n"),
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-    }
-}
-
 /// Names and values, percent-decoded.
-type Parameters = Vec<(String, String)>;
+pub(super) type Parameters = Vec<(String, String)>;
 
 /// A request with its body, ready for the blocking part.
 pub(super) struct Call {
     pub(super) method: Method,
-    path: String,
+    pub(super) path: String,
     /// The parameters of the address, but those that every request may have.
     pub(super) query: Parameters,
     pub(super) headers: HeaderMap,
+    /// As it was before it was compressed.
     pub(super) body: Bytes,
     pub(super) moment: Moment,
 }
 
-async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Response<Body> {
-    let begun = Instant::now();
-    let moment = (wire.moment)();
-    let request_id = request_id(request.headers(), &moment);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let named = countable(&method);
-    let (rendering, answered) = match understood(&request) {
-        Ok((query, rendering)) => (rendering, answer(&wire, moment, request, query).await),
-        Err(refusal) => (Rendering::default(), Err(refusal)),
-    };
-    let answer = match answered {
-        Ok(answer) => answer,
-        Err(refusal) => {
-            match &refusal {
-                Refusal::Failure(Failure::Store(error)) => tracing::error!(request.id = %request_id, "{error}"),
-                Refusal::Bug(panic) => tracing::error!(request.id = %request_id, "a handler panicked: {panic}"),
-                _ => {}
-            }
-            refusal.answer()
-        }
-    };
-    let answer = answer.rendered(rendering);
-    let (status, seconds) = (answer.status().as_u16(), begun.elapsed().as_secs_f64());
-    wire.metrics.answered(named, status, seconds);
-    tracing::info!(request.id = %request_id, http.method = named, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
-    // What is told of people is kept by no cache on the way, and asked for anew by the client's own.
-    let answer = answer.with(header::CACHE_CONTROL, "private, no-cache").with(header::VARY, "Accept");
-    let answer = answer.with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    let mut response = answer.with(HeaderName::from_static("x-request-id"), request_id).into_response();
-    if method == Method::HEAD {
-        let length = HttpBody::size_hint(response.body()).exact().unwrap_or(0);
-        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-        *response.body_mut() = Body::empty();
-    }
-    response
-}
-
-/// The parameters of the address, and how the answer is to be written.
-fn understood(request: &Request<Body>) -> Result<(Parameters, Rendering), Refusal> {
-    let query = query_pairs(request.uri().query().unwrap_or(""))?;
-    if below_base(request.uri().path()).is_none() {
-        return Ok((query, Rendering::default()));
-    }
-    let rendering = negotiation::rendering(request.headers(), &query)?;
-    Ok((own_parameters(query), rendering))
-}
-
 /// The parameters without those that every request may have.
-fn own_parameters(mut query: Parameters) -> Parameters {
+pub(super) fn own_parameters(mut query: Parameters) -> Parameters {
     query.retain(|(name, _)| !GENERAL_PARAMETERS.contains(&name.as_str()));
     query
 }
@@ -133,119 +52,116 @@ pub(super) fn below_base(path: &str) -> Option<&str> {
     path.strip_prefix("/fhir").filter(|below| below.is_empty() || below.starts_with('/'))
 }
 
-async fn answer(wire: &Arc<Wire>, moment: Moment, request: Request<Body>, query: Parameters) -> Result<Answer, Refusal> {
-    let (parts, body) = request.into_parts();
-    // Bodies that are slow to come keep only other bodies out: whoever reads is still answered.
-    let held = if HttpBody::is_end_stream(&body) { None } else { Some(permit_of(&wire.bodies)?) };
-    let body = tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
-    let body = body.map_err(|_| Refusal::Slow)?.map_err(|_| Refusal::TooLarge(BODY_BYTES_MAX))?;
-    let permit = permit_of(&wire.permits)?;
-    let call = Call { method: parts.method, path: parts.uri.path().to_owned(), query, headers: parts.headers, body, moment };
-    let wire = Arc::clone(wire);
-    let work = tokio::task::spawn_blocking(move || {
-        let _held_until_done = (held, permit);
-        dispatch(&wire, &call)
-    });
-    // A thread cannot be stopped: work that takes longer keeps its permit until it is done.
-    match tokio::time::timeout(HANDLER_TIME_MAX, work).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(panic)) => Err(Refusal::Bug(panic.to_string())),
-        Err(_) => Err(Refusal::Unfinished),
+/// Answers a request: the blocking part.
+pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    let allow = allow(&call.path)?;
+    if !allow.split(", ").any(|method| method == call.method) {
+        return Err(Refusal::MethodNotAllowed(allow));
     }
-}
-
-fn permit_of(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
-    Arc::clone(permits).try_acquire_owned().map_err(|_| Refusal::Overload)
-}
-
-fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    let Some(below) = below_base(&call.path) else { return outside(wire, call) };
     let looks = matches!(call.method, Method::GET | Method::HEAD);
-    let Some(below) = below_base(&call.path) else {
-        return match (call.path.as_str(), looks) {
-            ("/", true) => Ok(Answer::text("text/html; charset=utf-8", page::page(wire, &call.moment)?)),
-            ("/metrics", true) => {
-                let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst));
-                Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
-            }
-            (PACKAGE_PATH, true) => Ok(operations::package(wire, call)),
-            ("/" | "/metrics" | PACKAGE_PATH, false) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
-            _ => Err(Failure::not_found("this server has nothing at this address; FHIR is below /fhir").into()),
-        };
-    };
-    match Address::read(below)? {
-        Address::System if call.method == Method::POST => bundle_answer(wire, call),
-        Address::System => Err(Refusal::MethodNotAllowed("POST")),
-        Address::Metadata if looks => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
-        Address::SystemHistory if looks => history_answer(wire, call, HistoryScope::System, "_history"),
-        Address::Metadata | Address::SystemHistory => Err(Refusal::MethodNotAllowed("GET, HEAD")),
-        Address::TypeValidate(_) if call.method != Method::POST => Err(Refusal::MethodNotAllowed("POST")),
+    let address = Address::read(below)?;
+    if let Some(scope) = SearchScope::of(&address).filter(|_| looks) {
+        return search_answer(wire, call, scope, call.query.clone());
+    }
+    match address {
+        Address::System => bundle_answer(wire, call),
+        Address::Export(scope @ ExportScope::System) => jobs::export(wire, call, scope, "$export"),
+        Address::Export(scope @ ExportScope::Patients) => jobs::export(wire, call, scope, "Patient/$export"),
+        Address::Job(id) => jobs::status(wire, call, &id),
+        Address::JobFile(id, file) => jobs::file(wire, call, &id, file),
+        Address::SystemSearch => form_search_answer(wire, call, SearchScope::System),
+        // A GET of the first one is answered above; nothing else is let in.
+        Address::Compartment(patient, within) | Address::CompartmentSearch(patient, within) => {
+            form_search_answer(wire, call, SearchScope::Compartment(patient, within))
+        }
+        Address::Everything(patient) => operations::everything(wire, call, patient),
+        Address::Metadata => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
+        Address::SystemHistory => history_answer(wire, call, HistoryScope::System),
         Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
         Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
-        Address::Type(resource_type) if looks => search_answer(wire, call, resource_type, call.query.clone()),
-        Address::Type(resource_type) if call.method == Method::POST => {
-            allowed(resource_type, Interaction::Create, &call.method, Method::POST, on_type)?;
-            create_answer(wire, call, resource_type)
-        }
+        Address::Type(resource_type) if call.method == Method::POST => create_answer(wire, call, resource_type),
         Address::Type(resource_type) => conditional_answer(wire, call, resource_type),
-        Address::TypeSearch(resource_type) if call.method == Method::POST => form_search_answer(wire, call, resource_type),
-        Address::TypeSearch(_) => Err(Refusal::MethodNotAllowed("POST")),
-        Address::TypeHistory(resource_type) if looks => {
-            history_answer(wire, call, HistoryScope::Type(resource_type), &format!("{resource_type}/_history"))
-        }
-        Address::Instance(key) if looks => read_answer(call, &read::read(&wire.server, &key)?),
+        Address::TypeSearch(resource_type) => form_search_answer(wire, call, SearchScope::Type(resource_type)),
+        Address::TypeHistory(resource_type) => history_answer(wire, call, HistoryScope::Type(resource_type)),
+        Address::Instance(key) if looks => read_answer(wire, call, read::read(&wire.server, &key)?),
         Address::Instance(key) => {
-            let change = change_asked(key.resource_type, &call.method, on_instance)?;
             without_parameters(call)?;
-            change_answer(wire, call, change, Target::Key(key))
+            change_answer(wire, call, Target::Key(key))
         }
-        Address::InstanceHistory(key) if looks => {
-            let path = format!("{key}/_history");
-            history_answer(wire, call, HistoryScope::Instance(key), &path)
-        }
-        Address::Version(key, version) if looks => read_answer(call, &read::read_version(&wire.server, &key, version)?),
-        Address::TypeHistory(_) | Address::InstanceHistory(_) | Address::Version(..) => Err(Refusal::MethodNotAllowed("GET, HEAD")),
+        Address::InstanceHistory(key) => history_answer(wire, call, HistoryScope::Instance(key)),
+        Address::Version(key, version) => read_answer(wire, call, read::read_version(&wire.server, &key, version)?),
     }
 }
 
-/// Refuses what the table of interactions does not have.
-fn allowed(
-    resource_type: ResourceType,
-    interaction: Interaction,
-    method: &Method,
-    expected: Method,
-    allow: fn(ResourceType) -> &'static str,
-) -> Result<(), Refusal> {
-    let has = *method == expected && interactions_of(resource_type).contains(&interaction);
-    if has { Ok(()) } else { Err(Refusal::MethodNotAllowed(allow(resource_type))) }
+/// What is beside the base.
+fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    match call.path.as_str() {
+        "/metrics" => {
+            let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst));
+            Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
+        }
+        PACKAGE_PATH => Ok(operations::package(wire, call)),
+        openapi::PATH => Ok(Answer::text(PLAIN_JSON, openapi::document(&wire.server.base_url).to_string())),
+        _ => Ok(Answer::text("text/html; charset=utf-8", page::page(wire, &call.moment)?)),
+    }
 }
 
-fn on_type(resource_type: ResourceType) -> &'static str {
-    if interactions_of(resource_type).contains(&Interaction::Create) { "GET, HEAD, POST, PUT, DELETE" } else { "GET, HEAD" }
-}
-
-fn on_instance(resource_type: ResourceType) -> &'static str {
-    if interactions_of(resource_type).contains(&Interaction::Update) { "GET, HEAD, PUT, DELETE" } else { "GET, HEAD" }
+/// The methods of an address, as `Allow` has them: the table by which requests are let in, so that no 405 tells anything else.
+///
+/// # Errors
+/// `NotFound`: there is nothing.
+pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
+    const LOOKED_AT: &str = "GET, HEAD, OPTIONS";
+    let Some(below) = below_base(path) else {
+        return match path {
+            "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH | openapi::PATH => Ok(LOOKED_AT),
+            _ => Err(Failure::not_found("this server has nothing at this address; FHIR is below /fhir")),
+        };
+    };
+    let has = |resource_type: ResourceType, interaction| interactions_of(resource_type).contains(&interaction);
+    Ok(match Address::read(below)? {
+        Address::SystemSearch | Address::TypeSearch(_) | Address::CompartmentSearch(..) | Address::TypeValidate(_) => "POST, OPTIONS",
+        Address::System | Address::Everything(_) => "GET, HEAD, POST, OPTIONS",
+        Address::Metadata | Address::SystemHistory | Address::TypeHistory(_) | Address::InstanceHistory(_) | Address::Version(..) => {
+            LOOKED_AT
+        }
+        Address::Type(resource_type) if has(resource_type, Interaction::Create) => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
+        Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
+        Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
+        // To look at the head alone would begin an export too.
+        Address::Export(_) => "GET, POST, OPTIONS",
+        Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
+        Address::JobFile(..) => LOOKED_AT,
+    })
 }
 
 /// Refuses parameters at an address where none means anything; under `handling=lenient` they are passed over.
 fn without_parameters(call: &Call) -> Result<(), Refusal> {
+    no_parameters(call, &call.query)
+}
+
+fn no_parameters(call: &Call, parameters: &[(String, String)]) -> Result<(), Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
-    if call.query.is_empty() || lenient {
+    if parameters.is_empty() || lenient {
         return Ok(());
     }
     let text = format!("expected no parameters here but {}", GENERAL_PARAMETERS.join(", "));
     Err(Failure::bad_request(IssueCode::NotSupported, text).into())
 }
 
-fn read_answer(call: &Call, found: &StoredVersion) -> Result<Answer, Refusal> {
-    without_parameters(call)?;
-    let answer = if negotiation::known(&call.headers).is(found) {
+fn read_answer(wire: &Wire, call: &Call, mut found: StoredVersion) -> Result<Answer, Refusal> {
+    let (part, others) = subset::asked(&wire.server, found.key.resource_type, &call.query)?;
+    no_parameters(call, &others)?;
+    subset::cut(&wire.server, &part, &mut found)?;
+    let answer = if negotiation::known(&call.headers).is(&found) {
         Answer::empty(StatusCode::NOT_MODIFIED)
     } else {
         Answer::fhir(StatusCode::OK, found.body.clone().unwrap_or_default())
     };
-    Ok(answer.of_version(found))
+    Ok(answer.of_version(&found))
 }
 
 fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
@@ -257,31 +173,30 @@ fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Resul
     Ok(written_answer(wire, call, &written))
 }
 
-/// The change that a method asks for, if the table of interactions has it.
-fn change_asked(resource_type: ResourceType, method: &Method, allow: fn(ResourceType) -> &'static str) -> Result<Interaction, Refusal> {
-    let change = match *method {
-        Method::PUT => Interaction::Update,
-        Method::DELETE => Interaction::Delete,
-        _ => return Err(Refusal::MethodNotAllowed(allow(resource_type))),
-    };
-    allowed(resource_type, change, method, method.clone(), allow)?;
-    Ok(change)
-}
-
 /// A change of the one resource that the parameters of the address match.
 fn conditional_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
-    let change = change_asked(resource_type, &call.method, on_type)?;
     let criteria = Criteria { resource_type, parameters: call.query.clone(), unused_id: (call.moment.new_id)() };
-    change_answer(wire, call, change, Target::Matching(criteria))
+    change_answer(wire, call, Target::Matching(criteria))
 }
 
-fn change_answer(wire: &Wire, call: &Call, change: Interaction, target: Target) -> Result<Answer, Refusal> {
+/// What `PUT`, `PATCH` and `DELETE` ask for.
+fn change_answer(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
     let condition = negotiation::condition(&call.headers)?;
-    let written = match change {
-        Interaction::Delete => delete(&wire.server, &call.moment, target, condition)?,
+    let written = match call.method {
+        Method::DELETE => delete(&wire.server, &call.moment, target, condition)?,
+        Method::PATCH => patch(&wire.server, &call.moment, target, sent_patch(call)?, condition)?,
         _ => update(&wire.server, &call.moment, target, sent_resource(call)?, condition)?,
     };
     Ok(written_answer(wire, call, &written))
+}
+
+/// The patch in the body.
+fn sent_patch(call: &Call) -> Result<Patch, Refusal> {
+    let patch = match negotiation::sends_patch(&call.headers)? {
+        SentPatch::Json => Patch::parse_json_patch(&call.body),
+        SentPatch::FhirPath => Patch::from_parameters(&sent_resource(call)?),
+    };
+    Ok(patch.map_err(Failure::BadRequest)?)
 }
 
 /// The resource in the body.
@@ -300,6 +215,10 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
         (Some(Return::Minimal), _, _) => Answer::empty(status),
         (Some(Return::Representation) | None, _, Some(version)) => Answer::fhir(status, version.body.clone().unwrap_or_default()),
     };
+    let answer = match wanted.filter(|wanted| written.effect != Effect::Deleted || *wanted == Return::OperationOutcome) {
+        Some(wanted) => answer.with(PREFERENCE_APPLIED, wanted.applied()),
+        None => answer,
+    };
     let Some(version) = &written.version else { return answer };
     let answer = answer.of_version(version);
     match written.effect {
@@ -310,14 +229,14 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
     }
 }
 
-fn search_answer(wire: &Wire, call: &Call, resource_type: ResourceType, parameters: Parameters) -> Result<Answer, Refusal> {
+pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
-    let found = search(&wire.server, &SearchRequest { resource_type, parameters, lenient })?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, resource_type, &found)))
+    let found = search(&wire.server, &SearchRequest { scope, parameters, lenient })?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found)))
 }
 
 /// A search whose parameters are in a form, in the address, or some in each.
-fn form_search_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
+fn form_search_answer(wire: &Wire, call: &Call, scope: SearchScope) -> Result<Answer, Refusal> {
     negotiation::sends_form(&call.headers)?;
     let wrong = |_| Failure::bad_request(IssueCode::Value, "expected a form in UTF-8");
     let form = query_pairs(std::str::from_utf8(&call.body).map_err(wrong)?)?;
@@ -326,38 +245,24 @@ fn form_search_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> 
         false => Rendering::default(),
     };
     let parameters = call.query.iter().cloned().chain(own_parameters(form)).collect();
-    Ok(search_answer(wire, call, resource_type, parameters)?.rendered(rendering))
+    Ok(search_answer(wire, call, scope, parameters)?.rendered(rendering))
 }
 
-fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope, path: &str) -> Result<Answer, Refusal> {
-    let mut query = HistoryQuery { scope, since: None, at: None, before: None, count: COUNT_DEFAULT };
-    let mut wrong = Vec::new();
-    for (name, value) in &call.query {
-        // A `+` before the zone arrives as a blank when a client did not encode it.
-        let span = || FhirDate::parse(&value.replace(' ', "+")).map(FhirDate::range_us);
-        let instant = |us| Timestamp::from_microsecond(us).ok();
-        let understood = match name.as_str() {
-            "_count" => value.parse().ok().map(|count: usize| query.count = count.min(COUNT_MAX)),
-            "_since" => span().and_then(|(from, _)| instant(from)).map(|since| query.since = Some(since)),
-            "_at" => span().and_then(|(from, until)| instant(from).zip(instant(until))).map(|at| query.at = Some(at)),
-            PAGE => value.parse().ok().map(|before| query.before = Some(Position(before))),
-            _ => None,
-        };
-        if understood.is_none() {
-            wrong.push(Issue::error(IssueCode::Value, "", "expected _count with a whole number, _since or _at with an instant or a date"));
-        }
-    }
-    if !wrong.is_empty() {
-        return Err(Failure::BadRequest(wrong).into());
-    }
-    let found = history(&wire.server, &query)?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, path, &call.query, &found)))
+fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope) -> Result<Answer, Refusal> {
+    let (_, lenient) = negotiation::prefer(&call.headers);
+    let found = history(&wire.server, HistoryRequest { scope, parameters: call.query.clone(), lenient })?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, &found)))
 }
 
 fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     without_parameters(call)?;
     let sent = sent_resource(call)?;
     let (kind, answers) = transaction::process(&wire.server, &call.moment, &sent)?;
-    let wanted = negotiation::prefer(&call.headers).0.unwrap_or(Return::Minimal);
-    Ok(Answer::fhir(StatusCode::OK, bundle::response(&wire.server.base_url, kind, &answers, wanted)))
+    let (wanted, _) = negotiation::prefer(&call.headers);
+    let body = bundle::response(&wire.server.base_url, kind, &answers, wanted.unwrap_or(Return::Minimal));
+    let answer = Answer::fhir(StatusCode::OK, body);
+    Ok(match wanted {
+        Some(wanted) => answer.with(PREFERENCE_APPLIED, wanted.applied()),
+        None => answer,
+    })
 }

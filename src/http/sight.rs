@@ -3,16 +3,24 @@
 
 use axum::http::{HeaderMap, HeaderName, Method};
 
-use super::negotiation;
 use super::routes::{PACKAGE_PATH, below_base};
-use crate::fhir::Id;
+use super::{negotiation, openapi};
 use crate::interactions::Moment;
 use crate::interactions::address::Address;
 
-/// The client's own request id if it has the form of an id and may be seen, else a new one.
+/// The longest request id that is taken from a client.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// The client's own request id if it is short, of safe characters and may be seen, else a new one.
 pub(super) fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
-    let sent = negotiation::text(headers, HeaderName::from_static("x-request-id")).filter(|id| !like_a_cpr_number(id));
-    sent.and_then(Id::parse).unwrap_or_else(|| (moment.new_id)()).to_string()
+    let sent = negotiation::text(headers, HeaderName::from_static("x-request-id"));
+    sent.filter(|id| is_request_id(id)).map_or_else(|| (moment.new_id)().to_string(), str::to_owned)
+}
+
+fn is_request_id(text: &str) -> bool {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+    let words = text.split(['.', '_', ':']).chain(text.split(['.', '_', ':', '-']));
+    (1..=REQUEST_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_safe) && !words.into_iter().any(like_a_cpr_number)
 }
 
 /// The method by a name of its own, if it is a known one: any word can be sent as a method, and each that is counted is kept.
@@ -24,7 +32,7 @@ pub(super) fn countable(method: &Method) -> &'static str {
 pub(super) fn loggable(path: &str) -> &str {
     let known = match below_base(path) {
         Some(below) => Address::read(below).is_ok() && !path.contains('%') && !path.split('/').any(like_a_cpr_number),
-        None => matches!(path, "/" | "/metrics" | PACKAGE_PATH),
+        None => matches!(path, "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH | openapi::PATH),
     };
     if known { path } else { "(unknown)" }
 }
@@ -38,6 +46,18 @@ fn like_a_cpr_number(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_id_is_a_short_word_that_is_no_persons_number() {
+        for id in ["7", "ehr-7", "0f8fad5b-d9cb-469f-a165-70867728950e", "4bf92f:00f067aa_0b.A", &"x".repeat(64)] {
+            assert!(is_request_id(id), "{id}");
+        }
+        let wrong =
+            ["", "a b", "a\"b", "<a>", "å", "a/b", "0405440001", "040544-0001", "ehr:0405440001", "ehr-0405440001", "a_040544-0001.b"];
+        for id in wrong.into_iter().chain([&*"x".repeat(65)]) {
+            assert!(!is_request_id(id), "{id}");
+        }
+    }
 
     #[test]
     fn a_path_that_could_hold_a_persons_number_is_not_logged() {

@@ -3,7 +3,9 @@
 use percent_encoding::percent_decode_str;
 
 use super::Failure;
+use super::export::{ExportFile, ExportScope};
 use crate::fhir::{Id, IssueCode, ResourceKey, ResourceType, Version};
+use crate::search::compartment;
 
 /// How many parameters a request may have: each that is wrong is a finding of its own.
 pub const PARAMETERS_MAX: usize = 1_000;
@@ -35,6 +37,20 @@ pub enum Address {
     Validate(ResourceKey),
     /// `Patient/7/$rights`
     Rights(ResourceKey),
+    /// `_search`
+    SystemSearch,
+    /// `Patient/7/Condition`, or `Patient/7/*` for all types that the compartment has
+    Compartment(ResourceKey, Option<ResourceType>),
+    /// `Patient/7/Condition/_search`, or `Patient/7/*/_search`
+    CompartmentSearch(ResourceKey, Option<ResourceType>),
+    /// `Patient/7/$everything`
+    Everything(ResourceKey),
+    /// `$export` and `Patient/$export`
+    Export(ExportScope),
+    /// `_jobs/7`: the status of what is answered later.
+    Job(Id),
+    /// `_jobs/7/Condition.ndjson`
+    JobFile(Id, ExportFile),
 }
 
 impl Address {
@@ -45,30 +61,47 @@ impl Address {
             | Address::InstanceHistory(key)
             | Address::Version(key, _)
             | Address::Validate(key)
+            | Address::Compartment(key, _)
+            | Address::CompartmentSearch(key, _)
+            | Address::Everything(key)
             | Address::Rights(key) => Some(key),
             Address::System
             | Address::Metadata
             | Address::SystemHistory
+            | Address::SystemSearch
             | Address::Type(_)
             | Address::TypeSearch(_)
             | Address::TypeHistory(_)
-            | Address::TypeValidate(_) => None,
+            | Address::TypeValidate(_)
+            | Address::Export(_)
+            | Address::Job(_)
+            | Address::JobFile(..) => None,
         }
     }
 
-    /// Reads the path of an address, relative to the base, without its query.
+    /// Reads the path of an address, relative to the base, without its query. One slash at its end is passed over.
     ///
     /// # Errors
     /// `NotFound`: this server has nothing there.
     pub fn read(path: &str) -> Result<Self, Failure> {
         let nothing = || Failure::not_found("this server has nothing at this address");
         let decoded = |part| percent_decode_str(part).decode_utf8().map_err(|_| nothing());
-        let parts = path.trim_matches('/').split('/').map(decoded).collect::<Result<Vec<_>, _>>()?;
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+        let parts = path.split('/').map(decoded).collect::<Result<Vec<_>, _>>()?;
         let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         match parts.as_slice() {
             [""] => return Ok(Address::System),
             ["metadata"] => return Ok(Address::Metadata),
             ["_history"] => return Ok(Address::SystemHistory),
+            ["_search"] => return Ok(Address::SystemSearch),
+            ["$export"] => return Ok(Address::Export(ExportScope::System)),
+            ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
+            ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
+            ["_jobs", id, file] => {
+                let named = Id::parse(id).zip(ExportFile::parse(file));
+                return named.map(|(id, file)| Address::JobFile(id, file)).ok_or_else(nothing);
+            }
             _ => {}
         }
         let resource_type: ResourceType =
@@ -86,8 +119,29 @@ impl Address {
             [id, "_history", version] => Ok(Address::Version(key(id)?, Version::parse(version).ok_or_else(nothing)?)),
             [id, "$validate"] => Ok(Address::Validate(key(id)?)),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
+            [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
+            [id, within] if resource_type == ResourceType::Patient => Ok(Address::Compartment(key(id)?, compartment_type(within)?)),
+            [id, within, "_search"] if resource_type == ResourceType::Patient => {
+                Ok(Address::CompartmentSearch(key(id)?, compartment_type(within)?))
+            }
             _ => Err(nothing()),
         }
+    }
+}
+
+/// The type that is searched in the compartment of a Patient; none for all.
+fn compartment_type(text: &str) -> Result<Option<ResourceType>, Failure> {
+    let within = compartment::types();
+    match text {
+        "*" => Ok(None),
+        _ => match text.parse().ok().filter(|found| within.contains(found)) {
+            Some(found) => Ok(Some(found)),
+            None => {
+                let within: Vec<_> = within.iter().map(|held| held.as_str()).collect();
+                let text = format!("this server has nothing at this address; the compartment of a Patient has {}", within.join(", "));
+                Err(Failure::not_found(text))
+            }
+        },
     }
 }
 

@@ -2,22 +2,27 @@
 //! path begins with.
 
 use super::entry::{Entry, Step, same_identity, same_type};
+use super::patch::Patch;
+use super::persons::parse_stored;
+use super::read::existing;
 use super::references;
-use super::write::{Action, Change, Criteria, Target, Writer, placed};
-use super::{Effect, Failure, Server};
+use super::write::{Action, Change, Condition, Criteria, Target, Writer, placed};
+use super::{Effect, Failure, Moment, Server};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::patch::Surroundings;
 use crate::search::SearchQuery;
 use crate::storage::{Method, Precondition};
 
 /// Finds out what each change is about; all failures come back at once. What the commit must insist on is added to `preconditions`.
 pub(super) fn identify_all(
     server: &Server,
+    moment: &Moment,
     writer: Writer,
     changes: &[Change],
     preconditions: &mut Vec<Precondition>,
 ) -> Result<Vec<Entry>, Failure> {
-    let mut identify = Identify { server, writer, deleted: Vec::new(), preconditions };
+    let mut identify = Identify { server, moment, writer, deleted: Vec::new(), preconditions };
     let (mut entries, mut failures) = (Vec::new(), Vec::new());
     for change in changes {
         match identify.change(&change.action) {
@@ -30,6 +35,7 @@ pub(super) fn identify_all(
 
 struct Identify<'a> {
     server: &'a Server,
+    moment: &'a Moment,
     writer: Writer,
     /// What changes before this one delete: it is no match of a later one.
     deleted: Vec<ResourceKey>,
@@ -58,6 +64,7 @@ impl Identify<'_> {
                 entry.holds(*condition)?;
                 Ok(entry)
             }
+            Action::Patch { target, patch, condition } => self.patched(target, patch, *condition),
             Action::Delete { target, condition } => {
                 let key = match target {
                     Target::Key(key) => {
@@ -96,6 +103,30 @@ impl Identify<'_> {
         }
         let key = ResourceKey::new(resource_type, id.clone());
         Ok(Entry { key, previous: None, step: Step::Put(resource.clone(), Method::Post), claims: None, warnings: Vec::new() })
+    }
+
+    /// What is stored, with the patch applied: from here on it is an update.
+    fn patched(&mut self, target: &Target, patch: &Patch, condition: Condition) -> Result<Entry, Failure> {
+        let (key, claims) = match target {
+            Target::Key(key) => {
+                self.writable(key.resource_type.as_str())?;
+                (key.clone(), None)
+            }
+            Target::Matching(criteria) => match self.one_match(criteria)? {
+                (Some(key), query) => (key, Some(query)),
+                (None, _) => return Err(Failure::not_found("nothing matches the criteria")),
+            },
+        };
+        let mut entry = Entry { claims, ..self.entry(&key, Step::Nothing(Effect::Unchanged))? };
+        let none = || Failure::not_found(format!("there is no {} with this id", key.resource_type));
+        let stored = existing(entry.previous.clone().ok_or_else(none)?)?;
+        entry.holds(condition)?;
+        let before = parse_stored(&key, stored.body.as_deref().unwrap_or_default())?;
+        let surroundings = Surroundings { definitions: self.server.validator.definitions(), now: self.moment.now };
+        let refused = |issue| Failure::Unprocessable(vec![issue]);
+        let resource = Resource::from_value(patch.apply(&before, surroundings).map_err(refused)?).map_err(refused)?;
+        entry.step = Step::Put(resource, Method::Patch);
+        Ok(entry)
     }
 
     /// What a conditional update is about (<https://hl7.org/fhir/R4/http.html#cond-update>): the one match; or, if there is none, the id

@@ -11,15 +11,21 @@ pub mod definitions;
 pub mod delete;
 pub mod derivation;
 mod entry;
+pub mod everything;
+pub mod export;
 pub mod failure;
 pub mod history;
 mod identify;
+mod includes;
 pub mod overview;
+pub mod page_token;
+pub mod patch;
 pub mod persons;
 pub mod read;
 pub mod references;
 pub mod rights;
 pub mod search;
+pub mod subset;
 pub mod transaction;
 mod turns;
 pub mod update;
@@ -27,7 +33,7 @@ pub mod validate;
 pub mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -47,6 +53,24 @@ pub struct Moment {
     pub now: Timestamp,
     /// Gives a new id at each call.
     pub new_id: Arc<dyn Fn() -> Id + Send + Sync>,
+    is_abandoned: Arc<AtomicBool>,
+}
+
+impl Moment {
+    /// The moment of a request that arrives at that instant.
+    pub fn new(now: Timestamp, new_id: Arc<dyn Fn() -> Id + Send + Sync>) -> Self {
+        Moment { now, new_id, is_abandoned: Arc::default() }
+    }
+
+    /// Says that nobody waits for the answer any more: what has not been committed will not be.
+    pub fn abandon(&self) {
+        self.is_abandoned.store(true, Ordering::SeqCst);
+    }
+
+    /// True if nobody waits for the answer.
+    pub fn is_abandoned(&self) -> bool {
+        self.is_abandoned.load(Ordering::SeqCst)
+    }
 }
 
 /// What every interaction works with.

@@ -46,6 +46,10 @@ pub fn read_version(server: &Server, key: &ResourceKey, version: Version) -> Res
     existing(found.ok_or_else(|| Failure::not_found(format!("there is no such version of this {}", key.resource_type)))?)
 }
 
-fn existing(found: StoredVersion) -> Result<StoredVersion, Failure> {
+/// The version, if it has a body.
+///
+/// # Errors
+/// `Gone` if it is a deletion.
+pub(super) fn existing(found: StoredVersion) -> Result<StoredVersion, Failure> {
     if found.body.is_none() { Err(Failure::Gone(found.key, found.version)) } else { Ok(found) }
 }

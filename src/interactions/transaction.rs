@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::address::{Address, criteria, query_pairs};
 use super::read::Known;
-use super::search::{SearchAnswer, SearchRequest};
+use super::search::{SearchAnswer, SearchRequest, SearchScope};
 use super::write::{Action, Change, Condition, Criteria, Target, Writer};
-use super::{Failure, Moment, Server, Written, batch, read, rights, search, write};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
+use super::{Failure, Moment, Server, Written, batch, patch, read, rights, search, write};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, Version};
 use crate::storage::StoredVersion;
 
 /// How many entries a Bundle may have.
@@ -21,14 +21,14 @@ const FOUND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The answer to one entry.
 pub enum EntryAnswer {
-    /// To a POST, PUT or DELETE.
+    /// To a POST, PUT, PATCH or DELETE.
     Written(Written),
     /// To the GET of a resource or version.
     Found(StoredVersion),
     /// To the GET of a version that the client has already.
     NotModified(StoredVersion),
     /// To the GET of a search.
-    Searched(ResourceType, SearchAnswer),
+    Searched(SearchAnswer),
     /// To the GET of `$rights`.
     Rights(rights::Rights),
     /// The entry was not carried out: any of a batch, and of a transaction what could no longer be read after its commit.
@@ -98,12 +98,12 @@ pub(super) fn answer(server: &Server, moment: &Moment, request: Request, allowan
             };
             if reading.known.is(&found) { EntryAnswer::NotModified(found) } else { EntryAnswer::Found(found) }
         }
-        Request::Search(request) => EntryAnswer::Searched(request.resource_type, search::search(server, &request)?),
+        Request::Search(request) => EntryAnswer::Searched(search::search(server, &request)?),
         Request::Rights(patient, parameters) => EntryAnswer::Rights(rights::rights(server, moment, &patient, &parameters)?),
     };
     match &answer {
         EntryAnswer::Found(found) => allowance.take([found])?,
-        EntryAnswer::Searched(_, found) => allowance.take(&found.page.matches)?,
+        EntryAnswer::Searched(found) => allowance.take(found.found())?,
         EntryAnswer::Written(_) | EntryAnswer::NotModified(_) | EntryAnswer::Rights(_) | EntryAnswer::Failed(_) => {}
     }
     Ok(answer)
@@ -167,7 +167,7 @@ fn order(action: &Action) -> u8 {
     match action {
         Action::Delete { .. } => 0,
         Action::Create { .. } => 1,
-        Action::Update { .. } => 2,
+        Action::Update { .. } | Action::Patch { .. } => 2,
     }
 }
 
@@ -194,7 +194,7 @@ fn refuse_equal_conditions(requests: &[Request]) -> Result<(), Failure> {
             Action::Update { target: Target::Matching(criteria), .. } => {
                 (criteria.resource_type.as_str(), &criteria.parameters, "criteria")
             }
-            Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => continue,
+            Action::Create { .. } | Action::Update { .. } | Action::Patch { .. } | Action::Delete { .. } => continue,
         };
         if !seen.insert((type_name, query)) {
             let text = format!("another entry of the transaction has the same {what}: expected each once");
@@ -223,7 +223,7 @@ fn foresee(server: &Server, request: &Request, changes: &[Change], allowance: &A
     match request {
         Request::Read(Reading { key, version: None, .. }) => foresee_current(server, key, changes, allowance),
         Request::Read(Reading { key, version: Some(version), .. }) => allowance.take([&read::read_version(server, key, *version)?]),
-        Request::Search(request) => allowance.take(&search::search(server, request)?.page.matches),
+        Request::Search(request) => allowance.take(search::search(server, request)?.found()),
         Request::Rights(patient, parameters) => {
             rights::asked_day(parameters)?;
             foresee_current(server, patient, changes, &Allowance::default())
@@ -235,9 +235,11 @@ fn foresee(server: &Server, request: &Request, changes: &[Change], allowance: &A
 /// That the resource will be there after the changes.
 fn foresee_current(server: &Server, key: &ResourceKey, changes: &[Change], allowance: &Allowance) -> Result<(), Failure> {
     let change = changes.iter().find_map(|change| match &change.action {
-        Action::Update { target: Target::Key(changed), .. } if changed == key => Some(true),
+        Action::Update { target: Target::Key(changed), .. } | Action::Patch { target: Target::Key(changed), .. } if changed == key => {
+            Some(true)
+        }
         Action::Delete { target: Target::Key(changed), .. } if changed == key => Some(false),
-        Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => None,
+        Action::Create { .. } | Action::Update { .. } | Action::Patch { .. } | Action::Delete { .. } => None,
     });
     match change {
         Some(true) => Ok(()),
@@ -275,17 +277,22 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
         ("PUT", address @ (Address::Instance(_) | Address::Type(_)), _) => {
             change(Action::Update { target: target(moment, address, query)?, resource: resource()?, condition: condition()? })
         }
+        ("PATCH", address @ (Address::Instance(_) | Address::Type(_)), _) => {
+            let target = target(moment, address, query)?;
+            change(Action::Patch { target, patch: patch::in_entry(&resource()?)?, condition: condition()? })
+        }
         ("DELETE", address @ (Address::Instance(_) | Address::Type(_)), _) => {
             change(Action::Delete { target: target(moment, address, query)?, condition: condition()? })
         }
         ("GET" | "HEAD", Address::Instance(key), true) => reading(key, None),
         ("GET" | "HEAD", Address::Version(key, version), true) => reading(key, Some(version)),
-        ("GET" | "HEAD", Address::Type(resource_type), _) => {
-            Ok(Request::Search(SearchRequest { resource_type, parameters: query_pairs(query)?, lenient: false }))
-        }
         ("GET", Address::Rights(patient), _) => Ok(Request::Rights(patient, query_pairs(query)?)),
+        ("GET" | "HEAD", address, _) if SearchScope::of(&address).is_some() => {
+            let scope = SearchScope::of(&address).unwrap_or(SearchScope::System);
+            Ok(Request::Search(SearchRequest { scope, parameters: query_pairs(query)?, lenient: false }))
+        }
         _ => Err(Failure::not_allowed(
-            "expected POST to a type (conditional by ifNoneExist), PUT or DELETE of a type and id or of a type and criteria, or GET, in \
+            "expected POST to a type (conditional by ifNoneExist), PUT, PATCH or DELETE of a type and id or of a type and criteria, or GET, in \
              capitals and without parameters but those of a search; found another method or address",
         )),
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::entry::{Entry, Step, pending, settle};
 use super::failure::locate;
 use super::identify::identify_all;
+use super::patch::Patch;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::{Failure, Moment, Server, Written, calendar, content};
@@ -44,6 +45,15 @@ pub enum Action {
         target: Target,
         /// The content.
         resource: Resource,
+        /// What must be so.
+        condition: Condition,
+    },
+    /// Change the content of the resource, which is there.
+    Patch {
+        /// Which resource.
+        target: Target,
+        /// The changes.
+        patch: Patch,
         /// What must be so.
         condition: Condition,
     },
@@ -149,7 +159,7 @@ impl Attempt<'_> {
     /// Gathers what the decision needs, and makes every check.
     fn decide(&self) -> Result<Decided, Failure> {
         let mut preconditions = Vec::new();
-        let mut entries = identify_all(self.server, self.writer, self.changes, &mut preconditions)?;
+        let mut entries = identify_all(self.server, self.moment, self.writer, self.changes, &mut preconditions)?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
         self.refuse_shared_matches(&entries)?;
@@ -161,6 +171,7 @@ impl Attempt<'_> {
 
     /// None if something moved meanwhile and all must be gathered again.
     fn run(&self) -> Result<Option<Vec<Written>>, Failure> {
+        self.awaited()?;
         let Decided { mut entries, mut pending, mut preconditions } = self.decide()?;
         settle(&mut entries, &mut pending);
         if pending.is_empty() {
@@ -189,6 +200,7 @@ impl Attempt<'_> {
         let bodies: Vec<Option<Body>> =
             writes.iter().map(|write| write.as_ref()?.content.as_ref().map(|content| content.body.clone())).collect();
         changes.writes.extend(writes.into_iter().flatten().chain(derived.writes));
+        self.awaited()?;
         let committed = match self.server.store.commit(changes) {
             Ok(committed) => committed,
             Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => return Ok(None),
@@ -198,6 +210,11 @@ impl Attempt<'_> {
             self.server.timer_was_set(timer);
         }
         Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| entry.written(body, committed)).collect()))
+    }
+
+    /// Stops what nobody waits for any more: no one will learn how it failed.
+    fn awaited(&self) -> Result<(), Failure> {
+        if self.moment.is_abandoned() { Err(Failure::Busy) } else { Ok(()) }
     }
 
     fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {

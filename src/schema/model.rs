@@ -21,6 +21,15 @@ impl Definitions {
             _ => None,
         }
     }
+
+    /// True if what stands under this key of JSON, in an object of type `of`, is an array.
+    pub fn repeats(&self, of: TypeId, key: &str) -> bool {
+        let Some(of) = self.content(of) else { return false };
+        let structure = self.structure_of(of);
+        let parent = &structure.elements[of.element as usize];
+        let found = parent.keys.binary_search_by(|(known, _, _)| (**known).cmp(key)).ok();
+        found.is_some_and(|at| structure.elements[parent.children[parent.keys[at].1]].is_array)
+    }
 }
 
 impl Model for Definitions {

@@ -17,11 +17,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("fhirpath", &["fhir"]),
     ("schema", &["fhir", "fhirpath"]),
     ("validation", &["fhir", "fhirpath", "schema"]),
+    ("patch", &["fhir", "fhirpath", "schema"]),
     ("deadlines", &["fhir"]),
     ("search", &["fhir"]),
     ("storage", &["fhir", "search"]),
     ("auth", &["fhir"]),
-    ("interactions", &["fhir", "schema", "validation", "deadlines", "search", "storage", "auth"]),
+    ("interactions", &["fhir", "schema", "validation", "patch", "deadlines", "search", "storage", "auth"]),
     ("subscriptions", &["fhir", "search", "storage"]),
     ("http", &["interactions", "auth", "search", "fhir"]),
     ("demo", &["fhir"]),
@@ -39,7 +40,7 @@ const WIRE_MODULES: &[&str] = &["http", "app", "main"];
 const CONFINED_CRATES: &[(&str, &str, usize)] = &[("fjall", "storage/", 1), ("sled", "storage/", 1), ("reqwest", "", 2)];
 
 /// Modules without I/O, and what none of them may name.
-const PURE_MODULES: &[&str] = &["fhir", "fhirpath", "schema", "validation", "deadlines", "search", "demo"];
+const PURE_MODULES: &[&str] = &["fhir", "fhirpath", "schema", "validation", "patch", "deadlines", "search", "demo"];
 const EFFECTS: &[&str] = &["std::fs", "std::net", "std::env", "std::process", "std::thread", "tokio"];
 
 /// Where `now` is read, and where new ids are made: everything else takes them as values.

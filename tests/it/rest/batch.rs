@@ -31,7 +31,7 @@ fn each_entry_succeeds_or_fails_by_itself_and_says_why() {
             { "request": { "method": "GET", "url": "Patient?identifier=0405440001" } },
             { "request": { "method": "GET", "url": "Patient/p" } },
             { "request": { "method": "GET", "url": "Patient/p", "ifNoneMatch": "W/\"1\"" } },
-            { "request": { "method": "PATCH", "url": "Patient/p" } },
+            { "request": { "method": "OPTIONS", "url": "Patient/p" } },
             { "resource": { "resourceType": "Task" }, "request": { "method": "POST", "url": "Task" } },
             { "request": { "method": "GET", "url": "Observation/1" } },
             { "request": { "method": "DELETE", "url": "Patient/never" } },

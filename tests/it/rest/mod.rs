@@ -3,9 +3,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod abandoned;
 mod batch;
+mod browsers;
 mod bytes;
 mod capability;
+mod compartments;
+mod compression;
 mod conditional;
 mod conditional_delete;
 mod conditional_read;
@@ -13,13 +17,21 @@ mod conditional_update;
 mod create;
 mod delete;
 mod errors;
+mod everything;
+mod export;
+mod fhirpath_patch;
 mod headers;
 mod history;
 mod hostile;
+mod includes;
+mod openapi;
 mod package;
+mod page_tokens;
 mod paging;
+mod patch;
 mod read;
 mod search;
+mod summary;
 mod transaction;
 mod update;
 mod validate;

@@ -94,5 +94,5 @@ fn the_package_is_the_same_bytes_each_time_and_is_not_sent_twice() {
     assert_eq!((head.status, head.header("content-length"), head.text.len()), (StatusCode::OK, bytes.len().to_string().as_str(), 0));
     let post = facade.send("POST", "/package.tgz", &[], Body::empty());
     expect(&post, 405);
-    assert_eq!(post.header("allow"), "GET, HEAD");
+    assert_eq!(post.header("allow"), "GET, HEAD, OPTIONS");
 }

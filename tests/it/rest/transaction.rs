@@ -226,7 +226,7 @@ fn a_failing_entry_leaves_nothing_of_the_others() {
         (entry("GET", "Condition/nope", Value::Null), 404, at("not-found Bundle.entry[1].request")),
         (entry("GET", "Condition?colour=red", Value::Null), 400, at("not-supported Bundle.entry[1].request")),
         (entry("GET", "Condition/a?x=1", Value::Null), 405, at("not-supported Bundle.entry[1].request")),
-        (entry("PATCH", "Condition/a", json!({})), 405, at("not-supported Bundle.entry[1].request")),
+        (entry("OPTIONS", "Condition/a", json!({})), 405, at("not-supported Bundle.entry[1].request")),
         (entry("PUT", "Condition/a?identifier=1", copd("a", "p", "2027-02-20")), 405, at("not-supported Bundle.entry[1].request")),
         (entry("DELETE", "Task?identifier=1", Value::Null), 405, at("not-supported Bundle.entry[1].request")),
         (entry("POST", "Task", json!({ "resourceType": "Task" })), 405, at("not-supported Bundle.entry[1].request")),
@@ -282,7 +282,7 @@ fn all_findings_of_all_entries_come_back_at_once_and_name_the_entry_as_it_was_se
 fn several_entries_that_cannot_be_carried_out_are_all_named() {
     let facade = clinic();
     let entries =
-        vec![entry("PATCH", "Patient/p", json!({})), entry("GET", "Observation", Value::Null), entry("PUT", "Condition/x", Value::Null)];
+        vec![entry("OPTIONS", "Patient/p", json!({})), entry("GET", "Observation", Value::Null), entry("PUT", "Condition/x", Value::Null)];
     let expected = [
         "error not-supported Bundle.entry[0].request",
         "error not-found Bundle.entry[1].request",

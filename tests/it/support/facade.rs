@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource};
+use frist::http::cors::Origins;
 use frist::http::{Download, Wire, router};
 use frist::interactions::{Moment, Server, calendar, definitions};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
@@ -87,6 +88,16 @@ impl Facade {
         let folder = tempfile::tempdir().unwrap();
         let now = Arc::new(Mutex::new(now.parse().unwrap()));
         Facade::open(folder, now, Arc::new(AtomicU64::new(1)), rules)
+    }
+
+    /// A server that pages of these origins may use.
+    pub(crate) fn shared_with(now: &str, origins: &[&str]) -> Self {
+        let mut facade = Facade::at(now);
+        let origins = Origins::new(origins.iter().map(|origin| (*origin).to_owned()).collect());
+        let (clock, ids) = (Arc::clone(&facade.now), Arc::clone(&facade.next_id));
+        let server = Arc::clone(&facade.server);
+        facade.router = router(Wire::shared_with(origins, server, Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE)));
+        facade
     }
 
     fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
@@ -234,7 +245,7 @@ impl Facade {
 fn moment(clock: &Mutex<Timestamp>, next_id: &Arc<AtomicU64>) -> Moment {
     let ids = Arc::clone(next_id);
     let new_id = move || Id::parse(&format!("id-{}", ids.fetch_add(1, Ordering::SeqCst))).unwrap();
-    Moment { now: *clock.lock().unwrap(), new_id: Arc::new(new_id) }
+    Moment::new(*clock.lock().unwrap(), Arc::new(new_id))
 }
 
 /// The path of a Bundle's link, to be asked again.

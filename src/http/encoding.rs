@@ -1,0 +1,98 @@
+//! Bodies compressed with gzip, both ways (<https://hl7.org/fhir/R4/http.html#compression>).
+//!
+//! Whole bodies in the thread that works on the request, by the library that reads packages: what is compressed counts by what it unpacks to.
+
+use std::io::{Read, Write};
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, header};
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+
+use super::error::Refusal;
+use super::negotiation::{decisive, listed, quality};
+use crate::fhir::IssueCode;
+use crate::interactions::Failure;
+
+/// The greatest body that is read, as it is sent and as it is after unpacking.
+pub(super) const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// What is smaller than this is not compressed: it fits in one packet either way.
+const GZIP_BYTES_MIN: usize = 1_024;
+/// Media types of text, which gets much smaller.
+const TEXTUAL: &[&str] = &["application/fhir+json", "application/json", "text/"];
+
+/// The body as it was before it was compressed.
+///
+/// # Errors
+/// `UnsupportedEncoding` for another way of compression, `TooLarge` for one that unpacks beyond the bound, `BadRequest` for one that does
+/// not unpack.
+pub(super) fn plain(headers: &HeaderMap, sent: Bytes) -> Result<Bytes, Refusal> {
+    if sent.is_empty() {
+        return Ok(sent);
+    }
+    match decisive(headers, header::CONTENT_ENCODING)?.map(|coding| coding.trim().to_ascii_lowercase()).as_deref() {
+        None | Some("identity") => Ok(sent),
+        Some("gzip" | "x-gzip") => unpacked(&sent).map(Bytes::from),
+        Some(_) => Err(Refusal::UnsupportedEncoding),
+    }
+}
+
+fn unpacked(packed: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut plain = Vec::new();
+    // One byte more than may come tells a body at the bound from one beyond it.
+    let mut within_bound = MultiGzDecoder::new(packed).take(BODY_BYTES_MAX as u64 + 1);
+    match within_bound.read_to_end(&mut plain) {
+        _ if plain.len() > BODY_BYTES_MAX => Err(Refusal::TooLarge(BODY_BYTES_MAX)),
+        Ok(_) => Ok(plain),
+        Err(_) => Err(Failure::bad_request(IssueCode::Structure, "Content-Encoding: expected a body compressed with gzip").into()),
+    }
+}
+
+/// True if the client takes gzip, and likes it no less than what is not compressed.
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let codings: Vec<_> = listed(headers, header::ACCEPT_ENCODING).collect();
+    let liking = |wanted: &[&str]| {
+        let named = |coding: &&&str| wanted.contains(&coding.split(';').next().unwrap_or("").trim().to_ascii_lowercase().as_str());
+        codings.iter().find(named).map(|coding| quality(coding))
+    };
+    let gzip = liking(&["gzip", "x-gzip"]).or_else(|| liking(&["*"])).unwrap_or(0.0);
+    gzip > 0.0 && gzip >= liking(&["identity"]).unwrap_or(0.0)
+}
+
+/// The body compressed, if that is worth the work.
+pub(super) fn packed(media_type: &str, body: &[u8]) -> Option<Vec<u8>> {
+    if body.len() < GZIP_BYTES_MIN || !TEXTUAL.iter().any(|textual| media_type.starts_with(textual)) {
+        return None;
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    encoder.write_all(body).and_then(|()| encoder.finish()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_given_to_whoever_takes_it() {
+        for (accept, expected) in [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5", true),
+            ("br;q=1.0, x-gzip", true),
+            ("*", true),
+            ("gzip;q=0.5, identity;q=0.5", true),
+            ("gzip;q=0", false),
+            ("*;q=0", false),
+            ("identity, gzip;q=0.5", false),
+            ("gzip;q=0, *", false),
+            ("br", false),
+            ("identity", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, accept.parse().expect("a header"));
+            assert_eq!(takes_gzip(&headers), expected, "{accept}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
+}

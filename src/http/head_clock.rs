@@ -1,0 +1,134 @@
+//! How long a client may take to send the head of a request: counted from its first byte, so that a connection may rest between requests.
+//!
+//! hyper has one clock for both, the rest and the head. This one looks at the bytes as they come in.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// The clock of one connection.
+#[derive(Clone)]
+pub(super) struct HeadClock(Arc<Shared>);
+
+struct Shared {
+    time_max: Duration,
+    phase: Mutex<Phase>,
+    changed: Notify,
+}
+
+/// What a connection does.
+#[derive(Clone, Copy)]
+enum Phase {
+    /// The head of a request must be whole at that instant.
+    Head(Instant),
+    /// So many requests are being answered.
+    Answering(usize),
+    /// Nothing: the next byte begins a head.
+    Resting,
+    /// HTTP/2 has clocks of its own.
+    Unwatched,
+}
+
+impl HeadClock {
+    /// The clock of a connection that was just made: its first head must come at once.
+    pub(super) fn started(time_max: Duration) -> Self {
+        let phase = Mutex::new(Phase::Head(Instant::now() + time_max));
+        HeadClock(Arc::new(Shared { time_max, phase, changed: Notify::new() }))
+    }
+
+    fn change(&self, next: impl FnOnce(Phase) -> Phase) {
+        let mut phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        *phase = next(*phase);
+        self.0.changed.notify_one();
+    }
+
+    /// The head of a request has come. Dropping the answer ends its turn.
+    pub(super) fn has_head(&self, is_http_2: bool) -> Turn {
+        self.change(|phase| match phase {
+            _ if is_http_2 => Phase::Unwatched,
+            Phase::Answering(others) => Phase::Answering(others + 1),
+            Phase::Head(_) | Phase::Resting => Phase::Answering(1),
+            Phase::Unwatched => Phase::Unwatched,
+        });
+        Turn(self.clone())
+    }
+
+    fn has_bytes(&self) {
+        self.change(|phase| match phase {
+            Phase::Resting => Phase::Head(Instant::now() + self.0.time_max),
+            Phase::Head(_) | Phase::Answering(_) | Phase::Unwatched => phase,
+        });
+    }
+
+    /// Done when a head was not whole in time.
+    pub(super) async fn too_late(&self) {
+        loop {
+            let phase = *self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
+            match phase {
+                Phase::Head(until) => tokio::select! {
+                    () = tokio::time::sleep_until(until) => return,
+                    () = self.0.changed.notified() => {}
+                },
+                Phase::Answering(_) | Phase::Resting | Phase::Unwatched => self.0.changed.notified().await,
+            }
+        }
+    }
+}
+
+/// The time in which a request is answered.
+pub(super) struct Turn(HeadClock);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.change(|phase| match phase {
+            Phase::Answering(1) => Phase::Resting,
+            Phase::Answering(requests) => Phase::Answering(requests.saturating_sub(1)),
+            Phase::Head(_) | Phase::Resting | Phase::Unwatched => phase,
+        });
+    }
+}
+
+/// A stream that tells the clock when bytes come in.
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) clock: HeadClock,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.clock.has_bytes();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

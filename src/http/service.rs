@@ -1,0 +1,188 @@
+//! What every request goes through: its id, its body within bounds, its turn among the others, and what every answer carries.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
+use axum::routing::any;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::answer::Answer;
+use super::encoding::{self, BODY_BYTES_MAX};
+use super::error::Refusal;
+use super::negotiation::{self, Rendering};
+use super::routes::{Call, Parameters, allow, below_base, dispatch, own_parameters};
+use super::sight::{countable, loggable, request_id};
+use super::{Wire, cors};
+use crate::interactions::address::{Address, query_pairs};
+use crate::interactions::{Failure, Moment};
+
+/// How long a body may take to arrive.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a client waits for an answer at most.
+const HANDLER_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// The routes of the server.
+pub fn router(wire: Arc<Wire>) -> Router {
+    Router::new().fallback(any(serve)).with_state(wire)
+}
+
+async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Response<Body> {
+    let begun = Instant::now();
+    let moment = (wire.moment)();
+    let request_id = request_id(request.headers(), &moment);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let named = countable(&method);
+    let origin = wire.origins.allowed(request.headers());
+    let takes_gzip = encoding::takes_gzip(request.headers());
+    let (rendering, answered) = match understood(&request) {
+        _ if method == Method::OPTIONS => (Rendering::default(), options(&path, request.headers(), origin.is_some())),
+        Ok((query, rendering)) => (rendering, answer(&wire, moment, request, query, rendering, takes_gzip).await),
+        Err(refusal) => (Rendering::default(), Err(refusal)),
+    };
+    let answer = match answered {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            match &refusal {
+                Refusal::Failure(Failure::Store(error)) => tracing::error!(request.id = %request_id, "{error}"),
+                Refusal::Bug(panic) => tracing::error!(request.id = %request_id, "a handler panicked: {panic}"),
+                _ => {}
+            }
+            refusal.answer(&request_id).rendered(rendering).encoded(takes_gzip)
+        }
+    };
+    let (status, seconds) = (answer.status().as_u16(), begun.elapsed().as_secs_f64());
+    wire.metrics.answered(named, status, seconds);
+    tracing::info!(request.id = %request_id, http.method = named, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
+    // What is told of people is kept by no cache on the way, and asked for anew by the client's own.
+    let answer = answer.with(header::CACHE_CONTROL, "private, no-cache").with(header::VARY, wire.origins.vary());
+    let answer = answer.with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    let answer = answer.with(HeaderName::from_static("x-request-id"), request_id);
+    let mut response = cors::shared(answer, origin).into_response();
+    if method == Method::HEAD {
+        if let Some(length) = HttpBody::size_hint(response.body()).exact() {
+            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        }
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+/// Which methods an address has, and what a browser may send from a page of that origin.
+fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, Refusal> {
+    let allow = allow(path)?;
+    let answer = Answer::empty(StatusCode::NO_CONTENT).with(header::ALLOW, allow);
+    Ok(if is_shared { cors::preflight(answer, headers, allow) } else { answer })
+}
+
+/// The parameters of the address, and how the answer is to be written.
+fn understood(request: &Request<Body>) -> Result<(Parameters, Rendering), Refusal> {
+    let query = query_pairs(request.uri().query().unwrap_or(""))?;
+    let is_fhir_json = match below_base(request.uri().path()) {
+        Some(below) => !matches!(Address::read(below), Ok(Address::JobFile(..))),
+        None => false,
+    };
+    if !is_fhir_json {
+        return Ok((query, Rendering::default()));
+    }
+    let rendering = negotiation::rendering(request.headers(), &query)?;
+    Ok((own_parameters(query), rendering))
+}
+
+async fn answer(
+    wire: &Arc<Wire>,
+    moment: Moment,
+    request: Request<Body>,
+    query: Parameters,
+    rendering: Rendering,
+    takes_gzip: bool,
+) -> Result<Answer, Refusal> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        // Whoever watches the server is answered also when it has no turn to give.
+        match request.uri().path() {
+            "/livez" => return Ok(Answer::text("text/plain; charset=utf-8", "alive\n")),
+            "/readyz" => return Ok(ready(wire)),
+            _ => {}
+        }
+    }
+    let (parts, body) = request.into_parts();
+    // Bodies that are slow to come keep only other bodies out: whoever reads is still answered.
+    let held = if HttpBody::is_end_stream(&body) { None } else { Some(permit_of(&wire.bodies)?) };
+    let sent = received(body).await?;
+    let permit = permit_of(&wire.permits)?;
+    let wire = Arc::clone(wire);
+    let patience = moment.clone();
+    let work = spawn_blocking(move || {
+        let _held_until_done = (held, permit);
+        let body = encoding::plain(&parts.headers, sent)?;
+        let call = Call { method: parts.method, path: parts.uri.path().to_owned(), query, headers: parts.headers, body, moment };
+        dispatch(&wire, &call).map(|answer| answer.rendered(rendering).encoded(takes_gzip))
+    });
+    within(HANDLER_TIME_MAX, &patience, work).await
+}
+
+/// The answer, if it comes in time. A thread cannot be stopped: work that takes longer keeps its permit until it is done, or comes to the
+/// point where it would commit and finds that nobody waits.
+async fn within(time_max: Duration, moment: &Moment, work: JoinHandle<Result<Answer, Refusal>>) -> Result<Answer, Refusal> {
+    match tokio::time::timeout(time_max, work).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => Err(Refusal::Bug(panic.to_string())),
+        Err(_) => {
+            moment.abandon();
+            Err(Refusal::Unfinished)
+        }
+    }
+}
+
+fn ready(wire: &Wire) -> Answer {
+    let (status, text) = match (wire.ready.load(Ordering::SeqCst), wire.server.changes()) {
+        (true, Ok(_)) => (StatusCode::OK, "ready\n"),
+        (true, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+    };
+    Answer::text("text/plain; charset=utf-8", text).of_status(status)
+}
+
+/// The body as it was sent, within its bounds of time and size.
+async fn received(body: Body) -> Result<Bytes, Refusal> {
+    let body = tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
+    body.map_err(|_| Refusal::Slow)?.map_err(|_| Refusal::TooLarge(BODY_BYTES_MAX))
+}
+
+fn permit_of(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+    Arc::clone(permits).try_acquire_owned().map_err(|_| Refusal::Overload)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::fhir::Id;
+
+    #[test]
+    fn work_that_is_not_done_in_time_learns_that_nobody_waits() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let moment = Moment::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
+        let answer = runtime.block_on(async {
+            let seen = moment.clone();
+            // Ends only when it learns it: the runtime waits for its threads.
+            let work = spawn_blocking(move || {
+                while !seen.is_abandoned() {
+                    std::thread::yield_now();
+                }
+                Ok(Answer::empty(StatusCode::OK))
+            });
+            within(Duration::from_millis(1), &moment, work).await
+        });
+        assert!(matches!(answer, Err(Refusal::Unfinished)));
+        let done = runtime.block_on(within(HANDLER_TIME_MAX, &moment, runtime.spawn_blocking(|| Ok(Answer::empty(StatusCode::OK)))));
+        assert!(done.is_ok_and(|answer| answer.status() == StatusCode::OK));
+    }
+}

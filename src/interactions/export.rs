@@ -1,0 +1,246 @@
+//! `$export`: everything, or everything about patients, as it was after one commit
+//! (<https://hl7.org/fhir/uv/bulkdata/STU2/export.html>).
+//!
+//! Nothing is copied for it. Each change has its place in the log and each commit its own instant, so what was current at the instant of
+//! a commit is read page by page from the history of each type, also much later, while others write.
+
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+
+use super::address::{PARAMETERS_MAX, too_many_parameters};
+use super::persons::{parse_stored, person_of};
+use super::{Failure, Moment, Server};
+use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType, view};
+use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVersion};
+
+/// How many changes are read at once: a resource may be as large as a request.
+const PAGE_CHANGES: usize = 32;
+/// What the files are written in, by each of its names.
+const FORMATS: &[&str] = &["application/fhir+ndjson", "application/ndjson", "ndjson"];
+
+/// Of what an export is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportScope {
+    /// Everything that is stored.
+    System,
+    /// Patients, and what is about one (<https://hl7.org/fhir/R4/compartmentdefinition-patient.html>).
+    Patients,
+}
+
+impl ExportScope {
+    /// The types that belong to it.
+    fn types(self) -> &'static [ResourceType] {
+        use ResourceType as T;
+        match self {
+            ExportScope::System => ResourceType::ALL,
+            ExportScope::Patients => {
+                &[T::Patient, T::Condition, T::CarePlan, T::ServiceRequest, T::Encounter, T::Goal, T::CareTeam, T::Task]
+            }
+        }
+    }
+}
+
+/// What a client asks for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ExportRequest {
+    /// Of what.
+    pub scope: ExportScope,
+    /// The types that are wanted.
+    pub types: Vec<ResourceType>,
+    /// Only what changed after this instant, deletions included.
+    pub since: Option<Timestamp>,
+}
+
+/// What will be exported: it never changes, whatever is written meanwhile.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Export {
+    request: ExportRequest,
+    /// The last change that is part of it.
+    position: Position,
+    /// The instant of the commit after which it shows the state.
+    pub transaction_time: Timestamp,
+}
+
+/// One file of an export.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportFile {
+    /// The resources of a type, one a line.
+    Resources(ResourceType),
+    /// What was deleted of a type, a line each: a transaction Bundle with one DELETE.
+    Deleted(ResourceType),
+}
+
+impl ExportFile {
+    /// The name of the file: `Condition.ndjson`, `Condition.deleted.ndjson`.
+    pub fn name(self) -> String {
+        match self {
+            ExportFile::Resources(resource_type) => format!("{resource_type}.ndjson"),
+            ExportFile::Deleted(resource_type) => format!("{resource_type}.deleted.ndjson"),
+        }
+    }
+
+    /// The file of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let stem = name.strip_suffix(".ndjson")?;
+        match stem.strip_suffix(".deleted") {
+            Some(resource_type) => resource_type.parse().ok().map(ExportFile::Deleted),
+            None => stem.parse().ok().map(ExportFile::Resources),
+        }
+    }
+
+    /// The type that a line of it has.
+    pub fn line_type(self) -> &'static str {
+        match self {
+            ExportFile::Resources(resource_type) => resource_type.as_str(),
+            ExportFile::Deleted(_) => "Bundle",
+        }
+    }
+
+    fn resource_type(self) -> ResourceType {
+        match self {
+            ExportFile::Resources(resource_type) | ExportFile::Deleted(resource_type) => resource_type,
+        }
+    }
+}
+
+/// A part of a file.
+#[derive(Debug)]
+pub struct ExportPage {
+    /// Whole lines.
+    pub lines: Vec<u8>,
+    /// How many.
+    pub count: u64,
+    /// Where the next page begins; none if this was the last one.
+    pub next: Option<Position>,
+}
+
+/// The parameters of the kick-off; what is not understood is passed over if `lenient`.
+///
+/// # Errors
+/// `BadRequest` with every parameter that cannot be honoured.
+pub fn read_request(scope: ExportScope, parameters: &[(String, String)], lenient: bool) -> Result<ExportRequest, Failure> {
+    let (mut types, mut since, mut wrong) = (Vec::new(), None, Vec::new());
+    let issue = |code, text: &str| Issue::error(code, "", text);
+    for (name, value) in parameters {
+        match name.as_str() {
+            "_outputFormat" if FORMATS.contains(&value.replace(' ', "+").as_str()) => {}
+            "_outputFormat" => wrong.push(issue(IssueCode::NotSupported, "_outputFormat: expected application/fhir+ndjson")),
+            // A `+` before the zone arrives as a blank when a client did not encode it.
+            "_since" => match FhirDate::parse(&value.replace(' ', "+")) {
+                Some(FhirDate::Instant(instant, _)) if since.is_none() => since = Some(instant),
+                _ => wrong.push(issue(IssueCode::Value, "_since: expected one instant, such as 2027-03-01T09:00:00+01:00")),
+            },
+            "_type" => {
+                for named in value.split(',').map(str::trim) {
+                    match named.parse().ok().filter(|named| scope.types().contains(named)) {
+                        Some(named) if types.contains(&named) => {}
+                        Some(named) => types.push(named),
+                        None if lenient => {}
+                        None => wrong.push(issue(IssueCode::NotSupported, "_type: expected types that this export has, parted by commas")),
+                    }
+                }
+            }
+            _ if lenient => {}
+            _ => wrong.push(issue(IssueCode::NotSupported, "$export has no such parameter; it has _outputFormat, _since and _type")),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::BadRequest(wrong));
+    }
+    if !parameters.iter().any(|(name, _)| name == "_type") {
+        types = scope.types().to_vec();
+    }
+    Ok(ExportRequest { scope, types, since })
+}
+
+/// The parameters in a Parameters resource, as they would stand in a query.
+///
+/// # Errors
+/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
+pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
+    if sent.type_name() != "Parameters" {
+        return Err(Failure::bad_request(IssueCode::Invalid, "expected a Parameters resource"));
+    }
+    let items = || view::items(&sent.value()["parameter"]);
+    if items().nth(PARAMETERS_MAX).is_some() {
+        return Err(too_many_parameters());
+    }
+    let value = |item: &Value| ["valueString", "valueCode", "valueInstant"].iter().find_map(|name| item[*name].as_str().map(str::to_owned));
+    let pair = |item: &Value| (item["name"].as_str().unwrap_or_default().to_owned(), value(item).unwrap_or_default());
+    Ok(items().map(pair).collect())
+}
+
+/// Fixes the state that will be exported: the latest one.
+///
+/// # Errors
+/// Of the store.
+pub fn begin(server: &Server, moment: &Moment, request: ExportRequest) -> Result<Export, Failure> {
+    let (position, instant) = server.store.last_commit()?;
+    Ok(Export { request, position, transaction_time: instant.unwrap_or(moment.now) })
+}
+
+impl Export {
+    /// The files that it may have; one without a line need not be told of.
+    pub fn files(&self) -> Vec<ExportFile> {
+        let resources = self.request.types.iter().copied().map(ExportFile::Resources);
+        // A first export has nothing to take back.
+        let deleted = self.request.types.iter().copied().filter(|_| self.request.since.is_some()).map(ExportFile::Deleted);
+        resources.chain(deleted).collect()
+    }
+
+    /// The lines of a file, newest change first, from where the page before ended.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn page(&self, server: &Server, file: ExportFile, from: Option<Position>) -> Result<ExportPage, Failure> {
+        let query = HistoryQuery {
+            scope: HistoryScope::Type(file.resource_type()),
+            since: self.request.since.map(just_after),
+            at: Some((self.transaction_time, just_after(self.transaction_time))),
+            before: Some(from.unwrap_or(Position(self.position.0.saturating_add(1)))),
+            count: PAGE_CHANGES,
+        };
+        let page = server.store.history(&query)?;
+        let mut lines = Vec::new();
+        let mut count = 0;
+        for version in &page.versions {
+            let before = lines.len();
+            match (file, &version.body) {
+                (ExportFile::Resources(_), Some(body)) if self.has(version)? => {
+                    // What was accepted may be of several lines; within a text no line can end.
+                    lines.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+                }
+                (ExportFile::Deleted(_), None) => lines.extend_from_slice(deletion(version).to_string().as_bytes()),
+                (ExportFile::Resources(_) | ExportFile::Deleted(_), _) => {}
+            }
+            if lines.len() > before {
+                lines.push(b'\n');
+                count += 1;
+            }
+        }
+        Ok(ExportPage { lines, count, next: page.next })
+    }
+
+    /// True if the resource belongs to the scope.
+    fn has(&self, version: &StoredVersion) -> Result<bool, StoreError> {
+        if self.request.scope == ExportScope::System || matches!(version.key.resource_type, ResourceType::Patient | ResourceType::Task) {
+            return Ok(true);
+        }
+        let body = version.body.as_deref().unwrap_or_default();
+        Ok(person_of(&version.key, &parse_stored(&version.key, body)?).is_some())
+    }
+}
+
+/// The first instant after this one that a commit can have.
+fn just_after(instant: Timestamp) -> Timestamp {
+    instant.checked_add(1.microsecond()).unwrap_or(Timestamp::MAX)
+}
+
+/// What makes the same deletion elsewhere.
+fn deletion(version: &StoredVersion) -> Value {
+    json!({
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [{ "request": { "method": "DELETE", "url": version.key.to_string() } }],
+    })
+}

@@ -1,0 +1,38 @@
+//! patch, also conditional (<https://hl7.org/fhir/R4/http.html#patch>): the steps of the patch make the new content of what is stored, which
+//! is then written as an update would be.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::write::{Action, Change, Condition, Target};
+use super::{Failure, Moment, Server, Written};
+use crate::fhir::{Issue, IssueCode, Resource};
+
+pub use crate::patch::{JSON_PATCH, Patch};
+
+/// Patches a resource. A patch that changes nothing writes nothing.
+///
+/// # Errors
+/// As [`super::write::write`]; `NotFound` or `Gone` if there is nothing to patch, `Unprocessable` if a step cannot be carried out.
+pub fn patch(server: &Server, moment: &Moment, target: Target, patch: Patch, condition: Condition) -> Result<Written, Failure> {
+    super::write_one(server, moment, Change { action: Action::Patch { target, patch, condition }, full_url: None, place: None })
+}
+
+/// The patch in the entry of a Bundle: the Parameters of a FHIRPath Patch, or a JSON Patch in a Binary.
+///
+/// # Errors
+/// `BadRequest` if it is neither.
+pub(super) fn in_entry(resource: &Resource) -> Result<Patch, Failure> {
+    let wrong = |at: &str, text: &str| Failure::BadRequest(vec![Issue::error(IssueCode::Value, at, text)]);
+    let value = resource.value();
+    match resource.type_name() {
+        "Parameters" => Patch::from_parameters(resource).map_err(Failure::BadRequest),
+        "Binary" if value["contentType"] == JSON_PATCH => {
+            let data = value["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
+            let data = data.ok_or_else(|| wrong("Binary.data", "expected a JSON Patch document in Base64"))?;
+            Patch::parse_json_patch(&data).map_err(Failure::BadRequest)
+        }
+        "Binary" => Err(wrong("Binary.contentType", "expected application/json-patch+json")),
+        _ => Err(wrong("Resource.resourceType", "expected a Binary with a JSON Patch, or the Parameters of a FHIRPath Patch")),
+    }
+}

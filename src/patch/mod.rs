@@ -1,0 +1,119 @@
+//! Patches: changes told as steps, applied to the JSON of a resource (<https://hl7.org/fhir/R4/http.html#patch>).
+//!
+//! JSON Patch (RFC 6902) steps along the JSON, FHIRPath Patch along the elements. Either is applied as a whole or not at all, keeps the
+//! digits and the order of what it does not touch, and is bounded in its steps and in what it makes. Pure: what a patch makes is
+//! held against the profiles by who writes it. No text of a finding repeats a value or a path of the patch.
+
+mod elements;
+mod fhirpath_patch;
+mod given;
+mod json_patch;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::fhir::{Issue, IssueCode, Resource, json};
+use crate::schema::Definitions;
+
+/// The greatest resource that a patch may make, as text.
+const RESULT_BYTES_MAX: usize = 5 * 1024 * 1024;
+
+/// The media type of JSON Patch.
+pub const JSON_PATCH: &str = "application/json-patch+json";
+
+/// A patch that was understood.
+#[derive(Clone, Debug)]
+pub struct Patch(Arc<Steps>);
+
+#[derive(Debug)]
+enum Steps {
+    Json(Vec<json_patch::Step>),
+    FhirPath(Vec<fhirpath_patch::Step>),
+}
+
+/// What a patch is applied with.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The types of elements.
+    pub definitions: &'a Definitions,
+    /// The instant of `now()` and `today()`.
+    pub now: Timestamp,
+}
+
+impl Patch {
+    /// Reads a JSON Patch document.
+    ///
+    /// # Errors
+    /// What makes it none: not strict JSON, or the findings about all steps.
+    pub fn parse_json_patch(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
+        let wrong = |text| vec![Issue::error(IssueCode::Structure, "", text)];
+        let document = json::parse(bytes).map_err(|what| wrong(format!("expected a JSON Patch document: {what}")))?;
+        Ok(Patch(Arc::new(Steps::Json(json_patch::read(&document)?))))
+    }
+
+    /// Reads the Parameters of a FHIRPath Patch (<https://hl7.org/fhir/R4/fhirpatch.html>).
+    ///
+    /// # Errors
+    /// What makes it none: another resource, or the findings about all operations.
+    pub fn from_parameters(parameters: &Resource) -> Result<Self, Vec<Issue>> {
+        Ok(Patch(Arc::new(Steps::FhirPath(fhirpath_patch::read(parameters)?))))
+    }
+
+    /// The resource after all steps.
+    ///
+    /// # Errors
+    /// Why a step cannot be carried out, or what it must not change.
+    pub fn apply(&self, resource: &Value, surroundings: Surroundings<'_>) -> Result<Value, Issue> {
+        let mut patched = resource.clone();
+        match &*self.0 {
+            Steps::Json(steps) => json_patch::apply(steps, &mut patched)?,
+            Steps::FhirPath(steps) => fhirpath_patch::apply(steps, &mut patched, surroundings)?,
+        }
+        keeps_identity(resource, &patched)?;
+        if patched.to_string().len() > RESULT_BYTES_MAX {
+            let text = format!("expected the patch to make a resource of at most {RESULT_BYTES_MAX} bytes");
+            return Err(Issue::error(IssueCode::TooLong, "", text));
+        }
+        Ok(patched)
+    }
+}
+
+/// That the patch left alone what the server sets. What it removed is set again; another value is refused.
+fn keeps_identity(before: &Value, after: &Value) -> Result<(), Issue> {
+    let type_name = before["resourceType"].as_str().unwrap_or("");
+    let refused = |at: &str| {
+        let expression = format!("{type_name}.{at}");
+        Err(Issue::error(IssueCode::BusinessRule, expression, "expected the patch to leave this as it is: the server alone sets it"))
+    };
+    for name in ["resourceType", "id"] {
+        if before[name] != after[name] {
+            return refused(name);
+        }
+    }
+    for name in ["versionId", "lastUpdated"] {
+        if after["meta"].get(name).is_some_and(|value| *value != before["meta"][name]) {
+            return refused(&format!("meta.{name}"));
+        }
+    }
+    Ok(())
+}
+
+/// How deep arrays and objects nest in a value; at most one more than is allowed is told.
+fn depth(value: &Value) -> usize {
+    fn walk(value: &Value, left: usize) -> usize {
+        let deepest = |inner: Option<usize>| 1 + inner.unwrap_or(0);
+        match value {
+            _ if left == 0 => 0,
+            Value::Object(members) => deepest(members.values().map(|member| walk(member, left - 1)).max()),
+            Value::Array(items) => deepest(items.iter().map(|item| walk(item, left - 1)).max()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+        }
+    }
+    walk(value, json::DEPTH_MAX + 1)
+}
+
+fn too_deep() -> String {
+    format!("expected no more than {} levels, found more", json::DEPTH_MAX)
+}

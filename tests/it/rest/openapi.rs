@@ -1,0 +1,107 @@
+//! The OpenAPI document says what is there, all of it and nothing else.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use serde_json::Value;
+
+use super::{clinic, expect};
+use crate::support::facade::{BASE, Facade};
+
+const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
+
+fn document(facade: &Facade) -> Value {
+    let reply = facade.get("/openapi.json");
+    expect(&reply, 200);
+    assert_eq!(reply.header("content-type"), "application/json; charset=utf-8");
+    reply.json()
+}
+
+/// The paths with the methods that each has.
+fn paths(document: &Value) -> Vec<(String, BTreeSet<String>)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    paths
+        .map(|(path, item)| (path.clone(), item.as_object().unwrap().keys().filter(|key| *key != "parameters").cloned().collect()))
+        .collect()
+}
+
+#[test]
+fn each_method_that_stands_in_the_document_is_there_and_no_other_one() {
+    let facade = clinic();
+    let document = document(&facade);
+    assert_eq!((&document["openapi"], &document["servers"][0]["url"]), (&"3.1.0".into(), &BASE.into()));
+    let mut operations = 0;
+    for (path, methods) in paths(&document) {
+        let sample = format!("/fhir{path}").replace("{id}", "p").replace("{vid}", "1").replace("{file}", "Patient.ndjson");
+        for method in METHODS {
+            let reply = facade.send(&method.to_uppercase(), &sample, &[("if-match", "W/\"4711\"")], Body::empty());
+            assert_eq!(reply.status.as_u16() != 405, methods.contains(*method), "{method} {path}: {}", reply.status);
+            assert!(!reply.status.is_server_error() && !reply.text.contains("nothing at this address"), "{method} {path}: {}", reply.text);
+        }
+        operations += methods.len();
+    }
+    assert!(operations > 200, "{operations}");
+}
+
+#[test]
+fn all_that_the_capability_statement_says_stands_in_the_document() {
+    let facade = clinic();
+    let (document, statement) = (document(&facade), facade.get("metadata").json());
+    let has = |method: &str, path: String| document["paths"][&path].get(method).is_some();
+    for resource in statement["rest"][0]["resource"].as_array().unwrap() {
+        let kind = resource["type"].as_str().unwrap();
+        for interaction in resource["interaction"].as_array().unwrap() {
+            let (method, path) = match interaction["code"].as_str().unwrap() {
+                "read" => ("get", format!("/{kind}/{{id}}")),
+                "vread" => ("get", format!("/{kind}/{{id}}/_history/{{vid}}")),
+                "update" => ("put", format!("/{kind}/{{id}}")),
+                "patch" => ("patch", format!("/{kind}/{{id}}")),
+                "delete" => ("delete", format!("/{kind}/{{id}}")),
+                "history-instance" => ("get", format!("/{kind}/{{id}}/_history")),
+                "history-type" => ("get", format!("/{kind}/_history")),
+                "create" => ("post", format!("/{kind}")),
+                "search-type" => ("get", format!("/{kind}")),
+                other => panic!("an interaction that this test does not know: {other}"),
+            };
+            assert!(has(method, path.clone()), "{method} {path}");
+        }
+        for operation in resource["operation"].as_array().unwrap() {
+            let name = operation["name"].as_str().unwrap();
+            assert!(has("post", format!("/{kind}/${name}")) || has("post", format!("/{kind}/{{id}}/${name}")), "{kind} {name}");
+        }
+        let parameters = document["paths"][&format!("/{kind}")]["get"]["parameters"].as_array().unwrap();
+        for parameter in resource["searchParam"].as_array().unwrap() {
+            assert!(parameters.iter().any(|known| known["name"] == parameter["name"]), "{kind}?{}", parameter["name"]);
+        }
+    }
+    assert!(has("post", "/".into()) && has("get", "/_history".into()) && has("get", "/$export".into()));
+}
+
+#[test]
+fn each_operation_has_a_name_of_its_own_and_each_reference_a_target() {
+    let facade = clinic();
+    let document = document(&facade);
+    let mut names = BTreeSet::new();
+    for (path, methods) in paths(&document) {
+        for method in methods {
+            let name = document["paths"][&path][&method]["operationId"].as_str().unwrap().to_owned();
+            assert!(names.insert(name.clone()), "{name}");
+        }
+    }
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 10);
+    for target in found {
+        assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+    }
+}
