@@ -57,9 +57,9 @@ impl<'a> Referrers<'a> {
         }
         let named: Vec<_> = referrers.iter().take(NAMED_MAX).map(ToString::to_string).collect();
         let more = if referrers.len() > NAMED_MAX { " and others" } else { "" };
+        let count = if referrers.len() == 1 { "1 resource refers".to_owned() } else { format!("{} resources refer", referrers.len()) };
         let text = format!(
-            "{key} cannot be deleted while {} resources refer to it: {}{more}; change or delete them first, or in the same transaction",
-            referrers.len(),
+            "{key} cannot be deleted while {count} to it: {}{more}; change or delete them first, or in the same transaction",
             named.join(", ")
         );
         Err(Failure::Conflict(Issue::error(IssueCode::Conflict, "", text)))
