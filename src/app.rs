@@ -12,13 +12,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::config::{Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
+use crate::config::{Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, References, ServeOptions};
 use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
 use crate::http::cors::Origins;
 use crate::http::{Download, Wire, listen, router, statement};
-use crate::interactions::{Failure, Moment, Server, calendar, definitions, derivation, transaction};
+use crate::interactions::{Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, transaction};
 use crate::packages;
 use crate::search::SearchQuery;
 use crate::storage::{EmbeddedStore, Store, StoreOptions};
@@ -184,9 +184,14 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
         Some(base_url) => base_url.trim_end_matches('/').to_owned(),
         None => format!("http://{address}/fhir"),
     };
-    definitions.push(Resource::made(statement(&base_url)));
+    let references = match common.references {
+        References::Later => ReferencePolicy::Later,
+        References::Strict => ReferencePolicy::Strict,
+    };
+    definitions.push(Resource::made(statement(&base_url, references)));
     let dynamic: Arc<dyn Store> = store.clone();
     let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), validator, base_url, Box::new(move || wake.notify_one()));
+    let server = server.with_references(references);
     let ready = Ready { listener, address, server: Arc::new(server), store, clock: Clock::starting_at(start), calendar, download };
     catch_up(&ready, definitions)?;
     Ok(ready)

@@ -88,6 +88,9 @@ pub struct CommonOptions {
     /// The most memory, in megabytes, in which the engine keeps what it read from the disk.
     #[arg(long, default_value_t = 128, value_name = "MB", env = "FRIST_CACHE_MB")]
     pub cache_mb: u64,
+    /// What is said to a reference to a type that is held here, if what it names is not stored: it may arrive later, or is refused.
+    #[arg(long, value_enum, default_value_t = References::Later, env = "FRIST_REFERENCES")]
+    pub references: References,
     /// The base of the server's own addresses, if clients reach it by another one than `http://LISTEN/fhir`.
     #[arg(long, value_name = "URL", env = "FRIST_BASE_URL", value_parser = base_url)]
     pub base_url: Option<String>,
@@ -141,6 +144,15 @@ pub enum CprInUrl {
     Refuse,
     /// It is answered.
     Allow,
+}
+
+/// What is said to a reference to what is not stored.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub enum References {
+    /// A warning: it counts from when what it names arrives.
+    Later,
+    /// Refused, with 422.
+    Strict,
 }
 
 /// How log lines are written.

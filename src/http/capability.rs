@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
+use crate::interactions::ReferencePolicy;
 use crate::interactions::patch::JSON_PATCH;
 use crate::search::parameters::{Kind, Parameter, parameters_of};
 
@@ -89,10 +90,10 @@ fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
 /// The day of the last change of what this program can do.
 const DATE: &str = "2026-11-22";
 
-/// The CapabilityStatement (<https://hl7.org/fhir/R4/capabilitystatement.html>) of a server with that base: the answer to `metadata`, and
+/// The CapabilityStatement (<https://hl7.org/fhir/R4/capabilitystatement.html>) of a server with that base and policy: the answer to `metadata`, and
 /// a definition to be read like the others.
-pub fn statement(base_url: &str) -> Value {
-    let resources: Vec<_> = ResourceType::ALL.iter().map(|resource_type| resource(*resource_type)).collect();
+pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
+    let resources: Vec<_> = ResourceType::ALL.iter().map(|resource_type| resource(*resource_type, references)).collect();
     json!({
         "resourceType": "CapabilityStatement",
         "id": "frist",
@@ -119,7 +120,7 @@ pub fn statement(base_url: &str) -> Value {
     })
 }
 
-fn resource(resource_type: ResourceType) -> Value {
+fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
     let interactions: Vec<_> = interactions_of(resource_type).iter().map(|interaction| json!({ "code": interaction.code() })).collect();
     let by_clients = resource_type.origin() == Origin::Clients;
     let common = [
@@ -146,7 +147,10 @@ fn resource(resource_type: ResourceType) -> Value {
         resource["conditionalCreate"] = Value::from(true);
         resource["conditionalUpdate"] = Value::from(true);
         resource["conditionalDelete"] = Value::from("single");
-        resource["referencePolicy"] = json!(["literal", "logical", "resolves"]);
+        resource["referencePolicy"] = match references {
+            ReferencePolicy::Later => json!(["literal", "logical", "resolves"]),
+            ReferencePolicy::Strict => json!(["literal", "logical", "resolves", "enforced"]),
+        };
     }
     resource["conditionalRead"] = Value::from("full-support");
     resource["searchInclude"] = Value::from(includes(resource_type));

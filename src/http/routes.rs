@@ -77,7 +77,7 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             form_search_answer(wire, call, SearchScope::Compartment(patient, within))
         }
         Address::Everything(patient) => operations::everything(wire, call, patient),
-        Address::Metadata => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
+        Address::Metadata => Ok(Answer::made(&capability::statement(&wire.server.base_url, wire.server.references))),
         Address::SystemHistory => history_answer(wire, call, HistoryScope::System),
         Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
         Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),

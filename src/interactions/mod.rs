@@ -23,6 +23,7 @@ pub mod patch;
 pub mod persons;
 pub mod read;
 pub mod references;
+mod referrers;
 pub mod rights;
 pub mod search;
 pub mod subset;
@@ -45,6 +46,7 @@ use crate::validation::Validator;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
 pub use failure::Failure;
+pub use references::ReferencePolicy;
 
 /// The time of a request and the ids it may give out: values, so that a test can say "on 24 December".
 #[derive(Clone)]
@@ -85,6 +87,8 @@ pub struct Server {
     pub validator: Arc<Validator>,
     /// The base of this server's own addresses, as `http://127.0.0.1:8080/fhir`.
     pub base_url: String,
+    /// What is said to references to what is not stored.
+    pub references: ReferencePolicy,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
     /// Who may commit when.
@@ -111,11 +115,17 @@ impl Server {
             groups,
             validator,
             base_url,
+            references: ReferencePolicy::default(),
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
             batch_threads: batch::BatchThreads::default(),
             wake_calendar,
         }
+    }
+
+    /// The same server with another policy of references.
+    pub fn with_references(self, references: ReferencePolicy) -> Self {
+        Server { references, ..self }
     }
 
     /// The day that live answers and writes are for: today in Copenhagen, and never a day before that of a commit or of a calendar step

@@ -104,24 +104,6 @@ pub fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
     }
 }
 
-/// The keys of all resources about a person, but the Patient, as they will be after the pending writes.
-///
-/// # Errors
-/// Of the store.
-pub fn keys_about(server: &Server, person: &Id, pending: &Pending) -> Result<BTreeSet<ResourceKey>, StoreError> {
-    let mut keys = BTreeSet::new();
-    for resource_type in ABOUT_A_PERSON {
-        keys.extend(server.store.search_keys(&about(*resource_type, person))?);
-    }
-    for (key, write) in pending.iter().filter(|(key, _)| ABOUT_A_PERSON.contains(&key.resource_type)) {
-        keys.remove(key);
-        if write.content.as_ref().is_some_and(|content| person_of(key, content).as_ref() == Some(person)) {
-            keys.insert(key.clone());
-        }
-    }
-    Ok(keys)
-}
-
 /// What finds the resources of that type about a person.
 fn about(resource_type: ResourceType, person: &Id) -> SearchQuery {
     SearchQuery::all(resource_type, vec![Clause::reference("patient", format_args!("Patient/{person}"))])

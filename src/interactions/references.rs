@@ -14,6 +14,16 @@ use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test};
 use crate::storage::{Precondition, StoreError};
 use crate::validation::{self, ResolvedReference};
 
+/// What is said to a literal reference to a type that is held, if what it names is not stored; a Patient must be stored always.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum ReferencePolicy {
+    /// It may arrive later: a warning.
+    #[default]
+    Later,
+    /// It is refused.
+    Strict,
+}
+
 /// The entries of one request, by the addresses under which they may name each other.
 #[derive(Default)]
 pub struct Entries {
@@ -58,6 +68,7 @@ pub fn resolve(server: &Server, entries: &Entries, full_url: Option<&str>, resou
         match target.map_err(|failure| at_reference(&path, failure))? {
             Target::AsItStands => {}
             Target::Key(key) => drop(addresses.insert(address, key.to_string())),
+            Target::Address(local) => drop(addresses.insert(address, local)),
             Target::Wrong(text) => resolved.issues.push(Issue::error(IssueCode::Value, format!("{path}.reference"), text)),
         }
     }
@@ -71,6 +82,8 @@ pub fn resolve(server: &Server, entries: &Entries, full_url: Option<&str>, resou
 enum Target {
     AsItStands,
     Key(ResourceKey),
+    /// Of this server, perhaps with a version.
+    Address(String),
     Wrong(String),
 }
 
@@ -90,7 +103,7 @@ fn target(
         Reference::Conditional(_) => Target::Wrong("a reference that is a search is understood in a transaction only".into()),
         Reference::External(absolute) => match absolute.strip_prefix(&server.base_url).and_then(|rest| rest.strip_prefix('/')) {
             Some(local) => match Reference::parse(local) {
-                Reference::Local(key, None) => Target::Key(key),
+                Reference::Local(..) => Target::Address(local.to_owned()),
                 _ => Target::AsItStands,
             },
             None => Target::AsItStands,
@@ -242,12 +255,19 @@ fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
     }
 }
 
-/// The findings about what a resource refers to: that the person is stored, that all is of one person, and (a warning) what is not here yet.
+/// The findings about what a resource refers to: that the person is stored, that all is of one person, and what is not here yet. Where
+/// that is refused, the commit will insist that what is here stays.
 ///
 /// # Errors
 /// Of the store.
-pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec<Issue>, StoreError> {
+pub fn check(
+    server: &Server,
+    resource: &Value,
+    pending: &Pending,
+    preconditions: &mut Vec<Precondition>,
+) -> Result<Vec<Issue>, StoreError> {
     let mut named = Named { server, pending, found: HashMap::new() };
+    let strict = server.references == ReferencePolicy::Strict;
     let of_persons = validation::person_references(resource);
     let mut resolved = Vec::new();
     for (expression, element) in &of_persons {
@@ -261,17 +281,38 @@ pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec
     let bound_to_persons: HashSet<*const Value> = of_persons.iter().map(|(_, element)| std::ptr::from_ref(*element)).collect();
     let mut others = Vec::new();
     reference::for_each(resource["resourceType"].as_str().unwrap_or(""), resource, &mut |path, element| {
-        if let (Reference::Local(key, _), false) = (Reference::read(element), bound_to_persons.contains(&std::ptr::from_ref(element))) {
+        let told_otherwise = !strict && bound_to_persons.contains(&std::ptr::from_ref(element));
+        if let (Reference::Local(key, _), false) = (Reference::read(element), told_otherwise) {
             others.push((path.to_owned(), key));
         }
     });
+    if strict {
+        for reference in resolved.iter_mut().filter(|reference| reference.target == validation::Target::NotYetStored) {
+            reference.target = validation::Target::NoPerson;
+        }
+    }
     let mut issues = validation::one_person(&resolved);
     issues.extend(same_person_twice(server, resource)?);
     for (path, key) in others {
         if named.found(&key)?.is_none() {
-            let text = format!("{key} is not stored here; it counts from when it is");
-            issues.push(Issue::warning(IssueCode::NotFound, format!("{path}.reference"), text));
+            let at = format!("{path}.reference");
+            let is_patient = key.resource_type == ResourceType::Patient;
+            issues.push(match server.references {
+                // Said above already, of whom the resource is about.
+                ReferencePolicy::Strict if is_patient && of_persons.iter().any(|(expression, _)| *expression == path) => continue,
+                ReferencePolicy::Strict => {
+                    let text =
+                        format!("expected a reference to a stored resource: {key} is not; send it first, or in the same transaction");
+                    Issue::error(IssueCode::NotFound, at, text)
+                }
+                ReferencePolicy::Later => {
+                    Issue::warning(IssueCode::NotFound, at, format!("{key} is not stored here; it counts from when it is"))
+                }
+            });
         }
+    }
+    if strict {
+        preconditions.extend(named.still_stored());
     }
     Ok(issues)
 }
@@ -313,6 +354,15 @@ struct Found {
 }
 
 impl Named<'_> {
+    /// That each resource that is named, and that the same request does not write, is still there.
+    fn still_stored(&self) -> impl Iterator<Item = Precondition> {
+        let stored = self.found.iter().filter(|(key, found)| found.is_some() && !self.pending.contains_key(*key));
+        stored.map(|(key, _)| {
+            let itself = SearchQuery::all(key.resource_type, vec![Clause::Ids(vec![key.id.clone()])]);
+            Precondition::Matches(itself, vec![key.clone()])
+        })
+    }
+
     fn found(&mut self, key: &ResourceKey) -> Result<Option<&Found>, StoreError> {
         if !self.found.contains_key(key) {
             let known = persons::lookup(self.server, key, self.pending)?;

@@ -11,6 +11,7 @@ use super::identify::identify_all;
 use super::patch::Patch;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
+use super::referrers::Referrers;
 use super::{Failure, Moment, Server, Written, calendar, content};
 use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::{self, Row, index_entries};
@@ -165,7 +166,7 @@ impl Attempt<'_> {
         self.refuse_shared_matches(&entries)?;
         let pending = pending(&entries)?;
         preconditions.extend(persons::unmoved(self.server, &pending)?);
-        self.check(&mut entries, issues, &pending)?;
+        self.check(&mut entries, issues, &pending, &mut preconditions)?;
         Ok(Decided { entries, pending, preconditions })
     }
 
@@ -290,21 +291,28 @@ impl Attempt<'_> {
     }
 
     /// Makes every check of the content; all findings come back at once.
-    fn check(&self, entries: &mut [Entry], mut issues: Vec<Vec<Issue>>, pending: &Pending) -> Result<(), Failure> {
+    fn check(
+        &self,
+        entries: &mut [Entry],
+        mut issues: Vec<Vec<Issue>>,
+        pending: &Pending,
+        preconditions: &mut Vec<Precondition>,
+    ) -> Result<(), Failure> {
+        let referrers = Referrers::of(self.server, pending);
         let today = self.server.today(self.moment);
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
                 Step::Put(resource, _) if self.writer != Writer::Definitions => {
                     issues.extend(content::findings(resource, &self.server.validator, &self.server.groups, today, self.profiles));
-                    issues.extend(references::check(self.server, resource.value(), pending)?);
+                    issues.extend(references::check(self.server, resource.value(), pending, preconditions)?);
                 }
-                Step::Delete => {
-                    if let Err(failure) = self.check_unreferenced(&entry.key, pending) {
+                Step::Delete if self.writer == Writer::Client => {
+                    if let Err(failure) = referrers.may_delete(&entry.key, preconditions) {
                         failures.push(placed(change, failure));
                     }
                 }
-                Step::Put(..) | Step::Nothing(_) => {}
+                Step::Put(..) | Step::Delete | Step::Nothing(_) => {}
             }
         }
         if let Some(failure) = Failure::together(failures) {
@@ -317,20 +325,6 @@ impl Attempt<'_> {
             entry.warnings = issues;
         }
         Ok(())
-    }
-
-    /// A Patient goes only together with everything that is about the person.
-    fn check_unreferenced(&self, key: &ResourceKey, pending: &Pending) -> Result<(), Failure> {
-        if key.resource_type != ResourceType::Patient {
-            return Ok(());
-        }
-        let about = persons::keys_about(self.server, &key.id, pending)?;
-        if about.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<_> = about.iter().take(5).map(ToString::to_string).collect();
-        let text = format!("{key} cannot be deleted while {} resources are about the person, as {}", about.len(), names.join(", "));
-        Err(Failure::Conflict(Issue::error(IssueCode::Conflict, "", text)))
     }
 
     /// In a transaction, each finding says in which entry it is.

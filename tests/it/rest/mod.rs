@@ -30,6 +30,7 @@ mod page_tokens;
 mod paging;
 mod patch;
 mod read;
+mod referrers;
 mod search;
 mod summary;
 mod transaction;

@@ -199,8 +199,8 @@ fn a_plan_counts_from_when_its_practice_has_a_ydernummer() {
     facade.put_ok(&unnumbered("gp"));
     assert_eq!(status(&only_task(&facade)), "requested/running");
     facade.put_ok(&practice("gp"));
-    assert_eq!(facade.send("DELETE", "Organization/gp", &[], "").status, 204);
-    assert_eq!(status(&only_task(&facade)), "requested/running");
+    assert_eq!(facade.send("DELETE", "Organization/gp", &[], "").status, 409, "the plan refers to it");
+    assert_eq!(status(&only_task(&facade)), "completed/met");
     // What says nothing of who the practice is writes nothing else.
     let renamed = with(practice("gp"), "name", "Lægehuset".into());
     facade.put_ok(&practice("gp"));

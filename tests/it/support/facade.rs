@@ -12,7 +12,7 @@ use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
 use frist::http::{Download, Wire, router};
-use frist::interactions::{Moment, Server, calendar, definitions};
+use frist::interactions::{Moment, ReferencePolicy, Server, calendar, definitions};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
 use frist::validation::Validator;
 use jiff::Timestamp;
@@ -83,6 +83,12 @@ impl Facade {
         Facade::with_rules(now, Rules::shipped().clone())
     }
 
+    /// A server that refuses references to what is not stored.
+    pub(crate) fn strict(now: &str) -> Self {
+        let now = Arc::new(Mutex::new(now.parse().unwrap()));
+        Facade::open_with(tempfile::tempdir().unwrap(), now, Arc::new(AtomicU64::new(1)), Rules::shipped().clone(), ReferencePolicy::Strict)
+    }
+
     /// A server with these rules.
     pub(crate) fn with_rules(now: &str, rules: Rules) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -101,9 +107,14 @@ impl Facade {
     }
 
     fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
+        Facade::open_with(folder, now, next_id, rules, ReferencePolicy::default())
+    }
+
+    fn open_with(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules, references: ReferencePolicy) -> Self {
         let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
-        let server =
-            Arc::new(Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide_validator(), BASE.into(), Box::new(|| {})));
+        let wake = Box::new(|| {});
+        let server = Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide_validator(), BASE.into(), wake);
+        let server = Arc::new(server.with_references(references));
         let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
         let wire = Wire::new(Arc::clone(&server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
         wire.set_ready(true);
