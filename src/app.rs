@@ -329,6 +329,11 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
     }
 }
 
+/// Tells whoever started the program; a reader who has gone is no reason to stop serving.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,9 +347,4 @@ mod tests {
             assert!(log_filter(wanted).is_err_and(|stop| stop.is_usage && !stop.text.contains('\n')), "{wanted}");
         }
     }
-}
-
-/// Tells whoever started the program; a reader who has gone is no reason to stop serving.
-fn say(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
