@@ -58,8 +58,10 @@ fn filled(before: &str, item: impl Fn(usize) -> String, after: &str) -> String {
     text + after
 }
 
-/// Several lists in one resource, each with so many items.
-fn lists(head: &str, lists: &[(&str, &dyn Fn(usize) -> String, usize)]) -> String {
+/// A list in a resource: its name, the item of each number, and how many there are.
+type List<'l> = (&'l str, &'l dyn Fn(usize) -> String, usize);
+
+fn lists(head: &str, lists: &[List<'_>]) -> String {
     let mut text = head.to_owned();
     for (name, item, count) in lists {
         write!(text, r#","{name}":["#).unwrap();

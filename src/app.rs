@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::config::{Command, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
+use crate::config::{Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, ServeOptions};
 use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
@@ -259,6 +259,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let clock = ready.clock;
     let origins = Origins::new(options.common.cors_origin);
     let wire = Wire::shared_with(origins, Arc::clone(&ready.server), Box::new(move || clock.moment()), ready.download);
+    wire.take_cpr_in_addresses(options.common.cpr_in_url == CprInUrl::Allow);
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
     wire.set_ready(true);
     say(format_args!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display()));

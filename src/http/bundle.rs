@@ -9,9 +9,10 @@ use super::error::status;
 use super::negotiation::Return;
 use crate::fhir::dates::format_instant;
 use crate::fhir::issue::operation_outcome;
-use crate::fhir::{ResourceKey, ResourceType, Severity};
+use crate::fhir::{Issue, ResourceKey, Severity};
 use crate::interactions::history::{HistoryAnswer, PastVersion};
-use crate::interactions::search::{PAGE, SearchAnswer};
+use crate::interactions::page_token::PAGE;
+use crate::interactions::search::SearchAnswer;
 use crate::interactions::transaction::{BundleKind, EntryAnswer};
 use crate::interactions::{Effect, Method, StoredVersion, Written, rights};
 
@@ -56,6 +57,17 @@ impl Writer {
         self.out.push(b'}');
     }
 
+    /// The entry that tells of warnings, if there are any.
+    fn outcome(&mut self, warnings: &[Issue]) {
+        if warnings.is_empty() {
+            return;
+        }
+        // Each entry of a searchset has a fullUrl; what is no resource of this server has one of its own.
+        let outcome = operation_outcome(warnings).to_string();
+        let full_url = Uuid::new_v5(&Uuid::NAMESPACE_URL, outcome.as_bytes()).urn().to_string();
+        self.entry(Some(&full_url), Some(outcome.as_bytes()), &json!({ "search": { "mode": "outcome" } }));
+    }
+
     fn end(mut self) -> Vec<u8> {
         self.out.extend_from_slice(if self.entries == 0 { b"}" } else { b"]}" });
         self.out
@@ -72,49 +84,38 @@ fn members(value: Value) -> Map<String, Value> {
 /// An address below the base.
 pub(super) fn address(base_url: &str, path: &str, query: &[(String, String)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-    if query.is_empty() { format!("{base_url}/{path}") } else { format!("{base_url}/{path}?{query}") }
+    // The base itself is written without a slash at its end.
+    let address = if path.is_empty() { base_url.to_owned() } else { format!("{base_url}/{path}") };
+    if query.is_empty() { address } else { format!("{address}?{query}") }
 }
 
 /// The answer to a search, with its links.
-pub(super) fn searchset(base_url: &str, resource_type: ResourceType, answer: &SearchAnswer) -> Vec<u8> {
-    let page = &answer.page;
-    let query = &answer.parsed.query;
-    let link = |relation: &str, offset: Option<usize>| {
-        let mut parameters = answer.parsed.applied.clone();
-        if let Some(offset) = offset {
-            parameters.push((PAGE.to_owned(), format!("{}.{offset}", page.position.0)));
+pub(super) fn searchset(base_url: &str, answer: &SearchAnswer) -> Vec<u8> {
+    let link = |relation: &str, query: &[(String, String)]| json!({ "relation": relation, "url": address(base_url, &answer.path, query) });
+    let mut links = vec![link("self", &answer.applied)];
+    for (relation, token) in [("next", &answer.next), ("previous", &answer.previous)] {
+        links.extend(token.iter().map(|token| link(relation, &[(PAGE.to_owned(), token.clone())])));
+    }
+    let mut head = json!({ "total": answer.total, "link": links });
+    if let (None, Some(head)) = (answer.total, head.as_object_mut()) {
+        head.shift_remove("total");
+    }
+    let mut bundle = Writer::new("searchset", members(head));
+    for (mode, versions) in [("match", &answer.matches), ("include", &answer.included)] {
+        for found in versions {
+            let full_url = format!("{base_url}/{}", found.key);
+            bundle.entry(Some(&full_url), found.body.as_deref(), &json!({ "search": { "mode": mode } }));
         }
-        json!({ "relation": relation, "url": address(base_url, resource_type.as_str(), &parameters) })
-    };
-    let mut links = vec![link("self", (query.offset > 0).then_some(query.offset))];
-    let next = query.offset.saturating_add(query.count);
-    if query.count > 0 && next < page.total {
-        links.push(link("next", Some(next)));
     }
-    if query.offset > 0 {
-        links.push(link("previous", Some(query.offset.saturating_sub(query.count))));
-    }
-    let mut bundle = Writer::new("searchset", members(json!({ "total": page.total, "link": links })));
-    for found in &page.matches {
-        let full_url = format!("{base_url}/{}", found.key);
-        bundle.entry(Some(&full_url), found.body.as_deref(), &json!({ "search": { "mode": "match" } }));
-    }
-    if !answer.warnings.is_empty() {
-        // Each entry of a searchset has a fullUrl; what is no resource of this server has one of its own.
-        let outcome = operation_outcome(&answer.warnings).to_string();
-        let full_url = Uuid::new_v5(&Uuid::NAMESPACE_URL, outcome.as_bytes()).urn().to_string();
-        bundle.entry(Some(&full_url), Some(outcome.as_bytes()), &json!({ "search": { "mode": "outcome" } }));
-    }
+    bundle.outcome(&answer.warnings);
     bundle.end()
 }
 
-/// A page of past versions. `path` is what it is the history of, `query` what was asked.
-pub(super) fn history(base_url: &str, path: &str, query: &[(String, String)], page: &HistoryAnswer) -> Vec<u8> {
-    let mut links = vec![json!({ "relation": "self", "url": address(base_url, path, query) })];
-    if let Some(next) = page.next {
-        let mut parameters: Vec<_> = query.iter().filter(|(name, _)| name != PAGE).cloned().collect();
-        parameters.push((PAGE.to_owned(), next.0.to_string()));
-        links.push(json!({ "relation": "next", "url": address(base_url, path, &parameters) }));
+/// A page of past versions.
+pub(super) fn history(base_url: &str, page: &HistoryAnswer) -> Vec<u8> {
+    let mut links = vec![json!({ "relation": "self", "url": address(base_url, &page.path, &page.applied) })];
+    if let Some(token) = &page.next {
+        links.push(json!({ "relation": "next", "url": address(base_url, &page.path, &[(PAGE.to_owned(), token.clone())]) }));
     }
     let mut bundle = Writer::new("history", members(json!({ "link": links })));
     for past in &page.versions {
@@ -167,9 +168,8 @@ pub(super) fn response(base_url: &str, kind: BundleKind, answers: &[EntryAnswer]
             EntryAnswer::NotModified(found) => {
                 bundle.entry(None, None, &json!({ "response": of_version("304 Not Modified", found) }));
             }
-            EntryAnswer::Searched(resource_type, found) => {
-                let inner = searchset(base_url, *resource_type, found);
-                bundle.entry(None, Some(&inner), &json!({ "response": { "status": "200 OK" } }));
+            EntryAnswer::Searched(found) => {
+                bundle.entry(None, Some(&searchset(base_url, found)), &json!({ "response": { "status": "200 OK" } }));
             }
             EntryAnswer::Rights(found) => {
                 bundle.entry(None, Some(&rights(base_url, found)), &json!({ "response": { "status": "200 OK" } }));

@@ -6,7 +6,7 @@ use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
 use crate::interactions::patch::JSON_PATCH;
-use crate::search::parameters::parameters_of;
+use crate::search::parameters::{Kind, Parameter, parameters_of};
 
 /// An interaction on a type or on one of its resources.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,23 +54,36 @@ pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interact
 struct Operation {
     name: &'static str,
     definition: &'static str,
+    /// What of the definition is not done.
+    documentation: Option<&'static str>,
 }
 
-const VALIDATE: Operation = Operation { name: "validate", definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate" };
-const EXPORT: Operation = Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export" };
+const VALIDATE: Operation =
+    Operation { name: "validate", definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate", documentation: None };
+const EVERYTHING: Operation = Operation {
+    name: "everything",
+    definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+    documentation: Some("Of one Patient, not of the type. It has the parameters _since, _type and _count."),
+};
+const EXPORT: Operation =
+    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", documentation: None };
 const PATIENT_EXPORT: Operation =
-    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export" };
-const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS };
+    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", documentation: None };
+const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS, documentation: None };
 
 impl Operation {
     fn statement(&self) -> Value {
-        json!({ "name": self.name, "definition": self.definition })
+        let mut statement = json!({ "name": self.name, "definition": self.definition });
+        if let Some(documentation) = self.documentation {
+            statement["documentation"] = Value::from(documentation);
+        }
+        statement
     }
 }
 
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
-    if resource_type == ResourceType::Patient { &[VALIDATE, RIGHTS, PATIENT_EXPORT] } else { &[VALIDATE] }
+    if resource_type == ResourceType::Patient { &[VALIDATE, EVERYTHING, RIGHTS, PATIENT_EXPORT] } else { &[VALIDATE] }
 }
 
 /// The day of the last change of what this program can do.
@@ -99,7 +112,8 @@ pub fn statement(base_url: &str) -> Value {
         "rest": [{
             "mode": "server",
             "resource": resources,
-            "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }],
+            "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }, { "code": "search-system" }],
+            "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
             "operation": [EXPORT.statement()],
         }],
     })
@@ -135,7 +149,24 @@ fn resource(resource_type: ResourceType) -> Value {
         resource["referencePolicy"] = json!(["literal", "logical", "resolves"]);
     }
     resource["conditionalRead"] = Value::from("full-support");
+    resource["searchInclude"] = Value::from(includes(resource_type));
+    let reverse: Vec<_> = ResourceType::ALL.iter().flat_map(|source| reverse_includes(*source, resource_type)).collect();
+    if !reverse.is_empty() {
+        resource["searchRevInclude"] = Value::from(reverse);
+    }
     resource["searchParam"] = Value::from(parameters);
     resource["operation"] = operations_of(resource_type).iter().map(Operation::statement).collect();
     resource
+}
+
+/// What the resources of a type can be asked to bring with them.
+fn includes(resource_type: ResourceType) -> Vec<String> {
+    let named = parameters_of(resource_type).filter(|parameter| parameter.kind == Kind::Reference);
+    std::iter::once("*".to_owned()).chain(named.map(|parameter| format!("{resource_type}:{}", parameter.code))).collect()
+}
+
+/// By what resources of `source` come with those of a type that they name.
+fn reverse_includes(source: ResourceType, resource_type: ResourceType) -> impl Iterator<Item = String> {
+    let names_it = move |parameter: &&Parameter| parameter.kind == Kind::Reference && parameter.targets.contains(&resource_type);
+    parameters_of(source).filter(names_it).map(move |parameter| format!("{source}:{}", parameter.code))
 }

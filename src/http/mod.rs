@@ -54,6 +54,7 @@ pub struct Wire {
     package: Arc<Download>,
     origins: cors::Origins,
     jobs: jobs::Jobs,
+    takes_cpr_in_addresses: AtomicBool,
 }
 
 impl Wire {
@@ -72,7 +73,14 @@ impl Wire {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));
         let (ready, metrics) = (AtomicBool::new(false), metrics::Metrics::default());
-        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs: jobs::Jobs::default() })
+        let (jobs, takes_cpr_in_addresses) = (jobs::Jobs::default(), AtomicBool::new(false));
+        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs, takes_cpr_in_addresses })
+    }
+
+    /// Says whether a search may have a CPR number in its address. It is refused until this allows it: addresses stand in the logs and
+    /// histories of all that is on the way.
+    pub fn take_cpr_in_addresses(&self, takes: bool) {
+        self.takes_cpr_in_addresses.store(takes, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// Says whether `/readyz` answers that requests are welcome.

@@ -4,12 +4,13 @@ use axum::http::{Method, StatusCode, header};
 
 use super::answer::Answer;
 use super::error::Refusal;
-use super::routes::{Call, sent_resource};
+use super::routes::{Call, search_answer, sent_resource};
 use super::{Wire, bundle, negotiation};
 use crate::fhir::ResourceKey;
-use crate::interactions::rights;
+use crate::interactions::search::SearchScope;
 use crate::interactions::validate::{self, Target};
 use crate::interactions::write::Condition;
+use crate::interactions::{everything, rights};
 
 /// `$rights`: the Tasks of a person as of a day.
 pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<Answer, Refusal> {
@@ -19,6 +20,15 @@ pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<
     }
     let found = rights::rights(&wire.server, &call.moment, patient, &parameters)?;
     Ok(Answer::fhir(StatusCode::OK, bundle::rights(&wire.server.base_url, &found)))
+}
+
+/// `$everything`: a page of all that belongs to a person.
+pub(super) fn everything(wire: &Wire, call: &Call, patient: ResourceKey) -> Result<Answer, Refusal> {
+    let mut parameters = call.query.clone();
+    if !call.body.is_empty() {
+        parameters.extend(everything::sent_parameters(&sent_resource(call)?)?);
+    }
+    search_answer(wire, call, SearchScope::Everything(patient), parameters)
 }
 
 /// `$validate`: findings are the answer, with 200, also when they refuse the resource.

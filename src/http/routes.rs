@@ -4,26 +4,25 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
-use jiff::Timestamp;
 
 use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
 use super::{Wire, bundle, jobs, openapi, operations, page};
-use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
+use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
 use crate::interactions::export::ExportScope;
-use crate::interactions::history::history;
+use crate::interactions::history::{HistoryRequest, history};
 use crate::interactions::patch::{Patch, patch};
-use crate::interactions::search::{PAGE, SearchRequest, search};
+use crate::interactions::search::{SearchRequest, SearchScope, search};
 use crate::interactions::update::update;
 use crate::interactions::validate;
 use crate::interactions::write::{Criteria, Target};
-use crate::interactions::{Effect, Failure, HistoryQuery, HistoryScope, Moment, Position, StoredVersion, Written, read, transaction};
-use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
+use crate::interactions::{Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, subset, transaction};
+use crate::search::personal;
 
 /// Where the guide's package is.
 pub(super) const PACKAGE_PATH: &str = "/package.tgz";
@@ -62,34 +61,38 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     }
     let Some(below) = below_base(&call.path) else { return outside(wire, call) };
     let looks = matches!(call.method, Method::GET | Method::HEAD);
-    match Address::read(below)? {
+    let address = Address::read(below)?;
+    if let Some(scope) = SearchScope::of(&address).filter(|_| looks) {
+        return search_answer(wire, call, scope, call.query.clone());
+    }
+    match address {
         Address::System => bundle_answer(wire, call),
-        Address::Metadata => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
-        Address::SystemHistory => history_answer(wire, call, HistoryScope::System, "_history"),
-        Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
-        Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
-        Address::Rights(patient) => operations::rights(wire, call, &patient),
         Address::Export(scope @ ExportScope::System) => jobs::export(wire, call, scope, "$export"),
         Address::Export(scope @ ExportScope::Patients) => jobs::export(wire, call, scope, "Patient/$export"),
         Address::Job(id) => jobs::status(wire, call, &id),
         Address::JobFile(id, file) => jobs::file(wire, call, &id, file),
-        Address::Type(resource_type) if looks => search_answer(wire, call, resource_type, call.query.clone()),
+        Address::SystemSearch => form_search_answer(wire, call, SearchScope::System),
+        // A GET of the first one is answered above; nothing else is let in.
+        Address::Compartment(patient, within) | Address::CompartmentSearch(patient, within) => {
+            form_search_answer(wire, call, SearchScope::Compartment(patient, within))
+        }
+        Address::Everything(patient) => operations::everything(wire, call, patient),
+        Address::Metadata => Ok(Answer::made(&capability::statement(&wire.server.base_url))),
+        Address::SystemHistory => history_answer(wire, call, HistoryScope::System),
+        Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
+        Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
+        Address::Rights(patient) => operations::rights(wire, call, &patient),
         Address::Type(resource_type) if call.method == Method::POST => create_answer(wire, call, resource_type),
         Address::Type(resource_type) => conditional_answer(wire, call, resource_type),
-        Address::TypeSearch(resource_type) => form_search_answer(wire, call, resource_type),
-        Address::TypeHistory(resource_type) => {
-            history_answer(wire, call, HistoryScope::Type(resource_type), &format!("{resource_type}/_history"))
-        }
-        Address::Instance(key) if looks => read_answer(call, &read::read(&wire.server, &key)?),
+        Address::TypeSearch(resource_type) => form_search_answer(wire, call, SearchScope::Type(resource_type)),
+        Address::TypeHistory(resource_type) => history_answer(wire, call, HistoryScope::Type(resource_type)),
+        Address::Instance(key) if looks => read_answer(wire, call, read::read(&wire.server, &key)?),
         Address::Instance(key) => {
             without_parameters(call)?;
             change_answer(wire, call, Target::Key(key))
         }
-        Address::InstanceHistory(key) => {
-            let path = format!("{key}/_history");
-            history_answer(wire, call, HistoryScope::Instance(key), &path)
-        }
-        Address::Version(key, version) => read_answer(call, &read::read_version(&wire.server, &key, version)?),
+        Address::InstanceHistory(key) => history_answer(wire, call, HistoryScope::Instance(key)),
+        Address::Version(key, version) => read_answer(wire, call, read::read_version(&wire.server, &key, version)?),
     }
 }
 
@@ -120,13 +123,14 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
     };
     let has = |resource_type: ResourceType, interaction| interactions_of(resource_type).contains(&interaction);
     Ok(match Address::read(below)? {
-        Address::System | Address::TypeSearch(_) | Address::TypeValidate(_) => "POST, OPTIONS",
+        Address::SystemSearch | Address::TypeSearch(_) | Address::CompartmentSearch(..) | Address::TypeValidate(_) => "POST, OPTIONS",
+        Address::System | Address::Everything(_) => "GET, HEAD, POST, OPTIONS",
         Address::Metadata | Address::SystemHistory | Address::TypeHistory(_) | Address::InstanceHistory(_) | Address::Version(..) => {
             LOOKED_AT
         }
         Address::Type(resource_type) if has(resource_type, Interaction::Create) => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
-        Address::Type(_) | Address::Instance(_) => LOOKED_AT,
+        Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
         Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
         // To look at the head alone would begin an export too.
         Address::Export(_) => "GET, POST, OPTIONS",
@@ -137,22 +141,28 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
 
 /// Refuses parameters at an address where none means anything; under `handling=lenient` they are passed over.
 fn without_parameters(call: &Call) -> Result<(), Refusal> {
+    no_parameters(call, &call.query)
+}
+
+fn no_parameters(call: &Call, parameters: &[(String, String)]) -> Result<(), Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
-    if call.query.is_empty() || lenient {
+    if parameters.is_empty() || lenient {
         return Ok(());
     }
     let text = format!("expected no parameters here but {}", GENERAL_PARAMETERS.join(", "));
     Err(Failure::bad_request(IssueCode::NotSupported, text).into())
 }
 
-fn read_answer(call: &Call, found: &StoredVersion) -> Result<Answer, Refusal> {
-    without_parameters(call)?;
-    let answer = if negotiation::known(&call.headers).is(found) {
+fn read_answer(wire: &Wire, call: &Call, mut found: StoredVersion) -> Result<Answer, Refusal> {
+    let (part, others) = subset::asked(&wire.server, found.key.resource_type, &call.query)?;
+    no_parameters(call, &others)?;
+    subset::cut(&wire.server, &part, &mut found)?;
+    let answer = if negotiation::known(&call.headers).is(&found) {
         Answer::empty(StatusCode::NOT_MODIFIED)
     } else {
         Answer::fhir(StatusCode::OK, found.body.clone().unwrap_or_default())
     };
-    Ok(answer.of_version(found))
+    Ok(answer.of_version(&found))
 }
 
 fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
@@ -170,7 +180,7 @@ fn conditional_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> 
     change_answer(wire, call, Target::Matching(criteria))
 }
 
-/// An update, a patch or a deletion, as the method says.
+/// What `PUT`, `PATCH` and `DELETE` ask for.
 fn change_answer(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
     let condition = negotiation::condition(&call.headers)?;
     let written = match call.method {
@@ -220,14 +230,20 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
     }
 }
 
-fn search_answer(wire: &Wire, call: &Call, resource_type: ResourceType, parameters: Parameters) -> Result<Answer, Refusal> {
+pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
+    let holds_cpr_number = call.query.iter().any(|(_, value)| personal::holds_cpr_number(value));
+    if holds_cpr_number && !wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
+        let text = "expected no CPR number in an address, since addresses are kept in logs: send the search as a form, with POST and \
+                    _search at the end of the path";
+        return Err(Failure::bad_request(IssueCode::BusinessRule, text).into());
+    }
     let (_, lenient) = negotiation::prefer(&call.headers);
-    let found = search(&wire.server, &SearchRequest { resource_type, parameters, lenient })?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, resource_type, &found)))
+    let found = search(&wire.server, &SearchRequest { scope, parameters, lenient })?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found)))
 }
 
 /// A search whose parameters are in a form, in the address, or some in each.
-fn form_search_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
+fn form_search_answer(wire: &Wire, call: &Call, scope: SearchScope) -> Result<Answer, Refusal> {
     negotiation::sends_form(&call.headers)?;
     let wrong = |_| Failure::bad_request(IssueCode::Value, "expected a form in UTF-8");
     let form = query_pairs(std::str::from_utf8(&call.body).map_err(wrong)?)?;
@@ -236,32 +252,13 @@ fn form_search_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> 
         false => Rendering::default(),
     };
     let parameters = call.query.iter().cloned().chain(own_parameters(form)).collect();
-    Ok(search_answer(wire, call, resource_type, parameters)?.rendered(rendering))
+    Ok(search_answer(wire, call, scope, parameters)?.rendered(rendering))
 }
 
-fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope, path: &str) -> Result<Answer, Refusal> {
-    let mut query = HistoryQuery { scope, since: None, at: None, before: None, count: COUNT_DEFAULT };
-    let mut wrong = Vec::new();
-    for (name, value) in &call.query {
-        // A `+` before the zone arrives as a blank when a client did not encode it.
-        let span = || FhirDate::parse(&value.replace(' ', "+")).map(FhirDate::range_us);
-        let instant = |us| Timestamp::from_microsecond(us).ok();
-        let understood = match name.as_str() {
-            "_count" => value.parse().ok().map(|count: usize| query.count = count.min(COUNT_MAX)),
-            "_since" => span().and_then(|(from, _)| instant(from)).map(|since| query.since = Some(since)),
-            "_at" => span().and_then(|(from, until)| instant(from).zip(instant(until))).map(|at| query.at = Some(at)),
-            PAGE => value.parse().ok().map(|before| query.before = Some(Position(before))),
-            _ => None,
-        };
-        if understood.is_none() {
-            wrong.push(Issue::error(IssueCode::Value, "", "expected _count with a whole number, _since or _at with an instant or a date"));
-        }
-    }
-    if !wrong.is_empty() {
-        return Err(Failure::BadRequest(wrong).into());
-    }
-    let found = history(&wire.server, &query)?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, path, &call.query, &found)))
+fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope) -> Result<Answer, Refusal> {
+    let (_, lenient) = negotiation::prefer(&call.headers);
+    let found = history(&wire.server, HistoryRequest { scope, parameters: call.query.clone(), lenient })?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, &found)))
 }
 
 fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {

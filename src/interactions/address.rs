@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use super::Failure;
 use super::export::{ExportFile, ExportScope};
 use crate::fhir::{Id, IssueCode, ResourceKey, ResourceType, Version};
+use crate::search::compartment;
 
 /// How many parameters a request may have: each that is wrong is a finding of its own.
 pub const PARAMETERS_MAX: usize = 1_000;
@@ -36,6 +37,14 @@ pub enum Address {
     Validate(ResourceKey),
     /// `Patient/7/$rights`
     Rights(ResourceKey),
+    /// `_search`
+    SystemSearch,
+    /// `Patient/7/Condition`, or `Patient/7/*` for all types that the compartment has
+    Compartment(ResourceKey, Option<ResourceType>),
+    /// `Patient/7/Condition/_search`, or `Patient/7/*/_search`
+    CompartmentSearch(ResourceKey, Option<ResourceType>),
+    /// `Patient/7/$everything`
+    Everything(ResourceKey),
     /// `$export` and `Patient/$export`
     Export(ExportScope),
     /// `_jobs/7`: the status of what is answered later.
@@ -52,10 +61,14 @@ impl Address {
             | Address::InstanceHistory(key)
             | Address::Version(key, _)
             | Address::Validate(key)
+            | Address::Compartment(key, _)
+            | Address::CompartmentSearch(key, _)
+            | Address::Everything(key)
             | Address::Rights(key) => Some(key),
             Address::System
             | Address::Metadata
             | Address::SystemHistory
+            | Address::SystemSearch
             | Address::Type(_)
             | Address::TypeSearch(_)
             | Address::TypeHistory(_)
@@ -81,6 +94,7 @@ impl Address {
             [""] => return Ok(Address::System),
             ["metadata"] => return Ok(Address::Metadata),
             ["_history"] => return Ok(Address::SystemHistory),
+            ["_search"] => return Ok(Address::SystemSearch),
             ["$export"] => return Ok(Address::Export(ExportScope::System)),
             ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
             ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
@@ -105,8 +119,29 @@ impl Address {
             [id, "_history", version] => Ok(Address::Version(key(id)?, Version::parse(version).ok_or_else(nothing)?)),
             [id, "$validate"] => Ok(Address::Validate(key(id)?)),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
+            [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
+            [id, within] if resource_type == ResourceType::Patient => Ok(Address::Compartment(key(id)?, compartment_type(within)?)),
+            [id, within, "_search"] if resource_type == ResourceType::Patient => {
+                Ok(Address::CompartmentSearch(key(id)?, compartment_type(within)?))
+            }
             _ => Err(nothing()),
         }
+    }
+}
+
+/// The type that is searched in the compartment of a Patient; none for all.
+fn compartment_type(text: &str) -> Result<Option<ResourceType>, Failure> {
+    let within = compartment::types();
+    match text {
+        "*" => Ok(None),
+        _ => match text.parse().ok().filter(|found| within.contains(found)) {
+            Some(found) => Ok(Some(found)),
+            None => {
+                let within: Vec<_> = within.iter().map(|held| held.as_str()).collect();
+                let text = format!("this server has nothing at this address; the compartment of a Patient has {}", within.join(", "));
+                Err(Failure::not_found(text))
+            }
+        },
     }
 }
 

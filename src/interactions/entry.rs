@@ -8,8 +8,9 @@ use super::persons::{self, Pending, PendingWrite};
 use super::write::Condition;
 use super::{Effect, Failure, Written};
 use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
+use crate::search::compartment::found_by;
 use crate::search::query::instant_span_us;
-use crate::search::{Clause, DatePrefix, SearchQuery, Test, index_entries};
+use crate::search::{Clause, DatePrefix, SearchQuery, Test};
 use crate::storage::{Committed, Content, Method, Precondition, StoredVersion, Write};
 
 /// One change, as gathered.
@@ -72,7 +73,8 @@ impl Entry {
             Step::Delete => (Method::Delete, None),
             Step::Put(resource, method) => {
                 let body = resource.stamped(&self.key.id, self.next_version());
-                (*method, Some(Content { body, entries: index_entries(self.key.resource_type, resource.value()) }))
+                let entries = found_by(&self.key, resource.value());
+                (*method, Some(Content { body, entries }))
             }
         };
         Some(Write { key: self.key.clone(), previous: self.previous.as_ref().map(|previous| previous.version), method, content })

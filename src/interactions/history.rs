@@ -1,8 +1,23 @@
 //! history of a resource, a type or everything (<https://hl7.org/fhir/R4/http.html#history>).
 
+use jiff::Timestamp;
+
+use super::page_token::{self, PAGE, Place};
 use super::{Failure, Server};
-use crate::fhir::Version;
-use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVersion};
+use crate::fhir::{FhirDate, Issue, IssueCode, Version};
+use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
+use crate::storage::{HistoryQuery, HistoryScope, StoreError, StoredVersion};
+
+/// A history as the client asked for it.
+pub struct HistoryRequest {
+    /// Of what.
+    pub scope: HistoryScope,
+    /// Names and values, percent-decoded, in order.
+    pub parameters: Vec<(String, String)>,
+    /// Pass over what is not understood instead of refusing it. A Bundle of past versions has no place for a warning: what was applied
+    /// says it.
+    pub lenient: bool,
+}
 
 /// A version of the past.
 #[derive(Debug)]
@@ -16,25 +31,90 @@ pub struct PastVersion {
 /// One page of a history.
 #[derive(Debug)]
 pub struct HistoryAnswer {
+    /// Of what it is, below the base.
+    pub path: String,
     /// The versions, newest first.
     pub versions: Vec<PastVersion>,
-    /// `before` of the next page; none if this was the last one.
-    pub next: Option<Position>,
+    /// What was applied: the query of this page's own address.
+    pub applied: Vec<(String, String)>,
+    /// The token of the next page; none if this was the last one.
+    pub next: Option<String>,
 }
 
 /// One page of past versions, newest first.
 ///
 /// # Errors
-/// `NotFound` for the history of a resource that never was.
-pub fn history(server: &Server, query: &HistoryQuery) -> Result<HistoryAnswer, Failure> {
-    if let HistoryScope::Instance(key) = &query.scope
+/// `NotFound` for the history of a resource that never was; `BadRequest` with every parameter that cannot be honoured.
+pub fn history(server: &Server, request: HistoryRequest) -> Result<HistoryAnswer, Failure> {
+    let path = match &request.scope {
+        HistoryScope::System => "_history".to_owned(),
+        HistoryScope::Type(resource_type) => format!("{resource_type}/_history"),
+        HistoryScope::Instance(key) => format!("{key}/_history"),
+    };
+    if let HistoryScope::Instance(key) = &request.scope
         && server.store.read(key)?.is_none()
     {
         return Err(Failure::not_found(format!("there is no {} with this id", key.resource_type)));
     }
-    let page = server.store.history(query)?;
+    let place = page_token::asked(server, &path, &request.parameters)?;
+    let parameters = place.as_ref().map_or(&request.parameters, |place| &place.parameters);
+    let (mut query, applied, unknown) = understand(request.scope, parameters)?;
+    if !request.lenient && !unknown.is_empty() {
+        return Err(Failure::BadRequest(unknown));
+    }
+    query.before = place.map(|place| place.position);
+    let page = server.store.history(&query)?;
+    let token = |position| page_token::seal(server, &path, &Place { position, offset: 0, until: None, parameters: applied.clone() });
+    let own = query.before.map(|before| (PAGE.to_owned(), token(before)));
+    let next = page.next.map(token);
     let past = |version| Ok(PastVersion { is_creation: is_creation(server, &version)?, version });
-    Ok(HistoryAnswer { versions: page.versions.into_iter().map(past).collect::<Result<_, StoreError>>()?, next: page.next })
+    Ok(HistoryAnswer {
+        versions: page.versions.into_iter().map(past).collect::<Result<_, StoreError>>()?,
+        applied: applied.into_iter().chain(own).collect(),
+        next,
+        path,
+    })
+}
+
+/// The query, the parameters that were applied, and what is not understood.
+type Understood = (HistoryQuery, Vec<(String, String)>, Vec<Issue>);
+
+fn understand(scope: HistoryScope, parameters: &[(String, String)]) -> Result<Understood, Failure> {
+    let mut query = HistoryQuery { scope, since: None, at: None, before: None, count: COUNT_DEFAULT };
+    let (mut applied, mut unknown, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, (name, value)) in parameters.iter().enumerate() {
+        // A `+` before the zone arrives as a blank when a client did not encode it.
+        let span = || FhirDate::parse(&value.replace(' ', "+")).map(FhirDate::range_us);
+        let instant = |us| Timestamp::from_microsecond(us).ok();
+        let understood = match name.as_str() {
+            "_count" => count(value).map(|count| query.count = count),
+            "_since" => span().and_then(|(from, _)| instant(from)).map(|since| query.since = Some(since)),
+            "_at" => span().and_then(|(from, until)| instant(from).zip(instant(until))).map(|at| query.at = Some(at)),
+            // The one order that there is may be named, as in later versions of FHIR.
+            "_sort" => (value == "-_lastUpdated").then_some(()),
+            _ => {
+                let text = "a history has the parameters _count, _since, _at and _sort; expected no other";
+                unknown.push(Issue::error(IssueCode::NotSupported, "", text));
+                continue;
+            }
+        };
+        let is_again = parameters[..at].iter().any(|(earlier, _)| earlier == name);
+        match understood {
+            Some(()) if !is_again && name == "_count" => applied.push((name.clone(), query.count.to_string())),
+            Some(()) if !is_again => applied.push((name.clone(), value.replace(' ', "+"))),
+            _ => {
+                let text = "expected _count with a whole number, _since or _at with an instant or a date, _sort=-_lastUpdated, each once";
+                wrong.push(Issue::error(IssueCode::Value, "", text));
+            }
+        }
+    }
+    if wrong.is_empty() { Ok((query, applied, unknown)) } else { Err(Failure::BadRequest(wrong)) }
+}
+
+/// More digits than a number has are cut like any other large number.
+fn count(value: &str) -> Option<usize> {
+    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| value.parse().unwrap_or(COUNT_MAX).min(COUNT_MAX))
 }
 
 fn is_creation(server: &Server, version: &StoredVersion) -> Result<bool, StoreError> {

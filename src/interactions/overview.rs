@@ -1,6 +1,6 @@
 //! What the server knows, in counts: for the page that an operator sees first. No person is in it.
 
-use super::search::{SearchRequest, search};
+use super::search::{SearchRequest, SearchScope, search};
 use super::{Failure, Server};
 use crate::deadlines::{BusinessStatus, Right};
 use crate::fhir::ResourceType;
@@ -36,5 +36,6 @@ pub fn overview(server: &Server) -> Result<Overview, Failure> {
 fn count(server: &Server, resource_type: ResourceType, criteria: &[(&str, &str)]) -> Result<usize, Failure> {
     let criteria = criteria.iter().chain(&[("_count", "0")]);
     let parameters = criteria.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Ok(search(server, &SearchRequest { resource_type, parameters, lenient: false })?.page.total)
+    let request = SearchRequest { scope: SearchScope::Type(resource_type), parameters, lenient: false };
+    Ok(search(server, &request)?.total.unwrap_or(0))
 }

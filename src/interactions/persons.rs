@@ -15,8 +15,9 @@ use serde_json::Value;
 use super::Server;
 use crate::deadlines::{self, PersonFacts, Rights, Stored, TaskChange};
 use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType, Version};
+use crate::search::compartment::found_by;
 use crate::search::parameters::REFERS_TO;
-use crate::search::{Clause, SearchQuery, index_entries};
+use crate::search::{Clause, SearchQuery};
 use crate::storage::{Content, Guard, Method, Precondition, StoreError, TimerChange, Write};
 
 /// What a request is about to write, by key.
@@ -371,7 +372,7 @@ fn task_writes(change: TaskChange, previous: Option<Version>, day: Date, recorde
 }
 
 fn made_by_server(key: ResourceKey, previous: Option<Version>, content: Value) -> Write {
-    let entries = index_entries(key.resource_type, &content);
+    let entries = found_by(&key, &content);
     let body = Resource::made(content).stamped(&key.id, Version::after(previous));
     Write { previous, method: Method::Put, content: Some(Content { body, entries }), key }
 }

@@ -1,17 +1,80 @@
-//! search (<https://hl7.org/fhir/R4/http.html#search>): a stable page of what matches.
+//! search (<https://hl7.org/fhir/R4/http.html#search>): a stable page of what matches, in a type, in all, or in what belongs to a person.
 
-use super::{Failure, Server};
-use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
-use crate::search::{self, ParsedSearch};
-use crate::storage::{Position, SearchPage};
+use super::address::Address;
+use super::includes::{Included, included};
+use super::page_token::{self, PAGE, Place};
+use super::{Failure, Server, everything, subset};
+use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
+use crate::search::compartment::{self, OF_PERSON};
+use crate::search::personal::is_personal;
+use crate::search::results::Part;
+use crate::search::{self, Clause, ParsedSearch};
+use crate::storage::{Position, StoredVersion};
 
-/// The parameter of this server's paging links: `<position>.<offset>`, the state that was searched and how many matches came before.
-pub const PAGE: &str = "_page";
+/// How many bytes of content the matches of one page have together; one is given however large it is.
+const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The parameter of a search in several types that says in which.
+const TYPE: &str = "_type";
+
+/// Where to search.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SearchScope {
+    /// In a type.
+    Type(ResourceType),
+    /// In all types, or in those that `_type` names.
+    System,
+    /// In the compartment of a Patient: in one type, or in all that it has.
+    Compartment(ResourceKey, Option<ResourceType>),
+    /// `$everything` of a Patient.
+    Everything(ResourceKey),
+}
+
+impl SearchScope {
+    /// What a GET of that address searches, if it does.
+    pub fn of(address: &Address) -> Option<Self> {
+        match address {
+            Address::Type(resource_type) => Some(SearchScope::Type(*resource_type)),
+            Address::System => Some(SearchScope::System),
+            Address::Compartment(patient, resource_type) => Some(SearchScope::Compartment(patient.clone(), *resource_type)),
+            Address::Everything(patient) => Some(SearchScope::Everything(patient.clone())),
+            _ => None,
+        }
+    }
+
+    /// The path below the base.
+    fn path(&self) -> String {
+        match self {
+            SearchScope::Type(resource_type) => resource_type.to_string(),
+            SearchScope::System => String::new(),
+            SearchScope::Compartment(patient, None) => format!("{patient}/*"),
+            SearchScope::Compartment(patient, Some(resource_type)) => format!("{patient}/{resource_type}"),
+            SearchScope::Everything(patient) => format!("{patient}/$everything"),
+        }
+    }
+
+    /// The types that can be searched here.
+    fn types(&self) -> Vec<ResourceType> {
+        match self {
+            SearchScope::Type(resource_type) | SearchScope::Compartment(_, Some(resource_type)) => vec![*resource_type],
+            SearchScope::System => ResourceType::ALL.to_vec(),
+            SearchScope::Compartment(_, None) => compartment::types(),
+            SearchScope::Everything(_) => everything::types(),
+        }
+    }
+
+    /// The Patient to whom everything that is found belongs.
+    fn person(&self) -> Option<&ResourceKey> {
+        match self {
+            SearchScope::Compartment(patient, _) | SearchScope::Everything(patient) => Some(patient),
+            SearchScope::Type(_) | SearchScope::System => None,
+        }
+    }
+}
 
 /// A search as the client asked it.
 pub struct SearchRequest {
-    /// The type to look in.
-    pub resource_type: ResourceType,
+    /// Where to look.
+    pub scope: SearchScope,
     /// Names and values, percent-decoded, in order.
     pub parameters: Vec<(String, String)>,
     /// Pass over what is not understood, with a warning, instead of refusing it.
@@ -20,45 +83,140 @@ pub struct SearchRequest {
 
 /// The answer to a search.
 pub struct SearchAnswer {
-    /// The page.
-    pub page: SearchPage,
-    /// What was applied: for the links.
-    pub parsed: ParsedSearch,
-    /// Warnings about what was passed over.
+    /// What was searched, below the base.
+    pub path: String,
+    /// The resources of the page that match, in order.
+    pub matches: Vec<StoredVersion>,
+    /// What is given besides.
+    pub included: Vec<StoredVersion>,
+    /// How many resources match in all, if that is told.
+    pub total: Option<usize>,
+    /// What was applied: the query of this page's own address, in which nothing names a person.
+    pub applied: Vec<(String, String)>,
+    /// The token of the next page, if there is one.
+    pub next: Option<String>,
+    /// The token of the page before, if there is one.
+    pub previous: Option<String>,
+    /// Warnings about what was passed over or left out.
     pub warnings: Vec<Issue>,
+}
+
+impl SearchAnswer {
+    /// All resources of the answer.
+    pub fn found(&self) -> impl Iterator<Item = &StoredVersion> {
+        self.matches.iter().chain(&self.included)
+    }
 }
 
 /// One page of matches. Its `next` page, asked for by [`PAGE`], neither skips nor repeats whatever is written meanwhile.
 ///
 /// # Errors
-/// `BadRequest` with every parameter that cannot be honoured.
+/// `BadRequest` with every parameter that cannot be honoured; `NotFound` or `Gone` if the Patient of the scope is not there.
 pub fn search(server: &Server, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
-    let (pages, parameters): (Vec<_>, Vec<_>) = request.parameters.iter().cloned().partition(|(name, _)| name == PAGE);
-    let mut parsed = search::parse(request.resource_type, &parameters, &server.base_url).map_err(Failure::BadRequest)?;
+    if let Some(patient) = request.scope.person() {
+        super::read::read(server, patient)?;
+    }
+    let path = request.scope.path();
+    let place = page_token::asked(server, &path, &request.parameters)?;
+    let parameters = place.as_ref().map_or(&request.parameters, |place| &place.parameters);
+    let parsed = understand(server, &request.scope, parameters)?;
     if !request.lenient && !parsed.unknown.is_empty() {
         return Err(Failure::BadRequest(parsed.unknown));
     }
-    let mut position = None;
-    if let Some((_, token)) = pages.first() {
-        let (at, offset) = read_page(server, token)?;
-        position = Some(at);
-        parsed.query.offset = offset;
-    }
-    let page = server.store.search(&parsed.query, position)?;
-    if pages.len() > 1 || (parsed.query.offset > 0 && parsed.query.offset >= page.total) {
-        return Err(wrong_page());
-    }
-    let warnings = parsed.unknown.iter().map(|issue| Issue { severity: Severity::Warning, ..issue.clone() }).collect();
-    Ok(SearchAnswer { page, parsed, warnings })
+    page(server, path, parsed, place)
 }
 
-fn read_page(server: &Server, token: &str) -> Result<(Position, usize), Failure> {
-    let parts = token.split_once('.').and_then(|(position, offset)| Some((position.parse().ok()?, offset.parse().ok()?)));
-    let known = parts.filter(|(position, _)| server.store.last_commit().is_ok_and(|(last, _)| *position <= last.0));
-    let (position, offset) = known.ok_or_else(wrong_page)?;
-    Ok((Position(position), offset))
+/// The query of a scope and parameters.
+fn understand(server: &Server, scope: &SearchScope, parameters: &[(String, String)]) -> Result<ParsedSearch, Failure> {
+    let several = !matches!(scope, SearchScope::Type(_) | SearchScope::Compartment(_, Some(_)));
+    let (named, parameters): (Vec<_>, Vec<_>) = parameters.iter().cloned().partition(|(name, _)| several && name == TYPE);
+    let types = asked_types(scope.types(), &named)?;
+    let mut parsed = match scope {
+        SearchScope::Everything(_) => everything::parse(&types, &parameters)?,
+        SearchScope::Type(_) | SearchScope::System | SearchScope::Compartment(..) => {
+            search::parse_search(&types, &parameters, &server.base_url).map_err(Failure::BadRequest)?
+        }
+    };
+    if let Part::Elements(names) = &parsed.results.part {
+        subset::known_elements(server, &types, names)?;
+    }
+    if let Some(patient) = scope.person() {
+        parsed.query.clauses.push(Clause::reference(OF_PERSON, patient));
+    }
+    parsed.applied.splice(0..0, named);
+    Ok(parsed)
 }
 
-fn wrong_page() -> Failure {
-    Failure::bad_request(IssueCode::Value, format!("{PAGE}: expected the token of a link that this server made"))
+/// The types that `_type` names, of those that there are.
+fn asked_types(possible: Vec<ResourceType>, named: &[(String, String)]) -> Result<Vec<ResourceType>, Failure> {
+    let mut types = possible.clone();
+    for (_, value) in named {
+        let wanted = value.split(',').map(|name| name.parse().ok().filter(|wanted| possible.contains(wanted))).collect::<Option<Vec<_>>>();
+        let Some(wanted) = wanted else {
+            let known: Vec<_> = possible.iter().map(|known| known.as_str()).collect();
+            let text = format!("{TYPE}: expected types that can be searched here: {}", known.join(", "));
+            return Err(Failure::bad_request(IssueCode::Value, text));
+        };
+        types.retain(|known| wanted.contains(known));
+    }
+    if types.is_empty() {
+        return Err(Failure::bad_request(IssueCode::Value, format!("{TYPE}: no type is in all of them")));
+    }
+    Ok(types)
+}
+
+fn page(server: &Server, path: String, mut parsed: ParsedSearch, place: Option<Place>) -> Result<SearchAnswer, Failure> {
+    let query = &mut parsed.query;
+    if parsed.results.part == Part::Count {
+        query.count = 0;
+    }
+    let count = query.count;
+    query.bytes_max = PAGE_BYTES_MAX;
+    if let Some(place) = &place {
+        query.offset = place.offset;
+        query.count = place.until.map_or(count, |until| count.min(until.saturating_sub(place.offset)));
+    }
+    let found = server.store.search(query, place.as_ref().map(|place| place.position))?;
+    let Included { mut versions, cut } = included(server, found.position, &found.matches, &parsed.results.includes)?;
+    let links = Links { server, path: &path, position: found.position, applied: &parsed.applied };
+    let (offset, end) = (query.offset, query.offset + found.matches.len());
+    let mut matches = found.matches;
+    for version in matches.iter_mut().chain(&mut versions) {
+        subset::cut(server, &parsed.results.part, version)?;
+    }
+    let passed_over = parsed.unknown.iter().map(|issue| Issue { severity: Severity::Warning, ..issue.clone() });
+    Ok(SearchAnswer {
+        applied: links.own(offset, place.and_then(|place| place.until)),
+        next: (count > 0 && end < found.total).then(|| links.token(end, None)),
+        previous: (offset > 0).then(|| links.token(offset.saturating_sub(count), Some(offset))),
+        matches,
+        included: versions,
+        total: (parsed.results.is_counted || count == 0).then_some(found.total),
+        warnings: passed_over.chain(cut).collect(),
+        path,
+    })
+}
+
+/// What makes the links of one answer.
+struct Links<'a> {
+    server: &'a Server,
+    path: &'a str,
+    position: Position,
+    applied: &'a [(String, String)],
+}
+
+impl Links<'_> {
+    fn token(&self, offset: usize, until: Option<usize>) -> String {
+        let place = Place { position: self.position, offset, until, parameters: self.applied.to_vec() };
+        page_token::seal(self.server, self.path, &place)
+    }
+
+    /// The query of the page's own address: what was applied, and a token if that is not all or may not be seen.
+    fn own(&self, offset: usize, until: Option<usize>) -> Vec<(String, String)> {
+        let mut own: Vec<_> = self.applied.iter().filter(|(name, value)| !is_personal(name, value)).cloned().collect();
+        if offset > 0 || own.len() < self.applied.len() {
+            own.push((PAGE.to_owned(), self.token(offset, until)));
+        }
+        own
+    }
 }

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::address::{Address, criteria, query_pairs};
 use super::read::Known;
-use super::search::{SearchAnswer, SearchRequest};
+use super::search::{SearchAnswer, SearchRequest, SearchScope};
 use super::write::{Action, Change, Condition, Criteria, Target, Writer};
 use super::{Failure, Moment, Server, Written, batch, patch, read, rights, search, write};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, Version};
 use crate::storage::StoredVersion;
 
 /// How many entries a Bundle may have.
@@ -28,7 +28,7 @@ pub enum EntryAnswer {
     /// To the GET of a version that the client has already.
     NotModified(StoredVersion),
     /// To the GET of a search.
-    Searched(ResourceType, SearchAnswer),
+    Searched(SearchAnswer),
     /// To the GET of `$rights`.
     Rights(rights::Rights),
     /// The entry was not carried out: any of a batch, and of a transaction what could no longer be read after its commit.
@@ -98,12 +98,12 @@ pub(super) fn answer(server: &Server, moment: &Moment, request: Request, allowan
             };
             if reading.known.is(&found) { EntryAnswer::NotModified(found) } else { EntryAnswer::Found(found) }
         }
-        Request::Search(request) => EntryAnswer::Searched(request.resource_type, search::search(server, &request)?),
+        Request::Search(request) => EntryAnswer::Searched(search::search(server, &request)?),
         Request::Rights(patient, parameters) => EntryAnswer::Rights(rights::rights(server, moment, &patient, &parameters)?),
     };
     match &answer {
         EntryAnswer::Found(found) => allowance.take([found])?,
-        EntryAnswer::Searched(_, found) => allowance.take(&found.page.matches)?,
+        EntryAnswer::Searched(found) => allowance.take(found.found())?,
         EntryAnswer::Written(_) | EntryAnswer::NotModified(_) | EntryAnswer::Rights(_) | EntryAnswer::Failed(_) => {}
     }
     Ok(answer)
@@ -223,7 +223,7 @@ fn foresee(server: &Server, request: &Request, changes: &[Change], allowance: &A
     match request {
         Request::Read(Reading { key, version: None, .. }) => foresee_current(server, key, changes, allowance),
         Request::Read(Reading { key, version: Some(version), .. }) => allowance.take([&read::read_version(server, key, *version)?]),
-        Request::Search(request) => allowance.take(&search::search(server, request)?.page.matches),
+        Request::Search(request) => allowance.take(search::search(server, request)?.found()),
         Request::Rights(patient, parameters) => {
             rights::asked_day(parameters)?;
             foresee_current(server, patient, changes, &Allowance::default())
@@ -286,10 +286,11 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
         }
         ("GET" | "HEAD", Address::Instance(key), true) => reading(key, None),
         ("GET" | "HEAD", Address::Version(key, version), true) => reading(key, Some(version)),
-        ("GET" | "HEAD", Address::Type(resource_type), _) => {
-            Ok(Request::Search(SearchRequest { resource_type, parameters: query_pairs(query)?, lenient: false }))
-        }
         ("GET", Address::Rights(patient), _) => Ok(Request::Rights(patient, query_pairs(query)?)),
+        ("GET" | "HEAD", address, _) if SearchScope::of(&address).is_some() => {
+            let scope = SearchScope::of(&address).unwrap_or(SearchScope::System);
+            Ok(Request::Search(SearchRequest { scope, parameters: query_pairs(query)?, lenient: false }))
+        }
         _ => Err(Failure::not_allowed(
             "expected POST to a type (conditional by ifNoneExist), PUT, PATCH or DELETE of a type and id or of a type and criteria, or GET, in \
              capitals and without parameters but those of a search; found another method or address",

@@ -153,6 +153,7 @@ fn element(source: &Value, own: &[Arc<Constraint>], around: &dyn Surroundings) -
         slicing: source.get("slicing").map(slicing),
         slices: Box::default(),
         is_modifier: is_true(source, "isModifier"),
+        is_summary: is_true(source, "isSummary"),
     }
 }
 

@@ -107,6 +107,7 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
         ("contentReference", true),
         ("maxLength", true),
         ("isModifier", source.get("isModifier") == Some(&Value::Bool(true))),
+        ("isSummary", source.get("isSummary") == Some(&Value::Bool(true))),
     ] {
         if let Some(value) = source.get(key).filter(|_| keep) {
             put(key, value.clone());

@@ -108,6 +108,8 @@ pub struct Element {
     pub slices: Box<[usize]>,
     /// True if a receiver must not ignore it.
     pub is_modifier: bool,
+    /// True if it is part of a summary.
+    pub is_summary: bool,
 }
 
 /// One type of an element.

@@ -3,6 +3,7 @@
 use super::criteria::{Problem, alternatives, date_test, parameter_clause, unknown};
 use super::parameters::parameters_of;
 use super::query::{Clause, SearchQuery, Sort, SortBy};
+use super::results::{self, Part, Results};
 use crate::fhir::{Id, Issue, IssueCode, ResourceType};
 
 /// The greatest page that is served; a greater `_count` is cut to it.
@@ -17,20 +18,44 @@ pub const COUNT_DEFAULT: usize = 50;
 pub struct ParsedSearch {
     /// The query, with its first page.
     pub query: SearchQuery,
+    /// What the answer shall be like.
+    pub results: Results,
     /// The parameters that were applied, as they stood: for the `self` link.
     pub applied: Vec<(String, String)>,
     /// What is not understood; refused, or passed over under `handling=lenient`.
     pub unknown: Vec<Issue>,
 }
 
-/// Reads the parameters of a search on one type (<https://hl7.org/fhir/R4/search.html>), names and values already percent-decoded.
-/// A reference to an address below `base_url` is one to a resource of this server.
+/// Reads the criteria that resources of one type are to meet, as those of a conditional create: what is about an answer has no meaning
+/// among them.
+///
+/// # Errors
+/// As [`parse_search`].
+pub fn parse(resource_type: ResourceType, parameters: &[(String, String)], base_url: &str) -> Result<ParsedSearch, Vec<Issue>> {
+    let mut parsed = parse_search(&[resource_type], parameters, base_url)?;
+    if parsed.results != Results::default() {
+        let text = format!("expected criteria alone, without {}", results::NAMES.join(", "));
+        parsed.unknown.push(Issue::error(IssueCode::NotSupported, "", text));
+    }
+    Ok(parsed)
+}
+
+/// Reads the parameters of a search on some types (<https://hl7.org/fhir/R4/search.html>), names and values already percent-decoded.
+/// Several types have only the common parameters together, whose names begin with `_`. A reference to an address below `base_url` is one to a resource of this server.
 ///
 /// # Errors
 /// The findings about parameters that are known but whose value cannot be read; or that there are too many values.
-pub fn parse(resource_type: ResourceType, parameters: &[(String, String)], base_url: &str) -> Result<ParsedSearch, Vec<Issue>> {
+pub fn parse_search(types: &[ResourceType], parameters: &[(String, String)], base_url: &str) -> Result<ParsedSearch, Vec<Issue>> {
     let mut parsed = ParsedSearch {
-        query: SearchQuery { types: vec![resource_type], clauses: Vec::new(), sort: Vec::new(), offset: 0, count: COUNT_DEFAULT },
+        query: SearchQuery {
+            types: types.to_vec(),
+            clauses: Vec::new(),
+            sort: Vec::new(),
+            offset: 0,
+            count: COUNT_DEFAULT,
+            bytes_max: usize::MAX,
+        },
+        results: Results::default(),
         applied: Vec::new(),
         unknown: Vec::new(),
     };
@@ -40,21 +65,40 @@ pub fn parse(resource_type: ResourceType, parameters: &[(String, String)], base_
     }
     let mut wrong = Vec::new();
     for (at, (name, value)) in parameters.iter().enumerate() {
-        if matches!(name.as_str(), "_count" | "_sort") && parameters[..at].iter().any(|(earlier, _)| earlier == name) {
+        if matches!(name.as_str(), "_count" | "_sort" | "_total") && parameters[..at].iter().any(|(earlier, _)| earlier == name) {
             wrong.push(Issue::error(IssueCode::Value, "", format!("{name}: expected once, found twice")));
         }
-        match apply(resource_type, name, value, base_url, &mut parsed.query) {
+        let read =
+            results::apply(name, value, &mut parsed.results).unwrap_or_else(|| apply(types, name, value, base_url, &mut parsed.query));
+        match read {
             Ok(()) if name == "_count" => parsed.applied.push((name.clone(), parsed.query.count.to_string())),
             Ok(()) => parsed.applied.push((name.clone(), value.clone())),
             Err(Problem::Unknown(text)) => parsed.unknown.push(Issue::error(IssueCode::NotSupported, "", text)),
             Err(Problem::Wrong(text)) => wrong.push(Issue::error(IssueCode::Value, "", text)),
         }
     }
+    if parsed.results.part == Part::Text && !parsed.results.includes.is_empty() {
+        let text = "_summary=text: expected without _include and _revinclude, as R4 requires";
+        wrong.push(Issue::error(IssueCode::Value, "", text));
+    }
     if wrong.is_empty() { Ok(parsed) } else { Err(wrong) }
 }
 
-fn apply(resource_type: ResourceType, name: &str, value: &str, base_url: &str, query: &mut SearchQuery) -> Result<(), Problem> {
+fn apply(types: &[ResourceType], name: &str, value: &str, base_url: &str, query: &mut SearchQuery) -> Result<(), Problem> {
+    // What all types have, each has.
+    let Some(first) = types.first().copied() else {
+        return Err(Problem::Unknown("expected a type to search in".into()));
+    };
+    let is_common = |code: &str| code.starts_with('_') && code != "_has" && !code.starts_with("_has:");
     match name {
+        _ if types.len() > 1 && !is_common(name) => {
+            let text =
+                "expected common parameters alone, as _lastUpdated, where several types are searched; for others, search in one type";
+            return Err(Problem::Unknown(text.into()));
+        }
+        "_sort" if types.len() > 1 && !value.split(',').all(|field| is_common(field.trim_start_matches('-'))) => {
+            return Err(Problem::Wrong("_sort: expected common parameters alone where several types are searched".into()));
+        }
         "_count" => {
             let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
             if !digits {
@@ -64,7 +108,7 @@ fn apply(resource_type: ResourceType, name: &str, value: &str, base_url: &str, q
             query.count = value.parse().unwrap_or(COUNT_MAX).min(COUNT_MAX);
         }
         "_sort" => {
-            query.sort = value.split(',').map(|field| sort(resource_type, field)).collect::<Result<_, _>>()?;
+            query.sort = value.split(',').map(|field| sort(first, field)).collect::<Result<_, _>>()?;
         }
         "_id" => {
             let ids = alternatives(value).map(|id| Id::parse(&id).ok_or_else(|| Problem::Wrong("_id: expected ids".into())));
@@ -74,7 +118,7 @@ fn apply(resource_type: ResourceType, name: &str, value: &str, base_url: &str, q
             let any_of = alternatives(value).map(|date| date_test(name, &date)).collect::<Result<_, _>>()?;
             query.clauses.push(Clause::LastUpdated(any_of));
         }
-        _ => query.clauses.push(parameter_clause(resource_type, name, value, base_url)?),
+        _ => query.clauses.push(parameter_clause(first, name, value, base_url)?),
     }
     Ok(())
 }

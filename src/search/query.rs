@@ -17,12 +17,14 @@ pub struct SearchQuery {
     pub offset: usize,
     /// How many matches to return at most; 0 asks for the total alone.
     pub count: usize,
+    /// How many bytes of content the matches that are returned may have together; one is returned however large it is.
+    pub bytes_max: usize,
 }
 
 impl SearchQuery {
     /// Everything of one type that meets these clauses, up to `usize::MAX` of them.
     pub fn all(resource_type: ResourceType, clauses: Vec<Clause>) -> Self {
-        SearchQuery { types: vec![resource_type], clauses, sort: Vec::new(), offset: 0, count: usize::MAX }
+        SearchQuery { types: vec![resource_type], clauses, sort: Vec::new(), offset: 0, count: usize::MAX, bytes_max: usize::MAX }
     }
 }
 

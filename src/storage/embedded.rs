@@ -22,8 +22,8 @@ use super::sled::SledKv;
 use super::verify;
 use super::writing::{Shared, Writer};
 use super::{
-    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SearchPage, Store, StoreError, StoredVersion,
-    Timer,
+    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchPage, Store, StoreError,
+    StoredVersion, Timer,
 };
 use crate::fhir::{ResourceKey, Version};
 use crate::search::SearchQuery;
@@ -101,6 +101,7 @@ pub struct EmbeddedStore {
     // In the order in which they must go: the writer ends, the engine closes, the lock goes.
     writer: Writer,
     shared: Arc<Shared>,
+    secret: [u8; SECRET_BYTES],
     _folder: Folder,
 }
 
@@ -128,13 +129,14 @@ impl EmbeddedStore {
             None => make_state(&*kv, &folder)?,
         };
         let watermark = folder.watermark(state.instant)?;
+        let secret = folder.secret()?;
         folder.sync_names()?;
         if !folder.is_complete() {
             folder.complete()?;
         }
         let shared = Arc::new(Shared::new(kv, state));
         let writer = Writer::start(shared.clone(), watermark).map_err(|error| folder.unwritable(&error))?;
-        Ok(EmbeddedStore { writer, shared, _folder: folder })
+        Ok(EmbeddedStore { writer, shared, secret, _folder: folder })
     }
 
     /// The first error of the store, if there was one: from then on every answer is that error, and the process should end.
@@ -231,6 +233,10 @@ impl Store for EmbeddedStore {
 
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
         self.read_state(|_, _| Ok(())).map(|()| self.shared.state()).map(|state| (state.position, state.instant))
+    }
+
+    fn secret(&self) -> &[u8; SECRET_BYTES] {
+        &self.secret
     }
 }
 

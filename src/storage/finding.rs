@@ -40,8 +40,13 @@ impl<'a> Reader<'a> {
             return Ok(page);
         }
         sort_rows(&mut found, &query.sort, Found::row);
+        let mut bytes: usize = 0;
         for match_ in found.iter().skip(query.offset).take(query.count) {
             let record = self.known_version(&match_.key, match_.version)?;
+            bytes = bytes.saturating_add(record.body.as_ref().map_or(0, Vec::len));
+            if bytes > query.bytes_max && !page.matches.is_empty() {
+                break;
+            }
             page.matches.push(stored(&match_.key, match_.version, record));
         }
         Ok(page)

@@ -5,17 +5,20 @@
 //! | `frist-store.json` | engine, layout version, whether the store was completely made |
 //! | `lock` | locked by the one process that uses the folder |
 //! | `acknowledged` | the instant of the last acknowledged commit, written after its sync and not synced itself: the store can never be behind it |
+//! | `secret` | bytes by chance, readable by its owner alone: whoever knows them can make paging links that this server takes for its own |
 //! | a folder named as the engine | the engine's own files |
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
+
+use super::SECRET_BYTES;
 
 /// Goes up with every change of keys or records that an older program would misread.
 const LAYOUT: u64 = 1;
@@ -23,6 +26,8 @@ const MARKER: &str = "frist-store.json";
 const MARKER_MADE: &str = "frist-store.json.new";
 const LOCK: &str = "lock";
 const ACKNOWLEDGED: &str = "acknowledged";
+const SECRET: &str = "secret";
+const SECRET_MADE: &str = "secret.new";
 
 /// Why a data folder cannot be used. Its text is one line, for the person at the console.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -164,6 +169,23 @@ impl Folder {
             }
             Some(_) | None => Ok(watermark),
         }
+    }
+
+    /// The secret of the folder, made now if it has none; without one the links that were given out before are refused.
+    pub(super) fn secret(&self) -> Result<[u8; SECRET_BYTES], OpenError> {
+        let failed = |error: io::Error| self.unwritable(&error);
+        let (path, made) = (self.path.join(SECRET), self.path.join(SECRET_MADE));
+        match fs::read(&path) {
+            Ok(bytes) => return bytes.try_into().map_err(|_| self.corrupt(format!("{SECRET} has not {SECRET_BYTES} bytes"))),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let mut secret = [0; SECRET_BYTES];
+        getrandom::fill(&mut secret).map_err(|error| failed(io::Error::other(error.to_string())))?;
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&made).map_err(failed)?;
+        file.write_all(&secret).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&made, &path).and_then(|()| sync_folder(&self.path)).map_err(failed)?;
+        Ok(secret)
     }
 
     fn write_marker(&self, complete: bool) -> Result<(), OpenError> {

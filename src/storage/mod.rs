@@ -176,6 +176,9 @@ impl From<StoreError> for CommitError {
     }
 }
 
+/// How many bytes a store's secret has.
+pub const SECRET_BYTES: usize = 64;
+
 /// Which versions of the past to list: newest first.
 #[derive(Clone, PartialEq, Debug)]
 pub struct HistoryQuery {
@@ -187,7 +190,7 @@ pub struct HistoryQuery {
     pub at: Option<(Timestamp, Timestamp)>,
     /// Only changes before this position: where the page before ended.
     pub before: Option<Position>,
-    /// How many at most.
+    /// How many at most; a page ends earlier if its content is large.
     pub count: usize,
 }
 
@@ -218,7 +221,7 @@ pub struct SearchPage {
     pub position: Position,
     /// How many resources match in all.
     pub total: usize,
-    /// The matches from `offset`, at most `count`, as they were in that state.
+    /// The matches from `offset`, as they were in that state: at most `count`, and fewer if they would be larger than `bytes_max`.
     pub matches: Vec<StoredVersion>,
 }
 
@@ -273,4 +276,8 @@ pub trait Store: Send + Sync {
 
     /// The last change's position, and the instant of the last commit (none in an empty store).
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError>;
+
+    /// Bytes by chance, made with the store and the same for ever, that nobody outside knows: with them the server recognizes what it
+    /// once gave out.
+    fn secret(&self) -> &[u8; SECRET_BYTES];
 }

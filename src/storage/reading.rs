@@ -16,6 +16,9 @@ use crate::fhir::{ResourceKey, ResourceType, Version};
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a dyn KvRead);
 
+/// How many bytes of content the versions of one page of history have together; one is returned however large it is.
+const HISTORY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// A record with its key.
 pub(super) type Keyed<R> = (Vec<u8>, R);
 
@@ -128,6 +131,7 @@ impl<'a> Reader<'a> {
     pub(super) fn history(self, query: &HistoryQuery, position: Position) -> Result<HistoryPage, StoreError> {
         let end = query.before.map_or(u64::MAX, |before| before.0).min(position.0.saturating_add(1));
         let mut page = HistoryPage { versions: Vec::new(), next: None };
+        let mut bytes = 0;
         for change in self.changes_backward(&query.scope, Position(end)) {
             let (change, logged) = change?;
             if query.since.is_some_and(|since| logged.last_updated < since) {
@@ -136,11 +140,13 @@ impl<'a> Reader<'a> {
             if !self.was_current_at(query, &change, &logged, position)? {
                 continue;
             }
-            if page.versions.len() == query.count {
+            let is_full = page.versions.len() == query.count;
+            let record = self.known_version(&change.key, change.version)?;
+            bytes += record.body.as_ref().map_or(0, Vec::len);
+            if is_full || (bytes > HISTORY_BYTES_MAX && !page.versions.is_empty()) {
                 page.next = page.versions.last().map(|last| last.position);
                 break;
             }
-            let record = self.known_version(&change.key, change.version)?;
             page.versions.push(stored(&change.key, change.version, record));
         }
         Ok(page)

@@ -1,5 +1,5 @@
-//! The rules of this server that no profile can say, because they depend on the day, on the table of target groups, or on what this
-//! server can follow (fhir-profiles, sections 2 and 3; deadline-rules, section 2).
+//! The rules of this server that no profile can say, because they depend on the day, on the table of target groups, or on who writes
+//! (fhir-profiles, section 3; deadline-rules, section 2).
 
 use serde_json::Value;
 

@@ -74,7 +74,7 @@ fn query() -> impl Strategy<Value = SearchQuery> {
     let sort = prop::collection::vec((by, any::<bool>()).prop_map(|(by, descending)| Sort { by, descending }), 0..3);
     let types = prop::sample::subsequence(vec![ResourceType::Task, ResourceType::Goal], 1..=2);
     (types, prop::collection::vec(clause, 0..3), sort, 0..4_usize, prop_oneof![Just(usize::MAX), 0..5_usize])
-        .prop_map(|(types, clauses, sort, offset, count)| SearchQuery { types, clauses, sort, offset, count })
+        .prop_map(|(types, clauses, sort, offset, count)| SearchQuery { types, clauses, sort, offset, count, bytes_max: usize::MAX })
 }
 
 /// What a resource was in one state: version, instant, entries; no entries if it was deleted.

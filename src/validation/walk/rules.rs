@@ -10,15 +10,6 @@ use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::{Environment, EvaluationError, Expression, Item, Node};
 use crate::schema::{Constraint, Element, Membership};
 
-/// Rules that the walk itself checks: every element has a value or children, an extension has a value or extensions, and a
-/// narrative is XHTML with some content, and what is contained is referred to.
-fn is_checked_by_the_walk(key: &str) -> bool {
-    matches!(key, "ele-1" | "ext-1" | "txt-1" | "txt-2" | "dom-3")
-}
-
-/// What a reference names must be contained if it begins with `#`. The rule looks at all that is contained, for every reference.
-const CONTAINED: &str = "ref-1";
-
 impl<'a> Walk<'a, '_> {
     /// Checks the rules of an element, and those of its type that are not among them.
     pub(super) fn check_rules(
@@ -32,8 +23,7 @@ impl<'a> Walk<'a, '_> {
         let own = &element.constraints;
         let others = of_type.iter().filter(|rule| !own.iter().any(|own| Arc::ptr_eq(own, rule) || own.key == rule.key));
         for rule in own.iter().chain(others) {
-            if !is_checked_by_the_walk(&rule.key)
-                && !(&*rule.key == CONTAINED && self.names_what_is_contained(found, scope))
+            if !self.is_answered_by_the_walk(rule, found, scope)
                 && let Ok(expression) = rule.evaluable()
             {
                 self.check_rule(rule, expression, found, at, scope);
@@ -41,10 +31,19 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn names_what_is_contained(&self, found: Found<'a>, scope: Scope<'a>) -> bool {
-        let address = found.value.and_then(|value| value.get("reference")).and_then(Value::as_str);
-        let id = address.and_then(|address| address.strip_prefix('#'));
-        id.zip(scope.root.value).is_some_and(|(id, root)| self.whole.contained(root, id).is_some())
+    /// True for a rule that need not be evaluated. Some the walk itself checks: every element has a value or children, an extension has
+    /// a value or extensions, a narrative is XHTML with some content, what is contained is referred to. That a reference which
+    /// begins with `#` names what is contained, it knows to hold: the expression looks at all that is contained, for every reference.
+    fn is_answered_by_the_walk(&self, rule: &Constraint, found: Found<'a>, scope: Scope<'a>) -> bool {
+        match &*rule.key {
+            "ele-1" | "ext-1" | "txt-1" | "txt-2" | "dom-3" => true,
+            "ref-1" => {
+                let address = found.value.and_then(|value| value.get("reference")).and_then(Value::as_str);
+                let id = address.and_then(|address| address.strip_prefix('#'));
+                id.zip(scope.root.value).is_some_and(|(id, root)| self.whole.contained(root, id).is_some())
+            }
+            _ => false,
+        }
     }
 
     fn check_rule(&mut self, rule: &Constraint, expression: &'a Expression, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {

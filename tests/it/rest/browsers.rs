@@ -27,8 +27,8 @@ fn options_tells_the_methods_that_an_address_has() {
     let facade = clinic();
     let before = changes(&facade);
     for (path, allow) in [
-        ("/fhir", "POST, OPTIONS"),
-        ("/fhir/", "POST, OPTIONS"),
+        ("/fhir", "GET, HEAD, POST, OPTIONS"),
+        ("/fhir/", "GET, HEAD, POST, OPTIONS"),
         ("metadata", "GET, HEAD, OPTIONS"),
         ("Patient", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         ("Task", "GET, HEAD, OPTIONS"),

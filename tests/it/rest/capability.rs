@@ -232,6 +232,8 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
             assert_eq!(found.len(), 1, "no definition {definition}");
             assert_eq!((&found[0]["code"], &found[0]["instance"]), (&json!(name), &json!(true)));
             assert!(array(&found[0]["resource"]).iter().any(|of| of == kind || of == "Resource"), "{definition} is not of {kind}");
+            let is_on_type = operation["documentation"].as_str().is_none_or(|text| !text.contains("not of the type"));
+            found[0]["type"] = (found[0]["type"] == true && is_on_type).into();
             carry_out_operation(&facade, &found[0], kind, stored.as_ref());
             said.push((kind.clone(), name.to_owned()));
         }
@@ -263,6 +265,8 @@ fn carry_out_operation(facade: &Facade, definition: &Value, kind: &str, stored: 
         let parameters = json!({ "resourceType": "Parameters", "parameter": [{ "name": "resource", "resource": resource }] });
         expect(&facade.send("POST", &format!("{kind}/${name}"), &[], parameters.to_string()), 200);
         expect(&facade.get(&format!("{kind}/${name}")), 405);
+    } else {
+        expect(&facade.get(&format!("{kind}/${name}")), 404);
     }
 }
 
@@ -317,4 +321,28 @@ fn the_profile_of_a_type_is_a_canonical_of_the_guide() {
         told += 1;
     }
     assert_eq!(told, 8);
+}
+
+#[test]
+fn what_can_be_included_is_included_and_what_belongs_to_a_patient_is_found_there() {
+    let facade = server();
+    let statement = statement(&facade);
+    let resources = resources(&statement);
+    let mut asked = 0;
+    for (kind, resource) in &resources {
+        for (name, list) in [("_include", &resource["searchInclude"]), ("_revinclude", &resource["searchRevInclude"])] {
+            for include in array(list) {
+                expect(&facade.get(&format!("{kind}?_count=1&{name}={}", text(include))), 200);
+                asked += 1;
+            }
+        }
+        let references = array(&resource["searchParam"]).iter().filter(|parameter| parameter["type"] == "reference");
+        for parameter in references {
+            let include = format!("{kind}:{}", text(&parameter["name"]));
+            assert!(array(&resource["searchInclude"]).contains(&json!(include)), "{include}");
+        }
+    }
+    assert!(asked > 60, "{asked}");
+    assert_eq!(statement["rest"][0]["compartment"], json!(["http://hl7.org/fhir/CompartmentDefinition/patient"]));
+    expect(&facade.get("Patient/p/*"), 200);
 }

@@ -159,8 +159,8 @@ fn a_parameter_that_means_nothing_where_it_stands_is_refused() {
     let before = changes(&facade);
     let sent = organization("a", "x").to_string();
     for (method, path) in [
-        ("GET", "Patient/p?_summary=true"),
-        ("GET", "Patient/p/_history/1?_elements=id"),
+        ("GET", "Patient/p?_include=*"),
+        ("GET", "Patient/p/_history/1?_count=1"),
         ("POST", "Organization?identifier=1"),
         ("PUT", "Organization/a?x=1"),
         ("DELETE", "Patient/p?x=1"),
@@ -170,7 +170,7 @@ fn a_parameter_that_means_nothing_where_it_stands_is_refused() {
         expect(&facade.send(method, path, &[], sent.clone()), 400);
     }
     assert_eq!(changes(&facade), before);
-    expect(&facade.send("GET", "Patient/p?_summary=true", &[("prefer", "handling=lenient")], Body::empty()), 200);
+    expect(&facade.send("GET", "Patient/p?_include=*", &[("prefer", "handling=lenient")], Body::empty()), 200);
     expect(&facade.get("metadata?mode=full"), 200);
 }
 

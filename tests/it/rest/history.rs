@@ -84,7 +84,19 @@ fn history_can_be_asked_for_a_span_of_time() {
 #[test]
 fn history_refuses_what_it_does_not_understand() {
     let facade = server();
-    for query in ["_since=soon", "_at=", "_count=-1", "_count=many", "_page=x", "_page=-1", "name=x", "_since=2027-13"] {
+    for query in [
+        "_since=soon",
+        "_at=",
+        "_count=-1",
+        "_count=many",
+        "_page=x",
+        "_page=-1",
+        "_page=3",
+        "_count=1&_count=2",
+        "_sort=_lastUpdated",
+        "name=x",
+        "_since=2027-13",
+    ] {
         for path in ["_history", "Organization/_history", "Organization/a/_history"] {
             expect(&facade.get(&format!("{path}?{query}")), 400);
         }

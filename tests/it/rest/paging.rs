@@ -142,8 +142,8 @@ fn a_token_that_no_link_has_is_refused() {
         "%00",
         "3.1%00",
         "3%2E1&_page=3.1",
+        "3.1",
     ] {
         expect(&facade.get(&format!("Organization?_count=1&_page={token}")), 400);
     }
-    expect(&facade.get("Organization?_count=1&_page=3.1"), 200);
 }

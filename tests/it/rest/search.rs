@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use frist::fhir::ResourceType;
 use frist::search::parameters::parameters_of;
+use frist::search::personal::holds_cpr_number;
 use serde_json::{Value, json};
 
 use super::{NOW, expect, person, population};
@@ -20,18 +21,22 @@ fn found(bundle: &Value) -> Vec<String> {
     entries.map(name).collect()
 }
 
-/// Asks by GET, by POST, and by POST with the parameters split between address and form; all must find the same.
+/// Asks by POST, by GET, and by POST with the parameters split between address and form; all must find the same, but for what may stand
+/// in no address.
 #[track_caller]
 fn check(facade: &Facade, search: &str, expected: &[&str]) {
-    let reply = facade.get(search);
+    let (kind, query) = search.split_once('?').unwrap();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let reply = facade.send("POST", &format!("{kind}/_search"), &form, query.to_owned());
     expect(&reply, 200);
     let expected: BTreeSet<_> = expected.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(found(&reply.json()).into_iter().collect::<BTreeSet<_>>(), expected, "{search}");
     assert_eq!(reply.json()["total"], expected.len(), "{search}");
-    let (kind, query) = search.split_once('?').unwrap();
-    let form = [("content-type", "application/x-www-form-urlencoded")];
-    let posted = facade.send("POST", &format!("{kind}/_search"), &form, query.to_owned());
-    assert_eq!(posted.text, reply.text, "POST {search}");
+    if query.replace("%7C", "|").split('=').any(holds_cpr_number) {
+        return expect(&facade.get(search), 400);
+    }
+    let got = facade.get(search);
+    assert_eq!(got.text, reply.text, "GET {search}");
     let (first, rest) = query.split_once('&').unwrap_or((query, ""));
     let split = facade.send("POST", &format!("{kind}/_search?{first}"), &form, rest.to_owned());
     assert_eq!(split.text, reply.text, "POST {search}, split");
@@ -301,11 +306,31 @@ fn what_cannot_be_honoured_is_refused_and_never_passed_over() {
         "Condition?_id:not=c",
         "Condition?patient.identifier=1",
         "Condition?_has:Task:focus:status=x",
-        "Condition?_include=Condition:subject",
-        "Condition?_revinclude=Task:focus",
-        "Condition?_summary=true",
-        "Condition?_elements=id",
         "Condition?_filter=x",
+        "Condition?_include=Condition",
+        "Condition?_include=Condition:colour",
+        "Condition?_include=Condition:code",
+        "Condition?_include=Condition:subject:Organization",
+        "Condition?_include=Condition:subject:Colour",
+        "Condition?_include=Observation:subject",
+        "Condition?_include=",
+        "Condition?_include:once=Condition:subject",
+        "Condition?_revinclude=Task:colour",
+        "Condition?_summary=",
+        "Condition?_summary=most",
+        "Condition?_summary=true&_summary=data",
+        "Condition?_summary=true&_elements=code",
+        "Condition?_summary=text&_include=Condition:subject",
+        "Condition?_elements=",
+        "Condition?_elements=code,,id",
+        "Condition?_elements=code.coding",
+        "Condition?_elements=colour",
+        "Condition?_total=many",
+        "Condition?_total=none&_total=none",
+        "Condition?_contained=true",
+        "Condition?_contained=both",
+        "Condition?_containedType=container",
+        "Condition?_type=Condition",
         "Task?due:exact=2027",
         "Condition?code=",
         "Condition?code=,",
@@ -346,9 +371,9 @@ fn a_resource_is_found_the_moment_its_write_is_answered_and_no_longer_by_what_it
     let facade = Facade::at(NOW);
     for number in 0..20 {
         facade.put_ok(&person("p", &format!("04054400{number:02}")));
-        assert_eq!(facade.search_all(&format!("Patient?identifier=04054400{number:02}")).len(), 1);
+        check(&facade, &format!("Patient?identifier=04054400{number:02}"), &["p"]);
         if number > 0 {
-            assert_eq!(facade.search_all(&format!("Patient?identifier=04054400{:02}", number - 1)).len(), 0);
+            check(&facade, &format!("Patient?identifier=04054400{:02}", number - 1), &[]);
         }
     }
 }

@@ -16,7 +16,7 @@ const UUID: &str = "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0";
 /// The findings as `severity path`, those of every reference in the entries among them.
 fn findings(bundle: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    let entries = Entries::of(bundle, &is_resource);
+    let entries = Entries::of(bundle, is_resource);
     let mut report = |severity: Severity, _, path: &str, _: &str| found.push(format!("{} {path}", severity.as_str()));
     entries.check(&mut report);
     for (at, entry) in bundle["entry"].as_array().into_iter().flatten().enumerate() {
@@ -254,6 +254,6 @@ proptest! {
         findings(&bundle);
         bundle["entry"][0] = json!({ "resource": { "resourceType": "Composition", "section": value, "author": value } });
         findings(&bundle);
-        Entries::of(&bundle, &is_resource).resolve(7, "x", &mut |_, _, _, _| {});
+        Entries::of(&bundle, is_resource).resolve(7, "x", &mut |_, _, _, _| {});
     }
 }

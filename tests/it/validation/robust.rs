@@ -1,10 +1,129 @@
 //! Whatever comes: findings, never a panic, and never a number or a name in their texts.
 
-use frist::validation::person_references;
+use std::sync::LazyLock;
+
+use frist::fhir::issue::ISSUES_MAX;
+use frist::fhir::{Issue, Resource};
+use frist::schema::guide;
+use frist::validation::{Context, check, person_references};
+use jiff::civil::date;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::Value;
 
 use super::{findings, valid};
+use crate::support::facade::guide_validator;
+
+/// The guide's examples.
+static EXAMPLES: LazyLock<Vec<Value>> = LazyLock::new(|| {
+    let files = guide::FOLDER.get_dir("example").unwrap().files();
+    let all: Vec<Value> = files.map(|file| file.contents_utf8().unwrap().parse().unwrap()).collect();
+    assert!(all.len() >= 20, "only {} examples", all.len());
+    all
+});
+
+/// The findings about a value on a day on which nothing in the examples lies ahead.
+fn findings_later(value: &Value) -> Vec<Issue> {
+    let validator = guide_validator();
+    let context = Context { validator: &validator, profiles: &[], today: date(2031, 1, 1), has_target_group: &|_| true };
+    check(&Resource::from_value(value.clone()).unwrap(), &context)
+}
+
+/// A change somewhere in a resource.
+#[derive(Clone, Debug)]
+enum Change {
+    /// What stands there is taken away.
+    Remove(Index),
+    /// Something else stands there.
+    Replace(Index, Value),
+    /// What stands at the first place stands at the second too.
+    Copy(Index, Index),
+    /// What stands there stands there in an array so many times.
+    Repeat(Index, usize),
+    /// The object, or the one around, has another member.
+    Add(Index, String, Value),
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let place = any::<Index>;
+    prop_oneof![
+        place().prop_map(Change::Remove),
+        (place(), any_json()).prop_map(|(at, value)| Change::Replace(at, value)),
+        (place(), place()).prop_map(|(from, to)| Change::Copy(from, to)),
+        (place(), 0_usize..6).prop_map(|(at, times)| Change::Repeat(at, times)),
+        (place(), prop::sample::select(KEYS), any_json()).prop_map(|(at, key, value)| Change::Add(at, key.to_owned(), value)),
+    ]
+}
+
+fn changed(mut value: Value, changes: &[Change]) -> Value {
+    for change in changes {
+        let places = places(&value);
+        if places.is_empty() {
+            break;
+        }
+        let place = |index: &Index| places[index.index(places.len())].as_str();
+        match change {
+            Change::Remove(at) => remove(&mut value, place(at)),
+            Change::Replace(at, new) => *value.pointer_mut(place(at)).unwrap() = new.clone(),
+            Change::Copy(from, to) => {
+                let copy = value.pointer(place(from)).unwrap().clone();
+                *value.pointer_mut(place(to)).unwrap() = copy;
+            }
+            Change::Repeat(at, times) => {
+                let one = value.pointer_mut(place(at)).unwrap();
+                *one = Value::from(vec![one.clone(); *times]);
+            }
+            Change::Add(at, key, new) => {
+                let pointer = place(at);
+                let around = pointer.rsplit_once('/').map_or("", |(around, _)| around);
+                let holder = if value.pointer(pointer).unwrap().is_object() { pointer } else { around };
+                if let Some(Value::Object(members)) = value.pointer_mut(holder)
+                    && !(holder.is_empty() && key == "resourceType")
+                {
+                    members.insert(key.clone(), new.clone());
+                }
+            }
+        }
+    }
+    value
+}
+
+/// JSON pointers of all that stands in a value, but for the name of its type.
+fn places(value: &Value) -> Vec<String> {
+    let below = |key: String, value: &Value| {
+        let inner = places(value).into_iter().map(|rest| format!("/{key}{rest}"));
+        std::iter::once(format!("/{key}")).chain(inner).collect::<Vec<_>>()
+    };
+    let mut found: Vec<String> = match value {
+        Value::Array(items) => items.iter().enumerate().flat_map(|(at, item)| below(at.to_string(), item)).collect(),
+        Value::Object(members) => members.iter().flat_map(|(key, member)| below(key.clone(), member)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![],
+    };
+    found.retain(|pointer| pointer != "/resourceType");
+    found
+}
+
+fn remove(value: &mut Value, pointer: &str) {
+    let (around, key) = pointer.rsplit_once('/').unwrap();
+    match value.pointer_mut(around) {
+        Some(Value::Object(members)) => drop(members.shift_remove(key)),
+        Some(Value::Array(items)) => drop(items.remove(key.parse().unwrap())),
+        _ => {}
+    }
+}
+
+/// The members of each object in an order that the seed gives.
+fn reordered(value: &Value, seed: u64) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().map(|(key, value)| (key.clone(), reordered(value, seed))).collect();
+            members.sort_by_key(|(key, _)| key.bytes().fold(seed, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)));
+            Value::Object(members.into_iter().collect())
+        }
+        Value::Array(items) => items.iter().map(|item| reordered(item, seed)).collect(),
+        other => other.clone(),
+    }
+}
 
 #[test]
 fn no_finding_repeats_a_number_or_a_name() {
@@ -119,4 +238,80 @@ proptest! {
             prop_assert!(!expression.is_empty() && element.is_object());
         }
     }
+
+    #[test]
+    fn a_changed_example_gives_the_same_findings_twice_and_no_more_than_are_told(
+        example in any::<Index>(),
+        changes in prop::collection::vec(any_change(), 1..6),
+    ) {
+        let value = changed(example.get(&**EXAMPLES).clone(), &changes);
+        let found = findings_later(&value);
+        prop_assert!(found.len() <= ISSUES_MAX + 2);
+        prop_assert_eq!(found, findings_later(&value));
+    }
+
+    #[test]
+    fn an_example_stays_valid_in_any_order_of_members(example in any::<Index>(), seed in any::<u64>()) {
+        let example = example.get(&**EXAMPLES);
+        let found = findings_later(&reordered(example, seed));
+        prop_assert!(found.iter().all(|finding| !finding.refuses()), "{found:?}");
+        prop_assert_eq!(found, findings_later(example));
+    }
+
+    #[test]
+    fn what_came_is_in_no_finding(
+        example in any::<Index>(),
+        place in any::<Index>(),
+        marker in prop::sample::select(vec!["2512489996", "251248-9996", "Zebedæus", "Nancy Ann Berggren", "0123 456", "x@nancy.test"]),
+        in_a_key in any::<bool>(),
+    ) {
+        let mut value = example.get(&**EXAMPLES).clone();
+        let places = places(&value);
+        let place = places[place.index(places.len())].as_str();
+        if in_a_key {
+            // Of a key that no element has, only what looks like the name of one is repeated.
+            remove(&mut value, place);
+            let (around, _) = place.rsplit_once('/').unwrap();
+            if let Some(Value::Object(members)) = value.pointer_mut(around) {
+                members.insert(marker.to_owned(), marker.into());
+            }
+        } else {
+            *value.pointer_mut(place).unwrap() = marker.into();
+        }
+        for finding in findings_later(&value) {
+            let told = format!("{} {} {}", finding.expression, finding.text, finding.rule);
+            prop_assert!(!told.contains(marker), "{told}");
+        }
+    }
+}
+
+#[test]
+fn of_many_findings_as_many_are_kept_as_are_told() {
+    let mut value = valid("Patient");
+    value["name"] = vec![Value::from(0); 5_000].into();
+    let found = findings(&value);
+    assert!(found.len() > ISSUES_MAX && found.len() <= ISSUES_MAX + 2, "{}", found.len());
+    assert!(found.iter().any(Issue::refuses));
+}
+
+#[test]
+fn what_is_to_be_held_against_each_other_too_often_ends_the_check_with_a_finding() {
+    // A package may ask whatever it likes of each element: here, all elements of the resource.
+    let hungry = r#"{ "resourceType": "StructureDefinition", "url": "http://a.test/hungry", "kind": "resource", "abstract": false,
+        "status": "active", "type": "Patient", "derivation": "constraint", "name": "Hungry",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "snapshot": { "element": [
+            { "id": "Patient", "path": "Patient", "min": 0, "max": "*", "base": { "path": "Patient", "min": 0, "max": "*" } },
+            { "id": "Patient.name", "path": "Patient.name", "min": 0, "max": "*", "type": [{ "code": "HumanName" }],
+              "base": { "path": "Patient.name", "min": 0, "max": "*" }, "constraint": [{ "key": "hungry", "severity": "error",
+                "human": "all names are families", "expression": "%resource.descendants().where(family.exists()).exists()" }] }
+        ] } }"#;
+    let package = frist::schema::Package::from_definitions("a.test", "1", vec![hungry.into()]);
+    let validator = frist::validation::Validator::new(frist::schema::Definitions::core().with(&package).unwrap());
+    let names = |count: usize| vec![serde_json::json!({ "family": "x" }); count];
+    let of = |count| serde_json::json!({ "resourceType": "Patient", "name": names(count) });
+    let few = validator.check(&of(20), &["http://a.test/hungry"]);
+    assert!(few.iter().all(|finding| !finding.refuses()), "{few:?}");
+    let many = validator.check(&of(5_000), &["http://a.test/hungry"]);
+    let costly: Vec<_> = many.iter().filter(|finding| finding.code == frist::fhir::IssueCode::TooCostly).collect();
+    assert!(costly.len() == 1 && costly[0].refuses(), "{many:?}");
 }

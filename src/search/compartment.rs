@@ -1,0 +1,53 @@
+//! What belongs to a person: the compartment of a Patient (<https://hl7.org/fhir/R4/compartmentdefinition-patient.html>), by R4's own
+//! definition, and what the server adds to it for `$everything`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::entry::{IndexEntry, IndexValue};
+use super::parameters::index_entries;
+use crate::fhir::{ResourceKey, ResourceType};
+
+/// The entries under which a server finds all that belongs to a person.
+pub const OF_PERSON: &str = "_person";
+
+/// For each type of R4 by which parameters a resource is in the compartment of the Patient that it names; without any, none of it is.
+static DEFINITION: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
+    let data = include_str!("../../profiles/packages/r4-patient-compartment.json");
+    serde_json::from_str(data).unwrap_or_default()
+});
+
+/// The held types of which resources are in the compartment of a Patient, in order.
+pub fn types() -> Vec<ResourceType> {
+    ResourceType::ALL.iter().copied().filter(|resource_type| !parameters(*resource_type).is_empty()).collect()
+}
+
+fn parameters(resource_type: ResourceType) -> &'static [String] {
+    DEFINITION.get(resource_type.as_str()).map_or(&[], Vec::as_slice)
+}
+
+/// All that a stored resource is found by: its parameters, and whose it is.
+pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
+    let mut entries = index_entries(key.resource_type, resource);
+    entries.extend(entries_of_persons(key, &entries));
+    entries
+}
+
+/// Whose a resource is, by what it is found by: the persons in whose compartment it is, and of a Task also the one that it is for, since
+/// a right of a person is told by a Task.
+fn entries_of_persons(key: &ResourceKey, entries: &[IndexEntry]) -> Vec<IndexEntry> {
+    let by = |code: &str| parameters(key.resource_type).iter().any(|known| known == code) || (key.resource_type, code) == TASK;
+    let is_patient = |target: &String| ResourceKey::parse(target).is_some_and(|target| target.resource_type == ResourceType::Patient);
+    let named = entries.iter().filter(|entry| by(&entry.parameter)).filter_map(|entry| match &entry.value {
+        IndexValue::Reference(target) if is_patient(target) => Some(target.clone()),
+        _ => None,
+    });
+    let own = (key.resource_type == ResourceType::Patient).then(|| key.to_string());
+    let persons: std::collections::BTreeSet<_> = named.chain(own).collect();
+    persons.into_iter().map(|person| IndexEntry::new(OF_PERSON, IndexValue::Reference(person))).collect()
+}
+
+/// The type that is a person's besides those of the definition, and the parameter that says whose.
+pub const TASK: (ResourceType, &str) = (ResourceType::Task, "patient");

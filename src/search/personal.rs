@@ -1,0 +1,43 @@
+//! What in a query names a person, so that it may stand in no address that the server makes, and a CPR number in none that it is sent.
+
+use crate::fhir::Id;
+
+/// Parameters whose values are about who someone is, whatever type they are of.
+const PERSONAL: &[&str] =
+    &["name", "given", "family", "phonetic", "address", "telecom", "phone", "email", "birthdate", "death-date", "_text", "_content"];
+
+/// True if the value of that parameter may name a person: it is of a name, an address or the like, or holds a CPR number.
+pub fn is_personal(name: &str, value: &str) -> bool {
+    let last = name.rsplit(['.', ':']).find(|part| PERSONAL.contains(part) || part.starts_with("address-"));
+    last.is_some() || holds_cpr_number(value)
+}
+
+/// True if a part of the value could be a CPR number.
+pub fn holds_cpr_number(value: &str) -> bool {
+    value.split([',', '|', '/', '$', '\\', ' ']).filter_map(Id::parse).any(|part| part.is_like_cpr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_a_person_is_known() {
+        for (name, value, expected) in [
+            ("identifier", "urn:oid:1.2.208.176.1.2|0405440001", true),
+            ("identifier", "a,040544-0001", true),
+            ("patient.identifier", "0405440001", true),
+            ("identifier", "urn:oid:1.2.208.176.1.4|077410", false),
+            ("identifier", "440001000016001", false),
+            ("_lastUpdated", "ge2027-03-01T09:00:00Z", false),
+            ("_id", "0f8fad5b-d9cb-469f-a165-70867728950e", false),
+            ("name", "x", true),
+            ("family:exact", "x", true),
+            ("subject:Patient.name", "x", true),
+            ("address-city", "x", true),
+            ("status", "active", false),
+        ] {
+            assert_eq!(is_personal(name, value), expected, "{name}={value}");
+        }
+    }
+}

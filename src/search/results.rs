@@ -1,0 +1,142 @@
+//! What a search asks about its answer, rather than about what matches: `_total`, `_summary`, `_elements`, `_include` and `_revinclude`
+//! (<https://hl7.org/fhir/R4/search.html#return>).
+
+use super::criteria::Problem;
+use super::parameters::{Kind, parameters_of};
+use crate::fhir::ResourceType;
+
+/// What is asked about the answer of a search.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Results {
+    /// Whether the number of all matches is told.
+    pub is_counted: bool,
+    /// Which part of each resource is given.
+    pub part: Part,
+    /// What is given besides the matches.
+    pub includes: Vec<Include>,
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Results { is_counted: true, part: Part::Whole, includes: Vec::new() }
+    }
+}
+
+/// Which part of a resource is given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// What its definition marks as summary (`_summary=true`).
+    Summary,
+    /// Its narrative, and what must be there (`_summary=text`).
+    Text,
+    /// All but its narrative (`_summary=data`).
+    Data,
+    /// Nothing: only how many there are (`_summary=count`).
+    Count,
+    /// These elements, and what must be there (`_elements`).
+    Elements(Vec<String>),
+}
+
+/// Resources that are given besides: those that others name, or those that name others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Include {
+    /// True if those are given that name what was found (`_revinclude`), false if those are that it names (`_include`).
+    pub is_reverse: bool,
+    /// True if it applies to what was included too.
+    pub iterates: bool,
+    /// The type that names; none for any.
+    pub source: Option<ResourceType>,
+    /// The parameter by which it names; none for every reference.
+    pub code: Option<String>,
+    /// The type that is named; none for any.
+    pub target: Option<ResourceType>,
+}
+
+/// The parameters that are read here.
+pub(super) const NAMES: &[&str] = &["_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType"];
+
+/// Reads one of these parameters; none if it is another one.
+pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Result<(), Problem>> {
+    let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
+    if !NAMES.contains(&code) {
+        return None;
+    }
+    let wrong = |text: &str| Err(Problem::Wrong(format!("{code}: {text}")));
+    Some(match (code, modifier) {
+        ("_include" | "_revinclude", None | Some("iterate" | "recurse")) => {
+            include(code, value, modifier.is_some()).map(|include| results.includes.push(include))
+        }
+        (_, Some(_)) => Err(Problem::Unknown(format!("{code}: the modifier is not supported"))),
+        ("_total", None) => match value {
+            "none" | "estimate" | "accurate" => {
+                results.is_counted = value != "none";
+                Ok(())
+            }
+            _ => wrong("expected none, estimate or accurate"),
+        },
+        ("_contained", None) if value == "false" => Ok(()),
+        ("_contained" | "_containedType", None) => {
+            let text = "contained resources are not searched and not answered by themselves: expected '_contained=false', or nothing of it";
+            Err(Problem::Unknown(format!("{code}: {text}")))
+        }
+        ("_summary" | "_elements", None) => part(code, value, results),
+        _ => wrong("expected another parameter"),
+    })
+}
+
+/// Reads `_summary` or `_elements`; what both ask together cannot be given.
+pub(super) fn part(code: &str, value: &str, results: &mut Results) -> Result<(), Problem> {
+    let part = match (code, value) {
+        ("_summary", "true") => Part::Summary,
+        ("_summary", "text") => Part::Text,
+        ("_summary", "data") => Part::Data,
+        ("_summary", "count") => Part::Count,
+        ("_summary", "false") => return Ok(()),
+        ("_summary", _) => return Err(Problem::Wrong("_summary: expected true, text, data, count or false".into())),
+        _ => {
+            let names: Vec<_> = value.split(',').map(|name| name.trim().to_owned()).collect();
+            let is_name = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if !names.iter().all(is_name) {
+                return Err(Problem::Wrong("_elements: expected names of elements of the resource itself, between commas".into()));
+            }
+            Part::Elements(names)
+        }
+    };
+    if results.part != Part::Whole {
+        return Err(Problem::Wrong("_summary, _elements: expected one of them, once".into()));
+    }
+    results.part = part;
+    Ok(())
+}
+
+fn include(name: &str, value: &str, iterates: bool) -> Result<Include, Problem> {
+    let is_reverse = name == "_revinclude";
+    let any = Include { is_reverse, iterates, source: None, code: None, target: None };
+    if value == "*" {
+        return Ok(any);
+    }
+    let wrong = |text: String| Problem::Wrong(format!("{name}: {text}"));
+    let parts: Vec<&str> = value.split(':').collect();
+    let (source, code, target) = match parts.as_slice() {
+        [source, code] => (source, code, None),
+        [source, code, target] => (source, code, Some(target)),
+        _ => return Err(wrong("expected Type:parameter, Type:parameter:Type, Type:* or *".into())),
+    };
+    let held = |text: &str| text.parse::<ResourceType>().map_err(|_| wrong("expected types that this server holds".into()));
+    let source = held(source)?;
+    let target = target.map(|target| held(target)).transpose()?;
+    if *code == "*" {
+        return Ok(Include { source: Some(source), target, ..any });
+    }
+    let references = || parameters_of(source).filter(|parameter| parameter.kind == Kind::Reference);
+    let Some(parameter) = references().find(|parameter| parameter.code == *code) else {
+        let known: Vec<_> = references().map(|parameter| parameter.code).collect();
+        return Err(wrong(format!("expected a reference parameter of {source}: one of {}, or *", known.join(", "))));
+    };
+    if target.is_some_and(|target| !parameter.targets.contains(&target)) {
+        return Err(wrong(format!("{source}:{code} names no resource of the last type")));
+    }
+    Ok(Include { source: Some(source), code: Some((*code).to_owned()), target, ..any })
+}

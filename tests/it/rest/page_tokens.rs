@@ -1,0 +1,179 @@
+//! The tokens of paging links: nobody else can make one, nobody can read one, and none is broken by a restart.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::{NOW, expect, organization, person};
+use crate::support::facade::{Facade, Reply, link};
+
+const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
+
+/// A server with seven Organizations.
+fn server() -> Facade {
+    let facade = Facade::at(NOW);
+    for number in 0..7 {
+        facade.put_ok(&organization(&format!("o{number}"), "before"));
+    }
+    facade
+}
+
+fn next_of(reply: &Reply) -> String {
+    link(&reply.json(), "next").unwrap()
+}
+
+fn token_of(link: &str) -> &str {
+    link.split_once("_page=").unwrap().1
+}
+
+#[test]
+fn a_link_survives_a_restart() {
+    for first in ["Organization?_count=3", "Organization/_history?_count=3", "_history?_count=3"] {
+        let facade = server();
+        let next = next_of(&facade.get(first));
+        let before = facade.get(&next).text;
+        let facade = facade.restart(NOW);
+        facade.put_ok(&organization("o0", "after"));
+        let after = facade.get(&next);
+        expect(&after, 200);
+        assert_eq!(after.text, before, "{first}");
+    }
+}
+
+#[test]
+fn a_link_of_another_server_or_of_another_address_is_refused() {
+    let (facade, other) = (server(), server());
+    facade.put_ok(&organization("o0", "again"));
+    other.put_ok(&organization("o0", "again"));
+    for path in ["Organization", "Organization/_history", "_history", "Organization/o0/_history"] {
+        let token = next_of(&facade.get(&format!("{path}?_count=1")));
+        let token = token_of(&token);
+        expect(&facade.get(&format!("{path}?_page={token}")), 200);
+        expect(&other.get(&format!("{path}?_page={token}")), 400);
+        for elsewhere in ["Patient", "Organization", "Organization/_history", "Patient/_history", "_history", "Organization/o0/_history"] {
+            let expected = if elsewhere == path { 200 } else { 400 };
+            expect(&facade.get(&format!("{elsewhere}?_page={token}")), expected);
+        }
+    }
+}
+
+#[test]
+fn a_token_that_is_changed_in_any_of_its_bytes_is_refused() {
+    let facade = server();
+    let next = next_of(&facade.get("Organization?_count=3"));
+    let token = URL_SAFE_NO_PAD.decode(token_of(&next)).unwrap();
+    for at in 0..token.len() {
+        let mut changed = token.clone();
+        changed[at] ^= 1;
+        expect(&facade.get(&format!("Organization?_page={}", URL_SAFE_NO_PAD.encode(changed))), 400);
+    }
+    for length in 0..token.len() {
+        expect(&facade.get(&format!("Organization?_page={}", URL_SAFE_NO_PAD.encode(&token[..length]))), 400);
+    }
+    expect(&facade.get(&format!("Organization?_page={}", URL_SAFE_NO_PAD.encode(&token))), 200);
+}
+
+#[test]
+fn what_stands_beside_a_token_must_be_part_of_it() {
+    let facade = server();
+    let first = facade.get("Organization?_count=3&identifier=61741000016007,x&_sort=-_id");
+    assert_eq!(link(&first.json(), "next"), None);
+    let next = next_of(&facade.get("Organization?_count=3&_sort=-_id"));
+    expect(&facade.get(&format!("{next}&_count=3")), 200);
+    expect(&facade.get(&format!("{next}&_sort=-_id&_count=3")), 200);
+    for beside in ["_count=4", "_sort=_id", "identifier=1", "colour=red", "_page=x"] {
+        expect(&facade.get(&format!("{next}&{beside}")), 400);
+        expect(&facade.send("GET", &format!("{next}&{beside}"), &[("prefer", "handling=lenient")], ""), 400);
+    }
+    let history = next_of(&facade.get("_history?_count=3"));
+    expect(&facade.get(&format!("{history}&_count=3")), 200);
+    expect(&facade.get(&format!("{history}&_count=4")), 400);
+}
+
+#[test]
+fn a_search_by_form_is_paged_by_links_that_name_nobody() {
+    let facade = server();
+    for number in 0..5 {
+        facade.put_ok(&person(&format!("p{number}"), &format!("040544000{number}")));
+    }
+    let numbers: Vec<_> = (0..5).map(|number| format!("040544000{number}")).collect();
+    let form = format!("identifier={}&_count=2&_sort=-_id", numbers.join(","));
+    let mut reply = facade.send("POST", "Patient/_search", &FORM, form);
+    let mut found = BTreeSet::new();
+    let mut pages = 0;
+    loop {
+        expect(&reply, 200);
+        let bundle = reply.json();
+        assert_eq!(bundle["total"], 5);
+        let links = bundle["link"].to_string();
+        assert!(!numbers.iter().any(|number| links.contains(number)), "{links}");
+        let own = link(&bundle, "self").unwrap();
+        assert!(own.starts_with("Patient?_count=2&_sort=-_id&_page="), "{own}");
+        assert_eq!(facade.get(&own).json()["entry"], bundle["entry"]);
+        found.extend(reply.resources().iter().map(|patient| patient["id"].as_str().unwrap().to_owned()));
+        pages += 1;
+        match link(&bundle, "next") {
+            Some(next) => reply = facade.get(&next),
+            None => break,
+        }
+    }
+    assert_eq!((pages, found.len()), (3, 5));
+}
+
+#[test]
+fn a_page_ends_early_when_its_content_is_large() {
+    let facade = Facade::at(NOW);
+    let large = |id: &str| {
+        let mut large = organization(id, "large");
+        large["alias"] = vec!["x".repeat(1_000_000); 4].into();
+        large
+    };
+    for number in 0..9 {
+        facade.put_ok(&large(&format!("o{number}")));
+    }
+    for (first, relation) in [("Organization?_sort=-_id", "search"), ("Organization/_history", "history")] {
+        let mut next = Some(first.to_owned());
+        let mut sizes = Vec::new();
+        let mut ids: Vec<Value> = Vec::new();
+        let mut last = Value::Null;
+        while let Some(path) = next {
+            let reply = facade.get(&path);
+            expect(&reply, 200);
+            assert!(reply.text.len() < 17 * 1024 * 1024, "{}", reply.text.len());
+            let found = reply.resources();
+            sizes.push(found.len());
+            ids.extend(found.iter().map(|resource| resource["id"].clone()));
+            next = link(&reply.json(), "next");
+            last = reply.json();
+        }
+        assert_eq!(sizes, [4, 4, 1], "{relation}");
+        assert_eq!(ids, ["o8", "o7", "o6", "o5", "o4", "o3", "o2", "o1", "o0"], "{relation}");
+        if relation == "search" {
+            let back = facade.get(&link(&last, "previous").unwrap());
+            expect(&back, 200);
+            assert_eq!(back.resources()[0]["id"], "o8", "a page back holds at most what is before, and may begin earlier");
+            assert!(link(&back.json(), "next").is_some());
+        }
+    }
+}
+
+#[test]
+fn a_cpr_number_in_an_address_is_refused_without_repeating_it() {
+    let facade = server();
+    facade.put_ok(&person("p", "0405440001"));
+    for path in [
+        "Patient?identifier=0405440001",
+        "Patient?identifier=urn:oid:1.2.208.176.1.2%7C040544-0001",
+        "Patient?identifier=a,0405440001",
+        "Patient/p/*?_id=0405440001",
+        "/fhir?_id=0405440001",
+    ] {
+        let reply = facade.get(path);
+        expect(&reply, 400);
+        assert!(reply.text.contains("POST") && !reply.text.contains("0001"), "{}", reply.text);
+    }
+    expect(&facade.send("POST", "Patient/_search?identifier=0405440001", &FORM, ""), 400);
+    expect(&facade.send("POST", "Patient/_search", &FORM, "identifier=0405440001"), 200);
+}
