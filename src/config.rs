@@ -94,7 +94,7 @@ pub struct CommonOptions {
     /// The base of the server's own addresses, if clients reach it by another one than `http://LISTEN/fhir`.
     #[arg(long, value_name = "URL", env = "FRIST_BASE_URL", value_parser = base_url)]
     pub base_url: Option<String>,
-    /// An origin whose pages may use the server from a browser, such as https://ehr.example.dk; repeatable. None if it is not said.
+    /// An origin whose pages may use the server from a browser, such as `https://ehr.example.dk`; repeatable. None if it is not said.
     #[arg(long, value_name = "ORIGIN", env = "FRIST_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origin: Vec<String>,
     /// Whether a search may have a CPR number in its address. Addresses are kept in logs on the way; a form in a POST is not.

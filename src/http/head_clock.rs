@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::HttpBody;
+use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -48,7 +50,7 @@ impl HeadClock {
         self.0.changed.notify_one();
     }
 
-    /// The head of a request has come. Dropping the answer ends its turn.
+    /// The head of a request has come, which is answered until the turn is dropped.
     pub(super) fn has_head(&self, is_http_2: bool) -> Turn {
         self.change(|phase| match phase {
             _ if is_http_2 => Phase::Unwatched,
@@ -91,6 +93,29 @@ impl Drop for Turn {
             Phase::Answering(requests) => Phase::Answering(requests.saturating_sub(1)),
             Phase::Head(_) | Phase::Resting | Phase::Unwatched => phase,
         });
+    }
+}
+
+/// The body of an answer, which is not given before it has ended.
+pub(super) struct Held<B> {
+    pub(super) body: B,
+    pub(super) _until_ended: Turn,
+}
+
+impl<B: HttpBody + Unpin> HttpBody for Held<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::head_clock::{HeadClock, Watched};
+use super::head_clock::{HeadClock, Held, Watched};
 
 /// How many connections may be open at once; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -63,10 +63,7 @@ async fn serve_within(patience: Patience, listener: TcpListener, router: Router,
             move |request: hyper::Request<hyper::body::Incoming>| {
                 let turn = clock.has_head(request.version() == Version::HTTP_2);
                 let answer = routes.call(request);
-                async move {
-                    let _until_answered = turn;
-                    answer.await
-                }
+                async move { answer.await.map(|response| response.map(|body| Held { body, _until_ended: turn })) }
             }
         });
         let stream = TokioIo::new(Watched { stream, clock: clock.clone() });
@@ -133,7 +130,12 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/", axum::routing::get(|| async { "well" }));
+        // An answer that comes when a connection which says nothing has been closed: after the time that a head may take.
+        let slow = move || async move {
+            let body = tokio::task::spawn_blocking(move || sent(address, b"").map(|_| "slow")).await;
+            body.map_or("panicked", |sent| sent.unwrap_or("failed"))
+        };
+        let router = Router::new().route("/", axum::routing::get(|| async { "well" })).route("/slow", axum::routing::get(slow));
         runtime.spawn(serve_within(patience, listener, router, std::future::pending()));
         (runtime, address)
     }
@@ -150,6 +152,22 @@ mod tests {
             let answer = sent(address, unfinished.as_bytes()).unwrap_or_else(|error| panic!("{unfinished:?} is still open: {error}"));
             assert!(!answer.contains("well"), "{unfinished:?}: {answer}");
         }
+    }
+
+    #[test]
+    fn an_answer_may_take_longer_than_a_head_though_the_next_head_has_begun() {
+        let (_runtime, address) = served(Patience { head: SHORT, rest: LONG });
+        let mut asking = std::net::TcpStream::connect(address).unwrap();
+        asking.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        asking.write_all(&[b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n", REQUEST].concat()).unwrap();
+        let mut answers = Vec::new();
+        while !answers.ends_with(b"well") {
+            let mut part = [0; 1024];
+            let length = asking.read(&mut part).unwrap();
+            assert!(length > 0, "the connection was closed: {}", String::from_utf8_lossy(&answers));
+            answers.extend_from_slice(&part[..length]);
+        }
+        assert!(String::from_utf8_lossy(&answers).contains("slow"));
     }
 
     #[test]

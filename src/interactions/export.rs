@@ -14,7 +14,7 @@ use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType, view};
 use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVersion};
 
 /// How many changes are read at once: a resource may be as large as a request.
-const PAGE_CHANGES: usize = 32;
+const PAGE_CHANGES: usize = 16;
 /// What the files are written in, by each of its names.
 const FORMATS: &[&str] = &["application/fhir+ndjson", "application/ndjson", "ndjson"];
 
