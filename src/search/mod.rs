@@ -5,13 +5,21 @@
 
 mod criteria;
 pub mod entry;
+mod extract;
+mod fold;
+mod links;
 pub mod matching;
+mod modifiers;
+mod number;
 pub mod parameters;
 pub mod parse;
 pub mod query;
+mod values;
 
 pub use entry::{IndexEntry, IndexValue};
+pub use extract::{REFERS_TO, index_entries, index_mark};
+pub use fold::fold;
+pub use links::{TooMany, settle};
 pub use matching::{Row, matches, sort_rows};
-pub use parameters::index_entries;
 pub use parse::{ParsedSearch, parse};
-pub use query::{Clause, DatePrefix, SearchQuery, Sort, SortBy, Test};
+pub use query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test};

@@ -18,7 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("schema", &["fhir", "fhirpath"]),
     ("validation", &["fhir", "fhirpath", "schema"]),
     ("deadlines", &["fhir"]),
-    ("search", &["fhir"]),
+    ("search", &["fhir", "fhirpath", "schema"]),
     ("storage", &["fhir", "search"]),
     ("auth", &["fhir"]),
     ("interactions", &["fhir", "schema", "validation", "deadlines", "search", "storage", "auth"]),
