@@ -11,7 +11,7 @@ use super::persons::{self, Pending};
 use super::{Failure, Server};
 use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference, view};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test};
-use crate::storage::{Precondition, StoreError};
+use crate::storage::{Precondition, SearchError};
 use crate::validation::{self, ResolvedReference};
 
 /// The entries of one request, by the addresses under which they may name each other.
@@ -176,6 +176,10 @@ fn keys_with(
     query: SearchQuery,
     preconditions: &mut Vec<Precondition>,
 ) -> Result<Vec<ResourceKey>, Failure> {
+    if query.clauses.iter().any(Clause::is_linked) {
+        let text = "a reference that is a search cannot ask about further resources (chains, _has)";
+        return Err(Failure::precondition(IssueCode::NotSupported, text));
+    }
     let found = |(key, index): &&(ResourceKey, Option<Vec<IndexEntry>>)| {
         index.as_deref().is_some_and(|index| search::matches(&query, Row { key, last_updated: entries.now, entries: index }))
     };
@@ -246,7 +250,7 @@ fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
 ///
 /// # Errors
 /// Of the store.
-pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec<Issue>, StoreError> {
+pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec<Issue>, SearchError> {
     let mut named = Named { server, pending, found: HashMap::new() };
     let of_persons = validation::person_references(resource);
     let mut resolved = Vec::new();
@@ -280,7 +284,7 @@ pub fn check(server: &Server, resource: &Value, pending: &Pending) -> Result<Vec
 const IDENTIFIERS_MAX: usize = 16;
 
 /// A warning for each identifier of a Patient that another stored Patient has too: the rights of one person would be split in two.
-fn same_person_twice(server: &Server, patient: &Value) -> Result<Vec<Issue>, StoreError> {
+fn same_person_twice(server: &Server, patient: &Value) -> Result<Vec<Issue>, SearchError> {
     let mut issues = Vec::new();
     if patient["resourceType"] != "Patient" {
         return Ok(issues);
@@ -313,7 +317,7 @@ struct Found {
 }
 
 impl Named<'_> {
-    fn found(&mut self, key: &ResourceKey) -> Result<Option<&Found>, StoreError> {
+    fn found(&mut self, key: &ResourceKey) -> Result<Option<&Found>, SearchError> {
         if !self.found.contains_key(key) {
             let known = persons::lookup(self.server, key, self.pending)?;
             let found = known.map(|(key, _, content)| {
@@ -326,7 +330,7 @@ impl Named<'_> {
         Ok(self.found.get(key).and_then(Option::as_ref))
     }
 
-    fn target(&mut self, key: ResourceKey, element: &Value) -> Result<validation::Target, StoreError> {
+    fn target(&mut self, key: ResourceKey, element: &Value) -> Result<validation::Target, SearchError> {
         let is_patient = key.resource_type == ResourceType::Patient;
         Ok(match self.found(&key)? {
             None if is_patient => validation::Target::PatientNotStored,
