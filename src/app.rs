@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +13,17 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::config::{Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, References, ServeOptions};
+use crate::config::{Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, References, ReindexOptions, ServeOptions};
 use crate::deadlines::GroupTable;
 use crate::demo::Population;
-use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
+use crate::fhir::{Id, Issue, Resource, ResourceKey, ResourceType, copenhagen_date, start_of_day};
 use crate::http::cors::Origins;
 use crate::http::{Download, Wire, listen, router, statement};
 use crate::interactions::{Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, transaction};
 use crate::packages;
-use crate::search::SearchQuery;
-use crate::storage::{EmbeddedStore, Store, StoreOptions};
+use crate::search::compartment::found_by;
+use crate::search::{SearchQuery, index_mark};
+use crate::storage::{EmbeddedStore, Engine, Indexing, Store, StoreOptions};
 use crate::validate_command;
 
 /// Why the program ends with an error: one line.
@@ -97,6 +99,10 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
             fill(&ready, patients, seed)?;
             block_on(serve(options, ready))?;
         }
+        Command::Reindex(options) => {
+            start_log(options.log_format)?;
+            reindex(&options)?;
+        }
         Command::Validate(options) => {
             let today = options.day.unwrap_or_else(|| copenhagen_date(Timestamp::now()));
             let is_valid = validate_command::run(&options, today)?;
@@ -168,7 +174,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     }
     let (listener, address) = bind(options.listen)?;
     let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
-    let store = EmbeddedStore::open(&options.data, common.engine, store_options).map_err(|error| Stop::failed(error.to_string()))?;
+    let store = open_store(&options.data, common.engine, store_options, false)?;
     let store = Arc::new(store);
     let (_, last) = store.last_commit().map_err(|error| Stop::failed(error.to_string()))?;
     let start = match last.filter(|last| *last > start) {
@@ -195,6 +201,35 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let ready = Ready { listener, address, server: Arc::new(server), store, clock: Clock::starting_at(start), calendar, download };
     catch_up(&ready, definitions)?;
     Ok(ready)
+}
+
+/// Opens the store of a data folder, with an index as this program makes it.
+fn open_store(data: &Path, engine: Engine, options: StoreOptions, is_forced: bool) -> Result<EmbeddedStore, Stop> {
+    let entries_of = |resource_type: ResourceType, body: &[u8]| {
+        let value: Value = serde_json::from_slice(body).ok()?;
+        let id = Id::parse(value["id"].as_str()?)?;
+        Some(found_by(&ResourceKey::new(resource_type, id), &value))
+    };
+    let indexing = Indexing { mark: &index_mark(), is_forced, entries_of: &entries_of };
+    let opened = EmbeddedStore::open_indexed(data, engine, options, indexing).map_err(|error| Stop::failed(error.to_string()))?;
+    if opened.1 > 0 {
+        tracing::info!(versions = opened.1, "made the search index anew");
+    }
+    Ok(opened.0)
+}
+
+/// Makes the search index of a data folder anew, and checks the store.
+fn reindex(options: &ReindexOptions) -> Result<(), Stop> {
+    if !options.data.is_dir() {
+        return Err(Stop::usage(format!("--data {}: expected the data folder of a store", options.data.display())));
+    }
+    let store = open_store(&options.data, options.engine, StoreOptions::default(), true)?;
+    let findings = store.verify();
+    if !findings.is_empty() {
+        return Err(Stop::failed(findings.join("; ")));
+    }
+    say(format_args!("Made the search index of {} anew.", options.data.display()));
+    Ok(())
 }
 
 /// Takes the address to listen on; with port 0 a free one, which the answer tells.

@@ -27,6 +27,10 @@ pub enum Command {
     Serve(ServeOptions),
     /// Fill a data folder with an invented population, and serve it.
     Demo(DemoOptions),
+    /// Make the search index of a data folder anew, while no server uses it, and check the store.
+    ///
+    /// A server does so by itself at its start if the index was made by other definitions; nobody has to ask for it.
+    Reindex(ReindexOptions),
     /// Check resources in files as a server would, without one.
     ///
     /// Everything is checked that a write checks, but what depends on other resources: that the Patient is stored, that all references
@@ -101,6 +105,20 @@ pub struct CommonOptions {
     #[arg(long, value_enum, default_value_t = CprInUrl::Refuse, env = "FRIST_CPR_IN_URL")]
     pub cpr_in_url: CprInUrl,
     /// How log lines are written, to standard error; FRIST_LOG sets what is logged (`info`, `frist=debug`, …).
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// The options of `frist reindex`.
+#[derive(Args, Clone, Debug)]
+pub struct ReindexOptions {
+    /// The data folder.
+    #[arg(long, default_value = "frist-data", env = "FRIST_DATA")]
+    pub data: PathBuf,
+    /// The engine of the data folder.
+    #[arg(long, default_value_t = Engine::Fjall, env = "FRIST_ENGINE")]
+    pub engine: Engine,
+    /// How log lines are written, to standard error.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
     pub log_format: LogFormat,
 }

@@ -124,16 +124,11 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
     let interactions: Vec<_> = interactions_of(resource_type).iter().map(|interaction| json!({ "code": interaction.code() })).collect();
     let by_clients = resource_type.origin() == Origin::Clients;
     let common = [
-        ("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id".to_owned()),
-        ("_lastUpdated", "date", "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated".to_owned()),
+        ("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id"),
+        ("_lastUpdated", "date", "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated"),
     ];
-    let own =
-        parameters_of(resource_type).map(|parameter| (parameter.code, parameter.kind.as_str(), parameter.definition_for(resource_type)));
-    let parameters: Vec<_> = common
-        .into_iter()
-        .chain(own)
-        .map(|(name, kind, definition)| json!({ "name": name, "definition": definition, "type": kind }))
-        .collect();
+    let own = parameters_of(resource_type).map(|parameter| (parameter.code, parameter.kind.as_str(), parameter.definition));
+    let parameters: Vec<_> = common.into_iter().chain(own).map(search_parameter).collect();
     let mut resource = json!({ "type": resource_type.as_str() });
     if let Some(profile) = names::profile_of(resource_type) {
         resource["profile"] = Value::from(profile);
@@ -173,4 +168,12 @@ fn includes(resource_type: ResourceType) -> Vec<String> {
 fn reverse_includes(source: ResourceType, resource_type: ResourceType) -> impl Iterator<Item = String> {
     let names_it = move |parameter: &&Parameter| parameter.kind == Kind::Reference && parameter.targets.contains(&resource_type);
     parameters_of(source).filter(names_it).map(move |parameter| format!("{source}:{}", parameter.code))
+}
+
+fn search_parameter((name, kind, definition): (&str, &str, &str)) -> Value {
+    let mut parameter = json!({ "name": name, "definition": definition, "type": kind });
+    if name == "phonetic" {
+        parameter["documentation"] = Value::from("Compared as it is spelled, without regard to case and accents; not by sound.");
+    }
+    parameter
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::capability;
 use super::negotiation::GENERAL_PARAMETERS;
 use super::routes::allow;
+use crate::interactions::ReferencePolicy;
 
 /// Where the document is.
 pub(super) const PATH: &str = "/openapi.json";
@@ -23,7 +24,7 @@ const OF_RESULTS: &[&str] = &["_count", "_sort"];
 
 /// The document of a server with that base.
 pub(super) fn document(base_url: &str) -> Value {
-    let statement = capability::statement(base_url);
+    let statement = capability::statement(base_url, ReferencePolicy::default());
     let rest = &statement["rest"][0];
     let mut paths = Map::new();
     for path in OF_SYSTEM {

@@ -10,7 +10,7 @@ use super::{Effect, Failure, Written};
 use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
 use crate::search::compartment::found_by;
 use crate::search::query::instant_span_us;
-use crate::search::{Clause, DatePrefix, SearchQuery, Test};
+use crate::search::{Clause, Prefix, SearchQuery, Test};
 use crate::storage::{Committed, Content, Method, Precondition, StoredVersion, Write};
 
 /// One change, as gathered.
@@ -88,7 +88,7 @@ impl Entry {
         if let Some(previous) = self.previous.as_ref().filter(|_| self.exists()) {
             // No two versions have one instant.
             let (from_us, until_us) = instant_span_us(previous.last_updated);
-            clauses.push(Clause::LastUpdated(vec![Test::Date { prefix: DatePrefix::Eq, from_us, until_us }]));
+            clauses.push(Clause::LastUpdated(vec![Test::Date { prefix: Prefix::Eq, from_us, until_us }]));
             expected.push(self.key.clone());
         }
         Some(Precondition::Matches(SearchQuery::all(self.key.resource_type, clauses), expected))

@@ -11,7 +11,7 @@ use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType, view};
 use crate::search::compartment::{TASK, types as types_of_compartment};
 use crate::search::parse::{ParsedSearch, parse_search};
 use crate::search::results::{Include, Results};
-use crate::search::{Clause, DatePrefix, Test};
+use crate::search::{Clause, Prefix, Test};
 
 /// The types that a person's resources may name, and that are given with them.
 const NAMED: &[ResourceType] =
@@ -40,7 +40,7 @@ pub(super) fn parse(types: &[ResourceType], parameters: &[(String, String)]) -> 
         match (name.as_str(), FhirDate::parse(&value)) {
             ("_since", Some(since)) if !is_again => {
                 let (from_us, until_us) = since.range_us();
-                parsed.query.clauses.push(Clause::LastUpdated(vec![Test::Date { prefix: DatePrefix::Ge, from_us, until_us }]));
+                parsed.query.clauses.push(Clause::LastUpdated(vec![Test::Date { prefix: Prefix::Ge, from_us, until_us }]));
                 parsed.applied.push((name.clone(), value));
             }
             ("_since", _) => wrong.push(Issue::error(IssueCode::Value, "", "_since: expected an instant or a date, once")),

@@ -1,7 +1,7 @@
 //! The reasons to stop. No HTTP here: the wire chooses the status of each.
 
 use crate::fhir::{Issue, IssueCode, ResourceKey};
-use crate::storage::StoreError;
+use crate::storage::{SearchError, StoreError};
 
 /// Why an interaction was not carried out.
 #[derive(Clone, PartialEq, Debug)]
@@ -100,6 +100,17 @@ pub(super) fn locate(issue: &mut Issue, at: usize) {
             None if issue.expression.is_empty() => format!("Bundle.entry[{at}].request"),
             None => format!("Bundle.entry[{at}].resource"),
         };
+    }
+}
+
+impl From<SearchError> for Failure {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Store(error) => error.into(),
+            too_many @ SearchError::TooMany(_) => {
+                Failure::bad_request(IssueCode::TooCostly, format!("{too_many}: expected further criteria that lead to fewer"))
+            }
+        }
     }
 }
 

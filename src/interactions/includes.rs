@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::persons::parse_stored;
 use super::{Failure, Server};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
-use crate::search::parameters::REFERS_TO;
+use crate::search::REFERS_TO;
 use crate::search::results::Include;
 use crate::search::{Clause, IndexValue, SearchQuery, Test, index_entries};
 use crate::storage::{Position, StoredVersion};

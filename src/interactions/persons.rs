@@ -16,9 +16,8 @@ use super::Server;
 use crate::deadlines::{self, PersonFacts, Rights, Stored, TaskChange};
 use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType, Version};
 use crate::search::compartment::found_by;
-use crate::search::parameters::REFERS_TO;
-use crate::search::{Clause, SearchQuery};
-use crate::storage::{Content, Guard, Method, Precondition, StoreError, TimerChange, Write};
+use crate::search::{Clause, REFERS_TO, SearchQuery};
+use crate::storage::{Content, Guard, Method, Precondition, SearchError, StoreError, TimerChange, Write};
 
 /// What a request is about to write, by key.
 pub type Pending = BTreeMap<ResourceKey, PendingWrite>;
@@ -81,7 +80,7 @@ pub fn parse_stored(key: &ResourceKey, body: &[u8]) -> Result<Value, StoreError>
 ///
 /// # Errors
 /// Of the store.
-pub fn lookup(server: &Server, key: &ResourceKey, pending: &Pending) -> Result<Option<Known>, StoreError> {
+pub fn lookup(server: &Server, key: &ResourceKey, pending: &Pending) -> Result<Option<Known>, SearchError> {
     if let Some(write) = pending.get(key) {
         return Ok(write.content.as_ref().map(|content| (key.clone(), write.version, content.clone())));
     }
@@ -110,7 +109,7 @@ fn about(resource_type: ResourceType, person: &Id) -> SearchQuery {
 }
 
 /// The facts about a person, as they will be after the pending writes; by key.
-fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Known>, StoreError> {
+fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Known>, SearchError> {
     let mut found = Vec::new();
     for resource_type in FACTS {
         for stored in server.store.search(&about(*resource_type, person), None)?.matches {
@@ -134,7 +133,7 @@ fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Kn
 ///
 /// # Errors
 /// Of the store.
-pub fn unmoved(server: &Server, pending: &Pending) -> Result<Vec<Precondition>, StoreError> {
+pub fn unmoved(server: &Server, pending: &Pending) -> Result<Vec<Precondition>, SearchError> {
     let contents = pending.iter().flat_map(|(key, write)| write.before.iter().chain(&write.content).map(move |content| (key, content)));
     let persons: BTreeSet<Id> = contents.filter_map(|(key, content)| person_of(key, content)).collect();
     guarded(server, persons.iter().map(person_guard).collect())
@@ -153,7 +152,7 @@ pub struct Concerned {
 ///
 /// # Errors
 /// Of the store.
-pub fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, StoreError> {
+pub fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, SearchError> {
     let mut persons = BTreeSet::new();
     let mut preconditions = Vec::new();
     for (key, write) in pending {
@@ -179,7 +178,7 @@ fn dependents(
     practice: &ResourceKey,
     persons: &mut BTreeSet<Id>,
     preconditions: &mut Vec<Precondition>,
-) -> Result<(), StoreError> {
+) -> Result<(), SearchError> {
     let guard = dependents_guard(practice);
     let position = server.store.guard_positions(std::slice::from_ref(&guard))?;
     preconditions.extend(position.into_iter().map(|position| Precondition::Unmoved(guard.clone(), position)));
@@ -215,7 +214,7 @@ impl Person {
     ///
     /// # Errors
     /// Of the store.
-    pub fn has_moved(&self, server: &Server) -> Result<bool, StoreError> {
+    pub fn has_moved(&self, server: &Server) -> Result<bool, SearchError> {
         let guard = |expected: &Precondition| match expected {
             Precondition::Unmoved(guard, position) => Some((guard.clone(), *position)),
             Precondition::Matches(..) => None,
@@ -229,7 +228,7 @@ impl Person {
 ///
 /// # Errors
 /// Of the store.
-pub fn gather(server: &Server, person: &Id, pending: &Pending) -> Result<Person, StoreError> {
+pub fn gather(server: &Server, person: &Id, pending: &Pending) -> Result<Person, SearchError> {
     let key = ResourceKey::new(ResourceType::Patient, person.clone());
     let mut expects = guarded(server, vec![person_guard(person)])?;
     let mut known = facts_about(server, person, pending)?;
@@ -252,7 +251,7 @@ pub fn gather(server: &Server, person: &Id, pending: &Pending) -> Result<Person,
     Ok(Person { key, facts, practices, expects })
 }
 
-fn guarded(server: &Server, guards: Vec<Guard>) -> Result<Vec<Precondition>, StoreError> {
+fn guarded(server: &Server, guards: Vec<Guard>) -> Result<Vec<Precondition>, SearchError> {
     let positions = server.store.guard_positions(&guards)?;
     Ok(guards.into_iter().zip(positions).map(|(guard, position)| Precondition::Unmoved(guard, position)).collect())
 }
@@ -282,7 +281,7 @@ pub fn derive(
     day: Date,
     last_modified: Timestamp,
     recorded: Timestamp,
-) -> Result<Derived, StoreError> {
+) -> Result<Derived, SearchError> {
     let mut derived = Derived::default();
     let mut people: Vec<(Person, Rights)> = Vec::new();
     for person in persons {
@@ -308,7 +307,7 @@ pub fn derive(
 }
 
 /// The Tasks of these persons, and any other one under the id of one of their clocks.
-fn stored_tasks(server: &Server, people: &[(Person, Rights)]) -> Result<BTreeMap<Id, (Version, Value)>, StoreError> {
+fn stored_tasks(server: &Server, people: &[(Person, Rights)]) -> Result<BTreeMap<Id, (Version, Value)>, SearchError> {
     let mut tasks = BTreeMap::new();
     for (person, rights) in people {
         for stored in server.store.search(&about(ResourceType::Task, &person.key.id), None)?.matches {
@@ -332,7 +331,7 @@ fn deleted_focuses<'a>(
     server: &Server,
     tasks: impl Iterator<Item = &'a Value>,
     pending: &Pending,
-) -> Result<BTreeSet<ResourceKey>, StoreError> {
+) -> Result<BTreeSet<ResourceKey>, SearchError> {
     let mut deleted = BTreeSet::new();
     for focus in tasks.filter_map(deadlines::task_focus) {
         if lookup(server, &focus, pending)?.is_none() {

@@ -11,7 +11,7 @@ use super::persons::{self, Pending};
 use super::{Failure, Server};
 use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference, view};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test};
-use crate::storage::{Precondition, StoreError};
+use crate::storage::{Precondition, SearchError};
 use crate::validation::{self, ResolvedReference};
 
 /// What is said to a literal reference to a type that is held, if what it names is not stored; a Patient must be stored always.
@@ -189,6 +189,10 @@ fn keys_with(
     query: SearchQuery,
     preconditions: &mut Vec<Precondition>,
 ) -> Result<Vec<ResourceKey>, Failure> {
+    if query.clauses.iter().any(Clause::is_linked) {
+        let text = "a reference that is a search cannot ask about further resources (chains, _has)";
+        return Err(Failure::precondition(IssueCode::NotSupported, text));
+    }
     let found = |(key, index): &&(ResourceKey, Option<Vec<IndexEntry>>)| {
         index.as_deref().is_some_and(|index| search::matches(&query, Row { key, last_updated: entries.now, entries: index }))
     };
@@ -265,7 +269,7 @@ pub fn check(
     resource: &Value,
     pending: &Pending,
     preconditions: &mut Vec<Precondition>,
-) -> Result<Vec<Issue>, StoreError> {
+) -> Result<Vec<Issue>, SearchError> {
     let mut named = Named { server, pending, found: HashMap::new() };
     let strict = server.references == ReferencePolicy::Strict;
     let of_persons = validation::person_references(resource);
@@ -321,7 +325,7 @@ pub fn check(
 const IDENTIFIERS_MAX: usize = 16;
 
 /// A warning for each identifier of a Patient that another stored Patient has too: the rights of one person would be split in two.
-fn same_person_twice(server: &Server, patient: &Value) -> Result<Vec<Issue>, StoreError> {
+fn same_person_twice(server: &Server, patient: &Value) -> Result<Vec<Issue>, SearchError> {
     let mut issues = Vec::new();
     if patient["resourceType"] != "Patient" {
         return Ok(issues);
@@ -363,7 +367,7 @@ impl Named<'_> {
         })
     }
 
-    fn found(&mut self, key: &ResourceKey) -> Result<Option<&Found>, StoreError> {
+    fn found(&mut self, key: &ResourceKey) -> Result<Option<&Found>, SearchError> {
         if !self.found.contains_key(key) {
             let known = persons::lookup(self.server, key, self.pending)?;
             let found = known.map(|(key, _, content)| {
@@ -376,7 +380,7 @@ impl Named<'_> {
         Ok(self.found.get(key).and_then(Option::as_ref))
     }
 
-    fn target(&mut self, key: ResourceKey, element: &Value) -> Result<validation::Target, StoreError> {
+    fn target(&mut self, key: ResourceKey, element: &Value) -> Result<validation::Target, SearchError> {
         let is_patient = key.resource_type == ResourceType::Patient;
         Ok(match self.found(&key)? {
             None if is_patient => validation::Target::PatientNotStored,

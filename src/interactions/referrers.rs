@@ -10,8 +10,7 @@ use super::persons::Pending;
 use super::{Failure, Server};
 use crate::fhir::key::Origin;
 use crate::fhir::{Issue, IssueCode, Reference, ResourceKey, ResourceType, reference};
-use crate::search::parameters::REFERS_TO;
-use crate::search::{Clause, SearchQuery};
+use crate::search::{Clause, REFERS_TO, SearchQuery};
 use crate::storage::Precondition;
 
 /// How many referrers are named in an answer.

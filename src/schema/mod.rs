@@ -13,6 +13,7 @@ pub mod guide;
 mod membership;
 mod model;
 mod package;
+mod search_parameter;
 mod shelf;
 pub mod structure;
 mod units;
@@ -24,6 +25,7 @@ pub use condense::Unusable;
 pub use definitions::{Definitions, Unevaluated};
 pub use membership::{Doubt, Membership};
 pub use package::{Package, PackageError};
+pub use search_parameter::{SearchParameter, alternatives, search_parameters};
 pub use structure::{
     Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType, ExtensionContext, Slicing, SlicingRules,
     Strength, Structure, StructureKind,

@@ -9,6 +9,7 @@ use std::io::Read;
 use serde_json::Value;
 
 use super::condense::{Unusable, condense, text};
+use super::search_parameter;
 
 /// How much a package may be.
 #[derive(Clone, Copy)]
@@ -31,7 +32,7 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Its StructureDefinitions, ValueSets and CodeSystems, as JSON texts.
+    /// Its StructureDefinitions, ValueSets, CodeSystems and SearchParameters, as JSON texts.
     pub definitions: Vec<Box<str>>,
 }
 
@@ -99,6 +100,16 @@ impl Package {
         lines.sort_by(|one, other| address(one).cmp(address(other)));
         (lines, unusable)
     }
+
+    /// One line for each SearchParameter of a type that the server holds, in order of address.
+    pub fn condensed_search(&self) -> Vec<String> {
+        let texts = self.definitions.iter().filter(|text| text.contains("\"SearchParameter\""));
+        let definitions = texts.filter_map(|text| text.parse::<Value>().ok());
+        let is_one = |definition: &Value| text(definition, "resourceType") == Some("SearchParameter");
+        let mut lines: Vec<String> = definitions.filter(is_one).filter_map(|one| search_parameter::condense(&one)).collect();
+        lines.sort_by(|one, other| address(one).cmp(address(other)));
+        lines
+    }
 }
 
 /// The beginning of a line with resource type and address.
@@ -147,7 +158,7 @@ fn file_name(path: &str) -> Option<&str> {
 
 /// True if the text is likely one of the definitions that are condensed; a wrong yes does no harm.
 fn is_definition(content: &str) -> bool {
-    ["\"StructureDefinition\"", "\"ValueSet\"", "\"CodeSystem\""].iter().any(|name| content.contains(name))
+    ["\"StructureDefinition\"", "\"ValueSet\"", "\"CodeSystem\"", "\"SearchParameter\""].iter().any(|name| content.contains(name))
 }
 
 /// Name and version of a package.

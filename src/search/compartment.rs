@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use super::entry::{IndexEntry, IndexValue};
-use super::parameters::index_entries;
+use super::extract::index_entries;
 use crate::fhir::{ResourceKey, ResourceType};
 
 /// The entries under which a server finds all that belongs to a person.

@@ -3,8 +3,9 @@
 /// One value of one search parameter of one version of a resource.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct IndexEntry {
-    /// The parameter's code, as `identifier`, or `owner:identifier` for a reference's own identifier;
-    /// a leading `_` marks entries that only the server asks for.
+    /// The parameter's code, as `identifier`; or with what a modifier looks at, as `owner:identifier` for a reference's own identifier,
+    /// `code:text` for what a code is called, `identifier:of-type` for an identifier by its type. `_ref` marks entries that only the
+    /// server asks for.
     pub parameter: String,
     /// The value.
     pub value: IndexValue,
@@ -22,17 +23,31 @@ pub enum IndexValue {
     },
     /// A resource of this server as `Type/id`, or any other address as it stands.
     Reference(String),
-    /// A span of time: first microsecond since 1970, and the first one after it.
+    /// A span of time: first microsecond since 1970, and the first one after it. A period without an end reaches to the greatest
+    /// number, one without a start from the least.
     Date {
         /// The first microsecond.
         from_us: i64,
         /// The first microsecond after the span.
         until_us: i64,
     },
-    /// Text, in lower case.
+    /// Text, as it stands.
     Text(String),
     /// An address, as it stands.
     Uri(String),
+    /// A span of numbers, with a unit if it is a quantity, in 10⁻¹².
+    Quantity {
+        /// The first number.
+        from: i128,
+        /// The first number after the span.
+        until: i128,
+        /// The system of the unit, or empty.
+        system: String,
+        /// The code of the unit, or empty.
+        code: String,
+    },
+    /// Values that stand together.
+    Composite(Vec<IndexValue>),
 }
 
 impl IndexEntry {

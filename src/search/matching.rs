@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 
 use super::entry::{IndexEntry, IndexValue};
-use super::query::{Clause, DatePrefix, SearchQuery, Sort, SortBy, Test, instant_span_us};
+use super::fold::fold;
+use super::query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test, instant_span_us};
 use crate::fhir::ResourceKey;
 
 /// What a query looks at of one version of a resource.
@@ -25,46 +26,102 @@ pub fn matches(query: &SearchQuery, row: Row<'_>) -> bool {
 }
 
 fn holds(clause: &Clause, row: Row<'_>) -> bool {
+    let any = |code: &str, any_of: &[Test]| {
+        row.entries.iter().filter(|entry| entry.parameter == code).any(|entry| any_of.iter().any(|test| passes(test, &entry.value)))
+    };
     match clause {
         Clause::Ids(ids) => ids.contains(&row.key.id),
+        Clause::Keys(keys) => keys.contains(row.key),
         Clause::LastUpdated(any_of) => {
             let (from_us, until_us) = instant_span_us(row.last_updated);
             let value = IndexValue::Date { from_us, until_us };
             any_of.iter().any(|test| passes(test, &value))
         }
-        Clause::Parameter { code, any_of } => {
-            row.entries.iter().filter(|entry| entry.parameter == *code).any(|entry| any_of.iter().any(|test| passes(test, &entry.value)))
+        Clause::Parameter { code, any_of } => any(code, any_of),
+        Clause::Not { code, any_of } => !any(code, any_of),
+        Clause::Missing { code, is_missing } => {
+            // An element that has only what a modifier looks at is there.
+            let is_of = |entry: &IndexEntry| {
+                entry.parameter.strip_prefix(code.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+            };
+            row.entries.iter().any(is_of) != *is_missing
         }
+        // One row says nothing about others: such a query is settled first.
+        Clause::Chain { .. } | Clause::Has { .. } => false,
     }
 }
 
 fn passes(test: &Test, value: &IndexValue) -> bool {
     match (test, value) {
         (Test::Token { system: wanted_system, code: wanted_code }, IndexValue::Token { system, code }) => {
-            wanted_system.as_ref().is_none_or(|wanted| wanted == system) && wanted_code.as_ref().is_none_or(|wanted| wanted == code)
+            is_wanted(wanted_system, system) && is_wanted(wanted_code, code)
         }
         (Test::Reference(wanted), IndexValue::Reference(target)) => wanted == target,
+        (Test::ReferenceIn(wanted), IndexValue::Reference(target)) => wanted.contains(target),
         (Test::Date { prefix, from_us, until_us }, IndexValue::Date { from_us: first, until_us: after }) => {
-            compare(*prefix, (*from_us, *until_us), (*first, *after))
+            compare(*prefix, (from_us, until_us), (first, after))
         }
-        (Test::StartsWith(start), IndexValue::Text(text)) => text.starts_with(start.as_str()),
+        (Test::StartsWith(start), IndexValue::Text(text)) => fold(text).starts_with(start.as_str()),
+        (Test::Contains(part), IndexValue::Text(text)) => fold(text).contains(part.as_str()),
+        (Test::Exactly(wanted), IndexValue::Text(text)) => wanted == text,
         (Test::Uri(wanted), IndexValue::Uri(address)) => wanted == address,
-        (Test::Token { .. } | Test::Reference(_) | Test::Date { .. } | Test::StartsWith(_) | Test::Uri(_), _) => false,
+        (Test::UriBelow(wanted), IndexValue::Uri(address)) => goes_on(wanted, address),
+        (Test::UriAbove(wanted), IndexValue::Uri(address)) => goes_on(address, wanted),
+        (
+            Test::Quantity { prefix, from, until, system: wanted_system, code: wanted_code },
+            IndexValue::Quantity { from: first, until: after, system, code },
+        ) => is_wanted(wanted_system, system) && is_wanted(wanted_code, code) && compare(*prefix, (from, until), (first, after)),
+        (Test::Composite(tests), IndexValue::Composite(values)) => {
+            tests.len() == values.len() && tests.iter().zip(values).all(|(test, value)| passes(test, value))
+        }
+        (
+            Test::Token { .. }
+            | Test::Reference(_)
+            | Test::ReferenceIn(_)
+            | Test::Date { .. }
+            | Test::StartsWith(_)
+            | Test::Contains(_)
+            | Test::Exactly(_)
+            | Test::Uri(_)
+            | Test::UriBelow(_)
+            | Test::UriAbove(_)
+            | Test::Quantity { .. }
+            | Test::Composite(_),
+            _,
+        ) => false,
     }
 }
 
-/// R4's table of prefixes over spans; each span is its first instant and the first one after it.
-fn compare(prefix: DatePrefix, asked: (i64, i64), found: (i64, i64)) -> bool {
+fn is_wanted(wanted: &Option<String>, found: &str) -> bool {
+    wanted.as_ref().is_none_or(|wanted| wanted == found)
+}
+
+/// True if the address is the upper one, or the upper one with more of a path behind it.
+fn goes_on(upper: &str, address: &str) -> bool {
+    address.strip_prefix(upper).is_some_and(|rest| rest.is_empty() || upper.ends_with('/') || rest.starts_with('/'))
+}
+
+/// The addresses that [`Test::UriAbove`] finds: an address itself, and each at which its path can be cut off.
+pub fn uris_above(address: &str) -> Vec<&str> {
+    let cuts = address.match_indices('/').flat_map(|(at, _)| [at, at + 1]).chain([address.len()]);
+    let mut above: Vec<&str> = cuts.map(|end| &address[..end]).collect();
+    above.dedup();
+    above
+}
+
+/// R4's table of prefixes over spans; each span is its first value and the first one after it.
+fn compare<T: Ord>(prefix: Prefix, asked: (T, T), found: (T, T)) -> bool {
     let contained = asked.0 <= found.0 && found.1 <= asked.1;
     match prefix {
-        DatePrefix::Eq => contained,
-        DatePrefix::Ne => !contained,
-        DatePrefix::Gt => found.1 > asked.1,
-        DatePrefix::Lt => found.0 < asked.0,
-        DatePrefix::Ge => found.1 > asked.1 || contained,
-        DatePrefix::Le => found.0 < asked.0 || contained,
-        DatePrefix::Sa => found.0 >= asked.1,
-        DatePrefix::Eb => found.1 <= asked.0,
+        Prefix::Eq => contained,
+        Prefix::Ne => !contained,
+        Prefix::Gt => found.1 > asked.1,
+        Prefix::Lt => found.0 < asked.0,
+        Prefix::Ge => found.1 > asked.1 || contained,
+        Prefix::Le => found.0 < asked.0 || contained,
+        Prefix::Sa => found.0 >= asked.1,
+        Prefix::Eb => found.1 <= asked.0,
+        Prefix::Ap => found.0 < asked.1 && asked.0 < found.1,
     }
 }
 
@@ -83,7 +140,7 @@ fn order(sort: &Sort, left: Row<'_>, right: Row<'_>) -> Ordering {
         SortBy::Id => directed(left.key.id.cmp(&right.key.id)),
         SortBy::LastUpdated => directed(left.last_updated.cmp(&right.last_updated)),
         SortBy::Parameter(code) => match (sort_value(code, sort.descending, left), sort_value(code, sort.descending, right)) {
-            (Some(left), Some(right)) => directed(left.cmp(right)),
+            (Some(left), Some(right)) => directed(by_value(left, right)),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => Ordering::Equal,
@@ -93,5 +150,13 @@ fn order(sort: &Sort, left: Row<'_>, right: Row<'_>) -> Ordering {
 
 fn sort_value<'a>(code: &str, descending: bool, row: Row<'a>) -> Option<&'a IndexValue> {
     let values = row.entries.iter().filter(|entry| entry.parameter == code).map(|entry| &entry.value);
-    if descending { values.max() } else { values.min() }
+    if descending { values.max_by(|left, right| by_value(left, right)) } else { values.min_by(|left, right| by_value(left, right)) }
+}
+
+/// Texts are ordered without regard to case and accents, and only then with.
+fn by_value(left: &IndexValue, right: &IndexValue) -> Ordering {
+    match (left, right) {
+        (IndexValue::Text(left), IndexValue::Text(right)) => fold(left).cmp(&fold(right)).then_with(|| left.cmp(right)),
+        _ => left.cmp(right),
+    }
 }

@@ -6,15 +6,23 @@
 pub mod compartment;
 mod criteria;
 pub mod entry;
+mod extract;
+mod fold;
+mod links;
 pub mod matching;
+mod modifiers;
+mod number;
 pub mod parameters;
 pub mod parse;
 pub mod personal;
 pub mod query;
 pub mod results;
+mod values;
 
 pub use entry::{IndexEntry, IndexValue};
+pub use extract::{REFERS_TO, index_entries, index_mark};
+pub use fold::fold;
+pub use links::{TooMany, settle};
 pub use matching::{Row, matches, sort_rows};
-pub use parameters::index_entries;
 pub use parse::{ParsedSearch, parse, parse_search};
-pub use query::{Clause, DatePrefix, SearchQuery, Sort, SortBy, Test};
+pub use query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test};

@@ -1,23 +1,24 @@
-//! The search parameters of each held type: one table, from which resources are indexed, queries are read and the
-//! CapabilityStatement is made.
+//! The search parameters of each held type, from the definitions of R4 and of the guide: by them resources are indexed, queries are
+//! read and the CapabilityStatement is made.
 
-use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{LazyLock, OnceLock};
 
-use super::entry::{IndexEntry, IndexValue};
-use crate::fhir::{FhirDate, Reference, ResourceType, names, reference, view};
-
-use ResourceType as T;
+use crate::fhir::ResourceType;
+use crate::fhirpath::Expression;
+use crate::schema::{Definitions, Package, SearchParameter, Strength, Structure, alternatives, search_parameters};
 
 /// The kind of a parameter, which decides how its values are read (<https://hl7.org/fhir/R4/search.html#ptypes>).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names are FHIR's")]
 pub enum Kind {
-    /// Codes, identifiers, booleans.
-    Token,
-    /// References to other resources.
-    Reference,
-    /// Dates and periods.
+    Number,
     Date,
-    /// Addresses.
+    String,
+    Token,
+    Reference,
+    Composite,
+    Quantity,
     Uri,
 }
 
@@ -25,223 +26,179 @@ impl Kind {
     /// The FHIR code.
     pub fn as_str(self) -> &'static str {
         match self {
+            Kind::Number => "number",
+            Kind::Date => "date",
+            Kind::String => "string",
             Kind::Token => "token",
             Kind::Reference => "reference",
-            Kind::Date => "date",
+            Kind::Composite => "composite",
+            Kind::Quantity => "quantity",
             Kind::Uri => "uri",
         }
     }
+
+    fn of(code: &str) -> Option<Kind> {
+        use Kind as K;
+        [K::Number, K::Date, K::String, K::Token, K::Reference, K::Composite, K::Quantity, K::Uri]
+            .into_iter()
+            .find(|kind| kind.as_str() == code)
+    }
 }
 
-/// Where a parameter's values stand in a resource.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// Below these elements; arrays are gone through.
-    Elements(&'static [&'static str]),
-    /// In the value of the extension with this address.
-    Extension(&'static str),
-}
-
-/// One search parameter of some types.
+/// One search parameter of one type.
 #[derive(Debug)]
 pub struct Parameter {
     /// The name in a query.
     pub code: &'static str,
     /// How its values are read.
     pub kind: Kind,
-    /// The types that have it.
-    pub types: &'static [ResourceType],
-    /// The types that a reference may name; empty for the other kinds.
+    /// The held types that a reference may name; empty for the other kinds.
     pub targets: &'static [ResourceType],
-    definition: &'static str,
-    /// The system of its codes, where they are an element of type `code` and so carry none; else empty.
-    pub system: &'static str,
-    place: Place,
+    /// The canonical address of its definition.
+    pub definition: &'static str,
+    /// Where its values stand in a resource; together.
+    pub(super) expressions: Vec<Expression>,
+    /// What a composite is made of.
+    pub(super) components: Vec<Component>,
+    type_name: &'static str,
+    own_systems: OnceLock<Vec<String>>,
 }
 
-macro_rules! hl7 {
-    ($id:literal) => {
-        concat!("http://hl7.org/fhir/SearchParameter/", $id)
-    };
+/// One part of a composite.
+#[derive(Debug)]
+pub(super) struct Component {
+    /// How its values are read.
+    pub(super) kind: Kind,
+    /// Where they stand below what the composite's expression gives.
+    pub(super) expression: Expression,
 }
-macro_rules! ours {
-    ($id:literal) => {
-        concat!("https://kronikerpakker.dk/fhir/SearchParameter/", $id)
+
+static TABLE: LazyLock<BTreeMap<ResourceType, Vec<Parameter>>> = LazyLock::new(|| {
+    let of_type = |resource_type: &ResourceType| {
+        let mut parameters: Vec<_> = search_parameters().iter().filter_map(|defined| parameter(*resource_type, defined)).collect();
+        parameters.sort_by_key(|parameter| (parameter.code.starts_with('_'), parameter.code));
+        (*resource_type, parameters)
     };
+    ResourceType::ALL.iter().map(of_type).collect()
+});
+
+/// The parameters of one type, but `_id` and `_lastUpdated`, which the store knows without an index.
+pub fn parameters_of(resource_type: ResourceType) -> impl Iterator<Item = &'static Parameter> {
+    TABLE.get(&resource_type).into_iter().flatten()
+}
+
+/// The parameter of a type with this name.
+pub fn parameter_of(resource_type: ResourceType, code: &str) -> Option<&'static Parameter> {
+    parameters_of(resource_type).find(|parameter| parameter.code == code)
+}
+
+/// The definitions by which elements have types, and value sets codes: R4 and the guide.
+pub(super) fn definitions() -> &'static Definitions {
+    static ALL: LazyLock<Definitions> =
+        LazyLock::new(|| Definitions::core().with(&Package::guide()).unwrap_or_else(|_| Definitions::core()));
+    &ALL
+}
+
+fn parameter(resource_type: ResourceType, defined: &'static SearchParameter) -> Option<Parameter> {
+    if matches!(defined.code.as_str(), "_id" | "_lastUpdated") {
+        return None;
+    }
+    let of_base = |base: &str| defined.expressions.iter().find(|(of, _)| of == base);
+    let (_, expression) = of_base(resource_type.as_str()).or_else(|| of_base("Resource"))?;
+    let expressions = alternatives(expression).into_iter().map(Expression::compile);
+    let component = |(definition, expression): &(String, String)| {
+        let kind = search_parameters().iter().find(|part| part.url == *definition).and_then(|part| Kind::of(&part.kind))?;
+        Some(Component { kind, expression: Expression::compile(expression).ok()? })
+    };
+    Some(Parameter {
+        code: &defined.code,
+        kind: Kind::of(&defined.kind)?,
+        targets: &defined.targets,
+        definition: &defined.url,
+        expressions: expressions.collect::<Result<_, _>>().ok()?,
+        components: defined.components.iter().map(component).collect::<Option<_>>()?,
+        type_name: resource_type.as_str(),
+        own_systems: OnceLock::new(),
+    })
 }
 
 impl Parameter {
-    /// The canonical address of its definition for one of its types.
-    pub fn definition_for(&self, resource_type: ResourceType) -> String {
-        if self.definition == OWN { format!("{}{resource_type}-{}", hl7!(""), self.code) } else { self.definition.to_owned() }
+    /// The systems that its codes have without saying so, since they are elements of type `code` that are bound to value sets.
+    pub(super) fn own_systems(&self) -> &[String] {
+        self.own_systems.get_or_init(|| {
+            let mut systems = BTreeSet::new();
+            for expression in &self.expressions {
+                systems_at(definitions(), self.type_name, expression.text(), &mut systems);
+            }
+            systems.into_iter().collect()
+        })
     }
 }
 
-const fn token(code: &'static str, types: &'static [T], path: &'static [&'static str], definition: &'static str) -> Parameter {
-    Parameter { code, kind: Kind::Token, types, targets: &[], definition, system: "", place: Place::Elements(path) }
-}
+/// The values of a boolean are codes of this system.
+const SPECIAL_VALUES: &str = "http://terminology.hl7.org/CodeSystem/special-values";
 
-const fn status(types: &'static [T], system: &'static str, definition: &'static str) -> Parameter {
-    Parameter { system, ..token("status", types, &["status"], definition) }
-}
-
-const fn reference_to(
-    code: &'static str,
-    types: &'static [T],
-    path: &'static [&'static str],
-    targets: &'static [T],
-    definition: &'static str,
-) -> Parameter {
-    Parameter { code, kind: Kind::Reference, types, targets, definition, system: "", place: Place::Elements(path) }
-}
-
-const fn uri(code: &'static str, types: &'static [T], path: &'static [&'static str], definition: &'static str) -> Parameter {
-    Parameter { kind: Kind::Uri, ..token(code, types, path, definition) }
-}
-
-/// The definition is R4's own of the type: `Task-owner`.
-const OWN: &str = "";
-const CONFORMANCE: &[T] =
-    &[T::StructureDefinition, T::ValueSet, T::CodeSystem, T::SearchParameter, T::OperationDefinition, T::CapabilityStatement];
-const CLINICAL: &[T] = &[T::Condition, T::CarePlan, T::ServiceRequest, T::Encounter, T::Goal, T::CareTeam];
-const PERSON: &[T] = &[T::Patient];
-
-/// Every parameter but the common ones `_id` and `_lastUpdated`, which all types have.
-#[rustfmt::skip]
-pub const PARAMETERS: &[Parameter] = &[
-    token("identifier", CLINICAL, &["identifier"], hl7!("clinical-identifier")),
-    token(
-        "identifier",
-        &[
-            T::Patient, T::Practitioner, T::PractitionerRole, T::Organization, T::HealthcareService, T::Task, T::PlanDefinition,
-        ],
-        &["identifier"],
-        OWN,
-    ),
-    status(&[T::CarePlan], "http://hl7.org/fhir/request-status", OWN),
-    status(&[T::ServiceRequest], "http://hl7.org/fhir/request-status", OWN),
-    status(&[T::Encounter], "http://hl7.org/fhir/encounter-status", OWN),
-    status(&[T::CareTeam], "http://hl7.org/fhir/care-team-status", OWN),
-    status(&[T::Subscription], "http://hl7.org/fhir/subscription-status", OWN),
-    status(&[T::Task], "http://hl7.org/fhir/task-status", OWN),
-    status(CONFORMANCE, "http://hl7.org/fhir/publication-status", hl7!("conformance-status")),
-    status(&[T::PlanDefinition], "http://hl7.org/fhir/publication-status", OWN),
-    reference_to("subject", CLINICAL, &["subject"], PERSON, OWN),
-    reference_to("patient", CLINICAL, &["subject"], PERSON, hl7!("clinical-patient")),
-    reference_to("subject", &[T::Task], &["for"], PERSON, OWN),
-    reference_to("patient", &[T::Task], &["for"], PERSON, OWN),
-    token("code", &[T::Condition, T::ServiceRequest], &["code"], hl7!("clinical-code")),
-    token("code", &[T::Task], &["code"], OWN),
-    reference_to(
-        "owner",
-        &[T::Task],
-        &["owner"],
-        &[T::Organization, T::Practitioner, T::PractitionerRole, T::HealthcareService, T::CareTeam],
-        OWN,
-    ),
-    reference_to("focus", &[T::Task], &["focus"], &[T::Condition, T::ServiceRequest], OWN),
-    token("business-status", &[T::Task], &["businessStatus"], OWN),
-    Parameter {
-        code: "due",
-        kind: Kind::Date,
-        types: &[T::Task],
-        targets: &[],
-        definition: ours!("Task-due"),
-        system: "",
-        place: Place::Elements(&["restriction", "period", "end"]),
-    },
-    Parameter {
-        code: "target-group",
-        kind: Kind::Token,
-        types: &[T::Task],
-        targets: &[],
-        definition: ours!("Task-target-group"),
-        system: "",
-        place: Place::Extension(names::EXT_TARGET_GROUP),
-    },
-    token("right", &[T::Task], &["code"], ours!("Task-right")),
-    reference_to("target", &[T::Provenance], &["target"], &[T::Task], OWN),
-    uri("url", CONFORMANCE, &["url"], hl7!("conformance-url")),
-    uri("url", &[T::PlanDefinition], &["url"], OWN),
-    token("version", CONFORMANCE, &["version"], hl7!("conformance-version")),
-    token("version", &[T::PlanDefinition], &["version"], OWN),
-];
-
-/// The parameters of one type.
-pub fn parameters_of(resource_type: ResourceType) -> impl Iterator<Item = &'static Parameter> {
-    PARAMETERS.iter().filter(move |parameter| parameter.types.contains(&resource_type))
-}
-
-/// The entries under which a server finds every resource that names another one: all local references in it.
-pub const REFERS_TO: &str = "_ref";
-
-/// What a resource is found by.
-pub fn index_entries(resource_type: ResourceType, resource: &Value) -> Vec<IndexEntry> {
-    let mut entries = Vec::new();
-    for parameter in parameters_of(resource_type) {
-        for value in values_at(parameter.place, resource) {
-            read(parameter, value, &mut entries);
+/// Adds the systems of the element at a path; a path with functions in it says nothing.
+fn systems_at(definitions: &Definitions, type_name: &str, path: &str, systems: &mut BTreeSet<String>) {
+    let Some(structure) = definitions.type_structure(type_name) else { return };
+    let Some((element, below)) = longest(structure, path) else { return };
+    let element = &structure.elements[element];
+    match (below, &*element.types) {
+        ("", [only]) if &*only.code == "boolean" => drop(systems.insert(SPECIAL_VALUES.to_owned())),
+        ("", [only]) if &*only.code == "code" => {
+            let binding = element.binding.as_ref().filter(|binding| binding.strength == Strength::Required);
+            let value_set = binding.and_then(|binding| definitions.value_set(&binding.value_set));
+            let included = value_set.into_iter().flat_map(|value_set| &value_set.include);
+            systems.extend(included.map(|part| part.system.to_string()).filter(|system| !system.is_empty()));
         }
-    }
-    reference::for_each("", resource, &mut |_, element| {
-        if let Reference::Local(key, _) = Reference::read(element) {
-            entries.push(IndexEntry::new(REFERS_TO, IndexValue::Reference(key.to_string())));
-        }
-    });
-    entries.sort();
-    entries.dedup();
-    entries
-}
-
-fn values_at(place: Place, resource: &Value) -> Vec<&Value> {
-    match place {
-        Place::Elements(path) => {
-            path.iter().fold(vec![resource], |found, name| found.into_iter().flat_map(|value| view::items(&value[*name])).collect())
-        }
-        Place::Extension(url) => view::extensions(resource, url).map(|extension| &extension["valueCodeableConcept"]).collect(),
+        ("", _) => {}
+        (below, [only]) => systems_at(definitions, &only.code, &format!("{}{below}", only.code), systems),
+        _ => {}
     }
 }
 
-fn read(parameter: &Parameter, value: &Value, entries: &mut Vec<IndexEntry>) {
-    let mut push = |value| entries.push(IndexEntry::new(parameter.code, value));
-    match parameter.kind {
-        Kind::Token => tokens(value).into_iter().for_each(|(system, code)| push(token_value(system, code))),
-        Kind::Date => {
-            if let Some(date) = value.as_str().and_then(FhirDate::parse) {
-                let (from_us, until_us) = date.range_us();
-                push(IndexValue::Date { from_us, until_us });
+/// The element of a structure that is named by the longest beginning of a path, and the rest of the path.
+fn longest<'p>(structure: &Structure, path: &'p str) -> Option<(usize, &'p str)> {
+    let mut end = path.len();
+    while let Some(named) = path.get(..end).filter(|named| named.contains('.')) {
+        if let Some(at) = structure.elements.iter().position(|element| *element.path == *named) {
+            return Some((at, &path[end..]));
+        }
+        end = named.rfind('.')?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_definition_becomes_a_parameter_and_no_type_has_two_of_one_name() {
+        for defined in search_parameters() {
+            for (base, expression) in &defined.expressions {
+                let types = ResourceType::ALL.iter().filter(|held| base == "Resource" || held.as_str() == base);
+                for resource_type in types.filter(|_| !matches!(&*defined.code, "_id" | "_lastUpdated")) {
+                    let found: Vec<_> = parameters_of(*resource_type).filter(|parameter| parameter.code == defined.code).collect();
+                    assert_eq!(found.len(), 1, "{resource_type} {} {expression}", defined.code);
+                }
             }
         }
-        Kind::Uri => value.as_str().into_iter().for_each(|address| push(IndexValue::Uri(address.to_owned()))),
-        Kind::Reference => {
-            match Reference::read(value) {
-                Reference::Local(key, _) => push(IndexValue::Reference(key.to_string())),
-                Reference::External(address) => push(IndexValue::Reference(address.to_owned())),
-                Reference::Contained(_) | Reference::Urn(_) | Reference::Conditional(_) | Reference::Logical(..) | Reference::None => {}
-            }
-            for (system, code) in view::identifiers(value) {
-                entries.push(IndexEntry::new(format!("{}:identifier", parameter.code), token_value(system, code)));
-            }
+        assert!(ResourceType::ALL.iter().all(|held| parameters_of(*held).count() > 5));
+    }
+
+    #[test]
+    fn codes_have_the_systems_of_the_value_sets_that_they_are_bound_to() {
+        for (resource_type, code, system) in [
+            (ResourceType::Task, "status", "http://hl7.org/fhir/task-status"),
+            (ResourceType::CarePlan, "status", "http://hl7.org/fhir/request-status"),
+            (ResourceType::Patient, "gender", "http://hl7.org/fhir/administrative-gender"),
+            (ResourceType::Patient, "address-use", "http://hl7.org/fhir/address-use"),
+            (ResourceType::Patient, "active", SPECIAL_VALUES),
+        ] {
+            assert_eq!(parameter_of(resource_type, code).unwrap().own_systems(), [system], "{resource_type}?{code}");
         }
+        assert!(parameter_of(ResourceType::Condition, "code").unwrap().own_systems().is_empty());
     }
-}
-
-/// The (system, code) pairs of a code, Coding, CodeableConcept or Identifier.
-fn tokens(value: &Value) -> Vec<(&str, &str)> {
-    if let Some(code) = value.as_str() {
-        return vec![("", code)];
-    }
-    if let Some(identifier) = value["value"].as_str() {
-        return vec![(value["system"].as_str().unwrap_or(""), identifier)];
-    }
-    view::codings(value).collect()
-}
-
-fn token_value(system: &str, code: &str) -> IndexValue {
-    IndexValue::Token { system: one_system(system).to_owned(), code: code.to_owned() }
-}
-
-/// The system that is meant: the known typo of the ydernummer system is read as the right one.
-pub(super) fn one_system(system: &str) -> &str {
-    if names::is_ydernummer_system(system) { names::YDERNUMMER } else { system }
 }

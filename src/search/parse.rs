@@ -1,10 +1,10 @@
 //! From the text of a query to a typed [`SearchQuery`]: everything that cannot be honoured is found here, all at once.
 
-use super::criteria::{Problem, alternatives, date_test, parameter_clause, unknown};
-use super::parameters::parameters_of;
-use super::query::{Clause, SearchQuery, Sort, SortBy};
+use super::criteria::{Problem, criterion, unknown};
+use super::parameters::{Kind, parameter_of};
+use super::query::{SearchQuery, Sort, SortBy};
 use super::results::{self, Part, Results};
-use crate::fhir::{Id, Issue, IssueCode, ResourceType};
+use crate::fhir::{Issue, IssueCode, ResourceType};
 
 /// The greatest page that is served; a greater `_count` is cut to it.
 pub const COUNT_MAX: usize = 1_000;
@@ -110,15 +110,7 @@ fn apply(types: &[ResourceType], name: &str, value: &str, base_url: &str, query:
         "_sort" => {
             query.sort = value.split(',').map(|field| sort(first, field)).collect::<Result<_, _>>()?;
         }
-        "_id" => {
-            let ids = alternatives(value).map(|id| Id::parse(&id).ok_or_else(|| Problem::Wrong("_id: expected ids".into())));
-            query.clauses.push(Clause::Ids(ids.collect::<Result<_, _>>()?));
-        }
-        "_lastUpdated" => {
-            let any_of = alternatives(value).map(|date| date_test(name, &date)).collect::<Result<_, _>>()?;
-            query.clauses.push(Clause::LastUpdated(any_of));
-        }
-        _ => query.clauses.push(parameter_clause(first, name, value, base_url)?),
+        _ => query.clauses.push(criterion(first, name, value, base_url)?),
     }
     Ok(())
 }
@@ -128,7 +120,9 @@ fn sort(resource_type: ResourceType, field: &str) -> Result<Sort, Problem> {
     let by = match code {
         "_id" => SortBy::Id,
         "_lastUpdated" => SortBy::LastUpdated,
-        _ if parameters_of(resource_type).any(|parameter| parameter.code == code) => SortBy::Parameter(code.to_owned()),
+        _ if parameter_of(resource_type, code).is_some_and(|parameter| parameter.kind != Kind::Composite) => {
+            SortBy::Parameter(code.to_owned())
+        }
         _ => return Err(Problem::Wrong(format!("_sort: {}", unknown(resource_type, code)))),
     };
     Ok(Sort { by, descending })
@@ -137,7 +131,7 @@ fn sort(resource_type: ResourceType, field: &str) -> Result<Sort, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::Test;
+    use crate::search::{Clause, Test};
 
     const BASE: &str = "http://x/fhir";
 
@@ -168,11 +162,11 @@ mod tests {
     fn a_bare_id_means_any_type_the_parameter_may_name() {
         let reference = |key: &str| Test::Reference(key.into());
         assert_eq!(
-            clauses(ResourceType::Task, "focus", "7,http://x/fhir/Condition/8"),
-            [Clause::Parameter {
-                code: "focus".into(),
-                any_of: vec![reference("Condition/7"), reference("ServiceRequest/7"), reference("Condition/8")]
-            }]
+            clauses(ResourceType::CarePlan, "subject", "7,http://x/fhir/Condition/8"),
+            [Clause::Parameter { code: "subject".into(), any_of: vec![reference("Patient/7"), reference("Condition/8")] }]
+        );
+        assert!(
+            matches!(&clauses(ResourceType::Task, "focus", "7")[..], [Clause::Parameter { any_of, .. }] if any_of.len() == ResourceType::ALL.len())
         );
     }
 
@@ -190,7 +184,7 @@ mod tests {
     fn what_cannot_be_honoured_is_found_all_at_once() {
         let query = [("_count", "-1"), ("due", "soon"), ("_sort", "x"), ("patient", "a b")].map(|(n, v)| (n.to_owned(), v.to_owned()));
         assert_eq!(parse(ResourceType::Task, &query, BASE).unwrap_err().len(), 4);
-        let unknown = [("colour", "red"), ("status:not", "x")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let unknown = [("colour", "red"), ("status:exact", "x")].map(|(n, v)| (n.to_owned(), v.to_owned()));
         assert_eq!(parse(ResourceType::Task, &unknown, BASE).unwrap().unknown.len(), 2);
     }
 }

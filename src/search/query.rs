@@ -1,8 +1,10 @@
 //! A search, typed: built once at the edge, never checked again.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use crate::fhir::{Id, ResourceType};
+use crate::fhir::{Id, ResourceKey, ResourceType};
 
 /// What to find, in which order, and which part of the answer.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,6 +35,8 @@ impl SearchQuery {
 pub enum Clause {
     /// The resource's id is one of these.
     Ids(Vec<Id>),
+    /// The resource is one of these.
+    Keys(BTreeSet<ResourceKey>),
     /// The instant of the current version.
     LastUpdated(Vec<Test>),
     /// At least one index entry of this parameter passes at least one of the tests.
@@ -42,12 +46,53 @@ pub enum Clause {
         /// The alternatives.
         any_of: Vec<Test>,
     },
+    /// No index entry of this parameter passes any of the tests (`:not`, `:not-in`); also where there is no entry.
+    Not {
+        /// The parameter's code.
+        code: String,
+        /// The alternatives.
+        any_of: Vec<Test>,
+    },
+    /// There is no index entry of this parameter (`:missing=true`), or there is one (`:missing=false`).
+    Missing {
+        /// The parameter's code.
+        code: String,
+        /// Whether it must be missing.
+        is_missing: bool,
+    },
+    /// This reference parameter names a resource that one of these queries matches (`owner:Organization.name=…`).
+    Chain {
+        /// The parameter's code.
+        code: String,
+        /// One query for each type that may be named.
+        any_of: Vec<SearchQuery>,
+    },
+    /// A resource that this query matches names this one by that reference parameter (`_has`).
+    Has {
+        /// The code of the other resource's parameter.
+        code: String,
+        /// What the other resource is.
+        source: Box<SearchQuery>,
+    },
 }
 
 impl Clause {
     /// The condition that a reference parameter names that local resource or address.
     pub fn reference(code: &str, target: impl ToString) -> Self {
         Clause::Parameter { code: code.to_owned(), any_of: vec![Test::Reference(target.to_string())] }
+    }
+
+    /// True if the condition is about other resources than the one that is judged: see [`crate::search::settle`].
+    pub fn is_linked(&self) -> bool {
+        match self {
+            Clause::Chain { .. } | Clause::Has { .. } => true,
+            Clause::Ids(_)
+            | Clause::Keys(_)
+            | Clause::LastUpdated(_)
+            | Clause::Parameter { .. }
+            | Clause::Not { .. }
+            | Clause::Missing { .. } => false,
+        }
     }
 }
 
@@ -63,24 +108,49 @@ pub enum Test {
     },
     /// A reference to exactly this `Type/id` or address.
     Reference(String),
+    /// A reference to exactly one of these.
+    ReferenceIn(BTreeSet<String>),
     /// A date; the bounds are the span of the value asked for, in microseconds since 1970, the second one after the span.
     Date {
         /// How to compare.
-        prefix: DatePrefix,
+        prefix: Prefix,
         /// The first microsecond of the value asked for.
         from_us: i64,
         /// The first microsecond after it.
         until_us: i64,
     },
-    /// Text that starts so; already in lower case.
+    /// Text that starts so, without regard to case and accents; as [`crate::search::fold`] gives it.
     StartsWith(String),
+    /// Text that has this somewhere in it; folded likewise.
+    Contains(String),
+    /// Exactly this text.
+    Exactly(String),
     /// Exactly this address.
     Uri(String),
+    /// This address, or one whose path goes on from it.
+    UriBelow(String),
+    /// This address, or one from which its path goes on.
+    UriAbove(String),
+    /// A number or quantity; the bounds are the span of the value asked for, in 10⁻¹², the second one after the span.
+    Quantity {
+        /// How to compare.
+        prefix: Prefix,
+        /// The first number of the value asked for.
+        from: i128,
+        /// The first number after it.
+        until: i128,
+        /// The system of the unit asked for; none is any.
+        system: Option<String>,
+        /// The code of the unit asked for; none is any.
+        code: Option<String>,
+    },
+    /// Values that stand together, each of which passes the test in its place.
+    Composite(Vec<Test>),
 }
 
-/// The prefix of a date (<https://hl7.org/fhir/R4/search.html#prefix>).
+/// The prefix of a date, number or quantity (<https://hl7.org/fhir/R4/search.html#prefix>).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DatePrefix {
+pub enum Prefix {
     /// The value asked for contains the resource's.
     Eq,
     /// It does not.
@@ -97,6 +167,8 @@ pub enum DatePrefix {
     Sa,
     /// The resource's value ends before the start of the one asked for.
     Eb,
+    /// The values overlap; the one asked for has been widened.
+    Ap,
 }
 
 /// One criterion of the order.

@@ -17,16 +17,17 @@ use super::folder::{Folder, OpenError};
 use super::kv::{Batch, Kv, Table};
 use super::reading::Reader;
 use super::record::{Record, State, seal};
+use super::reindex::{self, Indexing};
 #[cfg(feature = "sled")]
 use super::sled::SledKv;
 use super::verify;
 use super::writing::{Shared, Writer};
 use super::{
-    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchPage, Store, StoreError,
-    StoredVersion, Timer,
+    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage, Store,
+    StoreError, StoredVersion, Timer,
 };
 use crate::fhir::{ResourceKey, Version};
-use crate::search::SearchQuery;
+use crate::search::{SearchQuery, TooMany};
 
 /// An embedded engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,7 +118,24 @@ impl EmbeddedStore {
     /// # Errors
     /// Why the folder cannot be used; its text is one line for the console.
     pub fn open(path: impl AsRef<Path>, engine: Engine, options: StoreOptions) -> Result<Self, OpenError> {
-        let mut folder = Folder::open(path.as_ref(), engine.as_str())?;
+        Ok(EmbeddedStore::make(path.as_ref(), engine, options, None)?.0)
+    }
+
+    /// Opens the store, and makes its index entries anew if they were made in another way than now. Answers of how many versions that was.
+    ///
+    /// # Errors
+    /// As [`EmbeddedStore::open`].
+    pub fn open_indexed(
+        path: impl AsRef<Path>,
+        engine: Engine,
+        options: StoreOptions,
+        indexing: Indexing<'_>,
+    ) -> Result<(Self, usize), OpenError> {
+        EmbeddedStore::make(path.as_ref(), engine, options, Some(indexing))
+    }
+
+    fn make(path: &Path, engine: Engine, options: StoreOptions, indexing: Option<Indexing<'_>>) -> Result<(Self, usize), OpenError> {
+        let mut folder = Folder::open(path, engine.as_str())?;
         if !folder.is_complete() && folder.engine_path().exists() {
             // The making of the store was cut short: nothing was ever acknowledged from it.
             fs::remove_dir_all(folder.engine_path()).map_err(|error| folder.unwritable(&error))?;
@@ -134,9 +152,11 @@ impl EmbeddedStore {
         if !folder.is_complete() {
             folder.complete()?;
         }
+        let reindexed = indexing.map_or(Ok(0), |indexing| reindex::bring_up_to_date(&*kv, indexing));
+        let reindexed = reindexed.map_err(|error| folder.corrupt(format!("its index cannot be made anew: {}", error.0)))?;
         let shared = Arc::new(Shared::new(kv, state));
         let writer = Writer::start(shared.clone(), watermark).map_err(|error| folder.unwritable(&error))?;
-        Ok(EmbeddedStore { writer, shared, secret, _folder: folder })
+        Ok((EmbeddedStore { writer, shared, secret, _folder: folder }, reindexed))
     }
 
     /// The first error of the store, if there was one: from then on every answer is that error, and the process should end.
@@ -189,6 +209,15 @@ fn make_state(kv: &dyn Kv, folder: &Folder) -> Result<State, OpenError> {
     Ok(State::default())
 }
 
+/// A search that leads too far is no failure of the store.
+fn sound<R>(result: Result<R, SearchError>) -> Result<Result<R, TooMany>, StoreError> {
+    match result {
+        Ok(found) => Ok(Ok(found)),
+        Err(SearchError::TooMany(too_many)) => Ok(Err(too_many)),
+        Err(SearchError::Store(error)) => Err(error),
+    }
+}
+
 impl Store for EmbeddedStore {
     fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError> {
         self.read_state(|reader, position| reader.read(key, position))
@@ -202,12 +231,12 @@ impl Store for EmbeddedStore {
         self.read_state(|reader, position| reader.history(query, position))
     }
 
-    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, StoreError> {
-        self.read_state(|reader, last| reader.search(query, position.unwrap_or(last).min(last)))
+    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError> {
+        Ok(self.read_state(|reader, last| sound(reader.search(query, position.unwrap_or(last).min(last))))??)
     }
 
-    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, StoreError> {
-        self.read_state(|reader, position| reader.matching_keys(query, position))
+    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
+        Ok(self.read_state(|reader, position| sound(reader.matching_keys(query, position)))??)
     }
 
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {

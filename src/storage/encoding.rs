@@ -16,7 +16,7 @@ use jiff::civil::Date;
 
 use super::{Guard, Position};
 use crate::fhir::{Id, ResourceKey, ResourceType, Version};
-use crate::search::{IndexEntry, IndexValue};
+use crate::search::{IndexEntry, IndexValue, fold};
 
 /// The only key of the table of state.
 pub(super) const STATE: &[u8] = b"state";
@@ -52,6 +52,12 @@ impl Key {
     /// A signed number, the sign bit turned so that negative ones come first.
     fn signed(self, number: i64) -> Self {
         self.number(number.cast_unsigned() ^ (1 << 63))
+    }
+
+    /// A long signed number, likewise.
+    fn signed_long(mut self, number: i128) -> Self {
+        self.0.extend_from_slice(&(number.cast_unsigned() ^ (1 << 127)).to_be_bytes());
+        self
     }
 
     /// Text without an end: the beginning of every text that starts so. A zero byte is written as `00 FF`.
@@ -134,7 +140,8 @@ fn due_day(day: Date) -> Key {
     Key::default().byte(2).day(day)
 }
 
-/// The kinds of index keys. A date has one for each end; one whose end is before its start has neither, and is tried by every test of a date.
+/// The kinds of index keys. A date or quantity has one for each end; one whose end is before its start has neither, and is tried by every
+/// test of its kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum IndexKind {
@@ -145,6 +152,9 @@ pub(super) enum IndexKind {
     DateFrom = 5,
     DateUntil = 6,
     DateBackward = 7,
+    QuantityFrom = 8,
+    QuantityUntil = 9,
+    QuantityBackward = 10,
 }
 
 /// The beginning of the index keys of one kind of a parameter.
@@ -182,31 +192,62 @@ impl IndexPrefix<'_> {
         self.key(kind).text_start(start).bytes()
     }
 
+    /// Everything of the parameter, and of what modifiers look at.
+    pub(super) fn all(&self) -> [Vec<u8>; 3] {
+        let of = Key::of(self.resource_type);
+        let modified = Key(of.0.clone()).text_start(&format!("{}:", self.parameter));
+        let composite = Key(of.0.clone()).text(&composite(self.parameter));
+        [of.text(self.parameter).bytes(), modified.bytes(), composite.bytes()]
+    }
+
+    /// One end of a quantity.
+    pub(super) fn amount(&self, kind: IndexKind, amount: i128) -> Vec<u8> {
+        self.key(kind).signed_long(amount).bytes()
+    }
+
     /// One end of a date.
     pub(super) fn instant(&self, kind: IndexKind, instant_us: i64) -> Vec<u8> {
         self.key(kind).signed(instant_us).bytes()
     }
 }
 
+/// The parameter under which the first values of a composite stand: no code has such a sign in it.
+pub(super) fn composite(parameter: &str) -> String {
+    format!("{parameter}$")
+}
+
 /// The keys under which a resource is found by an entry.
 pub(super) fn index_keys(key: &ResourceKey, entry: &IndexEntry) -> Vec<Vec<u8>> {
-    let prefix = IndexPrefix { resource_type: key.resource_type, parameter: &entry.parameter };
-    let values = match &entry.value {
-        IndexValue::Token { system, code } => vec![prefix.token(Some(system), code)],
-        IndexValue::Reference(target) => vec![prefix.text(IndexKind::Reference, target)],
-        IndexValue::Text(text) => vec![prefix.text(IndexKind::Text, text)],
-        IndexValue::Uri(address) => vec![prefix.text(IndexKind::Uri, address)],
-        IndexValue::Date { from_us, until_us } if until_us < from_us => vec![prefix.kind(IndexKind::DateBackward)],
-        IndexValue::Date { from_us, until_us } => {
-            vec![prefix.instant(IndexKind::DateFrom, *from_us), prefix.instant(IndexKind::DateUntil, *until_us)]
-        }
-    };
+    let values = value_keys(&IndexPrefix { resource_type: key.resource_type, parameter: &entry.parameter }, &entry.value);
     let length = u8::try_from(key.id.as_str().len()).expect("an id has at most 64 bytes");
     let with_id = |mut value: Vec<u8>| {
         value.extend_from_slice(key.id.as_str().as_bytes());
         Key(value).byte(length).bytes()
     };
     values.into_iter().map(with_id).collect()
+}
+
+fn value_keys(prefix: &IndexPrefix<'_>, value: &IndexValue) -> Vec<Vec<u8>> {
+    match value {
+        IndexValue::Token { system, code } => vec![prefix.token(Some(system), code)],
+        IndexValue::Reference(target) => vec![prefix.text(IndexKind::Reference, target)],
+        IndexValue::Text(text) => vec![prefix.text(IndexKind::Text, &fold(text))],
+        IndexValue::Uri(address) => vec![prefix.text(IndexKind::Uri, address)],
+        IndexValue::Date { from_us, until_us } if until_us < from_us => vec![prefix.kind(IndexKind::DateBackward)],
+        IndexValue::Date { from_us, until_us } => {
+            vec![prefix.instant(IndexKind::DateFrom, *from_us), prefix.instant(IndexKind::DateUntil, *until_us)]
+        }
+        IndexValue::Quantity { from, until, .. } if until < from => vec![prefix.kind(IndexKind::QuantityBackward)],
+        IndexValue::Quantity { from, until, .. } => {
+            vec![prefix.amount(IndexKind::QuantityFrom, *from), prefix.amount(IndexKind::QuantityUntil, *until)]
+        }
+        // Found by the first of them.
+        IndexValue::Composite(values) => {
+            let parameter = composite(prefix.parameter);
+            let prefix = IndexPrefix { resource_type: prefix.resource_type, parameter: &parameter };
+            values.first().map(|first| value_keys(&prefix, first)).unwrap_or_default()
+        }
+    }
 }
 
 /// The resource of an index key: its type is the first byte, its id stands at the end, before its own length.
@@ -267,6 +308,13 @@ mod tests {
             "[\0ab]{0,4}".prop_map(IndexValue::Uri),
             ".*".prop_map(IndexValue::Reference),
             any::<(i64, i64)>().prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
+            any::<(i128, i128)>().prop_map(|(from, until)| IndexValue::Quantity {
+                from,
+                until,
+                system: String::new(),
+                code: String::new()
+            }),
+            ".*".prop_map(|text| IndexValue::Composite(vec![IndexValue::Text(text)])),
         ]
     }
 
@@ -282,6 +330,8 @@ mod tests {
         #[test]
         fn numbers_keep_their_order(left: i64, right: i64) {
             prop_assert_eq!(Key::default().signed(left).bytes().cmp(&Key::default().signed(right).bytes()), left.cmp(&right));
+            let (left, right) = (i128::from(left) << 40, i128::from(right) << 40);
+            prop_assert_eq!(Key::default().signed_long(left).bytes().cmp(&Key::default().signed_long(right).bytes()), left.cmp(&right));
         }
 
         #[test]

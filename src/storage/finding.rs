@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::encoding::{IndexKind, IndexPrefix, key_in_index, split_owner};
+use super::encoding::{IndexKind, IndexPrefix, composite, key_in_index, split_owner};
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::{Reader, stored};
 use super::record::{CurrentRecord, senseless};
-use super::{Position, SearchPage, StoreError};
+use super::{Position, SearchError, SearchPage, StoreError};
 use crate::fhir::{ResourceKey, ResourceType, Version};
-use crate::search::{Clause, DatePrefix, IndexEntry, Row, SearchQuery, SortBy, Test, matches, sort_rows};
+use crate::search::matching::uris_above;
+use crate::search::{Clause, IndexEntry, Prefix, Row, SearchQuery, Sort, SortBy, Test, fold, matches, settle, sort_rows};
 
 /// A version that matches.
 struct Found {
@@ -32,8 +33,8 @@ impl Found {
 
 impl<'a> Reader<'a> {
     /// One page of what matches in the state after `position`.
-    pub(super) fn search(self, query: &SearchQuery, position: Position) -> Result<SearchPage, StoreError> {
-        let mut found = self.find(query, position)?;
+    pub(super) fn search(self, query: &SearchQuery, position: Position) -> Result<SearchPage, SearchError> {
+        let mut found = self.find(&self.settled(query, position)?, position, usize::MAX)?;
         let total = found.len();
         let mut page = SearchPage { position, total, matches: Vec::new() };
         if query.count == 0 || query.offset >= total {
@@ -53,18 +54,33 @@ impl<'a> Reader<'a> {
     }
 
     /// The resources that match in the state after `position`, by key.
-    pub(super) fn matching_keys(self, query: &SearchQuery, position: Position) -> Result<Vec<ResourceKey>, StoreError> {
-        let mut keys: Vec<ResourceKey> = self.find(query, position)?.into_iter().map(|found| found.key).collect();
+    pub(super) fn matching_keys(self, query: &SearchQuery, position: Position) -> Result<Vec<ResourceKey>, SearchError> {
+        let found = self.find(&self.settled(query, position)?, position, usize::MAX)?;
+        let mut keys: Vec<ResourceKey> = found.into_iter().map(|found| found.key).collect();
         keys.sort();
         Ok(keys)
     }
 
-    fn find(self, query: &SearchQuery, position: Position) -> Result<Vec<Found>, StoreError> {
+    /// The query with its chains followed in the state after `position`.
+    fn settled(self, query: &SearchQuery, position: Position) -> Result<SearchQuery, SearchError> {
+        settle(query, &mut |query, code, most| {
+            let by = code.map(|code| Sort { by: SortBy::Parameter(code.to_owned()), descending: false });
+            let query = SearchQuery { sort: by.into_iter().collect(), ..query.clone() };
+            let found = self.find(&query, position, most.saturating_add(1))?;
+            Ok(found.into_iter().map(|found| (found.key, found.entries)).collect())
+        })
+    }
+
+    /// What a settled query matches, but no more than `most`, with what its order looks at.
+    fn find(self, query: &SearchQuery, position: Position, most: usize) -> Result<Vec<Found>, StoreError> {
         let sorted_by = |code: &str| query.sort.iter().any(|sort| matches!(&sort.by, SortBy::Parameter(by) if by == code));
         let mut found = Vec::new();
         let types: BTreeSet<ResourceType> = query.types.iter().copied().collect();
         for resource_type in types {
             for key in self.candidates(resource_type, &query.clauses, position)? {
+                if found.len() >= most {
+                    return Ok(found);
+                }
                 let Some((version, mut current)) = self.judged_version(&key, position)? else { continue };
                 let row = Row { key: &key, last_updated: current.last_updated, entries: &current.entries };
                 if !current.deleted && matches(query, row) {
@@ -92,12 +108,17 @@ impl<'a> Reader<'a> {
 
     /// All resources of the type that can match, and perhaps others.
     fn candidates(self, resource_type: ResourceType, clauses: &[Clause], position: Position) -> Result<BTreeSet<ResourceKey>, StoreError> {
-        let ids = clauses.iter().filter_map(|clause| match clause {
-            Clause::Ids(ids) => Some(ids),
-            Clause::LastUpdated(_) | Clause::Parameter { .. } => None,
+        let named = clauses.iter().filter_map(|clause| match clause {
+            Clause::Ids(ids) => Some((ids.len(), clause)),
+            Clause::Keys(keys) => Some((keys.len(), clause)),
+            _ => None,
         });
-        if let Some(ids) = ids.min_by_key(|ids| ids.len()) {
-            return Ok(ids.iter().map(|id| ResourceKey::new(resource_type, id.clone())).collect());
+        match named.min_by_key(|(count, _)| *count) {
+            Some((_, Clause::Ids(ids))) => return Ok(ids.iter().map(|id| ResourceKey::new(resource_type, id.clone())).collect()),
+            Some((_, Clause::Keys(keys))) => {
+                return Ok(keys.iter().filter(|key| key.resource_type == resource_type).cloned().collect());
+            }
+            _ => {}
         }
         let mut probes = Vec::new();
         for clause in clauses {
@@ -126,7 +147,10 @@ impl<'a> Reader<'a> {
     /// Where to look for what meets a clause.
     fn probe(self, resource_type: ResourceType, clause: &Clause) -> Result<Option<Probe<'a>>, StoreError> {
         let keys: Box<dyn Iterator<Item = Result<ResourceKey, StoreError>>> = match clause {
-            Clause::Ids(_) => return Ok(None),
+            // What has no value is in no index: the others narrow the search, or the type is gone through.
+            Clause::Ids(_) | Clause::Keys(_) | Clause::Not { .. } | Clause::Missing { is_missing: true, .. } => return Ok(None),
+            // Settled before.
+            Clause::Chain { .. } | Clause::Has { .. } => return Ok(None),
             Clause::LastUpdated(any_of) => {
                 let mut spans = Vec::new();
                 for test in any_of {
@@ -138,30 +162,39 @@ impl<'a> Reader<'a> {
             }
             Clause::Parameter { code, any_of } => {
                 let prefix = IndexPrefix { resource_type, parameter: code };
-                let ranges: Vec<KeyRange> = any_of.iter().flat_map(|test| index_ranges(&prefix, test)).collect();
-                let entries = ranges.into_iter().flat_map(move |range| self.records::<()>(Table::Index, range, Direction::Forward));
-                Box::new(entries.map(|entry| {
-                    let (key, ()) = entry?;
-                    key_in_index(&key).ok_or_else(|| senseless(Table::Index, &key))
-                }))
+                self.indexed(any_of.iter().flat_map(|test| index_ranges(&prefix, test)).collect())
+            }
+            Clause::Missing { code, is_missing: false } => {
+                let prefix = IndexPrefix { resource_type, parameter: code };
+                self.indexed(prefix.all().iter().map(|start| KeyRange::prefix(start)).collect())
             }
         };
         Ok(Some(Probe { keys, found: BTreeSet::new() }))
+    }
+
+    /// The resources that index keys of these ranges name.
+    fn indexed(self, ranges: Vec<KeyRange>) -> Box<dyn Iterator<Item = Result<ResourceKey, StoreError>> + 'a> {
+        let entries = ranges.into_iter().flat_map(move |range| self.records::<()>(Table::Index, range, Direction::Forward));
+        Box::new(entries.map(|entry| {
+            let (key, ()) = entry?;
+            key_in_index(&key).ok_or_else(|| senseless(Table::Index, &key))
+        }))
     }
 
     /// The part of the type's log in which instants that pass the test can stand: instants go up with positions.
     fn log_span(self, resource_type: ResourceType, test: &Test) -> Result<Option<(Position, Option<Position>)>, StoreError> {
         let Test::Date { prefix, from_us, until_us } = test else { return Ok(None) };
         let (first_us, last_us) = match prefix {
-            DatePrefix::Eq => (*from_us, *until_us),
-            DatePrefix::Ne => (i64::MIN, i64::MAX),
+            Prefix::Eq => (*from_us, *until_us),
+            Prefix::Ne => (i64::MIN, i64::MAX),
             // An instant spans one microsecond, so that it reaches beyond what it ends with.
-            DatePrefix::Gt => (until_us.saturating_sub(1), i64::MAX),
-            DatePrefix::Ge => (until_us.saturating_sub(1).min(*from_us), i64::MAX),
-            DatePrefix::Lt => (i64::MIN, *from_us),
-            DatePrefix::Le => (i64::MIN, *from_us.max(until_us)),
-            DatePrefix::Sa => (*until_us, i64::MAX),
-            DatePrefix::Eb => (i64::MIN, *from_us),
+            Prefix::Gt => (until_us.saturating_sub(1), i64::MAX),
+            Prefix::Ge => (until_us.saturating_sub(1).min(*from_us), i64::MAX),
+            Prefix::Lt => (i64::MIN, *from_us),
+            Prefix::Le => (i64::MIN, *from_us.max(until_us)),
+            Prefix::Sa => (*until_us, i64::MAX),
+            Prefix::Eb => (i64::MIN, *from_us),
+            Prefix::Ap => (from_us.saturating_sub(1), *until_us),
         };
         let from = self.first_change_at(resource_type, first_us)?;
         let until = self.first_change_at(resource_type, last_us.saturating_add(1))?;
@@ -221,25 +254,54 @@ fn index_ranges(prefix: &IndexPrefix<'_>, test: &Test) -> Vec<KeyRange> {
         Test::Token { system, code: Some(code) } => one(prefix.token(system.as_deref(), code)),
         Test::Token { code: None, .. } => one(prefix.kind(IndexKind::Token)),
         Test::Reference(target) => one(prefix.text(IndexKind::Reference, target)),
+        Test::ReferenceIn(targets) => targets.iter().map(|target| KeyRange::prefix(&prefix.text(IndexKind::Reference, target))).collect(),
         Test::Uri(address) => one(prefix.text(IndexKind::Uri, address)),
+        Test::UriBelow(address) => one(prefix.text_start(IndexKind::Uri, address)),
+        Test::UriAbove(address) => {
+            uris_above(address).into_iter().map(|above| KeyRange::prefix(&prefix.text(IndexKind::Uri, above))).collect()
+        }
         Test::StartsWith(start) => one(prefix.text_start(IndexKind::Text, start)),
+        Test::Exactly(text) => one(prefix.text(IndexKind::Text, &fold(text))),
+        Test::Contains(_) => one(prefix.kind(IndexKind::Text)),
         Test::Date { prefix: comparison, from_us, until_us } => {
-            vec![date_range(prefix, *comparison, *from_us, *until_us), KeyRange::prefix(&prefix.kind(IndexKind::DateBackward))]
+            let (end, first, last) = end_range(*comparison, (*from_us, *until_us), (i64::MIN, i64::MAX));
+            let kind = if end == End::From { IndexKind::DateFrom } else { IndexKind::DateUntil };
+            let range = KeyRange::prefixes(&prefix.instant(kind, first), &prefix.instant(kind, last));
+            vec![range, KeyRange::prefix(&prefix.kind(IndexKind::DateBackward))]
+        }
+        Test::Quantity { prefix: comparison, from, until, .. } => {
+            let (end, first, last) = end_range(*comparison, (*from, *until), (i128::MIN, i128::MAX));
+            let kind = if end == End::From { IndexKind::QuantityFrom } else { IndexKind::QuantityUntil };
+            let range = KeyRange::prefixes(&prefix.amount(kind, first), &prefix.amount(kind, last));
+            vec![range, KeyRange::prefix(&prefix.kind(IndexKind::QuantityBackward))]
+        }
+        Test::Composite(tests) => {
+            let parameter = composite(prefix.parameter);
+            let prefix = IndexPrefix { resource_type: prefix.resource_type, parameter: &parameter };
+            tests.first().map(|first| index_ranges(&prefix, first)).unwrap_or_default()
         }
     }
 }
 
-/// The table of prefixes (<https://hl7.org/fhir/R4/search.html#prefix>), by the end of the span that narrows more.
-fn date_range(prefix: &IndexPrefix<'_>, comparison: DatePrefix, from_us: i64, until_us: i64) -> KeyRange {
-    let (kind, first, last) = match comparison {
-        DatePrefix::Eq => (IndexKind::DateFrom, from_us, until_us),
-        DatePrefix::Ne => (IndexKind::DateFrom, i64::MIN, i64::MAX),
-        DatePrefix::Gt => (IndexKind::DateUntil, until_us, i64::MAX),
-        DatePrefix::Ge => (IndexKind::DateUntil, from_us.min(until_us), i64::MAX),
-        DatePrefix::Lt => (IndexKind::DateFrom, i64::MIN, from_us),
-        DatePrefix::Le => (IndexKind::DateFrom, i64::MIN, from_us.max(until_us)),
-        DatePrefix::Sa => (IndexKind::DateFrom, until_us, i64::MAX),
-        DatePrefix::Eb => (IndexKind::DateUntil, i64::MIN, from_us),
-    };
-    KeyRange::prefixes(&prefix.instant(kind, first), &prefix.instant(kind, last))
+/// The end of a span by which it is looked for.
+#[derive(PartialEq, Eq)]
+enum End {
+    From,
+    Until,
+}
+
+/// The table of prefixes (<https://hl7.org/fhir/R4/search.html#prefix>), by the end of the span that narrows more; `all` is the least and
+/// the greatest value.
+fn end_range<T: Ord + Copy>(comparison: Prefix, (from, until): (T, T), all: (T, T)) -> (End, T, T) {
+    match comparison {
+        Prefix::Eq => (End::From, from, until),
+        Prefix::Ne => (End::From, all.0, all.1),
+        Prefix::Gt => (End::Until, until, all.1),
+        Prefix::Ge => (End::Until, from.min(until), all.1),
+        Prefix::Lt => (End::From, all.0, from),
+        Prefix::Le => (End::From, all.0, from.max(until)),
+        Prefix::Sa => (End::From, until, all.1),
+        Prefix::Eb => (End::Until, all.0, from),
+        Prefix::Ap => (End::Until, from, all.1),
+    }
 }

@@ -5,7 +5,7 @@
 //!
 //! This file is what every store promises. [`EmbeddedStore`] keeps it over a small seam of ordered tables (`kv`), behind which an engine
 //! stands (`fjall`, `sled`). From the outside in: `embedded` opens, `folder` guards the data folder, `writing` groups the commits,
-//! `staging` says what one commit means, `reading` and `finding` read, `verify` checks it all; `encoding` has the keys, `record` the values.
+//! `staging` says what one commit means, `reading` and `finding` read, `verify` checks it all, `reindex` makes the index anew; `encoding` has the keys, `record` the values.
 
 mod embedded;
 mod encoding;
@@ -15,6 +15,7 @@ mod folder;
 mod kv;
 mod reading;
 mod record;
+mod reindex;
 #[cfg(feature = "sled")]
 mod sled;
 mod staging;
@@ -28,9 +29,10 @@ use jiff::civil::Date;
 
 pub use embedded::{EmbeddedStore, Engine, StoreOptions, UnknownEngine};
 pub use folder::OpenError;
+pub use reindex::{EntriesOf, Indexing};
 
 use crate::fhir::{Body, ResourceKey, ResourceType, Version};
-use crate::search::{IndexEntry, SearchQuery};
+use crate::search::{IndexEntry, SearchQuery, TooMany};
 
 /// The place of a change in the log of all changes: 1 for the first, up by one for each. 0 is "before everything".
 /// A commit that moves guards and writes nothing takes a position too, at which the log has no change.
@@ -179,6 +181,38 @@ impl From<StoreError> for CommitError {
 /// How many bytes a store's secret has.
 pub const SECRET_BYTES: usize = 64;
 
+/// Why a search has no answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SearchError {
+    /// It follows more resources than a search may; nothing is wrong with the store.
+    TooMany(TooMany),
+    /// The store cannot be used.
+    Store(StoreError),
+}
+
+impl fmt::Display for SearchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SearchError::TooMany(TooMany(most)) => write!(f, "a chain or _has leads over more than {most} resources"),
+            SearchError::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SearchError {}
+
+impl From<StoreError> for SearchError {
+    fn from(error: StoreError) -> Self {
+        SearchError::Store(error)
+    }
+}
+
+impl From<TooMany> for SearchError {
+    fn from(too_many: TooMany) -> Self {
+        SearchError::TooMany(too_many)
+    }
+}
+
 /// Which versions of the past to list: newest first.
 #[derive(Clone, PartialEq, Debug)]
 pub struct HistoryQuery {
@@ -253,11 +287,11 @@ pub trait Store: Send + Sync {
     /// What a query matches: exactly what [`crate::search::matches`] accepts of all resources that exist, in the state after the change at
     /// `position` (the latest state if none is given), in the order of [`crate::search::sort_rows`].
     /// Pages of one position join without a gap or a repeat, whatever is written meanwhile.
-    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, StoreError>;
+    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError>;
 
     /// The keys of all that a query matches (its `offset`, `count` and `sort` ignored) in the latest state, sorted: exactly what
     /// [`Precondition::Matches`] compares. No content is read: they may be many.
-    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, StoreError>;
+    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError>;
 
     /// For each guard the position at which it was last touched (0: never). Ask before reading what the guard stands for.
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError>;

@@ -15,6 +15,8 @@ use crate::fhir::{Id, ResourceType, Version};
 use crate::search::{IndexEntry, IndexValue};
 
 const CHECKSUM_BYTES: usize = 8;
+/// How deep composite values may hold others.
+const COMPOSITES_MAX: usize = 2;
 
 /// The value with its checksum, which covers the table and the key too: a value in the wrong place does not fit.
 pub(super) fn seal(table: Table, key: &[u8], mut value: Vec<u8>) -> Vec<u8> {
@@ -237,6 +239,16 @@ impl Record for Date {
     }
 }
 
+impl Record for String {
+    fn write(&self, out: &mut Output) {
+        out.text(self);
+    }
+
+    fn read(input: &mut Input<'_>) -> Option<Self> {
+        input.text()
+    }
+}
+
 /// The key says all: an index entry or a due timer.
 impl Record for () {
     fn write(&self, _: &mut Output) {}
@@ -303,6 +315,18 @@ impl Output {
             }
             IndexValue::Text(text) => self.tagged(4, text),
             IndexValue::Uri(address) => self.tagged(5, address),
+            IndexValue::Quantity { from, until, system, code } => {
+                self.0.push(6);
+                self.0.extend_from_slice(&from.to_be_bytes());
+                self.0.extend_from_slice(&until.to_be_bytes());
+                self.text(system);
+                self.text(code);
+            }
+            IndexValue::Composite(values) => {
+                self.0.push(7);
+                self.number(values.len() as u64);
+                values.iter().for_each(|value| self.value(value));
+            }
         }
     }
 
@@ -369,18 +393,37 @@ impl<'a> Input<'a> {
         // No room is set aside for a count that may be nonsense.
         let mut entries = Vec::new();
         for _ in 0..count {
-            entries.push(IndexEntry { parameter: self.text()?, value: self.value()? });
+            entries.push(IndexEntry { parameter: self.text()?, value: self.value(0)? });
         }
         Some(entries)
     }
 
-    fn value(&mut self) -> Option<IndexValue> {
+    fn signed_long(&mut self) -> Option<i128> {
+        let (bytes, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(i128::from_be_bytes(*bytes))
+    }
+
+    fn value(&mut self, depth: usize) -> Option<IndexValue> {
         Some(match self.byte()? {
             1 => IndexValue::Token { system: self.text()?, code: self.text()? },
             2 => IndexValue::Reference(self.text()?),
             3 => IndexValue::Date { from_us: self.signed()?, until_us: self.signed()? },
             4 => IndexValue::Text(self.text()?),
             5 => IndexValue::Uri(self.text()?),
+            6 => {
+                let (from, until) = (self.signed_long()?, self.signed_long()?);
+                IndexValue::Quantity { from, until, system: self.text()?, code: self.text()? }
+            }
+            // Values within values within values are nonsense, and could be nested without end.
+            7 if depth < COMPOSITES_MAX => {
+                let count = self.number()?;
+                let mut values = Vec::new();
+                for _ in 0..count {
+                    values.push(self.value(depth + 1)?);
+                }
+                IndexValue::Composite(values)
+            }
             _ => return None,
         })
     }
@@ -401,6 +444,13 @@ mod tests {
             any::<(i64, i64)>().prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
             ".*".prop_map(IndexValue::Text),
             ".*".prop_map(IndexValue::Uri),
+            (any::<(i128, i128)>(), ".*", ".*").prop_map(|((from, until), system, code)| IndexValue::Quantity {
+                from,
+                until,
+                system,
+                code
+            }),
+            vec(".*".prop_map(IndexValue::Text), 0..3).prop_map(IndexValue::Composite),
         ];
         vec((".*", value).prop_map(|(parameter, value)| IndexEntry { parameter, value }), 0..5)
     }

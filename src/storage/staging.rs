@@ -11,7 +11,7 @@ use super::encoding::{STATE, current_key, due_key, guard_key, index_keys, log_ke
 use super::kv::{Batch, KvRead, Overlay, Table};
 use super::reading::Reader;
 use super::record::{ChangeRecord, CurrentRecord, Record, State, VersionRecord, seal};
-use super::{ChangeSet, CommitError, Committed, Guard, Position, Precondition, StoreError, TimerChange, Write};
+use super::{ChangeSet, CommitError, Committed, Guard, Position, Precondition, SearchError, StoreError, TimerChange, Write};
 use crate::fhir::{ResourceKey, Version};
 use crate::search::IndexEntry;
 
@@ -86,7 +86,12 @@ impl<'a> Group<'a> {
                 Precondition::Unmoved(guard, position) => reader.guard_position(guard)? <= *position,
                 Precondition::Matches(query, expected) => {
                     // The view does not change while the group is built.
-                    reader.matching_keys(query, Position(u64::MAX))? == *expected
+                    match reader.matching_keys(query, Position(u64::MAX)) {
+                        Ok(found) => found == *expected,
+                        // Whoever gathers again will be told.
+                        Err(SearchError::TooMany(_)) => false,
+                        Err(SearchError::Store(error)) => return Err(error.into()),
+                    }
                 }
             };
             if !holds {

@@ -8,6 +8,7 @@ mod profiles;
 mod rest;
 mod rights;
 mod schema;
+mod search;
 mod store_contract;
 mod store_folder;
 mod store_search;

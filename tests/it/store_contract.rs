@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use frist::fhir::{Resource, ResourceKey, ResourceType, Version};
-use frist::search::{Clause, DatePrefix, IndexEntry, IndexValue, SearchQuery, Sort, SortBy, Test};
+use frist::search::{Clause, IndexEntry, IndexValue, Prefix, SearchQuery, Sort, SortBy, Test};
 use frist::storage::{
     Change, ChangeSet, CommitError, Committed, Content, EmbeddedStore, Engine, Guard, HistoryQuery, HistoryScope, Method, OpenError,
     Position, Precondition, Store, StoreOptions, StoredVersion, Timer, TimerChange, Write,
@@ -480,7 +480,7 @@ fn search_pages_of_one_position_join_while_others_write(fixture: &dyn Fixture) {
     let queries = [
         SearchQuery { clauses: vec![by_token("status", "ready")], ..base.clone() },
         SearchQuery {
-            clauses: vec![Clause::LastUpdated(vec![Test::Date { prefix: DatePrefix::Ge, from_us: 0, until_us: 1 }])],
+            clauses: vec![Clause::LastUpdated(vec![Test::Date { prefix: Prefix::Ge, from_us: 0, until_us: 1 }])],
             ..base.clone()
         },
         base,

@@ -6,12 +6,12 @@ use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use frist::fhir::ResourceType;
-use frist::search::SearchQuery;
-use frist::storage::{EmbeddedStore, Engine, OpenError, Position, Store, StoreError, StoreOptions, StoredVersion};
+use frist::fhir::{ResourceType, Version};
+use frist::search::{Clause, SearchQuery};
+use frist::storage::{EmbeddedStore, Engine, Indexing, OpenError, Position, SearchError, Store, StoreOptions, StoredVersion};
 
 use crate::power_loss::copy;
-use crate::store_contract::{by_token, commit, key, put, token};
+use crate::store_contract::{by_token, commit, delete, key, put, token};
 
 /// Each of these on each engine.
 macro_rules! on_each_engine {
@@ -148,7 +148,7 @@ fn lost_records_are_noticed(engine: Engine) {
 }
 
 /// Everything that the store says.
-fn tell(store: &EmbeddedStore) -> Result<Vec<Option<StoredVersion>>, StoreError> {
+fn tell(store: &EmbeddedStore) -> Result<Vec<Option<StoredVersion>>, SearchError> {
     let mut told = Vec::new();
     for change in store.changes_after(Position(0), usize::MAX)? {
         told.push(store.read_version(&change.key, change.version)?);
@@ -203,4 +203,45 @@ fn written_bytes(path: &Path) -> Vec<(PathBuf, u64)> {
         places.map(|at| (path.clone(), at as u64)).collect::<Vec<_>>()
     };
     paths.into_iter().flat_map(|path| if path.is_dir() { written_bytes(&path) } else { of_file(path) }).collect()
+}
+
+#[test]
+fn entries_that_were_made_in_another_way_are_made_anew() {
+    for engine in Engine::ALL {
+        made_anew(*engine);
+    }
+}
+
+fn made_anew(engine: Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions { cache_bytes: 8 << 20 };
+    let store = open(folder.path(), engine).unwrap();
+    for version in 0..3 {
+        commit(&store, put(&key("Task/7"), (version > 0).then_some(Version(version)), vec![token("old", "", &format!("{version}"))]));
+    }
+    commit(&store, put(&key("Goal/7"), None, vec![token("old", "", "0")]));
+    commit(&store, delete(&key("Goal/7"), Some(Version(1))));
+    let (before, instants) = (tell(&store).unwrap(), store.last_commit());
+    drop(store);
+
+    let entries_of = |_: ResourceType, body: &[u8]| Some(vec![token("new", "", &body.len().to_string())]);
+    let indexing = |mark: &'static str, is_forced: bool| Indexing { mark, is_forced, entries_of: &entries_of };
+    let broken = Indexing { entries_of: &|_, _| None, ..indexing("1", false) };
+    let error = EmbeddedStore::open_indexed(folder.path(), engine, options, broken).unwrap_err();
+    assert!(matches!(error, OpenError::Corrupt(..)), "{error}");
+    // What was cut short is done again; what is as it should be is left alone, unless somebody insists.
+    for (indexing, expected) in [(indexing("1", false), 5), (indexing("1", false), 0), (indexing("1", true), 5), (indexing("2", false), 5)]
+    {
+        let (store, versions) = EmbeddedStore::open_indexed(folder.path(), engine, options, indexing).unwrap();
+        assert_eq!(versions, expected);
+        assert_eq!(store.verify(), Vec::<String>::new());
+        assert_eq!((&tell(&store).unwrap()[..5], store.last_commit()), (&before[..5], instants.clone()));
+        let body = store.read(&key("Task/7")).unwrap().unwrap().body.unwrap();
+        let found = |clause: Clause, position: u64| {
+            store.search(&SearchQuery::all(ResourceType::Task, vec![clause]), Some(Position(position))).unwrap().total
+        };
+        let first = store.read_version(&key("Task/7"), Version(1)).unwrap().unwrap().body.unwrap();
+        assert_eq!((found(by_token("old", "2"), 9), found(by_token("new", &body.len().to_string()), 9)), (0, 1));
+        assert_eq!(found(by_token("new", &first.len().to_string()), 1), 1, "the past is found by the new entries too");
+    }
 }

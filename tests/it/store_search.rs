@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
-use frist::search::{Clause, DatePrefix, IndexEntry, IndexValue, Row, SearchQuery, Sort, SortBy, Test, matches, sort_rows};
+use frist::search::{Clause, IndexEntry, IndexValue, Prefix, Row, SearchQuery, Sort, SortBy, Test, TooMany, matches, settle, sort_rows};
 use frist::storage::{ChangeSet, Position, Precondition};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -30,29 +30,54 @@ fn word() -> impl Strategy<Value = String> {
     "[xy\\x00]{0,2}"
 }
 
+fn address() -> impl Strategy<Value = String> {
+    "[a/]{0,4}"
+}
+
+/// `Task/0` to `Goal/6`: what chains follow.
+fn target() -> impl Strategy<Value = String> {
+    (proptest::sample::select(&["Task", "Goal"][..]), 0..7_u8).prop_map(|(kind, number)| format!("{kind}/{number}"))
+}
+
 fn value() -> impl Strategy<Value = IndexValue> {
     prop_oneof![
         (word(), word()).prop_map(|(system, code)| IndexValue::Token { system, code }),
         word().prop_map(IndexValue::Reference),
+        target().prop_map(IndexValue::Reference),
         (-4..4_i64, -4..4_i64).prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
-        word().prop_map(IndexValue::Text),
-        word().prop_map(IndexValue::Uri),
+        "[xyXæÆé ]{0,3}".prop_map(IndexValue::Text),
+        address().prop_map(IndexValue::Uri),
+        (-4..4_i128, -4..4_i128, word(), word()).prop_map(|(from, until, system, code)| IndexValue::Quantity { from, until, system, code }),
+        prop::collection::vec(("[xy]", "[xy]").prop_map(|(system, code)| IndexValue::Token { system, code }), 1..3)
+            .prop_map(IndexValue::Composite),
     ]
 }
 
 fn test() -> impl Strategy<Value = Test> {
-    use DatePrefix::*;
-    let date_prefix = proptest::sample::select(&[Eq, Ne, Gt, Lt, Ge, Le, Sa, Eb][..]);
+    use Prefix::*;
+    let prefixes = || proptest::sample::select(&[Eq, Ne, Gt, Lt, Ge, Le, Sa, Eb, Ap][..]);
+    let token =
+        |word: &'static str| (prop::option::of(word), prop::option::of(word)).prop_map(|(system, code)| Test::Token { system, code });
     prop_oneof![
         (prop::option::of(word()), prop::option::of(word())).prop_map(|(system, code)| Test::Token { system, code }),
         word().prop_map(Test::Reference),
-        (date_prefix, -4..4_i64, -4..4_i64).prop_map(|(prefix, from_us, until_us)| Test::Date { prefix, from_us, until_us }),
-        word().prop_map(Test::StartsWith),
-        word().prop_map(Test::Uri),
+        (prefixes(), -4..4_i64, -4..4_i64).prop_map(|(prefix, from_us, until_us)| Test::Date { prefix, from_us, until_us }),
+        target().prop_map(Test::Reference),
+        prop::collection::btree_set(target(), 0..3).prop_map(Test::ReferenceIn),
+        "[xyæe ]{0,2}".prop_map(Test::StartsWith),
+        "[xyæe ]{0,2}".prop_map(Test::Contains),
+        "[xyXæÆé ]{0,3}".prop_map(Test::Exactly),
+        address().prop_map(Test::Uri),
+        address().prop_map(Test::UriBelow),
+        address().prop_map(Test::UriAbove),
+        (prefixes(), -4..4_i128, -4..4_i128, prop::option::of(word()), prop::option::of(word()))
+            .prop_map(|(prefix, from, until, system, code)| Test::Quantity { prefix, from, until, system, code }),
+        prop::collection::vec(token("[xy]"), 1..3).prop_map(Test::Composite),
     ]
 }
 
-fn query() -> impl Strategy<Value = SearchQuery> {
+/// A condition on the resource alone.
+fn lone_clause() -> BoxedStrategy<Clause> {
     let tests = || prop::collection::vec(test(), 0..4);
     let instants = prop::collection::vec(test(), 0..3).prop_map(|tests| {
         let moved = |test| match test {
@@ -65,15 +90,39 @@ fn query() -> impl Strategy<Value = SearchQuery> {
         };
         Clause::LastUpdated(tests.into_iter().map(moved).collect())
     });
-    let clause = prop_oneof![
+    let keys = prop::collection::btree_set(target().prop_map(|key| ResourceKey::parse(&key).unwrap()), 0..4);
+    prop_oneof![
         1 => prop::collection::vec((0..7_u8).prop_map(|id| Id::parse(&id.to_string()).unwrap()), 0..3).prop_map(Clause::Ids),
+        1 => keys.prop_map(Clause::Keys),
         1 => instants,
         6 => (parameter(), tests()).prop_map(|(code, any_of)| Clause::Parameter { code, any_of }),
-    ];
+        1 => (parameter(), tests()).prop_map(|(code, any_of)| Clause::Not { code, any_of }),
+        1 => (parameter(), any::<bool>()).prop_map(|(code, is_missing)| Clause::Missing { code, is_missing }),
+    ]
+    .boxed()
+}
+
+/// A condition that may follow references, in up to so many steps.
+fn clause(steps: u32) -> BoxedStrategy<Clause> {
+    if steps == 0 {
+        return lone_clause();
+    }
+    let kind = || proptest::sample::select(&[ResourceType::Task, ResourceType::Goal][..]);
+    let other =
+        move || (kind(), prop::collection::vec(clause(steps - 1), 0..2)).prop_map(|(kind, clauses)| SearchQuery::all(kind, clauses));
+    prop_oneof![
+        5 => lone_clause(),
+        1 => (parameter(), prop::collection::vec(other(), 0..3)).prop_map(|(code, any_of)| Clause::Chain { code, any_of }),
+        1 => (parameter(), other()).prop_map(|(code, source)| Clause::Has { code, source: Box::new(source) }),
+    ]
+    .boxed()
+}
+
+fn query() -> impl Strategy<Value = SearchQuery> {
     let by = prop_oneof![Just(SortBy::Id), Just(SortBy::LastUpdated), parameter().prop_map(SortBy::Parameter)];
     let sort = prop::collection::vec((by, any::<bool>()).prop_map(|(by, descending)| Sort { by, descending }), 0..3);
     let types = prop::sample::subsequence(vec![ResourceType::Task, ResourceType::Goal], 1..=2);
-    (types, prop::collection::vec(clause, 0..3), sort, 0..4_usize, prop_oneof![Just(usize::MAX), 0..5_usize])
+    (types, prop::collection::vec(clause(2), 0..3), sort, 0..4_usize, prop_oneof![Just(usize::MAX), 0..5_usize])
         .prop_map(|(types, clauses, sort, offset, count)| SearchQuery { types, clauses, sort, offset, count, bytes_max: usize::MAX })
 }
 
@@ -85,6 +134,13 @@ fn row<'a>((key, known): (&'a ResourceKey, &'a (Version, Timestamp, Option<Vec<I
 }
 
 fn expected_page(query: &SearchQuery, state: &Known) -> (usize, Vec<String>) {
+    // What is asked about other resources comes to what the same definition finds in the whole state.
+    let mut find = |query: &SearchQuery, code: Option<&str>, _: usize| {
+        let found = state.iter().filter_map(row).filter(|row| matches(query, *row));
+        let entries = |row: Row<'_>| row.entries.iter().filter(|entry| Some(&*entry.parameter) == code).cloned().collect();
+        Ok::<_, TooMany>(found.map(|row| (row.key.clone(), entries(row))).collect())
+    };
+    let query = &settle(query, &mut find).unwrap();
     let mut rows: Vec<Row<'_>> = state.iter().filter_map(row).filter(|row| matches(query, *row)).collect();
     sort_rows(&mut rows, &query.sort, |row| *row);
     let page = rows.iter().skip(query.offset).take(query.count);

@@ -19,7 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("validation", &["fhir", "fhirpath", "schema"]),
     ("patch", &["fhir", "fhirpath", "schema"]),
     ("deadlines", &["fhir"]),
-    ("search", &["fhir"]),
+    ("search", &["fhir", "fhirpath", "schema"]),
     ("storage", &["fhir", "search"]),
     ("auth", &["fhir"]),
     ("interactions", &["fhir", "schema", "validation", "patch", "deadlines", "search", "storage", "auth"]),

@@ -12,8 +12,8 @@ use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
 use frist::search::SearchQuery;
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchPage, Store, StoreError,
-    StoredVersion, Timer,
+    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage, Store,
+    StoreError, StoredVersion, Timer,
 };
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
@@ -60,11 +60,11 @@ impl Store for Interrupted {
         self.reading(self.store.history(query))
     }
 
-    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, StoreError> {
+    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError> {
         self.reading(self.store.search(query, position))
     }
 
-    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, StoreError> {
+    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
         self.reading(self.store.search_keys(query))
     }
 

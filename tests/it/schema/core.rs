@@ -12,17 +12,10 @@ fn packages() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/packages")
 }
 
-#[test]
-fn the_condensed_core_package_is_what_the_published_one_gives() {
-    let published = std::fs::read(packages().join("hl7.fhir.r4.core-4.0.1.tgz")).unwrap();
-    let package = Package::read_tgz(&published).unwrap();
-    assert_eq!((package.name.as_str(), package.version.as_str()), ("hl7.fhir.r4.core", "4.0.1"));
-    let (lines, unusable) = package.condensed();
-    let mut left_out: Vec<_> = unusable.iter().map(|unusable| unusable.url.as_str()).collect();
-    left_out.sort_unstable();
-    assert_eq!(left_out, WITHOUT_SNAPSHOT);
+/// Compares a condensed file with what the published package gives, or writes it.
+fn compare(file: &str, lines: &[String]) {
     let text = lines.join("\n") + "\n";
-    let condensed = packages().join("r4-core.jsonl");
+    let condensed = packages().join(file);
     if std::env::var_os("FRIST_BLESS").is_some() {
         std::fs::write(&condensed, &text).unwrap();
     }
@@ -34,4 +27,17 @@ fn the_condensed_core_package_is_what_the_published_one_gives() {
         "run this test with FRIST_BLESS=1 and look at what changes"
     );
     assert!(committed == text, "lines are missing at the end");
+}
+
+#[test]
+fn the_condensed_core_package_is_what_the_published_one_gives() {
+    let published = std::fs::read(packages().join("hl7.fhir.r4.core-4.0.1.tgz")).unwrap();
+    let package = Package::read_tgz(&published).unwrap();
+    assert_eq!((package.name.as_str(), package.version.as_str()), ("hl7.fhir.r4.core", "4.0.1"));
+    let (lines, unusable) = package.condensed();
+    let mut left_out: Vec<_> = unusable.iter().map(|unusable| unusable.url.as_str()).collect();
+    left_out.sort_unstable();
+    assert_eq!(left_out, WITHOUT_SNAPSHOT);
+    compare("r4-core.jsonl", &lines);
+    compare("r4-search.jsonl", &package.condensed_search());
 }

@@ -1,0 +1,55 @@
+//! Chains and `_has`: conditions on other resources, settled step by step before a query is answered
+//! (<https://hl7.org/fhir/R4/search.html#chaining>, <https://hl7.org/fhir/R4/search.html#has>).
+
+use std::collections::BTreeSet;
+
+use super::entry::{IndexEntry, IndexValue};
+use super::query::{Clause, SearchQuery, Test};
+use crate::fhir::ResourceKey;
+
+/// How many resources one step may come to: each becomes a value that the next step looks for.
+const STEP_MAX: usize = 20_000;
+
+/// A step of a chain or of `_has` comes to more resources than are followed: this many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooMany(pub usize);
+
+/// Finds what a settled query matches: each resource with those of its index entries that are of the parameter, if one is named.
+/// It may stop as soon as it has found more than as many as it is told.
+pub(super) type Find<'f, E> = &'f mut dyn FnMut(&SearchQuery, Option<&str>, usize) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E>;
+
+/// The query with what it asks about other resources replaced by what that comes to, so that each resource can be judged alone.
+///
+/// # Errors
+/// Those of `find`, and if a step comes to too many resources.
+pub fn settle<E: From<TooMany>>(query: &SearchQuery, find: Find<'_, E>) -> Result<SearchQuery, E> {
+    let clauses = query.clauses.iter().map(|clause| settle_clause(query, clause, find)).collect::<Result<_, E>>()?;
+    Ok(SearchQuery { clauses, ..query.clone() })
+}
+
+fn settle_clause<E: From<TooMany>>(query: &SearchQuery, clause: &Clause, find: Find<'_, E>) -> Result<Clause, E> {
+    match clause {
+        Clause::Chain { code, any_of } => {
+            let mut targets = BTreeSet::new();
+            for target in any_of {
+                targets.extend(follow(target, None, find)?.into_iter().map(|(key, _)| key.to_string()));
+            }
+            Ok(Clause::Parameter { code: code.clone(), any_of: vec![Test::ReferenceIn(targets)] })
+        }
+        Clause::Has { code, source } => {
+            let named = follow(source, Some(code), find)?.into_iter().flat_map(|(_, entries)| entries);
+            let keys = named.filter_map(|entry| match entry.value {
+                IndexValue::Reference(target) => ResourceKey::parse(&target),
+                _ => None,
+            });
+            Ok(Clause::Keys(keys.filter(|key| query.types.contains(&key.resource_type)).collect()))
+        }
+        alone => Ok(alone.clone()),
+    }
+}
+
+fn follow<E: From<TooMany>>(query: &SearchQuery, code: Option<&str>, find: Find<'_, E>) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E> {
+    let settled = settle(query, find)?;
+    let found = find(&settled, code, STEP_MAX)?;
+    if found.len() > STEP_MAX { Err(TooMany(STEP_MAX).into()) } else { Ok(found) }
+}
