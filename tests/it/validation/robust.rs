@@ -244,7 +244,7 @@ proptest! {
         example in any::<Index>(),
         changes in prop::collection::vec(any_change(), 1..6),
     ) {
-        let value = changed(example.get(&**EXAMPLES).clone(), &changes);
+        let value = changed(example.get(&EXAMPLES).clone(), &changes);
         let found = findings_later(&value);
         prop_assert!(found.len() <= ISSUES_MAX + 2);
         prop_assert_eq!(found, findings_later(&value));
@@ -252,7 +252,7 @@ proptest! {
 
     #[test]
     fn an_example_stays_valid_in_any_order_of_members(example in any::<Index>(), seed in any::<u64>()) {
-        let example = example.get(&**EXAMPLES);
+        let example = example.get(&EXAMPLES);
         let found = findings_later(&reordered(example, seed));
         prop_assert!(found.iter().all(|finding| !finding.refuses()), "{found:?}");
         prop_assert_eq!(found, findings_later(example));
@@ -265,7 +265,7 @@ proptest! {
         marker in prop::sample::select(vec!["2512489996", "251248-9996", "Zebedæus", "Nancy Ann Berggren", "0123 456", "x@nancy.test"]),
         in_a_key in any::<bool>(),
     ) {
-        let mut value = example.get(&**EXAMPLES).clone();
+        let mut value = example.get(&EXAMPLES).clone();
         let places = places(&value);
         let place = places[place.index(places.len())].as_str();
         if in_a_key {
