@@ -295,7 +295,7 @@ fn literal_pattern(function: Function, arguments: &[Expr]) -> Result<Option<rege
     };
     match arguments.first() {
         Some(Expr::Literal(Literal::Text(text))) => {
-            pattern::compile(text, extent).map(Some).map_err(|why| CompileError(format!("found {why}")))
+            pattern::compile(text, extent, pattern::WRITTEN_SIZE_MAX).map(Some).map_err(|why| CompileError(format!("found {why}")))
         }
         _ => Ok(None),
     }

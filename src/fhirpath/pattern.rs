@@ -5,8 +5,10 @@
 
 use regex::{Regex, RegexBuilder};
 
-/// Memory that a compiled pattern may take.
-const SIZE_MAX: usize = 1 << 20;
+/// Memory that a pattern which stands in an expression may take when compiled, which it is once.
+pub(super) const WRITTEN_SIZE_MAX: usize = 1 << 20;
+/// The same of a pattern that is read from the data, and compiled each time.
+pub(super) const READ_SIZE_MAX: usize = 1 << 16;
 
 /// How much of a text a pattern must match.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,13 +17,13 @@ pub(super) enum Extent {
     Whole,
 }
 
-/// Compiles a pattern; the error says why it cannot be used.
-pub(super) fn compile(pattern: &str, extent: Extent) -> Result<Regex, String> {
+/// Compiles a pattern that takes no more memory than this; the error says why it cannot be used.
+pub(super) fn compile(pattern: &str, extent: Extent, size_max: usize) -> Result<Regex, String> {
     let translated = match extent {
         Extent::Somewhere => translate(pattern),
         Extent::Whole => format!(r"\A(?:{})\z", translate(pattern)),
     };
-    let built = RegexBuilder::new(&translated).dot_matches_new_line(true).size_limit(SIZE_MAX).build();
+    let built = RegexBuilder::new(&translated).dot_matches_new_line(true).size_limit(size_max).build();
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(limit) => format!("a regular expression that needs more than {limit} bytes"),
         _ => "a regular expression that this evaluator does not have".to_owned(),

@@ -134,9 +134,11 @@ impl<'a> Run<'a, '_> {
         }
         let pattern = self.argument(call, 0, scope)?;
         let Some(pattern) = self.text_argument(&pattern, call)? else { return Ok(None) };
-        self.charge(1_000 + pattern.len())?;
+        // Compiling it takes up to half a millisecond.
+        self.charge(50_000 + pattern.len())?;
         let extent = if call.function == Function::MatchesFull { Extent::Whole } else { Extent::Somewhere };
-        pattern::compile(pattern, extent).map(|pattern| Some(Cow::Owned(pattern))).map_err(EvaluationError)
+        let compiled = pattern::compile(pattern, extent, pattern::READ_SIZE_MAX);
+        compiled.map(|pattern| Some(Cow::Owned(pattern))).map_err(EvaluationError)
     }
 
     fn join(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
