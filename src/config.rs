@@ -34,7 +34,7 @@ pub enum Command {
     /// Check resources in files as a server would, without one.
     ///
     /// Everything is checked that a write checks, but what depends on other resources: that the Patient is stored, that all references
-    /// name one person, that no other Patient has the identifier. A server finds these too: [type]/$validate.
+    /// name one person, that no other Patient has the identifier. A server finds these too, by its operation $validate.
     ///
     /// Exit code: 0 if nothing would be refused, 1 if something would or cannot be read, 2 for wrong options.
     Validate(ValidateOptions),

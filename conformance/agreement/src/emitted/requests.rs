@@ -123,7 +123,7 @@ fn refusals() -> Vec<Request> {
         get("refused/rights-parameter", 400, "/Patient/asked/$rights?as-of=xx&foo=1"),
         get("refused/not-found", 404, "/Patient/nobody"),
         get("refused/no-such-type", 404, "/Observation"),
-        get("refused/no-such-operation", 404, "/Patient/asked/$everything"),
+        get("refused/no-such-operation", 404, "/Patient/asked/$nothing"),
         get("refused/no-such-version", 404, "/Patient/asked/_history/99"),
         post("refused/read-only-type", 405, "/Task", &typed("Task")),
         get("refused/metadata-post", 405, "/metadata").by("POST"),
