@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use super::Walk;
 use super::path::At;
-use super::{Found, Walk};
 use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::Node;
 use crate::schema::{Element, Membership, Selection, Strength};
@@ -15,7 +15,7 @@ const LISTED_MAX: usize = 12;
 
 impl Walk<'_, '_> {
     /// Checks the codes of a value against the binding of its element.
-    pub(super) fn check_binding(&mut self, element: &Element, found: Found<'_>, at: &At<'_>) {
+    pub(super) fn check_binding(&mut self, element: &Element, found: Node<'_>, at: &At<'_>) {
         let Some(binding) = element.binding.as_ref() else { return };
         if let Some(most) = &binding.max_value_set {
             self.check_codes(most, Severity::Error, false, found, at);
@@ -27,9 +27,9 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn check_codes(&mut self, value_set: &str, severity: Severity, needs_code: bool, found: Found<'_>, at: &At<'_>) {
+    fn check_codes(&mut self, value_set: &str, severity: Severity, needs_code: bool, found: Node<'_>, at: &At<'_>) {
         let Some(value) = found.value else { return };
-        let codings = codings_of(found.node());
+        let codings = codings_of(found);
         let mut doubt = None;
         for (system, code) in &codings {
             match self.definitions.membership(value_set, *system, code) {

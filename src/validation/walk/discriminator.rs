@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Found, Scope, Shape, Walk, value};
+use super::{Scope, Shape, Walk, value};
 use crate::fhirpath::{Model, Node};
 use crate::schema::{Discriminator, DiscriminatorKind, ElementType, Membership, Strength};
 
@@ -17,12 +17,12 @@ impl<'a> Walk<'a, '_> {
         slice: Shape<'a>,
         discriminator: &'a Discriminator,
         of_type: Option<&'a ElementType>,
-        found: Found<'a>,
+        found: Node<'a>,
         scope: Scope<'a>,
     ) -> bool {
         let own_type = of_type.and_then(|of| slice.element.types.iter().find(|own| own.code == of.code));
         let mut step = Step { shape: slice, asked: Asked::default(), of_type: own_type };
-        let mut places = vec![found.node()];
+        let mut places = vec![found];
         for part in discriminator_steps(&discriminator.path) {
             places = places.iter().flat_map(|node| self.follow(*node, &part, scope)).collect();
             step = match self.step(step, &part) {
@@ -155,12 +155,11 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn is_of_profile(&self, step: Step<'a>, node: Node<'a>, scope: Scope<'a>) -> bool {
-        let found = Found { value: node.value, extras: node.extras, type_id: node.type_id };
         let mut profiles = step.shape.element.types.iter().flat_map(|of| &of.profiles).peekable();
         if profiles.peek().is_none() {
-            return step.shape.structure.is_constraint && self.fits(step.shape.structure, found, scope);
+            return step.shape.structure.is_constraint && self.fits(step.shape.structure, node, scope);
         }
-        profiles.filter_map(|profile| self.definitions.structure(profile)).any(|profile| self.fits(profile, found, scope))
+        profiles.filter_map(|profile| self.definitions.structure(profile)).any(|profile| self.fits(profile, node, scope))
     }
 
     /// True if a value is what the profile fixes, outlines or binds there.

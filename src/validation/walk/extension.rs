@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::path::At;
-use super::{Found, Scope, Shape, Walk};
+use super::{Scope, Shape, Walk};
 use crate::fhir::{IssueCode, Severity, names};
 use crate::fhirpath::{Expression, Model, Node};
 use crate::schema::{ContextKind, Structure};
@@ -14,7 +14,7 @@ const ERRATA: &[(&str, &str)] = &[("http://hl7.org/fhir/StructureDefinition/stru
 
 impl<'a> Walk<'a, '_> {
     /// Holds an extension against the element that it stands in, and against the definition of its address.
-    pub(super) fn check_extension(&mut self, shape: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+    pub(super) fn check_extension(&mut self, shape: Shape<'a>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let url = found.value.and_then(|value| value.get("url")).and_then(Value::as_str);
         let is_absolute = url.is_some_and(primitives::is_absolute);
         let definition = url.filter(|_| is_absolute).and_then(|url| self.definitions.structure(url)).filter(|known| is_extension(known));
@@ -47,7 +47,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Rule ext-1 of R4.
-    fn check_has_value_or_parts(&mut self, found: Found<'a>, at: &At<'_>) {
+    fn check_has_value_or_parts(&mut self, found: Node<'a>, at: &At<'_>) {
         let Some(object) = found.value.and_then(Value::as_object) else { return };
         let has_parts = object.contains_key("extension");
         let has_value = object.keys().any(|key| key.trim_start_matches('_').starts_with("value"));

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::path::At;
-use super::{Found, Scope, Shape, Walk};
+use super::{Scope, Shape, Walk};
 use crate::fhir::IssueCode;
-use crate::fhirpath::{Model, TypeId};
+use crate::fhirpath::{Model, Node, TypeId};
 use crate::schema::{Element, ElementType};
 use crate::validation::findings::json_type;
 
@@ -24,7 +24,7 @@ struct Present<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Repetition<'a> {
     pub(super) index: usize,
-    pub(super) found: Found<'a>,
+    pub(super) found: Node<'a>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -119,14 +119,14 @@ impl<'a> Walk<'a, '_> {
                 self.error(IssueCode::Structure, at, what);
                 return None;
             }
-            return Some(vec![Repetition { index: 0, found: Found { value: one.value, extras: one.extras, type_id } }]);
+            return Some(vec![Repetition { index: 0, found: Node { value: one.value, extras: one.extras, type_id } }]);
         }
         let values = self.array(child, one.value, at)?;
         let extras = self.array(child, one.extras, at)?;
         let mut items = Vec::with_capacity(values.len());
         for index in 0..values.len().max(extras.len()) {
             let here = |items: &'a [Value]| items.get(index).filter(|value| !value.is_null());
-            let found = Found { value: here(values), extras: here(extras), type_id };
+            let found = Node { value: here(values), extras: here(extras), type_id };
             if found.value.is_none() && found.extras.is_none() {
                 let what = format!("expected {}, found null", type_names(child.element));
                 self.error(IssueCode::Structure, &at.item(index), what);

@@ -25,7 +25,7 @@ use super::bundle::Entries;
 use super::findings::{Sink, json_type};
 use super::{datatypes, narrative};
 use crate::fhir::{IssueCode, Severity};
-use crate::fhirpath::{Model, Node, TypeId};
+use crate::fhirpath::{Model, Node};
 use crate::schema::{Definitions, Element, ElementType, Structure};
 
 use path::At;
@@ -72,23 +72,6 @@ pub(super) struct Shape<'a> {
     element: &'a Element,
 }
 
-/// One value as JSON has it.
-#[derive(Clone, Copy)]
-pub(super) struct Found<'a> {
-    /// Its value; none for a primitive with extensions alone.
-    value: Option<&'a Value>,
-    /// The object beside a primitive (`_birthDate`).
-    extras: Option<&'a Value>,
-    /// Its type by the base definitions.
-    type_id: Option<TypeId>,
-}
-
-impl<'a> Found<'a> {
-    fn node(self) -> Node<'a> {
-        Node { value: self.value, extras: self.extras, type_id: self.type_id }
-    }
-}
-
 impl<'a> Shape<'a> {
     /// The root of a structure.
     fn root(structure: &'a Structure) -> Option<Self> {
@@ -131,8 +114,8 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Holds one value against an element of the type with this place among the element's types.
-    fn check_item(&mut self, shape: Shape<'a>, of_type: Option<&'a ElementType>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
-        let at = &at.holding(found.node());
+    fn check_item(&mut self, shape: Shape<'a>, of_type: Option<&'a ElementType>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let at = &at.holding(found);
         if self.is_over(at) {
             return;
         }
@@ -174,7 +157,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Holds an object against an element, whose members `members` lists.
-    fn check_object(&mut self, shape: Shape<'a>, members: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_object(&mut self, shape: Shape<'a>, members: Shape<'a>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let Some(value) = found.value else {
             return self.error(IssueCode::Structure, at, "expected an object, found only the extensions of a simple value");
         };
@@ -209,7 +192,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// A value must fit one of the profiles on its type, if there are any.
-    fn check_profiles_of_type(&mut self, of_type: Option<&'a ElementType>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_profiles_of_type(&mut self, of_type: Option<&'a ElementType>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let profiles = of_type.map_or(&[][..], |of_type| &of_type.profiles);
         let known: Vec<_> = profiles.iter().filter_map(|profile| self.definitions.structure(profile)).collect();
         if known.is_empty() || known.len() < profiles.len() {
@@ -229,7 +212,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Holds a value that is no resource against a profile on its type.
-    fn check_against(&mut self, profile: &'a Structure, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_against(&mut self, profile: &'a Structure, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         if self.trials > TRIALS_MAX {
             return;
         }
@@ -241,7 +224,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// True if a value fits a profile: nothing is found that would refuse it.
-    fn fits(&self, profile: &'a Structure, found: Found<'a>, scope: Scope<'a>) -> bool {
+    fn fits(&self, profile: &'a Structure, found: Node<'a>, scope: Scope<'a>) -> bool {
         if self.trials > TRIALS_MAX {
             return true;
         }

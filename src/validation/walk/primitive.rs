@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use super::path::At;
-use super::{Found, Scope, Shape, Walk};
+use super::{Scope, Shape, Walk};
 use crate::fhir::{IssueCode, Severity};
+use crate::fhirpath::Node;
 use crate::schema::Structure;
 use crate::validation::findings::json_type;
 use crate::validation::primitives::Bounds;
@@ -17,7 +18,7 @@ static NO_EXTRAS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 impl<'a> Walk<'a, '_> {
     /// Holds a primitive against an element of that type.
-    pub(super) fn check_primitive(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+    pub(super) fn check_primitive(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let mut is_well_formed = true;
         if let Some(value) = found.value {
             let rule = if matches!(&*definition.type_name, "date" | "dateTime" | "instant") { dates::EXISTS } else { "" };
@@ -48,7 +49,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Checks the object beside a primitive, which may hold an id and extensions.
-    fn check_extras(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_extras(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let is_profiled = !shape.element.children.is_empty();
         let extras = match found.extras {
             None if is_profiled => &*NO_EXTRAS,

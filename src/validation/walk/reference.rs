@@ -107,9 +107,8 @@ impl<'a> Walk<'a, '_> {
         if wanted.is_empty() || any_will_do {
             return;
         }
-        let found = super::Found { value: node.value, extras: None, type_id: node.type_id };
         let inner = Scope { resource: node, ..scope };
-        let fits = |profile: &&str| self.definitions.structure(profile).is_none_or(|structure| self.fits(structure, found, inner));
+        let fits = |profile: &&str| self.definitions.structure(profile).is_none_or(|structure| self.fits(structure, node, inner));
         if !wanted.iter().any(fits) {
             let what = format!("expected a reference to what one of the profiles {} says, found another resource", wanted.join(", "));
             self.error(IssueCode::Structure, at, what);

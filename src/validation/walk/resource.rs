@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::path::At;
 use super::reference::is_resource_type;
-use super::{Found, InBundle, Scope, Shape, Walk};
+use super::{InBundle, Scope, Shape, Walk};
 use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::{Model, Node};
 use crate::schema::{ElementType, Structure};
@@ -48,13 +48,13 @@ const CANONICAL_RESOURCES: &[&str] = &[
 
 impl<'a> Walk<'a, '_> {
     /// Holds a resource against the root of a structure of its type.
-    pub(super) fn check_resource(&mut self, shape: Shape<'a>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
-        let at = &at.holding(found.node());
+    pub(super) fn check_resource(&mut self, shape: Shape<'a>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+        let at = &at.holding(found);
         self.check_object(shape, shape, found, at, scope);
     }
 
     /// Holds a resource inside another one against its type's definition, and the profiles that it claims or the element asks for.
-    pub(super) fn check_inner_resource(&mut self, of_type: Option<&'a ElementType>, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+    pub(super) fn check_inner_resource(&mut self, of_type: Option<&'a ElementType>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let Some(value) = found.value else {
             return self.error(IssueCode::Structure, at, "expected a resource, found only extensions");
         };
@@ -88,7 +88,6 @@ impl<'a> Walk<'a, '_> {
 
     /// Holds a resource against all that it must fit.
     fn check_as_all(&mut self, of_its_type: &'a Structure, asked: &[&str], node: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
-        let found = Found { value: node.value, extras: None, type_id: node.type_id };
         let Some(resource) = node.value else { return };
         let is_bundle = &*of_its_type.type_name == "Bundle";
         if is_bundle {
@@ -97,7 +96,7 @@ impl<'a> Walk<'a, '_> {
         }
         for structure in self.structures_for(of_its_type, resource, asked, at) {
             if let Some(shape) = Shape::root(structure) {
-                self.check_resource(shape, found, at, scope);
+                self.check_resource(shape, node, at, scope);
             }
         }
         self.check_whole(resource, at, scope);

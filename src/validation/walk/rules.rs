@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::path::At;
-use super::{Found, Scope, Walk};
+use super::{Scope, Walk};
 use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::{Environment, EvaluationError, Expression, Item, Node};
 use crate::schema::{Constraint, Element, Membership};
@@ -16,7 +16,7 @@ impl<'a> Walk<'a, '_> {
         &mut self,
         element: &'a Element,
         of_type: &'a [Arc<Constraint>],
-        found: Found<'a>,
+        found: Node<'a>,
         at: &At<'_>,
         scope: Scope<'a>,
     ) {
@@ -34,7 +34,7 @@ impl<'a> Walk<'a, '_> {
     /// True for a rule that need not be evaluated. Some the walk itself checks: every element has a value or children, an extension has
     /// a value or extensions, a narrative is XHTML with some content, what is contained is referred to. That a reference which
     /// begins with `#` names what is contained, it knows to hold: the expression looks at all that is contained, for every reference.
-    fn is_answered_by_the_walk(&self, rule: &Constraint, found: Found<'a>, scope: Scope<'a>) -> bool {
+    fn is_answered_by_the_walk(&self, rule: &Constraint, found: Node<'a>, scope: Scope<'a>) -> bool {
         match &*rule.key {
             "ele-1" | "ext-1" | "txt-1" | "txt-2" | "dom-3" => true,
             "ref-1" => {
@@ -46,7 +46,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn check_rule(&mut self, rule: &Constraint, expression: &'a Expression, found: Found<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_rule(&mut self, rule: &Constraint, expression: &'a Expression, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let severity = match rule {
             // What is good practice is no fault of a sender who cannot follow it: R4 itself asks for a narrative in this way.
             Constraint { is_best_practice: true, .. } => Severity::Information,
@@ -56,7 +56,7 @@ impl<'a> Walk<'a, '_> {
         if self.is_over(at) {
             return;
         }
-        let found = match self.holds(expression, found.node(), scope) {
+        let found = match self.holds(expression, found, scope) {
             Ok(true) => return,
             Ok(false) => "found otherwise".to_owned(),
             Err(EvaluationError(why)) => format!("found what the rule cannot be asked of: {why}"),
@@ -82,11 +82,7 @@ impl<'a> Walk<'a, '_> {
                     Membership::Unknown(_) => None,
                 }
             },
-            conforms_to: &|node: Node<'_>, profile: &str| {
-                let profile = definitions.structure(profile)?;
-                let found = Found { value: node.value, extras: node.extras, type_id: node.type_id };
-                Some(self.fits(profile, found, scope))
-            },
+            conforms_to: &|node: Node<'_>, profile: &str| Some(self.fits(definitions.structure(profile)?, node, scope)),
         };
         let (holds, steps) = expression.holds_counted(focus, &environment);
         self.whole.took(steps.into());

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::members::{Repetition, place};
 use super::path::At;
-use super::{Found, Scope, Shape, Walk, value};
+use super::{Scope, Shape, Walk, value};
 use crate::fhir::{IssueCode, Severity, view};
+use crate::fhirpath::Node;
 use crate::schema::{Discriminator, ElementType, SlicingRules};
 
 /// An item in its slice, by the slice's place among the slices.
@@ -113,7 +114,7 @@ impl<'a> Walk<'a, '_> {
         slice: Shape<'a>,
         discriminators: &'a [Discriminator],
         of_type: Option<&'a ElementType>,
-        found: Found<'a>,
+        found: Node<'a>,
         scope: Scope<'a>,
     ) -> bool {
         if discriminators.is_empty() {
