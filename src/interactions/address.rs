@@ -1,10 +1,11 @@
 //! What an address below the base names (<https://hl7.org/fhir/R4/http.html#summary>), on the wire and in a Bundle's entries alike.
 
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
 use super::Failure;
 use super::export::{ExportFile, ExportScope};
-use crate::fhir::{Id, IssueCode, ResourceKey, ResourceType, Version};
+use crate::fhir::{Id, IssueCode, Resource, ResourceKey, ResourceType, Version, view};
 use crate::search::compartment;
 
 /// How many parameters a request may have: each that is wrong is a finding of its own.
@@ -166,6 +167,21 @@ pub fn query_pairs(query: &str) -> Result<Vec<(String, String)>, Failure> {
 /// What to say to more parameters than are read.
 pub(super) fn too_many_parameters() -> Failure {
     Failure::bad_request(IssueCode::TooCostly, format!("expected at most {PARAMETERS_MAX} parameters"))
+}
+
+/// The parameters in a Parameters resource, as they would stand in a query; `value` reads what the operation takes of each.
+///
+/// # Errors
+/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
+pub(super) fn parameters_in(sent: &Resource, value: impl Fn(&Value) -> String) -> Result<Vec<(String, String)>, Failure> {
+    if sent.type_name() != "Parameters" {
+        return Err(Failure::bad_request(IssueCode::Invalid, "expected a Parameters resource"));
+    }
+    let items = || view::items(&sent.value()["parameter"]);
+    if items().nth(PARAMETERS_MAX).is_some() {
+        return Err(too_many_parameters());
+    }
+    Ok(items().map(|item| (item["name"].as_str().unwrap_or_default().to_owned(), value(item))).collect())
 }
 
 /// The criteria of a conditional create, which clients write with the type before them or without.

@@ -6,8 +6,8 @@
 use serde_json::Value;
 
 use super::Failure;
-use super::address::{PARAMETERS_MAX, too_many_parameters};
-use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType, view};
+use super::address::parameters_in;
+use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
 use crate::search::compartment::{TASK, types as types_of_compartment};
 use crate::search::parse::{ParsedSearch, parse_search};
 use crate::search::results::{Include, Results};
@@ -63,17 +63,10 @@ pub(super) fn parse(types: &[ResourceType], parameters: &[(String, String)]) -> 
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
 pub fn sent_parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    if sent.type_name() != "Parameters" {
-        return Err(Failure::bad_request(IssueCode::Invalid, "expected a Parameters resource"));
-    }
-    let items = || view::items(&sent.value()["parameter"]);
-    if items().nth(PARAMETERS_MAX).is_some() {
-        return Err(too_many_parameters());
-    }
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let value = |item: &Value| {
         let members = item.as_object().into_iter().flatten();
         members.filter(|(name, _)| name.starts_with("value")).map(|(_, value)| text(value)).next().unwrap_or_default()
     };
-    Ok(items().map(|item| (item["name"].as_str().unwrap_or_default().to_owned(), value(item))).collect())
+    parameters_in(sent, value)
 }

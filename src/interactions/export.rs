@@ -7,10 +7,10 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
-use super::address::{PARAMETERS_MAX, too_many_parameters};
+use super::address::parameters_in;
 use super::persons::{parse_stored, person_of};
 use super::{Failure, Moment, Server};
-use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType, view};
+use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
 use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVersion};
 
 /// How many changes are read at once: a resource may be as large as a request.
@@ -158,16 +158,8 @@ pub fn read_request(scope: ExportScope, parameters: &[(String, String)], lenient
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
 pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    if sent.type_name() != "Parameters" {
-        return Err(Failure::bad_request(IssueCode::Invalid, "expected a Parameters resource"));
-    }
-    let items = || view::items(&sent.value()["parameter"]);
-    if items().nth(PARAMETERS_MAX).is_some() {
-        return Err(too_many_parameters());
-    }
     let value = |item: &Value| ["valueString", "valueCode", "valueInstant"].iter().find_map(|name| item[*name].as_str().map(str::to_owned));
-    let pair = |item: &Value| (item["name"].as_str().unwrap_or_default().to_owned(), value(item).unwrap_or_default());
-    Ok(items().map(pair).collect())
+    parameters_in(sent, |item| value(item).unwrap_or_default())
 }
 
 /// Fixes the state that will be exported: the latest one.

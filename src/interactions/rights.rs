@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::address::{PARAMETERS_MAX, too_many_parameters};
+use super::address::parameters_in;
 use super::persons::{self, Pending, Person};
 use super::{Failure, Moment, Server, read};
 use crate::deadlines;
-use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, start_of_day, view};
+use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, start_of_day};
 
 /// How often the facts are gathered anew after others moved them.
 const ATTEMPTS_MAX: usize = 1_000;
@@ -71,16 +71,5 @@ pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>,
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
 pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    if sent.type_name() != "Parameters" {
-        return Err(Failure::bad_request(IssueCode::Invalid, "expected a Parameters resource"));
-    }
-    let items = || view::items(&sent.value()["parameter"]);
-    if items().nth(PARAMETERS_MAX).is_some() {
-        return Err(too_many_parameters());
-    }
-    Ok(items().map(|item| (text(&item["name"]), text(&item["valueDate"]))).collect())
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+    parameters_in(sent, |item| item["valueDate"].as_str().unwrap_or_default().to_owned())
 }
