@@ -59,11 +59,22 @@ impl Writer {
 
     /// The entry that tells of warnings, if there are any.
     fn outcome(&mut self, warnings: &[Issue]) {
-        if warnings.is_empty() {
-            return;
+        if !warnings.is_empty() {
+            self.told(&operation_outcome(warnings));
         }
+    }
+
+    /// The entry that tells how a search was answered, if that was asked.
+    fn plan(&mut self, steps: &[String]) {
+        let issue = |step: &String| json!({ "severity": "information", "code": "informational", "diagnostics": step });
+        if !steps.is_empty() {
+            self.told(&json!({ "resourceType": "OperationOutcome", "issue": steps.iter().map(issue).collect::<Vec<_>>() }));
+        }
+    }
+
+    fn told(&mut self, outcome: &Value) {
         // Each entry of a searchset has a fullUrl; what is no resource of this server has one of its own.
-        let outcome = operation_outcome(warnings).to_string();
+        let outcome = outcome.to_string();
         let full_url = Uuid::new_v5(&Uuid::NAMESPACE_URL, outcome.as_bytes()).urn().to_string();
         self.entry(Some(&full_url), Some(outcome.as_bytes()), &json!({ "search": { "mode": "outcome" } }));
     }
@@ -101,6 +112,7 @@ pub(super) fn searchset(base_url: &str, answer: &SearchAnswer) -> Vec<u8> {
         head.shift_remove("total");
     }
     let mut bundle = Writer::new("searchset", members(head));
+    bundle.plan(&answer.steps);
     for (mode, versions) in [("match", &answer.matches), ("include", &answer.included)] {
         for found in versions {
             let full_url = format!("{base_url}/{}", found.key);

@@ -20,7 +20,7 @@ const OF_TYPE: &[&str] = &["", "/_search", "/_history", "/{id}", "/{id}/_history
 /// The paths of the whole system, besides those of its operations.
 const OF_SYSTEM: &[&str] = &["/", "/metadata", "/_history", "/_jobs/{id}", "/_jobs/{id}/{file}"];
 /// The parameters of a search that say what is shown of what was found.
-const OF_RESULTS: &[&str] = &["_count", "_sort"];
+const OF_RESULTS: &[&str] = &["_count", "_sort", "_explain"];
 
 /// The document of a server with that base.
 pub(super) fn document(base_url: &str) -> Value {
@@ -225,6 +225,7 @@ fn components() -> Value {
             "_pretty": { "name": "_pretty", "in": "query", "schema": { "enum": ["true", "false"] } },
             "_count": { "name": "_count", "in": "query", "schema": { "type": "integer", "minimum": 0, "maximum": 1000 } },
             "_sort": query("_sort", "list", "The parameters to sort by, parted by commas; - before one turns its order."),
+            "_explain": { "name": "_explain", "in": "query", "description": "Whether the answer begins with how it was found.", "schema": { "enum": ["true", "false"] } },
             "_since": query("_since", "instant", "Only what changed since."),
             "_at": query("_at", "dateTime", "Only what was current then."),
             "_type": query("_type", "list", "The types that are wanted, parted by commas."),

@@ -99,6 +99,8 @@ pub struct SearchAnswer {
     pub previous: Option<String>,
     /// Warnings about what was passed over or left out.
     pub warnings: Vec<Issue>,
+    /// How it was found, step by step, if that is asked: without any value that was asked for.
+    pub steps: Vec<String>,
 }
 
 impl SearchAnswer {
@@ -172,6 +174,7 @@ fn page(server: &Server, path: String, mut parsed: ParsedSearch, place: Option<P
     }
     let count = query.count;
     query.bytes_max = PAGE_BYTES_MAX;
+    query.is_explained = parsed.results.is_explained;
     if let Some(place) = &place {
         query.offset = place.offset;
         query.count = place.until.map_or(count, |until| count.min(until.saturating_sub(place.offset)));
@@ -193,6 +196,7 @@ fn page(server: &Server, path: String, mut parsed: ParsedSearch, place: Option<P
         included: versions,
         total: (parsed.results.is_counted || count == 0).then_some(found.total),
         warnings: passed_over.chain(cut).collect(),
+        steps: found.steps,
         path,
     })
 }

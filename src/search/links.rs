@@ -2,6 +2,7 @@
 //! (<https://hl7.org/fhir/R4/search.html#chaining>, <https://hl7.org/fhir/R4/search.html#has>).
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::entry::{IndexEntry, IndexValue};
 use super::query::{Clause, SearchQuery, Test};
@@ -10,9 +11,23 @@ use crate::fhir::ResourceKey;
 /// How many resources one step may come to: each becomes a value that the next step looks for.
 const STEP_MAX: usize = 20_000;
 
-/// A step of a chain or of `_has` comes to more resources than are followed: this many.
+/// Why a search costs too much.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TooMany(pub usize);
+pub enum TooMany {
+    /// A step of a chain or of `_has` comes to more resources than are followed: this many.
+    Followed(usize),
+    /// More resources would have to be looked at one by one than may be: this many.
+    LookedAt(usize),
+}
+
+impl fmt::Display for TooMany {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TooMany::Followed(most) => write!(f, "a chain or _has leads over more than {most} resources"),
+            TooMany::LookedAt(most) => write!(f, "more than {most} resources would have to be looked at one by one, without an index"),
+        }
+    }
+}
 
 /// Finds what a settled query matches: each resource with those of its index entries that are of the parameter, if one is named.
 /// It may stop as soon as it has found more than as many as it is told.
@@ -51,5 +66,5 @@ fn settle_clause<E: From<TooMany>>(query: &SearchQuery, clause: &Clause, find: F
 fn follow<E: From<TooMany>>(query: &SearchQuery, code: Option<&str>, find: Find<'_, E>) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E> {
     let settled = settle(query, find)?;
     let found = find(&settled, code, STEP_MAX)?;
-    if found.len() > STEP_MAX { Err(TooMany(STEP_MAX).into()) } else { Ok(found) }
+    if found.len() > STEP_MAX { Err(TooMany::Followed(STEP_MAX).into()) } else { Ok(found) }
 }

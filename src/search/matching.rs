@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::entry::{IndexEntry, IndexValue};
 use super::fold::fold;
-use super::query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test, instant_span_us};
+use super::query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test, instant_span_us, is_of};
 use crate::fhir::ResourceKey;
 
 /// What a query looks at of one version of a resource.
@@ -39,13 +39,7 @@ fn holds(clause: &Clause, row: Row<'_>) -> bool {
         }
         Clause::Parameter { code, any_of } => any(code, any_of),
         Clause::Not { code, any_of } => !any(code, any_of),
-        Clause::Missing { code, is_missing } => {
-            // An element that has only what a modifier looks at is there.
-            let is_of = |entry: &IndexEntry| {
-                entry.parameter.strip_prefix(code.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-            };
-            row.entries.iter().any(is_of) != *is_missing
-        }
+        Clause::Missing { code, is_missing } => row.entries.iter().any(|entry| is_of(&entry.parameter, code)) != *is_missing,
         // One row says nothing about others: such a query is settled first.
         Clause::Chain { .. } | Clause::Has { .. } => false,
     }

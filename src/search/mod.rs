@@ -15,6 +15,7 @@ mod number;
 pub mod parameters;
 pub mod parse;
 pub mod personal;
+pub mod plan;
 pub mod query;
 pub mod results;
 mod values;

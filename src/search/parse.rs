@@ -3,13 +3,16 @@
 use super::criteria::{Problem, criterion, unknown};
 use super::parameters::{Kind, parameter_of};
 use super::query::{SearchQuery, Sort, SortBy};
-use super::results::{self, Part, Results};
+use super::results::{self, EXPLAIN, Part, Results};
 use crate::fhir::{Issue, IssueCode, ResourceType};
 
 /// The greatest page that is served; a greater `_count` is cut to it.
 pub const COUNT_MAX: usize = 1_000;
 /// How many values the parameters of one search may have in all: each is compared with what each candidate is found by.
 const VALUES_MAX: usize = 10_000;
+/// How many resources one search may look at one by one, because no index says whether they match or where they stand in the order:
+/// about half a second of work.
+pub const LOOKS_MAX: usize = 100_000;
 /// The page that is served when the query does not say.
 pub const COUNT_DEFAULT: usize = 50;
 
@@ -54,6 +57,8 @@ pub fn parse_search(types: &[ResourceType], parameters: &[(String, String)], bas
             offset: 0,
             count: COUNT_DEFAULT,
             bytes_max: usize::MAX,
+            looks_max: LOOKS_MAX,
+            is_explained: false,
         },
         results: Results::default(),
         applied: Vec::new(),
@@ -65,7 +70,7 @@ pub fn parse_search(types: &[ResourceType], parameters: &[(String, String)], bas
     }
     let mut wrong = Vec::new();
     for (at, (name, value)) in parameters.iter().enumerate() {
-        if matches!(name.as_str(), "_count" | "_sort" | "_total") && parameters[..at].iter().any(|(earlier, _)| earlier == name) {
+        if matches!(name.as_str(), "_count" | "_sort" | "_total" | EXPLAIN) && parameters[..at].iter().any(|(earlier, _)| earlier == name) {
             wrong.push(Issue::error(IssueCode::Value, "", format!("{name}: expected once, found twice")));
         }
         let read =

@@ -3,8 +3,21 @@
 use crate::fhir::Id;
 
 /// Parameters whose values are about who someone is, whatever type they are of.
-const PERSONAL: &[&str] =
-    &["name", "given", "family", "phonetic", "address", "telecom", "phone", "email", "birthdate", "death-date", "_text", "_content"];
+const PERSONAL: &[&str] = &[
+    "name",
+    "given",
+    "family",
+    "phonetic",
+    "mothersMaidenName",
+    "address",
+    "telecom",
+    "phone",
+    "email",
+    "birthdate",
+    "death-date",
+    "_text",
+    "_content",
+];
 
 /// True if the value of that parameter may name a person: it is of a name, an address or the like, or holds a CPR number.
 pub fn is_personal(name: &str, value: &str) -> bool {
@@ -32,6 +45,8 @@ mod tests {
             ("_lastUpdated", "ge2027-03-01T09:00:00Z", false),
             ("_id", "0f8fad5b-d9cb-469f-a165-70867728950e", false),
             ("name", "x", true),
+            ("mothersMaidenName", "x", true),
+            ("patient.mothersMaidenName:exact", "x", true),
             ("family:exact", "x", true),
             ("subject:Patient.name", "x", true),
             ("address-city", "x", true),

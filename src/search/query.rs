@@ -21,12 +21,25 @@ pub struct SearchQuery {
     pub count: usize,
     /// How many bytes of content the matches that are returned may have together; one is returned however large it is.
     pub bytes_max: usize,
+    /// How many resources may be looked at one by one, because no index says whether they match or where they stand in the order.
+    pub looks_max: usize,
+    /// Whether the answer tells how it was found.
+    pub is_explained: bool,
 }
 
 impl SearchQuery {
     /// Everything of one type that meets these clauses, up to `usize::MAX` of them.
     pub fn all(resource_type: ResourceType, clauses: Vec<Clause>) -> Self {
-        SearchQuery { types: vec![resource_type], clauses, sort: Vec::new(), offset: 0, count: usize::MAX, bytes_max: usize::MAX }
+        SearchQuery {
+            types: vec![resource_type],
+            clauses,
+            sort: Vec::new(),
+            offset: 0,
+            count: usize::MAX,
+            bytes_max: usize::MAX,
+            looks_max: usize::MAX,
+            is_explained: false,
+        }
     }
 }
 
@@ -74,6 +87,24 @@ pub enum Clause {
         /// What the other resource is.
         source: Box<SearchQuery>,
     },
+}
+
+impl SearchQuery {
+    /// True if the conditions or the order look at entries of that parameter.
+    pub fn looks_at(&self, parameter: &str) -> bool {
+        let of_clause = |clause: &Clause| match clause {
+            Clause::Parameter { code, .. } | Clause::Not { code, .. } => code == parameter,
+            Clause::Missing { code, .. } => is_of(parameter, code),
+            Clause::Ids(_) | Clause::Keys(_) | Clause::LastUpdated(_) | Clause::Chain { .. } | Clause::Has { .. } => false,
+        };
+        let of_sort = |sort: &Sort| matches!(&sort.by, SortBy::Parameter(code) if code == parameter);
+        self.clauses.iter().any(of_clause) || self.sort.iter().any(of_sort)
+    }
+}
+
+/// True if an entry's parameter is this one, or what a modifier of it looks at: an element that has only that is there.
+pub(super) fn is_of(parameter: &str, code: &str) -> bool {
+    parameter.strip_prefix(code).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 impl Clause {

@@ -1,5 +1,5 @@
-//! What a search asks about its answer, rather than about what matches: `_total`, `_summary`, `_elements`, `_include` and `_revinclude`
-//! (<https://hl7.org/fhir/R4/search.html#return>).
+//! What a search asks about its answer, rather than about what matches: `_total`, `_summary`, `_elements`, `_include`, `_revinclude`
+//! and `_explain` (<https://hl7.org/fhir/R4/search.html#return>).
 
 use super::criteria::Problem;
 use super::parameters::{Kind, parameters_of};
@@ -14,11 +14,13 @@ pub struct Results {
     pub part: Part,
     /// What is given besides the matches.
     pub includes: Vec<Include>,
+    /// Whether the answer tells how it was found (`_explain`, this server's own).
+    pub is_explained: bool,
 }
 
 impl Default for Results {
     fn default() -> Self {
-        Results { is_counted: true, part: Part::Whole, includes: Vec::new() }
+        Results { is_counted: true, part: Part::Whole, includes: Vec::new(), is_explained: false }
     }
 }
 
@@ -55,7 +57,10 @@ pub struct Include {
 }
 
 /// The parameters that are read here.
-pub(super) const NAMES: &[&str] = &["_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType"];
+pub(super) const NAMES: &[&str] = &["_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType", EXPLAIN];
+
+/// The parameter that asks how a search is answered: FHIR has none.
+pub const EXPLAIN: &str = "_explain";
 
 /// Reads one of these parameters; none if it is another one.
 pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Result<(), Problem>> {
@@ -75,6 +80,13 @@ pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Re
                 Ok(())
             }
             _ => wrong("expected none, estimate or accurate"),
+        },
+        (EXPLAIN, None) => match value {
+            "true" | "false" => {
+                results.is_explained = value == "true";
+                Ok(())
+            }
+            _ => wrong("expected true or false"),
         },
         ("_contained", None) if value == "false" => Ok(()),
         ("_contained" | "_containedType", None) => {

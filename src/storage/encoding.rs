@@ -192,6 +192,11 @@ impl IndexPrefix<'_> {
         self.key(kind).text_start(start).bytes()
     }
 
+    /// Everything of the parameter itself.
+    pub(super) fn parameter_start(&self) -> Vec<u8> {
+        Key::of(self.resource_type).text(self.parameter).bytes()
+    }
+
     /// Everything of the parameter, and of what modifiers look at.
     pub(super) fn all(&self) -> [Vec<u8>; 3] {
         let of = Key::of(self.resource_type);
@@ -250,12 +255,58 @@ fn value_keys(prefix: &IndexPrefix<'_>, value: &IndexValue) -> Vec<Vec<u8>> {
     }
 }
 
+/// True if index keys hold the text uncut.
+pub(super) fn is_whole(text: &str) -> bool {
+    text.len() < TEXT_BYTES_MAX
+}
+
+/// The texts in the value of an index key of a kind that has them: of a token the code and the system, of others one.
+/// Bytes that are no text, since a text was cut within a letter, are told as a text that is not whole.
+pub(super) fn texts_in_index(key: &[u8]) -> Vec<String> {
+    let Some((_, mut rest)) = key.split_first().and_then(|(_, rest)| split_text(rest)) else { return Vec::new() };
+    let Some((kind, value)) = rest.split_first() else { return Vec::new() };
+    rest = value;
+    let mut texts = Vec::new();
+    for _ in 0..if *kind == IndexKind::Token as u8 { 2 } else { 1 } {
+        let Some((text, after)) = split_text(rest) else { return texts };
+        texts.push(String::from_utf8(text).unwrap_or_else(|_| "?".repeat(TEXT_BYTES_MAX)));
+        rest = after;
+    }
+    texts
+}
+
+/// The text at the beginning of some bytes, and what follows its end.
+fn split_text(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut text = Vec::new();
+    let mut at = 0;
+    loop {
+        match (bytes.get(at)?, bytes.get(at + 1)) {
+            (0, Some(1)) => return Some((text, &bytes[at + 2..])),
+            (0, Some(0xff)) => {
+                text.push(0);
+                at += 2;
+            }
+            (0, _) => return None,
+            (byte, _) => {
+                text.push(*byte);
+                at += 1;
+            }
+        }
+    }
+}
+
 /// The resource of an index key: its type is the first byte, its id stands at the end, before its own length.
 pub(super) fn key_in_index(key: &[u8]) -> Option<ResourceKey> {
     let (first, rest) = key.split_first()?;
     let (length, rest) = rest.split_last()?;
     let id_at = rest.len().checked_sub(usize::from(*length))?;
     resource_key(*first, &rest[id_at..])
+}
+
+/// What an index key says of the value: all but the id and its length.
+pub(super) fn key_without_resource(key: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = key.split_last()?;
+    rest.get(..rest.len().checked_sub(usize::from(*length))?)
 }
 
 /// The resource of a key that begins with one, and what follows it.
@@ -362,8 +413,16 @@ mod tests {
         }
 
         #[test]
+        fn an_index_key_tells_its_texts(key in resource(), system in "[\0\u{1}ab]{0,3}", code in ".{0,5}") {
+            let value = IndexValue::Token { system: system.clone(), code: code.clone() };
+            prop_assert_eq!(texts_in_index(&index_keys(&key, &IndexEntry::new("a", value))[0]), [code, system.clone()]);
+            let value = IndexValue::Uri(system.clone());
+            prop_assert_eq!(texts_in_index(&index_keys(&key, &IndexEntry::new("a", value))[0]), [system]);
+        }
+
+        #[test]
         fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
-            let _ = (key_in_index(&bytes), split_owner(&bytes), split_due(&bytes), number_at_end(&bytes));
+            let _ = (key_in_index(&bytes), split_owner(&bytes), split_due(&bytes), number_at_end(&bytes), texts_in_index(&bytes));
         }
     }
 }

@@ -5,14 +5,18 @@
 //!
 //! This file is what every store promises. [`EmbeddedStore`] keeps it over a small seam of ordered tables (`kv`), behind which an engine
 //! stands (`fjall`, `sled`). From the outside in: `embedded` opens, `folder` guards the data folder, `writing` groups the commits,
-//! `staging` says what one commit means, `reading` and `finding` read, `verify` checks it all, `reindex` makes the index anew; `encoding` has the keys, `record` the values.
+//! `staging` says what one commit means, `reading` and `finding` read (a search asks the index in `probing`, puts together in `candidates`
+//! what it says, and orders in `in_order`), `verify` checks it all, `reindex` makes the index anew; `encoding` has the keys, `record` the values.
 
+mod candidates;
 mod embedded;
 mod encoding;
 mod finding;
 mod fjall;
 mod folder;
+mod in_order;
 mod kv;
+mod probing;
 mod reading;
 mod record;
 mod reindex;
@@ -184,7 +188,7 @@ pub const SECRET_BYTES: usize = 64;
 /// Why a search has no answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SearchError {
-    /// It follows more resources than a search may; nothing is wrong with the store.
+    /// It follows or looks at more resources than a search may; nothing is wrong with the store.
     TooMany(TooMany),
     /// The store cannot be used.
     Store(StoreError),
@@ -193,7 +197,7 @@ pub enum SearchError {
 impl fmt::Display for SearchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SearchError::TooMany(TooMany(most)) => write!(f, "a chain or _has leads over more than {most} resources"),
+            SearchError::TooMany(too_many) => too_many.fmt(f),
             SearchError::Store(error) => error.fmt(f),
         }
     }
@@ -257,6 +261,8 @@ pub struct SearchPage {
     pub total: usize,
     /// The matches from `offset`, as they were in that state: at most `count`, and fewer if they would be larger than `bytes_max`.
     pub matches: Vec<StoredVersion>,
+    /// What was done, in order, if the query asks how it is answered.
+    pub steps: Vec<String>,
 }
 
 /// One entry of the log of changes.

@@ -8,7 +8,7 @@ use super::encoding::{
     STATE, current_key, due_prefix, guard_key, log_key, number_at_end, split_due, timer_key, type_log_key, version_key, versions_prefix,
 };
 use super::kv::{Direction, KeyRange, KvRead, Table};
-use super::record::{ChangeRecord, CurrentRecord, Record, State, VersionRecord, senseless, unseal};
+use super::record::{ChangeRecord, CurrentRecord, Record, State, VersionRecord, Wanted, senseless, unseal};
 use super::{Change, Guard, HistoryPage, HistoryQuery, HistoryScope, Position, StoreError, StoredVersion, Timer};
 use crate::fhir::{ResourceKey, ResourceType, Version};
 
@@ -51,6 +51,38 @@ impl<'a> Reader<'a> {
         self.record(Table::Current, &current_key(key))
     }
 
+    /// The last version of a resource, with no entries but those that are wanted.
+    pub(super) fn current_in_part(self, key: &ResourceKey, is_wanted: &Wanted<'_>) -> Result<Option<CurrentRecord>, StoreError> {
+        let at = current_key(key);
+        self.0.get(Table::Current, &at)?.map(|sealed| CurrentRecord::in_part(&at, sealed, is_wanted)).transpose()
+    }
+
+    /// What the resource was in the state after `position`, with the entries that are wanted, and perhaps others.
+    pub(super) fn judged_in_part(
+        self,
+        key: &ResourceKey,
+        position: Position,
+        is_wanted: &Wanted<'_>,
+    ) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
+        let Some(current) = self.current_in_part(key, is_wanted)? else { return Ok(None) };
+        if current.position <= position {
+            return Ok(Some((current.version, current)));
+        }
+        let earlier = self.version_at(key, position)?;
+        Ok(earlier.map(|(version, record)| {
+            let deleted = record.body.is_none();
+            let (position, last_updated, entries) = (record.position, record.last_updated, record.entries);
+            (version, CurrentRecord { version, position, last_updated, deleted, entries })
+        }))
+    }
+
+    /// A version that must be there, as the caller of the store sees it.
+    pub(super) fn known_content(self, key: &ResourceKey, version: Version) -> Result<StoredVersion, StoreError> {
+        let at = version_key(key, version);
+        let sealed = self.0.get(Table::Versions, &at)?.ok_or_else(|| missing(key, version))?;
+        Ok(stored(key, version, VersionRecord::without_entries(&at, sealed)?))
+    }
+
     pub(super) fn version(self, key: &ResourceKey, version: Version) -> Result<Option<VersionRecord>, StoreError> {
         self.record(Table::Versions, &version_key(key, version))
     }
@@ -71,7 +103,7 @@ impl<'a> Reader<'a> {
 
     /// A version that must be there, because something names it.
     pub(super) fn known_version(self, key: &ResourceKey, version: Version) -> Result<VersionRecord, StoreError> {
-        self.version(key, version)?.ok_or_else(|| StoreError(format!("{key}/_history/{version} is missing")))
+        self.version(key, version)?.ok_or_else(|| missing(key, version))
     }
 
     /// The last version of a resource in the state after `position`, as the caller of the store sees it.
@@ -196,19 +228,23 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn missing(key: &ResourceKey, version: Version) -> StoreError {
+    StoreError(format!("{key}/_history/{version} is missing"))
+}
+
 fn decode<R: Record>(table: Table, key: &[u8], sealed: Vec<u8>) -> Result<R, StoreError> {
     R::decode(&unseal(table, key, sealed)?).ok_or_else(|| senseless(table, key))
 }
 
 /// What an entry of a log says; the position is the end of its key.
-fn change(table: Table, (key, record): Keyed<ChangeRecord>) -> Result<(Change, ChangeRecord), StoreError> {
+pub(super) fn change(table: Table, (key, record): Keyed<ChangeRecord>) -> Result<(Change, ChangeRecord), StoreError> {
     let position = Position(number_at_end(&key).ok_or_else(|| senseless(table, &key))?);
     let resource = ResourceKey::new(record.resource_type, record.id.clone());
     Ok((Change { position, key: resource, version: record.version }, record))
 }
 
 /// The version as the caller of the store sees it.
-pub(super) fn stored(key: &ResourceKey, version: Version, record: VersionRecord) -> StoredVersion {
+fn stored(key: &ResourceKey, version: Version, record: VersionRecord) -> StoredVersion {
     let VersionRecord { position, last_updated, method, body, .. } = record;
     StoredVersion { key: key.clone(), version, position, last_updated, method, body }
 }

@@ -122,18 +122,26 @@ fn query() -> impl Strategy<Value = SearchQuery> {
     let by = prop_oneof![Just(SortBy::Id), Just(SortBy::LastUpdated), parameter().prop_map(SortBy::Parameter)];
     let sort = prop::collection::vec((by, any::<bool>()).prop_map(|(by, descending)| Sort { by, descending }), 0..3);
     let types = prop::sample::subsequence(vec![ResourceType::Task, ResourceType::Goal], 1..=2);
-    (types, prop::collection::vec(clause(2), 0..3), sort, 0..4_usize, prop_oneof![Just(usize::MAX), 0..5_usize])
-        .prop_map(|(types, clauses, sort, offset, count)| SearchQuery { types, clauses, sort, offset, count, bytes_max: usize::MAX })
+    (types, prop::collection::vec(clause(2), 0..3), sort, 0..4_usize, prop_oneof![Just(usize::MAX), 0..5_usize]).prop_map(
+        |(types, clauses, sort, offset, count)| SearchQuery {
+            types,
+            clauses,
+            sort,
+            offset,
+            count,
+            ..SearchQuery::all(ResourceType::Task, vec![])
+        },
+    )
 }
 
 /// What a resource was in one state: version, instant, entries; no entries if it was deleted.
-type Known = BTreeMap<ResourceKey, (Version, Timestamp, Option<Vec<IndexEntry>>)>;
+pub(crate) type Known = BTreeMap<ResourceKey, (Version, Timestamp, Option<Vec<IndexEntry>>)>;
 
 fn row<'a>((key, known): (&'a ResourceKey, &'a (Version, Timestamp, Option<Vec<IndexEntry>>))) -> Option<Row<'a>> {
     known.2.as_ref().map(|entries| Row { key, last_updated: known.1, entries })
 }
 
-fn expected_page(query: &SearchQuery, state: &Known) -> (usize, Vec<String>) {
+pub(crate) fn expected_page(query: &SearchQuery, state: &Known) -> (usize, Vec<String>) {
     // What is asked about other resources comes to what the same definition finds in the whole state.
     let mut find = |query: &SearchQuery, code: Option<&str>, _: usize| {
         let found = state.iter().filter_map(row).filter(|row| matches(query, *row));

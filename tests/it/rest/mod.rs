@@ -18,6 +18,7 @@ mod create;
 mod delete;
 mod errors;
 mod everything;
+mod explain;
 mod export;
 mod fhirpath_patch;
 mod headers;

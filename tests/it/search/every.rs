@@ -2,6 +2,7 @@
 //! parameter must be found in one of them. An expression that gives nothing would never be noticed otherwise.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use frist::fhir::ResourceType;
 use frist::schema::{Definitions, Element, Structure};
@@ -94,6 +95,14 @@ fn with_extensions(mut resource: Value) -> Value {
         {"url": url("patient-mothersMaidenName"), "valueString": "Ås"},
     ]);
     resource
+}
+
+/// A resource that has everything of its type, of each choice the one in that place.
+pub(super) fn made_up(resource_type: ResourceType, place: usize) -> Value {
+    static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(Definitions::core);
+    let maker = Maker { definitions: &DEFINITIONS, place };
+    let structure = DEFINITIONS.type_structure(resource_type.as_str()).unwrap();
+    with_extensions(maker.object(structure, &structure.elements[0], 0))
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bounds;
 mod every;
 mod links;
 mod modifiers;
+mod oracle;
 mod values;
 
 use frist::fhir::{ResourceKey, ResourceType};
