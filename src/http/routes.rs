@@ -77,6 +77,8 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             form_search_answer(wire, call, SearchScope::Compartment(patient, within))
         }
         Address::Everything(patient) => operations::everything(wire, call, patient),
+        Address::Meta(scope) => operations::meta(wire, call, &scope),
+        Address::MetaChange(key, change) => operations::meta_change(wire, call, key, change),
         Address::Metadata => Ok(Answer::made(&capability::statement(&wire.server.base_url, wire.server.references))),
         Address::SystemHistory => history_answer(wire, call, HistoryScope::System),
         Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
@@ -131,7 +133,8 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Type(resource_type) if has(resource_type, Interaction::Create) => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
-        Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
+        Address::Validate(_) | Address::Rights(_) | Address::Meta(_) => "GET, HEAD, POST, OPTIONS",
+        Address::MetaChange(..) => "POST, OPTIONS",
         // To look at the head alone would begin an export too.
         Address::Export(_) => "GET, POST, OPTIONS",
         Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
@@ -140,11 +143,11 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
 }
 
 /// Refuses parameters at an address where none means anything; under `handling=lenient` they are passed over.
-fn without_parameters(call: &Call) -> Result<(), Refusal> {
+pub(super) fn without_parameters(call: &Call) -> Result<(), Refusal> {
     no_parameters(call, &call.query)
 }
 
-fn no_parameters(call: &Call, parameters: &[(String, String)]) -> Result<(), Refusal> {
+pub(super) fn no_parameters(call: &Call, parameters: &[(String, String)]) -> Result<(), Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
     if parameters.is_empty() || lenient {
         return Ok(());

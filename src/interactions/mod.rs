@@ -17,6 +17,7 @@ pub mod failure;
 pub mod history;
 mod identify;
 mod includes;
+pub mod meta;
 pub mod overview;
 pub mod page_token;
 pub mod patch;
