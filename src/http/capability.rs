@@ -109,6 +109,10 @@ fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
     }
 }
 
+/// What R4 has no element for.
+const ASYNCHRONOUS: &str = "Prefer: respond-async is honoured for searches, histories, $everything, and batch and transaction Bundles: 202, and at \
+     Content-Location the status, then a Bundle of type batch-response with one entry. $export is always answered so. All else is answered at once.";
+
 /// The day of the last change of what this program can do.
 const DATE: &str = "2026-11-22";
 
@@ -134,6 +138,7 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "patchFormat": [JSON_PATCH, "application/fhir+json"],
         "rest": [{
             "mode": "server",
+            "documentation": ASYNCHRONOUS,
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }, { "code": "search-system" }],
             "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],

@@ -24,6 +24,7 @@ mod headers;
 mod history;
 mod hostile;
 mod includes;
+mod later;
 mod meta;
 mod openapi;
 mod package;
