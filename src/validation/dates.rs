@@ -8,6 +8,8 @@ use crate::fhir::{FhirDate, IssueCode, Severity};
 
 /// Rule: the date exists.
 pub(super) const EXISTS: &str = "kp-date-1";
+/// Rule: the year is one that can be meant. A warning.
+pub(super) const PLAUSIBLE: &str = "kp-date-4";
 /// Rule: what has happened is not in the future.
 const NOT_FUTURE: &str = "kp-date-3";
 
