@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use crate::fhir::{Issue, Resource};
 
+pub use dates::NOT_IN_FUTURE;
 pub use persons::{ResolvedReference, Target, one_person, person_references};
 pub use validator::Validator;
 
