@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::StoreError;
-use super::encoding::{IndexKind, IndexPrefix, composite, key_in_index, key_without_resource};
+use super::encoding::{IndexKind, IndexPrefix, composite, key_in_index, value_in_index};
 use super::finding::{Found, Matching, Run};
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::change;
@@ -127,7 +127,7 @@ impl Run<'_> {
             for entry in self.reader.records::<()>(Table::Index, KeyRange::prefix(&prefix.kind(kind)), direction) {
                 let (key, ()) = entry?;
                 let named = key_in_index(&key).ok_or_else(|| senseless(Table::Index, &key))?;
-                let of_value = key_without_resource(&key).unwrap_or_default();
+                let of_value = value_in_index(&key).unwrap_or_default();
                 if of_value != value {
                     walk.close_group();
                     value = of_value.to_vec();

@@ -57,6 +57,11 @@ impl<'a> Reader<'a> {
         self.0.get(Table::Current, &at)?.map(|sealed| CurrentRecord::in_part(&at, sealed, is_wanted)).transpose()
     }
 
+    /// What the resource was in the state after `position`.
+    pub(super) fn judged_version(self, key: &ResourceKey, position: Position) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
+        self.judged_in_part(key, position, &|_| true)
+    }
+
     /// What the resource was in the state after `position`, with the entries that are wanted, and perhaps others.
     pub(super) fn judged_in_part(
         self,
