@@ -25,13 +25,12 @@ use axum::http::{Request, StatusCode};
 use frist::app::Clock;
 use frist::deadlines::{GroupTable, Rules};
 use frist::demo::Population;
-use frist::fhir::{Id, Resource, ResourceKey, ResourceType, copenhagen_date, json};
+use frist::fhir::{Resource, ResourceKey, copenhagen_date, json};
 use frist::http::{Wire, router};
 use frist::interactions::{Server, transaction};
 use frist::schema::guide;
 use frist::search::compartment::found_by;
-use frist::search::index_mark;
-use frist::storage::{EmbeddedStore, Engine, Indexing, Store, StoreOptions};
+use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
 use jiff::Timestamp;
 use tower::ServiceExt as _;
 
@@ -117,14 +116,7 @@ fn clock() -> Clock {
 
 /// The server over the store in that folder.
 fn open(path: &Path) -> Server {
-    let entries_of = |resource_type: ResourceType, body: &[u8]| {
-        let value = json::parse(body).ok()?;
-        let id = Id::parse(value["id"].as_str()?)?;
-        Some(found_by(&ResourceKey::new(resource_type, id), &value))
-    };
-    let mark = index_mark();
-    let indexing = Indexing { mark: &mark, is_forced: false, entries_of: &entries_of };
-    let (store, _) = EmbeddedStore::open_indexed(path, Engine::Fjall, StoreOptions::default(), indexing).unwrap();
+    let store = EmbeddedStore::open(path, Engine::Fjall, StoreOptions::default()).unwrap();
     let validator = Arc::new(frist::packages::validator(&[]).unwrap());
     let base = "http://frist.test/fhir".to_owned();
     Server::new(Arc::new(store), Rules::shipped().clone(), GroupTable::shipped().clone(), validator, base, Box::new(|| {}))
