@@ -52,7 +52,7 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
         Failure::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
         Failure::Conflict(_) => StatusCode::CONFLICT,
         Failure::Several(first, _) => status(first),
-        Failure::Busy | Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -67,6 +67,7 @@ impl Refusal {
                 match decides {
                     Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
                     Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
+                    Failure::BeingIndexed(_) => answer.with(header::RETRY_AFTER, "30"),
                     // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
                     Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
                     Failure::BadRequest(_)

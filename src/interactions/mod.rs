@@ -24,6 +24,7 @@ pub mod persons;
 pub mod read;
 pub mod references;
 mod referrers;
+pub mod reindex;
 pub mod rights;
 pub mod search;
 pub mod subset;
@@ -95,6 +96,8 @@ pub struct Server {
     turns: turns::Turns,
     /// What batches work with besides the threads of their requests.
     batch_threads: batch::BatchThreads,
+    /// Set when the server stops: what it does besides requests, and can go on with at the next start, ends.
+    pub is_stopping: AtomicBool,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
 }
@@ -119,6 +122,7 @@ impl Server {
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
             batch_threads: batch::BatchThreads::default(),
+            is_stopping: AtomicBool::new(false),
             wake_calendar,
         }
     }

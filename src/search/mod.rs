@@ -20,7 +20,7 @@ pub mod results;
 mod values;
 
 pub use entry::{IndexEntry, IndexValue};
-pub use extract::{REFERS_TO, index_entries, index_mark};
+pub use extract::{REFERS_TO, index_entries};
 pub use fold::fold;
 pub use links::{TooMany, settle};
 pub use matching::{Row, matches, sort_rows};

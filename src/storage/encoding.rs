@@ -10,7 +10,8 @@
 //! | guards | the name |
 //! | timers | 1, owner · 2, day, owner |
 //!
-//! Changing one of these is a new layout version (`folder`).
+//! Changing one of these is a new layout version (`folder`), but for those of the index: there `KEYS` in `reindex` goes up, and they are
+//! made anew.
 
 use jiff::civil::Date;
 

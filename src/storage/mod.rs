@@ -29,7 +29,7 @@ use jiff::civil::Date;
 
 pub use embedded::{EmbeddedStore, Engine, StoreOptions, UnknownEngine};
 pub use folder::OpenError;
-pub use reindex::{EntriesOf, Indexing};
+pub use reindex::{EntriesOf, Indexing, Marks, ReindexError, ReindexFrom, Reindexed, Wish};
 
 use crate::fhir::{Body, ResourceKey, ResourceType, Version};
 use crate::search::{IndexEntry, SearchQuery, TooMany};
@@ -186,6 +186,8 @@ pub const SECRET_BYTES: usize = 64;
 pub enum SearchError {
     /// It follows more resources than a search may; nothing is wrong with the store.
     TooMany(TooMany),
+    /// It depends on this parameter, as `Task?owner`, whose entries are not all made yet by the definitions in use: ask again.
+    BeingMade(String),
     /// The store cannot be used.
     Store(StoreError),
 }
@@ -194,6 +196,7 @@ impl fmt::Display for SearchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SearchError::TooMany(TooMany(most)) => write!(f, "a chain or _has leads over more than {most} resources"),
+            SearchError::BeingMade(parameter) => write!(f, "the entries of {parameter} are being made anew"),
             SearchError::Store(error) => error.fmt(f),
         }
     }
@@ -287,6 +290,9 @@ pub trait Store: Send + Sync {
     /// What a query matches: exactly what [`crate::search::matches`] accepts of all resources that exist, in the state after the change at
     /// `position` (the latest state if none is given), in the order of [`crate::search::sort_rows`].
     /// Pages of one position join without a gap or a repeat, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// [`SearchError::BeingMade`] while entries on which the answer depends are not all made by the definitions in use.
     fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError>;
 
     /// The keys of all that a query matches (its `offset`, `count` and `sort` ignored) in the latest state, sorted: exactly what
@@ -310,6 +316,18 @@ pub trait Store: Send + Sync {
 
     /// The last change's position, and the instant of the last commit (none in an empty store).
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError>;
+
+    /// Makes the index entries of all versions anew, in small steps between the commits of others: what was found is found at every
+    /// moment, and what is wrong is mended. `watch` is called after each step. Answers what was done, or none if `watch` ended it.
+    ///
+    /// # Errors
+    /// If it is being done already, or the store cannot be used.
+    fn reindex(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, ReindexError>;
 
     /// Bytes by chance, made with the store and the same for ever, that nobody outside knows: with them the server recognizes what it
     /// once gave out.

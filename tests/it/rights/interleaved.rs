@@ -12,8 +12,8 @@ use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
 use frist::search::SearchQuery;
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage, Store,
-    StoreError, StoredVersion, Timer,
+    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Indexing, Position, ReindexError, ReindexFrom, Reindexed,
+    SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Timer, Wish,
 };
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
@@ -90,6 +90,15 @@ impl Store for Interrupted {
 
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
         self.reading(self.store.last_commit())
+    }
+
+    fn reindex(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, ReindexError> {
+        self.store.reindex(indexing, from, watch)
     }
 
     fn secret(&self) -> &[u8; SECRET_BYTES] {

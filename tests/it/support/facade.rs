@@ -12,7 +12,7 @@ use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
 use frist::http::{Download, Wire, router};
-use frist::interactions::{Moment, ReferencePolicy, Server, calendar, definitions};
+use frist::interactions::{Moment, ReferencePolicy, Server, calendar, definitions, reindex};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
 use frist::validation::Validator;
 use jiff::Timestamp;
@@ -111,7 +111,8 @@ impl Facade {
     }
 
     fn open_with(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules, references: ReferencePolicy) -> Self {
-        let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        let store =
+            EmbeddedStore::open_indexed(folder.path().join("data"), Engine::Fjall, StoreOptions::default(), reindex::marks()).unwrap();
         let wake = Box::new(|| {});
         let server = Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide_validator(), BASE.into(), wake);
         let server = Arc::new(server.with_references(references));
