@@ -193,7 +193,15 @@ impl Model {
 }
 
 fn nothing() -> ChangeSet {
-    ChangeSet { now: Timestamp::UNIX_EPOCH, writes: vec![], preconditions: vec![], touches: vec![], timers: vec![] }
+    ChangeSet {
+        now: Timestamp::UNIX_EPOCH,
+        writes: vec![],
+        preconditions: vec![],
+        touches: vec![],
+        timers: vec![],
+        events: vec![],
+        streams: vec![],
+    }
 }
 
 /// A store that was written by these definitions.
