@@ -29,7 +29,11 @@ use super::SECRET_BYTES;
 ///   harm what a newer one has written.
 /// - A program that knows how to read an older layout writes the new number first, synced, and then whatever it changes: if that is cut
 ///   short, only a program that knows of it goes on.
-const LAYOUT: u64 = 1;
+///
+/// 2 has the table of events; 1 is 2 without any.
+const LAYOUT: u64 = 2;
+/// The oldest layout that this program can read.
+const LAYOUT_OLDEST: u64 = 1;
 const MARKER: &str = "frist-store.json";
 const MARKER_MADE: &str = "frist-store.json.new";
 const LOCK: &str = "lock";
@@ -118,13 +122,15 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let complete = match read_marker(&path)? {
+        let marker = read_marker(&path)?;
+        let is_of_this_layout = marker.as_ref().is_some_and(|marker| marker.layout == LAYOUT);
+        let complete = match marker {
             Some(marker) => marker.check(&path, engine)?,
             None => false,
         };
         let folder = Folder { path, engine, complete, _lock: lock };
-        if !complete {
-            folder.write_marker(false)?;
+        if !complete || !is_of_this_layout {
+            folder.write_marker(complete)?;
         }
         Ok(folder)
     }
@@ -270,6 +276,7 @@ fn is_foreign(path: &Path) -> io::Result<bool> {
 /// What a folder says of itself.
 struct Marker {
     engine: String,
+    layout: u64,
     complete: bool,
 }
 
@@ -291,11 +298,11 @@ fn read_marker(path: &Path) -> Result<Option<Marker>, OpenError> {
     };
     let marker: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     // First of all: what else a marker of another layout says is not known here.
-    if let Some(layout) = marker["layout"].as_u64().filter(|layout| *layout != LAYOUT) {
+    if let Some(layout) = marker["layout"].as_u64().filter(|layout| !(LAYOUT_OLDEST..=LAYOUT).contains(layout)) {
         return Err(OpenError::UnknownLayout(path.to_owned(), layout));
     }
     match (marker["engine"].as_str(), marker["layout"].as_u64(), marker["complete"].as_bool()) {
-        (Some(engine), Some(_), Some(complete)) => Ok(Some(Marker { engine: engine.to_owned(), complete })),
+        (Some(engine), Some(layout), Some(complete)) => Ok(Some(Marker { engine: engine.to_owned(), layout, complete })),
         _ => Err(OpenError::Corrupt(path.to_owned(), format!("{MARKER} cannot be read"))),
     }
 }

@@ -33,6 +33,7 @@ on_each_engine![
     another_engine_and_another_layout_are_refused,
     what_is_no_store_is_left_alone,
     what_cannot_be_written_is_refused,
+    a_store_of_an_older_layout_is_read_and_then_of_this_one,
     a_store_whose_making_was_cut_short_is_made_again,
     lost_records_are_noticed,
     a_flipped_bit_is_refused_or_harmless,
@@ -130,6 +131,18 @@ fn what_cannot_be_written_is_refused(engine: Engine) {
     for path in [file.clone(), file.join("below")] {
         assert!(matches!(refused(&path, engine), OpenError::NotWritable(..)));
     }
+}
+
+fn a_store_of_an_older_layout_is_read_and_then_of_this_one(engine: Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    fill(&open(folder.path(), engine).unwrap(), 0, 2);
+    let layout = || serde_json::from_slice::<serde_json::Value>(&fs::read(marker(folder.path())).unwrap()).unwrap()["layout"].clone();
+    assert_eq!(layout(), 2);
+    edit_marker(folder.path(), "\"layout\":2", "\"layout\":1");
+    let store = open(folder.path(), engine).unwrap();
+    assert_eq!(layout(), 2, "an older program that was started now would miss what this one keeps");
+    assert_eq!(store.last_commit().unwrap().0, Position(2));
+    assert_eq!(store.verify(), Vec::<String>::new());
 }
 
 fn a_store_whose_making_was_cut_short_is_made_again(engine: Engine) {
