@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use super::care;
 use super::entry::{IndexEntry, IndexValue};
 use super::extract::index_entries;
 use crate::fhir::{ResourceKey, ResourceType};
@@ -28,10 +29,14 @@ fn parameters(resource_type: ResourceType) -> &'static [String] {
     DEFINITION.get(resource_type.as_str()).map_or(&[], Vec::as_slice)
 }
 
-/// All that a stored resource is found by: its parameters, and whose it is.
+/// All that a stored resource is found by: its parameters, whose it is, and if it is someone's, when the care was.
 pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
     let mut entries = index_entries(key.resource_type, resource);
-    entries.extend(entries_of_persons(key, &entries));
+    let persons = entries_of_persons(key, &entries);
+    if !persons.is_empty() {
+        entries.extend(care::entries(key.resource_type, resource));
+    }
+    entries.extend(persons);
     entries
 }
 

@@ -13,7 +13,7 @@ use crate::fhirpath::{Environment, Expression, Item, Model, Node};
 pub const REFERS_TO: &str = "_ref";
 
 /// Goes up with every change here by which the same resource gets other entries: stored entries are then made anew.
-const READING: u32 = 2;
+const READING: u32 = 3;
 
 /// Tells by what the entries of resources are made: stored ones with another mark must be made anew.
 pub fn index_mark() -> String {
@@ -285,11 +285,11 @@ fn number(value: &Value) -> Option<Decimal> {
     if value.is_number() { Decimal::parse(&value.to_string()) } else { None }
 }
 
-fn span(date: &Value) -> Option<(i64, i64)> {
+pub(super) fn span(date: &Value) -> Option<(i64, i64)> {
     date.as_str().and_then(FhirDate::parse).map(FhirDate::range_us)
 }
 
 /// A period is open where it does not say.
-fn period(period: &Value) -> (i64, i64) {
+pub(super) fn period(period: &Value) -> (i64, i64) {
     (span(&period["start"]).map_or(i64::MIN, |start| start.0), span(&period["end"]).map_or(i64::MAX, |end| end.1))
 }
