@@ -104,8 +104,7 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
             reindex(&options)?;
         }
         Command::Validate(options) => {
-            let today = options.day.unwrap_or_else(|| copenhagen_date(Timestamp::now()));
-            let is_valid = validate_command::run(&options, today)?;
+            let is_valid = validate_command::run(&options, copenhagen_date(Timestamp::now()))?;
             return Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
     }

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::dates::format_instant;
-use frist::fhir::{Resource, ResourceKey, ResourceType, Version, start_of_day};
+use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
 use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
 use frist::search::{IndexValue, SearchQuery};
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage, Store,
-    StoreError, StoredVersion, Timer,
+    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage,
+    Store, StoreError, StoredVersion, Stream, Timer,
 };
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
@@ -91,6 +91,18 @@ impl Store for Interrupted {
 
     fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
         self.reading(self.store.timer(owner))
+    }
+
+    fn stream(&self, subscription: &Id) -> Result<Stream, StoreError> {
+        self.reading(self.store.stream(subscription))
+    }
+
+    fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.reading(self.store.events(subscription, after, limit))
+    }
+
+    fn streams(&self) -> Result<Vec<Id>, StoreError> {
+        self.reading(self.store.streams())
     }
 
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
