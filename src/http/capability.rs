@@ -64,7 +64,11 @@ const VALIDATE: Operation =
 const EVERYTHING: Operation = Operation {
     name: "everything",
     definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
-    documentation: Some("Of one Patient, not of the type. It has the parameters _since, _type and _count."),
+    documentation: Some(
+        "Of one Patient, not of the type. It has the parameters start, end, _since, _type and _count, by GET and in the Parameters of a POST. start \
+         and end ask for when the care was: of a Condition from onset (or when it was known) to abatement, of a CarePlan from creation to the end of \
+         its period, of the others the periods and dates that they have; what has none, as the Patient, is always given.",
+    ),
 };
 const EXPORT: Operation =
     Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", documentation: None };

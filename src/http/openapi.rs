@@ -132,6 +132,7 @@ fn parameters(method: &str, path: &str, resource: Option<&Value>) -> Vec<Value> 
             parameters.extend(["RespondAsync", "_type", "_since", "_outputFormat"].map(|name| reference("parameters", name)));
         }
         ("GET", "_history") => parameters.extend(["_count", "_since", "_at"].map(|name| reference("parameters", name))),
+        (_, "$everything") => parameters.extend(["start", "end", "_since", "_type", "_count"].map(|name| reference("parameters", name))),
         (_, "$rights") => parameters.push(query("as-of", "date", "The day to show; today if it is not said.")),
         (_, "$meta-add" | "$meta-delete") => parameters.push(reference("parameters", "IfMatch")),
         (_, "$validate") => {
@@ -235,6 +236,8 @@ fn components() -> Value {
             "_pretty": { "name": "_pretty", "in": "query", "schema": { "enum": ["true", "false"] } },
             "_count": { "name": "_count", "in": "query", "schema": { "type": "integer", "minimum": 0, "maximum": 1000 } },
             "_sort": query("_sort", "list", "The parameters to sort by, parted by commas; - before one turns its order."),
+            "start": query("start", "date", "Only what is about care on this day or later."),
+            "end": query("end", "date", "Only what is about care on this day or earlier."),
             "_since": query("_since", "instant", "Only what changed since."),
             "_at": query("_at", "dateTime", "Only what was current then."),
             "_type": query("_type", "list", "The types that are wanted, parted by commas."),

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use super::care;
 use super::entry::{IndexEntry, IndexValue};
 use super::extract::{self, index_entries};
 use crate::fhir::{ResourceKey, ResourceType};
@@ -36,6 +37,8 @@ pub fn index_marks() -> BTreeMap<String, String> {
         let own: Vec<_> = extract::index_marks(resource_type).collect();
         let by_them = own.iter().filter(|(code, _)| tells_person(resource_type, code)).map(|(code, mark)| format!("{code} {mark}"));
         marks.insert(format!("{resource_type}?{OF_PERSON}"), extract::mark(by_them));
+        let care = extract::mark([care::CARE.to_owned(), marks[&format!("{resource_type}?{OF_PERSON}")].clone()]);
+        marks.insert(format!("{resource_type}?{}", care::CARE), care);
         marks.extend(own.into_iter().map(|(code, mark)| (format!("{resource_type}?{code}"), mark)));
     }
     marks
@@ -46,10 +49,14 @@ fn tells_person(resource_type: ResourceType, code: &str) -> bool {
     parameters(resource_type).iter().any(|known| known == code) || (resource_type, code) == TASK
 }
 
-/// All that a stored resource is found by: its parameters, and whose it is.
+/// All that a stored resource is found by: its parameters, whose it is, and if it is someone's, when the care was.
 pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
     let mut entries = index_entries(key.resource_type, resource);
-    entries.extend(entries_of_persons(key, &entries));
+    let persons = entries_of_persons(key, &entries);
+    if !persons.is_empty() {
+        entries.extend(care::entries(key.resource_type, resource));
+    }
+    entries.extend(persons);
     entries
 }
 

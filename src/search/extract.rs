@@ -291,11 +291,11 @@ fn number(value: &Value) -> Option<Decimal> {
     if value.is_number() { Decimal::parse(&value.to_string()) } else { None }
 }
 
-fn span(date: &Value) -> Option<(i64, i64)> {
+pub(super) fn span(date: &Value) -> Option<(i64, i64)> {
     date.as_str().and_then(FhirDate::parse).map(FhirDate::range_us)
 }
 
 /// A period is open where it does not say.
-fn period(period: &Value) -> (i64, i64) {
+pub(super) fn period(period: &Value) -> (i64, i64) {
     (span(&period["start"]).map_or(i64::MIN, |start| start.0), span(&period["end"]).map_or(i64::MAX, |end| end.1))
 }

@@ -3,6 +3,7 @@
 //!
 //! Everything here is pure. How entries become keys of an engine is the store's business.
 
+pub mod care;
 pub mod compartment;
 mod criteria;
 pub mod entry;
