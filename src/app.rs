@@ -18,7 +18,7 @@ use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceKey, ResourceType, copenhagen_date, start_of_day};
 use crate::http::cors::Origins;
-use crate::http::{Download, Wire, listen, router, statement};
+use crate::http::{LazyDownload, Wire, listen, router, statement};
 use crate::interactions::{Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, transaction};
 use crate::packages;
 use crate::search::compartment::found_by;
@@ -154,7 +154,7 @@ struct Ready {
     store: Arc<EmbeddedStore>,
     clock: Clock,
     calendar: Arc<Notify>,
-    download: Arc<Download>,
+    download: Arc<LazyDownload>,
 }
 
 fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
@@ -166,7 +166,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     }
     let common = &options.common;
     let (rules, mut definitions) = packages::rules_and_definitions(common.rules.as_deref())?;
-    let download = Arc::new(packages::download()?);
+    let download = Arc::new(packages::download());
     let validator = Arc::new(packages::validator(&packages::read(&common.package)?)?);
     if !common.package.is_empty() {
         packages::not_checked(&validator).iter().for_each(|what| tracing::warn!("{what}"));
