@@ -112,6 +112,11 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
 }
 
 fn start_log(format: LogFormat) -> Result<(), Stop> {
+    // What a panic says could quote what was sent: only where it happened is logged.
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => tracing::error!("panicked at {}:{}", place.file(), place.line()),
+        None => tracing::error!("panicked"),
+    }));
     let filter = log_filter(&std::env::var("FRIST_LOG").unwrap_or_default())?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -356,7 +361,7 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
             }
             Ok(Ok(_)) => {}
             Ok(Err(failure)) => tracing::error!("the calendar step failed: {failure:?}"),
-            Err(panic) => tracing::error!("the calendar step panicked: {panic}"),
+            Err(_) => tracing::error!("the calendar step panicked; where, is logged by itself"),
         }
         let now = clock.now();
         let midnight = copenhagen_date(now).checked_add(1.day()).map(start_of_day);

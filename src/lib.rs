@@ -15,5 +15,6 @@ pub mod patch;
 pub mod schema;
 pub mod search;
 pub mod storage;
+pub mod subscriptions;
 pub mod validate_command;
 pub mod validation;

@@ -84,15 +84,21 @@ fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure
 /// Commits what was derived and nothing else; answers how many versions were written, or none if the facts moved meanwhile.
 pub(super) fn commit(server: &Server, moment: &Moment, derived: Derived) -> Result<Option<usize>, Failure> {
     let versions = derived.writes.len();
+    let told = derived.told();
     let changes = ChangeSet {
         now: moment.now,
         writes: derived.writes,
         preconditions: derived.preconditions,
         touches: derived.touches,
         timers: derived.timers,
+        events: derived.events,
+        streams: Vec::new(),
     };
     match server.store.commit(changes) {
-        Ok(_) => Ok(Some(versions)),
+        Ok(_) => {
+            told.iter().for_each(|subscription| (server.wake_delivery)(subscription));
+            Ok(Some(versions))
+        }
         Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(None),
         Err(CommitError::Store(error)) => Err(error.into()),
     }

@@ -181,6 +181,7 @@ impl Identify<'_> {
         let may = match self.writer {
             Writer::Client => resource_type.origin() == Origin::Clients,
             Writer::Definitions => resource_type.origin() == Origin::Definitions,
+            Writer::Delivery => resource_type == ResourceType::Subscription,
             Writer::Nobody => true,
         };
         if may {

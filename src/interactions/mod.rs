@@ -14,9 +14,11 @@ mod entry;
 pub mod everything;
 pub mod export;
 pub mod failure;
+mod followers;
 pub mod history;
 mod identify;
 mod includes;
+pub mod meta;
 pub mod overview;
 pub mod page_token;
 pub mod patch;
@@ -95,8 +97,12 @@ pub struct Server {
     turns: turns::Turns,
     /// What batches work with besides the threads of their requests.
     batch_threads: batch::BatchThreads,
+    /// Who must be told of what.
+    followers: followers::Followers,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
+    /// Called with each Subscription that was written or has a new event, after the commit.
+    wake_delivery: Box<dyn Fn(&Id) + Send + Sync>,
 }
 
 impl Server {
@@ -119,8 +125,15 @@ impl Server {
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
             batch_threads: batch::BatchThreads::default(),
+            followers: followers::Followers::default(),
             wake_calendar,
+            wake_delivery: Box::new(|_| {}),
         }
+    }
+
+    /// The same server, which calls `wake` with the id of each Subscription that was written or has a new event, after the commit and from any thread.
+    pub fn with_delivery(self, wake_delivery: Box<dyn Fn(&Id) + Send + Sync>) -> Self {
+        Server { wake_delivery, ..self }
     }
 
     /// The same server with another policy of references.

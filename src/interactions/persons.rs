@@ -13,11 +13,12 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::Server;
+use super::followers::{Followers, TaskVersion};
 use crate::deadlines::{self, PersonFacts, Rights, Stored, TaskChange};
 use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType, Version};
 use crate::search::compartment::found_by;
 use crate::search::{Clause, REFERS_TO, SearchQuery};
-use crate::storage::{Content, Guard, Method, Precondition, SearchError, StoreError, TimerChange, Write};
+use crate::storage::{Content, Guard, Method, NewEvent, Precondition, SearchError, StoreError, TimerChange, Write};
 
 /// What a request is about to write, by key.
 pub type Pending = BTreeMap<ResourceKey, PendingWrite>;
@@ -267,6 +268,15 @@ pub struct Derived {
     pub touches: Vec<Guard>,
     /// When each person's rights change next if nobody writes.
     pub timers: Vec<TimerChange>,
+    /// The events that the new versions of Tasks are.
+    pub events: Vec<NewEvent>,
+}
+
+impl Derived {
+    /// The subscriptions that have new events.
+    pub(super) fn told(&self) -> BTreeSet<Id> {
+        self.events.iter().map(|event| event.subscription.clone()).collect()
+    }
 }
 
 /// The rights of these persons on that day, as they must be stored after the pending writes.
@@ -299,11 +309,25 @@ pub fn derive(
     let with_clock: BTreeSet<&Id> = people.iter().flat_map(|(_, rights)| rights.clocks.iter().map(|clock| &clock.task_id)).collect();
     let clockless = tasks.iter().filter(|(id, _)| !with_clock.contains(id)).map(|(_, (_, content))| content);
     let deleted = deleted_focuses(server, clockless, pending)?;
-    for change in deadlines::reconcile(&by_person, &contents, |focus| deleted.contains(focus), last_modified) {
+    let changes = deadlines::reconcile(&by_person, &contents, |focus| deleted.contains(focus), last_modified);
+    tell(server, &changes, &tasks, &mut derived)?;
+    for change in changes {
         let previous = tasks.get(&change.id).map(|(version, _)| *version);
         derived.writes.extend(task_writes(change, previous, day, recorded));
     }
     Ok(derived)
+}
+
+/// Adds the events that the changes of Tasks are.
+fn tell(server: &Server, changes: &[TaskChange], tasks: &BTreeMap<Id, (Version, Value)>, derived: &mut Derived) -> Result<(), SearchError> {
+    let of = |change: &TaskChange| ResourceKey::new(ResourceType::Task, change.id.clone());
+    let written: Vec<_> = changes.iter().map(|change| (of(change), change, tasks.get(&change.id).map(|(_, content)| content))).collect();
+    let versions: Vec<_> =
+        written.iter().map(|(key, change, before)| TaskVersion { key, before: *before, after: &change.content }).collect();
+    let (events, precondition) = Followers::told_of(server, &versions)?;
+    derived.events = events;
+    derived.preconditions.extend(precondition);
+    Ok(())
 }
 
 /// The Tasks of these persons, and any other one under the id of one of their clocks.

@@ -12,10 +12,11 @@ use super::patch::Patch;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::referrers::Referrers;
-use super::{Failure, Moment, Server, Written, calendar, content};
+use super::{Failure, Moment, Server, Written, calendar, content, followers};
 use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::{self, Row, index_entries};
 use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
+use crate::subscriptions::Subscription;
 
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
@@ -112,6 +113,8 @@ pub enum Writer {
     Client,
     /// The server itself, for the definitions it was started with.
     Definitions,
+    /// The server itself, for the status of a Subscription; its content was checked when the client sent it.
+    Delivery,
     /// Nobody: what is asked is only what a check says of the content, of any type. Never commits.
     Nobody,
 }
@@ -193,7 +196,12 @@ impl Attempt<'_> {
             preconditions,
             touches: touched_by(&pending),
             timers: derived.timers.clone(),
+            events: Vec::new(),
+            streams: followers::begun(&pending),
         };
+        let mut told = derived.told();
+        told.extend(followers::subscriptions(&pending).map(|(key, _)| key.id.clone()));
+        changes.events.extend(derived.events);
         changes.preconditions.extend(concerned.preconditions);
         changes.preconditions.extend(derived.preconditions);
         changes.touches.extend(derived.touches);
@@ -210,6 +218,7 @@ impl Attempt<'_> {
         for timer in derived.timers.iter().filter_map(|timer| timer.day) {
             self.server.timer_was_set(timer);
         }
+        told.iter().for_each(|subscription| (self.server.wake_delivery)(subscription));
         Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| entry.written(body, committed)).collect()))
     }
 
@@ -303,8 +312,15 @@ impl Attempt<'_> {
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
-                Step::Put(resource, _) if self.writer != Writer::Definitions => {
+                Step::Put(resource, _) if !matches!(self.writer, Writer::Definitions | Writer::Delivery) => {
                     issues.extend(content::findings(resource, &self.server.validator, &self.server.groups, today, self.profiles));
+                    if entry.key.resource_type == ResourceType::Subscription {
+                        let found = Subscription::read(resource.value(), &self.server.base_url).err().unwrap_or_default();
+                        // What the profile says of an element already, is not said twice.
+                        let is_new = |issue: &Issue| !issues.iter().any(|told| told.refuses() && told.expression == issue.expression);
+                        let found: Vec<_> = found.into_iter().filter(is_new).collect();
+                        issues.extend(found);
+                    }
                     issues.extend(references::check(self.server, resource.value(), pending, preconditions)?);
                 }
                 Step::Delete if self.writer == Writer::Client => {
@@ -358,5 +374,6 @@ fn touched_by(pending: &Pending) -> Vec<Guard> {
             touches.extend(organizations.map(|organization| persons::dependents_guard(&organization)));
         }
     }
+    touches.extend(followers::touched(pending));
     touches
 }

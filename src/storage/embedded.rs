@@ -1,6 +1,7 @@
-//! The store over an embedded engine: who opens it, who reads, who writes. The reading itself is in `reading` and `finding`,
+//! The store over an embedded engine: who opens it, who reads, who writes. The reading itself is in `reading`, `finding` and `values`,
 //! the writing in `writing` and `staging`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,11 +24,11 @@ use super::sled::SledKv;
 use super::verify;
 use super::writing::{Shared, Writer};
 use super::{
-    Change, ChangeSet, CommitError, Committed, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage, Store,
-    StoreError, StoredVersion, Timer,
+    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage,
+    Store, StoreError, StoredVersion, Stream, Timer,
 };
-use crate::fhir::{ResourceKey, Version};
-use crate::search::{SearchQuery, TooMany};
+use crate::fhir::{Id, ResourceKey, ResourceType, Version};
+use crate::search::{IndexValue, SearchQuery, TooMany};
 
 /// An embedded engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -239,6 +240,10 @@ impl Store for EmbeddedStore {
         Ok(self.read_state(|reader, position| sound(reader.matching_keys(query, position)))??)
     }
 
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, StoreError> {
+        self.read_state(|reader, position| reader.values(resource_type, parameter, most, position))
+    }
+
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
         // A touch that is not yet acknowledged is passed over: the commit that relies on it will be refused.
         self.read_state(|reader, last| guards.iter().map(|guard| Ok(reader.guard_position(guard)?.min(last))).collect())
@@ -260,6 +265,18 @@ impl Store for EmbeddedStore {
         self.read_state(|reader, _| reader.timer(owner))
     }
 
+    fn stream(&self, subscription: &Id) -> Result<Stream, StoreError> {
+        self.read_state(|reader, last| reader.stream(subscription, last))
+    }
+
+    fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.read_state(|reader, last| reader.events(subscription, after, limit, last))
+    }
+
+    fn streams(&self) -> Result<Vec<Id>, StoreError> {
+        self.read_state(|reader, _| reader.streams())
+    }
+
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
         self.read_state(|_, _| Ok(())).map(|()| self.shared.state()).map(|state| (state.position, state.instant))
     }
@@ -272,11 +289,14 @@ impl Store for EmbeddedStore {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::encoding::{current_key, due_key, guard_key, index_keys, log_key, timer_key, type_log_key, version_key};
-    use super::super::{Content, Method, TimerChange, Write};
+    use super::super::encoding::{
+        current_key, cursor_key, due_key, event_key, guard_key, index_keys, log_key, stream_key, timer_key, type_log_key, version_key,
+    };
+    use super::super::record::{CursorRecord, EventRecord};
+    use super::super::{Content, Method, NewEvent, StreamChange, TimerChange, Write};
     use super::*;
-    use crate::fhir::{Resource, ResourceType};
-    use crate::search::{IndexEntry, IndexValue};
+    use crate::fhir::Resource;
+    use crate::search::IndexEntry;
 
     fn entry(code: &str) -> IndexEntry {
         IndexEntry::new("code", IndexValue::Token { system: String::new(), code: code.to_owned() })
@@ -291,7 +311,11 @@ mod tests {
             let writes = vec![Write { key: key.clone(), previous, method: Method::Put, content }];
             let timers = vec![TimerChange { owner: key.clone(), day: Some(Date::constant(2027, 3, 1)) }];
             let touches = vec![Guard("g".to_owned())];
-            store.commit(ChangeSet { now: Timestamp::UNIX_EPOCH, writes, preconditions: vec![], touches, timers }).unwrap();
+            let events = vec![NewEvent { subscription: key.id.clone(), focus: key.clone() }];
+            let streams = vec![StreamChange::Cursor { subscription: key.id.clone(), life: 0, delivered: 1, sent: 1 }];
+            store
+                .commit(ChangeSet { now: Timestamp::UNIX_EPOCH, writes, preconditions: vec![], touches, timers, events, streams })
+                .unwrap();
         }
         store
     }
@@ -310,6 +334,9 @@ mod tests {
                 (Table::TypeLog, type_log_key(ResourceType::Task, Position(2))),
                 (Table::Timers, timer_key(&key)),
                 (Table::Timers, due_key(day, &key)),
+                (Table::Events, stream_key(&key.id)),
+                (Table::Events, event_key(&key.id, 1)),
+                (Table::Events, event_key(&key.id, 2)),
             ]
         };
         let unit = |table: Table, key: Vec<u8>| (table, key.clone(), Some(seal(table, &key, ().encode())));
@@ -321,6 +348,13 @@ mod tests {
         damages.push(unit(Table::Timers, due_key(day.tomorrow().unwrap(), &key)));
         let late = guard_key(&Guard("g".to_owned()));
         damages.push((Table::Guards, late.clone(), Some(seal(Table::Guards, &late, Position(9).encode()))));
+
+        let beyond = cursor_key(&key.id);
+        let cursor = CursorRecord { delivered: 3, sent: 3 }.encode();
+        damages.push((Table::Events, beyond.clone(), Some(seal(Table::Events, &beyond, cursor))));
+        let foreign = event_key(&key.id, 2);
+        let event = EventRecord { position: Position(2), instant: Timestamp::UNIX_EPOCH, focus: other, version: Version(1) };
+        damages.push((Table::Events, foreign.clone(), Some(seal(Table::Events, &foreign, event.encode()))));
 
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path(), &key);
@@ -353,7 +387,15 @@ mod tests {
         let error = store.read(&key).unwrap_err();
         assert_eq!(error.0, "the checksum of the record Task/7/_history/2 in the table 'versions' does not fit");
         assert_eq!(store.failure(), Some(error.clone()));
-        let nothing = ChangeSet { now: Timestamp::UNIX_EPOCH, writes: vec![], preconditions: vec![], touches: vec![], timers: vec![] };
+        let nothing = ChangeSet {
+            now: Timestamp::UNIX_EPOCH,
+            writes: vec![],
+            preconditions: vec![],
+            touches: vec![],
+            timers: vec![],
+            events: vec![],
+            streams: vec![],
+        };
         assert_eq!(store.commit(nothing), Err(CommitError::Store(error.clone())));
         assert_eq!(store.last_commit(), Err(error));
     }

@@ -9,6 +9,7 @@
 //! | type-log | type, position |
 //! | guards | the name |
 //! | timers | 1, owner · 2, day, owner |
+//! | events | 1, subscription · 2, subscription · 3, subscription, number |
 //!
 //! Changing one of these is a new layout version (`folder`).
 
@@ -140,6 +141,39 @@ fn due_day(day: Date) -> Key {
     Key::default().byte(2).day(day)
 }
 
+/// The key of what a subscription has come to.
+pub(super) fn stream_key(subscription: &Id) -> Vec<u8> {
+    Key::default().byte(1).id(subscription).bytes()
+}
+
+/// The beginning of the keys of all streams.
+pub(super) fn streams_prefix() -> Vec<u8> {
+    Key::default().byte(1).bytes()
+}
+
+/// The key of how far a subscription's events were delivered.
+pub(super) fn cursor_key(subscription: &Id) -> Vec<u8> {
+    Key::default().byte(2).id(subscription).bytes()
+}
+
+/// The key of an event.
+pub(super) fn event_key(subscription: &Id, number: u64) -> Vec<u8> {
+    Key(events_prefix(Some(subscription))).number(number).bytes()
+}
+
+/// The beginning of the keys of a subscription's events; without one, of all events.
+pub(super) fn events_prefix(subscription: Option<&Id>) -> Vec<u8> {
+    let key = Key::default().byte(3);
+    subscription.map_or_else(|| Key(key.0.clone()), |subscription| Key(key.0.clone()).id(subscription)).bytes()
+}
+
+/// The subscription of a key of the table of events.
+pub(super) fn subscription_in(key: &[u8]) -> Option<Id> {
+    let (_, rest) = key.split_first()?;
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    Id::parse(std::str::from_utf8(&rest[..end]).ok()?)
+}
+
 /// The kinds of index keys. A date or quantity has one for each end; one whose end is before its start has neither, and is tried by every
 /// test of its kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -256,6 +290,22 @@ pub(super) fn key_in_index(key: &[u8]) -> Option<ResourceKey> {
     let (length, rest) = rest.split_last()?;
     let id_at = rest.len().checked_sub(usize::from(*length))?;
     resource_key(*first, &rest[id_at..])
+}
+
+/// The beginning of an index key that all resources with the same value have: all but the id and its length.
+pub(super) fn value_in_index(key: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = key.split_last()?;
+    rest.get(..rest.len().checked_sub(usize::from(*length))?)
+}
+
+/// True if no other value has the same beginning of an index key: it is not cut, not folded, and has no second part.
+pub(super) fn stands_alone(value: &IndexValue) -> bool {
+    let is_whole = |text: &str| text.len() < TEXT_BYTES_MAX;
+    match value {
+        IndexValue::Token { system, code } => is_whole(system) && is_whole(code),
+        IndexValue::Reference(text) | IndexValue::Uri(text) => is_whole(text),
+        IndexValue::Text(_) | IndexValue::Date { .. } | IndexValue::Quantity { .. } | IndexValue::Composite(_) => false,
+    }
 }
 
 /// The resource of a key that begins with one, and what follows it.

@@ -39,7 +39,9 @@ fn options(table: Table) -> KeyspaceCreateOptions {
     match table {
         // Bodies are written once and seldom read: kept apart, they are not copied each time the tree is put in order.
         Table::Versions => options.with_kv_separation(Some(KvSeparationOptions::default())),
-        Table::Meta | Table::Current | Table::Index | Table::Log | Table::TypeLog | Table::Guards | Table::Timers => options,
+        Table::Meta | Table::Current | Table::Index | Table::Log | Table::TypeLog | Table::Guards | Table::Timers | Table::Events => {
+            options
+        }
     }
 }
 

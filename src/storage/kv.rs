@@ -28,12 +28,23 @@ pub(super) enum Table {
     Guards = 7,
     /// Owner to day, and day to owner.
     Timers = 8,
+    /// A subscription, and each of its events by number.
+    Events = 9,
 }
 
 impl Table {
     /// Every table.
-    pub(super) const ALL: [Table; 8] =
-        [Table::Meta, Table::Current, Table::Versions, Table::Index, Table::Log, Table::TypeLog, Table::Guards, Table::Timers];
+    pub(super) const ALL: [Table; 9] = [
+        Table::Meta,
+        Table::Current,
+        Table::Versions,
+        Table::Index,
+        Table::Log,
+        Table::TypeLog,
+        Table::Guards,
+        Table::Timers,
+        Table::Events,
+    ];
 
     /// The table's name in an engine that has names.
     pub(super) fn name(self) -> &'static str {
@@ -46,6 +57,7 @@ impl Table {
             Table::TypeLog => "type-log",
             Table::Guards => "guards",
             Table::Timers => "timers",
+            Table::Events => "events",
         }
     }
 }

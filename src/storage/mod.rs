@@ -5,7 +5,8 @@
 //!
 //! This file is what every store promises. [`EmbeddedStore`] keeps it over a small seam of ordered tables (`kv`), behind which an engine
 //! stands (`fjall`, `sled`). From the outside in: `embedded` opens, `folder` guards the data folder, `writing` groups the commits,
-//! `staging` says what one commit means, `reading` and `finding` read, `verify` checks it all, `reindex` makes the index anew; `encoding` has the keys, `record` the values.
+//! `staging` says what one commit means (`streams` what it means for the events of subscriptions), `reading`, `finding` and `values` read, `verify` checks it all,
+//! `reindex` makes the index anew; `encoding` has the keys, `record` the values.
 
 mod embedded;
 mod encoding;
@@ -19,9 +20,12 @@ mod reindex;
 #[cfg(feature = "sled")]
 mod sled;
 mod staging;
+mod streams;
+mod values;
 mod verify;
 mod writing;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -31,8 +35,8 @@ pub use embedded::{EmbeddedStore, Engine, StoreOptions, UnknownEngine};
 pub use folder::OpenError;
 pub use reindex::{EntriesOf, Indexing};
 
-use crate::fhir::{Body, ResourceKey, ResourceType, Version};
-use crate::search::{IndexEntry, SearchQuery, TooMany};
+use crate::fhir::{Body, Id, ResourceKey, ResourceType, Version};
+use crate::search::{IndexEntry, IndexValue, SearchQuery, TooMany};
 
 /// The place of a change in the log of all changes: 1 for the first, up by one for each. 0 is "before everything".
 /// A commit that moves guards and writes nothing takes a position too, at which the log has no change.
@@ -88,6 +92,10 @@ pub struct ChangeSet {
     pub touches: Vec<Guard>,
     /// Timers to set or to remove.
     pub timers: Vec<TimerChange>,
+    /// The events that the writes are, for each subscription that must be told.
+    pub events: Vec<NewEvent>,
+    /// What happens to the events of subscriptions besides.
+    pub streams: Vec<StreamChange>,
 }
 
 /// One version to write.
@@ -138,6 +146,70 @@ pub struct Timer {
     pub day: Date,
     /// Whose timer.
     pub owner: ResourceKey,
+}
+
+/// An event: that a subscription must be told of a version which the same commit writes. The store numbers it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewEvent {
+    /// The id of the Subscription.
+    pub subscription: Id,
+    /// What was written.
+    pub focus: ResourceKey,
+}
+
+/// A change of a subscription's events, other than that there is one more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StreamChange {
+    /// A Subscription with that id came to exist: its events count from 1, and those of an earlier one with the same id are no longer known.
+    Begin(Id),
+    /// How far the events of a subscription were delivered. Without effect if another life began meanwhile.
+    Cursor {
+        /// The id of the Subscription.
+        subscription: Id,
+        /// Which of the Subscriptions that had this id: [`Stream::life`].
+        life: u64,
+        /// The number of the last event that the subscriber has acknowledged.
+        delivered: u64,
+        /// The number of the last event that was put into a message, delivered or not.
+        sent: u64,
+    },
+    /// The oldest events are forgotten.
+    Forget {
+        /// The id of the Subscription.
+        subscription: Id,
+        /// Those committed before this instant …
+        before: Timestamp,
+        /// … and at most so many.
+        limit: usize,
+    },
+}
+
+/// The events of one subscription, in figures. Events count from 1; 0 is "none yet".
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Stream {
+    /// Tells apart the Subscriptions that had the same id one after the other; with an event's number it names the event for ever.
+    pub life: u64,
+    /// The number of the last event.
+    pub last: u64,
+    /// The number of the last event that was forgotten because it was too old.
+    pub forgotten: u64,
+    /// The number of the last event that the subscriber has acknowledged.
+    pub delivered: u64,
+    /// The number of the last event that was put into a message, delivered or not; never less than `delivered`.
+    pub sent: u64,
+}
+
+/// An event as it is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// Its number among those of the subscription: they count up by one from 1, in the order of the commits.
+    pub number: u64,
+    /// The instant of the commit.
+    pub instant: Timestamp,
+    /// What was written.
+    pub focus: ResourceKey,
+    /// The version that was written.
+    pub version: Version,
 }
 
 /// What a commit was given.
@@ -293,6 +365,10 @@ pub trait Store: Send + Sync {
     /// [`Precondition::Matches`] compares. No content is read: they may be many.
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError>;
 
+    /// The values that index entries of that parameter have in the latest state, of all resources of the type that exist: each once. None if
+    /// they are more than `most`. The work is in proportion to them.
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, StoreError>;
+
     /// For each guard the position at which it was last touched (0: never). Ask before reading what the guard stands for.
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError>;
 
@@ -307,6 +383,15 @@ pub trait Store: Send + Sync {
 
     /// The day on which the owner's timer is due, if it has one.
     fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError>;
+
+    /// The events of a subscription in figures.
+    fn stream(&self, subscription: &Id) -> Result<Stream, StoreError>;
+
+    /// The events of a subscription with numbers greater than `after`, in order, at most `limit`.
+    fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// The ids of all Subscriptions that ever began, in order: also of those that are deleted.
+    fn streams(&self) -> Result<Vec<Id>, StoreError>;
 
     /// The last change's position, and the instant of the last commit (none in an empty store).
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError>;

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::encoding::{number_at_end, split_owner};
 use super::kv::Table;
 use super::{Method, Position, StoreError};
-use crate::fhir::{Id, ResourceType, Version};
+use crate::fhir::{Id, ResourceKey, ResourceType, Version};
 use crate::search::{IndexEntry, IndexValue};
 
 const CHECKSUM_BYTES: usize = 8;
@@ -129,6 +129,33 @@ pub(super) struct ChangeRecord {
     pub(super) last_updated: Timestamp,
 }
 
+/// The events of a subscription, counted from the first that any Subscription with its id had.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct StreamRecord {
+    /// How many events those before the present Subscription had: its own count from here.
+    pub(super) base: u64,
+    /// The last event.
+    pub(super) last: u64,
+    /// The last event that was forgotten.
+    pub(super) forgotten: u64,
+}
+
+/// How far the events of a subscription were delivered, counted likewise.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct CursorRecord {
+    pub(super) delivered: u64,
+    pub(super) sent: u64,
+}
+
+/// One event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct EventRecord {
+    pub(super) position: Position,
+    pub(super) instant: Timestamp,
+    pub(super) focus: ResourceKey,
+    pub(super) version: Version,
+}
+
 impl Record for State {
     fn write(&self, out: &mut Output) {
         out.number(self.position.0);
@@ -213,6 +240,46 @@ impl Record for ChangeRecord {
             id: Id::parse(&input.text()?)?,
             version: Version(input.number()?),
             last_updated: input.instant()?,
+        })
+    }
+}
+
+impl Record for StreamRecord {
+    fn write(&self, out: &mut Output) {
+        [self.base, self.last, self.forgotten].into_iter().for_each(|number| out.number(number));
+    }
+
+    fn read(input: &mut Input<'_>) -> Option<Self> {
+        Some(StreamRecord { base: input.number()?, last: input.number()?, forgotten: input.number()? })
+    }
+}
+
+impl Record for CursorRecord {
+    fn write(&self, out: &mut Output) {
+        out.number(self.delivered);
+        out.number(self.sent);
+    }
+
+    fn read(input: &mut Input<'_>) -> Option<Self> {
+        Some(CursorRecord { delivered: input.number()?, sent: input.number()? })
+    }
+}
+
+impl Record for EventRecord {
+    fn write(&self, out: &mut Output) {
+        out.number(self.position.0);
+        out.instant(self.instant);
+        out.0.push(self.focus.resource_type.code());
+        out.text(self.focus.id.as_str());
+        out.number(self.version.0);
+    }
+
+    fn read(input: &mut Input<'_>) -> Option<Self> {
+        Some(EventRecord {
+            position: Position(input.number()?),
+            instant: input.instant()?,
+            focus: ResourceKey::new(ResourceType::from_code(input.byte()?)?, Id::parse(&input.text()?)?),
+            version: Version(input.number()?),
         })
     }
 }
@@ -482,6 +549,9 @@ mod tests {
             check(&CurrentRecord { version, position, last_updated, deleted, entries: entries.clone() })?;
             check(&VersionRecord { position, last_updated, method, entries, body })?;
             check(&ChangeRecord { resource_type: ResourceType::Task, id: Id::parse("a.7").unwrap(), version, last_updated })?;
+            check(&EventRecord { position, instant: at, focus: ResourceKey::parse("Task/a.7").unwrap(), version })?;
+            check(&StreamRecord { base: position.0, last: version.0, forgotten: 7 })?;
+            check(&CursorRecord { delivered: position.0, sent: version.0 })?;
             check(&position)?;
             check(&last_updated.to_zoned(jiff::tz::TimeZone::UTC).date())?;
         }
@@ -489,6 +559,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
             let _ = (State::decode(&bytes), CurrentRecord::decode(&bytes), VersionRecord::decode(&bytes), ChangeRecord::decode(&bytes));
+            let _ = (EventRecord::decode(&bytes), StreamRecord::decode(&bytes), CursorRecord::decode(&bytes));
             let _ = (Position::decode(&bytes), Date::decode(&bytes), unseal(Table::Log, b"k", bytes));
         }
 

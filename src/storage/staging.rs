@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::encoding::{STATE, current_key, due_key, guard_key, index_keys, log_key, timer_key, type_log_key, version_key};
+use super::encoding::{
+    STATE, current_key, cursor_key, due_key, event_key, guard_key, index_keys, log_key, stream_key, timer_key, type_log_key, version_key,
+};
 use super::kv::{Batch, KvRead, Overlay, Table};
 use super::reading::Reader;
 use super::record::{ChangeRecord, CurrentRecord, Record, State, VersionRecord, seal};
+use super::streams::StreamsAfter;
 use super::{ChangeSet, CommitError, Committed, Guard, Position, Precondition, SearchError, StoreError, TimerChange, Write};
 use crate::fhir::{ResourceKey, Version};
 use crate::search::IndexEntry;
@@ -28,6 +31,8 @@ struct Checked {
     current: Vec<Option<CurrentRecord>>,
     /// The day of each timer that is set or removed.
     days: Vec<Option<Date>>,
+    /// The events of subscriptions after it.
+    streams: StreamsAfter,
 }
 
 impl<'a> Group<'a> {
@@ -41,8 +46,8 @@ impl<'a> Group<'a> {
     /// # Errors
     /// If a precondition does not hold; the group is then as it was.
     pub(super) fn add(&mut self, changes: ChangeSet) -> Result<Committed, CommitError> {
-        let checked = self.check(&changes)?;
         let instant = instant_after(self.state.instant, changes.now)?;
+        let checked = self.check(&changes, instant)?;
         let first = self.state.position;
         for (write, current) in changes.writes.into_iter().zip(checked.current) {
             self.state.position.0 += 1;
@@ -58,6 +63,7 @@ impl<'a> Group<'a> {
         for (timer, day) in changes.timers.iter().zip(checked.days) {
             self.stage_timer(timer, day);
         }
+        self.stage_streams(checked.streams);
         self.state.instant = Some(instant);
         Ok(Committed { position: self.state.position, instant })
     }
@@ -68,7 +74,7 @@ impl<'a> Group<'a> {
         (self.batch, self.state)
     }
 
-    fn check(&self, changes: &ChangeSet) -> Result<Checked, CommitError> {
+    fn check(&self, changes: &ChangeSet, instant: Timestamp) -> Result<Checked, CommitError> {
         let overlay = Overlay { below: self.view, above: &self.batch };
         let reader = Reader(&overlay);
         let mut written = BTreeSet::new();
@@ -106,7 +112,24 @@ impl<'a> Group<'a> {
                 None => reader.timer(&timer.owner)?,
             });
         }
-        Ok(Checked { current, days })
+        let streams = self.streams(reader, changes, instant)?;
+        Ok(Checked { current, days, streams })
+    }
+
+    /// What happens to the events of subscriptions: an event stands at the position of the write that it tells of.
+    fn streams(&self, reader: Reader<'_>, changes: &ChangeSet, instant: Timestamp) -> Result<StreamsAfter, StoreError> {
+        let mut streams = StreamsAfter::default();
+        for change in &changes.streams {
+            streams.apply(reader, change.clone())?;
+        }
+        for event in &changes.events {
+            let written = changes.writes.iter().position(|write| write.key == event.focus);
+            let at = written.ok_or_else(|| StoreError(format!("an event about {}, which is not written", event.focus)))?;
+            let version = Version::after(changes.writes[at].previous);
+            let position = Position(self.state.position.0 + 1 + at as u64);
+            streams.add_event(reader, event.subscription.clone(), (event.focus.clone(), version), (position, instant))?;
+        }
+        Ok(streams)
     }
 
     fn stage_write(&mut self, write: Write, current: Option<CurrentRecord>, instant: Timestamp) {
@@ -154,6 +177,21 @@ impl<'a> Group<'a> {
                 self.put(Table::Timers, due_key(day, &timer.owner), &());
             }
             None => self.batch.delete(Table::Timers, timer_key(&timer.owner)),
+        }
+    }
+
+    fn stage_streams(&mut self, streams: StreamsAfter) {
+        for (subscription, record) in &streams.streams {
+            self.put(Table::Events, stream_key(subscription), record);
+        }
+        for (subscription, record) in &streams.cursors {
+            self.put(Table::Events, cursor_key(subscription), record);
+        }
+        for (subscription, number, record) in &streams.events {
+            self.put(Table::Events, event_key(subscription, *number), record);
+        }
+        for (subscription, number) in &streams.forgotten {
+            self.batch.delete(Table::Events, event_key(subscription, *number));
         }
     }
 

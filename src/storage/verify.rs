@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::encoding::{due_key, index_keys, key_in_index, log_key, number_at_end, split_due, split_owner, type_log_key};
+use super::encoding::{
+    due_key, events_prefix, index_keys, key_in_index, log_key, number_at_end, split_due, split_owner, subscription_in, type_log_key,
+};
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::Reader;
-use super::record::{ChangeRecord, CurrentRecord, Place, Record, State, VersionRecord};
+use super::record::{ChangeRecord, CurrentRecord, Place, Record, State, StreamRecord, VersionRecord};
 use super::{Position, StoreError};
-use crate::fhir::{ResourceKey, Version};
+use crate::fhir::{Id, ResourceKey, Version};
 
 const FINDINGS_MAX: usize = 100;
 
@@ -25,6 +27,7 @@ pub(super) fn findings(reader: Reader<'_>, state: State) -> Vec<String> {
     check.index();
     check.guards(state);
     check.timers();
+    check.events();
     check.findings
 }
 
@@ -172,6 +175,52 @@ impl<'a> Check<'a> {
                 check.at(Table::Guards, key, "it is later than the state of the store");
             }
         });
+    }
+
+    /// The events of a subscription count up by one to its last, each tells of a version that is there, and none was delivered that is not there.
+    fn events(&mut self) {
+        for pair in self.reader.0.range(Table::Events, KeyRange::all(), Direction::Forward) {
+            let Some((key, _)) = self.take(pair) else { continue };
+            let Some(subscription) = subscription_in(&key) else {
+                self.at(Table::Events, &key, "the key cannot be read");
+                continue;
+            };
+            let stream = self.reader.stream_record(&subscription);
+            let Some(stream) = self.take(stream) else { continue };
+            match key.first() {
+                Some(1) => self.stream(&subscription, &key, stream),
+                Some(2) => {
+                    let cursor = self.reader.cursor_record(&subscription);
+                    if self.take(cursor).is_some_and(|cursor| cursor.delivered > cursor.sent || cursor.sent > stream.last) {
+                        self.at(Table::Events, &key, "it is beyond the last event");
+                    }
+                }
+                _ => self.event(&subscription, &key, stream),
+            }
+        }
+    }
+
+    fn stream(&mut self, subscription: &Id, key: &[u8], stream: StreamRecord) {
+        if stream.base > stream.last || stream.forgotten > stream.last {
+            self.at(Table::Events, key, "it begins after its last event");
+        }
+        let kept = self.reader.0.range(Table::Events, KeyRange::prefix(&events_prefix(Some(subscription))), Direction::Forward);
+        if kept.count() as u64 != stream.last.saturating_sub(stream.forgotten) {
+            self.at(Table::Events, key, "an event is missing, or there is one too many");
+        }
+    }
+
+    fn event(&mut self, subscription: &Id, key: &[u8], stream: StreamRecord) {
+        let number = number_at_end(key).unwrap_or_default();
+        if number <= stream.forgotten || number > stream.last {
+            self.at(Table::Events, key, "its subscription has no such event");
+        }
+        let event = self.reader.event_record(subscription, number);
+        let Some(event) = self.take(event).flatten() else { return };
+        let version = self.reader.version(&event.focus, event.version);
+        if self.take(version).is_some_and(|version| version.is_none_or(|version| version.position != event.position)) {
+            self.at(Table::Events, key, "the version that it tells of is not there");
+        }
     }
 
     /// An owner has one timer, the same in both directions.

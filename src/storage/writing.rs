@@ -252,7 +252,15 @@ mod tests {
     fn touch(guard: &str) -> ChangeSet {
         let guard = Guard(guard.to_owned());
         let preconditions = vec![Precondition::Unmoved(guard.clone(), Position(0))];
-        ChangeSet { now: Timestamp::UNIX_EPOCH, writes: vec![], preconditions, touches: vec![guard], timers: vec![] }
+        ChangeSet {
+            now: Timestamp::UNIX_EPOCH,
+            writes: vec![],
+            preconditions,
+            touches: vec![guard],
+            timers: vec![],
+            events: vec![],
+            streams: vec![],
+        }
     }
 
     /// Puts the commit in the queue without waiting for its answer.

@@ -12,9 +12,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::UNIX_EPOCH;
 
-use frist::fhir::{ResourceKey, ResourceType, Version};
+use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use frist::search::SearchQuery;
-use frist::storage::{ChangeSet, EmbeddedStore, Engine, Guard, Store, StoreOptions, TimerChange};
+use frist::storage::{ChangeSet, EmbeddedStore, Engine, Guard, NewEvent, Store, StoreOptions, TimerChange};
 use jiff::civil::date;
 use tempfile::TempDir;
 
@@ -70,7 +70,12 @@ fn commit_number(thread: u64, number: u64) -> ChangeSet {
         put(&key(&format!("Patient/{thread}")), (number > 0).then_some(Version(number)), entries()),
     ];
     let timers = vec![TimerChange { owner: of_thread("Task"), day: Some(date(2027, 3, 1)) }];
-    ChangeSet { timers, touches: vec![Guard(format!("Patient/{thread}"))], ..changes(writes) }
+    let events = vec![NewEvent { subscription: subscription_of(thread), focus: of_thread("Task") }];
+    ChangeSet { timers, touches: vec![Guard(format!("Patient/{thread}"))], events, ..changes(writes) }
+}
+
+fn subscription_of(thread: u64) -> Id {
+    Id::parse(&format!("of-{thread}")).unwrap()
 }
 
 fn say(line: &str) {
@@ -122,6 +127,8 @@ fn check(store: &EmbeddedStore, acknowledged: &Acknowledged) {
             assert_eq!(page.total as u64, kept, "{kind} of thread {thread}");
             assert!(page.matches.iter().all(|stored| stored.body.as_ref().is_some_and(|body| body.ends_with(b"}"))));
         }
+        let numbers: Vec<_> = store.events(&subscription_of(thread), 0, usize::MAX).unwrap().iter().map(|event| event.number).collect();
+        assert_eq!(numbers, (1..=kept).collect::<Vec<_>>(), "an event is there exactly if its commit is");
         for number in 0..kept {
             let owner = ResourceKey::parse(&format!("Task/{thread}-{number}")).unwrap();
             assert_eq!(store.timer(&owner), Ok(Some(date(2027, 3, 1))));

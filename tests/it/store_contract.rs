@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use frist::fhir::{Resource, ResourceKey, ResourceType, Version};
+use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
 use frist::search::{Clause, IndexEntry, IndexValue, Prefix, SearchQuery, Sort, SortBy, Test};
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Content, EmbeddedStore, Engine, Guard, HistoryQuery, HistoryScope, Method, OpenError,
-    Position, Precondition, Store, StoreOptions, StoredVersion, Timer, TimerChange, Write,
+    Change, ChangeSet, CommitError, Committed, Content, EmbeddedStore, Engine, Guard, HistoryQuery, HistoryScope, Method, NewEvent,
+    OpenError, Position, Precondition, Store, StoreOptions, StoredVersion, Stream, StreamChange, Timer, TimerChange, Write,
 };
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -101,6 +101,9 @@ promises![
     a_search_sees_what_was_acknowledged,
     timers_are_due_in_order,
     changes_follow_a_position,
+    events_are_numbered_without_gaps_in_the_order_of_the_commits,
+    a_subscription_that_comes_back_counts_anew,
+    events_are_forgotten_from_the_oldest,
     reopening_keeps_everything,
     long_values_and_odd_characters_are_kept_and_found,
 ];
@@ -144,7 +147,7 @@ pub(crate) fn delete(key: &ResourceKey, previous: Option<Version>) -> Write {
 }
 
 pub(crate) fn changes(writes: Vec<Write>) -> ChangeSet {
-    ChangeSet { now: noon(), writes, preconditions: vec![], touches: vec![], timers: vec![] }
+    ChangeSet { now: noon(), writes, preconditions: vec![], touches: vec![], timers: vec![], events: vec![], streams: vec![] }
 }
 
 pub(crate) fn commit(store: &dyn Store, write: Write) -> Committed {
@@ -582,6 +585,109 @@ fn changes_follow_a_position(fixture: &dyn Fixture) {
     assert_eq!(store.changes_after(Position(u64::MAX), 10), Ok(vec![]));
 }
 
+fn minutes_after_noon(number: i64) -> Timestamp {
+    noon() + jiff::SignedDuration::from_mins(number)
+}
+
+fn told(subscription: &str, focus: &ResourceKey) -> NewEvent {
+    NewEvent { subscription: id(subscription), focus: focus.clone() }
+}
+
+fn id(text: &str) -> Id {
+    Id::parse(text).unwrap()
+}
+
+fn numbers_of(store: &dyn Store, subscription: &str) -> Vec<u64> {
+    store.events(&id(subscription), 0, 1_000).unwrap().iter().map(|event| event.number).collect()
+}
+
+fn events_are_numbered_without_gaps_in_the_order_of_the_commits(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let tasks: Vec<ResourceKey> = (0..8).map(|thread| key(&format!("Task/{thread}"))).collect();
+    std::thread::scope(|scope| {
+        for task in &tasks {
+            let store = &*store;
+            scope.spawn(move || {
+                for number in 0..10_u64 {
+                    let writes = vec![put(&key(&format!("Goal/{}-{number}", task.id)), None, vec![]), put(task, last(store, task), vec![])];
+                    let events = vec![told("all", task), told("even", task)];
+                    let events = events.into_iter().take(if number % 2 == 0 { 2 } else { 1 }).collect();
+                    let committed = store.commit(ChangeSet { events, ..changes(writes) }).unwrap();
+                    let told = store.events(&id("all"), 0, 1_000).unwrap();
+                    let own = told.iter().find(|event| event.focus == *task && event.version == Version(number + 1));
+                    assert_eq!(own.map(|event| event.instant), Some(committed.instant), "it is there with the version that it tells of");
+                }
+            });
+        }
+    });
+    let store = {
+        drop(store);
+        fixture.open()
+    };
+    assert_eq!(numbers_of(&*store, "all"), (1..=80).collect::<Vec<_>>());
+    assert_eq!(numbers_of(&*store, "even"), (1..=40).collect::<Vec<_>>());
+    let events = store.events(&id("all"), 0, 1_000).unwrap();
+    assert!(events.is_sorted_by_key(|event| event.instant));
+    let of_first: Vec<_> = events.iter().filter(|event| event.focus == tasks[0]).map(|event| event.version.0).collect();
+    assert_eq!(of_first, (1..=10).collect::<Vec<_>>());
+    assert_eq!(store.events(&id("all"), 78, 1).unwrap(), events[78..79]);
+    assert_eq!(store.stream(&id("all")).unwrap(), Stream { last: 80, ..Stream::default() });
+    assert_eq!(store.streams().unwrap(), [id("all"), id("even")]);
+    assert_eq!(store.stream(&id("none")).unwrap(), Stream::default());
+
+    let refused = ChangeSet { events: vec![told("all", &tasks[0])], ..changes(vec![put(&tasks[0], None, vec![])]) };
+    assert_eq!(store.commit(refused), Err(CommitError::VersionMoved(tasks[0].clone())));
+    assert_eq!(store.stream(&id("all")).unwrap().last, 80, "what is not written is no event");
+}
+
+fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let task = key("Task/1");
+    let write = |subscriptions: &[&str]| {
+        let events = subscriptions.iter().map(|subscription| told(subscription, &task)).collect();
+        store.commit(ChangeSet { events, ..changes(vec![put(&task, last(&*store, &task), vec![])]) }).unwrap();
+    };
+    let change = |change| store.commit(ChangeSet { streams: vec![change], ..changes(vec![]) }).unwrap();
+    let cursor = |life, delivered, sent| change(StreamChange::Cursor { subscription: id("s"), life, delivered, sent });
+    change(StreamChange::Begin(id("s")));
+    (0..3).for_each(|_| write(&["s", "t"]));
+    cursor(0, 1, 3);
+    assert_eq!(store.stream(&id("s")).unwrap(), Stream { last: 3, delivered: 1, sent: 3, ..Stream::default() });
+    change(StreamChange::Begin(id("s")));
+    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 3, ..Stream::default() });
+    assert_eq!(numbers_of(&*store, "s"), Vec::<u64>::new());
+    write(&["s", "t"]);
+    assert_eq!(numbers_of(&*store, "s"), [1]);
+    assert_eq!(numbers_of(&*store, "t"), [1, 2, 3, 4]);
+    cursor(0, 1, 1);
+    assert_eq!(store.stream(&id("s")).unwrap().delivered, 0, "that was said of the life before");
+    cursor(3, 7, 9);
+    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 3, last: 1, delivered: 1, sent: 1, ..Stream::default() });
+    assert_eq!(store.streams().unwrap(), [id("s"), id("t")]);
+}
+
+fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let task = key("Task/1");
+    for number in 0..6_i64 {
+        let events = vec![told("s", &task)];
+        let write = put(&task, last(&*store, &task), vec![]);
+        store.commit(ChangeSet { now: minutes_after_noon(number), events, ..changes(vec![write]) }).unwrap();
+    }
+    let forget = |before, limit| {
+        let streams = vec![StreamChange::Forget { subscription: id("s"), before, limit }];
+        store.commit(ChangeSet { streams, ..changes(vec![]) }).unwrap();
+        (store.stream(&id("s")).unwrap().forgotten, numbers_of(&*store, "s"))
+    };
+    assert_eq!(forget(minutes_after_noon(0), 10), (0, vec![1, 2, 3, 4, 5, 6]));
+    assert_eq!(forget(minutes_after_noon(5), 2), (2, vec![3, 4, 5, 6]));
+    assert_eq!(forget(minutes_after_noon(5), 10), (5, vec![6]));
+    assert_eq!(forget(minutes_after_noon(9), 10), (6, vec![]));
+    assert_eq!(store.stream(&id("s")).unwrap().last, 6);
+    store.commit(ChangeSet { events: vec![told("s", &task)], ..changes(vec![put(&task, last(&*store, &task), vec![])]) }).unwrap();
+    assert_eq!(numbers_of(&*store, "s"), [7]);
+}
+
 fn reopening_keeps_everything(fixture: &dyn Fixture) {
     let mut store = fixture.open();
     let (task, guard) = (key("Task/1"), Guard("g".into()));
@@ -638,6 +744,8 @@ fn long_values_and_odd_characters_are_kept_and_found(fixture: &dyn Fixture) {
         let starting = codes.iter().filter(|other| other.starts_with(code)).count();
         assert_eq!(count("name", Test::StartsWith(code.to_owned())), starting, "{code:?}");
     }
+    let codes_in_use: BTreeSet<_> = codes.iter().map(|code| token("code", code, code).value).collect();
+    assert_eq!(store.values(ResourceType::Patient, "code", codes.len()).unwrap(), Some(codes_in_use));
     // The same large resource again and again: old pieces must not be taken for new ones.
     let key = key("Patient/large");
     for number in 0..5_u64 {

@@ -22,7 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("search", &["fhir", "fhirpath", "schema"]),
     ("storage", &["fhir", "search"]),
     ("auth", &["fhir"]),
-    ("interactions", &["fhir", "schema", "validation", "patch", "deadlines", "search", "storage", "auth"]),
+    ("interactions", &["fhir", "schema", "validation", "patch", "deadlines", "search", "storage", "subscriptions", "auth"]),
     ("subscriptions", &["fhir", "search", "storage"]),
     ("http", &["interactions", "auth", "search", "fhir"]),
     ("demo", &["fhir"]),

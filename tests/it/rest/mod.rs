@@ -24,6 +24,8 @@ mod headers;
 mod history;
 mod hostile;
 mod includes;
+mod later;
+mod meta;
 mod openapi;
 mod package;
 mod page_tokens;
@@ -86,8 +88,9 @@ fn population() -> Facade {
         identified(json!({ "resourceType": "Practitioner", "id": "dr" }), "Practitioner-dr"),
         identified(role, "PractitionerRole-r"),
         identified(json!({ "resourceType": "HealthcareService", "id": "h" }), "HealthcareService-h"),
-        json!({ "resourceType": "Subscription", "id": "sub", "status": "requested", "reason": "Prøve", "criteria": "Task?",
-                "channel": { "type": "rest-hook", "endpoint": "https://ehr.test/hook" } }),
+        json!({ "resourceType": "Subscription", "id": "sub", "status": "requested", "reason": "Prøve",
+                "criteria": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
+                "channel": { "type": "rest-hook", "endpoint": "https://ehr.test/hook", "payload": "application/fhir+json" } }),
     ] {
         facade.put_ok(&resource);
     }

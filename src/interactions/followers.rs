@@ -1,0 +1,111 @@
+//! Which subscriptions must be told of a change of a Task: in the very commit that makes it.
+//!
+//! What was read of the subscriptions is kept between commits; a guard that every change of who follows what moves says whether it still holds, so that
+//! a subscription which was acknowledged misses nothing that is committed after it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::Server;
+use super::persons::{Pending, PendingWrite, parse_stored};
+use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::search::{SearchQuery, index_entries};
+use crate::storage::{Guard, NewEvent, Position, Precondition, SearchError, StreamChange};
+use crate::subscriptions::filter::Side;
+use crate::subscriptions::{Filter, Status, Subscription, topic};
+
+/// The guard of who follows what.
+fn guard() -> Guard {
+    Guard("subscriptions".to_owned())
+}
+
+/// One subscription that is told of events.
+struct Follower {
+    id: Id,
+    filter: Filter,
+}
+
+/// The followers as they were at a position of the guard.
+type Known = (Position, Arc<Vec<Follower>>);
+
+/// What is known of the subscriptions.
+#[derive(Default)]
+pub(super) struct Followers(Mutex<Option<Known>>);
+
+/// A version of a Task that will be written.
+pub(super) struct TaskVersion<'a> {
+    /// The Task.
+    pub(super) key: &'a ResourceKey,
+    /// Its content before; none if it did not exist.
+    pub(super) before: Option<&'a Value>,
+    /// Its content from now on.
+    pub(super) after: &'a Value,
+}
+
+impl Followers {
+    /// The events that these versions are, and what must still be so when they are committed.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub(super) fn told_of(server: &Server, versions: &[TaskVersion<'_>]) -> Result<(Vec<NewEvent>, Option<Precondition>), SearchError> {
+        let versions: Vec<_> = versions.iter().filter(|version| topic::is_event(version.before, version.after)).collect();
+        if versions.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let (position, followers) = server.followers.current(server)?;
+        let mut events = Vec::new();
+        for version in versions.iter().filter(|_| !followers.is_empty()) {
+            let key = version.key;
+            let before = version.before.map(|before| index_entries(ResourceType::Task, before));
+            let before = before.as_ref().map(|entries| Side { key, entries });
+            let after = index_entries(ResourceType::Task, version.after);
+            let after = Side { key, entries: &after };
+            let concerned = followers.iter().filter(|follower| follower.filter.concerns(before, after));
+            events.extend(concerned.map(|follower| NewEvent { subscription: follower.id.clone(), focus: key.clone() }));
+        }
+        Ok((events, Some(Precondition::Unmoved(guard(), position))))
+    }
+
+    /// The followers as they are now.
+    fn current(&self, server: &Server) -> Result<Known, SearchError> {
+        // Asked for before anything is read: what moves after this is found out when the events are committed.
+        let position = server.store.guard_positions(&[guard()])?.first().copied().unwrap_or_default();
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|known| known.0 == position) {
+            return Ok(known.clone());
+        }
+        let mut followers = Vec::new();
+        for stored in server.store.search(&SearchQuery::all(ResourceType::Subscription, Vec::new()), None)?.matches {
+            let Some(body) = &stored.body else { continue };
+            match Subscription::read(&parse_stored(&stored.key, body)?, &server.base_url) {
+                Ok(subscription) if subscription.status == Status::Off => {}
+                Ok(subscription) => followers.push(Follower { id: stored.key.id, filter: subscription.filter }),
+                Err(_) => tracing::error!(subscription = %stored.key, "a stored Subscription cannot be honoured: it is told of nothing"),
+            }
+        }
+        let known = (position, Arc::new(followers));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+        Ok(known)
+    }
+}
+
+/// The guard, if these writes change who follows what.
+pub(super) fn touched(pending: &Pending) -> Option<Guard> {
+    let follows = |content: &Option<Value>| {
+        let content = content.as_ref().filter(|content| content["status"] != Status::Off.as_str())?;
+        Some((content["criteria"].clone(), content["_criteria"].clone()))
+    };
+    let moves = |write: &PendingWrite| follows(&write.before) != follows(&write.content);
+    subscriptions(pending).any(|(_, write)| moves(write)).then(guard)
+}
+
+/// The subscriptions that these writes bring about: their events count from 1.
+pub(super) fn begun(pending: &Pending) -> Vec<StreamChange> {
+    let begun = subscriptions(pending).filter(|(_, write)| write.before.is_none() && write.content.is_some());
+    begun.map(|(key, _)| StreamChange::Begin(key.id.clone())).collect()
+}
+
+/// What these writes do to Subscriptions.
+pub(super) fn subscriptions(pending: &Pending) -> impl Iterator<Item = (&ResourceKey, &PendingWrite)> {
+    pending.iter().filter(|(key, _)| key.resource_type == ResourceType::Subscription)
+}

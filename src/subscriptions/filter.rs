@@ -1,0 +1,94 @@
+//! The filters of a subscription, as `Task?business-status=overdue&owner=Organization/x`: which events concern it.
+//!
+//! A filter is a search on Tasks with few parameters, read and evaluated by the same code as any search.
+
+use std::borrow::Cow;
+
+use super::names::EXT_FILTER_CRITERIA;
+use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, view};
+use crate::search::{self, IndexEntry, Row, SearchQuery};
+
+/// What a filter may ask for; each compares by equality, and several values between commas are joined by "or".
+pub const PARAMETERS: &[&str] = &["patient", "owner", "code", "target-group", "business-status"];
+
+/// Where the filters of a Subscription stand.
+const EXPRESSION: &str = "Subscription.criteria.extension";
+
+/// All filters of a subscription; without any, every event concerns it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Filter {
+    queries: Vec<SearchQuery>,
+}
+
+/// A Task before or after a change: what it is found by.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// The Task.
+    pub key: &'a ResourceKey,
+    /// Its index entries.
+    pub entries: &'a [IndexEntry],
+}
+
+impl Filter {
+    /// Reads the extensions of `criteria`. References to resources of this server may be absolute, below `base_url`.
+    ///
+    /// # Errors
+    /// A finding for each that cannot be honoured.
+    pub fn read(subscription: &serde_json::Value, base_url: &str) -> Result<Self, Vec<Issue>> {
+        let (mut queries, mut issues) = (Vec::new(), Vec::new());
+        for (at, extension) in view::extensions(&subscription["_criteria"], EXT_FILTER_CRITERIA).enumerate() {
+            let expression = format!("{EXPRESSION}[{at}].value");
+            match extension["valueString"].as_str() {
+                Some(text) => match one(text, base_url, &expression) {
+                    Ok(query) => queries.push(query),
+                    Err(found) => issues.extend(found),
+                },
+                None => issues.push(Issue::error(
+                    IssueCode::Required,
+                    expression,
+                    "expected a valueString such as Task?business-status=overdue",
+                )),
+            }
+        }
+        if issues.is_empty() { Ok(Filter { queries }) } else { Err(issues) }
+    }
+
+    /// True if the change concerns the subscription: the Task as it is now meets every filter, or the Task as it was before did, so that
+    /// whoever follows, say, what is overdue learns as well that something no longer is.
+    pub fn concerns(&self, before: Option<Side<'_>>, after: Side<'_>) -> bool {
+        let meets = |side: Side<'_>| {
+            // No filter looks at the instant.
+            let row = Row { key: side.key, last_updated: jiff::Timestamp::UNIX_EPOCH, entries: side.entries };
+            self.queries.iter().all(|query| search::matches(query, row))
+        };
+        meets(after) || before.is_some_and(meets)
+    }
+}
+
+/// Reads one filter.
+fn one(text: &str, base_url: &str, expression: &str) -> Result<SearchQuery, Vec<Issue>> {
+    let unsupported = |what: String| vec![Issue::error(IssueCode::NotSupported, expression, what)];
+    let Some((kind, query)) = text.split_once('?') else {
+        return Err(unsupported("expected Task? and parameters, such as Task?business-status=overdue".to_owned()));
+    };
+    if kind != ResourceType::Task.as_str() {
+        return Err(unsupported("expected a filter on Task: the topic has no other type".to_owned()));
+    }
+    let pairs: Vec<(String, String)> =
+        form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let known = |name: &str| PARAMETERS.contains(&name) || name.strip_suffix(":in").is_some_and(|code| PARAMETERS.contains(&code));
+    if pairs.is_empty() || pairs.iter().any(|(name, _)| !known(name)) {
+        return Err(unsupported(format!(
+            "expected filters by {}, compared by equality, with commas for several values",
+            PARAMETERS.join(", ")
+        )));
+    }
+    let plain = |name: &str| -> Cow<'_, str> { Cow::Owned(name.trim_end_matches(":in").to_owned()) };
+    let pairs: Vec<(String, String)> = pairs.iter().map(|(name, value)| (plain(name).into_owned(), value.clone())).collect();
+    let parsed = search::parse(ResourceType::Task, &pairs, base_url).map_err(|issues| located(issues, expression))?;
+    if parsed.unknown.is_empty() { Ok(parsed.query) } else { Err(located(parsed.unknown, expression)) }
+}
+
+fn located(issues: Vec<Issue>, expression: &str) -> Vec<Issue> {
+    issues.into_iter().map(|issue| Issue { expression: expression.to_owned(), ..issue }).collect()
+}

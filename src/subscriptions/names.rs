@@ -1,0 +1,44 @@
+//! Canonical addresses of the Subscriptions R5 Backport guide, version 1.1.0, and of the topic: each in one place.
+
+/// Builds an address of the backport guide at compile time.
+macro_rules! backport {
+    ($path:literal) => {
+        concat!("http://hl7.org/fhir/uv/subscriptions-backport/", $path)
+    };
+}
+
+/// The only topic: a rights Task was created, or its deadline status changed.
+pub const TOPIC: &str = "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status";
+
+/// Profile of a Subscription.
+pub const PROFILE_SUBSCRIPTION: &str = backport!("StructureDefinition/backport-subscription");
+/// Profile of a notification.
+pub const PROFILE_NOTIFICATION: &str = backport!("StructureDefinition/backport-subscription-notification-r4");
+/// Profile of what a notification begins with.
+pub const PROFILE_STATUS: &str = backport!("StructureDefinition/backport-subscription-status-r4");
+
+/// Extension of `criteria`: a filter.
+pub const EXT_FILTER_CRITERIA: &str = backport!("StructureDefinition/backport-filter-criteria");
+/// Extension of `channel.payload`: how much a notification tells.
+pub const EXT_PAYLOAD_CONTENT: &str = backport!("StructureDefinition/backport-payload-content");
+/// Extension of `channel`: after how many seconds of silence a heartbeat is sent.
+pub const EXT_HEARTBEAT_PERIOD: &str = backport!("StructureDefinition/backport-heartbeat-period");
+/// Extension of `channel`: how many seconds an endpoint has to answer.
+pub const EXT_TIMEOUT: &str = backport!("StructureDefinition/backport-timeout");
+/// Extension of `channel`: how many events one notification may carry.
+pub const EXT_MAX_COUNT: &str = backport!("StructureDefinition/backport-max-count");
+
+/// Extension of a CapabilityStatement: a topic that can be subscribed to.
+pub const EXT_CAPABILITY_TOPIC: &str = backport!("StructureDefinition/capabilitystatement-subscriptiontopic-canonical");
+/// What a server for R4 instantiates.
+pub const CAPABILITY_SERVER: &str = backport!("CapabilityStatement/backport-subscription-server-r4");
+/// Operation `$status`.
+pub const OPERATION_STATUS: &str = backport!("OperationDefinition/backport-subscription-status");
+/// Operation `$events`.
+pub const OPERATION_EVENTS: &str = backport!("OperationDefinition/backport-subscription-events");
+/// Operation `$get-ws-binding-token`.
+pub const OPERATION_BINDING_TOKEN: &str = backport!("OperationDefinition/backport-subscription-get-ws-binding-token");
+
+/// What the extensions of another version of FHIR begin with, by which a later model is put into an R4 resource.
+pub const CROSS_VERSION_PREFIXES: &[&str] =
+    &["http://hl7.org/fhir/5.0/StructureDefinition/", "http://hl7.org/fhir/4.3/StructureDefinition/"];
