@@ -20,7 +20,7 @@ use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
 use crate::http::cors::Origins;
-use crate::http::{Download, Wire, listen, router, statement};
+use crate::http::{LazyDownload, Wire, listen, router, statement};
 use crate::interactions::reindex::{self, ReindexFrom, Reindexed, Wish};
 use crate::interactions::{Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, transaction};
 use crate::packages;
@@ -162,7 +162,7 @@ struct Ready {
     store: Arc<EmbeddedStore>,
     clock: Clock,
     calendar: Arc<Notify>,
-    download: Arc<Download>,
+    download: Arc<LazyDownload>,
     /// What makes the index anew, if that is still to be done.
     indexing: Option<JoinHandle<()>>,
 }
@@ -186,7 +186,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     }
     let common = &options.common;
     let (rules, mut definitions) = packages::rules_and_definitions(common.rules.as_deref())?;
-    let download = Arc::new(packages::download()?);
+    let download = Arc::new(packages::download());
     let validator = Arc::new(packages::validator(&packages::read(&common.package)?)?);
     if !common.package.is_empty() {
         packages::not_checked(&validator).iter().for_each(|what| tracing::warn!("{what}"));

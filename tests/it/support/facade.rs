@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
-use frist::http::{Download, Wire, router};
+use frist::http::{LazyDownload, Wire, router};
 use frist::interactions::{Moment, ReferencePolicy, Server, calendar, definitions, reindex};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
 use frist::validation::Validator;
@@ -24,7 +24,7 @@ use tower::ServiceExt;
 pub(crate) const BASE: &str = "http://frist.test/fhir";
 
 /// The guide's package, packed once for all servers.
-static PACKAGE: LazyLock<Arc<Download>> = LazyLock::new(|| Arc::new(frist::packages::download().unwrap()));
+static PACKAGE: LazyLock<Arc<LazyDownload>> = LazyLock::new(|| Arc::new(frist::packages::download()));
 
 /// A server under test.
 pub(crate) struct Facade {
