@@ -5,6 +5,7 @@
 
 pub mod filter;
 pub mod names;
+pub mod notification;
 pub mod subscription;
 pub mod topic;
 
