@@ -75,6 +75,9 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
         | Address::Validate(_)
         | Address::Rights(_)
         | Address::Meta(_)
+        | Address::SubscriptionStatuses
+        | Address::SubscriptionStatus(_)
+        | Address::SubscriptionEvents(_)
         | Address::MetaChange(..)
         | Address::Export(_)
         | Address::Job(_)

@@ -20,6 +20,7 @@ mod pretty;
 mod routes;
 mod service;
 mod sight;
+mod subscriptions;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};

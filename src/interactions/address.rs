@@ -48,6 +48,12 @@ pub enum Address {
     CompartmentSearch(ResourceKey, Option<ResourceType>),
     /// `Patient/7/$everything`
     Everything(ResourceKey),
+    /// `Subscription/$status`
+    SubscriptionStatuses,
+    /// `Subscription/7/$status`
+    SubscriptionStatus(ResourceKey),
+    /// `Subscription/7/$events`
+    SubscriptionEvents(ResourceKey),
     /// `$meta`, `Condition/$meta`, `Condition/7/$meta`, `Condition/7/_history/3/$meta`
     Meta(MetaScope),
     /// `Condition/7/$meta-add` and `Condition/7/$meta-delete`
@@ -71,6 +77,8 @@ impl Address {
             | Address::Compartment(key, _)
             | Address::CompartmentSearch(key, _)
             | Address::Everything(key)
+            | Address::SubscriptionStatus(key)
+            | Address::SubscriptionEvents(key)
             | Address::Meta(MetaScope::Instance(key) | MetaScope::Version(key, _))
             | Address::MetaChange(key, _)
             | Address::Rights(key) => Some(key),
@@ -82,6 +90,7 @@ impl Address {
             | Address::TypeSearch(_)
             | Address::TypeHistory(_)
             | Address::TypeValidate(_)
+            | Address::SubscriptionStatuses
             | Address::Meta(MetaScope::System | MetaScope::Type(_))
             | Address::Export(_)
             | Address::Job(_)
@@ -126,6 +135,7 @@ impl Address {
             ["_search"] => Ok(Address::TypeSearch(resource_type)),
             ["_history"] => Ok(Address::TypeHistory(resource_type)),
             ["$validate"] => Ok(Address::TypeValidate(resource_type)),
+            ["$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatuses),
             ["$meta"] => Ok(Address::Meta(MetaScope::Type(resource_type))),
             [id] => Ok(Address::Instance(key(id)?)),
             [id, "_history"] => Ok(Address::InstanceHistory(key(id)?)),
@@ -139,6 +149,8 @@ impl Address {
             [id, "$meta-delete"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Remove)),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
+            [id, "$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatus(key(id)?)),
+            [id, "$events"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionEvents(key(id)?)),
             [id, within] if resource_type == ResourceType::Patient => Ok(Address::Compartment(key(id)?, compartment_type(within)?)),
             [id, within, "_search"] if resource_type == ResourceType::Patient => {
                 Ok(Address::CompartmentSearch(key(id)?, compartment_type(within)?))
