@@ -16,7 +16,7 @@ use super::{Failure, Moment, Server, Written, calendar, content, followers};
 use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::{self, Row, index_entries};
 use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
-use crate::subscriptions::Subscription;
+use crate::subscriptions::{Channel, Subscription};
 
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
@@ -315,7 +315,8 @@ impl Attempt<'_> {
                 Step::Put(resource, _) if !matches!(self.writer, Writer::Definitions | Writer::Delivery) => {
                     issues.extend(content::findings(resource, &self.server.validator, &self.server.groups, today, self.profiles));
                     if entry.key.resource_type == ResourceType::Subscription {
-                        let found = Subscription::read(resource.value(), &self.server.base_url).err().unwrap_or_default();
+                        let mut found = Subscription::read(resource.value(), &self.server.base_url).err().unwrap_or_default();
+                        found.extend(Channel::of(resource.value()).iter().flat_map(|channel| self.server.endpoints.findings(channel)));
                         // What the profile says of an element already, is not said twice.
                         let is_new = |issue: &Issue| !issues.iter().any(|told| told.refuses() && told.expression == issue.expression);
                         let found: Vec<_> = found.into_iter().filter(is_new).collect();

@@ -88,6 +88,8 @@ pub struct Subscription {
     pub filter: Filter,
     /// Where notifications go.
     pub channel: Channel,
+    /// The media type in which they are sent.
+    pub media_type: &'static str,
     /// How much they tell.
     pub content: Content,
     /// Seconds of silence after which a heartbeat is sent.
@@ -126,6 +128,7 @@ impl Subscription {
             refuse("Subscription.status", IssueCode::Value, "expected requested or off".into());
         }
         let channel = read_channel(&resource["channel"], &mut refuse);
+        let media_type = read_media_type(&resource["channel"], &mut refuse);
         let content = read_content(&resource["channel"], &mut refuse);
         let mut number = |url: &str, member: &str| -> Option<u32> {
             let value = view::extensions(&resource["channel"], url).next()?.get(member)?.as_u64();
@@ -143,12 +146,19 @@ impl Subscription {
             issues.extend(found);
             Filter::default()
         });
-        match (status, channel, content) {
-            (Some(status), Some(channel), Some(content)) if issues.is_empty() => {
-                Ok(Subscription { status, filter, channel, content, heartbeat_s, timeout_s, max_count, end })
+        match (status, channel, media_type, content) {
+            (Some(status), Some(channel), Some(media_type), Some(content)) if issues.is_empty() => {
+                Ok(Subscription { status, filter, channel, media_type, content, heartbeat_s, timeout_s, max_count, end })
             }
             _ => Err(issues),
         }
+    }
+}
+
+impl Channel {
+    /// The channel of a Subscription, whatever is wrong with the rest; none if it is not one that is offered.
+    pub fn of(resource: &Value) -> Option<Self> {
+        read_channel(&resource["channel"], &mut |_, _, _| {})
     }
 }
 
@@ -180,12 +190,17 @@ fn read_channel(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Channel> {
     }
 }
 
-fn read_content(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Content> {
+fn read_media_type(channel: &Value, refuse: &mut Refuse<'_>) -> Option<&'static str> {
     let payload = channel["payload"].as_str().unwrap_or_default();
     let media_type = payload.split(';').next().unwrap_or_default().trim();
-    if !PAYLOADS.contains(&media_type) {
+    let known = PAYLOADS.iter().copied().find(|known| *known == media_type);
+    if known.is_none() {
         refuse("Subscription.channel.payload", IssueCode::NotSupported, format!("expected one of {}", PAYLOADS.join(", ")));
     }
+    known
+}
+
+fn read_content(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Content> {
     let code = view::extensions(&channel["_payload"], EXT_PAYLOAD_CONTENT).next().and_then(|extension| extension["valueCode"].as_str());
     let content = code.map_or(Some(Content::IdOnly), Content::from_code);
     if content.is_none() {

@@ -2,4 +2,5 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod delivery;
 pub(crate) mod shape;
