@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
-use crate::interactions::ReferencePolicy;
 use crate::interactions::patch::JSON_PATCH;
+use crate::interactions::{ReferencePolicy, subscription_names};
 use crate::search::parameters::{Kind, Parameter, parameters_of};
 
 /// An interaction on a type or on one of its resources.
@@ -82,9 +82,16 @@ impl Operation {
     }
 }
 
+const STATUS: Operation = Operation { name: "status", definition: subscription_names::OPERATION_STATUS, documentation: None };
+const EVENTS: Operation = Operation { name: "events", definition: subscription_names::OPERATION_EVENTS, documentation: None };
+
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
-    if resource_type == ResourceType::Patient { &[VALIDATE, EVERYTHING, RIGHTS, PATIENT_EXPORT] } else { &[VALIDATE] }
+    match resource_type {
+        ResourceType::Patient => &[VALIDATE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
+        ResourceType::Subscription => &[VALIDATE, STATUS, EVENTS],
+        _ => &[VALIDATE],
+    }
 }
 
 /// The day of the last change of what this program can do.
@@ -104,7 +111,7 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "status": "active",
         "date": DATE,
         "kind": "instance",
-        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data", subscription_names::CAPABILITY_SERVER],
         "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
@@ -133,6 +140,11 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
     if let Some(profile) = names::profile_of(resource_type) {
         resource["profile"] = Value::from(profile);
         resource["supportedProfile"] = json!([profile]);
+    }
+    if resource_type == ResourceType::Subscription {
+        let topic = json!({ "url": subscription_names::EXT_CAPABILITY_TOPIC, "valueCanonical": subscription_names::TOPIC });
+        resource["extension"] = json!([topic]);
+        resource["supportedProfile"] = json!([subscription_names::PROFILE_SUBSCRIPTION]);
     }
     resource["interaction"] = Value::from(interactions);
     resource["versioning"] = Value::from(if by_clients { "versioned-update" } else { "versioned" });

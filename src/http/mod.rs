@@ -18,6 +18,7 @@ mod pretty;
 mod routes;
 mod service;
 mod sight;
+mod subscriptions;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

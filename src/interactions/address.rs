@@ -46,6 +46,12 @@ pub enum Address {
     CompartmentSearch(ResourceKey, Option<ResourceType>),
     /// `Patient/7/$everything`
     Everything(ResourceKey),
+    /// `Subscription/$status`
+    SubscriptionStatuses,
+    /// `Subscription/7/$status`
+    SubscriptionStatus(ResourceKey),
+    /// `Subscription/7/$events`
+    SubscriptionEvents(ResourceKey),
     /// `$export` and `Patient/$export`
     Export(ExportScope),
     /// `_jobs/7`: the status of what is answered later.
@@ -65,6 +71,8 @@ impl Address {
             | Address::Compartment(key, _)
             | Address::CompartmentSearch(key, _)
             | Address::Everything(key)
+            | Address::SubscriptionStatus(key)
+            | Address::SubscriptionEvents(key)
             | Address::Rights(key) => Some(key),
             Address::System
             | Address::Metadata
@@ -74,6 +82,7 @@ impl Address {
             | Address::TypeSearch(_)
             | Address::TypeHistory(_)
             | Address::TypeValidate(_)
+            | Address::SubscriptionStatuses
             | Address::Export(_)
             | Address::Job(_)
             | Address::JobFile(..) => None,
@@ -115,12 +124,15 @@ impl Address {
             ["_search"] => Ok(Address::TypeSearch(resource_type)),
             ["_history"] => Ok(Address::TypeHistory(resource_type)),
             ["$validate"] => Ok(Address::TypeValidate(resource_type)),
+            ["$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatuses),
             [id] => Ok(Address::Instance(key(id)?)),
             [id, "_history"] => Ok(Address::InstanceHistory(key(id)?)),
             [id, "_history", version] => Ok(Address::Version(key(id)?, Version::parse(version).ok_or_else(nothing)?)),
             [id, "$validate"] => Ok(Address::Validate(key(id)?)),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
+            [id, "$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatus(key(id)?)),
+            [id, "$events"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionEvents(key(id)?)),
             [id, within] if resource_type == ResourceType::Patient => Ok(Address::Compartment(key(id)?, compartment_type(within)?)),
             [id, within, "_search"] if resource_type == ResourceType::Patient => {
                 Ok(Address::CompartmentSearch(key(id)?, compartment_type(within)?))

@@ -25,8 +25,10 @@ pub mod persons;
 pub mod read;
 pub mod references;
 mod referrers;
+pub mod retention;
 pub mod rights;
 pub mod search;
+pub mod subscription_events;
 pub mod subscription_status;
 pub mod subset;
 pub mod transaction;
@@ -48,6 +50,7 @@ use crate::subscriptions::EndpointPolicy;
 use crate::validation::Validator;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
+pub use crate::subscriptions::names as subscription_names;
 pub use failure::Failure;
 pub use references::ReferencePolicy;
 
@@ -78,6 +81,9 @@ impl Moment {
     }
 }
 
+/// How many Subscriptions a server has at most, unless it is told otherwise.
+pub const SUBSCRIPTIONS_MAX: usize = 10_000;
+
 /// What every interaction works with.
 pub struct Server {
     /// The durable state.
@@ -94,6 +100,8 @@ pub struct Server {
     pub references: ReferencePolicy,
     /// Where a Subscription may have notifications sent.
     pub endpoints: EndpointPolicy,
+    /// How many Subscriptions there may be.
+    subscriptions_max: usize,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
     /// Who may commit when.
@@ -126,6 +134,7 @@ impl Server {
             base_url,
             references: ReferencePolicy::default(),
             endpoints: EndpointPolicy::default(),
+            subscriptions_max: SUBSCRIPTIONS_MAX,
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
             batch_threads: batch::BatchThreads::default(),
@@ -143,6 +152,11 @@ impl Server {
     /// The same server with another policy of where notifications may be sent.
     pub fn with_endpoints(self, endpoints: EndpointPolicy) -> Self {
         Server { endpoints, ..self }
+    }
+
+    /// The same server with another bound on how many Subscriptions there are.
+    pub fn with_subscriptions_max(self, subscriptions_max: usize) -> Self {
+        Server { subscriptions_max, ..self }
     }
 
     /// The same server with another policy of references.

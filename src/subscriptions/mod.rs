@@ -5,6 +5,7 @@
 
 pub mod delivery;
 pub mod endpoint;
+mod extensions;
 pub mod filter;
 pub mod names;
 pub mod notification;

@@ -21,8 +21,6 @@ use crate::subscriptions::{Channel, Content, Status, Subscription};
 
 /// The most events that are sent one by one before the cursor is written.
 pub(super) const UNRECORDED_MAX: u64 = 128;
-/// The most events in one message, whatever the subscriber would take.
-const EVENTS_MAX: u64 = 1_000;
 /// The most bytes of resources in one message, unless a single one is larger.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 
@@ -157,7 +155,7 @@ impl Account {
         let is_fixed = sent > delivered;
         let most = match sent - delivered {
             _ if !is_fixed && delivered < self.single_until => 1,
-            0 => u64::from(subscription.max_count).min(EVENTS_MAX),
+            0 => u64::from(subscription.max_count),
             fixed => fixed,
         };
         let mut events = world.store.events(&self.id, delivered, usize::try_from(most).unwrap_or(1))?;

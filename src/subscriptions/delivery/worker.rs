@@ -24,9 +24,6 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// The pause after a bug.
 const PANIC_PAUSE: Duration = Duration::from_secs(60);
 
-/// The longest that an endpoint may take to answer, whatever the Subscription says.
-const TIMEOUT_MAX: Duration = Duration::from_secs(60);
-
 /// The task of one subscription.
 pub(super) struct Worker {
     id: Id,
@@ -155,7 +152,7 @@ impl Worker {
             content_type: format!("{}; fhirVersion=4.0", subscription.media_type),
             signed: [id, attempted.as_second().to_string(), signature],
             body,
-            timeout: timeout.min(TIMEOUT_MAX),
+            timeout,
         };
         let answered = tokio::select! {
             answered = self.shared.client.post(post) => answered,
