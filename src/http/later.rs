@@ -77,6 +77,7 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
         | Address::Meta(_)
         | Address::MetaChange(..)
         | Address::Export(_)
+        | Address::Reindex
         | Address::Job(_)
         | Address::JobFile(..) => false,
     };
