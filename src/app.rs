@@ -514,6 +514,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_folder_in_use_says_how_to_ask_the_server() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = ReindexOptions { data: folder.path().into(), engine: Engine::Fjall, log_format: LogFormat::Text };
+        let store = open_store(folder.path(), Engine::Fjall, StoreOptions::default()).expect("a store");
+        let stop = reindex_folder(&options).expect_err("it is in use");
+        assert!(stop.text.contains("in use") && stop.text.contains("POST [base]/$reindex") && !stop.text.contains('\n'), "{}", stop.text);
+        drop(store);
+        assert!(reindex_folder(&options).is_ok());
+    }
+
+    #[test]
     fn a_log_filter_that_cannot_be_read_is_a_usage_error() {
         for wanted in ["", "warn", "frist=debug", "info,frist::http=trace"] {
             assert!(log_filter(wanted).is_ok(), "{wanted}");

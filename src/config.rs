@@ -30,7 +30,8 @@ pub enum Command {
     Demo(DemoOptions),
     /// Make the search index of a data folder anew, while no server uses it, and check the store.
     ///
-    /// A server does so by itself at its start if the index was made by other definitions; nobody has to ask for it.
+    /// A server that was started with other definitions does so by itself, beside its work; and one that runs does so when it is sent
+    /// POST [base]/$reindex with the header 'Prefer: respond-async'.
     Reindex(ReindexOptions),
     /// Check resources in files as a server would, without one.
     ///

@@ -92,6 +92,13 @@ const META_DELETE: Operation = Operation {
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
     documentation: Some("Makes a new version, which is validated as any other; versions of the past are never changed. If-Match counts."),
 };
+const REINDEX: Operation = Operation {
+    name: "reindex",
+    definition: names::OPERATION_REINDEX,
+    documentation: Some(
+        "For the operator: no resource is changed. Always answered later; the answer has how much was looked at and mended.",
+    ),
+};
 const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS, documentation: None };
 
 impl Operation {
@@ -119,7 +126,7 @@ fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
 
 /// What R4 has no element for.
 const ASYNCHRONOUS: &str = "Prefer: respond-async is honoured for searches, histories, $everything, and batch and transaction Bundles: 202, and at \
-     Content-Location the status, then a Bundle of type batch-response with one entry. $export is always answered so. All else is answered at once.";
+     Content-Location the status, then a Bundle of type batch-response with one entry. $export and $reindex are always answered so. All else is answered at once.";
 
 /// The day of the last change of what this program can do.
 const DATE: &str = "2026-11-22";
@@ -150,7 +157,7 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }, { "code": "search-system" }],
             "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
-            "operation": [EXPORT.statement(), META.statement()],
+            "operation": [EXPORT.statement(), META.statement(), REINDEX.statement()],
         }],
     })
 }

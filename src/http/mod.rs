@@ -17,6 +17,7 @@ mod openapi;
 mod operations;
 mod page;
 mod pretty;
+mod reindex;
 mod routes;
 mod service;
 mod sight;

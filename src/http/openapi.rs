@@ -109,7 +109,7 @@ fn operation(method: &str, path: &str, resource: Option<&Value>) -> Value {
 /// What comes back, by status.
 fn responses(method: &str, path: &str) -> Value {
     let success = match (method, path.rsplit('/').next().unwrap_or_default()) {
-        (_, "$export") => json!({ "202": reference("responses", "Begun") }),
+        (_, "$export" | "$reindex") => json!({ "202": reference("responses", "Begun") }),
         ("DELETE", _) if path.starts_with("/_jobs") => json!({ "202": reference("responses", "Empty") }),
         (_, "{file}") => json!({ "200": reference("responses", "Lines") }),
         _ if path == "/_jobs/{id}" => json!({ "200": reference("responses", "Job"), "202": reference("responses", "Running") }),
@@ -131,6 +131,7 @@ fn parameters(method: &str, path: &str, resource: Option<&Value>) -> Vec<Value> 
         (_, "$export") => {
             parameters.extend(["RespondAsync", "_type", "_since", "_outputFormat"].map(|name| reference("parameters", name)));
         }
+        (_, "$reindex") => parameters.push(reference("parameters", "RespondAsync")),
         ("GET", "_history") => parameters.extend(["_count", "_since", "_at"].map(|name| reference("parameters", name))),
         (_, "$everything") => parameters.extend(["start", "end", "_since", "_type", "_count"].map(|name| reference("parameters", name))),
         (_, "$rights") => parameters.push(query("as-of", "date", "The day to show; today if it is not said.")),

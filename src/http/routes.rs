@@ -10,7 +10,7 @@ use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
-use super::{Wire, bulk, bundle, jobs, later, openapi, operations, page, subscriptions};
+use super::{Wire, bulk, bundle, jobs, later, openapi, operations, page, reindex, subscriptions};
 use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
@@ -74,6 +74,7 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
     }
     match address {
         Address::System => bundle_answer(wire, call),
+        Address::Reindex => reindex::begin(wire, call),
         Address::Export(scope @ ExportScope::System) => bulk::export(wire, call, scope, "$export"),
         Address::Export(scope @ ExportScope::Patients) => bulk::export(wire, call, scope, "Patient/$export"),
         Address::Job(id) => jobs::status(wire, call, &id),
@@ -148,6 +149,7 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::MetaChange(..) => "POST, OPTIONS",
         // To look at the head alone would begin an export too.
         Address::Export(_) => "GET, POST, OPTIONS",
+        Address::Reindex => "POST, OPTIONS",
         Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
         Address::JobFile(..) => LOOKED_AT,
     })

@@ -60,6 +60,8 @@ pub enum Address {
     MetaChange(ResourceKey, LabelChange),
     /// `$export` and `Patient/$export`
     Export(ExportScope),
+    /// `$reindex`
+    Reindex,
     /// `_jobs/7`: the status of what is answered later.
     Job(Id),
     /// `_jobs/7/Condition.ndjson`
@@ -93,6 +95,7 @@ impl Address {
             | Address::SubscriptionStatuses
             | Address::Meta(MetaScope::System | MetaScope::Type(_))
             | Address::Export(_)
+            | Address::Reindex
             | Address::Job(_)
             | Address::JobFile(..) => None,
         }
@@ -117,6 +120,7 @@ impl Address {
             ["$meta"] => return Ok(Address::Meta(MetaScope::System)),
             ["$export"] => return Ok(Address::Export(ExportScope::System)),
             ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
+            ["$reindex"] => return Ok(Address::Reindex),
             ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
             ["_jobs", id, file] => {
                 let named = Id::parse(id).zip(ExportFile::parse(file));

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use super::Failure;
-use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
+use super::address::parameters_in;
+use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::search::IndexEntry;
 use crate::search::compartment::{found_by, index_marks};
 use crate::storage::{Indexing, Marks, ReindexError, Store};
@@ -27,6 +28,14 @@ pub fn marks() -> &'static Marks {
 /// `Conflict` if it is being done already; of the store.
 pub fn reindex(store: &dyn Store, from: ReindexFrom, watch: &mut dyn FnMut(&Reindexed) -> Wish) -> Result<Option<Reindexed>, Failure> {
     store.reindex(Indexing { marks: marks(), entries_of: &entries_of }, from, watch).map_err(Failure::from)
+}
+
+/// The parameters in a Parameters resource, of which `$reindex` has none.
+///
+/// # Errors
+/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
+pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
+    parameters_in(sent, |_| String::new())
 }
 
 fn entries_of(resource_type: ResourceType, body: &[u8]) -> Option<Vec<IndexEntry>> {

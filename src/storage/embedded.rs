@@ -302,12 +302,12 @@ impl Store for EmbeddedStore {
 
     fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError> {
         self.has_entries_for(query)?;
-        Ok(self.read_state(|reader, last| sound(reader.search(query, position.unwrap_or(last).min(last))))??)
+        self.read_state(|reader, last| sound(reader.search(query, position.unwrap_or(last).min(last))))?
     }
 
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
         self.has_entries_for(query)?;
-        Ok(self.read_state(|reader, position| sound(reader.matching_keys(query, position)))??)
+        self.read_state(|reader, position| sound(reader.matching_keys(query, position)))?
     }
 
     fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {

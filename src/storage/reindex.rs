@@ -44,6 +44,8 @@ const BYTES_MAX: usize = 1 << 20;
 const CHANGED_MAX: usize = if cfg!(test) { 3 } else { 64 };
 /// … or so many bytes of them.
 const CHANGED_BYTES_MAX: usize = 256 << 10;
+/// So many keys of resources are remembered within a step: the next key is often of one of them.
+const REMEMBERED_MAX: usize = 50_000;
 /// How many keys are removed at once where none is judged.
 const CLEARED_AT_ONCE: usize = if cfg!(test) { 40 } else { 4_000 };
 
@@ -313,7 +315,7 @@ pub(super) fn next_step(
     done: &mut Reindexed,
 ) -> Result<(Step, Option<Rest>), StoreError> {
     let view = kv.view();
-    let mut looking = Looking { reader: Reader(&*view), step: Step::default(), looked_at: 0, bytes: 0, changed_bytes: 0 };
+    let mut looking = Looking::at(Reader(&*view));
     let range = KeyRange { start: rest.next.clone(), end: None };
     let next = match rest.phase {
         Phase::Clear => looking.clear(range)?,
@@ -340,9 +342,17 @@ struct Looking<'v> {
     looked_at: u64,
     bytes: usize,
     changed_bytes: usize,
+    /// The keys of current versions that were met, and how many they are.
+    remembered: BTreeMap<ResourceKey, BTreeSet<Vec<u8>>>,
+    remembered_keys: usize,
 }
 
-impl Looking<'_> {
+impl<'v> Looking<'v> {
+    fn at(reader: Reader<'v>) -> Self {
+        let (step, remembered) = (Step::default(), BTreeMap::new());
+        Looking { reader, step, looked_at: 0, bytes: 0, changed_bytes: 0, remembered, remembered_keys: 0 }
+    }
+
     fn is_full(&self) -> bool {
         let changed = self.step.mends.len() + self.step.suspects.len();
         self.looked_at >= LOOKED_AT_MAX || self.bytes >= BYTES_MAX || changed >= CHANGED_MAX || self.changed_bytes >= CHANGED_BYTES_MAX
@@ -412,12 +422,29 @@ impl Looking<'_> {
             }
             self.looked_at += 1;
             done.keys += 1;
-            if unseal(Table::Index, &key, sealed).is_err() || !is_expected(self.reader, &key)? {
+            if unseal(Table::Index, &key, sealed).is_err() || !self.seems_expected(&key)? {
                 done.foreign += 1;
                 self.step.suspects.push(key);
             }
         }
         Ok(None)
+    }
+
+    /// True if a current version has, or had within this step, an entry with that key; what it had a commit has removed with the key.
+    fn seems_expected(&mut self, key: &[u8]) -> Result<bool, StoreError> {
+        let Some(owner) = key_in_index(key) else { return Ok(false) };
+        if self.remembered.get(&owner).is_some_and(|keys| keys.contains(key)) {
+            return Ok(true);
+        }
+        let keys = self.reader.current(&owner)?.map(|current| keys_of(&owner, &current.entries)).unwrap_or_default();
+        let is_expected = keys.contains(key);
+        if self.remembered_keys > REMEMBERED_MAX {
+            self.remembered.clear();
+            self.remembered_keys = 0;
+        }
+        self.remembered_keys += keys.len();
+        self.remembered.insert(owner, keys);
+        Ok(is_expected)
     }
 }
 

@@ -242,6 +242,7 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
         }
     }
     assert!(!said.is_empty());
+    of_the_guide_and_of_the_system(&facade, &statement);
     let of_system: Vec<_> = array(&statement["rest"][0]["operation"]).iter().map(|operation| text(&operation["name"])).collect();
     for definition in of_r4 {
         let code = text(&definition["code"]);
@@ -259,6 +260,23 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
             expect(&facade.get(&path), 404);
             expect(&facade.send("POST", &path, &[], no_parameters().to_string()), 404);
         }
+    }
+}
+
+/// The operations on the whole system that the guide defines: begun by POST alone, and done later.
+fn of_the_guide_and_of_the_system(facade: &Facade, statement: &Value) {
+    let is_ours = |operation: &&Value| text(&operation["definition"]).starts_with("https://kronikerpakker.dk/");
+    let operations: Vec<_> = array(&statement["rest"][0]["operation"]).iter().filter(is_ours).collect();
+    assert!(!operations.is_empty());
+    for operation in operations {
+        let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
+        let found = facade.search_all(&format!("OperationDefinition?url={definition}"));
+        assert_eq!(found.len(), 1, "no definition {definition}");
+        assert_eq!((&found[0]["code"], &found[0]["system"], &found[0]["affectsState"]), (&json!(name), &json!(true), &json!(true)));
+        expect(&facade.send("POST", &format!("${name}"), &[("prefer", "respond-async")], no_parameters().to_string()), 202);
+        expect(&facade.send("POST", &format!("${name}"), &[], no_parameters().to_string()), 400);
+        expect(&facade.get(&format!("${name}")), 405);
+        expect(&facade.send("POST", &format!("Patient/${name}"), &[], no_parameters().to_string()), 404);
     }
 }
 
