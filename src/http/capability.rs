@@ -6,7 +6,7 @@ use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
 use crate::interactions::ReferencePolicy;
-use crate::interactions::patch::JSON_PATCH;
+use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
 use crate::search::parameters::{Kind, Parameter, parameters_of};
 
 /// An interaction on a type or on one of its resources.
@@ -135,7 +135,7 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
-        "patchFormat": [JSON_PATCH, "application/fhir+json"],
+        "patchFormat": [JSON_PATCH, MERGE_PATCH, "application/fhir+json"],
         "rest": [{
             "mode": "server",
             "documentation": ASYNCHRONOUS,

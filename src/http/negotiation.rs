@@ -6,7 +6,7 @@ use super::answer;
 use super::error::Refusal;
 use crate::fhir::IssueCode;
 use crate::interactions::Failure;
-use crate::interactions::patch::JSON_PATCH;
+use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
 use crate::interactions::read::Known;
 use crate::interactions::transaction::etag_version;
 use crate::interactions::write::Condition;
@@ -160,16 +160,25 @@ pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
 pub(super) enum SentPatch {
     /// As JSON Patch.
     Json,
+    /// As JSON Merge Patch.
+    Merge,
+    /// As JSON that does not say which: not by its media type.
+    Plain,
     /// As the Parameters of a FHIRPath Patch.
     FhirPath,
 }
 
-/// Refuses a body that is neither a JSON Patch nor FHIR JSON.
+/// Refuses a body that is no patch that this server knows.
 pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
     match text(headers, header::CONTENT_TYPE) {
         Some(media_type) if essence(media_type) == JSON_PATCH => Ok(SentPatch::Json),
+        Some(media_type) if essence(media_type) == MERGE_PATCH => Ok(SentPatch::Merge),
+        Some(media_type) if is_json(media_type) && essence(media_type) == "application/json" => Ok(SentPatch::Plain),
         Some(media_type) if is_json(media_type) => Ok(SentPatch::FhirPath),
-        _ => Err(Refusal::UnsupportedMediaType("application/json-patch+json, or application/fhir+json for a FHIRPath Patch")),
+        _ => {
+            let known = "application/json-patch+json, application/merge-patch+json, or application/fhir+json for a FHIRPath Patch";
+            Err(Refusal::UnsupportedMediaType(known))
+        }
     }
 }
 

@@ -211,6 +211,8 @@ fn change_answer(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Ref
 fn sent_patch(call: &Call) -> Result<Patch, Refusal> {
     let patch = match negotiation::sends_patch(&call.headers)? {
         SentPatch::Json => Patch::parse_json_patch(&call.body),
+        SentPatch::Merge => Patch::parse_merge_patch(&call.body),
+        SentPatch::Plain => Patch::parse_plain_json(&call.body),
         SentPatch::FhirPath => Patch::from_parameters(&sent_resource(call)?),
     };
     Ok(patch.map_err(Failure::BadRequest)?)
