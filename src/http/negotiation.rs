@@ -135,12 +135,15 @@ fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
+/// The versions of FHIR that a media type may ask for: R4, and R4B, in which all that is held here is as in R4.
+const FHIR_VERSIONS: &[&str] = &["4.0", "4.0.1", "4.3"];
+
 /// True for FHIR JSON of R4 in UTF-8.
 fn is_json(media_type: &str) -> bool {
     let parameters_fit = media_type.split(';').skip(1).all(|parameter| match parameter.trim().split_once('=') {
         Some((name, value)) => match name.trim().to_ascii_lowercase().as_str() {
             "charset" => value.trim_matches('"').eq_ignore_ascii_case("utf-8"),
-            "fhirversion" => matches!(value.trim_matches('"'), "4.0" | "4.0.1"),
+            "fhirversion" => FHIR_VERSIONS.contains(&value.trim_matches('"')),
             _ => true,
         },
         None => true,
@@ -246,7 +249,9 @@ mod tests {
             ("application/json;q=0.5, application/fhir+json;q=0.9", Some("application/fhir+json")),
             ("text/html,application/xhtml+xml,*/*;q=0.8", Some("application/fhir+json")),
             ("application/fhir+json; fhirVersion=4.0", Some("application/fhir+json")),
+            ("application/fhir+json; fhirVersion=4.3", Some("application/fhir+json")),
             ("application/fhir+json; fhirVersion=5.0", None),
+            ("application/fhir+json; fhirVersion=4.1", None),
             ("application/fhir+xml", None),
             ("application/fhir+xml, application/*;q=0.1", Some("application/fhir+json")),
             ("application/fhir+json;q=0", None),
