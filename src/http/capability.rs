@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
-use crate::interactions::patch::JSON_PATCH;
+use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
 use crate::interactions::{ReferencePolicy, subscription_names};
 use crate::search::parameters::{Kind, Parameter, parameters_of};
 
@@ -150,7 +150,7 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
-        "patchFormat": [JSON_PATCH, "application/fhir+json"],
+        "patchFormat": [JSON_PATCH, MERGE_PATCH, "application/fhir+json"],
         "rest": [{
             "mode": "server",
             "documentation": ASYNCHRONOUS,

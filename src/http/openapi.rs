@@ -206,6 +206,7 @@ fn body(method: &str, path: &str, kind: Option<&str>, resource: Option<&Value>) 
         ("POST" | "PUT", _, Some(kind)) => fhir(of_type(kind)),
         ("PATCH", _, _) => json!({ "content": {
             "application/json-patch+json": { "schema": reference("schemas", "JsonPatch") },
+            "application/merge-patch+json": { "schema": { "type": "object" } },
             "application/fhir+json": { "schema": reference("schemas", "Parameters") },
         } }),
         _ => return None,

@@ -182,10 +182,16 @@ fn read_answer(wire: &Wire, call: &Call, mut found: StoredVersion) -> Result<Ans
 }
 
 fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
-    without_parameters(call)?;
     let resource = sent_resource(call)?;
     let if_none_exist = negotiation::decisive(&call.headers, HeaderName::from_static("if-none-exist"))?;
-    let if_none_exist = if_none_exist.map(|query| criteria(resource_type, query)).transpose()?;
+    let if_none_exist = if let Some(query) = if_none_exist {
+        without_parameters(call)?;
+        Some(criteria(resource_type, query)?)
+    } else {
+        // In the address of a create they can only mean what the header says, and some clients write them there.
+        without_cpr_number(wire, call, "send the criteria in If-None-Exist")?;
+        Some(call.query.clone()).filter(|parameters| !parameters.is_empty())
+    };
     let written = create(&wire.server, &call.moment, CreateRequest { resource_type, resource, if_none_exist })?;
     Ok(written_answer(wire, call, &written))
 }
@@ -211,6 +217,8 @@ fn change_answer(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Ref
 fn sent_patch(call: &Call) -> Result<Patch, Refusal> {
     let patch = match negotiation::sends_patch(&call.headers)? {
         SentPatch::Json => Patch::parse_json_patch(&call.body),
+        SentPatch::Merge => Patch::parse_merge_patch(&call.body),
+        SentPatch::Plain => Patch::parse_plain_json(&call.body),
         SentPatch::FhirPath => Patch::from_parameters(&sent_resource(call)?),
     };
     Ok(patch.map_err(Failure::BadRequest)?)
@@ -247,15 +255,20 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
 }
 
 pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
-    let holds_cpr_number = call.query.iter().any(|(_, value)| personal::holds_cpr_number(value));
-    if holds_cpr_number && !wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
-        let text = "expected no CPR number in an address, since addresses are kept in logs: send the search as a form, with POST and \
-                    _search at the end of the path";
-        return Err(Failure::bad_request(IssueCode::BusinessRule, text).into());
-    }
+    without_cpr_number(wire, call, "send the search as a form, with POST and _search at the end of the path")?;
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = search(&wire.server, &SearchRequest { scope, parameters, lenient })?;
     Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found)))
+}
+
+/// Refuses a CPR number in the address, if it is not allowed there, and says what to do instead.
+fn without_cpr_number(wire: &Wire, call: &Call, instead: &str) -> Result<(), Refusal> {
+    let holds_cpr_number = call.query.iter().any(|(_, value)| personal::holds_cpr_number(value));
+    if !holds_cpr_number || wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    let text = format!("expected no CPR number in an address, since addresses are kept in logs: {instead}");
+    Err(Failure::bad_request(IssueCode::BusinessRule, text).into())
 }
 
 /// A search whose parameters are in a form, in the address, or some in each.

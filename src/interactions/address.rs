@@ -218,11 +218,17 @@ pub(super) fn parameters_in(sent: &Resource, value: impl Fn(&Value) -> String) -
     Ok(items().map(|item| (item["name"].as_str().unwrap_or_default().to_owned(), value(item))).collect())
 }
 
-/// The criteria of a conditional create, which clients write with the type before them or without.
+/// The criteria of a conditional create, which clients write alone, after the type, or as the whole address of a search.
 ///
 /// # Errors
 /// As [`query_pairs`].
 pub fn criteria(resource_type: ResourceType, text: &str) -> Result<Vec<(String, String)>, Failure> {
     let text = text.trim();
-    query_pairs(text.strip_prefix(resource_type.as_str()).unwrap_or(text).strip_prefix('?').unwrap_or(text))
+    let of_type = text.split_once('?').filter(|(before, _)| {
+        // By which name this server was reached is of no importance, but a value may have a question mark too.
+        let is_address = before.starts_with("http://") || before.starts_with("https://");
+        let named = before.rsplit_once('/').filter(|_| is_address).map_or(*before, |(_, named)| named);
+        before.is_empty() || named == resource_type.as_str()
+    });
+    query_pairs(of_type.map_or(text, |(_, criteria)| criteria))
 }
