@@ -101,7 +101,7 @@ pub struct CommonOptions {
     /// An origin whose pages may use the server from a browser, such as `https://ehr.example.dk`; repeatable. None if it is not said.
     #[arg(long, value_name = "ORIGIN", env = "FRIST_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origin: Vec<String>,
-    /// Whether a search may have a CPR number in its address. Addresses are kept in logs on the way; a form in a POST is not.
+    /// Whether a request may have a CPR number in its address. Addresses are kept in logs on the way; a form in a POST is not.
     #[arg(long, value_enum, default_value_t = CprInUrl::Refuse, env = "FRIST_CPR_IN_URL")]
     pub cpr_in_url: CprInUrl,
     /// How log lines are written, to standard error; FRIST_LOG sets what is logged (`info`, `frist=debug`, …).

@@ -36,6 +36,11 @@ impl Return {
 /// The header that tells which wish was honoured.
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
+/// The header that tells in which ways a patch may be sent (<https://www.rfc-editor.org/rfc/rfc5789#section-3.1>).
+pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// Those ways: JSON Patch, and FHIRPath Patch.
+pub(super) const PATCHES: &str = "application/json-patch+json, application/fhir+json";
+
 /// How an answer is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Rendering {
@@ -169,7 +174,7 @@ pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
     match text(headers, header::CONTENT_TYPE) {
         Some(media_type) if essence(media_type) == JSON_PATCH => Ok(SentPatch::Json),
         Some(media_type) if is_json(media_type) => Ok(SentPatch::FhirPath),
-        _ => Err(Refusal::UnsupportedMediaType("application/json-patch+json, or application/fhir+json for a FHIRPath Patch")),
+        _ => Err(Refusal::UnsupportedPatch),
     }
 }
 
