@@ -3,6 +3,7 @@
 use axum::http::{StatusCode, header};
 
 use super::answer::Answer;
+use super::negotiation::{ACCEPT_PATCH, PATCHES};
 use crate::fhir::{Issue, IssueCode};
 use crate::interactions::Failure;
 
@@ -15,6 +16,8 @@ pub(super) enum Refusal {
     NotAcceptable,
     /// The body is of a media type that is not understood.
     UnsupportedMediaType(&'static str),
+    /// The body is of a media type in which no patch is sent.
+    UnsupportedPatch,
     /// The body is compressed in a way that is not understood.
     UnsupportedEncoding,
     /// The body is larger than the bound.
@@ -72,6 +75,12 @@ impl Refusal {
             Refusal::UnsupportedMediaType(expected) => {
                 one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, &format!("expected Content-Type {expected}, in UTF-8"))
             }
+            Refusal::UnsupportedPatch => one(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                IssueCode::NotSupported,
+                "expected Content-Type application/json-patch+json, application/merge-patch+json, or application/fhir+json for a FHIRPath Patch, in UTF-8",
+            )
+            .with(ACCEPT_PATCH, PATCHES),
             Refusal::UnsupportedEncoding => {
                 one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, "expected Content-Encoding gzip or none")
                     .with(header::ACCEPT_ENCODING, "gzip, identity")

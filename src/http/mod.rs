@@ -84,7 +84,7 @@ impl Wire {
         Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs, takes_cpr_in_addresses })
     }
 
-    /// Says whether a search may have a CPR number in its address. It is refused until this allows it: addresses stand in the logs and
+    /// Says whether a request may have a CPR number in its address. It is refused until this allows it: addresses stand in the logs and
     /// histories of all that is on the way.
     pub fn take_cpr_in_addresses(&self, takes: bool) {
         self.takes_cpr_in_addresses.store(takes, std::sync::atomic::Ordering::SeqCst);

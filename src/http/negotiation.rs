@@ -36,6 +36,11 @@ impl Return {
 /// The header that tells which wish was honoured.
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
+/// The header that tells in which ways a patch may be sent (<https://www.rfc-editor.org/rfc/rfc5789#section-3.1>).
+pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// Those ways: JSON Patch, JSON Merge Patch, and FHIRPath Patch.
+pub(super) const PATCHES: &str = "application/json-patch+json, application/merge-patch+json, application/fhir+json";
+
 /// How an answer is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Rendering {
@@ -178,10 +183,7 @@ pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
         Some(media_type) if essence(media_type) == MERGE_PATCH => Ok(SentPatch::Merge),
         Some(media_type) if is_json(media_type) && essence(media_type) == "application/json" => Ok(SentPatch::Plain),
         Some(media_type) if is_json(media_type) => Ok(SentPatch::FhirPath),
-        _ => {
-            let known = "application/json-patch+json, application/merge-patch+json, or application/fhir+json for a FHIRPath Patch";
-            Err(Refusal::UnsupportedMediaType(known))
-        }
+        _ => Err(Refusal::UnsupportedPatch),
     }
 }
 

@@ -38,16 +38,17 @@ pub(super) struct Call {
     pub(super) path: String,
     /// The parameters of the address, but those that every request may have.
     pub(super) query: Parameters,
+    /// Those: they say how the answer is written, and so do the links to its further pages.
+    pub(super) general: Parameters,
     pub(super) headers: HeaderMap,
     /// As it was before it was compressed.
     pub(super) body: Bytes,
     pub(super) moment: Moment,
 }
 
-/// The parameters without those that every request may have.
-pub(super) fn own_parameters(mut query: Parameters) -> Parameters {
-    query.retain(|(name, _)| !GENERAL_PARAMETERS.contains(&name.as_str()));
-    query
+/// The parameters but those that every request may have, and those.
+pub(super) fn own_and_general(query: Parameters) -> (Parameters, Parameters) {
+    query.into_iter().partition(|(name, _)| !GENERAL_PARAMETERS.contains(&name.as_str()))
 }
 
 /// What follows `/fhir` in a path.
@@ -63,6 +64,7 @@ pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal>
     }
     let Some(below) = below_base(&call.path) else { return outside(wire, call) };
     let address = Address::read(below)?;
+    refuse_cpr_number(wire, call)?;
     if later::is_wanted(call, &address) { later::begin(wire, call, address) } else { answered(wire, call, address) }
 }
 
@@ -189,7 +191,6 @@ fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Resul
         Some(criteria(resource_type, query)?)
     } else {
         // In the address of a create they can only mean what the header says, and some clients write them there.
-        without_cpr_number(wire, call, "send the criteria in If-None-Exist")?;
         Some(call.query.clone()).filter(|parameters| !parameters.is_empty())
     };
     let written = create(&wire.server, &call.moment, CreateRequest { resource_type, resource, if_none_exist })?;
@@ -254,21 +255,22 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
     }
 }
 
-pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
-    without_cpr_number(wire, call, "send the search as a form, with POST and _search at the end of the path")?;
-    let (_, lenient) = negotiation::prefer(&call.headers);
-    let found = search(&wire.server, &SearchRequest { scope, parameters, lenient })?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found)))
-}
-
-/// Refuses a CPR number in the address, if it is not allowed there, and says what to do instead.
-fn without_cpr_number(wire: &Wire, call: &Call, instead: &str) -> Result<(), Refusal> {
-    let holds_cpr_number = call.query.iter().any(|(_, value)| personal::holds_cpr_number(value));
-    if !holds_cpr_number || wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
+/// Refuses an address with a CPR number in its parameters, whatever the request would do: the number is then in the logs on the way, but the
+/// sender learns of it at once.
+fn refuse_cpr_number(wire: &Wire, call: &Call) -> Result<(), Refusal> {
+    let holds_it = call.query.iter().any(|(name, value)| [name, value].into_iter().any(|text| personal::holds_cpr_number(text)));
+    if !holds_it || wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
         return Ok(());
     }
-    let text = format!("expected no CPR number in an address, since addresses are kept in logs: {instead}");
+    let text = "expected no CPR number in an address, since addresses are kept in logs: send a search as a form, with POST and _search at the \
+                end of the path, a conditional create with If-None-Exist, and another conditional write as the entry of a Bundle";
     Err(Failure::bad_request(IssueCode::BusinessRule, text).into())
+}
+
+pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
+    let (_, lenient) = negotiation::prefer(&call.headers);
+    let found = search(&wire.server, &SearchRequest { scope, parameters, lenient })?;
+    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found, &call.general)))
 }
 
 /// A search whose parameters are in a form, in the address, or some in each.
@@ -276,18 +278,17 @@ fn form_search_answer(wire: &Wire, call: &Call, scope: SearchScope) -> Result<An
     negotiation::sends_form(&call.headers)?;
     let wrong = |_| Failure::bad_request(IssueCode::Value, "expected a form in UTF-8");
     let form = query_pairs(std::str::from_utf8(&call.body).map_err(wrong)?)?;
-    let rendering = match form.iter().any(|(name, _)| GENERAL_PARAMETERS.contains(&name.as_str())) {
-        true => negotiation::rendering(&call.headers, &form)?,
-        false => Rendering::default(),
-    };
-    let parameters = call.query.iter().cloned().chain(own_parameters(form)).collect();
-    Ok(search_answer(wire, call, scope, parameters)?.rendered(rendering))
+    let (own, general) = own_and_general(form);
+    let rendering = if general.is_empty() { Rendering::default() } else { negotiation::rendering(&call.headers, &general)? };
+    let parameters = call.query.iter().cloned().chain(own).collect();
+    let call = Call { general: call.general.iter().cloned().chain(general).collect(), ..call.clone() };
+    Ok(search_answer(wire, &call, scope, parameters)?.rendered(rendering))
 }
 
 fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope) -> Result<Answer, Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = history(&wire.server, HistoryRequest { scope, parameters: call.query.clone(), lenient })?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, &found)))
+    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, &found, &call.general)))
 }
 
 fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {

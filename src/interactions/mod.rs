@@ -12,6 +12,7 @@ pub mod delete;
 pub mod derivation;
 mod entry;
 pub mod everything;
+pub mod examples;
 pub mod export;
 pub mod failure;
 mod followers;

@@ -205,7 +205,9 @@ fn only_what_is_there_and_written_by_clients_is_patched() {
     facade.send("DELETE", "Organization/gone", &[], "");
     expect(&patch(&facade, "Organization/gone", &steps), 410);
     for media_type in ["application/xml-patch+xml", "application/fhir+xml", "text/plain", ""] {
-        expect(&facade.send("PATCH", "Condition/c", &[("content-type", media_type)], steps.to_string()), 415);
+        let refused = facade.send("PATCH", "Condition/c", &[("content-type", media_type)], steps.to_string());
+        expect(&refused, 415);
+        assert_eq!(refused.header("accept-patch"), "application/json-patch+json, application/merge-patch+json, application/fhir+json");
     }
     expect(&facade.send("PATCH", "Condition/c", &[JSON_PATCH], "[{\"op\":\"add\",\"op\":\"add\"}]"), 400);
     expect(&facade.send("PATCH", "Condition/c", &[JSON_PATCH], "nonsense"), 400);
@@ -349,5 +351,18 @@ fn no_answer_repeats_a_persons_number() {
             "{}",
             reply.text
         );
+    }
+}
+
+#[test]
+fn an_address_tells_in_which_ways_a_patch_may_be_sent() {
+    let facade = server();
+    for (path, ways) in [
+        ("Condition/c", "application/json-patch+json, application/fhir+json"),
+        ("Condition", "application/json-patch+json, application/fhir+json"),
+        ("Task/c", ""),
+        ("metadata", ""),
+    ] {
+        assert_eq!(facade.send("OPTIONS", path, &[], "").header("accept-patch"), ways, "{path}");
     }
 }

@@ -106,6 +106,15 @@ impl Facade {
         facade
     }
 
+    /// The same server, which takes a CPR number in an address.
+    pub(crate) fn taking_cpr_numbers(mut self) -> Self {
+        let (clock, ids) = (Arc::clone(&self.now), Arc::clone(&self.next_id));
+        let wire = Wire::new(Arc::clone(&self.server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
+        wire.take_cpr_in_addresses(true);
+        self.router = router(wire);
+        self
+    }
+
     fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
         Facade::open_with(folder, now, next_id, rules, ReferencePolicy::default())
     }
