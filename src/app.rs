@@ -97,7 +97,9 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
             start_log(options.common.log_format)?;
             let demo_start = DEMO_CLOCK.parse().map_err(|_| Stop::failed("the demonstration's clock is no instant"))?;
             let start = options.common.clock.unwrap_or(demo_start);
-            let DemoOptions { listen, data, patients, seed, common } = options;
+            let DemoOptions { listen, data, patients, seed, mut common } = options;
+            // A demonstration has its subscribers on the same machine.
+            common.subscriptions.subscription_http_loopback = true;
             let options = ServeOptions { listen, data, common };
             let ready = prepare(&options, start)?;
             fill(&ready, patients, seed)?;
