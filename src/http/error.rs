@@ -25,14 +25,16 @@ pub(super) enum Refusal {
     MethodNotAllowed(&'static str),
     /// Too many requests at once: this one was not begun.
     Overload,
-    /// As many exports as there may be are kept already.
+    /// As many jobs as there may be are kept already.
     TooManyJobs,
-    /// An export could not be made.
+    /// A job could not be done.
     JobFailed,
+    /// A job took too long, and wrote nothing.
+    OutOfTime,
     /// The answer was not ready in time; the work goes on up to its commit, if that was not made yet.
     Unfinished,
-    /// A bug: what the panic said, for the log alone.
-    Bug(String),
+    /// A bug. What the panic said could quote what was sent, and is in no answer and no log.
+    Bug,
 }
 
 impl From<Failure> for Refusal {
@@ -52,7 +54,7 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
         Failure::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
         Failure::Conflict(_) => StatusCode::CONFLICT,
         Failure::Several(first, _) => status(first),
-        Failure::Busy | Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -67,6 +69,7 @@ impl Refusal {
                 match decides {
                     Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
                     Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
+                    Failure::BeingIndexed(_) => answer.with(header::RETRY_AFTER, "30"),
                     // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
                     Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
                     Failure::BadRequest(_)
@@ -103,13 +106,20 @@ impl Refusal {
                     .with(header::RETRY_AFTER, "1")
             }
             Refusal::TooManyJobs => {
-                one(StatusCode::TOO_MANY_REQUESTS, IssueCode::Throttled, "too many exports are kept; DELETE one that is no longer needed")
+                one(StatusCode::TOO_MANY_REQUESTS, IssueCode::Throttled, "too many jobs are kept; DELETE one that is no longer needed")
                     .with(header::RETRY_AFTER, "60")
             }
             Refusal::JobFailed => one(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 IssueCode::Exception,
-                &format!("the export failed; ask for it again, and if that fails tell the operator the id of this request: {request_id}"),
+                &format!(
+                    "the job failed; look what it did before you ask for it again, and tell the operator the id of this request: {request_id}"
+                ),
+            ),
+            Refusal::OutOfTime => one(
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueCode::Timeout,
+                "the work took longer than it may, and nothing of it was written; ask for less at once",
             ),
             // No Retry-After: what was begun may yet be committed, and the same create again would be another one.
             Refusal::Unfinished => one(
@@ -117,7 +127,7 @@ impl Refusal {
                 IssueCode::Timeout,
                 "the answer was not ready in time, and what was asked for may still be done: look before you send the request again",
             ),
-            Refusal::Bug(_) => one(
+            Refusal::Bug => one(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 IssueCode::Exception,
                 &format!("the server failed; tell its operator the id of this request: {request_id}"),

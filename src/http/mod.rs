@@ -1,6 +1,7 @@
 //! The wire: routes, headers, status codes, and the bodies of answers. Never a rule, never an engine.
 
 mod answer;
+mod bulk;
 mod bundle;
 mod capability;
 pub mod cors;
@@ -8,6 +9,7 @@ mod encoding;
 mod error;
 mod head_clock;
 mod jobs;
+mod later;
 pub mod listen;
 mod metrics;
 mod negotiation;
@@ -20,8 +22,8 @@ mod service;
 mod sight;
 mod subscriptions;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
 
 use tokio::sync::Semaphore;
 
@@ -44,6 +46,9 @@ pub struct Download {
     pub bytes: Vec<u8>,
 }
 
+/// A file that is made when it is first asked for: few clients ask, and every start would wait for it.
+pub type LazyDownload = LazyLock<Download>;
+
 /// What every request is answered from.
 pub struct Wire {
     server: Arc<Server>,
@@ -52,7 +57,7 @@ pub struct Wire {
     permits: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     metrics: metrics::Metrics,
-    package: Arc<Download>,
+    package: Arc<LazyDownload>,
     origins: cors::Origins,
     jobs: jobs::Jobs,
     takes_cpr_in_addresses: AtomicBool,
@@ -60,7 +65,7 @@ pub struct Wire {
 
 impl Wire {
     /// Takes the server, the source of each request's time and ids, and the guide's package. Not ready until [`Wire::set_ready`].
-    pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>, package: Arc<Download>) -> Arc<Self> {
+    pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>, package: Arc<LazyDownload>) -> Arc<Self> {
         Wire::shared_with(cors::Origins::default(), server, moment, package)
     }
 
@@ -69,7 +74,7 @@ impl Wire {
         origins: cors::Origins,
         server: Arc<Server>,
         moment: Box<dyn Fn() -> Moment + Send + Sync>,
-        package: Arc<Download>,
+        package: Arc<LazyDownload>,
     ) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));

@@ -18,6 +18,7 @@ mod followers;
 pub mod history;
 mod identify;
 mod includes;
+pub mod meta;
 pub mod overview;
 pub mod page_token;
 pub mod patch;
@@ -25,6 +26,7 @@ pub mod persons;
 pub mod read;
 pub mod references;
 mod referrers;
+pub mod reindex;
 pub mod retention;
 pub mod rights;
 pub mod search;
@@ -108,6 +110,8 @@ pub struct Server {
     turns: turns::Turns,
     /// What batches work with besides the threads of their requests.
     batch_threads: batch::BatchThreads,
+    /// Set when the server stops: what it does besides requests, and can go on with at the next start, ends.
+    pub is_stopping: AtomicBool,
     /// Who must be told of what.
     followers: followers::Followers,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
@@ -138,6 +142,7 @@ impl Server {
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
             batch_threads: batch::BatchThreads::default(),
+            is_stopping: AtomicBool::new(false),
             followers: followers::Followers::default(),
             wake_calendar,
             wake_delivery: Box::new(|_| {}),

@@ -11,7 +11,8 @@
 //! | timers | 1, owner · 2, day, owner |
 //! | events | 1, subscription · 2, subscription · 3, subscription, number |
 //!
-//! Changing one of these is a new layout version (`folder`).
+//! Changing one of these is a new layout version (`folder`), but for those of the index: there `KEYS` in `reindex` goes up, and they are
+//! made anew.
 
 use jiff::civil::Date;
 
@@ -290,6 +291,22 @@ pub(super) fn key_in_index(key: &[u8]) -> Option<ResourceKey> {
     let (length, rest) = rest.split_last()?;
     let id_at = rest.len().checked_sub(usize::from(*length))?;
     resource_key(*first, &rest[id_at..])
+}
+
+/// The beginning of an index key that all resources with the same value have: all but the id and its length.
+pub(super) fn value_in_index(key: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = key.split_last()?;
+    rest.get(..rest.len().checked_sub(usize::from(*length))?)
+}
+
+/// True if no other value has the same beginning of an index key: it is not cut, not folded, and has no second part.
+pub(super) fn stands_alone(value: &IndexValue) -> bool {
+    let is_whole = |text: &str| text.len() < TEXT_BYTES_MAX;
+    match value {
+        IndexValue::Token { system, code } => is_whole(system) && is_whole(code),
+        IndexValue::Reference(text) | IndexValue::Uri(text) => is_whole(text),
+        IndexValue::Text(_) | IndexValue::Date { .. } | IndexValue::Quantity { .. } | IndexValue::Composite(_) => false,
+    }
 }
 
 /// The resource of a key that begins with one, and what follows it.

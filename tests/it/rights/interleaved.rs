@@ -1,19 +1,20 @@
 //! What another writer does in the very middle of a request, made to happen each time: between what the request reads first and what it
 //! reads next.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::dates::format_instant;
-use frist::fhir::{Id, Resource, ResourceKey, Version, start_of_day};
+use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
 use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
-use frist::search::SearchQuery;
+use frist::search::{IndexValue, SearchQuery};
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage,
-    Store, StoreError, StoredVersion, Stream, Timer,
+    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing, Position, ReindexError, ReindexFrom,
+    Reindexed, SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, Timer, Wish,
 };
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
@@ -68,6 +69,10 @@ impl Store for Interrupted {
         self.reading(self.store.search_keys(query))
     }
 
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
+        self.reading(self.store.values(resource_type, parameter, most))
+    }
+
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
         self.reading(self.store.guard_positions(guards))
     }
@@ -102,6 +107,15 @@ impl Store for Interrupted {
 
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
         self.reading(self.store.last_commit())
+    }
+
+    fn reindex(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, ReindexError> {
+        self.store.reindex(indexing, from, watch)
     }
 
     fn secret(&self) -> &[u8; SECRET_BYTES] {
