@@ -180,9 +180,12 @@ fn trouble(error: &reqwest::Error) -> Trouble {
     let (mut is_refused, mut is_tls) = (false, false);
     while let Some(cause) = source {
         is_refused |= cause.is::<Refused>();
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        is_tls |= cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>());
-        source = cause.source();
+        is_tls |= cause.is::<rustls::Error>();
+        // What an I/O error wraps is the cause itself; it tells the cause's cause only.
+        source = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
     }
     Trouble::because(match () {
         () if is_refused => "the endpoint's name leads to an address that this server may not send to",
