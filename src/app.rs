@@ -99,7 +99,9 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
             start_log(options.common.log_format)?;
             let demo_start = DEMO_CLOCK.parse().map_err(|_| Stop::failed("the demonstration's clock is no instant"))?;
             let start = options.common.clock.unwrap_or(demo_start);
-            let DemoOptions { listen, data, patients, seed, common } = options;
+            let DemoOptions { listen, data, patients, seed, mut common } = options;
+            // A demonstration has its subscribers on the same machine.
+            common.subscriptions.subscription_http_loopback = true;
             let options = ServeOptions { listen, data, common };
             let mut ready = prepare(&options, start)?;
             ready.wait_for_index();
@@ -250,7 +252,8 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let server = Arc::new(server);
     let indexing = if store.is_reindex_due() { Some(finish_index(&server)) } else { None };
     let indexing = indexing.transpose().map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?;
-    let mut ready = Ready { listener, address, server, store, clock: Clock::starting_at(start), calendar, download, indexing, delivery };
+    let clock = Clock::starting_at(start);
+    let mut ready = Ready { listener, address, server, store, clock, calendar, download, indexing, delivery };
     match catch_up(&ready, &definitions) {
         Err(failure) if failure.is_of_index() => {
             // Without what is found by that nothing can be derived: whoever connects waits.

@@ -52,12 +52,14 @@ pub(crate) struct Setup {
     pub(crate) pace: Pace,
     pub(crate) policy: EndpointPolicy,
     pub(crate) lookup: Option<Lookup>,
+    /// Certificates that are trusted (PEM).
+    pub(crate) authorities: Option<Vec<u8>>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let policy = EndpointPolicy { http_loopback: true, ..EndpointPolicy::default() };
-        Setup { pace: QUICK, policy, lookup: None }
+        Setup { pace: QUICK, policy, lookup: None, authorities: None }
     }
 }
 
@@ -103,8 +105,8 @@ impl Station {
         let server = Arc::new(server);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let client = match setup.lookup {
-            Some(lookup) => Client::resolving_by(setup.policy, None, lookup),
-            None => Client::new(setup.policy, None),
+            Some(lookup) => Client::resolving_by(setup.policy, setup.authorities.as_deref(), lookup),
+            None => Client::new(setup.policy, setup.authorities.as_deref()),
         };
         let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
         let world = subscription_status::world(Arc::clone(&server), Arc::new(move || moment(&shift, &ids)));
