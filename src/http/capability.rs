@@ -70,6 +70,14 @@ const EXPORT: Operation =
     Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", documentation: None };
 const PATIENT_EXPORT: Operation =
     Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", documentation: None };
+const BINDING_TOKEN: Operation = Operation {
+    name: "get-ws-binding-token",
+    definition: "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-get-ws-binding-token",
+    documentation: Some(
+        "Of the type with the parameter id. The token is good once and for a minute. Connect to the websocket-url and say bind-with-token and the \
+         token: a handshake of each subscription comes, then each event from then on. What was missed comes by $events.",
+    ),
+};
 const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS, documentation: None };
 
 impl Operation {
@@ -84,7 +92,11 @@ impl Operation {
 
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
-    if resource_type == ResourceType::Patient { &[VALIDATE, EVERYTHING, RIGHTS, PATIENT_EXPORT] } else { &[VALIDATE] }
+    match resource_type {
+        ResourceType::Patient => &[VALIDATE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
+        ResourceType::Subscription => &[VALIDATE, BINDING_TOKEN],
+        _ => &[VALIDATE],
+    }
 }
 
 /// The day of the last change of what this program can do.

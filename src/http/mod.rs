@@ -18,6 +18,7 @@ mod pretty;
 mod routes;
 mod service;
 mod sight;
+mod websocket;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -55,6 +56,7 @@ pub struct Wire {
     origins: cors::Origins,
     jobs: jobs::Jobs,
     takes_cpr_in_addresses: AtomicBool,
+    listeners: websocket::Listeners,
 }
 
 impl Wire {
@@ -74,7 +76,8 @@ impl Wire {
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));
         let (ready, metrics) = (AtomicBool::new(false), metrics::Metrics::default());
         let (jobs, takes_cpr_in_addresses) = (jobs::Jobs::default(), AtomicBool::new(false));
-        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs, takes_cpr_in_addresses })
+        let listeners = websocket::Listeners::default();
+        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs, takes_cpr_in_addresses, listeners })
     }
 
     /// Says whether a search may have a CPR number in its address. It is refused until this allows it: addresses stand in the logs and
@@ -86,5 +89,10 @@ impl Wire {
     /// Says whether `/readyz` answers that requests are welcome.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Tells all who listen over a websocket that the server stops, and waits a moment until they have heard it.
+    pub async fn leave(&self) {
+        self.listeners.leave().await;
     }
 }

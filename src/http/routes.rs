@@ -81,6 +81,9 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         Address::SystemHistory => history_answer(wire, call, HistoryScope::System),
         Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
         Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
+        Address::BindingToken(subscription) => operations::binding_token(wire, call, subscription.as_ref()),
+        // One that is a websocket is answered before this.
+        Address::Websocket => Err(Refusal::NotUpgraded),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
         Address::Type(resource_type) if call.method == Method::POST => create_answer(wire, call, resource_type),
         Address::Type(resource_type) => conditional_answer(wire, call, resource_type),
@@ -100,7 +103,7 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
 fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     match call.path.as_str() {
         "/metrics" => {
-            let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst));
+            let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst), wire.listeners.count());
             Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
         }
         PACKAGE_PATH => Ok(operations::package(wire, call)),
@@ -132,10 +135,11 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
         Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
-        // To look at the head alone would begin an export too.
-        Address::Export(_) => "GET, POST, OPTIONS",
+        // To look at the head alone would begin an export too, or give a token to nobody.
+        Address::Export(_) | Address::BindingToken(_) => "GET, POST, OPTIONS",
         Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
         Address::JobFile(..) => LOOKED_AT,
+        Address::Websocket => "GET, OPTIONS",
     })
 }
 

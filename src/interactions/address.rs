@@ -52,6 +52,10 @@ pub enum Address {
     Job(Id),
     /// `_jobs/7/Condition.ndjson`
     JobFile(Id, ExportFile),
+    /// `Subscription/$get-ws-binding-token`, or of one Subscription
+    BindingToken(Option<ResourceKey>),
+    /// `_websocket`: where subscribers listen.
+    Websocket,
 }
 
 impl Address {
@@ -65,6 +69,7 @@ impl Address {
             | Address::Compartment(key, _)
             | Address::CompartmentSearch(key, _)
             | Address::Everything(key)
+            | Address::BindingToken(Some(key))
             | Address::Rights(key) => Some(key),
             Address::System
             | Address::Metadata
@@ -76,7 +81,9 @@ impl Address {
             | Address::TypeValidate(_)
             | Address::Export(_)
             | Address::Job(_)
-            | Address::JobFile(..) => None,
+            | Address::JobFile(..)
+            | Address::BindingToken(None)
+            | Address::Websocket => None,
         }
     }
 
@@ -98,6 +105,7 @@ impl Address {
             ["_search"] => return Ok(Address::SystemSearch),
             ["$export"] => return Ok(Address::Export(ExportScope::System)),
             ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
+            ["_websocket"] => return Ok(Address::Websocket),
             ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
             ["_jobs", id, file] => {
                 let named = Id::parse(id).zip(ExportFile::parse(file));
@@ -115,10 +123,12 @@ impl Address {
             ["_search"] => Ok(Address::TypeSearch(resource_type)),
             ["_history"] => Ok(Address::TypeHistory(resource_type)),
             ["$validate"] => Ok(Address::TypeValidate(resource_type)),
+            ["$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(None)),
             [id] => Ok(Address::Instance(key(id)?)),
             [id, "_history"] => Ok(Address::InstanceHistory(key(id)?)),
             [id, "_history", version] => Ok(Address::Version(key(id)?, Version::parse(version).ok_or_else(nothing)?)),
             [id, "$validate"] => Ok(Address::Validate(key(id)?)),
+            [id, "$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(Some(key(id)?))),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
             [id, within] if resource_type == ResourceType::Patient => Ok(Address::Compartment(key(id)?, compartment_type(within)?)),

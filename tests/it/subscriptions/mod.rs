@@ -3,3 +3,4 @@
 #![allow(clippy::unwrap_used)]
 
 pub(crate) mod shape;
+mod websocket;
