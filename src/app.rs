@@ -19,7 +19,7 @@ use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceKey, ResourceType, copenhagen_date, start_of_day};
 use crate::http::cors::Origins;
 use crate::http::{Download, Wire, listen, router, statement};
-use crate::interactions::{Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, transaction};
+use crate::interactions::{Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, retention, transaction};
 use crate::packages;
 use crate::search::compartment::found_by;
 use crate::search::{SearchQuery, index_mark};
@@ -301,6 +301,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let wire = Wire::shared_with(origins, Arc::clone(&ready.server), Box::new(move || clock.moment()), ready.download);
     wire.take_cpr_in_addresses(options.common.cpr_in_url == CprInUrl::Allow);
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
+    let retention = tokio::spawn(keep_events(Arc::clone(&ready.server), clock, options.common.event_retention_days));
     wire.set_ready(true);
     say(format_args!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display()));
     say(format_args!("  today in Copenhagen   {}", copenhagen_date(clock.now())));
@@ -314,6 +315,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     };
     listen::serve(listener, router(Arc::clone(&wire)), stop).await;
     calendar.abort();
+    retention.abort();
     match ready.store.failure() {
         Some(error) => Err(Stop::failed(error.to_string())),
         None => {
@@ -348,6 +350,9 @@ async fn stopped(store: Arc<EmbeddedStore>) {
 /// The longest sleep between two looks at the calendar: a machine that was suspended is late by no more than this.
 const CALENDAR_SLEEP_MAX: Duration = Duration::from_secs(60);
 
+/// A day, in which there is no midnight only at the end of time.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Makes the calendar step at each midnight in Copenhagen, and when a commit set a timer on a day that has begun.
 async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
     loop {
@@ -363,15 +368,36 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
             Ok(Err(failure)) => tracing::error!("the calendar step failed: {failure:?}"),
             Err(panic) => tracing::error!("the calendar step panicked: {panic}"),
         }
-        let now = clock.now();
-        let midnight = copenhagen_date(now).checked_add(1.day()).map(start_of_day);
-        let until = midnight.ok().and_then(|midnight| Duration::try_from(midnight.duration_since(now)).ok());
-        let sleep = until.map_or(CALENDAR_SLEEP_MAX, |until| until.min(CALENDAR_SLEEP_MAX));
+        let sleep = until_midnight(clock.now()).map_or(CALENDAR_SLEEP_MAX, |until| until.min(CALENDAR_SLEEP_MAX));
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = wake.notified() => {}
         }
     }
+}
+
+/// Forgets the events that are older than that many days: at the start, and at each midnight in Copenhagen.
+async fn keep_events(server: Arc<Server>, clock: Clock, days: u16) {
+    loop {
+        let step = {
+            let (server, moment) = (Arc::clone(&server), clock.moment());
+            let before = moment.now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MIN);
+            tokio::task::spawn_blocking(move || retention::forget(&server, &moment, before))
+        };
+        match step.await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(commits)) => tracing::info!(commits, "forgot events that are older than {days} days"),
+            Ok(Err(failure)) => tracing::error!("old events could not be forgotten: {failure:?}"),
+            Err(panic) => tracing::error!("forgetting old events panicked: {panic}"),
+        }
+        tokio::time::sleep(until_midnight(clock.now()).unwrap_or(DAY)).await;
+    }
+}
+
+/// How long it is until the next midnight in Copenhagen.
+fn until_midnight(now: Timestamp) -> Option<Duration> {
+    let midnight = start_of_day(copenhagen_date(now).checked_add(1.day()).ok()?);
+    Duration::try_from(midnight.duration_since(now)).ok()
 }
 
 /// Tells whoever started the program; a reader who has gone is no reason to stop serving.

@@ -101,6 +101,9 @@ pub struct CommonOptions {
     /// An origin whose pages may use the server from a browser, such as `https://ehr.example.dk`; repeatable. None if it is not said.
     #[arg(long, value_name = "ORIGIN", env = "FRIST_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origin: Vec<String>,
+    /// For how many days the events of subscriptions are kept, so that a subscriber can ask for what it missed.
+    #[arg(long, default_value_t = 90, value_name = "DAYS", env = "FRIST_EVENT_RETENTION_DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub event_retention_days: u16,
     /// Whether a search may have a CPR number in its address. Addresses are kept in logs on the way; a form in a POST is not.
     #[arg(long, value_enum, default_value_t = CprInUrl::Refuse, env = "FRIST_CPR_IN_URL")]
     pub cpr_in_url: CprInUrl,

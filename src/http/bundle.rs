@@ -13,6 +13,7 @@ use crate::fhir::{Issue, ResourceKey, Severity};
 use crate::interactions::history::{HistoryAnswer, PastVersion};
 use crate::interactions::page_token::PAGE;
 use crate::interactions::search::SearchAnswer;
+use crate::interactions::subscription_events::Statuses;
 use crate::interactions::transaction::{BundleKind, EntryAnswer};
 use crate::interactions::{Effect, Method, StoredVersion, Written, rights};
 
@@ -147,6 +148,22 @@ pub(super) fn rights(base_url: &str, rights: &rights::Rights) -> Vec<u8> {
     for task in &rights.tasks {
         let full_url = format!("{base_url}/Task/{}", task["id"].as_str().unwrap_or(""));
         bundle.entry(Some(&full_url), Some(task.to_string().as_bytes()), &json!({}));
+    }
+    bundle.end()
+}
+
+/// How subscriptions stand.
+pub(super) fn statuses(base_url: &str, found: &Statuses) -> Vec<u8> {
+    let link = json!({ "relation": "self", "url": address(base_url, &found.path, &found.applied) });
+    let mut bundle = Writer::new("searchset", members(json!({ "total": found.statuses.len(), "link": [link] })));
+    for status in &found.statuses {
+        // What is found has an id, and one that is made for the answer has it in its fullUrl too.
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, status.to_string().as_bytes());
+        let mut status = status.clone();
+        if let Some(members) = status.as_object_mut() {
+            members.shift_insert(1, "id".to_owned(), Value::from(id.to_string()));
+        }
+        bundle.entry(Some(&id.urn().to_string()), Some(status.to_string().as_bytes()), &json!({ "search": { "mode": "match" } }));
     }
     bundle.end()
 }

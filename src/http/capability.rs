@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
-use crate::interactions::ReferencePolicy;
 use crate::interactions::patch::JSON_PATCH;
+use crate::interactions::{ReferencePolicy, subscription_names};
 use crate::search::parameters::{Kind, Parameter, parameters_of};
 
 /// An interaction on a type or on one of its resources.
@@ -72,7 +72,7 @@ const PATIENT_EXPORT: Operation =
     Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", documentation: None };
 const BINDING_TOKEN: Operation = Operation {
     name: "get-ws-binding-token",
-    definition: "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-get-ws-binding-token",
+    definition: subscription_names::OPERATION_BINDING_TOKEN,
     documentation: Some(
         "Of the type with the parameter id. The token is good once and for a minute. Connect to the websocket-url and say bind-with-token and the \
          token: a handshake of each subscription comes, then each event from then on. What was missed comes by $events.",
@@ -90,11 +90,14 @@ impl Operation {
     }
 }
 
+const STATUS: Operation = Operation { name: "status", definition: subscription_names::OPERATION_STATUS, documentation: None };
+const EVENTS: Operation = Operation { name: "events", definition: subscription_names::OPERATION_EVENTS, documentation: None };
+
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
     match resource_type {
         ResourceType::Patient => &[VALIDATE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
-        ResourceType::Subscription => &[VALIDATE, BINDING_TOKEN],
+        ResourceType::Subscription => &[VALIDATE, STATUS, EVENTS, BINDING_TOKEN],
         _ => &[VALIDATE],
     }
 }
@@ -116,7 +119,7 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "status": "active",
         "date": DATE,
         "kind": "instance",
-        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data", subscription_names::CAPABILITY_SERVER],
         "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
@@ -145,6 +148,11 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
     if let Some(profile) = names::profile_of(resource_type) {
         resource["profile"] = Value::from(profile);
         resource["supportedProfile"] = json!([profile]);
+    }
+    if resource_type == ResourceType::Subscription {
+        let topic = json!({ "url": subscription_names::EXT_CAPABILITY_TOPIC, "valueCanonical": subscription_names::TOPIC });
+        resource["extension"] = json!([topic]);
+        resource["supportedProfile"] = json!([subscription_names::PROFILE_SUBSCRIPTION]);
     }
     resource["interaction"] = Value::from(interactions);
     resource["versioning"] = Value::from(if by_clients { "versioned-update" } else { "versioned" });

@@ -18,6 +18,7 @@ mod pretty;
 mod routes;
 mod service;
 mod sight;
+mod subscriptions;
 mod websocket;
 
 use std::sync::Arc;

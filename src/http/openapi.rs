@@ -132,6 +132,16 @@ fn parameters(method: &str, path: &str, resource: Option<&Value>) -> Vec<Value> 
         }
         ("GET", "_history") => parameters.extend(["_count", "_since", "_at"].map(|name| reference("parameters", name))),
         (_, "$rights") => parameters.push(query("as-of", "date", "The day to show; today if it is not said.")),
+        (_, "$status") => {
+            parameters.push(query("id", "id", "A Subscription to show; repeatable. All if none is named."));
+            parameters.push(query("status", "code", "A status to show; repeatable. Any if none is named."));
+        }
+        (_, "$events") => {
+            parameters.push(query("eventsSinceNumber", "string", "The number of the first event to tell."));
+            parameters.push(query("eventsUntilNumber", "string", "The number of the last event to tell."));
+            parameters.push(query("content", "code", "How much to tell of each: empty, id-only or full-resource."));
+        }
+        (_, "$get-ws-binding-token") => parameters.push(query("id", "id", "A Subscription to listen to; repeatable.")),
         (_, "$validate") => {
             parameters.push(query("mode", "code", "For what the resource is checked."));
             parameters.push(query("profile", "canonical", "A profile to check against besides."));

@@ -9,7 +9,7 @@ use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
-use super::{Wire, bundle, jobs, openapi, operations, page};
+use super::{Wire, bundle, jobs, openapi, operations, page, subscriptions};
 use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
@@ -85,6 +85,9 @@ pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         // One that is a websocket is answered before this.
         Address::Websocket => Err(Refusal::NotUpgraded),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
+        Address::SubscriptionStatuses => subscriptions::statuses(wire, call),
+        Address::SubscriptionStatus(subscription) => subscriptions::status(wire, call, &subscription),
+        Address::SubscriptionEvents(subscription) => subscriptions::events(wire, call, &subscription),
         Address::Type(resource_type) if call.method == Method::POST => create_answer(wire, call, resource_type),
         Address::Type(resource_type) => conditional_answer(wire, call, resource_type),
         Address::TypeSearch(resource_type) => form_search_answer(wire, call, SearchScope::Type(resource_type)),
@@ -135,6 +138,7 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
         Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
+        Address::SubscriptionStatuses | Address::SubscriptionStatus(_) | Address::SubscriptionEvents(_) => "GET, HEAD, POST, OPTIONS",
         // To look at the head alone would begin an export too, or give a token to nobody.
         Address::Export(_) | Address::BindingToken(_) => "GET, POST, OPTIONS",
         Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",

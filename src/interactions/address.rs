@@ -46,6 +46,12 @@ pub enum Address {
     CompartmentSearch(ResourceKey, Option<ResourceType>),
     /// `Patient/7/$everything`
     Everything(ResourceKey),
+    /// `Subscription/$status`
+    SubscriptionStatuses,
+    /// `Subscription/7/$status`
+    SubscriptionStatus(ResourceKey),
+    /// `Subscription/7/$events`
+    SubscriptionEvents(ResourceKey),
     /// `$export` and `Patient/$export`
     Export(ExportScope),
     /// `_jobs/7`: the status of what is answered later.
@@ -69,6 +75,8 @@ impl Address {
             | Address::Compartment(key, _)
             | Address::CompartmentSearch(key, _)
             | Address::Everything(key)
+            | Address::SubscriptionStatus(key)
+            | Address::SubscriptionEvents(key)
             | Address::BindingToken(Some(key))
             | Address::Rights(key) => Some(key),
             Address::System
@@ -79,6 +87,7 @@ impl Address {
             | Address::TypeSearch(_)
             | Address::TypeHistory(_)
             | Address::TypeValidate(_)
+            | Address::SubscriptionStatuses
             | Address::Export(_)
             | Address::Job(_)
             | Address::JobFile(..)
@@ -123,6 +132,7 @@ impl Address {
             ["_search"] => Ok(Address::TypeSearch(resource_type)),
             ["_history"] => Ok(Address::TypeHistory(resource_type)),
             ["$validate"] => Ok(Address::TypeValidate(resource_type)),
+            ["$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatuses),
             ["$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(None)),
             [id] => Ok(Address::Instance(key(id)?)),
             [id, "_history"] => Ok(Address::InstanceHistory(key(id)?)),
@@ -131,6 +141,8 @@ impl Address {
             [id, "$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(Some(key(id)?))),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
+            [id, "$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatus(key(id)?)),
+            [id, "$events"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionEvents(key(id)?)),
             [id, within] if resource_type == ResourceType::Patient => Ok(Address::Compartment(key(id)?, compartment_type(within)?)),
             [id, within, "_search"] if resource_type == ResourceType::Patient => {
                 Ok(Address::CompartmentSearch(key(id)?, compartment_type(within)?))

@@ -27,8 +27,10 @@ pub mod persons;
 pub mod read;
 pub mod references;
 mod referrers;
+pub mod retention;
 pub mod rights;
 pub mod search;
+pub mod subscription_events;
 pub mod subset;
 pub mod transaction;
 mod turns;
@@ -49,6 +51,7 @@ use crate::storage::Store;
 use crate::validation::Validator;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
+pub use crate::subscriptions::names as subscription_names;
 pub use failure::Failure;
 pub use references::ReferencePolicy;
 
@@ -79,6 +82,9 @@ impl Moment {
     }
 }
 
+/// How many Subscriptions a server has at most, unless it is told otherwise.
+pub const SUBSCRIPTIONS_MAX: usize = 10_000;
+
 /// What every interaction works with.
 pub struct Server {
     /// The durable state.
@@ -93,6 +99,8 @@ pub struct Server {
     pub base_url: String,
     /// What is said to references to what is not stored.
     pub references: ReferencePolicy,
+    /// How many Subscriptions there may be.
+    subscriptions_max: usize,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
     /// Who may commit when.
@@ -128,6 +136,7 @@ impl Server {
             validator,
             base_url,
             references: ReferencePolicy::default(),
+            subscriptions_max: SUBSCRIPTIONS_MAX,
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
             batch_threads: batch::BatchThreads::default(),
@@ -142,6 +151,11 @@ impl Server {
     /// The same server, which calls `wake` with the id of each Subscription that was written or has a new event, after the commit and from any thread.
     pub fn with_delivery(self, wake_delivery: Box<dyn Fn(&Id) + Send + Sync>) -> Self {
         Server { wake_delivery, ..self }
+    }
+
+    /// The same server with another bound on how many Subscriptions there are.
+    pub fn with_subscriptions_max(self, subscriptions_max: usize) -> Self {
+        Server { subscriptions_max, ..self }
     }
 
     /// The same server with another policy of references.

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::entry::{Entry, Step, pending, settle};
 use super::failure::locate;
 use super::identify::identify_all;
@@ -17,6 +19,7 @@ use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceTyp
 use crate::search::{self, Row, index_entries};
 use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
 use crate::subscriptions::Subscription;
+use crate::subscriptions::names::PROFILE_SUBSCRIPTION;
 
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
@@ -309,17 +312,15 @@ impl Attempt<'_> {
     ) -> Result<(), Failure> {
         let referrers = Referrers::of(self.server, pending);
         let today = self.server.today(self.moment);
+        let mut too_many = followers::too_many(self.server, pending)?;
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
                 Step::Put(resource, _) if !matches!(self.writer, Writer::Definitions | Writer::Delivery) => {
                     issues.extend(content::findings(resource, &self.server.validator, &self.server.groups, today, self.profiles));
                     if entry.key.resource_type == ResourceType::Subscription {
-                        let found = Subscription::read(resource.value(), &self.server.base_url).err().unwrap_or_default();
-                        // What the profile says of an element already, is not said twice.
-                        let is_new = |issue: &Issue| !issues.iter().any(|told| told.refuses() && told.expression == issue.expression);
-                        let found: Vec<_> = found.into_iter().filter(is_new).collect();
-                        issues.extend(found);
+                        self.check_subscription(resource.value(), issues);
+                        issues.extend(too_many.take());
                     }
                     issues.extend(references::check(self.server, resource.value(), pending, preconditions)?);
                 }
@@ -341,6 +342,20 @@ impl Attempt<'_> {
             entry.warnings = issues;
         }
         Ok(())
+    }
+
+    /// What the backport guide and this server ask of a Subscription, besides R4.
+    fn check_subscription(&self, subscription: &Value, issues: &mut Vec<Issue>) {
+        // Its profile is known after all: it is what is checked here.
+        let claims = |at: usize| subscription["meta"]["profile"][at] == PROFILE_SUBSCRIPTION;
+        let profiles = subscription["meta"]["profile"].as_array().map_or(0, Vec::len);
+        let known: Vec<_> = (0..profiles).filter(|at| claims(*at)).map(|at| format!("Subscription.meta.profile[{at}]")).collect();
+        issues.retain(|issue| issue.refuses() || !known.contains(&issue.expression));
+        // What R4 says of an element already, is not said twice.
+        let is_new = |issue: &Issue| !issues.iter().any(|told| told.refuses() && told.expression == issue.expression);
+        let found = Subscription::findings(subscription, &self.server.base_url, self.moment.now);
+        let found: Vec<_> = found.into_iter().filter(is_new).collect();
+        issues.extend(found);
     }
 
     /// In a transaction, each finding says in which entry it is.

@@ -195,6 +195,8 @@ pub struct Stream {
     pub delivered: u64,
     /// The number of the last event that was put into a message, delivered or not; never less than `delivered`.
     pub sent: u64,
+    /// The instant of the oldest event that is kept under this id, also of a life before; none if there is none.
+    pub oldest: Option<Timestamp>,
 }
 
 /// An event as it is kept.

@@ -3,6 +3,7 @@
 //!
 //! What counts as an event and whom it concerns is decided here, purely; the events themselves are written by the commit that causes them.
 
+mod extensions;
 pub mod filter;
 pub mod names;
 pub mod notification;

@@ -105,15 +105,23 @@ fn event_parts(about: &About<'_>, event: &Event) -> Vec<Value> {
 
 /// The message: a Bundle that fits `backport-subscription-notification-r4`. Resources stand in it byte for byte as they are stored.
 pub fn bundle(about: &About<'_>, kind: Kind, told: &[Told<'_>], timestamp: Timestamp) -> Vec<u8> {
+    linked_bundle(about, kind, told, (timestamp, &[]))
+}
+
+/// As [`bundle`], with links: relation and address of each.
+pub fn linked_bundle(about: &About<'_>, kind: Kind, told: &[Told<'_>], (timestamp, links): (Timestamp, &[(&str, String)])) -> Vec<u8> {
     let id = message_id(about, kind, told, timestamp);
-    let head = json!({
+    let mut head = json!({
         "resourceType": "Bundle",
         "id": id.to_string(),
         "meta": { "profile": [PROFILE_NOTIFICATION] },
         "type": "history",
         "timestamp": format_instant(timestamp),
-        "entry": [status_entry(about, kind, told, &id)],
     });
+    if !links.is_empty() {
+        head["link"] = links.iter().map(|(relation, url)| json!({ "relation": relation, "url": url })).collect();
+    }
+    head["entry"] = json!([status_entry(about, kind, told, &id)]);
     let mut out = head.to_string().into_bytes();
     if about.content != Content::Empty && !told.is_empty() {
         // Behind the last entry, which ends the array and the Bundle.

@@ -225,8 +225,8 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
         let stored = facade.search_all(&format!("{kind}?_count=1")).into_iter().next();
         for operation in array(&resource["operation"]) {
             let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
-            // Defined by a guide that is no part of R4: see `export`.
-            if definition.starts_with("http://hl7.org/fhir/uv/bulkdata/") {
+            // Defined by a guide that is no part of R4: see `export`, and the subscriptions.
+            if definition.starts_with("http://hl7.org/fhir/uv/") {
                 continue;
             }
             let mut found = facade.search_all(&format!("OperationDefinition?url={definition}"));

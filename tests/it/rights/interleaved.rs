@@ -110,7 +110,12 @@ impl Store for Interrupted {
 }
 
 /// Does something on a server that is interrupted after that many readings; answers whether the interruption came.
-fn interrupted<R>(facade: &Facade, after: usize, interrupt: impl FnOnce() + Send, act: impl FnOnce(&Server, &Moment) -> R) -> (R, bool) {
+pub(crate) fn interrupted<R>(
+    facade: &Facade,
+    after: usize,
+    interrupt: impl FnOnce() + Send,
+    act: impl FnOnce(&Server, &Moment) -> R,
+) -> (R, bool) {
     let mut result = None;
     let mut came = false;
     std::thread::scope(|scope| {
@@ -146,7 +151,7 @@ fn interrupted<R>(facade: &Facade, after: usize, interrupt: impl FnOnce() + Send
 }
 
 /// Runs the case with the interruption after the first reading, after the second, and so on, until there are fewer readings.
-fn at_every_reading(case: impl Fn(usize) -> bool) {
+pub(crate) fn at_every_reading(case: impl Fn(usize) -> bool) {
     let readings = (0..200).take_while(|after| case(*after)).count();
     assert!((3..200).contains(&readings), "{readings} readings");
 }
@@ -177,7 +182,7 @@ impl Person {
 }
 
 /// Writes it as a client does.
-fn put(server: &Server, moment: &Moment, resource: &Value) -> Result<Written, Failure> {
+pub(crate) fn put(server: &Server, moment: &Moment, resource: &Value) -> Result<Written, Failure> {
     let resource = Resource::from_value(resource.clone()).unwrap();
     let key = ResourceKey::parse(&format!("{}/{}", resource.type_name(), resource.id().unwrap())).unwrap();
     update(server, moment, Target::Key(key), resource, Condition::Any)

@@ -49,6 +49,13 @@ fn clinic() -> Arc<Facade> {
     Arc::new(facade)
 }
 
+/// The diagnosis of a person who has none yet.
+fn diagnosis_of_another(facade: &Facade, number: usize) -> Value {
+    let person = format!("p{number}");
+    facade.put_ok(&patient(&person));
+    copd(&format!("c{number}"), &person, "2027-02-20")
+}
+
 /// Runs a conversation in a time that passes when everybody waits.
 fn converse(conversation: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -262,10 +269,10 @@ fn a_token_is_good_once_for_a_minute_and_for_its_subscriptions() {
         let mut client = connect(&facade).await;
         say(&mut client, format!("bind-with-token {good}")).await;
         hear(&mut client).await;
-        for is_old in [false, true] {
+        for (is_old, later) in [(false, "2027-03-01T09:00:59+01:00"), (true, "2027-03-01T09:01:59+01:00")] {
             let mut other = connect(&facade).await;
             let token = if is_old { token(&facade, "Subscription/s/$get-ws-binding-token").await } else { good.clone() };
-            facade.set_clock("2027-03-01T09:01:00+01:00");
+            facade.set_clock(later);
             say(&mut other, format!("bind-with-token {token}")).await;
             let (code, why) = hear_end(&mut other).await;
             assert_eq!(code, 1008);
@@ -339,9 +346,8 @@ fn a_listener_that_does_not_keep_up_is_let_go_and_others_are_not_held_up() {
         let mut quick = bound(&facade).await;
         let mut heard = 0;
         // More than the connection holds.
-        for month in 1..=6 {
-            let plan = format!("c{month}");
-            elsewhere(&facade, move |facade| facade.put_ok(&copd(&plan, "p", &format!("2026-{month:02}-20")))).await;
+        for number in 1..=6 {
+            elsewhere(&facade, move |facade| facade.put_ok(&diagnosis_of_another(facade, number))).await;
             heard += hear(&mut quick).await.to_string().len();
         }
         assert!(heard > 2 * BUFFER_BYTES, "{heard}");
@@ -357,7 +363,7 @@ fn a_listener_that_does_not_keep_up_is_let_go_and_others_are_not_held_up() {
         };
         assert!(numbers.len() < 6, "{numbers:?}");
         assert!(!matches!(end, Some(Ok(Message::Text(_)))), "{end:?}");
-        elsewhere(&facade, |facade| facade.put_ok(&copd("c7", "p", "2026-07-20"))).await;
+        elsewhere(&facade, |facade| facade.put_ok(&diagnosis_of_another(facade, 7))).await;
         assert_eq!(number(&hear(&mut quick).await), 7);
     });
 }
