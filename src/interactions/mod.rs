@@ -31,6 +31,7 @@ pub mod retention;
 pub mod rights;
 pub mod search;
 pub mod subscription_events;
+pub mod subscription_status;
 pub mod subset;
 pub mod transaction;
 mod turns;
@@ -48,6 +49,7 @@ use jiff::civil::Date;
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, copenhagen_date};
 use crate::storage::Store;
+use crate::subscriptions::EndpointPolicy;
 use crate::validation::Validator;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
@@ -99,6 +101,8 @@ pub struct Server {
     pub base_url: String,
     /// What is said to references to what is not stored.
     pub references: ReferencePolicy,
+    /// Where a Subscription may have notifications sent.
+    pub endpoints: EndpointPolicy,
     /// How many Subscriptions there may be.
     subscriptions_max: usize,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
@@ -136,6 +140,7 @@ impl Server {
             validator,
             base_url,
             references: ReferencePolicy::default(),
+            endpoints: EndpointPolicy::default(),
             subscriptions_max: SUBSCRIPTIONS_MAX,
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
@@ -151,6 +156,11 @@ impl Server {
     /// The same server, which calls `wake` with the id of each Subscription that was written or has a new event, after the commit and from any thread.
     pub fn with_delivery(self, wake_delivery: Box<dyn Fn(&Id) + Send + Sync>) -> Self {
         Server { wake_delivery, ..self }
+    }
+
+    /// The same server with another policy of where notifications may be sent.
+    pub fn with_endpoints(self, endpoints: EndpointPolicy) -> Self {
+        Server { endpoints, ..self }
     }
 
     /// The same server with another bound on how many Subscriptions there are.
