@@ -108,8 +108,7 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
             reindex(&options)?;
         }
         Command::Validate(options) => {
-            let today = options.day.unwrap_or_else(|| copenhagen_date(Timestamp::now()));
-            let is_valid = validate_command::run(&options, today)?;
+            let is_valid = validate_command::run(&options, copenhagen_date(Timestamp::now()))?;
             return Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
     }
@@ -117,6 +116,11 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
 }
 
 fn start_log(format: LogFormat) -> Result<(), Stop> {
+    // What a panic says could quote what was sent: only where it happened is logged.
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => tracing::error!("panicked at {}:{}", place.file(), place.line()),
+        None => tracing::error!("panicked"),
+    }));
     let filter = log_filter(&std::env::var("FRIST_LOG").unwrap_or_default())?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -401,7 +405,7 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
             }
             Ok(Ok(_)) => {}
             Ok(Err(failure)) => tracing::error!("the calendar step failed: {failure:?}"),
-            Err(panic) => tracing::error!("the calendar step panicked: {panic}"),
+            Err(_) => tracing::error!("the calendar step panicked; where, is logged by itself"),
         }
         let sleep = until_midnight(clock.now()).map_or(CALENDAR_SLEEP_MAX, |until| until.min(CALENDAR_SLEEP_MAX));
         tokio::select! {

@@ -163,7 +163,7 @@ pub struct ValidateOptions {
     /// How findings are written, to standard output.
     #[arg(long, value_enum, default_value_t = FindingsFormat::Text)]
     pub format: FindingsFormat,
-    /// The day after which nothing may be dated; today in Copenhagen if it is not said.
+    /// The day after which nothing may be dated. If it is not said, what is dated after today in Copenhagen is only warned of.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub day: Option<Date>,
 }

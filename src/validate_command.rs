@@ -17,14 +17,17 @@ use crate::fhir::issue::operation_outcome;
 use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Severity};
 use crate::interactions::content;
 use crate::packages;
-use crate::validation::Validator;
+use crate::validation::{self, Validator};
 
 /// The file name that stands for standard input.
 const STANDARD_INPUT: &str = "-";
 /// Types that are sent and answered, though they are not held.
 const PASSING: &[&str] = &["Bundle", "OperationOutcome", "Parameters"];
 
-/// Checks all files, as of that day; true if all could be read and nothing in them would be refused.
+/// Checks all files, as of the day of the options or else `today`; true if all could be read and nothing in them would be refused.
+///
+/// Where the options say no day, a fact of a later one is only warned of: whether a server refuses it depends on when it is sent, and
+/// what is published in a package (its examples, say) is as good on one day as on another.
 ///
 /// # Errors
 /// A package that cannot be read, a profile that is not known, or an output that cannot be written.
@@ -43,7 +46,8 @@ pub fn run(options: &ValidateOptions, today: Date) -> Result<bool, Stop> {
     let profiles = options.profile.iter().map(String::as_str).collect();
     let mut command = ValidateCommand {
         validator,
-        today,
+        today: options.day.unwrap_or(today),
+        is_day_said: options.day.is_some(),
         profiles,
         format: options.format,
         out: BufWriter::new(io::stdout().lock()),
@@ -138,6 +142,7 @@ impl Told {
 struct ValidateCommand<'a> {
     validator: Validator,
     today: Date,
+    is_day_said: bool,
     profiles: Vec<&'a str>,
     format: FindingsFormat,
     out: BufWriter<StdoutLock<'static>>,
@@ -236,6 +241,9 @@ impl ValidateCommand<'_> {
             self.findings_of_entries(resource.value(), "Bundle", &mut issues);
             each_once(&mut issues);
         }
+        if !self.is_day_said {
+            issues.iter_mut().filter(|issue| issue.rule == validation::NOT_IN_FUTURE).for_each(leave_to_the_server);
+        }
         issues
     }
 
@@ -269,6 +277,12 @@ impl ValidateCommand<'_> {
         let Self { out, bar, .. } = self;
         bar.suspend(|| lines.iter().try_for_each(|line| writeln!(out, "{line}")))
     }
+}
+
+/// Makes a warning of what a server will refuse if it is sent today.
+fn leave_to_the_server(issue: &mut Issue) {
+    issue.severity = Severity::Warning;
+    issue.text += "; a server refuses it before that day, as --day does here";
 }
 
 /// Leaves out what was found of an entry both in its Bundle and by itself.

@@ -31,6 +31,7 @@ fuzz_target!(|text: &str| {
         model: &*DEFINITIONS,
         resource: node,
         root_resource: node,
+        extension: None,
         now: None,
         resolve: &|_| None,
         member_of: &|_, _| None,

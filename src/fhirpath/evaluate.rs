@@ -73,12 +73,7 @@ impl<'a, 'e> Run<'a, 'e> {
             Expr::This => Ok(scope.this.cloned().into()),
             Expr::Index => Ok(Items::One(Operand::Integer(scope.index))),
             Expr::Total => Ok(scope.total.cloned().unwrap_or(Items::None)),
-            Expr::Variable(variable) => Ok(Items::One(match variable {
-                Variable::Context => Operand::Node(self.context),
-                Variable::Resource => Operand::Node(navigate::typed(self.environment.resource, self.environment.model)),
-                Variable::RootResource => Operand::Node(navigate::typed(self.environment.root_resource, self.environment.model)),
-                Variable::Text(text) => Operand::Text(Cow::Borrowed(text)),
-            })),
+            Expr::Variable(variable) => Ok(self.variable(variable)),
             Expr::First(name) => {
                 let found = self.first_step(name, scope);
                 self.charge(found.as_slice().len())?;
@@ -120,6 +115,18 @@ impl<'a, 'e> Run<'a, 'e> {
                 }
                 Ok(fitting)
             }
+        }
+    }
+
+    fn variable(&self, variable: &'a Variable) -> Items<'a> {
+        let surroundings = self.environment;
+        let node = |node| Operand::Node(navigate::typed(node, surroundings.model));
+        match variable {
+            Variable::Context => Items::One(Operand::Node(self.context)),
+            Variable::Resource => Items::One(node(surroundings.resource)),
+            Variable::RootResource => Items::One(node(surroundings.root_resource)),
+            Variable::Extension => surroundings.extension.map(node).into(),
+            Variable::Text(text) => Items::One(Operand::Text(Cow::Borrowed(text))),
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Environment<'a> {
     pub resource: Node<'a>,
     /// `%rootResource`: the resource that contains `%resource`, or `%resource` itself.
     pub root_resource: Node<'a>,
+    /// `%extension`: of a rule about where an extension may stand, the extension; none elsewhere.
+    pub extension: Option<Node<'a>>,
     /// The instant of `now()` and `today()`; none where no expression may ask.
     pub now: Option<jiff::Timestamp>,
     /// `resolve()` for what is not contained in `root_resource`: the resource that a reference names, if it can be told (entries of

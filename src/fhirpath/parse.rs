@@ -328,6 +328,7 @@ fn variable(name: &str) -> Result<Variable, CompileError> {
         "context" => Ok(Variable::Context),
         "resource" => Ok(Variable::Resource),
         "rootResource" => Ok(Variable::RootResource),
+        "extension" => Ok(Variable::Extension),
         "ucum" => text("http://unitsofmeasure.org".into()),
         "sct" => text("http://snomed.info/sct".into()),
         "loinc" => text("http://loinc.org".into()),

@@ -40,6 +40,7 @@ pub(super) enum Variable {
     Context,
     Resource,
     RootResource,
+    Extension,
     /// One that stands for an address.
     Text(Box<str>),
 }

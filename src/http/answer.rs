@@ -116,6 +116,19 @@ impl Answer {
         self.status
     }
 
+    /// A header that was decided.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body that is at hand; nothing of one that is made while it is sent.
+    pub(super) fn body(&self) -> &[u8] {
+        match &self.body {
+            Content::Whole(body) => body,
+            Content::Stream(_) => &[],
+        }
+    }
+
     /// The message for the wire.
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = Response::new(match self.body {

@@ -1,10 +1,10 @@
 //! Bundles of answers, written around the stored bytes so that each resource stays as it was accepted.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::answer::{etag, location};
+use super::answer::{Answer, etag, location};
 use super::error::status;
 use super::negotiation::Return;
 use crate::fhir::dates::format_instant;
@@ -197,6 +197,24 @@ pub(super) fn response(base_url: &str, kind: BundleKind, answers: &[EntryAnswer]
             }
         }
     }
+    bundle.end()
+}
+
+/// The answer to a request that was answered later, as the only entry of a Bundle.
+pub(super) fn later(answer: &Answer) -> Vec<u8> {
+    let mut response = json!({ "status": answer.status().to_string() });
+    for (member, name) in [("location", header::LOCATION), ("etag", header::ETAG)] {
+        if let Some(value) = answer.header(&name) {
+            response[member] = Value::from(value);
+        }
+    }
+    let is_refusal = answer.status().is_client_error() || answer.status().is_server_error();
+    if is_refusal {
+        response["outcome"] = serde_json::from_slice(answer.body()).unwrap_or_default();
+    }
+    let mut bundle = Writer::new("batch-response", Map::new());
+    let resource = Some(answer.body()).filter(|body| !is_refusal && !body.is_empty());
+    bundle.entry(None, resource, &json!({ "response": response }));
     bundle.end()
 }
 

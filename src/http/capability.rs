@@ -78,6 +78,24 @@ const BINDING_TOKEN: Operation = Operation {
          token: a handshake of each subscription comes, then each event from then on. What was missed comes by $events.",
     ),
 };
+const META: Operation = Operation {
+    name: "meta",
+    definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
+    documentation: Some(
+        "At the system and type levels the labels in use, without displays; a profile claimed with its version stands without it too. Also of a \
+         version: [type]/[id]/_history/[vid]/$meta.",
+    ),
+};
+const META_ADD: Operation = Operation {
+    name: "meta-add",
+    definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
+    documentation: Some("Makes a new version, which is validated as any other; versions of the past are never changed. If-Match counts."),
+};
+const META_DELETE: Operation = Operation {
+    name: "meta-delete",
+    definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
+    documentation: Some("Makes a new version, which is validated as any other; versions of the past are never changed. If-Match counts."),
+};
 const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS, documentation: None };
 
 impl Operation {
@@ -95,12 +113,17 @@ const EVENTS: Operation = Operation { name: "events", definition: subscription_n
 
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
-    match resource_type {
-        ResourceType::Patient => &[VALIDATE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
-        ResourceType::Subscription => &[VALIDATE, STATUS, EVENTS, BINDING_TOKEN],
-        _ => &[VALIDATE],
+    match resource_type.origin() {
+        _ if resource_type == ResourceType::Patient => &[VALIDATE, META, META_ADD, META_DELETE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
+        _ if resource_type == ResourceType::Subscription => &[VALIDATE, META, META_ADD, META_DELETE, STATUS, EVENTS, BINDING_TOKEN],
+        Origin::Clients => &[VALIDATE, META, META_ADD, META_DELETE],
+        Origin::Server | Origin::Definitions => &[VALIDATE, META],
     }
 }
+
+/// What R4 has no element for.
+const ASYNCHRONOUS: &str = "Prefer: respond-async is honoured for searches, histories, $everything, and batch and transaction Bundles: 202, and at \
+     Content-Location the status, then a Bundle of type batch-response with one entry. $export is always answered so. All else is answered at once.";
 
 /// The day of the last change of what this program can do.
 const DATE: &str = "2026-11-22";
@@ -127,10 +150,11 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "patchFormat": [JSON_PATCH, "application/fhir+json"],
         "rest": [{
             "mode": "server",
+            "documentation": ASYNCHRONOUS,
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }, { "code": "search-system" }],
             "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
-            "operation": [EXPORT.statement()],
+            "operation": [EXPORT.statement(), META.statement()],
         }],
     })
 }

@@ -29,14 +29,16 @@ pub(super) enum Refusal {
     ForeignOrigin,
     /// Too many requests at once: this one was not begun.
     Overload,
-    /// As many exports as there may be are kept already.
+    /// As many jobs as there may be are kept already.
     TooManyJobs,
-    /// An export could not be made.
+    /// A job could not be done.
     JobFailed,
+    /// A job took too long, and wrote nothing.
+    OutOfTime,
     /// The answer was not ready in time; the work goes on up to its commit, if that was not made yet.
     Unfinished,
-    /// A bug: what the panic said, for the log alone.
-    Bug(String),
+    /// A bug. What the panic said could quote what was sent, and is in no answer and no log.
+    Bug,
 }
 
 impl From<Failure> for Refusal {
@@ -114,13 +116,20 @@ impl Refusal {
                     .with(header::RETRY_AFTER, "1")
             }
             Refusal::TooManyJobs => {
-                one(StatusCode::TOO_MANY_REQUESTS, IssueCode::Throttled, "too many exports are kept; DELETE one that is no longer needed")
+                one(StatusCode::TOO_MANY_REQUESTS, IssueCode::Throttled, "too many jobs are kept; DELETE one that is no longer needed")
                     .with(header::RETRY_AFTER, "60")
             }
             Refusal::JobFailed => one(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 IssueCode::Exception,
-                &format!("the export failed; ask for it again, and if that fails tell the operator the id of this request: {request_id}"),
+                &format!(
+                    "the job failed; look what it did before you ask for it again, and tell the operator the id of this request: {request_id}"
+                ),
+            ),
+            Refusal::OutOfTime => one(
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueCode::Timeout,
+                "the work took longer than it may, and nothing of it was written; ask for less at once",
             ),
             // No Retry-After: what was begun may yet be committed, and the same create again would be another one.
             Refusal::Unfinished => one(
@@ -128,7 +137,7 @@ impl Refusal {
                 IssueCode::Timeout,
                 "the answer was not ready in time, and what was asked for may still be done: look before you send the request again",
             ),
-            Refusal::Bug(_) => one(
+            Refusal::Bug => one(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 IssueCode::Exception,
                 &format!("the server failed; tell its operator the id of this request: {request_id}"),

@@ -1,6 +1,7 @@
 //! The wire: routes, headers, status codes, and the bodies of answers. Never a rule, never an engine.
 
 mod answer;
+mod bulk;
 mod bundle;
 mod capability;
 pub mod cors;
@@ -8,6 +9,7 @@ mod encoding;
 mod error;
 mod head_clock;
 mod jobs;
+mod later;
 pub mod listen;
 mod metrics;
 mod negotiation;

@@ -41,6 +41,7 @@ pub(super) fn document(base_url: &str) -> Value {
         for operation in names(&resource["operation"]) {
             add(&mut paths, &format!("/{kind}/${operation}"), Some(resource));
             add(&mut paths, &format!("/{kind}/{{id}}/${operation}"), Some(resource));
+            add(&mut paths, &format!("/{kind}/{{id}}/_history/{{vid}}/${operation}"), Some(resource));
         }
     }
     json!({
@@ -141,6 +142,7 @@ fn parameters(method: &str, path: &str, resource: Option<&Value>) -> Vec<Value> 
             parameters.push(query("eventsUntilNumber", "string", "The number of the last event to tell."));
             parameters.push(query("content", "code", "How much to tell of each: empty, id-only or full-resource."));
         }
+        (_, "$meta-add" | "$meta-delete") => parameters.push(reference("parameters", "IfMatch")),
         (_, "$get-ws-binding-token") => parameters.push(query("id", "id", "A Subscription to listen to; repeatable.")),
         (_, "$validate") => {
             parameters.push(query("mode", "code", "For what the resource is checked."));
@@ -197,6 +199,7 @@ fn body(method: &str, path: &str, kind: Option<&str>, resource: Option<&Value>) 
             let schema = json!({ "type": "object", "properties": properties });
             json!({ "content": { "application/x-www-form-urlencoded": { "schema": schema } } })
         }
+        ("POST", "$meta-add" | "$meta-delete", _) => fhir(reference("schemas", "MetaParameters")),
         ("POST", operation, _) if operation.starts_with('$') => return Some(fhir(reference("schemas", "Parameters"))),
         ("POST", "", None) => fhir(reference("schemas", "Bundle")),
         ("POST" | "PUT", _, Some(kind)) => fhir(of_type(kind)),
@@ -224,6 +227,13 @@ fn components() -> Value {
     let items = |members: Value| json!({ "type": "array", "items": { "type": "object", "properties": members } });
     let request =
         json!({ "type": "object", "properties": { "method": { "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"] }, "url": text() } });
+    let coding =
+        || items(json!({ "system": { "const": "https://ehr.example.dk/tags" }, "code": { "type": "string", "pattern": "^[a-z]{1,20}$" } }));
+    let meta = json!({ "type": "object", "properties": { "tag": coding(), "security": coding() } });
+    let mut labels = items(json!({ "name": { "const": "meta" }, "valueMeta": meta }));
+    labels["minItems"] = 1.into();
+    labels["maxItems"] = 1.into();
+    labels["items"]["required"] = json!(["name", "valueMeta"]);
     let mut asynchronous = header("Prefer", json!({ "const": "respond-async" }));
     asynchronous["required"] = Value::Bool(true);
     json!({
@@ -250,6 +260,7 @@ fn components() -> Value {
             "Resource": resource,
             "OperationOutcome": of("OperationOutcome", json!({ "issue": items(json!({ "severity": text(), "code": text() })) })),
             "Parameters": of("Parameters", json!({ "parameter": items(json!({ "name": text() })) })),
+            "MetaParameters": of("Parameters", json!({ "parameter": labels })),
             "Bundle": of("Bundle", json!({ "type": { "enum": ["batch", "transaction"] }, "entry": items(json!({ "resource": {}, "request": request })) })),
             "JsonPatch": items(json!({ "op": { "enum": ["add", "remove", "replace", "move", "copy", "test"] }, "path": text() })),
         },

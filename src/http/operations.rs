@@ -5,14 +5,15 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::error::Refusal;
-use super::routes::{Call, search_answer, sent_resource};
+use super::routes::{Call, no_parameters, search_answer, sent_resource, without_parameters};
 use super::{Wire, bundle, negotiation, websocket};
 use crate::fhir::ResourceKey;
 use crate::fhir::dates::format_instant;
+use crate::interactions::meta::{LabelChange, Labelled, MetaScope};
 use crate::interactions::search::SearchScope;
 use crate::interactions::validate::{self, Target};
 use crate::interactions::write::Condition;
-use crate::interactions::{binding, everything, rights};
+use crate::interactions::{binding, everything, meta, rights};
 
 /// `$rights`: the Tasks of a person as of a day.
 pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<Answer, Refusal> {
@@ -31,6 +32,31 @@ pub(super) fn everything(wire: &Wire, call: &Call, patient: ResourceKey) -> Resu
         parameters.extend(everything::sent_parameters(&sent_resource(call)?)?);
     }
     search_answer(wire, call, SearchScope::Everything(patient), parameters)
+}
+
+/// `$meta`: the labels of a version, or those in use.
+pub(super) fn meta(wire: &Wire, call: &Call, scope: &MetaScope) -> Result<Answer, Refusal> {
+    let mut parameters = call.query.clone();
+    if !call.body.is_empty() {
+        parameters.extend(meta::sent_parameters(&sent_resource(call)?)?);
+    }
+    no_parameters(call, &parameters)?;
+    Ok(labelled(&meta::meta(&wire.server, scope)?))
+}
+
+/// `$meta-add` and `$meta-delete`.
+pub(super) fn meta_change(wire: &Wire, call: &Call, key: ResourceKey, change: LabelChange) -> Result<Answer, Refusal> {
+    without_parameters(call)?;
+    let condition = negotiation::condition(&call.headers)?;
+    Ok(labelled(&meta::change(&wire.server, &call.moment, key, change, &sent_resource(call)?, condition)?))
+}
+
+fn labelled(Labelled { meta, version }: &Labelled) -> Answer {
+    let answer = Answer::made(&json!({ "resourceType": "Parameters", "parameter": [{ "name": "return", "valueMeta": meta }] }));
+    match version {
+        Some(version) => answer.of_version(version),
+        None => answer,
+    }
 }
 
 /// `$validate`: findings are the answer, with 200, also when they refuse the resource.

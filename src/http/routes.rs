@@ -1,5 +1,6 @@
 //! From a request to an interaction and back.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::body::Bytes;
@@ -9,7 +10,7 @@ use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
-use super::{Wire, bundle, jobs, openapi, operations, page, subscriptions};
+use super::{Wire, bulk, bundle, jobs, later, openapi, operations, page, subscriptions};
 use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
@@ -31,6 +32,7 @@ pub(super) const PACKAGE_PATH: &str = "/package.tgz";
 pub(super) type Parameters = Vec<(String, String)>;
 
 /// A request with its body, ready for the blocking part.
+#[derive(Clone)]
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) path: String,
@@ -54,29 +56,36 @@ pub(super) fn below_base(path: &str) -> Option<&str> {
 }
 
 /// Answers a request: the blocking part.
-pub(super) fn dispatch(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal> {
     let allow = allow(&call.path)?;
     if !allow.split(", ").any(|method| method == call.method) {
         return Err(Refusal::MethodNotAllowed(allow));
     }
     let Some(below) = below_base(&call.path) else { return outside(wire, call) };
-    let looks = matches!(call.method, Method::GET | Method::HEAD);
     let address = Address::read(below)?;
+    if later::is_wanted(call, &address) { later::begin(wire, call, address) } else { answered(wire, call, address) }
+}
+
+/// What the address has to say.
+pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Answer, Refusal> {
+    let looks = matches!(call.method, Method::GET | Method::HEAD);
     if let Some(scope) = SearchScope::of(&address).filter(|_| looks) {
         return search_answer(wire, call, scope, call.query.clone());
     }
     match address {
         Address::System => bundle_answer(wire, call),
-        Address::Export(scope @ ExportScope::System) => jobs::export(wire, call, scope, "$export"),
-        Address::Export(scope @ ExportScope::Patients) => jobs::export(wire, call, scope, "Patient/$export"),
+        Address::Export(scope @ ExportScope::System) => bulk::export(wire, call, scope, "$export"),
+        Address::Export(scope @ ExportScope::Patients) => bulk::export(wire, call, scope, "Patient/$export"),
         Address::Job(id) => jobs::status(wire, call, &id),
-        Address::JobFile(id, file) => jobs::file(wire, call, &id, file),
+        Address::JobFile(id, file) => bulk::file(wire, call, &id, file),
         Address::SystemSearch => form_search_answer(wire, call, SearchScope::System),
         // A GET of the first one is answered above; nothing else is let in.
         Address::Compartment(patient, within) | Address::CompartmentSearch(patient, within) => {
             form_search_answer(wire, call, SearchScope::Compartment(patient, within))
         }
         Address::Everything(patient) => operations::everything(wire, call, patient),
+        Address::Meta(scope) => operations::meta(wire, call, &scope),
+        Address::MetaChange(key, change) => operations::meta_change(wire, call, key, change),
         Address::Metadata => Ok(Answer::made(&capability::statement(&wire.server.base_url, wire.server.references))),
         Address::SystemHistory => history_answer(wire, call, HistoryScope::System),
         Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
@@ -137,8 +146,9 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Type(resource_type) if has(resource_type, Interaction::Create) => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
-        Address::Validate(_) | Address::Rights(_) => "GET, HEAD, POST, OPTIONS",
+        Address::Validate(_) | Address::Rights(_) | Address::Meta(_) => "GET, HEAD, POST, OPTIONS",
         Address::SubscriptionStatuses | Address::SubscriptionStatus(_) | Address::SubscriptionEvents(_) => "GET, HEAD, POST, OPTIONS",
+        Address::MetaChange(..) => "POST, OPTIONS",
         // To look at the head alone would begin an export too, or give a token to nobody.
         Address::Export(_) | Address::BindingToken(_) => "GET, POST, OPTIONS",
         Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
@@ -148,11 +158,11 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
 }
 
 /// Refuses parameters at an address where none means anything; under `handling=lenient` they are passed over.
-fn without_parameters(call: &Call) -> Result<(), Refusal> {
+pub(super) fn without_parameters(call: &Call) -> Result<(), Refusal> {
     no_parameters(call, &call.query)
 }
 
-fn no_parameters(call: &Call, parameters: &[(String, String)]) -> Result<(), Refusal> {
+pub(super) fn no_parameters(call: &Call, parameters: &[(String, String)]) -> Result<(), Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
     if parameters.is_empty() || lenient {
         return Ok(());

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::Failure;
 use super::export::{ExportFile, ExportScope};
+use super::meta::{LabelChange, MetaScope};
+use crate::fhir::key::Origin;
 use crate::fhir::{Id, IssueCode, Resource, ResourceKey, ResourceType, Version, view};
 use crate::search::compartment;
 
@@ -52,6 +54,10 @@ pub enum Address {
     SubscriptionStatus(ResourceKey),
     /// `Subscription/7/$events`
     SubscriptionEvents(ResourceKey),
+    /// `$meta`, `Condition/$meta`, `Condition/7/$meta`, `Condition/7/_history/3/$meta`
+    Meta(MetaScope),
+    /// `Condition/7/$meta-add` and `Condition/7/$meta-delete`
+    MetaChange(ResourceKey, LabelChange),
     /// `$export` and `Patient/$export`
     Export(ExportScope),
     /// `_jobs/7`: the status of what is answered later.
@@ -77,6 +83,8 @@ impl Address {
             | Address::Everything(key)
             | Address::SubscriptionStatus(key)
             | Address::SubscriptionEvents(key)
+            | Address::Meta(MetaScope::Instance(key) | MetaScope::Version(key, _))
+            | Address::MetaChange(key, _)
             | Address::BindingToken(Some(key))
             | Address::Rights(key) => Some(key),
             Address::System
@@ -88,6 +96,7 @@ impl Address {
             | Address::TypeHistory(_)
             | Address::TypeValidate(_)
             | Address::SubscriptionStatuses
+            | Address::Meta(MetaScope::System | MetaScope::Type(_))
             | Address::Export(_)
             | Address::Job(_)
             | Address::JobFile(..)
@@ -112,6 +121,7 @@ impl Address {
             ["metadata"] => return Ok(Address::Metadata),
             ["_history"] => return Ok(Address::SystemHistory),
             ["_search"] => return Ok(Address::SystemSearch),
+            ["$meta"] => return Ok(Address::Meta(MetaScope::System)),
             ["$export"] => return Ok(Address::Export(ExportScope::System)),
             ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
             ["_websocket"] => return Ok(Address::Websocket),
@@ -127,17 +137,25 @@ impl Address {
         // `.` and `..` have the form of an id, but mean another address to everything on the way here.
         let id = |text: &str| Id::parse(text).filter(|id| !matches!(id.as_str(), "." | "..")).ok_or_else(nothing);
         let key = |text: &str| id(text).map(|id| ResourceKey::new(resource_type, id));
+        let is_written = resource_type.origin() == Origin::Clients;
         match parts[1..] {
             [] => Ok(Address::Type(resource_type)),
             ["_search"] => Ok(Address::TypeSearch(resource_type)),
             ["_history"] => Ok(Address::TypeHistory(resource_type)),
             ["$validate"] => Ok(Address::TypeValidate(resource_type)),
             ["$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatuses),
+            ["$meta"] => Ok(Address::Meta(MetaScope::Type(resource_type))),
             ["$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(None)),
             [id] => Ok(Address::Instance(key(id)?)),
             [id, "_history"] => Ok(Address::InstanceHistory(key(id)?)),
             [id, "_history", version] => Ok(Address::Version(key(id)?, Version::parse(version).ok_or_else(nothing)?)),
+            [id, "_history", version, "$meta"] => {
+                Ok(Address::Meta(MetaScope::Version(key(id)?, Version::parse(version).ok_or_else(nothing)?)))
+            }
             [id, "$validate"] => Ok(Address::Validate(key(id)?)),
+            [id, "$meta"] => Ok(Address::Meta(MetaScope::Instance(key(id)?))),
+            [id, "$meta-add"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Add)),
+            [id, "$meta-delete"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Remove)),
             [id, "$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(Some(key(id)?))),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),

@@ -20,6 +20,7 @@ mod followers;
 pub mod history;
 mod identify;
 mod includes;
+pub mod meta;
 pub mod overview;
 pub mod page_token;
 pub mod patch;

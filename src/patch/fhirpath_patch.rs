@@ -181,6 +181,7 @@ fn evaluate<'a>(path: &'a Expression, resource: &'a Value, surroundings: Surroun
         model,
         resource: root,
         root_resource: root,
+        extension: None,
         now: Some(surroundings.now),
         resolve: &|_| None,
         member_of: &|_, _| None,

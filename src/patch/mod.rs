@@ -1,13 +1,14 @@
 //! Patches: changes told as steps, applied to the JSON of a resource (<https://hl7.org/fhir/R4/http.html#patch>).
 //!
-//! JSON Patch (RFC 6902) steps along the JSON, FHIRPath Patch along the elements. Either is applied as a whole or not at all, keeps the
-//! digits and the order of what it does not touch, and is bounded in its steps and in what it makes. Pure: what a patch makes is
-//! held against the profiles by who writes it. No text of a finding repeats a value or a path of the patch.
+//! JSON Patch (RFC 6902) steps along the JSON, FHIRPath Patch along the elements; labels are added and removed as sets. Each is applied as a
+//! whole or not at all, keeps the digits and the order of what it does not touch, and is bounded in its steps and in what it makes. Pure:
+//! what a patch makes is held against the profiles by who writes it. No text of a finding repeats a value or a path of the patch.
 
 mod elements;
 mod fhirpath_patch;
 mod given;
 mod json_patch;
+mod meta;
 
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ use serde_json::Value;
 
 use crate::fhir::{Issue, IssueCode, Resource, json};
 use crate::schema::Definitions;
+
+pub use meta::LabelChange;
 
 /// The greatest resource that a patch may make, as text.
 const RESULT_BYTES_MAX: usize = 5 * 1024 * 1024;
@@ -31,6 +34,7 @@ pub struct Patch(Arc<Steps>);
 enum Steps {
     Json(Vec<json_patch::Step>),
     FhirPath(Vec<fhirpath_patch::Step>),
+    Labels(meta::Labels),
 }
 
 /// What a patch is applied with.
@@ -61,6 +65,14 @@ impl Patch {
         Ok(Patch(Arc::new(Steps::FhirPath(fhirpath_patch::read(parameters)?))))
     }
 
+    /// Reads a Meta whose profiles, tags and security labels are to be added or removed.
+    ///
+    /// # Errors
+    /// The findings about all of it that is no label.
+    pub fn of_labels(change: LabelChange, meta: &Value) -> Result<Self, Vec<Issue>> {
+        Ok(Patch(Arc::new(Steps::Labels(meta::read(change, meta)?))))
+    }
+
     /// The resource after all steps.
     ///
     /// # Errors
@@ -70,6 +82,7 @@ impl Patch {
         match &*self.0 {
             Steps::Json(steps) => json_patch::apply(steps, &mut patched)?,
             Steps::FhirPath(steps) => fhirpath_patch::apply(steps, &mut patched, surroundings)?,
+            Steps::Labels(labels) => meta::apply(labels, &mut patched),
         }
         keeps_identity(resource, &patched)?;
         if patched.to_string().len() > RESULT_BYTES_MAX {

@@ -37,6 +37,7 @@ pub fn index_entries(resource_type: ResourceType, resource: &Value) -> Vec<Index
         model,
         resource: focus,
         root_resource: focus,
+        extension: None,
         now: None,
         resolve: &resolve,
         member_of: &|_, _| None,

@@ -1,6 +1,7 @@
-//! The store over an embedded engine: who opens it, who reads, who writes. The reading itself is in `reading` and `finding`,
+//! The store over an embedded engine: who opens it, who reads, who writes. The reading itself is in `reading`, `finding` and `values`,
 //! the writing in `writing` and `staging`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,8 +27,8 @@ use super::{
     Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage,
     Store, StoreError, StoredVersion, Stream, Timer,
 };
-use crate::fhir::{Id, ResourceKey, Version};
-use crate::search::{SearchQuery, TooMany};
+use crate::fhir::{Id, ResourceKey, ResourceType, Version};
+use crate::search::{IndexValue, SearchQuery, TooMany};
 
 /// An embedded engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -239,6 +240,10 @@ impl Store for EmbeddedStore {
         Ok(self.read_state(|reader, position| sound(reader.matching_keys(query, position)))??)
     }
 
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, StoreError> {
+        self.read_state(|reader, position| reader.values(resource_type, parameter, most, position))
+    }
+
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
         // A touch that is not yet acknowledged is passed over: the commit that relies on it will be refused.
         self.read_state(|reader, last| guards.iter().map(|guard| Ok(reader.guard_position(guard)?.min(last))).collect())
@@ -290,8 +295,8 @@ mod tests {
     use super::super::record::{CursorRecord, EventRecord};
     use super::super::{Content, Method, NewEvent, StreamChange, TimerChange, Write};
     use super::*;
-    use crate::fhir::{Resource, ResourceType};
-    use crate::search::{IndexEntry, IndexValue};
+    use crate::fhir::Resource;
+    use crate::search::IndexEntry;
 
     fn entry(code: &str) -> IndexEntry {
         IndexEntry::new("code", IndexValue::Token { system: String::new(), code: code.to_owned() })

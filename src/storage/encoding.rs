@@ -292,6 +292,22 @@ pub(super) fn key_in_index(key: &[u8]) -> Option<ResourceKey> {
     resource_key(*first, &rest[id_at..])
 }
 
+/// The beginning of an index key that all resources with the same value have: all but the id and its length.
+pub(super) fn value_in_index(key: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = key.split_last()?;
+    rest.get(..rest.len().checked_sub(usize::from(*length))?)
+}
+
+/// True if no other value has the same beginning of an index key: it is not cut, not folded, and has no second part.
+pub(super) fn stands_alone(value: &IndexValue) -> bool {
+    let is_whole = |text: &str| text.len() < TEXT_BYTES_MAX;
+    match value {
+        IndexValue::Token { system, code } => is_whole(system) && is_whole(code),
+        IndexValue::Reference(text) | IndexValue::Uri(text) => is_whole(text),
+        IndexValue::Text(_) | IndexValue::Date { .. } | IndexValue::Quantity { .. } | IndexValue::Composite(_) => false,
+    }
+}
+
 /// The resource of a key that begins with one, and what follows it.
 pub(super) fn split_owner(key: &[u8]) -> Option<(ResourceKey, &[u8])> {
     let (first, rest) = key.split_first()?;

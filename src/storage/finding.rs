@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What the resource was in the state after `position`.
-    fn judged_version(self, key: &ResourceKey, position: Position) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
+    pub(super) fn judged_version(self, key: &ResourceKey, position: Position) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
         let Some(current) = self.current(key)? else { return Ok(None) };
         if current.position <= position {
             return Ok(Some((current.version, current)));

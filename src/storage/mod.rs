@@ -5,7 +5,7 @@
 //!
 //! This file is what every store promises. [`EmbeddedStore`] keeps it over a small seam of ordered tables (`kv`), behind which an engine
 //! stands (`fjall`, `sled`). From the outside in: `embedded` opens, `folder` guards the data folder, `writing` groups the commits,
-//! `staging` says what one commit means (`streams` what it means for the events of subscriptions), `reading` and `finding` read, `verify` checks it all,
+//! `staging` says what one commit means (`streams` what it means for the events of subscriptions), `reading`, `finding` and `values` read, `verify` checks it all,
 //! `reindex` makes the index anew; `encoding` has the keys, `record` the values.
 
 mod embedded;
@@ -21,9 +21,11 @@ mod reindex;
 mod sled;
 mod staging;
 mod streams;
+mod values;
 mod verify;
 mod writing;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -34,7 +36,7 @@ pub use folder::OpenError;
 pub use reindex::{EntriesOf, Indexing};
 
 use crate::fhir::{Body, Id, ResourceKey, ResourceType, Version};
-use crate::search::{IndexEntry, SearchQuery, TooMany};
+use crate::search::{IndexEntry, IndexValue, SearchQuery, TooMany};
 
 /// The place of a change in the log of all changes: 1 for the first, up by one for each. 0 is "before everything".
 /// A commit that moves guards and writes nothing takes a position too, at which the log has no change.
@@ -364,6 +366,10 @@ pub trait Store: Send + Sync {
     /// The keys of all that a query matches (its `offset`, `count` and `sort` ignored) in the latest state, sorted: exactly what
     /// [`Precondition::Matches`] compares. No content is read: they may be many.
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError>;
+
+    /// The values that index entries of that parameter have in the latest state, of all resources of the type that exist: each once. None if
+    /// they are more than `most`. The work is in proportion to them.
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, StoreError>;
 
     /// For each guard the position at which it was last touched (0: never). Ask before reading what the guard stands for.
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError>;

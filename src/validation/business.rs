@@ -18,6 +18,15 @@ const PAST: &[(&str, &str)] =
 /// (<https://hl7.org/fhir/R4/subscription.html>).
 const STATUS_OF_SERVER: &[&str] = &["active", "error"];
 
+/// Types without a profile of the package by which clocks or messages go.
+const FOLLOWED: &[&str] = &["PractitionerRole", "Subscription"];
+
+/// True for a type that the server acts upon though no profile of the package is for it: it must not hold what changes its meaning
+/// and is not understood (<https://hl7.org/fhir/R4/extensibility.html#modifierExtension>).
+pub(super) fn is_taken_at_its_word(kind: &str) -> bool {
+    FOLLOWED.contains(&kind)
+}
+
 /// Checks a resource against the rules of its type.
 pub(super) fn check(resource: &Value, kind: &str, context: &Context<'_>, sink: &mut Sink) {
     for (_, key) in PAST.iter().filter(|(of, _)| *of == kind) {

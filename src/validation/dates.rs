@@ -8,14 +8,16 @@ use crate::fhir::{FhirDate, IssueCode, Severity};
 
 /// Rule: the date exists.
 pub(super) const EXISTS: &str = "kp-date-1";
+/// Rule: the year is one that can be meant. A warning.
+pub(super) const PLAUSIBLE: &str = "kp-date-4";
 /// Rule: what has happened is not in the future.
-const NOT_FUTURE: &str = "kp-date-3";
+pub const NOT_IN_FUTURE: &str = "kp-date-3";
 
 /// Checks the date of something that has happened; text that is no date has a finding of its own.
 pub(super) fn check_past(text: &str, at: &str, today: Date, sink: &mut Sink) {
     if FhirDate::parse(text).is_some_and(|date| is_later(date, today)) {
         let what = format!("expected a date that is not in the future (today is {today} in Copenhagen), found {}", quoted(text));
-        sink.add(Severity::Error, IssueCode::BusinessRule, &at, NOT_FUTURE, &what);
+        sink.add(Severity::Error, IssueCode::BusinessRule, &at, NOT_IN_FUTURE, &what);
     }
 }
 

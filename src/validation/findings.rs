@@ -84,6 +84,14 @@ impl Sink {
         }
     }
 
+    /// True if a finding about an element, or what is in it, refuses the content.
+    pub(super) fn refuses_at(&self, at: &dyn fmt::Display) -> bool {
+        let place = at.to_string();
+        let is_inside =
+            |expression: &str| expression.strip_prefix(&place).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        self.issues.iter().any(|issue| issue.refuses() && is_inside(&issue.expression))
+    }
+
     /// True if any finding refuses the content.
     pub(super) fn refuses(&self) -> bool {
         self.refuses

@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use crate::fhir::{Issue, Resource};
 
+pub use dates::NOT_IN_FUTURE;
 pub use persons::{ResolvedReference, Target, one_person, person_references};
 pub use validator::Validator;
 
@@ -49,7 +50,8 @@ pub fn check(resource: &Resource, context: &Context<'_>) -> Vec<Issue> {
     let mut profiles: Vec<&str> = Validator::package_profile(kind).into_iter().collect();
     profiles.extend(context.profiles);
     let mut sink = findings::Sink::default();
-    walk::check(context.validator.definitions(), value, &profiles, &mut sink);
+    let walk = if business::is_taken_at_its_word(kind) { walk::check_to_the_letter } else { walk::check };
+    walk(context.validator.definitions(), value, &profiles, &mut sink);
     business::check(value, kind, context, &mut sink);
     sink.into_issues()
 }

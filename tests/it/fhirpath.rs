@@ -27,6 +27,7 @@ fn environment<'a>(model: &'a Types, resource: &'a Value) -> Environment<'a> {
         model,
         resource: node(model, resource),
         root_resource: node(model, resource),
+        extension: None,
         now: Some("2027-03-01T10:20:30.4567Z".parse().unwrap()),
         resolve: &|_| None,
         member_of: &|_, _| None,

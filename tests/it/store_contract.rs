@@ -757,6 +757,8 @@ fn long_values_and_odd_characters_are_kept_and_found(fixture: &dyn Fixture) {
         let starting = codes.iter().filter(|other| other.starts_with(code)).count();
         assert_eq!(count("name", Test::StartsWith(code.to_owned())), starting, "{code:?}");
     }
+    let codes_in_use: BTreeSet<_> = codes.iter().map(|code| token("code", code, code).value).collect();
+    assert_eq!(store.values(ResourceType::Patient, "code", codes.len()).unwrap(), Some(codes_in_use));
     // The same large resource again and again: old pieces must not be taken for new ones.
     let key = key("Patient/large");
     for number in 0..5_u64 {

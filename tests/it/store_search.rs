@@ -1,7 +1,7 @@
 //! Search against its definition: whatever was written, every state is searched as [`frist::search::matches`] says.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use frist::search::{Clause, IndexEntry, IndexValue, Prefix, Row, SearchQuery, Sort, SortBy, Test, TooMany, matches, settle, sort_rows};
@@ -147,6 +147,11 @@ fn expected_page(query: &SearchQuery, state: &Known) -> (usize, Vec<String>) {
     (rows.len(), page.map(|row| format!("{}/{}", row.key, state[row.key].0)).collect())
 }
 
+fn values_of(kind: ResourceType, parameter: &str, state: &Known) -> BTreeSet<IndexValue> {
+    let entries = state.iter().filter(|(key, _)| key.resource_type == kind).filter_map(row).flat_map(|row| row.entries);
+    entries.filter(|entry| entry.parameter == parameter).map(|entry| entry.value.clone()).collect()
+}
+
 pub(crate) fn a_search_finds_exactly_what_matches_in_every_state(fixture: &dyn Fixture) {
     let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(steps in steps(), queries in prop::collection::vec((query(), 0..40_u64), 100))| {
@@ -176,6 +181,12 @@ pub(crate) fn a_search_finds_exactly_what_matches_in_every_state(fixture: &dyn F
             let preconditions = vec![Precondition::Matches(now, keys)];
             let agreed = position % 8 != 0 || store.commit(ChangeSet { preconditions, ..changes(vec![]) }).is_ok();
             prop_assert!(agreed, "the writer finds something else");
+        }
+        for (kind, parameter) in [ResourceType::Task, ResourceType::Goal].into_iter().flat_map(|kind| ["a", "b", "c"].map(|code| (kind, code))) {
+            let values = values_of(kind, parameter, &states[last as usize]);
+            prop_assert_eq!(store.values(kind, parameter, values.len()).unwrap(), Some(values.clone()), "{:?} {}", kind, parameter);
+            let fewer = values.len().checked_sub(1).map(|most| store.values(kind, parameter, most).unwrap());
+            prop_assert!(fewer.is_none_or(|found| found.is_none()), "{:?} {}", kind, parameter);
         }
         drop(store);
         prop_assert_eq!(fixture.findings(), Vec::<String>::new());

@@ -21,8 +21,13 @@ struct Ended {
 
 /// Runs the program in a folder, on a fixed day.
 fn frist(folder: &Path, arguments: &[&str], input: &str) -> Ended {
+    frist_on_no_day(folder, &[&["--day", "2027-03-01"], arguments].concat(), input)
+}
+
+/// Runs the program in a folder.
+fn frist_on_no_day(folder: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_frist"));
-    command.arg("validate").args(["--day", "2027-03-01"]).args(arguments).current_dir(folder);
+    command.arg("validate").args(arguments).current_dir(folder);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A program that does not read its input may have ended already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -159,9 +164,30 @@ fn a_profile_and_a_day_can_be_said() {
     let ended = frist(folder.path(), &["--profile", "https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition", "patient.json"], "");
     assert!(ended.errors()[0].starts_with("patient.json:Patient: error structure "), "{}", ended.out);
     assert_eq!(ended.code, 1);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_frist"));
-    let output = command.args(["validate", "--day", "2027-03-02", "future.json"]).current_dir(folder.path()).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let ended = frist_on_no_day(folder.path(), &["--day", "2027-03-02", "future.json"], "");
+    assert!(!ended.out.contains("kp-date-3") && ended.code == 0, "{}", ended.out);
+}
+
+#[test]
+fn without_a_day_what_lies_ahead_is_only_warned_of() {
+    let ahead = copd("ahead", "p", "9999-12-31");
+    let bundle = json!({ "resourceType": "Bundle", "type": "collection", "entry": [{ "fullUrl": "https://x.test/Condition/ahead", "resource": ahead }] });
+    let folder = folder(&[("ahead.ndjson", format!("{ahead}\n{bundle}"))]);
+    let ended = frist_on_no_day(folder.path(), &["ahead.ndjson"], "");
+    expect_valid(&ended, "2 resources: 2 valid, 0 invalid; 0 errors");
+    for at in ["1:Condition", "2:Bundle.entry[0].resource"] {
+        assert!(
+            ended.out.contains(&format!("ahead.ndjson:{at}.recordedDate: warning business-rule [kp-date-3] expected")),
+            "{}",
+            ended.out
+        );
+    }
+}
+
+#[test]
+fn the_published_examples_are_valid_whenever_they_are_checked() {
+    let ended = frist_on_no_day(Path::new("profiles/package"), &["example"], "");
+    expect_valid(&ended, "22 resources: 22 valid, 0 invalid; 0 errors");
 }
 
 #[test]
@@ -173,7 +199,7 @@ fn wrong_options_are_told_in_a_line_and_exit_2() {
         &["--day", "2027-03", "patient.json"],
         &[],
     ] {
-        let ended = frist(folder.path(), arguments, "");
+        let ended = frist_on_no_day(folder.path(), arguments, "");
         assert_eq!((ended.code, ended.out.as_str(), ended.err.lines().count()), (2, "", 1), "{arguments:?} {}", ended.err);
     }
 }

@@ -12,6 +12,10 @@ use crate::validation::primitives;
 /// Extensions that R4 itself uses, throughout its own definitions, elsewhere than where it says they may stand.
 const ERRATA: &[(&str, &str)] = &[("http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type", "ElementDefinition.type")];
 
+/// Rule: nothing changes the meaning of a resource that clocks follow. As FHIRPath it would look at every element once more, and could
+/// not say where.
+pub(super) const MODIFIER_RULE: &str = "kp-mod-1";
+
 impl<'a> Walk<'a, '_> {
     /// Holds an extension against the element that it stands in, and against the definition of its address.
     pub(super) fn check_extension(&mut self, shape: Shape<'a>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
@@ -35,6 +39,9 @@ impl<'a> Walk<'a, '_> {
             self.error(IssueCode::Required, &at.child("url"), "expected the address of the extension, found only what stands beside it");
         }
         self.check_has_value_or_parts(found, at);
+        if self.refuses_modifiers && at.name() == "modifierExtension" {
+            self.refuse_modifier(at);
+        }
         match (definition, url) {
             (Some(definition), _) => self.check_modifier(definition, at),
             (None, Some(url)) if is_absolute => self.check_unknown(url, at),
@@ -42,8 +49,18 @@ impl<'a> Walk<'a, '_> {
             _ => {}
         }
         if let Some(definition) = definition {
-            self.check_place(definition, at, scope);
+            self.check_place(definition, at, Scope { extension: Some(found), ..scope });
         }
+    }
+
+    /// Adds that something changes the meaning of what it stands in.
+    pub(super) fn refuse_modifier(&mut self, at: &At<'_>) {
+        let what = format!(
+            "expected nothing that changes the meaning of the resource in a way that the receiver must know, found {}; the server \
+             knows none, and might tell a deadline that the sender does not mean",
+            at.name()
+        );
+        self.sink.add(Severity::Error, IssueCode::Extension, at, MODIFIER_RULE, &what);
     }
 
     /// Rule ext-1 of R4.

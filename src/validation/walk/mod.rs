@@ -43,6 +43,8 @@ pub(super) struct Walk<'a, 's> {
     bundles: Vec<Rc<Entries<'a>>>,
     /// How many values are being tried against a profile around this walk.
     trials: usize,
+    /// True where nothing may be that changes the meaning of what is around it.
+    refuses_modifiers: bool,
 }
 
 /// What surrounds an element: the resources that its rules and references are about.
@@ -54,6 +56,8 @@ pub(super) struct Scope<'a> {
     root: Node<'a>,
     /// The Bundle around it, if there is one.
     bundle: Option<InBundle>,
+    /// The extension that may stand there or not, while that is looked at.
+    extension: Option<Node<'a>>,
 }
 
 /// An entry of a Bundle.
@@ -94,8 +98,19 @@ impl<'a> Shape<'a> {
 
 /// Holds a value that should be a resource against its type, the profiles that it claims, and these.
 pub(super) fn check(definitions: &Definitions, resource: &Value, profiles: &[&str], sink: &mut Sink) {
-    let whole = Rc::new(Whole::of(resource));
-    Walk { definitions, sink, whole, bundles: Vec::new(), trials: 0 }.check_root(resource, profiles);
+    Walk::of(definitions, resource, sink).check_root(resource, profiles);
+}
+
+/// As [`check`]; what changes the meaning of the resource in a way that nobody here understands is a finding too.
+pub(super) fn check_to_the_letter(definitions: &Definitions, resource: &Value, profiles: &[&str], sink: &mut Sink) {
+    Walk { refuses_modifiers: true, ..Walk::of(definitions, resource, sink) }.check_root(resource, profiles);
+}
+
+impl<'a, 's> Walk<'a, 's> {
+    fn of(definitions: &'a Definitions, resource: &'a Value, sink: &'s mut Sink) -> Self {
+        let whole = Rc::new(Whole::of(resource));
+        Walk { definitions, sink, whole, bundles: Vec::new(), trials: 0, refuses_modifiers: false }
+    }
 }
 
 impl<'a> Walk<'a, '_> {
@@ -241,7 +256,8 @@ impl<'a> Walk<'a, '_> {
     fn is_fine(&self, check: impl FnOnce(&mut Walk<'a, '_>, &At<'_>), profile: &Structure) -> bool {
         let mut sink = Sink::of_a_trial();
         let (whole, bundles) = (Rc::clone(&self.whole), self.bundles.clone());
-        let mut trial = Walk { definitions: self.definitions, sink: &mut sink, whole, bundles, trials: self.trials + 1 };
+        let (trials, refuses_modifiers) = (self.trials + 1, false);
+        let mut trial = Walk { definitions: self.definitions, sink: &mut sink, whole, bundles, trials, refuses_modifiers };
         check(&mut trial, &At::root(&profile.type_name));
         !sink.refuses()
     }

@@ -21,11 +21,15 @@ impl<'a> Walk<'a, '_> {
     pub(super) fn check_primitive(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let mut is_well_formed = true;
         if let Some(value) = found.value {
-            let rule = if matches!(&*definition.type_name, "date" | "dateTime" | "instant") { dates::EXISTS } else { "" };
+            let is_date = matches!(&*definition.type_name, "date" | "dateTime" | "instant");
             let sink = &mut *self.sink;
             primitives::check(&definition.type_name, value, &mut |severity, code, what| {
                 is_well_formed &= severity > Severity::Error;
-                let rule = if code == IssueCode::Value && severity == Severity::Error { rule } else { "" };
+                let rule = match (code, severity) {
+                    (IssueCode::Value, Severity::Error) if is_date => dates::EXISTS,
+                    (_, Severity::Warning) if is_date => dates::PLAUSIBLE,
+                    _ => "",
+                };
                 sink.add(severity, code, at, rule, what);
             });
             let element = shape.element;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::extension::MODIFIER_RULE;
 use super::path::At;
 use super::reference::is_resource_type;
 use super::{InBundle, Scope, Shape, Walk};
@@ -50,7 +51,14 @@ impl<'a> Walk<'a, '_> {
     /// Holds a resource against the root of a structure of its type.
     pub(super) fn check_resource(&mut self, shape: Shape<'a>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
         let at = &at.holding(found);
+        let around = self.refuses_modifiers;
+        self.refuses_modifiers |= shape.element.constraints.iter().any(|rule| *rule.key == *MODIFIER_RULE);
+        let has_rules = |value: &Value| ["implicitRules", "_implicitRules"].iter().any(|key| value.get(key).is_some());
+        if self.refuses_modifiers && found.value.is_some_and(has_rules) {
+            self.refuse_modifier(&at.child("implicitRules"));
+        }
         self.check_object(shape, shape, found, at, scope);
+        self.refuses_modifiers = around;
     }
 
     /// Holds a resource inside another one against its type's definition, and the profiles that it claims or the element asks for.
@@ -63,7 +71,7 @@ impl<'a> Walk<'a, '_> {
         let is_contained = at.name() == "contained";
         let root = if is_contained { scope.root } else { node };
         let bundle = if is_contained { scope.bundle } else { self.entry_around(at) };
-        let inner = Scope { resource: node, root, bundle };
+        let inner = Scope { resource: node, root, bundle, extension: None };
         let asked = of_type.map_or(&[][..], |of_type| &of_type.profiles);
         let asked = if asked.len() == 1 { asked.first().map(|profile| &**profile) } else { None };
         self.check_as_all(structure, asked.as_slice(), node, at, inner);
@@ -76,7 +84,7 @@ impl<'a> Walk<'a, '_> {
         let at = At::root(if known { name } else { "Resource" });
         let Some(structure) = self.definition_of_resource(resource, &at) else { return };
         let node = Node { value: Some(resource), extras: None, type_id: self.definitions.type_named(&structure.type_name) };
-        let scope = Scope { resource: node, root: node, bundle: None };
+        let scope = Scope { resource: node, root: node, bundle: None, extension: None };
         self.check_as_all(structure, profiles, node, &at, scope);
     }
 
@@ -111,6 +119,9 @@ impl<'a> Walk<'a, '_> {
         if let Some(id) = resource.get("id").filter(|id| id.is_string()) {
             let at = at.child("id");
             primitives::check("id", id, &mut |severity, code, what| sink.add(severity, code, &at, "", what));
+        }
+        if resource.get("id").is_none() && resource.get("_id").is_some() {
+            sink.add(Severity::Error, IssueCode::Value, &at.child("id"), "", "expected an id, found only what stands beside it");
         }
         let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
         if let Some(url) = resource.get("url").and_then(Value::as_str).filter(|_| CANONICAL_RESOURCES.contains(&kind))

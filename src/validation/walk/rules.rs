@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::extension::MODIFIER_RULE;
 use super::path::At;
 use super::{Scope, Walk};
 use crate::fhir::{IssueCode, Severity};
@@ -32,15 +33,17 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// True for a rule that need not be evaluated. Some the walk itself checks: every element has a value or children, an extension has
-    /// a value or extensions, a narrative is XHTML with some content, what is contained is referred to. That a reference which
+    /// a value or extensions, a narrative is XHTML with some content, what is contained is referred to, no extension is one that changes
+    /// meanings. That a reference which
     /// begins with `#` names what is contained, it knows to hold: the expression looks at all that is contained, for every reference.
     fn is_answered_by_the_walk(&self, rule: &Constraint, found: Node<'a>, scope: Scope<'a>) -> bool {
         match &*rule.key {
-            "ele-1" | "ext-1" | "txt-1" | "txt-2" | "dom-3" => true,
+            "ele-1" | "ext-1" | "txt-1" | "txt-2" | "dom-3" | MODIFIER_RULE => true,
             "ref-1" => {
-                let address = found.value.and_then(|value| value.get("reference")).and_then(Value::as_str);
-                let id = address.and_then(|address| address.strip_prefix('#'));
-                id.zip(scope.root.value).is_some_and(|(id, root)| self.whole.contained(root, id).is_some())
+                let Some(address) = found.value.and_then(|value| value.get("reference")) else { return false };
+                // Told as a value of another type; what it was to name cannot be told.
+                let Some(address) = address.as_str() else { return true };
+                address.strip_prefix('#').zip(scope.root.value).is_some_and(|(id, root)| self.whole.contained(root, id).is_some())
             }
             _ => false,
         }
@@ -59,6 +62,8 @@ impl<'a> Walk<'a, '_> {
         let found = match self.holds(expression, found, scope) {
             Ok(true) => return,
             Ok(false) => "found otherwise".to_owned(),
+            // It follows from what is wrong with the values, which is told.
+            Err(_) if self.sink.refuses_at(at) => return,
             Err(EvaluationError(why)) => format!("found what the rule cannot be asked of: {why}"),
         };
         let asked = rule.human.strip_prefix("Expected ").unwrap_or(&rule.human).trim_end_matches('.');
@@ -72,6 +77,7 @@ impl<'a> Walk<'a, '_> {
             model: definitions,
             resource: scope.resource,
             root_resource: scope.root,
+            extension: scope.extension,
             now: None,
             resolve: &|reference| self.resolve(reference, scope),
             member_of: &|node: Node<'_>, value_set: &str| {
@@ -96,6 +102,7 @@ impl<'a> Walk<'a, '_> {
             model: definitions,
             resource: scope.resource,
             root_resource: scope.root,
+            extension: scope.extension,
             now: None,
             resolve: &|reference| self.resolve(reference, scope),
             member_of: &|_, _| None,

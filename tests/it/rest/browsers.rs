@@ -152,7 +152,7 @@ fn every_answer_says_which_wish_was_honoured_and_which_request_it_is_of() {
     for (prefer, applied) in [
         ("return=minimal", "return=minimal"),
         ("Return = \"representation\"", "return=representation"),
-        ("respond-async; return=OperationOutcome", "return=OperationOutcome"),
+        ("handling=strict; return=OperationOutcome", "return=OperationOutcome"),
         ("return=minimal, return=representation", "return=minimal"),
         ("return=everything", ""),
         ("handling=strict", ""),

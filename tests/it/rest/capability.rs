@@ -218,7 +218,8 @@ fn expect_status(reply: &Reply, status: u16) {
 #[test]
 fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refused() {
     let facade = server();
-    let resources = resources(&statement(&facade));
+    let statement = statement(&facade);
+    let resources = resources(&statement);
     let of_r4 = core(&["OperationDefinition-"]);
     let mut said = Vec::new();
     for (kind, resource) in &resources {
@@ -241,35 +242,57 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
         }
     }
     assert!(!said.is_empty());
+    let of_system: Vec<_> = array(&statement["rest"][0]["operation"]).iter().map(|operation| text(&operation["name"])).collect();
     for definition in of_r4 {
         let code = text(&definition["code"]);
+        let mut paths = Vec::new();
         for kind in resources.keys().filter(|kind| !said.contains(&((*kind).clone(), code.to_owned()))) {
-            for path in [format!("{kind}/${code}"), format!("{kind}/p/${code}"), format!("${code}")] {
-                expect(&facade.get(&path), 404);
-                expect(&facade.send("POST", &path, &[], "{\"resourceType\":\"Parameters\"}"), 404);
-            }
+            paths.extend([format!("{kind}/${code}"), format!("{kind}/p/${code}")]);
+        }
+        if of_system.contains(&code) {
+            assert_eq!(definition["system"], true, "{code}");
+            carry_out_at(&facade, &format!("${code}"), code, 200, &no_parameters());
+        } else {
+            paths.push(format!("${code}"));
+        }
+        for path in paths {
+            expect(&facade.get(&path), 404);
+            expect(&facade.send("POST", &path, &[], no_parameters().to_string()), 404);
         }
     }
 }
 
-/// Asks for an operation at each level that its definition has.
+fn no_parameters() -> Value {
+    json!({ "resourceType": "Parameters" })
+}
+
+/// Asks for an operation at each level of a type that its definition has.
 fn carry_out_operation(facade: &Facade, definition: &Value, kind: &str, stored: Option<&Value>) {
     let name = text(&definition["code"]);
     let at = format!("{kind}/{}/${name}", stored.map_or("nothing", |resource| text(&resource["id"])));
     let status = if stored.is_some() { 200 } else { 404 };
-    for path in [at.clone(), at.replace('$', "%24")] {
-        expect(&facade.get(&path), status);
-        expect(&facade.send("POST", &path, &[], "{\"resourceType\":\"Parameters\"}"), status);
-    }
-    expect(&facade.send("DELETE", &at, &[], Body::empty()), 405);
+    let labels = json!({ "resourceType": "Parameters", "parameter": [{ "name": "meta", "valueMeta": { "tag": [{ "code": "x" }] } }] });
+    let sent = if name.starts_with("meta-") { labels } else { no_parameters() };
+    carry_out_at(facade, &at, name, status, &sent);
+    carry_out_at(facade, &at.replace('$', "%24"), name, status, &sent);
     if definition["type"] == true {
         let resource = stored.cloned().unwrap_or_else(|| json!({ "resourceType": kind }));
-        let parameters = json!({ "resourceType": "Parameters", "parameter": [{ "name": "resource", "resource": resource }] });
-        expect(&facade.send("POST", &format!("{kind}/${name}"), &[], parameters.to_string()), 200);
-        expect(&facade.get(&format!("{kind}/${name}")), 405);
+        let resource = json!({ "resourceType": "Parameters", "parameter": [{ "name": "resource", "resource": resource }] });
+        let is_of_content = name == "validate";
+        let sent = if is_of_content { resource } else { no_parameters() };
+        expect(&facade.send("POST", &format!("{kind}/${name}"), &[], sent.to_string()), 200);
+        expect(&facade.get(&format!("{kind}/${name}")), if is_of_content { 405 } else { 200 });
     } else {
         expect(&facade.get(&format!("{kind}/${name}")), 404);
     }
+}
+
+/// Asks for an operation there: by POST, and by GET if it changes nothing. Nothing is deleted.
+fn carry_out_at(facade: &Facade, at: &str, name: &str, status: u16, sent: &Value) {
+    let changes = name.starts_with("meta-");
+    expect(&facade.get(at), if changes { 405 } else { status });
+    expect(&facade.send("POST", at, &[], sent.to_string()), status);
+    expect(&facade.send("DELETE", at, &[], Body::empty()), 405);
 }
 
 #[test]

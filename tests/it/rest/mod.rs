@@ -24,6 +24,8 @@ mod headers;
 mod history;
 mod hostile;
 mod includes;
+mod later;
+mod meta;
 mod openapi;
 mod package;
 mod page_tokens;

@@ -1,16 +1,17 @@
 //! What another writer does in the very middle of a request, made to happen each time: between what the request reads first and what it
 //! reads next.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::dates::format_instant;
-use frist::fhir::{Id, Resource, ResourceKey, Version, start_of_day};
+use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
 use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
-use frist::search::SearchQuery;
+use frist::search::{IndexValue, SearchQuery};
 use frist::storage::{
     Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage,
     Store, StoreError, StoredVersion, Stream, Timer,
@@ -66,6 +67,10 @@ impl Store for Interrupted {
 
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
         self.reading(self.store.search_keys(query))
+    }
+
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, StoreError> {
+        self.reading(self.store.values(resource_type, parameter, most))
     }
 
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {

@@ -36,7 +36,7 @@ fn the_dates_of_a_condition_are_full_real_and_past() {
     check(
         "Condition",
         json!({ "recordedDate": "0001-01-01" }),
-        &["warning value Condition.recordedDate", "error invariant Condition.recordedDate kp-date-5"],
+        &["warning value Condition.recordedDate kp-date-4", "error invariant Condition.recordedDate kp-date-5"],
     );
     check(
         "Condition",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{check_by, merged};
+use super::{check, check_by, merged};
 use crate::support::facade::guide_validator;
 use crate::support::profile::{PUBLISHED, Profile, validator};
 
@@ -47,6 +47,59 @@ fn modifier_extensions_stand_on_resources_and_on_their_own_elements() {
         (patient(json!({ "name": [{ "text": "x", "modifierExtension": unknown }] })), vec!["error structure Patient.name[0]"]),
     ] {
         check_by(&guide_validator(), &value, &[], &expected);
+    }
+}
+
+#[test]
+fn a_resource_that_deadlines_or_messages_go_by_has_no_modifier_extension_in_any_part() {
+    let modifier = json!([{ "url": "http://x.test/refuted", "valueBoolean": true }]);
+    let inside = json!({ "modifierExtension": modifier });
+    let practitioner = json!({ "resourceType": "Practitioner", "id": "a", "modifierExtension": modifier });
+    let timing = json!({ "resourceType": "MedicationRequest", "id": "a", "status": "active", "intent": "order", "subject": { "display": "x" },
+        "medicationCodeableConcept": { "text": "x" }, "dosageInstruction": [inside] });
+    for (kind, edit, at) in [
+        ("Condition", inside.clone(), "modifierExtension[0]"),
+        (
+            "Condition",
+            json!({ "stage": [{ "summary": { "text": "x" } }, merged(&inside, &json!({ "type": { "text": "x" }, "summary": { "text": "y" } }))] }),
+            "stage[1].modifierExtension[0]",
+        ),
+        ("Condition", json!({ "contained": [practitioner], "asserter": { "reference": "#a" } }), "contained[0].modifierExtension[0]"),
+        ("CarePlan", inside.clone(), "modifierExtension[0]"),
+        (
+            "CarePlan",
+            json!({ "activity": [merged(&inside, &json!({ "outcomeCodeableConcept": [{ "text": "x" }] }))] }),
+            "activity[0].modifierExtension[0]",
+        ),
+        (
+            "CarePlan",
+            json!({ "contained": [timing], "supportingInfo": [{ "reference": "#a" }] }),
+            "contained[0].dosageInstruction[0].modifierExtension[0]",
+        ),
+        ("ServiceRequest", inside.clone(), "modifierExtension[0]"),
+        ("Encounter", inside.clone(), "modifierExtension[0]"),
+        (
+            "Encounter",
+            json!({ "location": [merged(&inside, &json!({ "location": { "display": "x" } }))] }),
+            "location[0].modifierExtension[0]",
+        ),
+        ("Patient", inside.clone(), "modifierExtension[0]"),
+        ("Patient", json!({ "implicitRules": "http://x.test/rules" }), "implicitRules"),
+        (
+            "Condition",
+            json!({ "contained": [merged(&practitioner, &json!({ "modifierExtension": null, "implicitRules": "http://x.test/rules" }))],
+                "asserter": { "reference": "#a" } }),
+            "contained[0].implicitRules",
+        ),
+        ("Organization", inside.clone(), "modifierExtension[0]"),
+        ("PractitionerRole", inside.clone(), "modifierExtension[0]"),
+        ("Subscription", json!({ "channel": inside }), "channel.modifierExtension[0]"),
+    ] {
+        check(kind, edit, &[&format!("error extension {kind}.{at} kp-mod-1")]);
+    }
+    // Nothing follows from these: what they mean is for those who read them.
+    for kind in ["Goal", "CareTeam", "Practitioner", "HealthcareService"] {
+        check(kind, inside.clone(), &[]);
     }
 }
 
@@ -181,6 +234,23 @@ fn an_extension_stands_only_where_its_definition_lets_it() {
         (observation(component("y", &selected)), vec!["error extension Observation.component[0].extension[0]"]),
         (observation(json!({ "code": { "extension": [extension("complex", json!({ "extension": [when] }))] } })), vec![]),
     ] {
+        check_by(&validator, &value, &[], &expected);
+    }
+}
+
+#[test]
+fn an_extension_stands_only_where_what_its_definition_says_of_it_and_its_place_holds() {
+    let only_beside = |code: &str| format!("code.text = 'x' and %extension.value = '{code}'");
+    let picky = Profile::extension("picky", &["Observation.component"])
+        .saying("contextInvariant", json!([only_beside("a")]))
+        .with("Extension.value[x]", json!({ "type": [{ "code": "code" }], "min": 1 }));
+    let validator = validator([picky.build()]);
+    let component = |text: &str, code: &str| {
+        observation(json!({ "component": [{ "code": { "text": text }, "valueString": "x",
+            "extension": [extension("picky", json!({ "valueCode": code }))] }] }))
+    };
+    let refused = vec!["error extension Observation.component[0].extension[0]"];
+    for (value, expected) in [(component("x", "a"), vec![]), (component("y", "a"), refused.clone()), (component("x", "b"), refused)] {
         check_by(&validator, &value, &[], &expected);
     }
 }

@@ -44,6 +44,8 @@ fn the_head_of_a_resource_is_as_it_should_be() {
         (json!({ "id": "" }), vec!["error value Patient.id"]),
         (json!({ "id": "x".repeat(65) }), vec!["error value Patient.id"]),
         (json!({ "id": 7 }), vec!["error structure Patient.id"]),
+        (json!({ "id": "a", "_id": { "extension": [{ "url": "http://x.test/e", "valueString": "x" }] } }), vec![]),
+        (json!({ "_id": { "extension": [{ "url": "http://x.test/e", "valueString": "x" }] } }), vec!["error value Patient.id"]),
         (json!({ "meta": { "lastUpdated": "2027-01-01" } }), vec!["error value Patient.meta.lastUpdated kp-date-1"]),
         (json!({ "meta": { "versionId": "a b" } }), vec!["error value Patient.meta.versionId"]),
         (json!({ "meta": { "profile": "http://x.test" } }), vec!["error structure Patient.meta.profile"]),

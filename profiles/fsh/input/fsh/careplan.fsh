@@ -4,7 +4,7 @@ Id: kp-careplan
 Title: "Treatment plan of a chronic-care package"
 Description: "The personal treatment plan that a general practice draws up together with the person: what fulfils the right to one."
 * insert Definition("Behandlingsplan i en kronikerpakke")
-* obeys kp-cp-1 and kp-ext-1
+* obeys kp-cp-1 and kp-ext-1 and kp-mod-1
 * extension contains KpStatusReasonExtension named statusReason 0..1 MS
 * insert Says(extension[statusReason], "Why the plan is revoked: required when it is", "Hvorfor planen er ophævet: kræves\, når den er det")
 * identifier MS

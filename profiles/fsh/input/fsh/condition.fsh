@@ -4,7 +4,7 @@ Id: kp-condition
 Title: "Diagnosis of a chronic-care package"
 Description: "A diagnosis that starts the deadline of a treatment plan. Its group follows from its code, or from the extension kp-target-group. It has the constraints of the Danish core profile dk-core-condition (3.7.0): whatever is valid here is valid there, provided that a code of SNOMED CT is of a clinical finding."
 * insert Definition("Diagnose i en kronikerpakke")
-* obeys kp-dk-1 and kp-ext-1
+* obeys kp-dk-1 and kp-ext-1 and kp-mod-1
 * extension contains
     $assertedDate named assertedDate 0..1 MS and
     KpTargetGroupExtension named targetGroup 0..* MS and

@@ -4,7 +4,7 @@ Id: kp-offer-encounter
 Title: "First contact of a prevention offer"
 Description: "A contact at which a prevention offer starts: what fulfils the right to one. A clarifying conversation is not yet the offer. It has the constraints of the Danish core profile dk-core-encounter (3.7.0): whatever is valid here is valid there."
 * insert Definition("Første kontakt i et forebyggelsestilbud")
-* obeys kp-enc-1 and kp-dk-2 and kp-ext-1
+* obeys kp-enc-1 and kp-dk-2 and kp-ext-1 and kp-mod-1
 * identifier MS
 * insert Says(identifier, "The sender's own number of the contact: by it a later version finds the earlier", "Afsenderens eget nummer på kontakten: ved det finder en senere version den tidligere")
 * status MS

@@ -24,6 +24,8 @@ Description: "The keys of the rules by which the server refuses content or warns
 * #kp-date-2 insert English("A full date")
 * #kp-date-3 "Ingen kendsgerning i fremtiden" "What has happened is not dated later than today in Copenhagen."
 * #kp-date-3 insert English("No fact in the future")
+* #kp-date-4 "Et år, der kan være ment" "A date has a year from 1800 on: an earlier one is most often a mistake. A warning."
+* #kp-date-4 insert English("A year that can be meant")
 * #kp-date-5 "En dag i nogens liv" "What has happened has a date from 1900 on: an earlier one stands for a date that is not known."
 * #kp-date-5 insert English("A day in someone's life")
 * #kp-person-1 "Én person" "All references in a resource that belong to a person name the same person."
@@ -58,6 +60,8 @@ Description: "The keys of the rules by which the server refuses content or warns
 * #kp-ref-2 insert English("A Patient of its own")
 * #kp-ext-1 "En udvidelse, der findes" "An extension below the address of the packages is one of theirs."
 * #kp-ext-1 insert English("An extension that exists")
+* #kp-mod-1 "Intet, der ændrer betydningen" "A resource by which deadlines or messages go has no modifierExtension and no implicitRules in any part: the server understands none, and must not process what it may misread."
+* #kp-mod-1 insert English("Nothing that changes the meaning")
 * #kp-dk-1 "Nationale udvidelser af en diagnose" "The extensions that the Danish core profile of a Condition has are there as often and with the type as it says."
 * #kp-dk-1 insert English("National extensions of a diagnosis")
 * #kp-dk-2 "Nationale udvidelser af en kontakt" "The extensions that the Danish core profile of an Encounter has are there as often and with the type as it says."

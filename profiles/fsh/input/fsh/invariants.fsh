@@ -96,6 +96,11 @@ Description: "Expected an extension of the packages to be one of those that exis
 Severity: #error
 Expression: "extension.where(url.startsWith('https://kronikerpakker.dk/fhir/')).all(url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-target-group' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-postponement' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-status-reason' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-received' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-rule-parameters')"
 
+Invariant: kp-mod-1
+Description: "Expected no modifierExtension and no implicitRules, here or in any part: what changes the meaning of a resource in a way that the receiver does not know must not be processed (https://hl7.org/fhir/R4/extensibility.html#modifierExtension), for a deadline might be told that the sender does not mean."
+Severity: #error
+Expression: "modifierExtension.empty() and implicitRules.empty() and descendants().modifierExtension.empty() and descendants().implicitRules.empty()"
+
 Invariant: kp-mun-1
 Description: "Expected the four digits of a Danish or Greenlandic municipality, as 0851."
 Severity: #error

@@ -4,7 +4,7 @@ Id: kp-organization
 Title: "Organization in a chronic-care package"
 Description: "A general practice, a municipality, a region, a hospital or another organization that makes diagnoses, plans, referrals or offers. It has the constraints of the Danish core profile dk-core-organization (3.7.0): whatever is valid here is valid there."
 * insert Definition("Organisation i en kronikerpakke")
-* obeys kp-org-1 and kp-org-2 and kp-mun-1 and kp-ext-1
+* obeys kp-org-1 and kp-org-2 and kp-mun-1 and kp-ext-1 and kp-mod-1
 * identifier 1..*
 * insert Says(identifier, "What the organization is called in national registers: one of SOR\, KOMBIT and CVR\, and of a practice its ydernummer", "Organisationens nationale numre: et af SOR\, KOMBIT og CVR\, og for en praksis dens ydernummer")
 * identifier ^slicing.discriminator.type = #value

@@ -14,7 +14,7 @@ Id: kp-patient
 Title: "Person in a chronic-care package"
 Description: "The person whom deadlines belong to, with a CPR number or a replacement for one. It has the constraints of the Danish core profile dk-core-patient (3.7.0): whatever is valid here is valid there."
 * insert Definition("Person i en kronikerpakke")
-* obeys kp-ecpr-3 and kp-mun-1 and kp-ext-1
+* obeys kp-ecpr-3 and kp-mun-1 and kp-ext-1 and kp-mod-1
 * identifier 1..* MS
 * insert Says(identifier, "Who the person is: a CPR number or a replacement", "Hvem personen er: et CPR-nummer eller et erstatningsnummer")
 * identifier ^slicing.discriminator.type = #value

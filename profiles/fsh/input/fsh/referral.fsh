@@ -4,7 +4,7 @@ Id: kp-referral
 Title: "Referral to a prevention offer"
 Description: "The referral to a patient-directed prevention offer: what starts the deadline of the offer's start. One that is sent again names in replaces the one before it and starts nothing anew. It has the constraints of the Danish core profile dk-core-person-servicerequest (3.7.0): whatever is valid here is valid there."
 * insert Definition("Henvisning til et forebyggelsestilbud")
-* obeys kp-sr-1 and kp-sr-2 and kp-ext-1
+* obeys kp-sr-1 and kp-sr-2 and kp-ext-1 and kp-mod-1
 * extension contains
     $statusReason named statusReason 0..1 MS and
     KpReceived named received 0..1 MS and

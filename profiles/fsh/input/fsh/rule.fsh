@@ -4,7 +4,7 @@ Id: kp-rule
 Title: "Rule of a right"
 Description: "One version of the rule for one target group and one right. A clock is judged by the version with the latest effective start that is on or before the day the clock started."
 * insert Definition("Regel for en ret")
-* obeys kp-ext-1
+* obeys kp-ext-1 and kp-mod-1
 * extension contains KpRuleParameters named kp-rule-parameters 1..1 MS
 * insert Says(extension[kp-rule-parameters], "What the deadline is computed with", "Det\, som fristen beregnes med")
 * url 1..1 MS
