@@ -413,8 +413,12 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     say(format_args!("  what to try           http://{address}/"));
     say(format_args!("  no one is asked who they are: this is for trying out on one machine, never a deployment"));
     let store = Arc::clone(&ready.store);
-    listen::serve(listener, router(Arc::clone(&wire)), stopped(store)).await;
-    wire.set_ready(false);
+    let stop = async {
+        stopped(store).await;
+        wire.set_ready(false);
+        wire.leave().await;
+    };
+    listen::serve(listener, router(Arc::clone(&wire)), stop).await;
     calendar.abort();
     deliverer.stop().await;
     retention.abort();

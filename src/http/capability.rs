@@ -74,6 +74,14 @@ const EXPORT: Operation =
     Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", documentation: None };
 const PATIENT_EXPORT: Operation =
     Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", documentation: None };
+const BINDING_TOKEN: Operation = Operation {
+    name: "get-ws-binding-token",
+    definition: subscription_names::OPERATION_BINDING_TOKEN,
+    documentation: Some(
+        "Of the type with the parameter id. The token is good once and for a minute. Connect to the websocket-url and say bind-with-token and the \
+         token: a handshake of each subscription comes, then each event from then on. What was missed comes by $events.",
+    ),
+};
 const META: Operation = Operation {
     name: "meta",
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
@@ -118,7 +126,7 @@ const EVENTS: Operation = Operation { name: "events", definition: subscription_n
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
     match resource_type.origin() {
         _ if resource_type == ResourceType::Patient => &[VALIDATE, META, META_ADD, META_DELETE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
-        _ if resource_type == ResourceType::Subscription => &[VALIDATE, META, META_ADD, META_DELETE, STATUS, EVENTS],
+        _ if resource_type == ResourceType::Subscription => &[VALIDATE, META, META_ADD, META_DELETE, STATUS, EVENTS, BINDING_TOKEN],
         Origin::Clients => &[VALIDATE, META, META_ADD, META_DELETE],
         Origin::Server | Origin::Definitions => &[VALIDATE, META],
     }

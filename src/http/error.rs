@@ -26,6 +26,10 @@ pub(super) enum Refusal {
     Slow,
     /// The address allows other methods only.
     MethodNotAllowed(&'static str),
+    /// The address is for websockets.
+    NotUpgraded,
+    /// A page of an origin that may not use the server asked for a websocket, to which browsers apply no rule of their own.
+    ForeignOrigin,
     /// Too many requests at once: this one was not begun.
     Overload,
     /// As many jobs as there may be are kept already.
@@ -93,6 +97,13 @@ impl Refusal {
                 one(StatusCode::METHOD_NOT_ALLOWED, IssueCode::NotSupported, &format!("this address allows {allow}"))
                     .with(header::ALLOW, *allow)
             }
+            Refusal::NotUpgraded => one(
+                StatusCode::UPGRADE_REQUIRED,
+                IssueCode::NotSupported,
+                "this address is for websockets: expected Connection: Upgrade and Upgrade: websocket, in version 13",
+            )
+            .with(header::UPGRADE, "websocket"),
+            Refusal::ForeignOrigin => one(StatusCode::FORBIDDEN, IssueCode::BusinessRule, "pages of this origin may not use this server"),
             Refusal::Overload => {
                 one(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Throttled, "too many requests at once; send the request again")
                     .with(header::RETRY_AFTER, "1")

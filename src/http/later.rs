@@ -78,6 +78,8 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
         | Address::SubscriptionStatuses
         | Address::SubscriptionStatus(_)
         | Address::SubscriptionEvents(_)
+        | Address::BindingToken(_)
+        | Address::Websocket
         | Address::MetaChange(..)
         | Address::Export(_)
         | Address::Reindex

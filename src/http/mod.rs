@@ -22,6 +22,7 @@ mod routes;
 mod service;
 mod sight;
 mod subscriptions;
+mod websocket;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
@@ -62,6 +63,7 @@ pub struct Wire {
     origins: cors::Origins,
     jobs: jobs::Jobs,
     takes_cpr_in_addresses: AtomicBool,
+    listeners: websocket::Listeners,
 }
 
 impl Wire {
@@ -81,7 +83,8 @@ impl Wire {
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));
         let (ready, metrics) = (AtomicBool::new(false), metrics::Metrics::default());
         let (jobs, takes_cpr_in_addresses) = (jobs::Jobs::default(), AtomicBool::new(false));
-        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs, takes_cpr_in_addresses })
+        let listeners = websocket::Listeners::default();
+        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs, takes_cpr_in_addresses, listeners })
     }
 
     /// Says whether a request may have a CPR number in its address. It is refused until this allows it: addresses stand in the logs and
@@ -93,5 +96,10 @@ impl Wire {
     /// Says whether `/readyz` answers that requests are welcome.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Tells all who listen over a websocket that the server stops, and waits a moment until they have heard it.
+    pub async fn leave(&self) {
+        self.listeners.leave().await;
     }
 }

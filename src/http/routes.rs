@@ -93,6 +93,9 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
         Address::SystemHistory => history_answer(wire, call, HistoryScope::System),
         Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
         Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
+        Address::BindingToken(subscription) => operations::binding_token(wire, call, subscription.as_ref()),
+        // One that is a websocket is answered before this.
+        Address::Websocket => Err(Refusal::NotUpgraded),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
         Address::SubscriptionStatuses => subscriptions::statuses(wire, call),
         Address::SubscriptionStatus(subscription) => subscriptions::status(wire, call, &subscription),
@@ -115,7 +118,7 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
 fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     match call.path.as_str() {
         "/metrics" => {
-            let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst));
+            let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst), wire.listeners.count());
             Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
         }
         PACKAGE_PATH => Ok(operations::package(wire, call)),
@@ -149,11 +152,12 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Validate(_) | Address::Rights(_) | Address::Meta(_) => "GET, HEAD, POST, OPTIONS",
         Address::SubscriptionStatuses | Address::SubscriptionStatus(_) | Address::SubscriptionEvents(_) => "GET, HEAD, POST, OPTIONS",
         Address::MetaChange(..) => "POST, OPTIONS",
-        // To look at the head alone would begin an export too.
-        Address::Export(_) => "GET, POST, OPTIONS",
+        // To look at the head alone would begin an export too, or give a token to nobody.
+        Address::Export(_) | Address::BindingToken(_) => "GET, POST, OPTIONS",
         Address::Reindex => "POST, OPTIONS",
         Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
         Address::JobFile(..) => LOOKED_AT,
+        Address::Websocket => "GET, OPTIONS",
     })
 }
 

@@ -17,7 +17,7 @@ use super::error::Refusal;
 use super::negotiation::{self, Rendering};
 use super::routes::{Call, Parameters, allow, below_base, dispatch, own_and_general};
 use super::sight::{countable, loggable, request_id};
-use super::{Wire, cors};
+use super::{Wire, cors, websocket};
 use crate::interactions::address::{Address, query_pairs};
 use crate::interactions::{Failure, Moment};
 
@@ -113,7 +113,10 @@ async fn answer(
             _ => {}
         }
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    if let Some(answer) = websocket::upgraded(wire, &mut parts).await {
+        return answer;
+    }
     // Bodies that are slow to come keep only other bodies out: whoever reads is still answered.
     let held = if HttpBody::is_end_stream(&body) { None } else { Some(permit_of(&wire.bodies)?) };
     let sent = received(body).await?;

@@ -66,6 +66,10 @@ pub enum Address {
     Job(Id),
     /// `_jobs/7/Condition.ndjson`
     JobFile(Id, ExportFile),
+    /// `Subscription/$get-ws-binding-token`, or of one Subscription
+    BindingToken(Option<ResourceKey>),
+    /// `_websocket`: where subscribers listen.
+    Websocket,
 }
 
 impl Address {
@@ -83,6 +87,7 @@ impl Address {
             | Address::SubscriptionEvents(key)
             | Address::Meta(MetaScope::Instance(key) | MetaScope::Version(key, _))
             | Address::MetaChange(key, _)
+            | Address::BindingToken(Some(key))
             | Address::Rights(key) => Some(key),
             Address::System
             | Address::Metadata
@@ -97,7 +102,9 @@ impl Address {
             | Address::Export(_)
             | Address::Reindex
             | Address::Job(_)
-            | Address::JobFile(..) => None,
+            | Address::JobFile(..)
+            | Address::BindingToken(None)
+            | Address::Websocket => None,
         }
     }
 
@@ -121,6 +128,7 @@ impl Address {
             ["$export"] => return Ok(Address::Export(ExportScope::System)),
             ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
             ["$reindex"] => return Ok(Address::Reindex),
+            ["_websocket"] => return Ok(Address::Websocket),
             ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
             ["_jobs", id, file] => {
                 let named = Id::parse(id).zip(ExportFile::parse(file));
@@ -141,6 +149,7 @@ impl Address {
             ["$validate"] => Ok(Address::TypeValidate(resource_type)),
             ["$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatuses),
             ["$meta"] => Ok(Address::Meta(MetaScope::Type(resource_type))),
+            ["$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(None)),
             [id] => Ok(Address::Instance(key(id)?)),
             [id, "_history"] => Ok(Address::InstanceHistory(key(id)?)),
             [id, "_history", version] => Ok(Address::Version(key(id)?, Version::parse(version).ok_or_else(nothing)?)),
@@ -151,6 +160,7 @@ impl Address {
             [id, "$meta"] => Ok(Address::Meta(MetaScope::Instance(key(id)?))),
             [id, "$meta-add"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Add)),
             [id, "$meta-delete"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Remove)),
+            [id, "$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(Some(key(id)?))),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
             [id, "$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatus(key(id)?)),

@@ -4,6 +4,7 @@
 
 pub mod address;
 mod batch;
+pub mod binding;
 pub mod calendar;
 pub mod content;
 pub mod create;
@@ -15,6 +16,7 @@ pub mod everything;
 pub mod examples;
 pub mod export;
 pub mod failure;
+pub mod feed;
 mod followers;
 pub mod history;
 mod identify;
@@ -38,6 +40,7 @@ pub mod transaction;
 mod turns;
 pub mod update;
 pub mod validate;
+pub mod watches;
 pub mod write;
 
 use std::sync::Arc;
@@ -115,6 +118,10 @@ pub struct Server {
     pub is_stopping: AtomicBool,
     /// Who must be told of what.
     followers: followers::Followers,
+    /// The tokens by which websockets are bound.
+    bindings: binding::Bindings,
+    /// Who waits for what happens to a subscription.
+    watches: Arc<watches::Watches>,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
     /// Called with each Subscription that was written or has a new event, after the commit.
@@ -145,6 +152,8 @@ impl Server {
             batch_threads: batch::BatchThreads::default(),
             is_stopping: AtomicBool::new(false),
             followers: followers::Followers::default(),
+            bindings: binding::Bindings::default(),
+            watches: Arc::default(),
             wake_calendar,
             wake_delivery: Box::new(|_| {}),
         }

@@ -222,7 +222,7 @@ impl Attempt<'_> {
         for timer in derived.timers.iter().filter_map(|timer| timer.day) {
             self.server.timer_was_set(timer);
         }
-        told.iter().for_each(|subscription| (self.server.wake_delivery)(subscription));
+        self.server.wake(&told);
         Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| entry.written(body, committed)).collect()))
     }
 

@@ -58,6 +58,7 @@ pub(super) fn of_operation(method: &str, path: &str, resource: Option<&Value>) -
             query("eventsUntilNumber", "string", "The number of the last event to tell."),
             query("content", "code", "How much to tell of each: empty, id-only or full-resource."),
         ],
+        (_, "$get-ws-binding-token") => vec![query("id", "id", "A Subscription to listen to; repeatable.")],
         (_, "$meta-add" | "$meta-delete") => named(&["IfMatch"]),
         (_, "$validate") => {
             let mut mode = query("mode", "code", "For what the resource is checked.");

@@ -8,6 +8,7 @@ mod refusals;
 mod retention;
 pub(crate) mod shape;
 mod status;
+mod websocket;
 
 use axum::body::Body;
 use serde_json::{Value, json};

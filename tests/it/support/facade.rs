@@ -31,6 +31,7 @@ pub(crate) struct Facade {
     folder: TempDir,
     server: Arc<Server>,
     router: Router,
+    wire: Arc<Wire>,
     now: Arc<Mutex<Timestamp>>,
     next_id: Arc<AtomicU64>,
     runtime: tokio::runtime::Runtime,
@@ -102,7 +103,8 @@ impl Facade {
         let origins = Origins::new(origins.iter().map(|origin| (*origin).to_owned()).collect());
         let (clock, ids) = (Arc::clone(&facade.now), Arc::clone(&facade.next_id));
         let server = Arc::clone(&facade.server);
-        facade.router = router(Wire::shared_with(origins, server, Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE)));
+        facade.wire = Wire::shared_with(origins, server, Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
+        facade.router = router(Arc::clone(&facade.wire));
         facade
     }
 
@@ -129,7 +131,7 @@ impl Facade {
         let wire = Wire::new(Arc::clone(&server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
         wire.set_ready(true);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Facade { folder, server, router: router(wire), now, next_id, runtime }
+        Facade { folder, server, router: router(Arc::clone(&wire)), wire, now, next_id, runtime }
     }
 
     /// Stops the server and starts it again from its folder, its clock standing at `now`: the calendar makes up for the days missed.
@@ -140,8 +142,8 @@ impl Facade {
 
     /// As [`Facade::restart`], but from now on with these rules; everyone's rights are as they were until they are derived anew.
     pub(crate) fn restart_with(self, now: &str, rules: Rules) -> Self {
-        let Facade { folder, server, router, now: clock, next_id, runtime } = self;
-        drop((router, runtime));
+        let Facade { folder, server, router, wire, now: clock, next_id, runtime } = self;
+        drop((router, wire, runtime));
         assert_eq!(Arc::strong_count(&server), 1, "a request still holds the server");
         drop(server);
         *clock.lock().unwrap() = now.parse().unwrap();
@@ -174,6 +176,16 @@ impl Facade {
     /// The time and ids of a request made now.
     pub(crate) fn moment(&self) -> Moment {
         moment(&self.now, &self.next_id)
+    }
+
+    /// The routes, to be served otherwise than a request at a time.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The wire.
+    pub(crate) fn wire(&self) -> &Arc<Wire> {
+        &self.wire
     }
 
     /// The server behind the wire.
