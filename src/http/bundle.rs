@@ -13,6 +13,7 @@ use crate::fhir::{Issue, ResourceKey, Severity};
 use crate::interactions::history::{HistoryAnswer, PastVersion};
 use crate::interactions::page_token::PAGE;
 use crate::interactions::search::SearchAnswer;
+use crate::interactions::subscription_events::Statuses;
 use crate::interactions::transaction::{BundleKind, EntryAnswer};
 use crate::interactions::{Effect, Method, StoredVersion, Written, rights};
 
@@ -100,9 +101,14 @@ pub(super) fn address(base_url: &str, path: &str, query: &[(String, String)]) ->
     if query.is_empty() { address } else { format!("{address}?{query}") }
 }
 
+/// A link of a page: `general` says how the page that it leads to is written.
+fn link(relation: &str, base_url: &str, path: &str, query: &[(String, String)], general: &[(String, String)]) -> Value {
+    json!({ "relation": relation, "url": address(base_url, path, &[query, general].concat()) })
+}
+
 /// The answer to a search, with its links.
-pub(super) fn searchset(base_url: &str, answer: &SearchAnswer) -> Vec<u8> {
-    let link = |relation: &str, query: &[(String, String)]| json!({ "relation": relation, "url": address(base_url, &answer.path, query) });
+pub(super) fn searchset(base_url: &str, answer: &SearchAnswer, general: &[(String, String)]) -> Vec<u8> {
+    let link = |relation: &str, query: &[(String, String)]| link(relation, base_url, &answer.path, query, general);
     let mut links = vec![link("self", &answer.applied)];
     for (relation, token) in [("next", &answer.next), ("previous", &answer.previous)] {
         links.extend(token.iter().map(|token| link(relation, &[(PAGE.to_owned(), token.clone())])));
@@ -124,10 +130,10 @@ pub(super) fn searchset(base_url: &str, answer: &SearchAnswer) -> Vec<u8> {
 }
 
 /// A page of past versions.
-pub(super) fn history(base_url: &str, page: &HistoryAnswer) -> Vec<u8> {
-    let mut links = vec![json!({ "relation": "self", "url": address(base_url, &page.path, &page.applied) })];
+pub(super) fn history(base_url: &str, page: &HistoryAnswer, general: &[(String, String)]) -> Vec<u8> {
+    let mut links = vec![link("self", base_url, &page.path, &page.applied, general)];
     if let Some(token) = &page.next {
-        links.push(json!({ "relation": "next", "url": address(base_url, &page.path, &[(PAGE.to_owned(), token.clone())]) }));
+        links.push(link("next", base_url, &page.path, &[(PAGE.to_owned(), token.clone())], general));
     }
     let mut bundle = Writer::new("history", members(json!({ "link": links })));
     for past in &page.versions {
@@ -163,6 +169,22 @@ pub(super) fn rights(base_url: &str, rights: &rights::Rights) -> Vec<u8> {
     bundle.end()
 }
 
+/// How subscriptions stand.
+pub(super) fn statuses(base_url: &str, found: &Statuses) -> Vec<u8> {
+    let link = json!({ "relation": "self", "url": address(base_url, &found.path, &found.applied) });
+    let mut bundle = Writer::new("searchset", members(json!({ "total": found.statuses.len(), "link": [link] })));
+    for status in &found.statuses {
+        // What is found has an id, and one that is made for the answer has it in its fullUrl too.
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, status.to_string().as_bytes());
+        let mut status = status.clone();
+        if let Some(members) = status.as_object_mut() {
+            members.shift_insert(1, "id".to_owned(), Value::from(id.to_string()));
+        }
+        bundle.entry(Some(&id.urn().to_string()), Some(status.to_string().as_bytes()), &json!({ "search": { "mode": "match" } }));
+    }
+    bundle.end()
+}
+
 /// The answers to the entries of a batch or transaction, in their order. They have no fullUrl: one resource may stand in several
 /// (bdl-7), and the location says which it is.
 pub(super) fn response(base_url: &str, kind: BundleKind, answers: &[EntryAnswer], wanted: Return) -> Vec<u8> {
@@ -181,7 +203,7 @@ pub(super) fn response(base_url: &str, kind: BundleKind, answers: &[EntryAnswer]
                 bundle.entry(None, None, &json!({ "response": of_version("304 Not Modified", found) }));
             }
             EntryAnswer::Searched(found) => {
-                bundle.entry(None, Some(&searchset(base_url, found)), &json!({ "response": { "status": "200 OK" } }));
+                bundle.entry(None, Some(&searchset(base_url, found, &[])), &json!({ "response": { "status": "200 OK" } }));
             }
             EntryAnswer::Rights(found) => {
                 bundle.entry(None, Some(&rights(base_url, found)), &json!({ "response": { "status": "200 OK" } }));

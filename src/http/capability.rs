@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
-use crate::interactions::ReferencePolicy;
-use crate::interactions::patch::JSON_PATCH;
+use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
+use crate::interactions::{ReferencePolicy, subscription_names};
 use crate::search::parameters::{Kind, Parameter, parameters_of};
 
 /// An interaction on a type or on one of its resources.
@@ -64,12 +64,24 @@ const VALIDATE: Operation =
 const EVERYTHING: Operation = Operation {
     name: "everything",
     definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
-    documentation: Some("Of one Patient, not of the type. It has the parameters _since, _type and _count."),
+    documentation: Some(
+        "Of one Patient, not of the type. It has the parameters start, end, _since, _type and _count, by GET and in the Parameters of a POST. start \
+         and end ask for when the care was: of a Condition from onset (or when it was known) to abatement, of a CarePlan from creation to the end of \
+         its period, of the others the periods and dates that they have; what has none, as the Patient, is always given.",
+    ),
 };
 const EXPORT: Operation =
     Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", documentation: None };
 const PATIENT_EXPORT: Operation =
     Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", documentation: None };
+const BINDING_TOKEN: Operation = Operation {
+    name: "get-ws-binding-token",
+    definition: subscription_names::OPERATION_BINDING_TOKEN,
+    documentation: Some(
+        "Of the type with the parameter id. The token is good once and for a minute. Connect to the websocket-url and say bind-with-token and the \
+         token: a handshake of each subscription comes, then each event from then on. What was missed comes by $events.",
+    ),
+};
 const META: Operation = Operation {
     name: "meta",
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
@@ -88,6 +100,13 @@ const META_DELETE: Operation = Operation {
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
     documentation: Some("Makes a new version, which is validated as any other; versions of the past are never changed. If-Match counts."),
 };
+const REINDEX: Operation = Operation {
+    name: "reindex",
+    definition: names::OPERATION_REINDEX,
+    documentation: Some(
+        "For the operator: no resource is changed. Always answered later; the answer has how much was looked at and mended.",
+    ),
+};
 const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS, documentation: None };
 
 impl Operation {
@@ -100,10 +119,14 @@ impl Operation {
     }
 }
 
+const STATUS: Operation = Operation { name: "status", definition: subscription_names::OPERATION_STATUS, documentation: None };
+const EVENTS: Operation = Operation { name: "events", definition: subscription_names::OPERATION_EVENTS, documentation: None };
+
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
     match resource_type.origin() {
         _ if resource_type == ResourceType::Patient => &[VALIDATE, META, META_ADD, META_DELETE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
+        _ if resource_type == ResourceType::Subscription => &[VALIDATE, META, META_ADD, META_DELETE, STATUS, EVENTS, BINDING_TOKEN],
         Origin::Clients => &[VALIDATE, META, META_ADD, META_DELETE],
         Origin::Server | Origin::Definitions => &[VALIDATE, META],
     }
@@ -111,7 +134,7 @@ fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
 
 /// What R4 has no element for.
 const ASYNCHRONOUS: &str = "Prefer: respond-async is honoured for searches, histories, $everything, and batch and transaction Bundles: 202, and at \
-     Content-Location the status, then a Bundle of type batch-response with one entry. $export is always answered so. All else is answered at once.";
+     Content-Location the status, then a Bundle of type batch-response with one entry. $export and $reindex are always answered so. All else is answered at once.";
 
 /// The day of the last change of what this program can do.
 const DATE: &str = "2026-11-22";
@@ -130,19 +153,19 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "status": "active",
         "date": DATE,
         "kind": "instance",
-        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data", subscription_names::CAPABILITY_SERVER],
         "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
-        "patchFormat": [JSON_PATCH, "application/fhir+json"],
+        "patchFormat": [JSON_PATCH, MERGE_PATCH, "application/fhir+json"],
         "rest": [{
             "mode": "server",
             "documentation": ASYNCHRONOUS,
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }, { "code": "search-system" }],
             "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
-            "operation": [EXPORT.statement(), META.statement()],
+            "operation": [EXPORT.statement(), META.statement(), REINDEX.statement()],
         }],
     })
 }
@@ -160,6 +183,11 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
     if let Some(profile) = names::profile_of(resource_type) {
         resource["profile"] = Value::from(profile);
         resource["supportedProfile"] = json!([profile]);
+    }
+    if resource_type == ResourceType::Subscription {
+        let topic = json!({ "url": subscription_names::EXT_CAPABILITY_TOPIC, "valueCanonical": subscription_names::TOPIC });
+        resource["extension"] = json!([topic]);
+        resource["supportedProfile"] = json!([subscription_names::PROFILE_SUBSCRIPTION]);
     }
     resource["interaction"] = Value::from(interactions);
     resource["versioning"] = Value::from(if by_clients { "versioned-update" } else { "versioned" });

@@ -75,8 +75,14 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
         | Address::Validate(_)
         | Address::Rights(_)
         | Address::Meta(_)
+        | Address::SubscriptionStatuses
+        | Address::SubscriptionStatus(_)
+        | Address::SubscriptionEvents(_)
+        | Address::BindingToken(_)
+        | Address::Websocket
         | Address::MetaChange(..)
         | Address::Export(_)
+        | Address::Reindex
         | Address::Job(_)
         | Address::JobFile(..) => false,
     };

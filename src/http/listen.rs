@@ -67,7 +67,7 @@ async fn serve_within(patience: Patience, listener: TcpListener, router: Router,
             }
         });
         let stream = TokioIo::new(Watched { stream, clock: clock.clone() });
-        let connection = graceful.watch(builder.serve_connection(stream, service).into_owned());
+        let connection = graceful.watch(builder.serve_connection_with_upgrades(stream, service).into_owned());
         tokio::spawn(async move {
             let _permit = permit;
             tokio::select! {

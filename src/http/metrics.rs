@@ -27,8 +27,8 @@ impl Metrics {
         entry.seconds += seconds;
     }
 
-    /// The counters as text; `position` is that of the store's last commit.
-    pub(super) fn text(&self, position: u64, ready: bool) -> String {
+    /// The counters as text; `position` is that of the store's last commit, and `listeners` how many websockets there are.
+    pub(super) fn text(&self, position: u64, ready: bool, listeners: usize) -> String {
         let requests = self.requests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut out = String::new();
         let _ =
@@ -38,6 +38,10 @@ impl Metrics {
             "# HELP frist_changes_total Position of the last commit: one for each version, and for each commit of none.\n# TYPE frist_changes_total counter"
         );
         let _ = writeln!(out, "frist_changes_total {position}");
+        let _ = writeln!(
+            out,
+            "# HELP frist_listeners Subscribers connected by websocket.\n# TYPE frist_listeners gauge\nfrist_listeners {listeners}"
+        );
         let _ = writeln!(out, "# HELP frist_http_requests_total Requests answered.\n# TYPE frist_http_requests_total counter");
         for ((method, status), Answered { count, .. }) in requests.iter() {
             let _ = writeln!(out, "frist_http_requests_total{{method=\"{method}\",status=\"{status}\"}} {count}");

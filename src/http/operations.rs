@@ -6,13 +6,14 @@ use serde_json::json;
 use super::answer::Answer;
 use super::error::Refusal;
 use super::routes::{Call, no_parameters, search_answer, sent_resource, without_parameters};
-use super::{Wire, bundle, negotiation};
+use super::{Wire, bundle, negotiation, websocket};
 use crate::fhir::ResourceKey;
+use crate::fhir::dates::format_instant;
 use crate::interactions::meta::{LabelChange, Labelled, MetaScope};
 use crate::interactions::search::SearchScope;
 use crate::interactions::validate::{self, Target};
 use crate::interactions::write::Condition;
-use crate::interactions::{everything, meta, rights};
+use crate::interactions::{binding, everything, meta, rights};
 
 /// `$rights`: the Tasks of a person as of a day.
 pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<Answer, Refusal> {
@@ -69,6 +70,22 @@ pub(super) fn validate(wire: &Wire, call: &Call, target: Target) -> Result<Answe
     let request = validate::read_request(target, sent, &call.query, condition)?;
     let issues = validate::validate(&wire.server, &call.moment, request)?;
     Ok(Answer::outcome(StatusCode::OK, &issues))
+}
+
+/// `$get-ws-binding-token`: what a client needs to listen over a websocket.
+pub(super) fn binding_token(wire: &Wire, call: &Call, subscription: Option<&ResourceKey>) -> Result<Answer, Refusal> {
+    let mut parameters = call.query.clone();
+    if !call.body.is_empty() {
+        parameters.extend(binding::parameters(&sent_resource(call)?)?);
+    }
+    let bound = binding::binding_token(&wire.server, &call.moment, subscription, &parameters)?;
+    let mut parameter = vec![
+        json!({ "name": "token", "valueString": bound.token }),
+        json!({ "name": "expiration", "valueDateTime": format_instant(bound.expiration) }),
+    ];
+    parameter.extend(bound.subscriptions.iter().map(|id| json!({ "name": "subscription", "valueString": id.as_str() })));
+    parameter.push(json!({ "name": "websocket-url", "valueUrl": websocket::url(&wire.server.base_url) }));
+    Ok(Answer::made(&json!({ "resourceType": "Parameters", "parameter": parameter })))
 }
 
 /// The package with the guide's definitions, as clients of the package registries take it.

@@ -48,16 +48,28 @@ pub enum Address {
     CompartmentSearch(ResourceKey, Option<ResourceType>),
     /// `Patient/7/$everything`
     Everything(ResourceKey),
+    /// `Subscription/$status`
+    SubscriptionStatuses,
+    /// `Subscription/7/$status`
+    SubscriptionStatus(ResourceKey),
+    /// `Subscription/7/$events`
+    SubscriptionEvents(ResourceKey),
     /// `$meta`, `Condition/$meta`, `Condition/7/$meta`, `Condition/7/_history/3/$meta`
     Meta(MetaScope),
     /// `Condition/7/$meta-add` and `Condition/7/$meta-delete`
     MetaChange(ResourceKey, LabelChange),
     /// `$export` and `Patient/$export`
     Export(ExportScope),
+    /// `$reindex`
+    Reindex,
     /// `_jobs/7`: the status of what is answered later.
     Job(Id),
     /// `_jobs/7/Condition.ndjson`
     JobFile(Id, ExportFile),
+    /// `Subscription/$get-ws-binding-token`, or of one Subscription
+    BindingToken(Option<ResourceKey>),
+    /// `_websocket`: where subscribers listen.
+    Websocket,
 }
 
 impl Address {
@@ -71,8 +83,11 @@ impl Address {
             | Address::Compartment(key, _)
             | Address::CompartmentSearch(key, _)
             | Address::Everything(key)
+            | Address::SubscriptionStatus(key)
+            | Address::SubscriptionEvents(key)
             | Address::Meta(MetaScope::Instance(key) | MetaScope::Version(key, _))
             | Address::MetaChange(key, _)
+            | Address::BindingToken(Some(key))
             | Address::Rights(key) => Some(key),
             Address::System
             | Address::Metadata
@@ -82,10 +97,14 @@ impl Address {
             | Address::TypeSearch(_)
             | Address::TypeHistory(_)
             | Address::TypeValidate(_)
+            | Address::SubscriptionStatuses
             | Address::Meta(MetaScope::System | MetaScope::Type(_))
             | Address::Export(_)
+            | Address::Reindex
             | Address::Job(_)
-            | Address::JobFile(..) => None,
+            | Address::JobFile(..)
+            | Address::BindingToken(None)
+            | Address::Websocket => None,
         }
     }
 
@@ -108,6 +127,8 @@ impl Address {
             ["$meta"] => return Ok(Address::Meta(MetaScope::System)),
             ["$export"] => return Ok(Address::Export(ExportScope::System)),
             ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
+            ["$reindex"] => return Ok(Address::Reindex),
+            ["_websocket"] => return Ok(Address::Websocket),
             ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
             ["_jobs", id, file] => {
                 let named = Id::parse(id).zip(ExportFile::parse(file));
@@ -126,7 +147,9 @@ impl Address {
             ["_search"] => Ok(Address::TypeSearch(resource_type)),
             ["_history"] => Ok(Address::TypeHistory(resource_type)),
             ["$validate"] => Ok(Address::TypeValidate(resource_type)),
+            ["$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatuses),
             ["$meta"] => Ok(Address::Meta(MetaScope::Type(resource_type))),
+            ["$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(None)),
             [id] => Ok(Address::Instance(key(id)?)),
             [id, "_history"] => Ok(Address::InstanceHistory(key(id)?)),
             [id, "_history", version] => Ok(Address::Version(key(id)?, Version::parse(version).ok_or_else(nothing)?)),
@@ -137,8 +160,11 @@ impl Address {
             [id, "$meta"] => Ok(Address::Meta(MetaScope::Instance(key(id)?))),
             [id, "$meta-add"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Add)),
             [id, "$meta-delete"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Remove)),
+            [id, "$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(Some(key(id)?))),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
+            [id, "$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatus(key(id)?)),
+            [id, "$events"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionEvents(key(id)?)),
             [id, within] if resource_type == ResourceType::Patient => Ok(Address::Compartment(key(id)?, compartment_type(within)?)),
             [id, within, "_search"] if resource_type == ResourceType::Patient => {
                 Ok(Address::CompartmentSearch(key(id)?, compartment_type(within)?))
@@ -202,11 +228,17 @@ pub(super) fn parameters_in(sent: &Resource, value: impl Fn(&Value) -> String) -
     Ok(items().map(|item| (item["name"].as_str().unwrap_or_default().to_owned(), value(item))).collect())
 }
 
-/// The criteria of a conditional create, which clients write with the type before them or without.
+/// The criteria of a conditional create, which clients write alone, after the type, or as the whole address of a search.
 ///
 /// # Errors
 /// As [`query_pairs`].
 pub fn criteria(resource_type: ResourceType, text: &str) -> Result<Vec<(String, String)>, Failure> {
     let text = text.trim();
-    query_pairs(text.strip_prefix(resource_type.as_str()).unwrap_or(text).strip_prefix('?').unwrap_or(text))
+    let of_type = text.split_once('?').filter(|(before, _)| {
+        // By which name this server was reached is of no importance, but a value may have a question mark too.
+        let is_address = before.starts_with("http://") || before.starts_with("https://");
+        let named = before.rsplit_once('/').filter(|_| is_address).map_or(*before, |(_, named)| named);
+        before.is_empty() || named == resource_type.as_str()
+    });
+    query_pairs(of_type.map_or(text, |(_, criteria)| criteria))
 }

@@ -96,7 +96,7 @@ pub(super) fn commit(server: &Server, moment: &Moment, derived: Derived) -> Resu
     };
     match server.store.commit(changes) {
         Ok(_) => {
-            told.iter().for_each(|subscription| (server.wake_delivery)(subscription));
+            server.wake(&told);
             Ok(Some(versions))
         }
         Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(None),

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::Server;
 use super::persons::{Pending, PendingWrite, parse_stored};
-use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
 use crate::search::{SearchQuery, index_entries};
 use crate::storage::{Guard, NewEvent, Position, Precondition, SearchError, StreamChange};
 use crate::subscriptions::filter::Side;
 use crate::subscriptions::{Filter, Status, Subscription, topic};
 
 /// The guard of who follows what.
-fn guard() -> Guard {
+pub(super) fn guard() -> Guard {
     Guard("subscriptions".to_owned())
 }
 
@@ -101,8 +101,26 @@ pub(super) fn touched(pending: &Pending) -> Option<Guard> {
 
 /// The subscriptions that these writes bring about: their events count from 1.
 pub(super) fn begun(pending: &Pending) -> Vec<StreamChange> {
-    let begun = subscriptions(pending).filter(|(_, write)| write.before.is_none() && write.content.is_some());
-    begun.map(|(key, _)| StreamChange::Begin(key.id.clone())).collect()
+    created(pending).map(|key| StreamChange::Begin(key.id.clone())).collect()
+}
+
+fn created(pending: &Pending) -> impl Iterator<Item = &ResourceKey> {
+    subscriptions(pending).filter(|(_, write)| write.before.is_none() && write.content.is_some()).map(|(key, _)| key)
+}
+
+/// A finding if these writes bring about more subscriptions than there may be.
+///
+/// # Errors
+/// Of the store.
+pub(super) fn too_many(server: &Server, pending: &Pending) -> Result<Option<Issue>, SearchError> {
+    let created = created(pending).count();
+    if created == 0 {
+        return Ok(None);
+    }
+    let all = SearchQuery { count: 0, ..SearchQuery::all(ResourceType::Subscription, Vec::new()) };
+    let (most, total) = (server.subscriptions_max, server.store.search(&all, None)?.total + created);
+    let text = || format!("this server has at most {most} subscriptions: expected that one is deleted first");
+    Ok((total > most).then(|| Issue::error(IssueCode::TooCostly, "Subscription", text())))
 }
 
 /// What these writes do to Subscriptions.

@@ -4,6 +4,7 @@
 
 pub mod address;
 mod batch;
+pub mod binding;
 pub mod calendar;
 pub mod content;
 pub mod create;
@@ -12,8 +13,10 @@ pub mod delete;
 pub mod derivation;
 mod entry;
 pub mod everything;
+pub mod examples;
 pub mod export;
 pub mod failure;
+pub mod feed;
 mod followers;
 pub mod history;
 mod identify;
@@ -26,13 +29,18 @@ pub mod persons;
 pub mod read;
 pub mod references;
 mod referrers;
+pub mod reindex;
+pub mod retention;
 pub mod rights;
 pub mod search;
+pub mod subscription_events;
+pub mod subscription_status;
 pub mod subset;
 pub mod transaction;
 mod turns;
 pub mod update;
 pub mod validate;
+pub mod watches;
 pub mod write;
 
 use std::sync::Arc;
@@ -44,9 +52,11 @@ use jiff::civil::Date;
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, copenhagen_date};
 use crate::storage::Store;
+use crate::subscriptions::EndpointPolicy;
 use crate::validation::Validator;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
+pub use crate::subscriptions::names as subscription_names;
 pub use failure::Failure;
 pub use references::ReferencePolicy;
 
@@ -77,6 +87,9 @@ impl Moment {
     }
 }
 
+/// How many Subscriptions a server has at most, unless it is told otherwise.
+pub const SUBSCRIPTIONS_MAX: usize = 10_000;
+
 /// What every interaction works with.
 pub struct Server {
     /// The durable state.
@@ -91,14 +104,24 @@ pub struct Server {
     pub base_url: String,
     /// What is said to references to what is not stored.
     pub references: ReferencePolicy,
+    /// Where a Subscription may have notifications sent.
+    pub endpoints: EndpointPolicy,
+    /// How many Subscriptions there may be.
+    subscriptions_max: usize,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
     /// Who may commit when.
     turns: turns::Turns,
     /// What batches work with besides the threads of their requests.
     batch_threads: batch::BatchThreads,
+    /// Set when the server stops: what it does besides requests, and can go on with at the next start, ends.
+    pub is_stopping: AtomicBool,
     /// Who must be told of what.
     followers: followers::Followers,
+    /// The tokens by which websockets are bound.
+    bindings: binding::Bindings,
+    /// Who waits for what happens to a subscription.
+    watches: Arc<watches::Watches>,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
     /// Called with each Subscription that was written or has a new event, after the commit.
@@ -122,10 +145,15 @@ impl Server {
             validator,
             base_url,
             references: ReferencePolicy::default(),
+            endpoints: EndpointPolicy::default(),
+            subscriptions_max: SUBSCRIPTIONS_MAX,
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
             batch_threads: batch::BatchThreads::default(),
+            is_stopping: AtomicBool::new(false),
             followers: followers::Followers::default(),
+            bindings: binding::Bindings::default(),
+            watches: Arc::default(),
             wake_calendar,
             wake_delivery: Box::new(|_| {}),
         }
@@ -134,6 +162,16 @@ impl Server {
     /// The same server, which calls `wake` with the id of each Subscription that was written or has a new event, after the commit and from any thread.
     pub fn with_delivery(self, wake_delivery: Box<dyn Fn(&Id) + Send + Sync>) -> Self {
         Server { wake_delivery, ..self }
+    }
+
+    /// The same server with another policy of where notifications may be sent.
+    pub fn with_endpoints(self, endpoints: EndpointPolicy) -> Self {
+        Server { endpoints, ..self }
+    }
+
+    /// The same server with another bound on how many Subscriptions there are.
+    pub fn with_subscriptions_max(self, subscriptions_max: usize) -> Self {
+        Server { subscriptions_max, ..self }
     }
 
     /// The same server with another policy of references.

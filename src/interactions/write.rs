@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::entry::{Entry, Step, pending, settle};
 use super::failure::locate;
 use super::identify::identify_all;
@@ -16,7 +18,8 @@ use super::{Failure, Moment, Server, Written, calendar, content, followers};
 use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::{self, Row, index_entries};
 use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
-use crate::subscriptions::Subscription;
+use crate::subscriptions::names::PROFILE_SUBSCRIPTION;
+use crate::subscriptions::{Channel, Subscription};
 
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
@@ -137,6 +140,7 @@ pub fn findings(server: &Server, moment: &Moment, writer: Writer, change: Change
     match attempt.decide() {
         Ok(decided) => Ok(decided.entries.into_iter().flat_map(|entry| entry.warnings).collect()),
         Err(failure @ (Failure::Store(_) | Failure::Busy)) => Err(failure),
+        Err(failure) if failure.is_of_index() => Err(failure),
         Err(failure) => Ok(failure.issues()),
     }
 }
@@ -218,7 +222,7 @@ impl Attempt<'_> {
         for timer in derived.timers.iter().filter_map(|timer| timer.day) {
             self.server.timer_was_set(timer);
         }
-        told.iter().for_each(|subscription| (self.server.wake_delivery)(subscription));
+        self.server.wake(&told);
         Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| entry.written(body, committed)).collect()))
     }
 
@@ -309,17 +313,15 @@ impl Attempt<'_> {
     ) -> Result<(), Failure> {
         let referrers = Referrers::of(self.server, pending);
         let today = self.server.today(self.moment);
+        let mut too_many = followers::too_many(self.server, pending)?;
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
                 Step::Put(resource, _) if !matches!(self.writer, Writer::Definitions | Writer::Delivery) => {
                     issues.extend(content::findings(resource, &self.server.validator, &self.server.groups, today, self.profiles));
                     if entry.key.resource_type == ResourceType::Subscription {
-                        let found = Subscription::read(resource.value(), &self.server.base_url).err().unwrap_or_default();
-                        // What the profile says of an element already, is not said twice.
-                        let is_new = |issue: &Issue| !issues.iter().any(|told| told.refuses() && told.expression == issue.expression);
-                        let found: Vec<_> = found.into_iter().filter(is_new).collect();
-                        issues.extend(found);
+                        self.check_subscription(resource.value(), issues);
+                        issues.extend(too_many.take());
                     }
                     issues.extend(references::check(self.server, resource.value(), pending, preconditions)?);
                 }
@@ -341,6 +343,21 @@ impl Attempt<'_> {
             entry.warnings = issues;
         }
         Ok(())
+    }
+
+    /// What the backport guide and this server ask of a Subscription, besides R4.
+    fn check_subscription(&self, subscription: &Value, issues: &mut Vec<Issue>) {
+        // Its profile is known after all: it is what is checked here.
+        let claims = |at: usize| subscription["meta"]["profile"][at] == PROFILE_SUBSCRIPTION;
+        let profiles = subscription["meta"]["profile"].as_array().map_or(0, Vec::len);
+        let known: Vec<_> = (0..profiles).filter(|at| claims(*at)).map(|at| format!("Subscription.meta.profile[{at}]")).collect();
+        issues.retain(|issue| issue.refuses() || !known.contains(&issue.expression));
+        // What R4 says of an element already, is not said twice.
+        let is_new = |issue: &Issue| !issues.iter().any(|told| told.refuses() && told.expression == issue.expression);
+        let mut found = Subscription::findings(subscription, &self.server.base_url, self.moment.now);
+        found.extend(Channel::of(subscription).iter().flat_map(|channel| self.server.endpoints.findings(channel)));
+        let found: Vec<_> = found.into_iter().filter(is_new).collect();
+        issues.extend(found);
     }
 
     /// In a transaction, each finding says in which entry it is.

@@ -57,7 +57,11 @@ pub struct Include {
 }
 
 /// The parameters that are read here.
-pub(super) const NAMES: &[&str] = &["_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType", EXPLAIN];
+pub(super) const NAMES: &[&str] =
+    &["_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType", TOTAL_METHOD, EXPLAIN];
+
+/// What some servers call `_total`, and clients made for them send to all: it asks for what is told anyway.
+const TOTAL_METHOD: &str = "_totalMethod";
 
 /// The parameter that asks how a search is answered: FHIR has none.
 pub const EXPLAIN: &str = "_explain";
@@ -88,6 +92,8 @@ pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Re
             }
             _ => wrong("expected true or false"),
         },
+        (TOTAL_METHOD, None) if value == "count" => Ok(()),
+        (TOTAL_METHOD, None) => wrong("expected count; _total says whether the number of matches is told"),
         ("_contained", None) if value == "false" => Ok(()),
         ("_contained" | "_containedType", None) => {
             let text = "contained resources are not searched and not answered by themselves: expected '_contained=false', or nothing of it";

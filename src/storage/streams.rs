@@ -24,6 +24,8 @@ impl Reader<'_> {
         while last > record.forgotten && self.event_record(subscription, last)?.is_some_and(|event| event.position > position) {
             last -= 1;
         }
+        let range = KeyRange::prefix(&events_prefix(Some(subscription)));
+        let oldest = self.records::<EventRecord>(Table::Events, range, Direction::Forward).next().transpose()?;
         let outside = |number: u64| number.saturating_sub(record.base);
         Ok(Stream {
             life: record.base,
@@ -31,6 +33,7 @@ impl Reader<'_> {
             forgotten: outside(record.forgotten),
             delivered: outside(cursor.delivered),
             sent: outside(cursor.sent.max(cursor.delivered)),
+            oldest: oldest.map(|(_, event)| event.instant),
         })
     }
 

@@ -2,17 +2,20 @@
 //!
 //! A filter is a search on Tasks with few parameters, read and evaluated by the same code as any search.
 
-use std::borrow::Cow;
-
+use super::extensions;
 use super::names::EXT_FILTER_CRITERIA;
-use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, view};
-use crate::search::{self, IndexEntry, Row, SearchQuery};
+use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
+use crate::search::{self, IndexEntry, Row, SearchQuery, personal};
 
 /// What a filter may ask for; each compares by equality, and several values between commas are joined by "or".
 pub const PARAMETERS: &[&str] = &["patient", "owner", "code", "target-group", "business-status"];
 
 /// Where the filters of a Subscription stand.
 const EXPRESSION: &str = "Subscription.criteria.extension";
+/// How many filters a subscription may have.
+pub const FILTERS_MAX: usize = 20;
+/// How many characters a filter may have.
+pub const FILTER_CHARS_MAX: usize = 4_096;
 
 /// All filters of a subscription; without any, every event concerns it.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -36,8 +39,13 @@ impl Filter {
     /// A finding for each that cannot be honoured.
     pub fn read(subscription: &serde_json::Value, base_url: &str) -> Result<Self, Vec<Issue>> {
         let (mut queries, mut issues) = (Vec::new(), Vec::new());
-        for (at, extension) in view::extensions(&subscription["_criteria"], EXT_FILTER_CRITERIA).enumerate() {
+        let filters = extensions::all(&subscription["_criteria"]).filter(|(_, extension)| extension["url"] == EXT_FILTER_CRITERIA);
+        for (number, (at, extension)) in filters.enumerate() {
             let expression = format!("{EXPRESSION}[{at}].value");
+            if number == FILTERS_MAX {
+                issues.push(Issue::error(IssueCode::TooCostly, expression, format!("expected at most {FILTERS_MAX} filters")));
+                break;
+            }
             match extension["valueString"].as_str() {
                 Some(text) => match one(text, base_url, &expression) {
                     Ok(query) => queries.push(query),
@@ -68,6 +76,9 @@ impl Filter {
 /// Reads one filter.
 fn one(text: &str, base_url: &str, expression: &str) -> Result<SearchQuery, Vec<Issue>> {
     let unsupported = |what: String| vec![Issue::error(IssueCode::NotSupported, expression, what)];
+    if text.chars().count() > FILTER_CHARS_MAX {
+        return Err(vec![Issue::error(IssueCode::TooLong, expression, format!("expected at most {FILTER_CHARS_MAX} characters"))]);
+    }
     let Some((kind, query)) = text.split_once('?') else {
         return Err(unsupported("expected Task? and parameters, such as Task?business-status=overdue".to_owned()));
     };
@@ -79,12 +90,15 @@ fn one(text: &str, base_url: &str, expression: &str) -> Result<SearchQuery, Vec<
     let known = |name: &str| PARAMETERS.contains(&name) || name.strip_suffix(":in").is_some_and(|code| PARAMETERS.contains(&code));
     if pairs.is_empty() || pairs.iter().any(|(name, _)| !known(name)) {
         return Err(unsupported(format!(
-            "expected filters by {}, compared by equality, with commas for several values",
+            "expected filters by {}, compared by equality (or :in), with commas for several values",
             PARAMETERS.join(", ")
         )));
     }
-    let plain = |name: &str| -> Cow<'_, str> { Cow::Owned(name.trim_end_matches(":in").to_owned()) };
-    let pairs: Vec<(String, String)> = pairs.iter().map(|(name, value)| (plain(name).into_owned(), value.clone())).collect();
+    let pairs: Vec<(String, String)> = pairs.into_iter().map(|(name, value)| (name.trim_end_matches(":in").to_owned(), value)).collect();
+    if pairs.iter().any(|(_, value)| personal::holds_cpr_number(value)) {
+        let what = "expected no CPR number in a filter: name a person as Patient/[id]";
+        return Err(vec![Issue::error(IssueCode::BusinessRule, expression, what)]);
+    }
     let parsed = search::parse(ResourceType::Task, &pairs, base_url).map_err(|issues| located(issues, expression))?;
     if parsed.unknown.is_empty() { Ok(parsed.query) } else { Err(located(parsed.unknown, expression)) }
 }

@@ -39,6 +39,25 @@ pub const OPERATION_EVENTS: &str = backport!("OperationDefinition/backport-subsc
 /// Operation `$get-ws-binding-token`.
 pub const OPERATION_BINDING_TOKEN: &str = backport!("OperationDefinition/backport-subscription-get-ws-binding-token");
 
-/// What the extensions of another version of FHIR begin with, by which a later model is put into an R4 resource.
-pub const CROSS_VERSION_PREFIXES: &[&str] =
-    &["http://hl7.org/fhir/5.0/StructureDefinition/", "http://hl7.org/fhir/4.3/StructureDefinition/"];
+/// What the extensions of the guide begin with.
+pub const EXTENSIONS_BACKPORT: &str = backport!("StructureDefinition/");
+/// The extensions of the guide that are honoured, and the element that each stands on.
+pub const EXTENSIONS: &[(&str, &str)] = &[
+    (EXT_FILTER_CRITERIA, "Subscription.criteria"),
+    (EXT_PAYLOAD_CONTENT, "Subscription.channel.payload"),
+    (EXT_HEARTBEAT_PERIOD, "Subscription.channel"),
+    (EXT_TIMEOUT, "Subscription.channel"),
+    (EXT_MAX_COUNT, "Subscription.channel"),
+];
+
+/// True for an extension by which an element of another version of FHIR is put into an R4 resource
+/// (<https://hl7.org/fhir/versions.html#extensions>): `http://hl7.org/fhir/5.0/StructureDefinition/extension-Subscription.topic`.
+pub fn is_of_another_version(url: &str) -> bool {
+    let version = url.strip_prefix("http://hl7.org/fhir/").and_then(|rest| rest.split_once("/StructureDefinition/"));
+    version.is_some_and(|(version, _)| {
+        let parts = version.split_once('.');
+        parts.is_some_and(|(major, minor)| {
+            [major, minor].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        })
+    })
+}

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Filter;
-use super::names::{CROSS_VERSION_PREFIXES, EXT_HEARTBEAT_PERIOD, EXT_MAX_COUNT, EXT_PAYLOAD_CONTENT, EXT_TIMEOUT, TOPIC};
-use crate::fhir::{Issue, IssueCode, view};
+use super::extensions;
+use super::names::{EXT_HEARTBEAT_PERIOD, EXT_MAX_COUNT, EXT_PAYLOAD_CONTENT, EXT_TIMEOUT, TOPIC};
+use crate::fhir::{Issue, IssueCode};
 
 /// How a subscription stands (<https://hl7.org/fhir/R4/valueset-subscription-status.html>).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,13 +89,15 @@ pub struct Subscription {
     pub filter: Filter,
     /// Where notifications go.
     pub channel: Channel,
+    /// The media type in which they are sent.
+    pub media_type: &'static str,
     /// How much they tell.
     pub content: Content,
     /// Seconds of silence after which a heartbeat is sent.
     pub heartbeat_s: Option<u32>,
     /// Seconds that the endpoint has to answer.
     pub timeout_s: Option<u32>,
-    /// How many events one notification may carry.
+    /// How many events one notification may carry: at most [`MESSAGE_EVENTS_MAX`], also if the client would take more.
     pub max_count: u32,
     /// When it ends.
     pub end: Option<Timestamp>,
@@ -102,53 +105,70 @@ pub struct Subscription {
 
 /// The media types of a notification.
 const PAYLOADS: &[&str] = &["application/fhir+json", "application/json"];
+/// The longest silence between heartbeats, in seconds: a year.
+const HEARTBEAT_S_MAX: u32 = 31_536_000;
+/// The longest time that an endpoint may ask for to answer, in seconds.
+const TIMEOUT_S_MAX: u32 = 300;
+/// How many events one notification carries at most.
+pub const MESSAGE_EVENTS_MAX: u32 = 1_000;
 
 impl Subscription {
     /// Reads a Subscription. References in filters may be below `base_url`.
     ///
     /// # Errors
-    /// A finding for each element that cannot be honoured.
+    /// A finding for each element that cannot be honoured, all of them at once.
     pub fn read(resource: &Value, base_url: &str) -> Result<Self, Vec<Issue>> {
-        let mut issues = Vec::new();
-        let mut refuse = |expression: &str, code: IssueCode, text: String| issues.push(Issue::error(code, expression, text));
+        let mut found = extensions::misplaced(resource);
+        let mut refuse = |expression: &str, code: IssueCode, text: String| found.push(Issue::error(code, expression, text));
         if resource["criteria"].as_str() != Some(TOPIC) {
-            refuse("Subscription.criteria", IssueCode::NotSupported, format!("expected the topic {TOPIC}"));
-        }
-        for expression in cross_version_extensions(resource, "Subscription") {
-            refuse(
-                &expression,
-                IssueCode::NotSupported,
-                "expected no extension of another version of FHIR: say it as the backport guide does".into(),
-            );
+            let text = format!("expected the topic {TOPIC}; filters stand in the extension backport-filter-criteria of this element");
+            refuse("Subscription.criteria", IssueCode::NotSupported, text);
         }
         let status = resource["status"].as_str().and_then(Status::from_code);
         if status.is_none() {
             refuse("Subscription.status", IssueCode::Value, "expected requested or off".into());
         }
+        let end = resource["end"].as_str().map(str::parse::<Timestamp>);
+        if matches!(end, Some(Err(_))) {
+            refuse("Subscription.end", IssueCode::Value, "expected an instant such as 2027-12-31T23:59:59+01:00".into());
+        }
         let channel = read_channel(&resource["channel"], &mut refuse);
+        let media_type = read_media_type(&resource["channel"], &mut refuse);
         let content = read_content(&resource["channel"], &mut refuse);
-        let mut number = |url: &str, member: &str| -> Option<u32> {
-            let value = view::extensions(&resource["channel"], url).next()?.get(member)?.as_u64();
-            let number = value.and_then(|value| u32::try_from(value).ok()).filter(|number| *number > 0);
-            if number.is_none() {
-                refuse("Subscription.channel.extension.value", IssueCode::Value, format!("expected {member} greater than 0 in {url}"));
-            }
-            number
-        };
-        let heartbeat_s = number(EXT_HEARTBEAT_PERIOD, "valueUnsignedInt");
-        let timeout_s = number(EXT_TIMEOUT, "valueUnsignedInt");
-        let max_count = number(EXT_MAX_COUNT, "valuePositiveInt").unwrap_or(1);
-        let end = resource["end"].as_str().and_then(|end| end.parse().ok());
-        let filter = Filter::read(resource, base_url).unwrap_or_else(|found| {
-            issues.extend(found);
+        let mut number = |url, member, max| read_number(&resource["channel"], url, (member, max), &mut refuse);
+        let heartbeat_s = number(EXT_HEARTBEAT_PERIOD, "valueUnsignedInt", HEARTBEAT_S_MAX);
+        let timeout_s = number(EXT_TIMEOUT, "valueUnsignedInt", TIMEOUT_S_MAX);
+        let max_count = number(EXT_MAX_COUNT, "valuePositiveInt", u32::MAX).map_or(1, |count| count.min(MESSAGE_EVENTS_MAX));
+        let filter = Filter::read(resource, base_url).unwrap_or_else(|wrong| {
+            found.extend(wrong);
             Filter::default()
         });
-        match (status, channel, content) {
-            (Some(status), Some(channel), Some(content)) if issues.is_empty() => {
-                Ok(Subscription { status, filter, channel, content, heartbeat_s, timeout_s, max_count, end })
+        match (status, channel, media_type, content) {
+            (Some(status), Some(channel), Some(media_type), Some(content)) if found.is_empty() => {
+                let end = end.and_then(Result::ok);
+                Ok(Subscription { status, filter, channel, media_type, content, heartbeat_s, timeout_s, max_count, end })
             }
-            _ => Err(issues),
+            _ => Err(found),
         }
+    }
+
+    /// What is wrong with a Subscription that a client writes at that instant: all that [`Subscription::read`] finds, and an end that has come already.
+    pub fn findings(resource: &Value, base_url: &str, now: Timestamp) -> Vec<Issue> {
+        match Subscription::read(resource, base_url) {
+            Ok(read) if read.status != Status::Off && read.end.is_some_and(|end| end <= now) => {
+                let text = "expected an end that is still to come: a subscription that has ended is 'off'";
+                vec![Issue::error(IssueCode::BusinessRule, "Subscription.end", text)]
+            }
+            Ok(_) => Vec::new(),
+            Err(found) => found,
+        }
+    }
+}
+
+impl Channel {
+    /// The channel of a Subscription, whatever is wrong with the rest; none if it is not one that is offered.
+    pub fn of(resource: &Value) -> Option<Self> {
+        read_channel(&resource["channel"], &mut |_, _, _| {})
     }
 }
 
@@ -159,11 +179,8 @@ fn read_channel(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Channel> {
     match channel["type"].as_str() {
         Some("rest-hook") => {
             let Some(endpoint) = channel["endpoint"].as_str() else {
-                refuse(
-                    "Subscription.channel.endpoint",
-                    IssueCode::Required,
-                    "expected the address to which notifications are posted".into(),
-                );
+                let text = "expected the address to which notifications are posted, such as https://ehr.example.dk/hooks/frist";
+                refuse("Subscription.channel.endpoint", IssueCode::Required, text.into());
                 return None;
             };
             let headers = channel["header"].as_array().into_iter().flatten().filter_map(Value::as_str).map(|header| {
@@ -172,7 +189,13 @@ fn read_channel(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Channel> {
             });
             Some(Channel::RestHook { endpoint: endpoint.to_owned(), headers: headers.collect() })
         }
-        Some("websocket") => Some(Channel::Websocket),
+        Some("websocket") => {
+            for element in ["endpoint", "header"].into_iter().filter(|element| !channel[*element].is_null()) {
+                let text = "expected none for a websocket: the subscriber connects to this server";
+                refuse(&format!("Subscription.channel.{element}"), IssueCode::NotSupported, text.into());
+            }
+            Some(Channel::Websocket)
+        }
         _ => {
             refuse("Subscription.channel.type", IssueCode::NotSupported, "expected rest-hook or websocket".into());
             None
@@ -180,39 +203,47 @@ fn read_channel(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Channel> {
     }
 }
 
-fn read_content(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Content> {
-    let payload = channel["payload"].as_str().unwrap_or_default();
-    let media_type = payload.split(';').next().unwrap_or_default().trim();
-    if !PAYLOADS.contains(&media_type) {
-        refuse("Subscription.channel.payload", IssueCode::NotSupported, format!("expected one of {}", PAYLOADS.join(", ")));
+fn read_media_type(channel: &Value, refuse: &mut Refuse<'_>) -> Option<&'static str> {
+    let Some(payload) = channel["payload"].as_str() else {
+        let text = format!("expected the media type of notifications, {}", PAYLOADS.join(" or "));
+        refuse("Subscription.channel.payload", IssueCode::Required, text);
+        return None;
+    };
+    let mut parts = payload.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let known = PAYLOADS.iter().copied().find(|known| known.eq_ignore_ascii_case(media_type));
+    let is_other = |parameter: &str| match parameter.split_once('=') {
+        Some((name, version)) if name.eq_ignore_ascii_case("fhirVersion") => !matches!(version, "4.0" | "4.0.1"),
+        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => !charset.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+        _ => true,
+    };
+    let known = known.filter(|_| !parts.any(is_other));
+    if known.is_none() {
+        let text = format!("expected {}: notifications are JSON of FHIR 4.0, in UTF-8", PAYLOADS.join(" or "));
+        refuse("Subscription.channel.payload", IssueCode::NotSupported, text);
     }
-    let code = view::extensions(&channel["_payload"], EXT_PAYLOAD_CONTENT).next().and_then(|extension| extension["valueCode"].as_str());
-    let content = code.map_or(Some(Content::IdOnly), Content::from_code);
+    known
+}
+
+fn read_content(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Content> {
+    let Some((at, extension)) = extensions::first(&channel["_payload"], EXT_PAYLOAD_CONTENT) else { return Some(Content::IdOnly) };
+    let content = extension["valueCode"].as_str().and_then(Content::from_code);
     if content.is_none() {
-        let text = "expected empty, id-only or full-resource".to_owned();
-        refuse("Subscription.channel.payload.extension.value", IssueCode::NotSupported, text);
+        let expression = format!("Subscription.channel.payload.extension[{at}].value");
+        refuse(&expression, IssueCode::NotSupported, "expected valueCode empty, id-only or full-resource".into());
     }
     content
 }
 
-/// Where extensions of another version of FHIR stand.
-fn cross_version_extensions(value: &Value, at: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                let is_foreign =
-                    name == "url" && member.as_str().is_some_and(|url| CROSS_VERSION_PREFIXES.iter().any(|prefix| url.starts_with(prefix)));
-                if is_foreign {
-                    found.push(at.to_owned());
-                }
-                found.extend(cross_version_extensions(member, &format!("{at}.{}", name.trim_start_matches('_'))));
-            }
-        }
-        Value::Array(items) => {
-            found.extend(items.iter().enumerate().flat_map(|(index, item)| cross_version_extensions(item, &format!("{at}[{index}]"))));
-        }
-        _ => {}
+/// A number of an extension of the channel, from 1 to a greatest one.
+fn read_number(channel: &Value, url: &str, (member, max): (&str, u32), refuse: &mut Refuse<'_>) -> Option<u32> {
+    let (at, extension) = extensions::first(channel, url)?;
+    let number = extension[member].as_u64().and_then(|number| u32::try_from(number).ok());
+    let number = number.filter(|number| (1..=max).contains(number));
+    if number.is_none() {
+        let most = if max == u32::MAX { String::new() } else { format!(", at most {max}") };
+        let expression = format!("Subscription.channel.extension[{at}].value");
+        refuse(&expression, IssueCode::Value, format!("expected {member} greater than 0{most}"));
     }
-    found
+    number
 }

@@ -79,7 +79,9 @@ fn check_begun(encounter: &Value, context: &Context<'_>, sink: &mut Sink) {
 
 fn check_subscription(subscription: &Value, sink: &mut Sink) {
     if let Some(status) = subscription["status"].as_str().filter(|status| STATUS_OF_SERVER.contains(status)) {
-        let what = format!("expected 'requested' or 'off', found '{status}', which only the server sets");
+        let what = format!(
+            "expected 'requested' or 'off', found '{status}', which only the server sets: send 'requested' to keep it going, after a handshake, or 'off' to stop it"
+        );
         sink.add(Severity::Error, IssueCode::BusinessRule, &"Subscription.status", "", &what);
     }
 }

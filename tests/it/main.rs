@@ -12,6 +12,7 @@ mod search;
 mod store_contract;
 mod store_folder;
 mod store_search;
+mod subscriptions;
 mod support;
 mod tidy;
 mod validate_command;

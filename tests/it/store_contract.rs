@@ -631,13 +631,18 @@ fn events_are_numbered_without_gaps_in_the_order_of_the_commits(fixture: &dyn Fi
     let of_first: Vec<_> = events.iter().filter(|event| event.focus == tasks[0]).map(|event| event.version.0).collect();
     assert_eq!(of_first, (1..=10).collect::<Vec<_>>());
     assert_eq!(store.events(&id("all"), 78, 1).unwrap(), events[78..79]);
-    assert_eq!(store.stream(&id("all")).unwrap(), Stream { last: 80, ..Stream::default() });
+    assert_eq!(figures(&*store, "all"), Stream { last: 80, ..Stream::default() });
     assert_eq!(store.streams().unwrap(), [id("all"), id("even")]);
     assert_eq!(store.stream(&id("none")).unwrap(), Stream::default());
 
     let refused = ChangeSet { events: vec![told("all", &tasks[0])], ..changes(vec![put(&tasks[0], None, vec![])]) };
     assert_eq!(store.commit(refused), Err(CommitError::VersionMoved(tasks[0].clone())));
     assert_eq!(store.stream(&id("all")).unwrap().last, 80, "what is not written is no event");
+}
+
+/// The events of a subscription in figures, but for when the oldest was.
+fn figures(store: &dyn Store, subscription: &str) -> Stream {
+    Stream { oldest: None, ..store.stream(&id(subscription)).unwrap() }
 }
 
 fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) {
@@ -652,9 +657,9 @@ fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) {
     change(StreamChange::Begin(id("s")));
     (0..3).for_each(|_| write(&["s", "t"]));
     cursor(0, 1, 3);
-    assert_eq!(store.stream(&id("s")).unwrap(), Stream { last: 3, delivered: 1, sent: 3, ..Stream::default() });
+    assert_eq!(figures(&*store, "s"), Stream { last: 3, delivered: 1, sent: 3, ..Stream::default() });
     change(StreamChange::Begin(id("s")));
-    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 3, ..Stream::default() });
+    assert_eq!(figures(&*store, "s"), Stream { life: 3, ..Stream::default() });
     assert_eq!(numbers_of(&*store, "s"), Vec::<u64>::new());
     write(&["s", "t"]);
     assert_eq!(numbers_of(&*store, "s"), [1]);
@@ -662,7 +667,7 @@ fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) {
     cursor(0, 1, 1);
     assert_eq!(store.stream(&id("s")).unwrap().delivered, 0, "that was said of the life before");
     cursor(3, 7, 9);
-    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 3, last: 1, delivered: 1, sent: 1, ..Stream::default() });
+    assert_eq!(figures(&*store, "s"), Stream { life: 3, last: 1, delivered: 1, sent: 1, ..Stream::default() });
     assert_eq!(store.streams().unwrap(), [id("s"), id("t")]);
 }
 
@@ -683,9 +688,17 @@ fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
     assert_eq!(forget(minutes_after_noon(5), 2), (2, vec![3, 4, 5, 6]));
     assert_eq!(forget(minutes_after_noon(5), 10), (5, vec![6]));
     assert_eq!(forget(minutes_after_noon(9), 10), (6, vec![]));
-    assert_eq!(store.stream(&id("s")).unwrap().last, 6);
+    let Stream { last: count, oldest, .. } = store.stream(&id("s")).unwrap();
+    assert_eq!((count, oldest), (6, None));
     store.commit(ChangeSet { events: vec![told("s", &task)], ..changes(vec![put(&task, last(&*store, &task), vec![])]) }).unwrap();
     assert_eq!(numbers_of(&*store, "s"), [7]);
+    let only = store.events(&id("s"), 0, 10).unwrap()[0].instant;
+    store.commit(ChangeSet { streams: vec![StreamChange::Begin(id("s"))], ..changes(vec![]) }).unwrap();
+    assert_eq!(numbers_of(&*store, "s"), Vec::<u64>::new());
+    assert_eq!(store.stream(&id("s")).unwrap().oldest, Some(only), "of the life before");
+    let forget = StreamChange::Forget { subscription: id("s"), before: Timestamp::MAX, limit: 10 };
+    store.commit(ChangeSet { streams: vec![forget], ..changes(vec![]) }).unwrap();
+    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 7, ..Stream::default() });
 }
 
 fn reopening_keeps_everything(fixture: &dyn Fixture) {

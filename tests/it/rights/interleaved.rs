@@ -13,8 +13,8 @@ use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
 use frist::search::{IndexValue, SearchQuery};
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage,
-    Store, StoreError, StoredVersion, Stream, Timer,
+    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing, Position, ReindexError, ReindexFrom,
+    Reindexed, SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, Timer, Wish,
 };
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
@@ -69,7 +69,7 @@ impl Store for Interrupted {
         self.reading(self.store.search_keys(query))
     }
 
-    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, StoreError> {
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
         self.reading(self.store.values(resource_type, parameter, most))
     }
 
@@ -109,13 +109,27 @@ impl Store for Interrupted {
         self.reading(self.store.last_commit())
     }
 
+    fn reindex(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, ReindexError> {
+        self.store.reindex(indexing, from, watch)
+    }
+
     fn secret(&self) -> &[u8; SECRET_BYTES] {
         self.store.secret()
     }
 }
 
 /// Does something on a server that is interrupted after that many readings; answers whether the interruption came.
-fn interrupted<R>(facade: &Facade, after: usize, interrupt: impl FnOnce() + Send, act: impl FnOnce(&Server, &Moment) -> R) -> (R, bool) {
+pub(crate) fn interrupted<R>(
+    facade: &Facade,
+    after: usize,
+    interrupt: impl FnOnce() + Send,
+    act: impl FnOnce(&Server, &Moment) -> R,
+) -> (R, bool) {
     let mut result = None;
     let mut came = false;
     std::thread::scope(|scope| {
@@ -151,7 +165,7 @@ fn interrupted<R>(facade: &Facade, after: usize, interrupt: impl FnOnce() + Send
 }
 
 /// Runs the case with the interruption after the first reading, after the second, and so on, until there are fewer readings.
-fn at_every_reading(case: impl Fn(usize) -> bool) {
+pub(crate) fn at_every_reading(case: impl Fn(usize) -> bool) {
     let readings = (0..200).take_while(|after| case(*after)).count();
     assert!((3..200).contains(&readings), "{readings} readings");
 }
@@ -182,7 +196,7 @@ impl Person {
 }
 
 /// Writes it as a client does.
-fn put(server: &Server, moment: &Moment, resource: &Value) -> Result<Written, Failure> {
+pub(crate) fn put(server: &Server, moment: &Moment, resource: &Value) -> Result<Written, Failure> {
     let resource = Resource::from_value(resource.clone()).unwrap();
     let key = ResourceKey::parse(&format!("{}/{}", resource.type_name(), resource.id().unwrap())).unwrap();
     update(server, moment, Target::Key(key), resource, Condition::Any)

@@ -8,7 +8,7 @@ mod cases;
 mod changes;
 mod demo;
 mod dk_core;
-mod interleaved;
+pub(crate) mod interleaved;
 mod order;
 mod races;
 mod rules;

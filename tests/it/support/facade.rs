@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
-use frist::http::{Download, Wire, router};
-use frist::interactions::{Moment, ReferencePolicy, Server, calendar, definitions};
+use frist::http::{LazyDownload, Wire, router};
+use frist::interactions::{Moment, ReferencePolicy, Server, calendar, definitions, reindex};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
 use frist::validation::Validator;
 use jiff::Timestamp;
@@ -24,13 +24,14 @@ use tower::ServiceExt;
 pub(crate) const BASE: &str = "http://frist.test/fhir";
 
 /// The guide's package, packed once for all servers.
-static PACKAGE: LazyLock<Arc<Download>> = LazyLock::new(|| Arc::new(frist::packages::download().unwrap()));
+static PACKAGE: LazyLock<Arc<LazyDownload>> = LazyLock::new(|| Arc::new(frist::packages::download()));
 
 /// A server under test.
 pub(crate) struct Facade {
     folder: TempDir,
     server: Arc<Server>,
     router: Router,
+    wire: Arc<Wire>,
     now: Arc<Mutex<Timestamp>>,
     next_id: Arc<AtomicU64>,
     runtime: tokio::runtime::Runtime,
@@ -102,8 +103,18 @@ impl Facade {
         let origins = Origins::new(origins.iter().map(|origin| (*origin).to_owned()).collect());
         let (clock, ids) = (Arc::clone(&facade.now), Arc::clone(&facade.next_id));
         let server = Arc::clone(&facade.server);
-        facade.router = router(Wire::shared_with(origins, server, Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE)));
+        facade.wire = Wire::shared_with(origins, server, Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
+        facade.router = router(Arc::clone(&facade.wire));
         facade
+    }
+
+    /// The same server, which takes a CPR number in an address.
+    pub(crate) fn taking_cpr_numbers(mut self) -> Self {
+        let (clock, ids) = (Arc::clone(&self.now), Arc::clone(&self.next_id));
+        let wire = Wire::new(Arc::clone(&self.server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
+        wire.take_cpr_in_addresses(true);
+        self.router = router(wire);
+        self
     }
 
     fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
@@ -111,7 +122,8 @@ impl Facade {
     }
 
     fn open_with(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules, references: ReferencePolicy) -> Self {
-        let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        let store =
+            EmbeddedStore::open_indexed(folder.path().join("data"), Engine::Fjall, StoreOptions::default(), reindex::marks()).unwrap();
         let wake = Box::new(|| {});
         let server = Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide_validator(), BASE.into(), wake);
         let server = Arc::new(server.with_references(references));
@@ -119,7 +131,7 @@ impl Facade {
         let wire = Wire::new(Arc::clone(&server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
         wire.set_ready(true);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Facade { folder, server, router: router(wire), now, next_id, runtime }
+        Facade { folder, server, router: router(Arc::clone(&wire)), wire, now, next_id, runtime }
     }
 
     /// Stops the server and starts it again from its folder, its clock standing at `now`: the calendar makes up for the days missed.
@@ -130,8 +142,8 @@ impl Facade {
 
     /// As [`Facade::restart`], but from now on with these rules; everyone's rights are as they were until they are derived anew.
     pub(crate) fn restart_with(self, now: &str, rules: Rules) -> Self {
-        let Facade { folder, server, router, now: clock, next_id, runtime } = self;
-        drop((router, runtime));
+        let Facade { folder, server, router, wire, now: clock, next_id, runtime } = self;
+        drop((router, wire, runtime));
         assert_eq!(Arc::strong_count(&server), 1, "a request still holds the server");
         drop(server);
         *clock.lock().unwrap() = now.parse().unwrap();
@@ -164,6 +176,16 @@ impl Facade {
     /// The time and ids of a request made now.
     pub(crate) fn moment(&self) -> Moment {
         moment(&self.now, &self.next_id)
+    }
+
+    /// The routes, to be served otherwise than a request at a time.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The wire.
+    pub(crate) fn wire(&self) -> &Arc<Wire> {
+        &self.wire
     }
 
     /// The server behind the wire.

@@ -81,9 +81,20 @@ fn care_plan(id: &str) -> Value {
         "author": { "reference": "Organization/asked" } })
 }
 
+/// A subscription of a websocket: nothing is sent anywhere.
+fn subscription() -> Value {
+    let guide = |name: &str| format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/{name}");
+    json!({ "resourceType": "Subscription", "id": "asked", "status": "requested", "reason": "To be asked about",
+        "criteria": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
+        "_criteria": { "extension": [{ "url": guide("backport-filter-criteria"), "valueString": "Task?patient=Patient/asked" }] },
+        "channel": { "type": "websocket", "payload": "application/fhir+json",
+            "extension": [{ "url": guide("backport-heartbeat-period"), "valueUnsignedInt": 3600 }],
+            "_payload": { "extension": [{ "url": guide("backport-payload-content"), "valueCode": "id-only" }] } } })
+}
+
 /// A person to ask about.
 fn prepare(server: &Server) -> Result<(), String> {
-    for resource in [organization(), patient(), condition("asked", "2033-02-15"), condition("deleted", "2033-02-16")] {
+    for resource in [subscription(), organization(), patient(), condition("asked", "2033-02-15"), condition("deleted", "2033-02-16")] {
         let path = format!("/{}/{}", resource["resourceType"].as_str().unwrap_or_default(), resource["id"].as_str().unwrap_or_default());
         let answer = server.ask("PUT", &path, &[], &resource.to_string())?;
         if answer.status != 201 {
@@ -152,6 +163,15 @@ fn refusals() -> Vec<Request> {
             &json!({ "resourceType": "ServiceRequest", "status": "revoked",
             "intent": "proposal", "priority": "stat", "subject": { "reference": "Patient/nobody" }, "authoredOn": "2027" }),
         ),
+        post(
+            "refused/subscription-wrong",
+            422,
+            "/Subscription",
+            &json!({ "resourceType": "Subscription", "status": "active", "reason": "x", "criteria": "Task?status=requested",
+            "channel": { "type": "email", "payload": "text/plain" } }),
+        ),
+        get("refused/status-parameter", 400, "/Subscription/$status?status=x"),
+        get("refused/events-parameter", 400, "/Subscription/asked/$events?eventsSinceNumber=x"),
         put("refused/no-group", 422, "/Condition/asthma", &{
             let mut asthma = condition("asthma", "2033-02-15");
             asthma["code"]["coding"][0]["code"] = json!("R96");
@@ -178,6 +198,14 @@ fn reads() -> Vec<Request> {
             .by("POST")
             .saying("_count=2&right=treatment-plan")
             .with("Content-Type", "application/x-www-form-urlencoded"),
+        get("subscription/read", 200, "/Subscription/asked"),
+        get("subscription/status", 200, "/Subscription/asked/$status"),
+        get("subscription/statuses", 200, "/Subscription/$status"),
+        get("subscription/no-status", 200, "/Subscription/$status?id=nothing"),
+        get("subscription/events", 200, "/Subscription/asked/$events"),
+        get("subscription/events-empty", 200, "/Subscription/asked/$events?content=empty"),
+        get("subscription/events-full-resource", 200, "/Subscription/asked/$events?content=full-resource"),
+        get("subscription/no-events", 200, "/Subscription/asked/$events?eventsSinceNumber=999"),
         get("rights/of-a-day", 200, "/Patient/asked/$rights?as-of=2033-06-30"),
         post(
             "rights/by-post",

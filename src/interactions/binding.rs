@@ -1,0 +1,132 @@
+//! `$get-ws-binding-token`: a token by which a websocket is bound to subscriptions
+//! (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/OperationDefinition-backport-subscription-get-ws-binding-token.html>).
+//!
+//! A token is good once and for a minute, and kept in memory: after a restart a client asks for another one.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::address::parameters_in;
+use super::persons::parse_stored;
+use super::{Failure, Moment, Server, read};
+use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::subscriptions::{Channel, Status, Subscription};
+
+/// How long a token can be used.
+const TOKEN_TIME: SignedDuration = SignedDuration::from_secs(60);
+/// How many tokens may wait to be used.
+const TOKENS_MAX: usize = 10_000;
+/// How many subscriptions a token, and a websocket, may have.
+pub const SUBSCRIPTIONS_MAX: usize = 100;
+
+/// What a client needs to listen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BindingToken {
+    /// What it says to be bound.
+    pub token: String,
+    /// Until when.
+    pub expiration: Timestamp,
+    /// To what.
+    pub subscriptions: Vec<Id>,
+}
+
+/// The tokens that were given out and not used yet.
+#[derive(Default)]
+pub(super) struct Bindings(Mutex<BTreeMap<String, Bound>>);
+
+/// What a token is good for.
+struct Bound {
+    until: Timestamp,
+    subscriptions: Vec<Id>,
+}
+
+impl Bindings {
+    /// Those that are still good.
+    fn good(&self, now: Timestamp) -> MutexGuard<'_, BTreeMap<String, Bound>> {
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.retain(|_, bound| bound.until > now);
+        tokens
+    }
+}
+
+/// A token for the subscription that the address names, or for those of the parameters `id`.
+///
+/// # Errors
+/// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for a Subscription, `Unprocessable` for one that has no websocket or is off.
+pub fn binding_token(
+    server: &Server,
+    moment: &Moment,
+    subscription: Option<&ResourceKey>,
+    parameters: &[(String, String)],
+) -> Result<BindingToken, Failure> {
+    let named = asked_ids(parameters)?;
+    let mut subscriptions = match subscription {
+        Some(key) => vec![key.id.clone()],
+        None if named.is_empty() => {
+            return Err(Failure::bad_request(IssueCode::Required, "id: expected the id of a Subscription, once or several times"));
+        }
+        None => named,
+    };
+    subscriptions.sort();
+    subscriptions.dedup();
+    if subscriptions.len() > SUBSCRIPTIONS_MAX {
+        return Err(Failure::bad_request(IssueCode::TooCostly, format!("id: expected at most {SUBSCRIPTIONS_MAX}")));
+    }
+    for id in &subscriptions {
+        listened_to(server, id)?;
+    }
+    // Two ids by chance, each of which nobody can guess.
+    let token = format!("{}.{}", (moment.new_id)(), (moment.new_id)());
+    let expiration = moment.now.checked_add(TOKEN_TIME).unwrap_or(Timestamp::MAX);
+    let mut tokens = server.bindings.good(moment.now);
+    if tokens.len() >= TOKENS_MAX {
+        return Err(Failure::Busy);
+    }
+    tokens.insert(token.clone(), Bound { until: expiration, subscriptions: subscriptions.clone() });
+    Ok(BindingToken { token, expiration, subscriptions })
+}
+
+/// The subscriptions of a token, which is no longer good; none if it is not.
+pub fn redeem(server: &Server, moment: &Moment, token: &str) -> Option<Vec<Id>> {
+    server.bindings.good(moment.now).remove(token).map(|bound| bound.subscriptions)
+}
+
+/// The parameters in a Parameters resource, as they would stand in a query.
+///
+/// # Errors
+/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
+pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
+    let text = |item: &Value| item["valueId"].as_str().or_else(|| item["valueString"].as_str()).unwrap_or_default().to_owned();
+    parameters_in(sent, text)
+}
+
+fn asked_ids(parameters: &[(String, String)]) -> Result<Vec<Id>, Failure> {
+    let (mut ids, mut wrong) = (Vec::new(), Vec::new());
+    for (name, value) in parameters {
+        match (name.as_str(), Id::parse(value)) {
+            ("id", Some(id)) => ids.push(id),
+            ("id", None) => wrong.push(Issue::error(IssueCode::Value, "", "id: expected the id of a Subscription")),
+            _ => wrong.push(Issue::error(IssueCode::NotSupported, "", "$get-ws-binding-token has no such parameter; it has id")),
+        }
+    }
+    if wrong.is_empty() { Ok(ids) } else { Err(Failure::BadRequest(wrong)) }
+}
+
+/// Refuses what cannot be listened to.
+fn listened_to(server: &Server, id: &Id) -> Result<(), Failure> {
+    let stored = read::read(server, &ResourceKey::new(ResourceType::Subscription, id.clone()))?;
+    let value = parse_stored(&stored.key, stored.body.as_deref().unwrap_or_default())?;
+    let subscription = Subscription::read(&value, &server.base_url).map_err(Failure::Unprocessable)?;
+    let refused = |expression: &str, text: &str| {
+        let text = format!("{}: {text}", stored.key);
+        Err(Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, expression, text)]))
+    };
+    match (subscription.channel, subscription.status) {
+        (Channel::RestHook { .. }, _) => refused("Subscription.channel.type", "expected a Subscription whose channel is a websocket"),
+        (Channel::Websocket, Status::Off) => refused("Subscription.status", "expected a Subscription that is not off"),
+        (Channel::Websocket, Status::Requested | Status::Active | Status::Error) => Ok(()),
+    }
+}
