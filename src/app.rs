@@ -13,17 +13,21 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::config::{Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, References, ReindexOptions, ServeOptions};
+use crate::config::{Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, References, ReindexOptions, ServeOptions, SubscriptionOptions};
 use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceKey, ResourceType, copenhagen_date, start_of_day};
 use crate::http::cors::Origins;
 use crate::http::{Download, Wire, listen, router, statement};
-use crate::interactions::{Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, retention, transaction};
+use crate::interactions::{
+    Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, retention, subscription_status, transaction,
+};
 use crate::packages;
 use crate::search::compartment::found_by;
 use crate::search::{SearchQuery, index_mark};
 use crate::storage::{EmbeddedStore, Engine, Indexing, Store, StoreOptions};
+use crate::subscriptions::EndpointPolicy;
+use crate::subscriptions::delivery::{Client, Deliverer, Pace, Wakes};
 use crate::validate_command;
 
 /// Why the program ends with an error: one line.
@@ -160,6 +164,30 @@ struct Ready {
     clock: Clock,
     calendar: Arc<Notify>,
     download: Arc<Download>,
+    delivery: Delivery,
+}
+
+/// What delivery begins with.
+struct Delivery {
+    client: Client,
+    pace: Pace,
+    wakes: Arc<Wakes>,
+}
+
+impl Delivery {
+    /// Reads the options; answers where notifications may be sent, too.
+    fn prepare(options: &SubscriptionOptions) -> Result<(Self, EndpointPolicy), Stop> {
+        let policy = EndpointPolicy { http_loopback: options.subscription_http_loopback, allowed: options.subscription_allow.clone() };
+        let wrong = |why: String| match &options.subscription_ca {
+            Some(path) => Stop::usage(format!("--subscription-ca {}: {why}", path.display())),
+            None => Stop::failed(why),
+        };
+        let authorities = options.subscription_ca.as_ref().map(std::fs::read).transpose().map_err(|error| wrong(error.to_string()))?;
+        let client = Client::new(policy.clone(), authorities.as_deref()).map_err(wrong)?;
+        let retry_window = Duration::from_secs(options.subscription_retry_window.saturating_mul(60));
+        let pace = Pace { retry_window, ..Pace::default() };
+        Ok((Delivery { client, pace, wakes: Arc::default() }, policy))
+    }
 }
 
 fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
@@ -176,6 +204,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     if !common.package.is_empty() {
         packages::not_checked(&validator).iter().for_each(|what| tracing::warn!("{what}"));
     }
+    let (delivery, endpoints) = Delivery::prepare(&common.subscriptions)?;
     let (listener, address) = bind(options.listen)?;
     let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
     let store = open_store(&options.data, common.engine, store_options, false)?;
@@ -201,8 +230,10 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     definitions.push(Resource::made(statement(&base_url, references)));
     let dynamic: Arc<dyn Store> = store.clone();
     let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), validator, base_url, Box::new(move || wake.notify_one()));
-    let server = server.with_references(references);
-    let ready = Ready { listener, address, server: Arc::new(server), store, clock: Clock::starting_at(start), calendar, download };
+    let woken = Arc::clone(&delivery.wakes);
+    let server = server.with_references(references).with_endpoints(endpoints).with_delivery(Box::new(move |id| woken.wake(id)));
+    let clock = Clock::starting_at(start);
+    let ready = Ready { listener, address, server: Arc::new(server), store, clock, calendar, download, delivery };
     catch_up(&ready, definitions)?;
     Ok(ready)
 }
@@ -306,6 +337,9 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     wire.take_cpr_in_addresses(options.common.cpr_in_url == CprInUrl::Allow);
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
     let retention = tokio::spawn(keep_events(Arc::clone(&ready.server), clock, options.common.event_retention_days));
+    let world = subscription_status::world(Arc::clone(&ready.server), Arc::new(move || clock.moment()));
+    let Delivery { client, pace, wakes } = ready.delivery;
+    let deliverer = Deliverer::start(world, client, pace, wakes);
     wire.set_ready(true);
     say(format_args!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display()));
     say(format_args!("  today in Copenhagen   {}", copenhagen_date(clock.now())));
@@ -316,6 +350,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     wire.set_ready(false);
     calendar.abort();
     retention.abort();
+    deliverer.stop().await;
     match ready.store.failure() {
         Some(error) => Err(Stop::failed(error.to_string())),
         None => {

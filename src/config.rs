@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use crate::fhir::FhirDate;
 use crate::http::cors::origin;
 use crate::storage::Engine;
+use crate::subscriptions::endpoint::Allowed;
 
 /// `frist`: shows whether the deadline rights of people in package pathways are kept.
 #[derive(Parser, Debug)]
@@ -107,9 +108,29 @@ pub struct CommonOptions {
     /// Whether a search may have a CPR number in its address. Addresses are kept in logs on the way; a form in a POST is not.
     #[arg(long, value_enum, default_value_t = CprInUrl::Refuse, env = "FRIST_CPR_IN_URL")]
     pub cpr_in_url: CprInUrl,
+    /// Where notifications of subscriptions may be sent, and how often.
+    #[command(flatten)]
+    pub subscriptions: SubscriptionOptions,
     /// How log lines are written, to standard error; FRIST_LOG sets what is logged (`info`, `frist=debug`, …).
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// The options of subscriptions. Notifications are sent by https to the public internet; what else is allowed is said here.
+#[derive(Args, Clone, Debug)]
+pub struct SubscriptionOptions {
+    /// Let subscriptions send to this machine itself, also by http: for trying out.
+    #[arg(long, env = "FRIST_SUBSCRIPTION_HTTP_LOOPBACK")]
+    pub subscription_http_loopback: bool,
+    /// A host (`hooks.region.dk`) or network (`10.20.0.0/16`) that subscriptions may send to although its addresses are private; repeatable.
+    #[arg(long, value_name = "HOST|CIDR", env = "FRIST_SUBSCRIPTION_ALLOW", value_delimiter = ',')]
+    pub subscription_allow: Vec<Allowed>,
+    /// Certificates (PEM) of authorities that vouch for endpoints, besides those that this machine trusts.
+    #[arg(long, value_name = "FILE.pem", env = "FRIST_SUBSCRIPTION_CA")]
+    pub subscription_ca: Option<PathBuf>,
+    /// How many minutes a notification is sent again and again before its subscription is in error.
+    #[arg(long, value_name = "MINUTES", default_value_t = 24 * 60, env = "FRIST_SUBSCRIPTION_RETRY_WINDOW")]
+    pub subscription_retry_window: u64,
 }
 
 /// The options of `frist reindex`.

@@ -78,6 +78,7 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
         | Address::SubscriptionStatuses
         | Address::SubscriptionStatus(_)
         | Address::SubscriptionEvents(_)
+        | Address::WebhookSecret(_)
         | Address::MetaChange(..)
         | Address::Export(_)
         | Address::Job(_)

@@ -30,11 +30,13 @@ pub mod retention;
 pub mod rights;
 pub mod search;
 pub mod subscription_events;
+pub mod subscription_status;
 pub mod subset;
 pub mod transaction;
 mod turns;
 pub mod update;
 pub mod validate;
+pub mod webhook_secret;
 pub mod write;
 
 use std::sync::Arc;
@@ -46,6 +48,7 @@ use jiff::civil::Date;
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, ResourceKey, copenhagen_date};
 use crate::storage::Store;
+use crate::subscriptions::EndpointPolicy;
 use crate::validation::Validator;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
@@ -99,6 +102,8 @@ pub struct Server {
     pub references: ReferencePolicy,
     /// How many Subscriptions there may be.
     subscriptions_max: usize,
+    /// Where a Subscription may have notifications sent.
+    pub endpoints: EndpointPolicy,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
     /// Who may commit when.
@@ -131,6 +136,7 @@ impl Server {
             base_url,
             references: ReferencePolicy::default(),
             subscriptions_max: SUBSCRIPTIONS_MAX,
+            endpoints: EndpointPolicy::default(),
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
             batch_threads: batch::BatchThreads::default(),
@@ -148,6 +154,11 @@ impl Server {
     /// The same server with another bound on how many Subscriptions there are.
     pub fn with_subscriptions_max(self, subscriptions_max: usize) -> Self {
         Server { subscriptions_max, ..self }
+    }
+
+    /// The same server with another policy of where notifications may be sent.
+    pub fn with_endpoints(self, endpoints: EndpointPolicy) -> Self {
+        Server { endpoints, ..self }
     }
 
     /// The same server with another policy of references.

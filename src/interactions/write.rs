@@ -18,8 +18,8 @@ use super::{Failure, Moment, Server, Written, calendar, content, followers};
 use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::{self, Row, index_entries};
 use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
-use crate::subscriptions::Subscription;
 use crate::subscriptions::names::PROFILE_SUBSCRIPTION;
+use crate::subscriptions::{Channel, Subscription};
 
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
@@ -353,7 +353,8 @@ impl Attempt<'_> {
         issues.retain(|issue| issue.refuses() || !known.contains(&issue.expression));
         // What R4 says of an element already, is not said twice.
         let is_new = |issue: &Issue| !issues.iter().any(|told| told.refuses() && told.expression == issue.expression);
-        let found = Subscription::findings(subscription, &self.server.base_url, self.moment.now);
+        let mut found = Subscription::findings(subscription, &self.server.base_url, self.moment.now);
+        found.extend(Channel::of(subscription).iter().flat_map(|channel| self.server.endpoints.findings(channel)));
         let found: Vec<_> = found.into_iter().filter(is_new).collect();
         issues.extend(found);
     }

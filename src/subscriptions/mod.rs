@@ -3,12 +3,16 @@
 //!
 //! What counts as an event and whom it concerns is decided here, purely; the events themselves are written by the commit that causes them.
 
+pub mod delivery;
+pub mod endpoint;
 mod extensions;
 pub mod filter;
 pub mod names;
 pub mod notification;
+pub mod signing;
 pub mod subscription;
 pub mod topic;
 
+pub use endpoint::EndpointPolicy;
 pub use filter::Filter;
 pub use subscription::{Channel, Content, Status, Subscription};

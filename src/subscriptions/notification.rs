@@ -168,7 +168,7 @@ fn event_entry(out: &mut Vec<u8>, about: &About<'_>, Told { event, resource }: &
 }
 
 /// The id of a message. One that tells events to their subscriber has the same whenever it is sent again; any other is a message of its own.
-fn message_id(about: &About<'_>, kind: Kind, told: &[Told<'_>], timestamp: Timestamp) -> Uuid {
+pub(super) fn message_id(about: &About<'_>, kind: Kind, told: &[Told<'_>], timestamp: Timestamp) -> Uuid {
     match (kind, told) {
         (Kind::EventNotification, [first, ..]) => {
             let last = told.last().unwrap_or(first);

@@ -165,6 +165,13 @@ impl Subscription {
     }
 }
 
+impl Channel {
+    /// The channel of a Subscription, whatever is wrong with the rest; none if it is not one that is offered.
+    pub fn of(resource: &Value) -> Option<Self> {
+        read_channel(&resource["channel"], &mut |_, _, _| {})
+    }
+}
+
 /// Notes a finding: where, of which kind, and what was expected.
 type Refuse<'a> = dyn FnMut(&str, IssueCode, String) + 'a;
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod delivery;
 pub(crate) mod events;
 mod refusals;
 mod retention;

@@ -1,0 +1,287 @@
+//! What one subscription is due next, as the store has it: read and decided in one step, which may block on the disk and never sends.
+//!
+//! Order and repetition are decided here. One message at a time, events in the order of their numbers; a message that was not acknowledged is
+//! repeated with the same events, hence under the same id. That must hold over a stop at any instant, so that:
+//! - a message of several events is written down (`sent`) before it is sent;
+//! - one of a single event is not, but no more than [`UNRECORDED_MAX`] are sent before the cursor is written again, and as many
+//!   after a start go out one by one, as they may have gone out before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::World;
+use super::cursors::Cursor;
+use crate::fhir::{Id, ResourceKey, ResourceType, Version};
+use crate::storage::{Event, StoreError, Stream};
+use crate::subscriptions::notification::{About, Kind, Told, bundle, message_id};
+use crate::subscriptions::signing::WebhookKey;
+use crate::subscriptions::{Channel, Content, Status, Subscription};
+
+/// The most events that are sent one by one before the cursor is written.
+pub(super) const UNRECORDED_MAX: u64 = 128;
+/// The most events in one message, whatever the subscriber would take.
+const EVENTS_MAX: u64 = 1_000;
+/// The most bytes of resources in one message, unless a single one is larger.
+const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+
+/// What a worker knows of its subscription between two looks at the store.
+pub(super) struct Account {
+    pub(super) id: Id,
+    /// The Subscription, as it was when it was last looked at.
+    pub(super) seen: Option<Seen>,
+    /// How far it is delivered.
+    pub(super) cursor: Cursor,
+    /// The last delivered event that is known to be on the disk.
+    recorded: u64,
+    /// Up to this event messages have one event each.
+    single_until: u64,
+}
+
+/// A version of the Subscription.
+pub(super) struct Seen {
+    pub(super) version: Version,
+    /// None if it cannot be honoured.
+    pub(super) subscription: Option<Arc<Subscription>>,
+}
+
+/// What is due.
+pub(super) enum Step {
+    /// The Subscription does not exist: there is nothing more to do.
+    Gone,
+    /// Nothing, until the Subscription is written or its end comes.
+    Rest,
+    /// The end came.
+    End,
+    /// It becomes active without a handshake.
+    Activate,
+    /// The cursor must be on the disk before anything else.
+    Record(Cursor),
+    /// The event to send again is no longer kept.
+    NotKept,
+    /// Something must be sent.
+    Send(Message),
+    /// Nothing until there is an event; a heartbeat is due after so much more silence.
+    Idle(Option<Duration>),
+}
+
+/// Something to send.
+pub(super) struct Message {
+    pub(super) purpose: Purpose,
+    /// The Bundle's id.
+    pub(super) id: String,
+    pub(super) body: Vec<u8>,
+    pub(super) key: WebhookKey,
+}
+
+/// What a message is for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    Handshake,
+    Heartbeat,
+    /// Events up to this one, with their instants.
+    Events {
+        last: u64,
+        instants: Vec<Timestamp>,
+    },
+    /// This event again.
+    Replay(u64),
+}
+
+impl Account {
+    pub(super) fn new(id: Id) -> Self {
+        Account { id, seen: None, cursor: Cursor { life: u64::MAX, ..Cursor::default() }, recorded: 0, single_until: 0 }
+    }
+
+    /// True if the Subscription was written since it was last looked at, by someone else than the worker.
+    pub(super) fn has_moved(id: &Id, seen: Option<Version>, world: &World) -> Result<bool, StoreError> {
+        let stored = world.store.read(&key(id))?;
+        Ok(stored.filter(|stored| stored.body.is_some()).map(|stored| stored.version) != seen)
+    }
+
+    /// Finds out what is due, after so much silence. `replay` is an event to send again.
+    pub(super) fn next(&mut self, world: &World, silence: Duration, replay: Option<u64>) -> Result<Step, StoreError> {
+        if !self.look(world)? {
+            return Ok(Step::Gone);
+        }
+        let Some(subscription) = self.seen.as_ref().and_then(|seen| seen.subscription.clone()) else { return Ok(Step::Rest) };
+        if subscription.status == Status::Off {
+            return Ok(Step::Rest);
+        }
+        if subscription.end.is_some_and(|end| end <= (world.now)()) {
+            return Ok(Step::End);
+        }
+        match (subscription.status, &subscription.channel) {
+            (Status::Error | Status::Off, _) | (Status::Active, Channel::Websocket) => Ok(Step::Rest),
+            (Status::Requested, Channel::Websocket) => Ok(Step::Activate),
+            (Status::Requested, Channel::RestHook { .. }) => {
+                let stream = self.follow(world)?;
+                Ok(Step::Send(self.message(world, &subscription, &stream, Purpose::Handshake, &[], &[])))
+            }
+            (Status::Active, Channel::RestHook { .. }) => {
+                let stream = self.follow(world)?;
+                self.next_of_active(world, &subscription, &stream, silence, replay)
+            }
+        }
+    }
+
+    fn next_of_active(
+        &mut self,
+        world: &World,
+        subscription: &Subscription,
+        stream: &Stream,
+        silence: Duration,
+        replay: Option<u64>,
+    ) -> Result<Step, StoreError> {
+        if let Some(number) = replay {
+            let events = world.store.events(&self.id, number - 1, 1)?;
+            if events.first().is_none_or(|event| event.number != number) {
+                return Ok(Step::NotKept);
+            }
+            let resources = self.resources(world, subscription, &events)?;
+            return Ok(Step::Send(self.message(world, subscription, stream, Purpose::Replay(number), &events, &resources)));
+        }
+        if self.cursor.delivered < stream.last {
+            return self.next_events(world, subscription, stream);
+        }
+        match subscription.heartbeat_s.map(|period| Duration::from_secs(period.into())) {
+            Some(period) if silence >= period => Ok(Step::Send(self.message(world, subscription, stream, Purpose::Heartbeat, &[], &[]))),
+            period => Ok(Step::Idle(period.map(|period| period - silence))),
+        }
+    }
+
+    /// The next message with events. There is one at least that is not delivered.
+    fn next_events(&mut self, world: &World, subscription: &Subscription, stream: &Stream) -> Result<Step, StoreError> {
+        let Cursor { delivered, sent, .. } = self.cursor;
+        let is_fixed = sent > delivered;
+        let most = match sent - delivered {
+            _ if !is_fixed && delivered < self.single_until => 1,
+            0 => u64::from(subscription.max_count).min(EVENTS_MAX),
+            fixed => fixed,
+        };
+        let mut events = world.store.events(&self.id, delivered, usize::try_from(most).unwrap_or(1))?;
+        let Some(first) = events.first() else { return Ok(Step::Idle(None)) };
+        if first.number != delivered + 1 {
+            // Too old to be kept: the subscriber sees by the numbers that there is a gap.
+            self.pass_over(first.number - 1);
+            return self.next_events(world, subscription, stream);
+        }
+        let resources = self.resources(world, subscription, &events)?;
+        if !is_fixed {
+            events.truncate(resources.len());
+        }
+        let last = delivered + events.len() as u64;
+        let is_many = last > delivered + 1;
+        if (is_many && !is_fixed) || (!is_many && last - self.recorded > UNRECORDED_MAX) {
+            return Ok(Step::Record(Cursor { sent: if is_many { last } else { sent }, ..self.cursor }));
+        }
+        self.cursor.sent = last;
+        let purpose = Purpose::Events { last, instants: events.iter().map(|event| event.instant).collect() };
+        Ok(Step::Send(self.message(world, subscription, stream, purpose, &events, &resources)))
+    }
+
+    /// The stored bytes of what the first events are about, as many as fit in a message; all events of a fixed message do.
+    fn resources(&self, world: &World, subscription: &Subscription, events: &[Event]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let is_fixed = self.cursor.sent > self.cursor.delivered;
+        let (mut resources, mut bytes) = (Vec::new(), 0);
+        for event in events {
+            let resource = match subscription.content {
+                Content::FullResource => world.store.read_version(&event.focus, event.version)?.and_then(|stored| stored.body),
+                Content::IdOnly | Content::Empty => None,
+            };
+            bytes += resource.as_ref().map_or(0, Vec::len);
+            if bytes > MESSAGE_BYTES_MAX && !is_fixed && !resources.is_empty() {
+                break;
+            }
+            resources.push(resource);
+        }
+        Ok(resources)
+    }
+
+    fn message(
+        &self,
+        world: &World,
+        subscription: &Subscription,
+        stream: &Stream,
+        purpose: Purpose,
+        events: &[Event],
+        resources: &[Option<Vec<u8>>],
+    ) -> Message {
+        let kind = match purpose {
+            Purpose::Handshake => Kind::Handshake,
+            Purpose::Heartbeat => Kind::Heartbeat,
+            Purpose::Events { .. } | Purpose::Replay(_) => Kind::EventNotification,
+        };
+        let about = About {
+            base_url: &world.base_url,
+            id: &self.id,
+            status: subscription.status,
+            content: subscription.content,
+            life: stream.life,
+            events_since_start: stream.last,
+            error: None,
+        };
+        let told = events.iter().zip(resources).map(|(event, resource)| Told { event, resource: resource.as_deref() });
+        let (told, now) = (told.collect::<Vec<_>>(), (world.now)());
+        let (id, body) = (message_id(&about, kind, &told, now).to_string(), bundle(&about, kind, &told, now));
+        Message { purpose, id, body, key: WebhookKey::derive(world.store.secret(), &self.id, stream.life) }
+    }
+
+    /// Reads the Subscription, if it was written since; false if there is none.
+    fn look(&mut self, world: &World) -> Result<bool, StoreError> {
+        let stored = world.store.read(&key(&self.id))?;
+        let Some((version, body)) = stored.and_then(|stored| Some((stored.version, stored.body?))) else { return Ok(false) };
+        if self.seen.as_ref().is_none_or(|seen| seen.version != version) {
+            let value =
+                serde_json::from_slice(&body).map_err(|error| StoreError(format!("Subscription/{} is no JSON: {error}", self.id)))?;
+            let subscription = Subscription::read(&value, &world.base_url);
+            if subscription.is_err() {
+                tracing::error!(subscription = %self.id, "a stored Subscription cannot be honoured: nothing is sent");
+            }
+            self.seen = Some(Seen { version, subscription: subscription.ok().map(Arc::new) });
+        }
+        Ok(true)
+    }
+
+    /// Where the events stand; takes the cursor from the store if a life begins, or the worker does.
+    fn follow(&mut self, world: &World) -> Result<Stream, StoreError> {
+        let stream = world.store.stream(&self.id)?;
+        if self.cursor.life != stream.life {
+            self.cursor = Cursor { life: stream.life, delivered: stream.delivered, sent: stream.sent };
+            self.recorded = stream.delivered;
+            self.single_until = stream.sent + UNRECORDED_MAX;
+        }
+        if stream.forgotten > self.cursor.delivered {
+            self.pass_over(stream.forgotten);
+        }
+        Ok(stream)
+    }
+
+    /// Goes on after events that are no longer kept.
+    fn pass_over(&mut self, forgotten: u64) {
+        let Cursor { delivered, sent, .. } = self.cursor;
+        tracing::error!(subscription = %self.id, "events {} to {forgotten} are no longer kept, and were never delivered", delivered + 1);
+        self.cursor.delivered = forgotten;
+        self.cursor.sent = sent.max(forgotten);
+    }
+
+    /// The cursor is on the disk.
+    pub(super) fn recorded(&mut self, cursor: Cursor) {
+        if cursor.life == self.cursor.life {
+            self.cursor = cursor;
+            self.recorded = cursor.delivered;
+        }
+    }
+
+    /// Events up to this one were acknowledged.
+    pub(super) fn acknowledged(&mut self, last: u64) {
+        self.cursor.delivered = last;
+        self.cursor.sent = self.cursor.sent.max(last);
+    }
+}
+
+/// The key of a Subscription.
+pub(super) fn key(id: &Id) -> ResourceKey {
+    ResourceKey::new(ResourceType::Subscription, id.clone())
+}

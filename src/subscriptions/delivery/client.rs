@@ -1,0 +1,222 @@
+//! The HTTP client of notifications: what is sent where, and what of the answer matters. The only file here that knows the client's library.
+//!
+//! No redirect is followed and no proxy asked; each address that a name resolves to is held against the policy, and the connection goes to those alone.
+//! Nothing that is sent or answered is ever logged.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use tokio::sync::Semaphore;
+
+use crate::subscriptions::endpoint::{EndpointPolicy, Refused};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept while nothing is sent.
+const IDLE_MAX: Duration = Duration::from_secs(50);
+/// The most bytes of an answer that are read. Nothing in them is needed, but a connection whose answer was read can be used again.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// The most messages on their way to one host at a time: one that is dead holds up no other host, however many subscriptions it has.
+const SENDING_PER_HOST_MAX: usize = 128;
+/// The most names being resolved at a time: they take threads that the store needs too.
+const RESOLVING_MAX: usize = 64;
+
+/// Finds the addresses of a name; may block.
+pub type Lookup = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
+
+/// Sends messages to endpoints.
+pub struct Client {
+    http: reqwest::Client,
+    policy: Arc<EndpointPolicy>,
+    hosts: Mutex<HashMap<String, Weak<Semaphore>>>,
+}
+
+/// A message, ready to be sent.
+pub(super) struct Post<'a> {
+    /// Where to.
+    pub(super) endpoint: &'a str,
+    /// The headers that the Subscription asks for: secrets.
+    pub(super) headers: &'a [(String, String)],
+    /// What the message is.
+    pub(super) content_type: String,
+    /// Its id, the seconds of the attempt, its signature.
+    pub(super) signed: [String; 3],
+    /// The bytes.
+    pub(super) body: Vec<u8>,
+    /// How long the endpoint has to answer.
+    pub(super) timeout: Duration,
+}
+
+/// The headers of [`Post::signed`].
+const SIGNED: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+
+/// An answer that is none of success.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Trouble {
+    /// What is wrong, for the subscriber and the operator to read: no secret, no address, no person.
+    pub(super) text: String,
+    /// True if the endpoint says that it wants no message ever again.
+    pub(super) is_final: bool,
+    /// What it says of when to come again.
+    pub(super) retry_after: Option<String>,
+}
+
+impl Trouble {
+    fn because(text: &str) -> Self {
+        Trouble { text: text.to_owned(), is_final: false, retry_after: None }
+    }
+}
+
+impl Client {
+    /// A client for what the policy allows, which trusts the certificates that this machine trusts and those of `authorities` (PEM).
+    ///
+    /// # Errors
+    /// What is wrong with the certificates.
+    pub fn new(policy: EndpointPolicy, authorities: Option<&[u8]>) -> Result<Self, String> {
+        let lookup: Lookup = Arc::new(|name| Ok((name, 0).to_socket_addrs()?.map(|address| address.ip()).collect()));
+        Client::resolving_by(policy, authorities, lookup)
+    }
+
+    /// As [`Client::new`], with another way to find addresses.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn resolving_by(policy: EndpointPolicy, authorities: Option<&[u8]>, lookup: Lookup) -> Result<Self, String> {
+        // Without an effect if it was done before: there is one provider in the program.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let policy = Arc::new(policy);
+        let authorities = match authorities {
+            Some(pem) => reqwest::Certificate::from_pem_bundle(pem).map_err(|_| "expected certificates in PEM".to_owned())?,
+            None => Vec::new(),
+        };
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("frist/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .referer(false)
+                .http1_only()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_idle_timeout(IDLE_MAX)
+                .dns_resolver(Arc::new(Checked {
+                    policy: Arc::clone(&policy),
+                    lookup: Arc::clone(&lookup),
+                    permits: Arc::new(Semaphore::new(RESOLVING_MAX)),
+                }))
+        };
+        let http = match builder().tls_certs_merge(authorities.clone()).build() {
+            Ok(http) => http,
+            Err(_) => {
+                // A machine without certificates of its own, as in a small container: those that were given count alone.
+                tracing::warn!(
+                    "this machine trusts no certificates: only endpoints whose certificates --subscription-ca vouches for can be reached"
+                );
+                builder().tls_certs_only(authorities).build().map_err(|_| "the certificates cannot be used".to_owned())?
+            }
+        };
+        Ok(Client { http, policy, hosts: Mutex::default() })
+    }
+
+    /// Sends a message once.
+    ///
+    /// # Errors
+    /// Why it was not acknowledged.
+    pub(super) async fn post(&self, post: Post<'_>) -> Result<(), Trouble> {
+        let refused = |_| Trouble::because("the endpoint's address is none that this server may send to");
+        let url = self.policy.check(post.endpoint).map_err(refused)?;
+        let host = self.host(&format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()));
+        let _turn = host.acquire().await;
+        let mut request = self.http.post(url).timeout(post.timeout).header(CONTENT_TYPE, post.content_type).body(post.body);
+        for (name, value) in post.headers {
+            let (Ok(name), Ok(mut value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) else {
+                return Err(Trouble::because("a header of the channel cannot be sent"));
+            };
+            value.set_sensitive(true);
+            request = request.header(name, value);
+        }
+        for (name, value) in SIGNED.into_iter().zip(post.signed) {
+            request = request.header(name, value);
+        }
+        let mut answer = request.send().await.map_err(|error| trouble(&error))?;
+        let status = answer.status();
+        if !status.is_success() {
+            let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let text = format!("the endpoint answered {}", status.as_u16());
+            return Err(Trouble { text, is_final: status == reqwest::StatusCode::GONE, retry_after });
+        }
+        let mut read = 0;
+        while let Some(bytes) = answer.chunk().await.map_err(|error| trouble(&error))? {
+            read += bytes.len();
+            if read > ANSWER_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The turns of a host.
+    fn host(&self, authority: &str) -> Arc<Semaphore> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.get(authority).and_then(Weak::upgrade) {
+            return host;
+        }
+        hosts.retain(|_, host| host.strong_count() > 0);
+        let host = Arc::new(Semaphore::new(SENDING_PER_HOST_MAX));
+        hosts.insert(authority.to_owned(), Arc::downgrade(&host));
+        host
+    }
+}
+
+/// What went wrong, in words that repeat nothing of the request.
+fn trouble(error: &reqwest::Error) -> Trouble {
+    let mut source: Option<&(dyn Error + 'static)> = error.source();
+    let (mut is_refused, mut is_tls) = (false, false);
+    while let Some(cause) = source {
+        is_refused |= cause.is::<Refused>();
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        is_tls |= cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>());
+        source = cause.source();
+    }
+    Trouble::because(match () {
+        () if is_refused => "the endpoint's name leads to an address that this server may not send to",
+        () if is_tls => "there is no trusted TLS connection to the endpoint",
+        () if error.is_timeout() => "the endpoint did not answer in time",
+        () if error.is_connect() => "there is no connection to the endpoint",
+        () => "the endpoint ended the connection before its answer was whole",
+    })
+}
+
+/// Resolves names to the addresses that the policy permits.
+struct Checked {
+    policy: Arc<EndpointPolicy>,
+    lookup: Lookup,
+    permits: Arc<Semaphore>,
+}
+
+impl Resolve for Checked {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (policy, lookup, permits) = (Arc::clone(&self.policy), Arc::clone(&self.lookup), Arc::clone(&self.permits));
+        Box::pin(async move {
+            let permit = permits.acquire_owned().await?;
+            let name = name.as_str().to_owned();
+            // The turn belongs to the thread: it is busy until the answer comes, whether or not anyone waits for it.
+            let resolved = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                let found = lookup(&name)?;
+                Ok::<_, io::Error>(found.into_iter().filter(|address| policy.permits(&name, *address)).collect::<Vec<_>>())
+            });
+            let permitted = resolved.await??;
+            if permitted.is_empty() {
+                return Err(Refused("no permitted address".to_owned()).into());
+            }
+            let addresses: Addrs = Box::new(permitted.into_iter().map(|address| SocketAddr::new(address, 0)));
+            Ok(addresses)
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! What an operator sees of delivery: how each subscription stands, and counters. No person, no address and no secret is in it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::fhir::Id;
+use crate::subscriptions::Status;
+
+/// How one subscription stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SubscriptionView {
+    /// The id of the Subscription.
+    pub id: Id,
+    /// Its status.
+    pub status: Status,
+    /// The number of its last event.
+    pub last_event: u64,
+    /// The number of the last event that was acknowledged.
+    pub delivered: u64,
+    /// The instant of the oldest event that was not.
+    pub oldest_undelivered: Option<Timestamp>,
+    /// How often sending failed since it last succeeded.
+    pub attempts: u32,
+    /// How sending last failed, and when.
+    pub last_error: Option<(String, Timestamp)>,
+    /// When it is tried again.
+    pub next_attempt: Option<Timestamp>,
+}
+
+/// The upper bounds of the classes in which latencies are counted, in seconds; there is one more class for what is longer.
+pub const LATENCY_BOUNDS_S: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0];
+
+/// What was counted since the start.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Figures {
+    /// Events that were acknowledged.
+    pub delivered_events: u64,
+    /// Messages of any kind that were acknowledged.
+    pub acknowledged: u64,
+    /// Messages of any kind that were not.
+    pub failed: u64,
+    /// How long events took from their commit to their acknowledgement: how many in each class of [`LATENCY_BOUNDS_S`], and longer.
+    pub latencies: Vec<u64>,
+    /// The sum of them, in seconds.
+    pub latency_sum_s: f64,
+}
+
+/// Counts.
+#[derive(Default)]
+pub(super) struct Counters {
+    delivered_events: AtomicU64,
+    acknowledged: AtomicU64,
+    failed: AtomicU64,
+    latencies: [AtomicU64; LATENCY_BOUNDS_S.len() + 1],
+    latency_sum_us: AtomicU64,
+}
+
+impl Counters {
+    /// A message was acknowledged at `now`, with events of these instants.
+    pub(super) fn acknowledged(&self, events: &[Timestamp], now: Timestamp) {
+        self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        self.delivered_events.fetch_add(events.len() as u64, Ordering::Relaxed);
+        for event in events {
+            let latency = Duration::try_from(now.duration_since(*event)).unwrap_or_default();
+            let class = LATENCY_BOUNDS_S.iter().position(|bound| latency.as_secs_f64() <= *bound).unwrap_or(LATENCY_BOUNDS_S.len());
+            self.latencies[class].fetch_add(1, Ordering::Relaxed);
+            self.latency_sum_us.fetch_add(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    /// A message was not acknowledged.
+    pub(super) fn failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts.
+    pub(super) fn figures(&self) -> Figures {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Figures {
+            delivered_events: count(&self.delivered_events),
+            acknowledged: count(&self.acknowledged),
+            failed: count(&self.failed),
+            latencies: self.latencies.iter().map(count).collect(),
+            latency_sum_s: Duration::from_micros(count(&self.latency_sum_us)).as_secs_f64(),
+        }
+    }
+}
+
+/// What a worker shows, and what it is asked for.
+#[derive(Default)]
+pub(super) struct Desk(Mutex<OnDesk>);
+
+/// What lies there.
+#[derive(Default)]
+pub(super) struct OnDesk {
+    /// How the Subscription stands; none until the worker has looked.
+    pub(super) status: Option<Status>,
+    /// The last event that was acknowledged; none until the worker has looked.
+    pub(super) delivered: Option<u64>,
+    /// Failures since the last success.
+    pub(super) attempts: u32,
+    /// The last of them.
+    pub(super) last_error: Option<(String, Timestamp)>,
+    /// When it is tried again.
+    pub(super) next_attempt: Option<Timestamp>,
+    /// Events to send again: first and last.
+    pub(super) replays: VecDeque<(u64, u64)>,
+}
+
+impl Desk {
+    /// Takes what lies there for a moment.
+    pub(super) fn lock(&self) -> MutexGuard<'_, OnDesk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,8 @@
+//! Delivery by rest-hook, to real endpoints on this machine: in order, at least once, and never anything missed.
+
+mod endpoint;
+mod life;
+mod road;
+mod safety;
+mod station;
+mod trouble;

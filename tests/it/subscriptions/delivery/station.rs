@@ -1,0 +1,253 @@
+//! A server that delivers, for a test: the real write path and store, and a clock that goes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use frist::deadlines::{GroupTable, Rules};
+use frist::fhir::{Id, Resource, ResourceKey, ResourceType};
+use frist::interactions::write::{Condition, Target};
+use frist::interactions::{Failure, Moment, Server, Written, delete, subscription_status, update};
+use frist::storage::{EmbeddedStore, Engine, StoreOptions, Stream};
+use frist::subscriptions::EndpointPolicy;
+use frist::subscriptions::delivery::{Client, Deliverer, Lookup, Pace, Wakes};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::facade::{BASE, guide_validator};
+use crate::support::people;
+
+/// Quick enough for a test, and patient enough for a busy machine.
+pub(crate) const QUICK: Pace = Pace {
+    first_retry: Duration::from_millis(5),
+    longest_retry: Duration::from_millis(40),
+    retry_window: Duration::from_secs(600),
+    answer_timeout: Duration::from_secs(60),
+};
+
+/// The ids of the Patients.
+const PERSONS: [&str; 4] = ["p", "p1", "p2", "p3"];
+
+/// Gives up at the first failure.
+pub(crate) const ONCE: Pace = Pace { retry_window: Duration::ZERO, ..QUICK };
+
+/// The server.
+pub(crate) struct Station {
+    folder: TempDir,
+    shift: Arc<Mutex<SignedDuration>>,
+    ids: Arc<AtomicU64>,
+    running: Option<Running>,
+}
+
+struct Running {
+    server: Arc<Server>,
+    wakes: Arc<Wakes>,
+    deliverer: Option<Deliverer>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// How a station is set up.
+pub(crate) struct Setup {
+    pub(crate) pace: Pace,
+    pub(crate) policy: EndpointPolicy,
+    pub(crate) lookup: Option<Lookup>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let policy = EndpointPolicy { http_loopback: true, ..EndpointPolicy::default() };
+        Setup { pace: QUICK, policy, lookup: None }
+    }
+}
+
+impl Station {
+    pub(crate) fn new() -> Self {
+        Station::with(Setup::default())
+    }
+
+    pub(crate) fn at(pace: Pace) -> Self {
+        Station::with(Setup { pace, ..Setup::default() })
+    }
+
+    /// A station with a practice and [`PERSONS`].
+    pub(crate) fn with(setup: Setup) -> Self {
+        let mut station =
+            Station { folder: tempfile::tempdir().unwrap(), shift: Arc::default(), ids: Arc::new(AtomicU64::new(1)), running: None };
+        station.set_clock("2027-03-01T08:00:00Z");
+        station.start(setup);
+        station.put(&people::practice("gp"));
+        for (at, person) in PERSONS.iter().enumerate() {
+            let mut patient = people::patient(person);
+            patient["identifier"][0]["value"] = json!(format!("040544000{}", at + 1));
+            station.put(&patient);
+        }
+        station
+    }
+
+    /// Starts it, with what its folder holds.
+    pub(crate) fn start(&mut self, setup: Setup) {
+        assert!(self.running.is_none(), "it runs already");
+        let store = EmbeddedStore::open(self.folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        let wakes = Arc::new(Wakes::default());
+        let woken = Arc::clone(&wakes);
+        let server = Server::new(
+            Arc::new(store),
+            Rules::shipped().clone(),
+            GroupTable::shipped().clone(),
+            guide_validator(),
+            BASE.into(),
+            Box::new(|| {}),
+        );
+        let server = server.with_endpoints(setup.policy.clone()).with_delivery(Box::new(move |id| woken.wake(id)));
+        let server = Arc::new(server);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let client = match setup.lookup {
+            Some(lookup) => Client::resolving_by(setup.policy, None, lookup),
+            None => Client::new(setup.policy, None),
+        };
+        let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
+        let world = subscription_status::world(Arc::clone(&server), Arc::new(move || moment(&shift, &ids)));
+        let deliverer = {
+            let _within = runtime.enter();
+            Deliverer::start(world, client.unwrap(), setup.pace, Arc::clone(&wakes))
+        };
+        self.running = Some(Running { server, wakes, deliverer: Some(deliverer), runtime });
+    }
+
+    /// Stops it as an operator does.
+    pub(crate) fn stop(&mut self) {
+        let Running { server, deliverer, runtime, .. } = self.running.take().unwrap();
+        runtime.block_on(deliverer.unwrap().stop());
+        drop(runtime);
+        assert_eq!(Arc::strong_count(&server), 1, "something still holds the server");
+    }
+
+    /// Stops it without a word: what was not written down is lost.
+    pub(crate) fn crash(&mut self) {
+        let Running { server, deliverer, runtime, .. } = self.running.take().unwrap();
+        drop(runtime);
+        drop(deliverer);
+        assert_eq!(Arc::strong_count(&server), 1, "something still holds the server");
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.running().server
+    }
+
+    pub(crate) fn deliverer(&self) -> &Deliverer {
+        self.running().deliverer.as_ref().unwrap()
+    }
+
+    /// Sets the clock, which goes on from there.
+    pub(crate) fn set_clock(&self, now: &str) {
+        *self.shift.lock().unwrap() = now.parse::<Timestamp>().unwrap().duration_since(Timestamp::now());
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        moment(&self.shift, &self.ids)
+    }
+
+    /// Wakes the worker, as time does.
+    pub(crate) fn wake(&self, id: &str) {
+        self.running().wakes.wake(&Id::parse(id).unwrap());
+    }
+
+    /// PUT, as a client does.
+    pub(crate) fn try_put(&self, resource: &Value) -> Result<Written, Failure> {
+        let text = |name: &str| resource[name].as_str().unwrap();
+        let key = ResourceKey::parse(&format!("{}/{}", text("resourceType"), text("id"))).unwrap();
+        let resource = Resource::from_value(resource.clone()).unwrap();
+        update::update(self.server(), &self.moment(), Target::Key(key), resource, Condition::Any)
+    }
+
+    pub(crate) fn put(&self, resource: &Value) -> Written {
+        self.try_put(resource).unwrap_or_else(|failure| panic!("{failure:?}"))
+    }
+
+    pub(crate) fn delete(&self, id: &str) {
+        delete::delete(self.server(), &self.moment(), Target::Key(subscription_key(id)), Condition::Any).unwrap();
+    }
+
+    /// The Subscription as it is stored.
+    pub(crate) fn subscription(&self, id: &str) -> Value {
+        let stored = self.server().store.read(&subscription_key(id)).unwrap().unwrap();
+        serde_json::from_slice(&stored.body.unwrap()).unwrap()
+    }
+
+    /// Waits until the Subscription has that status; answers it.
+    pub(crate) fn until(&self, id: &str, status: &str) -> Value {
+        for _ in 0..60_000 {
+            let subscription = self.subscription(id);
+            if subscription["status"] == status {
+                return subscription;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("{:#} never became {status}", self.subscription(id));
+    }
+
+    pub(crate) fn stream(&self, id: &str) -> Stream {
+        self.server().store.stream(&Id::parse(id).unwrap()).unwrap()
+    }
+
+    /// Makes a change that is one event or more for who follows everything; answers the number of the last one.
+    pub(crate) fn change(&self, subscription: &str) -> u64 {
+        self.change_of("p", subscription)
+    }
+
+    /// As [`Station::change`], of that person.
+    pub(crate) fn change_of(&self, person: &str, subscription: &str) -> u64 {
+        let before = self.stream(subscription).last;
+        let condition = format!("of-{person}");
+        let key = ResourceKey::parse(&format!("Condition/{condition}")).unwrap();
+        let stored = self.server().store.read(&key).unwrap();
+        let was_refuted = stored.is_none_or(|stored| String::from_utf8(stored.body.unwrap()).unwrap().contains("refuted"));
+        let mut condition = people::copd(&condition, person, "2027-02-20");
+        condition["verificationStatus"]["coding"][0]["code"] = json!(if was_refuted { "confirmed" } else { "refuted" });
+        self.put(&condition);
+        let after = self.stream(subscription).last;
+        assert!(after > before, "no event came of it");
+        after
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        if self.running.is_some() && !std::thread::panicking() {
+            self.stop();
+        }
+    }
+}
+
+pub(crate) fn subscription_key(id: &str) -> ResourceKey {
+    ResourceKey::new(ResourceType::Subscription, Id::parse(id).unwrap())
+}
+
+fn moment(shift: &Mutex<SignedDuration>, ids: &Arc<AtomicU64>) -> Moment {
+    let ids = Arc::clone(ids);
+    let new_id = move || Id::parse(&format!("id-{}", ids.fetch_add(1, Ordering::SeqCst))).unwrap();
+    Moment::new(Timestamp::now().checked_add(*shift.lock().unwrap()).unwrap(), Arc::new(new_id))
+}
+
+/// A Subscription to everything.
+pub(crate) fn subscription(id: &str, endpoint: &str) -> Value {
+    json!({
+        "resourceType": "Subscription", "id": id, "status": "requested", "reason": "Rights that change",
+        "criteria": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
+        "channel": { "type": "rest-hook", "endpoint": endpoint, "payload": "application/fhir+json" }
+    })
+}
+
+/// The same with an extension of the channel.
+pub(crate) fn with_channel(mut subscription: Value, name: &str, member: &str, value: impl Into<Value>) -> Value {
+    let url = format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-{name}");
+    let mut extensions = subscription["channel"]["extension"].as_array().cloned().unwrap_or_default();
+    extensions.push(json!({ "url": url, member: value.into() }));
+    subscription["channel"]["extension"] = extensions.into();
+    subscription
+}

@@ -1,0 +1,180 @@
+//! Endpoints in trouble: each is tried again until it acknowledges, in order, and none holds up another.
+
+use std::sync::Arc;
+
+use super::endpoint::{Answer, Endpoint, Gate};
+use super::station::{ONCE, QUICK, Station, subscription};
+use frist::subscriptions::delivery::Pace;
+
+/// A station with an active subscription `s` to that endpoint, whose handshake was read.
+fn active(pace: Pace, endpoint: &Endpoint) -> Station {
+    let station = Station::at(pace);
+    station.put(&subscription("s", &endpoint.url()));
+    station.until("s", "active");
+    endpoint.expect("handshake");
+    station
+}
+
+/// Fails some times as told, and then acknowledges: what came is the same message each time, and then what follows it.
+fn comes_again_after(times: usize, failing: impl Fn(usize) -> Answer + Send + 'static) {
+    let endpoint = Endpoint::up();
+    let station = active(QUICK, &endpoint);
+    let mut count = 0;
+    endpoint.answer(move |_| {
+        count += 1;
+        if count <= times { failing(count) } else { Answer::Status(200) }
+    });
+    let last = station.change("s").max(station.change("s"));
+    let first = endpoint.expect("event-notification");
+    assert_eq!(first.numbers(), [1]);
+    for _ in 0..times {
+        let again = endpoint.expect("event-notification");
+        assert_eq!((again.numbers(), again.id()), (first.numbers(), first.id()));
+    }
+    if last > 1 {
+        assert_eq!(endpoint.numbers_until(last), (2..=last).collect::<Vec<_>>());
+    }
+    assert_eq!(station.subscription("s")["status"], "active");
+    let figures = station.deliverer().figures();
+    assert_eq!(figures.failed, times as u64);
+}
+
+#[test]
+fn an_endpoint_that_fails_gets_the_same_message_again() {
+    comes_again_after(4, |_| Answer::Status(500));
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_no_acknowledgement() {
+    comes_again_after(2, |_| Answer::Broken);
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let other = Endpoint::up();
+    let elsewhere = format!("location: {}", other.url());
+    comes_again_after(2, move |nth| Answer::With(if nth == 1 { 307 } else { 302 }, elsewhere.clone()));
+    assert_eq!((other.connections(), other.unread().len()), (0, 0));
+}
+
+#[test]
+fn an_endpoint_that_asks_for_a_pause_gets_it() {
+    let endpoint = Endpoint::up();
+    let station = active(QUICK, &endpoint);
+    endpoint.answer(|_| Answer::With(429, "retry-after: 3000".to_owned()));
+    station.change("s");
+    endpoint.expect("event-notification");
+    let next = loop {
+        let view = station.deliverer().overview().unwrap().remove(0);
+        if let Some(next) = view.next_attempt {
+            assert_eq!((view.attempts, view.last_error.unwrap().0), (1, "the endpoint answered 429".to_owned()));
+            break next;
+        }
+        std::thread::yield_now();
+    };
+    let seconds = next.duration_since(station.moment().now).as_secs();
+    assert!((2_000..=3_000).contains(&seconds), "{seconds}");
+    // A client that writes its subscription anew does not wait for that.
+    endpoint.answer(|_| Answer::Status(200));
+    station.put(&subscription("s", &endpoint.url()));
+    endpoint.expect("handshake");
+    assert_eq!(endpoint.expect("event-notification").numbers(), [1]);
+}
+
+#[test]
+fn an_endpoint_that_is_gone_is_not_tried_again() {
+    let endpoint = Endpoint::up();
+    let station = active(QUICK, &endpoint);
+    endpoint.answer(|_| Answer::Status(410));
+    station.change("s");
+    assert_eq!(station.until("s", "error")["error"], "the endpoint answered 410");
+    assert_eq!(endpoint.unread().len(), 1);
+}
+
+#[test]
+fn a_handshake_that_is_not_acknowledged_is_an_error() {
+    let endpoint = Endpoint::answering(|_| Answer::Status(403));
+    let station = Station::new();
+    station.put(&subscription("s", &endpoint.url()));
+    assert_eq!(station.until("s", "error")["error"], "the endpoint answered 403");
+    endpoint.go_down();
+    let mut again = subscription("s", &endpoint.url());
+    again["reason"] = "Asked again".into();
+    station.put(&again);
+    assert_eq!(station.until("s", "error")["error"], "there is no connection to the endpoint");
+}
+
+#[test]
+fn an_endpoint_that_went_down_gets_everything_once_it_is_up() {
+    let endpoint = Endpoint::up();
+    let address = endpoint.address;
+    let station = active(QUICK, &endpoint);
+    drop(endpoint);
+    let last = (0..4).map(|_| station.change("s")).max().unwrap();
+    let endpoint = loop {
+        // The port is free again once the last one has let it go.
+        if std::net::TcpListener::bind(address).is_ok() {
+            break Endpoint::at(address, |_| Answer::Status(200));
+        }
+    };
+    assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_slow_endpoint_and_a_dead_one_hold_up_no_other() {
+    let (slow, good, dead) = (Endpoint::up(), Endpoint::up(), Endpoint::up());
+    let station = active(QUICK, &slow);
+    for (id, endpoint) in [("good", &good), ("dead", &dead)] {
+        station.put(&subscription(id, &endpoint.url()));
+        station.until(id, "active");
+    }
+    dead.go_down();
+    let gate = Arc::new(Gate::default());
+    let held = Arc::clone(&gate);
+    slow.answer(move |_| Answer::Held(Arc::clone(&held)));
+    good.expect("handshake");
+    let last = (0..5).map(|_| station.change("good")).max().unwrap();
+    assert_eq!(good.numbers_until(last), (1..=last).collect::<Vec<_>>());
+    assert_eq!(slow.expect("event-notification").numbers(), [1]);
+    assert_eq!(slow.unread().len(), 0, "one message at a time");
+    gate.open();
+    assert_eq!(slow.numbers_until(last), (2..=last).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
+    let endpoint = Endpoint::up();
+    let station = active(ONCE, &endpoint);
+    let last = (0..3).map(|_| station.change("s")).max().unwrap();
+    let mut sent = Vec::new();
+    while sent.len() < usize::try_from(last).unwrap() {
+        sent.push(endpoint.expect("event-notification"));
+    }
+    let id = frist::fhir::Id::parse("s").unwrap();
+    loop {
+        let view = station.deliverer().overview().unwrap().remove(0);
+        if view.delivered == last {
+            assert_eq!((view.last_event, view.oldest_undelivered, view.attempts, view.last_error), (last, None, 0, None));
+            break;
+        }
+    }
+    assert_eq!(
+        station.deliverer().replay(&id, 0, 1).unwrap_err().to_string(),
+        format!("expected numbers from 1 to {last}: of events that are kept, and were delivered")
+    );
+    assert!(station.deliverer().replay(&id, 1, last + 1).is_err());
+    station.deliverer().replay(&id, 2, last).unwrap();
+    for before in &sent[1..] {
+        let again = endpoint.expect("event-notification");
+        assert_eq!((again.numbers(), again.id()), (before.numbers(), before.id()));
+    }
+    let figures = station.deliverer().figures();
+    assert_eq!((figures.delivered_events, figures.latencies.iter().sum::<u64>()), (last, last));
+    endpoint.answer(|_| Answer::Status(500));
+    station.change("s");
+    station.until("s", "error");
+    let view = station.deliverer().overview().unwrap().remove(0);
+    assert_eq!((view.delivered, view.attempts, view.last_error.unwrap().0), (last, 1, "the endpoint answered 500".to_owned()));
+    assert!(view.oldest_undelivered.is_some() && view.last_event > last);
+    assert!(matches!(station.deliverer().replay(&id, 1, 1), Err(frist::subscriptions::delivery::ReplayRefused::NotActive)));
+}
