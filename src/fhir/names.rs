@@ -68,6 +68,8 @@ pub const PROFILE_RULE: &str = base!("/StructureDefinition/kp-rule");
 
 /// Operation: the rights of a person.
 pub const OPERATION_RIGHTS: &str = base!("/OperationDefinition/Patient-rights");
+/// Operation `$webhook-secret`.
+pub const OPERATION_WEBHOOK_SECRET: &str = base!("/OperationDefinition/Subscription-webhook-secret");
 
 /// Operation: the search index is made anew.
 pub const OPERATION_REINDEX: &str = base!("/OperationDefinition/System-reindex");

@@ -121,12 +121,13 @@ impl Operation {
 
 const STATUS: Operation = Operation { name: "status", definition: subscription_names::OPERATION_STATUS, documentation: None };
 const EVENTS: Operation = Operation { name: "events", definition: subscription_names::OPERATION_EVENTS, documentation: None };
+const WEBHOOK_SECRET: Operation = Operation { name: "webhook-secret", definition: names::OPERATION_WEBHOOK_SECRET, documentation: None };
 
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
     match resource_type.origin() {
         _ if resource_type == ResourceType::Patient => &[VALIDATE, META, META_ADD, META_DELETE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
-        _ if resource_type == ResourceType::Subscription => &[VALIDATE, META, META_ADD, META_DELETE, STATUS, EVENTS, BINDING_TOKEN],
+        _ if resource_type == ResourceType::Subscription => &[VALIDATE, META, META_ADD, META_DELETE, STATUS, EVENTS, BINDING_TOKEN, WEBHOOK_SECRET],
         Origin::Clients => &[VALIDATE, META, META_ADD, META_DELETE],
         Origin::Server | Origin::Definitions => &[VALIDATE, META],
     }

@@ -80,6 +80,7 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
         | Address::SubscriptionEvents(_)
         | Address::BindingToken(_)
         | Address::Websocket
+        | Address::WebhookSecret(_)
         | Address::MetaChange(..)
         | Address::Export(_)
         | Address::Reindex

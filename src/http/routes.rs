@@ -100,6 +100,7 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
         Address::SubscriptionStatuses => subscriptions::statuses(wire, call),
         Address::SubscriptionStatus(subscription) => subscriptions::status(wire, call, &subscription),
         Address::SubscriptionEvents(subscription) => subscriptions::events(wire, call, &subscription),
+        Address::WebhookSecret(subscription) => subscriptions::webhook_secret(wire, call, &subscription),
         Address::Type(resource_type) if call.method == Method::POST => create_answer(wire, call, resource_type),
         Address::Type(resource_type) => conditional_answer(wire, call, resource_type),
         Address::TypeSearch(resource_type) => form_search_answer(wire, call, SearchScope::Type(resource_type)),
@@ -150,7 +151,9 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
         Address::Validate(_) | Address::Rights(_) | Address::Meta(_) => "GET, HEAD, POST, OPTIONS",
-        Address::SubscriptionStatuses | Address::SubscriptionStatus(_) | Address::SubscriptionEvents(_) => "GET, HEAD, POST, OPTIONS",
+        Address::SubscriptionStatuses | Address::SubscriptionStatus(_) | Address::SubscriptionEvents(_) | Address::WebhookSecret(_) => {
+            "GET, HEAD, POST, OPTIONS"
+        }
         Address::MetaChange(..) => "POST, OPTIONS",
         // To look at the head alone would begin an export too, or give a token to nobody.
         Address::Export(_) | Address::BindingToken(_) => "GET, POST, OPTIONS",

@@ -59,7 +59,7 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     wire.metrics.answered(named, status, seconds);
     tracing::info!(request.id = %request_id, http.method = named, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
     // What is told of people is kept by no cache on the way, and asked for anew by the client's own.
-    let answer = answer.with(header::CACHE_CONTROL, "private, no-cache").with(header::VARY, wire.origins.vary());
+    let answer = answer.or_with(header::CACHE_CONTROL, "private, no-cache").with(header::VARY, wire.origins.vary());
     let answer = answer.with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     let answer = answer.with(HeaderName::from_static("x-request-id"), request_id);
     let mut response = cors::shared(answer, origin).into_response();

@@ -1,13 +1,13 @@
 //! The operations on Subscriptions, from a request to an interaction and back.
 
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 
 use super::answer::Answer;
 use super::error::Refusal;
 use super::routes::{Call, Parameters, sent_resource};
 use super::{Wire, bundle};
 use crate::fhir::ResourceKey;
-use crate::interactions::subscription_events;
+use crate::interactions::{subscription_events, webhook_secret};
 
 /// The parameters of the address and those that were sent.
 fn parameters(call: &Call) -> Result<Parameters, Refusal> {
@@ -35,4 +35,11 @@ pub(super) fn status(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Re
 pub(super) fn events(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Result<Answer, Refusal> {
     let found = subscription_events::events(&wire.server, &call.moment, subscription, &parameters(call)?)?;
     Ok(Answer::fhir(StatusCode::OK, found))
+}
+
+/// `$webhook-secret`: what the subscriber checks signatures with. It is kept nowhere on the way.
+pub(super) fn webhook_secret(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Result<Answer, Refusal> {
+    webhook_secret::without_parameters(&parameters(call)?)?;
+    let told = webhook_secret::webhook_secret(&wire.server, subscription)?;
+    Ok(Answer::made(&told).with(header::CACHE_CONTROL, "no-store"))
 }

@@ -54,6 +54,8 @@ pub enum Address {
     SubscriptionStatus(ResourceKey),
     /// `Subscription/7/$events`
     SubscriptionEvents(ResourceKey),
+    /// `Subscription/7/$webhook-secret`
+    WebhookSecret(ResourceKey),
     /// `$meta`, `Condition/$meta`, `Condition/7/$meta`, `Condition/7/_history/3/$meta`
     Meta(MetaScope),
     /// `Condition/7/$meta-add` and `Condition/7/$meta-delete`
@@ -85,6 +87,7 @@ impl Address {
             | Address::Everything(key)
             | Address::SubscriptionStatus(key)
             | Address::SubscriptionEvents(key)
+            | Address::WebhookSecret(key)
             | Address::Meta(MetaScope::Instance(key) | MetaScope::Version(key, _))
             | Address::MetaChange(key, _)
             | Address::BindingToken(Some(key))
@@ -165,6 +168,7 @@ impl Address {
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
             [id, "$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatus(key(id)?)),
             [id, "$events"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionEvents(key(id)?)),
+            [id, "$webhook-secret"] if resource_type == ResourceType::Subscription => Ok(Address::WebhookSecret(key(id)?)),
             [id, within] if resource_type == ResourceType::Patient => Ok(Address::Compartment(key(id)?, compartment_type(within)?)),
             [id, within, "_search"] if resource_type == ResourceType::Patient => {
                 Ok(Address::CompartmentSearch(key(id)?, compartment_type(within)?))

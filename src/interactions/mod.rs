@@ -41,6 +41,7 @@ mod turns;
 pub mod update;
 pub mod validate;
 pub mod watches;
+pub mod webhook_secret;
 pub mod write;
 
 use std::sync::Arc;

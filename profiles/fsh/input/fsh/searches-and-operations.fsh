@@ -124,3 +124,27 @@ Usage: #definition
   * max = "1"
   * documentation = "How many of them were removed, because that resource is not found by them."
   * type = #integer
+
+Instance: Subscription-webhook-secret
+InstanceOf: OperationDefinition
+Usage: #definition
+* insert PublishedInstance
+* url = "https://kronikerpakker.dk/fhir/OperationDefinition/Subscription-webhook-secret"
+* name = "SubscriptionWebhookSecret"
+* title = "The secret that messages of a subscription are signed with"
+* description = "The secret by which a subscriber checks the signature of each message that is posted to it (Standard Webhooks). It stands in no resource."
+* comment = "It is the same as long as the Subscription exists, and another one if it is deleted after its first event and created again. Whoever may not change the Subscription has no use for it. The answer is not to be stored on the way."
+* kind = #operation
+* affectsState = false
+* code = #webhook-secret
+* resource = #Subscription
+* system = false
+* type = false
+* instance = true
+* parameter[0]
+  * name = #secret
+  * use = #out
+  * min = 1
+  * max = "1"
+  * documentation = "The secret, as whsec_ and Base64."
+  * type = #string
