@@ -69,6 +69,9 @@ pub const PROFILE_RULE: &str = base!("/StructureDefinition/kp-rule");
 /// Operation: the rights of a person.
 pub const OPERATION_RIGHTS: &str = base!("/OperationDefinition/Patient-rights");
 
+/// Operation: the secret by which notifications of a subscription are signed.
+pub const OPERATION_WEBHOOK_SECRET: &str = base!("/OperationDefinition/Subscription-webhook-secret");
+
 /// HL7's task codes, of which a rights Task has `fulfill`.
 pub const TASK_CODE: &str = "http://hl7.org/fhir/CodeSystem/task-code";
 /// HL7's verification statuses of a Condition.

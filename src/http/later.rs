@@ -79,6 +79,8 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
         | Address::SubscriptionStatus(_)
         | Address::SubscriptionEvents(_)
         | Address::BindingToken(_)
+        | Address::Resend(_)
+        | Address::WebhookSecret(_)
         | Address::Websocket
         | Address::MetaChange(..)
         | Address::Export(_)

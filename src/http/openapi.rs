@@ -143,6 +143,10 @@ fn parameters(method: &str, path: &str, resource: Option<&Value>) -> Vec<Value> 
             parameters.push(query("content", "code", "How much to tell of each: empty, id-only or full-resource."));
         }
         (_, "$meta-add" | "$meta-delete") => parameters.push(reference("parameters", "IfMatch")),
+        (_, "$resend") => {
+            parameters.push(query("eventsSinceNumber", "string", "The number of the first event to send again."));
+            parameters.push(query("eventsUntilNumber", "string", "The number of the last event to send again."));
+        }
         (_, "$get-ws-binding-token") => parameters.push(query("id", "id", "A Subscription to listen to; repeatable.")),
         (_, "$validate") => {
             parameters.push(query("mode", "code", "For what the resource is checked."));

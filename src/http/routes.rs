@@ -10,7 +10,7 @@ use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
-use super::{Wire, bulk, bundle, jobs, later, openapi, operations, page, subscriptions};
+use super::{Wire, bulk, bundle, deliveries, jobs, later, openapi, operations, page, subscriptions};
 use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
@@ -91,6 +91,8 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
         Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
         Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
         Address::BindingToken(subscription) => operations::binding_token(wire, call, subscription.as_ref()),
+        Address::Resend(subscription) => subscriptions::resend(wire, call, &subscription),
+        Address::WebhookSecret(subscription) => subscriptions::secret(wire, &subscription),
         // One that is a websocket is answered before this.
         Address::Websocket => Err(Refusal::NotUpgraded),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
@@ -115,7 +117,8 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
 fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     match call.path.as_str() {
         "/metrics" => {
-            let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst), wire.listeners.count());
+            let mut text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst), wire.listeners.count());
+            text.push_str(&deliveries::metrics(&wire.server, &call.moment)?);
             Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
         }
         PACKAGE_PATH => Ok(operations::package(wire, call)),
@@ -147,12 +150,15 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Instance(key) if has(key.resource_type, Interaction::Update) => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         Address::Type(_) | Address::Instance(_) | Address::Compartment(..) => LOOKED_AT,
         Address::Validate(_) | Address::Rights(_) | Address::Meta(_) => "GET, HEAD, POST, OPTIONS",
-        Address::SubscriptionStatuses | Address::SubscriptionStatus(_) | Address::SubscriptionEvents(_) => "GET, HEAD, POST, OPTIONS",
+        Address::SubscriptionStatuses | Address::SubscriptionStatus(_) | Address::SubscriptionEvents(_) | Address::WebhookSecret(_) => {
+            "GET, HEAD, POST, OPTIONS"
+        }
         Address::MetaChange(..) => "POST, OPTIONS",
         // To look at the head alone would begin an export too, or give a token to nobody.
         Address::Export(_) | Address::BindingToken(_) => "GET, POST, OPTIONS",
         Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
         Address::JobFile(..) => LOOKED_AT,
+        Address::Resend(_) => "POST, OPTIONS",
         Address::Websocket => "GET, OPTIONS",
     })
 }

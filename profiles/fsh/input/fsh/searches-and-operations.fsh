@@ -80,3 +80,27 @@ Usage: #definition
   * max = "1"
   * documentation = "A Bundle of type collection with one Task (profile kp-right-task) for each right that the person has on that day."
   * type = #Bundle
+
+Instance: Subscription-webhook-secret
+InstanceOf: OperationDefinition
+Usage: #definition
+* insert PublishedInstance
+* url = "https://kronikerpakker.dk/fhir/OperationDefinition/Subscription-webhook-secret"
+* name = "SubscriptionWebhookSecret"
+* title = "The secret by which notifications of a subscription are signed"
+* description = "The secret of one Subscription: with it a subscriber checks the header webhook-signature of each notification, as Standard Webhooks has it (https://www.standardwebhooks.com/)."
+* comment = "The secret is the same for as long as the Subscription exists. A Subscription may be created with status off, so that its secret is known before the first message comes, and then be requested. Whoever knows the secret can sign as the server does: it is for the subscriber alone, and never stands in the Subscription or in a log."
+* kind = #operation
+* affectsState = false
+* code = #webhook-secret
+* resource = #Subscription
+* system = false
+* type = false
+* instance = true
+* parameter[0]
+  * name = #secret
+  * use = #out
+  * min = 1
+  * max = "1"
+  * documentation = "The secret as Standard Webhooks writes it: whsec_ and the bytes in base64."
+  * type = #string
