@@ -62,28 +62,31 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
     }
 }
 
+/// What the client is told of a failure.
+fn failed(failure: &Failure) -> Answer {
+    let answer = Answer::outcome(status(failure), &failure.issues());
+    let decides = if let Failure::Several(first, _) = failure { first } else { failure };
+    match decides {
+        Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
+        Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
+        // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
+        Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
+        Failure::BadRequest(_)
+        | Failure::Unprocessable(_)
+        | Failure::NotFound(_)
+        | Failure::PreconditionFailed(_)
+        | Failure::Conflict(_)
+        | Failure::Several(..)
+        | Failure::Store(_) => answer,
+    }
+}
+
 impl Refusal {
     /// What the client is told about its request of that id.
     pub(super) fn answer(&self, request_id: &str) -> Answer {
         let one = |status, code, text: &str| Answer::outcome(status, &[Issue::error(code, "", text)]);
         match self {
-            Refusal::Failure(failure) => {
-                let answer = Answer::outcome(status(failure), &failure.issues());
-                let decides = if let Failure::Several(first, _) = failure { first } else { failure };
-                match decides {
-                    Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
-                    Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
-                    // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
-                    Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
-                    Failure::BadRequest(_)
-                    | Failure::Unprocessable(_)
-                    | Failure::NotFound(_)
-                    | Failure::PreconditionFailed(_)
-                    | Failure::Conflict(_)
-                    | Failure::Several(..)
-                    | Failure::Store(_) => answer,
-                }
-            }
+            Refusal::Failure(failure) => failed(failure),
             Refusal::NotAcceptable => one(
                 StatusCode::NOT_ACCEPTABLE,
                 IssueCode::NotSupported,

@@ -18,9 +18,9 @@ use crate::support::people::{copd, patient, practice};
 
 #[path = "../../../examples/subscriber.rs"]
 #[allow(dead_code, unreachable_pub)]
-mod subscriber;
+mod example;
 
-use subscriber::{Receiver, Server, endpoint, work};
+use example::{Receiver, Server, endpoint, work};
 
 const SECRET: &[u8] = b"the secret of the test";
 
@@ -84,7 +84,8 @@ fn each_event_is_dealt_with_once_and_in_order_whatever_comes() {
     assert_eq!(std::fs::read_to_string(&state).unwrap(), "5");
     // What happens while it does not run, it asks for at its start.
     happens(&facade, 6);
-    runtime.block_on(begin(mpsc::channel(1).1)).unwrap().unwrap();
+    let (_, closed) = mpsc::channel(1);
+    runtime.block_on(begin(closed)).unwrap().unwrap();
     assert_eq!(*dealt_with.lock().unwrap(), [1, 2, 3, 4, 5, 6]);
 }
 
