@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,16 +18,16 @@ use tokio::sync::Notify;
 use crate::config::{Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, References, ReindexOptions, ServeOptions, SubscriptionOptions};
 use crate::deadlines::GroupTable;
 use crate::demo::Population;
-use crate::fhir::{Id, Issue, Resource, ResourceKey, ResourceType, copenhagen_date, start_of_day};
+use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
 use crate::http::cors::Origins;
-use crate::http::{Download, Wire, listen, router, statement};
+use crate::http::{LazyDownload, Wire, listen, router, statement};
+use crate::interactions::reindex::{self, ReindexFrom, Reindexed, Wish};
 use crate::interactions::{
     Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, retention, subscription_status, transaction,
 };
 use crate::packages;
-use crate::search::compartment::found_by;
-use crate::search::{SearchQuery, index_mark};
-use crate::storage::{EmbeddedStore, Engine, Indexing, Store, StoreOptions};
+use crate::search::SearchQuery;
+use crate::storage::{EmbeddedStore, Engine, OpenError, Store, StoreOptions};
 use crate::subscriptions::EndpointPolicy;
 use crate::subscriptions::delivery::{Client, Deliverer, Pace, Wakes};
 use crate::validate_command;
@@ -97,15 +99,18 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
             start_log(options.common.log_format)?;
             let demo_start = DEMO_CLOCK.parse().map_err(|_| Stop::failed("the demonstration's clock is no instant"))?;
             let start = options.common.clock.unwrap_or(demo_start);
-            let DemoOptions { listen, data, patients, seed, common } = options;
+            let DemoOptions { listen, data, patients, seed, mut common } = options;
+            // A demonstration has its subscribers on the same machine.
+            common.subscriptions.subscription_http_loopback = true;
             let options = ServeOptions { listen, data, common };
-            let ready = prepare(&options, start)?;
+            let mut ready = prepare(&options, start)?;
+            ready.wait_for_index();
             fill(&ready, patients, seed)?;
             block_on(serve(options, ready))?;
         }
         Command::Reindex(options) => {
             start_log(options.log_format)?;
-            reindex(&options)?;
+            reindex_folder(&options)?;
         }
         Command::Validate(options) => {
             let is_valid = validate_command::run(&options, copenhagen_date(Timestamp::now()))?;
@@ -163,8 +168,20 @@ struct Ready {
     store: Arc<EmbeddedStore>,
     clock: Clock,
     calendar: Arc<Notify>,
-    download: Arc<Download>,
+    download: Arc<LazyDownload>,
+    /// What makes the index anew, if that is still to be done.
+    indexing: Option<JoinHandle<()>>,
     delivery: Delivery,
+}
+
+impl Ready {
+    /// Waits until the index is made anew, if that is still to be done.
+    fn wait_for_index(&mut self) {
+        if let Some(indexing) = self.indexing.take() {
+            // Its panic was told already.
+            let _ = indexing.join();
+        }
+    }
 }
 
 /// What delivery begins with.
@@ -199,7 +216,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     }
     let common = &options.common;
     let (rules, mut definitions) = packages::rules_and_definitions(common.rules.as_deref())?;
-    let download = Arc::new(packages::download()?);
+    let download = Arc::new(packages::download());
     let validator = Arc::new(packages::validator(&packages::read(&common.package)?)?);
     if !common.package.is_empty() {
         packages::not_checked(&validator).iter().for_each(|what| tracing::warn!("{what}"));
@@ -207,7 +224,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let (delivery, endpoints) = Delivery::prepare(&common.subscriptions)?;
     let (listener, address) = bind(options.listen)?;
     let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
-    let store = open_store(&options.data, common.engine, store_options, false)?;
+    let store = open_store(&options.data, common.engine, store_options)?;
     let store = Arc::new(store);
     let (_, last) = store.last_commit().map_err(|error| Stop::failed(error.to_string()))?;
     let start = match last.filter(|last| *last > start) {
@@ -232,39 +249,89 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), validator, base_url, Box::new(move || wake.notify_one()));
     let woken = Arc::clone(&delivery.wakes);
     let server = server.with_references(references).with_endpoints(endpoints).with_delivery(Box::new(move |id| woken.wake(id)));
+    let server = Arc::new(server);
+    let indexing = if store.is_reindex_due() { Some(finish_index(&server)) } else { None };
+    let indexing = indexing.transpose().map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?;
     let clock = Clock::starting_at(start);
-    let ready = Ready { listener, address, server: Arc::new(server), store, clock, calendar, download, delivery };
-    catch_up(&ready, definitions)?;
+    let mut ready = Ready { listener, address, server, store, clock, calendar, download, indexing, delivery };
+    match catch_up(&ready, &definitions) {
+        Err(failure) if failure.is_of_index() => {
+            // Without what is found by that nothing can be derived: whoever connects waits.
+            tracing::info!("the server serves as soon as the search index is made");
+            ready.wait_for_index();
+            catch_up(&ready, &definitions)?;
+        }
+        done => done?,
+    }
     Ok(ready)
 }
 
-/// Opens the store of a data folder, with an index as this program makes it.
-fn open_store(data: &Path, engine: Engine, options: StoreOptions, is_forced: bool) -> Result<EmbeddedStore, Stop> {
-    let entries_of = |resource_type: ResourceType, body: &[u8]| {
-        let value: Value = serde_json::from_slice(body).ok()?;
-        let id = Id::parse(value["id"].as_str()?)?;
-        Some(found_by(&ResourceKey::new(resource_type, id), &value))
-    };
-    let indexing = Indexing { mark: &index_mark(), is_forced, entries_of: &entries_of };
-    let opened = EmbeddedStore::open_indexed(data, engine, options, indexing).map_err(|error| Stop::failed(error.to_string()))?;
-    if opened.1 > 0 {
-        tracing::info!(versions = opened.1, "made the search index anew");
-    }
-    Ok(opened.0)
+/// Opens the store of a data folder, for entries as this program makes them.
+fn open_store(data: &Path, engine: Engine, options: StoreOptions) -> Result<EmbeddedStore, Stop> {
+    EmbeddedStore::open_indexed(data, engine, options, reindex::marks()).map_err(|error| match error {
+        OpenError::Locked(_) => Stop::failed(format!("{error}; a server that runs makes its search index anew when it is sent {REINDEX}")),
+        _ => Stop::failed(error.to_string()),
+    })
 }
 
+/// How a running server is asked to make its index anew.
+const REINDEX: &str = "POST [base]/$reindex with the header 'Prefer: respond-async'";
+
 /// Makes the search index of a data folder anew, and checks the store.
-fn reindex(options: &ReindexOptions) -> Result<(), Stop> {
+fn reindex_folder(options: &ReindexOptions) -> Result<(), Stop> {
     if !options.data.is_dir() {
         return Err(Stop::usage(format!("--data {}: expected the data folder of a store", options.data.display())));
     }
-    let store = open_store(&options.data, options.engine, StoreOptions::default(), true)?;
+    let store = open_store(&options.data, options.engine, StoreOptions::default())?;
+    let mut told = Told::default();
+    let done = reindex::reindex(&store, ReindexFrom::Beginning, &mut |done| {
+        told.tell(done);
+        Wish::GoOn
+    })?;
     let findings = store.verify();
     if !findings.is_empty() {
         return Err(Stop::failed(findings.join("; ")));
     }
-    say(format_args!("Made the search index of {} anew.", options.data.display()));
+    let Reindexed { versions, mended, foreign, .. } = done.unwrap_or_default();
+    let data = options.data.display();
+    say(format_args!("Made the search index of {data} anew: {versions} versions, {mended} mended, {foreign} foreign keys removed."));
     Ok(())
+}
+
+/// Tells in the log how far the index is, not at every step.
+#[derive(Default)]
+struct Told {
+    thousands: u64,
+}
+
+impl Told {
+    fn tell(&mut self, done: &Reindexed) {
+        let thousands = (done.versions + done.keys) / 100_000;
+        if thousands > self.thousands {
+            self.thousands = thousands;
+            tracing::info!(versions = done.versions, keys = done.keys, "making the search index anew");
+        }
+    }
+}
+
+/// Does what is left to make the index anew, beside everything else: the definitions are others, or the process ended in the middle.
+fn finish_index(server: &Arc<Server>) -> std::io::Result<JoinHandle<()>> {
+    let server = Arc::clone(server);
+    tracing::info!("making the search index anew: until that is done, searches by what is defined otherwise now are answered with 503");
+    thread::Builder::new().name("reindex".to_owned()).spawn(move || {
+        let mut told = Told::default();
+        let watch = &mut |done: &Reindexed| {
+            told.tell(done);
+            if server.is_stopping.load(Ordering::SeqCst) { Wish::Pause } else { Wish::GoOn }
+        };
+        match reindex::reindex(&*server.store, ReindexFrom::Rest, watch) {
+            Ok(Some(done)) => {
+                tracing::info!(versions = done.versions, mended = done.mended, foreign = done.foreign, "made the search index anew");
+            }
+            Ok(None) => tracing::info!("the search index is not made anew to its end: the next start goes on"),
+            Err(failure) => tracing::error!("the search index cannot be made anew: {failure:?}"),
+        }
+    })
 }
 
 /// Takes the address to listen on; with port 0 a free one, which the answer tells.
@@ -281,9 +348,9 @@ fn bind(listen: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), Stop>
 }
 
 /// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if they were derived by something else.
-fn catch_up(ready: &Ready, definitions: Vec<Resource>) -> Result<(), Stop> {
+fn catch_up(ready: &Ready, definitions: &[Resource]) -> Result<(), Failure> {
     let moment = ready.clock.moment();
-    definitions::install(&ready.server, &moment, definitions)?;
+    definitions::install(&ready.server, &moment, definitions.to_vec())?;
     let mut last = None;
     let done = calendar::run(&ready.server, &moment, |day, done| {
         if last.replace(day) != Some(day) {
@@ -358,6 +425,11 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
         deliverer.stop().await;
     }
     retention.abort();
+    ready.server.is_stopping.store(true, Ordering::SeqCst);
+    if let Some(indexing) = ready.indexing {
+        // It ends after the step that it is at; its panic was told already.
+        let _ = tokio::task::spawn_blocking(|| indexing.join()).await;
+    }
     match ready.store.failure() {
         Some(error) => Err(Stop::failed(error.to_string())),
         None => {
@@ -450,6 +522,17 @@ fn say(line: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_in_use_says_how_to_ask_the_server() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = ReindexOptions { data: folder.path().into(), engine: Engine::Fjall, log_format: LogFormat::Text };
+        let store = open_store(folder.path(), Engine::Fjall, StoreOptions::default()).expect("a store");
+        let stop = reindex_folder(&options).expect_err("it is in use");
+        assert!(stop.text.contains("in use") && stop.text.contains("POST [base]/$reindex") && !stop.text.contains('\n'), "{}", stop.text);
+        drop(store);
+        assert!(reindex_folder(&options).is_ok());
+    }
 
     #[test]
     fn a_log_filter_that_cannot_be_read_is_a_usage_error() {

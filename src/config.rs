@@ -30,7 +30,8 @@ pub enum Command {
     Demo(DemoOptions),
     /// Make the search index of a data folder anew, while no server uses it, and check the store.
     ///
-    /// A server does so by itself at its start if the index was made by other definitions; nobody has to ask for it.
+    /// A server that was started with other definitions does so by itself, beside its work; and one that runs does so when it is sent
+    /// POST [base]/$reindex with the header 'Prefer: respond-async'.
     Reindex(ReindexOptions),
     /// Check resources in files as a server would, without one.
     ///
@@ -105,7 +106,7 @@ pub struct CommonOptions {
     /// For how many days the events of subscriptions are kept, so that a subscriber can ask for what it missed.
     #[arg(long, default_value_t = 90, value_name = "DAYS", env = "FRIST_EVENT_RETENTION_DAYS", value_parser = clap::value_parser!(u16).range(1..))]
     pub event_retention_days: u16,
-    /// Whether a search may have a CPR number in its address. Addresses are kept in logs on the way; a form in a POST is not.
+    /// Whether a request may have a CPR number in its address. Addresses are kept in logs on the way; a form in a POST is not.
     #[arg(long, value_enum, default_value_t = CprInUrl::Refuse, env = "FRIST_CPR_IN_URL")]
     pub cpr_in_url: CprInUrl,
     /// Where notifications of subscriptions may be sent, and how often.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::app::Stop;
 use crate::deadlines::{Rule, Rules};
 use crate::fhir::{Id, Resource, ResourceType};
-use crate::http::Download;
+use crate::http::{Download, LazyDownload};
 use crate::schema::guide::FOLDER as GUIDE;
 use crate::schema::{Definitions, Package, PackageError};
 use crate::validation::Validator;
@@ -40,11 +40,12 @@ fn parse(file: &File<'_>) -> Result<Resource, Stop> {
     Resource::parse(file.contents()).map_err(|issue| Stop::failed(format!("{}: {}", file.path().display(), issue.text)))
 }
 
-/// The guide's package as a file that validators and package caches take: always the same bytes.
-///
-/// # Errors
-/// If what is built in is no package.
-pub fn download() -> Result<Download, Stop> {
+/// The guide's package as a file that validators and package caches take: always the same bytes, packed when it is first asked for.
+pub fn download() -> LazyDownload {
+    LazyDownload::new(|| pack().expect("the package that is built in is downloaded by tests"))
+}
+
+fn pack() -> Result<Download, Stop> {
     let wrong = |what: &str| Stop::failed(format!("the package of the guide: {what}"));
     let description = GUIDE.get_file(DESCRIPTION).ok_or_else(|| wrong("it has no package.json"))?.contents();
     let parsed: Value = serde_json::from_slice(description).map_err(|error| wrong(&format!("package.json: {error}")))?;

@@ -282,7 +282,7 @@ impl ValidateCommand<'_> {
 /// Makes a warning of what a server will refuse if it is sent today.
 fn leave_to_the_server(issue: &mut Issue) {
     issue.severity = Severity::Warning;
-    issue.text += "; a server refuses it before that day, as --day does here";
+    issue.text += "; a server would refuse it today (--day makes it an error here too)";
 }
 
 /// Leaves out what was found of an entry both in its Bundle and by itself.

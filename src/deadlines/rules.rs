@@ -176,6 +176,11 @@ impl<'a> Reader<'a> {
         let definition = self.definition;
         self.fixed("resourceType", "PlanDefinition");
         self.fixed("status", "active");
+        for modifier in ["modifierExtension", "implicitRules"] {
+            if definition.get(modifier).is_some() {
+                self.find(modifier, "nothing that changes what the rule means", Some("it"));
+            }
+        }
         let url = self.text("url");
         let version = self.text("version");
         let start = definition["effectivePeriod"]["start"].as_str();
@@ -307,16 +312,17 @@ mod tests {
         let mut broken = definition("1", 0, "2027-01");
         broken["status"] = "draft".into();
         broken["useContext"] = Value::Null;
+        broken["modifierExtension"] = serde_json::json!([{ "url": "https://example.org/not", "valueBoolean": true }]);
         broken["extension"][0]["extension"][3]["valueCode"] = "skip".into();
         let twice = [broken, definition("2", 9, "2027-01-01"), definition("2", 9, "2027-01-01")];
         let findings = Rules::from_plan_definitions(&twice).unwrap_err();
-        for element in ["status", "useContext", "days", "effectivePeriod.start", "pause-policy"] {
+        for element in ["status", "modifierExtension", "useContext", "days", "effectivePeriod.start", "pause-policy"] {
             assert!(
                 findings.iter().any(|finding| finding.contains("copd-treatment-plan|1: ") && finding.contains(element)),
                 "{findings:?}"
             );
         }
-        assert_eq!(findings.len(), 6);
-        assert!(findings[5].contains("twice"));
+        assert_eq!(findings.len(), 7);
+        assert!(findings[6].contains("twice"));
     }
 }

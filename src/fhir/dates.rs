@@ -72,6 +72,11 @@ impl FhirDate {
         }
     }
 
+    /// True for a `date`: a year, a month or a day, without a time.
+    pub fn is_date(self) -> bool {
+        !matches!(self, FhirDate::Instant(..))
+    }
+
     /// The span of time the value stands for, first instant and the first one after it, in microseconds since 1970;
     /// a value without zone is in Copenhagen (search prefixes compare such spans).
     pub fn range_us(self) -> (i64, i64) {

@@ -113,21 +113,30 @@ impl Issue {
         if !self.expression.is_empty() {
             issue["expression"] = json!([self.expression]);
         }
+        // For clients that show nothing else, as HAPI FHIR's.
+        issue["diagnostics"] = Value::from(self.sentence());
         issue
+    }
+
+    /// Where, what was expected and what came, in one sentence.
+    fn sentence(&self) -> String {
+        if self.expression.is_empty() || self.text.starts_with(&self.expression) {
+            self.text.clone()
+        } else {
+            format!("{}: {}", self.expression, self.text)
+        }
     }
 }
 
-/// The OperationOutcome that carries these findings; one that says "all well" if there are none. Of more than [`ISSUES_MAX`] it has
-/// the first ones, those that refuse the content before the others, and says that there are more.
+/// The OperationOutcome that carries these findings, those that refuse the content before the others, since many clients show the first one
+/// alone; one that says "all well" if there are none. Of more than [`ISSUES_MAX`] it has the first ones, and says that there are more.
 pub fn operation_outcome(issues: &[Issue]) -> Value {
-    let mut told: Vec<_> = match issues.len() {
-        0 => vec![Issue::information("", "All OK").to_json()],
-        1..=ISSUES_MAX => issues.iter().map(Issue::to_json).collect(),
-        _ => {
-            let refusing = issues.iter().filter(|issue| issue.refuses());
-            refusing.chain(issues.iter().filter(|issue| !issue.refuses())).take(ISSUES_MAX).map(Issue::to_json).collect()
-        }
-    };
+    let refusing = issues.iter().filter(|issue| issue.refuses());
+    let others = issues.iter().filter(|issue| !issue.refuses());
+    let mut told: Vec<_> = refusing.chain(others).take(ISSUES_MAX).map(Issue::to_json).collect();
+    if issues.is_empty() {
+        told.push(Issue::information("", "All OK").to_json());
+    }
     if issues.len() > ISSUES_MAX {
         told.push(Issue::information("", "there are more findings like these").to_json());
     }

@@ -68,9 +68,11 @@ pub const PROFILE_RULE: &str = base!("/StructureDefinition/kp-rule");
 
 /// Operation: the rights of a person.
 pub const OPERATION_RIGHTS: &str = base!("/OperationDefinition/Patient-rights");
-
-/// Operation: the secret by which notifications of a subscription are signed.
+/// Operation `$webhook-secret`.
 pub const OPERATION_WEBHOOK_SECRET: &str = base!("/OperationDefinition/Subscription-webhook-secret");
+
+/// Operation: the search index is made anew.
+pub const OPERATION_REINDEX: &str = base!("/OperationDefinition/System-reindex");
 
 /// HL7's task codes, of which a rights Task has `fulfill`.
 pub const TASK_CODE: &str = "http://hl7.org/fhir/CodeSystem/task-code";

@@ -71,6 +71,11 @@ impl Answer {
         self
     }
 
+    /// The same answer with that header, unless it has one of the name.
+    pub(super) fn or_with(self, name: HeaderName, value: &str) -> Self {
+        if self.headers.iter().any(|(known, _)| *known == name) { self } else { self.with(name, value) }
+    }
+
     /// The same answer with the headers that name a version.
     pub(super) fn of_version(self, version: &StoredVersion) -> Self {
         self.with(header::ETAG, etag(version.version)).with(header::LAST_MODIFIED, http_date(version.last_updated))

@@ -90,9 +90,14 @@ pub(super) fn address(base_url: &str, path: &str, query: &[(String, String)]) ->
     if query.is_empty() { address } else { format!("{address}?{query}") }
 }
 
+/// A link of a page: `general` says how the page that it leads to is written.
+fn link(relation: &str, base_url: &str, path: &str, query: &[(String, String)], general: &[(String, String)]) -> Value {
+    json!({ "relation": relation, "url": address(base_url, path, &[query, general].concat()) })
+}
+
 /// The answer to a search, with its links.
-pub(super) fn searchset(base_url: &str, answer: &SearchAnswer) -> Vec<u8> {
-    let link = |relation: &str, query: &[(String, String)]| json!({ "relation": relation, "url": address(base_url, &answer.path, query) });
+pub(super) fn searchset(base_url: &str, answer: &SearchAnswer, general: &[(String, String)]) -> Vec<u8> {
+    let link = |relation: &str, query: &[(String, String)]| link(relation, base_url, &answer.path, query, general);
     let mut links = vec![link("self", &answer.applied)];
     for (relation, token) in [("next", &answer.next), ("previous", &answer.previous)] {
         links.extend(token.iter().map(|token| link(relation, &[(PAGE.to_owned(), token.clone())])));
@@ -113,10 +118,10 @@ pub(super) fn searchset(base_url: &str, answer: &SearchAnswer) -> Vec<u8> {
 }
 
 /// A page of past versions.
-pub(super) fn history(base_url: &str, page: &HistoryAnswer) -> Vec<u8> {
-    let mut links = vec![json!({ "relation": "self", "url": address(base_url, &page.path, &page.applied) })];
+pub(super) fn history(base_url: &str, page: &HistoryAnswer, general: &[(String, String)]) -> Vec<u8> {
+    let mut links = vec![link("self", base_url, &page.path, &page.applied, general)];
     if let Some(token) = &page.next {
-        links.push(json!({ "relation": "next", "url": address(base_url, &page.path, &[(PAGE.to_owned(), token.clone())]) }));
+        links.push(link("next", base_url, &page.path, &[(PAGE.to_owned(), token.clone())], general));
     }
     let mut bundle = Writer::new("history", members(json!({ "link": links })));
     for past in &page.versions {
@@ -186,7 +191,7 @@ pub(super) fn response(base_url: &str, kind: BundleKind, answers: &[EntryAnswer]
                 bundle.entry(None, None, &json!({ "response": of_version("304 Not Modified", found) }));
             }
             EntryAnswer::Searched(found) => {
-                bundle.entry(None, Some(&searchset(base_url, found)), &json!({ "response": { "status": "200 OK" } }));
+                bundle.entry(None, Some(&searchset(base_url, found, &[])), &json!({ "response": { "status": "200 OK" } }));
             }
             EntryAnswer::Rights(found) => {
                 bundle.entry(None, Some(&rights(base_url, found)), &json!({ "response": { "status": "200 OK" } }));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::fhir::names;
-use crate::interactions::patch::JSON_PATCH;
+use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
 use crate::interactions::{ReferencePolicy, subscription_names};
 use crate::search::parameters::{Kind, Parameter, parameters_of};
 
@@ -64,7 +64,11 @@ const VALIDATE: Operation =
 const EVERYTHING: Operation = Operation {
     name: "everything",
     definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
-    documentation: Some("Of one Patient, not of the type. It has the parameters _since, _type and _count."),
+    documentation: Some(
+        "Of one Patient, not of the type. It has the parameters start, end, _since, _type and _count, by GET and in the Parameters of a POST. start \
+         and end ask for when the care was: of a Condition from onset (or when it was known) to abatement, of a CarePlan from creation to the end of \
+         its period, of the others the periods and dates that they have; what has none, as the Patient, is always given.",
+    ),
 };
 const EXPORT: Operation =
     Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", documentation: None };
@@ -86,7 +90,6 @@ const RESEND: Operation = Operation {
          required. POST only. The definition is that of version 1.2.0 of the guide, as 1.1.0 has none.",
     ),
 };
-const WEBHOOK_SECRET: Operation = Operation { name: "webhook-secret", definition: names::OPERATION_WEBHOOK_SECRET, documentation: None };
 const META: Operation = Operation {
     name: "meta",
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
@@ -105,6 +108,13 @@ const META_DELETE: Operation = Operation {
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
     documentation: Some("Makes a new version, which is validated as any other; versions of the past are never changed. If-Match counts."),
 };
+const REINDEX: Operation = Operation {
+    name: "reindex",
+    definition: names::OPERATION_REINDEX,
+    documentation: Some(
+        "For the operator: no resource is changed. Always answered later; the answer has how much was looked at and mended.",
+    ),
+};
 const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS, documentation: None };
 
 impl Operation {
@@ -119,6 +129,7 @@ impl Operation {
 
 const STATUS: Operation = Operation { name: "status", definition: subscription_names::OPERATION_STATUS, documentation: None };
 const EVENTS: Operation = Operation { name: "events", definition: subscription_names::OPERATION_EVENTS, documentation: None };
+const WEBHOOK_SECRET: Operation = Operation { name: "webhook-secret", definition: names::OPERATION_WEBHOOK_SECRET, documentation: None };
 
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
@@ -134,7 +145,7 @@ fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
 
 /// What R4 has no element for.
 const ASYNCHRONOUS: &str = "Prefer: respond-async is honoured for searches, histories, $everything, and batch and transaction Bundles: 202, and at \
-     Content-Location the status, then a Bundle of type batch-response with one entry. $export is always answered so. All else is answered at once.";
+     Content-Location the status, then a Bundle of type batch-response with one entry. $export and $reindex are always answered so. All else is answered at once.";
 
 /// The day of the last change of what this program can do.
 const DATE: &str = "2026-11-22";
@@ -158,14 +169,14 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
-        "patchFormat": [JSON_PATCH, "application/fhir+json"],
+        "patchFormat": [JSON_PATCH, MERGE_PATCH, "application/fhir+json"],
         "rest": [{
             "mode": "server",
             "documentation": ASYNCHRONOUS,
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }, { "code": "history-system" }, { "code": "search-system" }],
             "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
-            "operation": [EXPORT.statement(), META.statement()],
+            "operation": [EXPORT.statement(), META.statement(), REINDEX.statement()],
         }],
     })
 }

@@ -3,6 +3,7 @@
 use axum::http::{StatusCode, header};
 
 use super::answer::Answer;
+use super::negotiation::{ACCEPT_PATCH, PATCHES};
 use crate::fhir::{Issue, IssueCode};
 use crate::interactions::Failure;
 
@@ -15,6 +16,8 @@ pub(super) enum Refusal {
     NotAcceptable,
     /// The body is of a media type that is not understood.
     UnsupportedMediaType(&'static str),
+    /// The body is of a media type in which no patch is sent.
+    UnsupportedPatch,
     /// The body is compressed in a way that is not understood.
     UnsupportedEncoding,
     /// The body is larger than the bound.
@@ -58,26 +61,7 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
         Failure::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
         Failure::Conflict(_) => StatusCode::CONFLICT,
         Failure::Several(first, _) => status(first),
-        Failure::Busy | Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-    }
-}
-
-/// What the client is told of a failure.
-fn failed(failure: &Failure) -> Answer {
-    let answer = Answer::outcome(status(failure), &failure.issues());
-    let decides = if let Failure::Several(first, _) = failure { first } else { failure };
-    match decides {
-        Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
-        Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
-        // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
-        Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
-        Failure::BadRequest(_)
-        | Failure::Unprocessable(_)
-        | Failure::NotFound(_)
-        | Failure::PreconditionFailed(_)
-        | Failure::Conflict(_)
-        | Failure::Several(..)
-        | Failure::Store(_) => answer,
+        Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -86,7 +70,7 @@ impl Refusal {
     pub(super) fn answer(&self, request_id: &str) -> Answer {
         let one = |status, code, text: &str| Answer::outcome(status, &[Issue::error(code, "", text)]);
         match self {
-            Refusal::Failure(failure) => failed(failure),
+            Refusal::Failure(failure) => of_failure(failure),
             Refusal::NotAcceptable => one(
                 StatusCode::NOT_ACCEPTABLE,
                 IssueCode::NotSupported,
@@ -95,6 +79,12 @@ impl Refusal {
             Refusal::UnsupportedMediaType(expected) => {
                 one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, &format!("expected Content-Type {expected}, in UTF-8"))
             }
+            Refusal::UnsupportedPatch => one(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                IssueCode::NotSupported,
+                "expected Content-Type application/json-patch+json, application/merge-patch+json, or application/fhir+json for a FHIRPath Patch, in UTF-8",
+            )
+            .with(ACCEPT_PATCH, PATCHES),
             Refusal::UnsupportedEncoding => {
                 one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, "expected Content-Encoding gzip or none")
                     .with(header::ACCEPT_ENCODING, "gzip, identity")
@@ -146,5 +136,25 @@ impl Refusal {
                 &format!("the server failed; tell its operator the id of this request: {request_id}"),
             ),
         }
+    }
+}
+
+/// What the client is told of an interaction that was not carried out.
+fn of_failure(failure: &Failure) -> Answer {
+    let answer = Answer::outcome(status(failure), &failure.issues());
+    let decides = if let Failure::Several(first, _) = failure { first } else { failure };
+    match decides {
+        Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
+        Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
+        Failure::BeingIndexed(_) => answer.with(header::RETRY_AFTER, "30"),
+        // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
+        Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
+        Failure::BadRequest(_)
+        | Failure::Unprocessable(_)
+        | Failure::NotFound(_)
+        | Failure::PreconditionFailed(_)
+        | Failure::Conflict(_)
+        | Failure::Several(..)
+        | Failure::Store(_) => answer,
     }
 }

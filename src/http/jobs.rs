@@ -1,9 +1,10 @@
 //! What is answered later (<https://hl7.org/fhir/R4/async.html>): the jobs of a server, their status and their end.
 //!
-//! A job is an export (`bulk`) or a request that the client does not want to wait for (`later`). To ask for its status changes nothing,
+//! A job is an export (`bulk`), a request that the client does not want to wait for (`later`), or a `$reindex` (`reindex`). To ask for its status changes nothing,
 //! however often. Jobs are known to this process only: after a restart they are gone, and what they had committed stays.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,13 +16,13 @@ use super::answer::{Answer, http_date};
 use super::error::Refusal;
 use super::negotiation::PREFERENCE_APPLIED;
 use super::routes::Call;
-use super::{Wire, bulk, later};
+use super::{Wire, bulk, later, reindex};
 use crate::fhir::Id;
 use crate::interactions::Failure;
 
-/// How many exports there may be, those that are done and not yet deleted included.
+/// How many exports there may be, those that are done and not yet deleted included; and how many of `$reindex`.
 const EXPORTS_MAX: usize = 16;
-/// How long an export is kept after it was asked for.
+/// How long each of these is kept after it was asked for.
 const EXPORT_LIFETIME: SignedDuration = SignedDuration::from_hours(6);
 /// How many requests that are answered later there may be, likewise.
 const REQUESTS_MAX: usize = 64;
@@ -54,6 +55,8 @@ pub(super) enum Work {
     Export(bulk::Exporting),
     /// It answers a request.
     Request(later::Request),
+    /// It makes the search index anew.
+    Reindex(Arc<reindex::Reindexing>),
 }
 
 impl Default for Jobs {
@@ -75,6 +78,7 @@ impl Job {
             // It looks by itself, before each page.
             Work::Export(_) => {}
             Work::Request(request) => request.moment.abandon(),
+            Work::Reindex(work) => work.cancel(),
         }
     }
 
@@ -85,13 +89,13 @@ impl Job {
     pub(super) fn export(&self) -> Result<&bulk::Exporting, Failure> {
         match &self.work {
             Work::Export(export) => Ok(export),
-            Work::Request(_) => Err(Failure::not_found("this job has no files: its status has the answer")),
+            Work::Request(_) | Work::Reindex(_) => Err(Failure::not_found("this job has no files: its status has the answer")),
         }
     }
 
     fn kept_bytes(&self) -> usize {
         match &self.work {
-            Work::Export(_) => 0,
+            Work::Export(_) | Work::Reindex(_) => 0,
             Work::Request(request) => request.kept_bytes(),
         }
     }
@@ -126,14 +130,14 @@ impl Jobs {
     /// `TooManyJobs`
     pub(super) fn begin(&self, wire: &Wire, call: &Call, work: Work) -> Result<(Arc<Job>, Answer), Refusal> {
         let (lifetime, most) = match work {
-            Work::Export(_) => (EXPORT_LIFETIME, EXPORTS_MAX),
+            Work::Export(_) | Work::Reindex(_) => (EXPORT_LIFETIME, EXPORTS_MAX),
             Work::Request(_) => (REQUEST_LIFETIME, REQUESTS_MAX),
         };
         let expires = call.moment.now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
         let job = Arc::new(Job { expires, is_cancelled: AtomicBool::new(false), work });
         let id = (call.moment.new_id)();
         let mut all = self.kept(call.moment.now);
-        let like_it = all.values().filter(|kept| matches!(kept.work, Work::Export(_)) == matches!(job.work, Work::Export(_)));
+        let like_it = all.values().filter(|kept| discriminant(&kept.work) == discriminant(&job.work));
         let kept_bytes: usize = all.values().chain([&job]).map(|kept| kept.kept_bytes()).sum();
         if like_it.count() >= most || kept_bytes > KEPT_BYTES_MAX && job.kept_bytes() > 0 {
             return Err(Refusal::TooManyJobs);
@@ -161,6 +165,7 @@ pub(super) fn status(wire: &Wire, call: &Call, id: &Id) -> Result<Answer, Refusa
     let answer = match &job.work {
         Work::Export(export) => bulk::status(wire, id, export)?,
         Work::Request(request) => request.status()?,
+        Work::Reindex(work) => work.status(wire)?,
     };
     let answer = if answer.status() == StatusCode::ACCEPTED { answer.with(header::RETRY_AFTER, "1") } else { answer };
     Ok(answer.with(header::EXPIRES, http_date(job.expires)))

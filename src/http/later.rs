@@ -80,10 +80,11 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
         | Address::SubscriptionEvents(_)
         | Address::BindingToken(_)
         | Address::Resend(_)
-        | Address::WebhookSecret(_)
         | Address::Websocket
+        | Address::WebhookSecret(_)
         | Address::MetaChange(..)
         | Address::Export(_)
+        | Address::Reindex
         | Address::Job(_)
         | Address::JobFile(..) => false,
     };

@@ -18,14 +18,15 @@ mod openapi;
 mod operations;
 mod page;
 mod pretty;
+mod reindex;
 mod routes;
 mod service;
 mod sight;
 mod subscriptions;
 mod websocket;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
 
 use tokio::sync::Semaphore;
 
@@ -48,6 +49,9 @@ pub struct Download {
     pub bytes: Vec<u8>,
 }
 
+/// A file that is made when it is first asked for: few clients ask, and every start would wait for it.
+pub type LazyDownload = LazyLock<Download>;
+
 /// What every request is answered from.
 pub struct Wire {
     server: Arc<Server>,
@@ -56,7 +60,7 @@ pub struct Wire {
     permits: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     metrics: metrics::Metrics,
-    package: Arc<Download>,
+    package: Arc<LazyDownload>,
     origins: cors::Origins,
     jobs: jobs::Jobs,
     takes_cpr_in_addresses: AtomicBool,
@@ -65,7 +69,7 @@ pub struct Wire {
 
 impl Wire {
     /// Takes the server, the source of each request's time and ids, and the guide's package. Not ready until [`Wire::set_ready`].
-    pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>, package: Arc<Download>) -> Arc<Self> {
+    pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>, package: Arc<LazyDownload>) -> Arc<Self> {
         Wire::shared_with(cors::Origins::default(), server, moment, package)
     }
 
@@ -74,7 +78,7 @@ impl Wire {
         origins: cors::Origins,
         server: Arc<Server>,
         moment: Box<dyn Fn() -> Moment + Send + Sync>,
-        package: Arc<Download>,
+        package: Arc<LazyDownload>,
     ) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
         let bodies = Arc::new(Semaphore::new(BODIES_MAX));
@@ -84,7 +88,7 @@ impl Wire {
         Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs, takes_cpr_in_addresses, listeners })
     }
 
-    /// Says whether a search may have a CPR number in its address. It is refused until this allows it: addresses stand in the logs and
+    /// Says whether a request may have a CPR number in its address. It is refused until this allows it: addresses stand in the logs and
     /// histories of all that is on the way.
     pub fn take_cpr_in_addresses(&self, takes: bool) {
         self.takes_cpr_in_addresses.store(takes, std::sync::atomic::Ordering::SeqCst);

@@ -6,7 +6,7 @@ use super::answer;
 use super::error::Refusal;
 use crate::fhir::IssueCode;
 use crate::interactions::Failure;
-use crate::interactions::patch::JSON_PATCH;
+use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
 use crate::interactions::read::Known;
 use crate::interactions::transaction::etag_version;
 use crate::interactions::write::Condition;
@@ -35,6 +35,11 @@ impl Return {
 
 /// The header that tells which wish was honoured.
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// The header that tells in which ways a patch may be sent (<https://www.rfc-editor.org/rfc/rfc5789#section-3.1>).
+pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// Those ways: JSON Patch, JSON Merge Patch, and FHIRPath Patch.
+pub(super) const PATCHES: &str = "application/json-patch+json, application/merge-patch+json, application/fhir+json";
 
 /// How an answer is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,12 +140,15 @@ fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
+/// The versions of FHIR that a media type may ask for: R4, and R4B, in which all that is held here is as in R4.
+const FHIR_VERSIONS: &[&str] = &["4.0", "4.0.1", "4.3"];
+
 /// True for FHIR JSON of R4 in UTF-8.
 fn is_json(media_type: &str) -> bool {
     let parameters_fit = media_type.split(';').skip(1).all(|parameter| match parameter.trim().split_once('=') {
         Some((name, value)) => match name.trim().to_ascii_lowercase().as_str() {
             "charset" => value.trim_matches('"').eq_ignore_ascii_case("utf-8"),
-            "fhirversion" => matches!(value.trim_matches('"'), "4.0" | "4.0.1"),
+            "fhirversion" => FHIR_VERSIONS.contains(&value.trim_matches('"')),
             _ => true,
         },
         None => true,
@@ -160,16 +168,22 @@ pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
 pub(super) enum SentPatch {
     /// As JSON Patch.
     Json,
+    /// As JSON Merge Patch.
+    Merge,
+    /// As JSON that does not say which: not by its media type.
+    Plain,
     /// As the Parameters of a FHIRPath Patch.
     FhirPath,
 }
 
-/// Refuses a body that is neither a JSON Patch nor FHIR JSON.
+/// Refuses a body that is no patch that this server knows.
 pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
     match text(headers, header::CONTENT_TYPE) {
         Some(media_type) if essence(media_type) == JSON_PATCH => Ok(SentPatch::Json),
+        Some(media_type) if essence(media_type) == MERGE_PATCH => Ok(SentPatch::Merge),
+        Some(media_type) if is_json(media_type) && essence(media_type) == "application/json" => Ok(SentPatch::Plain),
         Some(media_type) if is_json(media_type) => Ok(SentPatch::FhirPath),
-        _ => Err(Refusal::UnsupportedMediaType("application/json-patch+json, or application/fhir+json for a FHIRPath Patch")),
+        _ => Err(Refusal::UnsupportedPatch),
     }
 }
 
@@ -237,7 +251,9 @@ mod tests {
             ("application/json;q=0.5, application/fhir+json;q=0.9", Some("application/fhir+json")),
             ("text/html,application/xhtml+xml,*/*;q=0.8", Some("application/fhir+json")),
             ("application/fhir+json; fhirVersion=4.0", Some("application/fhir+json")),
+            ("application/fhir+json; fhirVersion=4.3", Some("application/fhir+json")),
             ("application/fhir+json; fhirVersion=5.0", None),
+            ("application/fhir+json; fhirVersion=4.1", None),
             ("application/fhir+xml", None),
             ("application/fhir+xml, application/*;q=0.1", Some("application/fhir+json")),
             ("application/fhir+json;q=0", None),

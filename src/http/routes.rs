@@ -10,7 +10,7 @@ use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
-use super::{Wire, bulk, bundle, deliveries, jobs, later, openapi, operations, page, subscriptions};
+use super::{Wire, bulk, bundle, deliveries, jobs, later, openapi, operations, page, reindex, subscriptions};
 use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
@@ -38,16 +38,17 @@ pub(super) struct Call {
     pub(super) path: String,
     /// The parameters of the address, but those that every request may have.
     pub(super) query: Parameters,
+    /// Those: they say how the answer is written, and so do the links to its further pages.
+    pub(super) general: Parameters,
     pub(super) headers: HeaderMap,
     /// As it was before it was compressed.
     pub(super) body: Bytes,
     pub(super) moment: Moment,
 }
 
-/// The parameters without those that every request may have.
-pub(super) fn own_parameters(mut query: Parameters) -> Parameters {
-    query.retain(|(name, _)| !GENERAL_PARAMETERS.contains(&name.as_str()));
-    query
+/// The parameters but those that every request may have, and those.
+pub(super) fn own_and_general(query: Parameters) -> (Parameters, Parameters) {
+    query.into_iter().partition(|(name, _)| !GENERAL_PARAMETERS.contains(&name.as_str()))
 }
 
 /// What follows `/fhir` in a path.
@@ -63,6 +64,7 @@ pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal>
     }
     let Some(below) = below_base(&call.path) else { return outside(wire, call) };
     let address = Address::read(below)?;
+    refuse_cpr_number(wire, call)?;
     if later::is_wanted(call, &address) { later::begin(wire, call, address) } else { answered(wire, call, address) }
 }
 
@@ -74,6 +76,7 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
     }
     match address {
         Address::System => bundle_answer(wire, call),
+        Address::Reindex => reindex::begin(wire, call),
         Address::Export(scope @ ExportScope::System) => bulk::export(wire, call, scope, "$export"),
         Address::Export(scope @ ExportScope::Patients) => bulk::export(wire, call, scope, "Patient/$export"),
         Address::Job(id) => jobs::status(wire, call, &id),
@@ -92,13 +95,13 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
         Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
         Address::BindingToken(subscription) => operations::binding_token(wire, call, subscription.as_ref()),
         Address::Resend(subscription) => subscriptions::resend(wire, call, &subscription),
-        Address::WebhookSecret(subscription) => subscriptions::secret(wire, &subscription),
         // One that is a websocket is answered before this.
         Address::Websocket => Err(Refusal::NotUpgraded),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
         Address::SubscriptionStatuses => subscriptions::statuses(wire, call),
         Address::SubscriptionStatus(subscription) => subscriptions::status(wire, call, &subscription),
         Address::SubscriptionEvents(subscription) => subscriptions::events(wire, call, &subscription),
+        Address::WebhookSecret(subscription) => subscriptions::webhook_secret(wire, call, &subscription),
         Address::Type(resource_type) if call.method == Method::POST => create_answer(wire, call, resource_type),
         Address::Type(resource_type) => conditional_answer(wire, call, resource_type),
         Address::TypeSearch(resource_type) => form_search_answer(wire, call, SearchScope::Type(resource_type)),
@@ -156,6 +159,7 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::MetaChange(..) => "POST, OPTIONS",
         // To look at the head alone would begin an export too, or give a token to nobody.
         Address::Export(_) | Address::BindingToken(_) => "GET, POST, OPTIONS",
+        Address::Reindex => "POST, OPTIONS",
         Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
         Address::JobFile(..) => LOOKED_AT,
         Address::Resend(_) => "POST, OPTIONS",
@@ -190,10 +194,15 @@ fn read_answer(wire: &Wire, call: &Call, mut found: StoredVersion) -> Result<Ans
 }
 
 fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Result<Answer, Refusal> {
-    without_parameters(call)?;
     let resource = sent_resource(call)?;
     let if_none_exist = negotiation::decisive(&call.headers, HeaderName::from_static("if-none-exist"))?;
-    let if_none_exist = if_none_exist.map(|query| criteria(resource_type, query)).transpose()?;
+    let if_none_exist = if let Some(query) = if_none_exist {
+        without_parameters(call)?;
+        Some(criteria(resource_type, query)?)
+    } else {
+        // In the address of a create they can only mean what the header says, and some clients write them there.
+        Some(call.query.clone()).filter(|parameters| !parameters.is_empty())
+    };
     let written = create(&wire.server, &call.moment, CreateRequest { resource_type, resource, if_none_exist })?;
     Ok(written_answer(wire, call, &written))
 }
@@ -219,6 +228,8 @@ fn change_answer(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Ref
 fn sent_patch(call: &Call) -> Result<Patch, Refusal> {
     let patch = match negotiation::sends_patch(&call.headers)? {
         SentPatch::Json => Patch::parse_json_patch(&call.body),
+        SentPatch::Merge => Patch::parse_merge_patch(&call.body),
+        SentPatch::Plain => Patch::parse_plain_json(&call.body),
         SentPatch::FhirPath => Patch::from_parameters(&sent_resource(call)?),
     };
     Ok(patch.map_err(Failure::BadRequest)?)
@@ -254,16 +265,22 @@ fn written_answer(wire: &Wire, call: &Call, written: &Written) -> Answer {
     }
 }
 
-pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
-    let holds_cpr_number = call.query.iter().any(|(_, value)| personal::holds_cpr_number(value));
-    if holds_cpr_number && !wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
-        let text = "expected no CPR number in an address, since addresses are kept in logs: send the search as a form, with POST and \
-                    _search at the end of the path";
-        return Err(Failure::bad_request(IssueCode::BusinessRule, text).into());
+/// Refuses an address with a CPR number in its parameters, whatever the request would do: the number is then in the logs on the way, but the
+/// sender learns of it at once.
+fn refuse_cpr_number(wire: &Wire, call: &Call) -> Result<(), Refusal> {
+    let holds_it = call.query.iter().any(|(name, value)| [name, value].into_iter().any(|text| personal::holds_cpr_number(text)));
+    if !holds_it || wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
+        return Ok(());
     }
+    let text = "expected no CPR number in an address, since addresses are kept in logs: send a search as a form, with POST and _search at the \
+                end of the path, a conditional create with If-None-Exist, and another conditional write as the entry of a Bundle";
+    Err(Failure::bad_request(IssueCode::BusinessRule, text).into())
+}
+
+pub(super) fn search_answer(wire: &Wire, call: &Call, scope: SearchScope, parameters: Parameters) -> Result<Answer, Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = search(&wire.server, &SearchRequest { scope, parameters, lenient })?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found)))
+    Ok(Answer::fhir(StatusCode::OK, bundle::searchset(&wire.server.base_url, &found, &call.general)))
 }
 
 /// A search whose parameters are in a form, in the address, or some in each.
@@ -271,18 +288,17 @@ fn form_search_answer(wire: &Wire, call: &Call, scope: SearchScope) -> Result<An
     negotiation::sends_form(&call.headers)?;
     let wrong = |_| Failure::bad_request(IssueCode::Value, "expected a form in UTF-8");
     let form = query_pairs(std::str::from_utf8(&call.body).map_err(wrong)?)?;
-    let rendering = match form.iter().any(|(name, _)| GENERAL_PARAMETERS.contains(&name.as_str())) {
-        true => negotiation::rendering(&call.headers, &form)?,
-        false => Rendering::default(),
-    };
-    let parameters = call.query.iter().cloned().chain(own_parameters(form)).collect();
-    Ok(search_answer(wire, call, scope, parameters)?.rendered(rendering))
+    let (own, general) = own_and_general(form);
+    let rendering = if general.is_empty() { Rendering::default() } else { negotiation::rendering(&call.headers, &general)? };
+    let parameters = call.query.iter().cloned().chain(own).collect();
+    let call = Call { general: call.general.iter().cloned().chain(general).collect(), ..call.clone() };
+    Ok(search_answer(wire, &call, scope, parameters)?.rendered(rendering))
 }
 
 fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope) -> Result<Answer, Refusal> {
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = history(&wire.server, HistoryRequest { scope, parameters: call.query.clone(), lenient })?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, &found)))
+    Ok(Answer::fhir(StatusCode::OK, bundle::history(&wire.server.base_url, &found, &call.general)))
 }
 
 fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {

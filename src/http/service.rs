@@ -8,7 +8,6 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
-use axum::routing::any;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -16,7 +15,7 @@ use super::answer::Answer;
 use super::encoding::{self, BODY_BYTES_MAX};
 use super::error::Refusal;
 use super::negotiation::{self, Rendering};
-use super::routes::{Call, Parameters, allow, below_base, dispatch, own_parameters};
+use super::routes::{Call, Parameters, allow, below_base, dispatch, own_and_general};
 use super::sight::{countable, loggable, request_id};
 use super::{Wire, cors, websocket};
 use crate::interactions::address::{Address, query_pairs};
@@ -29,7 +28,7 @@ const HANDLER_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The routes of the server.
 pub fn router(wire: Arc<Wire>) -> Router {
-    Router::new().fallback(any(serve)).with_state(wire)
+    Router::new().fallback(serve).with_state(wire)
 }
 
 async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Response<Body> {
@@ -60,14 +59,15 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     wire.metrics.answered(named, status, seconds);
     tracing::info!(request.id = %request_id, http.method = named, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
     // What is told of people is kept by no cache on the way, and asked for anew by the client's own.
-    let answer = answer.with(header::CACHE_CONTROL, "private, no-cache").with(header::VARY, wire.origins.vary());
+    let answer = answer.or_with(header::CACHE_CONTROL, "private, no-cache").with(header::VARY, wire.origins.vary());
     let answer = answer.with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     let answer = answer.with(HeaderName::from_static("x-request-id"), request_id);
     let mut response = cors::shared(answer, origin).into_response();
-    if method == Method::HEAD {
-        if let Some(length) = HttpBody::size_hint(response.body()).exact() {
-            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-        }
+    // A body whose length nobody knows before it is made stays: the router takes it away, and says of it what can be said.
+    if method == Method::HEAD
+        && let Some(length) = HttpBody::size_hint(response.body()).exact()
+    {
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
         *response.body_mut() = Body::empty();
     }
     response
@@ -76,29 +76,32 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
 /// Which methods an address has, and what a browser may send from a page of that origin.
 fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, Refusal> {
     let allow = allow(path)?;
-    let answer = Answer::empty(StatusCode::NO_CONTENT).with(header::ALLOW, allow);
+    let mut answer = Answer::empty(StatusCode::NO_CONTENT).with(header::ALLOW, allow);
+    if allow.contains("PATCH") {
+        answer = answer.with(negotiation::ACCEPT_PATCH, negotiation::PATCHES);
+    }
     Ok(if is_shared { cors::preflight(answer, headers, allow) } else { answer })
 }
 
-/// The parameters of the address, and how the answer is to be written.
-fn understood(request: &Request<Body>) -> Result<(Parameters, Rendering), Refusal> {
+/// The parameters of the address, those that say how the answer is to be written by themselves, and what that comes to.
+fn understood(request: &Request<Body>) -> Result<((Parameters, Parameters), Rendering), Refusal> {
     let query = query_pairs(request.uri().query().unwrap_or(""))?;
     let is_fhir_json = match below_base(request.uri().path()) {
         Some(below) => !matches!(Address::read(below), Ok(Address::JobFile(..))),
         None => false,
     };
     if !is_fhir_json {
-        return Ok((query, Rendering::default()));
+        return Ok(((query, Parameters::new()), Rendering::default()));
     }
     let rendering = negotiation::rendering(request.headers(), &query)?;
-    Ok((own_parameters(query), rendering))
+    Ok((own_and_general(query), rendering))
 }
 
 async fn answer(
     wire: &Arc<Wire>,
     moment: Moment,
     request: Request<Body>,
-    query: Parameters,
+    (query, general): (Parameters, Parameters),
     rendering: Rendering,
     takes_gzip: bool,
 ) -> Result<Answer, Refusal> {
@@ -123,7 +126,7 @@ async fn answer(
     let work = spawn_blocking(move || {
         let _held_until_done = (held, permit);
         let body = encoding::plain(&parts.headers, sent)?;
-        let call = Call { method: parts.method, path: parts.uri.path().to_owned(), query, headers: parts.headers, body, moment };
+        let call = Call { method: parts.method, path: parts.uri.path().to_owned(), query, general, headers: parts.headers, body, moment };
         dispatch(&wire, &call).map(|answer| answer.rendered(rendering).encoded(takes_gzip))
     });
     within(HANDLER_TIME_MAX, &patience, work).await

@@ -1,7 +1,6 @@
 //! The operations on Subscriptions, from a request to an interaction and back.
 
-use axum::http::{Method, StatusCode};
-use serde_json::json;
+use axum::http::{Method, StatusCode, header};
 
 use super::answer::Answer;
 use super::error::Refusal;
@@ -9,7 +8,7 @@ use super::routes::{Call, Parameters, sent_resource};
 use super::{Wire, bundle, cors, negotiation};
 use crate::fhir::{Issue, IssueCode, ResourceKey, Severity};
 use crate::interactions::address::query_pairs;
-use crate::interactions::{Failure, deliveries, subscription_events};
+use crate::interactions::{Failure, deliveries, subscription_events, webhook_secret};
 
 /// The parameters of the address and those that were sent.
 fn parameters(call: &Call) -> Result<Parameters, Refusal> {
@@ -56,8 +55,9 @@ pub(super) fn resend(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Re
     Ok(Answer::outcome(StatusCode::OK, &[Issue { severity: Severity::Information, ..Issue::error(IssueCode::Informational, "", text) }]))
 }
 
-/// `$webhook-secret`: by what the notifications of a subscription are signed.
-pub(super) fn secret(wire: &Wire, subscription: &ResourceKey) -> Result<Answer, Refusal> {
-    let secret = deliveries::secret(&wire.server, subscription)?;
-    Ok(Answer::made(&json!({ "resourceType": "Parameters", "parameter": [{ "name": "secret", "valueString": secret }] })))
+/// `$webhook-secret`: what the subscriber checks signatures with. It is kept nowhere on the way.
+pub(super) fn webhook_secret(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Result<Answer, Refusal> {
+    webhook_secret::without_parameters(&parameters(call)?)?;
+    let told = webhook_secret::webhook_secret(&wire.server, subscription)?;
+    Ok(Answer::made(&told).with(header::CACHE_CONTROL, "no-store"))
 }

@@ -54,12 +54,16 @@ pub enum Address {
     SubscriptionStatus(ResourceKey),
     /// `Subscription/7/$events`
     SubscriptionEvents(ResourceKey),
+    /// `Subscription/7/$webhook-secret`
+    WebhookSecret(ResourceKey),
     /// `$meta`, `Condition/$meta`, `Condition/7/$meta`, `Condition/7/_history/3/$meta`
     Meta(MetaScope),
     /// `Condition/7/$meta-add` and `Condition/7/$meta-delete`
     MetaChange(ResourceKey, LabelChange),
     /// `$export` and `Patient/$export`
     Export(ExportScope),
+    /// `$reindex`
+    Reindex,
     /// `_jobs/7`: the status of what is answered later.
     Job(Id),
     /// `_jobs/7/Condition.ndjson`
@@ -68,8 +72,6 @@ pub enum Address {
     BindingToken(Option<ResourceKey>),
     /// `Subscription/7/$resend`
     Resend(ResourceKey),
-    /// `Subscription/7/$webhook-secret`
-    WebhookSecret(ResourceKey),
     /// `_websocket`: where subscribers listen.
     Websocket,
 }
@@ -104,6 +106,7 @@ impl Address {
             | Address::SubscriptionStatuses
             | Address::Meta(MetaScope::System | MetaScope::Type(_))
             | Address::Export(_)
+            | Address::Reindex
             | Address::Job(_)
             | Address::JobFile(..)
             | Address::BindingToken(None)
@@ -130,6 +133,7 @@ impl Address {
             ["$meta"] => return Ok(Address::Meta(MetaScope::System)),
             ["$export"] => return Ok(Address::Export(ExportScope::System)),
             ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
+            ["$reindex"] => return Ok(Address::Reindex),
             ["_websocket"] => return Ok(Address::Websocket),
             ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
             ["_jobs", id, file] => {
@@ -163,12 +167,12 @@ impl Address {
             [id, "$meta-add"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Add)),
             [id, "$meta-delete"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Remove)),
             [id, "$resend"] if resource_type == ResourceType::Subscription => Ok(Address::Resend(key(id)?)),
-            [id, "$webhook-secret"] if resource_type == ResourceType::Subscription => Ok(Address::WebhookSecret(key(id)?)),
             [id, "$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(Some(key(id)?))),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),
             [id, "$status"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionStatus(key(id)?)),
             [id, "$events"] if resource_type == ResourceType::Subscription => Ok(Address::SubscriptionEvents(key(id)?)),
+            [id, "$webhook-secret"] if resource_type == ResourceType::Subscription => Ok(Address::WebhookSecret(key(id)?)),
             [id, within] if resource_type == ResourceType::Patient => Ok(Address::Compartment(key(id)?, compartment_type(within)?)),
             [id, within, "_search"] if resource_type == ResourceType::Patient => {
                 Ok(Address::CompartmentSearch(key(id)?, compartment_type(within)?))
@@ -232,11 +236,17 @@ pub(super) fn parameters_in(sent: &Resource, value: impl Fn(&Value) -> String) -
     Ok(items().map(|item| (item["name"].as_str().unwrap_or_default().to_owned(), value(item))).collect())
 }
 
-/// The criteria of a conditional create, which clients write with the type before them or without.
+/// The criteria of a conditional create, which clients write alone, after the type, or as the whole address of a search.
 ///
 /// # Errors
 /// As [`query_pairs`].
 pub fn criteria(resource_type: ResourceType, text: &str) -> Result<Vec<(String, String)>, Failure> {
     let text = text.trim();
-    query_pairs(text.strip_prefix(resource_type.as_str()).unwrap_or(text).strip_prefix('?').unwrap_or(text))
+    let of_type = text.split_once('?').filter(|(before, _)| {
+        // By which name this server was reached is of no importance, but a value may have a question mark too.
+        let is_address = before.starts_with("http://") || before.starts_with("https://");
+        let named = before.rsplit_once('/').filter(|_| is_address).map_or(*before, |(_, named)| named);
+        before.is_empty() || named == resource_type.as_str()
+    });
+    query_pairs(of_type.map_or(text, |(_, criteria)| criteria))
 }

@@ -1,4 +1,4 @@
-//! What an operator sees of the delivery of notifications and asks of it (`$resend`), and the secret that a subscriber checks signatures with.
+//! What an operator sees of the delivery of notifications and asks of it (`$resend`).
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -8,7 +8,6 @@ use super::persons::parse_stored;
 use super::{Failure, Server, read};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::subscriptions::delivery::{Deliverer, ReplayRefused};
-use crate::subscriptions::signing::webhook_secret;
 
 pub use crate::subscriptions::delivery::{Figures, LATENCY_BOUNDS_S, SubscriptionView};
 
@@ -95,14 +94,4 @@ pub fn resend(server: &Server, subscription: &ResourceKey, parameters: &[(String
         Err(ReplayRefused::Store(error)) => Err(error.into()),
         Err(refusal) => Err(refused(refusal.to_string())),
     }
-}
-
-/// The secret by which the notifications of a Subscription are signed, as Standard Webhooks writes it.
-///
-/// # Errors
-/// `NotFound` or `Gone` for the Subscription.
-pub fn secret(server: &Server, subscription: &ResourceKey) -> Result<String, Failure> {
-    read::read(server, subscription)?;
-    let life = server.store.stream(&subscription.id)?.life;
-    Ok(webhook_secret(server.store.secret(), &subscription.id, life))
 }

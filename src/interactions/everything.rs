@@ -1,13 +1,15 @@
 //! `$everything` of a Patient (<https://hl7.org/fhir/R4/patient-operation-everything.html>): the Patient, what is in its compartment, the
 //! Tasks that are for it, and besides those the practitioners, organizations and services that all these name.
 //!
-//! It is a search in all that belongs to the person, and is paged as one.
+//! It is a search in all that belongs to the person, and is paged as one. `start` and `end` ask for when the care was: what has no such date
+//! is given whatever they say.
 
 use serde_json::Value;
 
 use super::Failure;
 use super::address::parameters_in;
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
+use crate::search::care::CARE;
 use crate::search::compartment::{TASK, types as types_of_compartment};
 use crate::search::parse::{ParsedSearch, parse_search};
 use crate::search::results::{Include, Results};
@@ -33,22 +35,30 @@ pub(super) fn parse(types: &[ResourceType], parameters: &[(String, String)]) -> 
     let (own, count): (Vec<_>, Vec<_>) = parameters.iter().cloned().partition(|(name, _)| name != "_count");
     let mut parsed = parse_search(types, &count, "").map_err(Failure::BadRequest)?;
     let mut wrong = Vec::new();
+    let mut care = (i64::MIN, i64::MAX);
     for (at, (name, value)) in own.iter().enumerate() {
         let is_again = own[..at].iter().any(|(earlier, _)| earlier == name);
         // A `+` before the zone arrives as a blank when a client did not encode it.
         let value = value.replace(' ', "+");
-        match (name.as_str(), FhirDate::parse(&value)) {
-            ("_since", Some(since)) if !is_again => {
-                let (from_us, until_us) = since.range_us();
-                parsed.query.clauses.push(Clause::LastUpdated(vec![Test::Date { prefix: Prefix::Ge, from_us, until_us }]));
-                parsed.applied.push((name.clone(), value));
-            }
+        match (name.as_str(), FhirDate::parse(&value).filter(|_| !is_again)) {
+            ("_since", Some(since)) => parsed.query.clauses.push(Clause::LastUpdated(vec![date(Prefix::Ge, since.range_us())])),
+            ("start", Some(start)) if start.is_date() => care.0 = start.range_us().0,
+            ("end", Some(end)) if end.is_date() => care.1 = end.range_us().1,
             ("_since", _) => wrong.push(Issue::error(IssueCode::Value, "", "_since: expected an instant or a date, once")),
+            ("start" | "end", _) => wrong.push(Issue::error(IssueCode::Value, "", "start, end: expected a date, each once")),
             _ => {
-                let text = "$everything has the parameters _since, _type and _count here; expected no other";
+                let text = "$everything has the parameters start, end, _since, _type and _count here; expected no other";
                 parsed.unknown.push(Issue::error(IssueCode::NotSupported, "", text));
+                continue;
             }
         }
+        parsed.applied.push((name.clone(), value));
+    }
+    if care.0 >= care.1 {
+        wrong.push(Issue::error(IssueCode::Value, "", "start, end: expected an end that is not before the start"));
+    }
+    if care != (i64::MIN, i64::MAX) {
+        parsed.query.clauses.push(Clause::Parameter { code: CARE.to_owned(), any_of: vec![date(Prefix::Ap, care)] });
     }
     if !wrong.is_empty() {
         return Err(Failure::BadRequest(wrong));
@@ -56,6 +66,10 @@ pub(super) fn parse(types: &[ResourceType], parameters: &[(String, String)]) -> 
     let named = |target: &ResourceType| Include { is_reverse: false, iterates: true, source: None, code: None, target: Some(*target) };
     parsed.results = Results { includes: NAMED.iter().map(named).collect(), ..Results::default() };
     Ok(parsed)
+}
+
+fn date(prefix: Prefix, (from_us, until_us): (i64, i64)) -> Test {
+    Test::Date { prefix, from_us, until_us }
 }
 
 /// The parameters in a Parameters resource, as they would stand in a query.

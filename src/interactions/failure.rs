@@ -24,6 +24,8 @@ pub enum Failure {
     Several(Box<Failure>, Vec<Issue>),
     /// Too many others wrote the same data at once: try again.
     Busy,
+    /// What this parameter, as `Task?owner`, finds is being made anew by other definitions: try again.
+    BeingIndexed(String),
     /// The store cannot be used.
     Store(StoreError),
 }
@@ -49,6 +51,15 @@ impl Failure {
         Failure::PreconditionFailed(Issue::error(code, "", text))
     }
 
+    /// True if it is gone when the index is made anew.
+    pub fn is_of_index(&self) -> bool {
+        match self {
+            Failure::BeingIndexed(_) => true,
+            Failure::Several(first, _) => first.is_of_index(),
+            _ => false,
+        }
+    }
+
     /// The findings that tell the client what is wrong.
     pub fn issues(&self) -> Vec<Issue> {
         let one = |code, text: String| vec![Issue::error(code, "", text)];
@@ -61,6 +72,10 @@ impl Failure {
                 vec![issue.clone()]
             }
             Failure::Busy => one(IssueCode::Transient, "too many writes to the same data at once; send the request again".into()),
+            Failure::BeingIndexed(parameter) => one(
+                IssueCode::Transient,
+                format!("what {parameter} finds is being made anew, since its definition is another one; send the request again later"),
+            ),
             Failure::Store(_) => one(IssueCode::Exception, "the store cannot be used; the operator must look at the server".into()),
         }
     }
@@ -74,7 +89,7 @@ impl Failure {
             Failure::NotFound(issue) | Failure::NotAllowed(issue) | Failure::PreconditionFailed(issue) | Failure::Conflict(issue) => {
                 locate(issue, at);
             }
-            Failure::Gone(..) | Failure::Busy | Failure::Store(_) => {}
+            Failure::Gone(..) | Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => {}
         }
         self
     }
@@ -107,6 +122,7 @@ impl From<SearchError> for Failure {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::Store(error) => error.into(),
+            SearchError::BeingMade(parameter) => Failure::BeingIndexed(parameter),
             too_many @ SearchError::TooMany(_) => {
                 Failure::bad_request(IssueCode::TooCostly, format!("{too_many}: expected further criteria that lead to fewer"))
             }

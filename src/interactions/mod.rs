@@ -14,6 +14,7 @@ pub mod deliveries;
 pub mod derivation;
 mod entry;
 pub mod everything;
+pub mod examples;
 pub mod export;
 pub mod failure;
 pub mod feed;
@@ -29,6 +30,7 @@ pub mod persons;
 pub mod read;
 pub mod references;
 mod referrers;
+pub mod reindex;
 pub mod retention;
 pub mod rights;
 pub mod search;
@@ -40,6 +42,7 @@ mod turns;
 pub mod update;
 pub mod validate;
 pub mod watches;
+pub mod webhook_secret;
 pub mod write;
 
 use std::sync::Arc;
@@ -113,6 +116,8 @@ pub struct Server {
     turns: turns::Turns,
     /// What batches work with besides the threads of their requests.
     batch_threads: batch::BatchThreads,
+    /// Set when the server stops: what it does besides requests, and can go on with at the next start, ends.
+    pub is_stopping: AtomicBool,
     /// Who must be told of what.
     followers: followers::Followers,
     /// The tokens by which websockets are bound.
@@ -151,6 +156,7 @@ impl Server {
             calendar_day: AtomicI64::new(i64::MIN),
             turns: turns::Turns::default(),
             batch_threads: batch::BatchThreads::default(),
+            is_stopping: AtomicBool::new(false),
             followers: followers::Followers::default(),
             bindings: binding::Bindings::default(),
             delivery: deliveries::Delivery::default(),

@@ -8,7 +8,7 @@ use super::write::{Action, Change, Condition, Target};
 use super::{Failure, Moment, Server, Written};
 use crate::fhir::{Issue, IssueCode, Resource};
 
-pub use crate::patch::{JSON_PATCH, Patch};
+pub use crate::patch::{JSON_PATCH, MERGE_PATCH, Patch};
 
 /// Patches a resource. A patch that changes nothing writes nothing.
 ///
@@ -18,7 +18,7 @@ pub fn patch(server: &Server, moment: &Moment, target: Target, patch: Patch, con
     super::write_one(server, moment, Change { action: Action::Patch { target, patch, condition }, full_url: None, place: None })
 }
 
-/// The patch in the entry of a Bundle: the Parameters of a FHIRPath Patch, or a JSON Patch in a Binary.
+/// The patch in the entry of a Bundle: the Parameters of a FHIRPath Patch, or a JSON Patch or JSON Merge Patch in a Binary.
 ///
 /// # Errors
 /// `BadRequest` if it is neither.
@@ -27,12 +27,15 @@ pub(super) fn in_entry(resource: &Resource) -> Result<Patch, Failure> {
     let value = resource.value();
     match resource.type_name() {
         "Parameters" => Patch::from_parameters(resource).map_err(Failure::BadRequest),
-        "Binary" if value["contentType"] == JSON_PATCH => {
+        "Binary" => {
+            let read = match value["contentType"].as_str() {
+                Some(JSON_PATCH) => Patch::parse_json_patch,
+                Some(MERGE_PATCH) => Patch::parse_merge_patch,
+                _ => return Err(wrong("Binary.contentType", "expected application/json-patch+json or application/merge-patch+json")),
+            };
             let data = value["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
-            let data = data.ok_or_else(|| wrong("Binary.data", "expected a JSON Patch document in Base64"))?;
-            Patch::parse_json_patch(&data).map_err(Failure::BadRequest)
+            read(&data.ok_or_else(|| wrong("Binary.data", "expected a patch in Base64"))?).map_err(Failure::BadRequest)
         }
-        "Binary" => Err(wrong("Binary.contentType", "expected application/json-patch+json")),
-        _ => Err(wrong("Resource.resourceType", "expected a Binary with a JSON Patch, or the Parameters of a FHIRPath Patch")),
+        _ => Err(wrong("Resource.resourceType", "expected a Binary with a JSON patch, or the Parameters of a FHIRPath Patch")),
     }
 }

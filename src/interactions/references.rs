@@ -138,6 +138,7 @@ fn at_reference(path: &str, mut failure: Failure) -> Failure {
         | Failure::Conflict(_)
         | Failure::Several(..)
         | Failure::Busy
+        | Failure::BeingIndexed(_)
         | Failure::Store(_) => {}
     }
     failure

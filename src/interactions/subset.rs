@@ -41,7 +41,8 @@ pub(super) fn known_elements(server: &Server, types: &[ResourceType], names: &[S
     let structures: Vec<_> = types.iter().filter_map(|known| structure(server, *known)).collect();
     let is_known =
         |name: &&String| structures.iter().any(|structure| structure.elements[0].keys.iter().any(|key| names_key(structure, key, name)));
-    let unknown = names.iter().filter(|name| !is_known(name)).map(|name| {
+    // Some clients name the type among the elements; it is always given.
+    let unknown = names.iter().filter(|name| *name != "resourceType" && !is_known(name)).map(|name| {
         Issue::error(IssueCode::Value, "", format!("_elements: expected names of elements of the resource itself; '{name}' is none"))
     });
     let unknown: Vec<_> = unknown.collect();

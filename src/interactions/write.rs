@@ -140,6 +140,7 @@ pub fn findings(server: &Server, moment: &Moment, writer: Writer, change: Change
     match attempt.decide() {
         Ok(decided) => Ok(decided.entries.into_iter().flat_map(|entry| entry.warnings).collect()),
         Err(failure @ (Failure::Store(_) | Failure::Busy)) => Err(failure),
+        Err(failure) if failure.is_of_index() => Err(failure),
         Err(failure) => Ok(failure.issues()),
     }
 }

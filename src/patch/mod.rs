@@ -1,19 +1,21 @@
 //! Patches: changes told as steps, applied to the JSON of a resource (<https://hl7.org/fhir/R4/http.html#patch>).
 //!
-//! JSON Patch (RFC 6902) steps along the JSON, FHIRPath Patch along the elements; labels are added and removed as sets. Each is applied as a
-//! whole or not at all, keeps the digits and the order of what it does not touch, and is bounded in its steps and in what it makes. Pure:
-//! what a patch makes is held against the profiles by who writes it. No text of a finding repeats a value or a path of the patch.
+//! JSON Patch (RFC 6902) steps along the JSON, FHIRPath Patch along the elements; a JSON Merge Patch (RFC 7396) has what changes as it is to
+//! be; labels are added and removed as sets. Each is applied as a whole or not at all, keeps the digits and the order of what it does not
+//! touch, and is bounded in its steps and in what it makes. Pure: what a patch makes is held against the profiles by who writes it. No text
+//! of a finding repeats a value or a path of the patch.
 
 mod elements;
 mod fhirpath_patch;
 mod given;
 mod json_patch;
+mod merge_patch;
 mod meta;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::fhir::{Issue, IssueCode, Resource, json};
 use crate::schema::Definitions;
@@ -25,6 +27,8 @@ const RESULT_BYTES_MAX: usize = 5 * 1024 * 1024;
 
 /// The media type of JSON Patch.
 pub const JSON_PATCH: &str = "application/json-patch+json";
+/// The media type of JSON Merge Patch.
+pub const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A patch that was understood.
 #[derive(Clone, Debug)]
@@ -34,6 +38,7 @@ pub struct Patch(Arc<Steps>);
 enum Steps {
     Json(Vec<json_patch::Step>),
     FhirPath(Vec<fhirpath_patch::Step>),
+    Merge(Map<String, Value>),
     Labels(meta::Labels),
 }
 
@@ -52,9 +57,27 @@ impl Patch {
     /// # Errors
     /// What makes it none: not strict JSON, or the findings about all steps.
     pub fn parse_json_patch(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
-        let wrong = |text| vec![Issue::error(IssueCode::Structure, "", text)];
-        let document = json::parse(bytes).map_err(|what| wrong(format!("expected a JSON Patch document: {what}")))?;
-        Ok(Patch(Arc::new(Steps::Json(json_patch::read(&document)?))))
+        Ok(Patch(Arc::new(Steps::Json(json_patch::read(&parsed(bytes)?)?))))
+    }
+
+    /// Reads a JSON Merge Patch.
+    ///
+    /// # Errors
+    /// What makes it none: not strict JSON, or no object.
+    pub fn parse_merge_patch(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
+        Ok(Patch(Arc::new(Steps::Merge(merge_patch::read(parsed(bytes)?)?))))
+    }
+
+    /// Reads a patch that is sent as JSON of no particular kind: Parameters say their type, and what says none is a JSON Merge Patch.
+    ///
+    /// # Errors
+    /// As [`Patch::from_parameters`] and [`Patch::parse_merge_patch`].
+    pub fn parse_plain_json(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
+        let document = parsed(bytes)?;
+        if document.get("resourceType").is_none() {
+            return Ok(Patch(Arc::new(Steps::Merge(merge_patch::read(document)?))));
+        }
+        Patch::from_parameters(&Resource::from_value(document).map_err(|issue| vec![issue])?)
     }
 
     /// Reads the Parameters of a FHIRPath Patch (<https://hl7.org/fhir/R4/fhirpatch.html>).
@@ -82,6 +105,7 @@ impl Patch {
         match &*self.0 {
             Steps::Json(steps) => json_patch::apply(steps, &mut patched)?,
             Steps::FhirPath(steps) => fhirpath_patch::apply(steps, &mut patched, surroundings)?,
+            Steps::Merge(members) => merge_patch::apply(members, &mut patched),
             Steps::Labels(labels) => meta::apply(labels, &mut patched),
         }
         keeps_identity(resource, &patched)?;
@@ -91,6 +115,10 @@ impl Patch {
         }
         Ok(patched)
     }
+}
+
+fn parsed(bytes: &[u8]) -> Result<Value, Vec<Issue>> {
+    json::parse(bytes).map_err(|what| vec![Issue::error(IssueCode::Structure, "", format!("expected a patch in JSON: {what}"))])
 }
 
 /// That the patch left alone what the server sets. What it removed is set again; another value is refused.

@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use super::care;
 use super::entry::{IndexEntry, IndexValue};
-use super::extract::index_entries;
+use super::extract::{self, index_entries};
 use crate::fhir::{ResourceKey, ResourceType};
 
 /// The entries under which a server finds all that belongs to a person.
@@ -28,19 +29,42 @@ fn parameters(resource_type: ResourceType) -> &'static [String] {
     DEFINITION.get(resource_type.as_str()).map_or(&[], Vec::as_slice)
 }
 
-/// All that a stored resource is found by: its parameters, and whose it is.
+/// For each parameter of each held type, as `Task?owner`, a mark of all by which [`found_by`] makes its entries: entries with another
+/// mark must be made anew.
+pub fn index_marks() -> BTreeMap<String, String> {
+    let mut marks = BTreeMap::new();
+    for resource_type in ResourceType::ALL.iter().copied() {
+        let own: Vec<_> = extract::index_marks(resource_type).collect();
+        let by_them = own.iter().filter(|(code, _)| tells_person(resource_type, code)).map(|(code, mark)| format!("{code} {mark}"));
+        marks.insert(format!("{resource_type}?{OF_PERSON}"), extract::mark(by_them));
+        let care = extract::mark([care::CARE.to_owned(), marks[&format!("{resource_type}?{OF_PERSON}")].clone()]);
+        marks.insert(format!("{resource_type}?{}", care::CARE), care);
+        marks.extend(own.into_iter().map(|(code, mark)| (format!("{resource_type}?{code}"), mark)));
+    }
+    marks
+}
+
+/// True if a parameter of a type tells whose a resource is.
+fn tells_person(resource_type: ResourceType, code: &str) -> bool {
+    parameters(resource_type).iter().any(|known| known == code) || (resource_type, code) == TASK
+}
+
+/// All that a stored resource is found by: its parameters, whose it is, and if it is someone's, when the care was.
 pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
     let mut entries = index_entries(key.resource_type, resource);
-    entries.extend(entries_of_persons(key, &entries));
+    let persons = entries_of_persons(key, &entries);
+    if !persons.is_empty() {
+        entries.extend(care::entries(key.resource_type, resource));
+    }
+    entries.extend(persons);
     entries
 }
 
 /// Whose a resource is, by what it is found by: the persons in whose compartment it is, and of a Task also the one that it is for, since
 /// a right of a person is told by a Task.
 fn entries_of_persons(key: &ResourceKey, entries: &[IndexEntry]) -> Vec<IndexEntry> {
-    let by = |code: &str| parameters(key.resource_type).iter().any(|known| known == code) || (key.resource_type, code) == TASK;
     let is_patient = |target: &String| ResourceKey::parse(target).is_some_and(|target| target.resource_type == ResourceType::Patient);
-    let named = entries.iter().filter(|entry| by(&entry.parameter)).filter_map(|entry| match &entry.value {
+    let named = entries.iter().filter(|entry| tells_person(key.resource_type, &entry.parameter)).filter_map(|entry| match &entry.value {
         IndexValue::Reference(target) if is_patient(target) => Some(target.clone()),
         _ => None,
     });

@@ -13,19 +13,24 @@ use crate::fhirpath::{Environment, Expression, Item, Model, Node};
 pub const REFERS_TO: &str = "_ref";
 
 /// Goes up with every change here by which the same resource gets other entries: stored entries are then made anew.
-const READING: u32 = 2;
+const READING: u32 = 3;
 
-/// Tells by what the entries of resources are made: stored ones with another mark must be made anew.
-pub fn index_mark() -> String {
-    let by_type = |held: &ResourceType| {
-        let of_parameter = |parameter: &Parameter| {
-            let texts: Vec<_> = parameter.expressions.iter().map(Expression::text).collect();
-            format!("{} {} {}", parameter.code, parameter.kind.as_str(), texts.join(" | "))
-        };
-        format!("{held} {}", parameters_of(*held).map(of_parameter).collect::<Vec<_>>().join("; "))
-    };
-    let what: Vec<_> = ResourceType::ALL.iter().map(by_type).collect();
-    format!("{READING}/{}", uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, what.join("\n").as_bytes()))
+/// For each parameter of a type, and for what finds references, a mark of all by which its entries are made.
+pub(super) fn index_marks(resource_type: ResourceType) -> impl Iterator<Item = (String, String)> {
+    let text_of = |kind: Kind, expression: &Expression| format!("{} {}", kind.as_str(), expression.text());
+    let parameters = parameters_of(resource_type).map(move |parameter| {
+        let own = parameter.expressions.iter().map(|expression| text_of(parameter.kind, expression));
+        let parts = parameter.components.iter().map(|component| text_of(component.kind, &component.expression));
+        (parameter.code.to_owned(), mark(own.chain(parts)))
+    });
+    parameters.chain([(REFERS_TO.to_owned(), mark([]))])
+}
+
+/// A short name for texts that say how entries are made.
+pub(super) fn mark(texts: impl IntoIterator<Item = String>) -> String {
+    let texts: Vec<_> = texts.into_iter().collect();
+    let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, texts.join("\n").as_bytes()).simple().to_string();
+    format!("{READING}/{}", &id[..16])
 }
 
 /// What a resource is found by.
@@ -286,11 +291,11 @@ fn number(value: &Value) -> Option<Decimal> {
     if value.is_number() { Decimal::parse(&value.to_string()) } else { None }
 }
 
-fn span(date: &Value) -> Option<(i64, i64)> {
+pub(super) fn span(date: &Value) -> Option<(i64, i64)> {
     date.as_str().and_then(FhirDate::parse).map(FhirDate::range_us)
 }
 
 /// A period is open where it does not say.
-fn period(period: &Value) -> (i64, i64) {
+pub(super) fn period(period: &Value) -> (i64, i64) {
     (span(&period["start"]).map_or(i64::MIN, |start| start.0), span(&period["end"]).map_or(i64::MAX, |end| end.1))
 }

@@ -3,6 +3,7 @@
 //!
 //! Everything here is pure. How entries become keys of an engine is the store's business.
 
+pub mod care;
 pub mod compartment;
 mod criteria;
 pub mod entry;
@@ -20,7 +21,7 @@ pub mod results;
 mod values;
 
 pub use entry::{IndexEntry, IndexValue};
-pub use extract::{REFERS_TO, index_entries, index_mark};
+pub use extract::{REFERS_TO, index_entries};
 pub use fold::fold;
 pub use links::{TooMany, settle};
 pub use matching::{Row, matches, sort_rows};

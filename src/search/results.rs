@@ -55,7 +55,11 @@ pub struct Include {
 }
 
 /// The parameters that are read here.
-pub(super) const NAMES: &[&str] = &["_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType"];
+pub(super) const NAMES: &[&str] =
+    &["_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType", TOTAL_METHOD];
+
+/// What some servers call `_total`, and clients made for them send to all: it asks for what is told anyway.
+const TOTAL_METHOD: &str = "_totalMethod";
 
 /// Reads one of these parameters; none if it is another one.
 pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Result<(), Problem>> {
@@ -76,6 +80,8 @@ pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Re
             }
             _ => wrong("expected none, estimate or accurate"),
         },
+        (TOTAL_METHOD, None) if value == "count" => Ok(()),
+        (TOTAL_METHOD, None) => wrong("expected count; _total says whether the number of matches is told"),
         ("_contained", None) if value == "false" => Ok(()),
         ("_contained" | "_containedType", None) => {
             let text = "contained resources are not searched and not answered by themselves: expected '_contained=false', or nothing of it";

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -18,17 +19,17 @@ use super::folder::{Folder, OpenError};
 use super::kv::{Batch, Kv, Table};
 use super::reading::Reader;
 use super::record::{Record, State, seal};
-use super::reindex::{self, Indexing};
+use super::reindex::{self, IndexState, Indexing, Marks, ReindexError, ReindexFrom, Reindexed, Step, Wish};
 #[cfg(feature = "sled")]
 use super::sled::SledKv;
 use super::verify;
 use super::writing::{Shared, Writer};
 use super::{
-    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage,
-    Store, StoreError, StoredVersion, Stream, Timer,
+    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Position, Precondition, SECRET_BYTES, SearchError,
+    SearchPage, Store, StoreError, StoredVersion, Stream, Timer,
 };
 use crate::fhir::{Id, ResourceKey, ResourceType, Version};
-use crate::search::{IndexValue, SearchQuery, TooMany};
+use crate::search::{Clause, IndexValue, SearchQuery};
 
 /// An embedded engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,8 +103,9 @@ impl Default for StoreOptions {
 pub struct EmbeddedStore {
     // In the order in which they must go: the writer ends, the engine closes, the lock goes.
     writer: Writer,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     secret: [u8; SECRET_BYTES],
+    is_reindexing: AtomicBool,
     _folder: Folder,
 }
 
@@ -119,23 +121,19 @@ impl EmbeddedStore {
     /// # Errors
     /// Why the folder cannot be used; its text is one line for the console.
     pub fn open(path: impl AsRef<Path>, engine: Engine, options: StoreOptions) -> Result<Self, OpenError> {
-        Ok(EmbeddedStore::make(path.as_ref(), engine, options, None)?.0)
+        EmbeddedStore::make(path.as_ref(), engine, options, None)
     }
 
-    /// Opens the store, and makes its index entries anew if they were made in another way than now. Answers of how many versions that was.
+    /// Opens the store for a program that makes index entries by these definitions from now on. If those that are stored were made by
+    /// others, searches that depend on the difference are refused until [`Store::reindex`] has done the rest.
     ///
     /// # Errors
     /// As [`EmbeddedStore::open`].
-    pub fn open_indexed(
-        path: impl AsRef<Path>,
-        engine: Engine,
-        options: StoreOptions,
-        indexing: Indexing<'_>,
-    ) -> Result<(Self, usize), OpenError> {
-        EmbeddedStore::make(path.as_ref(), engine, options, Some(indexing))
+    pub fn open_indexed(path: impl AsRef<Path>, engine: Engine, options: StoreOptions, marks: &Marks) -> Result<Self, OpenError> {
+        EmbeddedStore::make(path.as_ref(), engine, options, Some(marks))
     }
 
-    fn make(path: &Path, engine: Engine, options: StoreOptions, indexing: Option<Indexing<'_>>) -> Result<(Self, usize), OpenError> {
+    fn make(path: &Path, engine: Engine, options: StoreOptions, marks: Option<&Marks>) -> Result<Self, OpenError> {
         let mut folder = Folder::open(path, engine.as_str())?;
         if !folder.is_complete() && folder.engine_path().exists() {
             // The making of the store was cut short: nothing was ever acknowledged from it.
@@ -153,11 +151,16 @@ impl EmbeddedStore {
         if !folder.is_complete() {
             folder.complete()?;
         }
-        let reindexed = indexing.map_or(Ok(0), |indexing| reindex::bring_up_to_date(&*kv, indexing));
-        let reindexed = reindexed.map_err(|error| folder.corrupt(format!("its index cannot be made anew: {}", error.0)))?;
-        let shared = Arc::new(Shared::new(kv, state));
+        let index = marks.map_or_else(|| Ok(IndexState::default()), |marks| plan_index(&*kv, marks, state.position));
+        let index = index.map_err(|error| folder.corrupt(error.0))?;
+        let shared = Arc::new(Shared::new(kv, state, index));
         let writer = Writer::start(shared.clone(), watermark).map_err(|error| folder.unwritable(&error))?;
-        Ok((EmbeddedStore { writer, shared, secret, _folder: folder }, reindexed))
+        Ok(EmbeddedStore { writer, shared, secret, is_reindexing: AtomicBool::new(false), _folder: folder })
+    }
+
+    /// True if index entries are still to be made anew.
+    pub fn is_reindex_due(&self) -> bool {
+        self.shared.index().rest.is_some()
     }
 
     /// The first error of the store, if there was one: from then on every answer is that error, and the process should end.
@@ -169,6 +172,53 @@ impl EmbeddedStore {
     /// the logs and the index as the versions say. What is wrong, a line each, without what the records say; at most a hundred.
     pub fn verify(&self) -> Vec<String> {
         verify::findings(Reader(&*self.shared.kv.view()), self.shared.state())
+    }
+
+    /// Refuses a query by entries that are still to be made.
+    fn has_entries_for(&self, query: &SearchQuery) -> Result<(), SearchError> {
+        match reindex::waits_for(query, &self.shared.index().pending) {
+            Some(parameter) => Err(SearchError::BeingMade(parameter)),
+            None => Ok(()),
+        }
+    }
+
+    /// [`Store::reindex`], while nobody else does so.
+    fn reindex_alone(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, StoreError> {
+        if from == ReindexFrom::Beginning {
+            let (index, step) = self.read_state(|reader, last| reindex::plan(reader.0, indexing.marks, from, last))?;
+            *self.shared.index() = index;
+            self.writer.mend(step)?;
+        }
+        let mut done = Reindexed::default();
+        loop {
+            let Some(rest) = self.shared.index().rest.clone() else { return Ok(Some(done)) };
+            let next = self.read_state(|_, _| reindex::next_step(&*self.shared.kv, &rest, indexing, &mut done));
+            let (step, rest) = next?;
+            self.writer.mend(step)?;
+            let is_done = rest.is_none();
+            {
+                let mut index = self.shared.index();
+                index.rest = rest;
+                if is_done {
+                    index.pending.clear();
+                }
+            }
+            match watch(&done) {
+                _ if is_done => {}
+                Wish::GoOn => {}
+                Wish::GiveUp if self.shared.index().pending.is_empty() => {
+                    self.writer.mend(Step::given_up())?;
+                    self.shared.index().rest = None;
+                    return Ok(None);
+                }
+                Wish::GiveUp | Wish::Pause => return Ok(None),
+            }
+        }
     }
 
     /// Reads in one view, for the state after the last acknowledged commit.
@@ -202,6 +252,16 @@ fn open_engine(folder: &Folder, engine: Engine, options: StoreOptions) -> Result
         .map_err(|error| folder.corrupt(format!("{engine} cannot open its files: {error}")))
 }
 
+/// What is to be done about the index, noted before anything is written by these definitions.
+fn plan_index(kv: &dyn Kv, marks: &Marks, last: Position) -> Result<IndexState, StoreError> {
+    let (index, step) = reindex::plan(&*kv.view(), marks, ReindexFrom::Rest, last)?;
+    if !step.is_empty() {
+        let batch = step.changes(&*kv.view())?;
+        kv.apply(batch)?;
+    }
+    Ok(index)
+}
+
 /// The first record of a new store.
 fn make_state(kv: &dyn Kv, folder: &Folder) -> Result<State, OpenError> {
     let mut batch = Batch::default();
@@ -210,12 +270,20 @@ fn make_state(kv: &dyn Kv, folder: &Folder) -> Result<State, OpenError> {
     Ok(State::default())
 }
 
+/// Lowers a flag when it goes, also when a panic passes by.
+struct Lowered<'a>(&'a AtomicBool);
+
+impl Drop for Lowered<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
 /// A search that leads too far is no failure of the store.
-fn sound<R>(result: Result<R, SearchError>) -> Result<Result<R, TooMany>, StoreError> {
+fn sound<R>(result: Result<R, SearchError>) -> Result<Result<R, SearchError>, StoreError> {
     match result {
-        Ok(found) => Ok(Ok(found)),
-        Err(SearchError::TooMany(too_many)) => Ok(Err(too_many)),
         Err(SearchError::Store(error)) => Err(error),
+        other => Ok(other),
     }
 }
 
@@ -233,15 +301,19 @@ impl Store for EmbeddedStore {
     }
 
     fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError> {
-        Ok(self.read_state(|reader, last| sound(reader.search(query, position.unwrap_or(last).min(last))))??)
+        self.has_entries_for(query)?;
+        self.read_state(|reader, last| sound(reader.search(query, position.unwrap_or(last).min(last))))?
     }
 
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
-        Ok(self.read_state(|reader, position| sound(reader.matching_keys(query, position)))??)
+        self.has_entries_for(query)?;
+        self.read_state(|reader, position| sound(reader.matching_keys(query, position)))?
     }
 
-    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, StoreError> {
-        self.read_state(|reader, position| reader.values(resource_type, parameter, most, position))
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
+        let clause = Clause::Missing { code: parameter.to_owned(), is_missing: false };
+        self.has_entries_for(&SearchQuery::all(resource_type, vec![clause]))?;
+        Ok(self.read_state(|reader, position| reader.values(resource_type, parameter, most, position))?)
     }
 
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
@@ -250,7 +322,28 @@ impl Store for EmbeddedStore {
     }
 
     fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
+        let asks = |condition: &Precondition| match condition {
+            Precondition::Matches(query, _) => self.has_entries_for(query).is_err(),
+            Precondition::Unmoved(..) => false,
+        };
+        if changes.preconditions.iter().any(asks) {
+            // Whoever gathers again will be told.
+            return Err(CommitError::FactsMoved);
+        }
         self.writer.commit(changes)
+    }
+
+    fn reindex(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, ReindexError> {
+        if self.is_reindexing.swap(true, Ordering::SeqCst) {
+            return Err(ReindexError::Running);
+        }
+        let _until_it_ends = Lowered(&self.is_reindexing);
+        Ok(self.reindex_alone(indexing, from, watch)?)
     }
 
     fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<Change>, StoreError> {

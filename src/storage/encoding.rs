@@ -11,7 +11,8 @@
 //! | timers | 1, owner · 2, day, owner |
 //! | events | 1, subscription · 2, subscription · 3, subscription, number |
 //!
-//! Changing one of these is a new layout version (`folder`).
+//! Changing one of these is a new layout version (`folder`), but for those of the index: there `KEYS` in `reindex` goes up, and they are
+//! made anew.
 
 use jiff::civil::Date;
 

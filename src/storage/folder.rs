@@ -20,8 +20,20 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::SECRET_BYTES;
 
-/// Goes up with every change of keys or records that an older program would misread.
-const LAYOUT: u64 = 1;
+/// The layout of what is written: of this file's table, of the tables of the engine, their keys (`encoding`) and their records (`record`).
+///
+/// - It goes up with every change that an older program would misread, or by whose absence it would break a promise: another key or
+///   record, a table that must be kept in step with the others. Index entries are no reason: the store knows by what they are made
+///   (`reindex`).
+/// - A program refuses every layout that it does not know, before it opens the engine or writes anything; so an older program cannot
+///   harm what a newer one has written.
+/// - A program that knows how to read an older layout writes the new number first, synced, and then whatever it changes: if that is cut
+///   short, only a program that knows of it goes on.
+///
+/// 2 has the table of events; 1 is 2 without any.
+const LAYOUT: u64 = 2;
+/// The oldest layout that this program can read.
+const LAYOUT_OLDEST: u64 = 1;
 const MARKER: &str = "frist-store.json";
 const MARKER_MADE: &str = "frist-store.json.new";
 const LOCK: &str = "lock";
@@ -71,9 +83,10 @@ impl fmt::Display for OpenError {
             }
             OpenError::UnknownLayout(folder, found) => {
                 let folder = folder.display();
+                let age = if *found > LAYOUT { "a newer" } else { "an older" };
                 write!(
                     f,
-                    "the data folder {folder} has layout {found}, and this program knows layout {LAYOUT}: start the program that wrote it"
+                    "the data folder {folder} was made by {age} program (layout {found}, this one knows {LAYOUT}): start that program, or choose another folder"
                 )
             }
             OpenError::Corrupt(folder, what) => {
@@ -109,13 +122,15 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let complete = match read_marker(&path)? {
+        let marker = read_marker(&path)?;
+        let is_of_this_layout = marker.as_ref().is_some_and(|marker| marker.layout == LAYOUT);
+        let complete = match marker {
             Some(marker) => marker.check(&path, engine)?,
             None => false,
         };
         let folder = Folder { path, engine, complete, _lock: lock };
-        if !complete {
-            folder.write_marker(false)?;
+        if !complete || !is_of_this_layout {
+            folder.write_marker(complete)?;
         }
         Ok(folder)
     }
@@ -268,9 +283,6 @@ struct Marker {
 impl Marker {
     /// True if the store was completely made.
     fn check(self, path: &Path, engine: &str) -> Result<bool, OpenError> {
-        if self.layout != LAYOUT {
-            return Err(OpenError::UnknownLayout(path.to_owned(), self.layout));
-        }
         if self.engine != engine {
             return Err(OpenError::OtherEngine(path.to_owned(), self.engine, engine.to_owned()));
         }
@@ -285,6 +297,10 @@ fn read_marker(path: &Path) -> Result<Option<Marker>, OpenError> {
         Err(error) => return Err(unwritable(path, &error)),
     };
     let marker: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    // First of all: what else a marker of another layout says is not known here.
+    if let Some(layout) = marker["layout"].as_u64().filter(|layout| !(LAYOUT_OLDEST..=LAYOUT).contains(layout)) {
+        return Err(OpenError::UnknownLayout(path.to_owned(), layout));
+    }
     match (marker["engine"].as_str(), marker["layout"].as_u64(), marker["complete"].as_bool()) {
         (Some(engine), Some(layout), Some(complete)) => Ok(Some(Marker { engine: engine.to_owned(), layout, complete })),
         _ => Err(OpenError::Corrupt(path.to_owned(), format!("{MARKER} cannot be read"))),

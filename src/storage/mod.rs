@@ -33,7 +33,7 @@ use jiff::civil::Date;
 
 pub use embedded::{EmbeddedStore, Engine, StoreOptions, UnknownEngine};
 pub use folder::OpenError;
-pub use reindex::{EntriesOf, Indexing};
+pub use reindex::{EntriesOf, Indexing, Marks, ReindexError, ReindexFrom, Reindexed, Wish};
 
 use crate::fhir::{Body, Id, ResourceKey, ResourceType, Version};
 use crate::search::{IndexEntry, IndexValue, SearchQuery, TooMany};
@@ -260,6 +260,8 @@ pub const SECRET_BYTES: usize = 64;
 pub enum SearchError {
     /// It follows more resources than a search may; nothing is wrong with the store.
     TooMany(TooMany),
+    /// It depends on this parameter, as `Task?owner`, whose entries are not all made yet by the definitions in use: ask again.
+    BeingMade(String),
     /// The store cannot be used.
     Store(StoreError),
 }
@@ -268,6 +270,7 @@ impl fmt::Display for SearchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SearchError::TooMany(TooMany(most)) => write!(f, "a chain or _has leads over more than {most} resources"),
+            SearchError::BeingMade(parameter) => write!(f, "the entries of {parameter} are being made anew"),
             SearchError::Store(error) => error.fmt(f),
         }
     }
@@ -361,6 +364,9 @@ pub trait Store: Send + Sync {
     /// What a query matches: exactly what [`crate::search::matches`] accepts of all resources that exist, in the state after the change at
     /// `position` (the latest state if none is given), in the order of [`crate::search::sort_rows`].
     /// Pages of one position join without a gap or a repeat, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// [`SearchError::BeingMade`] while entries on which the answer depends are not all made by the definitions in use.
     fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError>;
 
     /// The keys of all that a query matches (its `offset`, `count` and `sort` ignored) in the latest state, sorted: exactly what
@@ -368,8 +374,8 @@ pub trait Store: Send + Sync {
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError>;
 
     /// The values that index entries of that parameter have in the latest state, of all resources of the type that exist: each once. None if
-    /// they are more than `most`. The work is in proportion to them.
-    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, StoreError>;
+    /// they are more than `most`. The work is in proportion to them. Refused as a search is.
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError>;
 
     /// For each guard the position at which it was last touched (0: never). Ask before reading what the guard stands for.
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError>;
@@ -397,6 +403,18 @@ pub trait Store: Send + Sync {
 
     /// The last change's position, and the instant of the last commit (none in an empty store).
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError>;
+
+    /// Makes the index entries of all versions anew, in small steps between the commits of others: what was found is found at every
+    /// moment, and what is wrong is mended. `watch` is called after each step. Answers what was done, or none if `watch` ended it.
+    ///
+    /// # Errors
+    /// If it is being done already, or the store cannot be used.
+    fn reindex(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, ReindexError>;
 
     /// Bytes by chance, made with the store and the same for ever, that nobody outside knows: with them the server recognizes what it
     /// once gave out.

@@ -13,6 +13,7 @@ use super::encoding::{
 use super::kv::{Batch, KvRead, Overlay, Table};
 use super::reading::Reader;
 use super::record::{ChangeRecord, CurrentRecord, Record, State, VersionRecord, seal};
+use super::reindex::Step;
 use super::streams::StreamsAfter;
 use super::{ChangeSet, CommitError, Committed, Guard, Position, Precondition, SearchError, StoreError, TimerChange, Write};
 use crate::fhir::{ResourceKey, Version};
@@ -68,6 +69,18 @@ impl<'a> Group<'a> {
         Ok(Committed { position: self.state.position, instant })
     }
 
+    /// Adds a step of making the index anew, judged as if what is in the group already had been applied.
+    pub(super) fn mend(&mut self, step: &Step) -> Result<(), StoreError> {
+        let changes = step.changes(&Overlay { below: self.view, above: &self.batch })?;
+        for (table, key, value) in changes.into_changes() {
+            match value {
+                Some(value) => self.batch.put(table, key, value),
+                None => self.batch.delete(table, key),
+            }
+        }
+        Ok(())
+    }
+
     /// Everything to apply, and the state that it leads to.
     pub(super) fn finish(mut self) -> (Batch, State) {
         self.put(Table::Meta, STATE.to_vec(), &self.state.clone());
@@ -95,7 +108,7 @@ impl<'a> Group<'a> {
                     match reader.matching_keys(query, Position(u64::MAX)) {
                         Ok(found) => found == *expected,
                         // Whoever gathers again will be told.
-                        Err(SearchError::TooMany(_)) => false,
+                        Err(SearchError::TooMany(_) | SearchError::BeingMade(_)) => false,
                         Err(SearchError::Store(error)) => return Err(error.into()),
                     }
                 }

@@ -1,16 +1,18 @@
-//! The one writer: it takes all commits that wait, builds one batch of them, syncs once, and answers them all.
+//! The one writer: it takes all commits that wait, and at most one step of making the index anew, builds one batch of them, syncs once, and
+//! answers them all.
 //!
 //! After the first error nothing is acknowledged any more, and nothing is tried again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::folder::Watermark;
 use super::kv::Kv;
 use super::record::State;
+use super::reindex::{IndexState, Step};
 use super::staging::Group;
 use super::{ChangeSet, CommitError, Committed, StoreError};
 
@@ -28,12 +30,18 @@ pub(super) struct Shared {
     pub(super) kv: Box<dyn Kv>,
     /// What readers see: everything up to it is synced.
     state: Mutex<State>,
+    index: Mutex<IndexState>,
     failure: OnceLock<StoreError>,
 }
 
 impl Shared {
-    pub(super) fn new(kv: Box<dyn Kv>, state: State) -> Self {
-        Shared { kv, state: Mutex::new(state), failure: OnceLock::new() }
+    pub(super) fn new(kv: Box<dyn Kv>, state: State, index: IndexState) -> Self {
+        Shared { kv, state: Mutex::new(state), index: Mutex::new(index), failure: OnceLock::new() }
+    }
+
+    /// What is known of the index.
+    pub(super) fn index(&self) -> MutexGuard<'_, IndexState> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state that readers see.
@@ -56,10 +64,10 @@ impl Shared {
     }
 }
 
-/// One commit on its way to the writer.
-struct Request {
-    changes: ChangeSet,
-    answer: SyncSender<Result<Committed, CommitError>>,
+/// Something on its way to the writer, and where its answer goes.
+enum Request {
+    Commit(ChangeSet, SyncSender<Result<Committed, CommitError>>),
+    Mend(Step, SyncSender<Result<(), StoreError>>),
 }
 
 /// The way to the writer. Dropping it ends the writer, after what waits was written.
@@ -87,13 +95,22 @@ impl Writer {
 
     /// Waits until the commit is synced, or refused.
     pub(super) fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
+        self.ask(|answer| Request::Commit(changes, answer))
+    }
+
+    /// Waits until a step of making the index anew is synced.
+    pub(super) fn mend(&self, step: Step) -> Result<(), StoreError> {
+        self.ask(|answer| Request::Mend(step, answer))
+    }
+
+    fn ask<T, E: From<StoreError>>(&self, request: impl FnOnce(SyncSender<Result<T, E>>) -> Request) -> Result<T, E> {
         if let Some(failure) = self.shared.failure() {
             return Err(failure.clone().into());
         }
         let (answer, answered) = sync_channel(1);
-        let gone = || CommitError::Store(self.shared.fail(StoreError("the writer of the store ended".to_owned())));
+        let gone = || E::from(self.shared.fail(StoreError("the writer of the store ended".to_owned())));
         let requests = self.requests.as_ref().ok_or_else(gone)?;
-        requests.send(Request { changes, answer }).map_err(|_| gone())?;
+        requests.send(request(answer)).map_err(|_| gone())?;
         loop {
             match answered.recv_timeout(HEALTH_INTERVAL) {
                 Ok(result) => return result,
@@ -133,48 +150,70 @@ fn write_groups(shared: &Shared, waiting: &Receiver<Request>, watermark: &Waterm
     watermark.close(shared.state().instant);
 }
 
-/// All commits that wait, within the bounds of a group.
+/// All that wait, within the bounds of a group.
 fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
-    let mut bytes = body_bytes(&first.changes);
+    let mut bytes = first.body_bytes();
     let mut requests = vec![first];
     while requests.len() < GROUP_COMMITS_MAX && bytes < GROUP_BYTES_MAX {
         let Ok(request) = waiting.try_recv() else { break };
-        bytes += body_bytes(&request.changes);
+        bytes += request.body_bytes();
         requests.push(request);
     }
     requests
 }
 
-fn body_bytes(changes: &ChangeSet) -> usize {
-    changes.writes.iter().filter_map(|write| write.content.as_ref()).map(|content| content.body.size_bytes()).sum()
+impl Request {
+    fn body_bytes(&self) -> usize {
+        match self {
+            Request::Commit(changes, _) => {
+                changes.writes.iter().filter_map(|write| write.content.as_ref()).map(|content| content.body.size_bytes()).sum()
+            }
+            // Whoever mends waits for the answer before the next step.
+            Request::Mend(..) => 0,
+        }
+    }
+}
+
+/// Gives an answer to whoever asked, who may have gone.
+type Answer = Box<dyn FnOnce()>;
+
+fn answer_of<T: 'static>(to: SyncSender<T>, result: T) -> Answer {
+    Box::new(move || drop(to.send(result)))
 }
 
 /// Writes what holds of the group, and answers all of it. After an error nobody is answered: the answers' channels close,
 /// and whoever waits finds the failure.
 fn write_group(shared: &Shared, requests: Vec<Request>) -> Result<(), StoreError> {
-    let mut answers = Vec::with_capacity(requests.len());
+    let mut answers: Vec<Answer> = Vec::with_capacity(requests.len());
+    let mut changes_something = false;
     let (batch, state) = {
         let view = shared.kv.view();
         let mut group = Group::new(&*view, shared.state());
-        for Request { changes, answer } in requests {
-            let result = group.add(changes);
-            if let Err(CommitError::Store(error)) = result {
-                shared.fail(error.clone());
-                return Err(error);
+        for request in requests {
+            match request {
+                Request::Commit(changes, answer) => {
+                    let result = group.add(changes);
+                    if let Err(CommitError::Store(error)) = result {
+                        return Err(shared.fail(error));
+                    }
+                    changes_something |= result.is_ok();
+                    answers.push(answer_of(answer, result));
+                }
+                Request::Mend(step, answer) => {
+                    group.mend(&step).map_err(|error| shared.fail(error))?;
+                    changes_something = true;
+                    answers.push(answer_of(answer, Ok(())));
+                }
             }
-            answers.push((answer, result));
         }
         group.finish()
     };
-    if answers.iter().any(|(_, result)| result.is_ok()) {
+    if changes_something {
         // The failure must be known before the channels close.
         shared.kv.apply(batch).map_err(|error| shared.fail(error))?;
         shared.publish(state);
     }
-    for (answer, result) in answers {
-        // Whoever asked may have gone.
-        let _ = answer.send(result);
-    }
+    answers.into_iter().for_each(|answer| answer());
     Ok(())
 }
 
@@ -245,7 +284,8 @@ mod tests {
         let kv = Scripted { pairs: RwLock::default(), applied: applied.clone(), before_apply, health };
         let folder = tempfile::tempdir().unwrap();
         let watermark = Folder::open(folder.path(), "none").unwrap().watermark(None).unwrap();
-        (Writer::start(Arc::new(Shared::new(Box::new(kv), State::default())), watermark).unwrap(), applied)
+        let shared = Shared::new(Box::new(kv), State::default(), IndexState::default());
+        (Writer::start(Arc::new(shared), watermark).unwrap(), applied)
     }
 
     /// A commit that moves that guard, if it was not moved before.
@@ -266,7 +306,7 @@ mod tests {
     /// Puts the commit in the queue without waiting for its answer.
     fn send(writer: &Writer, changes: ChangeSet) -> Receiver<Result<Committed, CommitError>> {
         let (answer, answered) = sync_channel(1);
-        writer.requests.as_ref().unwrap().send(Request { changes, answer }).unwrap();
+        writer.requests.as_ref().unwrap().send(Request::Commit(changes, answer)).unwrap();
         answered
     }
 

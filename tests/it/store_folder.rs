@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use frist::fhir::{ResourceType, Version};
 use frist::search::{Clause, SearchQuery};
-use frist::storage::{EmbeddedStore, Engine, Indexing, OpenError, Position, SearchError, Store, StoreOptions, StoredVersion};
+use frist::storage::{
+    EmbeddedStore, Engine, Indexing, Marks, OpenError, Position, ReindexFrom, SearchError, Store, StoreOptions, StoredVersion, Wish,
+};
 
 use crate::power_loss::copy;
 use crate::store_contract::{by_token, commit, delete, key, put, token};
@@ -31,6 +33,7 @@ on_each_engine![
     another_engine_and_another_layout_are_refused,
     what_is_no_store_is_left_alone,
     what_cannot_be_written_is_refused,
+    a_store_of_an_older_layout_is_read_and_then_of_this_one,
     a_store_whose_making_was_cut_short_is_made_again,
     lost_records_are_noticed,
     a_flipped_bit_is_refused_or_harmless,
@@ -95,8 +98,19 @@ fn another_engine_and_another_layout_are_refused(engine: Engine) {
     edit_marker(path, engine.as_str(), "stone");
     assert_eq!(refused(path, engine), OpenError::OtherEngine(path.into(), "stone".into(), engine.to_string()));
     edit_marker(path, "stone", engine.as_str());
-    edit_marker(path, "\"layout\":1", "\"layout\":2");
-    assert_eq!(refused(path, engine), OpenError::UnknownLayout(path.into(), 2));
+    let told: serde_json::Value = serde_json::from_slice(&fs::read(marker(path)).unwrap()).unwrap();
+    let known = told["layout"].as_u64().unwrap();
+    let next = known + 1;
+    edit_marker(path, &format!("\"layout\":{known}"), &format!("\"layout\":{next}"));
+    let kept = fs::read(marker(path)).unwrap();
+    let newer = refused(path, engine);
+    assert_eq!(newer, OpenError::UnknownLayout(path.into(), next));
+    assert!(newer.to_string().contains(&format!("was made by a newer program (layout {next}, this one knows {known}): ")), "{newer}");
+    assert_eq!(fs::read(marker(path)).unwrap(), kept, "what is not known is left alone");
+    // Nothing else is expected of a marker that is not known.
+    fs::write(marker(path), r#"{"layout":0,"engines":["stone"]}"#).unwrap();
+    let older = refused(path, engine);
+    assert!(older.to_string().contains(&format!("was made by an older program (layout 0, this one knows {known}): ")), "{older}");
     fs::write(marker(path), "{").unwrap();
     assert!(matches!(refused(path, engine), OpenError::Corrupt(..)));
     assert_eq!("stone".parse::<Engine>().unwrap_err().to_string().lines().count(), 1);
@@ -117,6 +131,18 @@ fn what_cannot_be_written_is_refused(engine: Engine) {
     for path in [file.clone(), file.join("below")] {
         assert!(matches!(refused(&path, engine), OpenError::NotWritable(..)));
     }
+}
+
+fn a_store_of_an_older_layout_is_read_and_then_of_this_one(engine: Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    fill(&open(folder.path(), engine).unwrap(), 0, 2);
+    let layout = || serde_json::from_slice::<serde_json::Value>(&fs::read(marker(folder.path())).unwrap()).unwrap()["layout"].clone();
+    assert_eq!(layout(), 2);
+    edit_marker(folder.path(), "\"layout\":2", "\"layout\":1");
+    let store = open(folder.path(), engine).unwrap();
+    assert_eq!(layout(), 2, "an older program that was started now would miss what this one keeps");
+    assert_eq!(store.last_commit().unwrap().0, Position(2));
+    assert_eq!(store.verify(), Vec::<String>::new());
 }
 
 fn a_store_whose_making_was_cut_short_is_made_again(engine: Engine) {
@@ -225,15 +251,17 @@ fn made_anew(engine: Engine) {
     drop(store);
 
     let entries_of = |_: ResourceType, body: &[u8]| Some(vec![token("new", "", &body.len().to_string())]);
-    let indexing = |mark: &'static str, is_forced: bool| Indexing { mark, is_forced, entries_of: &entries_of };
-    let broken = Indexing { entries_of: &|_, _| None, ..indexing("1", false) };
-    let error = EmbeddedStore::open_indexed(folder.path(), engine, options, broken).unwrap_err();
-    assert!(matches!(error, OpenError::Corrupt(..)), "{error}");
-    // What was cut short is done again; what is as it should be is left alone, unless somebody insists.
-    for (indexing, expected) in [(indexing("1", false), 5), (indexing("1", false), 0), (indexing("1", true), 5), (indexing("2", false), 5)]
-    {
-        let (store, versions) = EmbeddedStore::open_indexed(folder.path(), engine, options, indexing).unwrap();
-        assert_eq!(versions, expected);
+    // What is as it should be is left alone, unless somebody insists.
+    for (mark, from, expected) in [
+        ("1", ReindexFrom::Rest, (5, 4)),
+        ("1", ReindexFrom::Rest, (0, 0)),
+        ("1", ReindexFrom::Beginning, (5, 0)),
+        ("2", ReindexFrom::Rest, (5, 1)),
+    ] {
+        let marks = Marks::from([("Task?new".to_owned(), mark.to_owned())]);
+        let store = EmbeddedStore::open_indexed(folder.path(), engine, options, &marks).unwrap();
+        let done = store.reindex(Indexing { marks: &marks, entries_of: &entries_of }, from, &mut |_| Wish::GoOn).unwrap().unwrap();
+        assert_eq!((done.versions, done.mended), expected);
         assert_eq!(store.verify(), Vec::<String>::new());
         assert_eq!((&tell(&store).unwrap()[..5], store.last_commit()), (&before[..5], instants.clone()));
         let body = store.read(&key("Task/7")).unwrap().unwrap().body.unwrap();

@@ -61,7 +61,7 @@ const SIGNED: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature
 pub(super) struct Trouble {
     /// What is wrong, for the subscriber and the operator to read: no secret, no address, no person.
     pub(super) text: String,
-    /// True if the endpoint says that it wants no message ever again.
+    /// True if there is no sense in another attempt: the endpoint says that it is gone, or may not be sent to.
     pub(super) is_final: bool,
     /// What it says of when to come again.
     pub(super) retry_after: Option<String>,
@@ -128,7 +128,8 @@ impl Client {
     /// # Errors
     /// Why it was not acknowledged.
     pub(super) async fn post(&self, post: Post<'_>) -> Result<(), Trouble> {
-        let refused = |_| Trouble::because("the endpoint's address is none that this server may send to");
+        // As it stands it will be refused each time, until the operator or the client changes something.
+        let refused = |_| Trouble { is_final: true, ..Trouble::because("the endpoint's address is none that this server may send to") };
         let url = self.policy.check(post.endpoint).map_err(refused)?;
         let host = self.host(&format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()));
         let _turn = host.acquire().await;
@@ -179,9 +180,12 @@ fn trouble(error: &reqwest::Error) -> Trouble {
     let (mut is_refused, mut is_tls) = (false, false);
     while let Some(cause) = source {
         is_refused |= cause.is::<Refused>();
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        is_tls |= cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>());
-        source = cause.source();
+        is_tls |= cause.is::<rustls::Error>();
+        // What an I/O error wraps is the cause itself; it tells the cause's cause only.
+        source = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
     }
     Trouble::because(match () {
         () if is_refused => "the endpoint's name leads to an address that this server may not send to",

@@ -119,8 +119,10 @@ impl fmt::Display for ReplayRefused {
 /// The delivery of a server: runs from its start until it is stopped or dropped.
 pub struct Deliverer {
     shared: Arc<Shared>,
-    supervisor: JoinHandle<()>,
-    keeper: JoinHandle<()>,
+    /// Has the workers; ends with them.
+    supervisor: Mutex<Option<JoinHandle<()>>>,
+    /// Writes the cursors.
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Deliverer {
@@ -138,19 +140,17 @@ impl Deliverer {
             counters: Counters::default(),
             desks: Mutex::default(),
         });
-        let supervisor = tokio::spawn(supervise(Arc::clone(&shared)));
-        Deliverer { shared, supervisor, keeper: tokio::spawn(keep) }
+        let supervisor = Mutex::new(Some(tokio::spawn(supervise(Arc::clone(&shared)))));
+        Deliverer { shared, supervisor, keeper: Mutex::new(Some(tokio::spawn(keep))) }
     }
 
     /// Stops: what is on its way is not waited for, and how far each subscription is goes to the disk.
-    pub async fn stop(mut self) {
-        self.supervisor.abort();
-        let _ = (&mut self.supervisor).await;
+    pub async fn stop(&self) {
+        end(&self.supervisor).await;
         if self.shared.cursors.flush().await.is_err() {
             tracing::error!("what was delivered last could not be written down: it will be sent again");
         }
-        self.keeper.abort();
-        let _ = (&mut self.keeper).await;
+        end(&self.keeper).await;
     }
 
     /// How each Subscription stands, by id. Reads the store: may block.
@@ -221,8 +221,18 @@ impl Deliverer {
 
 impl Drop for Deliverer {
     fn drop(&mut self) {
-        self.supervisor.abort();
-        self.keeper.abort();
+        for task in [&self.supervisor, &self.keeper] {
+            task.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(JoinHandle::abort);
+        }
+    }
+}
+
+/// Ends a task.
+async fn end(task: &Mutex<Option<JoinHandle<()>>>) {
+    let task = task.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(task) = task {
+        task.abort();
+        let _ = task.await;
     }
 }
 

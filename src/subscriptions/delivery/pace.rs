@@ -88,7 +88,7 @@ mod tests {
             ("86400", Some(3_600)),
             ("Mon, 01 Mar 2027 08:01:30 GMT", Some(90)),
             ("Mon, 01 Mar 2027 07:00:00 GMT", Some(0)),
-            ("Sun, 01 Mar 2099 08:00:00 GMT", None),
+            ("Sun, 01 Mar 2099 08:00:00 GMT", Some(3_600)),
             ("Fri, 01 Mar 2058 08:00:00 GMT", Some(3_600)),
             ("soon", None),
             ("-1", None),

@@ -164,7 +164,7 @@ impl<'a> Walk<'a, '_> {
                 Some(profile) => self.error(
                     IssueCode::Structure,
                     at,
-                    format!("expected a {}, as its profile is for, found another type", profile.type_name),
+                    format!("expected the type {}, which its profile is for, found another", profile.type_name),
                 ),
                 None => {
                     let what = "expected a profile that the server has, found an unknown one; the resource is not checked against it";

@@ -1,6 +1,7 @@
 //! Every expression that the packages publish compiles.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
 use frist::fhirpath::Expression;
 use serde_json::Value;
@@ -38,7 +39,8 @@ fn every_search_expression_of_the_core_package_compiles() {
 #[test]
 fn every_invariant_of_the_danish_core_package_compiles() {
     let Ok(path) = std::env::var("FRIST_DK_CORE") else {
-        eprintln!("skipped: FRIST_DK_CORE names no package");
+        // Past the test harness, which keeps what a passing test prints to itself.
+        writeln!(std::io::stderr(), "SKIPPED: FRIST_DK_CORE does not name the package hl7.fhir.dk.core").unwrap();
         return;
     };
     let package = package(&path);

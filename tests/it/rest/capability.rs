@@ -242,6 +242,7 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
         }
     }
     assert!(!said.is_empty());
+    of_the_guide_and_of_the_system(&facade, &statement);
     let of_system: Vec<_> = array(&statement["rest"][0]["operation"]).iter().map(|operation| text(&operation["name"])).collect();
     for definition in of_r4 {
         let code = text(&definition["code"]);
@@ -259,6 +260,23 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
             expect(&facade.get(&path), 404);
             expect(&facade.send("POST", &path, &[], no_parameters().to_string()), 404);
         }
+    }
+}
+
+/// The operations on the whole system that the guide defines: begun by POST alone, and done later.
+fn of_the_guide_and_of_the_system(facade: &Facade, statement: &Value) {
+    let is_ours = |operation: &&Value| text(&operation["definition"]).starts_with("https://kronikerpakker.dk/");
+    let operations: Vec<_> = array(&statement["rest"][0]["operation"]).iter().filter(is_ours).collect();
+    assert!(!operations.is_empty());
+    for operation in operations {
+        let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
+        let found = facade.search_all(&format!("OperationDefinition?url={definition}"));
+        assert_eq!(found.len(), 1, "no definition {definition}");
+        assert_eq!((&found[0]["code"], &found[0]["system"], &found[0]["affectsState"]), (&json!(name), &json!(true), &json!(true)));
+        expect(&facade.send("POST", &format!("${name}"), &[("prefer", "respond-async")], no_parameters().to_string()), 202);
+        expect(&facade.send("POST", &format!("${name}"), &[], no_parameters().to_string()), 400);
+        expect(&facade.get(&format!("${name}")), 405);
+        expect(&facade.send("POST", &format!("Patient/${name}"), &[], no_parameters().to_string()), 404);
     }
 }
 
@@ -370,4 +388,130 @@ fn what_can_be_included_is_included_and_what_belongs_to_a_patient_is_found_there
     assert!(asked > 60, "{asked}");
     assert_eq!(statement["rest"][0]["compartment"], json!(["http://hl7.org/fhir/CompartmentDefinition/patient"]));
     expect(&facade.get("Patient/p/*"), 200);
+}
+
+/// The members of an object, all of which a test here must know.
+#[track_caller]
+fn expect_members(element: &Value, known: &[&str]) {
+    for name in element.as_object().unwrap().keys() {
+        assert!(known.contains(&name.as_str()), "the statement says something that no test here holds it to: {name}");
+    }
+}
+
+#[test]
+fn nothing_is_said_that_is_not_tested() {
+    let facade = server();
+    let statement = statement(&facade);
+    let about_itself =
+        ["resourceType", "id", "meta", "url", "version", "name", "title", "status", "date", "kind", "software", "implementation"];
+    expect_members(&statement, &[&about_itself[..], &["instantiates", "fhirVersion", "format", "patchFormat", "rest"]].concat());
+    assert_eq!(array(&statement["rest"]).len(), 1);
+    expect_members(&statement["rest"][0], &["mode", "documentation", "resource", "interaction", "compartment", "operation"]);
+    let of_search = ["searchInclude", "searchRevInclude", "searchParam"];
+    let of_versions =
+        ["versioning", "readHistory", "updateCreate", "conditionalCreate", "conditionalRead", "conditionalUpdate", "conditionalDelete"];
+    let known =
+        [&of_search[..], &of_versions, &["type", "profile", "supportedProfile", "interaction", "referencePolicy", "operation"]].concat();
+    for resource in resources(&statement).values() {
+        expect_members(resource, &known);
+        for parameter in array(&resource["searchParam"]) {
+            expect_members(parameter, &["name", "definition", "type", "documentation"]);
+        }
+        for operation in array(&resource["operation"]) {
+            expect_members(operation, &["name", "definition", "documentation"]);
+        }
+    }
+}
+
+#[test]
+fn each_format_that_is_said_is_taken_and_each_other_is_refused() {
+    let facade = server();
+    let statement = statement(&facade);
+    let said = |member: &str| array(&statement[member]).iter().map(|format| text(format).to_owned()).collect::<Vec<_>>();
+    let (formats, patches) = (said("format"), said("patchFormat"));
+    for format in ["application/fhir+json", "json", "application/fhir+xml", "xml", "application/fhir+turtle", "ttl", "html"] {
+        let status = if formats.iter().any(|known| known == format) { 200 } else { 406 };
+        expect(&facade.get(&format!("Patient/p?_format={}", format.replace('+', "%2B"))), status);
+    }
+    for format in [
+        "application/json-patch+json",
+        "application/fhir+json",
+        "application/xml-patch+xml",
+        "application/merge-patch+json",
+        "application/fhir+xml",
+    ] {
+        let body = if format == "application/fhir+json" { "{\"resourceType\":\"Parameters\"}" } else { "[]" };
+        let reply = facade.send("PATCH", "Goal/g", &[("content-type", format)], body);
+        expect(&reply, if patches.iter().any(|known| known == format) { 200 } else { 415 });
+    }
+}
+
+#[test]
+fn an_update_creates_where_that_is_said_and_references_are_what_is_said() {
+    let facade = server();
+    for (kind, resource) in resources(&statement(&facade)) {
+        let Some(mut stored) = facade.search_all(&format!("{kind}?_count=1")).into_iter().next() else { continue };
+        stored["id"] = "not-there-before".into();
+        let reply = facade.put(&stored);
+        expect(&reply, if resource["updateCreate"] == true { 201 } else { 405 });
+        assert_eq!(resource.get("referencePolicy").is_some(), resource["updateCreate"] == true);
+        if resource["updateCreate"] == true {
+            // Not enforced here: `--references strict` says so besides, and does it.
+            assert_eq!(resource["referencePolicy"], json!(["literal", "logical", "resolves"]));
+        }
+    }
+    let about = |reference: Value| json!({ "resourceType": "CareTeam", "status": "active", "managingOrganization": [reference] });
+    for reference in [
+        json!({ "reference": "Organization/not-there" }),
+        json!({ "reference": "https://elsewhere.test/fhir/Organization/1" }),
+        json!({ "identifier": { "system": "https://ehr.test/id", "value": "1" } }),
+    ] {
+        expect(&facade.post(&about(reference)), 201);
+    }
+}
+
+#[test]
+fn what_is_not_said_of_the_whole_system_or_of_a_compartment_is_refused() {
+    let facade = server();
+    for method in ["PUT", "PATCH", "DELETE"] {
+        expect(&facade.send(method, "/fhir?_id=p", &[], "{}"), 405);
+    }
+    for path in ["Practitioner/dr/Condition", "Encounter/e/Condition", "Organization/gp/*", "Patient/p/Organization", "Patient/p/Device"] {
+        expect(&facade.get(path), 404);
+    }
+    for (kind, resource) in resources(&statement(&facade)) {
+        for parameter in array(&resource["searchParam"]).iter().filter(|parameter| parameter["type"] != "reference") {
+            expect(&facade.get(&format!("{kind}?_include={kind}:{}", text(&parameter["name"]))), 400);
+        }
+        expect(&facade.get(&format!("{kind}?_include={kind}:nothing")), 400);
+        expect(&facade.get(&format!("{kind}?_revinclude=Observation:subject")), 400);
+    }
+}
+
+#[test]
+fn what_is_said_of_later_answers_and_of_versions_holds() {
+    let facade = server();
+    let statement = statement(&facade);
+    let said = text(&statement["rest"][0]["documentation"]);
+    assert!(
+        ["respond-async", "searches", "histories", "$everything", "batch and transaction Bundles"].iter().all(|word| said.contains(word)),
+        "{said}"
+    );
+    let later = [("prefer", "respond-async")];
+    for path in
+        ["Goal", "/fhir?_type=Goal", "Patient/p/*", "Patient/p/$everything", "_history", "Goal/_history", "Goal/g/_history", "$export"]
+    {
+        assert_eq!(facade.send("GET", path, &later, Body::empty()).status.as_u16(), 202, "{path}");
+    }
+    for kind in ["batch", "transaction"] {
+        let bundle = format!("{{\"resourceType\":\"Bundle\",\"type\":\"{kind}\"}}");
+        assert_eq!(facade.send("POST", "/fhir", &later, bundle).status.as_u16(), 202, "{kind}");
+    }
+    for (kind, resource) in resources(&statement) {
+        let Some(stored) = facade.search_all(&format!("{kind}?_count=1")).into_iter().next() else { continue };
+        assert_eq!(facade.send("GET", &format!("{kind}/{}", text(&stored["id"])), &later, Body::empty()).status.as_u16(), 200);
+        let meta = array(&resource["operation"]).iter().find(|operation| operation["name"] == "meta").unwrap();
+        assert!(text(&meta["documentation"]).contains("[type]/[id]/_history/[vid]/$meta"));
+        expect(&facade.get(&format!("{kind}/{}/_history/1/$meta", text(&stored["id"]))), 200);
+    }
 }

@@ -29,7 +29,15 @@ fn create_with_one_match_answers_200_with_it_and_writes_nothing() {
     let facade = clinic();
     let first = create(&facade, QUERY);
     let before = changes(&facade);
-    for query in [QUERY, "?identifier=1", "Condition?identifier=1", "identifier=https%3A%2F%2Fehr.test%2Fid%7C1", "patient=p&code=DJ449"] {
+    for query in [
+        QUERY,
+        "?identifier=1",
+        "Condition?identifier=1",
+        "identifier=https%3A%2F%2Fehr.test%2Fid%7C1",
+        "patient=p&code=DJ449",
+        "http://localhost/fhir/Condition?identifier=1",
+        "https://proxy.test:8443/r4/Condition?identifier=https%3A%2F%2Fehr.test%2Fid%7C1",
+    ] {
         let reply = create(&facade, query);
         expect(&reply, 200);
         assert_eq!(reply.text, first.text);
@@ -67,7 +75,18 @@ fn a_deleted_resource_is_no_match() {
 fn a_condition_that_cannot_be_honoured_never_creates() {
     let facade = clinic();
     let before = changes(&facade);
-    for (query, status) in [("", 412), ("?", 412), ("_count=1", 412), ("colour=red", 400), ("identifier=%ff", 400), ("identifier=", 400)] {
+    for (query, status) in [
+        ("", 412),
+        ("?", 412),
+        ("_count=1", 412),
+        ("http://localhost/fhir/Condition?", 412),
+        ("http://localhost/fhir/Patient?identifier=1", 400),
+        ("http://localhost/fhir?identifier=1", 400),
+        ("Patient?identifier=1", 400),
+        ("colour=red", 400),
+        ("identifier=%ff", 400),
+        ("identifier=", 400),
+    ] {
         expect(&create(&facade, query), status);
     }
     let sent = identified(without_id(copd("", "p", "2027-02-20")), "1").to_string();
@@ -76,6 +95,31 @@ fn a_condition_that_cannot_be_honoured_never_creates() {
     let twice = request().header("if-none-exist", QUERY).header("if-none-exist", "identifier=2");
     for request in [unreadable, twice] {
         expect(&facade.send_request(request.body(Body::from(sent.clone())).unwrap()), 400);
+    }
+    assert_eq!(changes(&facade), before);
+}
+
+#[test]
+fn criteria_in_the_address_mean_what_the_header_says() {
+    let facade = clinic();
+    let create = |query: &str, headers: &[(&str, &str)]| {
+        let sent = identified(without_id(copd("", "p", "2027-02-20")), "1");
+        facade.send("POST", &format!("Condition?{query}"), headers, sent.to_string())
+    };
+    let first = create(&format!("{QUERY}&_format=json"), &[]);
+    expect(&first, 201);
+    let before = changes(&facade);
+    let second = create(QUERY, &[]);
+    expect(&second, 200);
+    assert_eq!((&second.text, second.header("location")), (&first.text, first.header("location")));
+    for (query, headers, status) in [
+        (QUERY, [("if-none-exist", QUERY)].as_slice(), 400),
+        ("colour=red", &[], 400),
+        ("colour=red", &[("prefer", "handling=lenient")], 400),
+        ("_count=1", &[], 412),
+        ("patient.identifier=0405440001", &[], 400),
+    ] {
+        expect(&create(query, headers), status);
     }
     assert_eq!(changes(&facade), before);
 }

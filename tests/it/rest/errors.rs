@@ -73,6 +73,26 @@ fn a_type_that_is_not_held_is_404_whatever_is_done() {
     }
 }
 
+#[test]
+fn what_refuses_comes_first_and_says_all_in_one_sentence() {
+    let facade = clinic();
+    let mut sent = copd("c", "p", "2027-03-02");
+    sent["asserter"] = json!({ "reference": "Practitioner/later" });
+    for (method, path, status) in [("PUT", "Condition/c", 422), ("POST", "Condition/$validate", 200)] {
+        let reply = facade.send(method, path, &[], sent.to_string());
+        expect(&reply, status);
+        let outcome = reply.json();
+        let issues = outcome["issue"].as_array().unwrap();
+        let severities: Vec<_> = issues.iter().map(|issue| issue["severity"].as_str().unwrap()).collect();
+        let others = severities.iter().position(|severity| *severity != "error").unwrap();
+        assert!(others > 0 && !severities[others..].contains(&"error"), "{method} {path}: {severities:?}");
+        let sentence = issues[0]["diagnostics"].as_str().unwrap();
+        assert!(sentence.starts_with("Condition.recordedDate: expected a date that is not in the future"), "{sentence}");
+    }
+    let issue = facade.get("Patient/nope").json()["issue"][0].clone();
+    assert_eq!(issue["diagnostics"], issue["details"]["text"]);
+}
+
 #[track_caller]
 fn not_allowed(reply: &Reply, allow: &str) {
     expect(reply, 405);

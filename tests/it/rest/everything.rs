@@ -100,6 +100,38 @@ fn everything_can_be_asked_of_some_types_and_since_an_instant() {
 }
 
 #[test]
+fn everything_can_be_asked_by_when_the_care_was() {
+    let facade = population();
+    let of = |query: &str| {
+        let mut found: Vec<String> = everything(&facade, &format!("Patient/p/$everything?{query}")).concat();
+        found.retain(|line| line.starts_with("match"));
+        found.sort();
+        found
+    };
+    let undated = ["match CareTeam/t", "match Goal/g", "match Patient/p"];
+    let expected = |dated: &[&'static str]| {
+        let mut all = [&undated, dated].concat();
+        all.sort_unstable();
+        all
+    };
+    let (condition, tasks) =
+        ("match Condition/c", ["match Task/Condition/c", "match Task/ServiceRequest/s", "match Task/ServiceRequest/s2"]);
+    assert_eq!(of("end=2026"), expected(&[]));
+    assert_eq!(of("end=2027-02-20"), expected(&[condition, tasks[0]]));
+    assert_eq!(of("start=2027-02-22&end=2027-02-22"), expected(&[condition, "match ServiceRequest/s", tasks[0], tasks[1]]));
+    let all = [condition, "match Encounter/e", "match ServiceRequest/s", "match ServiceRequest/s2", tasks[0], tasks[1], tasks[2]];
+    assert_eq!(of("start=2027-02&end=2027-03"), expected(&all));
+    // Paged, with what was asked; and by POST.
+    let first = facade.get("Patient/p/$everything?start=2027-02-22&end=2027-02-22&_count=2");
+    assert_eq!(link(&first.json(), "self").unwrap(), "Patient/p/$everything?_count=2&start=2027-02-22&end=2027-02-22");
+    let pages = everything(&facade, &link(&first.json(), "next").unwrap());
+    assert_eq!(pages.concat().iter().filter(|line| line.starts_with("match")).count() + 2, 7);
+    let parameters = json!({ "resourceType": "Parameters", "parameter": [
+        { "name": "start", "valueDate": "2027-02-22" }, { "name": "end", "valueDate": "2027-02-22" } ] });
+    assert_eq!(facade.send("POST", "Patient/p/$everything", &[], parameters.to_string()).json()["total"], 7);
+}
+
+#[test]
 fn everything_refuses_what_it_does_not_have() {
     let facade = population();
     for query in [
@@ -108,6 +140,10 @@ fn everything_refuses_what_it_does_not_have() {
         "_type=Organization",
         "_type=Observation",
         "_count=x",
+        "start=soon",
+        "start=2027-03-01T09:00:00Z",
+        "end=2027&end=2028",
+        "start=2027-03-01&end=2027-02-28",
         "status=active",
         "_sort=_id",
         "_page=x",

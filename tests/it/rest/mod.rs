@@ -33,6 +33,7 @@ mod paging;
 mod patch;
 mod read;
 mod referrers;
+mod reindex;
 mod search;
 mod summary;
 mod transaction;

@@ -105,3 +105,80 @@ fn each_operation_has_a_name_of_its_own_and_each_reference_a_target() {
         assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
     }
 }
+
+/// The example of each body by its method and path.
+fn examples(document: &Value, method: &str) -> Vec<(String, Value)> {
+    let of_path = |(path, item): (&String, &Value)| {
+        let content = &item[method]["requestBody"]["content"]["application/fhir+json"];
+        content.get("example").map(|example| (path.clone(), example.clone()))
+    };
+    document["paths"].as_object().unwrap().iter().filter_map(of_path).collect()
+}
+
+#[test]
+fn what_is_shown_as_an_example_is_accepted() {
+    let facade = Facade::at("2027-12-31T09:00:00+01:00");
+    let document = document(&facade);
+    let is_instance = |path: &str| path.ends_with("/{id}");
+    let stored: Vec<_> = examples(&document, "put").into_iter().filter(|(path, _)| is_instance(path)).map(|(_, example)| example).collect();
+    expect(&facade.transaction(&stored.iter().collect::<Vec<_>>()), 200);
+    assert!(stored.len() > 10, "{}", stored.len());
+    for (path, example) in examples(&document, "put").into_iter().chain(examples(&document, "post")) {
+        let kind = path.split('/').nth(1).unwrap();
+        let is_create = path.split('/').count() == 2 && !kind.is_empty();
+        if !is_create || example["resourceType"] != kind || example.get("id").is_some() {
+            continue;
+        }
+        let created = facade.send("POST", kind, &[], example.to_string());
+        expect(&created, 201);
+        // The links say what can be done with what was made.
+        let links = document["paths"][&path]["post"]["responses"]["201"]["links"].as_object().unwrap();
+        assert!(links.contains_key(&format!("get_{kind}_id")) && links.contains_key(&format!("delete_{kind}_id")), "{links:?}");
+        for link in links.values() {
+            assert_eq!(link["parameters"]["id"], "$response.body#/id");
+        }
+        expect(&facade.get(&format!("{kind}/{}", created.json()["id"].as_str().unwrap())), 200);
+    }
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let shown = item["parameters"].as_array().into_iter().flatten().find_map(|parameter| parameter.get("example"));
+        if let Some(id) = shown.filter(|_| path.ends_with("/$meta") && !path.contains("{vid}") && item["get"].is_object()) {
+            let path = format!("/fhir{path}").replace("{id}", id.as_str().unwrap());
+            let known = stored.iter().any(|example| example["id"] == *id);
+            assert_eq!(facade.get(&path).status.as_u16(), if known { 200 } else { 404 }, "{path}");
+        }
+    }
+}
+
+#[test]
+fn each_parameter_of_a_search_is_understood_with_the_value_that_is_shown() {
+    let facade = clinic();
+    let document = document(&facade);
+    let mut asked = 0;
+    for path in ["/", "/Patient", "/Task", "/Condition", "/Patient/{id}/*", "/Patient/{id}/Goal"] {
+        for parameter in document["paths"][path]["get"]["parameters"].as_array().unwrap() {
+            let parameter = match parameter["$ref"].as_str() {
+                Some(target) => document.pointer(target.trim_start_matches('#')).unwrap(),
+                None => parameter,
+            };
+            if parameter["in"] != "query" {
+                continue;
+            }
+            let schema = &parameter["schema"];
+            let values = match (&parameter["example"], &schema["enum"], &schema["items"]["enum"], &schema["minimum"]) {
+                (Value::String(text), ..) => vec![text.clone()],
+                (_, Value::Array(values), ..) | (_, _, Value::Array(values), _) => {
+                    values.iter().map(|value| value.as_str().unwrap().to_owned()).collect()
+                }
+                (.., minimum) => vec![minimum.to_string()],
+            };
+            for value in values {
+                let query: String =
+                    form_urlencoded::Serializer::new(String::new()).append_pair(parameter["name"].as_str().unwrap(), &value).finish();
+                let path = path.replace("{id}", "p");
+                expect(&facade.get(&format!("/fhir{}?{query}", path.trim_end_matches('/'))), 200);
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 150, "{asked}");
+}

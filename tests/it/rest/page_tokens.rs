@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{NOW, expect, organization, person};
+use super::{NOW, changes, expect, organization, person, without_id};
 use crate::support::facade::{Facade, Reply, link};
 
 const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
@@ -176,4 +176,59 @@ fn a_cpr_number_in_an_address_is_refused_without_repeating_it() {
     }
     expect(&facade.send("POST", "Patient/_search?identifier=0405440001", &FORM, ""), 400);
     expect(&facade.send("POST", "Patient/_search", &FORM, "identifier=0405440001"), 200);
+}
+
+#[test]
+fn a_write_by_a_cpr_number_goes_in_a_bundle_or_a_header_and_not_in_an_address() {
+    let facade = server();
+    let before = changes(&facade);
+    let mut karen = person("p", "0405440001");
+    let (by_cpr, patch) = ("Patient?identifier=urn:oid:1.2.208.176.1.2%7C0405440001", [("content-type", "application/json-patch+json")]);
+    let send = |facade: &Facade, method: &str, sent: &Value| match method {
+        "PATCH" => facade.send(method, by_cpr, &patch, "[{\"op\":\"add\",\"path\":\"/language\",\"value\":\"da\"}]"),
+        "DELETE" => facade.send(method, by_cpr, &[], ""),
+        _ => facade.send(method, by_cpr, &[], sent.to_string()),
+    };
+    for method in ["PUT", "PATCH", "DELETE", "POST"] {
+        let reply = send(&facade, method, &karen);
+        expect(&reply, 400);
+        assert!(reply.text.contains("Bundle") && !reply.text.contains("0001"), "{}", reply.text);
+    }
+    assert_eq!(changes(&facade), before);
+    let created = facade.send("POST", "Patient", &[("if-none-exist", "identifier=0405440001")], without_id(karen.clone()).to_string());
+    expect(&created, 201);
+    karen = created.json();
+    karen["gender"] = "female".into();
+    let entry = json!({ "resource": karen, "request": { "method": "PUT", "url": "Patient?identifier=0405440001" } });
+    expect(&facade.post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": [entry] })), 200);
+    let facade = facade.taking_cpr_numbers();
+    expect(&facade.get(by_cpr), 200);
+    for method in ["PUT", "PATCH"] {
+        expect(&send(&facade, method, &karen), 200);
+    }
+    expect(&send(&facade, "DELETE", &karen), 204);
+}
+
+#[test]
+fn how_a_page_is_written_is_how_the_next_one_is() {
+    let facade = server();
+    for id in ["o1", "o2", "o3"] {
+        facade.put_ok(&organization(id, id));
+    }
+    let general = "_format=application%2Fjson&_pretty=true";
+    for path in ["Organization?_count=1", "_history?_count=1", "Organization/_history?_count=1"] {
+        let mut page = facade.get(&format!("{path}&{general}"));
+        for _ in 0..2 {
+            expect(&page, 200);
+            assert_eq!((page.header("content-type"), page.text.contains("{\n")), ("application/json; charset=utf-8", true), "{path}");
+            let bundle = page.json();
+            assert!(link(&bundle, "self").unwrap().ends_with(general), "{bundle}");
+            let next = link(&bundle, "next").unwrap();
+            assert!(next.ends_with(general), "{next}");
+            page = facade.get(&next);
+        }
+    }
+    let posted = facade.send("POST", "Organization/_search", &FORM, "_count=1&_pretty=true");
+    assert!(link(&posted.json(), "next").unwrap().ends_with("&_pretty=true"));
+    assert!(!facade.get("Organization?_count=1").text.contains("_format"));
 }

@@ -204,8 +204,10 @@ fn only_what_is_there_and_written_by_clients_is_patched() {
     facade.put_ok(&organization("gone", "one"));
     facade.send("DELETE", "Organization/gone", &[], "");
     expect(&patch(&facade, "Organization/gone", &steps), 410);
-    for media_type in ["application/merge-patch+json", "application/xml-patch+xml", "text/plain", ""] {
-        expect(&facade.send("PATCH", "Condition/c", &[("content-type", media_type)], steps.to_string()), 415);
+    for media_type in ["application/xml-patch+xml", "application/fhir+xml", "text/plain", ""] {
+        let refused = facade.send("PATCH", "Condition/c", &[("content-type", media_type)], steps.to_string());
+        expect(&refused, 415);
+        assert_eq!(refused.header("accept-patch"), "application/json-patch+json, application/merge-patch+json, application/fhir+json");
     }
     expect(&facade.send("PATCH", "Condition/c", &[JSON_PATCH], "[{\"op\":\"add\",\"op\":\"add\"}]"), 400);
     expect(&facade.send("PATCH", "Condition/c", &[JSON_PATCH], "nonsense"), 400);
@@ -220,6 +222,48 @@ fn one_match_is_patched_and_several_are_not() {
     assert_eq!((&reply.json()["id"], &reply.json()["recordedDate"]), (&json!("c"), &json!("2027-02-10")));
     facade.put_ok(&identified(copd("d", "p", "2027-02-20"), "1"));
     refused(&facade, "Condition?identifier=1", &steps, 412, &["error multiple-matches"]);
+}
+
+#[test]
+fn a_merge_patch_has_what_changes_and_null_takes_away() {
+    let facade = server();
+    let merge = |content_type: &str, more: (&str, &str), body: &Value| {
+        facade.send("PATCH", "Condition/c", &[("content-type", content_type), more], body.to_string())
+    };
+    let whole = facade.get("Condition/c").json();
+    for content_type in ["application/merge-patch+json", "application/json", "application/json; charset=UTF-8"] {
+        let named = json!({ "recordedDate": "2027-02-10", "code": { "text": "KOL" }, "identifier": [{ "value": "2" }] });
+        let reply = merge(content_type, ("x", "y"), &named);
+        expect(&reply, 200);
+        let found = reply.json();
+        assert_eq!((&found["recordedDate"], &found["identifier"]), (&json!("2027-02-10"), &json!([{ "value": "2" }])), "{content_type}");
+        assert_eq!((&found["code"]["coding"], &found["code"]["text"]), (&whole["code"]["coding"], &json!("KOL")));
+        let before = changes(&facade);
+        expect(&merge(content_type, ("x", "y"), &named), 200);
+        assert_eq!(changes(&facade), before);
+        let back = json!({ "recordedDate": whole["recordedDate"], "code": { "text": null }, "identifier": whole["identifier"] });
+        let mut restored = merge(content_type, ("x", "y"), &back).json();
+        restored["meta"] = whole["meta"].clone();
+        assert_eq!(restored, whole);
+    }
+    let before = changes(&facade);
+    for (body, status) in [
+        (json!({ "id": "d" }), 422),
+        (json!({ "meta": { "versionId": "99" } }), 422),
+        (json!({ "colour": "red" }), 422),
+        (json!({ "subject": null }), 422),
+        (json!({ "code": {} , "recordedDate": "2027-02" }), 422),
+        (json!([{ "op": "remove", "path": "/code" }]), 400),
+        (json!("c"), 400),
+    ] {
+        for content_type in ["application/merge-patch+json", "application/json"] {
+            expect(&merge(content_type, ("x", "y"), &body), status);
+        }
+        expect(&merge("application/fhir+json", ("x", "y"), &body), 400);
+    }
+    expect(&merge("application/merge-patch+json", ("if-match", "W/\"1\""), &json!({ "language": "da" })), 412);
+    expect(&merge("application/json", ("x", "y"), &json!({ "resourceType": "Condition", "language": "da" })), 400);
+    assert_eq!(changes(&facade), before);
 }
 
 /// `[{"op":"add"…}]` in a Binary.
@@ -244,10 +288,13 @@ fn entries_of_bundles_patch_too() {
     assert_eq!(facade.get("Condition/c").json()["language"], "da");
     assert_eq!(facade.get("Organization/gp").json()["name"], "Nyt navn");
     let before = changes(&facade);
+    // {"language":"da"}
+    let merged = json!({ "resourceType": "Binary", "contentType": "application/merge-patch+json", "data": "eyJsYW5ndWFnZSI6ImRhIn0=" });
     let mut stale = entry("Condition/c", binary(danish));
     stale["request"]["ifMatch"] = "W/\"7\"".into();
     for (entry, status) in [
         (entry("Condition/c", binary(danish)), "200 OK"),
+        (entry("Condition/c", merged), "200 OK"),
         (stale, "412 Precondition Failed"),
         (entry("Condition/nothing", binary(danish)), "404 Not Found"),
         (entry("Condition/c", binary("%%%")), "400 Bad Request"),
@@ -304,5 +351,18 @@ fn no_answer_repeats_a_persons_number() {
             "{}",
             reply.text
         );
+    }
+}
+
+#[test]
+fn an_address_tells_in_which_ways_a_patch_may_be_sent() {
+    let facade = server();
+    for (path, ways) in [
+        ("Condition/c", "application/json-patch+json, application/fhir+json"),
+        ("Condition", "application/json-patch+json, application/fhir+json"),
+        ("Task/c", ""),
+        ("metadata", ""),
+    ] {
+        assert_eq!(facade.send("OPTIONS", path, &[], "").header("accept-patch"), ways, "{path}");
     }
 }

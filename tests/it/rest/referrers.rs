@@ -68,8 +68,10 @@ fn of_many_referrers_five_are_named() {
     }
     let reply = delete(&facade, "Organization/region");
     expect(&reply, 409);
-    assert!(reply.text.contains("7 resources") && reply.text.contains("and others"), "{}", reply.text);
-    assert_eq!(reply.text.matches("Organization/part-").count(), 5, "{}", reply.text);
+    let outcome = reply.json();
+    let text = outcome["issue"][0]["details"]["text"].as_str().unwrap();
+    assert!(text.contains("7 resources") && text.contains("and others"), "{text}");
+    assert_eq!(text.matches("Organization/part-").count(), 5, "{text}");
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn a_part_has_what_was_asked_for_and_says_that_it_is_one() {
         ("_summary=text", only(&[&always[..], &required, &["text"]].concat())),
         ("_elements=note", only(&[&always[..], &required, &["note"]].concat())),
         ("_elements=note,text,id", only(&[&always[..], &required, &["note", "text"]].concat())),
+        ("_elements=note,resourceType", only(&[&always[..], &required, &["note"]].concat())),
     ] {
         let found = facade.get(&format!("CarePlan?_id=cp&{query}"));
         expect(&found, 200);
@@ -133,7 +134,7 @@ fn what_is_included_is_given_in_part_too() {
 #[test]
 fn counting_gives_no_resources_and_not_counting_no_total() {
     let facade = population();
-    for query in ["_summary=count", "_count=0", "_summary=count&_count=5", "_count=0&_total=none"] {
+    for query in ["_summary=count", "_count=0", "_summary=count&_count=5", "_count=0&_total=none", "_count=0&_totalMethod=count"] {
         let bundle = facade.get(&format!("Condition?{query}")).json();
         assert_eq!((&bundle["total"], bundle.get("entry")), (&json!(2), None), "{query}");
         assert_eq!(link(&bundle, "next"), None, "{query}");
@@ -145,6 +146,7 @@ fn counting_gives_no_resources_and_not_counting_no_total() {
         assert_eq!(bundle["entry"].as_array().unwrap().len(), 2);
         assert_eq!(link(&bundle, "self").unwrap(), format!("Condition?{query}"));
     }
+    expect(&facade.get("Condition?_totalMethod=guess"), 400);
     let first = facade.get("Condition?_total=none&_count=1").json();
     let second = facade.get(&link(&first, "next").unwrap()).json();
     assert_eq!((second.get("total"), second["entry"].as_array().unwrap().len()), (None, 1));

@@ -302,13 +302,16 @@ fn a_profile_that_the_server_does_not_have_is_an_error_and_no_verdict() {
     let facade = clinic();
     let body = copd("c", "p", "2027-02-20").to_string();
     for profile in
-        ["https://example.org/StructureDefinition/0405440001", "kp-condition", "https://kronikerpakker.dk/fhir/StructureDefinition/x"]
+        ["https://example.org/StructureDefinition/secret", "kp-condition", "https://kronikerpakker.dk/fhir/StructureDefinition/x"]
     {
         let reply = ask(&facade, &format!("Condition/$validate?profile={profile}"), body.clone());
         expect(&reply, 422);
         assert_eq!(reply.issues(), ["error not-supported"]);
-        assert!(!reply.text.contains("0405440001"), "{}", reply.text);
+        assert!(!reply.text.contains("secret"), "{}", reply.text);
     }
+    let with_cpr_number = ask(&facade, "Condition/$validate?profile=https://example.org/StructureDefinition/0405440001", body.clone());
+    expect(&with_cpr_number, 400);
+    assert!(!with_cpr_number.text.contains("0405440001"), "{}", with_cpr_number.text);
     let other = ask(&facade, "Condition/$validate?profile=https://kronikerpakker.dk/fhir/StructureDefinition/kp-patient", body.clone());
     assert_eq!((other.status.as_u16(), errors_of(&other)), (200, vec!["error structure Condition".to_owned()]));
 }

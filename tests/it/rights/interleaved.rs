@@ -13,8 +13,8 @@ use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
 use frist::search::{IndexValue, SearchQuery};
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Position, SECRET_BYTES, SearchError, SearchPage,
-    Store, StoreError, StoredVersion, Stream, Timer,
+    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing, Position, ReindexError, ReindexFrom,
+    Reindexed, SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, Timer, Wish,
 };
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
@@ -69,7 +69,7 @@ impl Store for Interrupted {
         self.reading(self.store.search_keys(query))
     }
 
-    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, StoreError> {
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
         self.reading(self.store.values(resource_type, parameter, most))
     }
 
@@ -107,6 +107,15 @@ impl Store for Interrupted {
 
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
         self.reading(self.store.last_commit())
+    }
+
+    fn reindex(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, ReindexError> {
+        self.store.reindex(indexing, from, watch)
     }
 
     fn secret(&self) -> &[u8; SECRET_BYTES] {

@@ -223,3 +223,46 @@ fn the_capability_statement_says_how_to_subscribe() {
     assert_eq!(facade.get("Subscription/$events").status, 404);
     assert_eq!(facade.get("Patient/$status").status, 404);
 }
+
+#[test]
+fn the_secret_of_signatures_is_told_and_kept_nowhere() {
+    let facade = Facade::at(NOW);
+    facade.put_ok(&subscription("s"));
+    facade.put_ok(&subscription("t"));
+    let secret = |id: &str| {
+        let reply = facade.get(&format!("Subscription/{id}/$webhook-secret"));
+        assert_eq!((reply.status.as_u16(), reply.header("cache-control")), (200, "no-store"), "{}", reply.text);
+        assert_eq!(shape::refused_by_r4(&reply.json()), [""; 0]);
+        let secret = parameter(&reply.json(), "secret").to_owned();
+        assert!(secret.starts_with("whsec_") && secret.len() >= 6 + 32, "{secret}");
+        secret
+    };
+    let first = secret("s");
+    assert_eq!(parameter(&ask(&facade, "Subscription/s/$webhook-secret", json!([])).json(), "secret"), first);
+    let posted = facade.send("POST", "Subscription/s/$webhook-secret", &[], Body::empty());
+    assert_eq!((posted.status.as_u16(), posted.header("cache-control")), (200, "no-store"));
+    assert_ne!(secret("t"), first);
+    facade.put_ok(&filtered("s", &["Task?business-status=overdue"]));
+    assert_eq!(secret("s"), first, "it stays");
+    for path in ["Subscription/s", "Subscription/s/_history", "Subscription/s/$status", "Subscription/s/$events"] {
+        assert!(!facade.get(path).text.contains("whsec_"), "{path}");
+    }
+    assert_eq!(facade.get("Subscription/s/$webhook-secret?x=1").status, 400);
+    facade.put_ok(&told_of(&facade));
+    delete(&facade, "Subscription/s");
+    assert_eq!(facade.get("Subscription/s/$webhook-secret").status, 410);
+    facade.put_ok(&subscription("s"));
+    assert_ne!(secret("s"), first, "another life");
+    let mut websocket = subscription("w");
+    websocket["channel"]["type"] = json!("websocket");
+    websocket["channel"].as_object_mut().unwrap().shift_remove("endpoint");
+    facade.put_ok(&websocket);
+    assert_eq!(facade.get("Subscription/w/$webhook-secret").issues(), ["error business-rule Subscription.channel.type"]);
+}
+
+/// A diagnosis of which every subscription is told: then a next life differs from the one before.
+fn told_of(facade: &Facade) -> Value {
+    facade.put_ok(&practice("gp"));
+    facade.put_ok(&patient("p"));
+    copd("c", "p", "2027-02-20")
+}

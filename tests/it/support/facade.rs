@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
-use frist::http::{Download, Wire, router};
-use frist::interactions::{Moment, ReferencePolicy, Server, calendar, definitions};
+use frist::http::{LazyDownload, Wire, router};
+use frist::interactions::{Moment, ReferencePolicy, Server, calendar, definitions, reindex};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
 use frist::validation::Validator;
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use tower::ServiceExt;
 pub(crate) const BASE: &str = "http://frist.test/fhir";
 
 /// The guide's package, packed once for all servers.
-static PACKAGE: LazyLock<Arc<Download>> = LazyLock::new(|| Arc::new(frist::packages::download().unwrap()));
+static PACKAGE: LazyLock<Arc<LazyDownload>> = LazyLock::new(|| Arc::new(frist::packages::download()));
 
 /// A server under test.
 pub(crate) struct Facade {
@@ -108,12 +108,22 @@ impl Facade {
         facade
     }
 
+    /// The same server, which takes a CPR number in an address.
+    pub(crate) fn taking_cpr_numbers(mut self) -> Self {
+        let (clock, ids) = (Arc::clone(&self.now), Arc::clone(&self.next_id));
+        let wire = Wire::new(Arc::clone(&self.server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
+        wire.take_cpr_in_addresses(true);
+        self.router = router(wire);
+        self
+    }
+
     fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
         Facade::open_with(folder, now, next_id, rules, ReferencePolicy::default())
     }
 
     fn open_with(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules, references: ReferencePolicy) -> Self {
-        let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        let store =
+            EmbeddedStore::open_indexed(folder.path().join("data"), Engine::Fjall, StoreOptions::default(), reindex::marks()).unwrap();
         let wake = Box::new(|| {});
         let server = Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide_validator(), BASE.into(), wake);
         let server = Arc::new(server.with_references(references));

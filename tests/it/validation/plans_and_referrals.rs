@@ -60,6 +60,8 @@ fn a_referral_says_who_made_it_when_and_for_what() {
         (json!({ "status": "revoked", "extension": [{ "url": reason["url"], "valueCodeableConcept": { "text": "x" } }] }), vec![]),
         (json!({ "status": "ordered" }), vec!["error code-invalid ServiceRequest.status"]),
         (json!({ "intent": "plan" }), vec!["error value ServiceRequest.intent"]),
+        (json!({ "doNotPerform": false }), vec![]),
+        (json!({ "doNotPerform": true }), vec!["error value ServiceRequest.doNotPerform"]),
         (json!({ "priority": "asap" }), vec![]),
         (json!({ "priority": "stat" }), vec!["error code-invalid ServiceRequest.priority"]),
         (json!({ "authoredOn": "2030" }), vec!["error invariant ServiceRequest.authoredOn kp-date-2"]),

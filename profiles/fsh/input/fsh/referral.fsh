@@ -20,6 +20,8 @@ Description: "The referral to a patient-directed prevention offer: what starts t
 * status MS
 * intent MS
 * intent = #order (exactly)
+* doNotPerform = false (exactly)
+* insert Says(doNotPerform, "Not true: a request not to do something is no referral\, and starts no deadline", "Ikke true: en anmodning om at undlade noget er ingen henvisning og starter ingen frist")
 * priority MS
 * priority from KpReferralPriority (required)
 * insert Says(priority, "routine or asap", "routine eller asap")

@@ -81,15 +81,59 @@ Usage: #definition
   * documentation = "A Bundle of type collection with one Task (profile kp-right-task) for each right that the person has on that day."
   * type = #Bundle
 
+Instance: System-reindex
+InstanceOf: OperationDefinition
+Usage: #definition
+* insert PublishedInstance
+* url = "https://kronikerpakker.dk/fhir/OperationDefinition/System-reindex"
+* name = "SystemReindex"
+* title = "Make the search index anew"
+* description = "What stored resources are found by is worked out anew from what they say, and the search index is mended where it differs, while the server goes on to answer and to write. It is for the operator, when the index may be damaged; new definitions need nobody to ask for it. No resource is changed."
+* comment = "It is always answered later: the request has the header `Prefer: respond-async`, and 202 and Content-Location tell where its status is. To delete the status ends it. One at a time: another one meanwhile is refused with 409. One that ends with the server goes on when it starts again."
+* kind = #operation
+* affectsState = true
+* code = #reindex
+* system = true
+* type = false
+* instance = false
+* parameter[0]
+  * name = #versions
+  * use = #out
+  * min = 1
+  * max = "1"
+  * documentation = "How many versions were looked at: all that are stored, and some of those that were written meanwhile."
+  * type = #integer
+* parameter[1]
+  * name = #mended
+  * use = #out
+  * min = 1
+  * max = "1"
+  * documentation = "How many of them were found by something else than they say, or lacked a key of the index."
+  * type = #integer
+* parameter[2]
+  * name = #keys
+  * use = #out
+  * min = 1
+  * max = "1"
+  * documentation = "How many keys of the index were held against the resource that they name."
+  * type = #integer
+* parameter[3]
+  * name = #foreign
+  * use = #out
+  * min = 1
+  * max = "1"
+  * documentation = "How many of them were removed, because that resource is not found by them."
+  * type = #integer
+
 Instance: Subscription-webhook-secret
 InstanceOf: OperationDefinition
 Usage: #definition
 * insert PublishedInstance
 * url = "https://kronikerpakker.dk/fhir/OperationDefinition/Subscription-webhook-secret"
 * name = "SubscriptionWebhookSecret"
-* title = "The secret by which notifications of a subscription are signed"
-* description = "The secret of one Subscription: with it a subscriber checks the header webhook-signature of each notification, as Standard Webhooks has it (https://www.standardwebhooks.com/)."
-* comment = "The secret is the same for as long as the Subscription exists. A Subscription may be created with status off, so that its secret is known before the first message comes, and then be requested. Whoever knows the secret can sign as the server does: it is for the subscriber alone, and never stands in the Subscription or in a log."
+* title = "The secret that messages of a subscription are signed with"
+* description = "The secret by which a subscriber checks the signature of each message that is posted to it (Standard Webhooks). It stands in no resource."
+* comment = "It is the same as long as the Subscription exists, and another one if it is deleted after its first event and created again. Whoever may not change the Subscription has no use for it. The answer is not to be stored on the way."
 * kind = #operation
 * affectsState = false
 * code = #webhook-secret
@@ -102,5 +146,5 @@ Usage: #definition
   * use = #out
   * min = 1
   * max = "1"
-  * documentation = "The secret as Standard Webhooks writes it: whsec_ and the bytes in base64."
+  * documentation = "The secret, as whsec_ and Base64."
   * type = #string

@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.
@@ -113,8 +115,21 @@ impl Endpoint {
         Endpoint::at("127.0.0.1:0".parse().unwrap(), answers)
     }
 
+    /// One that is `ehr.example.dk`, and acknowledges everything; and the certificate (PEM) by which it proves that.
+    pub(crate) fn tls() -> (Self, Vec<u8>) {
+        let own = rcgen::generate_simple_self_signed(vec!["ehr.example.dk".to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()).into();
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![own.cert.der().clone()], key).unwrap();
+        let endpoint = Endpoint::listening("127.0.0.1:0".parse().unwrap(), Some(Arc::new(config)), |_| Answer::Status(200));
+        (endpoint, own.cert.pem().into_bytes())
+    }
+
     /// One at that address.
     pub(crate) fn at(address: SocketAddr, answers: impl FnMut(&Received) -> Answer + Send + 'static) -> Self {
+        Endpoint::listening(address, None, answers)
+    }
+
+    fn listening(address: SocketAddr, tls: Option<Arc<ServerConfig>>, answers: impl FnMut(&Received) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, received) = channel();
@@ -132,8 +147,15 @@ impl Endpoint {
                 }
                 shared.connections.fetch_add(1, Ordering::SeqCst);
                 shared.streams.lock().unwrap().push(stream.try_clone().unwrap());
-                let (shared, tell) = (Arc::clone(&shared), tell.clone());
-                thread::spawn(move || serve(&stream, &shared, &tell));
+                let (shared, tell, tls) = (Arc::clone(&shared), tell.clone(), tls.clone());
+                thread::spawn(move || {
+                    let socket = stream.try_clone().unwrap();
+                    match tls {
+                        Some(tls) => serve(StreamOwned::new(ServerConnection::new(tls).unwrap(), stream), &shared, &tell),
+                        None => serve(stream, &shared, &tell),
+                    }
+                    let _ = socket.shutdown(Shutdown::Both);
+                });
             }
         });
         Endpoint { address, received, state }
@@ -193,7 +215,7 @@ impl Drop for Endpoint {
     }
 }
 
-fn serve(stream: &TcpStream, state: &State, tell: &Sender<Received>) {
+fn serve(stream: impl Read + Write, state: &State, tell: &Sender<Received>) {
     let mut reader = BufReader::new(stream);
     while let Some(received) = read(&mut reader) {
         let answer = (state.answers.lock().unwrap())(&received);
@@ -208,14 +230,14 @@ fn serve(stream: &TcpStream, state: &State, tell: &Sender<Received>) {
             }
         };
         let is_broken = text.ends_with("half");
-        if (&mut &*stream).write_all(text.as_bytes()).is_err() || is_broken {
+        let stream = reader.get_mut();
+        if stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).is_err() || is_broken {
             break;
         }
     }
-    let _ = stream.shutdown(Shutdown::Both);
 }
 
-fn read(reader: &mut BufReader<&TcpStream>) -> Option<Received> {
+fn read(reader: &mut BufReader<impl Read>) -> Option<Received> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;

@@ -74,7 +74,7 @@ fn error_when_resolved(
     lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
 ) -> String {
     let lookup: Lookup = Arc::new(lookup);
-    let station = Station::with(Setup { pace: ONCE, policy, lookup: Some(lookup) });
+    let station = Station::with(Setup { pace: ONCE, policy, lookup: Some(lookup), ..Setup::default() });
     station.put(&subscription("s", &format!("https://ehr.example.dk:{port}/")));
     station.until("s", "error")["error"].as_str().unwrap().to_owned()
 }
@@ -104,7 +104,7 @@ fn a_name_that_changes_its_answer_is_held_against_the_policy_each_time() {
         Ok(vec![if nth == 0 { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::from([127, 0, 0, 2]) }])
     });
     let policy = EndpointPolicy { allowed: vec!["127.0.0.1/32".parse().unwrap()], ..EndpointPolicy::default() };
-    let station = Station::with(Setup { pace: ONCE, policy, lookup: Some(lookup) });
+    let station = Station::with(Setup { pace: ONCE, policy, lookup: Some(lookup), ..Setup::default() });
     let endpoint = format!("https://ehr.example.dk:{}/", local.address.port());
     for nth in 1..=3 {
         let mut subscription = subscription("s", &endpoint);
@@ -125,4 +125,30 @@ fn an_allowed_host_is_connected_to_and_must_still_prove_who_it_is() {
     assert_ne!(error, FORBIDDEN);
     assert_eq!(local.connections(), 1);
     assert_eq!(local.unread().len(), 0);
+}
+
+#[test]
+fn an_endpoint_is_told_by_https_if_an_authority_vouches_for_its_name() {
+    let (endpoint, certificate) = Endpoint::tls();
+    let port = endpoint.address.port();
+    let setup = |authorities: Option<Vec<u8>>| {
+        let policy = EndpointPolicy { allowed: vec!["127.0.0.1".parse().unwrap()], ..EndpointPolicy::default() };
+        let lookup: Lookup = Arc::new(|_| Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]));
+        Setup { pace: ONCE, policy, lookup: Some(lookup), authorities }
+    };
+    let mut station = Station::with(setup(Some(certificate)));
+    station.put(&subscription("s", &format!("https://ehr.example.dk:{port}/notified")));
+    endpoint.expect("handshake");
+    station.until("s", "active");
+    let last = station.change("s");
+    assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
+    assert_eq!(endpoint.connections(), 1);
+    let not_trusted = "there is no trusted TLS connection to the endpoint";
+    station.put(&subscription("other", &format!("https://other.example.dk:{port}/notified")));
+    assert_eq!(station.until("other", "error")["error"], not_trusted, "the certificate is of another name");
+    station.stop();
+    station.start(setup(None));
+    station.change("s");
+    assert_eq!(station.until("s", "error")["error"], not_trusted, "nobody vouches for it");
+    assert_eq!(endpoint.unread().len(), 0);
 }

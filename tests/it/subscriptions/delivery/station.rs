@@ -56,12 +56,14 @@ pub(crate) struct Setup {
     pub(crate) pace: Pace,
     pub(crate) policy: EndpointPolicy,
     pub(crate) lookup: Option<Lookup>,
+    /// Certificates that are trusted (PEM).
+    pub(crate) authorities: Option<Vec<u8>>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let policy = EndpointPolicy { http_loopback: true, ..EndpointPolicy::default() };
-        Setup { pace: QUICK, policy, lookup: None }
+        Setup { pace: QUICK, policy, lookup: None, authorities: None }
     }
 }
 
@@ -107,8 +109,8 @@ impl Station {
         let server = Arc::new(server);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let client = match setup.lookup {
-            Some(lookup) => Client::resolving_by(setup.policy, None, lookup),
-            None => Client::new(setup.policy, None),
+            Some(lookup) => Client::resolving_by(setup.policy, setup.authorities.as_deref(), lookup),
+            None => Client::new(setup.policy, setup.authorities.as_deref()),
         };
         let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
         let world = subscription_status::world(Arc::clone(&server), Arc::new(move || moment(&shift, &ids)));
@@ -151,7 +153,7 @@ impl Station {
     /// One request through the wire: its status and its body.
     pub(crate) fn ask(&self, request: Request<Body>) -> (u16, String) {
         let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
-        let package = Arc::new(frist::packages::download().unwrap());
+        let package = Arc::new(frist::packages::download());
         let wire = Wire::new(Arc::clone(&self.running().server), Box::new(move || moment(&shift, &ids)), package);
         self.running().runtime.block_on(async {
             let (parts, body) = router(wire).oneshot(request).await.unwrap().into_parts();

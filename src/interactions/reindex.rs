@@ -1,0 +1,54 @@
+//! `$reindex`: what resources are found by is made anew while the server serves, because the definitions are others or because somebody
+//! asks for it. How, and why no search is wrong meanwhile, stands in `storage`.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::Failure;
+use super::address::parameters_in;
+use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::search::IndexEntry;
+use crate::search::compartment::{found_by, index_marks};
+use crate::storage::{Indexing, Marks, ReindexError, Store};
+
+pub use crate::storage::{ReindexFrom, Reindexed, Wish};
+
+static MARKS: LazyLock<Marks> = LazyLock::new(index_marks);
+
+/// By what this program makes index entries.
+pub fn marks() -> &'static Marks {
+    &MARKS
+}
+
+/// Makes the index entries of a store anew, or what is left of that; `watch` is called after each small step. Answers what was done, or
+/// none if `watch` ended it.
+///
+/// # Errors
+/// `Conflict` if it is being done already; of the store.
+pub fn reindex(store: &dyn Store, from: ReindexFrom, watch: &mut dyn FnMut(&Reindexed) -> Wish) -> Result<Option<Reindexed>, Failure> {
+    store.reindex(Indexing { marks: marks(), entries_of: &entries_of }, from, watch).map_err(Failure::from)
+}
+
+/// The parameters in a Parameters resource, of which `$reindex` has none.
+///
+/// # Errors
+/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
+pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
+    parameters_in(sent, |_| String::new())
+}
+
+fn entries_of(resource_type: ResourceType, body: &[u8]) -> Option<Vec<IndexEntry>> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let id = Id::parse(value["id"].as_str()?)?;
+    Some(found_by(&ResourceKey::new(resource_type, id), &value))
+}
+
+impl From<ReindexError> for Failure {
+    fn from(error: ReindexError) -> Self {
+        match error {
+            running @ ReindexError::Running => Failure::Conflict(Issue::error(IssueCode::Conflict, "", running.to_string())),
+            ReindexError::Store(error) => error.into(),
+        }
+    }
+}
