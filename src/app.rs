@@ -405,7 +405,8 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
     let world = subscription_status::world(Arc::clone(&ready.server), Arc::new(move || clock.moment()));
     let Delivery { client, pace, wakes } = ready.delivery;
-    let deliverer = Deliverer::start(world, client, pace, wakes);
+    let deliverer = Arc::new(Deliverer::start(world, client, pace, wakes));
+    ready.server.set_deliverer(&deliverer);
     let retention = tokio::spawn(keep_events(Arc::clone(&ready.server), clock, options.common.event_retention_days));
     wire.set_ready(true);
     say(format_args!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display()));
@@ -420,7 +421,9 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     };
     listen::serve(listener, router(Arc::clone(&wire)), stop).await;
     calendar.abort();
-    deliverer.stop().await;
+    if let Some(deliverer) = Arc::into_inner(deliverer) {
+        deliverer.stop().await;
+    }
     retention.abort();
     ready.server.is_stopping.store(true, Ordering::SeqCst);
     if let Some(indexing) = ready.indexing {

@@ -82,6 +82,14 @@ const BINDING_TOKEN: Operation = Operation {
          token: a handshake of each subscription comes, then each event from then on. What was missed comes by $events.",
     ),
 };
+const RESEND: Operation = Operation {
+    name: "resend",
+    definition: subscription_names::OPERATION_RESEND,
+    documentation: Some(
+        "For an operator: events that were delivered are sent again to the endpoint, by eventsSinceNumber and eventsUntilNumber, both included and both \
+         required. POST only. The definition is that of version 1.2.0 of the guide, as 1.1.0 has none.",
+    ),
+};
 const META: Operation = Operation {
     name: "meta",
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
@@ -127,7 +135,9 @@ const WEBHOOK_SECRET: Operation = Operation { name: "webhook-secret", definition
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
     match resource_type.origin() {
         _ if resource_type == ResourceType::Patient => &[VALIDATE, META, META_ADD, META_DELETE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
-        _ if resource_type == ResourceType::Subscription => &[VALIDATE, META, META_ADD, META_DELETE, STATUS, EVENTS, BINDING_TOKEN, WEBHOOK_SECRET],
+        _ if resource_type == ResourceType::Subscription => {
+            &[VALIDATE, META, META_ADD, META_DELETE, STATUS, EVENTS, BINDING_TOKEN, RESEND, WEBHOOK_SECRET]
+        }
         Origin::Clients => &[VALIDATE, META, META_ADD, META_DELETE],
         Origin::Server | Origin::Definitions => &[VALIDATE, META],
     }

@@ -6,6 +6,7 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
+use super::Wire;
 use super::answer::Answer;
 use super::negotiation::text;
 
@@ -64,6 +65,13 @@ pub fn origin(text: &str) -> Result<String, &'static str> {
     } else {
         Err("expected an origin as browsers send it, such as https://ehr.example.dk or http://localhost:3000")
     }
+}
+
+/// True for the request of a page that is neither the server's own nor of an origin that may use it: for what browsers send anywhere without asking.
+pub(super) fn is_foreign(wire: &Wire, headers: &HeaderMap) -> bool {
+    let base = wire.server.base_url.strip_suffix("/fhir").unwrap_or(&wire.server.base_url);
+    let is_own = text(headers, header::ORIGIN) == Some(base);
+    headers.contains_key(header::ORIGIN) && wire.origins.allowed(headers).is_none() && !is_own
 }
 
 /// The answer with what lets a page of that origin read it.

@@ -79,6 +79,7 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
         | Address::SubscriptionStatus(_)
         | Address::SubscriptionEvents(_)
         | Address::BindingToken(_)
+        | Address::Resend(_)
         | Address::Websocket
         | Address::WebhookSecret(_)
         | Address::MetaChange(..)

@@ -5,6 +5,7 @@ mod bulk;
 mod bundle;
 mod capability;
 pub mod cors;
+mod deliveries;
 mod encoding;
 mod error;
 mod head_clock;

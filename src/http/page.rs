@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Wire;
+use super::{Wire, deliveries};
 use crate::interactions::overview::overview;
 use crate::interactions::{Failure, Moment};
 
@@ -36,7 +36,9 @@ pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
         }
         out.push_str("</tr>");
     }
-    out.push_str("</table><h2>Stored</h2><ul>");
+    out.push_str("</table>");
+    out.push_str(&deliveries::section(&wire.server)?);
+    out.push_str("<h2>Stored</h2><ul>");
     for (resource_type, count) in &known.stored {
         let _ = write!(out, "<li><a href=\"/fhir/{resource_type}\">{resource_type}</a>: {count}</li>");
     }

@@ -10,7 +10,7 @@ use super::answer::{Answer, PLAIN_JSON, location};
 use super::capability::{self, Interaction, interactions_of};
 use super::error::Refusal;
 use super::negotiation::{self, GENERAL_PARAMETERS, PREFERENCE_APPLIED, Rendering, Return, SentPatch};
-use super::{Wire, bulk, bundle, jobs, later, openapi, operations, page, reindex, subscriptions};
+use super::{Wire, bulk, bundle, deliveries, jobs, later, openapi, operations, page, reindex, subscriptions};
 use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::address::{Address, criteria, query_pairs};
 use crate::interactions::create::{CreateRequest, create};
@@ -94,6 +94,7 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
         Address::TypeValidate(resource_type) => operations::validate(wire, call, validate::Target::Type(resource_type)),
         Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
         Address::BindingToken(subscription) => operations::binding_token(wire, call, subscription.as_ref()),
+        Address::Resend(subscription) => subscriptions::resend(wire, call, &subscription),
         // One that is a websocket is answered before this.
         Address::Websocket => Err(Refusal::NotUpgraded),
         Address::Rights(patient) => operations::rights(wire, call, &patient),
@@ -119,7 +120,8 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
 fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     match call.path.as_str() {
         "/metrics" => {
-            let text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst), wire.listeners.count());
+            let mut text = wire.metrics.text(wire.server.changes()?, wire.ready.load(Ordering::SeqCst), wire.listeners.count());
+            text.push_str(&deliveries::metrics(&wire.server, &call.moment)?);
             Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", text))
         }
         PACKAGE_PATH => Ok(operations::package(wire, call)),
@@ -160,6 +162,7 @@ pub(super) fn allow(path: &str) -> Result<&'static str, Failure> {
         Address::Reindex => "POST, OPTIONS",
         Address::Job(_) => "GET, HEAD, DELETE, OPTIONS",
         Address::JobFile(..) => LOOKED_AT,
+        Address::Resend(_) => "POST, OPTIONS",
         Address::Websocket => "GET, OPTIONS",
     })
 }

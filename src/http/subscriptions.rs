@@ -5,9 +5,10 @@ use axum::http::{Method, StatusCode, header};
 use super::answer::Answer;
 use super::error::Refusal;
 use super::routes::{Call, Parameters, sent_resource};
-use super::{Wire, bundle};
-use crate::fhir::ResourceKey;
-use crate::interactions::{subscription_events, webhook_secret};
+use super::{Wire, bundle, cors, negotiation};
+use crate::fhir::{Issue, IssueCode, ResourceKey, Severity};
+use crate::interactions::address::query_pairs;
+use crate::interactions::{Failure, deliveries, subscription_events, webhook_secret};
 
 /// The parameters of the address and those that were sent.
 fn parameters(call: &Call) -> Result<Parameters, Refusal> {
@@ -35,6 +36,23 @@ pub(super) fn status(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Re
 pub(super) fn events(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Result<Answer, Refusal> {
     let found = subscription_events::events(&wire.server, &call.moment, subscription, &parameters(call)?)?;
     Ok(Answer::fhir(StatusCode::OK, found))
+}
+
+/// `$resend`: what was delivered is sent again. Parameters come as a resource, or as the form of the page at `/`.
+pub(super) fn resend(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Result<Answer, Refusal> {
+    // A browser sends a form from any page to anywhere, and says from where it comes.
+    if cors::is_foreign(wire, &call.headers) {
+        return Err(Refusal::ForeignOrigin);
+    }
+    let parameters = if negotiation::sends_form(&call.headers).is_ok() {
+        let wrong = |_| Failure::bad_request(IssueCode::Value, "expected a form in UTF-8");
+        query_pairs(std::str::from_utf8(&call.body).map_err(wrong)?)?
+    } else {
+        parameters(call)?
+    };
+    let (since, until) = deliveries::resend(&wire.server, subscription, &parameters)?;
+    let text = format!("the events from {since} to {until} are sent again");
+    Ok(Answer::outcome(StatusCode::OK, &[Issue { severity: Severity::Information, ..Issue::error(IssueCode::Informational, "", text) }]))
 }
 
 /// `$webhook-secret`: what the subscriber checks signatures with. It is kept nowhere on the way.

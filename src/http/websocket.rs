@@ -9,17 +9,16 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::http::Method;
 use axum::http::request::Parts;
-use axum::http::{Method, header};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Wire;
 use super::answer::Answer;
 use super::error::Refusal;
-use super::negotiation::text;
 use super::routes::below_base;
+use super::{Wire, cors};
 use crate::fhir::Id;
 use crate::interactions::binding::{self, SUBSCRIPTIONS_MAX};
 use crate::interactions::feed::{Feed, Heard};
@@ -88,7 +87,7 @@ pub(super) async fn upgraded(wire: &Arc<Wire>, parts: &mut Parts) -> Option<Resu
         return None;
     }
     // Browsers let any page connect anywhere, and say from where it comes.
-    if parts.headers.contains_key(header::ORIGIN) && wire.origins.allowed(&parts.headers).is_none() && !is_own(wire, parts) {
+    if cors::is_foreign(wire, &parts.headers) {
         return Some(Err(Refusal::ForeignOrigin));
     }
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(parts, &()).await else { return Some(Err(Refusal::NotUpgraded)) };
@@ -98,12 +97,6 @@ pub(super) async fn upgraded(wire: &Arc<Wire>, parts: &mut Parts) -> Option<Resu
     let response = upgrade.on_upgrade(move |socket| listen(wire, socket, permit));
     let headers = response.headers().iter().filter_map(|(name, value)| Some((name.clone(), value.to_str().ok()?.to_owned())));
     Some(Ok(headers.fold(Answer::empty(response.status()), |answer, (name, value)| answer.with(name, value))))
-}
-
-/// True for a page of the server itself.
-fn is_own(wire: &Wire, parts: &Parts) -> bool {
-    let base = wire.server.base_url.strip_suffix("/fhir").unwrap_or(&wire.server.base_url);
-    text(&parts.headers, header::ORIGIN) == Some(base)
 }
 
 /// Why a conversation ends: the code of RFC 6455 (section 7.4.1) and words for the client.

@@ -70,6 +70,8 @@ pub enum Address {
     JobFile(Id, ExportFile),
     /// `Subscription/$get-ws-binding-token`, or of one Subscription
     BindingToken(Option<ResourceKey>),
+    /// `Subscription/7/$resend`
+    Resend(ResourceKey),
     /// `_websocket`: where subscribers listen.
     Websocket,
 }
@@ -87,10 +89,11 @@ impl Address {
             | Address::Everything(key)
             | Address::SubscriptionStatus(key)
             | Address::SubscriptionEvents(key)
-            | Address::WebhookSecret(key)
             | Address::Meta(MetaScope::Instance(key) | MetaScope::Version(key, _))
             | Address::MetaChange(key, _)
             | Address::BindingToken(Some(key))
+            | Address::Resend(key)
+            | Address::WebhookSecret(key)
             | Address::Rights(key) => Some(key),
             Address::System
             | Address::Metadata
@@ -163,6 +166,7 @@ impl Address {
             [id, "$meta"] => Ok(Address::Meta(MetaScope::Instance(key(id)?))),
             [id, "$meta-add"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Add)),
             [id, "$meta-delete"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Remove)),
+            [id, "$resend"] if resource_type == ResourceType::Subscription => Ok(Address::Resend(key(id)?)),
             [id, "$get-ws-binding-token"] if resource_type == ResourceType::Subscription => Ok(Address::BindingToken(Some(key(id)?))),
             [id, "$rights"] if resource_type == ResourceType::Patient => Ok(Address::Rights(key(id)?)),
             [id, "$everything"] if resource_type == ResourceType::Patient => Ok(Address::Everything(key(id)?)),

@@ -84,7 +84,7 @@ fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure
 /// Commits what was derived and nothing else; answers how many versions were written, or none if the facts moved meanwhile.
 pub(super) fn commit(server: &Server, moment: &Moment, derived: Derived) -> Result<Option<usize>, Failure> {
     let versions = derived.writes.len();
-    let told = derived.told();
+    let (told, events) = (derived.told(), derived.events.len());
     let changes = ChangeSet {
         now: moment.now,
         writes: derived.writes,
@@ -96,7 +96,7 @@ pub(super) fn commit(server: &Server, moment: &Moment, derived: Derived) -> Resu
     };
     match server.store.commit(changes) {
         Ok(_) => {
-            server.wake(&told);
+            server.wake(events, &told);
             Ok(Some(versions))
         }
         Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(None),

@@ -10,6 +10,7 @@ pub mod content;
 pub mod create;
 pub mod definitions;
 pub mod delete;
+pub mod deliveries;
 pub mod derivation;
 mod entry;
 pub mod everything;
@@ -45,7 +46,7 @@ pub mod webhook_secret;
 pub mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -121,6 +122,10 @@ pub struct Server {
     followers: followers::Followers,
     /// The tokens by which websockets are bound.
     bindings: binding::Bindings,
+    /// What delivers notifications.
+    delivery: deliveries::Delivery,
+    /// How many events were written since the start.
+    events_written: AtomicU64,
     /// Who waits for what happens to a subscription.
     watches: Arc<watches::Watches>,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
@@ -154,6 +159,8 @@ impl Server {
             is_stopping: AtomicBool::new(false),
             followers: followers::Followers::default(),
             bindings: binding::Bindings::default(),
+            delivery: deliveries::Delivery::default(),
+            events_written: AtomicU64::new(0),
             watches: Arc::default(),
             wake_calendar,
             wake_delivery: Box::new(|_| {}),
@@ -190,6 +197,11 @@ impl Server {
         }
         let begun = self.calendar_day.load(Ordering::SeqCst);
         if day_number(today) >= begun { today } else { day_of_number(begun).unwrap_or(today) }
+    }
+
+    /// How many events were written since the start, one for each subscription that must be told.
+    pub fn events_written(&self) -> u64 {
+        self.events_written.load(Ordering::Relaxed)
     }
 
     /// The position of the last commit: how many versions were ever written, and commits that wrote none.

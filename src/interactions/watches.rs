@@ -1,6 +1,7 @@
 //! Who waits inside the server for the next event of a subscription, or for a change of the Subscription itself: woken after the commit.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Server;
@@ -55,8 +56,9 @@ impl Server {
         Watch { watches: Arc::clone(&self.watches), subscription: subscription.clone(), number }
     }
 
-    /// Tells whoever waits for these subscriptions that something was committed.
-    pub(super) fn wake<'a>(&self, subscriptions: impl IntoIterator<Item = &'a Id>) {
+    /// Tells whoever waits for these subscriptions that something was committed: so many events among it.
+    pub(super) fn wake<'a>(&self, events: usize, subscriptions: impl IntoIterator<Item = &'a Id>) {
+        self.events_written.fetch_add(events as u64, Ordering::Relaxed);
         for subscription in subscriptions {
             (self.wake_delivery)(subscription);
             self.watches.waiting().of.get(subscription).into_iter().flat_map(BTreeMap::values).for_each(|wake| wake());

@@ -213,6 +213,7 @@ impl Attempt<'_> {
         let bodies: Vec<Option<Body>> =
             writes.iter().map(|write| write.as_ref()?.content.as_ref().map(|content| content.body.clone())).collect();
         changes.writes.extend(writes.into_iter().flatten().chain(derived.writes));
+        let events = changes.events.len();
         self.awaited()?;
         let committed = match self.server.store.commit(changes) {
             Ok(committed) => committed,
@@ -222,7 +223,7 @@ impl Attempt<'_> {
         for timer in derived.timers.iter().filter_map(|timer| timer.day) {
             self.server.timer_was_set(timer);
         }
-        self.server.wake(&told);
+        self.server.wake(events, &told);
         Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| entry.written(body, committed)).collect()))
     }
 

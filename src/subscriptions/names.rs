@@ -39,6 +39,9 @@ pub const OPERATION_EVENTS: &str = backport!("OperationDefinition/backport-subsc
 /// Operation `$get-ws-binding-token`.
 pub const OPERATION_BINDING_TOKEN: &str = backport!("OperationDefinition/backport-subscription-get-ws-binding-token");
 
+/// Operation `$resend`, of version 1.2.0 of the guide.
+pub const OPERATION_RESEND: &str = backport!("OperationDefinition/backport-subscription-resend");
+
 /// What the extensions of the guide begin with.
 pub const EXTENSIONS_BACKPORT: &str = backport!("StructureDefinition/");
 /// The extensions of the guide that are honoured, and the element that each stands on.

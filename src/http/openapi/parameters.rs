@@ -53,6 +53,10 @@ pub(super) fn of_operation(method: &str, path: &str, resource: Option<&Value>) -
             query("id", "id", "A Subscription to show; repeatable. All if none is named."),
             query("status", "code", "A status to show; repeatable. Any if none is named."),
         ],
+        (_, "$resend") => vec![
+            query("eventsSinceNumber", "string", "The number of the first event to send again."),
+            query("eventsUntilNumber", "string", "The number of the last event to send again."),
+        ],
         (_, "$events") => vec![
             query("eventsSinceNumber", "string", "The number of the first event to tell."),
             query("eventsUntilNumber", "string", "The number of the last event to tell."),

@@ -8,6 +8,7 @@ mod refusals;
 mod retention;
 pub(crate) mod shape;
 mod status;
+mod subscriber;
 mod websocket;
 
 use axum::body::Body;

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod life;
+mod operator;
 mod road;
 mod safety;
 mod station;

@@ -4,8 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType};
+use frist::http::{Wire, router};
 use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, delete, subscription_status, update};
 use frist::storage::{EmbeddedStore, Engine, StoreOptions, Stream};
@@ -14,6 +17,7 @@ use frist::subscriptions::delivery::{Client, Deliverer, Lookup, Pace, Wakes};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tower::ServiceExt;
 
 use crate::support::facade::{BASE, guide_validator};
 use crate::support::people;
@@ -43,7 +47,7 @@ pub(crate) struct Station {
 struct Running {
     server: Arc<Server>,
     wakes: Arc<Wakes>,
-    deliverer: Option<Deliverer>,
+    deliverer: Option<Arc<Deliverer>>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -112,15 +116,16 @@ impl Station {
         let world = subscription_status::world(Arc::clone(&server), Arc::new(move || moment(&shift, &ids)));
         let deliverer = {
             let _within = runtime.enter();
-            Deliverer::start(world, client.unwrap(), setup.pace, Arc::clone(&wakes))
+            Arc::new(Deliverer::start(world, client.unwrap(), setup.pace, Arc::clone(&wakes)))
         };
+        server.set_deliverer(&deliverer);
         self.running = Some(Running { server, wakes, deliverer: Some(deliverer), runtime });
     }
 
     /// Stops it as an operator does.
     pub(crate) fn stop(&mut self) {
         let Running { server, deliverer, runtime, .. } = self.running.take().unwrap();
-        runtime.block_on(deliverer.unwrap().stop());
+        runtime.block_on(Arc::into_inner(deliverer.unwrap()).unwrap().stop());
         drop(runtime);
         assert_eq!(Arc::strong_count(&server), 1, "something still holds the server");
     }
@@ -143,6 +148,18 @@ impl Station {
 
     pub(crate) fn deliverer(&self) -> &Deliverer {
         self.running().deliverer.as_ref().unwrap()
+    }
+
+    /// One request through the wire: its status and its body.
+    pub(crate) fn ask(&self, request: Request<Body>) -> (u16, String) {
+        let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
+        let package = Arc::new(frist::packages::download());
+        let wire = Wire::new(Arc::clone(&self.running().server), Box::new(move || moment(&shift, &ids)), package);
+        self.running().runtime.block_on(async {
+            let (parts, body) = router(wire).oneshot(request).await.unwrap().into_parts();
+            let body = to_bytes(body, usize::MAX).await.unwrap();
+            (parts.status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+        })
     }
 
     /// Sets the clock, which goes on from there.

@@ -1,0 +1,97 @@
+//! What an operator sees of the delivery of notifications and asks of it (`$resend`).
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use serde_json::Value;
+
+use super::persons::parse_stored;
+use super::{Failure, Server, read};
+use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
+use crate::subscriptions::delivery::{Deliverer, ReplayRefused};
+
+pub use crate::subscriptions::delivery::{Figures, LATENCY_BOUNDS_S, SubscriptionView};
+
+/// The delivery of this server, once it runs.
+#[derive(Default)]
+pub(super) struct Delivery(OnceLock<Weak<Deliverer>>);
+
+impl Server {
+    /// Says who delivers: without effect a second time.
+    pub fn set_deliverer(&self, deliverer: &Arc<Deliverer>) {
+        let _ = self.delivery.0.set(Arc::downgrade(deliverer));
+    }
+
+    fn deliverer(&self) -> Option<Arc<Deliverer>> {
+        self.delivery.0.get().and_then(Weak::upgrade)
+    }
+}
+
+/// One subscription with where it is delivered.
+pub struct Delivered {
+    /// How it stands.
+    pub view: SubscriptionView,
+    /// The scheme and host of its endpoint: what else stands in the address may be a secret. None for a websocket, to which nothing waits to be delivered.
+    pub endpoint: Option<String>,
+}
+
+impl Delivered {
+    /// How many events wait to be delivered.
+    pub fn waiting(&self) -> u64 {
+        self.endpoint.as_ref().map_or(0, |_| self.view.last_event.saturating_sub(self.view.delivered))
+    }
+}
+
+/// How each subscription stands, and what was counted since the start; none if nothing is delivered here.
+///
+/// # Errors
+/// Of the store.
+pub fn deliveries(server: &Server) -> Result<Option<(Vec<Delivered>, Figures)>, Failure> {
+    let Some(deliverer) = server.deliverer() else { return Ok(None) };
+    let views = deliverer.overview()?.into_iter().map(|view| {
+        let endpoint = endpoint(server, &view)?;
+        Ok(Delivered { view, endpoint })
+    });
+    Ok(Some((views.collect::<Result<_, Failure>>()?, deliverer.figures())))
+}
+
+fn endpoint(server: &Server, view: &SubscriptionView) -> Result<Option<String>, Failure> {
+    let key = ResourceKey::new(ResourceType::Subscription, view.id.clone());
+    let stored = server.store.read(&key)?.and_then(|stored| stored.body);
+    let value = stored.map_or(Ok(Value::Null), |body| parse_stored(&key, &body))?;
+    let endpoint = value["channel"]["endpoint"].as_str().filter(|_| value["channel"]["type"] == "rest-hook");
+    Ok(endpoint
+        .map(|endpoint| url::Url::parse(endpoint).map_or_else(|_| String::new(), |endpoint| endpoint.origin().ascii_serialization())))
+}
+
+/// Sends events again that were delivered, from one number to another, both included; answers what was asked.
+///
+/// # Errors
+/// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for the Subscription, `Unprocessable` for what cannot be sent again now.
+pub fn resend(server: &Server, subscription: &ResourceKey, parameters: &[(String, String)]) -> Result<(u64, u64), Failure> {
+    let number = |wanted: &str| {
+        let mut found = parameters.iter().filter(|(name, _)| name == wanted).map(|(_, text)| text.trim().parse().ok());
+        match (found.next().flatten(), found.next()) {
+            (Some(number), None) => Ok(number),
+            _ => Err(Issue::error(IssueCode::Value, "", format!("{wanted}: expected the number of an event, once"))),
+        }
+    };
+    let unknown = parameters.iter().filter(|(name, _)| !["eventsSinceNumber", "eventsUntilNumber"].contains(&name.as_str()));
+    let mut wrong: Vec<_> = unknown
+        .map(|_| Issue::error(IssueCode::NotSupported, "", "$resend has no such parameter; it has eventsSinceNumber and eventsUntilNumber"))
+        .collect();
+    let (since, until) = match (number("eventsSinceNumber"), number("eventsUntilNumber")) {
+        (Ok(since), Ok(until)) if wrong.is_empty() => (since, until),
+        (since, until) => {
+            wrong.extend([since, until].into_iter().filter_map(Result::err));
+            return Err(Failure::BadRequest(wrong));
+        }
+    };
+    read::read(server, subscription)?;
+    let refused = |why: String| Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, "", why)]);
+    let deliverer = server.deliverer().ok_or_else(|| refused("this server delivers nothing at present".to_owned()))?;
+    match deliverer.replay(&subscription.id, since, until) {
+        Ok(()) => Ok((since, until)),
+        Err(ReplayRefused::Store(error)) => Err(error.into()),
+        Err(refusal) => Err(refused(refusal.to_string())),
+    }
+}
