@@ -73,7 +73,7 @@ fn main() {
         load(&server, population);
         tell_size(&path, &server);
         let known = Known::of(&server, population);
-        let wire = Wire::new(Arc::clone(&server), Box::new(move || clock().moment()), Arc::new(frist::packages::download().unwrap()));
+        let wire = Wire::new(Arc::clone(&server), Box::new(move || clock().moment()), Arc::new(frist::packages::download()));
         wire.set_ready(true);
         let router = router(wire);
         for (query, measured) in queries.iter().zip(&mut rows) {
