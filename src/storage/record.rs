@@ -156,6 +156,8 @@ pub(super) struct ChangeRecord {
 /// The events of a subscription, counted from the first that any Subscription with its id had.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct StreamRecord {
+    /// How many Subscriptions had the id, the present one included.
+    pub(super) life: u64,
     /// How many events those before the present Subscription had: its own count from here.
     pub(super) base: u64,
     /// The last event.
@@ -279,11 +281,11 @@ impl Record for ChangeRecord {
 
 impl Record for StreamRecord {
     fn write(&self, out: &mut Output) {
-        [self.base, self.last, self.forgotten].into_iter().for_each(|number| out.number(number));
+        [self.life, self.base, self.last, self.forgotten].into_iter().for_each(|number| out.number(number));
     }
 
     fn read(input: &mut Input<'_>) -> Option<Self> {
-        Some(StreamRecord { base: input.number()?, last: input.number()?, forgotten: input.number()? })
+        Some(StreamRecord { life: input.number()?, base: input.number()?, last: input.number()?, forgotten: input.number()? })
     }
 }
 
@@ -616,7 +618,7 @@ mod tests {
             prop_assert_eq!(bare, Ok(VersionRecord { entries: vec![], ..record }));
             check(&ChangeRecord { resource_type: ResourceType::Task, id: Id::parse("a.7").unwrap(), version, last_updated })?;
             check(&EventRecord { position, instant: at, focus: ResourceKey::parse("Task/a.7").unwrap(), version })?;
-            check(&StreamRecord { base: position.0, last: version.0, forgotten: 7 })?;
+            check(&StreamRecord { life: 3, base: position.0, last: version.0, forgotten: 7 })?;
             check(&CursorRecord { delivered: position.0, sent: version.0 })?;
             check(&position)?;
             check(&last_updated.to_zoned(jiff::tz::TimeZone::UTC).date())?;

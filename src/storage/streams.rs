@@ -28,7 +28,7 @@ impl Reader<'_> {
         let oldest = self.records::<EventRecord>(Table::Events, range, Direction::Forward).next().transpose()?;
         let outside = |number: u64| number.saturating_sub(record.base);
         Ok(Stream {
-            life: record.base,
+            life: record.life,
             last: outside(last),
             forgotten: outside(record.forgotten),
             delivered: outside(cursor.delivered),
@@ -112,13 +112,14 @@ impl StreamsAfter {
         match change {
             StreamChange::Begin(subscription) => {
                 let stream = self.stream(reader, &subscription)?;
+                stream.life += 1;
                 stream.base = stream.last;
                 let cursor = CursorRecord { delivered: stream.base, sent: stream.base };
                 self.cursors.insert(subscription, cursor);
             }
             StreamChange::Cursor { subscription, life, delivered, sent } => {
-                let StreamRecord { base, last, .. } = *self.stream(reader, &subscription)?;
-                if base == life {
+                let StreamRecord { life: present, base, last, .. } = *self.stream(reader, &subscription)?;
+                if present == life {
                     let delivered = base.saturating_add(delivered).min(last);
                     let sent = base.saturating_add(sent).clamp(delivered, last);
                     self.cursors.insert(subscription, CursorRecord { delivered, sent });

@@ -656,19 +656,22 @@ fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) {
     let cursor = |life, delivered, sent| change(StreamChange::Cursor { subscription: id("s"), life, delivered, sent });
     change(StreamChange::Begin(id("s")));
     (0..3).for_each(|_| write(&["s", "t"]));
-    cursor(0, 1, 3);
-    assert_eq!(figures(&*store, "s"), Stream { last: 3, delivered: 1, sent: 3, ..Stream::default() });
+    cursor(1, 1, 3);
+    assert_eq!(figures(&*store, "s"), Stream { life: 1, last: 3, delivered: 1, sent: 3, ..Stream::default() });
     change(StreamChange::Begin(id("s")));
-    assert_eq!(figures(&*store, "s"), Stream { life: 3, ..Stream::default() });
+    assert_eq!(figures(&*store, "s"), Stream { life: 2, ..Stream::default() });
     assert_eq!(numbers_of(&*store, "s"), Vec::<u64>::new());
     write(&["s", "t"]);
     assert_eq!(numbers_of(&*store, "s"), [1]);
     assert_eq!(numbers_of(&*store, "t"), [1, 2, 3, 4]);
-    cursor(0, 1, 1);
+    cursor(1, 1, 1);
     assert_eq!(store.stream(&id("s")).unwrap().delivered, 0, "that was said of the life before");
-    cursor(3, 7, 9);
-    assert_eq!(figures(&*store, "s"), Stream { life: 3, last: 1, delivered: 1, sent: 1, ..Stream::default() });
-    assert_eq!(store.streams().unwrap(), [id("s"), id("t")]);
+    cursor(2, 7, 9);
+    assert_eq!(figures(&*store, "s"), Stream { life: 2, last: 1, delivered: 1, sent: 1, ..Stream::default() });
+    change(StreamChange::Begin(id("u")));
+    change(StreamChange::Begin(id("u")));
+    assert_eq!(store.stream(&id("u")).unwrap().life, 2, "also if nothing was ever told of");
+    assert_eq!(store.streams().unwrap(), [id("s"), id("t"), id("u")]);
 }
 
 fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
@@ -698,7 +701,7 @@ fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
     assert_eq!(store.stream(&id("s")).unwrap().oldest, Some(only), "of the life before");
     let forget = StreamChange::Forget { subscription: id("s"), before: Timestamp::MAX, limit: 10 };
     store.commit(ChangeSet { streams: vec![forget], ..changes(vec![]) }).unwrap();
-    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 7, ..Stream::default() });
+    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 1, ..Stream::default() });
 }
 
 fn reopening_keeps_everything(fixture: &dyn Fixture) {

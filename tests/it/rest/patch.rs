@@ -358,8 +358,8 @@ fn no_answer_repeats_a_persons_number() {
 fn an_address_tells_in_which_ways_a_patch_may_be_sent() {
     let facade = server();
     for (path, ways) in [
-        ("Condition/c", "application/json-patch+json, application/fhir+json"),
-        ("Condition", "application/json-patch+json, application/fhir+json"),
+        ("Condition/c", "application/json-patch+json, application/merge-patch+json, application/fhir+json"),
+        ("Condition", "application/json-patch+json, application/merge-patch+json, application/fhir+json"),
         ("Task/c", ""),
         ("metadata", ""),
     ] {

@@ -248,7 +248,6 @@ fn the_secret_of_signatures_is_told_and_kept_nowhere() {
         assert!(!facade.get(path).text.contains("whsec_"), "{path}");
     }
     assert_eq!(facade.get("Subscription/s/$webhook-secret?x=1").status, 400);
-    facade.put_ok(&told_of(&facade));
     delete(&facade, "Subscription/s");
     assert_eq!(facade.get("Subscription/s/$webhook-secret").status, 410);
     facade.put_ok(&subscription("s"));
@@ -258,11 +257,4 @@ fn the_secret_of_signatures_is_told_and_kept_nowhere() {
     websocket["channel"].as_object_mut().unwrap().shift_remove("endpoint");
     facade.put_ok(&websocket);
     assert_eq!(facade.get("Subscription/w/$webhook-secret").issues(), ["error business-rule Subscription.channel.type"]);
-}
-
-/// A diagnosis of which every subscription is told: then a next life differs from the one before.
-fn told_of(facade: &Facade) -> Value {
-    facade.put_ok(&practice("gp"));
-    facade.put_ok(&patient("p"));
-    copd("c", "p", "2027-02-20")
 }

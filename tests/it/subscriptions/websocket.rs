@@ -158,7 +158,7 @@ fn a_listener_hears_a_handshake_and_then_each_event() {
         assert_eq!((number(&first), since_start(&first), said(&first, "status")["valueCode"].as_str()), (1, "1", Some("active")));
         // The same message, under the same id, as a rest-hook has.
         let id = Id::parse("s").unwrap();
-        assert_eq!(first["id"], bundle_id(BASE, &id, 0, 1, 1).to_string());
+        assert_eq!(first["id"], bundle_id(BASE, &id, 1, 1, 1).to_string());
         let focus =
             said(&first, "notification-event")["part"].as_array().unwrap().iter().find(|part| part["name"] == "focus").unwrap().clone();
         let task = focus["valueReference"]["reference"].as_str().unwrap().strip_prefix(BASE).unwrap().to_owned();

@@ -133,7 +133,7 @@ Usage: #definition
 * name = "SubscriptionWebhookSecret"
 * title = "The secret that messages of a subscription are signed with"
 * description = "The secret by which a subscriber checks the signature of each message that is posted to it (Standard Webhooks). It stands in no resource."
-* comment = "It is the same as long as the Subscription exists, and another one if it is deleted after its first event and created again. Whoever may not change the Subscription has no use for it. The answer is not to be stored on the way."
+* comment = "It is the same as long as the Subscription exists, and another one if it is deleted and created again. Whoever may not change the Subscription has no use for it. The answer is not to be stored on the way."
 * kind = #operation
 * affectsState = false
 * code = #webhook-secret
