@@ -148,7 +148,7 @@ fn value_text(value: &IndexValue, chance: &mut Chance<'_>) -> String {
             let length = 1 + chance.below(letters.len());
             escaped(&letters[..length.min(letters.len())].iter().collect::<String>())
         }
-        IndexValue::Uri(address) => escaped(if chance.percent(70) { address.as_str() } else { *chance.one_of(ADDRESSES) }),
+        IndexValue::Uri(address) => escaped(if chance.percent(70) { address } else { chance.one_of::<&str>(ADDRESSES) }),
         IndexValue::Quantity { from, system, code, .. } => {
             let number = *chance.one_of(&["5", "5.5", "50", "5e1", "-3", "1e2", "0"]);
             let own = (from / 1_000_000_000_000).to_string();
