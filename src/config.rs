@@ -31,7 +31,7 @@ pub enum Command {
     /// Make the search index of a data folder anew, while no server uses it, and check the store.
     ///
     /// A server that was started with other definitions does so by itself, beside its work; and one that runs does so when it is sent
-    /// POST [base]/$reindex with the header 'Prefer: respond-async'.
+    /// POST /fhir/$reindex with the header 'Prefer: respond-async'.
     Reindex(ReindexOptions),
     /// Check resources in files as a server would, without one.
     ///
