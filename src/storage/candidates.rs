@@ -10,10 +10,10 @@ use super::record::{CurrentRecord, senseless};
 use super::{Position, SearchError, StoreError};
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::plan::{clause_text, keys_text};
-use crate::search::{Clause, Row, SearchQuery, matches};
+use crate::search::{Clause, IndexEntry, Row, SearchQuery, matches};
 
-/// For each candidate so many more keys of the other conditions are read, in the hope of their end: a key is that much cheaper than a look
-/// at a resource.
+/// For each candidate so many keys of another condition are read, in the hope of their end, where the index cannot be asked for one candidate: a
+/// key is that much cheaper than a look at a resource.
 const KEYS_FOR_A_LOOK: usize = 4;
 
 /// What can match.
@@ -61,7 +61,15 @@ impl Run<'_> {
         // What is in the index is there; what is in the log may be deleted.
         let mut exists = !matches!(clause, Clause::LastUpdated(_));
         for (clause, mut probe) in probes {
-            probe.go_on(keys.len().saturating_mul(KEYS_FOR_A_LOOK))?;
+            probe.go_on(keys.len())?;
+            if !probe.is_at_end
+                && let Some(entries) = self.reader.decisive_entries(resource_type, clause)?
+            {
+                exists |= matches!(clause, Clause::Parameter { .. });
+                keys = self.asked(resource_type, keys, clause, &entries)?;
+                continue;
+            }
+            probe.go_on(keys.len().saturating_mul(KEYS_FOR_A_LOOK - 1))?;
             exists |= probe.is_at_end && matches!(clause, Clause::Parameter { .. } | Clause::Missing { is_missing: false, .. });
             keys = self.narrowed(resource_type, keys, clause, probe);
         }
@@ -125,6 +133,28 @@ impl Run<'_> {
             format!("{resource_type}: {}: by the index, {} {how}; {} candidates are left", clause_text(clause), keys_text(read), keys.len())
         });
         keys
+    }
+
+    /// The candidates that meet one more condition, of which the index is asked for each: its keys are more than they.
+    fn asked(
+        &self,
+        resource_type: ResourceType,
+        keys: Vec<(ResourceKey, bool)>,
+        clause: &Clause,
+        entries: &[IndexEntry],
+    ) -> Result<Vec<(ResourceKey, bool)>, StoreError> {
+        let (asked, is_negated) = (keys.len(), matches!(clause, Clause::Not { .. }));
+        let mut left = Vec::new();
+        for (key, is_sure) in keys {
+            if self.reader.has_entry(&key, entries)? != is_negated {
+                left.push((key, is_sure));
+            }
+        }
+        self.tell(|| {
+            let text = clause_text(clause);
+            format!("{resource_type}: {text}: by the index, asked for each of {asked} candidates; {} are left", left.len())
+        });
+        Ok(left)
     }
 
     /// What of the type changed after the state that is searched. Whatever the index lost since is in the log, which is read after the index.

@@ -2,14 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use super::encoding::{IndexKind, IndexPrefix, composite, is_whole, key_in_index, texts_in_index};
-use super::kv::{Direction, KeyRange, Table};
+use super::encoding::{IndexKind, IndexPrefix, composite, index_keys, is_whole, key_in_index, texts_in_index};
+use super::kv::{Direction, KeyRange, Table, after_prefix};
 use super::reading::Reader;
 use super::record::senseless;
 use super::{Position, StoreError};
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::matching::uris_above;
-use crate::search::{Clause, Prefix, Test, fold};
+use crate::search::{Clause, IndexEntry, IndexValue, Prefix, Test, fold};
+
+/// For so many values of a condition the index is asked about one resource; for more, keys are read in order.
+const VALUES_MAX: usize = 8;
 
 /// Index keys to look through.
 pub(super) struct Span {
@@ -150,6 +153,61 @@ impl<'a> Reader<'a> {
                 Some(named.map(|named| (named, is_sure && is_judged)))
             })
         }))
+    }
+
+    /// Index entries of which a resource has one exactly if it has what the clause names; none if keys cannot say so, or if they would be many.
+    pub(super) fn decisive_entries(self, resource_type: ResourceType, clause: &Clause) -> Result<Option<Vec<IndexEntry>>, StoreError> {
+        let (Clause::Parameter { code, any_of } | Clause::Not { code, any_of }) = clause else { return Ok(None) };
+        let mut values = Vec::new();
+        for test in any_of {
+            match test {
+                Test::Token { system, code: Some(wanted) } if is_whole(wanted) => {
+                    let systems = match system {
+                        Some(system) => vec![system.clone()],
+                        None => self.systems_of(&IndexPrefix { resource_type, parameter: code }, wanted)?,
+                    };
+                    values.extend(systems.into_iter().map(|system| IndexValue::Token { system, code: wanted.clone() }));
+                }
+                Test::Reference(target) => values.push(IndexValue::Reference(target.clone())),
+                Test::ReferenceIn(targets) => values.extend(targets.iter().take(VALUES_MAX + 1).cloned().map(IndexValue::Reference)),
+                Test::Uri(address) => values.push(IndexValue::Uri(address.clone())),
+                _ => return Ok(None),
+            }
+        }
+        let stands_whole = |value: &IndexValue| match value {
+            IndexValue::Token { system: text, .. } | IndexValue::Reference(text) | IndexValue::Uri(text) => is_whole(text),
+            _ => false,
+        };
+        let can_decide = values.len() <= VALUES_MAX && values.iter().all(stands_whole);
+        Ok(can_decide.then(|| values.into_iter().map(|value| IndexEntry::new(code, value)).collect()))
+    }
+
+    /// The systems in which there is such a code; one more than [`VALUES_MAX`] at most.
+    fn systems_of(self, prefix: &IndexPrefix<'_>, code: &str) -> Result<Vec<String>, StoreError> {
+        let mut rest = KeyRange::prefix(&prefix.token(None, code));
+        let mut systems = Vec::new();
+        while systems.len() <= VALUES_MAX {
+            let Some(first) = self.0.range(Table::Index, rest.clone(), Direction::Forward).next().transpose()? else { break };
+            let Some(system) = texts_in_index(&first.0).pop() else { return Err(senseless(Table::Index, &first.0)) };
+            let Some(start) = after_prefix(&prefix.token(Some(&system), code)).filter(|start| is_whole(&system) && *start > first.0) else {
+                // It was cut, and does not tell where the next one begins.
+                systems.push(system);
+                break;
+            };
+            rest.start = start;
+            systems.push(system);
+        }
+        Ok(systems)
+    }
+
+    /// True if the index has one of these entries for the resource.
+    pub(super) fn has_entry(self, key: &ResourceKey, entries: &[IndexEntry]) -> Result<bool, StoreError> {
+        for at in entries.iter().flat_map(|entry| index_keys(key, entry)) {
+            if self.record::<()>(Table::Index, &at)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The part of the type's log in which instants that pass the test can stand: instants go up with positions.

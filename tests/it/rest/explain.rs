@@ -37,7 +37,7 @@ fn each_condition_tells_by_what_it_was_answered() {
         "Condition?patient=p&code:not=DJ449&_sort=-recorded-date",
         &[
             "Condition: patient (1 reference): by the index, 1 key to the end, the fewest",
-            "Condition: code:not (1 code): by the index, 2 keys to the end; 0 candidates are left",
+            "Condition: code:not (1 code): by the index, asked for each of 1 candidates; 0 are left",
             "Condition: 0 looked at one by one; 0 match",
             "counted 0",
         ],
