@@ -86,13 +86,12 @@ pub(super) fn commit(server: &Server, moment: &Moment, derived: Derived) -> Resu
     let versions = derived.writes.len();
     let (told, events) = (derived.told(), derived.events.len());
     let changes = ChangeSet {
-        now: moment.now,
         writes: derived.writes,
         preconditions: derived.preconditions,
         touches: derived.touches,
         timers: derived.timers,
         events: derived.events,
-        streams: Vec::new(),
+        ..ChangeSet::at(moment.now)
     };
     match server.store.commit(changes) {
         Ok(_) => {

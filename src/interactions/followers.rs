@@ -55,7 +55,9 @@ impl Followers {
         }
         let (position, followers) = server.followers.current(server)?;
         let mut events = Vec::new();
-        for version in versions.iter().filter(|_| !followers.is_empty()) {
+        // What a Task is found by is worked out only if somebody follows.
+        let looked_at = if followers.is_empty() { &[] } else { &versions[..] };
+        for version in looked_at {
             let key = version.key;
             let before = version.before.map(|before| index_entries(ResourceType::Task, before));
             let before = before.as_ref().map(|entries| Side { key, entries });

@@ -41,12 +41,8 @@ fn step(server: &Server, moment: &Moment, subscription: &Id, before: Timestamp) 
         return Ok(None);
     }
     Ok(Some(ChangeSet {
-        now: moment.now,
-        writes: Vec::new(),
         preconditions,
-        touches: Vec::new(),
-        timers: Vec::new(),
-        events: Vec::new(),
         streams: vec![StreamChange::Forget { subscription: subscription.clone(), before, limit: EVENTS_PER_COMMIT }],
+        ..ChangeSet::at(moment.now)
     }))
 }

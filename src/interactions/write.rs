@@ -194,18 +194,16 @@ impl Attempt<'_> {
         // A request that waited across midnight is of the day that has begun, and so is what it changes.
         let last_modified = self.moment.now.max(start_of_day(today));
         let derived = persons::derive(self.server, &concerned.persons, &pending, today, last_modified, self.moment.now)?;
+        let mut told = derived.told();
+        told.extend(followers::subscriptions(&pending).map(|(key, _)| key.id.clone()));
         let mut changes = ChangeSet {
-            now: self.moment.now,
-            writes: Vec::new(),
             preconditions,
             touches: touched_by(&pending),
             timers: derived.timers.clone(),
-            events: Vec::new(),
+            events: derived.events,
             streams: followers::begun(&pending),
+            ..ChangeSet::at(self.moment.now)
         };
-        let mut told = derived.told();
-        told.extend(followers::subscriptions(&pending).map(|(key, _)| key.id.clone()));
-        changes.events.extend(derived.events);
         changes.preconditions.extend(concerned.preconditions);
         changes.preconditions.extend(derived.preconditions);
         changes.touches.extend(derived.touches);

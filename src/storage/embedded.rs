@@ -406,9 +406,7 @@ mod tests {
             let touches = vec![Guard("g".to_owned())];
             let events = vec![NewEvent { subscription: key.id.clone(), focus: key.clone() }];
             let streams = vec![StreamChange::Cursor { subscription: key.id.clone(), life: 0, delivered: 1, sent: 1 }];
-            store
-                .commit(ChangeSet { now: Timestamp::UNIX_EPOCH, writes, preconditions: vec![], touches, timers, events, streams })
-                .unwrap();
+            store.commit(ChangeSet { writes, touches, timers, events, streams, ..ChangeSet::at(Timestamp::UNIX_EPOCH) }).unwrap();
         }
         store
     }
@@ -480,16 +478,7 @@ mod tests {
         let error = store.read(&key).unwrap_err();
         assert_eq!(error.0, "the checksum of the record Task/7/_history/2 in the table 'versions' does not fit");
         assert_eq!(store.failure(), Some(error.clone()));
-        let nothing = ChangeSet {
-            now: Timestamp::UNIX_EPOCH,
-            writes: vec![],
-            preconditions: vec![],
-            touches: vec![],
-            timers: vec![],
-            events: vec![],
-            streams: vec![],
-        };
-        assert_eq!(store.commit(nothing), Err(CommitError::Store(error.clone())));
+        assert_eq!(store.commit(ChangeSet::at(Timestamp::UNIX_EPOCH)), Err(CommitError::Store(error.clone())));
         assert_eq!(store.last_commit(), Err(error));
     }
 }

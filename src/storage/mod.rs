@@ -102,6 +102,21 @@ pub struct ChangeSet {
     pub streams: Vec<StreamChange>,
 }
 
+impl ChangeSet {
+    /// Nothing, at that time: what a commit does not say by itself.
+    pub fn at(now: Timestamp) -> Self {
+        ChangeSet {
+            now,
+            writes: Vec::new(),
+            preconditions: Vec::new(),
+            touches: Vec::new(),
+            timers: Vec::new(),
+            events: Vec::new(),
+            streams: Vec::new(),
+        }
+    }
+}
+
 /// One version to write.
 #[derive(Clone, Debug)]
 pub struct Write {

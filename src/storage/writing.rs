@@ -292,15 +292,7 @@ mod tests {
     fn touch(guard: &str) -> ChangeSet {
         let guard = Guard(guard.to_owned());
         let preconditions = vec![Precondition::Unmoved(guard.clone(), Position(0))];
-        ChangeSet {
-            now: Timestamp::UNIX_EPOCH,
-            writes: vec![],
-            preconditions,
-            touches: vec![guard],
-            timers: vec![],
-            events: vec![],
-            streams: vec![],
-        }
+        ChangeSet { preconditions, touches: vec![guard], ..ChangeSet::at(Timestamp::UNIX_EPOCH) }
     }
 
     /// Puts the commit in the queue without waiting for its answer.

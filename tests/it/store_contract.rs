@@ -147,7 +147,7 @@ pub(crate) fn delete(key: &ResourceKey, previous: Option<Version>) -> Write {
 }
 
 pub(crate) fn changes(writes: Vec<Write>) -> ChangeSet {
-    ChangeSet { now: noon(), writes, preconditions: vec![], touches: vec![], timers: vec![], events: vec![], streams: vec![] }
+    ChangeSet { writes, ..ChangeSet::at(noon()) }
 }
 
 pub(crate) fn commit(store: &dyn Store, write: Write) -> Committed {

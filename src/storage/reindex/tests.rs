@@ -193,15 +193,7 @@ impl Model {
 }
 
 fn nothing() -> ChangeSet {
-    ChangeSet {
-        now: Timestamp::UNIX_EPOCH,
-        writes: vec![],
-        preconditions: vec![],
-        touches: vec![],
-        timers: vec![],
-        events: vec![],
-        streams: vec![],
-    }
+    ChangeSet::at(Timestamp::UNIX_EPOCH)
 }
 
 /// A store that was written by these definitions.

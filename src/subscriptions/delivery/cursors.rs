@@ -113,14 +113,6 @@ fn commit(world: &World, cursors: BTreeMap<Id, Cursor>) -> Result<(), String> {
         return Ok(());
     }
     let change = |(subscription, Cursor { life, delivered, sent })| StreamChange::Cursor { subscription, life, delivered, sent };
-    let changes = ChangeSet {
-        now: (world.now)(),
-        writes: Vec::new(),
-        preconditions: Vec::new(),
-        touches: Vec::new(),
-        timers: Vec::new(),
-        events: Vec::new(),
-        streams: cursors.into_iter().map(change).collect(),
-    };
+    let changes = ChangeSet { streams: cursors.into_iter().map(change).collect(), ..ChangeSet::at((world.now)()) };
     world.store.commit(changes).map(drop).map_err(|error| format!("{error:?}"))
 }

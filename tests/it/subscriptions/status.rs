@@ -31,15 +31,7 @@ fn tell(facade: &Facade, subscription: &str, task: &str, bytes: usize, times: us
     let body = Resource::made(value).stamped(&key.id, Version(1));
     let event = NewEvent { subscription: Id::parse(subscription).unwrap(), focus: key.clone() };
     let write = Write { key, previous: None, method: frist::storage::Method::Put, content: Some(Content { body, entries: vec![] }) };
-    let changes = ChangeSet {
-        now: facade.moment().now,
-        writes: vec![write],
-        preconditions: vec![],
-        touches: vec![],
-        timers: vec![],
-        events: vec![event; times],
-        streams: vec![],
-    };
+    let changes = ChangeSet { writes: vec![write], events: vec![event; times], ..ChangeSet::at(facade.moment().now) };
     facade.store().commit(changes).unwrap();
 }
 
