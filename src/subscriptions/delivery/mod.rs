@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use account::missed;
 pub use client::{Client, Lookup};
 pub use figures::{Figures, LATENCY_BOUNDS_S, SubscriptionView};
 pub use pace::{Pace, RETRY_AFTER_MAX};
@@ -171,6 +172,7 @@ impl Deliverer {
                 status,
                 last_event: stream.last,
                 delivered,
+                forgotten: stream.forgotten,
                 oldest_undelivered: None,
                 attempts: desk.attempts,
                 last_error: desk.last_error.clone(),

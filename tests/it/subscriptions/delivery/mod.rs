@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod life;
+mod missed;
 mod operator;
 mod road;
 mod safety;
