@@ -1,5 +1,6 @@
 //! Delivery by rest-hook, to real endpoints on this machine: in order, at least once, and never anything missed.
 
+mod crowd;
 mod endpoint;
 mod life;
 mod missed;

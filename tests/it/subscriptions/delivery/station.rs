@@ -28,6 +28,8 @@ pub(crate) const QUICK: Pace = Pace {
     longest_retry: Duration::from_millis(40),
     retry_window: Duration::from_secs(600),
     answer_timeout: Duration::from_secs(60),
+    after_panic: Duration::from_millis(5),
+    retrying_max: 256,
 };
 
 /// The ids of the Patients.
@@ -58,12 +60,14 @@ pub(crate) struct Setup {
     pub(crate) lookup: Option<Lookup>,
     /// Certificates that are trusted (PEM).
     pub(crate) authorities: Option<Vec<u8>>,
+    /// What happens whenever delivery looks at the clock.
+    pub(crate) at_each_look: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let policy = EndpointPolicy { http_loopback: true, ..EndpointPolicy::default() };
-        Setup { pace: QUICK, policy, lookup: None, authorities: None }
+        Setup { pace: QUICK, policy, lookup: None, authorities: None, at_each_look: Arc::new(|| {}) }
     }
 }
 
@@ -95,16 +99,11 @@ impl Station {
     pub(crate) fn start(&mut self, setup: Setup) {
         assert!(self.running.is_none(), "it runs already");
         let store = EmbeddedStore::open(self.folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        let store = Arc::new(store);
         let wakes = Arc::new(Wakes::default());
         let woken = Arc::clone(&wakes);
-        let server = Server::new(
-            Arc::new(store),
-            Rules::shipped().clone(),
-            GroupTable::shipped().clone(),
-            guide_validator(),
-            BASE.into(),
-            Box::new(|| {}),
-        );
+        let server =
+            Server::new(store, Rules::shipped().clone(), GroupTable::shipped().clone(), guide_validator(), BASE.into(), Box::new(|| {}));
         let server = server.with_endpoints(setup.policy.clone()).with_delivery(Box::new(move |id| woken.wake(id)));
         let server = Arc::new(server);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -112,8 +111,12 @@ impl Station {
             Some(lookup) => Client::resolving_by(setup.policy, setup.authorities.as_deref(), lookup),
             None => Client::new(setup.policy, setup.authorities.as_deref()),
         };
-        let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
-        let world = subscription_status::world(Arc::clone(&server), Arc::new(move || moment(&shift, &ids)));
+        let (shift, ids, at_each_look) = (Arc::clone(&self.shift), Arc::clone(&self.ids), setup.at_each_look);
+        let look = move || {
+            at_each_look();
+            moment(&shift, &ids)
+        };
+        let world = subscription_status::world(Arc::clone(&server), Arc::new(look));
         let deliverer = {
             let _within = runtime.enter();
             Arc::new(Deliverer::start(world, client.unwrap(), setup.pace, Arc::clone(&wakes)))
