@@ -1,11 +1,11 @@
 //! Delivery by rest-hook, to real endpoints on this machine: in order, at least once, and never anything missed.
 
 mod crowd;
-mod endpoint;
+pub(crate) mod endpoint;
 mod life;
 mod missed;
 mod operator;
 mod road;
 mod safety;
-mod station;
+pub(crate) mod station;
 mod trouble;

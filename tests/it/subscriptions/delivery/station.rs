@@ -11,7 +11,7 @@ use frist::fhir::{Id, Resource, ResourceKey, ResourceType};
 use frist::http::{Wire, router};
 use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, delete, subscription_status, update};
-use frist::storage::{EmbeddedStore, Engine, StoreOptions, Stream};
+use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions, Stream};
 use frist::subscriptions::EndpointPolicy;
 use frist::subscriptions::delivery::{Client, Deliverer, Lookup, Pace, Wakes};
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::subscriptions::reliability::power::{Power, Powered};
 use crate::support::facade::{BASE, guide_validator};
 use crate::support::people;
 
@@ -60,6 +61,8 @@ pub(crate) struct Setup {
     pub(crate) lookup: Option<Lookup>,
     /// Certificates that are trusted (PEM).
     pub(crate) authorities: Option<Vec<u8>>,
+    /// What the store depends on, if it may fail.
+    pub(crate) power: Option<Arc<Power>>,
     /// What happens whenever delivery looks at the clock.
     pub(crate) at_each_look: Arc<dyn Fn() + Send + Sync>,
 }
@@ -67,7 +70,7 @@ pub(crate) struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let policy = EndpointPolicy { http_loopback: true, ..EndpointPolicy::default() };
-        Setup { pace: QUICK, policy, lookup: None, authorities: None, at_each_look: Arc::new(|| {}) }
+        Setup { pace: QUICK, policy, lookup: None, authorities: None, power: None, at_each_look: Arc::new(|| {}) }
     }
 }
 
@@ -99,7 +102,10 @@ impl Station {
     pub(crate) fn start(&mut self, setup: Setup) {
         assert!(self.running.is_none(), "it runs already");
         let store = EmbeddedStore::open(self.folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
-        let store = Arc::new(store);
+        let store: Arc<dyn Store> = match setup.power {
+            Some(power) => Arc::new(Powered { store: Arc::new(store), power }),
+            None => Arc::new(store),
+        };
         let wakes = Arc::new(Wakes::default());
         let woken = Arc::clone(&wakes);
         let server =
@@ -131,6 +137,12 @@ impl Station {
         runtime.block_on(Arc::into_inner(deliverer.unwrap()).unwrap().stop());
         drop(runtime);
         assert_eq!(Arc::strong_count(&server), 1, "something still holds the server");
+    }
+
+    /// As [`Station::stop`]; answers the folder.
+    pub(crate) fn stop_and_keep(mut self) -> TempDir {
+        self.stop();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
     }
 
     /// Stops it without a word: what was not written down is lost.
