@@ -7,3 +7,4 @@ mod road;
 mod safety;
 mod station;
 mod trouble;
+mod written_back;
