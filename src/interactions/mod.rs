@@ -34,6 +34,7 @@ pub mod reindex;
 pub mod retention;
 pub mod rights;
 pub mod search;
+mod subscription_check;
 pub mod subscription_events;
 pub mod subscription_status;
 pub mod subset;

@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::entry::{Entry, Step, pending, settle};
 use super::failure::locate;
 use super::identify::identify_all;
@@ -14,12 +12,10 @@ use super::patch::Patch;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::referrers::Referrers;
-use super::{Failure, Moment, Server, Written, calendar, content, followers};
+use super::{Failure, Moment, Server, Written, calendar, content, followers, subscription_check};
 use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
 use crate::search::{self, Row, index_entries};
 use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
-use crate::subscriptions::names::PROFILE_SUBSCRIPTION;
-use crate::subscriptions::{Channel, Subscription};
 
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
@@ -319,7 +315,8 @@ impl Attempt<'_> {
                 Step::Put(resource, _) if !matches!(self.writer, Writer::Definitions | Writer::Delivery) => {
                     issues.extend(content::findings(resource, &self.server.validator, &self.server.groups, today, self.profiles));
                     if entry.key.resource_type == ResourceType::Subscription {
-                        self.check_subscription(resource.value(), issues);
+                        let before = pending.get(&entry.key).and_then(|write| write.before.as_ref());
+                        subscription_check::check(self.server, self.moment.now, before, resource.value(), issues);
                         issues.extend(too_many.take());
                     }
                     issues.extend(references::check(self.server, resource.value(), pending, preconditions)?);
@@ -342,21 +339,6 @@ impl Attempt<'_> {
             entry.warnings = issues;
         }
         Ok(())
-    }
-
-    /// What the backport guide and this server ask of a Subscription, besides R4.
-    fn check_subscription(&self, subscription: &Value, issues: &mut Vec<Issue>) {
-        // Its profile is known after all: it is what is checked here.
-        let claims = |at: usize| subscription["meta"]["profile"][at] == PROFILE_SUBSCRIPTION;
-        let profiles = subscription["meta"]["profile"].as_array().map_or(0, Vec::len);
-        let known: Vec<_> = (0..profiles).filter(|at| claims(*at)).map(|at| format!("Subscription.meta.profile[{at}]")).collect();
-        issues.retain(|issue| issue.refuses() || !known.contains(&issue.expression));
-        // What R4 says of an element already, is not said twice.
-        let is_new = |issue: &Issue| !issues.iter().any(|told| told.refuses() && told.expression == issue.expression);
-        let mut found = Subscription::findings(subscription, &self.server.base_url, self.moment.now);
-        found.extend(Channel::of(subscription).iter().flat_map(|channel| self.server.endpoints.findings(channel)));
-        let found: Vec<_> = found.into_iter().filter(is_new).collect();
-        issues.extend(found);
     }
 
     /// In a transaction, each finding says in which entry it is.

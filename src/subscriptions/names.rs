@@ -53,14 +53,12 @@ pub const EXTENSIONS: &[(&str, &str)] = &[
     (EXT_MAX_COUNT, "Subscription.channel"),
 ];
 
-/// True for an extension by which an element of another version of FHIR is put into an R4 resource
-/// (<https://hl7.org/fhir/versions.html#extensions>): `http://hl7.org/fhir/5.0/StructureDefinition/extension-Subscription.topic`.
+/// True for an extension by which something of another version of FHIR is put into an R4 resource
+/// (<https://hl7.org/fhir/versions.html#extensions>): `http://hl7.org/fhir/5.0/StructureDefinition/extension-Subscription.topic`, and whatever else
+/// lies below a version.
 pub fn is_of_another_version(url: &str) -> bool {
-    let version = url.strip_prefix("http://hl7.org/fhir/").and_then(|rest| rest.split_once("/StructureDefinition/"));
-    version.is_some_and(|(version, _)| {
-        let parts = version.split_once('.');
-        parts.is_some_and(|(major, minor)| {
-            [major, minor].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-        })
-    })
+    let version =
+        url.strip_prefix("http://hl7.org/fhir/").and_then(|rest| rest.split('/').next()).and_then(|version| version.split_once('.'));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    version.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
 }

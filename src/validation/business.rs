@@ -1,4 +1,4 @@
-//! The rules of this server that no profile can say, because they depend on the day, on the table of target groups, or on who writes
+//! The rules of this server that no profile can say, because they depend on the day or on the table of target groups
 //! (fhir-profiles, section 3; deadline-rules, section 2).
 
 use serde_json::Value;
@@ -13,10 +13,6 @@ const GROUP_RULE: &str = "kp-group-1";
 /// Dates of what has happened: the type and the element's key in JSON.
 const PAST: &[(&str, &str)] =
     &[("Patient", "deceasedDateTime"), ("Condition", "recordedDate"), ("CarePlan", "created"), ("ServiceRequest", "authoredOn")];
-
-/// The statuses of a Subscription that only the server sets: a client asks for `requested` or `off`
-/// (<https://hl7.org/fhir/R4/subscription.html>).
-const STATUS_OF_SERVER: &[&str] = &["active", "error"];
 
 /// Types without a profile of the package by which clocks or messages go.
 const FOLLOWED: &[&str] = &["PractitionerRole", "Subscription"];
@@ -40,7 +36,6 @@ pub(super) fn check(resource: &Value, kind: &str, context: &Context<'_>, sink: &
             check_asserted(resource, context, sink);
         }
         "Encounter" => check_begun(resource, context, sink),
-        "Subscription" => check_subscription(resource, sink),
         _ => {}
     }
 }
@@ -74,14 +69,5 @@ fn check_begun(encounter: &Value, context: &Context<'_>, sink: &mut Sink) {
     let begun = matches!(encounter["status"].as_str(), Some("in-progress" | "finished"));
     if let Some(start) = encounter["period"]["start"].as_str().filter(|_| begun) {
         dates::check_past(start, "Encounter.period.start", context.today, sink);
-    }
-}
-
-fn check_subscription(subscription: &Value, sink: &mut Sink) {
-    if let Some(status) = subscription["status"].as_str().filter(|status| STATUS_OF_SERVER.contains(status)) {
-        let what = format!(
-            "expected 'requested' or 'off', found '{status}', which only the server sets: send 'requested' to keep it going, after a handshake, or 'off' to stop it"
-        );
-        sink.add(Severity::Error, IssueCode::BusinessRule, &"Subscription.status", "", &what);
     }
 }

@@ -42,10 +42,26 @@ pub(super) struct Account {
 }
 
 /// A version of the Subscription.
+#[derive(Clone)]
 pub(super) struct Seen {
     pub(super) version: Version,
+    /// Which of the Subscriptions that had this id.
+    life: u64,
     /// None if it cannot be honoured.
     pub(super) subscription: Option<Arc<Subscription>>,
+}
+
+impl Seen {
+    fn of(world: &World, id: &Id, version: Version, body: &[u8]) -> Result<Self, StoreError> {
+        let value = serde_json::from_slice(body).map_err(|error| StoreError(format!("Subscription/{id} is no JSON: {error}")))?;
+        let subscription = Subscription::read(&value, &world.base_url).ok().map(Arc::new);
+        Ok(Seen { version, life: world.store.stream(id)?.life, subscription })
+    }
+
+    /// True if both ask for the same: whatever else is written of a Subscription, as its labels, begins nothing anew.
+    pub(super) fn asks_as(&self, other: &Seen) -> bool {
+        self.life == other.life && self.subscription.is_some() && self.subscription == other.subscription
+    }
 }
 
 /// What is due.
@@ -96,10 +112,19 @@ impl Account {
         Account { id, seen: None, cursor: Cursor { life: u64::MAX, ..Cursor::default() }, recorded: 0, single_until: 0, logged: 0 }
     }
 
-    /// True if the Subscription was written since it was last looked at, by someone else than the worker.
-    pub(super) fn has_moved(id: &Id, seen: Option<Version>, world: &World) -> Result<bool, StoreError> {
+    /// True if there is such a Subscription.
+    pub(super) fn exists(id: &Id, world: &World) -> Result<bool, StoreError> {
+        Ok(world.store.read(&key(id))?.is_some_and(|stored| stored.body.is_some()))
+    }
+
+    /// The version of the Subscription now, if it asks for what it asked for when it was seen.
+    pub(super) fn unmoved(id: &Id, seen: &Seen, world: &World) -> Result<Option<Version>, StoreError> {
         let stored = world.store.read(&key(id))?;
-        Ok(stored.filter(|stored| stored.body.is_some()).map(|stored| stored.version) != seen)
+        let Some((version, body)) = stored.and_then(|stored| Some((stored.version, stored.body?))) else { return Ok(None) };
+        if version == seen.version {
+            return Ok(Some(version));
+        }
+        Ok(Seen::of(world, id, version, &body)?.asks_as(seen).then_some(version))
     }
 
     /// Finds out what is due, after so much silence. `replay` is an event to send again.
@@ -241,13 +266,11 @@ impl Account {
         let stored = world.store.read(&key(&self.id))?;
         let Some((version, body)) = stored.and_then(|stored| Some((stored.version, stored.body?))) else { return Ok(false) };
         if self.seen.as_ref().is_none_or(|seen| seen.version != version) {
-            let value =
-                serde_json::from_slice(&body).map_err(|error| StoreError(format!("Subscription/{} is no JSON: {error}", self.id)))?;
-            let subscription = Subscription::read(&value, &world.base_url);
-            if subscription.is_err() {
+            let seen = Seen::of(world, &self.id, version, &body)?;
+            if seen.subscription.is_none() {
                 tracing::error!(subscription = %self.id, "a stored Subscription cannot be honoured: nothing is sent");
             }
-            self.seen = Some(Seen { version, subscription: subscription.ok().map(Arc::new) });
+            self.seen = Some(seen);
         }
         Ok(true)
     }

@@ -82,7 +82,7 @@ impl Shared {
     fn end(&self, id: &Id) {
         self.desks().remove(id);
         self.wakes.end(id);
-        if !matches!(Account::has_moved(id, None, &self.world), Ok(false)) {
+        if !matches!(Account::exists(id, &self.world), Ok(false)) {
             self.wakes.wake(id);
         }
     }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::account::{Account, Message, Purpose, Step};
+use super::account::{Account, Message, Purpose, Seen, Step};
 use super::client::{Post, Trouble};
 use super::figures::Desk;
 use super::pace::retry_after;
@@ -48,7 +48,7 @@ enum Then {
     Look,
     /// Waits: for its bell, or so long.
     Wait(Option<Duration>),
-    /// Waits so long, or until the Subscription is written.
+    /// Waits so long, or until the Subscription asks for something else.
     Retry(Duration),
     /// Ends.
     End,
@@ -84,7 +84,7 @@ impl Worker {
     }
 
     async fn step(&mut self) -> Then {
-        let version = self.version();
+        let before = self.seen();
         let silence = self.last_sent.elapsed();
         let replay = self.desk.lock().replays.front().map(|(first, _)| *first);
         let Some(mut account) = self.account.take() else { return Then::End };
@@ -101,7 +101,7 @@ impl Worker {
             return Then::Retry(self.shared.pace.after_panic);
         };
         self.account = Some(account);
-        if self.version() != version {
+        if !self.seen().zip(before).is_some_and(|(now, before)| now.asks_as(&before)) {
             self.failing = None;
         }
         self.show();
@@ -135,7 +135,7 @@ impl Worker {
         }
     }
 
-    /// Sends a message, unless the Subscription is written meanwhile: then what it is about may not be wanted any more.
+    /// Sends a message, unless the Subscription asks for something else meanwhile: then what it is about may not be wanted any more.
     async fn send(&mut self, message: Message) -> Then {
         let Some(subscription) = self.subscription() else { return Then::Look };
         let Channel::RestHook { endpoint, headers } = &subscription.channel else { return Then::Look };
@@ -210,14 +210,23 @@ impl Worker {
         Then::Retry(pause)
     }
 
-    /// Writes the status, if the Subscription was not written meanwhile.
+    /// Writes the status, if the Subscription still asks for the same.
     async fn set_status(&mut self, to: Status, error: Option<String>) -> Then {
-        let Some(version) = self.version() else { return Then::Look };
+        let Some(seen) = self.seen() else { return Then::Look };
         let (shared, id) = (Arc::clone(&self.shared), self.id.clone());
-        let written = tokio::task::spawn_blocking(move || (shared.world.set_status)(&id, version, to, error.as_deref()));
+        let written = tokio::task::spawn_blocking(move || {
+            while let Some(version) = Account::unmoved(&id, &seen, &shared.world).map_err(|error| error.to_string())? {
+                if (shared.world.set_status)(&id, version, to, error.as_deref())?.is_some() {
+                    return Ok(true);
+                }
+            }
+            Ok::<_, String>(false)
+        });
         match written.await {
-            Ok(Ok(_)) => {
-                self.failing = None;
+            Ok(Ok(is_written)) => {
+                if is_written {
+                    self.failing = None;
+                }
                 Then::Look
             }
             Ok(Err(error)) => self.store_failed(&error),
@@ -230,13 +239,16 @@ impl Worker {
         Then::Retry(STORE_PAUSE)
     }
 
-    /// Done when the Subscription was written since it was last looked at.
+    /// Done when the Subscription asks for something else than when it was last looked at.
     async fn moved(&self) {
         loop {
             self.bell.notified().await;
-            let (shared, id, seen) = (Arc::clone(&self.shared), self.id.clone(), self.version());
-            let moved = tokio::task::spawn_blocking(move || Account::has_moved(&id, seen, &shared.world)).await;
-            if matches!(moved, Ok(Ok(true))) {
+            let (shared, id, seen) = (Arc::clone(&self.shared), self.id.clone(), self.seen());
+            let moved = tokio::task::spawn_blocking(move || match seen {
+                Some(seen) => Account::unmoved(&id, &seen, &shared.world).map(|version| version.is_none()),
+                None => Account::exists(&id, &shared.world),
+            });
+            if matches!(moved.await, Ok(Ok(true))) {
                 return;
             }
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
@@ -260,8 +272,9 @@ impl Worker {
         desk.delivered = self.account.as_ref().map(|account| account.cursor.delivered);
     }
 
-    fn version(&self) -> Option<crate::fhir::Version> {
-        Some(self.account.as_ref()?.seen.as_ref()?.version)
+    /// The Subscription, as it was when it was last looked at.
+    fn seen(&self) -> Option<Seen> {
+        self.account.as_ref()?.seen.clone()
     }
 
     fn subscription(&self) -> Option<Arc<Subscription>> {

@@ -11,6 +11,7 @@ pub(crate) mod shape;
 mod status;
 mod subscriber;
 mod websocket;
+mod written_back;
 
 use axum::body::Body;
 use serde_json::{Value, json};

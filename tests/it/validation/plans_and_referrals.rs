@@ -128,10 +128,9 @@ fn an_offer_that_has_begun_has_a_past_start_and_one_that_is_planned_need_not() {
 }
 
 #[test]
-fn a_client_can_only_ask_for_a_subscription_or_switch_it_off() {
-    check("Subscription", json!({ "status": "off" }), &[]);
-    for status in ["active", "error"] {
-        check("Subscription", json!({ "status": status }), &["error business-rule Subscription.status"]);
+fn a_subscription_has_a_status_and_a_channel_of_those_there_are() {
+    for status in ["requested", "active", "error", "off"] {
+        check("Subscription", json!({ "status": status }), &[]);
     }
     check("Subscription", json!({ "status": "on" }), &["error code-invalid Subscription.status"]);
     check("Subscription", json!({ "channel": { "type": null } }), &["error required Subscription.channel.type"]);

@@ -9,3 +9,4 @@ mod road;
 mod safety;
 pub(crate) mod station;
 mod trouble;
+mod written_back;
