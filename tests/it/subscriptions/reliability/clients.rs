@@ -102,14 +102,15 @@ impl Story {
 
     /// As [`Story::tell`], when the power goes off because of it.
     pub(super) fn tell_in_the_dark(&mut self, name: &str) {
+        let id = Id::parse(name).unwrap();
+        let last = |story: &Story| story.station.server().store.stream(&id).map(|stream| stream.last).ok();
+        let before = last(self);
         for _ in 0..TRIES_MAX {
-            if self.power.is_off() || self.write().is_err() {
+            let written = self.write();
+            if self.power.is_off() || last(self) > before {
                 return;
             }
-            let stored = self.station.server().store.stream(&Id::parse(name).unwrap());
-            if stored.is_ok_and(|stream| stream.delivered < stream.last) {
-                return;
-            }
+            written.unwrap();
         }
         panic!("nothing ever happens for {name}");
     }

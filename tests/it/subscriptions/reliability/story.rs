@@ -179,7 +179,10 @@ impl Story {
             Point::DaysMissed(side) => self.miss_days(side),
             Point::Message { is_answered } => self.fail_on_message(is_answered),
             Point::Handshake { is_answered } => self.fail_on_handshake(is_answered),
-            Point::Activation(side) => self.fail_when_asked_again("up", Commit::Status("active"), side),
+            Point::Activation(side) => {
+                self.activate("up");
+                self.fail_when_asked_again("up", Commit::Status("active"), side);
+            }
             Point::Failure(side) => self.fail_with_error(side),
             Point::Filter(side) => self.fail_with_filter(side),
             Point::Endpoint(side) => self.fail_with_endpoint(side),
@@ -207,6 +210,7 @@ impl Story {
     }
 
     fn fail_on_handshake(&mut self, is_answered: bool) {
+        self.activate("changing");
         self.subscribers.set_trap(Trap { name: "changing", kind: "handshake", is_answered, events_min: 0 });
         self.wanted.get_mut("changing").unwrap()["reason"] = json!(format!("Because of {}", self.changes));
         self.changes += 1;
