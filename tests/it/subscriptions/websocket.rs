@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::shape;
 use crate::support::facade::{BASE, Facade};
 use crate::support::people::{copd, patient, practice};
 
@@ -104,11 +105,15 @@ async fn bound(facade: &Arc<Facade>) -> Client {
     client
 }
 
-/// The next Bundle.
+/// The next Bundle, which is as the guide has it.
 async fn hear(client: &mut Client) -> Value {
     loop {
         match client.next().await {
-            Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+            Some(Ok(Message::Text(text))) => {
+                let bundle = serde_json::from_str(&text).unwrap();
+                assert_eq!(shape::unfit_notification(&bundle), [""; 0], "{bundle:#}");
+                return bundle;
+            }
             Some(Ok(Message::Ping(_))) => {}
             other => panic!("expected a Bundle, found {other:?}"),
         }
