@@ -267,6 +267,42 @@ fn what_ends_a_subscription_ends_its_websocket() {
 }
 
 #[test]
+fn a_listener_goes_on_through_what_is_written_until_the_channel_is_another() {
+    let facade = clinic();
+    converse(async {
+        let mut client = bound(&facade).await;
+        elsewhere(&facade, |facade| facade.put_ok(&diagnosis_of_another(facade, 1))).await;
+        assert_eq!(number(&hear(&mut client).await), 1);
+        // Written back with another telephone number, then asked for anew with other filters, and then for more to be told.
+        let changes: [fn(&mut Value); 3] = [
+            |stored| stored["contact"] = json!([{ "system": "phone", "value": "1" }]),
+            |stored| {
+                let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
+                stored["_criteria"] = json!({ "extension": [{ "url": url, "valueString": "Task?code=treatment-plan" }] });
+            },
+            |stored| stored["channel"] = subscription("s", "full-resource")["channel"].clone(),
+        ];
+        for (number_before, change) in (1..).zip(changes) {
+            let happened = elsewhere(&facade, move |facade| {
+                let mut stored = facade.get("Subscription/s").json();
+                change(&mut stored);
+                facade.put_ok(&stored);
+                facade.put_ok(&diagnosis_of_another(facade, number_before + 1));
+            });
+            happened.await;
+            let event = hear(&mut client).await;
+            assert_eq!(number(&event), number_before as u64 + 1);
+            assert_eq!(event["entry"][1]["resource"].is_object(), number_before == 3);
+        }
+        let mut posted = subscription("s", "id-only");
+        posted["channel"]["type"] = "rest-hook".into();
+        posted["channel"]["endpoint"] = "https://ehr.test/hook".into();
+        elsewhere(&facade, move |facade| facade.put_ok(&posted)).await;
+        assert_eq!(hear_end(&mut client).await, (1000, "Subscription/s: the Subscription has another channel".to_owned()));
+    });
+}
+
+#[test]
 fn a_token_is_good_once_for_a_minute_and_for_its_subscriptions() {
     let facade = clinic();
     converse(async {
