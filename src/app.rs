@@ -407,7 +407,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let Delivery { client, pace, wakes } = ready.delivery;
     let deliverer = Arc::new(Deliverer::start(world, client, pace, wakes));
     ready.server.set_deliverer(&deliverer);
-    let retention = tokio::spawn(keep_events(Arc::clone(&ready.server), clock, options.common.event_retention_days));
+    let retention = tokio::spawn(keep_events(Arc::clone(&ready.server), move || clock.moment(), options.common.event_retention_days));
     wire.set_ready(true);
     say(format_args!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display()));
     say(format_args!("  today in Copenhagen   {}", copenhagen_date(clock.now())));
@@ -461,11 +461,8 @@ async fn stopped(store: Arc<EmbeddedStore>) {
     }
 }
 
-/// The longest sleep between two looks at the calendar: a machine that was suspended is late by no more than this.
-const CALENDAR_SLEEP_MAX: Duration = Duration::from_secs(60);
-
-/// A day, in which there is no midnight only at the end of time.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest sleep between two looks at whether a day has begun: a machine that was suspended is late by no more than this.
+const MIDNIGHT_SLEEP_MAX: Duration = Duration::from_secs(60);
 
 /// Makes the calendar step at each midnight in Copenhagen, and when a commit set a timer on a day that has begun.
 async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
@@ -482,36 +479,38 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
             Ok(Err(failure)) => tracing::error!("the calendar step failed: {failure:?}"),
             Err(_) => tracing::error!("the calendar step panicked; where, is logged by itself"),
         }
-        let sleep = until_midnight(clock.now()).map_or(CALENDAR_SLEEP_MAX, |until| until.min(CALENDAR_SLEEP_MAX));
         tokio::select! {
-            () = tokio::time::sleep(sleep) => {}
+            () = tokio::time::sleep(until_midnight(clock.now())) => {}
             () = wake.notified() => {}
         }
     }
 }
 
-/// Forgets the events that are older than that many days: at the start, and at each midnight in Copenhagen.
-async fn keep_events(server: Arc<Server>, clock: Clock, days: u16) {
+/// Forgets the events that are older than that many days: at the start, and when a day has begun in Copenhagen. `moment` reads the server's clock.
+async fn keep_events(server: Arc<Server>, moment: impl Fn() -> Moment, days: u16) {
+    let mut last = None;
     loop {
-        let step = {
-            let (server, moment) = (Arc::clone(&server), clock.moment());
-            let before = moment.now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MIN);
-            tokio::task::spawn_blocking(move || retention::forget(&server, &moment, before))
-        };
-        match step.await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(commits)) => tracing::info!(commits, "forgot events that are older than {days} days"),
-            Ok(Err(failure)) => tracing::error!("old events could not be forgotten: {failure:?}"),
-            Err(panic) => tracing::error!("forgetting old events panicked: {panic}"),
+        let moment = moment();
+        let (now, today) = (moment.now, copenhagen_date(moment.now));
+        if last.replace(today) != Some(today) {
+            let before = now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MIN);
+            let server = Arc::clone(&server);
+            match tokio::task::spawn_blocking(move || retention::forget(&server, &moment, before)).await {
+                Ok(Ok(0)) => {}
+                Ok(Ok(commits)) => tracing::info!(commits, "forgot events that are older than {days} days"),
+                Ok(Err(failure)) => tracing::error!("old events could not be forgotten: {failure:?}"),
+                Err(panic) => tracing::error!("forgetting old events panicked: {panic}"),
+            }
         }
-        tokio::time::sleep(until_midnight(clock.now()).unwrap_or(DAY)).await;
+        tokio::time::sleep(until_midnight(now)).await;
     }
 }
 
-/// How long it is until the next midnight in Copenhagen.
-fn until_midnight(now: Timestamp) -> Option<Duration> {
-    let midnight = start_of_day(copenhagen_date(now).checked_add(1.day()).ok()?);
-    Duration::try_from(midnight.duration_since(now)).ok()
+/// How long to sleep until the next midnight in Copenhagen, or the next look at whether it has come.
+fn until_midnight(now: Timestamp) -> Duration {
+    let midnight = copenhagen_date(now).checked_add(1.day()).ok().map(start_of_day);
+    let until = midnight.and_then(|midnight| Duration::try_from(midnight.duration_since(now)).ok());
+    until.map_or(MIDNIGHT_SLEEP_MAX, |until| until.min(MIDNIGHT_SLEEP_MAX))
 }
 
 /// Tells whoever started the program; a reader who has gone is no reason to stop serving.
@@ -521,7 +520,68 @@ fn say(line: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::deadlines::Rules;
+
+    /// A server with a websocket subscription `s` and one event of it, at that instant.
+    fn server_with_an_event(folder: &Path, at: Moment) -> Arc<Server> {
+        let store = EmbeddedStore::open(folder, Engine::Fjall, StoreOptions { cache_bytes: 1 << 20 }).expect("a store");
+        let validator = Arc::new(packages::validator(&[]).expect("the packages"));
+        let (rules, groups) = (Rules::shipped().clone(), GroupTable::shipped().clone());
+        let server = Server::new(Arc::new(store), rules, groups, validator, "http://127.0.0.1/fhir".into(), Box::new(|| {}));
+        let condition =
+            |system, code| json!([{ "coding": [{ "system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code }] }]);
+        let resources = [
+            json!({ "resourceType": "Subscription", "id": "s", "status": "requested", "reason": "To see what is forgotten",
+                "criteria": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
+                "channel": { "type": "websocket", "payload": "application/fhir+json" } }),
+            json!({ "resourceType": "Patient", "id": "p", "identifier": [{ "system": "urn:oid:1.2.208.176.1.2", "value": "0405440001" }] }),
+            json!({ "resourceType": "Condition", "id": "c", "subject": { "reference": "Patient/p" }, "recordedDate": "2027-02-20",
+                "verificationStatus": condition("condition-ver-status", "confirmed")[0],
+                "category": condition("condition-category", "problem-list-item"),
+                "code": { "coding": [{ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ449" }] } }),
+        ];
+        for resource in resources {
+            let url = format!("{}/{}", resource["resourceType"].as_str().unwrap_or(""), resource["id"].as_str().unwrap_or(""));
+            let entry = json!({ "request": { "method": "PUT", "url": url }, "resource": resource });
+            let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [entry] });
+            transaction::process(&server, &at, &Resource::from_value(bundle).expect("a Bundle")).map(drop).expect("it is written");
+        }
+        Arc::new(server)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn old_events_are_forgotten_at_the_midnight_that_the_servers_clock_shows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(Mutex::new(Timestamp::UNIX_EPOCH));
+        let set = |to: &str| *clock.lock().expect("the clock") = to.parse().expect("an instant");
+        let moment = {
+            let clock = Arc::clone(&clock);
+            move || Moment::new(*clock.lock().expect("the clock"), Arc::new(|| Id::from(uuid::Uuid::new_v4())))
+        };
+        set("2027-03-01T09:00:00Z");
+        let server = server_with_an_event(folder.path(), moment());
+        let kept = || server.store.events(&Id::parse("s").expect("an id"), 0, 10).expect("events").len();
+        assert!(kept() > 0, "there is an event");
+        set("2027-03-02T08:00:00Z");
+        let keeper = tokio::spawn(keep_events(Arc::clone(&server), moment, 1));
+        let a_look = || tokio::time::sleep(MIDNIGHT_SLEEP_MAX + Duration::from_secs(1));
+        for (now, is_kept) in [
+            ("2027-03-02T08:00:00Z", true),
+            // Older than a day by now, but no day has begun.
+            ("2027-03-02T22:59:59Z", true),
+            ("2027-03-02T23:00:01Z", false),
+        ] {
+            set(now);
+            a_look().await;
+            assert_eq!(kept() > 0, is_kept, "{now}");
+        }
+        keeper.abort();
+    }
 
     #[test]
     fn a_folder_in_use_says_how_to_ask_the_server() {

@@ -18,7 +18,7 @@ pub(super) fn section(server: &Server) -> Result<String, Failure> {
     all.sort_by_key(|one| std::cmp::Reverse(one.waiting()));
     let more = all.len().saturating_sub(SHOWN_MAX);
     out.push_str(
-        "<h2>Subscriptions</h2><table><tr><th>id</th><th>status</th><th>endpoint</th><th>last event</th><th>waiting</th><th>oldest of them</th>\
+        "<h2>Subscriptions</h2><table><tr><th>id</th><th>status</th><th>endpoint</th><th>last event</th><th>waiting</th><th>oldest of them</th><th>missed</th>\
          <th>attempts</th><th>last error</th><th>next attempt</th><th>send again</th></tr>",
     );
     all.iter().take(SHOWN_MAX).for_each(|one| row(&mut out, one));
@@ -38,12 +38,14 @@ fn row(out: &mut String, delivered: &Delivered) {
     let error = view.last_error.as_ref().map_or_else(String::new, |(error, at)| format!("{} ({})", escaped(error), instant(Some(*at))));
     let _ = write!(
         out,
-        "<tr><td>{id}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td>{error}</td><td>{}</td><td>",
+        "<tr><td>{id}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+         <td>{error}</td><td>{}</td><td>",
         view.status.as_str(),
         escaped(endpoint.as_deref().unwrap_or("websocket")),
         view.last_event,
         waiting,
         if waiting > 0 { instant(view.oldest_undelivered) } else { String::new() },
+        delivered.missed(),
         view.attempts,
         instant(view.next_attempt),
     );
@@ -79,10 +81,17 @@ pub(super) fn metrics(server: &Server, moment: &Moment) -> Result<String, Failur
     );
     let Some((all, figures)) = deliveries(server)? else { return Ok(out) };
     let depth: u64 = all.iter().map(Delivered::waiting).sum();
+    let missed: u64 = all.iter().map(Delivered::missed).sum();
     let oldest = all.iter().filter(|one| one.waiting() > 0).filter_map(|one| one.view.oldest_undelivered).min();
     let age = oldest.map_or(0.0, |oldest| moment.now.duration_since(oldest).as_secs_f64().max(0.0));
     metric("frist_subscriptions", "gauge", "Subscriptions.", &all.len());
     metric("frist_subscription_queue_events", "gauge", "Events that wait to be delivered.", &depth);
+    metric(
+        "frist_subscription_missed_events",
+        "gauge",
+        "Events forgotten before they were delivered, until their subscriber knows.",
+        &missed,
+    );
     metric("frist_subscription_oldest_undelivered_seconds", "gauge", "Age of the oldest of them; 0 if none waits.", &format!("{age:.3}"));
     metric("frist_subscription_events_delivered_total", "counter", "Events acknowledged since the start.", &figures.delivered_events);
     metric("frist_subscription_messages_acknowledged_total", "counter", "Messages acknowledged, of any kind.", &figures.acknowledged);

@@ -37,7 +37,12 @@ pub struct Delivered {
 impl Delivered {
     /// How many events wait to be delivered.
     pub fn waiting(&self) -> u64 {
-        self.endpoint.as_ref().map_or(0, |_| self.view.last_event.saturating_sub(self.view.delivered))
+        self.endpoint.as_ref().map_or(0, |_| self.view.last_event.saturating_sub(self.view.delivered.max(self.view.forgotten)))
+    }
+
+    /// How many events were forgotten before they were delivered, of those that its subscriber has not been told of yet.
+    pub fn missed(&self) -> u64 {
+        self.endpoint.as_ref().map_or(0, |_| self.view.forgotten.saturating_sub(self.view.delivered))
     }
 }
 

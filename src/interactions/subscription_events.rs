@@ -12,8 +12,9 @@ use super::{Failure, Moment, Server, read};
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::search::SearchQuery;
 use crate::storage::{Event, StoredVersion, Stream};
+use crate::subscriptions::delivery::missed;
 use crate::subscriptions::notification::{self, About, Kind, Told};
-use crate::subscriptions::{Content, Status, Subscription};
+use crate::subscriptions::{Channel, Content, Status, Subscription};
 
 /// How many events an answer has at most.
 pub const EVENTS_MAX: usize = 1_000;
@@ -44,13 +45,16 @@ struct Known {
 impl Known {
     fn of(server: &Server, stored: StoredVersion) -> Result<Self, Failure> {
         let value = parse_stored(&stored.key, stored.body.as_deref().unwrap_or_default())?;
-        // One that another version of this program accepted and this one cannot honour is told of nothing: it stands as it says.
-        let (status, content) = match Subscription::read(&value, &server.base_url) {
-            Ok(subscription) => (subscription.status, subscription.content),
-            Err(_) => (value["status"].as_str().and_then(Status::from_code).unwrap_or(Status::Error), Content::Empty),
-        };
-        let error = value["error"].as_str().map(str::to_owned);
         let stream = server.store.stream(&stored.key.id)?;
+        // One that another version of this program accepted and this one cannot honour is told of nothing: it stands as it says.
+        let (status, content, missed) = match Subscription::read(&value, &server.base_url) {
+            // Of a websocket nothing is known to be delivered, and what is too old may have been.
+            Ok(Subscription { status, content, channel: Channel::Websocket, .. }) => (status, content, None),
+            Ok(Subscription { status, content, channel: Channel::RestHook { .. }, .. }) => (status, content, missed(&stream)),
+            Err(_) => (value["status"].as_str().and_then(Status::from_code).unwrap_or(Status::Error), Content::Empty, None),
+        };
+        let errors: Vec<_> = value["error"].as_str().map(str::to_owned).into_iter().chain(missed).collect();
+        let error = Some(errors.join("; ")).filter(|error| !error.is_empty());
         Ok(Known { stored, status, content, error, stream })
     }
 

@@ -362,6 +362,10 @@ impl Store for EmbeddedStore {
         self.read_state(|reader, last| reader.stream(subscription, last))
     }
 
+    fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
+        self.read_state(|reader, last| reader.oldest_event(subscription, last))
+    }
+
     fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.read_state(|reader, last| reader.events(subscription, after, limit, last))
     }

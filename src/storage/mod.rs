@@ -198,9 +198,20 @@ pub enum StreamChange {
         subscription: Id,
         /// Those committed before this instant …
         before: Timestamp,
-        /// … and at most so many.
+        /// … and at most so many …
         limit: usize,
+        /// … of these.
+        which: Forgettable,
     },
+}
+
+/// Which events may be forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forgettable {
+    /// All.
+    All,
+    /// Those that the subscriber has acknowledged, and those of a life before.
+    Delivered,
 }
 
 /// The events of one subscription, in figures. Events count from 1; 0 is "none yet".
@@ -216,8 +227,6 @@ pub struct Stream {
     pub delivered: u64,
     /// The number of the last event that was put into a message, delivered or not; never less than `delivered`.
     pub sent: u64,
-    /// The instant of the oldest event that is kept under this id, also of a life before; none if there is none.
-    pub oldest: Option<Timestamp>,
 }
 
 /// An event as it is kept.
@@ -415,6 +424,9 @@ pub trait Store: Send + Sync {
 
     /// The events of a subscription in figures.
     fn stream(&self, subscription: &Id) -> Result<Stream, StoreError>;
+
+    /// The instant of the oldest event that is kept under this id, also of a life before; none if there is none.
+    fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError>;
 
     /// The events of a subscription with numbers greater than `after`, in order, at most `limit`.
     fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;

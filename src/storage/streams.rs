@@ -11,7 +11,7 @@ use super::encoding::{cursor_key, event_key, events_prefix, number_at_end, strea
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::Reader;
 use super::record::{CursorRecord, EventRecord, StreamRecord, senseless};
-use super::{Event, Position, StoreError, Stream, StreamChange};
+use super::{Event, Forgettable, Position, StoreError, Stream, StreamChange};
 use crate::fhir::{Id, ResourceKey, Version};
 
 impl Reader<'_> {
@@ -24,8 +24,6 @@ impl Reader<'_> {
         while last > record.forgotten && self.event_record(subscription, last)?.is_some_and(|event| event.position > position) {
             last -= 1;
         }
-        let range = KeyRange::prefix(&events_prefix(Some(subscription)));
-        let oldest = self.records::<EventRecord>(Table::Events, range, Direction::Forward).next().transpose()?;
         let outside = |number: u64| number.saturating_sub(record.base);
         Ok(Stream {
             life: record.life,
@@ -33,8 +31,14 @@ impl Reader<'_> {
             forgotten: outside(record.forgotten),
             delivered: outside(cursor.delivered),
             sent: outside(cursor.sent.max(cursor.delivered)),
-            oldest: oldest.map(|(_, event)| event.instant),
         })
+    }
+
+    /// The instant of the oldest event under this id, as it was after that position.
+    pub(super) fn oldest_event(self, subscription: &Id, position: Position) -> Result<Option<Timestamp>, StoreError> {
+        let range = KeyRange::prefix(&events_prefix(Some(subscription)));
+        let oldest = self.records::<EventRecord>(Table::Events, range, Direction::Forward).next().transpose()?;
+        Ok(oldest.map(|(_, event)| event).filter(|event| event.position <= position).map(|event| event.instant))
     }
 
     /// The events of a subscription after one number, as they were after that position.
@@ -125,15 +129,19 @@ impl StreamsAfter {
                     self.cursors.insert(subscription, CursorRecord { delivered, sent });
                 }
             }
-            StreamChange::Forget { subscription, before, limit } => {
+            StreamChange::Forget { subscription, before, limit, which } => {
+                let most = match which {
+                    Forgettable::All => u64::MAX,
+                    Forgettable::Delivered => reader.cursor_record(&subscription)?.delivered.max(self.stream(reader, &subscription)?.base),
+                };
                 let range = KeyRange::prefix(&events_prefix(Some(&subscription)));
                 let mut forgotten = None;
                 for event in reader.records::<EventRecord>(Table::Events, range, Direction::Forward).take(limit) {
                     let (key, event) = event?;
-                    if event.instant >= before {
+                    let number = number_at_end(&key).ok_or_else(|| senseless(Table::Events, &key))?;
+                    if event.instant >= before || number > most {
                         break;
                     }
-                    let number = number_at_end(&key).ok_or_else(|| senseless(Table::Events, &key))?;
                     self.forgotten.push((subscription.clone(), number));
                     forgotten = Some(number);
                 }

@@ -10,8 +10,8 @@ use std::thread;
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
 use frist::search::{Clause, IndexEntry, IndexValue, Prefix, SearchQuery, Sort, SortBy, Test};
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Content, EmbeddedStore, Engine, Guard, HistoryQuery, HistoryScope, Method, NewEvent,
-    OpenError, Position, Precondition, Store, StoreOptions, StoredVersion, Stream, StreamChange, Timer, TimerChange, Write,
+    Change, ChangeSet, CommitError, Committed, Content, EmbeddedStore, Engine, Forgettable, Guard, HistoryQuery, HistoryScope, Method,
+    NewEvent, OpenError, Position, Precondition, Store, StoreOptions, StoredVersion, Stream, StreamChange, Timer, TimerChange, Write,
 };
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -631,18 +631,13 @@ fn events_are_numbered_without_gaps_in_the_order_of_the_commits(fixture: &dyn Fi
     let of_first: Vec<_> = events.iter().filter(|event| event.focus == tasks[0]).map(|event| event.version.0).collect();
     assert_eq!(of_first, (1..=10).collect::<Vec<_>>());
     assert_eq!(store.events(&id("all"), 78, 1).unwrap(), events[78..79]);
-    assert_eq!(figures(&*store, "all"), Stream { last: 80, ..Stream::default() });
+    assert_eq!(store.stream(&id("all")).unwrap(), Stream { last: 80, ..Stream::default() });
     assert_eq!(store.streams().unwrap(), [id("all"), id("even")]);
     assert_eq!(store.stream(&id("none")).unwrap(), Stream::default());
 
     let refused = ChangeSet { events: vec![told("all", &tasks[0])], ..changes(vec![put(&tasks[0], None, vec![])]) };
     assert_eq!(store.commit(refused), Err(CommitError::VersionMoved(tasks[0].clone())));
     assert_eq!(store.stream(&id("all")).unwrap().last, 80, "what is not written is no event");
-}
-
-/// The events of a subscription in figures, but for when the oldest was.
-fn figures(store: &dyn Store, subscription: &str) -> Stream {
-    Stream { oldest: None, ..store.stream(&id(subscription)).unwrap() }
 }
 
 fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) {
@@ -657,9 +652,9 @@ fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) {
     change(StreamChange::Begin(id("s")));
     (0..3).for_each(|_| write(&["s", "t"]));
     cursor(1, 1, 3);
-    assert_eq!(figures(&*store, "s"), Stream { life: 1, last: 3, delivered: 1, sent: 3, ..Stream::default() });
+    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 1, last: 3, delivered: 1, sent: 3, ..Stream::default() });
     change(StreamChange::Begin(id("s")));
-    assert_eq!(figures(&*store, "s"), Stream { life: 2, ..Stream::default() });
+    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 2, ..Stream::default() });
     assert_eq!(numbers_of(&*store, "s"), Vec::<u64>::new());
     write(&["s", "t"]);
     assert_eq!(numbers_of(&*store, "s"), [1]);
@@ -667,7 +662,7 @@ fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) {
     cursor(1, 1, 1);
     assert_eq!(store.stream(&id("s")).unwrap().delivered, 0, "that was said of the life before");
     cursor(2, 7, 9);
-    assert_eq!(figures(&*store, "s"), Stream { life: 2, last: 1, delivered: 1, sent: 1, ..Stream::default() });
+    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 2, last: 1, delivered: 1, sent: 1, ..Stream::default() });
     change(StreamChange::Begin(id("u")));
     change(StreamChange::Begin(id("u")));
     assert_eq!(store.stream(&id("u")).unwrap().life, 2, "also if nothing was ever told of");
@@ -682,26 +677,34 @@ fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
         let write = put(&task, last(&*store, &task), vec![]);
         store.commit(ChangeSet { now: minutes_after_noon(number), events, ..changes(vec![write]) }).unwrap();
     }
-    let forget = |before, limit| {
-        let streams = vec![StreamChange::Forget { subscription: id("s"), before, limit }];
+    let forget = |before, limit, which| {
+        let streams = vec![StreamChange::Forget { subscription: id("s"), before, limit, which }];
         store.commit(ChangeSet { streams, ..changes(vec![]) }).unwrap();
         (store.stream(&id("s")).unwrap().forgotten, numbers_of(&*store, "s"))
     };
-    assert_eq!(forget(minutes_after_noon(0), 10), (0, vec![1, 2, 3, 4, 5, 6]));
-    assert_eq!(forget(minutes_after_noon(5), 2), (2, vec![3, 4, 5, 6]));
-    assert_eq!(forget(minutes_after_noon(5), 10), (5, vec![6]));
-    assert_eq!(forget(minutes_after_noon(9), 10), (6, vec![]));
-    let Stream { last: count, oldest, .. } = store.stream(&id("s")).unwrap();
-    assert_eq!((count, oldest), (6, None));
+    let instants: Vec<_> = store.events(&id("s"), 0, 10).unwrap().iter().map(|event| event.instant).collect();
+    let oldest = || store.oldest_event(&id("s")).unwrap();
+    assert_eq!((oldest(), store.oldest_event(&id("none")).unwrap()), (Some(instants[0]), None));
+    assert_eq!(forget(minutes_after_noon(0), 10, Forgettable::All), (0, vec![1, 2, 3, 4, 5, 6]));
+    let nothing = (0, vec![1, 2, 3, 4, 5, 6]);
+    assert_eq!(forget(minutes_after_noon(9), 10, Forgettable::Delivered), nothing, "none was delivered");
+    let cursor = StreamChange::Cursor { subscription: id("s"), life: 0, delivered: 3, sent: 5 };
+    store.commit(ChangeSet { streams: vec![cursor], ..changes(vec![]) }).unwrap();
+    assert_eq!(forget(minutes_after_noon(5), 2, Forgettable::Delivered), (2, vec![3, 4, 5, 6]));
+    assert_eq!(oldest(), Some(instants[2]));
+    assert_eq!(forget(minutes_after_noon(9), 10, Forgettable::Delivered), (3, vec![4, 5, 6]));
+    assert_eq!(forget(minutes_after_noon(5), 10, Forgettable::All), (5, vec![6]));
+    assert_eq!(forget(minutes_after_noon(9), 10, Forgettable::All), (6, vec![]));
+    assert_eq!((store.stream(&id("s")).unwrap().last, oldest()), (6, None), "the count goes on");
     store.commit(ChangeSet { events: vec![told("s", &task)], ..changes(vec![put(&task, last(&*store, &task), vec![])]) }).unwrap();
     assert_eq!(numbers_of(&*store, "s"), [7]);
     let only = store.events(&id("s"), 0, 10).unwrap()[0].instant;
     store.commit(ChangeSet { streams: vec![StreamChange::Begin(id("s"))], ..changes(vec![]) }).unwrap();
     assert_eq!(numbers_of(&*store, "s"), Vec::<u64>::new());
-    assert_eq!(store.stream(&id("s")).unwrap().oldest, Some(only), "of the life before");
-    let forget = StreamChange::Forget { subscription: id("s"), before: Timestamp::MAX, limit: 10 };
+    assert_eq!(oldest(), Some(only), "of the life before");
+    let forget = StreamChange::Forget { subscription: id("s"), before: Timestamp::MAX, limit: 10, which: Forgettable::Delivered };
     store.commit(ChangeSet { streams: vec![forget], ..changes(vec![]) }).unwrap();
-    assert_eq!(store.stream(&id("s")).unwrap(), Stream { life: 1, ..Stream::default() });
+    assert_eq!((store.stream(&id("s")).unwrap(), oldest()), (Stream { life: 1, ..Stream::default() }, None));
 }
 
 fn reopening_keeps_everything(fixture: &dyn Fixture) {

@@ -5,6 +5,8 @@
 //! - a message of several events is written down (`sent`) before it is sent;
 //! - one of a single event is not, but no more than [`UNRECORDED_MAX`] are sent before the cursor is written again, and as many
 //!   after a start go out one by one, as they may have gone out before.
+//!
+//! Events that were forgotten before they were acknowledged are passed over, and said to be missed in each message until the next event is acknowledged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +37,8 @@ pub(super) struct Account {
     recorded: u64,
     /// Up to this event messages have one event each.
     single_until: u64,
+    /// Up to this event it was logged that events were forgotten before they were delivered.
+    logged: u64,
 }
 
 /// A version of the Subscription.
@@ -105,7 +109,7 @@ pub(super) enum Purpose {
 
 impl Account {
     pub(super) fn new(id: Id) -> Self {
-        Account { id, seen: None, cursor: Cursor { life: u64::MAX, ..Cursor::default() }, recorded: 0, single_until: 0 }
+        Account { id, seen: None, cursor: Cursor { life: u64::MAX, ..Cursor::default() }, recorded: 0, single_until: 0, logged: 0 }
     }
 
     /// True if there is such a Subscription.
@@ -162,10 +166,10 @@ impl Account {
             if events.first().is_none_or(|event| event.number != number) {
                 return Ok(Step::NotKept);
             }
-            let resources = self.resources(world, subscription, &events)?;
+            let resources = self.resources(world, subscription, &events, true)?;
             return Ok(Step::Send(self.message(world, subscription, stream, Purpose::Replay(number), &events, &resources)));
         }
-        if self.cursor.delivered < stream.last {
+        if self.cursor.delivered.max(stream.forgotten) < stream.last {
             return self.next_events(world, subscription, stream);
         }
         match subscription.heartbeat_s.map(|period| Duration::from_secs(period.into())) {
@@ -176,27 +180,27 @@ impl Account {
 
     /// The next message with events. There is one at least that is not delivered.
     fn next_events(&mut self, world: &World, subscription: &Subscription, stream: &Stream) -> Result<Step, StoreError> {
-        let Cursor { delivered, sent, .. } = self.cursor;
-        let is_fixed = sent > delivered;
-        let most = match sent - delivered {
-            _ if !is_fixed && delivered < self.single_until => 1,
+        // What is too old to be kept is passed over, but counts as delivered only when the subscriber was told of it.
+        let from = self.cursor.delivered.max(stream.forgotten);
+        let sent = self.cursor.sent.max(from);
+        let is_fixed = sent > from;
+        let most = match sent - from {
+            _ if !is_fixed && from < self.single_until => 1,
             0 => u64::from(subscription.max_count),
             fixed => fixed,
         };
-        let mut events = world.store.events(&self.id, delivered, usize::try_from(most).unwrap_or(1))?;
-        let Some(first) = events.first() else { return Ok(Step::Idle(None)) };
-        if first.number != delivered + 1 {
-            // Too old to be kept: the subscriber sees by the numbers that there is a gap.
-            self.pass_over(first.number - 1);
-            return self.next_events(world, subscription, stream);
+        let mut events = world.store.events(&self.id, from, usize::try_from(most).unwrap_or(1))?;
+        if events.first().is_none_or(|first| first.number != from + 1) {
+            // Forgotten since the stream was read: look anew.
+            return Ok(Step::Idle(Some(Duration::ZERO)));
         }
-        let resources = self.resources(world, subscription, &events)?;
+        let resources = self.resources(world, subscription, &events, is_fixed)?;
         if !is_fixed {
             events.truncate(resources.len());
         }
-        let last = delivered + events.len() as u64;
-        let is_many = last > delivered + 1;
-        if (is_many && !is_fixed) || (!is_many && last - self.recorded > UNRECORDED_MAX) {
+        let last = from + events.len() as u64;
+        let is_many = last > from + 1;
+        if (is_many && !is_fixed) || (!is_many && last - self.recorded.max(stream.forgotten) > UNRECORDED_MAX) {
             return Ok(Step::Record(Cursor { sent: if is_many { last } else { sent }, ..self.cursor }));
         }
         self.cursor.sent = last;
@@ -205,8 +209,13 @@ impl Account {
     }
 
     /// The stored bytes of what the first events are about, as many as fit in a message; all events of a fixed message do.
-    fn resources(&self, world: &World, subscription: &Subscription, events: &[Event]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let is_fixed = self.cursor.sent > self.cursor.delivered;
+    fn resources(
+        &self,
+        world: &World,
+        subscription: &Subscription,
+        events: &[Event],
+        is_fixed: bool,
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let (mut resources, mut bytes) = (Vec::new(), 0);
         for event in events {
             let resource = match subscription.content {
@@ -236,6 +245,7 @@ impl Account {
             Purpose::Heartbeat => Kind::Heartbeat,
             Purpose::Events { .. } | Purpose::Replay(_) => Kind::EventNotification,
         };
+        let missed = missed(&Stream { delivered: self.cursor.delivered, ..*stream });
         let about = About {
             base_url: &world.base_url,
             id: &self.id,
@@ -243,7 +253,7 @@ impl Account {
             content: subscription.content,
             life: stream.life,
             events_since_start: stream.last,
-            error: None,
+            error: missed.as_deref(),
         };
         let told = events.iter().zip(resources).map(|(event, resource)| Told { event, resource: resource.as_deref() });
         let (told, now) = (told.collect::<Vec<_>>(), (world.now)());
@@ -271,20 +281,14 @@ impl Account {
         if self.cursor.life != stream.life {
             self.cursor = Cursor { life: stream.life, delivered: stream.delivered, sent: stream.sent };
             self.recorded = stream.delivered;
-            self.single_until = stream.sent + UNRECORDED_MAX;
+            self.single_until = stream.sent.max(stream.forgotten) + UNRECORDED_MAX;
+            self.logged = 0;
         }
-        if stream.forgotten > self.cursor.delivered {
-            self.pass_over(stream.forgotten);
+        if let Some(missed) = missed(&Stream { delivered: self.cursor.delivered, ..stream }).filter(|_| stream.forgotten > self.logged) {
+            tracing::error!(subscription = %self.id, "{missed}; the subscriber is told");
+            self.logged = stream.forgotten;
         }
         Ok(stream)
-    }
-
-    /// Goes on after events that are no longer kept.
-    fn pass_over(&mut self, forgotten: u64) {
-        let Cursor { delivered, sent, .. } = self.cursor;
-        tracing::error!(subscription = %self.id, "events {} to {forgotten} are no longer kept, and were never delivered", delivered + 1);
-        self.cursor.delivered = forgotten;
-        self.cursor.sent = sent.max(forgotten);
     }
 
     /// The cursor is on the disk.
@@ -300,6 +304,17 @@ impl Account {
         self.cursor.delivered = last;
         self.cursor.sent = self.cursor.sent.max(last);
     }
+}
+
+/// What a subscriber must know if events were forgotten before it acknowledged them: each message says so until one with events is acknowledged.
+pub fn missed(stream: &Stream) -> Option<String> {
+    let Stream { delivered, forgotten, .. } = stream;
+    let first = delivered + 1;
+    (forgotten > delivered).then(|| {
+        format!(
+            "events {first} to {forgotten} were never acknowledged and are no longer kept: what they told is in the history of the Tasks"
+        )
+    })
 }
 
 /// The key of a Subscription.

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
 
 use crate::subscriptions::endpoint::{EndpointPolicy, Refused};
 
@@ -39,8 +40,6 @@ pub struct Client {
 
 /// A message, ready to be sent.
 pub(super) struct Post<'a> {
-    /// Where to.
-    pub(super) endpoint: &'a str,
     /// The headers that the Subscription asks for: secrets.
     pub(super) headers: &'a [(String, String)],
     /// What the message is.
@@ -51,6 +50,12 @@ pub(super) struct Post<'a> {
     pub(super) body: Vec<u8>,
     /// How long the endpoint has to answer.
     pub(super) timeout: Duration,
+}
+
+/// The way to an endpoint, free for one message.
+pub(super) struct Way {
+    url: Url,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 /// The headers of [`Post::signed`].
@@ -123,17 +128,25 @@ impl Client {
         Ok(Client { http, policy, hosts: Mutex::default() })
     }
 
+    /// Waits for a turn of the endpoint's host.
+    ///
+    /// # Errors
+    /// If nothing may be sent there.
+    pub(super) async fn way(&self, endpoint: &str) -> Result<Way, Trouble> {
+        // As it stands it will be refused each time, until the operator or the client changes something.
+        let refused = |_| Trouble { is_final: true, ..Trouble::because("the endpoint's address is none that this server may send to") };
+        let url = self.policy.check(endpoint).map_err(refused)?;
+        let host = self.host(&format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()));
+        // It is never closed.
+        Ok(Way { url, _turn: host.acquire_owned().await.ok() })
+    }
+
     /// Sends a message once.
     ///
     /// # Errors
     /// Why it was not acknowledged.
-    pub(super) async fn post(&self, post: Post<'_>) -> Result<(), Trouble> {
-        // As it stands it will be refused each time, until the operator or the client changes something.
-        let refused = |_| Trouble { is_final: true, ..Trouble::because("the endpoint's address is none that this server may send to") };
-        let url = self.policy.check(post.endpoint).map_err(refused)?;
-        let host = self.host(&format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()));
-        let _turn = host.acquire().await;
-        let mut request = self.http.post(url).timeout(post.timeout).header(CONTENT_TYPE, post.content_type).body(post.body);
+    pub(super) async fn post(&self, way: Way, post: Post<'_>) -> Result<(), Trouble> {
+        let mut request = self.http.post(way.url.clone()).timeout(post.timeout).header(CONTENT_TYPE, post.content_type).body(post.body);
         for (name, value) in post.headers {
             let (Ok(name), Ok(mut value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) else {
                 return Err(Trouble::because("a header of the channel cannot be sent"));

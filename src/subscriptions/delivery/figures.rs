@@ -21,7 +21,9 @@ pub struct SubscriptionView {
     pub last_event: u64,
     /// The number of the last event that was acknowledged.
     pub delivered: u64,
-    /// The instant of the oldest event that was not.
+    /// The number of the last event that was forgotten because it was too old.
+    pub forgotten: u64,
+    /// The instant of the oldest event that was not acknowledged, of those that are kept.
     pub oldest_undelivered: Option<Timestamp>,
     /// How often sending failed since it last succeeded.
     pub attempts: u32,

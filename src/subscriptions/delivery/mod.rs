@@ -13,14 +13,15 @@ mod pace;
 mod wakes;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use account::missed;
 pub use client::{Client, Lookup};
 pub use figures::{Figures, LATENCY_BOUNDS_S, SubscriptionView};
 pub use pace::{Pace, RETRY_AFTER_MAX};
@@ -62,6 +63,8 @@ struct Shared {
     cursors: Cursors,
     wakes: Arc<Wakes>,
     preparing: Arc<Semaphore>,
+    /// Turns of those whose last attempt failed.
+    retrying: Semaphore,
     counters: Counters,
     desks: Mutex<BTreeMap<Id, Arc<Desk>>>,
 }
@@ -70,18 +73,31 @@ impl Shared {
     /// Takes the place of a worker, if it is free.
     fn begin(self: &Arc<Self>, id: &Id) -> Option<Worker> {
         let bell = self.wakes.begin(id)?;
-        let desk = Arc::new(Desk::default());
-        self.desks.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), Arc::clone(&desk));
+        // After a worker that panicked its desk is still there.
+        let desk = Arc::clone(self.desks().entry(id.clone()).or_default());
         Some(Worker::new(id.clone(), Arc::clone(self), bell, desk))
     }
 
     /// Leaves it. Looks once more: what was written before, and rang a bell that is not heard any more, gets a new worker.
     fn end(&self, id: &Id) {
-        self.desks.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.desks().remove(id);
         self.wakes.end(id);
         if !matches!(Account::exists(id, &self.world), Ok(false)) {
             self.wakes.wake(id);
         }
+    }
+
+    /// Gives the place of a worker that panicked to another one, after a pause.
+    async fn begin_anew(self: Arc<Self>, id: Id) {
+        let pause = self.pace.after_panic;
+        tracing::error!(subscription = %id, "its delivery panicked, and begins anew in {pause:?}; where it panicked is logged by itself");
+        tokio::time::sleep(pause).await;
+        self.wakes.end(&id);
+        self.wakes.wake(&id);
+    }
+
+    fn desks(&self) -> MutexGuard<'_, BTreeMap<Id, Arc<Desk>>> {
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,6 +149,7 @@ impl Deliverer {
         let shared = Arc::new(Shared {
             world,
             client,
+            retrying: Semaphore::new(pace.retrying_max),
             pace,
             cursors,
             wakes,
@@ -158,7 +175,7 @@ impl Deliverer {
     /// # Errors
     /// Of the store.
     pub fn overview(&self) -> Result<Vec<SubscriptionView>, StoreError> {
-        let desks: Vec<_> = self.desks().iter().map(|(id, desk)| (id.clone(), Arc::clone(desk))).collect();
+        let desks: Vec<_> = self.shared.desks().iter().map(|(id, desk)| (id.clone(), Arc::clone(desk))).collect();
         let mut views = Vec::new();
         for (id, desk) in desks {
             let stream = self.shared.world.store.stream(&id)?;
@@ -171,6 +188,7 @@ impl Deliverer {
                 status,
                 last_event: stream.last,
                 delivered,
+                forgotten: stream.forgotten,
                 oldest_undelivered: None,
                 attempts: desk.attempts,
                 last_error: desk.last_error.clone(),
@@ -195,7 +213,7 @@ impl Deliverer {
     /// # Errors
     /// Why that cannot be done.
     pub fn replay(&self, id: &Id, from: u64, until: u64) -> Result<(), ReplayRefused> {
-        let desk = self.desks().get(id).cloned().ok_or(ReplayRefused::Unknown)?;
+        let desk = self.shared.desks().get(id).cloned().ok_or(ReplayRefused::Unknown)?;
         let stream = self.shared.world.store.stream(id).map_err(ReplayRefused::Store)?;
         let mut desk = desk.lock();
         if desk.status != Some(Status::Active) {
@@ -212,10 +230,6 @@ impl Deliverer {
         drop(desk);
         self.shared.wakes.wake(id);
         Ok(())
-    }
-
-    fn desks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Id, Arc<Desk>>> {
-        self.shared.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -249,12 +263,20 @@ async fn supervise(shared: Arc<Shared>) {
     }
     // Dropped with this task, it stops all of them.
     let mut workers = JoinSet::new();
+    let mut subscriptions = HashMap::new();
     loop {
-        for id in shared.wakes.unanswered().await {
-            if let Some(worker) = shared.begin(&id) {
-                workers.spawn(worker.run());
-            }
+        tokio::select! {
+            unanswered = shared.wakes.unanswered() => for id in unanswered {
+                if let Some(worker) = shared.begin(&id) {
+                    subscriptions.insert(workers.spawn(worker.run()).id(), id);
+                }
+            },
+            Some(ended) = workers.join_next_with_id() => match ended {
+                Ok((worker, ())) => drop(subscriptions.remove(&worker)),
+                Err(panic) => if let Some(id) = subscriptions.remove(&panic.id()) {
+                    workers.spawn(Arc::clone(&shared).begin_anew(id));
+                },
+            },
         }
-        while workers.try_join_next().is_some() {}
     }
 }

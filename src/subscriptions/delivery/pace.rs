@@ -22,6 +22,11 @@ pub struct Pace {
     pub retry_window: Duration,
     /// How long an endpoint has to answer, if the Subscription does not say.
     pub answer_timeout: Duration,
+    /// The pause after a bug.
+    pub after_panic: Duration,
+    /// The most subscriptions whose last attempt failed that attempt it again at a time: however many endpoints are dead, no more connections hang.
+    /// Those that are well do not wait behind them.
+    pub retrying_max: usize,
 }
 
 impl Default for Pace {
@@ -32,6 +37,8 @@ impl Default for Pace {
             longest_retry: Duration::from_secs(60),
             retry_window: Duration::from_secs(24 * 3_600),
             answer_timeout: Duration::from_secs(10),
+            after_panic: Duration::from_secs(60),
+            retrying_max: 256,
         }
     }
 }

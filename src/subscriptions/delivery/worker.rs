@@ -21,9 +21,6 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// The pause after the store could not do something.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pause after a bug.
-const PANIC_PAUSE: Duration = Duration::from_secs(60);
-
 /// The task of one subscription.
 pub(super) struct Worker {
     id: Id,
@@ -101,7 +98,7 @@ impl Worker {
         let Ok((account, step)) = looked.await else {
             tracing::error!(subscription = %self.id, "finding out what is due panicked");
             self.account = Some(Account::new(self.id.clone()));
-            return Then::Retry(PANIC_PAUSE);
+            return Then::Retry(self.shared.pace.after_panic);
         };
         self.account = Some(account);
         if !self.seen().zip(before).is_some_and(|(now, before)| now.asks_as(&before)) {
@@ -143,19 +140,18 @@ impl Worker {
         let Some(subscription) = self.subscription() else { return Then::Look };
         let Channel::RestHook { endpoint, headers } = &subscription.channel else { return Then::Look };
         let Message { purpose, id, body, key } = message;
-        let attempted = (self.shared.world.now)();
-        let signature = key.sign(&id, attempted, &body);
         let timeout = subscription.timeout_s.map_or(self.shared.pace.answer_timeout, |seconds| Duration::from_secs(seconds.into()));
-        let post = Post {
-            endpoint,
-            headers,
-            content_type: format!("{}; fhirVersion=4.0", subscription.media_type),
-            signed: [id, attempted.as_second().to_string(), signature],
-            body,
-            timeout,
+        let content_type = format!("{}; fhirVersion=4.0", subscription.media_type);
+        let sending = async {
+            let way = self.shared.client.way(endpoint).await?;
+            let _turn = if self.failing.is_some() { self.shared.retrying.acquire().await.ok() } else { None };
+            // Signed when it goes: a subscriber refuses what was signed long ago.
+            let attempted = (self.shared.world.now)();
+            let signed = [id.clone(), attempted.as_second().to_string(), key.sign(&id, attempted, &body)];
+            self.shared.client.post(way, Post { headers, content_type, signed, body, timeout }).await
         };
         let answered = tokio::select! {
-            answered = self.shared.client.post(post) => answered,
+            answered = sending => answered,
             () = self.moved() => return Then::Look,
         };
         match answered {

@@ -97,6 +97,10 @@ impl Store for Interrupted {
         self.reading(self.store.stream(subscription))
     }
 
+    fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
+        self.reading(self.store.oldest_event(subscription))
+    }
+
     fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.reading(self.store.events(subscription, after, limit))
     }

@@ -5,6 +5,7 @@
 mod delivery;
 pub(crate) mod events;
 mod refusals;
+mod reliability;
 mod retention;
 pub(crate) mod shape;
 mod status;

@@ -71,6 +71,8 @@ pub(crate) enum Answer {
     With(u16, String),
     /// It says 200, and ends the connection before the answer is whole.
     Broken,
+    /// It ends the connection without an answer.
+    Cut,
     /// With 200, once the gate opens.
     Held(Arc<Gate>),
 }
@@ -228,6 +230,7 @@ fn serve(stream: impl Read + Write, state: &State, tell: &Sender<Received>) {
         let text = match answer {
             Answer::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n"),
             Answer::With(status, header) => format!("HTTP/1.1 {status} X\r\n{header}\r\ncontent-length: 0\r\n\r\n"),
+            Answer::Cut => break,
             Answer::Broken => "HTTP/1.1 200 X\r\ncontent-length: 100\r\n\r\nhalf".to_owned(),
             Answer::Held(gate) => {
                 gate.pass();

@@ -1,10 +1,12 @@
 //! Delivery by rest-hook, to real endpoints on this machine: in order, at least once, and never anything missed.
 
-mod endpoint;
+mod crowd;
+pub(crate) mod endpoint;
 mod life;
+mod missed;
 mod operator;
 mod road;
 mod safety;
-mod station;
+pub(crate) mod station;
 mod trouble;
 mod written_back;

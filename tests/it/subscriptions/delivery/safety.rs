@@ -134,7 +134,7 @@ fn an_endpoint_is_told_by_https_if_an_authority_vouches_for_its_name() {
     let setup = |authorities: Option<Vec<u8>>| {
         let policy = EndpointPolicy { allowed: vec!["127.0.0.1".parse().unwrap()], ..EndpointPolicy::default() };
         let lookup: Lookup = Arc::new(|_| Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]));
-        Setup { pace: ONCE, policy, lookup: Some(lookup), authorities }
+        Setup { pace: ONCE, policy, lookup: Some(lookup), authorities, ..Setup::default() }
     };
     let mut station = Station::with(setup(Some(certificate)));
     station.put(&subscription("s", &format!("https://ehr.example.dk:{port}/notified")));

@@ -11,7 +11,7 @@ use frist::fhir::{Id, Resource, ResourceKey, ResourceType};
 use frist::http::{Wire, router};
 use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, delete, subscription_status, update};
-use frist::storage::{EmbeddedStore, Engine, StoreOptions, Stream};
+use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions, Stream};
 use frist::subscriptions::EndpointPolicy;
 use frist::subscriptions::delivery::{Client, Deliverer, Lookup, Pace, Wakes};
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::subscriptions::reliability::power::{Power, Powered};
 use crate::support::facade::{BASE, guide_validator};
 use crate::support::people;
 
@@ -28,6 +29,8 @@ pub(crate) const QUICK: Pace = Pace {
     longest_retry: Duration::from_millis(40),
     retry_window: Duration::from_secs(600),
     answer_timeout: Duration::from_secs(60),
+    after_panic: Duration::from_millis(5),
+    retrying_max: 256,
 };
 
 /// The ids of the Patients.
@@ -58,12 +61,16 @@ pub(crate) struct Setup {
     pub(crate) lookup: Option<Lookup>,
     /// Certificates that are trusted (PEM).
     pub(crate) authorities: Option<Vec<u8>>,
+    /// What the store depends on, if it may fail.
+    pub(crate) power: Option<Arc<Power>>,
+    /// What happens whenever delivery looks at the clock.
+    pub(crate) at_each_look: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let policy = EndpointPolicy { http_loopback: true, ..EndpointPolicy::default() };
-        Setup { pace: QUICK, policy, lookup: None, authorities: None }
+        Setup { pace: QUICK, policy, lookup: None, authorities: None, power: None, at_each_look: Arc::new(|| {}) }
     }
 }
 
@@ -95,16 +102,14 @@ impl Station {
     pub(crate) fn start(&mut self, setup: Setup) {
         assert!(self.running.is_none(), "it runs already");
         let store = EmbeddedStore::open(self.folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        let store: Arc<dyn Store> = match setup.power {
+            Some(power) => Arc::new(Powered { store: Arc::new(store), power }),
+            None => Arc::new(store),
+        };
         let wakes = Arc::new(Wakes::default());
         let woken = Arc::clone(&wakes);
-        let server = Server::new(
-            Arc::new(store),
-            Rules::shipped().clone(),
-            GroupTable::shipped().clone(),
-            guide_validator(),
-            BASE.into(),
-            Box::new(|| {}),
-        );
+        let server =
+            Server::new(store, Rules::shipped().clone(), GroupTable::shipped().clone(), guide_validator(), BASE.into(), Box::new(|| {}));
         let server = server.with_endpoints(setup.policy.clone()).with_delivery(Box::new(move |id| woken.wake(id)));
         let server = Arc::new(server);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -112,8 +117,12 @@ impl Station {
             Some(lookup) => Client::resolving_by(setup.policy, setup.authorities.as_deref(), lookup),
             None => Client::new(setup.policy, setup.authorities.as_deref()),
         };
-        let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
-        let world = subscription_status::world(Arc::clone(&server), Arc::new(move || moment(&shift, &ids)));
+        let (shift, ids, at_each_look) = (Arc::clone(&self.shift), Arc::clone(&self.ids), setup.at_each_look);
+        let look = move || {
+            at_each_look();
+            moment(&shift, &ids)
+        };
+        let world = subscription_status::world(Arc::clone(&server), Arc::new(look));
         let deliverer = {
             let _within = runtime.enter();
             Arc::new(Deliverer::start(world, client.unwrap(), setup.pace, Arc::clone(&wakes)))
@@ -128,6 +137,12 @@ impl Station {
         runtime.block_on(Arc::into_inner(deliverer.unwrap()).unwrap().stop());
         drop(runtime);
         assert_eq!(Arc::strong_count(&server), 1, "something still holds the server");
+    }
+
+    /// As [`Station::stop`]; answers the folder.
+    pub(crate) fn stop_and_keep(mut self) -> TempDir {
+        self.stop();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
     }
 
     /// Stops it without a word: what was not written down is lost.

@@ -1,0 +1,76 @@
+//! Messages of several events, when the power goes off around them. They come after many that have one event, so that it takes many events to see one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use frist::fhir::{Id, Resource, ResourceKey, Version};
+use frist::storage::{ChangeSet, Content, Method, NewEvent, Write};
+
+use super::power::{Commit, Power, Side};
+use super::subscribers::{Mood, Subscribers, Trap};
+use crate::subscriptions::delivery::station::{Setup, Station, subscription, with_channel};
+
+/// When the power goes off.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Moment {
+    Commit(Commit, Side),
+    /// A message of several events arrives.
+    Message {
+        is_answered: bool,
+    },
+}
+
+/// So many rights change in one commit.
+fn many_are_told(station: &Station, events: usize) {
+    let store = &station.server().store;
+    let key = ResourceKey::parse("Goal/many").unwrap();
+    let previous = store.read(&key).unwrap().map(|stored| stored.version);
+    let body = Resource::parse(br#"{"resourceType":"Goal"}"#).unwrap().stamped(&key.id, Version::after(previous));
+    let content = Some(Content { body, entries: Vec::new() });
+    let event = NewEvent { subscription: Id::parse("s").unwrap(), focus: key.clone() };
+    let writes = vec![Write { key, previous, method: Method::Put, content }];
+    store.commit(ChangeSet { writes, events: vec![event; events], ..ChangeSet::at(station.moment().now) }).unwrap();
+    station.wake("s");
+}
+
+/// A subscriber is told of many events, and the power goes off at that moment; then it is told of more.
+pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
+    let setup = || Setup { power: Some(Arc::clone(power)), ..Setup::default() };
+    let subscribers = Subscribers::new(BTreeMap::from([("s", Mood::Up)]), 1, Arc::clone(power));
+    let mut station = Station::with(setup());
+    station.put(&with_channel(subscription("s", &subscribers.url("s-1")), "max-count", "valuePositiveInt", 4));
+    station.until("s", "active");
+    // The first that follow a start are told one by one.
+    many_are_told(&station, 128);
+    subscribers.until_acknowledged("s-1", 128);
+    while station.stream("s").delivered < 128 {
+        std::thread::yield_now();
+    }
+    match moment {
+        Moment::Commit(commit, side) => power.cut_at(commit, side),
+        Moment::Message { is_answered } => {
+            subscribers.set_trap(Trap { name: "s", kind: "event-notification", is_answered, events_min: 2 });
+        }
+    }
+    many_are_told(&station, 3);
+    power.until_off();
+    station.crash();
+    power.restore();
+    station.start(setup());
+    many_are_told(&station, 2);
+    subscribers.until_acknowledged("s-1", 133);
+    subscribers.book(|book, _| {
+        let mut messages = BTreeMap::new();
+        let mut last = 0;
+        for message in &book.arrived {
+            let numbers: Vec<u64> = message.events.iter().map(|event| event.0).collect();
+            for number in numbers.iter().copied() {
+                let same = messages.entry(number).or_insert_with(|| (message.id.clone(), numbers.clone()));
+                assert_eq!(*same, (message.id.clone(), numbers.clone()), "{moment:?}: event {number} came in another message");
+                assert!(number <= last + 1, "{moment:?}: {number} after {last}");
+                last = last.max(number);
+            }
+        }
+        assert_eq!(messages.len(), 133, "{moment:?}");
+    });
+}

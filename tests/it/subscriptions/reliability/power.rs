@@ -1,0 +1,209 @@
+//! A store whose power goes off at a chosen commit: just before it, so that it never was, or just after it, so that it is on the disk and nobody learns it.
+//!
+//! Commits are atomic, and what is acknowledged is on the disk (`tests/it/power_loss.rs` holds the engines to that, events among it). So whatever ends the
+//! process, what it leaves behind is the commits up to one of them; and what the power does not cut here is not worth cutting.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use frist::fhir::{Id, ResourceKey, ResourceType, Version};
+use frist::search::{IndexValue, SearchQuery};
+use frist::storage::{
+    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing, Position, ReindexError, ReindexFrom,
+    Reindexed, SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, StreamChange, Timer, Wish,
+};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+/// Longer than anything here takes on a busy machine; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A kind of commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Commit {
+    /// Somebody is told of a change of a right: by a client or by the calendar.
+    Told,
+    /// A Subscription is written with that status.
+    Status(&'static str),
+    /// A Subscription is deleted.
+    Deletion,
+    /// It is written down which events go together in a message.
+    Batch,
+    /// It is written down how far somebody was delivered.
+    Cursor,
+}
+
+impl Commit {
+    fn is(self, changes: &ChangeSet) -> bool {
+        let mut subscriptions = changes.writes.iter().filter(|write| write.key.resource_type == ResourceType::Subscription);
+        let mut cursors = changes.streams.iter().filter_map(|change| match change {
+            StreamChange::Cursor { delivered, sent, .. } => Some(delivered < sent),
+            StreamChange::Begin(_) | StreamChange::Forget { .. } => None,
+        });
+        match self {
+            Commit::Told => !changes.events.is_empty(),
+            Commit::Status(status) => subscriptions.any(|write| {
+                let body = write.content.as_ref().map(|content| content.body.clone().at(Timestamp::UNIX_EPOCH)).unwrap_or_default();
+                String::from_utf8(body).unwrap().contains(&format!("\"status\":\"{status}\""))
+            }),
+            Commit::Deletion => subscriptions.any(|write| write.content.is_none()),
+            Commit::Batch => cursors.any(|is_batch| is_batch),
+            Commit::Cursor => cursors.any(|is_batch| !is_batch),
+        }
+    }
+}
+
+/// On which side of a commit the power goes off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Before,
+    After,
+}
+
+/// The power of a machine.
+#[derive(Default)]
+pub(crate) struct Power {
+    state: Mutex<State>,
+    went_off: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    is_off: bool,
+    cut_at: Option<(Commit, Side)>,
+}
+
+impl Power {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// It will go off at the next commit of that kind.
+    pub(crate) fn cut_at(&self, commit: Commit, side: Side) {
+        self.state().cut_at = Some((commit, side));
+    }
+
+    /// It goes off now.
+    pub(crate) fn cut(&self) {
+        self.state().is_off = true;
+        self.went_off.notify_all();
+    }
+
+    /// It is on again.
+    pub(crate) fn restore(&self) {
+        *self.state() = State::default();
+    }
+
+    pub(crate) fn is_off(&self) -> bool {
+        self.state().is_off
+    }
+
+    /// Waits until it is off.
+    pub(crate) fn until_off(&self) {
+        let (state, waited) = self.went_off.wait_timeout_while(self.state(), PATIENCE, |state| !state.is_off).unwrap();
+        assert!(!waited.timed_out(), "the power never went off: {:?}", state.cut_at);
+    }
+}
+
+/// A store on a machine with that power.
+pub(crate) struct Powered {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) power: Arc<Power>,
+}
+
+impl Powered {
+    fn on(&self) -> Result<&dyn Store, StoreError> {
+        if self.power.is_off() { Err(StoreError("the power is off".to_owned())) } else { Ok(&*self.store) }
+    }
+}
+
+impl Store for Powered {
+    fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
+        let store = self.on()?;
+        let side = self.power.state().cut_at.filter(|(commit, _)| commit.is(&changes)).map(|(_, side)| side);
+        if side == Some(Side::Before) {
+            self.power.cut();
+            self.on()?;
+        }
+        let committed = store.commit(changes)?;
+        if side == Some(Side::After) {
+            self.power.cut();
+        }
+        // Whoever waited for a commit while the power went off learns nothing of it.
+        self.on().map_err(CommitError::from).map(|_| committed)
+    }
+
+    fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError> {
+        self.on()?.read(key)
+    }
+
+    fn read_version(&self, key: &ResourceKey, version: Version) -> Result<Option<StoredVersion>, StoreError> {
+        self.on()?.read_version(key, version)
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
+        self.on()?.history(query)
+    }
+
+    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError> {
+        self.on()?.search(query, position)
+    }
+
+    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
+        self.on()?.search_keys(query)
+    }
+
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
+        self.on()?.values(resource_type, parameter, most)
+    }
+
+    fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
+        self.on()?.guard_positions(guards)
+    }
+
+    fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<Change>, StoreError> {
+        self.on()?.changes_after(position, limit)
+    }
+
+    fn timers_due(&self, day: Date, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        self.on()?.timers_due(day, limit)
+    }
+
+    fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
+        self.on()?.timer(owner)
+    }
+
+    fn stream(&self, subscription: &Id) -> Result<Stream, StoreError> {
+        self.on()?.stream(subscription)
+    }
+
+    fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
+        self.on()?.oldest_event(subscription)
+    }
+
+    fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.on()?.events(subscription, after, limit)
+    }
+
+    fn streams(&self) -> Result<Vec<Id>, StoreError> {
+        self.on()?.streams()
+    }
+
+    fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
+        self.on()?.last_commit()
+    }
+
+    fn reindex(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, ReindexError> {
+        self.store.reindex(indexing, from, watch)
+    }
+
+    fn secret(&self) -> &[u8; SECRET_BYTES] {
+        self.store.secret()
+    }
+}

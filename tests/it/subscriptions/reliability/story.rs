@@ -1,0 +1,433 @@
+//! One machine with its subscribers and its clients, through many losses of power.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use frist::fhir::{Resource, ResourceKey};
+use frist::interactions::write::{Condition, Target};
+use frist::interactions::{Failure, calendar, delete, transaction};
+use frist::storage::{EmbeddedStore, Engine, StoreOptions};
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+use serde_json::{Value, json};
+
+use super::chance::Chance;
+use super::judge::judge;
+use super::power::{Commit, Power, Side};
+use super::subscribers::{Mood, Subscribers, Trap};
+use crate::subscriptions::delivery::station::{QUICK, Setup, Station, subscription_key, with_channel};
+use crate::support::people;
+
+/// The subscriptions: their names, how their subscribers behave, how much they are told, how many events at once, and by what they filter.
+pub(super) const SUBSCRIPTIONS: &[(&str, Mood, &str, u32, Option<&str>)] = &[
+    ("up", Mood::Up, "id-only", 1, None),
+    ("full", Mood::Up, "full-resource", 1, None),
+    ("overdue", Mood::Up, "empty", 1, Some("business-status=overdue")),
+    ("slow", Mood::Slow, "id-only", 5, None),
+    ("flapping", Mood::Flapping, "id-only", 1, None),
+    ("failing", Mood::Failing, "id-only", 3, None),
+    ("throttling", Mood::Throttling, "id-only", 1, None),
+    ("leaving", Mood::Leaving, "id-only", 1, None),
+    ("breaking", Mood::Breaking, "id-only", 2, None),
+    ("down", Mood::Down, "id-only", 1, None),
+    ("changing", Mood::Up, "id-only", 1, None),
+    ("returning", Mood::Up, "id-only", 1, None),
+];
+
+/// What a client filters by, when it changes its mind.
+const FILTERS: &[Option<&str>] = &[
+    None,
+    Some("business-status=overdue,due-soon"),
+    Some("patient=Patient/w1"),
+    Some("patient=Patient/w2"),
+    Some("business-status=on-track"),
+];
+
+const PERSONS: usize = 10;
+/// More tries than it takes by far.
+const TRIES_MAX: usize = 200;
+
+/// A place at which the power goes off.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Point {
+    Write(Side),
+    Transaction(Side),
+    Batch(Side),
+    Calendar(Side),
+    /// While the calendar makes up for days on which the machine was off.
+    DaysMissed(Side),
+    /// A message arrives; the subscriber may acknowledge it, but nobody can write that down.
+    Message {
+        is_answered: bool,
+    },
+    Handshake {
+        is_answered: bool,
+    },
+    /// The handshake was acknowledged, and that is written.
+    Activation(Side),
+    /// The status `error` is written.
+    Failure(Side),
+    /// A client changes the filter of its subscription.
+    Filter(Side),
+    /// A client changes the endpoint of its subscription while a message is on its way to the one before.
+    Endpoint(Side),
+    Deletion(Side),
+    BetweenDeletionAndCreation,
+    Creation(Side),
+    /// It is written how far somebody was delivered.
+    Cursor(Side),
+    /// Not the power: an operator stops the server while messages are on their way.
+    Stop,
+}
+
+pub(super) struct Story {
+    station: Station,
+    power: Arc<Power>,
+    subscribers: Subscribers,
+    chance: Chance,
+    day: Date,
+    /// The present Subscription of each name, as its client has it.
+    wanted: BTreeMap<&'static str, Value>,
+    /// How many roads there were.
+    roads: usize,
+}
+
+fn setup(power: &Arc<Power>) -> Setup {
+    Setup { pace: QUICK, power: Some(Arc::clone(power)), ..Setup::default() }
+}
+
+impl Story {
+    pub(super) fn begin(mut chance: Chance) -> Self {
+        let power = Arc::<Power>::default();
+        let moods = SUBSCRIPTIONS.iter().map(|(name, mood, ..)| (*name, *mood)).collect();
+        let subscribers = Subscribers::new(moods, chance.below(u64::MAX), Arc::clone(&power));
+        let station = Station::with(setup(&power));
+        let mut story = Story { station, power, subscribers, chance, day: date(2027, 3, 1), wanted: BTreeMap::new(), roads: 0 };
+        for (name, _, content, most, filter) in SUBSCRIPTIONS {
+            let mut resource = with_channel(story.on_new_road(name), "max-count", "valuePositiveInt", *most);
+            let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content";
+            resource["channel"]["_payload"] = json!({ "extension": [{ "url": url, "valueCode": content }] });
+            story.wanted.insert(name, filtered(resource, *filter));
+            story.put_subscription(name).unwrap();
+        }
+        let person = |number: usize| {
+            let mut patient = people::patient(&format!("w{number}"));
+            patient["identifier"][0]["value"] = json!(format!("04054401{number:02}"));
+            patient
+        };
+        story.send("transaction", (0..PERSONS).map(person).collect()).unwrap();
+        story
+    }
+
+    /// A Subscription to everything, with an endpoint that there was not before.
+    fn on_new_road(&mut self, name: &str) -> Value {
+        self.roads += 1;
+        let url = self.subscribers.url(&format!("{name}-{}", self.roads));
+        crate::subscriptions::delivery::station::subscription(name, &url)
+    }
+
+    // ---- What clients do ----
+
+    fn put_subscription(&mut self, name: &str) -> Result<(), Failure> {
+        self.station.try_put(&self.wanted[name]).map(drop)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), Failure> {
+        let (server, moment) = (self.station.server(), self.station.moment());
+        delete::delete(server, &moment, Target::Key(subscription_key(name)), Condition::Any).map(drop)
+    }
+
+    /// The diagnosis of somebody, of another day or refuted.
+    fn diagnosis(&mut self) -> Value {
+        let person = self.chance.below(PERSONS as u64);
+        let recorded = self.day - i64::try_from(self.chance.below(45)).unwrap().days();
+        let mut condition = people::copd(&format!("c{person}"), &format!("w{person}"), &recorded.to_string());
+        if self.chance.below(4) == 0 {
+            condition["verificationStatus"]["coding"][0]["code"] = json!("refuted");
+        }
+        condition
+    }
+
+    fn write(&mut self) -> Result<(), Failure> {
+        self.subscribers.let_go();
+        let diagnosis = self.diagnosis();
+        self.station.try_put(&diagnosis).map(drop)
+    }
+
+    fn write_several(&mut self, kind: &str) -> Result<(), Failure> {
+        self.subscribers.let_go();
+        let mut several: Vec<_> = (0..4).map(|_| self.diagnosis()).collect();
+        several.sort_by_key(|one| one["id"].to_string());
+        several.dedup_by_key(|one| one["id"].to_string());
+        self.send(kind, several)
+    }
+
+    fn send(&self, kind: &str, resources: Vec<Value>) -> Result<(), Failure> {
+        let entry = |resource: Value| {
+            let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+            json!({ "request": { "method": "PUT", "url": url }, "resource": resource })
+        };
+        let entries: Vec<_> = resources.into_iter().map(entry).collect();
+        let bundle = Resource::from_value(json!({ "resourceType": "Bundle", "type": kind, "entry": entries })).unwrap();
+        transaction::process(self.station.server(), &self.station.moment(), &bundle).map(drop)
+    }
+
+    /// Days pass, and the calendar changes what they change.
+    fn days(&mut self, days: i64) -> Result<(), Failure> {
+        self.subscribers.let_go();
+        self.day += days.days();
+        self.station.set_clock(&format!("{}T08:00:00Z", self.day));
+        calendar::run(self.station.server(), &self.station.moment(), |_, _| {}).map(drop)
+    }
+
+    /// The clients of subscriptions in error ask for them again.
+    fn ask_again(&mut self) {
+        for (name, ..) in SUBSCRIPTIONS {
+            if self.station.subscription(name)["status"] == "error" {
+                self.put_subscription(name).unwrap();
+            }
+        }
+    }
+
+    /// Makes a Subscription active whatever it was.
+    fn activate(&mut self, name: &str) {
+        if self.station.subscription(name)["status"] == "error" {
+            self.put_subscription(name).unwrap();
+        }
+        self.station.until(name, "active");
+    }
+
+    /// Makes rights change until somebody has one more event.
+    fn tell(&mut self, name: &str) {
+        let before = self.station.stream(name).last;
+        for _ in 0..TRIES_MAX {
+            // The power may go off as soon as there is an event.
+            let written = self.write();
+            if self.power.is_off() || self.station.stream(name).last > before {
+                return;
+            }
+            written.unwrap();
+        }
+        panic!("nothing ever happens for {name}");
+    }
+
+    // ---- What happens to the machine ----
+
+    fn fail(&mut self) {
+        self.power.until_off();
+        self.subscribers.let_go();
+        self.station.crash();
+        self.power.restore();
+        self.station.start(setup(&self.power));
+    }
+
+    /// Does something again and again until the power goes off at that commit.
+    fn fail_at(&mut self, commit: Commit, side: Side, mut act: impl FnMut(&mut Self) -> Result<(), Failure>) {
+        self.power.cut_at(commit, side);
+        for _ in 0..TRIES_MAX {
+            let done = act(self);
+            if self.power.is_off() {
+                return self.fail();
+            }
+            done.unwrap();
+        }
+        panic!("the power never went off {side:?} {commit:?}");
+    }
+
+    /// Something happens, and then the power goes off and comes back, and the clients go on.
+    pub(super) fn chapter(&mut self, point: &Point) {
+        for _ in 0..self.chance.below(4) {
+            match self.chance.below(6) {
+                0 => self.write_several("transaction").unwrap(),
+                1 => self.write_several("batch").unwrap(),
+                2 => self.days(1).unwrap(),
+                3 => self.ask_again(),
+                _ => self.write().unwrap(),
+            }
+        }
+        match *point {
+            Point::Write(side) => self.fail_at(Commit::Told, side, Story::write),
+            Point::Transaction(side) => self.fail_at(Commit::Told, side, |story| story.write_several("transaction")),
+            Point::Batch(side) => self.fail_at(Commit::Told, side, |story| story.write_several("batch")),
+            Point::Calendar(side) => self.fail_at(Commit::Told, side, |story| story.days(1)),
+            Point::DaysMissed(side) => self.miss_days(side),
+            Point::Message { is_answered } => self.fail_on_message(is_answered),
+            Point::Handshake { is_answered } => self.fail_on_handshake(is_answered),
+            Point::Activation(side) => self.fail_when_asked_again("up", Commit::Status("active"), side),
+            Point::Failure(side) => self.fail_with_error(side),
+            Point::Filter(side) => self.fail_with_filter(side),
+            Point::Endpoint(side) => self.fail_with_endpoint(side),
+            Point::Deletion(side) => self.fail_with_deletion(side),
+            Point::BetweenDeletionAndCreation => self.fail_between(),
+            Point::Creation(side) => self.fail_with_creation(side),
+            Point::Cursor(side) => self.fail_with_cursor(side),
+            Point::Stop => self.stop_and_start(),
+        }
+    }
+
+    fn miss_days(&mut self, side: Side) {
+        self.power.cut();
+        self.fail();
+        let days = i64::try_from(2 + self.chance.below(4)).unwrap();
+        self.fail_at(Commit::Told, side, |story| story.days(days));
+        self.days(0).unwrap();
+    }
+
+    fn fail_on_message(&mut self, is_answered: bool) {
+        self.activate("up");
+        self.subscribers.set_trap(Trap { name: "up", kind: "event-notification", is_answered, events_min: 1 });
+        self.tell_in_the_dark("up");
+        self.fail();
+    }
+
+    /// As [`Story::tell`], when the power goes off because of it.
+    fn tell_in_the_dark(&mut self, name: &str) {
+        for _ in 0..TRIES_MAX {
+            if self.power.is_off() || self.write().is_err() {
+                return;
+            }
+            let stored = self.station.server().store.stream(&frist::fhir::Id::parse(name).unwrap());
+            if stored.is_ok_and(|stream| stream.delivered < stream.last) {
+                return;
+            }
+        }
+        panic!("nothing ever happens for {name}");
+    }
+
+    fn fail_on_handshake(&mut self, is_answered: bool) {
+        self.subscribers.set_trap(Trap { name: "changing", kind: "handshake", is_answered, events_min: 0 });
+        self.wanted.get_mut("changing").unwrap()["reason"] = json!(format!("Because of {}", self.roads));
+        self.roads += 1;
+        // The answer may come after the handshake did.
+        let _ = self.put_subscription("changing");
+        self.fail();
+    }
+
+    fn fail_when_asked_again(&mut self, name: &'static str, commit: Commit, side: Side) {
+        self.power.cut_at(commit, side);
+        self.roads += 1;
+        self.wanted.get_mut(name).unwrap()["reason"] = json!(format!("Because of {}", self.roads));
+        let _ = self.put_subscription(name);
+        self.fail();
+    }
+
+    fn fail_with_error(&mut self, side: Side) {
+        self.subscribers.set_mood("changing", Mood::Up);
+        self.activate("changing");
+        self.subscribers.set_mood("changing", Mood::Leaving);
+        self.power.cut_at(Commit::Status("error"), side);
+        for _ in 0..TRIES_MAX {
+            if self.power.is_off() {
+                break;
+            }
+            let _ = self.write();
+        }
+        self.fail();
+        self.subscribers.set_mood("changing", Mood::Up);
+    }
+
+    fn fail_with_filter(&mut self, side: Side) {
+        let filter = *self.chance.one_of(FILTERS);
+        let changed = filtered(self.wanted["changing"].clone(), filter);
+        self.wanted.insert("changing", changed);
+        self.fail_when_asked_again("changing", Commit::Status("requested"), side);
+        self.tell("up");
+        self.put_subscription("changing").unwrap();
+        self.tell("up");
+    }
+
+    fn fail_with_endpoint(&mut self, side: Side) {
+        self.subscribers.set_mood("changing", Mood::Down);
+        self.tell("up");
+        let url = self.on_new_road("changing")["channel"]["endpoint"].clone();
+        self.wanted.get_mut("changing").unwrap()["channel"]["endpoint"] = url;
+        self.fail_when_asked_again("changing", Commit::Status("requested"), side);
+        self.subscribers.set_mood("changing", Mood::Up);
+        self.put_subscription("changing").unwrap();
+    }
+
+    fn fail_with_deletion(&mut self, side: Side) {
+        self.fail_at(Commit::Deletion, side, |story| story.delete("returning"));
+        self.delete("returning").unwrap();
+        self.tell("up");
+        self.create();
+    }
+
+    fn fail_between(&mut self) {
+        self.delete("returning").unwrap();
+        self.tell("up");
+        self.power.cut();
+        self.fail();
+        self.create();
+    }
+
+    fn fail_with_creation(&mut self, side: Side) {
+        self.delete("returning").unwrap();
+        let anew = self.on_new_road("returning");
+        self.wanted.insert("returning", anew);
+        self.fail_at(Commit::Status("requested"), side, |story| story.put_subscription("returning"));
+        self.tell("up");
+        self.create();
+    }
+
+    fn create(&mut self) {
+        let key: ResourceKey = subscription_key("returning");
+        let stored = self.station.server().store.read(&key).unwrap();
+        if stored.is_none_or(|stored| stored.body.is_none()) {
+            let anew = self.on_new_road("returning");
+            self.wanted.insert("returning", anew);
+        }
+        self.put_subscription("returning").unwrap();
+    }
+
+    fn fail_with_cursor(&mut self, side: Side) {
+        self.activate("up");
+        self.power.cut_at(Commit::Cursor, side);
+        self.tell_in_the_dark("up");
+        self.fail();
+    }
+
+    fn stop_and_start(&mut self) {
+        self.tell("up");
+        self.station.stop();
+        self.subscribers.let_go();
+        self.station.start(setup(&self.power));
+    }
+
+    /// All subscribers behave, and all accounts agree; answers how many events there were.
+    pub(super) fn end(mut self) -> usize {
+        self.subscribers.calm_down();
+        self.days(1).unwrap();
+        self.tell("up");
+        for (name, ..) in SUBSCRIPTIONS {
+            self.activate(name);
+        }
+        // Without another start: what wakes the workers is looked at, too.
+        self.tell("up");
+        let names: Vec<_> = SUBSCRIPTIONS.iter().map(|(name, ..)| *name).collect();
+        for name in &names {
+            let road = self.wanted[name]["channel"]["endpoint"].as_str().unwrap().splitn(4, '/').last().unwrap().to_owned();
+            self.subscribers.until_acknowledged(&road, self.station.stream(name).last);
+        }
+        let events = self.subscribers.book(|book, messages| {
+            let events = judge(&self.station, &names, book);
+            eprintln!("{events} events, {} messages with events, {messages} in all: lost 0, gaps 0, order broken 0", book.arrived.len());
+            events
+        });
+        let folder = self.station.stop_and_keep();
+        let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        assert_eq!(store.verify(), Vec::<String>::new());
+        events
+    }
+}
+
+fn filtered(mut subscription: Value, filter: Option<&str>) -> Value {
+    let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
+    match filter {
+        Some(filter) => {
+            subscription["_criteria"] = json!({ "extension": [{ "url": url, "valueString": format!("Task?{filter}") }] });
+        }
+        None => drop(subscription.as_object_mut().unwrap().remove("_criteria")),
+    }
+    subscription
+}
