@@ -1,4 +1,7 @@
 //! What a Subscription is refused for: each time where it is, and what was expected; all findings at once, and none twice.
+//!
+//! The seven that the public test kit asks for are the first seven tests: channel type, payload, combination of channel and payload, filter, topic,
+//! endpoint, extension of another version.
 
 use frist::interactions::update::update;
 use frist::interactions::write::{Condition, Target};
@@ -52,7 +55,7 @@ fn a_channel_type_that_is_not_served_is_refused() {
 }
 
 #[test]
-fn a_media_type_that_is_not_sent_is_refused() {
+fn a_payload_that_is_not_sent_is_refused() {
     let facade = Facade::at(NOW);
     for payload in ["application/fhir+xml", "text/plain", "application/fhir+json; fhirVersion=5.0", "application/fhir+json; charset=latin1"]
     {
@@ -69,29 +72,32 @@ fn a_media_type_that_is_not_sent_is_refused() {
     }
 }
 
+/// A Subscription whose extension for the content has that value.
+fn with_content(member: &str, value: &str) -> Value {
+    with("/channel/_payload/extension", json!([{ "url": format!("{GUIDE}/backport-payload-content"), member: value }]))
+}
+
 #[test]
-fn a_content_or_a_combination_that_is_not_sent_is_refused() {
+fn a_combination_of_channel_and_payload_that_is_not_served_is_refused() {
     let facade = Facade::at(NOW);
-    let content = |member: &str, value: &str| {
-        with("/channel/_payload/extension", json!([{ "url": format!("{GUIDE}/backport-payload-content"), member: value }]))
-    };
-    let expression = format!("error not-supported {CONTENT}.extension[0].value");
-    for wrong in [content("valueCode", "everything"), content("valueString", "id-only"), content("valueCode", "full")] {
-        let text = refused(&facade, &wrong, &[&expression]);
-        assert!(text.contains("full-resource"), "{text}");
+    let mut neither = with_content("valueCode", "everything");
+    neither["channel"]["type"] = json!("email");
+    neither["channel"]["payload"] = json!("text/plain");
+    let expected = [
+        "error not-supported Subscription.channel.type".to_owned(),
+        "error not-supported Subscription.channel.payload".to_owned(),
+        format!("error not-supported {CONTENT}.extension[0].value"),
+    ];
+    let text = refused(&facade, &neither, &expected.each_ref().map(String::as_str));
+    for expected in ["rest-hook or websocket", "application/fhir+json or application/json", "empty, id-only or full-resource"] {
+        assert!(text.contains(&format!("expected {expected}")) || text.contains(&format!("expected valueCode {expected}")), "{text}");
     }
-    // The public test kit's combination: a channel with a payload that it cannot have.
-    let mut both = content("valueCode", "everything");
-    both["channel"]["type"] = json!("email");
-    refused(&facade, &both, &["error not-supported Subscription.channel.type", &expression]);
     let mut websocket = subscription("s");
     websocket["channel"]["type"] = json!("websocket");
     websocket["channel"]["header"] = json!(["Authorization: x"]);
     let expected = ["error not-supported Subscription.channel.endpoint", "error not-supported Subscription.channel.header"];
-    refused(&facade, &websocket, &expected);
-    for accepted in ["empty", "id-only", "full-resource"] {
-        facade.put_ok(&content("valueCode", accepted));
-    }
+    let text = refused(&facade, &websocket, &expected);
+    assert!(text.contains("expected none for a websocket"), "{text}");
 }
 
 #[test]
@@ -132,11 +138,22 @@ fn a_topic_that_is_not_there_is_refused() {
 }
 
 #[test]
-fn a_rest_hook_without_an_address_is_refused() {
+fn an_endpoint_that_nothing_can_be_posted_to_is_refused() {
     let facade = Facade::at(NOW);
     let mut without = subscription("s");
     without["channel"].as_object_mut().unwrap().shift_remove("endpoint");
-    refused(&facade, &without, &["error required Subscription.channel.endpoint"]);
+    let text = refused(&facade, &without, &["error required Subscription.channel.endpoint"]);
+    assert!(text.contains("expected the address to which notifications are posted"), "{text}");
+    for endpoint in [
+        "unsupported-endpoint",
+        "ftp://ehr.example.org/",
+        "mailto:a@example.org",
+        "http://ehr.example.org/",
+        "https://169.254.169.254/latest",
+    ] {
+        let text = refused(&facade, &with("/channel/endpoint", json!(endpoint)), &["error business-rule Subscription.channel.endpoint"]);
+        assert!(text.contains("expected"), "{endpoint}: {text}");
+    }
 }
 
 #[test]
@@ -154,8 +171,25 @@ fn an_extension_of_another_version_of_fhir_is_refused_wherever_it_stands() {
             assert!(text.contains("Backport"), "{text}");
         }
     }
+    // As the public kit asks: an address below that of a version, and not of a definition of FHIR itself.
+    let url = "http://hl7.org/fhir/5.0/subscriptions-backport/StructureDefinition/backport-filter-criteria";
+    let extension = json!({ "extension": [{ "url": url, "valueString": "Encounter?patient=Patient/123" }] });
+    let text = refused(&facade, &with("/_criteria", extension), &["error not-supported Subscription.criteria.extension[0]"]);
+    assert!(text.contains("expected no extension of another version of FHIR"), "{text}");
     let own = json!([{ "url": "http://vendor.example.org/StructureDefinition/color", "valueString": "blue" }]);
     facade.put_ok(&with("/extension", own));
+}
+
+#[test]
+fn a_content_that_is_not_sent_is_refused() {
+    let facade = Facade::at(NOW);
+    for wrong in [with_content("valueCode", "everything"), with_content("valueString", "id-only"), with_content("valueCode", "full")] {
+        let text = refused(&facade, &wrong, &[&format!("error not-supported {CONTENT}.extension[0].value")]);
+        assert!(text.contains("expected valueCode empty, id-only or full-resource"), "{text}");
+    }
+    for accepted in ["empty", "id-only", "full-resource"] {
+        facade.put_ok(&with_content("valueCode", accepted));
+    }
 }
 
 #[test]
@@ -215,7 +249,7 @@ fn an_end_that_has_come_is_refused_but_of_what_is_off() {
 }
 
 #[test]
-fn a_client_that_sends_back_what_it_read_is_told_what_to_do() {
+fn a_status_that_only_the_server_sets_is_refused() {
     let facade = Facade::at(NOW);
     for status in ["active", "error"] {
         let text = refused(&facade, &with("/status", json!(status)), &["error business-rule Subscription.status"]);
@@ -252,6 +286,10 @@ fn all_findings_come_at_once_and_none_twice() {
 #[test]
 fn a_subscription_may_claim_the_profile_of_the_guide() {
     let facade = Facade::at(NOW);
+    let mut without_content = with("/meta", json!({ "profile": [format!("{GUIDE}/backport-subscription")] }));
+    without_content["channel"].as_object_mut().unwrap().shift_remove("_payload");
+    let text = refused(&facade, &without_content, &["error required Subscription.channel.payload.extension"]);
+    assert!(text.contains("backport-payload-content"), "{text}");
     let reply = facade.put_ok(&with("/meta", json!({ "profile": [format!("{GUIDE}/backport-subscription")] })));
     assert_eq!(reply.status, 201);
     let outcome = facade.send(

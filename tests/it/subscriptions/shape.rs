@@ -70,6 +70,30 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     for event in named(given, "notification-event") {
         wrong.extend(unfit(items(&event["part"]), EVENT_PARTS));
     }
+    let number = |text: &Value| text.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse::<u64>().ok();
+    let value = |name: &str, member: &str| named(given, name).next().map(|found| found[member].clone()).unwrap_or_default();
+    let reference = value("subscription", "valueReference")["reference"].as_str().unwrap_or_default().to_owned();
+    if !reference.rsplit_once("/Subscription/").is_some_and(|(_, id)| Id::parse(id).is_some()) {
+        wrong.push(format!("subscription: no Subscription: {reference}"));
+    }
+    if named(given, "topic").any(|topic| topic["valueCanonical"] != super::TOPIC) {
+        wrong.push("topic: no such topic".into());
+    }
+    let numbers: Vec<_> = named(given, "notification-event")
+        .map(|event| number(&named(items(&event["part"]), "event-number").next()?["valueString"]))
+        .collect();
+    let since_start = number(&value("events-since-subscription-start", "valueString"));
+    if since_start.is_none() || numbers.last().is_some_and(|last| *last > since_start) {
+        wrong.push(format!("events-since-subscription-start: {since_start:?} after {numbers:?}"));
+    }
+    if numbers.iter().any(Option::is_none) || numbers.windows(2).any(|pair| pair[1] != pair[0].map(|number| number + 1)) {
+        wrong.push(format!("event-number: {numbers:?}"));
+    }
+    let tells_events = ["event-notification", "query-event"].iter().any(|kind| value("type", "valueCode") == *kind);
+    let must_tell = value("type", "valueCode") == "event-notification";
+    if (numbers.is_empty() && must_tell) || !(numbers.is_empty() || tells_events) {
+        wrong.push(format!("type: {} with {} events", value("type", "valueCode"), numbers.len()));
+    }
     let one_of = |name: &str, codes: &[&str]| named(given, name).all(|found| codes.iter().any(|code| found["valueCode"] == *code));
     if !one_of("status", &["requested", "active", "error", "off"]) {
         wrong.push("status: no such code".into());
@@ -104,6 +128,48 @@ pub(crate) fn unfit_notification(bundle: &Value) -> Vec<String> {
     expect(entries[0]["response"]["status"] == "200", "response");
     expect(entries.iter().all(|entry| entry["request"].is_object() && entry["response"].is_object()), "request and response of each entry");
     wrong.extend(unfit_status(&entries[0]["resource"]));
+    wrong.extend(unfit_content(entries));
+    wrong
+}
+
+/// What is wrong with how much a message tells: as much as one of the contents, in all of its parts.
+fn unfit_content(entries: &[Value]) -> Vec<String> {
+    let parameters = items(&entries[0]["resource"]["parameter"]);
+    let parts =
+        |event: &Value, name: &str| named(items(&event["part"]), name).map(|part| part["valueReference"].clone()).collect::<Vec<_>>();
+    let events: Vec<_> = named(parameters, "notification-event").collect();
+    let foci: Vec<_> = events.iter().flat_map(|event| parts(event, "focus")).collect();
+    let (is_empty, told) = (named(parameters, "topic").next().is_none(), &entries[1..]);
+    let mut wrong = Vec::new();
+    if is_empty {
+        let has_context = events.iter().any(|event| !parts(event, "additional-context").is_empty());
+        if !foci.is_empty() || has_context || !told.is_empty() {
+            wrong.push("empty: references or entries".to_owned());
+        }
+        return wrong;
+    }
+    if foci.len() != events.len() || told.len() != events.len() {
+        wrong.push(format!("{} events, {} foci, {} entries", events.len(), foci.len(), told.len()));
+    }
+    for (focus, entry) in foci.iter().zip(told) {
+        let key = focus["reference"].as_str().and_then(|reference| reference.rsplit_once("/Task/")).map(|(_, id)| format!("Task/{id}"));
+        if key.is_none() || focus["type"] != "Task" || entry["fullUrl"] != focus["reference"] {
+            wrong.push(format!("focus: {focus} of {}", entry["fullUrl"]));
+        }
+        if entry["request"]["method"] != "PUT" || entry["request"]["url"].as_str() != key.as_deref() {
+            wrong.push(format!("request of an event: {}", entry["request"]));
+        }
+        if ![json!("200"), json!("201")].contains(&entry["response"]["status"]) {
+            wrong.push(format!("response of an event: {}", entry["response"]));
+        }
+        let resource = &entry["resource"];
+        if !resource.is_null() && Some(format!("Task/{}", resource["id"].as_str().unwrap_or_default())) != key {
+            wrong.push(format!("resource of {}: {}", entry["fullUrl"], resource["id"]));
+        }
+    }
+    if told.iter().any(|entry| entry["resource"].is_null()) && told.iter().any(|entry| !entry["resource"].is_null()) {
+        wrong.push("some entries have a resource and some have none".to_owned());
+    }
     wrong
 }
 
@@ -184,9 +250,28 @@ fn the_rules_of_the_profiles_find_what_is_wrong() {
         (format!("{status}/4"), json!({ "name": "events-since-subscription-start", "valueInteger": 1 }), "events-since"),
         (format!("{status}/5/part/0/name"), json!("number"), "event-number: 0 times"),
         (format!("{status}/5/part/1"), json!({ "name": "timestamp", "valueDateTime": "2027-03-01" }), "timestamp: "),
+        (format!("{status}/0/valueReference/reference"), json!(format!("{BASE}/Task/s1")), "subscription: no Subscription"),
+        (format!("{status}/1/valueCanonical"), json!("https://kronikerpakker.dk/fhir/SubscriptionTopic/other"), "topic: no such topic"),
+        (format!("{status}/3/valueCode"), json!("heartbeat"), "type: "),
+        (format!("{status}/4/valueString"), json!("11"), "events-since-subscription-start: "),
+        (format!("{status}/4/valueString"), json!("-1"), "events-since-subscription-start: "),
+        (format!("{status}/5/part/0/valueString"), json!("10"), "event-number: "),
+        (format!("{status}/5/part/0/valueString"), json!("first"), "event-number: "),
+        (format!("{status}/5/part/2/name"), json!("additional-context"), "2 events, 1 foci"),
+        (format!("{status}/5/part/2/valueReference/reference"), json!(format!("{BASE}/Patient/t1")), "focus: "),
+        (format!("{status}/1/name"), json!("theme"), "empty: references or entries"),
+        ("/entry/1/fullUrl".to_owned(), json!(format!("{BASE}/Task/t2")), "focus: "),
+        ("/entry/1/request/method".to_owned(), json!("GET"), "request of an event"),
+        ("/entry/1/response/status".to_owned(), json!("404"), "response of an event"),
+        ("/entry/1/resource".to_owned(), json!({ "resourceType": "Task", "id": "t1" }), "some entries have a resource"),
+        ("/entry/1/resource".to_owned(), json!({ "resourceType": "Task", "id": "t2" }), "resource of "),
     ] {
         let mut wrong = right.clone();
-        *wrong.pointer_mut(&pointer).unwrap() = value;
+        let (parent, member) = pointer.rsplit_once('/').unwrap();
+        match wrong.pointer_mut(parent).unwrap() {
+            Value::Array(items) => items[member.parse::<usize>().unwrap()] = value,
+            parent => parent[member] = value,
+        }
         let found = unfit_notification(&wrong);
         assert!(found.iter().any(|found| found.starts_with(expected)), "{pointer}: {found:?}");
     }

@@ -2,7 +2,9 @@
 
 use axum::body::Body;
 use frist::fhir::{Id, Resource, ResourceKey, Version};
+use frist::interactions::subscription_status::set_status;
 use frist::storage::{ChangeSet, Content, NewEvent, Write};
+use frist::subscriptions::Status;
 use serde_json::{Value, json};
 
 use super::{GUIDE, TOPIC, ask, delete, event_numbers, filtered, items, parameter, shape, subscription};
@@ -77,6 +79,46 @@ fn the_status_of_a_subscription_counts_its_events() {
     facade.put_ok(&plan("plan", "p", "c", "2027-02-20"));
     assert_eq!(parameter(&statuses(&facade, "Subscription/s/$status")[0], "events-since-subscription-start"), "1");
     assert_eq!(event_numbers(&facade, "Subscription/s/$events"), (vec![1], 1));
+}
+
+#[test]
+fn a_status_in_error_says_what_is_wrong_and_goes_on_counting() {
+    let facade = told_of_three();
+    let (id, seen) = (Id::parse("s").unwrap(), Version(1));
+    set_status(facade.server(), &facade.moment(), &id, seen, Status::Error, Some("the endpoint answered 503")).unwrap().unwrap();
+    facade.put_ok(&plan("plan", "p", "c", "2027-02-20"));
+    for path in ["Subscription/s/$status", "Subscription/$status?status=error"] {
+        let status = &statuses(&facade, path)[0];
+        assert_eq!(["status", "events-since-subscription-start"].map(|name| parameter(status, name)), ["error", "4"]);
+        let errors: Vec<_> = items(&status["parameter"]).iter().filter(|parameter| parameter["name"] == "error").collect();
+        assert_eq!(errors, [&json!({ "name": "error", "valueCodeableConcept": { "text": "the endpoint answered 503" } })]);
+    }
+    let events = facade.get("Subscription/s/$events").json();
+    assert_eq!(parameter(&events["entry"][0]["resource"], "status"), "error");
+    assert_eq!(event_numbers(&facade, "Subscription/s/$events").0, [1, 2, 3, 4], "kept while it is in error");
+}
+
+#[test]
+fn a_subscription_is_created_as_requested_by_post_and_by_put() {
+    let facade = Facade::at(NOW);
+    let mut sent = subscription("s");
+    for reply in [facade.put(&sent), facade.send("POST", "Subscription", &[], sent.to_string())] {
+        assert_eq!((reply.status.as_u16(), &reply.json()["status"]), (201, &json!("requested")), "{}", reply.text);
+        assert!(reply.header("location").starts_with(&format!("{BASE}/Subscription/")), "{}", reply.header("location"));
+        for member in ["reason", "criteria", "channel"] {
+            assert_eq!(reply.json()[member], sent[member], "as it was sent");
+        }
+    }
+    // By id, if nothing is said of how much is told.
+    sent["id"] = json!("silent");
+    sent["channel"].as_object_mut().unwrap().shift_remove("_payload");
+    facade.put_ok(&sent);
+    facade.put_ok(&practice("gp"));
+    facade.put_ok(&patient("p"));
+    facade.put_ok(&copd("c", "p", "2027-02-01"));
+    let told = |path: &str| items(&facade.get(path).json()["entry"])[1..].to_vec();
+    assert_eq!(told("Subscription/silent/$events").len(), 1);
+    assert_eq!(told("Subscription/silent/$events"), told("Subscription/s/$events?content=id-only"));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::shape;
 use crate::support::facade::{BASE, Facade};
 use crate::support::people::{copd, patient, practice};
 
@@ -104,11 +105,15 @@ async fn bound(facade: &Arc<Facade>) -> Client {
     client
 }
 
-/// The next Bundle.
+/// The next Bundle, which is as the guide has it.
 async fn hear(client: &mut Client) -> Value {
     loop {
         match client.next().await {
-            Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+            Some(Ok(Message::Text(text))) => {
+                let bundle = serde_json::from_str(&text).unwrap();
+                assert_eq!(shape::unfit_notification(&bundle), [""; 0], "{bundle:#}");
+                return bundle;
+            }
             Some(Ok(Message::Ping(_))) => {}
             other => panic!("expected a Bundle, found {other:?}"),
         }
@@ -258,6 +263,42 @@ fn what_ends_a_subscription_ends_its_websocket() {
         let leaving = facade.wire().leave();
         let ((), (code, _)) = tokio::join!(leaving, hear_end(&mut client));
         assert_eq!(code, 1001);
+    });
+}
+
+#[test]
+fn a_listener_goes_on_through_what_is_written_until_the_channel_is_another() {
+    let facade = clinic();
+    converse(async {
+        let mut client = bound(&facade).await;
+        elsewhere(&facade, |facade| facade.put_ok(&diagnosis_of_another(facade, 1))).await;
+        assert_eq!(number(&hear(&mut client).await), 1);
+        // Written back with another telephone number, then asked for anew with other filters, and then for more to be told.
+        let changes: [fn(&mut Value); 3] = [
+            |stored| stored["contact"] = json!([{ "system": "phone", "value": "1" }]),
+            |stored| {
+                let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
+                stored["_criteria"] = json!({ "extension": [{ "url": url, "valueString": "Task?code=treatment-plan" }] });
+            },
+            |stored| stored["channel"] = subscription("s", "full-resource")["channel"].clone(),
+        ];
+        for (number_before, change) in (1..).zip(changes) {
+            let happened = elsewhere(&facade, move |facade| {
+                let mut stored = facade.get("Subscription/s").json();
+                change(&mut stored);
+                facade.put_ok(&stored);
+                facade.put_ok(&diagnosis_of_another(facade, number_before + 1));
+            });
+            happened.await;
+            let event = hear(&mut client).await;
+            assert_eq!(number(&event), number_before as u64 + 1);
+            assert_eq!(event["entry"][1]["resource"].is_object(), number_before == 3);
+        }
+        let mut posted = subscription("s", "id-only");
+        posted["channel"]["type"] = "rest-hook".into();
+        posted["channel"]["endpoint"] = "https://ehr.test/hook".into();
+        elsewhere(&facade, move |facade| facade.put_ok(&posted)).await;
+        assert_eq!(hear_end(&mut client).await, (1000, "Subscription/s: the Subscription has another channel".to_owned()));
     });
 }
 

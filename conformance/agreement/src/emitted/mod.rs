@@ -1,6 +1,7 @@
 //! Everything that the server says, said once: the server is started, persons are loaded, and it is asked for all of it.
 
 mod http;
+mod posted;
 mod requests;
 mod server;
 
@@ -24,9 +25,10 @@ const FACTS: &[&str] =
 /// What the program `frist` says, of the persons and of an invented population.
 pub(crate) fn lines(program: &Path) -> Result<Vec<Line>, String> {
     let mut emitted = Emitted { lines: Vec::new() };
-    let server = Server::start(program, &["serve", "--clock", CLOCK])?;
+    let server = Server::start(program, &["serve", "--clock", CLOCK, "--subscription-http-loopback"])?;
     emitted.load(&server, &sources::persons()?)?;
     requests::ask_all(&server, |name, body| emitted.add(name, body))?;
+    posted::collect(&server, |name, body| emitted.add(name, body))?;
     emitted.read(&server, "definitions", DEFINITIONS)?;
     emitted.read(&server, "persons", FACTS)?;
     emitted.read_of_all(&server, "persons")?;

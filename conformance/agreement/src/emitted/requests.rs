@@ -59,13 +59,15 @@ fn organization() -> Value {
         "identifier": [{ "system": "urn:oid:1.2.208.176.1.1", "value": "99000010016005" }, { "system": "urn:oid:1.2.208.176.1.4", "value": "990101" }] })
 }
 
-fn patient() -> Value {
+/// The person `asked`.
+pub(crate) fn patient() -> Value {
     json!({ "resourceType": "Patient", "id": "asked", "name": [{ "use": "official", "family": "Test", "given": ["Asked"] }],
         "identifier": [{ "use": "official", "system": "urn:oid:1.2.208.176.1.2", "value": "0703579000" }],
         "generalPractitioner": [{ "reference": "Organization/asked" }] })
 }
 
-fn condition(id: &str, day: &str) -> Value {
+/// A diagnosis of the person `asked`.
+pub(crate) fn condition(id: &str, day: &str) -> Value {
     let concept = |system: &str, code: &str| json!({ "coding": [{ "system": system, "code": code }] });
     json!({ "resourceType": "Condition", "id": id,
         "clinicalStatus": concept("http://terminology.hl7.org/CodeSystem/condition-clinical", "active"),

@@ -13,6 +13,8 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
+use crate::subscriptions::shape;
+
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -172,9 +174,12 @@ impl Endpoint {
         *self.state.answers.lock().unwrap() = Box::new(answers);
     }
 
-    /// The next message.
+    /// The next message, which is as the guide has it.
     pub(crate) fn next(&self) -> Received {
-        self.received.recv_timeout(PATIENCE).expect("a message comes")
+        let received = self.received.recv_timeout(PATIENCE).expect("a message comes");
+        let message = received.json();
+        assert_eq!(shape::unfit_notification(&message), [""; 0], "{message:#}");
+        received
     }
 
     /// The next message, which must be of that type.

@@ -24,6 +24,7 @@ import java.util.Locale;
 import org.hl7.fhir.common.hapi.validation.support.CommonCodeSystemsTerminologyService;
 import org.hl7.fhir.common.hapi.validation.support.InMemoryTerminologyServerValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.PrePopulatedValidationSupport;
+import org.hl7.fhir.common.hapi.validation.support.SnapshotGeneratingValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
 import org.hl7.fhir.r5.utils.validation.constants.BestPracticeWarningLevel;
 
@@ -52,6 +53,8 @@ public final class Validate {
         LastingValidator module = new LastingValidator(new ValidationSupportChain(
                 new DefaultProfileValidationSupport(context),
                 definitions,
+                // For definitions that say only what they change.
+                new SnapshotGeneratingValidationSupport(context),
                 new CommonCodeSystemsTerminologyService(context),
                 new InMemoryTerminologyServerValidationSupport(context)));
         // As HAPI has it: an extension without a known definition is told of, and is no error.
