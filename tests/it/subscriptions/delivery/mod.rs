@@ -1,6 +1,6 @@
 //! Delivery by rest-hook, to real endpoints on this machine: in order, at least once, and never anything missed.
 
-mod endpoint;
+pub(crate) mod endpoint;
 mod life;
 mod operator;
 mod road;
