@@ -8,9 +8,10 @@ use crate::interactions::{Failure, Moment};
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Frist</title>\
 <meta name=\"viewport\" content=\"width=device-width\"><style>\
-body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:52rem;padding:0 1rem;color:#1a1a1a}\
+body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1a1a1a}\
 h1{margin-bottom:0}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.25rem .75rem;text-align:left}\
-td.n{text-align:right}code{background:#f3f3f3;padding:0 .25rem}</style></head><body>";
+td.n{text-align:right}.wide{overflow-x:auto}.wide table{font-size:14px}.wide td{vertical-align:top}.wide td:nth-child(6),.wide td:last-child{white-space:nowrap}.wide td:nth-child(7){min-width:18rem}\
+.trouble{background:#fdecea}input{width:4.5rem}code{background:#f3f3f3;padding:0 .25rem}</style></head><body>";
 
 /// The page as HTML.
 ///
@@ -37,7 +38,7 @@ pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
         out.push_str("</tr>");
     }
     out.push_str("</table>");
-    out.push_str(&deliveries::section(&wire.server)?);
+    out.push_str(&deliveries::section(&wire.server, moment)?);
     out.push_str("<h2>Stored</h2><ul>");
     for (resource_type, count) in &known.stored {
         let _ = write!(out, "<li><a href=\"/fhir/{resource_type}\">{resource_type}</a>: {count}</li>");

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::persons::parse_stored;
 use super::{Failure, Server, read};
-use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
+use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
 use crate::subscriptions::delivery::{Deliverer, ReplayRefused};
 
+pub use crate::subscriptions::Status;
 pub use crate::subscriptions::delivery::{Figures, LATENCY_BOUNDS_S, SubscriptionView};
 
 /// The delivery of this server, once it runs.
@@ -26,24 +27,24 @@ impl Server {
     }
 }
 
-/// One subscription with where it is delivered.
+/// One subscription with what is still to be delivered.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delivered {
     /// How it stands.
     pub view: SubscriptionView,
-    /// The scheme and host of its endpoint: what else stands in the address may be a secret. None for a websocket, to which nothing waits to be delivered.
-    pub endpoint: Option<String>,
+    /// How many events wait to be delivered; to a websocket, none does.
+    pub waiting: u64,
+    /// How many events were forgotten before they were delivered, of those that its subscriber has not been told of yet.
+    pub missed: u64,
 }
 
-impl Delivered {
-    /// How many events wait to be delivered.
-    pub fn waiting(&self) -> u64 {
-        self.endpoint.as_ref().map_or(0, |_| self.view.last_event.saturating_sub(self.view.delivered.max(self.view.forgotten)))
-    }
-
-    /// How many events were forgotten before they were delivered, of those that its subscriber has not been told of yet.
-    pub fn missed(&self) -> u64 {
-        self.endpoint.as_ref().map_or(0, |_| self.view.forgotten.saturating_sub(self.view.delivered))
-    }
+/// What the Subscription itself says of where it is delivered.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Particulars {
+    /// The scheme and host of its endpoint: what else stands in the address may be a secret. None for a websocket.
+    pub endpoint: Option<String>,
+    /// Why it is in error.
+    pub error: Option<String>,
 }
 
 /// How each subscription stands, and what was counted since the start; none if nothing is delivered here.
@@ -53,19 +54,28 @@ impl Delivered {
 pub fn deliveries(server: &Server) -> Result<Option<(Vec<Delivered>, Figures)>, Failure> {
     let Some(deliverer) = server.deliverer() else { return Ok(None) };
     let views = deliverer.overview()?.into_iter().map(|view| {
-        let endpoint = endpoint(server, &view)?;
-        Ok(Delivered { view, endpoint })
+        let missed = view.forgotten.saturating_sub(view.delivered);
+        let waiting = view.last_event.saturating_sub(view.delivered.max(view.forgotten));
+        // With thousands of them, only those that are behind are read.
+        let is_sent_to = missed + waiting > 0 && particulars(server, &view.id)?.endpoint.is_some();
+        let (waiting, missed) = if is_sent_to { (waiting, missed) } else { (0, 0) };
+        Ok(Delivered { view, waiting, missed })
     });
     Ok(Some((views.collect::<Result<_, Failure>>()?, deliverer.figures())))
 }
 
-fn endpoint(server: &Server, view: &SubscriptionView) -> Result<Option<String>, Failure> {
-    let key = ResourceKey::new(ResourceType::Subscription, view.id.clone());
+/// What a Subscription says of its delivery.
+///
+/// # Errors
+/// Of the store.
+pub fn particulars(server: &Server, id: &Id) -> Result<Particulars, Failure> {
+    let key = ResourceKey::new(ResourceType::Subscription, id.clone());
     let stored = server.store.read(&key)?.and_then(|stored| stored.body);
     let value = stored.map_or(Ok(Value::Null), |body| parse_stored(&key, &body))?;
     let endpoint = value["channel"]["endpoint"].as_str().filter(|_| value["channel"]["type"] == "rest-hook");
-    Ok(endpoint
-        .map(|endpoint| url::Url::parse(endpoint).map_or_else(|_| String::new(), |endpoint| endpoint.origin().ascii_serialization())))
+    let origin =
+        |endpoint: &str| url::Url::parse(endpoint).map_or_else(|_| String::new(), |endpoint| endpoint.origin().ascii_serialization());
+    Ok(Particulars { endpoint: endpoint.map(origin), error: value["error"].as_str().map(str::to_owned) })
 }
 
 /// Sends events again that were delivered, from one number to another, both included; answers what was asked.

@@ -82,7 +82,8 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("a folder that can be listed").path()).collect();
     paths.sort();
-    let ignored = |path: &PathBuf| [".git", "target", "frist-data", "frist-demo-data"].iter().any(|name| path.ends_with(name));
+    let ignored =
+        |path: &PathBuf| [".git", "target", "frist-data", "frist-demo-data", "midnight-data"].iter().any(|name| path.ends_with(name));
     let visible = paths.into_iter().filter(|path| !ignored(path));
     visible.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }

@@ -47,7 +47,9 @@ fn an_operator_sees_what_waits_and_why_and_no_secret() {
     endpoint.expect("event-notification");
     // Counted after its endpoint has answered.
     while metric(&station, "frist_subscription_messages_failed_total") < 1.0 {}
-    assert_eq!(metric(&station, "frist_subscriptions"), 1.0);
+    assert_eq!(metric(&station, "frist_subscriptions{status=\"active\"}"), 1.0);
+    assert_eq!(metric(&station, "frist_subscriptions{status=\"error\"}"), 0.0);
+    assert_eq!(metric(&station, "frist_subscriptions_failing"), 1.0);
     assert_eq!(metric(&station, "frist_subscription_queue_events"), (last - first) as f64);
     assert_eq!(metric(&station, "frist_subscription_events_total"), last as f64);
     assert_eq!(metric(&station, "frist_subscription_events_delivered_total"), first as f64);
