@@ -362,6 +362,10 @@ impl Store for EmbeddedStore {
         self.read_state(|reader, last| reader.stream(subscription, last))
     }
 
+    fn resends(&self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError> {
+        self.read_state(|reader, _| reader.resends(subscription))
+    }
+
     fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
         self.read_state(|reader, last| reader.oldest_event(subscription, last))
     }
@@ -387,9 +391,10 @@ impl Store for EmbeddedStore {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::encoding::{
-        current_key, cursor_key, due_key, event_key, guard_key, index_keys, log_key, stream_key, timer_key, type_log_key, version_key,
+        current_key, cursor_key, due_key, event_key, guard_key, index_keys, log_key, resends_key, stream_key, timer_key, type_log_key,
+        version_key,
     };
-    use super::super::record::{CursorRecord, EventRecord};
+    use super::super::record::{CursorRecord, EventRecord, ResendsRecord};
     use super::super::{Content, Method, NewEvent, StreamChange, TimerChange, Write};
     use super::*;
     use crate::fhir::Resource;
@@ -447,6 +452,8 @@ mod tests {
         let beyond = cursor_key(&key.id);
         let cursor = CursorRecord { delivered: 3, sent: 3 }.encode();
         damages.push((Table::Events, beyond.clone(), Some(seal(Table::Events, &beyond, cursor))));
+        let never = resends_key(&key.id);
+        damages.push((Table::Events, never.clone(), Some(seal(Table::Events, &never, ResendsRecord(vec![(2, 3)]).encode()))));
         let foreign = event_key(&key.id, 2);
         let event = EventRecord { position: Position(2), instant: Timestamp::UNIX_EPOCH, focus: other, version: Version(1) };
         damages.push((Table::Events, foreign.clone(), Some(seal(Table::Events, &foreign, event.encode()))));

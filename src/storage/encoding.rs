@@ -9,7 +9,7 @@
 //! | type-log | type, position |
 //! | guards | the name |
 //! | timers | 1, owner · 2, day, owner |
-//! | events | 1, subscription · 2, subscription · 3, subscription, number |
+//! | events | 1, subscription · 2, subscription · 3, subscription, number · 4, subscription |
 //!
 //! Changing one of these is a new layout version (`folder`), but for those of the index: there `KEYS` in `reindex` goes up, and they are
 //! made anew.
@@ -155,6 +155,11 @@ pub(super) fn streams_prefix() -> Vec<u8> {
 /// The key of how far a subscription's events were delivered.
 pub(super) fn cursor_key(subscription: &Id) -> Vec<u8> {
     Key::default().byte(2).id(subscription).bytes()
+}
+
+/// The key of the events of a subscription that are to be sent again.
+pub(super) fn resends_key(subscription: &Id) -> Vec<u8> {
+    Key::default().byte(4).id(subscription).bytes()
 }
 
 /// The key of an event.

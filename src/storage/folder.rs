@@ -30,8 +30,8 @@ use super::SECRET_BYTES;
 /// - A program that knows how to read an older layout writes the new number first, synced, and then whatever it changes: if that is cut
 ///   short, only a program that knows of it goes on.
 ///
-/// 2 has the table of events; 1 is 2 without any.
-const LAYOUT: u64 = 2;
+/// 2 has the table of events; 1 is 2 without any. 3 has the events that are to be sent again; 2 is 3 without any.
+const LAYOUT: u64 = 3;
 /// The oldest layout that this program can read.
 const LAYOUT_OLDEST: u64 = 1;
 const MARKER: &str = "frist-store.json";

@@ -192,6 +192,15 @@ pub enum StreamChange {
         /// The number of the last event that was put into a message, delivered or not.
         sent: u64,
     },
+    /// Which events are to be sent again: these, and of those before no more. Without effect if another life began meanwhile.
+    Resends {
+        /// The id of the Subscription.
+        subscription: Id,
+        /// Which of the Subscriptions that had this id: [`Stream::life`].
+        life: u64,
+        /// The first and the last event of each range, in the order in which they are to be sent.
+        ranges: Vec<(u64, u64)>,
+    },
     /// The oldest events are forgotten.
     Forget {
         /// The id of the Subscription.
@@ -424,6 +433,9 @@ pub trait Store: Send + Sync {
 
     /// The events of a subscription in figures.
     fn stream(&self, subscription: &Id) -> Result<Stream, StoreError>;
+
+    /// The ranges of events of a subscription (first and last) that are to be sent again, in order.
+    fn resends(&self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError>;
 
     /// The instant of the oldest event that is kept under this id, also of a life before; none if there is none.
     fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError>;

@@ -173,6 +173,10 @@ pub(super) struct CursorRecord {
     pub(super) sent: u64,
 }
 
+/// The ranges of events (first and last) that are to be sent again, counted likewise.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct ResendsRecord(pub(super) Vec<(u64, u64)>);
+
 /// One event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct EventRecord {
@@ -286,6 +290,18 @@ impl Record for StreamRecord {
 
     fn read(input: &mut Input<'_>) -> Option<Self> {
         Some(StreamRecord { life: input.number()?, base: input.number()?, last: input.number()?, forgotten: input.number()? })
+    }
+}
+
+impl Record for ResendsRecord {
+    fn write(&self, out: &mut Output) {
+        out.number(self.0.len() as u64);
+        self.0.iter().flat_map(|(first, last)| [*first, *last]).for_each(|number| out.number(number));
+    }
+
+    fn read(input: &mut Input<'_>) -> Option<Self> {
+        let count = input.number()?;
+        (0..count).map(|_| Some((input.number()?, input.number()?))).collect::<Option<_>>().map(ResendsRecord)
     }
 }
 

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::encoding::{
-    STATE, current_key, cursor_key, due_key, event_key, guard_key, index_keys, log_key, stream_key, timer_key, type_log_key, version_key,
+    STATE, current_key, cursor_key, due_key, event_key, guard_key, index_keys, log_key, resends_key, stream_key, timer_key, type_log_key,
+    version_key,
 };
 use super::kv::{Batch, KvRead, Overlay, Table};
 use super::reading::Reader;
@@ -199,6 +200,13 @@ impl<'a> Group<'a> {
         }
         for (subscription, record) in &streams.cursors {
             self.put(Table::Events, cursor_key(subscription), record);
+        }
+        for (subscription, record) in &streams.resends {
+            if record.0.is_empty() {
+                self.batch.delete(Table::Events, resends_key(subscription));
+            } else {
+                self.put(Table::Events, resends_key(subscription), record);
+            }
         }
         for (subscription, number, record) in &streams.events {
             self.put(Table::Events, event_key(subscription, *number), record);

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::encoding::{cursor_key, event_key, events_prefix, number_at_end, stream_key, streams_prefix, subscription_in};
+use super::encoding::{cursor_key, event_key, events_prefix, number_at_end, resends_key, stream_key, streams_prefix, subscription_in};
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::Reader;
-use super::record::{CursorRecord, EventRecord, StreamRecord, senseless};
+use super::record::{CursorRecord, EventRecord, ResendsRecord, StreamRecord, senseless};
 use super::{Event, Forgettable, Position, StoreError, Stream, StreamChange};
 use crate::fhir::{Id, ResourceKey, Version};
 
@@ -32,6 +32,13 @@ impl Reader<'_> {
             delivered: outside(cursor.delivered),
             sent: outside(cursor.sent.max(cursor.delivered)),
         })
+    }
+
+    /// The ranges of events of a subscription that are to be sent again.
+    pub(super) fn resends(self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError> {
+        let base = self.stream_record(subscription)?.base;
+        let ResendsRecord(ranges) = self.resends_record(subscription)?;
+        Ok(ranges.into_iter().map(|(first, last)| (first.saturating_sub(base), last.saturating_sub(base))).collect())
     }
 
     /// The instant of the oldest event under this id, as it was after that position.
@@ -74,6 +81,10 @@ impl Reader<'_> {
         Ok(self.record(Table::Events, &cursor_key(subscription))?.unwrap_or_default())
     }
 
+    pub(super) fn resends_record(self, subscription: &Id) -> Result<ResendsRecord, StoreError> {
+        Ok(self.record(Table::Events, &resends_key(subscription))?.unwrap_or_default())
+    }
+
     pub(super) fn event_record(self, subscription: &Id, number: u64) -> Result<Option<EventRecord>, StoreError> {
         self.record(Table::Events, &event_key(subscription, number))
     }
@@ -84,6 +95,7 @@ impl Reader<'_> {
 pub(super) struct StreamsAfter {
     pub(super) streams: BTreeMap<Id, StreamRecord>,
     pub(super) cursors: BTreeMap<Id, CursorRecord>,
+    pub(super) resends: BTreeMap<Id, ResendsRecord>,
     pub(super) events: Vec<(Id, u64, EventRecord)>,
     pub(super) forgotten: Vec<(Id, u64)>,
 }
@@ -119,7 +131,8 @@ impl StreamsAfter {
                 stream.life += 1;
                 stream.base = stream.last;
                 let cursor = CursorRecord { delivered: stream.base, sent: stream.base };
-                self.cursors.insert(subscription, cursor);
+                self.cursors.insert(subscription.clone(), cursor);
+                self.resends.insert(subscription, ResendsRecord::default());
             }
             StreamChange::Cursor { subscription, life, delivered, sent } => {
                 let StreamRecord { life: present, base, last, .. } = *self.stream(reader, &subscription)?;
@@ -127,6 +140,13 @@ impl StreamsAfter {
                     let delivered = base.saturating_add(delivered).min(last);
                     let sent = base.saturating_add(sent).clamp(delivered, last);
                     self.cursors.insert(subscription, CursorRecord { delivered, sent });
+                }
+            }
+            StreamChange::Resends { subscription, life, ranges } => {
+                let StreamRecord { life: present, base, last, .. } = *self.stream(reader, &subscription)?;
+                if present == life {
+                    let known = ranges.into_iter().map(|(first, until)| (base.saturating_add(first), base.saturating_add(until).min(last)));
+                    self.resends.insert(subscription, ResendsRecord(known.filter(|(first, until)| first <= until).collect()));
                 }
             }
             StreamChange::Forget { subscription, before, limit, which } => {

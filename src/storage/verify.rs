@@ -195,6 +195,13 @@ impl<'a> Check<'a> {
                         self.at(Table::Events, &key, "it is beyond the last event");
                     }
                 }
+                Some(4) => {
+                    let resends = self.reader.resends_record(&subscription);
+                    let is_there = |(first, last): &(u64, u64)| first <= last && *last <= stream.last;
+                    if self.take(resends).is_some_and(|resends| !resends.0.iter().all(is_there)) {
+                        self.at(Table::Events, &key, "there are no such events to send again");
+                    }
+                }
                 _ => self.event(&subscription, &key, stream),
             }
         }

@@ -104,6 +104,7 @@ promises![
     events_are_numbered_without_gaps_in_the_order_of_the_commits,
     a_subscription_that_comes_back_counts_anew,
     events_are_forgotten_from_the_oldest,
+    what_is_to_be_sent_again_is_kept_for_its_life,
     reopening_keeps_everything,
     long_values_and_odd_characters_are_kept_and_found,
 ];
@@ -705,6 +706,32 @@ fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
     let forget = StreamChange::Forget { subscription: id("s"), before: Timestamp::MAX, limit: 10, which: Forgettable::Delivered };
     store.commit(ChangeSet { streams: vec![forget], ..changes(vec![]) }).unwrap();
     assert_eq!((store.stream(&id("s")).unwrap(), oldest()), (Stream { life: 1, ..Stream::default() }, None));
+}
+
+fn what_is_to_be_sent_again_is_kept_for_its_life(fixture: &dyn Fixture) {
+    let mut store = fixture.open();
+    let (task, begin) = (key("Task/1"), || StreamChange::Begin(id("s")));
+    let again = |life, ranges: &[(u64, u64)]| StreamChange::Resends { subscription: id("s"), life, ranges: ranges.to_vec() };
+    let change = |store: &dyn Store, change| {
+        store.commit(ChangeSet { streams: vec![change], ..changes(vec![]) }).unwrap();
+    };
+    for life in [1, 2] {
+        change(&*store, begin());
+        let events = vec![told("s", &task); 5];
+        store.commit(ChangeSet { events, ..changes(vec![put(&task, last(&*store, &task), vec![])]) }).unwrap();
+        assert_eq!(store.resends(&id("s")).unwrap(), [], "what was asked of the life before is nobody's wish any more");
+        change(&*store, again(life, &[(2, 3), (1, 5)]));
+        drop(store);
+        store = fixture.open();
+        assert_eq!(store.resends(&id("s")).unwrap(), [(2, 3), (1, 5)]);
+        change(&*store, again(life - 1, &[]));
+        assert_eq!(store.resends(&id("s")).unwrap().len(), 2, "that was said of the life before");
+        change(&*store, again(life, &[(1, 9), (6, 9)]));
+        assert_eq!(store.resends(&id("s")).unwrap(), [(1, 5)], "no more than there are");
+        assert_eq!(store.resends(&id("t")).unwrap(), []);
+    }
+    change(&*store, again(2, &[]));
+    assert_eq!(store.resends(&id("s")).unwrap(), []);
 }
 
 fn reopening_keeps_everything(fixture: &dyn Fixture) {

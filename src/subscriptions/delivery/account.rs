@@ -37,6 +37,8 @@ pub(super) struct Account {
     recorded: u64,
     /// Up to this event messages have one event each.
     single_until: u64,
+    /// What is to be sent again of this life, as it was stored when the life was first seen; taken by the worker.
+    pub(super) resends: Option<(u64, Vec<(u64, u64)>)>,
     /// Up to this event it was logged that events were forgotten before they were delivered.
     logged: u64,
 }
@@ -109,7 +111,15 @@ pub(super) enum Purpose {
 
 impl Account {
     pub(super) fn new(id: Id) -> Self {
-        Account { id, seen: None, cursor: Cursor { life: u64::MAX, ..Cursor::default() }, recorded: 0, single_until: 0, logged: 0 }
+        Account {
+            id,
+            seen: None,
+            cursor: Cursor { life: u64::MAX, ..Cursor::default() },
+            recorded: 0,
+            single_until: 0,
+            resends: None,
+            logged: 0,
+        }
     }
 
     /// True if there is such a Subscription.
@@ -282,6 +292,7 @@ impl Account {
             self.cursor = Cursor { life: stream.life, delivered: stream.delivered, sent: stream.sent };
             self.recorded = stream.delivered;
             self.single_until = stream.sent.max(stream.forgotten) + UNRECORDED_MAX;
+            self.resends = Some((stream.life, world.store.resends(&self.id)?));
             self.logged = 0;
         }
         if let Some(missed) = missed(&Stream { delivered: self.cursor.delivered, ..stream }).filter(|_| stream.forgotten > self.logged) {

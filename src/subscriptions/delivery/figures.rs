@@ -109,6 +109,8 @@ pub(super) struct OnDesk {
     pub(super) last_error: Option<(String, Timestamp)>,
     /// When it is tried again.
     pub(super) next_attempt: Option<Timestamp>,
+    /// Of which life of the Subscription the following are; none until the worker has looked.
+    pub(super) life: Option<u64>,
     /// Events to send again: first and last.
     pub(super) replays: VecDeque<(u64, u64)>,
 }

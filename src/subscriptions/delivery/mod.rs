@@ -208,14 +208,14 @@ impl Deliverer {
     }
 
     /// Sends delivered events again, one by one in the order of their numbers, before anything that is not yet delivered. A message that told one event
-    /// alone comes again under its own id. What is left of it when the server stops is forgotten. Reads the store: may block.
+    /// alone comes again under its own id. It is written down when this answers, and goes on after a stop. Uses the store: must be where one may block.
     ///
     /// # Errors
     /// Why that cannot be done.
     pub fn replay(&self, id: &Id, from: u64, until: u64) -> Result<(), ReplayRefused> {
-        let desk = self.shared.desks().get(id).cloned().ok_or(ReplayRefused::Unknown)?;
+        let at = self.shared.desks().get(id).cloned().ok_or(ReplayRefused::Unknown)?;
         let stream = self.shared.world.store.stream(id).map_err(ReplayRefused::Store)?;
-        let mut desk = desk.lock();
+        let mut desk = at.lock();
         if desk.status != Some(Status::Active) {
             return Err(ReplayRefused::NotActive);
         }
@@ -228,6 +228,8 @@ impl Deliverer {
         }
         desk.replays.push_back((from, until));
         drop(desk);
+        let failed = |_| ReplayRefused::Store(StoreError("what is to be sent again could not be written down".to_owned()));
+        self.shared.cursors.record_resends(id, &at).map_err(failed)?;
         self.shared.wakes.wake(id);
         Ok(())
     }

@@ -95,17 +95,20 @@ impl Worker {
             let step = account.next(&shared.world, silence, replay);
             (account, step)
         });
-        let Ok((account, step)) = looked.await else {
+        let Ok((mut account, step)) = looked.await else {
             tracing::error!(subscription = %self.id, "finding out what is due panicked");
             self.account = Some(Account::new(self.id.clone()));
             return Then::Retry(self.shared.pace.after_panic);
         };
+        let resends = account.resends.take();
         self.account = Some(account);
+        let is_more = resends.is_some_and(|(life, ranges)| self.take_resends(life, ranges));
         if !self.seen().zip(before).is_some_and(|(now, before)| now.asks_as(&before)) {
             self.failing = None;
         }
         self.show();
         match step {
+            Ok(_) if is_more => Then::Look,
             Ok(step) => self.take(step).await,
             Err(error) => self.store_failed(&error.to_string()),
         }
@@ -119,7 +122,7 @@ impl Worker {
             Step::End => self.set_status(Status::Off, None).await,
             Step::Activate => self.set_status(Status::Active, None).await,
             Step::NotKept => {
-                self.replayed();
+                self.replayed().await;
                 Then::Look
             }
             Step::Record(cursor) => match self.shared.cursors.record(&self.id, cursor).await {
@@ -173,7 +176,7 @@ impl Worker {
             Purpose::Heartbeat => self.shared.counters.acknowledged(&[], now),
             Purpose::Replay(_) => {
                 self.shared.counters.acknowledged(&[], now);
-                self.replayed();
+                self.replayed().await;
             }
             Purpose::Events { last, instants } => {
                 self.shared.counters.acknowledged(&instants, now);
@@ -256,13 +259,27 @@ impl Worker {
     }
 
     /// The first event to send again was sent.
-    fn replayed(&self) {
-        let mut desk = self.desk.lock();
-        if let Some((first, last)) = desk.replays.pop_front()
-            && first < last
+    async fn replayed(&self) {
         {
-            desk.replays.push_front((first + 1, last));
+            let mut desk = self.desk.lock();
+            if let Some((first, last)) = desk.replays.pop_front()
+                && first < last
+            {
+                desk.replays.push_front((first + 1, last));
+            }
         }
+        self.shared.cursors.note_resends(&self.id, &self.desk).await;
+    }
+
+    /// Puts on the desk what was asked to be sent again before this start; true if there is any. What lies there of the same life is newer: a worker
+    /// before this one left it.
+    fn take_resends(&self, life: u64, ranges: Vec<(u64, u64)>) -> bool {
+        let mut desk = self.desk.lock();
+        if desk.life.replace(life) == Some(life) {
+            return false;
+        }
+        desk.replays = ranges.into();
+        !desk.replays.is_empty()
     }
 
     /// Shows how the subscription stands.

@@ -97,6 +97,10 @@ impl Store for Interrupted {
         self.reading(self.store.stream(subscription))
     }
 
+    fn resends(&self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError> {
+        self.reading(self.store.resends(subscription))
+    }
+
     fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
         self.reading(self.store.oldest_event(subscription))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::endpoint::{Answer, Endpoint, Gate};
-use super::station::{ONCE, QUICK, Station, subscription};
+use super::station::{ONCE, QUICK, Setup, Station, subscription};
 use frist::subscriptions::Status;
 use frist::subscriptions::delivery::{Pace, ReplayRefused};
 
@@ -140,6 +140,46 @@ fn a_slow_endpoint_and_a_dead_one_hold_up_no_other() {
     assert_eq!(slow.unread().len(), 0, "one message at a time");
     gate.open();
     assert_eq!(slow.numbers_until(last), (2..=last).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_an_operator_asked_for_is_sent_again_after_whatever_stop() {
+    let endpoint = Endpoint::up();
+    let mut station = active(QUICK, &endpoint);
+    let mut last = 0;
+    while last < 6 {
+        last = station.change("s");
+    }
+    assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
+    while station.deliverer().overview().unwrap()[0].delivered < last {}
+    let gate = Arc::new(Gate::default());
+    let held = Arc::clone(&gate);
+    endpoint.answer(move |_| Answer::Held(Arc::clone(&held)));
+    let id = frist::fhir::Id::parse("s").unwrap();
+    station.deliverer().replay(&id, 2, 5).unwrap();
+    station.deliverer().replay(&id, 1, 1).unwrap();
+    assert_eq!(endpoint.expect("event-notification").numbers(), [2]);
+    station.crash();
+    gate.open();
+    let held = Arc::new(Gate::default());
+    let at_four = Arc::clone(&held);
+    endpoint.answer(move |message| if message.numbers() == [4] { Answer::Held(Arc::clone(&at_four)) } else { Answer::Status(200) });
+    station.start(Setup::default());
+    for number in [2, 3, 4] {
+        assert_eq!(endpoint.expect("event-notification").numbers(), [number]);
+    }
+    // An orderly stop writes down how far that is.
+    station.stop();
+    held.open();
+    endpoint.answer(|_| Answer::Status(200));
+    station.start(Setup::default());
+    let new = station.change("s");
+    for number in [4, 5, 1].into_iter().chain(last + 1..=new) {
+        assert_eq!(endpoint.expect("event-notification").numbers(), [number]);
+    }
+    station.stop();
+    station.start(Setup::default());
+    assert_eq!(station.server().store.resends(&id).unwrap(), []);
 }
 
 #[test]

@@ -37,12 +37,13 @@ fn many_are_told(station: &Station, events: usize) {
 pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
     let setup = || Setup { power: Some(Arc::clone(power)), ..Setup::default() };
     let subscribers = Subscribers::new(BTreeMap::from([("s", Mood::Up)]), 1, Arc::clone(power));
+    let roads = ["s-1".to_owned()];
     let mut station = Station::with(setup());
     station.put(&with_channel(subscription("s", &subscribers.url("s-1")), "max-count", "valuePositiveInt", 4));
     station.until("s", "active");
     // The first that follow a start are told one by one.
     many_are_told(&station, 128);
-    subscribers.until_acknowledged("s-1", 128);
+    subscribers.until_acknowledged(&roads, 128);
     while station.stream("s").delivered < 128 {
         std::thread::yield_now();
     }
@@ -58,7 +59,7 @@ pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
     power.restore();
     station.start(setup());
     many_are_told(&station, 2);
-    subscribers.until_acknowledged("s-1", 133);
+    subscribers.until_acknowledged(&roads, 133);
     subscribers.book(|book, _| {
         let mut messages = BTreeMap::new();
         let mut last = 0;

@@ -6,6 +6,7 @@
 
 mod batches;
 mod chance;
+mod clients;
 mod judge;
 pub(crate) mod power;
 mod story;

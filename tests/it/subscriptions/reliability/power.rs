@@ -39,7 +39,7 @@ impl Commit {
         let mut subscriptions = changes.writes.iter().filter(|write| write.key.resource_type == ResourceType::Subscription);
         let mut cursors = changes.streams.iter().filter_map(|change| match change {
             StreamChange::Cursor { delivered, sent, .. } => Some(delivered < sent),
-            StreamChange::Begin(_) | StreamChange::Forget { .. } => None,
+            StreamChange::Begin(_) | StreamChange::Resends { .. } | StreamChange::Forget { .. } => None,
         });
         match self {
             Commit::Told => !changes.events.is_empty(),
@@ -176,6 +176,10 @@ impl Store for Powered {
 
     fn stream(&self, subscription: &Id) -> Result<Stream, StoreError> {
         self.on()?.stream(subscription)
+    }
+
+    fn resends(&self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError> {
+        self.on()?.resends(subscription)
     }
 
     fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use frist::fhir::{Resource, ResourceKey};
-use frist::interactions::write::{Condition, Target};
-use frist::interactions::{Failure, calendar, delete, transaction};
+use frist::fhir::ResourceKey;
+use frist::interactions::Failure;
 use frist::storage::{EmbeddedStore, Engine, StoreOptions};
-use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 
 use super::chance::Chance;
+use super::clients::filtered;
 use super::judge::judge;
 use super::power::{Commit, Power, Side};
 use super::subscribers::{Mood, Subscribers, Trap};
 use crate::subscriptions::delivery::station::{QUICK, Setup, Station, subscription_key, with_channel};
-use crate::support::people;
 
 /// The subscriptions: their names, how their subscribers behave, how much they are told, how many events at once, and by what they filter.
 pub(super) const SUBSCRIPTIONS: &[(&str, Mood, &str, u32, Option<&str>)] = &[
@@ -43,9 +41,8 @@ const FILTERS: &[Option<&str>] = &[
     Some("business-status=on-track"),
 ];
 
-const PERSONS: usize = 10;
 /// More tries than it takes by far.
-const TRIES_MAX: usize = 200;
+pub(super) const TRIES_MAX: usize = 200;
 
 /// A place at which the power goes off.
 #[derive(Clone, Copy, Debug)]
@@ -81,15 +78,16 @@ pub(super) enum Point {
 }
 
 pub(super) struct Story {
-    station: Station,
-    power: Arc<Power>,
-    subscribers: Subscribers,
-    chance: Chance,
-    day: Date,
+    pub(super) station: Station,
+    pub(super) power: Arc<Power>,
+    pub(super) subscribers: Subscribers,
+    pub(super) chance: Chance,
+    pub(super) day: Date,
     /// The present Subscription of each name, as its client has it.
-    wanted: BTreeMap<&'static str, Value>,
-    /// How many roads there were.
-    roads: usize,
+    pub(super) wanted: BTreeMap<&'static str, Value>,
+    /// The roads of the present Subscription of each name, and how many changes of Subscriptions there were.
+    roads: BTreeMap<String, Vec<String>>,
+    changes: usize,
 }
 
 fn setup(power: &Arc<Power>) -> Setup {
@@ -102,7 +100,16 @@ impl Story {
         let moods = SUBSCRIPTIONS.iter().map(|(name, mood, ..)| (*name, *mood)).collect();
         let subscribers = Subscribers::new(moods, chance.below(u64::MAX), Arc::clone(&power));
         let station = Station::with(setup(&power));
-        let mut story = Story { station, power, subscribers, chance, day: date(2027, 3, 1), wanted: BTreeMap::new(), roads: 0 };
+        let mut story = Story {
+            station,
+            power,
+            subscribers,
+            chance,
+            day: date(2027, 3, 1),
+            wanted: BTreeMap::new(),
+            roads: BTreeMap::new(),
+            changes: 0,
+        };
         for (name, _, content, most, filter) in SUBSCRIPTIONS {
             let mut resource = with_channel(story.on_new_road(name), "max-count", "valuePositiveInt", *most);
             let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content";
@@ -110,105 +117,24 @@ impl Story {
             story.wanted.insert(name, filtered(resource, *filter));
             story.put_subscription(name).unwrap();
         }
-        let person = |number: usize| {
-            let mut patient = people::patient(&format!("w{number}"));
-            patient["identifier"][0]["value"] = json!(format!("04054401{number:02}"));
-            patient
-        };
-        story.send("transaction", (0..PERSONS).map(person).collect()).unwrap();
+        story.people_the_world();
         story
+    }
+
+    /// A Subscription to everything that begins a life, as far as its client knows.
+    fn anew(&mut self, name: &'static str) {
+        self.roads.remove(name);
+        let anew = self.on_new_road(name);
+        self.wanted.insert(name, anew);
     }
 
     /// A Subscription to everything, with an endpoint that there was not before.
     fn on_new_road(&mut self, name: &str) -> Value {
-        self.roads += 1;
-        let url = self.subscribers.url(&format!("{name}-{}", self.roads));
+        self.changes += 1;
+        let road = format!("{name}-{}", self.changes);
+        let url = self.subscribers.url(&road);
+        self.roads.entry(name.to_owned()).or_default().push(road);
         crate::subscriptions::delivery::station::subscription(name, &url)
-    }
-
-    // ---- What clients do ----
-
-    fn put_subscription(&mut self, name: &str) -> Result<(), Failure> {
-        self.station.try_put(&self.wanted[name]).map(drop)
-    }
-
-    fn delete(&self, name: &str) -> Result<(), Failure> {
-        let (server, moment) = (self.station.server(), self.station.moment());
-        delete::delete(server, &moment, Target::Key(subscription_key(name)), Condition::Any).map(drop)
-    }
-
-    /// The diagnosis of somebody, of another day or refuted.
-    fn diagnosis(&mut self) -> Value {
-        let person = self.chance.below(PERSONS as u64);
-        let recorded = self.day - i64::try_from(self.chance.below(45)).unwrap().days();
-        let mut condition = people::copd(&format!("c{person}"), &format!("w{person}"), &recorded.to_string());
-        if self.chance.below(4) == 0 {
-            condition["verificationStatus"]["coding"][0]["code"] = json!("refuted");
-        }
-        condition
-    }
-
-    fn write(&mut self) -> Result<(), Failure> {
-        self.subscribers.let_go();
-        let diagnosis = self.diagnosis();
-        self.station.try_put(&diagnosis).map(drop)
-    }
-
-    fn write_several(&mut self, kind: &str) -> Result<(), Failure> {
-        self.subscribers.let_go();
-        let mut several: Vec<_> = (0..4).map(|_| self.diagnosis()).collect();
-        several.sort_by_key(|one| one["id"].to_string());
-        several.dedup_by_key(|one| one["id"].to_string());
-        self.send(kind, several)
-    }
-
-    fn send(&self, kind: &str, resources: Vec<Value>) -> Result<(), Failure> {
-        let entry = |resource: Value| {
-            let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
-            json!({ "request": { "method": "PUT", "url": url }, "resource": resource })
-        };
-        let entries: Vec<_> = resources.into_iter().map(entry).collect();
-        let bundle = Resource::from_value(json!({ "resourceType": "Bundle", "type": kind, "entry": entries })).unwrap();
-        transaction::process(self.station.server(), &self.station.moment(), &bundle).map(drop)
-    }
-
-    /// Days pass, and the calendar changes what they change.
-    fn days(&mut self, days: i64) -> Result<(), Failure> {
-        self.subscribers.let_go();
-        self.day += days.days();
-        self.station.set_clock(&format!("{}T08:00:00Z", self.day));
-        calendar::run(self.station.server(), &self.station.moment(), |_, _| {}).map(drop)
-    }
-
-    /// The clients of subscriptions in error ask for them again.
-    fn ask_again(&mut self) {
-        for (name, ..) in SUBSCRIPTIONS {
-            if self.station.subscription(name)["status"] == "error" {
-                self.put_subscription(name).unwrap();
-            }
-        }
-    }
-
-    /// Makes a Subscription active whatever it was.
-    fn activate(&mut self, name: &str) {
-        if self.station.subscription(name)["status"] == "error" {
-            self.put_subscription(name).unwrap();
-        }
-        self.station.until(name, "active");
-    }
-
-    /// Makes rights change until somebody has one more event.
-    fn tell(&mut self, name: &str) {
-        let before = self.station.stream(name).last;
-        for _ in 0..TRIES_MAX {
-            // The power may go off as soon as there is an event.
-            let written = self.write();
-            if self.power.is_off() || self.station.stream(name).last > before {
-                return;
-            }
-            written.unwrap();
-        }
-        panic!("nothing ever happens for {name}");
     }
 
     // ---- What happens to the machine ----
@@ -253,7 +179,10 @@ impl Story {
             Point::DaysMissed(side) => self.miss_days(side),
             Point::Message { is_answered } => self.fail_on_message(is_answered),
             Point::Handshake { is_answered } => self.fail_on_handshake(is_answered),
-            Point::Activation(side) => self.fail_when_asked_again("up", Commit::Status("active"), side),
+            Point::Activation(side) => {
+                self.activate("up");
+                self.fail_when_asked_again("up", Commit::Status("active"), side);
+            }
             Point::Failure(side) => self.fail_with_error(side),
             Point::Filter(side) => self.fail_with_filter(side),
             Point::Endpoint(side) => self.fail_with_endpoint(side),
@@ -280,24 +209,11 @@ impl Story {
         self.fail();
     }
 
-    /// As [`Story::tell`], when the power goes off because of it.
-    fn tell_in_the_dark(&mut self, name: &str) {
-        for _ in 0..TRIES_MAX {
-            if self.power.is_off() || self.write().is_err() {
-                return;
-            }
-            let stored = self.station.server().store.stream(&frist::fhir::Id::parse(name).unwrap());
-            if stored.is_ok_and(|stream| stream.delivered < stream.last) {
-                return;
-            }
-        }
-        panic!("nothing ever happens for {name}");
-    }
-
     fn fail_on_handshake(&mut self, is_answered: bool) {
+        self.activate("changing");
         self.subscribers.set_trap(Trap { name: "changing", kind: "handshake", is_answered, events_min: 0 });
-        self.wanted.get_mut("changing").unwrap()["reason"] = json!(format!("Because of {}", self.roads));
-        self.roads += 1;
+        self.wanted.get_mut("changing").unwrap()["reason"] = json!(format!("Because of {}", self.changes));
+        self.changes += 1;
         // The answer may come after the handshake did.
         let _ = self.put_subscription("changing");
         self.fail();
@@ -305,8 +221,8 @@ impl Story {
 
     fn fail_when_asked_again(&mut self, name: &'static str, commit: Commit, side: Side) {
         self.power.cut_at(commit, side);
-        self.roads += 1;
-        self.wanted.get_mut(name).unwrap()["reason"] = json!(format!("Because of {}", self.roads));
+        self.changes += 1;
+        self.wanted.get_mut(name).unwrap()["reason"] = json!(format!("Because of {}", self.changes));
         let _ = self.put_subscription(name);
         self.fail();
     }
@@ -328,12 +244,20 @@ impl Story {
 
     fn fail_with_filter(&mut self, side: Side) {
         let filter = *self.chance.one_of(FILTERS);
-        let changed = filtered(self.wanted["changing"].clone(), filter);
-        self.wanted.insert("changing", changed);
+        self.filter("changing", filter);
         self.fail_when_asked_again("changing", Commit::Status("requested"), side);
         self.tell("up");
         self.put_subscription("changing").unwrap();
         self.tell("up");
+        // The server knows that filter well by now.
+        self.filter("changing", None);
+        self.put_subscription("changing").unwrap();
+        self.tell("changing");
+    }
+
+    fn filter(&mut self, name: &'static str, filter: Option<&str>) {
+        let changed = filtered(self.wanted[name].clone(), filter);
+        self.wanted.insert(name, changed);
     }
 
     fn fail_with_endpoint(&mut self, side: Side) {
@@ -363,8 +287,7 @@ impl Story {
 
     fn fail_with_creation(&mut self, side: Side) {
         self.delete("returning").unwrap();
-        let anew = self.on_new_road("returning");
-        self.wanted.insert("returning", anew);
+        self.anew("returning");
         self.fail_at(Commit::Status("requested"), side, |story| story.put_subscription("returning"));
         self.tell("up");
         self.create();
@@ -374,10 +297,11 @@ impl Story {
         let key: ResourceKey = subscription_key("returning");
         let stored = self.station.server().store.read(&key).unwrap();
         if stored.is_none_or(|stored| stored.body.is_none()) {
-            let anew = self.on_new_road("returning");
-            self.wanted.insert("returning", anew);
+            self.anew("returning");
         }
         self.put_subscription("returning").unwrap();
+        // The server knew that nobody followed.
+        self.tell("returning");
     }
 
     fn fail_with_cursor(&mut self, side: Side) {
@@ -397,18 +321,17 @@ impl Story {
     /// All subscribers behave, and all accounts agree; answers how many events there were.
     pub(super) fn end(mut self) -> usize {
         self.subscribers.calm_down();
-        self.days(1).unwrap();
         self.tell("up");
         for (name, ..) in SUBSCRIPTIONS {
             self.activate(name);
         }
-        // Without another start: what wakes the workers is looked at, too.
-        self.tell("up");
+        self.until_all_is_acknowledged();
+        // Each kind of event by itself, without another start or another event: what wakes the workers is looked at, too.
+        self.tell_by("up", |story| story.days(1));
+        self.until_all_is_acknowledged();
+        self.tell_by("up", |story| story.write_several("transaction"));
+        self.until_all_is_acknowledged();
         let names: Vec<_> = SUBSCRIPTIONS.iter().map(|(name, ..)| *name).collect();
-        for name in &names {
-            let road = self.wanted[name]["channel"]["endpoint"].as_str().unwrap().splitn(4, '/').last().unwrap().to_owned();
-            self.subscribers.until_acknowledged(&road, self.station.stream(name).last);
-        }
         let events = self.subscribers.book(|book, messages| {
             let events = judge(&self.station, &names, book);
             eprintln!("{events} events, {} messages with events, {messages} in all: lost 0, gaps 0, order broken 0", book.arrived.len());
@@ -419,15 +342,10 @@ impl Story {
         assert_eq!(store.verify(), Vec::<String>::new());
         events
     }
-}
 
-fn filtered(mut subscription: Value, filter: Option<&str>) -> Value {
-    let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
-    match filter {
-        Some(filter) => {
-            subscription["_criteria"] = json!({ "extension": [{ "url": url, "valueString": format!("Task?{filter}") }] });
+    fn until_all_is_acknowledged(&self) {
+        for (name, ..) in SUBSCRIPTIONS {
+            self.subscribers.until_acknowledged(&self.roads[*name], self.station.stream(name).last);
         }
-        None => drop(subscription.as_object_mut().unwrap().remove("_criteria")),
     }
-    subscription
 }

@@ -62,6 +62,13 @@ pub(crate) struct Book {
     pub(crate) acknowledged: BTreeMap<String, BTreeSet<u64>>,
 }
 
+impl Book {
+    /// The events that were acknowledged on one of these roads.
+    pub(crate) fn acknowledged_on<'a>(&self, roads: impl IntoIterator<Item = &'a String>) -> BTreeSet<u64> {
+        roads.into_iter().filter_map(|road| self.acknowledged.get(road)).flatten().copied().collect()
+    }
+}
+
 struct State {
     book: Book,
     moods: BTreeMap<&'static str, Mood>,
@@ -119,11 +126,11 @@ impl Subscribers {
         state.held.drain(..).for_each(|gate| gate.open());
     }
 
-    /// Waits until all events of that name's road up to one were acknowledged.
-    pub(crate) fn until_acknowledged(&self, road: &str, last: u64) {
-        let has_all = |state: &State| state.book.acknowledged.get(road).is_some_and(|numbers| numbers.contains(&last));
-        let (state, waited) = self.shared.1.wait_timeout_while(self.state(), PATIENCE, |state| last > 0 && !has_all(state)).unwrap();
-        assert!(!waited.timed_out(), "{road}: event {last} never arrived, only {:?}", state.book.acknowledged.get(road));
+    /// Waits until that event was acknowledged on one of these roads.
+    pub(crate) fn until_acknowledged<'a>(&self, roads: impl IntoIterator<Item = &'a String> + Copy, last: u64) {
+        let is_waiting = |state: &mut State| last > 0 && !state.book.acknowledged_on(roads).contains(&last);
+        let (state, waited) = self.shared.1.wait_timeout_while(self.state(), PATIENCE, is_waiting).unwrap();
+        assert!(!waited.timed_out(), "event {last} never arrived, only {:?}", state.book.acknowledged_on(roads));
     }
 
     /// What came so far, and how many messages of any kind.
