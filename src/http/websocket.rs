@@ -41,7 +41,7 @@ const HEAR_TIME_MAX: Duration = Duration::from_secs(10);
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// … and after how much it is given up.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
-/// How long a stop waits until all have heard of it.
+/// How long a client may take to answer that the conversation ends, and a stop waits until all have heard of it.
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What a client says before its token.
@@ -140,7 +140,14 @@ async fn listen(wire: Arc<Wire>, socket: WebSocket, _permit: OwnedSemaphorePermi
     tracing::info!(subscriptions = listener.feeds.len(), code, "a subscriber no longer listens: {why}");
     if code != 1006 {
         let close = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from(why) }));
-        let _ = timeout(LEAVE_TIME_MAX, listener.socket.send(close)).await;
+        let parting = async {
+            // The connection stays until the client has answered (RFC 6455, section 5.5.1): one that is saying something would else learn no reason.
+            let mut is_there = listener.socket.send(close).await.is_ok();
+            while is_there {
+                is_there = matches!(listener.socket.recv().await, Some(Ok(_)));
+            }
+        };
+        let _ = timeout(LEAVE_TIME_MAX, parting).await;
     }
 }
 

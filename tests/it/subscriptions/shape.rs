@@ -73,7 +73,7 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     let number = |text: &Value| text.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse::<u64>().ok();
     let value = |name: &str, member: &str| named(given, name).next().map(|found| found[member].clone()).unwrap_or_default();
     let reference = value("subscription", "valueReference")["reference"].as_str().unwrap_or_default().to_owned();
-    if !reference.rsplit_once("/Subscription/").is_some_and(|(_, id)| Id::parse(id).is_some()) {
+    if reference.rsplit_once("/Subscription/").is_none_or(|(_, id)| Id::parse(id).is_none()) {
         wrong.push(format!("subscription: no Subscription: {reference}"));
     }
     if named(given, "topic").any(|topic| topic["valueCanonical"] != super::TOPIC) {

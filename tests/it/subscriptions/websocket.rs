@@ -267,6 +267,19 @@ fn what_ends_a_subscription_ends_its_websocket() {
 }
 
 #[test]
+fn who_is_saying_something_at_the_end_learns_why_it_ends() {
+    let facade = clinic();
+    converse(async {
+        let mut client = bound(&facade).await;
+        elsewhere(&facade, |facade| facade.send("DELETE", "Subscription/s", &[], axum::body::Body::empty())).await;
+        // The server has said its last word by then.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        client.send(Message::Ping("x".into())).await.unwrap();
+        assert_eq!(hear_end(&mut client).await, (1000, "Subscription/s: the Subscription was deleted".to_owned()));
+    });
+}
+
+#[test]
 fn a_listener_goes_on_through_what_is_written_until_the_channel_is_another() {
     let facade = clinic();
     converse(async {
