@@ -10,6 +10,9 @@ use crate::storage::{ChangeSet, CommitError};
 
 /// How many persons share one commit.
 pub(super) const PERSONS_PER_COMMIT: usize = 64;
+/// How many due timers are asked for at once. Those that were due before them are gone, but the store steps over what is left of their keys: were each
+/// commit to ask anew, a midnight would grow with the square of its persons.
+const TIMERS_PER_LOOK: usize = 4_096;
 
 /// What a run of the calendar did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -29,13 +32,15 @@ pub fn run(server: &Server, moment: &Moment, mut progress: impl FnMut(Date, Prog
     server.begin_calendar_day(today);
     let mut done = Progress::default();
     loop {
-        let due = server.store.timers_due(today, PERSONS_PER_COMMIT)?;
+        let due = server.store.timers_due(today, TIMERS_PER_LOOK)?;
         let Some(first) = due.first() else { return Ok(done) };
         let day = first.day;
         let persons: Vec<Id> = due.into_iter().take_while(|timer| timer.day == day).map(|timer| timer.owner.id).collect();
-        done.versions += server.turns.take(|| step(server, moment, &persons, day))?;
-        done.persons += persons.len();
-        progress(day, done);
+        for persons in persons.chunks(PERSONS_PER_COMMIT) {
+            done.versions += server.turns.take(|| step(server, moment, persons, day))?;
+            done.persons += persons.len();
+            progress(day, done);
+        }
     }
 }
 

@@ -13,21 +13,15 @@ use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
 use crate::search::{SearchQuery, index_entries};
 use crate::storage::{Guard, NewEvent, Position, Precondition, SearchError, StreamChange};
 use crate::subscriptions::filter::Side;
-use crate::subscriptions::{Filter, Status, Subscription, topic};
+use crate::subscriptions::{FilterIndex, Status, Subscription, topic};
 
 /// The guard of who follows what.
 pub(super) fn guard() -> Guard {
     Guard("subscriptions".to_owned())
 }
 
-/// One subscription that is told of events.
-struct Follower {
-    id: Id,
-    filter: Filter,
-}
-
-/// The followers as they were at a position of the guard.
-type Known = (Position, Arc<Vec<Follower>>);
+/// The subscriptions that are told of events, by what they follow, as they were at a position of the guard.
+type Known = (Position, Arc<FilterIndex<Id>>);
 
 /// What is known of the subscriptions.
 #[derive(Default)]
@@ -63,8 +57,8 @@ impl Followers {
             let before = before.as_ref().map(|entries| Side { key, entries });
             let after = index_entries(ResourceType::Task, version.after);
             let after = Side { key, entries: &after };
-            let concerned = followers.iter().filter(|follower| follower.filter.concerns(before, after));
-            events.extend(concerned.map(|follower| NewEvent { subscription: follower.id.clone(), focus: key.clone() }));
+            let concerned = followers.concerned(before, after);
+            events.extend(concerned.map(|subscription| NewEvent { subscription: subscription.clone(), focus: key.clone() }));
         }
         Ok((events, Some(Precondition::Unmoved(guard(), position))))
     }
@@ -81,11 +75,11 @@ impl Followers {
             let Some(body) = &stored.body else { continue };
             match Subscription::read(&parse_stored(&stored.key, body)?, &server.base_url) {
                 Ok(subscription) if subscription.status == Status::Off => {}
-                Ok(subscription) => followers.push(Follower { id: stored.key.id, filter: subscription.filter }),
+                Ok(subscription) => followers.push((subscription.filter, stored.key.id)),
                 Err(_) => tracing::error!(subscription = %stored.key, "a stored Subscription cannot be honoured: it is told of nothing"),
             }
         }
-        let known = (position, Arc::new(followers));
+        let known = (position, Arc::new(FilterIndex::new(followers)));
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
         Ok(known)
     }

@@ -5,7 +5,7 @@
 use super::extensions;
 use super::names::EXT_FILTER_CRITERIA;
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
-use crate::search::{self, IndexEntry, Row, SearchQuery, personal};
+use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, personal};
 
 /// What a filter may ask for; each compares by equality, and several values between commas are joined by "or".
 pub const PARAMETERS: &[&str] = &["patient", "owner", "code", "target-group", "business-status"];
@@ -70,6 +70,11 @@ impl Filter {
             self.queries.iter().all(|query| search::matches(query, row))
         };
         meets(after) || before.is_some_and(meets)
+    }
+
+    /// The conditions, all of which must hold of a Task that meets the filter.
+    pub(super) fn clauses(&self) -> impl Iterator<Item = &Clause> {
+        self.queries.iter().flat_map(|query| &query.clauses)
     }
 }
 

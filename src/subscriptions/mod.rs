@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod endpoint;
 mod extensions;
 pub mod filter;
+mod filter_index;
 pub mod names;
 pub mod notification;
 pub mod signing;
@@ -15,4 +16,5 @@ pub mod topic;
 
 pub use endpoint::EndpointPolicy;
 pub use filter::Filter;
+pub use filter_index::FilterIndex;
 pub use subscription::{Channel, Content, Status, Subscription};

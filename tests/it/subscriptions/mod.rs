@@ -4,6 +4,7 @@
 
 mod delivery;
 pub(crate) mod events;
+mod filters;
 mod refusals;
 mod reliability;
 mod retention;

@@ -1,0 +1,71 @@
+//! The index of filters finds whom an event concerns: exactly those that say so when each is asked alone.
+
+use frist::fhir::{ResourceKey, ResourceType};
+use frist::search::index_entries;
+use frist::subscriptions::filter::Side;
+use frist::subscriptions::{Filter, FilterIndex};
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+
+use super::filtered;
+
+const RIGHT: &str = "https://kronikerpakker.dk/fhir/CodeSystem/kp-right";
+const STATUS: &str = "https://kronikerpakker.dk/fhir/CodeSystem/kp-right-status";
+
+/// A Task as far as filters look at it; few values, so that they meet often.
+fn task() -> impl Strategy<Value = Value> {
+    let status = select(vec!["due-soon", "overdue", "met"]);
+    (0..4, 0..4, select(vec!["treatment-plan", "prevention-start"]), status, any::<bool>()).prop_map(|(person, owner, right, status, has_owner)| {
+        let mut task = json!({
+            "resourceType": "Task", "id": "t", "for": { "reference": format!("Patient/{person}") },
+            "code": { "coding": [{ "system": "http://hl7.org/fhir/CodeSystem/task-code", "code": "fulfill" }, { "system": RIGHT, "code": right }] },
+            "businessStatus": { "coding": [{ "system": STATUS, "code": status }] },
+        });
+        if has_owner {
+            task["owner"] = json!({ "reference": format!("Organization/{owner}") });
+        }
+        task
+    })
+}
+
+/// One filter, with one or several conditions.
+fn filter() -> impl Strategy<Value = String> {
+    let numbers = || proptest::collection::vec(0..4, 1..3);
+    let keys = |kind: &'static str| move |ids: Vec<i32>| ids.iter().map(|id| format!("{kind}/{id}")).collect::<Vec<_>>().join(",");
+    let condition = prop_oneof![
+        numbers().prop_map(keys("Patient")).prop_map(|value| format!("patient={value}")),
+        numbers().prop_map(keys("Organization")).prop_map(|value| format!("owner={value}")),
+        Just("owner=0".to_owned()),
+        select(vec!["overdue", "due-soon,overdue", "met,met", "fulfill"]).prop_map(|code| format!("business-status={code}")),
+        select(vec!["overdue", "other|overdue"]).prop_map(|code| format!("business-status={STATUS}|met,{code}")),
+        Just(format!("business-status={STATUS}|")),
+        Just(format!("code={RIGHT}|,fulfill")),
+        Just("code=treatment-plan".to_owned()),
+        Just("code=|treatment-plan".to_owned()),
+    ];
+    proptest::collection::vec(condition, 1..3).prop_map(|conditions| format!("Task?{}", conditions.join("&")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn the_index_of_filters_finds_exactly_those_that_an_event_concerns(
+        filters in proptest::collection::vec(proptest::collection::vec(filter(), 0..3), 0..12),
+        (before, after) in (proptest::option::of(task()), task()),
+    ) {
+        let read = |texts: &Vec<String>| {
+            let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+            Filter::read(&filtered("s", &texts), "http://frist.test/fhir").unwrap()
+        };
+        let all: Vec<_> = filters.iter().map(read).enumerate().map(|(number, filter)| (filter, number)).collect();
+        let key = ResourceKey::parse("Task/t").unwrap();
+        let of = |task: &Value| index_entries(ResourceType::Task, task);
+        let (before, after) = (before.as_ref().map(of), of(&after));
+        let (before, after) = (before.as_ref().map(|entries| Side { key: &key, entries }), Side { key: &key, entries: &after });
+        let each: Vec<usize> = all.iter().filter(|(filter, _)| filter.concerns(before, after)).map(|(_, number)| *number).collect();
+        let index = FilterIndex::new(all);
+        prop_assert_eq!(index.is_empty(), filters.is_empty());
+        prop_assert_eq!(index.concerned(before, after).copied().collect::<Vec<_>>(), each);
+    }
+}
