@@ -25,7 +25,11 @@ type Known = (Position, Arc<FilterIndex<Id>>);
 
 /// What is known of the subscriptions.
 #[derive(Default)]
-pub(super) struct Followers(Mutex<Option<Known>>);
+pub(super) struct Followers {
+    known: Mutex<Option<Known>>,
+    /// There are no more Subscriptions than this, once they were counted.
+    at_most: Mutex<Option<usize>>,
+}
 
 /// A version of a Task that will be written.
 pub(super) struct TaskVersion<'a> {
@@ -67,7 +71,7 @@ impl Followers {
     fn current(&self, server: &Server) -> Result<Known, SearchError> {
         // Asked for before anything is read: what moves after this is found out when the events are committed.
         let position = server.store.guard_positions(&[guard()])?.first().copied().unwrap_or_default();
-        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|known| known.0 == position) {
+        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|known| known.0 == position) {
             return Ok(known.clone());
         }
         let mut followers = Vec::new();
@@ -80,7 +84,7 @@ impl Followers {
             }
         }
         let known = (position, Arc::new(FilterIndex::new(followers)));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
         Ok(known)
     }
 }
@@ -113,8 +117,17 @@ pub(super) fn too_many(server: &Server, pending: &Pending) -> Result<Option<Issu
     if created == 0 {
         return Ok(None);
     }
-    let all = SearchQuery { count: 0, ..SearchQuery::all(ResourceType::Subscription, Vec::new()) };
-    let (most, total) = (server.subscriptions_max, server.store.search(&all, None)?.total + created);
+    let most = server.subscriptions_max;
+    let mut at_most = server.followers.at_most.lock().unwrap_or_else(PoisonError::into_inner);
+    // Whoever wants one counts as having it, whether or not it comes to be: what is deleted or refused only makes it count anew the sooner.
+    let total = match at_most.map(|before| before + created) {
+        Some(total) if total <= most => total,
+        _ => {
+            let all = SearchQuery { count: 0, ..SearchQuery::all(ResourceType::Subscription, Vec::new()) };
+            server.store.search(&all, None)?.total + created
+        }
+    };
+    *at_most = Some(total.min(most));
     let text = || format!("this server has at most {most} subscriptions: expected that one is deleted first");
     Ok((total > most).then(|| Issue::error(IssueCode::TooCostly, "Subscription", text())))
 }

@@ -327,4 +327,5 @@ fn there_are_as_many_subscriptions_as_the_bound_says() {
     assert!(matches!(refusals[..], [issue] if issue.text.contains("at most 3") && issue.expression == "Subscription"), "{refusals:?}");
     super::delete(&facade, "Subscription/a");
     put("d").unwrap();
+    assert!(put("a").is_err(), "a fourth subscription was accepted after one was deleted");
 }
