@@ -86,7 +86,8 @@ async fn latencies(options: &Options) {
         (1_000, false, 100, 2),
     ];
     for (subscriptions, by_owner, max_count, rate) in shapes {
-        if options.subscriptions.is_some_and(|only| only != subscriptions) {
+        // To make 10,000 takes minutes: only if they are asked for.
+        if options.subscriptions.map_or(subscriptions > 1_000, |only| only != subscriptions) {
             continue;
         }
         let shape = latency::Shape { subscriptions, by_owner, max_count, rate, with_troubles: false };

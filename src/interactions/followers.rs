@@ -71,7 +71,9 @@ impl Followers {
     fn current(&self, server: &Server) -> Result<Known, SearchError> {
         // Asked for before anything is read: what moves after this is found out when the events are committed.
         let position = server.store.guard_positions(&[guard()])?.first().copied().unwrap_or_default();
-        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|known| known.0 == position) {
+        // Held while they are read: of all the writes that find it too old, one reads and the others wait for it.
+        let mut kept = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.as_ref().filter(|known| known.0 == position) {
             return Ok(known.clone());
         }
         let mut followers = Vec::new();
@@ -84,7 +86,7 @@ impl Followers {
             }
         }
         let known = (position, Arc::new(FilterIndex::new(followers)));
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+        *kept = Some(known.clone());
         Ok(known)
     }
 }
