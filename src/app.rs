@@ -72,6 +72,19 @@ impl Clock {
         Clock { shift: start.duration_since(Timestamp::now()) }
     }
 
+    /// The clock that was asked for, or the system's; it begins no earlier than the last commit.
+    fn begin(asked: Option<Timestamp>, last_commit: Option<Timestamp>) -> Self {
+        let start = asked.unwrap_or_else(Timestamp::now);
+        match (last_commit.filter(|last| *last > start), asked) {
+            (Some(last), _) => {
+                tracing::warn!("the clock ({start}) is behind the last commit of the data folder: it starts at {last}");
+                Clock::starting_at(last)
+            }
+            (None, Some(asked)) => Clock::starting_at(asked),
+            (None, None) => Clock { shift: SignedDuration::ZERO },
+        }
+    }
+
     /// The instant that the clock shows.
     pub fn now(self) -> Timestamp {
         Timestamp::now().checked_add(self.shift).unwrap_or(Timestamp::MAX)
@@ -91,19 +104,18 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
     match command {
         Command::Serve(options) => {
             start_log(options.common.log_format)?;
-            let start = options.common.clock.unwrap_or_else(Timestamp::now);
-            let ready = prepare(&options, start)?;
+            let ready = prepare(&options)?;
             block_on(serve(options, ready))?;
         }
         Command::Demo(options) => {
             start_log(options.common.log_format)?;
             let demo_start = DEMO_CLOCK.parse().map_err(|_| Stop::failed("the demonstration's clock is no instant"))?;
-            let start = options.common.clock.unwrap_or(demo_start);
             let DemoOptions { listen, data, patients, seed, mut common } = options;
+            common.clock.get_or_insert(demo_start);
             // A demonstration has its subscribers on the same machine.
             common.subscriptions.subscription_http_loopback = true;
             let options = ServeOptions { listen, data, common };
-            let mut ready = prepare(&options, start)?;
+            let mut ready = prepare(&options)?;
             ready.wait_for_index();
             fill(&ready, patients, seed)?;
             block_on(serve(options, ready))?;
@@ -207,7 +219,7 @@ impl Delivery {
     }
 }
 
-fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
+fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
     if !options.listen.ip().is_loopback() {
         return Err(Stop::usage(format!(
             "--listen {}: expected a loopback address such as 127.0.0.1:8080, because everyone who can reach the server is let in",
@@ -227,13 +239,7 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let store = open_store(&options.data, common.engine, store_options)?;
     let store = Arc::new(store);
     let (_, last) = store.last_commit().map_err(|error| Stop::failed(error.to_string()))?;
-    let start = match last.filter(|last| *last > start) {
-        Some(last) => {
-            tracing::warn!("the clock ({start}) is behind the last commit of the data folder: it starts at {last}");
-            last
-        }
-        None => start,
-    };
+    let clock = Clock::begin(common.clock, last);
     let calendar = Arc::new(Notify::new());
     let wake = Arc::clone(&calendar);
     let base_url = match &common.base_url {
@@ -252,7 +258,6 @@ fn prepare(options: &ServeOptions, start: Timestamp) -> Result<Ready, Stop> {
     let server = Arc::new(server);
     let indexing = if store.is_reindex_due() { Some(finish_index(&server)) } else { None };
     let indexing = indexing.transpose().map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?;
-    let clock = Clock::starting_at(start);
     let mut ready = Ready { listener, address, server, store, clock, calendar, download, indexing, delivery };
     match catch_up(&ready, &definitions) {
         Err(failure) if failure.is_of_index() => {
@@ -581,6 +586,17 @@ mod tests {
             assert_eq!(kept() > 0, is_kept, "{now}");
         }
         keeper.abort();
+    }
+
+    #[test]
+    fn the_clock_is_the_systems_unless_another_is_asked_for_or_the_last_commit_is_later() {
+        let [early, late] = ["2020-01-01T00:00:00Z", "2120-01-01T00:00:00Z"].map(|text| text.parse::<Timestamp>().expect("an instant"));
+        assert_eq!(Clock::begin(None, None).shift, SignedDuration::ZERO);
+        assert_eq!(Clock::begin(None, Some(early)).shift, SignedDuration::ZERO, "exactly, however long the store took to open");
+        assert!(Clock::begin(None, Some(late)).now() >= late);
+        assert!(Clock::begin(Some(late), Some(early)).now() >= late);
+        assert!(Clock::begin(Some(early), Some(late)).now() >= late);
+        assert!(Clock::begin(Some(early), None).now() < late);
     }
 
     #[test]

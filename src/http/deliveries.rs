@@ -139,17 +139,13 @@ fn trouble(one: &Delivered, particulars: &Particulars, now: Timestamp) -> String
         Status::Off if *waiting > 0 => "nothing: what waits is sent when its client asks for it again".to_owned(),
         Status::Off => "nothing: its client switched it off, or it ended".to_owned(),
     };
-    match missed {
-        0 => state,
-        1 => format!(
-            "1 event was too old to be kept before it was delivered, and its subscriber does not know yet; {}",
-            state.trim_start_matches("nothing: ")
-        ),
-        _ => format!(
-            "{missed} events were too old to be kept before they were delivered, and its subscriber does not know yet; {}",
-            state.trim_start_matches("nothing: ")
-        ),
-    }
+    let too_old = match missed {
+        0 => return state,
+        1 => "1 event was".to_owned(),
+        _ => format!("{missed} events were"),
+    };
+    let state = state.trim_start_matches("nothing: ");
+    format!("{too_old} too old to be kept before any delivery, and the subscriber does not know yet; {state}")
 }
 
 /// An instant for an operator.

@@ -93,6 +93,34 @@ fn so_many_dead_endpoints_are_tried_again_at_a_time_and_the_good_ones_do_not_wai
 }
 
 #[test]
+fn so_many_messages_are_on_their_way_to_one_host_at_a_time_and_another_host_does_not_wait_behind_them() {
+    const PER_HOST: usize = 128;
+    let (gate, hanging) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
+    let (held, counted) = (Arc::clone(&gate), Arc::clone(&hanging));
+    let crowded = Endpoint::at("127.0.0.1:0".parse().unwrap(), move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Answer::Held(Arc::clone(&held))
+    });
+    let good = Endpoint::at("127.0.0.2:0".parse().unwrap(), |_| Answer::Status(200));
+    let station = Station::new();
+    let ids: Vec<String> = (0..PER_HOST + 3).map(|number| format!("crowd{number}")).collect();
+    for id in &ids {
+        station.put(&subscription(id, &crowded.url()));
+    }
+    while hanging.load(Ordering::SeqCst) < PER_HOST {
+        std::thread::yield_now();
+    }
+    station.put(&subscription("good", &good.url()));
+    station.until("good", "active");
+    let last = station.change("good");
+    good.expect("handshake");
+    assert_eq!(good.numbers_until(last), (1..=last).collect::<Vec<_>>());
+    assert_eq!(hanging.load(Ordering::SeqCst), PER_HOST, "the others wait for a turn");
+    gate.open();
+    ids.iter().for_each(|id| drop(station.until(id, "active")));
+}
+
+#[test]
 fn a_worker_that_panics_begins_anew_and_nothing_is_missed() {
     let looks = Arc::new(AtomicI64::new(i64::MAX));
     let counted = Arc::clone(&looks);
