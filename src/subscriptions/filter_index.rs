@@ -1,4 +1,4 @@
-//! Which of many filters concern an event, without asking each: ten thousand subscriptions, each to its own practice, cost what one does.
+//! Which of many filters concern an event, without asking each: a thousand subscriptions, each to its own practice, cost little more than one.
 //!
 //! A filter is found by the values of one of its conditions: a Task that has none of them does not meet it. What is found is then asked, so that the index
 //! only ever saves work: [`Filter::concerns`] decides.
