@@ -1,42 +1,34 @@
 //! What another writer does in the very middle of a request, made to happen each time: between what the request reads first and what it
 //! reads next.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::dates::format_instant;
-use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version, start_of_day};
+use frist::fhir::{Resource, ResourceKey, start_of_day};
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
 use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
-use frist::search::{IndexValue, SearchQuery};
-use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing, Position, ReindexError, ReindexFrom,
-    Reindexed, SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, Timer, Wish,
-};
-use jiff::civil::{Date, date};
-use jiff::{Timestamp, ToSpan};
+use jiff::ToSpan;
+use jiff::civil::date;
 use serde_json::{Value, json};
 
 use super::{business_status, live_tasks, stored_tasks, story};
 use crate::support::facade::{BASE, Facade, guide_validator};
 use crate::support::people::{copd, patient, plan, practice};
+use crate::support::surrounded::{Around, Surrounded};
 
 type Interruption = Box<dyn FnOnce() + Send>;
 
-/// A store in which something happens after a number of readings.
-struct Interrupted {
-    store: Arc<dyn Store>,
-    after: Mutex<(usize, Option<Interruption>)>,
-}
+/// That something happens after a number of readings.
+struct Interrupted(Mutex<(usize, Option<Interruption>)>);
 
-impl Interrupted {
+impl Around for Interrupted {
     /// Counts a reading; the last one of the number is followed by the interruption.
-    fn reading<R>(&self, result: R) -> R {
+    fn after(&self) {
         let due = {
-            let (left, interruption) = &mut *self.after.lock().unwrap();
+            let (left, interruption) = &mut *self.0.lock().unwrap();
             let due = if *left == 0 { interruption.take() } else { None };
             *left = left.saturating_sub(1);
             due
@@ -44,90 +36,6 @@ impl Interrupted {
         if let Some(interrupt) = due {
             interrupt();
         }
-        result
-    }
-}
-
-impl Store for Interrupted {
-    fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError> {
-        self.reading(self.store.read(key))
-    }
-
-    fn read_version(&self, key: &ResourceKey, version: Version) -> Result<Option<StoredVersion>, StoreError> {
-        self.reading(self.store.read_version(key, version))
-    }
-
-    fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
-        self.reading(self.store.history(query))
-    }
-
-    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError> {
-        self.reading(self.store.search(query, position))
-    }
-
-    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
-        self.reading(self.store.search_keys(query))
-    }
-
-    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
-        self.reading(self.store.values(resource_type, parameter, most))
-    }
-
-    fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
-        self.reading(self.store.guard_positions(guards))
-    }
-
-    fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
-        self.store.commit(changes)
-    }
-
-    fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<Change>, StoreError> {
-        self.reading(self.store.changes_after(position, limit))
-    }
-
-    fn timers_due(&self, day: Date, limit: usize) -> Result<Vec<Timer>, StoreError> {
-        self.reading(self.store.timers_due(day, limit))
-    }
-
-    fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
-        self.reading(self.store.timer(owner))
-    }
-
-    fn stream(&self, subscription: &Id) -> Result<Stream, StoreError> {
-        self.reading(self.store.stream(subscription))
-    }
-
-    fn resends(&self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError> {
-        self.reading(self.store.resends(subscription))
-    }
-
-    fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
-        self.reading(self.store.oldest_event(subscription))
-    }
-
-    fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.reading(self.store.events(subscription, after, limit))
-    }
-
-    fn streams(&self) -> Result<Vec<Id>, StoreError> {
-        self.reading(self.store.streams())
-    }
-
-    fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
-        self.reading(self.store.last_commit())
-    }
-
-    fn reindex(
-        &self,
-        indexing: Indexing<'_>,
-        from: ReindexFrom,
-        watch: &mut dyn FnMut(&Reindexed) -> Wish,
-    ) -> Result<Option<Reindexed>, ReindexError> {
-        self.store.reindex(indexing, from, watch)
-    }
-
-    fn secret(&self) -> &[u8; SECRET_BYTES] {
-        self.store.secret()
     }
 }
 
@@ -156,7 +64,7 @@ pub(crate) fn interrupted<R>(
             turn.send(()).unwrap();
             is_done.recv().unwrap();
         });
-        let store = Interrupted { store: Arc::clone(facade.store()), after: Mutex::new((after, Some(interruption))) };
+        let store = Surrounded { store: Arc::clone(facade.store()), around: Interrupted(Mutex::new((after, Some(interruption)))) };
         let server = Server::new(
             Arc::new(store),
             Rules::shipped().clone(),

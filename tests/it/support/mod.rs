@@ -6,3 +6,4 @@ pub(crate) mod people;
 pub(crate) mod person;
 pub(crate) mod profile;
 pub(crate) mod rules;
+pub(crate) mod surrounded;

@@ -19,9 +19,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::subscriptions::reliability::power::{Power, Powered};
+use crate::subscriptions::reliability::power::Power;
 use crate::support::facade::{BASE, guide_validator};
 use crate::support::people;
+use crate::support::surrounded::Surrounded;
 
 /// Quick enough for a test, and patient enough for a busy machine.
 pub(crate) const QUICK: Pace = Pace {
@@ -103,7 +104,7 @@ impl Station {
         assert!(self.running.is_none(), "it runs already");
         let store = EmbeddedStore::open(self.folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
         let store: Arc<dyn Store> = match setup.power {
-            Some(power) => Arc::new(Powered { store: Arc::new(store), power }),
+            Some(power) => Arc::new(Surrounded { store: Arc::new(store), around: power }),
             None => Arc::new(store),
         };
         let wakes = Arc::new(Wakes::default());

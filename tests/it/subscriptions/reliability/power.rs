@@ -3,18 +3,14 @@
 //! Commits are atomic, and what is acknowledged is on the disk (`tests/it/power_loss.rs` holds the engines to that, events among it). So whatever ends the
 //! process, what it leaves behind is the commits up to one of them; and what the power does not cut here is not worth cutting.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use frist::fhir::{Id, ResourceKey, ResourceType, Version};
-use frist::search::{IndexValue, SearchQuery};
-use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing, Position, ReindexError, ReindexFrom,
-    Reindexed, SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, StreamChange, Timer, Wish,
-};
+use frist::fhir::ResourceType;
+use frist::storage::{ChangeSet, CommitError, Committed, Store, StoreError, StreamChange};
 use jiff::Timestamp;
-use jiff::civil::Date;
+
+use crate::support::surrounded::Around;
 
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -106,108 +102,23 @@ impl Power {
     }
 }
 
-/// A store on a machine with that power.
-pub(crate) struct Powered {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) power: Arc<Power>,
-}
-
-impl Powered {
-    fn on(&self) -> Result<&dyn Store, StoreError> {
-        if self.power.is_off() { Err(StoreError("the power is off".to_owned())) } else { Ok(&*self.store) }
+impl Around for Arc<Power> {
+    fn before(&self) -> Result<(), StoreError> {
+        if self.is_off() { Err(StoreError("the power is off".to_owned())) } else { Ok(()) }
     }
-}
 
-impl Store for Powered {
-    fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
-        let store = self.on()?;
-        let side = self.power.state().cut_at.filter(|(commit, _)| commit.is(&changes)).map(|(_, side)| side);
+    fn commit(&self, store: &dyn Store, changes: ChangeSet) -> Result<Committed, CommitError> {
+        self.before()?;
+        let side = self.state().cut_at.filter(|(commit, _)| commit.is(&changes)).map(|(_, side)| side);
         if side == Some(Side::Before) {
-            self.power.cut();
-            self.on()?;
+            self.cut();
+            self.before()?;
         }
         let committed = store.commit(changes)?;
         if side == Some(Side::After) {
-            self.power.cut();
+            self.cut();
         }
         // Whoever waited for a commit while the power went off learns nothing of it.
-        self.on().map_err(CommitError::from).map(|_| committed)
-    }
-
-    fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError> {
-        self.on()?.read(key)
-    }
-
-    fn read_version(&self, key: &ResourceKey, version: Version) -> Result<Option<StoredVersion>, StoreError> {
-        self.on()?.read_version(key, version)
-    }
-
-    fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
-        self.on()?.history(query)
-    }
-
-    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError> {
-        self.on()?.search(query, position)
-    }
-
-    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
-        self.on()?.search_keys(query)
-    }
-
-    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
-        self.on()?.values(resource_type, parameter, most)
-    }
-
-    fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
-        self.on()?.guard_positions(guards)
-    }
-
-    fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<Change>, StoreError> {
-        self.on()?.changes_after(position, limit)
-    }
-
-    fn timers_due(&self, day: Date, limit: usize) -> Result<Vec<Timer>, StoreError> {
-        self.on()?.timers_due(day, limit)
-    }
-
-    fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
-        self.on()?.timer(owner)
-    }
-
-    fn stream(&self, subscription: &Id) -> Result<Stream, StoreError> {
-        self.on()?.stream(subscription)
-    }
-
-    fn resends(&self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError> {
-        self.on()?.resends(subscription)
-    }
-
-    fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
-        self.on()?.oldest_event(subscription)
-    }
-
-    fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.on()?.events(subscription, after, limit)
-    }
-
-    fn streams(&self) -> Result<Vec<Id>, StoreError> {
-        self.on()?.streams()
-    }
-
-    fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
-        self.on()?.last_commit()
-    }
-
-    fn reindex(
-        &self,
-        indexing: Indexing<'_>,
-        from: ReindexFrom,
-        watch: &mut dyn FnMut(&Reindexed) -> Wish,
-    ) -> Result<Option<Reindexed>, ReindexError> {
-        self.store.reindex(indexing, from, watch)
-    }
-
-    fn secret(&self) -> &[u8; SECRET_BYTES] {
-        self.store.secret()
+        self.before().map_err(CommitError::from).map(|()| committed)
     }
 }

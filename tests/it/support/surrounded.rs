@@ -1,0 +1,127 @@
+//! A store with something around it: what happens before and after each reading, and instead of a commit.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use frist::fhir::{Id, ResourceKey, ResourceType, Version};
+use frist::search::{IndexValue, SearchQuery};
+use frist::storage::{
+    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing, Position, ReindexError, ReindexFrom,
+    Reindexed, SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, Timer, Wish,
+};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+/// What is around a store; nothing, unless it says so.
+pub(crate) trait Around: Send + Sync {
+    /// Before each reading; none takes place if this fails.
+    fn before(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// After each reading.
+    fn after(&self) {}
+
+    /// A commit.
+    fn commit(&self, store: &dyn Store, changes: ChangeSet) -> Result<Committed, CommitError> {
+        store.commit(changes)
+    }
+}
+
+/// A store with that around it.
+pub(crate) struct Surrounded<A> {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) around: A,
+}
+
+impl<A: Around> Surrounded<A> {
+    fn reading<T, E: From<StoreError>>(&self, read: impl FnOnce(&dyn Store) -> Result<T, E>) -> Result<T, E> {
+        self.around.before()?;
+        let result = read(&*self.store);
+        self.around.after();
+        result
+    }
+}
+
+impl<A: Around> Store for Surrounded<A> {
+    fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
+        self.around.commit(&*self.store, changes)
+    }
+
+    fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError> {
+        self.reading(|store| store.read(key))
+    }
+
+    fn read_version(&self, key: &ResourceKey, version: Version) -> Result<Option<StoredVersion>, StoreError> {
+        self.reading(|store| store.read_version(key, version))
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
+        self.reading(|store| store.history(query))
+    }
+
+    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError> {
+        self.reading(|store| store.search(query, position))
+    }
+
+    fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
+        self.reading(|store| store.search_keys(query))
+    }
+
+    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
+        self.reading(|store| store.values(resource_type, parameter, most))
+    }
+
+    fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
+        self.reading(|store| store.guard_positions(guards))
+    }
+
+    fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<Change>, StoreError> {
+        self.reading(|store| store.changes_after(position, limit))
+    }
+
+    fn timers_due(&self, day: Date, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        self.reading(|store| store.timers_due(day, limit))
+    }
+
+    fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
+        self.reading(|store| store.timer(owner))
+    }
+
+    fn stream(&self, subscription: &Id) -> Result<Stream, StoreError> {
+        self.reading(|store| store.stream(subscription))
+    }
+
+    fn resends(&self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError> {
+        self.reading(|store| store.resends(subscription))
+    }
+
+    fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
+        self.reading(|store| store.oldest_event(subscription))
+    }
+
+    fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.reading(|store| store.events(subscription, after, limit))
+    }
+
+    fn streams(&self) -> Result<Vec<Id>, StoreError> {
+        self.reading(|store| store.streams())
+    }
+
+    fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
+        self.reading(|store| store.last_commit())
+    }
+
+    fn reindex(
+        &self,
+        indexing: Indexing<'_>,
+        from: ReindexFrom,
+        watch: &mut dyn FnMut(&Reindexed) -> Wish,
+    ) -> Result<Option<Reindexed>, ReindexError> {
+        self.store.reindex(indexing, from, watch)
+    }
+
+    fn secret(&self) -> &[u8; SECRET_BYTES] {
+        self.store.secret()
+    }
+}
