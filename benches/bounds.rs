@@ -1,8 +1,13 @@
-//! How long the validation of what is as large as the server takes can be: `cargo bench --bench bounds [-- WORD…]`.
+//! How long the validation of what is as large as the server takes can be: `cargo bench --bench
+//! bounds [-- WORD…]`.
 //!
 //! Each row is a body of 5 MB that was made to be slow in one way. It asserts nothing.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a program for those who measure")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a program for those who measure"
+)]
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -15,9 +20,15 @@ use jiff::civil::date;
 const BYTES_MAX: usize = 5 * 1024 * 1024;
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
     let validator = frist::packages::validator(&[]).unwrap();
-    println!("{:<34}{:>9}{:>10}{:>10}{:>10}", "body", "KB", "findings", "parse ms", "check ms");
+    println!(
+        "{:<34}{:>9}{:>10}{:>10}{:>10}",
+        "body", "KB", "findings", "parse ms", "check ms"
+    );
     for (name, make) in BODIES {
         if words.is_empty() || words.iter().any(|word| name.contains(&**word)) {
             measure(name, &make(), &validator);
@@ -33,13 +44,24 @@ fn measure(name: &str, text: &str, validator: &Validator) {
         other => panic!("{name}: {:?}", other.err()),
     };
     let parsed = start.elapsed();
-    let context = Context { validator, profiles: &[], today: date(2027, 12, 31), has_target_group: &|_| true };
+    let context = Context {
+        validator,
+        profiles: &[],
+        today: date(2027, 12, 31),
+        has_target_group: &|_| true,
+    };
     let start = Instant::now();
     let findings = check(&resource, &context);
     person_references(resource.value());
     let checked = start.elapsed();
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
-    println!("{name:<34}{:>9}{:>10}{:>10.0}{:>10.0}", text.len() / 1024, findings.len(), ms(parsed), ms(checked));
+    println!(
+        "{name:<34}{:>9}{:>10}{:>10.0}{:>10.0}",
+        text.len() / 1024,
+        findings.len(),
+        ms(parsed),
+        ms(checked)
+    );
 }
 
 /// `before`, then as many of `item` with its number as there is room for, then `after`.
@@ -74,27 +96,70 @@ fn lists(head: &str, lists: &[List<'_>]) -> String {
     text + "}"
 }
 
-const PLAN: &str =
-    r#"{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"reference":"Patient/1"},"created":"2027-01-01""#;
+const PLAN: &str = r#"{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"reference":"Patient/1"},"created":"2027-01-01""#;
 
 fn references_to_contained(plans: usize) -> String {
-    let condition = |number| format!(r##"{{"resourceType":"Condition","id":"c{number}","subject":{{"reference":"#c0"}}}}"##);
+    let condition = |number| {
+        format!(
+            r##"{{"resourceType":"Condition","id":"c{number}","subject":{{"reference":"#c0"}}}}"##
+        )
+    };
     let reference = |number: usize| format!(r##"{{"reference":"#c{}"}}"##, number % plans);
-    lists(PLAN, &[("contained", &condition, plans), ("addresses", &reference, (4_900_000 - plans * 75) / 24)])
+    lists(
+        PLAN,
+        &[
+            ("contained", &condition, plans),
+            ("addresses", &reference, (4_900_000 - plans * 75) / 24),
+        ],
+    )
 }
 
 fn nested(inner: &str, levels: usize) -> String {
-    format!("{}{inner}{}", r#"{"url":"urn:x","extension":["#.repeat(levels), "]}".repeat(levels))
+    format!(
+        "{}{inner}{}",
+        r#"{"url":"urn:x","extension":["#.repeat(levels),
+        "]}".repeat(levels)
+    )
 }
 
 type Make = fn() -> String;
 
 const BODIES: &[(&str, Make)] = &[
-    ("numbers for names", || filled(r#"{"resourceType":"Patient","name":["#, |_| "0".into(), "]}")),
-    ("empty names", || filled(r#"{"resourceType":"Patient","name":["#, |_| "{}".into(), "]}")),
-    ("names of one letter", || filled(r#"{"resourceType":"Patient","name":["#, |_| r#"{"family":"a"}"#.into(), "]}")),
-    ("given names", || filled(r#"{"resourceType":"Patient","name":[{"given":["#, |_| r#""a""#.into(), "]}]}")),
-    ("unknown keys", || filled(r#"{"resourceType":"Patient","#, |number| format!(r#""k{number}":0"#), "}")),
+    ("numbers for names", || {
+        filled(
+            r#"{"resourceType":"Patient","name":["#,
+            |_| "0".into(),
+            "]}",
+        )
+    }),
+    ("empty names", || {
+        filled(
+            r#"{"resourceType":"Patient","name":["#,
+            |_| "{}".into(),
+            "]}",
+        )
+    }),
+    ("names of one letter", || {
+        filled(
+            r#"{"resourceType":"Patient","name":["#,
+            |_| r#"{"family":"a"}"#.into(),
+            "]}",
+        )
+    }),
+    ("given names", || {
+        filled(
+            r#"{"resourceType":"Patient","name":[{"given":["#,
+            |_| r#""a""#.into(),
+            "]}]}",
+        )
+    }),
+    ("unknown keys", || {
+        filled(
+            r#"{"resourceType":"Patient","#,
+            |number| format!(r#""k{number}":0"#),
+            "}",
+        )
+    }),
     ("codings in doubt", || {
         filled(
             r#"{"resourceType":"Patient","maritalStatus":{"coding":["#,
@@ -105,7 +170,9 @@ const BODIES: &[(&str, Make)] = &[
     ("concepts in doubt", || {
         filled(
             r#"{"resourceType":"Condition","subject":{"reference":"Patient/1"},"bodySite":["#,
-            |number| format!(r#"{{"coding":[{{"system":"http://snomed.info/sct","code":"{number}"}}]}}"#),
+            |number| {
+                format!(r#"{{"coding":[{{"system":"http://snomed.info/sct","code":"{number}"}}]}}"#)
+            },
             "]}",
         )
     }),
@@ -125,36 +192,79 @@ const BODIES: &[(&str, Make)] = &[
     }),
     ("links in a narrative", || {
         let link = |number| format!("<a href='#x{number}'>a</a>");
-        let head = PLAN.to_owned() + r#","text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'>"#;
+        let head = PLAN.to_owned()
+            + r#","text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'>"#;
         let links: String = (0..60_000).map(link).collect();
-        filled(&(head + &links + r#"</div>"},"note":["#), |number| format!(r#"{{"id":"n{number}","text":"a"}}"#), "]}")
+        filled(
+            &(head + &links + r#"</div>"},"note":["#),
+            |number| format!(r#"{{"id":"n{number}","text":"a"}}"#),
+            "]}",
+        )
     }),
     ("tags in a narrative", || {
-        let head = PLAN.to_owned() + r#","text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'>"#;
-        head.clone() + &"<b>".repeat(500) + &"<i>a</i>".repeat((BYTES_MAX - head.len() - 4_000) / 8) + &"</b>".repeat(500) + r#"</div>"}}"#
+        let head = PLAN.to_owned()
+            + r#","text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'>"#;
+        head.clone()
+            + &"<b>".repeat(500)
+            + &"<i>a</i>".repeat((BYTES_MAX - head.len() - 4_000) / 8)
+            + &"</b>".repeat(500)
+            + r#"</div>"}}"#
     }),
-    ("references to 25,000 contained", || references_to_contained(25_000)),
+    ("references to 25,000 contained", || {
+        references_to_contained(25_000)
+    }),
     ("references to one contained", || references_to_contained(1)),
     ("references to a large contained", || {
-        let note = (0..100_000).map(|_| r#"{"text":"a"}"#).collect::<Vec<_>>().join(",");
-        let condition = |_| format!(r##"{{"resourceType":"Condition","id":"c0","subject":{{"reference":"#p"}},"note":[{note}]}}"##);
-        lists(PLAN, &[("contained", &condition, 1), ("addresses", &|_| r##"{"reference":"#c0"}"##.into(), 150_000)])
+        let note = (0..100_000)
+            .map(|_| r#"{"text":"a"}"#)
+            .collect::<Vec<_>>()
+            .join(",");
+        let condition = |_| {
+            format!(
+                r##"{{"resourceType":"Condition","id":"c0","subject":{{"reference":"#p"}},"note":[{note}]}}"##
+            )
+        };
+        lists(
+            PLAN,
+            &[
+                ("contained", &condition, 1),
+                ("addresses", &|_| r##"{"reference":"#c0"}"##.into(), 150_000),
+            ],
+        )
     }),
     ("contained without a reference", || {
-        filled(&(PLAN.to_owned() + r#","contained":["#), |number| format!(r#"{{"resourceType":"Patient","id":"p{number}"}}"#), "]}")
+        filled(
+            &(PLAN.to_owned() + r#","contained":["#),
+            |number| format!(r#"{{"resourceType":"Patient","id":"p{number}"}}"#),
+            "]}",
+        )
     }),
     ("extensions in extensions", || {
-        filled(r#"{"resourceType":"Patient","extension":["#, |_| nested(r#"{"url":"urn:x","valueCode":"a"}"#, 25), "]}")
+        filled(
+            r#"{"resourceType":"Patient","extension":["#,
+            |_| nested(r#"{"url":"urn:x","valueCode":"a"}"#, 25),
+            "]}",
+        )
     }),
     ("postponements", || {
         let url = "https://kronikerpakker.dk/fhir/StructureDefinition/kp-postponement";
         filled(
             r#"{"resourceType":"Condition","extension":["#,
-            |_| format!(r#"{{"url":"{url}","extension":[{{"url":"reason","valueCode":"patient"}},{{"url":"x"}}]}}"#),
+            |_| {
+                format!(
+                    r#"{{"url":"{url}","extension":[{{"url":"reason","valueCode":"patient"}},{{"url":"x"}}]}}"#
+                )
+            },
             "]}",
         )
     }),
-    ("unknown profiles", || filled(r#"{"resourceType":"Patient","meta":{"profile":["#, |number| format!(r#""http://x/{number}""#), "]}}")),
+    ("unknown profiles", || {
+        filled(
+            r#"{"resourceType":"Patient","meta":{"profile":["#,
+            |number| format!(r#""http://x/{number}""#),
+            "]}}",
+        )
+    }),
     ("all profiles of a type", || {
         let names = [
             "vitalsigns",
@@ -176,25 +286,50 @@ const BODIES: &[(&str, Make)] = &[
             "vitalspanel",
             "Observation",
         ];
-        let claims: Vec<_> = names.iter().map(|name| format!(r#""http://hl7.org/fhir/StructureDefinition/{name}""#)).collect();
+        let claims: Vec<_> = names
+            .iter()
+            .map(|name| format!(r#""http://hl7.org/fhir/StructureDefinition/{name}""#))
+            .collect();
         let head = format!(
             r#"{{"resourceType":"Observation","status":"final","code":{{"text":"a"}},"meta":{{"profile":[{}]}},"#,
             claims.join(",")
         );
-        filled(&(head + r#""component":["#), |_| r#"{"code":{"text":"a"},"valueQuantity":{"value":1.0}}"#.into(), "]}")
+        filled(
+            &(head + r#""component":["#),
+            |_| r#"{"code":{"text":"a"},"valueQuantity":{"value":1.0}}"#.into(),
+            "]}",
+        )
     }),
-    ("one long text", || filled(r#"{"resourceType":"Patient","name":[{"family":""#, |_| "ab".repeat(1_000), r#""}]}"#)),
+    ("one long text", || {
+        filled(
+            r#"{"resourceType":"Patient","name":[{"family":""#,
+            |_| "ab".repeat(1_000),
+            r#""}]}"#,
+        )
+    }),
     ("digits", || {
-        format!(r#"{{"resourceType":"Observation","valueQuantity":{{"value":{}.{}}}}}"#, "1".repeat(2_000_000), "1".repeat(2_000_000))
+        format!(
+            r#"{{"resourceType":"Observation","valueQuantity":{{"value":{}.{}}}}}"#,
+            "1".repeat(2_000_000),
+            "1".repeat(2_000_000)
+        )
     }),
     ("long decimals", || {
         let digits = "1".repeat(400);
-        filled(r#"{"resourceType":"Observation","component":["#, |_| format!(r#"{{"valueQuantity":{{"value":{digits}}}}}"#), "]}")
+        filled(
+            r#"{"resourceType":"Observation","component":["#,
+            |_| format!(r#"{{"valueQuantity":{{"value":{digits}}}}}"#),
+            "]}",
+        )
     }),
     ("entries of a Bundle", || {
         filled(
             r#"{"resourceType":"Bundle","type":"collection","entry":["#,
-            |number| format!(r#"{{"fullUrl":"http://x/Patient/{number}","resource":{{"resourceType":"Patient","id":"{number}"}}}}"#),
+            |number| {
+                format!(
+                    r#"{{"fullUrl":"http://x/Patient/{number}","resource":{{"resourceType":"Patient","id":"{number}"}}}}"#
+                )
+            },
             "]}",
         )
     }),
@@ -202,27 +337,48 @@ const BODIES: &[(&str, Make)] = &[
         let entry = |number: usize| {
             format!(
                 r#"{{"fullUrl":"http://x/Encounter/{number}","resource":{{"resourceType":"Encounter","id":"{number}","basedOn":[{}]}}}}"#,
-                r#"{"reference":"ServiceRequest/0"}"#.to_owned() + &r#",{"reference":"ServiceRequest/0"}"#.repeat(9)
+                r#"{"reference":"ServiceRequest/0"}"#.to_owned()
+                    + &r#",{"reference":"ServiceRequest/0"}"#.repeat(9)
             )
         };
         let first = r#"{"fullUrl":"http://x/ServiceRequest/0","resource":{"resourceType":"ServiceRequest","id":"0","note":[NOTES]}}"#;
         let first = first.replace("NOTES", &vec![r#"{"text":"a"}"#; 100_000].join(","));
-        filled(&format!(r#"{{"resourceType":"Bundle","type":"document","entry":[{first},"#), entry, "]}")
+        filled(
+            &format!(r#"{{"resourceType":"Bundle","type":"document","entry":[{first},"#),
+            entry,
+            "]}",
+        )
     }),
     ("a Questionnaire", || {
-        let item = |number: usize| format!(r#"{{"linkId":"{number}","type":"group","item":[{{"linkId":"{number}a","type":"string"}}]}}"#);
-        filled(r#"{"resourceType":"Questionnaire","status":"active","item":["#, item, "]}")
+        let item = |number: usize| {
+            format!(
+                r#"{{"linkId":"{number}","type":"group","item":[{{"linkId":"{number}a","type":"string"}}]}}"#
+            )
+        };
+        filled(
+            r#"{"resourceType":"Questionnaire","status":"active","item":["#,
+            item,
+            "]}",
+        )
     }),
     ("elements of a definition", || {
-        let element = |number: usize| format!(r#"{{"id":"Patient.a{number}","path":"Patient.a{number}","min":0,"max":"*"}}"#);
+        let element = |number: usize| {
+            format!(r#"{{"id":"Patient.a{number}","path":"Patient.a{number}","min":0,"max":"*"}}"#)
+        };
         let head = r#"{"resourceType":"StructureDefinition","kind":"resource","type":"Patient","snapshot":{"element":["#;
         filled(head, element, "]}}")
     }),
     ("concepts of a code system", || {
-        filled(r#"{"resourceType":"CodeSystem","content":"complete","concept":["#, |number| format!(r#"{{"code":"{number}"}}"#), "]}")
+        filled(
+            r#"{"resourceType":"CodeSystem","content":"complete","concept":["#,
+            |number| format!(r#"{{"code":"{number}"}}"#),
+            "]}",
+        )
     }),
     ("parameters", || {
-        let one = |number: usize| format!(r#"{{"name":"a","valueReference":{{"reference":"Patient/{number}"}}}}"#);
+        let one = |number: usize| {
+            format!(r#"{{"name":"a","valueReference":{{"reference":"Patient/{number}"}}}}"#)
+        };
         filled(r#"{"resourceType":"Parameters","parameter":["#, one, "]}")
     }),
 ];

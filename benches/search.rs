@@ -1,13 +1,19 @@
 //! How long the searches take that users make, and how that grows with the population:
-//! `cargo bench --bench search -- [PERSONS…] [--data DIR] [WORD…]`, where a word is part of a query's name.
+//! `cargo bench --bench search -- [PERSONS…] [--data DIR] [WORD…]`, where a word is part of a
+//! query's name.
 //!
-//! A population of [`frist::demo`] is loaded through ordinary transactions, in districts of ten thousand persons with practices, hospitals
-//! and centres of their own, as a country has them: a practice does not grow when the country does. Then each request goes through the real
-//! router in this process, from one client and from four; no socket is in between. With `--data` the stores stay for the next run.
-//! Before all that it says how long it takes to index one plan. It asserts that requests succeed, and no time; what was measured stands in
-//! the README.
+//! A population of [`frist::demo`] is loaded through ordinary transactions, in districts of ten
+//! thousand persons with practices, hospitals and centres of their own, as a country has them: a
+//! practice does not grow when the country does. Then each request goes through the real
+//! router in this process, from one client and from four; no socket is in between. With `--data`
+//! the stores stay for the next run. Before all that it says how long it takes to index one plan.
+//! It asserts that requests succeed, and no time; what was measured stands in the README.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a program for those who measure")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a program for those who measure"
+)]
 
 #[path = "search/district.rs"]
 mod district;
@@ -40,7 +46,8 @@ use requests::{Ask, Known, QUERIES, Query};
 /// The instant at which the population's stories end.
 const NOW: &str = "2027-03-01T09:00:00+01:00";
 const SEED: u64 = 1;
-/// How many transactions wait at once while a store is filled: commits that wait together share a sync.
+/// How many transactions wait at once while a store is filled: commits that wait together share a
+/// sync.
 const LOADERS: usize = 8;
 /// How long a query is measured with each number of clients, after a tenth of that to get warm.
 const TIME: Duration = Duration::from_millis(1_500);
@@ -61,30 +68,57 @@ fn main() {
         sizes = vec![10_000, 100_000];
     }
     tell_indexing();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let wanted = |query: &&Query| words.is_empty() || words.iter().any(|word| query.name.contains(&**word));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let wanted =
+        |query: &&Query| words.is_empty() || words.iter().any(|word| query.name.contains(&**word));
     let queries: Vec<&Query> = QUERIES.iter().filter(wanted).collect();
     let mut rows: Vec<Vec<Measured>> = queries.iter().map(|_| Vec::new()).collect();
     for size in sizes {
         let folder = tempfile::tempdir().unwrap();
-        let path = data.as_ref().map_or_else(|| folder.path().to_owned(), |data| data.join(size.to_string()));
-        let population = Population { size, seed: SEED, today: copenhagen_date(NOW.parse().unwrap()) };
+        let path = data.as_ref().map_or_else(
+            || folder.path().to_owned(),
+            |data| data.join(size.to_string()),
+        );
+        let population = Population {
+            size,
+            seed: SEED,
+            today: copenhagen_date(NOW.parse().unwrap()),
+        };
         let server = Arc::new(open(&path));
         load(&server, population);
         tell_size(&path, &server);
         let known = Known::of(&server, population);
-        let wire = Wire::new(Arc::clone(&server), Box::new(move || clock().moment()), Arc::new(frist::packages::download()));
+        let wire = Wire::new(
+            Arc::clone(&server),
+            Box::new(move || clock().moment()),
+            Arc::new(frist::packages::download()),
+        );
         wire.set_ready(true);
         let router = router(wire);
         for (query, measured) in queries.iter().zip(&mut rows) {
             let (one, latencies) = run(&runtime, &router, query, &known, 1);
             let (four, _) = run(&runtime, &router, query, &known, 4);
-            measured.push(Measured { p50: at(&latencies, 0.50), p99: at(&latencies, 0.99), one, four });
+            measured.push(Measured {
+                p50: at(&latencies, 0.50),
+                p99: at(&latencies, 0.99),
+                one,
+                four,
+            });
             eprintln!("  {:<44} {}", query.name, measured.last().unwrap());
         }
-        eprintln!("  memory after the queries: {} MB, at most {} MB", memory_mb("VmRSS"), memory_mb("VmHWM"));
+        eprintln!(
+            "  memory after the queries: {} MB, at most {} MB",
+            memory_mb("VmRSS"),
+            memory_mb("VmHWM")
+        );
     }
-    println!("| query | p50 / p99 ms, requests/s of 1 and 4 clients, for each population | growth of p50 |\n|---|---|---|");
+    println!(
+        "| query | p50 / p99 ms, requests/s of 1 and 4 clients, for each population | growth of p50 |\n|---|---|---|"
+    );
     for (query, measured) in queries.iter().zip(&rows) {
         let cells: Vec<String> = measured.iter().map(ToString::to_string).collect();
         let growth = measured.last().unwrap().p50.as_secs_f64() / measured[0].p50.as_secs_f64();
@@ -94,20 +128,32 @@ fn main() {
 
 /// Says how long it takes to find what the guide's full CarePlan is found by.
 fn tell_indexing() {
-    let text = guide::FOLDER.get_file("example/CarePlan-plan-full.json").unwrap().contents_utf8().unwrap();
+    let text = guide::FOLDER
+        .get_file("example/CarePlan-plan-full.json")
+        .unwrap()
+        .contents_utf8()
+        .unwrap();
     let plan = json::parse(text.as_bytes()).unwrap();
     let key = ResourceKey::parse("CarePlan/7").unwrap();
     let mut rounds: Vec<Duration> = (0..5_000)
         .map(|_| {
             let before = Instant::now();
-            drop(std::hint::black_box(found_by(&key, std::hint::black_box(&plan))));
+            drop(std::hint::black_box(found_by(
+                &key,
+                std::hint::black_box(&plan),
+            )));
             before.elapsed()
         })
         .collect();
     rounds.sort_unstable();
     let us = |share| at(&rounds, share).as_secs_f64() * 1e6;
     let entries = found_by(&key, &plan).len();
-    println!("indexing a CarePlan of {} bytes, {entries} entries: {:.0} µs, p99 {:.0} µs\n", plan.to_string().len(), us(0.50), us(0.99));
+    println!(
+        "indexing a CarePlan of {} bytes, {entries} entries: {:.0} µs, p99 {:.0} µs\n",
+        plan.to_string().len(),
+        us(0.50),
+        us(0.99)
+    );
 }
 
 fn clock() -> Clock {
@@ -119,7 +165,14 @@ fn open(path: &Path) -> Server {
     let store = EmbeddedStore::open(path, Engine::Fjall, StoreOptions::default()).unwrap();
     let validator = Arc::new(frist::packages::validator(&[]).unwrap());
     let base = "http://frist.test/fhir".to_owned();
-    Server::new(Arc::new(store), Rules::shipped().clone(), GroupTable::shipped().clone(), validator, base, Box::new(|| {}))
+    Server::new(
+        Arc::new(store),
+        Rules::shipped().clone(),
+        GroupTable::shipped().clone(),
+        validator,
+        base,
+        Box::new(|| {}),
+    )
 }
 
 /// Fills the store, if it is empty, and says how long that takes.
@@ -130,7 +183,8 @@ fn load(server: &Server, population: Population) {
     let start = Instant::now();
     let send = |bundle: serde_json::Value| {
         let bundle = Resource::from_value(bundle).unwrap();
-        transaction::process(server, &clock().moment(), &bundle).unwrap_or_else(|failure| panic!("{:?}", failure.issues()));
+        transaction::process(server, &clock().moment(), &bundle)
+            .unwrap_or_else(|failure| panic!("{:?}", failure.issues()));
     };
     for district in District::all(population.size) {
         send(district.own(Population::organizations()));
@@ -143,37 +197,73 @@ fn load(server: &Server, population: Population) {
                 // Everybody tells the stories, which is cheap, and sends their own part.
                 for (index, story) in population.persons().enumerate() {
                     if index % LOADERS == loader {
-                        story.bundles.into_iter().for_each(|bundle| send(District::of_person(index).own(bundle)));
+                        story
+                            .bundles
+                            .into_iter()
+                            .for_each(|bundle| send(District::of_person(index).own(bundle)));
                         let done = next.fetch_add(1, Ordering::Relaxed) + 1;
                         if done.is_multiple_of(5_000) {
-                            eprintln!("  {done} persons after {:.0} s", start.elapsed().as_secs_f64());
+                            eprintln!(
+                                "  {done} persons after {:.0} s",
+                                start.elapsed().as_secs_f64()
+                            );
                         }
                     }
                 }
             });
         }
     });
-    eprintln!("{} persons loaded in {:.0} s", population.size, start.elapsed().as_secs_f64());
+    eprintln!(
+        "{} persons loaded in {:.0} s",
+        population.size,
+        start.elapsed().as_secs_f64()
+    );
 }
 
 fn tell_size(path: &Path, server: &Server) {
     fn bytes(path: &Path) -> u64 {
-        let inner = |entry: std::fs::DirEntry| if entry.path().is_dir() { bytes(&entry.path()) } else { entry.metadata().unwrap().len() };
-        std::fs::read_dir(path).unwrap().map(|entry| inner(entry.unwrap())).sum()
+        let inner = |entry: std::fs::DirEntry| {
+            if entry.path().is_dir() {
+                bytes(&entry.path())
+            } else {
+                entry.metadata().unwrap().len()
+            }
+        };
+        std::fs::read_dir(path)
+            .unwrap()
+            .map(|entry| inner(entry.unwrap()))
+            .sum()
     }
     let versions = server.changes().unwrap();
-    eprintln!("{versions} versions, {} MB on the disk, {} MB of memory", bytes(path) / 1_000_000, memory_mb("VmRSS"));
+    eprintln!(
+        "{versions} versions, {} MB on the disk, {} MB of memory",
+        bytes(path) / 1_000_000,
+        memory_mb("VmRSS")
+    );
 }
 
 /// Of this process, as the system tells it.
 fn memory_mb(what: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with(what)).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0) / 1_000
+    let line = status
+        .lines()
+        .find(|line| line.starts_with(what))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kb| kb.parse::<u64>().ok())
+        .unwrap_or(0)
+        / 1_000
 }
 
 /// Requests a second, and how long each request took of one client, from the shortest.
-fn run(runtime: &tokio::runtime::Runtime, router: &Router, query: &Query, known: &Known, clients: usize) -> (f64, Vec<Duration>) {
+fn run(
+    runtime: &tokio::runtime::Runtime,
+    router: &Router,
+    query: &Query,
+    known: &Known,
+    clients: usize,
+) -> (f64, Vec<Duration>) {
     let mut number = 0;
     let warm = Instant::now();
     while warm.elapsed() < TIME / 10 || number < 5 {
@@ -197,7 +287,10 @@ fn run(runtime: &tokio::runtime::Runtime, router: &Router, query: &Query, known:
             latencies
         };
         let running: Vec<_> = (0..clients).map(|_| scope.spawn(one)).collect();
-        running.into_iter().map(|client| client.join().unwrap()).collect()
+        running
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .collect()
     });
     let elapsed = start.elapsed().as_secs_f64();
     let mut latencies: Vec<Duration> = latencies.into_iter().flatten().collect();
@@ -216,7 +309,12 @@ fn send(runtime: &tokio::runtime::Runtime, router: &Router, ask: Ask) {
         let response = router.clone().oneshot(request.unwrap()).await.unwrap();
         let status = response.status();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        assert_eq!(status, StatusCode::OK, "{ask:?}: {}", String::from_utf8_lossy(&body));
+        assert_eq!(
+            status,
+            StatusCode::OK,
+            "{ask:?}: {}",
+            String::from_utf8_lossy(&body)
+        );
     });
 }
 
@@ -231,7 +329,14 @@ struct Measured {
 impl std::fmt::Display for Measured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        write!(f, "{:.1} / {:.1}, {:.0} and {:.0}", ms(self.p50), ms(self.p99), self.one, self.four)
+        write!(
+            f,
+            "{:.1} / {:.1}, {:.0} and {:.0}",
+            ms(self.p50),
+            ms(self.p99),
+            self.one,
+            self.four
+        )
     }
 }
 
@@ -244,5 +349,9 @@ fn instant_before(store: &dyn Store, changes: u64) -> Timestamp {
     let (last, _) = store.last_commit().unwrap();
     let before = frist::storage::Position(last.0.saturating_sub(changes));
     let change = store.changes_after(before, 1).unwrap().remove(0);
-    store.read_version(&change.key, change.version).unwrap().unwrap().last_updated
+    store
+        .read_version(&change.key, change.version)
+        .unwrap()
+        .unwrap()
+        .last_updated
 }

@@ -1,12 +1,18 @@
-//! How long it takes until a subscriber knows, and what a midnight costs on which many Tasks turn overdue:
-//! `cargo bench --bench subscriptions -- [--only WORD] [--subscriptions N] [--tasks N] [--seconds N] [--data DIR]`,
-//! where the word is `latency`, `isolation`, `midnight` or `waiting`.
+//! How long it takes until a subscriber knows, and what a midnight costs on which many Tasks turn
+//! overdue: `cargo bench --bench subscriptions -- [--only WORD] [--subscriptions N] [--tasks N]
+//! [--seconds N] [--data DIR]`, where the word is `latency`, `isolation`, `midnight` or `waiting`.
 //!
-//! The program runs as a process of its own, on a folder on the disk, and syncs each commit; requests and notifications go through sockets of this machine.
-//! Whoever writes and whoever receives is this process: on two cores the server has what it leaves. `--data` keeps the persons of the midnight for
-//! the next run, and says on which disk. It asserts that every event arrives, once and in order, and no time; what was measured stands in the README.
+//! The program runs as a process of its own, on a folder on the disk, and syncs each commit;
+//! requests and notifications go through sockets of this machine. Whoever writes and whoever
+//! receives is this process: on two cores the server has what it leaves. `--data` keeps the persons
+//! of the midnight for the next run, and says on which disk. It asserts that every event arrives,
+//! once and in order, and no time; what was measured stands in the README.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a program for those who measure")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a program for those who measure"
+)]
 
 #[path = "subscriptions/latency.rs"]
 mod latency;
@@ -34,10 +40,20 @@ struct Options {
 
 impl Options {
     fn read() -> Self {
-        let mut options = Options { only: None, subscriptions: None, tasks: 100_000, seconds: 20, data: None };
+        let mut options = Options {
+            only: None,
+            subscriptions: None,
+            tasks: 100_000,
+            seconds: 20,
+            data: None,
+        };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().unwrap_or_else(|| panic!("{argument}: expected a value"));
+            let mut value = || {
+                arguments
+                    .next()
+                    .unwrap_or_else(|| panic!("{argument}: expected a value"))
+            };
             match argument.as_str() {
                 "--only" => options.only = Some(value()),
                 "--subscriptions" => options.subscriptions = Some(value().parse().unwrap()),
@@ -46,7 +62,9 @@ impl Options {
                 "--data" => options.data = Some(value().into()),
                 // Cargo's own.
                 "--bench" => {}
-                _ => panic!("{argument}: expected --only, --subscriptions, --tasks, --seconds or --data"),
+                _ => panic!(
+                    "{argument}: expected --only, --subscriptions, --tasks, --seconds or --data"
+                ),
             }
         }
         options
@@ -59,9 +77,16 @@ impl Options {
 
 fn main() {
     let options = Options::read();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     let cores = std::thread::available_parallelism().unwrap();
-    println!("{cores} cores ({}), which the server shares with those who write and receive\n", processor());
+    println!(
+        "{cores} cores ({}), which the server shares with those who write and receive\n",
+        processor()
+    );
     runtime.block_on(async {
         if options.wants("latency") {
             latencies(&options).await;
@@ -87,10 +112,19 @@ async fn latencies(options: &Options) {
     ];
     for (subscriptions, by_owner, max_count, rate) in shapes {
         // To make 10,000 takes minutes: only if they are asked for.
-        if options.subscriptions.map_or(subscriptions > 1_000, |only| only != subscriptions) {
+        if options
+            .subscriptions
+            .map_or(subscriptions > 1_000, |only| only != subscriptions)
+        {
             continue;
         }
-        let shape = latency::Shape { subscriptions, by_owner, max_count, rate, with_troubles: false };
+        let shape = latency::Shape {
+            subscriptions,
+            by_owner,
+            max_count,
+            rate,
+            with_troubles: false,
+        };
         println!("{}", latency::measure(&shape, options.seconds).await);
     }
     println!();
@@ -99,7 +133,13 @@ async fn latencies(options: &Options) {
 async fn isolation(options: &Options) {
     println!("{}", latency::HEAD);
     for with_troubles in [false, true] {
-        let shape = latency::Shape { subscriptions: 100, by_owner: true, max_count: 1, rate: 100, with_troubles };
+        let shape = latency::Shape {
+            subscriptions: 100,
+            by_owner: true,
+            max_count: 1,
+            rate: 100,
+            with_troubles,
+        };
         println!("{}", latency::measure(&shape, options.seconds).await);
     }
     println!();
@@ -108,15 +148,29 @@ async fn isolation(options: &Options) {
 async fn midnights(options: &Options) {
     let tasks = options.tasks;
     let own = tempfile::tempdir().unwrap();
-    let folder = options.data.clone().unwrap_or_else(|| own.path().to_owned()).join(format!("midnight-{tasks}"));
+    let folder = options
+        .data
+        .clone()
+        .unwrap_or_else(|| own.path().to_owned())
+        .join(format!("midnight-{tasks}"));
     if !folder.exists() {
         std::fs::create_dir_all(&folder).unwrap();
         midnight::load(&folder, tasks).await;
     }
     if options.wants("midnight") {
-        println!("{tasks} Tasks turn overdue at one midnight:\n\n{}", midnight::HEAD);
-        for (shape, max_count) in [(Shape::Everything(1), 1), (Shape::Everything(1), 100), (Shape::ByOwner, 1)] {
-            println!("{}", midnight::midnight(&folder, tasks, &shape, max_count).await);
+        println!(
+            "{tasks} Tasks turn overdue at one midnight:\n\n{}",
+            midnight::HEAD
+        );
+        for (shape, max_count) in [
+            (Shape::Everything(1), 1),
+            (Shape::Everything(1), 100),
+            (Shape::ByOwner, 1),
+        ] {
+            println!(
+                "{}",
+                midnight::midnight(&folder, tasks, &shape, max_count).await
+            );
         }
         println!();
     }
@@ -127,7 +181,10 @@ async fn midnights(options: &Options) {
 
 fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("model name")).unwrap_or_default();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("model name"))
+        .unwrap_or_default();
     line.split(": ").nth(1).unwrap_or("unknown").to_owned()
 }
 
@@ -151,5 +208,9 @@ impl std::fmt::Display for Tail {
 
 /// The cells of a row.
 pub(crate) fn cells(tails: &[Tail]) -> String {
-    tails.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
+    tails
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" | ")
 }

@@ -1,9 +1,15 @@
-//! How long a validation takes: `cargo bench --bench validation [-- WORD…]`, where a word is part of a resource's name.
+//! How long a validation takes: `cargo bench --bench validation [-- WORD…]`, where a word is part
+//! of a resource's name.
 //!
-//! Each round is timed by itself, since what a sender notices is the slow one: p50 and p99 are of single validations, not of means.
-//! Allocations are counted apart from the time. It asserts nothing; what was measured stands in the README.
+//! Each round is timed by itself, since what a sender notices is the slow one: p50 and p99 are of
+//! single validations, not of means. Allocations are counted apart from the time. It asserts
+//! nothing; what was measured stands in the README.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a program for those who measure")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a program for those who measure"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -23,9 +29,15 @@ const ROUNDS_MIN: usize = 1_000;
 
 fn main() {
     // Cargo hands over `--bench` and what stands behind `--`.
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
     let validator = frist::packages::validator(&[]).unwrap();
-    println!("{:<34} {:>6}   {:>20}   {:>20}   {:>16}", "", "", "validate", "parse and validate", "allocations of");
+    println!(
+        "{:<34} {:>6}   {:>20}   {:>20}   {:>16}",
+        "", "", "validate", "parse and validate", "allocations of"
+    );
     println!(
         "{:<34} {:>6}   {:>10}{:>10}   {:>10}{:>10}   {:>8}{:>8}",
         "resource", "bytes", "p50 µs", "p99 µs", "p50 µs", "p99 µs", "valid.", "KB"
@@ -37,25 +49,41 @@ fn main() {
     }
 }
 
-/// The guide's examples of what a check is made for, and the plan, as they would be sent: without white space.
+/// The guide's examples of what a check is made for, and the plan, as they would be sent: without
+/// white space.
 fn resources() -> Vec<(String, String)> {
     let folder = guide::FOLDER.get_dir("example").unwrap();
     let mut all: Vec<(String, &str)> = folder
         .files()
-        .filter_map(|file| Some((file.path().file_stem()?.to_str()?.to_owned(), file.contents_utf8()?)))
+        .filter_map(|file| {
+            Some((
+                file.path().file_stem()?.to_str()?.to_owned(),
+                file.contents_utf8()?,
+            ))
+        })
         .filter(|(name, _)| name.ends_with("-small") || name.ends_with("-full"))
         .collect();
     all.sort();
     all.push(("CarePlan of 4 KB".to_owned(), PLAN_4_KB));
-    all.into_iter().map(|(name, text)| (name, text.parse::<Value>().unwrap().to_string())).collect()
+    all.into_iter()
+        .map(|(name, text)| (name, text.parse::<Value>().unwrap().to_string()))
+        .collect()
 }
 
 fn measure(name: &str, text: &str, validator: &Validator) {
-    let context = Context { validator, profiles: &[], today: date(2027, 12, 31), has_target_group: &|_| true };
+    let context = Context {
+        validator,
+        profiles: &[],
+        today: date(2027, 12, 31),
+        has_target_group: &|_| true,
+    };
     let parse = || Resource::from_value(json::parse(text.as_bytes()).unwrap()).unwrap();
     let resource = parse();
     let findings = check(&resource, &context);
-    assert!(findings.iter().all(|finding| !finding.refuses()), "{name}: {findings:?}");
+    assert!(
+        findings.iter().all(|finding| !finding.refuses()),
+        "{name}: {findings:?}"
+    );
 
     let validate = percentiles(|| drop(black_box(check(black_box(&resource), &context))));
     let both = percentiles(|| drop(black_box(check(&parse(), &context))));

@@ -15,7 +15,10 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::config::{Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, References, ReindexOptions, ServeOptions, SubscriptionOptions};
+use crate::config::{
+    Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, References, ReindexOptions,
+    ServeOptions, SubscriptionOptions,
+};
 use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
@@ -23,7 +26,8 @@ use crate::http::cors::Origins;
 use crate::http::{LazyDownload, Wire, listen, router, statement};
 use crate::interactions::reindex::{self, ReindexFrom, Reindexed, Wish};
 use crate::interactions::{
-    Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, retention, subscription_status, transaction,
+    Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, retention,
+    subscription_status, transaction,
 };
 use crate::packages;
 use crate::search::SearchQuery;
@@ -44,23 +48,35 @@ pub struct Stop {
 impl Stop {
     /// Something cannot be done.
     pub(crate) fn failed(text: impl Into<String>) -> Self {
-        Stop { text: text.into(), is_usage: false }
+        Stop {
+            text: text.into(),
+            is_usage: false,
+        }
     }
 
     /// The options are wrong.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
-        Stop { text: text.into(), is_usage: true }
+        Stop {
+            text: text.into(),
+            is_usage: true,
+        }
     }
 }
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
-        let texts: Vec<_> = failure.issues().into_iter().filter(Issue::refuses).map(|issue| issue.text).collect();
+        let texts: Vec<_> = failure
+            .issues()
+            .into_iter()
+            .filter(Issue::refuses)
+            .map(|issue| issue.text)
+            .collect();
         Stop::failed(texts.join("; "))
     }
 }
 
-/// The server's clock: the system's, shifted so that it began at an instant: that of `--clock`, or of the store's last commit if that is later.
+/// The server's clock: the system's, shifted so that it began at an instant: that of `--clock`, or
+/// of the store's last commit if that is later.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     shift: SignedDuration,
@@ -69,7 +85,9 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows `start` now.
     pub fn starting_at(start: Timestamp) -> Self {
-        Clock { shift: start.duration_since(Timestamp::now()) }
+        Clock {
+            shift: start.duration_since(Timestamp::now()),
+        }
     }
 
     /// The clock that was asked for, or the system's; it begins no earlier than the last commit.
@@ -77,17 +95,23 @@ impl Clock {
         let start = asked.unwrap_or_else(Timestamp::now);
         match (last_commit.filter(|last| *last > start), asked) {
             (Some(last), _) => {
-                tracing::warn!("the clock ({start}) is behind the last commit of the data folder: it starts at {last}");
+                tracing::warn!(
+                    "the clock ({start}) is behind the last commit of the data folder: it starts at {last}"
+                );
                 Clock::starting_at(last)
             }
             (None, Some(asked)) => Clock::starting_at(asked),
-            (None, None) => Clock { shift: SignedDuration::ZERO },
+            (None, None) => Clock {
+                shift: SignedDuration::ZERO,
+            },
         }
     }
 
     /// The instant that the clock shows.
     pub fn now(self) -> Timestamp {
-        Timestamp::now().checked_add(self.shift).unwrap_or(Timestamp::MAX)
+        Timestamp::now()
+            .checked_add(self.shift)
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// The time and ids of a request that arrives now.
@@ -96,7 +120,8 @@ impl Clock {
     }
 }
 
-/// Does what the command line asks for, until it is done or stopped; answers the program's exit code.
+/// Does what the command line asks for, until it is done or stopped; answers the program's exit
+/// code.
 ///
 /// # Errors
 /// One line that says what is wrong.
@@ -109,12 +134,24 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
         }
         Command::Demo(options) => {
             start_log(options.common.log_format)?;
-            let demo_start = DEMO_CLOCK.parse().map_err(|_| Stop::failed("the demonstration's clock is no instant"))?;
-            let DemoOptions { listen, data, patients, seed, mut common } = options;
+            let demo_start = DEMO_CLOCK
+                .parse()
+                .map_err(|_| Stop::failed("the demonstration's clock is no instant"))?;
+            let DemoOptions {
+                listen,
+                data,
+                patients,
+                seed,
+                mut common,
+            } = options;
             common.clock.get_or_insert(demo_start);
             // A demonstration has its subscribers on the same machine.
             common.subscriptions.subscription_http_loopback = true;
-            let options = ServeOptions { listen, data, common };
+            let options = ServeOptions {
+                listen,
+                data,
+                common,
+            };
             let mut ready = prepare(&options)?;
             ready.wait_for_index();
             fill(&ready, patients, seed)?;
@@ -126,7 +163,11 @@ pub fn run(command: Command) -> Result<ExitCode, Stop> {
         }
         Command::Validate(options) => {
             let is_valid = validate_command::run(&options, copenhagen_date(Timestamp::now()))?;
-            return Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(if is_valid {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -155,15 +196,22 @@ fn start_log(format: LogFormat) -> Result<(), Stop> {
 /// What is logged; a filter that cannot be read must not hide what the operator wants to see.
 fn log_filter(wanted: &str) -> Result<tracing_subscriber::EnvFilter, Stop> {
     let wanted = if wanted.is_empty() { "info" } else { wanted };
-    tracing_subscriber::EnvFilter::try_new(wanted)
-        .map_err(|error| Stop::usage(format!("FRIST_LOG: expected what to log, such as warn or frist=debug: {error}")))
+    tracing_subscriber::EnvFilter::try_new(wanted).map_err(|error| {
+        Stop::usage(format!(
+            "FRIST_LOG: expected what to log, such as warn or frist=debug: {error}"
+        ))
+    })
 }
 
 fn block_on(work: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime =
+        runtime.map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?;
     let done = runtime.block_on(work);
-    // Work that is still not done, as a long step of the calendar, is cut off: what it had not committed is made up for at the next start.
+    // Work that is still not done, as a long step of the calendar, is cut off: what it had not
+    // committed is made up for at the next start.
     runtime.shutdown_timeout(CUT_OFF_AFTER);
     done
 }
@@ -206,16 +254,35 @@ struct Delivery {
 impl Delivery {
     /// Reads the options; answers where notifications may be sent, too.
     fn prepare(options: &SubscriptionOptions) -> Result<(Self, EndpointPolicy), Stop> {
-        let policy = EndpointPolicy { http_loopback: options.subscription_http_loopback, allowed: options.subscription_allow.clone() };
+        let policy = EndpointPolicy {
+            http_loopback: options.subscription_http_loopback,
+            allowed: options.subscription_allow.clone(),
+        };
         let wrong = |why: String| match &options.subscription_ca {
             Some(path) => Stop::usage(format!("--subscription-ca {}: {why}", path.display())),
             None => Stop::failed(why),
         };
-        let authorities = options.subscription_ca.as_ref().map(std::fs::read).transpose().map_err(|error| wrong(error.to_string()))?;
+        let authorities = options
+            .subscription_ca
+            .as_ref()
+            .map(std::fs::read)
+            .transpose()
+            .map_err(|error| wrong(error.to_string()))?;
         let client = Client::new(policy.clone(), authorities.as_deref()).map_err(wrong)?;
-        let retry_window = Duration::from_secs(options.subscription_retry_window.saturating_mul(60));
-        let pace = Pace { retry_window, ..Pace::default() };
-        Ok((Delivery { client, pace, wakes: Arc::default() }, policy))
+        let retry_window =
+            Duration::from_secs(options.subscription_retry_window.saturating_mul(60));
+        let pace = Pace {
+            retry_window,
+            ..Pace::default()
+        };
+        Ok((
+            Delivery {
+                client,
+                pace,
+                wakes: Arc::default(),
+            },
+            policy,
+        ))
     }
 }
 
@@ -231,14 +298,20 @@ fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
     let download = Arc::new(packages::download());
     let validator = Arc::new(packages::validator(&packages::read(&common.package)?)?);
     if !common.package.is_empty() {
-        packages::not_checked(&validator).iter().for_each(|what| tracing::warn!("{what}"));
+        packages::not_checked(&validator)
+            .iter()
+            .for_each(|what| tracing::warn!("{what}"));
     }
     let (delivery, endpoints) = Delivery::prepare(&common.subscriptions)?;
     let (listener, address) = bind(options.listen)?;
-    let store_options = StoreOptions { cache_bytes: common.cache_mb.saturating_mul(1024 * 1024) };
+    let store_options = StoreOptions {
+        cache_bytes: common.cache_mb.saturating_mul(1024 * 1024),
+    };
     let store = open_store(&options.data, common.engine, store_options)?;
     let store = Arc::new(store);
-    let (_, last) = store.last_commit().map_err(|error| Stop::failed(error.to_string()))?;
+    let (_, last) = store
+        .last_commit()
+        .map_err(|error| Stop::failed(error.to_string()))?;
     let clock = Clock::begin(common.clock, last);
     let calendar = Arc::new(Notify::new());
     let wake = Arc::clone(&calendar);
@@ -252,13 +325,39 @@ fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
     };
     definitions.push(Resource::made(statement(&base_url, references)));
     let dynamic: Arc<dyn Store> = store.clone();
-    let server = Server::new(dynamic, rules, GroupTable::shipped().clone(), validator, base_url, Box::new(move || wake.notify_one()));
+    let server = Server::new(
+        dynamic,
+        rules,
+        GroupTable::shipped().clone(),
+        validator,
+        base_url,
+        Box::new(move || wake.notify_one()),
+    );
     let woken = Arc::clone(&delivery.wakes);
-    let server = server.with_references(references).with_endpoints(endpoints).with_delivery(Box::new(move |id| woken.wake(id)));
+    let server = server
+        .with_references(references)
+        .with_endpoints(endpoints)
+        .with_delivery(Box::new(move |id| woken.wake(id)));
     let server = Arc::new(server);
-    let indexing = if store.is_reindex_due() { Some(finish_index(&server)) } else { None };
-    let indexing = indexing.transpose().map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?;
-    let mut ready = Ready { listener, address, server, store, clock, calendar, download, indexing, delivery };
+    let indexing = if store.is_reindex_due() {
+        Some(finish_index(&server))
+    } else {
+        None
+    };
+    let indexing = indexing
+        .transpose()
+        .map_err(|error| Stop::failed(format!("the threads cannot be started: {error}")))?;
+    let mut ready = Ready {
+        listener,
+        address,
+        server,
+        store,
+        clock,
+        calendar,
+        download,
+        indexing,
+        delivery,
+    };
     match catch_up(&ready, &definitions) {
         Err(failure) if failure.is_of_index() => {
             // Without what is found by that nothing can be derived: whoever connects waits.
@@ -273,10 +372,14 @@ fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
 
 /// Opens the store of a data folder, for entries as this program makes them.
 fn open_store(data: &Path, engine: Engine, options: StoreOptions) -> Result<EmbeddedStore, Stop> {
-    EmbeddedStore::open_indexed(data, engine, options, reindex::marks()).map_err(|error| match error {
-        OpenError::Locked(_) => Stop::failed(format!("{error}; a server that runs makes its search index anew when it is sent {REINDEX}")),
-        _ => Stop::failed(error.to_string()),
-    })
+    EmbeddedStore::open_indexed(data, engine, options, reindex::marks()).map_err(
+        |error| match error {
+            OpenError::Locked(_) => Stop::failed(format!(
+                "{error}; a server that runs makes its search index anew when it is sent {REINDEX}"
+            )),
+            _ => Stop::failed(error.to_string()),
+        },
+    )
 }
 
 /// How a running server is asked to make its index anew.
@@ -285,7 +388,10 @@ const REINDEX: &str = "POST [base]/$reindex with the header 'Prefer: respond-asy
 /// Makes the search index of a data folder anew, and checks the store.
 fn reindex_folder(options: &ReindexOptions) -> Result<(), Stop> {
     if !options.data.is_dir() {
-        return Err(Stop::usage(format!("--data {}: expected the data folder of a store", options.data.display())));
+        return Err(Stop::usage(format!(
+            "--data {}: expected the data folder of a store",
+            options.data.display()
+        )));
     }
     let store = open_store(&options.data, options.engine, StoreOptions::default())?;
     let mut told = Told::default();
@@ -297,9 +403,16 @@ fn reindex_folder(options: &ReindexOptions) -> Result<(), Stop> {
     if !findings.is_empty() {
         return Err(Stop::failed(findings.join("; ")));
     }
-    let Reindexed { versions, mended, foreign, .. } = done.unwrap_or_default();
+    let Reindexed {
+        versions,
+        mended,
+        foreign,
+        ..
+    } = done.unwrap_or_default();
     let data = options.data.display();
-    say(format_args!("Made the search index of {data} anew: {versions} versions, {mended} mended, {foreign} foreign keys removed."));
+    say(format_args!(
+        "Made the search index of {data} anew: {versions} versions, {mended} mended, {foreign} foreign keys removed."
+    ));
     Ok(())
 }
 
@@ -314,29 +427,51 @@ impl Told {
         let thousands = (done.versions + done.keys) / 100_000;
         if thousands > self.thousands {
             self.thousands = thousands;
-            tracing::info!(versions = done.versions, keys = done.keys, "making the search index anew");
+            tracing::info!(
+                versions = done.versions,
+                keys = done.keys,
+                "making the search index anew"
+            );
         }
     }
 }
 
-/// Does what is left to make the index anew, beside everything else: the definitions are others, or the process ended in the middle.
+/// Does what is left to make the index anew, beside everything else: the definitions are others, or
+/// the process ended in the middle.
 fn finish_index(server: &Arc<Server>) -> std::io::Result<JoinHandle<()>> {
     let server = Arc::clone(server);
-    tracing::info!("making the search index anew: until that is done, searches by what is defined otherwise now are answered with 503");
-    thread::Builder::new().name("reindex".to_owned()).spawn(move || {
-        let mut told = Told::default();
-        let watch = &mut |done: &Reindexed| {
-            told.tell(done);
-            if server.is_stopping.load(Ordering::SeqCst) { Wish::Pause } else { Wish::GoOn }
-        };
-        match reindex::reindex(&*server.store, ReindexFrom::Rest, watch) {
-            Ok(Some(done)) => {
-                tracing::info!(versions = done.versions, mended = done.mended, foreign = done.foreign, "made the search index anew");
+    tracing::info!(
+        "making the search index anew: until that is done, searches by what is defined otherwise now are answered with 503"
+    );
+    thread::Builder::new()
+        .name("reindex".to_owned())
+        .spawn(move || {
+            let mut told = Told::default();
+            let watch = &mut |done: &Reindexed| {
+                told.tell(done);
+                if server.is_stopping.load(Ordering::SeqCst) {
+                    Wish::Pause
+                } else {
+                    Wish::GoOn
+                }
+            };
+            match reindex::reindex(&*server.store, ReindexFrom::Rest, watch) {
+                Ok(Some(done)) => {
+                    tracing::info!(
+                        versions = done.versions,
+                        mended = done.mended,
+                        foreign = done.foreign,
+                        "made the search index anew"
+                    );
+                }
+                Ok(None) => tracing::info!(
+                    "the search index is not made anew to its end: the next start goes on"
+                ),
+                Err(failure) => {
+                    tracing::error!("the search index cannot be made anew: {failure:?}")
+                }
             }
-            Ok(None) => tracing::info!("the search index is not made anew to its end: the next start goes on"),
-            Err(failure) => tracing::error!("the search index cannot be made anew: {failure:?}"),
-        }
-    })
+        })
 }
 
 /// Takes the address to listen on; with port 0 a free one, which the answer tells.
@@ -347,12 +482,15 @@ fn bind(listen: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), Stop>
         Ok((listener, address))
     });
     bound.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => Stop::failed(format!("{listen} is in use by another program: choose another with --listen")),
+        std::io::ErrorKind::AddrInUse => Stop::failed(format!(
+            "{listen} is in use by another program: choose another with --listen"
+        )),
         _ => Stop::failed(format!("cannot listen on {listen}: {error}")),
     })
 }
 
-/// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if they were derived by something else.
+/// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if they
+/// were derived by something else.
 fn catch_up(ready: &Ready, definitions: &[Resource]) -> Result<(), Failure> {
     let moment = ready.clock.moment();
     definitions::install(&ready.server, &moment, definitions.to_vec())?;
@@ -363,32 +501,57 @@ fn catch_up(ready: &Ready, definitions: &[Resource]) -> Result<(), Failure> {
         }
     })?;
     if done.persons > 0 {
-        tracing::info!(persons = done.persons, versions = done.versions, "made up for the days missed");
+        tracing::info!(
+            persons = done.persons,
+            versions = done.versions,
+            "made up for the days missed"
+        );
     }
     let done = derivation::bring_up_to_date(&ready.server, &moment)?;
     if done.persons > 0 {
-        tracing::info!(persons = done.persons, versions = done.versions, "derived all rights anew, by the rules and codes of this start");
+        tracing::info!(
+            persons = done.persons,
+            versions = done.versions,
+            "derived all rights anew, by the rules and codes of this start"
+        );
     }
     Ok(())
 }
 
 /// Sends an invented population through the same door as any client's data.
 fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
-    let query = SearchQuery { count: 0, ..SearchQuery::all(ResourceType::Patient, Vec::new()) };
-    let found = ready.store.search(&query, None).map_err(|error| Stop::failed(error.to_string()))?.total;
+    let query = SearchQuery {
+        count: 0,
+        ..SearchQuery::all(ResourceType::Patient, Vec::new())
+    };
+    let found = ready
+        .store
+        .search(&query, None)
+        .map_err(|error| Stop::failed(error.to_string()))?
+        .total;
     if found > 0 {
-        say(format_args!("The data folder holds {found} persons already: nothing is added."));
+        say(format_args!(
+            "The data folder holds {found} persons already: nothing is added."
+        ));
         return Ok(());
     }
-    let population = Population { size: patients, seed, today: copenhagen_date(ready.clock.now()) };
+    let population = Population {
+        size: patients,
+        seed,
+        today: copenhagen_date(ready.clock.now()),
+    };
     let send = |bundle: Value| {
         let bundle = Resource::from_value(bundle).map_err(|issue| Stop::failed(issue.text))?;
-        transaction::process(&ready.server, &ready.clock.moment(), &bundle).map(drop).map_err(Stop::from)
+        transaction::process(&ready.server, &ready.clock.moment(), &bundle)
+            .map(drop)
+            .map_err(Stop::from)
     };
     send(Population::organizations())?;
-    let style =
-        ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} persons, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(patients as u64).with_style(style).with_message("Inventing");
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} persons, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(patients as u64)
+        .with_style(style)
+        .with_message("Inventing");
     for story in population.persons() {
         for bundle in story.bundles {
             send(bundle)?;
@@ -401,23 +564,51 @@ fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
 }
 
 async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
-    let listener = TcpListener::from_std(ready.listener).map_err(|error| Stop::failed(format!("cannot listen: {error}")))?;
+    let listener = TcpListener::from_std(ready.listener)
+        .map_err(|error| Stop::failed(format!("cannot listen: {error}")))?;
     let address = ready.address;
     let clock = ready.clock;
     let origins = Origins::new(options.common.cors_origin);
-    let wire = Wire::shared_with(origins, Arc::clone(&ready.server), Box::new(move || clock.moment()), ready.download);
+    let wire = Wire::shared_with(
+        origins,
+        Arc::clone(&ready.server),
+        Box::new(move || clock.moment()),
+        ready.download,
+    );
     wire.take_cpr_in_addresses(options.common.cpr_in_url == CprInUrl::Allow);
-    let calendar = tokio::spawn(keep_calendar(Arc::clone(&ready.server), clock, Arc::clone(&ready.calendar)));
-    let world = subscription_status::world(Arc::clone(&ready.server), Arc::new(move || clock.moment()));
-    let Delivery { client, pace, wakes } = ready.delivery;
+    let calendar = tokio::spawn(keep_calendar(
+        Arc::clone(&ready.server),
+        clock,
+        Arc::clone(&ready.calendar),
+    ));
+    let world =
+        subscription_status::world(Arc::clone(&ready.server), Arc::new(move || clock.moment()));
+    let Delivery {
+        client,
+        pace,
+        wakes,
+    } = ready.delivery;
     let deliverer = Arc::new(Deliverer::start(world, client, pace, wakes));
     ready.server.set_deliverer(&deliverer);
-    let retention = tokio::spawn(keep_events(Arc::clone(&ready.server), move || clock.moment(), options.common.event_retention_days));
+    let retention = tokio::spawn(keep_events(
+        Arc::clone(&ready.server),
+        move || clock.moment(),
+        options.common.event_retention_days,
+    ));
     wire.set_ready(true);
-    say(format_args!("Frist serves FHIR R4 at {} from {}", ready.server.base_url, options.data.display()));
-    say(format_args!("  today in Copenhagen   {}", copenhagen_date(clock.now())));
+    say(format_args!(
+        "Frist serves FHIR R4 at {} from {}",
+        ready.server.base_url,
+        options.data.display()
+    ));
+    say(format_args!(
+        "  today in Copenhagen   {}",
+        copenhagen_date(clock.now())
+    ));
     say(format_args!("  what to try           http://{address}/"));
-    say(format_args!("  no one is asked who they are: this is for trying out on one machine, never a deployment"));
+    say(format_args!(
+        "  no one is asked who they are: this is for trying out on one machine, never a deployment"
+    ));
     let store = Arc::clone(&ready.store);
     let stop = async {
         stopped(store).await;
@@ -466,10 +657,12 @@ async fn stopped(store: Arc<EmbeddedStore>) {
     }
 }
 
-/// The longest sleep between two looks at whether a day has begun: a machine that was suspended is late by no more than this.
+/// The longest sleep between two looks at whether a day has begun: a machine that was suspended is
+/// late by no more than this.
 const MIDNIGHT_SLEEP_MAX: Duration = Duration::from_secs(60);
 
-/// Makes the calendar step at each midnight in Copenhagen, and when a commit set a timer on a day that has begun.
+/// Makes the calendar step at each midnight in Copenhagen, and when a commit set a timer on a day
+/// that has begun.
 async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
     loop {
         let step = {
@@ -478,7 +671,11 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
         };
         match step.await {
             Ok(Ok(done)) if done.persons > 0 => {
-                tracing::info!(persons = done.persons, versions = done.versions, "the calendar changed rights");
+                tracing::info!(
+                    persons = done.persons,
+                    versions = done.versions,
+                    "the calendar changed rights"
+                );
             }
             Ok(Ok(_)) => {}
             Ok(Err(failure)) => tracing::error!("the calendar step failed: {failure:?}"),
@@ -491,19 +688,28 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
     }
 }
 
-/// Forgets the events that are older than that many days: at the start, and when a day has begun in Copenhagen. `moment` reads the server's clock.
+/// Forgets the events that are older than that many days: at the start, and when a day has begun in
+/// Copenhagen. `moment` reads the server's clock.
 async fn keep_events(server: Arc<Server>, moment: impl Fn() -> Moment, days: u16) {
     let mut last = None;
     loop {
         let moment = moment();
         let (now, today) = (moment.now, copenhagen_date(moment.now));
         if last.replace(today) != Some(today) {
-            let before = now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MIN);
+            let before = now
+                .checked_sub(SignedDuration::from_hours(24 * i64::from(days)))
+                .unwrap_or(Timestamp::MIN);
             let server = Arc::clone(&server);
-            match tokio::task::spawn_blocking(move || retention::forget(&server, &moment, before)).await {
+            match tokio::task::spawn_blocking(move || retention::forget(&server, &moment, before))
+                .await
+            {
                 Ok(Ok(0)) => {}
-                Ok(Ok(commits)) => tracing::info!(commits, "forgot events that are older than {days} days"),
-                Ok(Err(failure)) => tracing::error!("old events could not be forgotten: {failure:?}"),
+                Ok(Ok(commits)) => {
+                    tracing::info!(commits, "forgot events that are older than {days} days")
+                }
+                Ok(Err(failure)) => {
+                    tracing::error!("old events could not be forgotten: {failure:?}")
+                }
                 Err(panic) => tracing::error!("forgetting old events panicked: {panic}"),
             }
         }
@@ -511,9 +717,13 @@ async fn keep_events(server: Arc<Server>, moment: impl Fn() -> Moment, days: u16
     }
 }
 
-/// How long to sleep until the next midnight in Copenhagen, or the next look at whether it has come.
+/// How long to sleep until the next midnight in Copenhagen, or the next look at whether it has
+/// come.
 fn until_midnight(now: Timestamp) -> Duration {
-    let midnight = copenhagen_date(now).checked_add(1.day()).ok().map(start_of_day);
+    let midnight = copenhagen_date(now)
+        .checked_add(1.day())
+        .ok()
+        .map(start_of_day);
     let until = midnight.and_then(|midnight| Duration::try_from(midnight.duration_since(now)).ok());
     until.map_or(MIDNIGHT_SLEEP_MAX, |until| until.min(MIDNIGHT_SLEEP_MAX))
 }
@@ -534,12 +744,25 @@ mod tests {
 
     /// A server with a websocket subscription `s` and one event of it, at that instant.
     fn server_with_an_event(folder: &Path, at: Moment) -> Arc<Server> {
-        let store = EmbeddedStore::open(folder, Engine::Fjall, StoreOptions { cache_bytes: 1 << 20 }).expect("a store");
+        let store = EmbeddedStore::open(
+            folder,
+            Engine::Fjall,
+            StoreOptions {
+                cache_bytes: 1 << 20,
+            },
+        )
+        .expect("a store");
         let validator = Arc::new(packages::validator(&[]).expect("the packages"));
         let (rules, groups) = (Rules::shipped().clone(), GroupTable::shipped().clone());
-        let server = Server::new(Arc::new(store), rules, groups, validator, "http://127.0.0.1/fhir".into(), Box::new(|| {}));
-        let condition =
-            |system, code| json!([{ "coding": [{ "system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code }] }]);
+        let server = Server::new(
+            Arc::new(store),
+            rules,
+            groups,
+            validator,
+            "http://127.0.0.1/fhir".into(),
+            Box::new(|| {}),
+        );
+        let condition = |system, code| json!([{ "coding": [{ "system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code }] }]);
         let resources = [
             json!({ "resourceType": "Subscription", "id": "s", "status": "requested", "reason": "To see what is forgotten",
                 "criteria": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
@@ -551,10 +774,21 @@ mod tests {
                 "code": { "coding": [{ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ449" }] } }),
         ];
         for resource in resources {
-            let url = format!("{}/{}", resource["resourceType"].as_str().unwrap_or(""), resource["id"].as_str().unwrap_or(""));
+            let url = format!(
+                "{}/{}",
+                resource["resourceType"].as_str().unwrap_or(""),
+                resource["id"].as_str().unwrap_or("")
+            );
             let entry = json!({ "request": { "method": "PUT", "url": url }, "resource": resource });
-            let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [entry] });
-            transaction::process(&server, &at, &Resource::from_value(bundle).expect("a Bundle")).map(drop).expect("it is written");
+            let bundle =
+                json!({ "resourceType": "Bundle", "type": "transaction", "entry": [entry] });
+            transaction::process(
+                &server,
+                &at,
+                &Resource::from_value(bundle).expect("a Bundle"),
+            )
+            .map(drop)
+            .expect("it is written");
         }
         Arc::new(server)
     }
@@ -566,11 +800,22 @@ mod tests {
         let set = |to: &str| *clock.lock().expect("the clock") = to.parse().expect("an instant");
         let moment = {
             let clock = Arc::clone(&clock);
-            move || Moment::new(*clock.lock().expect("the clock"), Arc::new(|| Id::from(uuid::Uuid::new_v4())))
+            move || {
+                Moment::new(
+                    *clock.lock().expect("the clock"),
+                    Arc::new(|| Id::from(uuid::Uuid::new_v4())),
+                )
+            }
         };
         set("2027-03-01T09:00:00Z");
         let server = server_with_an_event(folder.path(), moment());
-        let kept = || server.store.events(&Id::parse("s").expect("an id"), 0, 10).expect("events").len();
+        let kept = || {
+            server
+                .store
+                .events(&Id::parse("s").expect("an id"), 0, 10)
+                .expect("events")
+                .len()
+        };
         assert!(kept() > 0, "there is an event");
         set("2027-03-02T08:00:00Z");
         let keeper = tokio::spawn(keep_events(Arc::clone(&server), moment, 1));
@@ -590,9 +835,14 @@ mod tests {
 
     #[test]
     fn the_clock_is_the_systems_unless_another_is_asked_for_or_the_last_commit_is_later() {
-        let [early, late] = ["2020-01-01T00:00:00Z", "2120-01-01T00:00:00Z"].map(|text| text.parse::<Timestamp>().expect("an instant"));
+        let [early, late] = ["2020-01-01T00:00:00Z", "2120-01-01T00:00:00Z"]
+            .map(|text| text.parse::<Timestamp>().expect("an instant"));
         assert_eq!(Clock::begin(None, None).shift, SignedDuration::ZERO);
-        assert_eq!(Clock::begin(None, Some(early)).shift, SignedDuration::ZERO, "exactly, however long the store took to open");
+        assert_eq!(
+            Clock::begin(None, Some(early)).shift,
+            SignedDuration::ZERO,
+            "exactly, however long the store took to open"
+        );
         assert!(Clock::begin(None, Some(late)).now() >= late);
         assert!(Clock::begin(Some(late), Some(early)).now() >= late);
         assert!(Clock::begin(Some(early), Some(late)).now() >= late);
@@ -602,10 +852,21 @@ mod tests {
     #[test]
     fn a_folder_in_use_says_how_to_ask_the_server() {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = ReindexOptions { data: folder.path().into(), engine: Engine::Fjall, log_format: LogFormat::Text };
-        let store = open_store(folder.path(), Engine::Fjall, StoreOptions::default()).expect("a store");
+        let options = ReindexOptions {
+            data: folder.path().into(),
+            engine: Engine::Fjall,
+            log_format: LogFormat::Text,
+        };
+        let store =
+            open_store(folder.path(), Engine::Fjall, StoreOptions::default()).expect("a store");
         let stop = reindex_folder(&options).expect_err("it is in use");
-        assert!(stop.text.contains("in use") && stop.text.contains("POST [base]/$reindex") && !stop.text.contains('\n'), "{}", stop.text);
+        assert!(
+            stop.text.contains("in use")
+                && stop.text.contains("POST [base]/$reindex")
+                && !stop.text.contains('\n'),
+            "{}",
+            stop.text
+        );
         drop(store);
         assert!(reindex_folder(&options).is_ok());
     }
@@ -616,7 +877,10 @@ mod tests {
             assert!(log_filter(wanted).is_ok(), "{wanted}");
         }
         for wanted in ["[[[", "frist=loud", "a=b=c"] {
-            assert!(log_filter(wanted).is_err_and(|stop| stop.is_usage && !stop.text.contains('\n')), "{wanted}");
+            assert!(
+                log_filter(wanted).is_err_and(|stop| stop.is_usage && !stop.text.contains('\n')),
+                "{wanted}"
+            );
         }
     }
 }

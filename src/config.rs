@@ -30,15 +30,18 @@ pub enum Command {
     Demo(DemoOptions),
     /// Make the search index of a data folder anew, while no server uses it, and check the store.
     ///
-    /// A server that was started with other definitions does so by itself, beside its work; and one that runs does so when it is sent
-    /// POST /fhir/$reindex with the header 'Prefer: respond-async'.
+    /// A server that was started with other definitions does so by itself, beside its work; and one
+    /// that runs does so when it is sent POST /fhir/$reindex with the header 'Prefer:
+    /// respond-async'.
     Reindex(ReindexOptions),
     /// Check resources in files as a server would, without one.
     ///
-    /// Everything is checked that a write checks, but what depends on other resources: that the Patient is stored, that all references
-    /// name one person, that no other Patient has the identifier. A server finds these too, by its operation $validate.
+    /// Everything is checked that a write checks, but what depends on other resources: that the
+    /// Patient is stored, that all references name one person, that no other Patient has the
+    /// identifier. A server finds these too, by its operation $validate.
     ///
-    /// Exit code: 0 if nothing would be refused, 1 if something would or cannot be read, 2 for wrong options.
+    /// Exit code: 0 if nothing would be refused, 1 if something would or cannot be read, 2 for
+    /// wrong options.
     Validate(ValidateOptions),
 }
 
@@ -79,13 +82,16 @@ pub struct DemoOptions {
 /// The options that both have.
 #[derive(Args, Clone, Debug)]
 pub struct CommonOptions {
-    /// Start the server's clock at this instant (RFC 3339) and let it run, for demonstrations and rehearsals.
+    /// Start the server's clock at this instant (RFC 3339) and let it run, for demonstrations and
+    /// rehearsals.
     #[arg(long, value_name = "RFC3339")]
     pub clock: Option<Timestamp>,
-    /// A folder of PlanDefinitions (*.json) that replace shipped rules of the same version for the same group and right, or add versions.
+    /// A folder of PlanDefinitions (*.json) that replace shipped rules of the same version for the
+    /// same group and right, or add versions.
     #[arg(long, value_name = "DIR", env = "FRIST_RULES")]
     pub rules: Option<PathBuf>,
-    /// A package (NPM, *.tgz) whose profiles are enforced too where a resource claims them in meta.profile; repeatable.
+    /// A package (NPM, *.tgz) whose profiles are enforced too where a resource claims them in
+    /// meta.profile; repeatable.
     #[arg(long, value_name = "FILE.tgz")]
     pub package: Vec<PathBuf>,
     /// The engine of the data folder.
@@ -94,7 +100,8 @@ pub struct CommonOptions {
     /// The most memory, in megabytes, in which the engine keeps what it read from the disk.
     #[arg(long, default_value_t = 128, value_name = "MB", env = "FRIST_CACHE_MB")]
     pub cache_mb: u64,
-    /// What is said to a reference to a type that is held here, if what it names is not stored: it may arrive later, or is refused.
+    /// What is said to a reference to a type that is held here, if what it names is not stored: it
+    /// may arrive later, or is refused.
     #[arg(long, value_enum, default_value_t = References::Later, env = "FRIST_REFERENCES")]
     pub references: References,
     /// The base of the server's own addresses, if clients reach it by another one than `http://LISTEN/fhir`.
@@ -103,33 +110,45 @@ pub struct CommonOptions {
     /// An origin whose pages may use the server from a browser, such as `https://ehr.example.dk`; repeatable. None if it is not said.
     #[arg(long, value_name = "ORIGIN", env = "FRIST_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origin: Vec<String>,
-    /// For how many days the events of subscriptions are kept, so that a subscriber can ask for what it missed.
+    /// For how many days the events of subscriptions are kept, so that a subscriber can ask for
+    /// what it missed.
     #[arg(long, default_value_t = 90, value_name = "DAYS", env = "FRIST_EVENT_RETENTION_DAYS", value_parser = clap::value_parser!(u16).range(1..))]
     pub event_retention_days: u16,
-    /// Whether a request may have a CPR number in its address. Addresses are kept in logs on the way; a form in a POST is not.
+    /// Whether a request may have a CPR number in its address. Addresses are kept in logs on the
+    /// way; a form in a POST is not.
     #[arg(long, value_enum, default_value_t = CprInUrl::Refuse, env = "FRIST_CPR_IN_URL")]
     pub cpr_in_url: CprInUrl,
     /// Where notifications of subscriptions may be sent, and how often.
     #[command(flatten)]
     pub subscriptions: SubscriptionOptions,
-    /// How log lines are written, to standard error; FRIST_LOG sets what is logged (`info`, `frist=debug`, …).
+    /// How log lines are written, to standard error; FRIST_LOG sets what is logged (`info`,
+    /// `frist=debug`, …).
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
     pub log_format: LogFormat,
 }
 
-/// The options of subscriptions. Notifications are sent by https to the public internet; what else is allowed is said here.
+/// The options of subscriptions. Notifications are sent by https to the public internet; what else
+/// is allowed is said here.
 #[derive(Args, Clone, Debug)]
 pub struct SubscriptionOptions {
     /// Let subscriptions send to this machine itself, also by http: for trying out.
     #[arg(long, env = "FRIST_SUBSCRIPTION_HTTP_LOOPBACK")]
     pub subscription_http_loopback: bool,
-    /// A host (`hooks.region.dk`) or network (`10.20.0.0/16`) that subscriptions may send to although its addresses are private; repeatable.
-    #[arg(long, value_name = "HOST|CIDR", env = "FRIST_SUBSCRIPTION_ALLOW", value_delimiter = ',')]
+    /// A host (`hooks.region.dk`) or network (`10.20.0.0/16`) that subscriptions may send to
+    /// although its addresses are private; repeatable.
+    #[arg(
+        long,
+        value_name = "HOST|CIDR",
+        env = "FRIST_SUBSCRIPTION_ALLOW",
+        value_delimiter = ','
+    )]
     pub subscription_allow: Vec<Allowed>,
-    /// Certificates (PEM) of authorities that vouch for endpoints, besides those that this machine trusts.
+    /// Certificates (PEM) of authorities that vouch for endpoints, besides those that this machine
+    /// trusts.
     #[arg(long, value_name = "FILE.pem", env = "FRIST_SUBSCRIPTION_CA")]
     pub subscription_ca: Option<PathBuf>,
-    /// How many minutes a notification is sent again and again before its subscription is in error.
+    /// How many minutes a notification is sent again and again before its subscription is in
+    /// error.
     #[arg(long, value_name = "MINUTES", default_value_t = 24 * 60, env = "FRIST_SUBSCRIPTION_RETRY_WINDOW")]
     pub subscription_retry_window: u64,
 }
@@ -151,20 +170,23 @@ pub struct ReindexOptions {
 /// The options of `frist validate`.
 #[derive(Args, Clone, Debug)]
 pub struct ValidateOptions {
-    /// Files: one resource each, or one a line if the name ends with .ndjson; folders, with all *.json and *.ndjson below them but
-    /// package.json and hidden ones; - for standard input, in either form. A Bundle is checked with the resources in it.
+    /// Files: one resource each, or one a line if the name ends with .ndjson; folders, with all
+    /// *.json and *.ndjson below them but package.json and hidden ones; - for standard input,
+    /// in either form. A Bundle is checked with the resources in it.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// A package (NPM, *.tgz) whose profiles can be claimed and asked for; repeatable.
     #[arg(long, value_name = "FILE.tgz")]
     pub package: Vec<PathBuf>,
-    /// Check against this profile too, besides the one of the resource's type and those that it claims in meta.profile.
+    /// Check against this profile too, besides the one of the resource's type and those that it
+    /// claims in meta.profile.
     #[arg(long, value_name = "URL")]
     pub profile: Vec<String>,
     /// How findings are written, to standard output.
     #[arg(long, value_enum, default_value_t = FindingsFormat::Text)]
     pub format: FindingsFormat,
-    /// The day after which nothing may be dated. If it is not said, what is dated after today in Copenhagen is only warned of.
+    /// The day after which nothing may be dated. If it is not said, what is dated after today in
+    /// Copenhagen is only warned of.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub day: Option<Date>,
 }
@@ -172,7 +194,8 @@ pub struct ValidateOptions {
 /// How findings are written.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub enum FindingsFormat {
-    /// A line for each finding, `file:expression: severity code [rule] text`, and at the end how many there were.
+    /// A line for each finding, `file:expression: severity code [rule] text`, and at the end how
+    /// many there were.
     Text,
     /// A JSON object in a line for each finding.
     Json,
@@ -215,11 +238,17 @@ impl Options {
     ///
     /// # Errors
     /// What clap has to say: also the texts of `--help` and `--version`.
-    pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Command, clap::Error> {
+    pub fn read(
+        arguments: impl IntoIterator<Item = std::ffi::OsString>,
+    ) -> Result<Command, clap::Error> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         match Options::try_parse_from(&arguments)?.command {
             Some(command) => Ok(command),
-            None => match Options::try_parse_from(arguments.into_iter().take(1).chain(["serve".into()]))?.command {
+            None => match Options::try_parse_from(
+                arguments.into_iter().take(1).chain(["serve".into()]),
+            )?
+            .command
+            {
                 Some(command) => Ok(command),
                 None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
             },
@@ -238,10 +267,20 @@ fn day(text: &str) -> Result<Date, &'static str> {
 /// Reads an address to which `/Patient/7` can be added.
 fn base_url(text: &str) -> Result<String, &'static str> {
     let base = text.trim_end_matches('/');
-    let host = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://")).unwrap_or("");
-    let is_base =
-        !host.is_empty() && !host.starts_with('/') && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"<>".contains(&byte));
-    if is_base { Ok(base.to_owned()) } else { Err("expected an address such as https://frist.example.dk/fhir") }
+    let host = base
+        .strip_prefix("http://")
+        .or_else(|| base.strip_prefix("https://"))
+        .unwrap_or("");
+    let is_base = !host.is_empty()
+        && !host.starts_with('/')
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"?#\"<>".contains(&byte));
+    if is_base {
+        Ok(base.to_owned())
+    } else {
+        Err("expected an address such as https://frist.example.dk/fhir")
+    }
 }
 
 #[cfg(test)]
@@ -251,12 +290,29 @@ mod tests {
     #[test]
     fn origins_are_listed_or_none_is_allowed() {
         let origins = |arguments: &[&str]| {
-            let read = Options::read(["frist", "serve"].iter().chain(arguments).map(Into::into)).ok()?;
-            if let Command::Serve(options) = read { Some(options.common.cors_origin) } else { None }
+            let read =
+                Options::read(["frist", "serve"].iter().chain(arguments).map(Into::into)).ok()?;
+            if let Command::Serve(options) = read {
+                Some(options.common.cors_origin)
+            } else {
+                None
+            }
         };
         assert_eq!(origins(&[]), Some(vec![]));
-        let listed = ["--cors-origin", "https://a.dk,http://b:3000", "--cors-origin", "https://c.dk"];
-        assert_eq!(origins(&listed), Some(vec!["https://a.dk".to_owned(), "http://b:3000".to_owned(), "https://c.dk".to_owned()]));
+        let listed = [
+            "--cors-origin",
+            "https://a.dk,http://b:3000",
+            "--cors-origin",
+            "https://c.dk",
+        ];
+        assert_eq!(
+            origins(&listed),
+            Some(vec![
+                "https://a.dk".to_owned(),
+                "http://b:3000".to_owned(),
+                "https://c.dk".to_owned()
+            ])
+        );
         for wrong in ["*", "null", "", "https://a.dk/"] {
             assert_eq!(origins(&["--cors-origin", wrong]), None, "{wrong}");
         }
@@ -264,10 +320,22 @@ mod tests {
 
     #[test]
     fn a_base_is_an_address_that_links_can_be_made_of() {
-        for (text, base) in [("http://x", "http://x"), ("https://x.dk:8443/a/fhir/", "https://x.dk:8443/a/fhir")] {
+        for (text, base) in [
+            ("http://x", "http://x"),
+            ("https://x.dk:8443/a/fhir/", "https://x.dk:8443/a/fhir"),
+        ] {
             assert_eq!(base_url(text).as_deref(), Ok(base));
         }
-        for text in ["", "x.dk/fhir", "ftp://x", "http://", "http:///fhir", "https://x y", "http://x/?a", "http://x/#a"] {
+        for text in [
+            "",
+            "x.dk/fhir",
+            "ftp://x",
+            "http://",
+            "http:///fhir",
+            "https://x y",
+            "http://x/?a",
+            "http://x/#a",
+        ] {
             assert!(base_url(text).is_err(), "{text}");
         }
     }

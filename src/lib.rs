@@ -1,6 +1,8 @@
-//! Frist: a FHIR R4 facade that shows whether the deadline rights of the Danish package pathways are kept.
+//! Frist: a FHIR R4 facade that shows whether the deadline rights of the Danish package pathways
+//! are kept.
 //!
-//! In reading order: the vocabulary, what is checked, what is computed, how it is found and kept, what clients can do, the wire.
+//! In reading order: the vocabulary, what is checked, what is computed, how it is found and kept,
+//! what clients can do, the wire.
 
 pub mod app;
 pub mod config;

@@ -1,4 +1,5 @@
-//! The program `frist`. Exit codes: 0 fine, 2 usage, 1 anything else; of `frist validate`, 1 also for what would be refused.
+//! The program `frist`. Exit codes: 0 fine, 2 usage, 1 anything else; of `frist validate`, 1 also
+//! for what would be refused.
 
 use std::process::ExitCode;
 
@@ -10,7 +11,10 @@ fn main() -> ExitCode {
         Err(error) if error.use_stderr() => {
             // One line: what is wrong. The rest is for --help.
             let text = error.to_string();
-            let line = text.lines().next().unwrap_or("error: the options cannot be understood");
+            let line = text
+                .lines()
+                .next()
+                .unwrap_or("error: the options cannot be understood");
             eprintln!("{line} (see frist --help)");
             return ExitCode::from(2);
         }

@@ -1,5 +1,5 @@
-//! What the program is started with: the guide's own package, which is built in, the packages of `--package` and the rules of `--rules`.
-//! Reads files; decides nothing.
+//! What the program is started with: the guide's own package, which is built in, the packages of
+//! `--package` and the rules of `--rules`. Reads files; decides nothing.
 //!
 //! A package is an NPM package with resources (<https://confluence.hl7.org/display/FHIR/NPM+Package+Specification>).
 
@@ -22,33 +22,56 @@ use crate::validation::Validator;
 /// The description of a package, which is no resource.
 const DESCRIPTION: &str = "package.json";
 /// The members by which an index tells of a resource.
-const INDEXED: &[&str] = &["resourceType", "id", "url", "version", "kind", "type", "supplements", "content", "derivation"];
+const INDEXED: &[&str] = &[
+    "resourceType",
+    "id",
+    "url",
+    "version",
+    "kind",
+    "type",
+    "supplements",
+    "content",
+    "derivation",
+];
 
 /// The files of one folder that hold resources, in order of their names.
 fn resource_files<'a>(folder: &'a Dir<'a>) -> Vec<&'a File<'a>> {
-    let is_resource = |name: &str| name.ends_with(".json") && name != DESCRIPTION && !name.starts_with('.');
-    let mut files: Vec<_> = folder.files().filter(|file| is_resource(&name_of(file.path()))).collect();
+    let is_resource =
+        |name: &str| name.ends_with(".json") && name != DESCRIPTION && !name.starts_with('.');
+    let mut files: Vec<_> = folder
+        .files()
+        .filter(|file| is_resource(&name_of(file.path())))
+        .collect();
     files.sort_by_key(|file| file.path());
     files
 }
 
 fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn parse(file: &File<'_>) -> Result<Resource, Stop> {
-    Resource::parse(file.contents()).map_err(|issue| Stop::failed(format!("{}: {}", file.path().display(), issue.text)))
+    Resource::parse(file.contents())
+        .map_err(|issue| Stop::failed(format!("{}: {}", file.path().display(), issue.text)))
 }
 
-/// The guide's package as a file that validators and package caches take: always the same bytes, packed when it is first asked for.
+/// The guide's package as a file that validators and package caches take: always the same bytes,
+/// packed when it is first asked for.
 pub fn download() -> LazyDownload {
     LazyDownload::new(|| pack().expect("the package that is built in is downloaded by tests"))
 }
 
 fn pack() -> Result<Download, Stop> {
     let wrong = |what: &str| Stop::failed(format!("the package of the guide: {what}"));
-    let description = GUIDE.get_file(DESCRIPTION).ok_or_else(|| wrong("it has no package.json"))?.contents();
-    let parsed: Value = serde_json::from_slice(description).map_err(|error| wrong(&format!("package.json: {error}")))?;
+    let description = GUIDE
+        .get_file(DESCRIPTION)
+        .ok_or_else(|| wrong("it has no package.json"))?
+        .contents();
+    let parsed: Value = serde_json::from_slice(description)
+        .map_err(|error| wrong(&format!("package.json: {error}")))?;
     let (Some(name), Some(version)) = (parsed["name"].as_str(), parsed["version"].as_str()) else {
         return Err(wrong("its package.json has no name or no version"));
     };
@@ -60,19 +83,34 @@ fn pack() -> Result<Download, Stop> {
         header.set_uid(0);
         header.set_gid(0);
         header.set_mtime(0);
-        archive.append_data(&mut header, path, bytes).map_err(|error| wrong(&error.to_string()))
+        archive
+            .append_data(&mut header, path, bytes)
+            .map_err(|error| wrong(&error.to_string()))
     };
     write("package/package.json", description)?;
-    let folders = [Some(("package", &GUIDE)), GUIDE.get_dir("example").map(|folder| ("package/example", folder))];
+    let folders = [
+        Some(("package", &GUIDE)),
+        GUIDE
+            .get_dir("example")
+            .map(|folder| ("package/example", folder)),
+    ];
     for (path, folder) in folders.into_iter().flatten() {
-        write(&format!("{path}/.index.json"), index(folder)?.to_string().as_bytes())?;
+        write(
+            &format!("{path}/.index.json"),
+            index(folder)?.to_string().as_bytes(),
+        )?;
         for file in resource_files(folder) {
             write(&format!("{path}/{}", name_of(file.path())), file.contents())?;
         }
     }
-    let finished = archive.into_inner().and_then(|mut packed| packed.flush().and_then(|()| packed.finish()));
+    let finished = archive
+        .into_inner()
+        .and_then(|mut packed| packed.flush().and_then(|()| packed.finish()));
     let bytes = finished.map_err(|error| wrong(&error.to_string()))?;
-    Ok(Download { file_name: format!("{name}-{version}.tgz"), bytes })
+    Ok(Download {
+        file_name: format!("{name}-{version}.tgz"),
+        bytes,
+    })
 }
 
 /// The packages in these files, in their order.
@@ -82,11 +120,14 @@ fn pack() -> Result<Download, Stop> {
 pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, Stop> {
     let mut packages = Vec::new();
     for path in paths {
-        let wrong = |what: &dyn Display| Stop::failed(format!("--package {}: {what}", path.display()));
+        let wrong =
+            |what: &dyn Display| Stop::failed(format!("--package {}: {what}", path.display()));
         let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
         let package = Package::read_tgz(&bytes).map_err(|error| wrong(&error))?;
         if package.definitions.is_empty() {
-            return Err(wrong(&"expected a package with definitions, found none in it"));
+            return Err(wrong(
+                &"expected a package with definitions, found none in it",
+            ));
         }
         tracing::info!(
             package.name = package.name,
@@ -127,28 +168,58 @@ pub fn rules_and_definitions(folder: Option<&Path>) -> Result<(Rules, Vec<Resour
             definitions.push(resource);
         }
     }
-    let Some(folder) = folder else { return Ok((Rules::shipped().clone(), definitions)) };
+    let Some(folder) = folder else {
+        return Ok((Rules::shipped().clone(), definitions));
+    };
     let own = own_rules(folder)?;
     let values: Vec<&Value> = own.iter().map(Resource::value).collect();
-    let rules =
-        Rules::from_plan_definitions(values).map_err(|wrong| Stop::usage(format!("--rules {}: {}", folder.display(), wrong.join("; "))))?;
+    let rules = Rules::from_plan_definitions(values).map_err(|wrong| {
+        Stop::usage(format!(
+            "--rules {}: {}",
+            folder.display(),
+            wrong.join("; ")
+        ))
+    })?;
     let rules = Rules::shipped().clone().with(rules);
-    let name = |resource: &Resource| Some(format!("{}|{}", resource.value()["url"].as_str()?, resource.value()["version"].as_str()?));
+    let name = |resource: &Resource| {
+        Some(format!(
+            "{}|{}",
+            resource.value()["url"].as_str()?,
+            resource.value()["version"].as_str()?
+        ))
+    };
     let own_names: Vec<_> = own.iter().filter_map(name).collect();
-    let in_force: Vec<String> = rules.iter().map(Rule::canonical).filter(|rule| !own_names.contains(rule)).collect();
-    definitions.retain(|shipped| shipped.type_name() != "PlanDefinition" || name(shipped).is_some_and(|name| in_force.contains(&name)));
+    let in_force: Vec<String> = rules
+        .iter()
+        .map(Rule::canonical)
+        .filter(|rule| !own_names.contains(rule))
+        .collect();
+    definitions.retain(|shipped| {
+        shipped.type_name() != "PlanDefinition"
+            || name(shipped).is_some_and(|name| in_force.contains(&name))
+    });
     definitions.extend(own);
     for rule in rules.unused() {
-        tracing::warn!("the rule {} counts for no clock: another version begins on the same day", rule.canonical());
+        tracing::warn!(
+            "the rule {} counts for no clock: another version begins on the same day",
+            rule.canonical()
+        );
     }
     Ok((rules, definitions))
 }
 
 fn own_rules(folder: &Path) -> Result<Vec<Resource>, Stop> {
-    let wrong = |path: &Path, what: String| Stop::usage(format!("--rules {}: {what}", path.display()));
+    let wrong =
+        |path: &Path, what: String| Stop::usage(format!("--rules {}: {what}", path.display()));
     let listing = std::fs::read_dir(folder).map_err(|error| wrong(folder, error.to_string()))?;
-    let mut paths: Vec<_> = listing.filter_map(Result::ok).map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let mut paths: Vec<_> = listing
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .collect();
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
     paths.sort();
     let mut rules = Vec::new();
     for path in &paths {
@@ -159,7 +230,14 @@ fn own_rules(folder: &Path) -> Result<Vec<Resource>, Stop> {
         }
         rules.push(with_id(resource));
     }
-    if rules.is_empty() { Err(wrong(folder, "expected at least one PlanDefinition in a file *.json".into())) } else { Ok(rules) }
+    if rules.is_empty() {
+        Err(wrong(
+            folder,
+            "expected at least one PlanDefinition in a file *.json".into(),
+        ))
+    } else {
+        Ok(rules)
+    }
 }
 
 /// The rule under an id to read it by: its own, or one made from its url and version.
@@ -178,17 +256,34 @@ fn with_id(mut rule: Resource) -> Resource {
 /// A package that cannot be used.
 pub fn validator(packages: &[Package]) -> Result<Validator, Stop> {
     let failed = |error: PackageError| Stop::failed(error.to_string());
-    let guide = Definitions::core().with(&Package::guide()).map_err(failed)?;
-    packages.iter().try_fold(guide, Definitions::with).map(Validator::new).map_err(failed)
+    let guide = Definitions::core()
+        .with(&Package::guide())
+        .map_err(failed)?;
+    packages
+        .iter()
+        .try_fold(guide, Definitions::with)
+        .map(Validator::new)
+        .map_err(failed)
 }
 
-/// What of the packages is not held against resources, a sentence each: definitions that cannot be used, and rules that use what is
-/// not supported. Of R4 itself `ARCHITECTURE.md` tells it.
+/// What of the packages is not held against resources, a sentence each: definitions that cannot be
+/// used, and rules that use what is not supported. Of R4 itself `ARCHITECTURE.md` tells it.
 pub fn not_checked(validator: &Validator) -> Vec<String> {
     let definitions = validator.definitions();
-    let left_out = definitions.left_out().iter().map(|unusable| format!("{} is not used: {}", unusable.url, unusable.why));
+    let left_out = definitions
+        .left_out()
+        .iter()
+        .map(|unusable| format!("{} is not used: {}", unusable.url, unusable.why));
     let of_core = Definitions::core().unevaluated();
-    let rules = definitions.unevaluated().into_iter().filter(|rule| !of_core.contains(rule));
-    let rules = rules.map(|rule| format!("rule {} of {} is not checked: {}", rule.key, rule.structure, rule.why));
+    let rules = definitions
+        .unevaluated()
+        .into_iter()
+        .filter(|rule| !of_core.contains(rule));
+    let rules = rules.map(|rule| {
+        format!(
+            "rule {} of {} is not checked: {}",
+            rule.key, rule.structure, rule.why
+        )
+    });
     left_out.chain(rules).collect()
 }

@@ -1,9 +1,12 @@
-//! `frist validate`: checks resources in files as a server would, without one. Reads files and writes the findings; decides nothing,
-//! and knows no store: what depends on other resources is found only by a server.
+//! `frist validate`: checks resources in files as a server would, without one. Reads files and
+//! writes the findings; decides nothing, and knows no store: what depends on other resources is
+//! found only by a server.
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, IsTerminal, Read, StdoutLock, Write};
+use std::io::{
+    self, BufRead, BufReader, BufWriter, ErrorKind, IsTerminal, Read, StdoutLock, Write,
+};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -24,20 +27,30 @@ const STANDARD_INPUT: &str = "-";
 /// Types that are sent and answered, though they are not held.
 const PASSING: &[&str] = &["Bundle", "OperationOutcome", "Parameters"];
 
-/// Checks all files, as of the day of the options or else `today`; true if all could be read and nothing in them would be refused.
+/// Checks all files, as of the day of the options or else `today`; true if all could be read and
+/// nothing in them would be refused.
 ///
-/// Where the options say no day, a fact of a later one is only warned of: whether a server refuses it depends on when it is sent, and
-/// what is published in a package (its examples, say) is as good on one day as on another.
+/// Where the options say no day, a fact of a later one is only warned of: whether a server refuses
+/// it depends on when it is sent, and what is published in a package (its examples, say) is as good
+/// on one day as on another.
 ///
 /// # Errors
 /// A package that cannot be read, a profile that is not known, or an output that cannot be written.
 pub fn run(options: &ValidateOptions, today: Date) -> Result<bool, Stop> {
     let validator = packages::validator(&packages::read(&options.package)?)?;
     if !options.package.is_empty() {
-        packages::not_checked(&validator).iter().for_each(|what| eprintln!("{what}"));
+        packages::not_checked(&validator)
+            .iter()
+            .for_each(|what| eprintln!("{what}"));
     }
-    if let Some(profile) = options.profile.iter().find(|profile| !validator.knows(profile)) {
-        return Err(Stop::usage(format!("--profile {profile}: no loaded package has this profile")));
+    if let Some(profile) = options
+        .profile
+        .iter()
+        .find(|profile| !validator.knows(profile))
+    {
+        return Err(Stop::usage(format!(
+            "--profile {profile}: no loaded package has this profile"
+        )));
     }
     let mut inputs = Vec::new();
     for path in &options.files {
@@ -57,7 +70,11 @@ pub fn run(options: &ValidateOptions, today: Date) -> Result<bool, Stop> {
     match command.check_all(inputs) {
         // Whoever read the findings has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        Err(error) => return Err(Stop::failed(format!("the findings cannot be written: {error}"))),
+        Err(error) => {
+            return Err(Stop::failed(format!(
+                "the findings cannot be written: {error}"
+            )));
+        }
         Ok(()) => {}
     }
     Ok(command.told.is_all_well())
@@ -71,22 +88,36 @@ struct Input {
 
 /// Finds the files that a path names: itself, or what lies below it, in order.
 fn find(path: &Path, inputs: &mut Vec<Input>) {
-    let unreadable = |problem: String| Input { path: path.to_owned(), problem: Some(problem) };
+    let unreadable = |problem: String| Input {
+        path: path.to_owned(),
+        problem: Some(problem),
+    };
     if path.as_os_str() == STANDARD_INPUT || !path.is_dir() {
-        return inputs.push(Input { path: path.to_owned(), problem: None });
+        return inputs.push(Input {
+            path: path.to_owned(),
+            problem: None,
+        });
     }
     let known = inputs.len();
     find_below(path, inputs);
     if inputs.len() == known {
-        inputs.push(unreadable("expected files *.json or *.ndjson in this folder, found none".into()));
+        inputs.push(unreadable(
+            "expected files *.json or *.ndjson in this folder, found none".into(),
+        ));
     }
 }
 
 fn find_below(folder: &Path, inputs: &mut Vec<Input>) {
-    let listing = std::fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+    let listing =
+        std::fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
     let mut entries = match listing {
         Ok(entries) => entries,
-        Err(error) => return inputs.push(Input { path: folder.to_owned(), problem: Some(error.to_string()) }),
+        Err(error) => {
+            return inputs.push(Input {
+                path: folder.to_owned(),
+                problem: Some(error.to_string()),
+            });
+        }
     };
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
@@ -94,8 +125,14 @@ fn find_below(folder: &Path, inputs: &mut Vec<Input>) {
         // Not what a link names: it may lead back to here.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             find_below(&entry.path(), inputs);
-        } else if (name.ends_with(".json") || name.ends_with(".ndjson")) && !name.starts_with('.') && name != "package.json" {
-            inputs.push(Input { path: entry.path(), problem: None });
+        } else if (name.ends_with(".json") || name.ends_with(".ndjson"))
+            && !name.starts_with('.')
+            && name != "package.json"
+        {
+            inputs.push(Input {
+                path: entry.path(),
+                problem: None,
+            });
         }
     }
 }
@@ -105,8 +142,13 @@ fn progress(inputs: &[Input]) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bytes = inputs.iter().filter_map(|input| std::fs::metadata(&input.path).ok()).map(|metadata| metadata.len()).sum();
-    let style = ProgressStyle::with_template("Checking [{bar:40}] {bytes}/{total_bytes}, {eta} left");
+    let bytes = inputs
+        .iter()
+        .filter_map(|input| std::fs::metadata(&input.path).ok())
+        .map(|metadata| metadata.len())
+        .sum();
+    let style =
+        ProgressStyle::with_template("Checking [{bar:40}] {bytes}/{total_bytes}, {eta} left");
     let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
@@ -128,10 +170,17 @@ impl Told {
 
     /// All of it in a line.
     fn summary(&self) -> String {
-        let number = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+        let number =
+            |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
         let resources = number(self.valid + self.invalid, "resource");
-        let (errors, warnings) = (number(self.errors, "error"), number(self.warnings, "warning"));
-        let mut line = format!("{resources}: {} valid, {} invalid; {errors}, {warnings}", self.valid, self.invalid);
+        let (errors, warnings) = (
+            number(self.errors, "error"),
+            number(self.warnings, "warning"),
+        );
+        let mut line = format!(
+            "{resources}: {} valid, {} invalid; {errors}, {warnings}",
+            self.valid, self.invalid
+        );
         if self.unreadable > 0 {
             line += &format!("; {} could not be read", number(self.unreadable, "file"));
         }
@@ -160,7 +209,15 @@ impl ValidateCommand<'_> {
             };
             if let Some(problem) = problem {
                 self.told.unreadable += 1;
-                self.tell(&name, "", &[Issue::error(IssueCode::Exception, "", format!("cannot be read: {problem}"))])?;
+                self.tell(
+                    &name,
+                    "",
+                    &[Issue::error(
+                        IssueCode::Exception,
+                        "",
+                        format!("cannot be read: {problem}"),
+                    )],
+                )?;
             }
         }
         self.bar.finish_and_clear();
@@ -182,7 +239,11 @@ impl ValidateCommand<'_> {
             Ok(reader) => reader,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        if !is_standard_input && path.extension().is_some_and(|extension| extension == "ndjson") {
+        if !is_standard_input
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "ndjson")
+        {
             return self.check_lines(reader, name, 1);
         }
         let mut content = Vec::new();
@@ -202,7 +263,12 @@ impl ValidateCommand<'_> {
         }
     }
 
-    fn check_lines(&mut self, mut reader: Box<dyn BufRead>, name: &str, first: usize) -> io::Result<Result<(), String>> {
+    fn check_lines(
+        &mut self,
+        mut reader: Box<dyn BufRead>,
+        name: &str,
+        first: usize,
+    ) -> io::Result<Result<(), String>> {
         for number in first.. {
             let mut line = Vec::new();
             match reader.read_until(b'\n', &mut line) {
@@ -231,7 +297,13 @@ impl ValidateCommand<'_> {
     }
 
     fn findings(&self, resource: &Resource) -> Vec<Issue> {
-        let mut issues = content::findings(resource, &self.validator, GroupTable::shipped(), self.today, &self.profiles);
+        let mut issues = content::findings(
+            resource,
+            &self.validator,
+            GroupTable::shipped(),
+            self.today,
+            &self.profiles,
+        );
         let type_name = resource.type_name();
         if type_name.parse::<ResourceType>().is_err() && !PASSING.contains(&type_name) {
             let text = "a server does not hold resources of this type: it would answer 404";
@@ -242,7 +314,10 @@ impl ValidateCommand<'_> {
             each_once(&mut issues);
         }
         if !self.is_day_said {
-            issues.iter_mut().filter(|issue| issue.rule == validation::NOT_IN_FUTURE).for_each(leave_to_the_server);
+            issues
+                .iter_mut()
+                .filter(|issue| issue.rule == validation::NOT_IN_FUTURE)
+                .for_each(leave_to_the_server);
         }
         issues
     }
@@ -250,12 +325,24 @@ impl ValidateCommand<'_> {
     /// Adds what is found of the resources in a Bundle, each as if it were sent alone.
     fn findings_of_entries(&self, bundle: &Value, at: &str, issues: &mut Vec<Issue>) {
         for (number, entry) in bundle["entry"].as_array().into_iter().flatten().enumerate() {
-            let Some(value) = entry.get("resource") else { continue };
+            let Some(value) = entry.get("resource") else {
+                continue;
+            };
             let at = format!("{at}.entry[{number}].resource");
             match Resource::from_value(value.clone()) {
                 Ok(resource) => {
-                    let found = content::findings(&resource, &self.validator, GroupTable::shipped(), self.today, &[]);
-                    issues.extend(found.into_iter().map(|issue| below(&at, resource.type_name(), issue)));
+                    let found = content::findings(
+                        &resource,
+                        &self.validator,
+                        GroupTable::shipped(),
+                        self.today,
+                        &[],
+                    );
+                    issues.extend(
+                        found
+                            .into_iter()
+                            .map(|issue| below(&at, resource.type_name(), issue)),
+                    );
                     if resource.type_name() == "Bundle" {
                         self.findings_of_entries(resource.value(), &at, issues);
                     }
@@ -266,12 +353,20 @@ impl ValidateCommand<'_> {
     }
 
     fn tell(&mut self, place: &str, resource: &str, issues: &[Issue]) -> io::Result<()> {
-        let of = |severity: &[Severity]| issues.iter().filter(|issue| severity.contains(&issue.severity)).count();
+        let of = |severity: &[Severity]| {
+            issues
+                .iter()
+                .filter(|issue| severity.contains(&issue.severity))
+                .count()
+        };
         self.told.errors += of(&[Severity::Fatal, Severity::Error]);
         self.told.warnings += of(&[Severity::Warning]);
         let lines: Vec<String> = match self.format {
             FindingsFormat::Text => issues.iter().map(|issue| text_line(place, issue)).collect(),
-            FindingsFormat::Json => issues.iter().map(|issue| json_line(place, resource, issue)).collect(),
+            FindingsFormat::Json => issues
+                .iter()
+                .map(|issue| json_line(place, resource, issue))
+                .collect(),
             FindingsFormat::Outcome => vec![outcome_line(place, issues)],
         };
         let Self { out, bar, .. } = self;
@@ -288,7 +383,15 @@ fn leave_to_the_server(issue: &mut Issue) {
 /// Leaves out what was found of an entry both in its Bundle and by itself.
 fn each_once(issues: &mut Vec<Issue>) {
     let mut told = HashSet::new();
-    issues.retain(|issue| told.insert((issue.severity, issue.code, issue.expression.clone(), issue.rule.clone(), what(issue).to_owned())));
+    issues.retain(|issue| {
+        told.insert((
+            issue.severity,
+            issue.code,
+            issue.expression.clone(),
+            issue.rule.clone(),
+            what(issue).to_owned(),
+        ))
+    });
 }
 
 /// The type and id of a resource, as far as they are there.
@@ -302,18 +405,39 @@ fn name_of(resource: &Resource) -> String {
 /// The same finding, about what stands at that place of another resource.
 fn below(at: &str, type_name: &str, issue: Issue) -> Issue {
     let rest = issue.expression.strip_prefix(type_name).unwrap_or("");
-    Issue { expression: format!("{at}{rest}"), text: what(&issue).to_owned(), ..issue }
+    Issue {
+        expression: format!("{at}{rest}"),
+        text: what(&issue).to_owned(),
+        ..issue
+    }
 }
 
 /// What a finding says, without its place.
 fn what(issue: &Issue) -> &str {
-    issue.text.strip_prefix(issue.expression.as_str()).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&issue.text)
+    issue
+        .text
+        .strip_prefix(issue.expression.as_str())
+        .and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(&issue.text)
 }
 
 fn text_line(place: &str, issue: &Issue) -> String {
-    let at = if issue.expression.is_empty() { String::new() } else { format!(":{}", issue.expression) };
-    let rule = if issue.rule.is_empty() { String::new() } else { format!(" [{}]", issue.rule) };
-    format!("{place}{at}: {} {}{rule} {}", issue.severity.as_str(), issue.code.as_str(), what(issue))
+    let at = if issue.expression.is_empty() {
+        String::new()
+    } else {
+        format!(":{}", issue.expression)
+    };
+    let rule = if issue.rule.is_empty() {
+        String::new()
+    } else {
+        format!(" [{}]", issue.rule)
+    };
+    format!(
+        "{place}{at}: {} {}{rule} {}",
+        issue.severity.as_str(),
+        issue.code.as_str(),
+        what(issue)
+    )
 }
 
 fn json_line(place: &str, resource: &str, issue: &Issue) -> String {
@@ -329,7 +453,8 @@ fn json_line(place: &str, resource: &str, issue: &Issue) -> String {
     .to_string()
 }
 
-/// The OperationOutcome of one resource; each issue says in `diagnostics` where the resource was read.
+/// The OperationOutcome of one resource; each issue says in `diagnostics` where the resource was
+/// read.
 fn outcome_line(place: &str, issues: &[Issue]) -> String {
     let mut outcome = operation_outcome(issues);
     for issue in outcome["issue"].as_array_mut().into_iter().flatten() {

@@ -28,8 +28,12 @@ impl District {
     pub(crate) fn owners(self) -> Vec<String> {
         let mut bundle = self.own(Population::organizations());
         let entries = bundle["entry"].as_array_mut().unwrap().iter_mut();
-        let ids = entries.filter(|entry| entry["resource"]["resourceType"] == "Organization").map(|entry| entry["resource"]["id"].take());
-        ids.map(|id| id.as_str().unwrap().to_owned()).filter(|id| !id.contains("hospital")).collect()
+        let ids = entries
+            .filter(|entry| entry["resource"]["resourceType"] == "Organization")
+            .map(|entry| entry["resource"]["id"].take());
+        ids.map(|id| id.as_str().unwrap().to_owned())
+            .filter(|id| !id.contains("hospital"))
+            .collect()
     }
 
     /// The same Bundle with the institutions of this district.
@@ -42,13 +46,19 @@ impl District {
         match value {
             Value::String(text) => {
                 let id_at = text.find('/').map_or(0, |slash| slash + 1);
-                if INSTITUTIONS.iter().any(|begin| text[id_at..].starts_with(begin)) {
+                if INSTITUTIONS
+                    .iter()
+                    .any(|begin| text[id_at..].starts_with(begin))
+                {
                     text.insert_str(id_at, &format!("d{}-", self.0));
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.rename(item)),
             Value::Object(members) => {
-                if members.get("system").is_some_and(|system| *system == YDERNUMMER) {
+                if members
+                    .get("system")
+                    .is_some_and(|system| *system == YDERNUMMER)
+                {
                     let number: usize = members["value"].as_str().unwrap().parse().unwrap();
                     members["value"] = Value::from((number + 100 * self.0).to_string());
                 }

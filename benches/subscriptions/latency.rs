@@ -1,4 +1,5 @@
-//! From a write to its notification: writes come when they are due, whether or not the ones before them are done, so that no stall is hidden.
+//! From a write to its notification: writes come when they are due, whether or not the ones before
+//! them are done, so that no stall is hidden.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ const WARM_S: usize = 2;
 pub(crate) struct Shape {
     /// How many subscriptions are measured.
     pub(crate) subscriptions: usize,
-    /// Whether each follows one practice, so that a write concerns one of them; otherwise each follows everything.
+    /// Whether each follows one practice, so that a write concerns one of them; otherwise each
+    /// follows everything.
     pub(crate) by_owner: bool,
     pub(crate) max_count: u32,
     /// Writes a second.
@@ -31,10 +33,27 @@ pub(crate) struct Shape {
 
 impl Shape {
     fn name(&self) -> String {
-        let Shape { subscriptions, rate, max_count, .. } = self;
-        let follows = if self.by_owner { "each follows one practice".to_owned() } else { format!("all follow all, max-count {max_count}") };
-        let subscriptions = if *subscriptions == 1 { "1 subscription".to_owned() } else { format!("{subscriptions} subscriptions") };
-        let troubles = if self.with_troubles { ", beside a dead and a slow endpoint" } else { "" };
+        let Shape {
+            subscriptions,
+            rate,
+            max_count,
+            ..
+        } = self;
+        let follows = if self.by_owner {
+            "each follows one practice".to_owned()
+        } else {
+            format!("all follow all, max-count {max_count}")
+        };
+        let subscriptions = if *subscriptions == 1 {
+            "1 subscription".to_owned()
+        } else {
+            format!("{subscriptions} subscriptions")
+        };
+        let troubles = if self.with_troubles {
+            ", beside a dead and a slow endpoint"
+        } else {
+            ""
+        };
         format!("{subscriptions}, {follows}, {rate} writes/s{troubles}")
     }
 }
@@ -48,10 +67,18 @@ pub(crate) const HEAD: &str = "\
 pub(crate) async fn measure(shape: &Shape, seconds: usize) -> String {
     let folder = tempfile::tempdir().unwrap();
     let server = Arc::new(Server::start(folder.path(), CLOCK).await);
-    let practices = if shape.by_owner { shape.subscriptions } else { 100 };
+    let practices = if shape.by_owner {
+        shape.subscriptions
+    } else {
+        100
+    };
     server.load(PERSONS, practices, RECORDED).await;
     let mut manners = vec![Manner::Good; shape.subscriptions];
-    let filter = |number| shape.by_owner.then(|| format!("Task?owner=Organization/{}", practice_id(number)));
+    let filter = |number| {
+        shape
+            .by_owner
+            .then(|| format!("Task?owner=Organization/{}", practice_id(number)))
+    };
     let mut filters: Vec<_> = (0..shape.subscriptions).map(filter).collect();
     if shape.with_troubles {
         manners.extend([Manner::Dead, Manner::Slow]);
@@ -72,42 +99,85 @@ pub(crate) async fn measure(shape: &Shape, seconds: usize) -> String {
             cpu_s = server.cpu_s();
         }
         let server = Arc::clone(&server);
-        let verified = if (number / PERSONS).is_multiple_of(2) { "refuted" } else { "confirmed" };
+        let verified = if (number / PERSONS).is_multiple_of(2) {
+            "refuted"
+        } else {
+            "confirmed"
+        };
         let resource = condition(number % PERSONS, RECORDED, verified);
-        writes.push(tokio::spawn(async move { (due, server.put(&resource).await) }));
+        writes.push(tokio::spawn(
+            async move { (due, server.put(&resource).await) },
+        ));
     }
     let mut written = Vec::new();
     for write in writes {
         written.push(write.await.unwrap());
     }
     let good = 0..shape.subscriptions;
-    let expected = written.len() * if shape.by_owner { 1 } else { shape.subscriptions };
-    let arrived = || good.clone().map(|number| receiver.slot(number, |slot| slot.arrivals.len())).sum::<usize>();
+    let expected = written.len()
+        * if shape.by_owner {
+            1
+        } else {
+            shape.subscriptions
+        };
+    let arrived = || {
+        good.clone()
+            .map(|number| receiver.slot(number, |slot| slot.arrivals.len()))
+            .sum::<usize>()
+    };
     while arrived() < expected {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let cpu_ms = (server.cpu_s() - cpu_s) * 1e3 / (count - warm) as f64;
     let took = start.elapsed().as_secs_f64();
     assert_eq!(arrived(), expected, "each write is one event");
-    eprintln!("  {expected} events, all arrived after {took:.1} s of {}; {} MB", WARM_S + seconds, server.memory_mb("VmHWM"));
-    let arrivals: Vec<_> = good.flat_map(|number| receiver.slot(number, |slot| std::mem::take(&mut slot.arrivals))).collect();
+    eprintln!(
+        "  {expected} events, all arrived after {took:.1} s of {}; {} MB",
+        WARM_S + seconds,
+        server.memory_mb("VmHWM")
+    );
+    let arrivals: Vec<_> = good
+        .flat_map(|number| receiver.slot(number, |slot| std::mem::take(&mut slot.arrivals)))
+        .collect();
 
-    // The server's clock was shifted at its start. No write can have come about before it was sent: the least shift by which that is so is the clock's,
-    // but for the shortest time between sending and being read.
-    let shift_us = written.iter().map(|(_, write)| us(write.sent, start) - write.instant.as_microsecond()).max().unwrap();
+    // The server's clock was shifted at its start. No write can have come about before it was sent:
+    // the least shift by which that is so is the clock's, but for the shortest time between
+    // sending and being read.
+    let shift_us = written
+        .iter()
+        .map(|(_, write)| us(write.sent, start) - write.instant.as_microsecond())
+        .max()
+        .unwrap();
     let measured = &written[warm..];
-    let by_instant: HashMap<_, &(Instant, Written)> = measured.iter().map(|write| (write.1.instant, write)).collect();
+    let by_instant: HashMap<_, &(Instant, Written)> = measured
+        .iter()
+        .map(|write| (write.1.instant, write))
+        .collect();
     let (mut of_event, mut of_answer, mut of_due) = (Vec::new(), Vec::new(), Vec::new());
     for arrival in arrivals {
-        let Some((due, write)) = by_instant.get(&arrival.instant) else { continue };
+        let Some((due, write)) = by_instant.get(&arrival.instant) else {
+            continue;
+        };
         let event_us = write.instant.as_microsecond() + shift_us;
-        of_event.push(Duration::from_micros((us(arrival.at, start) - event_us).max(0).unsigned_abs()));
+        of_event.push(Duration::from_micros(
+            (us(arrival.at, start) - event_us).max(0).unsigned_abs(),
+        ));
         // One that came before its write was answered did not wait at all.
         of_answer.push(arrival.at.saturating_duration_since(write.answered));
         of_due.push(arrival.at.saturating_duration_since(*due));
     }
-    let answered = Tail::of(measured.iter().map(|(due, write)| write.answered.saturating_duration_since(*due)).collect());
-    let row = [Tail::of(of_answer), Tail::of(of_event), Tail::of(of_due), answered];
+    let answered = Tail::of(
+        measured
+            .iter()
+            .map(|(due, write)| write.answered.saturating_duration_since(*due))
+            .collect(),
+    );
+    let row = [
+        Tail::of(of_answer),
+        Tail::of(of_event),
+        Tail::of(of_due),
+        answered,
+    ];
     Arc::into_inner(server).unwrap().stop();
     format!("| {} | {} | {cpu_ms:.1} ms |", shape.name(), cells(&row))
 }

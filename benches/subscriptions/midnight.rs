@@ -18,7 +18,8 @@ const LOADED_AT: &str = "2027-03-12T12:00:00+01:00";
 const MIDNIGHT: &str = "2027-03-13T00:00:00+01:00";
 /// Everyone belongs to one of so many practices.
 pub(crate) const PRACTICES: usize = 100;
-/// How long before midnight the server is started: it must be ready by then, and the subscriptions made.
+/// How long before midnight the server is started: it must be ready by then, and the subscriptions
+/// made.
 const LEAD: SignedDuration = SignedDuration::from_secs(20);
 /// Between two reads, and two writes, that are made meanwhile.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -29,7 +30,10 @@ pub(crate) async fn load(folder: &Path, tasks: usize) {
     let server = Server::start(folder, LOADED_AT).await;
     server.load(tasks, PRACTICES, RECORDED).await;
     server.stop();
-    eprintln!("{tasks} persons loaded in {:.0} s", start.elapsed().as_secs_f64());
+    eprintln!(
+        "{tasks} persons loaded in {:.0} s",
+        start.elapsed().as_secs_f64()
+    );
 }
 
 /// Who follows.
@@ -44,7 +48,9 @@ impl Shape {
     fn filters(&self) -> Vec<Option<String>> {
         match self {
             Shape::Everything(subscriptions) => vec![None; *subscriptions],
-            Shape::ByOwner => (0..PRACTICES).map(|number| Some(format!("Task?owner=Organization/{}", practice_id(number)))).collect(),
+            Shape::ByOwner => (0..PRACTICES)
+                .map(|number| Some(format!("Task?owner=Organization/{}", practice_id(number))))
+                .collect(),
         }
     }
 
@@ -73,7 +79,11 @@ struct Eve {
 impl Eve {
     async fn begin(loaded: &Path, shape: &Shape, manner: Manner, max_count: u32) -> Self {
         let folder = tempfile::tempdir_in(loaded.parent().unwrap()).unwrap();
-        let copied = std::process::Command::new("cp").arg("-r").arg(loaded.join(".")).arg(folder.path()).status();
+        let copied = std::process::Command::new("cp")
+            .arg("-r")
+            .arg(loaded.join("."))
+            .arg(folder.path())
+            .status();
         assert!(copied.unwrap().success());
         let midnight: Timestamp = MIDNIGHT.parse().unwrap();
         let server = Arc::new(Server::start(folder.path(), &(midnight - LEAD).to_string()).await);
@@ -81,22 +91,43 @@ impl Eve {
         let receiver = Receiver::start(&vec![manner; filters.len()]).await;
         server.subscribe(&receiver, &filters, max_count).await;
         let probe = server.put(&stranger("Anders")).await;
-        let left = Duration::try_from(midnight.duration_since(probe.instant)).expect("ready before midnight");
-        Eve { server, receiver, midnight: probe.sent + left, _folder: folder }
+        let left = Duration::try_from(midnight.duration_since(probe.instant))
+            .expect("ready before midnight");
+        Eve {
+            server,
+            receiver,
+            midnight: probe.sent + left,
+            _folder: folder,
+        }
     }
 }
 
 /// Lets that midnight come; answers the row of the table.
 pub(crate) async fn midnight(loaded: &Path, tasks: usize, shape: &Shape, max_count: u32) -> String {
     let eve = Eve::begin(loaded, shape, Manner::Good, max_count).await;
-    let Eve { server, receiver, midnight, .. } = &eve;
+    let Eve {
+        server,
+        receiver,
+        midnight,
+        ..
+    } = &eve;
     tokio::time::sleep_until((*midnight - Duration::from_secs(1)).into()).await;
     server.forget_peak();
     let (before_mb, cpu_s) = (server.memory_mb("VmRSS"), server.cpu_s());
     let is_over = Arc::new(AtomicBool::new(false));
-    let reads = ask(server, &is_over, tasks, |server, number, tasks| async move {
-        server.get(&format!("/fhir/Task?patient=Patient/person-{}", number * 97 % tasks)).await;
-    });
+    let reads = ask(
+        server,
+        &is_over,
+        tasks,
+        |server, number, tasks| async move {
+            server
+                .get(&format!(
+                    "/fhir/Task?patient=Patient/person-{}",
+                    number * 97 % tasks
+                ))
+                .await;
+        },
+    );
     let writes = ask(server, &is_over, tasks, |server, number, _| async move {
         server.put(&stranger(&format!("Nr{number}"))).await;
     });
@@ -111,16 +142,26 @@ pub(crate) async fn midnight(loaded: &Path, tasks: usize, shape: &Shape, max_cou
     let arrived = midnight.elapsed();
     let (peak_mb, cpu_s) = (server.memory_mb("VmHWM"), server.cpu_s() - cpu_s);
     is_over.store(true, Ordering::SeqCst);
-    let (reads, writes) = (Tail::of(reads.await.unwrap()), Tail::of(writes.await.unwrap()));
-    assert_eq!((server.events_written().await, receiver.events()), (expected, expected), "one event for each Task");
+    let (reads, writes) = (
+        Tail::of(reads.await.unwrap()),
+        Tail::of(writes.await.unwrap()),
+    );
+    assert_eq!(
+        (server.events_written().await, receiver.events()),
+        (expected, expected),
+        "one event for each Task"
+    );
     eprintln!("  {} messages", receiver.messages());
     let (written, arrived, name) = (written.as_secs_f64(), arrived.as_secs_f64(), shape.name());
     let Eve { server, .. } = eve;
     Arc::into_inner(server).unwrap().stop();
-    format!("| {name}, max-count {max_count} | {written:.1} | {arrived:.1} | {before_mb} / {peak_mb} | {reads} | {writes} | {cpu_s:.0} |")
+    format!(
+        "| {name}, max-count {max_count} | {written:.1} | {arrived:.1} | {before_mb} / {peak_mb} | {reads} | {writes} | {cpu_s:.0} |"
+    )
 }
 
-/// Somebody who has no rights, by a name that is new each time: what is measured by writing that is the server, and no person's own step.
+/// Somebody who has no rights, by a name that is new each time: what is measured by writing that is
+/// the server, and no person's own step.
 fn stranger(given: &str) -> Value {
     let mut stranger = patient(0, PRACTICES);
     (stranger["id"], stranger["name"][0]["given"][0]) = ("stranger".into(), given.into());
@@ -161,10 +202,27 @@ where
     })
 }
 
-/// Lets that midnight come while the endpoint of so many subscriptions is dead, and then come up; answers a line.
-pub(crate) async fn waiting(loaded: &Path, tasks: usize, subscriptions: usize, max_count: u32) -> String {
-    let eve = Eve::begin(loaded, &Shape::Everything(subscriptions), Manner::Dead, max_count).await;
-    let Eve { server, receiver, midnight, .. } = &eve;
+/// Lets that midnight come while the endpoint of so many subscriptions is dead, and then come up;
+/// answers a line.
+pub(crate) async fn waiting(
+    loaded: &Path,
+    tasks: usize,
+    subscriptions: usize,
+    max_count: u32,
+) -> String {
+    let eve = Eve::begin(
+        loaded,
+        &Shape::Everything(subscriptions),
+        Manner::Dead,
+        max_count,
+    )
+    .await;
+    let Eve {
+        server,
+        receiver,
+        midnight,
+        ..
+    } = &eve;
     receiver.set_dead(true);
     tokio::time::sleep_until((*midnight - Duration::from_secs(1)).into()).await;
     let before_mb = server.memory_mb("VmRSS");
@@ -184,7 +242,11 @@ pub(crate) async fn waiting(loaded: &Path, tasks: usize, subscriptions: usize, m
     while receiver.events() < expected {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let (took, cpu_s, peak_mb) = (start.elapsed().as_secs_f64(), server.cpu_s() - cpu_s, server.memory_mb("VmHWM"));
+    let (took, cpu_s, peak_mb) = (
+        start.elapsed().as_secs_f64(),
+        server.cpu_s() - cpu_s,
+        server.memory_mb("VmHWM"),
+    );
     let share = 100_000.0 / expected as f64;
     let (took, cpu_s) = (took * share, cpu_s * share);
     let Eve { server, .. } = eve;

@@ -1,6 +1,8 @@
-//! Where the notifications arrive: an endpoint for each subscription, in this process, that notes when and which events came.
+//! Where the notifications arrive: an endpoint for each subscription, in this process, that notes
+//! when and which events came.
 //!
-//! It reads HTTP as far as the server's client speaks it, and does as little as it can: what it costs, it takes from the server's two cores.
+//! It reads HTTP as far as the server's client speaks it, and does as little as it can: what it
+//! costs, it takes from the server's two cores.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,9 +60,20 @@ impl Receiver {
     pub(crate) async fn start(manners: &[Manner]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let slots = manners.iter().map(|manner| (*manner, Mutex::default())).collect();
-        let shared = Arc::new(Shared { slots, is_dead: AtomicBool::new(false), events: AtomicU64::new(0), messages: AtomicU64::new(0) });
-        let receiver = Receiver { shared: Arc::clone(&shared), port };
+        let slots = manners
+            .iter()
+            .map(|manner| (*manner, Mutex::default()))
+            .collect();
+        let shared = Arc::new(Shared {
+            slots,
+            is_dead: AtomicBool::new(false),
+            events: AtomicU64::new(0),
+            messages: AtomicU64::new(0),
+        });
+        let receiver = Receiver {
+            shared: Arc::clone(&shared),
+            port,
+        };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = Arc::clone(&shared);
@@ -114,7 +127,11 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             Manner::Dead if shared.is_dead.load(Ordering::SeqCst) => std::future::pending().await,
             Manner::Dead => {}
         }
-        let events = note(&mut place.lock().unwrap(), &String::from_utf8_lossy(&bytes[body_at..end]), at);
+        let events = note(
+            &mut place.lock().unwrap(),
+            &String::from_utf8_lossy(&bytes[body_at..end]),
+            at,
+        );
         shared.events.fetch_add(events, Ordering::SeqCst);
         shared.messages.fetch_add(1, Ordering::SeqCst);
         bytes.drain(..end);
@@ -125,18 +142,42 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
 /// The endpoint of a message that is there as a whole, where its body begins and where it ends.
 fn message(bytes: &[u8]) -> Option<(usize, usize, usize)> {
     let body_at = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let head = std::str::from_utf8(&bytes[..body_at]).unwrap().to_ascii_lowercase();
-    let length: usize = head.split("content-length: ").nth(1)?.split('\r').next()?.parse().unwrap();
-    let slot = head.strip_prefix("post /")?.split(' ').next()?.parse().unwrap();
+    let head = std::str::from_utf8(&bytes[..body_at])
+        .unwrap()
+        .to_ascii_lowercase();
+    let length: usize = head
+        .split("content-length: ")
+        .nth(1)?
+        .split('\r')
+        .next()?
+        .parse()
+        .unwrap();
+    let slot = head
+        .strip_prefix("post /")?
+        .split(' ')
+        .next()?
+        .parse()
+        .unwrap();
     (bytes.len() >= body_at + length).then_some((slot, body_at, body_at + length))
 }
 
 /// Notes the events of a message that are new; answers how many.
 fn note(slot: &mut Slot, body: &str, at: Instant) -> u64 {
     let mut new = 0;
-    for event in body.split(r#""name":"event-number","valueString":""#).skip(1) {
+    for event in body
+        .split(r#""name":"event-number","valueString":""#)
+        .skip(1)
+    {
         let number: u64 = event.split('"').next().unwrap().parse().unwrap();
-        let instant = event.split(r#""valueInstant":""#).nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+        let instant = event
+            .split(r#""valueInstant":""#)
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         if number <= slot.last {
             continue;
         }

@@ -34,9 +34,20 @@ pub(crate) struct Written {
 impl Server {
     /// Starts the program; its clock shows `clock` as soon as its store is open.
     pub(crate) async fn start(folder: &Path, clock: &str) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let process = Command::new(env!("CARGO_BIN_EXE_frist"))
-            .args(["serve", "--subscription-http-loopback", "--clock", clock, "--listen", &format!("127.0.0.1:{port}")])
+            .args([
+                "serve",
+                "--subscription-http-loopback",
+                "--clock",
+                clock,
+                "--listen",
+                &format!("127.0.0.1:{port}"),
+            ])
             .arg("--data")
             .arg(folder)
             .env("FRIST_LOG", "error")
@@ -44,9 +55,23 @@ impl Server {
             .spawn()
             .unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build().unwrap();
-        let server = Server { process, base: format!("http://127.0.0.1:{port}"), http };
-        while !server.http.get(format!("{}/readyz", server.base)).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .tcp_nodelay(true)
+            .build()
+            .unwrap();
+        let server = Server {
+            process,
+            base: format!("http://127.0.0.1:{port}"),
+            http,
+        };
+        while !server
+            .http
+            .get(format!("{}/readyz", server.base))
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         server
@@ -55,40 +80,85 @@ impl Server {
     /// Stops it as an operator does.
     pub(crate) fn stop(mut self) {
         let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         assert!(self.process.wait().unwrap().success());
     }
 
     pub(crate) async fn get(&self, path: &str) -> String {
-        let answer = self.http.get(format!("{}{path}", self.base)).send().await.unwrap();
-        assert!(answer.status().is_success(), "GET {path}: {}", answer.status());
+        let answer = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .unwrap();
+        assert!(
+            answer.status().is_success(),
+            "GET {path}: {}",
+            answer.status()
+        );
         answer.text().await.unwrap()
     }
 
     pub(crate) async fn put(&self, resource: &Value) -> Written {
-        let path = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+        let path = format!(
+            "{}/{}",
+            resource["resourceType"].as_str().unwrap(),
+            resource["id"].as_str().unwrap()
+        );
         let sent = Instant::now();
-        let request = self.http.put(format!("{}/fhir/{path}", self.base)).header("content-type", "application/fhir+json");
+        let request = self
+            .http
+            .put(format!("{}/fhir/{path}", self.base))
+            .header("content-type", "application/fhir+json");
         let answer = request.body(resource.to_string()).send().await.unwrap();
         let status = answer.status();
         let text = answer.text().await.unwrap();
         let answered = Instant::now();
         assert!(status.is_success(), "PUT {path}: {status} {text}");
         let stored: Value = serde_json::from_str(&text).unwrap();
-        Written { sent, answered, instant: stored["meta"]["lastUpdated"].as_str().unwrap().parse().unwrap() }
+        Written {
+            sent,
+            answered,
+            instant: stored["meta"]["lastUpdated"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap(),
+        }
     }
 
     async fn transaction(&self, resources: Vec<Value>) {
         let entry = |resource: Value| {
-            let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+            let url = format!(
+                "{}/{}",
+                resource["resourceType"].as_str().unwrap(),
+                resource["id"].as_str().unwrap()
+            );
             json!({ "resource": resource, "request": { "method": "PUT", "url": url } })
         };
-        let bundle =
-            json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.into_iter().map(entry).collect::<Vec<_>>() });
-        let request = self.http.post(format!("{}/fhir", self.base)).header("content-type", "application/fhir+json");
-        let answer = request.header("prefer", "return=minimal").body(bundle.to_string()).send().await.unwrap();
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.into_iter().map(entry).collect::<Vec<_>>() });
+        let request = self
+            .http
+            .post(format!("{}/fhir", self.base))
+            .header("content-type", "application/fhir+json");
+        let answer = request
+            .header("prefer", "return=minimal")
+            .body(bundle.to_string())
+            .send()
+            .await
+            .unwrap();
         let status = answer.status();
-        assert!(status.is_success(), "{status} {}", answer.text().await.unwrap());
+        assert!(
+            status.is_success(),
+            "{status} {}",
+            answer.text().await.unwrap()
+        );
     }
 
     /// Fills it: persons of practices in turn, each with a diagnosis of that day.
@@ -98,18 +168,34 @@ impl Server {
         for some in all.chunks(PERSONS_PER_TRANSACTION) {
             self.transaction(some.to_vec()).await;
         }
-        let (next, count) = (AtomicUsize::new(0), persons.div_ceil(PERSONS_PER_TRANSACTION));
+        let (next, count) = (
+            AtomicUsize::new(0),
+            persons.div_ceil(PERSONS_PER_TRANSACTION),
+        );
         let one = || async {
             loop {
                 let at = next.fetch_add(1, Ordering::SeqCst);
                 if at >= count {
                     return;
                 }
-                let some = at * PERSONS_PER_TRANSACTION..persons.min((at + 1) * PERSONS_PER_TRANSACTION);
-                self.transaction(some.flat_map(|person| [patient(person, practices), condition(person, recorded, "confirmed")]).collect())
-                    .await;
+                let some =
+                    at * PERSONS_PER_TRANSACTION..persons.min((at + 1) * PERSONS_PER_TRANSACTION);
+                self.transaction(
+                    some.flat_map(|person| {
+                        [
+                            patient(person, practices),
+                            condition(person, recorded, "confirmed"),
+                        ]
+                    })
+                    .collect(),
+                )
+                .await;
                 if (at + 1).is_multiple_of(100) {
-                    eprintln!("  {} persons after {:.0} s", (at + 1) * PERSONS_PER_TRANSACTION, start.elapsed().as_secs_f64());
+                    eprintln!(
+                        "  {} persons after {:.0} s",
+                        (at + 1) * PERSONS_PER_TRANSACTION,
+                        start.elapsed().as_secs_f64()
+                    );
                 }
             }
         };
@@ -117,11 +203,21 @@ impl Server {
     }
 
     /// Makes a subscription to each endpoint, with those filters, and waits until all are active.
-    pub(crate) async fn subscribe(&self, receiver: &Receiver, filters: &[Option<String>], max_count: u32) {
+    pub(crate) async fn subscribe(
+        &self,
+        receiver: &Receiver,
+        filters: &[Option<String>],
+        max_count: u32,
+    ) {
         let all: Vec<_> = filters.iter().enumerate().collect();
         for some in all.chunks(LOADERS) {
             let put = |(number, filter): &(usize, &Option<String>)| {
-                let subscription = subscription(*number, &receiver.endpoint(*number), filter.as_deref(), max_count);
+                let subscription = subscription(
+                    *number,
+                    &receiver.endpoint(*number),
+                    filter.as_deref(),
+                    max_count,
+                );
                 async move { self.put(&subscription).await }
             };
             futures_util::future::join_all(some.iter().map(put)).await;
@@ -130,7 +226,12 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         loop {
-            let found: Value = serde_json::from_str(&self.get("/fhir/Subscription?status=active&_summary=count").await).unwrap();
+            let found: Value = serde_json::from_str(
+                &self
+                    .get("/fhir/Subscription?status=active&_summary=count")
+                    .await,
+            )
+            .unwrap();
             if found["total"] == filters.len() {
                 return;
             }
@@ -141,15 +242,24 @@ impl Server {
     /// How many events were written since it was started.
     pub(crate) async fn events_written(&self) -> u64 {
         let text = self.get("/metrics").await;
-        let line = text.lines().find(|line| line.starts_with(EVENTS_WRITTEN)).unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(EVENTS_WRITTEN))
+            .unwrap();
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     /// Of the process, as the system tells it.
     pub(crate) fn memory_mb(&self, what: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(what)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_000
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            / 1_000
     }
 
     /// The greatest memory is that of now.
@@ -213,14 +323,17 @@ pub(crate) fn condition(person: usize, recorded: &str, verified: &str) -> Value 
 }
 
 fn subscription(number: usize, endpoint: &str, filter: Option<&str>, max_count: u32) -> Value {
-    let extension = |name: &str| format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-{name}");
+    let extension = |name: &str| {
+        format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-{name}")
+    };
     let mut subscription = json!({
         "resourceType": "Subscription", "id": format!("s-{number}"), "status": "requested", "reason": "Rights that change",
         "criteria": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
         "channel": { "type": "rest-hook", "endpoint": endpoint, "payload": "application/fhir+json" },
     });
     if max_count > 1 {
-        subscription["channel"]["extension"] = json!([{ "url": extension("max-count"), "valuePositiveInt": max_count }]);
+        subscription["channel"]["extension"] =
+            json!([{ "url": extension("max-count"), "valuePositiveInt": max_count }]);
     }
     if let Some(filter) = filter {
         subscription["_criteria"] = json!({ "extension": [{ "url": extension("filter-criteria"), "valueString": filter }] });

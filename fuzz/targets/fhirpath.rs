@@ -1,4 +1,5 @@
-//! Any text as an expression of a package, on a resource: a first line with the expression, the rest is the resource.
+//! Any text as an expression of a package, on a resource: a first line with the expression, the
+//! rest is the resource.
 
 #![no_main]
 
@@ -23,10 +24,19 @@ static PATIENT: LazyLock<Value> = LazyLock::new(|| {
 
 fuzz_target!(|text: &str| {
     let (expression, resource) = text.split_once('\n').unwrap_or((text, ""));
-    let Ok(expression) = within_time(|| Expression::compile(expression)) else { return };
+    let Ok(expression) = within_time(|| Expression::compile(expression)) else {
+        return;
+    };
     let resource = json::parse(resource.as_bytes()).unwrap_or_else(|_| PATIENT.clone());
-    let kind = resource.get("resourceType").and_then(Value::as_str).and_then(|name| DEFINITIONS.type_named(name));
-    let node = Node { value: Some(&resource), extras: None, type_id: kind };
+    let kind = resource
+        .get("resourceType")
+        .and_then(Value::as_str)
+        .and_then(|name| DEFINITIONS.type_named(name));
+    let node = Node {
+        value: Some(&resource),
+        extras: None,
+        type_id: kind,
+    };
     let environment = Environment {
         model: &*DEFINITIONS,
         resource: node,
@@ -37,5 +47,9 @@ fuzz_target!(|text: &str| {
         member_of: &|_, _| None,
         conforms_to: &|_, _| None,
     };
-    let _ = within_time(|| expression.evaluate(node, &environment).map(|items| items.len()));
+    let _ = within_time(|| {
+        expression
+            .evaluate(node, &environment)
+            .map(|items| items.len())
+    });
 });

@@ -11,15 +11,23 @@ use jiff::civil::date;
 use libfuzzer_sys::fuzz_target;
 use within::within_time;
 
-static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| frist::packages::validator(&[]).expect("the guide's package is whole"));
+static VALIDATOR: LazyLock<Validator> =
+    LazyLock::new(|| frist::packages::validator(&[]).expect("the guide's package is whole"));
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(value) = json::parse(bytes) else { return };
+    let Ok(value) = json::parse(bytes) else {
+        return;
+    };
     let Ok(resource) = Resource::from_value(value.clone()) else {
         let found = within_time(|| VALIDATOR.check(&value, &[]));
         return assert!(found.iter().any(|finding| finding.refuses()));
     };
-    let context = Context { validator: &VALIDATOR, profiles: &[], today: date(2027, 12, 31), has_target_group: &|_| true };
+    let context = Context {
+        validator: &VALIDATOR,
+        profiles: &[],
+        today: date(2027, 12, 31),
+        has_target_group: &|_| true,
+    };
     let found = within_time(|| check(&resource, &context));
     assert!(found.len() <= ISSUES_MAX + 2);
     person_references(&value);

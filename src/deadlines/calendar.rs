@@ -1,4 +1,5 @@
-//! Counting days: postponements and the due date without them (deadline-rules, sections 3 and 4). Calendar dates only.
+//! Counting days: postponements and the due date without them (deadline-rules, sections 3 and 4).
+//! Calendar dates only.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -27,7 +28,9 @@ pub(super) struct Postponement {
 impl Postponement {
     /// The postponements on a Condition or ServiceRequest; one that cannot be read is not counted.
     pub(super) fn of(resource: &Value) -> Vec<Postponement> {
-        extensions(resource, names::EXT_POSTPONEMENT).filter_map(Postponement::read).collect()
+        extensions(resource, names::EXT_POSTPONEMENT)
+            .filter_map(Postponement::read)
+            .collect()
     }
 
     fn read(extension: &Value) -> Option<Postponement> {
@@ -41,7 +44,11 @@ impl Postponement {
             Value::Null => None,
             end => Some(day_of(end)?),
         };
-        Some(Postponement { start: day_of(&period["start"])?, end, reason })
+        Some(Postponement {
+            start: day_of(&period["start"])?,
+            end,
+            reason,
+        })
     }
 
     /// The first and last day it covers as known on `day`, for a clock that stopped on `stop`.
@@ -55,7 +62,8 @@ impl Postponement {
 
     /// True if it covers `day`, as known on that day, for a clock that has not stopped.
     pub(super) fn covers(&self, day: Date) -> bool {
-        self.span(day, None).is_some_and(|(first, last)| (first..=last).contains(&day))
+        self.span(day, None)
+            .is_some_and(|(first, last)| (first..=last).contains(&day))
     }
 
     /// True if it was open on `day`.
@@ -64,7 +72,8 @@ impl Postponement {
     }
 }
 
-/// The calendar date in Copenhagen of a FHIR date, dateTime or instant; none if it cannot be read or is less precise than a day.
+/// The calendar date in Copenhagen of a FHIR date, dateTime or instant; none if it cannot be read
+/// or is less precise than a day.
 pub(super) fn day_of(element: &Value) -> Option<Date> {
     FhirDate::parse(element.as_str()?)?.date()
 }
@@ -85,7 +94,8 @@ fn days_between(earlier: Date, later: Date) -> u32 {
     u32::try_from(hours / 24).unwrap_or(0)
 }
 
-/// The day on which the count of days after `start` reaches `days`, skipping each day within a span (first and last day).
+/// The day on which the count of days after `start` reaches `days`, skipping each day within a span
+/// (first and last day).
 pub(super) fn net_due(start: Date, days: u32, mut spans: Vec<(Date, Date)>) -> Date {
     spans.sort_unstable();
     let (mut counted_to, mut left) = (start, days);
@@ -148,7 +158,16 @@ mod tests {
 
     #[test]
     fn the_first_free_day_is_after_all_spans_that_touch() {
-        assert_eq!(first_free_after(nth(0), vec![(nth(3), nth(5)), (nth(0), nth(2)), (nth(7), nth(9))]), Some(nth(6)));
-        assert_eq!(first_free_after(nth(0), vec![(nth(2), nth(5))]), Some(nth(1)));
+        assert_eq!(
+            first_free_after(
+                nth(0),
+                vec![(nth(3), nth(5)), (nth(0), nth(2)), (nth(7), nth(9))]
+            ),
+            Some(nth(6))
+        );
+        assert_eq!(
+            first_free_after(nth(0), vec![(nth(2), nth(5))]),
+            Some(nth(1))
+        );
     }
 }

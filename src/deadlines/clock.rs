@@ -1,4 +1,5 @@
-//! One clock: everything that a rights Task says, as values. Comparing two clocks is comparing two Tasks.
+//! One clock: everything that a rights Task says, as values. Comparing two clocks is comparing two
+//! Tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +45,8 @@ pub struct Clock {
     pub status: TaskStatus,
     /// `Task.businessStatus`.
     pub business_status: BusinessStatus,
-    /// True if the Patient names the practice that made the plan or the referral as their general practitioner.
+    /// True if the Patient names the practice that made the plan or the referral as their general
+    /// practitioner.
     pub own_gp_verified: bool,
 }
 
@@ -53,7 +55,8 @@ pub struct Clock {
 pub struct Stop {
     /// On which day.
     pub date: Date,
-    /// The plan or encounter that did (under the stop mode `offered` the referral that says when a first contact is offered).
+    /// The plan or encounter that did (under the stop mode `offered` the referral that says when a
+    /// first contact is offered).
     pub by: ResourceKey,
 }
 
@@ -64,7 +67,8 @@ pub struct Rights {
     pub clocks: Vec<Clock>,
     /// The ids of the Tasks whose trigger is there but gives no right: row 2 of the status table.
     pub not_applicable: BTreeSet<Id>,
-    /// What each clock, and each trigger that gives no right, was computed from; by Task id, without repeats.
+    /// What each clock, and each trigger that gives no right, was computed from; by Task id,
+    /// without repeats.
     pub inputs: BTreeMap<Id, Vec<Input>>,
     /// The first later day on which the clocks differ, if no fact changes before it.
     pub next_change: Option<Date>,

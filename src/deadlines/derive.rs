@@ -1,4 +1,5 @@
-//! The function itself: facts, rules and a day in; clocks and the next day of change out (deadline-rules, sections 4, 5 and 7).
+//! The function itself: facts, rules and a day in; clocks and the next day of change out
+//! (deadline-rules, sections 4, 5 and 7).
 
 use jiff::civil::Date;
 use serde_json::Value;
@@ -30,7 +31,8 @@ pub(super) struct Case<'a> {
     pub inputs: Vec<Input>,
 }
 
-/// What the rules say on `day` of a person's facts. Facts dated after it are left out; so it answers for today and for any day of the past.
+/// What the rules say on `day` of a person's facts. Facts dated after it are left out; so it
+/// answers for today and for any day of the past.
 pub fn derive(facts: &PersonFacts, rules: &Rules, day: Date) -> Rights {
     let (mut rights, mut wake) = evaluate(facts, rules, day);
     while let Some(later) = wake {
@@ -47,12 +49,21 @@ pub fn derive(facts: &PersonFacts, rules: &Rules, day: Date) -> Rights {
 /// The rights on `day`, and a later day such that nothing changes between the two.
 fn evaluate(facts: &PersonFacts, rules: &Rules, day: Date) -> (Rights, Option<Date>) {
     let mut rights = Rights::default();
-    let mut wake = facts.dates.get(facts.dates.partition_point(|date| *date <= day)).copied();
-    for case in treatment_plan::cases(facts, rules, day).into_iter().chain(prevention_start::cases(facts, rules, day)) {
+    let mut wake = facts
+        .dates
+        .get(facts.dates.partition_point(|date| *date <= day))
+        .copied();
+    for case in treatment_plan::cases(facts, rules, day)
+        .into_iter()
+        .chain(prevention_start::cases(facts, rules, day))
+    {
         match case.rule {
             Some(rule) => {
                 let clock = clock(&case, rule, facts, day);
-                wake = next_step(&case, rule, &clock, day).into_iter().chain(wake).min();
+                wake = next_step(&case, rule, &clock, day)
+                    .into_iter()
+                    .chain(wake)
+                    .min();
                 rights.clocks.push(clock);
             }
             None => {
@@ -60,19 +71,40 @@ fn evaluate(facts: &PersonFacts, rules: &Rules, day: Date) -> (Rights, Option<Da
             }
         }
         let mut inputs = case.inputs;
-        inputs.extend(facts.patient.version.map(|version| (facts.patient.key.clone(), version)));
-        inputs.extend(facts.patient.practices.iter().flat_map(|party| party.inputs.iter().cloned()));
+        inputs.extend(
+            facts
+                .patient
+                .version
+                .map(|version| (facts.patient.key.clone(), version)),
+        );
+        inputs.extend(
+            facts
+                .patient
+                .practices
+                .iter()
+                .flat_map(|party| party.inputs.iter().cloned()),
+        );
         inputs.sort();
         inputs.dedup();
         rights.inputs.insert(case.task_id, inputs);
     }
-    rights.clocks.sort_by_cached_key(|clock| (clock.right.code(), clock.group.code(), clock.focus.to_string()));
+    rights.clocks.sort_by_cached_key(|clock| {
+        (
+            clock.right.code(),
+            clock.group.code(),
+            clock.focus.to_string(),
+        )
+    });
     (rights, wake)
 }
 
 fn clock(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, day: Date) -> Clock {
     let stop = case.stop.as_ref().map(|stop| stop.date);
-    let spans = case.postponements.iter().filter_map(|postponement| postponement.span(day, stop)).collect();
+    let spans = case
+        .postponements
+        .iter()
+        .filter_map(|postponement| postponement.span(day, stop))
+        .collect();
     let gross_due = plus(case.start, rule.days);
     let net_due = net_due(case.start, rule.days, spans);
     let due = match rule.pause_policy {
@@ -80,7 +112,13 @@ fn clock(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, day: Date) -> Clock 
         PausePolicy::Deduct => net_due,
     };
     let (status, business_status) = status(case, rule, facts, due, day);
-    let own_gp_verified = case.made_by.is_some_and(|maker| facts.patient.practices.iter().any(|practice| practice.is_same_as(maker)));
+    let own_gp_verified = case.made_by.is_some_and(|maker| {
+        facts
+            .patient
+            .practices
+            .iter()
+            .any(|practice| practice.is_same_as(maker))
+    });
     Clock {
         task_id: case.task_id.clone(),
         right: case.right,
@@ -102,12 +140,25 @@ fn clock(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, day: Date) -> Clock 
 }
 
 /// Rows 3 to 11 of the status table, first match wins.
-fn status(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, due: Date, day: Date) -> (TaskStatus, BusinessStatus) {
+fn status(
+    case: &Case<'_>,
+    rule: &Rule,
+    facts: &PersonFacts,
+    due: Date,
+    day: Date,
+) -> (TaskStatus, BusinessStatus) {
     use {BusinessStatus as B, TaskStatus as T};
     if let Some(stop) = &case.stop {
-        return (T::Completed, if stop.date <= due { B::Met } else { B::MetLate });
+        return (
+            T::Completed,
+            if stop.date <= due { B::Met } else { B::MetLate },
+        );
     }
-    if facts.patient.death.is_some_and(|death| death.is_known_on(day)) {
+    if facts
+        .patient
+        .death
+        .is_some_and(|death| death.is_known_on(day))
+    {
         return (T::Cancelled, B::Void);
     }
     if case.declined {
@@ -119,10 +170,21 @@ fn status(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, due: Date, day: Dat
     if day > due {
         return (T::Requested, B::Overdue);
     }
-    let mut covering = case.postponements.iter().filter(|postponement| postponement.covers(day)).peekable();
+    let mut covering = case
+        .postponements
+        .iter()
+        .filter(|postponement| postponement.covers(day))
+        .peekable();
     if covering.peek().is_some() {
         let by_patient = covering.any(|postponement| postponement.reason == Reason::Patient);
-        return (T::OnHold, if by_patient { B::PostponedPatient } else { B::PostponedClinical });
+        return (
+            T::OnHold,
+            if by_patient {
+                B::PostponedPatient
+            } else {
+                B::PostponedClinical
+            },
+        );
     }
     if day >= minus(due, rule.warn_days) {
         return (T::Requested, B::DueSoon);
@@ -130,19 +192,36 @@ fn status(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, due: Date, day: Dat
     (T::Requested, B::Running)
 }
 
-/// The first day after `day` on which the clock can change without a fact that becomes known or ends on that day.
+/// The first day after `day` on which the clock can change without a fact that becomes known or
+/// ends on that day.
 fn next_step(case: &Case<'_>, rule: &Rule, clock: &Clock, day: Date) -> Option<Date> {
     if clock.stop.is_some() {
         return None;
     }
-    let steps = [minus(clock.due, rule.warn_days), plus(clock.due, 1), plus(clock.gross_due, 1)];
-    steps.into_iter().chain(net_due_moves(case, clock, day)).filter(|step| *step > day).min()
+    let steps = [
+        minus(clock.due, rule.warn_days),
+        plus(clock.due, 1),
+        plus(clock.gross_due, 1),
+    ];
+    steps
+        .into_iter()
+        .chain(net_due_moves(case, clock, day))
+        .filter(|step| *step > day)
+        .min()
 }
 
-/// While a postponement is open, each day it goes on moves the net due date; unless that day is covered anyway, or the count is full.
+/// While a postponement is open, each day it goes on moves the net due date; unless that day is
+/// covered anyway, or the count is full.
 fn net_due_moves(case: &Case<'_>, clock: &Clock, day: Date) -> Option<Date> {
-    case.postponements.iter().find(|postponement| postponement.is_open(day))?;
-    let ended = case.postponements.iter().filter(|postponement| postponement.end.is_some());
-    let spans = ended.filter_map(|postponement| postponement.span(day, None)).collect();
+    case.postponements
+        .iter()
+        .find(|postponement| postponement.is_open(day))?;
+    let ended = case
+        .postponements
+        .iter()
+        .filter(|postponement| postponement.end.is_some());
+    let spans = ended
+        .filter_map(|postponement| postponement.span(day, None))
+        .collect();
     first_free_after(day, spans).filter(|moves| *moves <= clock.net_due)
 }

@@ -1,4 +1,5 @@
-//! What the rules know of one person (deadline-rules, section 3). Reading never fails: what cannot be read is not counted.
+//! What the rules know of one person (deadline-rules, section 3). Reading never fails: what cannot
+//! be read is not counted.
 
 use std::collections::BTreeMap;
 
@@ -120,15 +121,31 @@ pub(super) struct OfferStart {
 }
 
 impl PersonFacts {
-    /// Reads the facts of the person `patient` from the current versions of everything that may say something about them: the Patient,
-    /// the person's Conditions, CarePlans, ServiceRequests and Encounters, and the Organizations and PractitionerRoles that
-    /// [`practice_references`](super::practice_references) names. In any order; other types are ignored, and what is not stored is left out.
-    pub fn read(patient: &ResourceKey, resources: &[Stored<'_>], table: &GroupTable) -> PersonFacts {
+    /// Reads the facts of the person `patient` from the current versions of everything that may say
+    /// something about them: the Patient, the person's Conditions, CarePlans, ServiceRequests
+    /// and Encounters, and the Organizations and PractitionerRoles that
+    /// [`practice_references`](super::practice_references) names. In any order; other types are
+    /// ignored, and what is not stored is left out.
+    pub fn read(
+        patient: &ResourceKey,
+        resources: &[Stored<'_>],
+        table: &GroupTable,
+    ) -> PersonFacts {
         let practices = Practices::among(resources);
-        let of_type = |resource_type| resources.iter().filter(move |stored| stored.key.resource_type == resource_type);
-        let mut diagnoses: Vec<_> = of_type(ResourceType::Condition).filter_map(|stored| diagnosis(stored, &practices, table)).collect();
-        let mut plans: Vec<_> = of_type(ResourceType::CarePlan).filter_map(|stored| plan(stored, &practices)).collect();
-        let mut offer_starts: Vec<_> = of_type(ResourceType::Encounter).filter_map(offer_start).collect();
+        let of_type = |resource_type| {
+            resources
+                .iter()
+                .filter(move |stored| stored.key.resource_type == resource_type)
+        };
+        let mut diagnoses: Vec<_> = of_type(ResourceType::Condition)
+            .filter_map(|stored| diagnosis(stored, &practices, table))
+            .collect();
+        let mut plans: Vec<_> = of_type(ResourceType::CarePlan)
+            .filter_map(|stored| plan(stored, &practices))
+            .collect();
+        let mut offer_starts: Vec<_> = of_type(ResourceType::Encounter)
+            .filter_map(offer_start)
+            .collect();
         diagnoses.sort_by(|left, right| left.key.cmp(&right.key));
         plans.sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
         offer_starts.sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
@@ -140,7 +157,10 @@ impl PersonFacts {
             plans,
             chains: referrals::chains(&requests, &practices, table),
             offer_starts,
-            triggers: of_type(ResourceType::Condition).chain(requests.iter().copied()).map(trigger).collect(),
+            triggers: of_type(ResourceType::Condition)
+                .chain(requests.iter().copied())
+                .map(trigger)
+                .collect(),
             dates: Vec::new(),
         };
         facts.dates = facts.all_dates();
@@ -149,43 +169,81 @@ impl PersonFacts {
 
     fn all_dates(&self) -> Vec<Date> {
         let members = || self.chains.iter().flat_map(|chain| &chain.members);
-        let postponements =
-            self.diagnoses.iter().flat_map(|fact| &fact.postponements).chain(members().flat_map(|fact| &fact.postponements));
+        let postponements = self
+            .diagnoses
+            .iter()
+            .flat_map(|fact| &fact.postponements)
+            .chain(members().flat_map(|fact| &fact.postponements));
         let death = match self.patient.death {
             Some(Death::On(date)) => Some(date),
             Some(Death::Undated) | None => None,
         };
-        let mut dates: Vec<Date> = postponements.flat_map(|span| [Some(span.start), span.end]).flatten().chain(death).collect();
+        let mut dates: Vec<Date> = postponements
+            .flat_map(|span| [Some(span.start), span.end])
+            .flatten()
+            .chain(death)
+            .collect();
         dates.extend(self.diagnoses.iter().map(|fact| fact.date));
         dates.extend(self.plans.iter().map(|fact| fact.date));
         dates.extend(self.offer_starts.iter().map(|fact| fact.date));
-        dates.extend(members().flat_map(|member| [Some(member.date), member.occurrence]).flatten());
+        dates.extend(
+            members()
+                .flat_map(|member| [Some(member.date), member.occurrence])
+                .flatten(),
+        );
         dates.sort_unstable();
         dates.dedup();
         dates
     }
 }
 
-fn read_patient(key: &ResourceKey, stored: Option<&Stored<'_>>, practices: &Practices<'_>) -> Patient {
-    let Some(stored) = stored else { return Patient { key: key.clone(), version: None, practices: Vec::new(), death: None } };
+fn read_patient(
+    key: &ResourceKey,
+    stored: Option<&Stored<'_>>,
+    practices: &Practices<'_>,
+) -> Patient {
+    let Some(stored) = stored else {
+        return Patient {
+            key: key.clone(),
+            version: None,
+            practices: Vec::new(),
+            death: None,
+        };
+    };
     let death = match &stored.value["deceasedBoolean"] {
         Value::Bool(true) => Some(Death::Undated),
         _ => day_of(&stored.value["deceasedDateTime"]).map(Death::On),
     };
-    let practices = items(&stored.value["generalPractitioner"]).map(|element| practices.party(element)).collect();
-    Patient { key: key.clone(), version: Some(stored.version), practices, death }
+    let practices = items(&stored.value["generalPractitioner"])
+        .map(|element| practices.party(element))
+        .collect();
+    Patient {
+        key: key.clone(),
+        version: Some(stored.version),
+        practices,
+        death,
+    }
 }
 
-fn diagnosis(stored: &Stored<'_>, practices: &Practices<'_>, table: &GroupTable) -> Option<Diagnosis> {
+fn diagnosis(
+    stored: &Stored<'_>,
+    practices: &Practices<'_>,
+    table: &GroupTable,
+) -> Option<Diagnosis> {
     let condition = stored.value;
-    if !has_coding(&condition["verificationStatus"], names::CONDITION_VER_STATUS, "confirmed") {
+    if !has_coding(
+        &condition["verificationStatus"],
+        names::CONDITION_VER_STATUS,
+        "confirmed",
+    ) {
         return None;
     }
     let date = match extensions(condition, names::CONDITION_ASSERTED_DATE).next() {
         Some(asserted) => day_of(&asserted["valueDateTime"]),
         None => day_of(&condition["recordedDate"]),
     };
-    let recorder = Some(practices.party(&condition["recorder"])).filter(|party| party.reference.is_some());
+    let recorder =
+        Some(practices.party(&condition["recorder"])).filter(|party| party.reference.is_some());
     Some(Diagnosis {
         key: stored.key.clone(),
         version: stored.version,
@@ -198,12 +256,22 @@ fn diagnosis(stored: &Stored<'_>, practices: &Practices<'_>, table: &GroupTable)
 
 fn plan(stored: &Stored<'_>, practices: &Practices<'_>) -> Option<Plan> {
     let plan = stored.value;
-    if !has_coding(&plan["category"], names::CS_CAREPLAN_CATEGORY, "treatment-plan") {
+    if !has_coding(
+        &plan["category"],
+        names::CS_CAREPLAN_CATEGORY,
+        "treatment-plan",
+    ) {
         return None;
     }
     let author = practices.party(&plan["author"]);
     let reason = |code| {
-        extensions(plan, names::EXT_STATUS_REASON).any(|reason| has_coding(&reason["valueCodeableConcept"], names::CS_STATUS_REASON, code))
+        extensions(plan, names::EXT_STATUS_REASON).any(|reason| {
+            has_coding(
+                &reason["valueCodeableConcept"],
+                names::CS_STATUS_REASON,
+                code,
+            )
+        })
     };
     let state = match plan["status"].as_str()? {
         "active" | "on-hold" | "completed" => PlanState::InForce,
@@ -227,7 +295,11 @@ fn plan(stored: &Stored<'_>, practices: &Practices<'_>) -> Option<Plan> {
 fn offer_start(stored: &Stored<'_>) -> Option<OfferStart> {
     let encounter = stored.value;
     let under_way = matches!(encounter["status"].as_str()?, "in-progress" | "finished");
-    let clarifying = has_coding(&encounter["type"], names::CS_PREVENTION_OFFER, "clarifying-conversation");
+    let clarifying = has_coding(
+        &encounter["type"],
+        names::CS_PREVENTION_OFFER,
+        "clarifying-conversation",
+    );
     (under_way && !clarifying).then_some(())?;
     Some(OfferStart {
         key: stored.key.clone(),
@@ -237,14 +309,27 @@ fn offer_start(stored: &Stored<'_>) -> Option<OfferStart> {
     })
 }
 
-/// The resources of that type that the references name. Only literal references count: no other can be followed here.
+/// The resources of that type that the references name. Only literal references count: no other can
+/// be followed here.
 pub(super) fn local_keys(references: &Value, resource_type: ResourceType) -> Vec<ResourceKey> {
-    let keys = items(references).filter_map(|element| Reference::read(element).local_key().cloned());
-    keys.filter(|key| key.resource_type == resource_type).collect()
+    let keys =
+        items(references).filter_map(|element| Reference::read(element).local_key().cloned());
+    keys.filter(|key| key.resource_type == resource_type)
+        .collect()
 }
 
 fn trigger(stored: &Stored<'_>) -> (ResourceKey, Trigger) {
-    let refuted = has_coding(&stored.value["verificationStatus"], names::CONDITION_VER_STATUS, "entered-in-error");
+    let refuted = has_coding(
+        &stored.value["verificationStatus"],
+        names::CONDITION_VER_STATUS,
+        "entered-in-error",
+    );
     let entered_in_error = refuted || stored.value["status"] == "entered-in-error";
-    (stored.key.clone(), Trigger { version: stored.version, entered_in_error })
+    (
+        stored.key.clone(),
+        Trigger {
+            version: stored.version,
+            entered_in_error,
+        },
+    )
 }

@@ -1,4 +1,5 @@
-//! Which target group a diagnosis belongs to (fhir-profiles, section 3). The table is data: `profiles/target-groups.json`.
+//! Which target group a diagnosis belongs to (fhir-profiles, section 3). The table is data:
+//! `profiles/target-groups.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -10,7 +11,8 @@ use crate::fhir::names;
 use crate::fhir::view::{codings, extensions, items, without_version};
 
 static SHIPPED: LazyLock<GroupTable> = LazyLock::new(|| {
-    GroupTable::parse(include_str!("../../profiles/target-groups.json")).expect("the shipped table is read by a test of this file")
+    GroupTable::parse(include_str!("../../profiles/target-groups.json"))
+        .expect("the shipped table is read by a test of this file")
 });
 
 /// The table from code to target group.
@@ -54,85 +56,147 @@ impl GroupTable {
     pub fn parse(json: &str) -> Result<GroupTable, String> {
         let table = crate::fhir::json::parse(json.as_bytes())?;
         let mut columns: BTreeMap<String, Vec<(String, Group)>> = BTreeMap::new();
-        let terminologies = items(&table["terminologies"]).map(terminology).collect::<Result<Vec<_>, String>>()?;
+        let terminologies = items(&table["terminologies"])
+            .map(terminology)
+            .collect::<Result<Vec<_>, String>>()?;
         for terminology in &terminologies {
             columns.entry(terminology.column.clone()).or_default();
         }
         for (at, row) in items(&table["groups"]).enumerate() {
             let code = text(row, "group", &format!("groups[{at}]"))?;
-            let group = Group::from_code(code).ok_or(format!("groups[{at}].group: expected a target group, found '{code}'"))?;
+            let group = Group::from_code(code).ok_or(format!(
+                "groups[{at}].group: expected a target group, found '{code}'"
+            ))?;
             for (column, codes) in &mut columns {
-                codes.extend(texts(row, column, &format!("groups[{at}]"))?.into_iter().map(|code| (code.to_ascii_uppercase(), group)));
+                codes.extend(
+                    texts(row, column, &format!("groups[{at}]"))?
+                        .into_iter()
+                        .map(|code| (code.to_ascii_uppercase(), group)),
+                );
             }
         }
         if columns.values().all(Vec::is_empty) {
-            return Err("expected 'terminologies' and 'groups' with at least one code, found none".to_owned());
+            return Err(
+                "expected 'terminologies' and 'groups' with at least one code, found none"
+                    .to_owned(),
+            );
         }
-        Ok(GroupTable { terminologies, columns })
+        Ok(GroupTable {
+            terminologies,
+            columns,
+        })
     }
 
-    /// The groups of a Condition, in the order of the rules page: the extension `kp-target-group`, if present, decides alone;
-    /// otherwise the code does. Empty if no group can be determined.
+    /// The groups of a Condition, in the order of the rules page: the extension `kp-target-group`,
+    /// if present, decides alone; otherwise the code does. Empty if no group can be determined.
     pub fn groups_of_condition(&self, condition: &Value) -> Vec<Group> {
         let mut asserted = extensions(condition, names::EXT_TARGET_GROUP).peekable();
         if asserted.peek().is_none() {
             return self.groups_of_concept(&condition["code"]);
         }
         let coded = asserted.flat_map(|extension| codings(&extension["valueCodeableConcept"]));
-        let of_guide = coded.filter(|(system, _)| without_version(system) == names::CS_TARGET_GROUP);
-        let groups: BTreeSet<Group> = of_guide.filter_map(|(_, code)| Group::from_code(code)).collect();
+        let of_guide =
+            coded.filter(|(system, _)| without_version(system) == names::CS_TARGET_GROUP);
+        let groups: BTreeSet<Group> = of_guide
+            .filter_map(|(_, code)| Group::from_code(code))
+            .collect();
         groups.into_iter().collect()
     }
 
-    /// The groups of a CodeableConcept, or of an array of them, by code; in the order of the rules page.
+    /// The groups of a CodeableConcept, or of an array of them, by code; in the order of the rules
+    /// page.
     pub fn groups_of_concept(&self, concepts: &Value) -> Vec<Group> {
-        let groups: BTreeSet<Group> = codings(concepts).flat_map(|(system, code)| self.groups_of_code(system, code)).collect();
+        let groups: BTreeSet<Group> = codings(concepts)
+            .flat_map(|(system, code)| self.groups_of_code(system, code))
+            .collect();
         groups.into_iter().collect()
     }
 
     fn groups_of_code(&self, system: &str, code: &str) -> Vec<Group> {
         let system = without_version(system);
-        let Some(terminology) = self.terminologies.iter().find(|terminology| terminology.is_sent_as(system)) else { return Vec::new() };
-        let Some(codes) = self.columns.get(&terminology.column) else { return Vec::new() };
+        let Some(terminology) = self
+            .terminologies
+            .iter()
+            .find(|terminology| terminology.is_sent_as(system))
+        else {
+            return Vec::new();
+        };
+        let Some(codes) = self.columns.get(&terminology.column) else {
+            return Vec::new();
+        };
         let code = code.to_ascii_uppercase();
         let fits = |listed: &str| match terminology.reading {
-            Reading::Sks => code.split('+').next().and_then(|main| main.strip_prefix('D')).is_some_and(|icd| icd.starts_with(listed)),
+            Reading::Sks => code
+                .split('+')
+                .next()
+                .and_then(|main| main.strip_prefix('D'))
+                .is_some_and(|icd| icd.starts_with(listed)),
             Reading::Icd10 => code.replace('.', "").starts_with(listed),
             Reading::Whole => code == listed,
         };
-        codes.iter().filter(|(listed, _)| fits(listed)).map(|(_, group)| *group).collect()
+        codes
+            .iter()
+            .filter(|(listed, _)| fits(listed))
+            .map(|(_, group)| *group)
+            .collect()
     }
 }
 
 impl Terminology {
     fn is_sent_as(&self, system: &str) -> bool {
-        self.systems.iter().any(|known| match known.strip_suffix('*') {
-            Some(start) => system.starts_with(start),
-            None => system == known,
-        })
+        self.systems
+            .iter()
+            .any(|known| match known.strip_suffix('*') {
+                Some(start) => system.starts_with(start),
+                None => system == known,
+            })
     }
 }
 
 fn terminology(element: &Value) -> Result<Terminology, String> {
-    let at = format!("terminology '{}'", element["name"].as_str().unwrap_or("without a name"));
+    let at = format!(
+        "terminology '{}'",
+        element["name"].as_str().unwrap_or("without a name")
+    );
     let reading = match text(element, "reading", &at)? {
         "sks" => Reading::Sks,
         "icd-10" => Reading::Icd10,
         "whole" => Reading::Whole,
-        other => return Err(format!("{at}.reading: expected 'sks', 'icd-10' or 'whole', found '{other}'")),
+        other => {
+            return Err(format!(
+                "{at}.reading: expected 'sks', 'icd-10' or 'whole', found '{other}'"
+            ));
+        }
     };
-    let systems = texts(element, "systems", &at)?.into_iter().map(str::to_owned).collect();
-    Ok(Terminology { systems, reading, column: text(element, "column", &at)?.to_owned() })
+    let systems = texts(element, "systems", &at)?
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    Ok(Terminology {
+        systems,
+        reading,
+        column: text(element, "column", &at)?.to_owned(),
+    })
 }
 
 fn text<'a>(element: &'a Value, name: &str, at: &str) -> Result<&'a str, String> {
-    element[name].as_str().filter(|text| !text.is_empty()).ok_or(format!("{at}.{name}: expected a text"))
+    element[name]
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .ok_or(format!("{at}.{name}: expected a text"))
 }
 
 fn texts<'a>(element: &'a Value, name: &str, at: &str) -> Result<Vec<&'a str>, String> {
     let wrong = || format!("{at}.{name}: expected an array of texts");
     let array = element[name].as_array().ok_or_else(wrong)?;
-    array.iter().map(|item| item.as_str().filter(|text| !text.is_empty()).ok_or_else(wrong)).collect()
+    array
+        .iter()
+        .map(|item| {
+            item.as_str()
+                .filter(|text| !text.is_empty())
+                .ok_or_else(wrong)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -142,8 +206,12 @@ mod tests {
 
     #[test]
     fn a_code_belongs_to_the_group_of_its_terminology_however_it_is_written() {
-        let (sks, icd, icpc, sct) =
-            ("urn:oid:1.2.208.176.2.4.12", "http://hl7.org/fhir/sid/icd-10", "urn:oid:1.2.208.176.2.31", "http://snomed.info/sct");
+        let (sks, icd, icpc, sct) = (
+            "urn:oid:1.2.208.176.2.4.12",
+            "http://hl7.org/fhir/sid/icd-10",
+            "urn:oid:1.2.208.176.2.31",
+            "http://snomed.info/sct",
+        );
         for (system, code, expected) in [
             (sks, "DJ449", Some(Group::Copd)),
             (sks, "dj44", Some(Group::Copd)),
@@ -151,27 +219,59 @@ mod tests {
             (sks, "DX99+DJ44", None),
             (sks, "J44", None),
             (sks, "DE10", None),
-            ("urn:oid:1.2.208.176.2.4", "DI509", Some(Group::HeartDisease)),
-            ("urn:oid:1.2.208.176.2.4|2027", "DI48", Some(Group::HeartDisease)),
+            (
+                "urn:oid:1.2.208.176.2.4",
+                "DI509",
+                Some(Group::HeartDisease),
+            ),
+            (
+                "urn:oid:1.2.208.176.2.4|2027",
+                "DI48",
+                Some(Group::HeartDisease),
+            ),
             ("urn:oid:1.2.208.176.2.40", "DI48", None),
             (icd, "J44.9", Some(Group::Copd)),
             (icd, "DJ44", None),
             (icd, "J45", None),
             (icd, "e11", Some(Group::Type2Diabetes)),
-            ("urn:oid:2.16.840.1.113883.6.3", "I25.1", Some(Group::HeartDisease)),
+            (
+                "urn:oid:2.16.840.1.113883.6.3",
+                "I25.1",
+                Some(Group::HeartDisease),
+            ),
             (icpc, "R95", Some(Group::Copd)),
             (icpc, "r95", Some(Group::Copd)),
             (icpc, "R951", None),
-            ("http://terminology.hl7.org/CodeSystem/v3-icpc2E", "T90", Some(Group::Type2Diabetes)),
-            ("http://hl7.org/fhir/sid/icpc-2", "K74", Some(Group::HeartDisease)),
-            ("urn:oid:2.16.840.1.113883.6.139", "K78", Some(Group::HeartDisease)),
+            (
+                "http://terminology.hl7.org/CodeSystem/v3-icpc2E",
+                "T90",
+                Some(Group::Type2Diabetes),
+            ),
+            (
+                "http://hl7.org/fhir/sid/icpc-2",
+                "K74",
+                Some(Group::HeartDisease),
+            ),
+            (
+                "urn:oid:2.16.840.1.113883.6.139",
+                "K78",
+                Some(Group::HeartDisease),
+            ),
             (sct, "278860009", Some(Group::LowBackPain)),
-            ("http://snomed.info/sct/554471000005108/version/20270101", "44054006", Some(Group::Type2Diabetes)),
+            (
+                "http://snomed.info/sct/554471000005108/version/20270101",
+                "44054006",
+                Some(Group::Type2Diabetes),
+            ),
             ("http://snomed.info/sctx", "44054006", None),
             ("", "J44", None),
         ] {
             let concept = json!({ "coding": [{ "system": system, "code": code }] });
-            assert_eq!(GroupTable::shipped().groups_of_concept(&concept), Vec::from_iter(expected), "{system} {code}");
+            assert_eq!(
+                GroupTable::shipped().groups_of_concept(&concept),
+                Vec::from_iter(expected),
+                "{system} {code}"
+            );
         }
     }
 
@@ -186,18 +286,36 @@ mod tests {
                 { "system": "http://hl7.org/fhir/sid/icd-10", "code": "E11" }, { "system": "http://hl7.org/fhir/sid/icd-10", "code": "J44" }] } })
         };
         let table = GroupTable::shipped();
-        assert_eq!(table.groups_of_condition(&condition(json!([]))), [Group::Copd, Group::Type2Diabetes]);
-        let both = json!([extension("complex-multimorbidity"), extension("low-back-pain")]);
-        assert_eq!(table.groups_of_condition(&condition(both)), [Group::LowBackPain, Group::ComplexMultimorbidity]);
-        assert_eq!(table.groups_of_condition(&condition(json!([extension("asthma")]))), []);
+        assert_eq!(
+            table.groups_of_condition(&condition(json!([]))),
+            [Group::Copd, Group::Type2Diabetes]
+        );
+        let both = json!([
+            extension("complex-multimorbidity"),
+            extension("low-back-pain")
+        ]);
+        assert_eq!(
+            table.groups_of_condition(&condition(both)),
+            [Group::LowBackPain, Group::ComplexMultimorbidity]
+        );
+        assert_eq!(
+            table.groups_of_condition(&condition(json!([extension("asthma")]))),
+            []
+        );
     }
 
     #[test]
     fn a_table_that_cannot_be_read_says_where() {
         for (json, expected) in [
             ("{}", "at least one code"),
-            (r#"{"terminologies":[{"name":"X","reading":"odd","systems":["a"],"column":"c"}]}"#, "terminology 'X'.reading"),
-            (r#"{"terminologies":[{"name":"X","reading":"whole","systems":[1],"column":"c"}]}"#, "terminology 'X'.systems"),
+            (
+                r#"{"terminologies":[{"name":"X","reading":"odd","systems":["a"],"column":"c"}]}"#,
+                "terminology 'X'.reading",
+            ),
+            (
+                r#"{"terminologies":[{"name":"X","reading":"whole","systems":[1],"column":"c"}]}"#,
+                "terminology 'X'.systems",
+            ),
             (
                 r#"{"terminologies":[{"name":"X","reading":"whole","systems":["a"],"column":"c"}],"groups":[{"group":"gout","c":["1"]}]}"#,
                 "groups[0].group",

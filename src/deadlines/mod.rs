@@ -1,8 +1,10 @@
-//! The deadline rules of the package pathways as a pure function: facts of one person, rules and a day in; rights Tasks and the
-//! next day of change out (deadline-rules). Knows no store, no address of a server and no clock.
+//! The deadline rules of the package pathways as a pure function: facts of one person, rules and a
+//! day in; rights Tasks and the next day of change out (deadline-rules). Knows no store, no address
+//! of a server and no clock.
 //!
-//! In reading order: the words, which group a code belongs to, the rules as data, the facts, one file for each right,
-//! what is common to all clocks, and the Task and Provenance that say it in FHIR.
+//! In reading order: the words, which group a code belongs to, the rules as data, the facts, one
+//! file for each right, what is common to all clocks, and the Task and Provenance that say it in
+//! FHIR.
 
 mod calendar;
 mod clock;

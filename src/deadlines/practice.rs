@@ -1,5 +1,5 @@
-//! Who a reference names, as far as rights ask: is it a general practice, is it the person's own, and how a Task names it
-//! (deadline-rules, sections 3 and 6; fhir-profiles, section 2).
+//! Who a reference names, as far as rights ask: is it a general practice, is it the person's own,
+//! and how a Task names it (deadline-rules, sections 3 and 6; fhir-profiles, section 2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ use crate::fhir::reference::Reference;
 use crate::fhir::view::{identifiers, items};
 use crate::fhir::{ResourceKey, ResourceType, names};
 
-/// The Organizations and PractitionerRoles that the facts in a resource depend on: load these, and the Organizations that the
-/// PractitionerRoles among them depend on, before reading facts.
+/// The Organizations and PractitionerRoles that the facts in a resource depend on: load these, and
+/// the Organizations that the PractitionerRoles among them depend on, before reading facts.
 pub fn practice_references(resource: &Value) -> Vec<ResourceKey> {
     let elements: &[&str] = match resource["resourceType"].as_str() {
         Some("Patient") => &["generalPractitioner"],
@@ -22,20 +22,29 @@ pub fn practice_references(resource: &Value) -> Vec<ResourceKey> {
         Some("PractitionerRole") => &["organization"],
         _ => &[],
     };
-    let references = elements.iter().flat_map(|element| items(&resource[*element]));
-    let keys: BTreeSet<ResourceKey> = references.filter_map(|element| practice_key(&Reference::read(element)).cloned()).collect();
+    let references = elements
+        .iter()
+        .flat_map(|element| items(&resource[*element]));
+    let keys: BTreeSet<ResourceKey> = references
+        .filter_map(|element| practice_key(&Reference::read(element)).cloned())
+        .collect();
     keys.into_iter().collect()
 }
 
 fn practice_key<'a>(reference: &'a Reference<'_>) -> Option<&'a ResourceKey> {
-    reference.local_key().filter(|key| matches!(key.resource_type, ResourceType::Organization | ResourceType::PractitionerRole))
+    reference.local_key().filter(|key| {
+        matches!(
+            key.resource_type,
+            ResourceType::Organization | ResourceType::PractitionerRole
+        )
+    })
 }
 
 /// What one reference says about a party.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Party {
-    /// The reference as a Task carries it: address and identifier only, a stored PractitionerRole replaced by its organization.
-    /// None if there is neither.
+    /// The reference as a Task carries it: address and identifier only, a stored PractitionerRole
+    /// replaced by its organization. None if there is neither.
     pub reference: Option<Value>,
     /// True for a general practice.
     pub is_general_practice: bool,
@@ -52,10 +61,14 @@ enum Identity {
 }
 
 impl Identity {
-    /// An identifier; a ydernummer is the same with and without leading zeros, and under its mistyped system.
+    /// An identifier; a ydernummer is the same with and without leading zeros, and under its
+    /// mistyped system.
     fn of(system: &str, value: &str) -> Identity {
         if names::is_ydernummer_system(system) {
-            return Identity::Identifier(names::YDERNUMMER.to_owned(), value.trim().trim_start_matches('0').to_owned());
+            return Identity::Identifier(
+                names::YDERNUMMER.to_owned(),
+                value.trim().trim_start_matches('0').to_owned(),
+            );
         }
         Identity::Identifier(system.to_owned(), value.to_owned())
     }
@@ -75,10 +88,15 @@ pub(super) struct Practices<'a> {
 
 impl<'a> Practices<'a> {
     pub(super) fn among(resources: &'a [Stored<'a>]) -> Self {
-        let practices = resources
-            .iter()
-            .filter(|stored| matches!(stored.key.resource_type, ResourceType::Organization | ResourceType::PractitionerRole));
-        Practices { by_key: practices.map(|stored| (&stored.key, stored)).collect() }
+        let practices = resources.iter().filter(|stored| {
+            matches!(
+                stored.key.resource_type,
+                ResourceType::Organization | ResourceType::PractitionerRole
+            )
+        });
+        Practices {
+            by_key: practices.map(|stored| (&stored.key, stored)).collect(),
+        }
     }
 
     /// What a Reference element says.
@@ -86,11 +104,15 @@ impl<'a> Practices<'a> {
         let reference = Reference::read(element);
         let stored = practice_key(&reference).and_then(|key| self.by_key.get(key));
         let mut party = match stored {
-            Some(stored) if stored.key.resource_type == ResourceType::PractitionerRole => self.role(element, stored),
+            Some(stored) if stored.key.resource_type == ResourceType::PractitionerRole => {
+                self.role(element, stored)
+            }
             Some(stored) => organization(element, stored),
             None => unstored(element, &reference),
         };
-        party.identities.extend(identifiers(element).map(|(system, value)| Identity::of(system, value)));
+        party
+            .identities
+            .extend(identifiers(element).map(|(system, value)| Identity::of(system, value)));
         party
     }
 
@@ -101,7 +123,9 @@ impl<'a> Practices<'a> {
             Some(key) if key.resource_type == ResourceType::PractitionerRole => Party::default(),
             _ => self.party(of_role),
         };
-        party.identities.insert(Identity::Resource(role.key.clone()));
+        party
+            .identities
+            .insert(Identity::Resource(role.key.clone()));
         party.inputs.push((role.key.clone(), role.version));
         party.reference = party.reference.or_else(|| written(element));
         party
@@ -109,26 +133,35 @@ impl<'a> Practices<'a> {
 }
 
 fn organization(element: &Value, stored: &Stored<'_>) -> Party {
-    let mut identities: BTreeSet<Identity> = identifiers(stored.value).map(|(system, value)| Identity::of(system, value)).collect();
+    let mut identities: BTreeSet<Identity> = identifiers(stored.value)
+        .map(|(system, value)| Identity::of(system, value))
+        .collect();
     identities.insert(Identity::Resource(stored.key.clone()));
     Party {
         reference: written(element),
-        is_general_practice: identifiers(stored.value).any(|(system, _)| names::is_ydernummer_system(system)),
+        is_general_practice: identifiers(stored.value)
+            .any(|(system, _)| names::is_ydernummer_system(system)),
         identities,
         inputs: vec![(stored.key.clone(), stored.version)],
     }
 }
 
 fn unstored(element: &Value, reference: &Reference<'_>) -> Party {
-    let mut party = Party { reference: written(element), ..Party::default() };
-    party.identities.extend(practice_key(reference).cloned().map(Identity::Resource));
+    let mut party = Party {
+        reference: written(element),
+        ..Party::default()
+    };
+    party
+        .identities
+        .extend(practice_key(reference).cloned().map(Identity::Resource));
     if let Reference::Logical(system, _) = reference {
         party.is_general_practice = names::is_ydernummer_system(system);
     }
     party
 }
 
-/// The reference with address and identifier only: a display can be a name, and a CPR number stays where it was sent.
+/// The reference with address and identifier only: a display can be a name, and a CPR number stays
+/// where it was sent.
 fn written(element: &Value) -> Option<Value> {
     let mut reference = Map::new();
     match Reference::read(element) {
@@ -138,11 +171,17 @@ fn written(element: &Value) -> Option<Value> {
         Reference::External(address) => {
             reference.insert("reference".into(), address.into());
         }
-        Reference::Contained(_) | Reference::Urn(_) | Reference::Conditional(_) | Reference::Logical(..) | Reference::None => {}
+        Reference::Contained(_)
+        | Reference::Urn(_)
+        | Reference::Conditional(_)
+        | Reference::Logical(..)
+        | Reference::None => {}
     }
     let sent = &element["identifier"];
     if sent["value"].is_string() && sent["system"] != names::CPR {
-        let parts = ["system", "value"].into_iter().filter_map(|part| Some((part.to_owned(), sent.get(part)?.clone())));
+        let parts = ["system", "value"]
+            .into_iter()
+            .filter_map(|part| Some((part.to_owned(), sent.get(part)?.clone())));
         reference.insert("identifier".into(), Value::Object(parts.collect()));
     }
     (!reference.is_empty()).then_some(Value::Object(reference))

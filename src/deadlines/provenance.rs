@@ -10,9 +10,16 @@ use super::task::NAMESPACE;
 use crate::fhir::dates::format_instant;
 use crate::fhir::{Id, Version};
 
-/// The Provenance of one version of a derived Task: the versions it was computed from, the rule, and the day it was computed for.
-/// Its id follows from the Task's id and version. The rule is the one that the Task names.
-pub fn provenance(task: &Value, task_version: Version, inputs: &[Input], day: Date, recorded: Timestamp) -> Value {
+/// The Provenance of one version of a derived Task: the versions it was computed from, the rule,
+/// and the day it was computed for. Its id follows from the Task's id and version. The rule is the
+/// one that the Task names.
+pub fn provenance(
+    task: &Value,
+    task_version: Version,
+    inputs: &[Input],
+    day: Date,
+    recorded: Timestamp,
+) -> Value {
     let task_id = task["id"].as_str().unwrap_or_default();
     let id: Id = Uuid::new_v5(&NAMESPACE, format!("{task_id}/{task_version}").as_bytes()).into();
     let mut provenance = Map::new();
@@ -21,16 +28,29 @@ pub fn provenance(task: &Value, task_version: Version, inputs: &[Input], day: Da
     };
     set("resourceType", json!("Provenance"));
     set("id", json!(id.as_str()));
-    set("target", json!([{ "reference": format!("Task/{task_id}/_history/{task_version}") }]));
+    set(
+        "target",
+        json!([{ "reference": format!("Task/{task_id}/_history/{task_version}") }]),
+    );
     set("occurredDateTime", json!(day.to_string()));
     set("recorded", json!(format_instant(recorded)));
     if let Some(rule) = task["instantiatesCanonical"].as_str() {
         set("policy", json!([rule]));
     }
-    let activity = if task_version == Version::after(None) { "CREATE" } else { "UPDATE" };
-    set("activity", json!({ "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/v3-DataOperation", "code": activity }] }));
+    let activity = if task_version == Version::after(None) {
+        "CREATE"
+    } else {
+        "UPDATE"
+    };
+    set(
+        "activity",
+        json!({ "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/v3-DataOperation", "code": activity }] }),
+    );
     let assembler = json!({ "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "assembler" });
-    set("agent", json!([{ "type": { "coding": [assembler] }, "who": { "display": "Frist" } }]));
+    set(
+        "agent",
+        json!([{ "type": { "coding": [assembler] }, "who": { "display": "Frist" } }]),
+    );
     let entity = |(key, version): &Input| json!({ "role": "source", "what": { "reference": format!("{key}/_history/{version}") } });
     if !inputs.is_empty() {
         set("entity", inputs.iter().map(entity).collect());

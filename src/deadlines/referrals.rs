@@ -1,4 +1,5 @@
-//! Referrals and the chains they form by `replaces` (deadline-rules, section 3): re-sending a referral never resets the clock.
+//! Referrals and the chains they form by `replaces` (deadline-rules, section 3): re-sending a
+//! referral never resets the clock.
 
 use std::collections::BTreeMap;
 
@@ -46,8 +47,13 @@ pub(super) enum ReferralState {
     Withdrawn,
 }
 
-/// The chains of a person's ServiceRequests, of any status; a chain without a counted member is left out.
-pub(super) fn chains(requests: &[&Stored<'_>], practices: &Practices<'_>, table: &GroupTable) -> Vec<Chain> {
+/// The chains of a person's ServiceRequests, of any status; a chain without a counted member is
+/// left out.
+pub(super) fn chains(
+    requests: &[&Stored<'_>],
+    practices: &Practices<'_>,
+    table: &GroupTable,
+) -> Vec<Chain> {
     let mut joined = Joined::default();
     for request in requests {
         joined.add(&request.key);
@@ -59,15 +65,23 @@ pub(super) fn chains(requests: &[&Stored<'_>], practices: &Practices<'_>, table:
     for request in requests {
         let place = joined.add(&request.key);
         let representative = joined.representative(place);
-        let chain = chains.entry(representative).or_insert_with(|| Chain { members: Vec::new(), joining: Vec::new() });
+        let chain = chains.entry(representative).or_insert_with(|| Chain {
+            members: Vec::new(),
+            joining: Vec::new(),
+        });
         match referral(request, practices, table) {
             Some(member) => chain.members.push(member),
             None => chain.joining.push(request.input()),
         }
     }
-    let mut chains: Vec<Chain> = chains.into_values().filter(|chain| !chain.members.is_empty()).collect();
+    let mut chains: Vec<Chain> = chains
+        .into_values()
+        .filter(|chain| !chain.members.is_empty())
+        .collect();
     for chain in &mut chains {
-        chain.members.sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
+        chain
+            .members
+            .sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
         chain.joining.sort();
     }
     chains.sort_by(|left, right| left.members[0].key.cmp(&right.members[0].key));
@@ -107,11 +121,20 @@ impl Joined {
     }
 }
 
-fn referral(stored: &Stored<'_>, practices: &Practices<'_>, table: &GroupTable) -> Option<Referral> {
+fn referral(
+    stored: &Stored<'_>,
+    practices: &Practices<'_>,
+    table: &GroupTable,
+) -> Option<Referral> {
     let request = stored.value;
     let declined = || {
-        extensions(request, names::REQUEST_STATUS_REASON)
-            .any(|reason| has_coding(&reason["valueCodeableConcept"], names::CS_STATUS_REASON, "patient-declined"))
+        extensions(request, names::REQUEST_STATUS_REASON).any(|reason| {
+            has_coding(
+                &reason["valueCodeableConcept"],
+                names::CS_STATUS_REASON,
+                "patient-declined",
+            )
+        })
     };
     let state = match request["status"].as_str()? {
         "active" | "on-hold" | "completed" => ReferralState::Stands,
@@ -126,10 +149,14 @@ fn referral(stored: &Stored<'_>, practices: &Practices<'_>, table: &GroupTable) 
         date: day_of(&request["authoredOn"])?,
         state,
         requester: practices.party(&request["requester"]),
-        performer: performers.into_iter().find(|party| party.reference.is_some()).unwrap_or_default(),
+        performer: performers
+            .into_iter()
+            .find(|party| party.reference.is_some())
+            .unwrap_or_default(),
         reasons: local_keys(&request["reasonReference"], ResourceType::Condition),
         reason_groups: table.groups_of_concept(&request["reasonCode"]),
-        occurrence: day_of(&request["occurrencePeriod"]["start"]).or_else(|| day_of(&request["occurrenceDateTime"])),
+        occurrence: day_of(&request["occurrencePeriod"]["start"])
+            .or_else(|| day_of(&request["occurrenceDateTime"])),
         postponements: Postponement::of(request),
     })
 }

@@ -14,7 +14,11 @@ pub(super) const NAMESPACE: Uuid = Uuid::from_u128(0x5f77_7675_bc4a_4f89_bde6_d0
 
 /// The id of the Task for a person's treatment plan for a group.
 pub fn treatment_plan_task_id(patient: &Id, group: Group) -> Id {
-    Uuid::new_v5(&NAMESPACE, format!("treatment-plan|{patient}|{group}").as_bytes()).into()
+    Uuid::new_v5(
+        &NAMESPACE,
+        format!("treatment-plan|{patient}|{group}").as_bytes(),
+    )
+    .into()
 }
 
 /// The id of the Task for the referral chain with that root.
@@ -24,7 +28,8 @@ pub fn prevention_start_task_id(root: &Id) -> Id {
 
 /// The Task of a clock, without version and `lastUpdated`, its elements in the order of R4.
 ///
-/// `last_modified` is the instant of the change: of the write that caused it, or the beginning of the day if the calendar did.
+/// `last_modified` is the instant of the change: of the write that caused it, or the beginning of
+/// the day if the calendar did.
 pub fn task(clock: &Clock, last_modified: Timestamp) -> Value {
     let mut task = Map::new();
     let mut set = |name: &str, value: Value| {
@@ -33,15 +38,28 @@ pub fn task(clock: &Clock, last_modified: Timestamp) -> Value {
     set("resourceType", json!("Task"));
     set("id", json!(clock.task_id.as_str()));
     set("meta", json!({ "profile": [names::PROFILE_RIGHT_TASK] }));
-    let group = concept(names::CS_TARGET_GROUP, clock.group.code(), clock.group.danish());
-    set("extension", json!([{ "url": names::EXT_TARGET_GROUP, "valueCodeableConcept": group }]));
-    set("identifier", json!([{ "system": names::CANONICAL_BASE.to_owned() + "/sid/right-task", "value": clock.task_id.as_str() }]));
+    let group = concept(
+        names::CS_TARGET_GROUP,
+        clock.group.code(),
+        clock.group.danish(),
+    );
+    set(
+        "extension",
+        json!([{ "url": names::EXT_TARGET_GROUP, "valueCodeableConcept": group }]),
+    );
+    set(
+        "identifier",
+        json!([{ "system": names::CANONICAL_BASE.to_owned() + "/sid/right-task", "value": clock.task_id.as_str() }]),
+    );
     set("instantiatesCanonical", json!(clock.rule));
     set("status", json!(clock.status.code()));
     set("businessStatus", business_status(clock.business_status));
     set("intent", json!("order"));
     let right = json!({ "system": names::CS_RIGHT, "code": clock.right.code(), "display": clock.right.danish() });
-    set("code", json!({ "coding": [{ "system": names::TASK_CODE, "code": "fulfill" }, right] }));
+    set(
+        "code",
+        json!({ "coding": [{ "system": names::TASK_CODE, "code": "fulfill" }, right] }),
+    );
     set("focus", json!({ "reference": clock.focus.to_string() }));
     set("for", json!({ "reference": clock.patient.to_string() }));
     let mut execution = json!({ "start": clock.start.to_string() });
@@ -53,17 +71,24 @@ pub fn task(clock: &Clock, last_modified: Timestamp) -> Value {
     if let Some(owner) = &clock.owner {
         set("owner", owner.clone());
     }
-    set("restriction", json!({ "period": { "start": clock.start.to_string(), "end": clock.due.to_string() } }));
+    set(
+        "restriction",
+        json!({ "period": { "start": clock.start.to_string(), "end": clock.due.to_string() } }),
+    );
     set("input", inputs(clock));
     if let Some(stop) = &clock.stop {
-        set("output", json!([{ "type": { "text": "Fristen er stoppet af" }, "valueReference": { "reference": stop.by.to_string() } }]));
+        set(
+            "output",
+            json!([{ "type": { "text": "Fristen er stoppet af" }, "valueReference": { "reference": stop.by.to_string() } }]),
+        );
     }
     Value::Object(task)
 }
 
 fn inputs(clock: &Clock) -> Value {
     let input = |code: &str, value_element: &str, value: Value| {
-        let mut input = json!({ "type": { "coding": [{ "system": names::CS_RIGHT_INPUT, "code": code }] } });
+        let mut input =
+            json!({ "type": { "coding": [{ "system": names::CS_RIGHT_INPUT, "code": code }] } });
         input[value_element] = value;
         input
     };
@@ -72,7 +97,15 @@ fn inputs(clock: &Clock) -> Value {
         input("days", "valueInteger", json!(clock.days)),
         input("gross-due", "valueDate", json!(clock.gross_due.to_string())),
         input("net-due", "valueDate", json!(clock.net_due.to_string())),
-        input("own-gp", "valueCode", json!(if clock.own_gp_verified { "verified" } else { "unverified" })),
+        input(
+            "own-gp",
+            "valueCode",
+            json!(if clock.own_gp_verified {
+                "verified"
+            } else {
+                "unverified"
+            })
+        ),
     ])
 }
 

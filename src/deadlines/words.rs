@@ -1,5 +1,5 @@
-//! The words of the law as codes: rights, target groups and statuses, with their Danish and English names
-//! (deadline-rules, sections 1 and 5; fhir-profiles, section 1).
+//! The words of the law as codes: rights, target groups and statuses, with their Danish and English
+//! names (deadline-rules, sections 1 and 5; fhir-profiles, section 1).
 
 macro_rules! coded {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $code:literal, $danish:literal, $english:literal;)+ }) => {

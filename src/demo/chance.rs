@@ -1,4 +1,5 @@
-//! Chance that repeats itself: SplitMix64 (Steele, Lea and Flood, 2014), a few lines with no state but one number.
+//! Chance that repeats itself: SplitMix64 (Steele, Lea and Flood, 2014), a few lines with no state
+//! but one number.
 
 use std::ops::RangeInclusive;
 
@@ -58,16 +59,24 @@ mod tests {
     #[test]
     fn the_sequence_is_the_published_one() {
         let mut chance = Chance(1_234_567);
-        assert_eq!([chance.next(), chance.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+        assert_eq!(
+            [chance.next(), chance.next()],
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
+        );
     }
 
     #[test]
     fn draws_stay_within_bounds_and_reach_them() {
         let mut chance = Chance::of_person(1, 2);
         let drawn: Vec<_> = (0..200).map(|_| chance.within(3..=6)).collect();
-        assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&3), Some(&6)));
+        assert_eq!(
+            (drawn.iter().min(), drawn.iter().max()),
+            (Some(&3), Some(&6))
+        );
         assert_eq!(chance.within(RangeInclusive::new(5, 4)), 5);
-        let weighted: Vec<_> = (0..200).map(|_| chance.weighted(&[(1, 'a'), (0, 'b'), (3, 'c')])).collect();
+        let weighted: Vec<_> = (0..200)
+            .map(|_| chance.weighted(&[(1, 'a'), (0, 'b'), (3, 'c')]))
+            .collect();
         assert!(weighted.contains(&'a') && weighted.contains(&'c') && !weighted.contains(&'b'));
     }
 }

@@ -1,4 +1,5 @@
-//! The diseases of the stories, with the codes that Danish systems send them in (fhir-profiles, section 3).
+//! The diseases of the stories, with the codes that Danish systems send them in (fhir-profiles,
+//! section 3).
 
 use jiff::civil::{Date, date};
 
@@ -54,4 +55,10 @@ pub(super) const HEART_DISEASE: Group = Group {
 };
 
 /// What a story can be about; COPD is the more common of the first two.
-pub(super) const GROUPS: &[&Group] = &[&COPD, &COPD, &LOW_BACK_PAIN, &TYPE_2_DIABETES, &HEART_DISEASE];
+pub(super) const GROUPS: &[&Group] = &[
+    &COPD,
+    &COPD,
+    &LOW_BACK_PAIN,
+    &TYPE_2_DIABETES,
+    &HEART_DISEASE,
+];

@@ -31,7 +31,8 @@ impl Person {
         let is_woman = chance.percent(52);
         let day = (index * BIRTH_STEP + 4_211) % BIRTH_DAYS;
         let birth = BIRTHS_FROM + (day as i64).days();
-        let serial = 9_000 + 2 * ((index / BIRTH_DAYS + day * 131) % SERIALS) + usize::from(!is_woman);
+        let serial =
+            9_000 + 2 * ((index / BIRTH_DAYS + day * 131) % SERIALS) + usize::from(!is_woman);
         let names = if is_woman { WOMEN } else { MEN };
         let mut given = vec![chance.pick(names)];
         if chance.percent(35) {
@@ -50,12 +51,14 @@ impl Person {
 }
 
 const WOMEN: &[&str] = &[
-    "Anne", "Kirsten", "Hanne", "Mette", "Inge", "Lene", "Susanne", "Birthe", "Karen", "Lone", "Bente", "Gitte", "Pia", "Marianne",
-    "Helle", "Jytte", "Else", "Tove", "Ulla", "Åse", "Grethe", "Dorthe", "Fatma", "Zahra", "Ewa",
+    "Anne", "Kirsten", "Hanne", "Mette", "Inge", "Lene", "Susanne", "Birthe", "Karen", "Lone",
+    "Bente", "Gitte", "Pia", "Marianne", "Helle", "Jytte", "Else", "Tove", "Ulla", "Åse", "Grethe",
+    "Dorthe", "Fatma", "Zahra", "Ewa",
 ];
 const MEN: &[&str] = &[
-    "Peter", "Jens", "Lars", "Niels", "Søren", "Hans", "Jørgen", "Ole", "Erik", "Poul", "Kurt", "Bent", "Svend", "Henrik", "Kaj", "Finn",
-    "Mogens", "Flemming", "Torben", "Preben", "Aage", "Leif", "Ahmed", "Mehmet", "Jan",
+    "Peter", "Jens", "Lars", "Niels", "Søren", "Hans", "Jørgen", "Ole", "Erik", "Poul", "Kurt",
+    "Bent", "Svend", "Henrik", "Kaj", "Finn", "Mogens", "Flemming", "Torben", "Preben", "Aage",
+    "Leif", "Ahmed", "Mehmet", "Jan",
 ];
 const FAMILIES: &[&str] = &[
     "Nielsen",

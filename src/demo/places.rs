@@ -1,4 +1,5 @@
-//! The practices, hospitals and prevention centres that the persons meet. All are invented, and so are their numbers.
+//! The practices, hospitals and prevention centres that the persons meet. All are invented, and so
+//! are their numbers.
 
 use serde_json::{Value, json};
 
@@ -6,7 +7,14 @@ use super::resources::{reference, transaction};
 use crate::fhir::names::YDERNUMMER;
 
 /// Where people live and practices are.
-pub(super) const TOWNS: &[&str] = &["Nordåby", "Birkelund", "Sønderkilde", "Møllehøj", "Østerhede", "Strandby Havn"];
+pub(super) const TOWNS: &[&str] = &[
+    "Nordåby",
+    "Birkelund",
+    "Sønderkilde",
+    "Møllehøj",
+    "Østerhede",
+    "Strandby Havn",
+];
 
 /// A general practice.
 pub(super) struct Practice {
@@ -16,24 +24,69 @@ pub(super) struct Practice {
 
 /// The practices; their numbers follow from their places in the list.
 pub(super) const PRACTICES: &[Practice] = &[
-    Practice { name: "Lægehuset Møllebakken", town: 3 },
-    Practice { name: "Lægerne ved Åen", town: 0 },
-    Practice { name: "Birkelund Lægecenter", town: 1 },
-    Practice { name: "Lægefællesskabet Torvet", town: 1 },
-    Practice { name: "Sønderkilde Lægehus", town: 2 },
-    Practice { name: "Lægerne Kildegade", town: 2 },
-    Practice { name: "Praksis Østerhede", town: 4 },
-    Practice { name: "Lægehuset Heden", town: 4 },
-    Practice { name: "Havnens Læger", town: 5 },
-    Practice { name: "Lægerne Fyrvej", town: 5 },
-    Practice { name: "Nordåby Lægehus", town: 0 },
-    Practice { name: "Lægeklinikken Højen", town: 3 },
+    Practice {
+        name: "Lægehuset Møllebakken",
+        town: 3,
+    },
+    Practice {
+        name: "Lægerne ved Åen",
+        town: 0,
+    },
+    Practice {
+        name: "Birkelund Lægecenter",
+        town: 1,
+    },
+    Practice {
+        name: "Lægefællesskabet Torvet",
+        town: 1,
+    },
+    Practice {
+        name: "Sønderkilde Lægehus",
+        town: 2,
+    },
+    Practice {
+        name: "Lægerne Kildegade",
+        town: 2,
+    },
+    Practice {
+        name: "Praksis Østerhede",
+        town: 4,
+    },
+    Practice {
+        name: "Lægehuset Heden",
+        town: 4,
+    },
+    Practice {
+        name: "Havnens Læger",
+        town: 5,
+    },
+    Practice {
+        name: "Lægerne Fyrvej",
+        town: 5,
+    },
+    Practice {
+        name: "Nordåby Lægehus",
+        town: 0,
+    },
+    Practice {
+        name: "Lægeklinikken Højen",
+        town: 3,
+    },
 ];
 
-const HOSPITALS: &[&str] = &["Regionshospitalet Vesterlund", "Kystens Universitetshospital", "Hospitalsenheden Midtåen"];
+const HOSPITALS: &[&str] = &[
+    "Regionshospitalet Vesterlund",
+    "Kystens Universitetshospital",
+    "Hospitalsenheden Midtåen",
+];
 
-const CENTRES: &[&str] =
-    &["Sundhedscenter Nordåby", "Birkelund Sundhedshus", "Forebyggelsescenter Sønderkilde", "Sundhedscenter Heden", "Havnens Sundhedshus"];
+const CENTRES: &[&str] = &[
+    "Sundhedscenter Nordåby",
+    "Birkelund Sundhedshus",
+    "Forebyggelsescenter Sønderkilde",
+    "Sundhedscenter Heden",
+    "Havnens Sundhedshus",
+];
 
 /// The practice's id, from its place in [`PRACTICES`].
 pub(super) fn practice_id(practice: usize) -> String {
@@ -52,7 +105,10 @@ pub(super) fn centre_id(practice: usize) -> String {
 
 /// The hospital of those who live near the practice.
 pub(super) fn hospital_id(practice: usize) -> String {
-    format!("hospital-{}", PRACTICES[practice].town % HOSPITALS.len() + 1)
+    format!(
+        "hospital-{}",
+        PRACTICES[practice].town % HOSPITALS.len() + 1
+    )
 }
 
 /// The Bundle with all of them, and a doctor's role at each practice and hospital.
@@ -60,10 +116,18 @@ pub(super) fn organizations() -> Value {
     let mut entries = Vec::new();
     for (at, practice) in PRACTICES.iter().enumerate() {
         let id = practice_id(at);
-        let mut organization = organization(&id, practice.name, at + 100, ("394761003", "GP (general practitioner) site"));
-        let numbers = organization["identifier"].as_array_mut().expect("it has identifiers");
+        let mut organization = organization(
+            &id,
+            practice.name,
+            at + 100,
+            ("394761003", "GP (general practitioner) site"),
+        );
+        let numbers = organization["identifier"]
+            .as_array_mut()
+            .expect("it has identifiers");
         numbers.push(json!({ "system": YDERNUMMER, "value": ydernummer(at) }));
-        organization["address"] = json!([{ "use": "work", "city": TOWNS[practice.town], "country": "DK" }]);
+        organization["address"] =
+            json!([{ "use": "work", "city": TOWNS[practice.town], "country": "DK" }]);
         entries.push(organization);
         entries.push(doctor(&id, "Praktiserende læge"));
     }
@@ -73,7 +137,12 @@ pub(super) fn organizations() -> Value {
         entries.push(doctor(&id, "Hospitalslæge"));
     }
     for (at, name) in CENTRES.iter().enumerate() {
-        entries.push(organization(&format!("centre-{}", at + 1), name, at + 300, ("264361005", "Health center")));
+        entries.push(organization(
+            &format!("centre-{}", at + 1),
+            name,
+            at + 300,
+            ("264361005", "Health center"),
+        ));
     }
     transaction(entries)
 }

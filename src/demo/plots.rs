@@ -2,7 +2,8 @@
 
 use super::chance::Chance;
 
-/// How a right goes; the names are those of deadline-rules section 5, where `void` has several causes.
+/// How a right goes; the names are those of deadline-rules section 5, where `void` has several
+/// causes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Course {
     /// The duty runs, and its end is not near.
@@ -25,7 +26,8 @@ pub(super) enum Course {
     Died,
     /// Void: the diagnosis or referral was sent in error.
     SentInError,
-    /// Not applicable any more: the diagnosis turns out to be old, or the referral not to come from the own practice.
+    /// Not applicable any more: the diagnosis turns out to be old, or the referral not to come from
+    /// the own practice.
     NotApplicable,
     /// Void: the referral was withdrawn (there is no such course of a diagnosis).
     Withdrawn,
@@ -41,18 +43,27 @@ pub(super) struct Plot {
 }
 
 const fn plan(course: Course) -> Plot {
-    Plot { plan: Some(course), start: None }
+    Plot {
+        plan: Some(course),
+        start: None,
+    }
 }
 
 const fn start(course: Course) -> Plot {
-    Plot { plan: None, start: Some(course) }
+    Plot {
+        plan: None,
+        start: Some(course),
+    }
 }
 
 /// The plots of the first persons: every status of both rights.
 pub(super) const OPENING: &[Plot] = &[
     plan(Course::Running),
     start(Course::Overdue),
-    Plot { plan: Some(Course::Met), start: Some(Course::Met) },
+    Plot {
+        plan: Some(Course::Met),
+        start: Some(Course::Met),
+    },
     plan(Course::Overdue),
     start(Course::Running),
     plan(Course::DueSoon),
@@ -102,11 +113,21 @@ impl Plot {
         if chance.percent(45) {
             return start(course);
         }
-        let plan = if course == Course::Withdrawn { Course::Declined } else { course };
+        let plan = if course == Course::Withdrawn {
+            Course::Declined
+        } else {
+            course
+        };
         // Who died, or was diagnosed by mistake, is not referred afterwards.
-        let goes_on = !matches!(plan, Course::Died | Course::SentInError | Course::NotApplicable);
+        let goes_on = !matches!(
+            plan,
+            Course::Died | Course::SentInError | Course::NotApplicable
+        );
         let start = (goes_on && chance.percent(50)).then(|| chance.weighted(WEIGHTS));
         let survived = |course: &Course| *course != Course::Died;
-        Plot { plan: Some(plan), start: start.filter(survived) }
+        Plot {
+            plan: Some(plan),
+            start: start.filter(survived),
+        }
     }
 }

@@ -7,8 +7,9 @@ use super::people::Person;
 use super::places::practice_id;
 use crate::fhir::copenhagen;
 use crate::fhir::names::{
-    CONDITION_ASSERTED_DATE, CONDITION_VER_STATUS, CPR, CS_CAREPLAN_CATEGORY, CS_PREVENTION_OFFER, CS_STATUS_REASON, CS_TARGET_GROUP,
-    EXT_POSTPONEMENT, EXT_RECEIVED, EXT_STATUS_REASON, EXT_TARGET_GROUP, REQUEST_STATUS_REASON,
+    CONDITION_ASSERTED_DATE, CONDITION_VER_STATUS, CPR, CS_CAREPLAN_CATEGORY, CS_PREVENTION_OFFER,
+    CS_STATUS_REASON, CS_TARGET_GROUP, EXT_POSTPONEMENT, EXT_RECEIVED, EXT_STATUS_REASON,
+    EXT_TARGET_GROUP, REQUEST_STATUS_REASON,
 };
 
 /// The identifier system of Danish health organizations.
@@ -27,7 +28,13 @@ pub(super) type Code = (&'static str, &'static str, &'static str);
 
 /// A transaction that puts each resource under its own id.
 pub(super) fn transaction(resources: Vec<Value>) -> Value {
-    let url = |resource: &Value| format!("{}/{}", text(resource, "resourceType"), text(resource, "id"));
+    let url = |resource: &Value| {
+        format!(
+            "{}/{}",
+            text(resource, "resourceType"),
+            text(resource, "id")
+        )
+    };
     let put = |resource: Value| json!({ "request": { "method": "PUT", "url": url(&resource) }, "resource": resource });
     json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.into_iter().map(put).collect::<Vec<_>>() })
 }
@@ -43,8 +50,13 @@ pub(super) fn reference(resource_type: &str, id: &str) -> Value {
 
 /// A dateTime on that day: the day alone, or with a time of day in Copenhagen (hour, minute).
 pub(super) fn date_time(day: Date, time: Option<(i8, i8)>) -> Value {
-    let Some((hour, minute)) = time else { return Value::from(day.to_string()) };
-    let instant = day.at(hour, minute, 0, 0).to_zoned(copenhagen()).expect("working hours exist on every day");
+    let Some((hour, minute)) = time else {
+        return Value::from(day.to_string());
+    };
+    let instant = day
+        .at(hour, minute, 0, 0)
+        .to_zoned(copenhagen())
+        .expect("working hours exist on every day");
     Value::from(instant.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
 }
 
@@ -63,7 +75,8 @@ pub(super) fn extend(resource: &mut Value, url: &str, name: &str, value: Value) 
 
 /// Removes an element.
 pub(super) fn remove(resource: &mut Value, name: &str) {
-    let object: &mut Map<String, Value> = resource.as_object_mut().expect("a resource is an object");
+    let object: &mut Map<String, Value> =
+        resource.as_object_mut().expect("a resource is an object");
     object.shift_remove(name);
 }
 
@@ -85,13 +98,23 @@ pub(super) fn status_reason(code: &str) -> Value {
 /// Ends a plan, and says why.
 pub(super) fn revoke_plan(plan: &mut Value, reason: &str) {
     plan["status"] = Value::from("revoked");
-    extend(plan, EXT_STATUS_REASON, "valueCodeableConcept", status_reason(reason));
+    extend(
+        plan,
+        EXT_STATUS_REASON,
+        "valueCodeableConcept",
+        status_reason(reason),
+    );
 }
 
 /// Gives a referral a status that needs a reason.
 pub(super) fn change_referral(referral: &mut Value, status: &str, reason: &str) {
     referral["status"] = Value::from(status);
-    extend(referral, REQUEST_STATUS_REASON, "valueCodeableConcept", status_reason(reason));
+    extend(
+        referral,
+        REQUEST_STATUS_REASON,
+        "valueCodeableConcept",
+        status_reason(reason),
+    );
 }
 
 /// A Patient who belongs to the practice of that place in the list.
@@ -109,10 +132,21 @@ pub(super) fn patient(id: &str, person: &Person, practice: usize) -> Value {
     })
 }
 
-/// A confirmed diagnosis. `asserted` is the day it was made, if that is not the day it was recorded.
-pub(super) fn condition(id: &str, patient_id: &str, codes: &[Code], recorded: Value, asserted: Option<Value>) -> Value {
-    let codings: Vec<_> = codes.iter().map(|code| coded(*code)["coding"][0].take()).collect();
-    let status = |system: &str, code: &str| json!({ "coding": [{ "system": system, "code": code }] });
+/// A confirmed diagnosis. `asserted` is the day it was made, if that is not the day it was
+/// recorded.
+pub(super) fn condition(
+    id: &str,
+    patient_id: &str,
+    codes: &[Code],
+    recorded: Value,
+    asserted: Option<Value>,
+) -> Value {
+    let codings: Vec<_> = codes
+        .iter()
+        .map(|code| coded(*code)["coding"][0].take())
+        .collect();
+    let status =
+        |system: &str, code: &str| json!({ "coding": [{ "system": system, "code": code }] });
     let mut condition = json!({
         "resourceType": "Condition",
         "id": id,
@@ -125,18 +159,34 @@ pub(super) fn condition(id: &str, patient_id: &str, codes: &[Code], recorded: Va
         "recordedDate": recorded,
     });
     if let Some(asserted) = asserted {
-        extend(&mut condition, CONDITION_ASSERTED_DATE, "valueDateTime", asserted);
+        extend(
+            &mut condition,
+            CONDITION_ASSERTED_DATE,
+            "valueDateTime",
+            asserted,
+        );
     }
     condition
 }
 
 /// States the target group of a Condition, where no code can.
 pub(super) fn assert_group(condition: &mut Value, group: &str) {
-    extend(condition, EXT_TARGET_GROUP, "valueCodeableConcept", json!({ "coding": [{ "system": CS_TARGET_GROUP, "code": group }] }));
+    extend(
+        condition,
+        EXT_TARGET_GROUP,
+        "valueCodeableConcept",
+        json!({ "coding": [{ "system": CS_TARGET_GROUP, "code": group }] }),
+    );
 }
 
 /// A treatment plan in force, drawn up by the author.
-pub(super) fn care_plan(id: &str, patient_id: &str, condition_id: &str, created: Value, author: Value) -> Value {
+pub(super) fn care_plan(
+    id: &str,
+    patient_id: &str,
+    condition_id: &str,
+    created: Value,
+    author: Value,
+) -> Value {
     json!({
         "resourceType": "CarePlan",
         "id": id,
@@ -153,7 +203,14 @@ pub(super) fn care_plan(id: &str, patient_id: &str, condition_id: &str, created:
 }
 
 /// A referral to a prevention offer. Its reason is to be added.
-pub(super) fn referral(id: &str, patient_id: &str, offer: &Code, authored: Value, requester: Value, centre_id: &str) -> Value {
+pub(super) fn referral(
+    id: &str,
+    patient_id: &str,
+    offer: &Code,
+    authored: Value,
+    requester: Value,
+    centre_id: &str,
+) -> Value {
     json!({
         "resourceType": "ServiceRequest",
         "id": id,
@@ -171,11 +228,23 @@ pub(super) fn referral(id: &str, patient_id: &str, offer: &Code, authored: Value
 
 /// Notes the day on which the centre received a referral.
 pub(super) fn receive(referral: &mut Value, day: Date) {
-    extend(referral, EXT_RECEIVED, "valueDate", Value::from(day.to_string()));
+    extend(
+        referral,
+        EXT_RECEIVED,
+        "valueDate",
+        Value::from(day.to_string()),
+    );
 }
 
 /// A contact at the centre on the ground of a referral; over if it has an end.
-pub(super) fn encounter(id: &str, patient_id: &str, referral_id: &str, offer: &Code, period: Value, centre_id: &str) -> Value {
+pub(super) fn encounter(
+    id: &str,
+    patient_id: &str,
+    referral_id: &str,
+    offer: &Code,
+    period: Value,
+    centre_id: &str,
+) -> Value {
     json!({
         "resourceType": "Encounter",
         "id": id,
@@ -191,12 +260,20 @@ pub(super) fn encounter(id: &str, patient_id: &str, referral_id: &str, offer: &C
 }
 
 /// The conversation that comes before an offer, and is not yet one.
-pub(super) const CONVERSATION: Code = (CS_PREVENTION_OFFER, "clarifying-conversation", "Afklarende samtale");
+pub(super) const CONVERSATION: Code = (
+    CS_PREVENTION_OFFER,
+    "clarifying-conversation",
+    "Afklarende samtale",
+);
 
 /// What people are referred to.
 pub(super) const OFFERS: &[Code] = &[
     (CS_PREVENTION_OFFER, "disease-management", "Sygdomsmestring"),
     (CS_PREVENTION_OFFER, "physical-activity", "Fysisk aktivitet"),
     (CS_PREVENTION_OFFER, "nutrition", "Ernæring"),
-    (CS_PREVENTION_OFFER, "nicotine-cessation", "Nikotinafvænning"),
+    (
+        CS_PREVENTION_OFFER,
+        "nicotine-cessation",
+        "Nikotinafvænning",
+    ),
 ];

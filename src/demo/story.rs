@@ -1,4 +1,5 @@
-//! Gives a plot its dates and tells it in resources, as the systems of a practice, a hospital and a prevention centre would.
+//! Gives a plot its dates and tells it in resources, as the systems of a practice, a hospital and a
+//! prevention centre would.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
@@ -26,10 +27,23 @@ pub(super) fn tell(index: usize, seed: u64, today: Date) -> PersonStory {
     let practice = chance.within(0..=PRACTICES.len() as i64 - 1) as usize;
     let id = format!("p{:05}", index + 1);
     let patient = resources::patient(&id, &person, practice);
-    let mut teller = Teller { chance, today, id, practice, told: vec![patient], corrected: Vec::new() };
+    let mut teller = Teller {
+        chance,
+        today,
+        id,
+        practice,
+        told: vec![patient],
+        corrected: Vec::new(),
+    };
     teller.tell(plot);
     let corrected = Some(teller.corrected).filter(|list| !list.is_empty());
-    PersonStory { bundles: [Some(teller.told), corrected].into_iter().flatten().map(resources::transaction).collect() }
+    PersonStory {
+        bundles: [Some(teller.told), corrected]
+            .into_iter()
+            .flatten()
+            .map(resources::transaction)
+            .collect(),
+    }
 }
 
 /// A diagnosis that later events refer to.
@@ -58,7 +72,11 @@ impl Teller {
             None => self.old_diagnosis(),
         };
         if let Some(course) = plot.start {
-            let (course, ago) = self.trigger(course, START_DAYS, self.days_since_rights(diagnosis.group).min(diagnosis.ago));
+            let (course, ago) = self.trigger(
+                course,
+                START_DAYS,
+                self.days_since_rights(diagnosis.group).min(diagnosis.ago),
+            );
             self.referral(&diagnosis, course, ago);
         }
         if self.chance.percent(20) {
@@ -96,8 +114,12 @@ impl Teller {
             Course::Running | Course::DueSoon | Course::Overdue => {}
         }
         self.told.push(condition);
-        // A second record would keep the clock that a correction is to end, and nobody writes one after a death.
-        let is_alone = matches!(course, Course::SentInError | Course::NotApplicable | Course::Died);
+        // A second record would keep the clock that a correction is to end, and nobody writes one
+        // after a death.
+        let is_alone = matches!(
+            course,
+            Course::SentInError | Course::NotApplicable | Course::Died
+        );
         if !is_alone && ago >= 3 && self.chance.percent(15) {
             self.hospital_diagnosis(group, ago);
         }
@@ -113,21 +135,36 @@ impl Teller {
         if group.is_stated {
             resources::assert_group(&mut condition, group.code);
         }
-        condition["asserter"] = reference("PractitionerRole", &doctor_id(&hospital_id(self.practice)));
+        condition["asserter"] =
+            reference("PractitionerRole", &doctor_id(&hospital_id(self.practice)));
         self.told.push(condition);
     }
 
-    /// A diagnosis made before the rights existed, sometimes recorded again since, in a new practice.
+    /// A diagnosis made before the rights existed, sometimes recorded again since, in a new
+    /// practice.
     fn old_diagnosis(&mut self) -> Diagnosis {
         let group = self.group();
         let id = format!("{}-condition-1", self.id);
         let made = self.day_before_rights();
         let is_moved = self.chance.percent(25);
         let moved_ago = self.chance.within(1..=60);
-        let recorded = if is_moved { self.at(moved_ago) } else { Value::from(made.to_string()) };
-        let condition = self.condition(&id, group, recorded, is_moved.then(|| Value::from(made.to_string())));
+        let recorded = if is_moved {
+            self.at(moved_ago)
+        } else {
+            Value::from(made.to_string())
+        };
+        let condition = self.condition(
+            &id,
+            group,
+            recorded,
+            is_moved.then(|| Value::from(made.to_string())),
+        );
         self.told.push(condition);
-        Diagnosis { id, group, ago: i64::MAX }
+        Diagnosis {
+            id,
+            group,
+            ago: i64::MAX,
+        }
     }
 
     /// A disease whose package comes later: it gives no right yet, and never one to a plan.
@@ -139,8 +176,15 @@ impl Teller {
         self.told.push(condition);
     }
 
-    /// The practice's Condition: in its own code, often in SNOMED CT too, or in the hospital's, which it got by letter.
-    fn condition(&mut self, id: &str, group: &Group, recorded: Value, asserted: Option<Value>) -> Value {
+    /// The practice's Condition: in its own code, often in SNOMED CT too, or in the hospital's,
+    /// which it got by letter.
+    fn condition(
+        &mut self,
+        id: &str,
+        group: &Group,
+        recorded: Value,
+        asserted: Option<Value>,
+    ) -> Value {
         let codes: Vec<_> = match self.chance.within(0..=9) {
             0..=4 => vec![group.icpc],
             5..=7 => vec![group.icpc, group.snomed],
@@ -150,7 +194,8 @@ impl Teller {
         if group.is_stated {
             resources::assert_group(&mut condition, group.code);
         }
-        condition["asserter"] = reference("PractitionerRole", &doctor_id(&practice_id(self.practice)));
+        condition["asserter"] =
+            reference("PractitionerRole", &doctor_id(&practice_id(self.practice)));
         condition
     }
 
@@ -177,7 +222,13 @@ impl Teller {
     fn care_plan(&mut self, number: u32, condition_id: &str, ago: i64) -> Value {
         let author = self.responsible();
         let created = self.at(ago);
-        resources::care_plan(&format!("{}-plan-{number}", self.id), &self.id, condition_id, created, author)
+        resources::care_plan(
+            &format!("{}-plan-{number}", self.id),
+            &self.id,
+            condition_id,
+            created,
+            author,
+        )
     }
 
     /// A referral, and what becomes of it.
@@ -195,7 +246,9 @@ impl Teller {
                     self.told.push(next);
                 }
             }
-            Course::PostponedPatient => self.hold(&mut referral, ago, "patient", "patient-postponed"),
+            Course::PostponedPatient => {
+                self.hold(&mut referral, ago, "patient", "patient-postponed")
+            }
             Course::PostponedClinical => self.hold(&mut referral, ago, "clinical", "clinical"),
             Course::Met => {
                 let after = self.chance.within(ago.min(1)..=ago.min(START_DAYS));
@@ -205,10 +258,17 @@ impl Teller {
                 let after = self.chance.within(START_DAYS + 1..=ago);
                 self.offer_begins(&offer, ago, after);
             }
-            Course::Declined => resources::change_referral(&mut referral, "revoked", "patient-declined"),
-            Course::Withdrawn => resources::change_referral(&mut referral, "revoked", "no-longer-needed"),
+            Course::Declined => {
+                resources::change_referral(&mut referral, "revoked", "patient-declined")
+            }
+            Course::Withdrawn => {
+                resources::change_referral(&mut referral, "revoked", "no-longer-needed")
+            }
             Course::Died => self.die(ago),
-            Course::SentInError => self.corrected.push(with(&referral, "status", Value::from("entered-in-error"))),
+            Course::SentInError => {
+                self.corrected
+                    .push(with(&referral, "status", Value::from("entered-in-error")))
+            }
             Course::NotApplicable => {
                 let hospital = reference("Organization", &hospital_id(self.practice));
                 self.corrected.push(with(&referral, "requester", hospital));
@@ -217,7 +277,13 @@ impl Teller {
         self.told.push(referral);
     }
 
-    fn service_request(&mut self, number: u32, diagnosis: &Diagnosis, offer: &Code, ago: i64) -> Value {
+    fn service_request(
+        &mut self,
+        number: u32,
+        diagnosis: &Diagnosis,
+        offer: &Code,
+        ago: i64,
+    ) -> Value {
         let id = format!("{}-referral-{number}", self.id);
         let (authored, requester) = (self.at(ago), self.responsible_or_number());
         let centre = centre_id(self.practice);
@@ -226,7 +292,8 @@ impl Teller {
             referral["reasonReference"] = json!([reference("Condition", &diagnosis.id)]);
         } else {
             let (system, code, display) = diagnosis.group.icpc;
-            referral["reasonCode"] = json!([{ "coding": [{ "system": system, "code": code, "display": display }] }]);
+            referral["reasonCode"] =
+                json!([{ "coding": [{ "system": system, "code": code, "display": display }] }]);
         }
         if self.chance.percent(60) {
             let received = self.chance.within((ago - 2).max(0)..=ago);
@@ -236,11 +303,20 @@ impl Teller {
     }
 
     /// The same referral, sent again to another offer: the clock goes on.
-    fn replace(&mut self, first: &mut Value, diagnosis: &Diagnosis, offer: &Code, ago: i64) -> Value {
+    fn replace(
+        &mut self,
+        first: &mut Value,
+        diagnosis: &Diagnosis,
+        offer: &Code,
+        ago: i64,
+    ) -> Value {
         resources::change_referral(first, "revoked", "transferred");
         let again = self.chance.within(0..=ago - 2);
         let mut next = self.service_request(2, diagnosis, offer, again);
-        next["replaces"] = json!([reference("ServiceRequest", &format!("{}-referral-1", self.id))]);
+        next["replaces"] = json!([reference(
+            "ServiceRequest",
+            &format!("{}-referral-1", self.id)
+        )]);
         next
     }
 
@@ -249,7 +325,8 @@ impl Teller {
         self.postpone(referral, ago, reason);
     }
 
-    /// The first contact that counts, `after` days after the referral; often the conversation before it.
+    /// The first contact that counts, `after` days after the referral; often the conversation
+    /// before it.
     fn offer_begins(&mut self, offer: &Code, ago: i64, after: i64) {
         if after >= 4 && self.chance.percent(40) {
             let day = self.chance.within(1..=after - 1);
@@ -266,8 +343,18 @@ impl Teller {
         if is_over {
             period["end"] = resources::date_time(self.day(ago), time(hour + 1));
         }
-        let (id, referral) = (format!("{}-encounter-{number}", self.id), format!("{}-referral-{referral}", self.id));
-        let encounter = resources::encounter(&id, &self.id, &referral, offer, period, &centre_id(self.practice));
+        let (id, referral) = (
+            format!("{}-encounter-{number}", self.id),
+            format!("{}-referral-{referral}", self.id),
+        );
+        let encounter = resources::encounter(
+            &id,
+            &self.id,
+            &referral,
+            offer,
+            period,
+            &centre_id(self.practice),
+        );
         self.told.push(encounter);
     }
 
@@ -288,15 +375,29 @@ impl Teller {
     fn diagnosed_before(&mut self, condition: &Value) -> Value {
         let made = self.day_before_rights();
         let mut corrected = condition.clone();
-        resources::extend(&mut corrected, CONDITION_ASSERTED_DATE, "valueDateTime", Value::from(made.to_string()));
+        resources::extend(
+            &mut corrected,
+            CONDITION_ASSERTED_DATE,
+            "valueDateTime",
+            Value::from(made.to_string()),
+        );
         corrected
     }
 
-    /// The practice that acts: the person's own, now and then another; as an Organization or as its doctor.
+    /// The practice that acts: the person's own, now and then another; as an Organization or as its
+    /// doctor.
     fn responsible(&mut self) -> Value {
-        let practice = if self.chance.percent(6) { (self.practice + 1) % PRACTICES.len() } else { self.practice };
+        let practice = if self.chance.percent(6) {
+            (self.practice + 1) % PRACTICES.len()
+        } else {
+            self.practice
+        };
         let id = practice_id(practice);
-        if self.chance.percent(30) { reference("PractitionerRole", &doctor_id(&id)) } else { reference("Organization", &id) }
+        if self.chance.percent(30) {
+            reference("PractitionerRole", &doctor_id(&id))
+        } else {
+            reference("Organization", &id)
+        }
     }
 
     /// The same, or only the practice's number, as some systems send it.
@@ -308,7 +409,8 @@ impl Teller {
         }
     }
 
-    /// How many days ago the clock of that course began, at most `oldest`; and the course, if there was time for it.
+    /// How many days ago the clock of that course began, at most `oldest`; and the course, if there
+    /// was time for it.
     fn trigger(&mut self, course: Course, days: i64, oldest: i64) -> (Course, i64) {
         let range = match course {
             Course::Running => 0..=days - WARN_DAYS - 1,
@@ -324,7 +426,12 @@ impl Teller {
         let last = (*range.end()).min(oldest).max(0);
         let first = (*range.start()).min(last);
         let draws: Vec<_> = (0..6).map(|_| self.chance.within(first..=last)).collect();
-        let is_workday = |ago: &&i64| !matches!(self.day(**ago).weekday(), Weekday::Saturday | Weekday::Sunday);
+        let is_workday = |ago: &&i64| {
+            !matches!(
+                self.day(**ago).weekday(),
+                Weekday::Saturday | Weekday::Sunday
+            )
+        };
         let ago = *draws.iter().find(is_workday).unwrap_or(&draws[0]);
         let is_too_soon = course == Course::MetLate && ago <= days;
         (if is_too_soon { Course::Met } else { course }, ago)
@@ -340,7 +447,10 @@ impl Teller {
 
     /// That day as a dateTime, sometimes with a time; today without one, since the day is not over.
     fn at(&mut self, ago: i64) -> Value {
-        let time = (self.chance.within(8..=15) as i8, self.chance.within(0..=59) as i8);
+        let time = (
+            self.chance.within(8..=15) as i8,
+            self.chance.within(0..=59) as i8,
+        );
         let is_exact = self.chance.percent(50) && ago > 0;
         resources::date_time(self.day(ago), is_exact.then_some(time))
     }
@@ -350,9 +460,12 @@ impl Teller {
         last - self.chance.within(20..=5_500).days()
     }
 
-    /// The target group of the story's disease: one whose rights have existed for two months, or one of the first two.
+    /// The target group of the story's disease: one whose rights have existed for two months, or
+    /// one of the first two.
     fn group(&mut self) -> &'static Group {
-        let begun = |group: &&&Group| self.today - 60.days() >= group.rights_begin || group.rights_begin == RIGHTS_BEGIN;
+        let begun = |group: &&&Group| {
+            self.today - 60.days() >= group.rights_begin || group.rights_begin == RIGHTS_BEGIN
+        };
         let choices: Vec<_> = GROUPS.iter().filter(begun).copied().collect();
         self.chance.pick(&choices)
     }
@@ -365,7 +478,8 @@ fn with(resource: &Value, name: &str, value: Value) -> Value {
     changed
 }
 
-/// The Condition as it is sent when it should never have been; then it has no clinical status (con-5).
+/// The Condition as it is sent when it should never have been; then it has no clinical status
+/// (con-5).
 fn entered_in_error(condition: &Value) -> Value {
     let mut corrected = condition.clone();
     corrected["verificationStatus"]["coding"][0]["code"] = Value::from("entered-in-error");

@@ -8,8 +8,11 @@ use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp, ToSpan};
 
-static COPENHAGEN: LazyLock<TimeZone> =
-    LazyLock::new(|| TimeZoneDatabase::bundled().get("Europe/Copenhagen").expect("the bundled time zone data holds Europe/Copenhagen"));
+static COPENHAGEN: LazyLock<TimeZone> = LazyLock::new(|| {
+    TimeZoneDatabase::bundled()
+        .get("Europe/Copenhagen")
+        .expect("the bundled time zone data holds Europe/Copenhagen")
+});
 
 /// The time zone of Denmark.
 pub fn copenhagen() -> TimeZone {
@@ -21,9 +24,11 @@ pub fn copenhagen_date(instant: Timestamp) -> Date {
     instant.to_zoned(copenhagen()).date()
 }
 
-/// The instant at which that day begins in Copenhagen. The last days of the calendar (year 9999) all begin at its last instant.
+/// The instant at which that day begins in Copenhagen. The last days of the calendar (year 9999)
+/// all begin at its last instant.
 pub fn start_of_day(day: Date) -> Timestamp {
-    day.to_zoned(copenhagen()).map_or(Timestamp::MAX, |start| start.timestamp())
+    day.to_zoned(copenhagen())
+        .map_or(Timestamp::MAX, |start| start.timestamp())
 }
 
 /// A FHIR `date`, `dateTime` or `instant`, with the precision that was written.
@@ -44,14 +49,23 @@ impl FhirDate {
     /// (<https://hl7.org/fhir/R4/datatypes.html#dateTime>).
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
-        let digits = |range: std::ops::Range<usize>| bytes.get(range)?.iter().all(u8::is_ascii_digit).then_some(());
+        let digits = |range: std::ops::Range<usize>| {
+            bytes
+                .get(range)?
+                .iter()
+                .all(u8::is_ascii_digit)
+                .then_some(())
+        };
         digits(0..4)?;
         let year: i16 = text[..4].parse().ok().filter(|year| *year > 0)?;
         if bytes.len() == 4 {
             return Some(FhirDate::Year(year));
         }
         digits(5..7).filter(|()| bytes[4] == b'-')?;
-        let month: i8 = text[5..7].parse().ok().filter(|month| (1..=12).contains(month))?;
+        let month: i8 = text[5..7]
+            .parse()
+            .ok()
+            .filter(|month| (1..=12).contains(month))?;
         if bytes.len() == 7 {
             return Some(FhirDate::Month(year, month));
         }
@@ -77,8 +91,9 @@ impl FhirDate {
         !matches!(self, FhirDate::Instant(..))
     }
 
-    /// The span of time the value stands for, first instant and the first one after it, in microseconds since 1970;
-    /// a value without zone is in Copenhagen (search prefixes compare such spans).
+    /// The span of time the value stands for, first instant and the first one after it, in
+    /// microseconds since 1970; a value without zone is in Copenhagen (search prefixes compare
+    /// such spans).
     pub fn range_us(self) -> (i64, i64) {
         let days = |first: Date, length: Span| {
             let end = first.checked_add(length).unwrap_or(Date::MAX);
@@ -105,15 +120,25 @@ fn parse_time(day: Date, text: &str) -> Option<FhirDate> {
     let bytes = text.as_bytes();
     let two = |at: usize, max: i64| -> Option<i64> {
         let pair = bytes.get(at..at + 2)?;
-        pair.iter().all(u8::is_ascii_digit).then(|| i64::from(pair[0] - b'0') * 10 + i64::from(pair[1] - b'0')).filter(|n| *n <= max)
+        pair.iter()
+            .all(u8::is_ascii_digit)
+            .then(|| i64::from(pair[0] - b'0') * 10 + i64::from(pair[1] - b'0'))
+            .filter(|n| *n <= max)
     };
     let mark = |at: usize, byte: u8| (bytes.get(at) == Some(&byte)).then_some(());
     mark(0, b'T').and(mark(3, b':')).and(mark(6, b':'))?;
     let seconds = two(1, 23)? * 3600 + two(4, 59)? * 60 + two(7, 60)?;
     let (nanos, step_ns, zone_at) = match bytes.get(9) {
         Some(b'.') => {
-            let count = bytes[10..].iter().take_while(|b| b.is_ascii_digit()).count();
-            let nine: String = text[10..10 + count].chars().chain("000000000".chars()).take(9).collect();
+            let count = bytes[10..]
+                .iter()
+                .take_while(|b| b.is_ascii_digit())
+                .count();
+            let nine: String = text[10..10 + count]
+                .chars()
+                .chain("000000000".chars())
+                .take(9)
+                .collect();
             let step = 10_i64.pow(9 - count.min(9) as u32);
             (count > 0).then_some(())?;
             (nine.parse::<i64>().ok()?, step, 10 + count)
@@ -130,9 +155,14 @@ fn parse_time(day: Date, text: &str) -> Option<FhirDate> {
         }
         _ => return None,
     };
-    // The last hours of the calendar (year 9999) are beyond the last instant that can be told, and taken for it.
-    let midnight = day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |start| start.timestamp());
-    let second = midnight.saturating_add((seconds - offset_s).seconds()).ok()?;
+    // The last hours of the calendar (year 9999) are beyond the last instant that can be told, and
+    // taken for it.
+    let midnight = day
+        .to_zoned(TimeZone::UTC)
+        .map_or(Timestamp::MAX, |start| start.timestamp());
+    let second = midnight
+        .saturating_add((seconds - offset_s).seconds())
+        .ok()?;
     let instant = second.saturating_add(nanos.nanoseconds()).ok()?;
     Some(FhirDate::Instant(instant, step_ns))
 }
@@ -159,7 +189,11 @@ mod tests {
             ("9999-12-31T23:59:60.999-14:00", date(9999, 12, 30)),
             ("0001-01-01T00:00:00+14:00", date(0, 12, 31)),
         ] {
-            assert_eq!(FhirDate::parse(text).and_then(FhirDate::date), Some(expected), "{text}");
+            assert_eq!(
+                FhirDate::parse(text).and_then(FhirDate::date),
+                Some(expected),
+                "{text}"
+            );
         }
     }
 
@@ -189,7 +223,10 @@ mod tests {
     #[test]
     fn a_formatted_instant_has_always_the_same_width() {
         for us in [0, 1, 1_803_888_000_000_000, 1_803_888_000_123_456] {
-            assert_eq!(format_instant(Timestamp::from_microsecond(us).unwrap()).len(), 27);
+            assert_eq!(
+                format_instant(Timestamp::from_microsecond(us).unwrap()).len(),
+                27
+            );
         }
     }
 }

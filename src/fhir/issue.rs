@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-/// How many findings are told at once: a body of a few megabytes can have a wrong value every other byte.
+/// How many findings are told at once: a body of a few megabytes can have a wrong value every other
+/// byte.
 pub const ISSUES_MAX: usize = 1_000;
 
 /// How bad a finding is.
@@ -69,7 +70,8 @@ pub struct Issue {
     pub code: IssueCode,
     /// FHIRPath of the element concerned, as `Condition.code.coding[1].system`; empty if none is.
     pub expression: String,
-    /// The key of the rule that found it, as `kp-sr-2`, or of an invariant of a package; empty if it has none.
+    /// The key of the rule that found it, as `kp-sr-2`, or of an invariant of a package; empty if
+    /// it has none.
     pub rule: Cow<'static, str>,
     /// Plain English: what was expected and what came. Never a CPR number or a name.
     pub text: String,
@@ -78,17 +80,33 @@ pub struct Issue {
 impl Issue {
     /// An error at `expression`.
     pub fn error(code: IssueCode, expression: impl Into<String>, text: impl Into<String>) -> Self {
-        Issue { severity: Severity::Error, code, expression: expression.into(), rule: Cow::Borrowed(""), text: text.into() }
+        Issue {
+            severity: Severity::Error,
+            code,
+            expression: expression.into(),
+            rule: Cow::Borrowed(""),
+            text: text.into(),
+        }
     }
 
     /// A warning at `expression`.
-    pub fn warning(code: IssueCode, expression: impl Into<String>, text: impl Into<String>) -> Self {
-        Issue { severity: Severity::Warning, ..Issue::error(code, expression, text) }
+    pub fn warning(
+        code: IssueCode,
+        expression: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        Issue {
+            severity: Severity::Warning,
+            ..Issue::error(code, expression, text)
+        }
     }
 
     /// An information at `expression`.
     pub fn information(expression: impl Into<String>, text: impl Into<String>) -> Self {
-        Issue { severity: Severity::Information, ..Issue::error(IssueCode::Informational, expression, text) }
+        Issue {
+            severity: Severity::Information,
+            ..Issue::error(IssueCode::Informational, expression, text)
+        }
     }
 
     /// The same finding, naming the rule that made it.
@@ -105,8 +123,7 @@ impl Issue {
     fn to_json(&self) -> Value {
         let mut details = json!({});
         if !self.rule.is_empty() {
-            details["coding"] =
-                json!([{ "system": super::names::CANONICAL_BASE.to_owned() + "/CodeSystem/kp-finding", "code": self.rule }]);
+            details["coding"] = json!([{ "system": super::names::CANONICAL_BASE.to_owned() + "/CodeSystem/kp-finding", "code": self.rule }]);
         }
         details["text"] = Value::from(self.text.as_str());
         let mut issue = json!({ "severity": self.severity.as_str(), "code": self.code.as_str(), "details": details });
@@ -128,12 +145,17 @@ impl Issue {
     }
 }
 
-/// The OperationOutcome that carries these findings, those that refuse the content before the others, since many clients show the first one
-/// alone; one that says "all well" if there are none. Of more than [`ISSUES_MAX`] it has the first ones, and says that there are more.
+/// The OperationOutcome that carries these findings, those that refuse the content before the
+/// others, since many clients show the first one alone; one that says "all well" if there are none.
+/// Of more than [`ISSUES_MAX`] it has the first ones, and says that there are more.
 pub fn operation_outcome(issues: &[Issue]) -> Value {
     let refusing = issues.iter().filter(|issue| issue.refuses());
     let others = issues.iter().filter(|issue| !issue.refuses());
-    let mut told: Vec<_> = refusing.chain(others).take(ISSUES_MAX).map(Issue::to_json).collect();
+    let mut told: Vec<_> = refusing
+        .chain(others)
+        .take(ISSUES_MAX)
+        .map(Issue::to_json)
+        .collect();
     if issues.is_empty() {
         told.push(Issue::information("", "All OK").to_json());
     }

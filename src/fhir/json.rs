@@ -1,5 +1,6 @@
 //! Strict JSON: what a client sent is refused unless it can come back exactly as it was
-//! (duplicate keys, bytes that are not UTF-8, and nesting beyond a bound are errors; digits of decimals are kept).
+//! (duplicate keys, bytes that are not UTF-8, and nesting beyond a bound are errors; digits of
+//! decimals are kept).
 
 use std::fmt;
 
@@ -17,10 +18,16 @@ const NUMBER_KEY: &str = "$serde_json::private::Number";
 /// # Errors
 /// A sentence that says what is wrong and where (line and column).
 pub fn parse(bytes: &[u8]) -> Result<Value, String> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| format!("expected UTF-8, found an invalid byte at offset {}", error.valid_up_to()))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        format!(
+            "expected UTF-8, found an invalid byte at offset {}",
+            error.valid_up_to()
+        )
+    })?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 0 }.deserialize(&mut deserializer).map_err(|error| error.to_string())?;
+    let value = Strict { depth: 0 }
+        .deserialize(&mut deserializer)
+        .map_err(|error| error.to_string())?;
     deserializer.end().map_err(|error| error.to_string())?;
     Ok(value)
 }
@@ -33,7 +40,13 @@ struct Strict {
 impl Strict {
     fn deeper<E: de::Error>(self) -> Result<Strict, E> {
         let depth = self.depth + 1;
-        if depth > DEPTH_MAX { Err(E::custom(format_args!("nested deeper than {DEPTH_MAX} levels"))) } else { Ok(Strict { depth }) }
+        if depth > DEPTH_MAX {
+            Err(E::custom(format_args!(
+                "nested deeper than {DEPTH_MAX} levels"
+            )))
+        } else {
+            Ok(Strict { depth })
+        }
     }
 }
 
@@ -91,14 +104,29 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(key) = members.next_key::<String>()? {
             if key == NUMBER_KEY {
                 let digits: String = members.next_value()?;
-                return digits.parse::<Number>().map(Value::Number).map_err(de::Error::custom);
+                return digits
+                    .parse::<Number>()
+                    .map(Value::Number)
+                    .map_err(de::Error::custom);
             }
             if object.contains_key(&key) {
-                // A key that is no name of an element could be anything, so that it is not repeated.
-                let like_an_element = key.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
-                let named = like_an_element && key.len() <= 64 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-                let key = if named { format!("the key '{key}'") } else { "a key".to_owned() };
-                return Err(de::Error::custom(format_args!("{key} stands twice in one object")));
+                // A key that is no name of an element could be anything, so that it is not
+                // repeated.
+                let like_an_element =
+                    key.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
+                let named = like_an_element
+                    && key.len() <= 64
+                    && key
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+                let key = if named {
+                    format!("the key '{key}'")
+                } else {
+                    "a key".to_owned()
+                };
+                return Err(de::Error::custom(format_args!(
+                    "{key} stands twice in one object"
+                )));
             }
             let value = members.next_value_seed(inner)?;
             object.insert(key, value);
@@ -113,7 +141,10 @@ mod tests {
 
     #[test]
     fn digits_and_order_survive() {
-        for text in [r#"{"b":1.00,"a":[1e+2,-0,0.10,12345678901234567890123]}"#, r#"["æ\n",true,null,{}]"#] {
+        for text in [
+            r#"{"b":1.00,"a":[1e+2,-0,0.10,12345678901234567890123]}"#,
+            r#"["æ\n",true,null,{}]"#,
+        ] {
             assert_eq!(parse(text.as_bytes()).unwrap().to_string(), text);
         }
     }
@@ -121,7 +152,17 @@ mod tests {
     #[test]
     fn what_could_be_read_in_two_ways_is_refused() {
         let deep = "[".repeat(65) + &"]".repeat(65);
-        for text in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"b":2}}"#, "{} {}", "\u{feff}{}", "", "{", "nul", r#"{"a":01}"#, &deep] {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":{"b":1,"b":2}}"#,
+            "{} {}",
+            "\u{feff}{}",
+            "",
+            "{",
+            "nul",
+            r#"{"a":01}"#,
+            &deep,
+        ] {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(parse(b"\"\xff\"").is_err());

@@ -108,18 +108,27 @@ pub struct Id(String);
 impl Id {
     /// The id, if the text has the form of one.
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+        let fits = (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
         fits.then(|| Id(text.to_owned()))
     }
 
-    /// True if it could be a CPR number: ten digits that begin with a day and a month, with a hyphen before the last four or without.
-    /// Ids stand in addresses and logs, where no CPR number may be.
+    /// True if it could be a CPR number: ten digits that begin with a day and a month, with a
+    /// hyphen before the last four or without. Ids stand in addresses and logs, where no CPR
+    /// number may be.
     pub fn is_like_cpr(&self) -> bool {
         let digits = match self.0.as_bytes() {
             [date @ .., b'-', _, _, _, _] if date.len() == 6 => self.0.replace('-', ""),
             _ => self.0.clone(),
         };
-        let number = |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<u8>().ok()).unwrap_or(0);
+        let number = |range: std::ops::Range<usize>| {
+            digits
+                .get(range)
+                .and_then(|part| part.parse::<u8>().ok())
+                .unwrap_or(0)
+        };
         digits.len() == 10
             && digits.bytes().all(|byte| byte.is_ascii_digit())
             && (1..=31).contains(&number(0..2))
@@ -162,7 +171,10 @@ impl ResourceKey {
     /// The key written as `Condition/7`, if the text is one of a held type.
     pub fn parse(text: &str) -> Option<Self> {
         let (resource_type, id) = text.split_once('/')?;
-        Some(ResourceKey { resource_type: resource_type.parse().ok()?, id: Id::parse(id)? })
+        Some(ResourceKey {
+            resource_type: resource_type.parse().ok()?,
+            id: Id::parse(id)?,
+        })
     }
 }
 
@@ -172,7 +184,8 @@ impl fmt::Display for ResourceKey {
     }
 }
 
-/// The number of a version of one resource: 1 for the first, up by one each time, a deletion included.
+/// The number of a version of one resource: 1 for the first, up by one each time, a deletion
+/// included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Version(pub u64);
 
@@ -184,7 +197,8 @@ impl Version {
 
     /// The version in a `versionId` or an ETag's value, if the text is the number of one.
     pub fn parse(text: &str) -> Option<Self> {
-        let plain = !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+        let plain =
+            !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
         plain.then(|| text.parse().ok().map(Version)).flatten()
     }
 }
@@ -212,7 +226,11 @@ mod tests {
             ("a405440001", false),
             ("77410", false),
         ] {
-            assert_eq!(Id::parse(id).is_some_and(|id| id.is_like_cpr()), expected, "{id}");
+            assert_eq!(
+                Id::parse(id).is_some_and(|id| id.is_like_cpr()),
+                expected,
+                "{id}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The vocabulary: resources as the JSON that was received, their keys, references, dates and issues.
+//! The vocabulary: resources as the JSON that was received, their keys, references, dates and
+//! issues.
 //!
 //! Nothing here does I/O or knows another module of this crate.
 

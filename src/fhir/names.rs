@@ -2,7 +2,8 @@
 
 use super::ResourceType;
 
-/// Builds an address below the canonical base at compile time; the base stands here and in the packages' sources.
+/// Builds an address below the canonical base at compile time; the base stands here and in the
+/// packages' sources.
 macro_rules! base {
     ($path:literal) => {
         concat!("https://kronikerpakker.dk/fhir", $path)
@@ -20,9 +21,11 @@ pub const YDERNUMMER_TYPO: &str = "urn:oid.1.2.208.176.1.4";
 pub const CPR: &str = "urn:oid:1.2.208.176.1.2";
 
 /// Extension: the date on which the diagnosis was made.
-pub const CONDITION_ASSERTED_DATE: &str = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate";
+pub const CONDITION_ASSERTED_DATE: &str =
+    "http://hl7.org/fhir/StructureDefinition/condition-assertedDate";
 /// Extension: why a referral was revoked or put on hold.
-pub const REQUEST_STATUS_REASON: &str = "http://hl7.org/fhir/StructureDefinition/request-statusReason";
+pub const REQUEST_STATUS_REASON: &str =
+    "http://hl7.org/fhir/StructureDefinition/request-statusReason";
 /// Extension: the target group of a Condition or a Task.
 pub const EXT_TARGET_GROUP: &str = base!("/StructureDefinition/kp-target-group");
 /// Extension: a period in which the start or the plan was postponed.
@@ -69,7 +72,8 @@ pub const PROFILE_RULE: &str = base!("/StructureDefinition/kp-rule");
 /// Operation: the rights of a person.
 pub const OPERATION_RIGHTS: &str = base!("/OperationDefinition/Patient-rights");
 /// Operation `$webhook-secret`.
-pub const OPERATION_WEBHOOK_SECRET: &str = base!("/OperationDefinition/Subscription-webhook-secret");
+pub const OPERATION_WEBHOOK_SECRET: &str =
+    base!("/OperationDefinition/Subscription-webhook-secret");
 
 /// Operation: the search index is made anew.
 pub const OPERATION_REINDEX: &str = base!("/OperationDefinition/System-reindex");

@@ -47,14 +47,19 @@ impl<'a> Reference<'a> {
         if address.contains("://") {
             return Reference::External(address);
         }
-        if address.split_once('?').is_some_and(|(kind, _)| kind.bytes().all(|b| b.is_ascii_alphabetic())) {
+        if address
+            .split_once('?')
+            .is_some_and(|(kind, _)| kind.bytes().all(|b| b.is_ascii_alphabetic()))
+        {
             return Reference::Conditional(address);
         }
         let (key, version) = match address.split_once("/_history/") {
             Some((key, version)) => (key, Version::parse(version)),
             None => (address, None),
         };
-        ResourceKey::parse(key).map_or(Reference::External(address), |key| Reference::Local(key, version))
+        ResourceKey::parse(key).map_or(Reference::External(address), |key| {
+            Reference::Local(key, version)
+        })
     }
 
     /// The resource of this server that is named, if one is.
@@ -66,9 +71,14 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// Calls `visit` with the FHIRPath and the element of every Reference in the resource that has a `reference` or an `identifier`
-/// and stands where the base definition has a Reference (recognised by its members).
-pub fn for_each<'a>(resource_type: &str, resource: &'a Value, visit: &mut impl FnMut(&str, &'a Value)) {
+/// Calls `visit` with the FHIRPath and the element of every Reference in the resource that has a
+/// `reference` or an `identifier` and stands where the base definition has a Reference (recognised
+/// by its members).
+pub fn for_each<'a>(
+    resource_type: &str,
+    resource: &'a Value,
+    visit: &mut impl FnMut(&str, &'a Value),
+) {
     let mut path = resource_type.to_owned();
     walk(resource, &mut path, visit);
 }

@@ -24,12 +24,21 @@ impl Resource {
     /// Reads a resource that a client sent.
     ///
     /// # Errors
-    /// The finding that makes it no resource: not strict JSON (see [`json::parse`]), no object, no `resourceType`.
+    /// The finding that makes it no resource: not strict JSON (see [`json::parse`]), no object, no
+    /// `resourceType`.
     pub fn parse(bytes: &[u8]) -> Result<Self, Issue> {
-        let value =
-            json::parse(bytes).map_err(|what| Issue::error(IssueCode::Structure, "", format!("expected one JSON object: {what}")))?;
+        let value = json::parse(bytes).map_err(|what| {
+            Issue::error(
+                IssueCode::Structure,
+                "",
+                format!("expected one JSON object: {what}"),
+            )
+        })?;
         let resource = Resource::from_value(value)?;
-        Ok(Resource { text: String::from_utf8(bytes.to_vec()).ok(), ..resource })
+        Ok(Resource {
+            text: String::from_utf8(bytes.to_vec()).ok(),
+            ..resource
+        })
     }
 
     /// Takes a value that is already parsed.
@@ -37,9 +46,15 @@ impl Resource {
     /// # Errors
     /// As [`Resource::parse`].
     pub fn from_value(value: Value) -> Result<Self, Issue> {
-        let named = value.as_object().is_some_and(|object| object.get("resourceType").is_some_and(Value::is_string));
+        let named = value
+            .as_object()
+            .is_some_and(|object| object.get("resourceType").is_some_and(Value::is_string));
         if !named {
-            return Err(Issue::error(IssueCode::Structure, "", "expected a JSON object with a 'resourceType'"));
+            return Err(Issue::error(
+                IssueCode::Structure,
+                "",
+                "expected a JSON object with a 'resourceType'",
+            ));
         }
         Ok(Resource { value, text: None })
     }
@@ -70,8 +85,8 @@ impl Resource {
         self.text = None;
     }
 
-    /// The bytes to store: as received, with `id`, `meta.versionId` and `meta.lastUpdated` set by the server.
-    /// The instant is left open, because only the commit knows it: see [`Body`].
+    /// The bytes to store: as received, with `id`, `meta.versionId` and `meta.lastUpdated` set by
+    /// the server. The instant is left open, because only the commit knows it: see [`Body`].
     pub fn stamped(&self, id: &Id, version: Version) -> Body {
         let made;
         let text = match &self.text {
@@ -81,8 +96,14 @@ impl Resource {
                 &made
             }
         };
-        let members = serde_json::Deserializer::from_str(text).deserialize_map(Members).unwrap_or_default();
-        Stamp { out: String::with_capacity(text.len() + 160), instant_at: 0 }.write(&members, &self.value["meta"], id, version)
+        let members = serde_json::Deserializer::from_str(text)
+            .deserialize_map(Members)
+            .unwrap_or_default();
+        Stamp {
+            out: String::with_capacity(text.len() + 160),
+            instant_at: 0,
+        }
+        .write(&members, &self.value["meta"], id, version)
     }
 }
 
@@ -116,7 +137,13 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn write(mut self, members: &[(String, &RawValue)], meta: &Value, id: &Id, version: Version) -> Body {
+    fn write(
+        mut self,
+        members: &[(String, &RawValue)],
+        meta: &Value,
+        id: &Id,
+        version: Version,
+    ) -> Body {
         let has = |name: &str| members.iter().any(|(key, _)| key == name);
         let (has_id, has_meta) = (has("id"), has("meta"));
         self.out.push('{');
@@ -135,7 +162,10 @@ impl Stamp {
             }
         }
         self.out.push('}');
-        Body { bytes: self.out.into_bytes(), instant_at: self.instant_at }
+        Body {
+            bytes: self.out.into_bytes(),
+            instant_at: self.instant_at,
+        }
     }
 
     fn member(&mut self, key: &str, raw: &str) {
@@ -204,7 +234,10 @@ mod tests {
                 r#"{"resourceType":"Goal","x":[ 1.00 , "\u00e6"]}"#,
                 format!(r#"{{"resourceType":"Goal","id":"7",{meta}}},"x":[ 1.00 , "\u00e6"]}}"#),
             ),
-            (r#"{"resourceType":"Goal","id":"old","b":1}"#, format!(r#"{{"resourceType":"Goal","id":"7",{meta}}},"b":1}}"#)),
+            (
+                r#"{"resourceType":"Goal","id":"old","b":1}"#,
+                format!(r#"{{"resourceType":"Goal","id":"7",{meta}}},"b":1}}"#),
+            ),
             (
                 r#"{"b":1,"meta":{"profile":["p"],"versionId":"9","lastUpdated":"x"},"resourceType":"Goal"}"#,
                 format!(r#"{{"b":1,{meta},"profile":["p"]}},"resourceType":"Goal","id":"7"}}"#),
@@ -218,7 +251,13 @@ mod tests {
     fn a_changed_resource_is_written_from_its_value() {
         let mut resource = Resource::parse(br#"{"resourceType":"Goal","n":1.00}"#).unwrap();
         resource.edit(|value| value["n2"] = Value::from(2));
-        let bytes = resource.stamped(&Id::parse("7").unwrap(), Version(1)).at(Timestamp::UNIX_EPOCH);
-        assert!(String::from_utf8(bytes).unwrap().ends_with(r#""n":1.00,"n2":2}"#));
+        let bytes = resource
+            .stamped(&Id::parse("7").unwrap(), Version(1))
+            .at(Timestamp::UNIX_EPOCH);
+        assert!(
+            String::from_utf8(bytes)
+                .unwrap()
+                .ends_with(r#""n":1.00,"n2":2}"#)
+        );
     }
 }

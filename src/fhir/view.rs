@@ -1,4 +1,5 @@
-//! Read-only views of the elements that rules read. They never fail: what is absent or of another shape is simply not there.
+//! Read-only views of the elements that rules read. They never fail: what is absent or of another
+//! shape is simply not there.
 
 use serde_json::Value;
 
@@ -16,7 +17,12 @@ pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
 pub fn codings(concepts: &Value) -> impl Iterator<Item = (&str, &str)> {
     items(concepts)
         .flat_map(|concept| items(&concept["coding"]))
-        .filter_map(|coding| Some((coding["system"].as_str().unwrap_or(""), coding["code"].as_str()?)))
+        .filter_map(|coding| {
+            Some((
+                coding["system"].as_str().unwrap_or(""),
+                coding["code"].as_str()?,
+            ))
+        })
 }
 
 /// True if the concept or concepts hold that code of that system.
@@ -31,11 +37,17 @@ pub fn extensions<'a>(element: &'a Value, url: &str) -> impl Iterator<Item = &'a
 
 /// The identifiers of a resource or Reference: (system or "", value).
 pub fn identifiers(resource: &Value) -> impl Iterator<Item = (&str, &str)> {
-    items(&resource["identifier"])
-        .filter_map(|identifier| Some((identifier["system"].as_str().unwrap_or(""), identifier["value"].as_str()?)))
+    items(&resource["identifier"]).filter_map(|identifier| {
+        Some((
+            identifier["system"].as_str().unwrap_or(""),
+            identifier["value"].as_str()?,
+        ))
+    })
 }
 
 /// The parts of a system address before a `|version`.
 pub fn without_version(canonical: &str) -> &str {
-    canonical.split_once('|').map_or(canonical, |(address, _)| address)
+    canonical
+        .split_once('|')
+        .map_or(canonical, |(address, _)| address)
 }

@@ -1,6 +1,7 @@
 //! Arithmetic on numbers, quantities, texts and dates (<http://hl7.org/fhirpath/N1/#math-1>, <http://hl7.org/fhirpath/N1/#datetime-arithmetic>).
 //!
-//! What cannot be computed (a division by zero, a number that has no room) gives nothing; what makes no sense is an error.
+//! What cannot be computed (a division by zero, a number that has no room) gives nothing; what
+//! makes no sense is an error.
 
 use super::decimal::Decimal;
 use super::evaluate::{Result, Run, error};
@@ -9,17 +10,30 @@ use super::syntax::Operator;
 use super::temporal::{Temporal, Unit};
 
 impl<'a> Run<'a, '_> {
-    pub(super) fn arithmetic(&self, operator: Operator, left: &Operand<'a>, right: &Operand<'a>) -> Result<Items<'a>> {
+    pub(super) fn arithmetic(
+        &self,
+        operator: Operator,
+        left: &Operand<'a>,
+        right: &Operand<'a>,
+    ) -> Result<Items<'a>> {
         let model = self.environment.model;
-        let (Some(left), Some(right)) = (left.scalar(model), right.scalar(model)) else { return error("arithmetic takes numbers") };
+        let (Some(left), Some(right)) = (left.scalar(model), right.scalar(model)) else {
+            return error("arithmetic takes numbers");
+        };
         let result = match (&left, &right) {
             (Scalar::Integer(left), Scalar::Integer(right)) if operator != Operator::Divide => {
-                return Ok(integers(operator, *left, *right).map(Operand::Integer).into());
+                return Ok(integers(operator, *left, *right)
+                    .map(Operand::Integer)
+                    .into());
             }
             (Scalar::Integer(_) | Scalar::Decimal(_), Scalar::Integer(_) | Scalar::Decimal(_)) => {
-                let result = decimal(&left).zip(decimal(&right)).and_then(|(left, right)| decimals(operator, left, right));
+                let result = decimal(&left)
+                    .zip(decimal(&right))
+                    .and_then(|(left, right)| decimals(operator, left, right));
                 match operator {
-                    Operator::WholeDivide => result.and_then(Decimal::to_integer).map(Operand::Integer),
+                    Operator::WholeDivide => {
+                        result.and_then(Decimal::to_integer).map(Operand::Integer)
+                    }
                     _ => result.map(Operand::Decimal),
                 }
             }
@@ -27,9 +41,13 @@ impl<'a> Run<'a, '_> {
                 self.charge((left.len() + right.len()) / 16)?;
                 Some(Operand::Text(format!("{left}{right}").into()))
             }
-            (Scalar::Temporal(left), Scalar::Quantity(right)) => return moved(operator, *left, right),
+            (Scalar::Temporal(left), Scalar::Quantity(right)) => {
+                return moved(operator, *left, right);
+            }
             (Scalar::Quantity(left), right) => quantities(operator, left, right),
-            (left, Scalar::Quantity(right)) if operator == Operator::Multiply => quantities(operator, right, left),
+            (left, Scalar::Quantity(right)) if operator == Operator::Multiply => {
+                quantities(operator, right, left)
+            }
             _ => return error("arithmetic on values of kinds that do not go together"),
         };
         Ok(result.into())
@@ -68,16 +86,30 @@ fn decimals(operator: Operator, left: Decimal, right: Decimal) -> Option<Decimal
     }
 }
 
-fn quantities<'a>(operator: Operator, left: &Quantity<'_>, right: &Scalar<'_>) -> Option<Operand<'a>> {
+fn quantities<'a>(
+    operator: Operator,
+    left: &Quantity<'_>,
+    right: &Scalar<'_>,
+) -> Option<Operand<'a>> {
     let with_unit = |value: Decimal| {
         let unit = left.unit.clone().into_owned().into();
-        Operand::Quantity(Box::new(Quantity { value, unit, is_calendar: left.is_calendar }))
+        Operand::Quantity(Box::new(Quantity {
+            value,
+            unit,
+            is_calendar: left.is_calendar,
+        }))
     };
     match (operator, right) {
-        (Operator::Add | Operator::Subtract | Operator::Divide, Scalar::Quantity(right)) if left.unit == right.unit => {
+        (Operator::Add | Operator::Subtract | Operator::Divide, Scalar::Quantity(right))
+            if left.unit == right.unit =>
+        {
             let value = decimals(operator, left.value, right.value)?;
             let without_unit = || Operand::Quantity(Box::new(Quantity::of_number(value)));
-            Some(if operator == Operator::Divide { without_unit() } else { with_unit(value) })
+            Some(if operator == Operator::Divide {
+                without_unit()
+            } else {
+                with_unit(value)
+            })
         }
         (Operator::Multiply | Operator::Divide, Scalar::Integer(_) | Scalar::Decimal(_)) => {
             decimals(operator, left.value, decimal(right)?).map(with_unit)
@@ -88,12 +120,19 @@ fn quantities<'a>(operator: Operator, left: &Quantity<'_>, right: &Scalar<'_>) -
 
 /// A date or time, so much later or earlier.
 fn moved<'a>(operator: Operator, from: Temporal, by: &Quantity<'_>) -> Result<Items<'a>> {
-    let Some(unit) = Unit::named(&by.unit) else { return error("a date is moved by a unit of time of the calendar") };
+    let Some(unit) = Unit::named(&by.unit) else {
+        return error("a date is moved by a unit of time of the calendar");
+    };
     let (amount, unit) = match unit {
         Unit::Second => (by.value.multiply(Decimal::from(1_000)), Unit::Millisecond),
         unit => (Some(by.value), unit),
     };
-    let Some(amount) = amount.and_then(Decimal::truncate).and_then(Decimal::to_whole) else { return Ok(Items::None) };
+    let Some(amount) = amount
+        .and_then(Decimal::truncate)
+        .and_then(Decimal::to_whole)
+    else {
+        return Ok(Items::None);
+    };
     let amount = match operator {
         Operator::Add => amount,
         Operator::Subtract => -amount,

@@ -22,18 +22,27 @@ impl<'a> Run<'a, '_> {
             Function::Repeat => self.repeat(&base, &call.arguments[0], scope),
             Function::Aggregate => self.aggregate(&base, call, scope),
             Function::Iif => self.choose(&base, call, scope),
-            Function::AllTrue | Function::AnyTrue | Function::AllFalse | Function::AnyFalse => self.booleans(call.function, &base),
-            Function::Count => Ok(Items::One(Operand::Integer(i32::try_from(base.as_slice().len()).unwrap_or(i32::MAX)))),
+            Function::AllTrue | Function::AnyTrue | Function::AllFalse | Function::AnyFalse => {
+                self.booleans(call.function, &base)
+            }
+            Function::Count => Ok(Items::One(Operand::Integer(
+                i32::try_from(base.as_slice().len()).unwrap_or(i32::MAX),
+            ))),
             Function::Distinct => self.distinct(base),
             Function::IsDistinct => {
                 let before = base.as_slice().len();
                 Ok((self.distinct(base)?.as_slice().len() == before).into())
             }
             Function::Single => Ok(self.one(&base, "single()")?.cloned().into()),
-            Function::First | Function::Last | Function::Tail | Function::Skip | Function::Take => self.part(base, call, scope),
-            Function::SubsetOf | Function::SupersetOf | Function::Intersect | Function::Exclude | Function::Union | Function::Combine => {
-                self.with_other(base, call, scope)
+            Function::First | Function::Last | Function::Tail | Function::Skip | Function::Take => {
+                self.part(base, call, scope)
             }
+            Function::SubsetOf
+            | Function::SupersetOf
+            | Function::Intersect
+            | Function::Exclude
+            | Function::Union
+            | Function::Combine => self.with_other(base, call, scope),
             Function::Children
             | Function::Descendants
             | Function::Extension
@@ -44,7 +53,10 @@ impl<'a> Run<'a, '_> {
             | Function::MemberOf
             | Function::ConformsTo => self.tree(base, call, scope),
             Function::Type => {
-                let types = base.as_slice().iter().filter_map(|item| types::type_of(item, self.environment.model));
+                let types = base
+                    .as_slice()
+                    .iter()
+                    .filter_map(|item| types::type_of(item, self.environment.model));
                 Ok(types.collect())
             }
             // Nothing is written anywhere.
@@ -58,7 +70,12 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    fn exists(&self, base: &Items<'a>, criterion: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn exists(
+        &self,
+        base: &Items<'a>,
+        criterion: &'a Expr,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         for (index, item) in base.as_slice().iter().enumerate() {
             if self.truth(&self.eval(criterion, scope.on(item, index))?)? == Some(true) {
                 return Ok(true.into());
@@ -67,7 +84,12 @@ impl<'a> Run<'a, '_> {
         Ok(false.into())
     }
 
-    fn all(&self, base: &Items<'a>, criterion: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn all(
+        &self,
+        base: &Items<'a>,
+        criterion: &'a Expr,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         for (index, item) in base.as_slice().iter().enumerate() {
             if self.truth(&self.eval(criterion, scope.on(item, index))?)? != Some(true) {
                 return Ok(false.into());
@@ -76,7 +98,12 @@ impl<'a> Run<'a, '_> {
         Ok(true.into())
     }
 
-    fn filter(&self, base: Items<'a>, criterion: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn filter(
+        &self,
+        base: Items<'a>,
+        criterion: &'a Expr,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let mut kept = Items::None;
         for (index, item) in base.into_iter().enumerate() {
             if self.truth(&self.eval(criterion, scope.on(&item, index))?)? == Some(true) {
@@ -86,7 +113,12 @@ impl<'a> Run<'a, '_> {
         Ok(kept)
     }
 
-    fn select(&self, base: &Items<'a>, projection: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn select(
+        &self,
+        base: &Items<'a>,
+        projection: &'a Expr,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let mut selected = Items::None;
         for (index, item) in base.as_slice().iter().enumerate() {
             selected.append(self.eval(projection, scope.on(item, index))?);
@@ -95,7 +127,12 @@ impl<'a> Run<'a, '_> {
     }
 
     /// What the projection gives on the items, on what it gave, and so on, each item once.
-    fn repeat(&self, base: &Items<'a>, projection: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn repeat(
+        &self,
+        base: &Items<'a>,
+        projection: &'a Expr,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let mut found: Vec<Operand<'a>> = Vec::new();
         let mut round = self.select(base, projection, scope)?;
         while !round.is_empty() {
@@ -113,23 +150,43 @@ impl<'a> Run<'a, '_> {
         Ok(found.into_iter().collect())
     }
 
-    fn aggregate(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn aggregate(
+        &self,
+        base: &Items<'a>,
+        call: &'a Call,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let mut total = match call.arguments.get(1) {
             Some(start) => self.eval(start, scope)?,
             None => Items::None,
         };
         for (index, item) in base.as_slice().iter().enumerate() {
             self.charge(total.as_slice().len())?;
-            total = self.eval(&call.arguments[0], Scope { total: Some(&total), ..scope.on(item, index) })?;
+            total = self.eval(
+                &call.arguments[0],
+                Scope {
+                    total: Some(&total),
+                    ..scope.on(item, index)
+                },
+            )?;
         }
         Ok(total)
     }
 
     /// `iif()`: only the branch that is taken is evaluated.
     fn choose(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
-        let inner = Scope { this: self.one(base, "iif()")?, ..scope };
-        let taken = if self.truth(&self.eval(&call.arguments[0], inner)?)? == Some(true) { 1 } else { 2 };
-        call.arguments.get(taken).map_or(Ok(Items::None), |branch| self.eval(branch, inner))
+        let inner = Scope {
+            this: self.one(base, "iif()")?,
+            ..scope
+        };
+        let taken = if self.truth(&self.eval(&call.arguments[0], inner)?)? == Some(true) {
+            1
+        } else {
+            2
+        };
+        call.arguments
+            .get(taken)
+            .map_or(Ok(Items::None), |branch| self.eval(branch, inner))
     }
 
     fn booleans(&self, function: Function, base: &Items<'a>) -> Result<Items<'a>> {
@@ -142,7 +199,12 @@ impl<'a> Run<'a, '_> {
             }
         }
         let all = matches!(function, Function::AllTrue | Function::AllFalse);
-        Ok(if all { is_wanted.iter().all(|fits| *fits) } else { is_wanted.iter().any(|fits| *fits) }.into())
+        Ok(if all {
+            is_wanted.iter().all(|fits| *fits)
+        } else {
+            is_wanted.iter().any(|fits| *fits)
+        }
+        .into())
     }
 
     fn part(&self, base: Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
@@ -161,30 +223,57 @@ impl<'a> Run<'a, '_> {
     }
 
     /// Functions on two collections.
-    fn with_other(&self, base: Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn with_other(
+        &self,
+        base: Items<'a>,
+        call: &'a Call,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let other = self.argument(call, 0, scope)?;
         if !matches!(call.function, Function::Combine) {
             self.charge_pairs(base.as_slice().len(), other.as_slice().len())?;
         }
-        let all_in = |items: &Items<'a>, others: &Items<'a>| items.as_slice().iter().all(|item| self.contains(others.as_slice(), item));
+        let all_in = |items: &Items<'a>, others: &Items<'a>| {
+            items
+                .as_slice()
+                .iter()
+                .all(|item| self.contains(others.as_slice(), item))
+        };
         match call.function {
             Function::SubsetOf => Ok(all_in(&base, &other).into()),
             Function::SupersetOf => Ok(all_in(&other, &base).into()),
-            Function::Exclude => Ok(base.into_iter().filter(|item| !self.contains(other.as_slice(), item)).collect()),
+            Function::Exclude => Ok(base
+                .into_iter()
+                .filter(|item| !self.contains(other.as_slice(), item))
+                .collect()),
             Function::Intersect => {
-                let both = base.into_iter().filter(|item| self.contains(other.as_slice(), item)).collect();
+                let both = base
+                    .into_iter()
+                    .filter(|item| self.contains(other.as_slice(), item))
+                    .collect();
                 self.distinct(both)
             }
             function => {
                 let mut all = base;
                 all.append(other);
-                if function == Function::Combine { Ok(all) } else { self.distinct(all) }
+                if function == Function::Combine {
+                    Ok(all)
+                } else {
+                    self.distinct(all)
+                }
             }
         }
     }
 
     /// An argument, evaluated where the function stands.
-    pub(super) fn argument(&self, call: &'a Call, place: usize, scope: Scope<'a, '_>) -> Result<Items<'a>> {
-        call.arguments.get(place).map_or(Ok(Items::None), |argument| self.eval(argument, scope))
+    pub(super) fn argument(
+        &self,
+        call: &'a Call,
+        place: usize,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
+        call.arguments
+            .get(place)
+            .map_or(Ok(Items::None), |argument| self.eval(argument, scope))
     }
 }

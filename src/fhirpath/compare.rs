@@ -12,8 +12,18 @@ use super::{Model, Node};
 
 /// True if both are the same; none if that cannot be told, as of two dates of different precision.
 pub(super) fn equal(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> Option<bool> {
-    if let (Operand::Node(Node { value: Some(left), extras: None, .. }), Operand::Node(Node { value: Some(right), extras: None, .. })) =
-        (left, right)
+    if let (
+        Operand::Node(Node {
+            value: Some(left),
+            extras: None,
+            ..
+        }),
+        Operand::Node(Node {
+            value: Some(right),
+            extras: None,
+            ..
+        }),
+    ) = (left, right)
         && std::ptr::eq(*left, *right)
     {
         return Some(true);
@@ -26,18 +36,26 @@ pub(super) fn equal(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) 
     }
     match (left.scalar(model), right.scalar(model)) {
         // Text is compared with the text of what is no text, as the public validator does.
-        (Some(Scalar::Text(text)), Some(Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Decimal(_))) => {
-            Some(right.to_text().is_some_and(|right| right == text))
-        }
-        (Some(Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Decimal(_)), Some(Scalar::Text(text))) => {
-            Some(left.to_text().is_some_and(|left| left == text))
-        }
+        (
+            Some(Scalar::Text(text)),
+            Some(Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Decimal(_)),
+        ) => Some(right.to_text().is_some_and(|right| right == text)),
+        (
+            Some(Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Decimal(_)),
+            Some(Scalar::Text(text)),
+        ) => Some(left.to_text().is_some_and(|left| left == text)),
         (Some(left), Some(right)) => scalars_equal(&left, &right),
         (None, None) => match (left, right) {
-            (Operand::Node(left), Operand::Node(right)) => Some(nodes_same(*left, *right, Comparison::Equality)),
-            (Operand::Type { namespace, name }, Operand::Type { namespace: other, name: other_name }) => {
-                Some(namespace == other && name == other_name)
+            (Operand::Node(left), Operand::Node(right)) => {
+                Some(nodes_same(*left, *right, Comparison::Equality))
             }
+            (
+                Operand::Type { namespace, name },
+                Operand::Type {
+                    namespace: other,
+                    name: other_name,
+                },
+            ) => Some(namespace == other && name == other_name),
             _ => Some(false),
         },
         _ => Some(false),
@@ -56,7 +74,8 @@ fn scalars_equal(left: &Scalar<'_>, right: &Scalar<'_>) -> Option<bool> {
         (Scalar::Boolean(left), Scalar::Boolean(right)) => Some(left == right),
         (Scalar::Text(left), Scalar::Text(right)) => Some(left == right),
         (Scalar::Temporal(left), Scalar::Temporal(right)) => left.equal(*right),
-        (Scalar::Temporal(temporal), Scalar::Text(text)) | (Scalar::Text(text), Scalar::Temporal(temporal)) => {
+        (Scalar::Temporal(temporal), Scalar::Text(text))
+        | (Scalar::Text(text), Scalar::Temporal(temporal)) => {
             read_as(text, temporal.sort).map_or(Some(false), |other| other.equal(*temporal))
         }
         _ => match (quantity(left), quantity(right)) {
@@ -86,33 +105,62 @@ fn quantity<'v>(scalar: &Scalar<'v>) -> Option<Quantity<'v>> {
 }
 
 fn read_as(text: &str, sort: Sort) -> Option<Temporal> {
-    Temporal::parse(text, if sort == Sort::Time { Sort::Time } else { Sort::DateTime })
+    Temporal::parse(
+        text,
+        if sort == Sort::Time {
+            Sort::Time
+        } else {
+            Sort::DateTime
+        },
+    )
 }
 
 /// How two operands follow each other; none if that cannot be told.
 ///
 /// # Errors
 /// They are of kinds that do not compare.
-pub(super) fn order(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> Result<Option<Ordering>, String> {
-    let (Some(left), Some(right)) = (left.scalar(model), right.scalar(model)) else { return Ok(None) };
+pub(super) fn order(
+    left: &Operand<'_>,
+    right: &Operand<'_>,
+    model: &dyn Model,
+) -> Result<Option<Ordering>, String> {
+    let (Some(left), Some(right)) = (left.scalar(model), right.scalar(model)) else {
+        return Ok(None);
+    };
     if let (Some(left), Some(right)) = (number(&left), number(&right)) {
         return Ok(Some(left.compare(right)));
     }
     match (&left, &right) {
         (Scalar::Text(left), Scalar::Text(right)) => Ok(Some(left.cmp(right))),
-        (Scalar::Temporal(left), Scalar::Temporal(right)) if (left.sort == Sort::Time) == (right.sort == Sort::Time) => {
+        (Scalar::Temporal(left), Scalar::Temporal(right))
+            if (left.sort == Sort::Time) == (right.sort == Sort::Time) =>
+        {
             Ok(left.order(*right))
         }
-        (Scalar::Temporal(left), Scalar::Text(text)) => Ok(read_as(text, left.sort).and_then(|right| left.order(right))),
-        (Scalar::Text(text), Scalar::Temporal(right)) => Ok(read_as(text, right.sort).and_then(|left| left.order(*right))),
-        (Scalar::Quantity(_), _) | (_, Scalar::Quantity(_)) => match (quantity(&left), quantity(&right)) {
-            (Some(left), Some(right)) => {
-                let ((left, dimension), (right, other)) = (left.canonical(), right.canonical());
-                Ok((dimension == other).then(|| left.compare(right)))
+        (Scalar::Temporal(left), Scalar::Text(text)) => {
+            Ok(read_as(text, left.sort).and_then(|right| left.order(right)))
+        }
+        (Scalar::Text(text), Scalar::Temporal(right)) => {
+            Ok(read_as(text, right.sort).and_then(|left| left.order(*right)))
+        }
+        (Scalar::Quantity(_), _) | (_, Scalar::Quantity(_)) => {
+            match (quantity(&left), quantity(&right)) {
+                (Some(left), Some(right)) => {
+                    let ((left, dimension), (right, other)) = (left.canonical(), right.canonical());
+                    Ok((dimension == other).then(|| left.compare(right)))
+                }
+                _ => Err(format!(
+                    "{} does not compare with {}",
+                    sort_of(&left),
+                    sort_of(&right)
+                )),
             }
-            _ => Err(format!("{} does not compare with {}", sort_of(&left), sort_of(&right))),
-        },
-        _ => Err(format!("{} does not compare with {}", sort_of(&left), sort_of(&right))),
+        }
+        _ => Err(format!(
+            "{} does not compare with {}",
+            sort_of(&left),
+            sort_of(&right)
+        )),
     }
 }
 
@@ -127,12 +175,15 @@ fn sort_of(scalar: &Scalar<'_>) -> &'static str {
     }
 }
 
-/// True if both mean the same: text without regard to case and space, decimals to the lesser precision, sets without regard to order.
+/// True if both mean the same: text without regard to case and space, decimals to the lesser
+/// precision, sets without regard to order.
 pub(super) fn equivalent(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> bool {
     match (left.scalar(model), right.scalar(model)) {
         (Some(left), Some(right)) => scalars_equivalent(&left, &right),
         (None, None) => match (left, right) {
-            (Operand::Node(left), Operand::Node(right)) => nodes_same(*left, *right, Comparison::Equivalence),
+            (Operand::Node(left), Operand::Node(right)) => {
+                nodes_same(*left, *right, Comparison::Equivalence)
+            }
             _ => equal(left, right, model) == Some(true),
         },
         _ => false,
@@ -142,13 +193,17 @@ pub(super) fn equivalent(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Mo
 fn scalars_equivalent(left: &Scalar<'_>, right: &Scalar<'_>) -> bool {
     match (left, right) {
         (Scalar::Text(left), Scalar::Text(right)) => texts_equivalent(left, right),
-        (Scalar::Temporal(left), Scalar::Temporal(right)) => left.precision == right.precision && left.equal(*right) == Some(true),
+        (Scalar::Temporal(left), Scalar::Temporal(right)) => {
+            left.precision == right.precision && left.equal(*right) == Some(true)
+        }
         _ => match (number(left), number(right)) {
             (Some(left), Some(right)) => decimals_equivalent(left, right),
             _ => match (quantity(left), quantity(right)) {
                 (Some(left), Some(right)) => {
                     let ((left, dimension), (right, other)) = (left.canonical(), right.canonical());
-                    dimension.trim_start_matches("definite ") == other.trim_start_matches("definite ") && decimals_equivalent(left, right)
+                    dimension.trim_start_matches("definite ")
+                        == other.trim_start_matches("definite ")
+                        && decimals_equivalent(left, right)
                 }
                 _ => scalars_equal(left, right) == Some(true),
             },
@@ -165,7 +220,11 @@ fn decimals_equivalent(left: Decimal, right: Decimal) -> bool {
 }
 
 fn texts_equivalent(left: &str, right: &str) -> bool {
-    let words = |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_lowercase)
+            .collect::<Vec<_>>()
+    };
     words(left) == words(right)
 }
 
@@ -188,19 +247,29 @@ enum Comparison {
 fn same(left: &Value, right: &Value, by: Comparison) -> bool {
     match (left, right) {
         (Value::Object(left), Value::Object(right)) => {
-            let same_member = |(key, value): (&String, &Value)| right.get(key).is_some_and(|other| same(value, other, by));
+            let same_member = |(key, value): (&String, &Value)| {
+                right.get(key).is_some_and(|other| same(value, other, by))
+            };
             left.len() == right.len() && left.iter().all(same_member)
         }
         (Value::Array(left), Value::Array(right)) => {
             let in_right = |item: &Value| right.iter().any(|other| same(item, other, by));
             left.len() == right.len()
                 && match by {
-                    Comparison::Equality => left.iter().zip(right).all(|(left, right)| same(left, right, by)),
+                    Comparison::Equality => left
+                        .iter()
+                        .zip(right)
+                        .all(|(left, right)| same(left, right, by)),
                     Comparison::Equivalence => left.iter().all(in_right),
                 }
         }
-        (Value::String(left), Value::String(right)) if by == Comparison::Equivalence => texts_equivalent(left, right),
-        (Value::Number(left), Value::Number(right)) => match (Decimal::parse(left.as_str()), Decimal::parse(right.as_str())) {
+        (Value::String(left), Value::String(right)) if by == Comparison::Equivalence => {
+            texts_equivalent(left, right)
+        }
+        (Value::Number(left), Value::Number(right)) => match (
+            Decimal::parse(left.as_str()),
+            Decimal::parse(right.as_str()),
+        ) {
             (Some(left), Some(right)) => left.compare(right).is_eq(),
             _ => left == right,
         },
@@ -211,7 +280,8 @@ fn same(left: &Value, right: &Value, by: Comparison) -> bool {
 /// From so many items on, text is looked up instead of compared with each.
 const MANY: usize = 8;
 
-/// True if items are looked up to find what is distinct among them, rather than compared with each other.
+/// True if items are looked up to find what is distinct among them, rather than compared with each
+/// other.
 pub(super) fn are_looked_up(items: &[Operand<'_>], model: &dyn Model) -> bool {
     let plain = |item: &Operand<'_>| item.as_str().is_some() && !is_temporal(item, model);
     items.len() >= MANY && items.iter().all(plain)
@@ -221,11 +291,16 @@ pub(super) fn are_looked_up(items: &[Operand<'_>], model: &dyn Model) -> bool {
 pub(super) fn distinct(items: &[Operand<'_>], model: &dyn Model) -> Vec<usize> {
     if are_looked_up(items, model) {
         let mut seen = HashSet::with_capacity(items.len());
-        return (0..items.len()).filter(|index| seen.insert(items[*index].as_str())).collect();
+        return (0..items.len())
+            .filter(|index| seen.insert(items[*index].as_str()))
+            .collect();
     }
     let mut kept: Vec<usize> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        if !kept.iter().any(|other| equal(&items[*other], item, model) == Some(true)) {
+        if !kept
+            .iter()
+            .any(|other| equal(&items[*other], item, model) == Some(true))
+        {
             kept.push(index);
         }
     }

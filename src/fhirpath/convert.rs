@@ -7,8 +7,15 @@ use super::syntax::{Call, Function};
 use super::temporal::{Precision, Sort, Temporal};
 
 impl<'a> Run<'a, '_> {
-    pub(super) fn convert(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
-        let Some(focus) = self.one(base, call.function.name())? else { return Ok(Items::None) };
+    pub(super) fn convert(
+        &self,
+        base: &Items<'a>,
+        call: &'a Call,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
+        let Some(focus) = self.one(base, call.function.name())? else {
+            return Ok(Items::None);
+        };
         let unit = self.argument(call, 0, scope)?;
         let unit = self.text_argument(&unit, call)?;
         let (target, asks) = match call.function {
@@ -23,11 +30,19 @@ impl<'a> Run<'a, '_> {
             function => (function, false),
         };
         let converted = if target == Function::ToText {
-            focus.to_text().map(|text| Operand::Text(text.into_owned().into()))
+            focus
+                .to_text()
+                .map(|text| Operand::Text(text.into_owned().into()))
         } else {
-            focus.scalar(self.environment.model).and_then(|value| converted(target, &value, unit))
+            focus
+                .scalar(self.environment.model)
+                .and_then(|value| converted(target, &value, unit))
         };
-        Ok(if asks { converted.is_some().into() } else { converted.into() })
+        Ok(if asks {
+            converted.is_some().into()
+        } else {
+            converted.into()
+        })
     }
 }
 
@@ -81,9 +96,15 @@ fn to_quantity<'v>(value: &Scalar<'_>) -> Option<Quantity<'v>> {
         Scalar::Integer(value) => Some(Quantity::of_number(Decimal::from(*value))),
         Scalar::Decimal(value) => Some(Quantity::of_number(*value)),
         Scalar::Boolean(value) => Some(Quantity::of_number(Decimal::from(i32::from(*value)))),
-        Scalar::Quantity(Quantity { value, unit, is_calendar }) => {
-            Some(Quantity { value: *value, unit: unit.clone().into_owned().into(), is_calendar: *is_calendar })
-        }
+        Scalar::Quantity(Quantity {
+            value,
+            unit,
+            is_calendar,
+        }) => Some(Quantity {
+            value: *value,
+            unit: unit.clone().into_owned().into(),
+            is_calendar: *is_calendar,
+        }),
         Scalar::Text(text) => Quantity::parse(text),
         Scalar::Temporal(_) => None,
     }

@@ -37,10 +37,16 @@ impl Decimal {
             if !digit.is_ascii_digit() {
                 return None;
             }
-            coefficient = coefficient.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
+            coefficient = coefficient
+                .checked_mul(10)?
+                .checked_add(i128::from(digit - b'0'))?;
         }
         let exponent = exponent.checked_sub(i32::try_from(fraction.len()).ok()?)?;
-        Decimal { coefficient: if negative { -coefficient } else { coefficient }, exponent }.bounded()
+        Decimal {
+            coefficient: if negative { -coefficient } else { coefficient },
+            exponent,
+        }
+        .bounded()
     }
 
     /// This number, unless it is too long to compute with.
@@ -51,7 +57,11 @@ impl Decimal {
 
     /// The number nearest to a binary fraction, as it is written; none for what is no number.
     pub(super) fn from_f64(value: f64) -> Option<Self> {
-        value.is_finite().then(|| format!("{value:e}")).and_then(|text| Decimal::parse(&text)).map(Decimal::plain)
+        value
+            .is_finite()
+            .then(|| format!("{value:e}"))
+            .and_then(|text| Decimal::parse(&text))
+            .map(Decimal::plain)
     }
 
     /// With the point written out instead of an exponent, where that has room.
@@ -66,10 +76,12 @@ impl Decimal {
         self.to_string().parse().unwrap_or(f64::NAN)
     }
 
-    /// The same number with another exponent; none if digits other than zero would be lost or there is no room.
+    /// The same number with another exponent; none if digits other than zero would be lost or there
+    /// is no room.
     fn rescaled(self, exponent: i32) -> Option<Self> {
         let coefficient = if exponent <= self.exponent {
-            self.coefficient.checked_mul(power_of_ten(self.exponent.checked_sub(exponent)?)?)?
+            self.coefficient
+                .checked_mul(power_of_ten(self.exponent.checked_sub(exponent)?)?)?
         } else {
             let divisor = power_of_ten(exponent.checked_sub(self.exponent)?)?;
             if self.coefficient % divisor != 0 {
@@ -77,7 +89,10 @@ impl Decimal {
             }
             self.coefficient / divisor
         };
-        Some(Decimal { coefficient, exponent })
+        Some(Decimal {
+            coefficient,
+            exponent,
+        })
     }
 
     /// Without zeros at the end of its fraction.
@@ -92,7 +107,11 @@ impl Decimal {
     /// Both with the smaller of their exponents.
     fn aligned(self, other: Self) -> Option<(i128, i128, i32)> {
         let exponent = self.exponent.min(other.exponent);
-        Some((self.rescaled(exponent)?.coefficient, other.rescaled(exponent)?.coefficient, exponent))
+        Some((
+            self.rescaled(exponent)?.coefficient,
+            other.rescaled(exponent)?.coefficient,
+            exponent,
+        ))
     }
 
     pub(super) fn compare(self, other: Self) -> Ordering {
@@ -101,49 +120,79 @@ impl Decimal {
         }
         // So far apart that the number of digits before the point decides.
         let signs = self.coefficient.signum().cmp(&other.coefficient.signum());
-        let magnitude = |decimal: Self| i64::from(digits(decimal.coefficient)) + i64::from(decimal.exponent);
+        let magnitude =
+            |decimal: Self| i64::from(digits(decimal.coefficient)) + i64::from(decimal.exponent);
         let magnitudes = magnitude(self).cmp(&magnitude(other));
-        signs.then(if self.coefficient < 0 { magnitudes.reverse() } else { magnitudes })
+        signs.then(if self.coefficient < 0 {
+            magnitudes.reverse()
+        } else {
+            magnitudes
+        })
     }
 
     pub(super) fn add(self, other: Self) -> Option<Self> {
         let (left, right, exponent) = self.aligned(other)?;
-        Decimal { coefficient: left.checked_add(right)?, exponent }.bounded()
+        Decimal {
+            coefficient: left.checked_add(right)?,
+            exponent,
+        }
+        .bounded()
     }
 
     pub(super) fn negate(self) -> Self {
-        Decimal { coefficient: -self.coefficient, exponent: self.exponent }
+        Decimal {
+            coefficient: -self.coefficient,
+            exponent: self.exponent,
+        }
     }
 
     pub(super) fn multiply(self, other: Self) -> Option<Self> {
         let coefficient = self.coefficient.checked_mul(other.coefficient)?;
-        Decimal { coefficient, exponent: self.exponent.checked_add(other.exponent)? }.bounded()
+        Decimal {
+            coefficient,
+            exponent: self.exponent.checked_add(other.exponent)?,
+        }
+        .bounded()
     }
 
-    /// The quotient, rounded towards zero after [`QUOTIENT_SCALE`] digits; none for a division by zero.
+    /// The quotient, rounded towards zero after [`QUOTIENT_SCALE`] digits; none for a division by
+    /// zero.
     pub(super) fn divide(self, other: Self) -> Option<Self> {
         if other.coefficient == 0 {
             return None;
         }
-        let scale = QUOTIENT_SCALE.checked_add(self.exponent)?.checked_sub(other.exponent)?;
+        let scale = QUOTIENT_SCALE
+            .checked_add(self.exponent)?
+            .checked_sub(other.exponent)?;
         let coefficient = if scale >= 0 {
             self.coefficient.checked_mul(power_of_ten(scale)?)? / other.coefficient
         } else {
             self.coefficient / other.coefficient.checked_mul(power_of_ten(-scale)?)?
         };
-        Decimal { coefficient, exponent: -QUOTIENT_SCALE }.trimmed().bounded()
+        Decimal {
+            coefficient,
+            exponent: -QUOTIENT_SCALE,
+        }
+        .trimmed()
+        .bounded()
     }
 
     /// What is left of a division whose quotient is whole.
     pub(super) fn remainder(self, other: Self) -> Option<Self> {
         let (left, right, exponent) = self.aligned(other)?;
-        (right != 0).then(|| Decimal { coefficient: left % right, exponent })
+        (right != 0).then(|| Decimal {
+            coefficient: left % right,
+            exponent,
+        })
     }
 
     /// The whole quotient, rounded towards zero.
     pub(super) fn whole_quotient(self, other: Self) -> Option<Self> {
         let (left, right, _) = self.aligned(other)?;
-        left.checked_div(right).map(|coefficient| Decimal { coefficient, exponent: 0 })
+        left.checked_div(right).map(|coefficient| Decimal {
+            coefficient,
+            exponent: 0,
+        })
     }
 
     /// Without its fraction.
@@ -154,7 +203,11 @@ impl Decimal {
     /// The greatest whole number that is not greater.
     pub(super) fn floor(self) -> Option<Self> {
         let whole = self.truncate()?;
-        if self.compare(whole).is_lt() { whole.add(Decimal::from(-1)) } else { Some(whole) }
+        if self.compare(whole).is_lt() {
+            whole.add(Decimal::from(-1))
+        } else {
+            Some(whole)
+        }
     }
 
     /// Rounded half away from zero to so many digits after the point.
@@ -165,8 +218,15 @@ impl Decimal {
         }
         let divisor = power_of_ten(exponent.checked_sub(self.exponent)?)?;
         let (quotient, rest) = (self.coefficient / divisor, self.coefficient % divisor);
-        let away = if rest.abs() >= divisor - rest.abs() { self.coefficient.signum() } else { 0 };
-        Some(Decimal { coefficient: quotient + away, exponent })
+        let away = if rest.abs() >= divisor - rest.abs() {
+            self.coefficient.signum()
+        } else {
+            0
+        };
+        Some(Decimal {
+            coefficient: quotient + away,
+            exponent,
+        })
     }
 
     /// How many digits stand after the point.
@@ -191,7 +251,10 @@ impl Decimal {
 
 impl From<i32> for Decimal {
     fn from(value: i32) -> Self {
-        Decimal { coefficient: i128::from(value), exponent: 0 }
+        Decimal {
+            coefficient: i128::from(value),
+            exponent: 0,
+        }
     }
 }
 
@@ -200,7 +263,11 @@ impl fmt::Display for Decimal {
         let sign = if self.coefficient < 0 { "-" } else { "" };
         let digits = self.coefficient.unsigned_abs().to_string();
         let Ok(scale) = usize::try_from(-self.exponent) else {
-            let zeros = if digits == "0" { 0 } else { usize::try_from(self.exponent).unwrap_or(0) };
+            let zeros = if digits == "0" {
+                0
+            } else {
+                usize::try_from(self.exponent).unwrap_or(0)
+            };
             return write!(f, "{sign}{digits}{}", "0".repeat(zeros));
         };
         if scale == 0 {
@@ -213,7 +280,10 @@ impl fmt::Display for Decimal {
 }
 
 fn digits(value: i128) -> u32 {
-    value.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1)
+    value
+        .unsigned_abs()
+        .checked_ilog10()
+        .map_or(1, |log| log + 1)
 }
 
 fn power_of_ten(exponent: i32) -> Option<i128> {

@@ -1,11 +1,13 @@
 //! Invariants (and one search) that R4 publishes with a mistake, and what they are taken to mean.
 //!
-//! As published they fail on good resources (a rule on an absent element has no result, and no result is a failure) or pass on bad
-//! ones (a pattern that is found anywhere where the whole name was meant). R5 mends most of them; the public validator mends all.
+//! As published they fail on good resources (a rule on an absent element has no result, and no
+//! result is a failure) or pass on bad ones (a pattern that is found anywhere where the whole name
+//! was meant). R5 mends most of them; the public validator mends all.
 
 /// The published text, and the rule that is meant.
 const MENDED: &[(&str, &str)] = &[
-    // The search parameter mothersMaidenName: what the extension of that name says; there is none of the published address.
+    // The search parameter mothersMaidenName: what the extension of that name says; there is none
+    // of the published address.
     (
         "Patient.extension('http://hl7.org/fhir/StructureDefinition/patient-extensions-Patient-mothersMaidenName')",
         "Patient.extension('http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName').value",
@@ -16,9 +18,15 @@ const MENDED: &[(&str, &str)] = &[
         "reference.hasValue().not() or reference = '#' or reference.startsWith('#').not() or reference.substring(1) in %rootResource.contained.id",
     ),
     // bdl-8: an entry without a fullUrl.
-    ("fullUrl.contains('/_history/').not()", "fullUrl.empty() or fullUrl.contains('/_history/').not()"),
+    (
+        "fullUrl.contains('/_history/').not()",
+        "fullUrl.empty() or fullUrl.contains('/_history/').not()",
+    ),
     // dom-6: a contained resource needs no narrative.
-    ("text.`div`.exists()", "%rootResource != $this or text.`div`.exists()"),
+    (
+        "text.`div`.exists()",
+        "%rootResource != $this or text.`div`.exists()",
+    ),
     // tim-9: `when` repeats.
     (
         "offset.empty() or (when.exists() and ((when in ('C' | 'CM' | 'CD' | 'CV')).not()))",
@@ -30,9 +38,15 @@ const MENDED: &[(&str, &str)] = &[
         "(probability.exists() and probability is decimal) implies (probability as decimal) <= 100",
     ),
     // que-7: the type is FHIR's.
-    ("operator = 'exists' implies (answer is Boolean)", "operator = 'exists' implies (answer is boolean)"),
+    (
+        "operator = 'exists' implies (answer is Boolean)",
+        "operator = 'exists' implies (answer is boolean)",
+    ),
     // que-12: from two on.
-    ("enableWhen.count() > 2 implies enableBehavior.exists()", "enableWhen.count() >= 2 implies enableBehavior.exists()"),
+    (
+        "enableWhen.count() > 2 implies enableBehavior.exists()",
+        "enableWhen.count() >= 2 implies enableBehavior.exists()",
+    ),
     // opd-3: a parameter may be a resource.
     (
         "targetProfile.exists() implies (type = 'Reference' or type = 'canonical')",
@@ -40,7 +54,10 @@ const MENDED: &[(&str, &str)] = &[
          (type = 'Reference' or type = 'canonical' or type.memberOf('http://hl7.org/fhir/ValueSet/resource-types'))",
     ),
     // The name rule of definitions: the whole of a name that is there.
-    ("name.matches('[A-Z]([A-Za-z0-9_]){0,254}')", "name.empty() or name.matches('^[A-Z]([A-Za-z0-9_]){0,254}$')"),
+    (
+        "name.matches('[A-Z]([A-Za-z0-9_]){0,254}')",
+        "name.empty() or name.matches('^[A-Z]([A-Za-z0-9_]){0,254}$')",
+    ),
     // eld-19 and eld-20: the whole path.
     (
         r#"path.matches('[^\\s\\.,:;\\\'"\\/|?!@#$%&*()\\[\\]{}]{1,64}(\\.[^\\s\\.,:;\\\'"\\/|?!@#$%&*()\\[\\]{}]{1,64}(\\[x\\])?(\\:[^\\s\\.]+)?)*')"#,
@@ -54,5 +71,8 @@ const MENDED: &[(&str, &str)] = &[
 
 /// The rule that is meant by a published text: nearly always the text itself.
 pub(super) fn as_meant(text: &str) -> &str {
-    MENDED.iter().find(|(published, _)| *published == text).map_or(text, |(_, meant)| meant)
+    MENDED
+        .iter()
+        .find(|(published, _)| *published == text)
+        .map_or(text, |(_, meant)| meant)
 }

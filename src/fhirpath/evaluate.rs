@@ -1,4 +1,5 @@
-//! The evaluation of an expression: paths, operators, and the scope that names are looked up in. Functions are in `call`.
+//! The evaluation of an expression: paths, operators, and the scope that names are looked up in.
+//! Functions are in `call`.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -7,7 +8,8 @@ use super::operand::{Items, Operand, Quantity, Scalar};
 use super::syntax::{Expr, Literal, Operator, TypeTest, Variable};
 use super::{Environment, EvaluationError, Node, compare, navigate, types};
 
-/// Steps that one evaluation may take: far more than any invariant needs, and soon over for one that would never end.
+/// Steps that one evaluation may take: far more than any invariant needs, and soon over for one
+/// that would never end.
 const STEPS_MAX: u32 = 4_000_000;
 
 pub(super) type Result<T> = std::result::Result<T, EvaluationError>;
@@ -34,7 +36,11 @@ pub(super) struct Scope<'a, 's> {
 impl<'a, 's> Scope<'a, 's> {
     /// The scope of a criterion on one item.
     pub(super) fn on(self, this: &'s Operand<'a>, index: usize) -> Self {
-        Scope { this: Some(this), index: i32::try_from(index).unwrap_or(i32::MAX), ..self }
+        Scope {
+            this: Some(this),
+            index: i32::try_from(index).unwrap_or(i32::MAX),
+            ..self
+        }
     }
 }
 
@@ -45,19 +51,41 @@ pub(super) fn error<T>(why: impl Into<String>) -> Result<T> {
 
 impl<'a, 'e> Run<'a, 'e> {
     /// Evaluates an expression on an element, and counts the steps.
-    pub(super) fn evaluate(expr: &'a Expr, focus: Node<'a>, environment: &'e Environment<'a>) -> (Result<Items<'a>>, u32) {
+    pub(super) fn evaluate(
+        expr: &'a Expr,
+        focus: Node<'a>,
+        environment: &'e Environment<'a>,
+    ) -> (Result<Items<'a>>, u32) {
         let context = navigate::typed(focus, environment.model);
-        let run = Run { environment, context, steps: Cell::new(0) };
+        let run = Run {
+            environment,
+            context,
+            steps: Cell::new(0),
+        };
         let this = Operand::Node(context);
-        let items = run.eval(expr, Scope { this: Some(&this), index: 0, total: None });
+        let items = run.eval(
+            expr,
+            Scope {
+                this: Some(&this),
+                index: 0,
+                total: None,
+            },
+        );
         (items, run.steps.get())
     }
 
     /// Counts work, so that none goes on forever.
     pub(super) fn charge(&self, steps: usize) -> Result<()> {
-        let spent = self.steps.get().saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
+        let spent = self
+            .steps
+            .get()
+            .saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
         self.steps.set(spent);
-        if spent > STEPS_MAX { error("the expression takes too many steps on this element") } else { Ok(()) }
+        if spent > STEPS_MAX {
+            error("the expression takes too many steps on this element")
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts the comparison of each of some items with each of others.
@@ -82,14 +110,18 @@ impl<'a, 'e> Run<'a, 'e> {
             Expr::Member(base, name) => {
                 let base = self.eval(base, scope)?;
                 let mut found = Items::None;
-                base.as_slice().iter().for_each(|item| self.step(item, name, &mut found));
+                base.as_slice()
+                    .iter()
+                    .for_each(|item| self.step(item, name, &mut found));
                 self.charge(base.as_slice().len() + found.as_slice().len())?;
                 Ok(found)
             }
             Expr::Call(call) => self.call(call, scope),
             Expr::Indexed(sides) => {
                 let (base, index) = (self.eval(&sides.0, scope)?, self.eval(&sides.1, scope)?);
-                let Some(index) = self.integer(&index, "an index")? else { return Ok(Items::None) };
+                let Some(index) = self.integer(&index, "an index")? else {
+                    return Ok(Items::None);
+                };
                 let place = usize::try_from(index).ok();
                 Ok(place.and_then(|place| base.into_iter().nth(place)).into())
             }
@@ -106,10 +138,16 @@ impl<'a, 'e> Run<'a, 'e> {
                 let items = self.eval(operand, scope)?;
                 let model = self.environment.model;
                 if *test == TypeTest::Is {
-                    return Ok(items.single().map(|item| types::fits(item, name, *test, model)).into());
+                    return Ok(items
+                        .single()
+                        .map(|item| types::fits(item, name, *test, model))
+                        .into());
                 }
                 let any = !items.is_empty();
-                let fitting: Items<'a> = items.into_iter().filter(|item| types::fits(item, name, *test, model)).collect();
+                let fitting: Items<'a> = items
+                    .into_iter()
+                    .filter(|item| types::fits(item, name, *test, model))
+                    .collect();
                 if any && fitting.is_empty() && !types::is_known(name, model) {
                     return error(format!("there is no type {}", name.name));
                 }
@@ -132,10 +170,16 @@ impl<'a, 'e> Run<'a, 'e> {
 
     /// The name that begins a path: that of the type of `$this`, or of a child.
     fn first_step(&self, name: &'a str, scope: Scope<'a, '_>) -> Items<'a> {
-        let Some(this) = scope.this else { return Items::None };
+        let Some(this) = scope.this else {
+            return Items::None;
+        };
         if name.starts_with(|first: char| first.is_ascii_uppercase()) {
             let named = matches!(this, Operand::Node(node) if types::node_is(*node, name, self.environment.model));
-            return if named { Items::One(this.clone()) } else { Items::None };
+            return if named {
+                Items::One(this.clone())
+            } else {
+                Items::None
+            };
         }
         let mut found = Items::None;
         self.step(this, name, &mut found);
@@ -150,7 +194,10 @@ impl<'a, 'e> Run<'a, 'e> {
                 "unit" | "code" => found.push(Operand::Text(quantity.unit.clone())),
                 _ => {}
             },
-            Operand::Type { namespace, name: type_name } => match name {
+            Operand::Type {
+                namespace,
+                name: type_name,
+            } => match name {
                 "namespace" => found.push(Operand::Text(Cow::Borrowed(namespace))),
                 "name" => found.push(Operand::Text(Cow::Borrowed(type_name))),
                 _ => {}
@@ -160,7 +207,11 @@ impl<'a, 'e> Run<'a, 'e> {
     }
 
     /// The only item of an operand; an error if there are several.
-    pub(super) fn one<'i>(&self, items: &'i Items<'a>, what: &str) -> Result<Option<&'i Operand<'a>>> {
+    pub(super) fn one<'i>(
+        &self,
+        items: &'i Items<'a>,
+        what: &str,
+    ) -> Result<Option<&'i Operand<'a>>> {
         match items.as_slice() {
             [] => Ok(None),
             [item] => Ok(Some(item)),
@@ -170,7 +221,10 @@ impl<'a, 'e> Run<'a, 'e> {
 
     /// The only item as an integer.
     pub(super) fn integer(&self, items: &Items<'a>, what: &str) -> Result<Option<i32>> {
-        match self.one(items, what)?.map(|item| item.scalar(self.environment.model)) {
+        match self
+            .one(items, what)?
+            .map(|item| item.scalar(self.environment.model))
+        {
             None => Ok(None),
             Some(Some(Scalar::Integer(value))) => Ok(Some(value)),
             Some(_) => error(format!("{what} takes an integer")),
@@ -187,13 +241,25 @@ impl<'a, 'e> Run<'a, 'e> {
                 None if types::is_boolean(item, self.environment.model) => None,
                 _ => Some(true),
             }),
-            several => error(format!("a condition takes one item, found {}", several.len())),
+            several => error(format!(
+                "a condition takes one item, found {}",
+                several.len()
+            )),
         }
     }
 
-    fn binary(&self, operator: Operator, left: &'a Expr, right: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn binary(
+        &self,
+        operator: Operator,
+        left: &'a Expr,
+        right: &'a Expr,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let left = self.eval(left, scope)?;
-        if matches!(operator, Operator::And | Operator::Or | Operator::Xor | Operator::Implies) {
+        if matches!(
+            operator,
+            Operator::And | Operator::Or | Operator::Xor | Operator::Implies
+        ) {
             return self.logic(operator, self.truth(&left)?, right, scope);
         }
         let right = self.eval(right, scope)?;
@@ -203,8 +269,14 @@ impl<'a, 'e> Run<'a, 'e> {
             Operator::NotEqual => Ok(self.equal(&left, &right)?.map(|same| !same).into()),
             Operator::Equivalent => Ok(self.equivalent(&left, &right)?.into()),
             Operator::NotEquivalent => Ok((!self.equivalent(&left, &right)?).into()),
-            Operator::LessOrEqual | Operator::Less | Operator::Greater | Operator::GreaterOrEqual => {
-                let (Some(left), Some(right)) = (self.one(&left, "a comparison")?, self.one(&right, "a comparison")?) else {
+            Operator::LessOrEqual
+            | Operator::Less
+            | Operator::Greater
+            | Operator::GreaterOrEqual => {
+                let (Some(left), Some(right)) = (
+                    self.one(&left, "a comparison")?,
+                    self.one(&right, "a comparison")?,
+                ) else {
                     return Ok(Items::None);
                 };
                 let order = compare::order(left, right, model).map_err(EvaluationError)?;
@@ -235,13 +307,19 @@ impl<'a, 'e> Run<'a, 'e> {
             Operator::Concatenate => {
                 let text = |items: &Items<'a>| match self.one(items, "&")? {
                     None => Ok(String::new()),
-                    Some(item) => self.text_of(item).map(str::to_owned).ok_or_else(|| EvaluationError("& takes text".into())),
+                    Some(item) => self
+                        .text_of(item)
+                        .map(str::to_owned)
+                        .ok_or_else(|| EvaluationError("& takes text".into())),
                 };
                 let joined = text(&left)? + &text(&right)?;
                 self.charge(joined.len() / 16)?;
                 Ok(Items::One(Operand::Text(joined.into())))
             }
-            _ => match (self.one(&left, "arithmetic")?, self.one(&right, "arithmetic")?) {
+            _ => match (
+                self.one(&left, "arithmetic")?,
+                self.one(&right, "arithmetic")?,
+            ) {
                 (Some(left), Some(right)) => self.arithmetic(operator, left, right),
                 _ => Ok(Items::None),
             },
@@ -249,7 +327,13 @@ impl<'a, 'e> Run<'a, 'e> {
     }
 
     /// Logic of three values; the right side is asked only if it matters.
-    fn logic(&self, operator: Operator, left: Option<bool>, right: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn logic(
+        &self,
+        operator: Operator,
+        left: Option<bool>,
+        right: &'a Expr,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let right = || self.truth(&self.eval(right, scope)?);
         let result = match (operator, left) {
             (Operator::And, Some(false)) => Some(false),
@@ -286,7 +370,11 @@ impl<'a, 'e> Run<'a, 'e> {
     fn equivalent(&self, left: &Items<'a>, right: &Items<'a>) -> Result<bool> {
         let (left, right) = (left.as_slice(), right.as_slice());
         self.charge_pairs(left.len(), right.len())?;
-        let in_right = |item: &Operand<'a>| right.iter().any(|other| compare::equivalent(item, other, self.environment.model));
+        let in_right = |item: &Operand<'a>| {
+            right
+                .iter()
+                .any(|other| compare::equivalent(item, other, self.environment.model))
+        };
         Ok(left.len() == right.len() && left.iter().all(in_right))
     }
 
@@ -294,17 +382,24 @@ impl<'a, 'e> Run<'a, 'e> {
     fn membership(&self, items: &Items<'a>, collection: &Items<'a>) -> Result<Items<'a>> {
         let (items, collection) = (items.as_slice(), collection.as_slice());
         self.charge(items.len().saturating_mul(collection.len()))?;
-        Ok(items.iter().all(|item| self.contains(collection, item)).into())
+        Ok(items
+            .iter()
+            .all(|item| self.contains(collection, item))
+            .into())
     }
 
     /// True if an item of the collection is equal.
     pub(super) fn contains(&self, collection: &[Operand<'a>], item: &Operand<'a>) -> bool {
-        collection.iter().any(|other| compare::equal(other, item, self.environment.model) == Some(true))
+        collection
+            .iter()
+            .any(|other| compare::equal(other, item, self.environment.model) == Some(true))
     }
 
     /// The items without duplicates.
     pub(super) fn distinct(&self, items: Items<'a>) -> Result<Items<'a>> {
-        let Items::Many(items) = items else { return Ok(items) };
+        let Items::Many(items) = items else {
+            return Ok(items);
+        };
         if compare::are_looked_up(&items, self.environment.model) {
             self.charge(items.len())?;
         } else {
@@ -314,7 +409,10 @@ impl<'a, 'e> Run<'a, 'e> {
         if kept.len() == items.len() {
             return Ok(Items::Many(items));
         }
-        Ok(kept.into_iter().filter_map(|index| items.get(index).cloned()).collect())
+        Ok(kept
+            .into_iter()
+            .filter_map(|index| items.get(index).cloned())
+            .collect())
     }
 }
 
@@ -325,8 +423,14 @@ fn literal_operand(literal: &Literal) -> Operand<'_> {
         Literal::Decimal(value) => Operand::Decimal(*value),
         Literal::Text(text) => Operand::Text(Cow::Borrowed(text)),
         Literal::Temporal(value) => Operand::Temporal(*value),
-        Literal::Quantity { value, unit, is_calendar } => {
-            Operand::Quantity(Box::new(Quantity { value: *value, unit: Cow::Borrowed(unit), is_calendar: *is_calendar }))
-        }
+        Literal::Quantity {
+            value,
+            unit,
+            is_calendar,
+        } => Operand::Quantity(Box::new(Quantity {
+            value: *value,
+            unit: Cow::Borrowed(unit),
+            is_calendar: *is_calendar,
+        })),
     }
 }

@@ -12,30 +12,60 @@ impl Function {
     /// True for a function of this file.
     pub(super) fn is_on_numbers(self) -> bool {
         use Function::*;
-        matches!(self, Abs | Ceiling | Exp | Floor | Ln | Log | Power | Round | Sqrt | Truncate)
+        matches!(
+            self,
+            Abs | Ceiling | Exp | Floor | Ln | Log | Power | Round | Sqrt | Truncate
+        )
     }
 }
 
 impl<'a> Run<'a, '_> {
-    pub(super) fn math(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
-        let Some(focus) = self.one(base, call.function.name())? else { return Ok(Items::None) };
+    pub(super) fn math(
+        &self,
+        base: &Items<'a>,
+        call: &'a Call,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
+        let Some(focus) = self.one(base, call.function.name())? else {
+            return Ok(Items::None);
+        };
         let number = match focus.scalar(self.environment.model) {
             Some(Scalar::Integer(value)) => Decimal::from(value),
             Some(Scalar::Decimal(value)) => value,
             Some(Scalar::Quantity(quantity)) if call.function == Function::Abs => {
-                let value = if quantity.value.is_negative() { quantity.value.negate() } else { quantity.value };
+                let value = if quantity.value.is_negative() {
+                    quantity.value.negate()
+                } else {
+                    quantity.value
+                };
                 let unit = quantity.unit.into_owned().into();
-                return Ok(Items::One(Operand::Quantity(Box::new(Quantity { value, unit, is_calendar: quantity.is_calendar }))));
+                return Ok(Items::One(Operand::Quantity(Box::new(Quantity {
+                    value,
+                    unit,
+                    is_calendar: quantity.is_calendar,
+                }))));
             }
             _ => return error(format!("{}() takes a number", call.function.name())),
         };
-        let is_integer = matches!(focus.scalar(self.environment.model), Some(Scalar::Integer(_)));
-        let whole = |value: Option<Decimal>| value.and_then(Decimal::to_integer).map(Operand::Integer);
+        let is_integer = matches!(
+            focus.scalar(self.environment.model),
+            Some(Scalar::Integer(_))
+        );
+        let whole =
+            |value: Option<Decimal>| value.and_then(Decimal::to_integer).map(Operand::Integer);
         let binary = |value: f64| Decimal::from_f64(value).map(Operand::Decimal);
         let result = match call.function {
             Function::Abs => {
-                let value = if number.is_negative() { number.negate() } else { number };
-                if is_integer { whole(Some(value)) } else { Some(Operand::Decimal(value)) }
+                let value = if number.is_negative() {
+                    number.negate()
+                } else {
+                    number
+                };
+                if is_integer {
+                    whole(Some(value))
+                } else {
+                    Some(Operand::Decimal(value))
+                }
             }
             Function::Ceiling => whole(number.negate().floor().map(Decimal::negate)),
             Function::Floor => whole(number.floor()),
@@ -46,18 +76,27 @@ impl<'a> Run<'a, '_> {
             Function::Round => {
                 let digits = self.argument(call, 0, scope)?;
                 let digits = self.integer(&digits, "round()")?.unwrap_or(0);
-                let Ok(digits) = u32::try_from(digits) else { return error("round() takes a number of digits") };
+                let Ok(digits) = u32::try_from(digits) else {
+                    return error("round() takes a number of digits");
+                };
                 number.round(digits).map(Operand::Decimal)
             }
             function => {
                 let argument = self.argument(call, 0, scope)?;
-                let argument = match self.one(&argument, function.name())?.map(|item| item.scalar(self.environment.model)) {
+                let argument = match self
+                    .one(&argument, function.name())?
+                    .map(|item| item.scalar(self.environment.model))
+                {
                     None => return Ok(Items::None),
                     Some(Some(Scalar::Integer(value))) => Decimal::from(value),
                     Some(Some(Scalar::Decimal(value))) => value,
                     Some(_) => return error(format!("{}() takes a number", function.name())),
                 };
-                if function == Function::Log { binary(number.to_f64().log(argument.to_f64())) } else { power(number, argument, is_integer) }
+                if function == Function::Log {
+                    binary(number.to_f64().log(argument.to_f64()))
+                } else {
+                    power(number, argument, is_integer)
+                }
             }
         };
         Ok(result.into())
@@ -78,14 +117,20 @@ impl<'a> Run<'a, '_> {
 
 /// Exact for small whole exponents.
 fn power<'v>(base: Decimal, exponent: Decimal, is_integer: bool) -> Option<Operand<'v>> {
-    let exact = exponent.to_integer().filter(|exponent| (0..=64).contains(exponent));
-    let exact = exact.and_then(|exponent| (0..exponent).try_fold(Decimal::from(1), |product, _| product.multiply(base)));
+    let exact = exponent
+        .to_integer()
+        .filter(|exponent| (0..=64).contains(exponent));
+    let exact = exact.and_then(|exponent| {
+        (0..exponent).try_fold(Decimal::from(1), |product, _| product.multiply(base))
+    });
     let value = match exact {
         Some(value) => value,
         None => Decimal::from_f64(base.to_f64().powf(exponent.to_f64()))?,
     };
     match value.to_integer() {
-        Some(integer) if is_integer && exponent.to_integer().is_some() => Some(Operand::Integer(integer)),
+        Some(integer) if is_integer && exponent.to_integer().is_some() => {
+            Some(Operand::Integer(integer))
+        }
         _ => Some(Operand::Decimal(value)),
     }
 }

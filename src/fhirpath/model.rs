@@ -16,7 +16,8 @@ pub struct TypeId {
 pub struct Node<'a> {
     /// Its value; none for a primitive of which only the extensions were sent.
     pub value: Option<&'a Value>,
-    /// The object beside a primitive that holds its `id` and `extension` (as `_birthDate`), if it was sent.
+    /// The object beside a primitive that holds its `id` and `extension` (as `_birthDate`), if it
+    /// was sent.
     pub extras: Option<&'a Value>,
     /// Its type; none if the model does not know the element.
     pub type_id: Option<TypeId>,
@@ -27,17 +28,20 @@ pub trait Model {
     /// The type of the resource or data type with this name, as `Patient` or `Quantity`.
     fn type_named(&self, name: &str) -> Option<TypeId>;
 
-    /// The name of a type as FHIRPath has it: `Quantity`, `dateTime`, `Patient`; `BackboneElement` for one without a name.
+    /// The name of a type as FHIRPath has it: `Quantity`, `dateTime`, `Patient`; `BackboneElement`
+    /// for one without a name.
     fn name(&self, type_id: TypeId) -> &str;
 
-    /// True if the type is the named one or a specialization of it, as `Patient` is a `DomainResource` and a `Resource`.
+    /// True if the type is the named one or a specialization of it, as `Patient` is a
+    /// `DomainResource` and a `Resource`.
     fn is_a(&self, type_id: TypeId, name: &str) -> bool;
 
-    /// The type of the element that stands under this key of JSON (`onsetAge`, `code`), for an object of type `of`. For an element
-    /// that holds any resource it is `Resource`: the caller looks at `resourceType`.
+    /// The type of the element that stands under this key of JSON (`onsetAge`, `code`), for an
+    /// object of type `of`. For an element that holds any resource it is `Resource`: the caller
+    /// looks at `resourceType`.
     fn key_type(&self, of: TypeId, key: &str) -> Option<TypeId>;
 
-    /// The keys under which a choice element can stand (`onset` → `onsetDateTime`, `onsetAge` …); none if `name` is no choice
-    /// element of `of`.
+    /// The keys under which a choice element can stand (`onset` → `onsetDateTime`, `onsetAge` …);
+    /// none if `name` is no choice element of `of`.
     fn choice_keys(&self, of: TypeId, name: &str) -> Option<&[Box<str>]>;
 }

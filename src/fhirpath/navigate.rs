@@ -14,7 +14,9 @@ pub(super) fn members<'a>(node: Node<'a>, name: &str, model: &'a dyn Model, foun
         (Some(Value::Object(object)), _) => object,
         (value, extras) => {
             if let Some(Value::Object(extras)) = extras {
-                let type_id = node.type_id.and_then(|type_id| model.key_type(type_id, name));
+                let type_id = node
+                    .type_id
+                    .and_then(|type_id| model.key_type(type_id, name));
                 add(type_id, extras.get(name), None, model, found);
             }
             if name == "value" && value.is_some() {
@@ -28,13 +30,22 @@ pub(super) fn members<'a>(node: Node<'a>, name: &str, model: &'a dyn Model, foun
     }
     let (value, extras) = pair(object, name);
     if value.is_some() || extras.is_some() {
-        let type_id = node.type_id.and_then(|type_id| model.key_type(type_id, name));
+        let type_id = node
+            .type_id
+            .and_then(|type_id| model.key_type(type_id, name));
         return add(type_id, value, extras, model, found);
     }
-    let Some((type_id, keys)) = node.type_id.and_then(|type_id| Some((type_id, model.choice_keys(type_id, name)?))) else { return };
+    let Some((type_id, keys)) = node
+        .type_id
+        .and_then(|type_id| Some((type_id, model.choice_keys(type_id, name)?)))
+    else {
+        return;
+    };
     for key in object.keys() {
         let bare = key.strip_prefix('_').unwrap_or(key);
-        let chosen = bare.len() > name.len() && bare.starts_with(name) && keys.iter().any(|choice| **choice == *bare);
+        let chosen = bare.len() > name.len()
+            && bare.starts_with(name)
+            && keys.iter().any(|choice| **choice == *bare);
         // What stands under both keys is found by the one without the line.
         if !chosen || (bare.len() < key.len() && object.contains_key(bare)) {
             continue;
@@ -46,7 +57,8 @@ pub(super) fn members<'a>(node: Node<'a>, name: &str, model: &'a dyn Model, foun
 
 /// The value under a key and what stands under the same key after a line.
 fn pair<'a>(object: &'a Map<String, Value>, name: &str) -> (Option<&'a Value>, Option<&'a Value>) {
-    let is_extras = |key: &str| key.len() == name.len() + 1 && key.starts_with('_') && key.ends_with(name);
+    let is_extras =
+        |key: &str| key.len() == name.len() + 1 && key.starts_with('_') && key.ends_with(name);
     if object.len() <= FEW_MEMBERS {
         let (mut value, mut extras) = (None, None);
         for (key, member) in object {
@@ -61,14 +73,28 @@ fn pair<'a>(object: &'a Map<String, Value>, name: &str) -> (Option<&'a Value>, O
     match object.get(name) {
         // A complex element has nothing beside it.
         Some(value @ Value::Object(_)) => (Some(value), None),
-        Some(Value::Array(items)) if matches!(items.first(), Some(Value::Object(_))) => (object.get(name), None),
-        value => (value, object.iter().find(|(key, _)| is_extras(key)).map(|(_, member)| member)),
+        Some(Value::Array(items)) if matches!(items.first(), Some(Value::Object(_))) => {
+            (object.get(name), None)
+        }
+        value => (
+            value,
+            object
+                .iter()
+                .find(|(key, _)| is_extras(key))
+                .map(|(_, member)| member),
+        ),
     }
 }
 
 /// All children of an element, in the order of its JSON.
 pub(super) fn children<'a>(node: Node<'a>, model: &'a dyn Model, found: &mut Items<'a>) {
-    let Some(object) = node.value.and_then(Value::as_object).or_else(|| node.extras.and_then(Value::as_object)) else { return };
+    let Some(object) = node
+        .value
+        .and_then(Value::as_object)
+        .or_else(|| node.extras.and_then(Value::as_object))
+    else {
+        return;
+    };
     for (key, value) in object {
         if key == "resourceType" {
             continue;
@@ -78,17 +104,35 @@ pub(super) fn children<'a>(node: Node<'a>, model: &'a dyn Model, found: &mut Ite
             Some(bare) => (bare, None, Some(value)),
             None => (key.as_str(), Some(value), pair(object, key).1),
         };
-        let type_id = node.type_id.and_then(|type_id| model.key_type(type_id, name));
+        let type_id = node
+            .type_id
+            .and_then(|type_id| model.key_type(type_id, name));
         add(type_id, value, extras, model, found);
     }
 }
 
 /// Adds an element, or each item of an array with what belongs to it.
-fn add<'a>(type_id: Option<TypeId>, value: Option<&'a Value>, extras: Option<&'a Value>, model: &'a dyn Model, found: &mut Items<'a>) {
+fn add<'a>(
+    type_id: Option<TypeId>,
+    value: Option<&'a Value>,
+    extras: Option<&'a Value>,
+    model: &'a dyn Model,
+    found: &mut Items<'a>,
+) {
     let mut one = |value: Option<&'a Value>, extras: Option<&'a Value>| {
-        let (value, extras) = (value.filter(|value| is_there(value)), extras.filter(|extras| is_there(extras)));
+        let (value, extras) = (
+            value.filter(|value| is_there(value)),
+            extras.filter(|extras| is_there(extras)),
+        );
         if value.is_some() || extras.is_some() {
-            found.push(Operand::Node(typed(Node { value, extras, type_id }, model)));
+            found.push(Operand::Node(typed(
+                Node {
+                    value,
+                    extras,
+                    type_id,
+                },
+                model,
+            )));
         }
     };
     let items = |value: Option<&'a Value>| value.and_then(Value::as_array).map(Vec::as_slice);
@@ -114,9 +158,14 @@ fn is_there(value: &Value) -> bool {
 
 /// A resource inside another is of the type that it names.
 pub(super) fn typed<'a>(node: Node<'a>, model: &dyn Model) -> Node<'a> {
-    let any_resource = node.type_id.is_none_or(|type_id| matches!(model.name(type_id), "Resource" | "DomainResource"));
+    let any_resource = node
+        .type_id
+        .is_none_or(|type_id| matches!(model.name(type_id), "Resource" | "DomainResource"));
     match resource_type(node) {
-        Some(name) if any_resource => Node { type_id: model.type_named(name).or(node.type_id), ..node },
+        Some(name) if any_resource => Node {
+            type_id: model.type_named(name).or(node.type_id),
+            ..node
+        },
         _ => node,
     }
 }

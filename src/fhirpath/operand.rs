@@ -29,7 +29,8 @@ pub(super) enum Operand<'a> {
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Quantity<'a> {
     pub(super) value: Decimal,
-    /// The code of its unit, or the unit in words where it has no code; `1` for a number without one.
+    /// The code of its unit, or the unit in words where it has no code; `1` for a number without
+    /// one.
     pub(super) unit: Cow<'a, str>,
     /// True for a unit of the calendar (`1 year`), false for a code (`1 'a'`).
     pub(super) is_calendar: bool,
@@ -47,7 +48,8 @@ pub(super) enum Scalar<'v> {
 }
 
 impl<'a> Operand<'a> {
-    /// Its primitive value; none for an element that has children only, or a number that is too long to compute with.
+    /// Its primitive value; none for an element that has children only, or a number that is too
+    /// long to compute with.
     pub(super) fn scalar<'v>(&'v self, model: &dyn Model) -> Option<Scalar<'v>> {
         Some(match self {
             Operand::Node(node) => return node_scalar(*node, model),
@@ -57,8 +59,16 @@ impl<'a> Operand<'a> {
             Operand::Text(text) => Scalar::Text(text),
             Operand::Temporal(value) => Scalar::Temporal(*value),
             Operand::Quantity(quantity) => {
-                let Quantity { value, unit, is_calendar } = &**quantity;
-                Scalar::Quantity(Quantity { value: *value, unit: Cow::Borrowed(unit), is_calendar: *is_calendar })
+                let Quantity {
+                    value,
+                    unit,
+                    is_calendar,
+                } = &**quantity;
+                Scalar::Quantity(Quantity {
+                    value: *value,
+                    unit: Cow::Borrowed(unit),
+                    is_calendar: *is_calendar,
+                })
             }
             Operand::Type { .. } => return None,
         })
@@ -67,7 +77,10 @@ impl<'a> Operand<'a> {
     /// Its text as it stands, if it is text; of dates and codes too where they are elements.
     pub(super) fn as_str(&self) -> Option<&str> {
         match self {
-            Operand::Node(Node { value: Some(Value::String(text)), .. }) => Some(text),
+            Operand::Node(Node {
+                value: Some(Value::String(text)),
+                ..
+            }) => Some(text),
             Operand::Text(text) => Some(text),
             _ => None,
         }
@@ -109,7 +122,9 @@ impl<'a> Operand<'a> {
                 let unit = if quantity.is_calendar { "unit" } else { "code" };
                 serde_json::json!({ "value": number(quantity.value.to_string()), unit: quantity.unit })
             }
-            Operand::Type { namespace, name } => serde_json::json!({ "namespace": namespace, "name": name }),
+            Operand::Type { namespace, name } => {
+                serde_json::json!({ "namespace": namespace, "name": name })
+            }
         })
     }
 }
@@ -118,17 +133,26 @@ fn node_scalar<'v>(node: Node<'v>, model: &dyn Model) -> Option<Scalar<'v>> {
     match node.value? {
         Value::Bool(value) => Some(Scalar::Boolean(*value)),
         Value::Number(number) => number_scalar(number.as_str()),
-        Value::String(text) => Some(match temporal_sort(node, model).and_then(|sort| Temporal::parse(text, sort)) {
-            Some(temporal) => Scalar::Temporal(temporal),
-            None => Scalar::Text(text),
-        }),
+        Value::String(text) => Some(
+            match temporal_sort(node, model).and_then(|sort| Temporal::parse(text, sort)) {
+                Some(temporal) => Scalar::Temporal(temporal),
+                None => Scalar::Text(text),
+            },
+        ),
         Value::Object(object) => {
-            node.type_id.filter(|type_id| model.is_a(*type_id, "Quantity"))?;
+            node.type_id
+                .filter(|type_id| model.is_a(*type_id, "Quantity"))?;
             let text = |key: &str| object.get(key).and_then(Value::as_str);
-            let Some(Value::Number(number)) = object.get("value") else { return None };
+            let Some(Value::Number(number)) = object.get("value") else {
+                return None;
+            };
             let value = Decimal::parse(number.as_str())?;
             let unit = text("code").or_else(|| text("unit")).unwrap_or("1");
-            Some(Scalar::Quantity(Quantity { value, unit: Cow::Borrowed(unit), is_calendar: false }))
+            Some(Scalar::Quantity(Quantity {
+                value,
+                unit: Cow::Borrowed(unit),
+                is_calendar: false,
+            }))
         }
         Value::Null | Value::Array(_) => None,
     }
@@ -154,30 +178,51 @@ pub(super) fn temporal_sort(node: Node<'_>, model: &dyn Model) -> Option<Sort> {
 impl<'v> Quantity<'v> {
     /// A number without a unit.
     pub(super) fn of_number(value: Decimal) -> Self {
-        Quantity { value, unit: Cow::Borrowed("1"), is_calendar: false }
+        Quantity {
+            value,
+            unit: Cow::Borrowed("1"),
+            is_calendar: false,
+        }
     }
 
     /// Reads `4 days` or `4.5 'mg'` or a number.
     pub(super) fn parse(text: &str) -> Option<Quantity<'static>> {
         let text = text.trim();
-        let end = text.find(|c: char| c.is_whitespace() || c == '\'').unwrap_or(text.len());
+        let end = text
+            .find(|c: char| c.is_whitespace() || c == '\'')
+            .unwrap_or(text.len());
         let (number, unit) = (&text[..end], text[end..].trim_start());
         let value = Decimal::parse(number)?;
         if unit.is_empty() {
             return Some(Quantity::of_number(value));
         }
-        if let Some(code) = unit.strip_prefix('\'').and_then(|unit| unit.strip_suffix('\'')) {
-            return (!code.is_empty()).then(|| Quantity { value, unit: code.to_owned().into(), is_calendar: false });
+        if let Some(code) = unit
+            .strip_prefix('\'')
+            .and_then(|unit| unit.strip_suffix('\''))
+        {
+            return (!code.is_empty()).then(|| Quantity {
+                value,
+                unit: code.to_owned().into(),
+                is_calendar: false,
+            });
         }
-        calendar_unit(unit).map(|unit| Quantity { value, unit: Cow::Borrowed(unit), is_calendar: true })
+        calendar_unit(unit).map(|unit| Quantity {
+            value,
+            unit: Cow::Borrowed(unit),
+            is_calendar: true,
+        })
     }
 
     pub(super) fn to_text(&self) -> String {
-        if self.is_calendar { format!("{} {}", self.value, self.unit) } else { format!("{} '{}'", self.value, self.unit) }
+        if self.is_calendar {
+            format!("{} {}", self.value, self.unit)
+        } else {
+            format!("{} '{}'", self.value, self.unit)
+        }
     }
 
-    /// The value and a name of its dimension, such that values of one dimension compare. A year or month of the calendar is not the
-    /// definite duration of the same name.
+    /// The value and a name of its dimension, such that values of one dimension compare. A year or
+    /// month of the calendar is not the definite duration of the same name.
     pub(super) fn canonical(&self) -> (Decimal, &str) {
         let (length, dimension) = match &*self.unit {
             "a" => (12, "definite month"),
@@ -185,11 +230,18 @@ impl<'v> Quantity<'v> {
             unit => match Unit::named(unit) {
                 Some(Unit::Year) => (12, "month"),
                 Some(Unit::Month) => (1, "month"),
-                Some(unit) => (unit.nanoseconds().and_then(|length| i32::try_from(length / 1_000_000).ok()).unwrap_or(1), "millisecond"),
+                Some(unit) => (
+                    unit.nanoseconds()
+                        .and_then(|length| i32::try_from(length / 1_000_000).ok())
+                        .unwrap_or(1),
+                    "millisecond",
+                ),
                 None => return (self.value, unit),
             },
         };
-        self.value.multiply(Decimal::from(length)).map_or((self.value, &self.unit), |value| (value, dimension))
+        self.value
+            .multiply(Decimal::from(length))
+            .map_or((self.value, &self.unit), |value| (value, dimension))
     }
 }
 
@@ -233,7 +285,9 @@ impl<'a> Items<'a> {
         match self {
             Items::None => *self = Items::One(item),
             Items::One(_) => {
-                let Items::One(first) = std::mem::replace(self, Items::None) else { return };
+                let Items::One(first) = std::mem::replace(self, Items::None) else {
+                    return;
+                };
                 *self = Items::Many(vec![first, item]);
             }
             Items::Many(items) => items.push(item),
@@ -260,7 +314,8 @@ impl<'a> Items<'a> {
 
 impl<'a> IntoIterator for Items<'a> {
     type Item = Operand<'a>;
-    type IntoIter = std::iter::Chain<std::option::IntoIter<Operand<'a>>, std::vec::IntoIter<Operand<'a>>>;
+    type IntoIter =
+        std::iter::Chain<std::option::IntoIter<Operand<'a>>, std::vec::IntoIter<Operand<'a>>>;
 
     fn into_iter(self) -> Self::IntoIter {
         let (one, many) = match self {

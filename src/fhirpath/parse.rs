@@ -4,7 +4,9 @@ use super::CompileError;
 use super::decimal::Decimal;
 use super::operand::calendar_unit;
 use super::pattern::{self, Extent};
-use super::syntax::{Call, Expr, Function, Literal, Namespace, Operator, TypeName, TypeTest, Variable};
+use super::syntax::{
+    Call, Expr, Function, Literal, Namespace, Operator, TypeName, TypeTest, Variable,
+};
 use super::token::{Token, tokens};
 
 /// How deep brackets, arguments and signs may nest.
@@ -12,7 +14,8 @@ const NESTING_MAX: u32 = 40;
 /// How deep the tree of an expression may be, chains of operators and of steps included.
 const DEPTH_MAX: u32 = 200;
 
-/// The binary operators with how tight they bind; the tightest are unary signs and what follows a dot.
+/// The binary operators with how tight they bind; the tightest are unary signs and what follows a
+/// dot.
 const OPERATORS: &[(&str, u8, Operator)] = &[
     ("*", 10, Operator::Multiply),
     ("/", 10, Operator::Divide),
@@ -42,7 +45,11 @@ const TYPE_OPERATORS: u8 = 8;
 
 /// The expression of a text.
 pub(super) fn parse(text: &str) -> Result<Expr, CompileError> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, nesting: 0 };
+    let mut parser = Parser {
+        tokens: tokens(text)?,
+        at: 0,
+        nesting: 0,
+    };
     let tree = parser.expression(0)?;
     match parser.peek() {
         Token::End => Ok(tree.expr),
@@ -64,9 +71,14 @@ impl Tree {
     /// A tree above others, of which the deepest is given.
     fn above(depth: u32, expr: Expr) -> Result<Self, CompileError> {
         if depth >= DEPTH_MAX {
-            return Err(CompileError(format!("found an expression of more than {DEPTH_MAX} steps")));
+            return Err(CompileError(format!(
+                "found an expression of more than {DEPTH_MAX} steps"
+            )));
         }
-        Ok(Tree { expr, depth: depth + 1 })
+        Ok(Tree {
+            expr,
+            depth: depth + 1,
+        })
     }
 }
 
@@ -95,7 +107,11 @@ impl Parser {
     }
 
     fn expect(&mut self, symbol: &'static str) -> Result<(), CompileError> {
-        if self.skip(symbol) { Ok(()) } else { Err(unexpected(symbol, self.peek())) }
+        if self.skip(symbol) {
+            Ok(())
+        } else {
+            Err(unexpected(symbol, self.peek()))
+        }
     }
 
     /// The binary operator that comes next, if it binds at least so tight.
@@ -112,7 +128,9 @@ impl Parser {
     /// Operators of one tightness group from the left.
     fn expression(&mut self, least: u8) -> Result<Tree, CompileError> {
         if self.nesting >= NESTING_MAX {
-            return Err(CompileError(format!("found an expression nested deeper than {NESTING_MAX} levels")));
+            return Err(CompileError(format!(
+                "found an expression nested deeper than {NESTING_MAX} levels"
+            )));
         }
         self.nesting += 1;
         let mut left = self.signed()?;
@@ -120,7 +138,10 @@ impl Parser {
             if let Some((tightness, operator)) = self.operator(least) {
                 self.at += 1;
                 let right = self.expression(tightness + 1)?;
-                left = Tree::above(left.depth.max(right.depth), binary(operator, left.expr, right.expr))?;
+                left = Tree::above(
+                    left.depth.max(right.depth),
+                    binary(operator, left.expr, right.expr),
+                )?;
                 continue;
             }
             let test = match self.peek() {
@@ -147,12 +168,18 @@ impl Parser {
         };
         self.at += 1;
         if self.nesting >= NESTING_MAX {
-            return Err(CompileError(format!("found an expression nested deeper than {NESTING_MAX} levels")));
+            return Err(CompileError(format!(
+                "found an expression nested deeper than {NESTING_MAX} levels"
+            )));
         }
         self.nesting += 1;
         let tree = self.signed()?;
         self.nesting -= 1;
-        if negative { Tree::above(tree.depth, Expr::Negative(Box::new(tree.expr))) } else { Ok(tree) }
+        if negative {
+            Tree::above(tree.depth, Expr::Negative(Box::new(tree.expr)))
+        } else {
+            Ok(tree)
+        }
     }
 
     /// A term, then steps and indices.
@@ -161,16 +188,27 @@ impl Parser {
         loop {
             if self.skip(".") {
                 tree = match self.next() {
-                    Token::Delimited(name) => Tree::above(tree.depth, Expr::Member(Box::new(tree.expr), name))?,
-                    Token::Word(name) if matches!(self.peek(), Token::Symbol("(")) => self.call(tree, &name)?,
-                    Token::Word(name) => Tree::above(tree.depth, Expr::Member(Box::new(tree.expr), name))?,
-                    Token::Special(name) => return Err(CompileError(format!("found ${name} after a dot"))),
+                    Token::Delimited(name) => {
+                        Tree::above(tree.depth, Expr::Member(Box::new(tree.expr), name))?
+                    }
+                    Token::Word(name) if matches!(self.peek(), Token::Symbol("(")) => {
+                        self.call(tree, &name)?
+                    }
+                    Token::Word(name) => {
+                        Tree::above(tree.depth, Expr::Member(Box::new(tree.expr), name))?
+                    }
+                    Token::Special(name) => {
+                        return Err(CompileError(format!("found ${name} after a dot")));
+                    }
                     other => return Err(unexpected("a name after the dot", &other)),
                 };
             } else if self.skip("[") {
                 let index = self.expression(0)?;
                 self.expect("]")?;
-                tree = Tree::above(tree.depth.max(index.depth), Expr::Indexed(Box::new((tree.expr, index.expr))))?;
+                tree = Tree::above(
+                    tree.depth.max(index.depth),
+                    Expr::Indexed(Box::new((tree.expr, index.expr))),
+                )?;
             } else {
                 return Ok(tree);
             }
@@ -196,13 +234,21 @@ impl Parser {
                 "this" => Expr::This,
                 "index" => Expr::Index,
                 "total" => Expr::Total,
-                _ => return Err(CompileError(format!("found ${name}, which stands for nothing"))),
+                _ => {
+                    return Err(CompileError(format!(
+                        "found ${name}, which stands for nothing"
+                    )));
+                }
             },
             Token::Delimited(name) => Expr::First(name),
             Token::Word(name) => match &*name {
                 "true" | "false" => Expr::Literal(Literal::Boolean(&*name == "true")),
-                _ if matches!(self.peek(), Token::Symbol("(")) => return self.call(Tree::leaf(Expr::This), &name),
-                "and" | "or" | "xor" | "implies" | "div" | "mod" => return Err(unexpected("a value", &Token::Word(name))),
+                _ if matches!(self.peek(), Token::Symbol("(")) => {
+                    return self.call(Tree::leaf(Expr::This), &name);
+                }
+                "and" | "or" | "xor" | "implies" | "div" | "mod" => {
+                    return Err(unexpected("a value", &Token::Word(name)));
+                }
                 _ => Expr::First(name),
             },
             other => return Err(unexpected("a value", &other)),
@@ -212,7 +258,9 @@ impl Parser {
 
     /// A number, with a unit if one follows.
     fn number(&mut self, text: &str) -> Result<Literal, CompileError> {
-        let value = Decimal::parse(text).ok_or_else(|| CompileError("found a number that is too long to compute with".into()))?;
+        let value = Decimal::parse(text).ok_or_else(|| {
+            CompileError("found a number that is too long to compute with".into())
+        })?;
         let (unit, is_calendar): (Box<str>, bool) = match self.peek() {
             Token::Text(code) => (code.clone(), false),
             Token::Word(word) => match calendar_unit(word) {
@@ -222,7 +270,11 @@ impl Parser {
             _ => return Ok(number_literal(text, value)),
         };
         self.at += 1;
-        Ok(Literal::Quantity { value, unit, is_calendar })
+        Ok(Literal::Quantity {
+            value,
+            unit,
+            is_calendar,
+        })
     }
 
     /// A function with its arguments; its name is read.
@@ -239,7 +291,8 @@ impl Parser {
             self.expect(")")?;
             return Tree::above(base.depth, Expr::Type(test, Box::new(base.expr), type_name));
         }
-        let (function, arity) = Function::named(name).ok_or_else(|| CompileError(format!("found {name}(), which is not supported")))?;
+        let (function, arity) = Function::named(name)
+            .ok_or_else(|| CompileError(format!("found {name}(), which is not supported")))?;
         let (mut arguments, mut depth) = (Vec::new(), base.depth);
         if !self.skip(")") {
             loop {
@@ -253,10 +306,18 @@ impl Parser {
             }
         }
         if !arity.contains(&arguments.len()) {
-            return Err(CompileError(format!("found {name}() with {} arguments", arguments.len())));
+            return Err(CompileError(format!(
+                "found {name}() with {} arguments",
+                arguments.len()
+            )));
         }
         let pattern = literal_pattern(function, &arguments)?;
-        let call = Call { base: base.expr, function, arguments: arguments.into(), pattern };
+        let call = Call {
+            base: base.expr,
+            function,
+            arguments: arguments.into(),
+            pattern,
+        };
         Tree::above(depth, Expr::Call(Box::new(call)))
     }
 
@@ -267,7 +328,11 @@ impl Parser {
             namespace = match &*name {
                 "System" => Namespace::System,
                 "FHIR" => Namespace::Fhir,
-                _ => return Err(CompileError(format!("found the namespace {name}; there are System and FHIR"))),
+                _ => {
+                    return Err(CompileError(format!(
+                        "found the namespace {name}; there are System and FHIR"
+                    )));
+                }
             };
             name = self.name()?;
         }
@@ -283,11 +348,15 @@ impl Parser {
 }
 
 fn number_literal(text: &str, value: Decimal) -> Literal {
-    text.parse().map_or(Literal::Decimal(value), Literal::Integer)
+    text.parse()
+        .map_or(Literal::Decimal(value), Literal::Integer)
 }
 
 /// The pattern of a function that takes one, if it can be compiled now.
-fn literal_pattern(function: Function, arguments: &[Expr]) -> Result<Option<regex::Regex>, CompileError> {
+fn literal_pattern(
+    function: Function,
+    arguments: &[Expr],
+) -> Result<Option<regex::Regex>, CompileError> {
     let extent = match function {
         Function::Matches | Function::ReplaceMatches => Extent::Somewhere,
         Function::MatchesFull => Extent::Whole,
@@ -295,7 +364,9 @@ fn literal_pattern(function: Function, arguments: &[Expr]) -> Result<Option<rege
     };
     match arguments.first() {
         Some(Expr::Literal(Literal::Text(text))) => {
-            pattern::compile(text, extent, pattern::WRITTEN_SIZE_MAX).map(Some).map_err(|why| CompileError(format!("found {why}")))
+            pattern::compile(text, extent, pattern::WRITTEN_SIZE_MAX)
+                .map(Some)
+                .map_err(|why| CompileError(format!("found {why}")))
         }
         _ => Ok(None),
     }
@@ -316,7 +387,10 @@ fn gathered(expr: Expr) -> Expr {
     match expr {
         Expr::Binary(Operator::Union, sides) => {
             let (left, right) = *sides;
-            Expr::Binary(Operator::Gather, Box::new((gathered(left), gathered(right))))
+            Expr::Binary(
+                Operator::Gather,
+                Box::new((gathered(left), gathered(right))),
+            )
         }
         other => other,
     }
@@ -336,7 +410,9 @@ fn variable(name: &str) -> Result<Variable, CompileError> {
         _ => match name.split_once('-') {
             Some(("vs", id)) => text(format!("http://hl7.org/fhir/ValueSet/{id}")),
             Some(("ext", id)) => text(format!("http://hl7.org/fhir/StructureDefinition/{id}")),
-            _ => Err(CompileError(format!("found %{name}, which is not supported"))),
+            _ => Err(CompileError(format!(
+                "found %{name}, which is not supported"
+            ))),
         },
     }
 }

@@ -1,7 +1,8 @@
 //! Regular expressions as the public validator reads them, in the syntax of the engine used here.
 //!
-//! `matches()` finds its pattern anywhere in the text, and a dot stands for a line break too. `\d`, `\w`, `\s` and `\b` know ASCII
-//! only. The engine works in linear time: what would need another (look-around, back references) is refused.
+//! `matches()` finds its pattern anywhere in the text, and a dot stands for a line break too. `\d`,
+//! `\w`, `\s` and `\b` know ASCII only. The engine works in linear time: what would need another
+//! (look-around, back references) is refused.
 
 use regex::{Regex, RegexBuilder};
 
@@ -23,14 +24,20 @@ pub(super) fn compile(pattern: &str, extent: Extent, size_max: usize) -> Result<
         Extent::Somewhere => translate(pattern),
         Extent::Whole => format!(r"\A(?:{})\z", translate(pattern)),
     };
-    let built = RegexBuilder::new(&translated).dot_matches_new_line(true).size_limit(size_max).build();
+    let built = RegexBuilder::new(&translated)
+        .dot_matches_new_line(true)
+        .size_limit(size_max)
+        .build();
     built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(limit) => format!("a regular expression that needs more than {limit} bytes"),
+        regex::Error::CompiledTooBig(limit) => {
+            format!("a regular expression that needs more than {limit} bytes")
+        }
         _ => "a regular expression that this evaluator does not have".to_owned(),
     })
 }
 
-/// The classes written out in ASCII; `$` may stand before a last line break, as it does where the pattern comes from.
+/// The classes written out in ASCII; `$` may stand before a last line break, as it does where the
+/// pattern comes from.
 fn translate(pattern: &str) -> String {
     let mut translated = String::with_capacity(pattern.len() + 16);
     let mut characters = pattern.chars().peekable();

@@ -15,7 +15,8 @@ pub(super) enum Expr {
     Index,
     Total,
     Variable(Variable),
-    /// A name that begins a path: a child of `$this`, or `$this` itself if the name is that of its type.
+    /// A name that begins a path: a child of `$this`, or `$this` itself if the name is that of its
+    /// type.
     First(Box<str>),
     Member(Box<Expr>, Box<str>),
     Call(Box<Call>),
@@ -32,7 +33,11 @@ pub(super) enum Literal {
     Decimal(Decimal),
     Text(Box<str>),
     Temporal(Temporal),
-    Quantity { value: Decimal, unit: Box<str>, is_calendar: bool },
+    Quantity {
+        value: Decimal,
+        unit: Box<str>,
+        is_calendar: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -105,7 +110,8 @@ pub(super) enum Namespace {
     Unsaid,
 }
 
-/// The functions by name, with the fewest and most arguments each takes. `is`, `as` and `ofType` take types and are not here.
+/// The functions by name, with the fewest and most arguments each takes. `is`, `as` and `ofType`
+/// take types and are not here.
 macro_rules! functions {
     ($($variant:ident $name:literal $least:literal $most:literal,)*) => {
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -92,7 +92,12 @@ impl Temporal {
                 day = bytes.number(2)?;
             }
         }
-        self.date = Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+        self.date = Date::new(
+            i16::try_from(year).ok()?,
+            i8::try_from(month).ok()?,
+            i8::try_from(day).ok()?,
+        )
+        .ok()?;
         Some(())
     }
 
@@ -110,11 +115,19 @@ impl Temporal {
         self.precision = Precision::Second;
         self.second = bytes.number_below(61)?;
         if bytes.skip(b'.') {
-            let digits = bytes.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let digits = bytes
+                .0
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
             let (fraction, rest) = bytes.0.split_at(digits);
             bytes.0 = rest;
             self.fraction_digits = u8::try_from(digits).ok().filter(|digits| *digits > 0)?;
-            let nine = fraction.iter().copied().chain(std::iter::repeat(b'0')).take(9);
+            let nine = fraction
+                .iter()
+                .copied()
+                .chain(std::iter::repeat(b'0'))
+                .take(9);
             self.nanosecond = nine.fold(0, |value, digit| value * 10 + i32::from(digit - b'0'));
         }
         Some(())
@@ -128,21 +141,42 @@ impl Temporal {
 
     /// The date of a dateTime.
     pub(super) fn to_date(self) -> Self {
-        let nothing = Temporal { hour: 0, minute: 0, second: 0, nanosecond: 0, fraction_digits: 0, offset: None, ..self };
-        Temporal { sort: Sort::Date, precision: self.precision.min(Precision::Day), ..nothing }
+        let nothing = Temporal {
+            hour: 0,
+            minute: 0,
+            second: 0,
+            nanosecond: 0,
+            fraction_digits: 0,
+            offset: None,
+            ..self
+        };
+        Temporal {
+            sort: Sort::Date,
+            precision: self.precision.min(Precision::Day),
+            ..nothing
+        }
     }
 
     /// The time of a dateTime.
     pub(super) fn to_time(self) -> Self {
-        Temporal { sort: Sort::Time, date: Date::constant(1, 1, 1), offset: None, ..self }
+        Temporal {
+            sort: Sort::Time,
+            date: Date::constant(1, 1, 1),
+            offset: None,
+            ..self
+        }
     }
 
     /// The dateTime that a date is.
     pub(super) fn to_date_time(self) -> Self {
-        Temporal { sort: Sort::DateTime, ..self }
+        Temporal {
+            sort: Sort::DateTime,
+            ..self
+        }
     }
 
-    /// How two values follow each other; none if their precision does not tell, or a date meets a time.
+    /// How two values follow each other; none if their precision does not tell, or a date meets a
+    /// time.
     pub(super) fn order(self, other: Self) -> Option<Ordering> {
         if (self.sort == Sort::Time) != (other.sort == Sort::Time) {
             return None;
@@ -151,7 +185,11 @@ impl Temporal {
         let common = left.precision.min(right.precision);
         let said = common as usize + 1;
         let order = left.parts()[..said].cmp(&right.parts()[..said]);
-        let order = if common == Precision::Second { order.then(left.nanosecond.cmp(&right.nanosecond)) } else { order };
+        let order = if common == Precision::Second {
+            order.then(left.nanosecond.cmp(&right.nanosecond))
+        } else {
+            order
+        };
         (order.is_ne() || left.precision == right.precision).then_some(order)
     }
 
@@ -164,12 +202,23 @@ impl Temporal {
             return self.order(other).map(Ordering::is_eq);
         }
         let (left, right) = (self.bounds()?, other.bounds()?);
-        if left.1 < right.0 || right.1 < left.0 { Some(false) } else { None }
+        if left.1 < right.0 || right.1 < left.0 {
+            Some(false)
+        } else {
+            None
+        }
     }
 
     fn parts(self) -> [i16; 6] {
         let date = self.date;
-        [date.year(), date.month().into(), date.day().into(), self.hour.into(), self.minute.into(), self.second.into()]
+        [
+            date.year(),
+            date.month().into(),
+            date.day().into(),
+            self.hour.into(),
+            self.minute.into(),
+            self.second.into(),
+        ]
     }
 
     fn seconds_of_day(self) -> i64 {
@@ -177,19 +226,36 @@ impl Temporal {
     }
 
     fn in_utc(self) -> Self {
-        let Some(offset) = self.offset.filter(|offset| *offset != 0) else { return self };
+        let Some(offset) = self.offset.filter(|offset| *offset != 0) else {
+            return self;
+        };
         let minutes = i64::from(self.hour) * 60 + i64::from(self.minute) - i64::from(offset);
         let (days, of_day) = (minutes.div_euclid(1_440), minutes.rem_euclid(1_440));
-        let date = self.date.checked_add(Span::new().days(days)).unwrap_or(self.date);
+        let date = self
+            .date
+            .checked_add(Span::new().days(days))
+            .unwrap_or(self.date);
         // Both fit: `of_day` is below 1,440.
         let small = |value: i64| i8::try_from(value).unwrap_or(0);
-        Temporal { date, hour: small(of_day / 60), minute: small(of_day % 60), offset: Some(0), ..self }
+        Temporal {
+            date,
+            hour: small(of_day / 60),
+            minute: small(of_day % 60),
+            offset: Some(0),
+            ..self
+        }
     }
 
     /// The first and the last second that the value can mean.
     fn bounds(self) -> Option<(i64, i64)> {
         let utc = self.in_utc();
-        let start = utc.date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second() + utc.seconds_of_day();
+        let start = utc
+            .date
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()?
+            .timestamp()
+            .as_second()
+            + utc.seconds_of_day();
         let length = match self.precision {
             Precision::Year => i64::from(utc.date.days_in_year()) * 86_400,
             Precision::Month => i64::from(utc.date.days_in_month()) * 86_400,
@@ -198,16 +264,24 @@ impl Temporal {
             Precision::Minute => 60,
             Precision::Second => 1,
         };
-        let spread = if self.offset.is_some() { 0 } else { ZONE_SPREAD };
+        let spread = if self.offset.is_some() {
+            0
+        } else {
+            ZONE_SPREAD
+        };
         Some((start - spread, start + length - 1 + spread))
     }
 
-    /// This value moved by so many of a unit; none if it would leave the calendar. What is not said stays unsaid.
+    /// This value moved by so many of a unit; none if it would leave the calendar. What is not said
+    /// stays unsaid.
     pub(super) fn moved(self, amount: i64, unit: Unit) -> Option<Self> {
         if self.sort == Sort::Time {
             let span = unit.nanoseconds()?.checked_mul(i128::from(amount))?;
             let day = 86_400_000_000_000_i128;
-            let of_day = (i128::from(self.seconds_of_day()) * 1_000_000_000 + i128::from(self.nanosecond) + span).rem_euclid(day);
+            let of_day = (i128::from(self.seconds_of_day()) * 1_000_000_000
+                + i128::from(self.nanosecond)
+                + span)
+                .rem_euclid(day);
             return self.with_time_of_day(i64::try_from(of_day).ok()?);
         }
         let months = match unit {
@@ -217,7 +291,10 @@ impl Temporal {
             _ => None,
         };
         if let Some(months) = months {
-            let date = self.date.checked_add(Span::new().try_months(months).ok()?).ok()?;
+            let date = self
+                .date
+                .checked_add(Span::new().try_months(months).ok()?)
+                .ok()?;
             return Some(Temporal { date, ..self });
         }
         let nanoseconds = unit.nanoseconds()?.checked_mul(i128::from(amount))?;
@@ -229,21 +306,48 @@ impl Temporal {
                 Precision::Month => return self.moved(days / 30, Unit::Month),
                 _ => days,
             };
-            let date = self.date.checked_add(Span::new().try_days(days).ok()?).ok()?;
+            let date = self
+                .date
+                .checked_add(Span::new().try_days(days).ok()?)
+                .ok()?;
             return Some(Temporal { date, ..self });
         }
-        let start = self.date.at(self.hour, self.minute, self.second.min(59), self.nanosecond);
+        let start = self
+            .date
+            .at(self.hour, self.minute, self.second.min(59), self.nanosecond);
         let moved = start.checked_add(duration).ok()?;
         let of_day = moved.duration_since(moved.date().at(0, 0, 0, 0)).as_nanos();
-        Temporal { date: moved.date(), ..self }.with_time_of_day(i64::try_from(of_day).ok()?)
+        Temporal {
+            date: moved.date(),
+            ..self
+        }
+        .with_time_of_day(i64::try_from(of_day).ok()?)
     }
 
     fn with_time_of_day(self, nanoseconds: i64) -> Option<Self> {
-        let (seconds, nanosecond) = (nanoseconds / 1_000_000_000, i32::try_from(nanoseconds % 1_000_000_000).ok()?);
+        let (seconds, nanosecond) = (
+            nanoseconds / 1_000_000_000,
+            i32::try_from(nanoseconds % 1_000_000_000).ok()?,
+        );
         let small = |value: i64| i8::try_from(value).ok();
-        let fraction_digits = if nanosecond == 0 { self.fraction_digits } else { self.fraction_digits.max(3) };
-        let (hour, minute, second) = (small(seconds / 3_600)?, small(seconds / 60 % 60)?, small(seconds % 60)?);
-        Some(Temporal { hour, minute, second, nanosecond, fraction_digits, ..self })
+        let fraction_digits = if nanosecond == 0 {
+            self.fraction_digits
+        } else {
+            self.fraction_digits.max(3)
+        };
+        let (hour, minute, second) = (
+            small(seconds / 3_600)?,
+            small(seconds / 60 % 60)?,
+            small(seconds % 60)?,
+        );
+        Some(Temporal {
+            hour,
+            minute,
+            second,
+            nanosecond,
+            fraction_digits,
+            ..self
+        })
     }
 }
 
@@ -261,7 +365,8 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// The unit with this name or code; `a` and `mo` are definite durations, which a date cannot be moved by.
+    /// The unit with this name or code; `a` and `mo` are definite durations, which a date cannot be
+    /// moved by.
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "year" | "years" => Unit::Year,
@@ -315,7 +420,11 @@ impl fmt::Display for Temporal {
             write!(f, ":{:02}", self.second)?;
             if self.fraction_digits > 0 {
                 let digits = format!("{:09}", self.nanosecond);
-                write!(f, ".{}", &digits[..usize::from(self.fraction_digits).min(9)])?;
+                write!(
+                    f,
+                    ".{}",
+                    &digits[..usize::from(self.fraction_digits).min(9)]
+                )?;
             }
         }
         match self.offset {
@@ -344,11 +453,16 @@ impl Bytes<'_> {
     fn number(&mut self, digits: usize) -> Option<u16> {
         let (number, rest) = self.0.split_at_checked(digits)?;
         self.0 = rest;
-        number.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u16::from(byte - b'0')))
+        number.iter().try_fold(0, |value, byte| {
+            byte.is_ascii_digit()
+                .then(|| value * 10 + u16::from(byte - b'0'))
+        })
     }
 
     fn number_below(&mut self, limit: u16) -> Option<i8> {
-        self.number(2).filter(|number| *number < limit).and_then(|number| i8::try_from(number).ok())
+        self.number(2)
+            .filter(|number| *number < limit)
+            .and_then(|number| i8::try_from(number).ok())
     }
 
     /// A zone, if one is there; none if it is not one.
@@ -364,7 +478,11 @@ impl Bytes<'_> {
         };
         self.0 = &self.0[1..];
         let hours = i16::from(self.number_below(15)?);
-        let minutes = if self.skip(b':') { i16::from(self.number_below(60)?) } else { return None };
+        let minutes = if self.skip(b':') {
+            i16::from(self.number_below(60)?)
+        } else {
+            return None;
+        };
         Some(Some(sign * (hours * 60 + minutes)))
     }
 }

@@ -1,6 +1,7 @@
 //! Functions on text (<http://hl7.org/fhirpath/N1/#string-manipulation>).
 //!
-//! Where the specification leaves room (several items, something else than text) the answers are those of the public validator.
+//! Where the specification leaves room (several items, something else than text) the answers are
+//! those of the public validator.
 
 use std::borrow::Cow;
 
@@ -39,46 +40,83 @@ impl Function {
 }
 
 impl<'a> Run<'a, '_> {
-    pub(super) fn text(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    pub(super) fn text(
+        &self,
+        base: &Items<'a>,
+        call: &'a Call,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         if call.function == Function::Join {
             return self.join(base, call, scope);
         }
         let focus = match (base.as_slice(), call.function) {
             ([], _) => return Ok(Items::None),
             ([item], _) | ([item, ..], Function::StartsWith | Function::IndexOf) => item,
-            (_, Function::EndsWith | Function::Matches | Function::MatchesFull) => return Ok(false.into()),
-            (_, Function::Replace | Function::ReplaceMatches) => return error("a replacement takes one text"),
+            (_, Function::EndsWith | Function::Matches | Function::MatchesFull) => {
+                return Ok(false.into());
+            }
+            (_, Function::Replace | Function::ReplaceMatches) => {
+                return error("a replacement takes one text");
+            }
             _ => return Ok(Items::None),
         };
-        let Some(focus) = self.text_of(focus) else { return Ok(Items::None) };
+        let Some(focus) = self.text_of(focus) else {
+            return Ok(Items::None);
+        };
         self.charge(focus.len() / 16)?;
         let owned = |text: String| Ok(Items::One(Operand::Text(text.into())));
-        let integer = |number: usize| Ok(Items::One(Operand::Integer(i32::try_from(number).unwrap_or(i32::MAX))));
+        let integer = |number: usize| {
+            Ok(Items::One(Operand::Integer(
+                i32::try_from(number).unwrap_or(i32::MAX),
+            )))
+        };
         match call.function {
             Function::Length => integer(focus.chars().count()),
             Function::Upper => owned(focus.to_uppercase()),
             Function::Lower => owned(focus.to_lowercase()),
             Function::Trim => owned(focus.trim().to_owned()),
-            Function::ToChars => Ok(focus.chars().map(|character| Operand::Text(character.to_string().into())).collect()),
+            Function::ToChars => Ok(focus
+                .chars()
+                .map(|character| Operand::Text(character.to_string().into()))
+                .collect()),
             Function::Substring => self.substring(focus, call, scope),
             Function::Matches | Function::MatchesFull => {
-                let Some(pattern) = self.pattern(call, scope)? else { return Ok(Items::None) };
-                Ok((!focus.is_empty() && !pattern.as_str().is_empty() && pattern.is_match(focus)).into())
+                let Some(pattern) = self.pattern(call, scope)? else {
+                    return Ok(Items::None);
+                };
+                Ok(
+                    (!focus.is_empty() && !pattern.as_str().is_empty() && pattern.is_match(focus))
+                        .into(),
+                )
             }
             Function::ReplaceMatches => {
                 let replacement = self.argument(call, 1, scope)?;
-                match (self.pattern(call, scope)?, self.text_argument(&replacement, call)?) {
-                    (Some(pattern), Some(_)) if pattern.as_str().is_empty() => owned(focus.to_owned()),
+                match (
+                    self.pattern(call, scope)?,
+                    self.text_argument(&replacement, call)?,
+                ) {
+                    (Some(pattern), Some(_)) if pattern.as_str().is_empty() => {
+                        owned(focus.to_owned())
+                    }
                     (Some(pattern), Some(replacement)) => {
                         self.charge(focus.len().saturating_mul(replacement.len()) / 16)?;
-                        owned(pattern.replace_all(focus, pattern::replacement(replacement)).into_owned())
+                        owned(
+                            pattern
+                                .replace_all(focus, pattern::replacement(replacement))
+                                .into_owned(),
+                        )
                     }
                     _ => Ok(Items::None),
                 }
             }
             function => {
-                let (first, second) = (self.argument(call, 0, scope)?, self.argument(call, 1, scope)?);
-                let Some(first) = self.text_argument(&first, call)? else { return Ok(Items::None) };
+                let (first, second) = (
+                    self.argument(call, 0, scope)?,
+                    self.argument(call, 1, scope)?,
+                );
+                let Some(first) = self.text_argument(&first, call)? else {
+                    return Ok(Items::None);
+                };
                 match function {
                     Function::StartsWith => Ok(focus.starts_with(first).into()),
                     Function::EndsWith => Ok(focus.ends_with(first).into()),
@@ -87,9 +125,14 @@ impl<'a> Run<'a, '_> {
                         Some(at) => integer(focus[..at].chars().count()),
                         None => Ok(Items::One(Operand::Integer(-1))),
                     },
-                    Function::Split => Ok(focus.split(first).map(|part| Operand::Text(part.to_owned().into())).collect()),
+                    Function::Split => Ok(focus
+                        .split(first)
+                        .map(|part| Operand::Text(part.to_owned().into()))
+                        .collect()),
                     _ => {
-                        let Some(second) = self.text_argument(&second, call)? else { return Ok(Items::None) };
+                        let Some(second) = self.text_argument(&second, call)? else {
+                            return Ok(Items::None);
+                        };
                         self.charge(focus.len().saturating_mul(second.len()) / 16)?;
                         owned(focus.replace(first, second))
                     }
@@ -104,7 +147,11 @@ impl<'a> Run<'a, '_> {
         item.as_str().filter(|_| !is_date)
     }
 
-    pub(super) fn text_argument<'i>(&self, items: &'i Items<'a>, call: &Call) -> Result<Option<&'i str>> {
+    pub(super) fn text_argument<'i>(
+        &self,
+        items: &'i Items<'a>,
+        call: &Call,
+    ) -> Result<Option<&'i str>> {
         match self.one(items, call.function.name())? {
             None => Ok(None),
             Some(item) => match item.as_str() {
@@ -115,36 +162,58 @@ impl<'a> Run<'a, '_> {
     }
 
     fn substring(&self, focus: &str, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
-        let (start, length) = (self.argument(call, 0, scope)?, self.argument(call, 1, scope)?);
-        let Some(start) = self.integer(&start, "substring()")? else { return Ok(Items::None) };
+        let (start, length) = (
+            self.argument(call, 0, scope)?,
+            self.argument(call, 1, scope)?,
+        );
+        let Some(start) = self.integer(&start, "substring()")? else {
+            return Ok(Items::None);
+        };
         let length = match (call.arguments.len(), self.integer(&length, "substring()")?) {
             (1, _) => usize::MAX,
             (_, None) => return Ok(Items::None),
             (_, Some(length)) => usize::try_from(length).unwrap_or(0),
         };
-        let Ok(start) = usize::try_from(start) else { return Ok(Items::None) };
+        let Ok(start) = usize::try_from(start) else {
+            return Ok(Items::None);
+        };
         let part: String = focus.chars().skip(start).take(length).collect();
-        Ok((!part.is_empty()).then(|| Operand::Text(part.into())).into())
+        Ok((!part.is_empty())
+            .then(|| Operand::Text(part.into()))
+            .into())
     }
 
-    /// The pattern of a function: that compiled with the expression, or one that is read from the data.
+    /// The pattern of a function: that compiled with the expression, or one that is read from the
+    /// data.
     fn pattern(&self, call: &'a Call, scope: Scope<'a, '_>) -> Result<Option<Cow<'a, Regex>>> {
         if let Some(pattern) = &call.pattern {
             return Ok(Some(Cow::Borrowed(pattern)));
         }
         let pattern = self.argument(call, 0, scope)?;
-        let Some(pattern) = self.text_argument(&pattern, call)? else { return Ok(None) };
+        let Some(pattern) = self.text_argument(&pattern, call)? else {
+            return Ok(None);
+        };
         // Compiling it takes up to half a millisecond.
         self.charge(50_000 + pattern.len())?;
-        let extent = if call.function == Function::MatchesFull { Extent::Whole } else { Extent::Somewhere };
+        let extent = if call.function == Function::MatchesFull {
+            Extent::Whole
+        } else {
+            Extent::Somewhere
+        };
         let compiled = pattern::compile(pattern, extent, pattern::READ_SIZE_MAX);
-        compiled.map(|pattern| Some(Cow::Owned(pattern))).map_err(EvaluationError)
+        compiled
+            .map(|pattern| Some(Cow::Owned(pattern)))
+            .map_err(EvaluationError)
     }
 
     fn join(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
         let separator = self.argument(call, 0, scope)?;
         let separator = self.text_argument(&separator, call)?.unwrap_or("");
-        let texts: Vec<&str> = base.as_slice().iter().filter_map(|item| self.text_of(item)).collect();
+        let texts: Vec<&str> = base
+            .as_slice()
+            .iter()
+            .filter_map(|item| self.text_of(item))
+            .collect();
         let joined = texts.join(separator);
         self.charge(joined.len() / 16)?;
         Ok(Items::One(Operand::Text(joined.into())))

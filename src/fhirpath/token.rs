@@ -27,8 +27,10 @@ pub(super) enum Token {
 }
 
 /// Longer ones first, where one begins like another.
-const SYMBOLS: &[&str] =
-    &["!=", "!~", "<=", ">=", "{", "}", "(", ")", "[", "]", ".", ",", "+", "-", "*", "/", "|", "&", "=", "~", "<", ">"];
+const SYMBOLS: &[&str] = &[
+    "!=", "!~", "<=", ">=", "{", "}", "(", ")", "[", "]", ".", ",", "+", "-", "*", "/", "|", "&",
+    "=", "~", "<", ">",
+];
 
 /// The tokens of a text, `End` last.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, CompileError> {
@@ -62,7 +64,9 @@ impl<'t> Reader<'t> {
         loop {
             self.take_while(char::is_whitespace);
             if let Some(rest) = self.rest.strip_prefix("/*") {
-                let end = rest.find("*/").ok_or_else(|| error("a comment that does not end"))?;
+                let end = rest
+                    .find("*/")
+                    .ok_or_else(|| error("a comment that does not end"))?;
                 self.rest = &rest[end + 2..];
             } else if self.rest.starts_with("//") {
                 self.take_while(|c| c != '\n' && c != '\r');
@@ -73,7 +77,9 @@ impl<'t> Reader<'t> {
     }
 
     fn token(&mut self) -> Result<Token, CompileError> {
-        let Some(first) = self.rest.chars().next() else { return Ok(Token::End) };
+        let Some(first) = self.rest.chars().next() else {
+            return Ok(Token::End);
+        };
         match first {
             '0'..='9' => Ok(Token::Number(self.number().into())),
             'a'..='z' | 'A'..='Z' | '_' => Ok(Token::Word(self.take_while(is_of_name).into())),
@@ -86,8 +92,14 @@ impl<'t> Reader<'t> {
                 Ok(Token::Special(self.take_while(is_of_name).into()))
             }
             _ => {
-                let symbol = SYMBOLS.iter().find(|symbol| self.rest.starts_with(**symbol));
-                let symbol = symbol.ok_or_else(|| error(format_args!("the character '{first}', which begins nothing")))?;
+                let symbol = SYMBOLS
+                    .iter()
+                    .find(|symbol| self.rest.starts_with(**symbol));
+                let symbol = symbol.ok_or_else(|| {
+                    error(format_args!(
+                        "the character '{first}', which begins nothing"
+                    ))
+                })?;
                 self.rest = &self.rest[symbol.len()..];
                 Ok(Token::Symbol(symbol))
             }
@@ -119,7 +131,9 @@ impl<'t> Reader<'t> {
                 text.push(character);
                 continue;
             }
-            let (_, escaped) = characters.next().ok_or_else(|| error("a string that does not end"))?;
+            let (_, escaped) = characters
+                .next()
+                .ok_or_else(|| error("a string that does not end"))?;
             text.push(match escaped {
                 '\'' | '"' | '`' | '\\' | '/' => escaped,
                 'n' => '\n',
@@ -127,11 +141,24 @@ impl<'t> Reader<'t> {
                 't' => '\t',
                 'f' => '\u{c}',
                 'u' => {
-                    let digits: String = characters.by_ref().take(4).map(|(_, digit)| digit).collect();
-                    let code = if digits.len() == 4 { u32::from_str_radix(&digits, 16).ok() } else { None };
-                    code.and_then(char::from_u32).ok_or_else(|| error("\\u without the four digits of a character"))?
+                    let digits: String = characters
+                        .by_ref()
+                        .take(4)
+                        .map(|(_, digit)| digit)
+                        .collect();
+                    let code = if digits.len() == 4 {
+                        u32::from_str_radix(&digits, 16).ok()
+                    } else {
+                        None
+                    };
+                    code.and_then(char::from_u32)
+                        .ok_or_else(|| error("\\u without the four digits of a character"))?
                 }
-                other => return Err(error(format_args!("the escape \\{other}, which stands for nothing"))),
+                other => {
+                    return Err(error(format_args!(
+                        "the escape \\{other}, which stands for nothing"
+                    )));
+                }
             });
         }
         Err(error("a string that does not end"))
@@ -145,7 +172,9 @@ impl<'t> Reader<'t> {
         if self.rest.starts_with('T') {
             self.rest = &self.rest[1..];
             length += 1 + self.take_while(of_time).len();
-            if self.rest.starts_with('.') && self.rest[1..].starts_with(|c: char| c.is_ascii_digit()) {
+            if self.rest.starts_with('.')
+                && self.rest[1..].starts_with(|c: char| c.is_ascii_digit())
+            {
                 self.rest = &self.rest[1..];
                 length += 1 + self.take_while(of_time).len();
             }
@@ -155,7 +184,9 @@ impl<'t> Reader<'t> {
             }
         }
         let literal = &all[..length];
-        Temporal::literal(literal).map(Token::Temporal).ok_or_else(|| error(format_args!("'@{literal}', which is no date or time")))
+        Temporal::literal(literal)
+            .map(Token::Temporal)
+            .ok_or_else(|| error(format_args!("'@{literal}', which is no date or time")))
     }
 
     fn variable(&mut self) -> Result<Token, CompileError> {
@@ -164,7 +195,11 @@ impl<'t> Reader<'t> {
             Some(quote @ ('`' | '\'' | '"')) => self.quoted(quote)?,
             _ => self.take_while(|c| is_of_name(c) || c == '-').into(),
         };
-        if name.is_empty() { Err(error("% without a name")) } else { Ok(Token::Variable(name)) }
+        if name.is_empty() {
+            Err(error("% without a name"))
+        } else {
+            Ok(Token::Variable(name))
+        }
     }
 }
 

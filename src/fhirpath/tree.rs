@@ -9,24 +9,45 @@ use super::syntax::{Call, Function};
 use super::{Node, navigate};
 
 impl<'a> Run<'a, '_> {
-    pub(super) fn tree(&self, base: Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    pub(super) fn tree(
+        &self,
+        base: Items<'a>,
+        call: &'a Call,
+        scope: Scope<'a, '_>,
+    ) -> Result<Items<'a>> {
         match call.function {
             Function::Children => self.children(&base),
             Function::Descendants => self.descendants(&base),
-            Function::HasValue => Ok(base.single().is_some_and(|item| item.to_text().is_some_and(|text| !text.is_empty())).into()),
-            Function::GetValue => Ok(base.single().filter(|item| item.to_text().is_some()).cloned().into()),
+            Function::HasValue => Ok(base
+                .single()
+                .is_some_and(|item| item.to_text().is_some_and(|text| !text.is_empty()))
+                .into()),
+            Function::GetValue => Ok(base
+                .single()
+                .filter(|item| item.to_text().is_some())
+                .cloned()
+                .into()),
             Function::Resolve => {
                 let mut resolved = Items::None;
                 for item in base.as_slice() {
-                    self.resolve(item)?.map(Operand::Node).into_iter().for_each(|node| resolved.push(node));
+                    self.resolve(item)?
+                        .map(Operand::Node)
+                        .into_iter()
+                        .for_each(|node| resolved.push(node));
                 }
                 Ok(resolved)
             }
             Function::Extension | Function::HasExtension => {
                 let url = self.argument(call, 0, scope)?;
-                let Some(url) = self.text_argument(&url, call)? else { return Ok(Items::None) };
+                let Some(url) = self.text_argument(&url, call)? else {
+                    return Ok(Items::None);
+                };
                 let found = self.extensions(&base, url);
-                Ok(if call.function == Function::Extension { found } else { (!found.is_empty()).into() })
+                Ok(if call.function == Function::Extension {
+                    found
+                } else {
+                    (!found.is_empty()).into()
+                })
             }
             _ => self.ask(&base, call, scope),
         }
@@ -60,7 +81,12 @@ impl<'a> Run<'a, '_> {
         for item in base.as_slice() {
             if let Operand::Node(node) = item {
                 navigate::members(*node, "extension", self.environment.model, &mut extensions);
-                navigate::members(*node, "modifierExtension", self.environment.model, &mut extensions);
+                navigate::members(
+                    *node,
+                    "modifierExtension",
+                    self.environment.model,
+                    &mut extensions,
+                );
             }
         }
         let has_url = |item: &Operand<'a>| matches!(item, Operand::Node(Node { value: Some(value), .. }) if value["url"] == *url);
@@ -70,14 +96,21 @@ impl<'a> Run<'a, '_> {
     /// The resource that a Reference, or the text of one, names.
     fn resolve(&self, item: &Operand<'a>) -> Result<Option<Node<'a>>> {
         let reference = match item {
-            Operand::Node(Node { value: Some(Value::Object(object)), .. }) => object.get("reference").and_then(Value::as_str),
+            Operand::Node(Node {
+                value: Some(Value::Object(object)),
+                ..
+            }) => object.get("reference").and_then(Value::as_str),
             other => other.as_str(),
         };
-        let Some(reference) = reference else { return Ok(None) };
+        let Some(reference) = reference else {
+            return Ok(None);
+        };
         self.charge(1)?;
         let model = self.environment.model;
         let Some(id) = reference.strip_prefix('#') else {
-            return Ok((self.environment.resolve)(reference).map(|node| navigate::typed(node, model)));
+            return Ok(
+                (self.environment.resolve)(reference).map(|node| navigate::typed(node, model))
+            );
         };
         let root = navigate::typed(self.environment.root_resource, model);
         if id.is_empty() {
@@ -95,9 +128,18 @@ impl<'a> Run<'a, '_> {
     /// What only the surroundings can tell.
     fn ask(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
         let address = self.argument(call, 0, scope)?;
-        let (Some(item), Some(address)) = (base.single(), self.text_argument(&address, call)?) else { return Ok(Items::None) };
-        let Operand::Node(node) = item else { return error(format!("{}() takes an element", call.function.name())) };
-        let answer = if call.function == Function::MemberOf { self.environment.member_of } else { self.environment.conforms_to };
+        let (Some(item), Some(address)) = (base.single(), self.text_argument(&address, call)?)
+        else {
+            return Ok(Items::None);
+        };
+        let Operand::Node(node) = item else {
+            return error(format!("{}() takes an element", call.function.name()));
+        };
+        let answer = if call.function == Function::MemberOf {
+            self.environment.member_of
+        } else {
+            self.environment.conforms_to
+        };
         Ok(answer(*node, address).into())
     }
 }

@@ -8,11 +8,19 @@ use super::syntax::{Namespace, TypeName, TypeTest};
 use super::temporal::Sort;
 use super::{Model, Node};
 
-const SYSTEM_TYPES: &[&str] = &["Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity"];
+const SYSTEM_TYPES: &[&str] = &[
+    "Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity",
+];
 
-/// True if the item is of the type, as far as the test goes: `is` counts all that a type specializes; `as` and `ofType` take a
-/// primitive only by its own name, and `as` forgives the case of letters, as the public validator does for R4.
-pub(super) fn fits(item: &Operand<'_>, type_name: &TypeName, test: TypeTest, model: &dyn Model) -> bool {
+/// True if the item is of the type, as far as the test goes: `is` counts all that a type
+/// specializes; `as` and `ofType` take a primitive only by its own name, and `as` forgives the case
+/// of letters, as the public validator does for R4.
+pub(super) fn fits(
+    item: &Operand<'_>,
+    type_name: &TypeName,
+    test: TypeTest,
+    model: &dyn Model,
+) -> bool {
     let name = &*type_name.name;
     let same = |own: &str| own == name || (test == TypeTest::As && own.eq_ignore_ascii_case(name));
     match item {
@@ -41,7 +49,8 @@ pub(super) fn node_is(node: Node<'_>, name: &str, model: &dyn Model) -> bool {
 /// True if there is such a type.
 pub(super) fn is_known(type_name: &TypeName, model: &dyn Model) -> bool {
     let system = type_name.namespace != Namespace::Fhir && SYSTEM_TYPES.contains(&&*type_name.name);
-    let fhir = type_name.namespace != Namespace::System && model.type_named(&type_name.name).is_some();
+    let fhir =
+        type_name.namespace != Namespace::System && model.type_named(&type_name.name).is_some();
     system || fhir
 }
 
@@ -54,7 +63,11 @@ pub(super) fn is_boolean(item: &Operand<'_>, model: &dyn Model) -> bool {
 fn own_name(node: Node<'_>) -> Option<&str> {
     match node.value? {
         Value::Bool(_) => Some("boolean"),
-        Value::Number(number) => Some(if number.is_i64() { "integer" } else { "decimal" }),
+        Value::Number(number) => Some(if number.is_i64() {
+            "integer"
+        } else {
+            "decimal"
+        }),
         Value::String(_) => Some("string"),
         Value::Object(_) => resource_type(node),
         Value::Null | Value::Array(_) => None,
@@ -82,9 +95,18 @@ fn system_type(item: &Operand<'_>) -> Option<&'static str> {
 pub(super) fn type_of<'a>(item: &Operand<'a>, model: &'a dyn Model) -> Option<Operand<'a>> {
     match item {
         Operand::Node(node) => {
-            let name = node.type_id.map(|type_id| model.name(type_id)).or_else(|| own_name(*node))?;
-            Some(Operand::Type { namespace: "FHIR", name })
+            let name = node
+                .type_id
+                .map(|type_id| model.name(type_id))
+                .or_else(|| own_name(*node))?;
+            Some(Operand::Type {
+                namespace: "FHIR",
+                name,
+            })
         }
-        value => system_type(value).map(|name| Operand::Type { namespace: "System", name }),
+        value => system_type(value).map(|name| Operand::Type {
+            namespace: "System",
+            name,
+        }),
     }
 }

@@ -37,22 +37,38 @@ enum Content {
 impl Answer {
     /// An answer without a body.
     pub(super) fn empty(status: StatusCode) -> Self {
-        Answer { status, headers: Vec::new(), body: Content::Whole(Vec::new()) }
+        Answer {
+            status,
+            headers: Vec::new(),
+            body: Content::Whole(Vec::new()),
+        }
     }
 
     /// An answer of FHIR JSON.
     pub(super) fn fhir(status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
-        Answer { body: Content::Whole(body.into()), ..Answer::empty(status) }.with(header::CONTENT_TYPE, FHIR_JSON)
+        Answer {
+            body: Content::Whole(body.into()),
+            ..Answer::empty(status)
+        }
+        .with(header::CONTENT_TYPE, FHIR_JSON)
     }
 
     /// An answer of another media type.
     pub(super) fn text(media_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Answer { body: Content::Whole(body.into()), ..Answer::empty(StatusCode::OK) }.with(header::CONTENT_TYPE, media_type)
+        Answer {
+            body: Content::Whole(body.into()),
+            ..Answer::empty(StatusCode::OK)
+        }
+        .with(header::CONTENT_TYPE, media_type)
     }
 
     /// An answer whose body is made while it is sent.
     pub(super) fn stream(media_type: &str, body: Body) -> Self {
-        Answer { body: Content::Stream(body), ..Answer::empty(StatusCode::OK) }.with(header::CONTENT_TYPE, media_type)
+        Answer {
+            body: Content::Stream(body),
+            ..Answer::empty(StatusCode::OK)
+        }
+        .with(header::CONTENT_TYPE, media_type)
     }
 
     /// An OperationOutcome.
@@ -73,17 +89,25 @@ impl Answer {
 
     /// The same answer with that header, unless it has one of the name.
     pub(super) fn or_with(self, name: HeaderName, value: &str) -> Self {
-        if self.headers.iter().any(|(known, _)| *known == name) { self } else { self.with(name, value) }
+        if self.headers.iter().any(|(known, _)| *known == name) {
+            self
+        } else {
+            self.with(name, value)
+        }
     }
 
     /// The same answer with the headers that name a version.
     pub(super) fn of_version(self, version: &StoredVersion) -> Self {
-        self.with(header::ETAG, etag(version.version)).with(header::LAST_MODIFIED, http_date(version.last_updated))
+        self.with(header::ETAG, etag(version.version))
+            .with(header::LAST_MODIFIED, http_date(version.last_updated))
     }
 
     /// The same answer as the client wants it written; one that is no FHIR JSON stays as it is.
     pub(super) fn rendered(mut self, rendering: Rendering) -> Self {
-        let content_type = self.headers.iter_mut().find(|(name, value)| name == header::CONTENT_TYPE && value == FHIR_JSON);
+        let content_type = self
+            .headers
+            .iter_mut()
+            .find(|(name, value)| name == header::CONTENT_TYPE && value == FHIR_JSON);
         if let Some((_, value)) = content_type {
             rendering.media_type.clone_into(value);
             if let Content::Whole(body) = &mut self.body
@@ -95,9 +119,14 @@ impl Answer {
         self
     }
 
-    /// The same answer compressed, if the client takes that and it is worth the work. Its ETag is weak, and so still says the truth.
+    /// The same answer compressed, if the client takes that and it is worth the work. Its ETag is
+    /// weak, and so still says the truth.
     pub(super) fn encoded(mut self, takes_gzip: bool) -> Self {
-        let media_type = self.headers.iter().find(|(name, _)| name == header::CONTENT_TYPE).map_or("", |(_, value)| value);
+        let media_type = self
+            .headers
+            .iter()
+            .find(|(name, _)| name == header::CONTENT_TYPE)
+            .map_or("", |(_, value)| value);
         let packed = match &self.body {
             Content::Whole(body) if takes_gzip => encoding::packed(media_type, body),
             Content::Whole(_) | Content::Stream(_) => None,
@@ -123,7 +152,10 @@ impl Answer {
 
     /// A header that was decided.
     pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body that is at hand; nothing of one that is made while it is sent.

@@ -1,7 +1,7 @@
 //! `$export`, answered later (<https://hl7.org/fhir/uv/bulkdata/STU2/export.html>): its kick-off, how far it is, and its files.
 //!
-//! An export is a job that counts the lines of each file, so that its status can tell them. The files are read from the store while they are
-//! sent.
+//! An export is a job that counts the lines of each file, so that its status can tell them. The
+//! files are read from the store while they are sent.
 
 use std::fmt;
 use std::io::Write;
@@ -52,18 +52,36 @@ enum State {
 }
 
 /// The kick-off of an export: 202, and where its status is.
-pub(super) fn export(wire: &Wire, call: &Call, scope: ExportScope, path: &str) -> Result<Answer, Refusal> {
+pub(super) fn export(
+    wire: &Wire,
+    call: &Call,
+    scope: ExportScope,
+    path: &str,
+) -> Result<Answer, Refusal> {
     if negotiation::preference(&call.headers, "respond-async").is_none() {
-        return Err(Failure::bad_request(IssueCode::Required, "expected 'Prefer: respond-async': an export is answered later").into());
+        return Err(Failure::bad_request(
+            IssueCode::Required,
+            "expected 'Prefer: respond-async': an export is answered later",
+        )
+        .into());
     }
     let (_, lenient) = negotiation::prefer(&call.headers);
     let mut parameters = call.query.clone();
     if call.method == Method::POST && !call.body.is_empty() {
         parameters.extend(export::parameters(&sent_resource(call)?)?);
     }
-    let export = export::begin(&wire.server, &call.moment, export::read_request(scope, &parameters, lenient)?)?;
+    let export = export::begin(
+        &wire.server,
+        &call.moment,
+        export::read_request(scope, &parameters, lenient)?,
+    )?;
     let request = address(&wire.server.base_url, path, &call.query);
-    let work = Exporting { request, export, counted: AtomicU64::new(0), state: Mutex::new(State::Running) };
+    let work = Exporting {
+        request,
+        export,
+        counted: AtomicU64::new(0),
+        state: Mutex::new(State::Running),
+    };
     let (job, answer) = wire.jobs.begin(wire, call, Work::Export(work))?;
     let server = Arc::clone(&wire.server);
     tokio::spawn(async move {
@@ -115,9 +133,13 @@ pub(super) fn status(wire: &Wire, id: &Id, work: &Exporting) -> Result<Answer, R
     Ok(match &*locked(&work.state) {
         State::Running => {
             let progress = format!("{} resources counted", work.counted.load(Ordering::Relaxed));
-            Answer::empty(StatusCode::ACCEPTED).with(HeaderName::from_static("x-progress"), progress)
+            Answer::empty(StatusCode::ACCEPTED)
+                .with(HeaderName::from_static("x-progress"), progress)
         }
-        State::Done(files) => Answer::text(PLAIN_JSON, manifest(&wire.server.base_url, id, work, files).to_string()),
+        State::Done(files) => Answer::text(
+            PLAIN_JSON,
+            manifest(&wire.server.base_url, id, work, files).to_string(),
+        ),
         State::Failed => return Err(Refusal::JobFailed),
     })
 }
@@ -141,19 +163,34 @@ fn manifest(base_url: &str, id: &Id, work: &Exporting, files: &[(ExportFile, u64
 /// A file of a job that is done.
 pub(super) fn file(wire: &Wire, call: &Call, id: &Id, file: ExportFile) -> Result<Answer, Refusal> {
     let job = wire.jobs.get(call, id)?;
-    if !matches!(&*locked(&job.export()?.state), State::Done(files) if files.iter().any(|(known, _)| *known == file)) {
-        return Err(Failure::not_found("this job has no such file: its status tells which it has").into());
+    if !matches!(&*locked(&job.export()?.state), State::Done(files) if files.iter().any(|(known, _)| *known == file))
+    {
+        return Err(
+            Failure::not_found("this job has no such file: its status tells which it has").into(),
+        );
     }
-    let packer = encoding::takes_gzip(&call.headers).then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+    let packer = encoding::takes_gzip(&call.headers)
+        .then(|| GzEncoder::new(Vec::new(), Compression::fast()));
     let is_packed = packer.is_some();
     let (server, readers) = (Arc::clone(&wire.server), Arc::clone(&wire.jobs.readers));
-    let lines = Lines::Before(Box::new(Cursor { server, readers, job, file, from: None, packer }));
+    let lines = Lines::Before(Box::new(Cursor {
+        server,
+        readers,
+        job,
+        file,
+        from: None,
+        packer,
+    }));
     let answer = Answer::stream(NDJSON, Body::new(lines));
-    Ok(if is_packed { answer.with(header::CONTENT_ENCODING, "gzip") } else { answer })
+    Ok(if is_packed {
+        answer.with(header::CONTENT_ENCODING, "gzip")
+    } else {
+        answer
+    })
 }
 
-/// The lines of a file as a body. A page is read when the one before was taken, so that a client that is slow holds neither a thread nor
-/// more memory than for a page.
+/// The lines of a file as a body. A page is read when the one before was taken, so that a client
+/// that is slow holds neither a thread nor more memory than for a page.
 enum Lines {
     /// The next page is not yet read.
     Before(Box<Cursor>),
@@ -176,7 +213,8 @@ struct Cursor {
     packer: Option<GzEncoder<Vec<u8>>>,
 }
 
-/// The file cannot be sent to its end: the connection is cut off, so that nobody takes a part for the whole.
+/// The file cannot be sent to its end: the connection is cut off, so that nobody takes a part for
+/// the whole.
 #[derive(Debug)]
 struct Broken(String);
 
@@ -190,31 +228,48 @@ impl std::error::Error for Broken {}
 
 impl Cursor {
     async fn read(self: Box<Self>) -> Result<Page, Broken> {
-        let permit = Arc::clone(&self.readers).acquire_owned().await.map_err(|_| Broken("the server stops".into()))?;
+        let permit = Arc::clone(&self.readers)
+            .acquire_owned()
+            .await
+            .map_err(|_| Broken("the server stops".into()))?;
         let work = spawn_blocking(move || {
             let _held_until_read = permit;
             self.read_page()
         });
-        work.await.map_err(|_| Broken("the reader panicked".into()))?
+        work.await
+            .map_err(|_| Broken("the reader panicked".into()))?
     }
 
     fn read_page(mut self: Box<Self>) -> Result<Page, Broken> {
         if self.job.is_cancelled() {
             return Err(Broken("its job was deleted".into()));
         }
-        let work = self.job.export().map_err(|failure| Broken(format!("{failure:?}")))?;
-        let page = work.export.page(&self.server, self.file, self.from).map_err(|failure| Broken(format!("{failure:?}")))?;
+        let work = self
+            .job
+            .export()
+            .map_err(|failure| Broken(format!("{failure:?}")))?;
+        let page = work
+            .export
+            .page(&self.server, self.file, self.from)
+            .map_err(|failure| Broken(format!("{failure:?}")))?;
         self.from = page.next;
         let has_ended = page.next.is_none();
         let bytes = match self.packer.take() {
             None => page.lines,
-            Some(packer) => self.packed(packer, &page.lines, has_ended).map_err(|error| Broken(error.to_string()))?,
+            Some(packer) => self
+                .packed(packer, &page.lines, has_ended)
+                .map_err(|error| Broken(error.to_string()))?,
         };
         Ok((bytes, (!has_ended).then_some(self)))
     }
 
     /// What is ready of the compressed lines.
-    fn packed(&mut self, mut packer: GzEncoder<Vec<u8>>, lines: &[u8], has_ended: bool) -> std::io::Result<Vec<u8>> {
+    fn packed(
+        &mut self,
+        mut packer: GzEncoder<Vec<u8>>,
+        lines: &[u8],
+        has_ended: bool,
+    ) -> std::io::Result<Vec<u8>> {
         packer.write_all(lines)?;
         if has_ended {
             return packer.finish();
@@ -229,7 +284,10 @@ impl HttpBody for Lines {
     type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
             match std::mem::replace(&mut *self, Lines::Ended) {
                 Lines::Ended => return Poll::Ready(None),
@@ -246,7 +304,9 @@ impl HttpBody for Lines {
                         }
                     }
                     Poll::Ready(Ok(Err(broken))) => return Poll::Ready(Some(Err(broken))),
-                    Poll::Ready(Err(_)) => return Poll::Ready(Some(Err(Broken("the reader panicked".into())))),
+                    Poll::Ready(Err(_)) => {
+                        return Poll::Ready(Some(Err(Broken("the reader panicked".into()))));
+                    }
                 },
             }
         }

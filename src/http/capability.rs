@@ -1,4 +1,5 @@
-//! What this server can do: one table of interactions that both routes requests and makes the CapabilityStatement, so that it cannot lie.
+//! What this server can do: one table of interactions that both routes requests and makes the
+//! CapabilityStatement, so that it cannot lie.
 
 use serde_json::{Value, json};
 
@@ -44,10 +45,24 @@ use Interaction as I;
 /// What is done to resources of a type.
 pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interaction] {
     match resource_type.origin() {
-        Origin::Clients => {
-            &[I::Read, I::Vread, I::Update, I::Patch, I::Delete, I::HistoryInstance, I::HistoryType, I::Create, I::SearchType]
-        }
-        Origin::Server | Origin::Definitions => &[I::Read, I::Vread, I::HistoryInstance, I::HistoryType, I::SearchType],
+        Origin::Clients => &[
+            I::Read,
+            I::Vread,
+            I::Update,
+            I::Patch,
+            I::Delete,
+            I::HistoryInstance,
+            I::HistoryType,
+            I::Create,
+            I::SearchType,
+        ],
+        Origin::Server | Origin::Definitions => &[
+            I::Read,
+            I::Vread,
+            I::HistoryInstance,
+            I::HistoryType,
+            I::SearchType,
+        ],
     }
 }
 
@@ -59,8 +74,11 @@ struct Operation {
     documentation: Option<&'static str>,
 }
 
-const VALIDATE: Operation =
-    Operation { name: "validate", definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate", documentation: None };
+const VALIDATE: Operation = Operation {
+    name: "validate",
+    definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+    documentation: None,
+};
 const EVERYTHING: Operation = Operation {
     name: "everything",
     definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
@@ -70,10 +88,16 @@ const EVERYTHING: Operation = Operation {
          its period, of the others the periods and dates that they have; what has none, as the Patient, is always given.",
     ),
 };
-const EXPORT: Operation =
-    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", documentation: None };
-const PATIENT_EXPORT: Operation =
-    Operation { name: "export", definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", documentation: None };
+const EXPORT: Operation = Operation {
+    name: "export",
+    definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
+    documentation: None,
+};
+const PATIENT_EXPORT: Operation = Operation {
+    name: "export",
+    definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+    documentation: None,
+};
 const BINDING_TOKEN: Operation = Operation {
     name: "get-ws-binding-token",
     definition: subscription_names::OPERATION_BINDING_TOKEN,
@@ -101,12 +125,16 @@ const META: Operation = Operation {
 const META_ADD: Operation = Operation {
     name: "meta-add",
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
-    documentation: Some("Makes a new version, which is validated as any other; versions of the past are never changed. If-Match counts."),
+    documentation: Some(
+        "Makes a new version, which is validated as any other; versions of the past are never changed. If-Match counts.",
+    ),
 };
 const META_DELETE: Operation = Operation {
     name: "meta-delete",
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
-    documentation: Some("Makes a new version, which is validated as any other; versions of the past are never changed. If-Match counts."),
+    documentation: Some(
+        "Makes a new version, which is validated as any other; versions of the past are never changed. If-Match counts.",
+    ),
 };
 const REINDEX: Operation = Operation {
     name: "reindex",
@@ -115,7 +143,11 @@ const REINDEX: Operation = Operation {
         "For the operator: no resource is changed. Always answered later; the answer has how much was looked at and mended.",
     ),
 };
-const RIGHTS: Operation = Operation { name: "rights", definition: names::OPERATION_RIGHTS, documentation: None };
+const RIGHTS: Operation = Operation {
+    name: "rights",
+    definition: names::OPERATION_RIGHTS,
+    documentation: None,
+};
 
 impl Operation {
     fn statement(&self) -> Value {
@@ -127,17 +159,45 @@ impl Operation {
     }
 }
 
-const STATUS: Operation = Operation { name: "status", definition: subscription_names::OPERATION_STATUS, documentation: None };
-const EVENTS: Operation = Operation { name: "events", definition: subscription_names::OPERATION_EVENTS, documentation: None };
-const WEBHOOK_SECRET: Operation = Operation { name: "webhook-secret", definition: names::OPERATION_WEBHOOK_SECRET, documentation: None };
+const STATUS: Operation = Operation {
+    name: "status",
+    definition: subscription_names::OPERATION_STATUS,
+    documentation: None,
+};
+const EVENTS: Operation = Operation {
+    name: "events",
+    definition: subscription_names::OPERATION_EVENTS,
+    documentation: None,
+};
+const WEBHOOK_SECRET: Operation = Operation {
+    name: "webhook-secret",
+    definition: names::OPERATION_WEBHOOK_SECRET,
+    documentation: None,
+};
 
 /// The operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
     match resource_type.origin() {
-        _ if resource_type == ResourceType::Patient => &[VALIDATE, META, META_ADD, META_DELETE, EVERYTHING, RIGHTS, PATIENT_EXPORT],
-        _ if resource_type == ResourceType::Subscription => {
-            &[VALIDATE, META, META_ADD, META_DELETE, STATUS, EVENTS, BINDING_TOKEN, RESEND, WEBHOOK_SECRET]
-        }
+        _ if resource_type == ResourceType::Patient => &[
+            VALIDATE,
+            META,
+            META_ADD,
+            META_DELETE,
+            EVERYTHING,
+            RIGHTS,
+            PATIENT_EXPORT,
+        ],
+        _ if resource_type == ResourceType::Subscription => &[
+            VALIDATE,
+            META,
+            META_ADD,
+            META_DELETE,
+            STATUS,
+            EVENTS,
+            BINDING_TOKEN,
+            RESEND,
+            WEBHOOK_SECRET,
+        ],
         Origin::Clients => &[VALIDATE, META, META_ADD, META_DELETE],
         Origin::Server | Origin::Definitions => &[VALIDATE, META],
     }
@@ -153,7 +213,10 @@ const DATE: &str = "2026-11-22";
 /// The CapabilityStatement (<https://hl7.org/fhir/R4/capabilitystatement.html>) of a server with that base and policy: the answer to `metadata`, and
 /// a definition to be read like the others.
 pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
-    let resources: Vec<_> = ResourceType::ALL.iter().map(|resource_type| resource(*resource_type, references)).collect();
+    let resources: Vec<_> = ResourceType::ALL
+        .iter()
+        .map(|resource_type| resource(*resource_type, references))
+        .collect();
     json!({
         "resourceType": "CapabilityStatement",
         "id": "frist",
@@ -182,14 +245,35 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
 }
 
 fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
-    let interactions: Vec<_> = interactions_of(resource_type).iter().map(|interaction| json!({ "code": interaction.code() })).collect();
+    let interactions: Vec<_> = interactions_of(resource_type)
+        .iter()
+        .map(|interaction| json!({ "code": interaction.code() }))
+        .collect();
     let by_clients = resource_type.origin() == Origin::Clients;
     let common = [
-        ("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id"),
-        ("_lastUpdated", "date", "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated"),
+        (
+            "_id",
+            "token",
+            "http://hl7.org/fhir/SearchParameter/Resource-id",
+        ),
+        (
+            "_lastUpdated",
+            "date",
+            "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated",
+        ),
     ];
-    let own = parameters_of(resource_type).map(|parameter| (parameter.code, parameter.kind.as_str(), parameter.definition));
-    let parameters: Vec<_> = common.into_iter().chain(own).map(search_parameter).collect();
+    let own = parameters_of(resource_type).map(|parameter| {
+        (
+            parameter.code,
+            parameter.kind.as_str(),
+            parameter.definition,
+        )
+    });
+    let parameters: Vec<_> = common
+        .into_iter()
+        .chain(own)
+        .map(search_parameter)
+        .collect();
     let mut resource = json!({ "type": resource_type.as_str() });
     if let Some(profile) = names::profile_of(resource_type) {
         resource["profile"] = Value::from(profile);
@@ -201,7 +285,11 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
         resource["supportedProfile"] = json!([subscription_names::PROFILE_SUBSCRIPTION]);
     }
     resource["interaction"] = Value::from(interactions);
-    resource["versioning"] = Value::from(if by_clients { "versioned-update" } else { "versioned" });
+    resource["versioning"] = Value::from(if by_clients {
+        "versioned-update"
+    } else {
+        "versioned"
+    });
     resource["readHistory"] = Value::from(true);
     if by_clients {
         resource["updateCreate"] = Value::from(true);
@@ -215,31 +303,48 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
     }
     resource["conditionalRead"] = Value::from("full-support");
     resource["searchInclude"] = Value::from(includes(resource_type));
-    let reverse: Vec<_> = ResourceType::ALL.iter().flat_map(|source| reverse_includes(*source, resource_type)).collect();
+    let reverse: Vec<_> = ResourceType::ALL
+        .iter()
+        .flat_map(|source| reverse_includes(*source, resource_type))
+        .collect();
     if !reverse.is_empty() {
         resource["searchRevInclude"] = Value::from(reverse);
     }
     resource["searchParam"] = Value::from(parameters);
-    resource["operation"] = operations_of(resource_type).iter().map(Operation::statement).collect();
+    resource["operation"] = operations_of(resource_type)
+        .iter()
+        .map(Operation::statement)
+        .collect();
     resource
 }
 
 /// What the resources of a type can be asked to bring with them.
 fn includes(resource_type: ResourceType) -> Vec<String> {
     let named = parameters_of(resource_type).filter(|parameter| parameter.kind == Kind::Reference);
-    std::iter::once("*".to_owned()).chain(named.map(|parameter| format!("{resource_type}:{}", parameter.code))).collect()
+    std::iter::once("*".to_owned())
+        .chain(named.map(|parameter| format!("{resource_type}:{}", parameter.code)))
+        .collect()
 }
 
 /// By what resources of `source` come with those of a type that they name.
-fn reverse_includes(source: ResourceType, resource_type: ResourceType) -> impl Iterator<Item = String> {
-    let names_it = move |parameter: &&Parameter| parameter.kind == Kind::Reference && parameter.targets.contains(&resource_type);
-    parameters_of(source).filter(names_it).map(move |parameter| format!("{source}:{}", parameter.code))
+fn reverse_includes(
+    source: ResourceType,
+    resource_type: ResourceType,
+) -> impl Iterator<Item = String> {
+    let names_it = move |parameter: &&Parameter| {
+        parameter.kind == Kind::Reference && parameter.targets.contains(&resource_type)
+    };
+    parameters_of(source)
+        .filter(names_it)
+        .map(move |parameter| format!("{source}:{}", parameter.code))
 }
 
 fn search_parameter((name, kind, definition): (&str, &str, &str)) -> Value {
     let mut parameter = json!({ "name": name, "definition": definition, "type": kind });
     if name == "phonetic" {
-        parameter["documentation"] = Value::from("Compared as it is spelled, without regard to case and accents; not by sound.");
+        parameter["documentation"] = Value::from(
+            "Compared as it is spelled, without regard to case and accents; not by sound.",
+        );
     }
     parameter
 }

@@ -1,8 +1,9 @@
 //! Pages of other origins that may use this server from a browser (<https://hl7.org/fhir/R4/http.html#security>, <https://fetch.spec.whatwg.org/#http-cors-protocol>):
-//! none, unless the operator lists them. Credentials of the browser are never asked for: a client shows who it is in `Authorization`.
+//! none, unless the operator lists them. Credentials of the browser are never asked for: a client
+//! shows who it is in `Authorization`.
 //!
-//! Of our own, since the usual layer answers every OPTIONS itself: an address would no longer tell its methods, and a page that is not
-//! listed would look allowed until it reads the headers.
+//! Of our own, since the usual layer answers every OPTIONS itself: an address would no longer tell
+//! its methods, and a page that is not listed would look allowed until it reads the headers.
 
 use axum::http::{HeaderMap, HeaderName, header};
 
@@ -57,19 +58,29 @@ pub fn origin(text: &str) -> Result<String, &'static str> {
         "https" => "443",
         _ => "",
     };
-    let is_host =
-        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.[:]".contains(&byte));
-    let is_port = port.is_none_or(|port| port != usual && !port.starts_with('0') && port.parse::<u16>().is_ok());
+    let is_host = !host.is_empty()
+        && host.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.[:]".contains(&byte)
+        });
+    let is_port = port
+        .is_none_or(|port| port != usual && !port.starts_with('0') && port.parse::<u16>().is_ok());
     if !usual.is_empty() && is_host && is_port {
         Ok(text.to_owned())
     } else {
-        Err("expected an origin as browsers send it, such as https://ehr.example.dk or http://localhost:3000")
+        Err(
+            "expected an origin as browsers send it, such as https://ehr.example.dk or http://localhost:3000",
+        )
     }
 }
 
-/// True for the request of a page that is neither the server's own nor of an origin that may use it: for what browsers send anywhere without asking.
+/// True for the request of a page that is neither the server's own nor of an origin that may use
+/// it: for what browsers send anywhere without asking.
 pub(super) fn is_foreign(wire: &Wire, headers: &HeaderMap) -> bool {
-    let base = wire.server.base_url.strip_suffix("/fhir").unwrap_or(&wire.server.base_url);
+    let base = wire
+        .server
+        .base_url
+        .strip_suffix("/fhir")
+        .unwrap_or(&wire.server.base_url);
     let is_own = text(headers, header::ORIGIN) == Some(base);
     headers.contains_key(header::ORIGIN) && wire.origins.allowed(headers).is_none() && !is_own
 }
@@ -77,12 +88,15 @@ pub(super) fn is_foreign(wire: &Wire, headers: &HeaderMap) -> bool {
 /// The answer with what lets a page of that origin read it.
 pub(super) fn shared(answer: Answer, origin: Option<String>) -> Answer {
     match origin {
-        Some(origin) => answer.with(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin).with(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED),
+        Some(origin) => answer
+            .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin)
+            .with(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED),
         None => answer,
     }
 }
 
-/// The answer to what a browser asks before it sends a page's request: which methods and headers it may have.
+/// The answer to what a browser asks before it sends a page's request: which methods and headers it
+/// may have.
 pub(super) fn preflight(answer: Answer, headers: &HeaderMap, allow: &str) -> Answer {
     if !headers.contains_key(HeaderName::from_static("access-control-request-method")) {
         return answer;
@@ -99,7 +113,13 @@ mod tests {
 
     #[test]
     fn an_origin_is_what_a_browser_sends() {
-        for text in ["https://ehr.example.dk", "http://localhost:3000", "http://127.0.0.1:8080", "http://[::1]:3000", "https://[::1]"] {
+        for text in [
+            "https://ehr.example.dk",
+            "http://localhost:3000",
+            "http://127.0.0.1:8080",
+            "http://[::1]:3000",
+            "https://[::1]",
+        ] {
             assert_eq!(origin(text).as_deref(), Ok(text));
         }
         for text in [

@@ -1,6 +1,7 @@
 //! Bodies compressed with gzip, both ways (<https://hl7.org/fhir/R4/http.html#compression>).
 //!
-//! Whole bodies in the thread that works on the request, by the library that reads packages: what is compressed counts by what it unpacks to.
+//! Whole bodies in the thread that works on the request, by the library that reads packages: what
+//! is compressed counts by what it unpacks to.
 
 use std::io::{Read, Write};
 
@@ -25,13 +26,16 @@ const TEXTUAL: &[&str] = &["application/fhir+json", "application/json", "text/"]
 /// The body as it was before it was compressed.
 ///
 /// # Errors
-/// `UnsupportedEncoding` for another way of compression, `TooLarge` for one that unpacks beyond the bound, `BadRequest` for one that does
-/// not unpack.
+/// `UnsupportedEncoding` for another way of compression, `TooLarge` for one that unpacks beyond the
+/// bound, `BadRequest` for one that does not unpack.
 pub(super) fn plain(headers: &HeaderMap, sent: Bytes) -> Result<Bytes, Refusal> {
     if sent.is_empty() {
         return Ok(sent);
     }
-    match decisive(headers, header::CONTENT_ENCODING)?.map(|coding| coding.trim().to_ascii_lowercase()).as_deref() {
+    match decisive(headers, header::CONTENT_ENCODING)?
+        .map(|coding| coding.trim().to_ascii_lowercase())
+        .as_deref()
+    {
         None | Some("identity") => Ok(sent),
         Some("gzip" | "x-gzip") => unpacked(&sent).map(Bytes::from),
         Some(_) => Err(Refusal::UnsupportedEncoding),
@@ -45,7 +49,11 @@ fn unpacked(packed: &[u8]) -> Result<Vec<u8>, Refusal> {
     match within_bound.read_to_end(&mut plain) {
         _ if plain.len() > BODY_BYTES_MAX => Err(Refusal::TooLarge(BODY_BYTES_MAX)),
         Ok(_) => Ok(plain),
-        Err(_) => Err(Failure::bad_request(IssueCode::Structure, "Content-Encoding: expected a body compressed with gzip").into()),
+        Err(_) => Err(Failure::bad_request(
+            IssueCode::Structure,
+            "Content-Encoding: expected a body compressed with gzip",
+        )
+        .into()),
     }
 }
 
@@ -53,16 +61,32 @@ fn unpacked(packed: &[u8]) -> Result<Vec<u8>, Refusal> {
 pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     let codings: Vec<_> = listed(headers, header::ACCEPT_ENCODING).collect();
     let liking = |wanted: &[&str]| {
-        let named = |coding: &&&str| wanted.contains(&coding.split(';').next().unwrap_or("").trim().to_ascii_lowercase().as_str());
+        let named = |coding: &&&str| {
+            wanted.contains(
+                &coding
+                    .split(';')
+                    .next()
+                    .unwrap_or("")
+                    .trim()
+                    .to_ascii_lowercase()
+                    .as_str(),
+            )
+        };
         codings.iter().find(named).map(|coding| quality(coding))
     };
-    let gzip = liking(&["gzip", "x-gzip"]).or_else(|| liking(&["*"])).unwrap_or(0.0);
+    let gzip = liking(&["gzip", "x-gzip"])
+        .or_else(|| liking(&["*"]))
+        .unwrap_or(0.0);
     gzip > 0.0 && gzip >= liking(&["identity"]).unwrap_or(0.0)
 }
 
 /// The body compressed, if that is worth the work.
 pub(super) fn packed(media_type: &str, body: &[u8]) -> Option<Vec<u8>> {
-    if body.len() < GZIP_BYTES_MIN || !TEXTUAL.iter().any(|textual| media_type.starts_with(textual)) {
+    if body.len() < GZIP_BYTES_MIN
+        || !TEXTUAL
+            .iter()
+            .any(|textual| media_type.starts_with(textual))
+    {
         return None;
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());

@@ -28,7 +28,8 @@ pub(super) enum Refusal {
     MethodNotAllowed(&'static str),
     /// The address is for websockets.
     NotUpgraded,
-    /// A page of an origin that may not use the server asked for a websocket, to which browsers apply no rule of their own.
+    /// A page of an origin that may not use the server asked for a websocket, to which browsers
+    /// apply no rule of their own.
     ForeignOrigin,
     /// Too many requests at once: this one was not begun.
     Overload,
@@ -38,7 +39,8 @@ pub(super) enum Refusal {
     JobFailed,
     /// A job took too long, and wrote nothing.
     OutOfTime,
-    /// The answer was not ready in time; the work goes on up to its commit, if that was not made yet.
+    /// The answer was not ready in time; the work goes on up to its commit, if that was not made
+    /// yet.
     Unfinished,
     /// A bug. What the panic said could quote what was sent, and is in no answer and no log.
     Bug,
@@ -61,14 +63,17 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
         Failure::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
         Failure::Conflict(_) => StatusCode::CONFLICT,
         Failure::Several(first, _) => status(first),
-        Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 
 impl Refusal {
     /// What the client is told about its request of that id.
     pub(super) fn answer(&self, request_id: &str) -> Answer {
-        let one = |status, code, text: &str| Answer::outcome(status, &[Issue::error(code, "", text)]);
+        let one =
+            |status, code, text: &str| Answer::outcome(status, &[Issue::error(code, "", text)]);
         match self {
             Refusal::Failure(failure) => of_failure(failure),
             Refusal::NotAcceptable => one(
@@ -142,12 +147,17 @@ impl Refusal {
 /// What the client is told of an interaction that was not carried out.
 fn of_failure(failure: &Failure) -> Answer {
     let answer = Answer::outcome(status(failure), &failure.issues());
-    let decides = if let Failure::Several(first, _) = failure { first } else { failure };
+    let decides = if let Failure::Several(first, _) = failure {
+        first
+    } else {
+        failure
+    };
     match decides {
         Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
         Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
         Failure::BeingIndexed(_) => answer.with(header::RETRY_AFTER, "30"),
-        // Met in the entry of a transaction only: this is what the address of the Bundle itself allows.
+        // Met in the entry of a transaction only: this is what the address of the Bundle itself
+        // allows.
         Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
         Failure::BadRequest(_)
         | Failure::Unprocessable(_)

@@ -1,6 +1,8 @@
-//! How long a client may take to send the head of a request: counted from its first byte, so that a connection may rest between requests.
+//! How long a client may take to send the head of a request: counted from its first byte, so that a
+//! connection may rest between requests.
 //!
-//! hyper has one clock for both, the rest and the head. This one looks at the bytes as they come in.
+//! hyper has one clock for both, the rest and the head. This one looks at the bytes as they come
+//! in.
 
 use std::io;
 use std::pin::Pin;
@@ -41,7 +43,11 @@ impl HeadClock {
     /// The clock of a connection that was just made: its first head must come at once.
     pub(super) fn started(time_max: Duration) -> Self {
         let phase = Mutex::new(Phase::Head(Instant::now() + time_max));
-        HeadClock(Arc::new(Shared { time_max, phase, changed: Notify::new() }))
+        HeadClock(Arc::new(Shared {
+            time_max,
+            phase,
+            changed: Notify::new(),
+        }))
     }
 
     fn change(&self, next: impl FnOnce(Phase) -> Phase) {
@@ -77,7 +83,9 @@ impl HeadClock {
                     () = tokio::time::sleep_until(until) => return,
                     () = self.0.changed.notified() => {}
                 },
-                Phase::Answering(_) | Phase::Resting | Phase::Unwatched => self.0.changed.notified().await,
+                Phase::Answering(_) | Phase::Resting | Phase::Unwatched => {
+                    self.0.changed.notified().await
+                }
             }
         }
     }
@@ -106,7 +114,10 @@ impl<B: HttpBody + Unpin> HttpBody for Held<B> {
     type Data = B::Data;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -126,7 +137,11 @@ pub(super) struct Watched<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
@@ -137,7 +152,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -149,7 +168,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 

@@ -1,7 +1,8 @@
 //! What is answered later (<https://hl7.org/fhir/R4/async.html>): the jobs of a server, their status and their end.
 //!
-//! A job is an export (`bulk`), a request that the client does not want to wait for (`later`), or a `$reindex` (`reindex`). To ask for its status changes nothing,
-//! however often. Jobs are known to this process only: after a restart they are gone, and what they had committed stays.
+//! A job is an export (`bulk`), a request that the client does not want to wait for (`later`), or a
+//! `$reindex` (`reindex`). To ask for its status changes nothing, however often. Jobs are known to
+//! this process only: after a restart they are gone, and what they had committed stays.
 
 use std::collections::BTreeMap;
 use std::mem::discriminant;
@@ -20,7 +21,8 @@ use super::{Wire, bulk, later, reindex};
 use crate::fhir::Id;
 use crate::interactions::Failure;
 
-/// How many exports there may be, those that are done and not yet deleted included; and how many of `$reindex`.
+/// How many exports there may be, those that are done and not yet deleted included; and how many of
+/// `$reindex`.
 const EXPORTS_MAX: usize = 16;
 /// How long each of these is kept after it was asked for.
 const EXPORT_LIFETIME: SignedDuration = SignedDuration::from_hours(6);
@@ -61,8 +63,15 @@ pub(super) enum Work {
 
 impl Default for Jobs {
     fn default() -> Self {
-        let (readers, workers) = (Arc::new(Semaphore::new(READERS_MAX)), Arc::new(Semaphore::new(WORKERS_MAX)));
-        Jobs { all: Mutex::default(), readers, workers }
+        let (readers, workers) = (
+            Arc::new(Semaphore::new(READERS_MAX)),
+            Arc::new(Semaphore::new(WORKERS_MAX)),
+        );
+        Jobs {
+            all: Mutex::default(),
+            readers,
+            workers,
+        }
     }
 }
 
@@ -89,7 +98,9 @@ impl Job {
     pub(super) fn export(&self) -> Result<&bulk::Exporting, Failure> {
         match &self.work {
             Work::Export(export) => Ok(export),
-            Work::Request(_) | Work::Reindex(_) => Err(Failure::not_found("this job has no files: its status has the answer")),
+            Work::Request(_) | Work::Reindex(_) => Err(Failure::not_found(
+                "this job has no files: its status has the answer",
+            )),
         }
     }
 
@@ -121,30 +132,56 @@ impl Jobs {
     /// `NotFound` if there is none.
     pub(super) fn get(&self, call: &Call, id: &Id) -> Result<Arc<Job>, Failure> {
         let known = self.kept(call.moment.now).get(id).cloned();
-        known.ok_or_else(|| Failure::not_found("there is no such job: it expired, was deleted, or ended with the process"))
+        known.ok_or_else(|| {
+            Failure::not_found(
+                "there is no such job: it expired, was deleted, or ended with the process",
+            )
+        })
     }
 
     /// Keeps a new job; answers it, and what the client is told: 202, and where its status is.
     ///
     /// # Errors
     /// `TooManyJobs`
-    pub(super) fn begin(&self, wire: &Wire, call: &Call, work: Work) -> Result<(Arc<Job>, Answer), Refusal> {
+    pub(super) fn begin(
+        &self,
+        wire: &Wire,
+        call: &Call,
+        work: Work,
+    ) -> Result<(Arc<Job>, Answer), Refusal> {
         let (lifetime, most) = match work {
             Work::Export(_) | Work::Reindex(_) => (EXPORT_LIFETIME, EXPORTS_MAX),
             Work::Request(_) => (REQUEST_LIFETIME, REQUESTS_MAX),
         };
-        let expires = call.moment.now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
-        let job = Arc::new(Job { expires, is_cancelled: AtomicBool::new(false), work });
+        let expires = call
+            .moment
+            .now
+            .checked_add(lifetime)
+            .unwrap_or(Timestamp::MAX);
+        let job = Arc::new(Job {
+            expires,
+            is_cancelled: AtomicBool::new(false),
+            work,
+        });
         let id = (call.moment.new_id)();
         let mut all = self.kept(call.moment.now);
-        let like_it = all.values().filter(|kept| discriminant(&kept.work) == discriminant(&job.work));
-        let kept_bytes: usize = all.values().chain([&job]).map(|kept| kept.kept_bytes()).sum();
+        let like_it = all
+            .values()
+            .filter(|kept| discriminant(&kept.work) == discriminant(&job.work));
+        let kept_bytes: usize = all
+            .values()
+            .chain([&job])
+            .map(|kept| kept.kept_bytes())
+            .sum();
         if like_it.count() >= most || kept_bytes > KEPT_BYTES_MAX && job.kept_bytes() > 0 {
             return Err(Refusal::TooManyJobs);
         }
         all.insert(id.clone(), Arc::clone(&job));
         drop(all);
-        let answer = Answer::empty(StatusCode::ACCEPTED).with(header::CONTENT_LOCATION, format!("{}/_jobs/{id}", wire.server.base_url));
+        let answer = Answer::empty(StatusCode::ACCEPTED).with(
+            header::CONTENT_LOCATION,
+            format!("{}/_jobs/{id}", wire.server.base_url),
+        );
         Ok((job, answer.with(PREFERENCE_APPLIED, "respond-async")))
     }
 }
@@ -167,6 +204,10 @@ pub(super) fn status(wire: &Wire, call: &Call, id: &Id) -> Result<Answer, Refusa
         Work::Request(request) => request.status()?,
         Work::Reindex(work) => work.status(wire)?,
     };
-    let answer = if answer.status() == StatusCode::ACCEPTED { answer.with(header::RETRY_AFTER, "1") } else { answer };
+    let answer = if answer.status() == StatusCode::ACCEPTED {
+        answer.with(header::RETRY_AFTER, "1")
+    } else {
+        answer
+    };
     Ok(answer.with(header::EXPIRES, http_date(job.expires)))
 }

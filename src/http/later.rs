@@ -1,6 +1,6 @@
 //! Requests that the client does not want to wait for (`Prefer: respond-async`, <https://hl7.org/fhir/R4/async.html>): searches, histories,
-//! `$everything` and Bundles. Each is carried out once, as it would be at once, and its answer kept: a Bundle of one entry, as R5 has it
-//! (<https://hl7.org/fhir/R5/async-bundle.html>).
+//! `$everything` and Bundles. Each is carried out once, as it would be at once, and its answer
+//! kept: a Bundle of one entry, as R5 has it (<https://hl7.org/fhir/R5/async-bundle.html>).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +17,8 @@ use super::{Wire, bundle, negotiation};
 use crate::interactions::address::Address;
 use crate::interactions::{Failure, Moment};
 
-/// How long such a request is worked on at most: what it has not committed by then it does not commit any more.
+/// How long such a request is worked on at most: what it has not committed by then it does not
+/// commit any more.
 const WORK_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// A request that is answered later, as a job.
@@ -50,7 +51,9 @@ impl Request {
 
     /// How far it is: its answer when it is done.
     pub(super) fn status(&self) -> Result<Answer, Refusal> {
-        let progress = |text: &str| Answer::empty(StatusCode::ACCEPTED).with(HeaderName::from_static("x-progress"), text);
+        let progress = |text: &str| {
+            Answer::empty(StatusCode::ACCEPTED).with(HeaderName::from_static("x-progress"), text)
+        };
         match &*locked(&self.state) {
             State::Waiting(_) => Ok(progress("waiting for its turn")),
             State::Working(_) => Ok(progress("being worked on")),
@@ -60,7 +63,8 @@ impl Request {
     }
 }
 
-/// True if the client asks for a later answer to what may take long. All else is answered at once, which a preference allows.
+/// True if the client asks for a later answer to what may take long. All else is answered at once,
+/// which a preference allows.
 pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
     let (reads, posts) = (call.method == Method::GET, call.method == Method::POST);
     let may_take_long = match address {
@@ -96,12 +100,19 @@ pub(super) fn begin(wire: &Arc<Wire>, call: &Call, address: Address) -> Result<A
     if call.method == Method::POST && address == Address::System {
         sent_resource(call)?;
     }
-    let request = Request { moment: call.moment.clone(), state: Mutex::new(State::Waiting(call.body.len())) };
+    let request = Request {
+        moment: call.moment.clone(),
+        state: Mutex::new(State::Waiting(call.body.len())),
+    };
     let (job, answer) = wire.jobs.begin(wire, call, Work::Request(request))?;
     let (wire, mut call) = (Arc::clone(wire), call.clone());
     tokio::spawn(async move {
-        let Work::Request(request) = &job.work else { return };
-        let Ok(_turn) = Arc::clone(&wire.jobs.workers).acquire_owned().await else { return };
+        let Work::Request(request) = &job.work else {
+            return;
+        };
+        let Ok(_turn) = Arc::clone(&wire.jobs.workers).acquire_owned().await else {
+            return;
+        };
         if job.is_cancelled() {
             return;
         }
@@ -134,9 +145,13 @@ fn answer_of(wire: &Arc<Wire>, call: &Call, address: Address) -> Answer {
     refusal.answer("")
 }
 
-/// What the work comes to. A thread cannot be stopped: after that time the work learns that it must not commit any more, and says itself what
-/// it had done by then.
-async fn finished<T>(time_max: Duration, moment: &Moment, mut work: JoinHandle<T>) -> Result<T, JoinError> {
+/// What the work comes to. A thread cannot be stopped: after that time the work learns that it must
+/// not commit any more, and says itself what it had done by then.
+async fn finished<T>(
+    time_max: Duration,
+    moment: &Moment,
+    mut work: JoinHandle<T>,
+) -> Result<T, JoinError> {
     if let Ok(done) = tokio::time::timeout(time_max, &mut work).await {
         return done;
     }
@@ -154,7 +169,10 @@ mod tests {
 
     #[test]
     fn work_that_takes_too_long_is_told_to_stop_and_still_answers() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let moment = Moment::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
         let seen = moment.clone();
         let answer = runtime.block_on(async {

@@ -1,4 +1,5 @@
-//! The accept loop: bounds on connections and on how long a client may be silent, and a graceful stop.
+//! The accept loop: bounds on connections and on how long a client may be silent, and a graceful
+//! stop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,28 +21,39 @@ const CONNECTIONS_MAX: usize = 4_096;
 /// How long a client may be silent.
 #[derive(Clone, Copy)]
 struct Patience {
-    /// From the first byte of a request's head to its last one; for the first request, from the beginning of the connection.
+    /// From the first byte of a request's head to its last one; for the first request, from the
+    /// beginning of the connection.
     head: Duration,
     /// Between two requests.
     rest: Duration,
 }
 
-const PATIENCE: Patience = Patience { head: Duration::from_secs(10), rest: Duration::from_secs(75) };
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(10),
+    rest: Duration::from_secs(75),
+};
 /// The greatest head of a request.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How many requests one HTTP/2 connection may have open.
 const STREAMS_MAX: u32 = 128;
-/// How long no connection is accepted after one could not be: without file descriptors, the next one could not be either.
+/// How long no connection is accepted after one could not be: without file descriptors, the next
+/// one could not be either.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a stop waits for requests that are being answered.
 const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// Serves until `stop` is done; then takes no new connection and lets what was begun come to its end.
+/// Serves until `stop` is done; then takes no new connection and lets what was begun come to its
+/// end.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     serve_within(PATIENCE, listener, router, stop).await;
 }
 
-async fn serve_within(patience: Patience, listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+async fn serve_within(
+    patience: Patience,
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     let builder = bounded(patience);
@@ -63,11 +75,25 @@ async fn serve_within(patience: Patience, listener: TcpListener, router: Router,
             move |request: hyper::Request<hyper::body::Incoming>| {
                 let turn = clock.has_head(request.version() == Version::HTTP_2);
                 let answer = routes.call(request);
-                async move { answer.await.map(|response| response.map(|body| Held { body, _until_ended: turn })) }
+                async move {
+                    answer.await.map(|response| {
+                        response.map(|body| Held {
+                            body,
+                            _until_ended: turn,
+                        })
+                    })
+                }
             }
         });
-        let stream = TokioIo::new(Watched { stream, clock: clock.clone() });
-        let connection = graceful.watch(builder.serve_connection_with_upgrades(stream, service).into_owned());
+        let stream = TokioIo::new(Watched {
+            stream,
+            clock: clock.clone(),
+        });
+        let connection = graceful.watch(
+            builder
+                .serve_connection_with_upgrades(stream, service)
+                .into_owned(),
+        );
         tokio::spawn(async move {
             let _permit = permit;
             tokio::select! {
@@ -79,14 +105,21 @@ async fn serve_within(patience: Patience, listener: TcpListener, router: Router,
         });
     }
     drop(listener);
-    if tokio::time::timeout(STOP_TIME_MAX, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(STOP_TIME_MAX, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests were not answered before the stop");
     }
 }
 
 fn bounded(patience: Patience) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience.rest).max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience.rest)
+        .max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -127,16 +160,29 @@ mod tests {
     }
 
     fn served(patience: Patience) -> (tokio::runtime::Runtime, std::net::SocketAddr) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        // An answer that comes when a connection which says nothing has been closed: after the time that a head may take.
+        // An answer that comes when a connection which says nothing has been closed: after the time
+        // that a head may take.
         let slow = move || async move {
-            let body = tokio::task::spawn_blocking(move || sent(address, b"").map(|_| "slow")).await;
+            let body =
+                tokio::task::spawn_blocking(move || sent(address, b"").map(|_| "slow")).await;
             body.map_or("panicked", |sent| sent.unwrap_or("failed"))
         };
-        let router = Router::new().route("/", axum::routing::get(|| async { "well" })).route("/slow", axum::routing::get(slow));
-        runtime.spawn(serve_within(patience, listener, router, std::future::pending()));
+        let router = Router::new()
+            .route("/", axum::routing::get(|| async { "well" }))
+            .route("/slow", axum::routing::get(slow));
+        runtime.spawn(serve_within(
+            patience,
+            listener,
+            router,
+            std::future::pending(),
+        ));
         (runtime, address)
     }
 
@@ -147,24 +193,45 @@ mod tests {
 
     #[test]
     fn a_connection_that_does_not_ask_is_closed() {
-        let (_runtime, address) = served(Patience { head: SHORT, rest: LONG });
-        for unfinished in ["", "P", "PRI * HTTP/2.0\r\n", "G", "GET / HTTP/1.1\r\nHost: x\r\n"] {
-            let answer = sent(address, unfinished.as_bytes()).unwrap_or_else(|error| panic!("{unfinished:?} is still open: {error}"));
+        let (_runtime, address) = served(Patience {
+            head: SHORT,
+            rest: LONG,
+        });
+        for unfinished in [
+            "",
+            "P",
+            "PRI * HTTP/2.0\r\n",
+            "G",
+            "GET / HTTP/1.1\r\nHost: x\r\n",
+        ] {
+            let answer = sent(address, unfinished.as_bytes())
+                .unwrap_or_else(|error| panic!("{unfinished:?} is still open: {error}"));
             assert!(!answer.contains("well"), "{unfinished:?}: {answer}");
         }
     }
 
     #[test]
     fn an_answer_may_take_longer_than_a_head_though_the_next_head_has_begun() {
-        let (_runtime, address) = served(Patience { head: SHORT, rest: LONG });
+        let (_runtime, address) = served(Patience {
+            head: SHORT,
+            rest: LONG,
+        });
         let mut asking = std::net::TcpStream::connect(address).unwrap();
-        asking.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        asking.write_all(&[b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n", REQUEST].concat()).unwrap();
+        asking
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        asking
+            .write_all(&[b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n", REQUEST].concat())
+            .unwrap();
         let mut answers = Vec::new();
         while !answers.ends_with(b"well") {
             let mut part = [0; 1024];
             let length = asking.read(&mut part).unwrap();
-            assert!(length > 0, "the connection was closed: {}", String::from_utf8_lossy(&answers));
+            assert!(
+                length > 0,
+                "the connection was closed: {}",
+                String::from_utf8_lossy(&answers)
+            );
             answers.extend_from_slice(&part[..length]);
         }
         assert!(String::from_utf8_lossy(&answers).contains("slow"));
@@ -172,15 +239,23 @@ mod tests {
 
     #[test]
     fn a_connection_that_rests_too_long_is_closed() {
-        let (_runtime, address) = served(Patience { head: LONG, rest: SHORT });
+        let (_runtime, address) = served(Patience {
+            head: LONG,
+            rest: SHORT,
+        });
         assert!(sent(address, REQUEST).unwrap().ends_with("well"));
     }
 
     #[test]
     fn a_connection_may_rest_longer_than_a_head_may_take() {
-        let (_runtime, address) = served(Patience { head: SHORT, rest: LONG });
+        let (_runtime, address) = served(Patience {
+            head: SHORT,
+            rest: LONG,
+        });
         let mut resting = std::net::TcpStream::connect(address).unwrap();
-        resting.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        resting
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
         let mut answers = Vec::new();
         for _ in 0..2 {
             resting.write_all(REQUEST).unwrap();
@@ -191,7 +266,8 @@ mod tests {
                 answers.extend_from_slice(&part[..length]);
             }
             answers.clear();
-            // Another connection, made after the answer, has used up the time for a head when it is closed.
+            // Another connection, made after the answer, has used up the time for a head when it is
+            // closed.
             sent(address, b"").unwrap();
         }
         // A head that is begun and not ended closes it.

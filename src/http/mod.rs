@@ -1,4 +1,5 @@
-//! The wire: routes, headers, status codes, and the bodies of answers. Never a rule, never an engine.
+//! The wire: routes, headers, status codes, and the bodies of answers. Never a rule, never an
+//! engine.
 
 mod answer;
 mod bulk;
@@ -37,7 +38,8 @@ pub use service::router;
 
 /// How many requests may be worked on at once; more are turned away with 503.
 const REQUESTS_MAX: usize = 512;
-/// How many requests with a body may be received or worked on at once, which bounds the memory that bodies take.
+/// How many requests with a body may be received or worked on at once, which bounds the memory that
+/// bodies take.
 const BODIES_MAX: usize = 512;
 
 /// A file to be downloaded as it is.
@@ -49,7 +51,8 @@ pub struct Download {
     pub bytes: Vec<u8>,
 }
 
-/// A file that is made when it is first asked for: few clients ask, and every start would wait for it.
+/// A file that is made when it is first asked for: few clients ask, and every start would wait for
+/// it.
 pub type LazyDownload = LazyLock<Download>;
 
 /// What every request is answered from.
@@ -68,8 +71,13 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Takes the server, the source of each request's time and ids, and the guide's package. Not ready until [`Wire::set_ready`].
-    pub fn new(server: Arc<Server>, moment: Box<dyn Fn() -> Moment + Send + Sync>, package: Arc<LazyDownload>) -> Arc<Self> {
+    /// Takes the server, the source of each request's time and ids, and the guide's package. Not
+    /// ready until [`Wire::set_ready`].
+    pub fn new(
+        server: Arc<Server>,
+        moment: Box<dyn Fn() -> Moment + Send + Sync>,
+        package: Arc<LazyDownload>,
+    ) -> Arc<Self> {
         Wire::shared_with(cors::Origins::default(), server, moment, package)
     }
 
@@ -85,13 +93,26 @@ impl Wire {
         let (ready, metrics) = (AtomicBool::new(false), metrics::Metrics::default());
         let (jobs, takes_cpr_in_addresses) = (jobs::Jobs::default(), AtomicBool::new(false));
         let listeners = websocket::Listeners::default();
-        Arc::new(Wire { server, moment, ready, permits, bodies, metrics, package, origins, jobs, takes_cpr_in_addresses, listeners })
+        Arc::new(Wire {
+            server,
+            moment,
+            ready,
+            permits,
+            bodies,
+            metrics,
+            package,
+            origins,
+            jobs,
+            takes_cpr_in_addresses,
+            listeners,
+        })
     }
 
-    /// Says whether a request may have a CPR number in its address. It is refused until this allows it: addresses stand in the logs and
-    /// histories of all that is on the way.
+    /// Says whether a request may have a CPR number in its address. It is refused until this allows
+    /// it: addresses stand in the logs and histories of all that is on the way.
     pub fn take_cpr_in_addresses(&self, takes: bool) {
-        self.takes_cpr_in_addresses.store(takes, std::sync::atomic::Ordering::SeqCst);
+        self.takes_cpr_in_addresses
+            .store(takes, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// Says whether `/readyz` answers that requests are welcome.
@@ -99,7 +120,8 @@ impl Wire {
         self.ready.store(ready, std::sync::atomic::Ordering::SeqCst);
     }
 
-    /// Tells all who listen over a websocket that the server stops, and waits a moment until they have heard it.
+    /// Tells all who listen over a websocket that the server stops, and waits a moment until they
+    /// have heard it.
     pub async fn leave(&self) {
         self.listeners.leave().await;
     }

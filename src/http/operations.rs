@@ -1,4 +1,5 @@
-//! The operations, from a request to an interaction and back, and the download of the guide's package.
+//! The operations, from a request to an interaction and back, and the download of the guide's
+//! package.
 
 use axum::http::{Method, StatusCode, header};
 use serde_json::json;
@@ -22,11 +23,18 @@ pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<
         parameters.extend(rights::parameters(&sent_resource(call)?)?);
     }
     let found = rights::rights(&wire.server, &call.moment, patient, &parameters)?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::rights(&wire.server.base_url, &found)))
+    Ok(Answer::fhir(
+        StatusCode::OK,
+        bundle::rights(&wire.server.base_url, &found),
+    ))
 }
 
 /// `$everything`: a page of all that belongs to a person.
-pub(super) fn everything(wire: &Wire, call: &Call, patient: ResourceKey) -> Result<Answer, Refusal> {
+pub(super) fn everything(
+    wire: &Wire,
+    call: &Call,
+    patient: ResourceKey,
+) -> Result<Answer, Refusal> {
     let mut parameters = call.query.clone();
     if !call.body.is_empty() {
         parameters.extend(everything::sent_parameters(&sent_resource(call)?)?);
@@ -45,14 +53,28 @@ pub(super) fn meta(wire: &Wire, call: &Call, scope: &MetaScope) -> Result<Answer
 }
 
 /// `$meta-add` and `$meta-delete`.
-pub(super) fn meta_change(wire: &Wire, call: &Call, key: ResourceKey, change: LabelChange) -> Result<Answer, Refusal> {
+pub(super) fn meta_change(
+    wire: &Wire,
+    call: &Call,
+    key: ResourceKey,
+    change: LabelChange,
+) -> Result<Answer, Refusal> {
     without_parameters(call)?;
     let condition = negotiation::condition(&call.headers)?;
-    Ok(labelled(&meta::change(&wire.server, &call.moment, key, change, &sent_resource(call)?, condition)?))
+    Ok(labelled(&meta::change(
+        &wire.server,
+        &call.moment,
+        key,
+        change,
+        &sent_resource(call)?,
+        condition,
+    )?))
 }
 
 fn labelled(Labelled { meta, version }: &Labelled) -> Answer {
-    let answer = Answer::made(&json!({ "resourceType": "Parameters", "parameter": [{ "name": "return", "valueMeta": meta }] }));
+    let answer = Answer::made(
+        &json!({ "resourceType": "Parameters", "parameter": [{ "name": "return", "valueMeta": meta }] }),
+    );
     match version {
         Some(version) => answer.of_version(version),
         None => answer,
@@ -62,7 +84,11 @@ fn labelled(Labelled { meta, version }: &Labelled) -> Answer {
 /// `$validate`: findings are the answer, with 200, also when they refuse the resource.
 pub(super) fn validate(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
     let (sent, condition) = if call.method == Method::POST {
-        let sent = if call.body.is_empty() { None } else { Some(sent_resource(call)?) };
+        let sent = if call.body.is_empty() {
+            None
+        } else {
+            Some(sent_resource(call)?)
+        };
         (sent, negotiation::condition(&call.headers)?)
     } else {
         (None, Condition::Any)
@@ -73,7 +99,11 @@ pub(super) fn validate(wire: &Wire, call: &Call, target: Target) -> Result<Answe
 }
 
 /// `$get-ws-binding-token`: what a client needs to listen over a websocket.
-pub(super) fn binding_token(wire: &Wire, call: &Call, subscription: Option<&ResourceKey>) -> Result<Answer, Refusal> {
+pub(super) fn binding_token(
+    wire: &Wire,
+    call: &Call,
+    subscription: Option<&ResourceKey>,
+) -> Result<Answer, Refusal> {
     let mut parameters = call.query.clone();
     if !call.body.is_empty() {
         parameters.extend(binding::parameters(&sent_resource(call)?)?);
@@ -83,9 +113,18 @@ pub(super) fn binding_token(wire: &Wire, call: &Call, subscription: Option<&Reso
         json!({ "name": "token", "valueString": bound.token }),
         json!({ "name": "expiration", "valueDateTime": format_instant(bound.expiration) }),
     ];
-    parameter.extend(bound.subscriptions.iter().map(|id| json!({ "name": "subscription", "valueString": id.as_str() })));
-    parameter.push(json!({ "name": "websocket-url", "valueUrl": websocket::url(&wire.server.base_url) }));
-    Ok(Answer::made(&json!({ "resourceType": "Parameters", "parameter": parameter })))
+    parameter.extend(
+        bound
+            .subscriptions
+            .iter()
+            .map(|id| json!({ "name": "subscription", "valueString": id.as_str() })),
+    );
+    parameter.push(
+        json!({ "name": "websocket-url", "valueUrl": websocket::url(&wire.server.base_url) }),
+    );
+    Ok(Answer::made(
+        &json!({ "resourceType": "Parameters", "parameter": parameter }),
+    ))
 }
 
 /// The package with the guide's definitions, as clients of the package registries take it.
@@ -93,12 +132,16 @@ pub(super) fn package(wire: &Wire, call: &Call) -> Answer {
     let package = &wire.package;
     let etag = format!("\"{:032x}\"", xxhash_rust::xxh3::xxh3_128(&package.bytes));
     let known = negotiation::text(&call.headers, header::IF_NONE_MATCH).unwrap_or("");
-    let has_already = known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || known == etag);
+    let has_already = known
+        .split(',')
+        .map(|known| known.trim().trim_start_matches("W/"))
+        .any(|known| known == "*" || known == etag);
     let answer = if has_already {
         Answer::empty(StatusCode::NOT_MODIFIED)
     } else {
         let disposition = format!("attachment; filename=\"{}\"", package.file_name);
-        Answer::text("application/gzip", package.bytes.clone()).with(header::CONTENT_DISPOSITION, disposition)
+        Answer::text("application/gzip", package.bytes.clone())
+            .with(header::CONTENT_DISPOSITION, disposition)
     };
     answer.with(header::ETAG, etag)
 }

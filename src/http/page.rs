@@ -20,7 +20,11 @@ td.n{text-align:right}.wide{overflow-x:auto}.wide table{font-size:14px}.wide td{
 pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
     let mut out = HEAD.to_owned();
     let today = wire.server.today(moment);
-    let _ = write!(out, "<h1>Frist</h1><p>FHIR R4 at <code>{}</code>. Today in Copenhagen is {today}.</p>", wire.server.base_url);
+    let _ = write!(
+        out,
+        "<h1>Frist</h1><p>FHIR R4 at <code>{}</code>. Today in Copenhagen is {today}.</p>",
+        wire.server.base_url
+    );
     let known = overview(&wire.server)?;
     out.push_str("<h2>Rights</h2><table><tr><th>status</th>");
     for right in &known.rights {
@@ -41,7 +45,10 @@ pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
     out.push_str(&deliveries::section(&wire.server, moment)?);
     out.push_str("<h2>Stored</h2><ul>");
     for (resource_type, count) in &known.stored {
-        let _ = write!(out, "<li><a href=\"/fhir/{resource_type}\">{resource_type}</a>: {count}</li>");
+        let _ = write!(
+            out,
+            "<li><a href=\"/fhir/{resource_type}\">{resource_type}</a>: {count}</li>"
+        );
     }
     out.push_str(
         "</ul><h2>Try</h2><ul>\

@@ -3,7 +3,11 @@
 
 /// The same JSON with each member and each item on a line of its own.
 pub(super) fn pretty(json: &[u8]) -> Vec<u8> {
-    let mut lines = Lines { out: Vec::with_capacity(json.len() * 2), depth: 0, is_open: false };
+    let mut lines = Lines {
+        out: Vec::with_capacity(json.len() * 2),
+        depth: 0,
+        is_open: false,
+    };
     let (mut in_text, mut is_escaped) = (false, false);
     for byte in json.iter().copied() {
         if in_text {

@@ -1,4 +1,5 @@
-//! `$reindex`, answered later: its kick-off, and how far it is. What is done is `interactions::reindex`.
+//! `$reindex`, answered later: its kick-off, and how far it is. What is done is
+//! `interactions::reindex`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -35,26 +36,40 @@ enum State {
 /// The kick-off: 202, and where the status is, as soon as the first step is done.
 pub(super) fn begin(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     if negotiation::preference(&call.headers, "respond-async").is_none() {
-        return Err(Failure::bad_request(IssueCode::Required, "expected 'Prefer: respond-async': $reindex is answered later").into());
+        return Err(Failure::bad_request(
+            IssueCode::Required,
+            "expected 'Prefer: respond-async': $reindex is answered later",
+        )
+        .into());
     }
     let mut parameters = call.query.clone();
     if !call.body.is_empty() {
         parameters.extend(reindex::parameters(&sent_resource(call)?)?);
     }
     no_parameters(call, &parameters)?;
-    let work = Reindexing { is_cancelled: AtomicBool::new(false), done: Mutex::default(), state: Mutex::new(State::Running) };
+    let work = Reindexing {
+        is_cancelled: AtomicBool::new(false),
+        done: Mutex::default(),
+        state: Mutex::new(State::Running),
+    };
     let work = Arc::new(work);
     let (began, begins) = sync_channel(1);
     let (server, running) = (Arc::clone(&wire.server), Arc::clone(&work));
     let task = Arc::clone(&work);
     tokio::spawn(async move {
-        if spawn_blocking(move || running.run(&server, &began)).await.is_err() {
+        if spawn_blocking(move || running.run(&server, &began))
+            .await
+            .is_err()
+        {
             tracing::error!("$reindex panicked");
             *locked(&task.state) = State::Ended;
         }
     });
     begins.recv().map_err(|_| Refusal::Bug)??;
-    match wire.jobs.begin(wire, call, Work::Reindex(Arc::clone(&work))) {
+    match wire
+        .jobs
+        .begin(wire, call, Work::Reindex(Arc::clone(&work)))
+    {
         Ok((_, answer)) => Ok(answer),
         Err(refusal) => {
             work.cancel();
@@ -75,7 +90,10 @@ impl Reindexing {
             *locked(&self.done) = *done;
             // Only the first one is waited for.
             let _ = began.try_send(Ok(()));
-            match (self.is_cancelled.load(Ordering::SeqCst), server.is_stopping.load(Ordering::SeqCst)) {
+            match (
+                self.is_cancelled.load(Ordering::SeqCst),
+                server.is_stopping.load(Ordering::SeqCst),
+            ) {
                 (true, _) => Wish::GiveUp,
                 (_, true) => Wish::Pause,
                 _ => Wish::GoOn,
@@ -100,18 +118,35 @@ impl Reindexing {
         match &*locked(&self.state) {
             State::Running => {
                 let changes = wire.server.changes()?;
-                let progress = format!("{} of {changes} versions and {} keys looked at", done.versions, done.keys);
-                Ok(Answer::empty(StatusCode::ACCEPTED).with(HeaderName::from_static("x-progress"), progress))
+                let progress = format!(
+                    "{} of {changes} versions and {} keys looked at",
+                    done.versions, done.keys
+                );
+                Ok(Answer::empty(StatusCode::ACCEPTED)
+                    .with(HeaderName::from_static("x-progress"), progress))
             }
-            State::Done => Ok(Answer::fhir(StatusCode::OK, bundle::later(&Answer::made(&told(done))))),
+            State::Done => Ok(Answer::fhir(
+                StatusCode::OK,
+                bundle::later(&Answer::made(&told(done))),
+            )),
             State::Ended => Err(Refusal::JobFailed),
         }
     }
 }
 
 fn told(done: Reindexed) -> Value {
-    let Reindexed { versions, mended, keys, foreign } = done;
-    let counts = [("versions", versions), ("mended", mended), ("keys", keys), ("foreign", foreign)];
+    let Reindexed {
+        versions,
+        mended,
+        keys,
+        foreign,
+    } = done;
+    let counts = [
+        ("versions", versions),
+        ("mended", mended),
+        ("keys", keys),
+        ("foreign", foreign),
+    ];
     let parameters = counts.map(|(name, count)| json!({ "name": name, "valueInteger": count }));
     json!({ "resourceType": "Parameters", "parameter": parameters })
 }

@@ -1,4 +1,5 @@
-//! What every request goes through: its id, its body within bounds, its turn among the others, and what every answer carries.
+//! What every request goes through: its id, its body within bounds, its turn among the others, and
+//! what every answer carries.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -40,34 +41,53 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     let origin = wire.origins.allowed(request.headers());
     let takes_gzip = encoding::takes_gzip(request.headers());
     let (rendering, answered) = match understood(&request) {
-        _ if method == Method::OPTIONS => (Rendering::default(), options(&path, request.headers(), origin.is_some())),
-        Ok((query, rendering)) => (rendering, answer(&wire, moment, request, query, rendering, takes_gzip).await),
+        _ if method == Method::OPTIONS => (
+            Rendering::default(),
+            options(&path, request.headers(), origin.is_some()),
+        ),
+        Ok((query, rendering)) => (
+            rendering,
+            answer(&wire, moment, request, query, rendering, takes_gzip).await,
+        ),
         Err(refusal) => (Rendering::default(), Err(refusal)),
     };
     let answer = match answered {
         Ok(answer) => answer,
         Err(refusal) => {
             match &refusal {
-                Refusal::Failure(Failure::Store(error)) => tracing::error!(request.id = %request_id, "{error}"),
-                Refusal::Bug => tracing::error!(request.id = %request_id, "a handler panicked; where, is logged by itself"),
+                Refusal::Failure(Failure::Store(error)) => {
+                    tracing::error!(request.id = %request_id, "{error}")
+                }
+                Refusal::Bug => {
+                    tracing::error!(request.id = %request_id, "a handler panicked; where, is logged by itself")
+                }
                 _ => {}
             }
-            refusal.answer(&request_id).rendered(rendering).encoded(takes_gzip)
+            refusal
+                .answer(&request_id)
+                .rendered(rendering)
+                .encoded(takes_gzip)
         }
     };
     let (status, seconds) = (answer.status().as_u16(), begun.elapsed().as_secs_f64());
     wire.metrics.answered(named, status, seconds);
     tracing::info!(request.id = %request_id, http.method = named, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
-    // What is told of people is kept by no cache on the way, and asked for anew by the client's own.
-    let answer = answer.or_with(header::CACHE_CONTROL, "private, no-cache").with(header::VARY, wire.origins.vary());
+    // What is told of people is kept by no cache on the way, and asked for anew by the client's
+    // own.
+    let answer = answer
+        .or_with(header::CACHE_CONTROL, "private, no-cache")
+        .with(header::VARY, wire.origins.vary());
     let answer = answer.with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     let answer = answer.with(HeaderName::from_static("x-request-id"), request_id);
     let mut response = cors::shared(answer, origin).into_response();
-    // A body whose length nobody knows before it is made stays: the router takes it away, and says of it what can be said.
+    // A body whose length nobody knows before it is made stays: the router takes it away, and says
+    // of it what can be said.
     if method == Method::HEAD
         && let Some(length) = HttpBody::size_hint(response.body()).exact()
     {
-        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length.into());
         *response.body_mut() = Body::empty();
     }
     response
@@ -80,10 +100,15 @@ fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, R
     if allow.contains("PATCH") {
         answer = answer.with(negotiation::ACCEPT_PATCH, negotiation::PATCHES);
     }
-    Ok(if is_shared { cors::preflight(answer, headers, allow) } else { answer })
+    Ok(if is_shared {
+        cors::preflight(answer, headers, allow)
+    } else {
+        answer
+    })
 }
 
-/// The parameters of the address, those that say how the answer is to be written by themselves, and what that comes to.
+/// The parameters of the address, those that say how the answer is to be written by themselves, and
+/// what that comes to.
 fn understood(request: &Request<Body>) -> Result<((Parameters, Parameters), Rendering), Refusal> {
     let query = query_pairs(request.uri().query().unwrap_or(""))?;
     let is_fhir_json = match below_base(request.uri().path()) {
@@ -118,7 +143,11 @@ async fn answer(
         return answer;
     }
     // Bodies that are slow to come keep only other bodies out: whoever reads is still answered.
-    let held = if HttpBody::is_end_stream(&body) { None } else { Some(permit_of(&wire.bodies)?) };
+    let held = if HttpBody::is_end_stream(&body) {
+        None
+    } else {
+        Some(permit_of(&wire.bodies)?)
+    };
     let sent = received(body).await?;
     let permit = permit_of(&wire.permits)?;
     let wire = Arc::clone(wire);
@@ -126,15 +155,28 @@ async fn answer(
     let work = spawn_blocking(move || {
         let _held_until_done = (held, permit);
         let body = encoding::plain(&parts.headers, sent)?;
-        let call = Call { method: parts.method, path: parts.uri.path().to_owned(), query, general, headers: parts.headers, body, moment };
+        let call = Call {
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            query,
+            general,
+            headers: parts.headers,
+            body,
+            moment,
+        };
         dispatch(&wire, &call).map(|answer| answer.rendered(rendering).encoded(takes_gzip))
     });
     within(HANDLER_TIME_MAX, &patience, work).await
 }
 
-/// The answer, if it comes in time. A thread cannot be stopped: work that takes longer keeps its permit until it is done, or comes to the
-/// point where it would commit and finds that nobody waits.
-async fn within(time_max: Duration, moment: &Moment, work: JoinHandle<Result<Answer, Refusal>>) -> Result<Answer, Refusal> {
+/// The answer, if it comes in time. A thread cannot be stopped: work that takes longer keeps its
+/// permit until it is done, or comes to the point where it would commit and finds that nobody
+/// waits.
+async fn within(
+    time_max: Duration,
+    moment: &Moment,
+    work: JoinHandle<Result<Answer, Refusal>>,
+) -> Result<Answer, Refusal> {
     match tokio::time::timeout(time_max, work).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err(Refusal::Bug),
@@ -157,11 +199,14 @@ fn ready(wire: &Wire) -> Answer {
 /// The body as it was sent, within its bounds of time and size.
 async fn received(body: Body) -> Result<Bytes, Refusal> {
     let body = tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
-    body.map_err(|_| Refusal::Slow)?.map_err(|_| Refusal::TooLarge(BODY_BYTES_MAX))
+    body.map_err(|_| Refusal::Slow)?
+        .map_err(|_| Refusal::TooLarge(BODY_BYTES_MAX))
 }
 
 fn permit_of(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
-    Arc::clone(permits).try_acquire_owned().map_err(|_| Refusal::Overload)
+    Arc::clone(permits)
+        .try_acquire_owned()
+        .map_err(|_| Refusal::Overload)
 }
 
 #[cfg(test)]
@@ -174,7 +219,10 @@ mod tests {
 
     #[test]
     fn work_that_is_not_done_in_time_learns_that_nobody_waits() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let moment = Moment::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
         let answer = runtime.block_on(async {
             let seen = moment.clone();
@@ -188,7 +236,11 @@ mod tests {
             within(Duration::from_millis(1), &moment, work).await
         });
         assert!(matches!(answer, Err(Refusal::Unfinished)));
-        let done = runtime.block_on(within(HANDLER_TIME_MAX, &moment, runtime.spawn_blocking(|| Ok(Answer::empty(StatusCode::OK)))));
+        let done = runtime.block_on(within(
+            HANDLER_TIME_MAX,
+            &moment,
+            runtime.spawn_blocking(|| Ok(Answer::empty(StatusCode::OK))),
+        ));
         assert!(done.is_ok_and(|answer| answer.status() == StatusCode::OK));
     }
 }

@@ -1,5 +1,5 @@
-//! What an operator sees of a request, in the log and in the metrics: never anything that could be a person's number, or that a client
-//! can make up without end.
+//! What an operator sees of a request, in the log and in the metrics: never anything that could be
+//! a person's number, or that a client can make up without end.
 
 use axum::http::{HeaderMap, HeaderName, Method};
 
@@ -14,33 +14,56 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
 /// The client's own request id if it is short, of safe characters and may be seen, else a new one.
 pub(super) fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
     let sent = negotiation::text(headers, HeaderName::from_static("x-request-id"));
-    sent.filter(|id| is_request_id(id)).map_or_else(|| (moment.new_id)().to_string(), str::to_owned)
+    sent.filter(|id| is_request_id(id))
+        .map_or_else(|| (moment.new_id)().to_string(), str::to_owned)
 }
 
 fn is_request_id(text: &str) -> bool {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    let words = text.split(['.', '_', ':']).chain(text.split(['.', '_', ':', '-']));
-    (1..=REQUEST_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_safe) && !words.into_iter().any(like_a_cpr_number)
+    let words = text
+        .split(['.', '_', ':'])
+        .chain(text.split(['.', '_', ':', '-']));
+    (1..=REQUEST_ID_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(is_safe)
+        && !words.into_iter().any(like_a_cpr_number)
 }
 
-/// The method by a name of its own, if it is a known one: any word can be sent as a method, and each that is counted is kept.
+/// The method by a name of its own, if it is a known one: any word can be sent as a method, and
+/// each that is counted is kept.
 pub(super) fn countable(method: &Method) -> &'static str {
-    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"].into_iter().find(|known| *known == method).unwrap_or("(unknown)")
+    [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
+    ]
+    .into_iter()
+    .find(|known| *known == method)
+    .unwrap_or("(unknown)")
 }
 
-/// The path as it may be seen: one that is no address of this server could hold anything, and so could an escape.
+/// The path as it may be seen: one that is no address of this server could hold anything, and so
+/// could an escape.
 pub(super) fn loggable(path: &str) -> &str {
     let known = match below_base(path) {
-        Some(below) => Address::read(below).is_ok() && !path.contains('%') && !path.split('/').any(like_a_cpr_number),
-        None => matches!(path, "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH | openapi::PATH),
+        Some(below) => {
+            Address::read(below).is_ok()
+                && !path.contains('%')
+                && !path.split('/').any(like_a_cpr_number)
+        }
+        None => matches!(
+            path,
+            "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH | openapi::PATH
+        ),
     };
     if known { path } else { "(unknown)" }
 }
 
-/// True for ten digits, with or without a hyphen: clients choose ids, and this one should never have been chosen.
+/// True for ten digits, with or without a hyphen: clients choose ids, and this one should never
+/// have been chosen.
 fn like_a_cpr_number(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    digits == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+    digits == 10
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -49,11 +72,28 @@ mod tests {
 
     #[test]
     fn a_request_id_is_a_short_word_that_is_no_persons_number() {
-        for id in ["7", "ehr-7", "0f8fad5b-d9cb-469f-a165-70867728950e", "4bf92f:00f067aa_0b.A", &"x".repeat(64)] {
+        for id in [
+            "7",
+            "ehr-7",
+            "0f8fad5b-d9cb-469f-a165-70867728950e",
+            "4bf92f:00f067aa_0b.A",
+            &"x".repeat(64),
+        ] {
             assert!(is_request_id(id), "{id}");
         }
-        let wrong =
-            ["", "a b", "a\"b", "<a>", "å", "a/b", "0405440001", "040544-0001", "ehr:0405440001", "ehr-0405440001", "a_040544-0001.b"];
+        let wrong = [
+            "",
+            "a b",
+            "a\"b",
+            "<a>",
+            "å",
+            "a/b",
+            "0405440001",
+            "040544-0001",
+            "ehr:0405440001",
+            "ehr-0405440001",
+            "a_040544-0001.b",
+        ];
         for id in wrong.into_iter().chain([&*"x".repeat(65)]) {
             assert!(!is_request_id(id), "{id}");
         }
@@ -63,7 +103,10 @@ mod tests {
     fn a_path_that_could_hold_a_persons_number_is_not_logged() {
         for (path, logged) in [
             ("/fhir/Patient/7", "/fhir/Patient/7"),
-            ("/fhir/Patient/0f8fad5b-d9cb-469f-a165-70867728950e/$rights", "/fhir/Patient/0f8fad5b-d9cb-469f-a165-70867728950e/$rights"),
+            (
+                "/fhir/Patient/0f8fad5b-d9cb-469f-a165-70867728950e/$rights",
+                "/fhir/Patient/0f8fad5b-d9cb-469f-a165-70867728950e/$rights",
+            ),
             ("/fhir/Patient/7/$rights", "/fhir/Patient/7/$rights"),
             ("/fhir/Condition", "/fhir/Condition"),
             ("/metrics", "/metrics"),

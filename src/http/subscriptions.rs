@@ -22,24 +22,44 @@ fn parameters(call: &Call) -> Result<Parameters, Refusal> {
 /// `$status` of the type: how the subscriptions stand that are asked for.
 pub(super) fn statuses(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     let found = subscription_events::statuses(&wire.server, &parameters(call)?)?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::statuses(&wire.server.base_url, &found)))
+    Ok(Answer::fhir(
+        StatusCode::OK,
+        bundle::statuses(&wire.server.base_url, &found),
+    ))
 }
 
 /// `$status` of one subscription.
-pub(super) fn status(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Result<Answer, Refusal> {
+pub(super) fn status(
+    wire: &Wire,
+    call: &Call,
+    subscription: &ResourceKey,
+) -> Result<Answer, Refusal> {
     parameters(call)?;
     let found = subscription_events::status(&wire.server, subscription)?;
-    Ok(Answer::fhir(StatusCode::OK, bundle::statuses(&wire.server.base_url, &found)))
+    Ok(Answer::fhir(
+        StatusCode::OK,
+        bundle::statuses(&wire.server.base_url, &found),
+    ))
 }
 
 /// `$events`: events of the past as a notification.
-pub(super) fn events(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Result<Answer, Refusal> {
-    let found = subscription_events::events(&wire.server, &call.moment, subscription, &parameters(call)?)?;
+pub(super) fn events(
+    wire: &Wire,
+    call: &Call,
+    subscription: &ResourceKey,
+) -> Result<Answer, Refusal> {
+    let found =
+        subscription_events::events(&wire.server, &call.moment, subscription, &parameters(call)?)?;
     Ok(Answer::fhir(StatusCode::OK, found))
 }
 
-/// `$resend`: what was delivered is sent again. Parameters come as a resource, or as the form of the page at `/`.
-pub(super) fn resend(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Result<Answer, Refusal> {
+/// `$resend`: what was delivered is sent again. Parameters come as a resource, or as the form of
+/// the page at `/`.
+pub(super) fn resend(
+    wire: &Wire,
+    call: &Call,
+    subscription: &ResourceKey,
+) -> Result<Answer, Refusal> {
     // A browser sends a form from any page to anywhere, and says from where it comes.
     if cors::is_foreign(wire, &call.headers) {
         return Err(Refusal::ForeignOrigin);
@@ -52,11 +72,21 @@ pub(super) fn resend(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Re
     };
     let (since, until) = deliveries::resend(&wire.server, subscription, &parameters)?;
     let text = format!("the events from {since} to {until} are sent again");
-    Ok(Answer::outcome(StatusCode::OK, &[Issue { severity: Severity::Information, ..Issue::error(IssueCode::Informational, "", text) }]))
+    Ok(Answer::outcome(
+        StatusCode::OK,
+        &[Issue {
+            severity: Severity::Information,
+            ..Issue::error(IssueCode::Informational, "", text)
+        }],
+    ))
 }
 
 /// `$webhook-secret`: what the subscriber checks signatures with. It is kept nowhere on the way.
-pub(super) fn webhook_secret(wire: &Wire, call: &Call, subscription: &ResourceKey) -> Result<Answer, Refusal> {
+pub(super) fn webhook_secret(
+    wire: &Wire,
+    call: &Call,
+    subscription: &ResourceKey,
+) -> Result<Answer, Refusal> {
     webhook_secret::without_parameters(&parameters(call)?)?;
     let told = webhook_secret::webhook_secret(&wire.server, subscription)?;
     Ok(Answer::made(&told).with(header::CACHE_CONTROL, "no-store"))

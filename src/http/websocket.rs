@@ -1,8 +1,10 @@
 //! Subscribers that listen over a websocket (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/channels.html#websockets>): who connects says
-//! `bind-with-token` and a token of `$get-ws-binding-token`, and hears a handshake, each event from then on, and heartbeats.
+//! `bind-with-token` and a token of `$get-ws-binding-token`, and hears a handshake, each event from
+//! then on, and heartbeats.
 //!
-//! Bounded in all that a client can make large: how many listen, how long one is silent, what it says, and how long it takes to hear a message. One
-//! that does not keep up is disconnected, and asks `$events` for what it missed.
+//! Bounded in all that a client can make large: how many listen, how long one is silent, what it
+//! says, and how long it takes to hear a message. One that does not keep up is disconnected, and
+//! asks `$events` for what it missed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +43,8 @@ const HEAR_TIME_MAX: Duration = Duration::from_secs(10);
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// … and after how much it is given up.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
-/// How long a client may take to answer that the conversation ends, and a stop waits until all have heard of it.
+/// How long a client may take to answer that the conversation ends, and a stop waits until all have
+/// heard of it.
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What a client says before its token.
@@ -56,8 +59,15 @@ pub(super) struct Listeners {
 
 impl Default for Listeners {
     fn default() -> Self {
-        let (permits, readers) = (Arc::new(Semaphore::new(LISTENERS_MAX)), Arc::new(Semaphore::new(READERS_MAX)));
-        Listeners { permits, readers, leaving: watch::Sender::new(false) }
+        let (permits, readers) = (
+            Arc::new(Semaphore::new(LISTENERS_MAX)),
+            Arc::new(Semaphore::new(READERS_MAX)),
+        );
+        Listeners {
+            permits,
+            readers,
+            leaving: watch::Sender::new(false),
+        }
     }
 }
 
@@ -82,7 +92,10 @@ pub(super) fn url(base_url: &str) -> String {
 }
 
 /// The answer to a client that asks for a websocket at its address; none to any other request.
-pub(super) async fn upgraded(wire: &Arc<Wire>, parts: &mut Parts) -> Option<Result<Answer, Refusal>> {
+pub(super) async fn upgraded(
+    wire: &Arc<Wire>,
+    parts: &mut Parts,
+) -> Option<Result<Answer, Refusal>> {
     if below_base(parts.uri.path()) != Some(PATH) || parts.method != Method::GET {
         return None;
     }
@@ -90,13 +103,26 @@ pub(super) async fn upgraded(wire: &Arc<Wire>, parts: &mut Parts) -> Option<Resu
     if cors::is_foreign(wire, &parts.headers) {
         return Some(Err(Refusal::ForeignOrigin));
     }
-    let Ok(upgrade) = WebSocketUpgrade::from_request_parts(parts, &()).await else { return Some(Err(Refusal::NotUpgraded)) };
-    let Ok(permit) = Arc::clone(&wire.listeners.permits).try_acquire_owned() else { return Some(Err(Refusal::Overload)) };
+    let Ok(upgrade) = WebSocketUpgrade::from_request_parts(parts, &()).await else {
+        return Some(Err(Refusal::NotUpgraded));
+    };
+    let Ok(permit) = Arc::clone(&wire.listeners.permits).try_acquire_owned() else {
+        return Some(Err(Refusal::Overload));
+    };
     let wire = Arc::clone(wire);
-    let upgrade = upgrade.max_message_size(SAID_BYTES_MAX).max_frame_size(SAID_BYTES_MAX).write_buffer_size(0);
+    let upgrade = upgrade
+        .max_message_size(SAID_BYTES_MAX)
+        .max_frame_size(SAID_BYTES_MAX)
+        .write_buffer_size(0);
     let response = upgrade.on_upgrade(move |socket| listen(wire, socket, permit));
-    let headers = response.headers().iter().filter_map(|(name, value)| Some((name.clone(), value.to_str().ok()?.to_owned())));
-    Some(Ok(headers.fold(Answer::empty(response.status()), |answer, (name, value)| answer.with(name, value))))
+    let headers = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.to_str().ok()?.to_owned())));
+    Some(Ok(headers.fold(
+        Answer::empty(response.status()),
+        |answer, (name, value)| answer.with(name, value),
+    )))
 }
 
 /// Why a conversation ends: the code of RFC 6455 (section 7.4.1) and words for the client.
@@ -110,7 +136,10 @@ impl End {
 
     /// The server stops.
     fn leaving() -> Self {
-        End(1001, "the server stops: connect again, and ask $events for what was missed".to_owned())
+        End(
+            1001,
+            "the server stops: connect again, and ask $events for what was missed".to_owned(),
+        )
     }
 
     /// The client did what it may not.
@@ -125,23 +154,41 @@ impl End {
 
     fn failed(failure: &Failure) -> Self {
         tracing::error!("a subscriber could not be told: {failure:?}");
-        End(1011, "the server failed: connect again, and ask $events for what was missed".to_owned())
+        End(
+            1011,
+            "the server failed: connect again, and ask $events for what was missed".to_owned(),
+        )
     }
 }
 
 /// A conversation, from its beginning to its end.
 async fn listen(wire: Arc<Wire>, socket: WebSocket, _permit: OwnedSemaphorePermit) {
     let (leaving, wake) = (wire.listeners.leaving.subscribe(), Arc::new(Notify::new()));
-    let mut listener = Listener { wire, socket, feeds: Vec::new(), wake, leaving, last_heard: Instant::now() };
+    let mut listener = Listener {
+        wire,
+        socket,
+        feeds: Vec::new(),
+        wake,
+        leaving,
+        last_heard: Instant::now(),
+    };
     let End(code, why) = match listener.converse().await {
         Ok(never) => match never {},
         Err(end) => end,
     };
-    tracing::info!(subscriptions = listener.feeds.len(), code, "a subscriber no longer listens: {why}");
+    tracing::info!(
+        subscriptions = listener.feeds.len(),
+        code,
+        "a subscriber no longer listens: {why}"
+    );
     if code != 1006 {
-        let close = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from(why) }));
+        let close = Message::Close(Some(CloseFrame {
+            code,
+            reason: Utf8Bytes::from(why),
+        }));
         let parting = async {
-            // The connection stays until the client has answered (RFC 6455, section 5.5.1): one that is saying something would else learn no reason.
+            // The connection stays until the client has answered (RFC 6455, section 5.5.1): one
+            // that is saying something would else learn no reason.
             let mut is_there = listener.socket.send(close).await.is_ok();
             while is_there {
                 is_there = matches!(listener.socket.recv().await, Some(Ok(_)));
@@ -176,9 +223,18 @@ impl Listener {
         let mut last_ping = Instant::now();
         loop {
             self.tell_all().await?;
-            let silent_until = if self.feeds.is_empty() { bound_until } else { self.last_heard + SILENCE_MAX };
+            let silent_until = if self.feeds.is_empty() {
+                bound_until
+            } else {
+                self.last_heard + SILENCE_MAX
+            };
             let ping_at = self.last_heard.max(last_ping) + PING_AFTER;
-            let due = self.due().into_iter().chain([silent_until, ping_at]).min().unwrap_or(ping_at);
+            let due = self
+                .due()
+                .into_iter()
+                .chain([silent_until, ping_at])
+                .min()
+                .unwrap_or(ping_at);
             let mut leaving = self.leaving.clone();
             let left = async move { leaving.wait_for(|leaving| *leaving).await.is_ok() };
             tokio::select! {
@@ -189,7 +245,10 @@ impl Listener {
             }
             let now = Instant::now();
             if now >= silent_until && self.feeds.is_empty() {
-                return Err(End::policy(format!("expected {BIND} and a token within {} s", BIND_TIME_MAX.as_secs())));
+                return Err(End::policy(format!(
+                    "expected {BIND} and a token within {} s",
+                    BIND_TIME_MAX.as_secs()
+                )));
             }
             if now >= self.last_heard + SILENCE_MAX {
                 return Err(End::policy("no sign of life"));
@@ -201,13 +260,19 @@ impl Listener {
         }
     }
 
-    /// When there is next something to say though nothing happens: a heartbeat, or that a subscription ends.
+    /// When there is next something to say though nothing happens: a heartbeat, or that a
+    /// subscription ends.
     fn due(&self) -> Option<Instant> {
         let moment = (self.wire.moment)();
         let heartbeats = self.feeds.iter().filter_map(Bound::heartbeat_at);
         let ends = self.feeds.iter().filter_map(|bound| {
             let rest = bound.feed.rest(&moment)?;
-            Some(Instant::now() + Duration::try_from(rest).unwrap_or_default().min(SILENCE_MAX))
+            Some(
+                Instant::now()
+                    + Duration::try_from(rest)
+                        .unwrap_or_default()
+                        .min(SILENCE_MAX),
+            )
         });
         heartbeats.chain(ends).min()
     }
@@ -218,7 +283,10 @@ impl Listener {
         match said {
             Some(Ok(Message::Text(text))) => match text.as_str().trim().strip_prefix(BIND) {
                 // The guide writes a blank; some clients write a colon too.
-                Some(token) => self.bind(token.trim_start_matches(':').trim().to_owned()).await,
+                Some(token) => {
+                    self.bind(token.trim_start_matches(':').trim().to_owned())
+                        .await
+                }
                 None => Err(End::policy(format!("expected {BIND} and a token"))),
             },
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
@@ -229,20 +297,43 @@ impl Listener {
 
     /// Begins to listen to the subscriptions of a token.
     async fn bind(&mut self, token: String) -> Result<(), End> {
-        let ids = read(Arc::clone(&self.wire), move |server, moment| Ok(binding::redeem(server, moment, &token))).await?;
-        let Some(ids) = ids else { return Err(End::policy("the token is not known, was used, or is too old: ask for another one")) };
+        let ids = read(Arc::clone(&self.wire), move |server, moment| {
+            Ok(binding::redeem(server, moment, &token))
+        })
+        .await?;
+        let Some(ids) = ids else {
+            return Err(End::policy(
+                "the token is not known, was used, or is too old: ask for another one",
+            ));
+        };
         if self.feeds.len() + ids.len() > SUBSCRIPTIONS_MAX {
-            return Err(End::policy(format!("expected at most {SUBSCRIPTIONS_MAX} subscriptions on one websocket")));
+            return Err(End::policy(format!(
+                "expected at most {SUBSCRIPTIONS_MAX} subscriptions on one websocket"
+            )));
         }
-        for id in ids.into_iter().filter(|id| self.feeds.iter().all(|bound| bound.feed.id() != id)).collect::<Vec<_>>() {
+        for id in ids
+            .into_iter()
+            .filter(|id| self.feeds.iter().all(|bound| bound.feed.id() != id))
+            .collect::<Vec<_>>()
+        {
             let wake = Arc::clone(&self.wake);
             // Before the feed looks where it begins.
-            let watch = self.wire.server.watch(&id, Arc::new(move || wake.notify_one()));
+            let watch = self
+                .wire
+                .server
+                .watch(&id, Arc::new(move || wake.notify_one()));
             let begun = id.clone();
-            let (feed, heard) = read(Arc::clone(&self.wire), move |server, moment| Feed::begin(server, moment, &begun)).await?;
+            let (feed, heard) = read(Arc::clone(&self.wire), move |server, moment| {
+                Feed::begin(server, moment, &begun)
+            })
+            .await?;
             self.say(&id, heard).await?;
             tracing::info!(subscription = %id, "a subscriber listens");
-            self.feeds.extend(feed.map(|feed| Bound { feed, last_told: Instant::now(), _watch: watch }));
+            self.feeds.extend(feed.map(|feed| Bound {
+                feed,
+                last_told: Instant::now(),
+                _watch: watch,
+            }));
         }
         Ok(())
     }
@@ -264,7 +355,9 @@ impl Listener {
 
     /// Tells the next thing of one subscription; answers whether there was an event.
     async fn tell(&mut self, at: usize) -> Result<bool, End> {
-        let Some(bound) = self.feeds.get(at) else { return Ok(false) };
+        let Some(bound) = self.feeds.get(at) else {
+            return Ok(false);
+        };
         let mut feed = bound.feed.clone();
         let is_silent = bound.heartbeat_at().is_some_and(|at| at <= Instant::now());
         let next = move |server: &Server, moment: &Moment| {
@@ -302,7 +395,9 @@ impl Listener {
         match timeout(HEAR_TIME_MAX, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::gone()),
-            Err(_) => Err(End::policy("too slow: connect again, and ask $events for what was missed")),
+            Err(_) => Err(End::policy(
+                "too slow: connect again, and ask $events for what was missed",
+            )),
         }
     }
 }
@@ -312,7 +407,9 @@ async fn read<T: Send + 'static>(
     wire: Arc<Wire>,
     work: impl FnOnce(&Server, &Moment) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, End> {
-    let Ok(_turn) = Arc::clone(&wire.listeners.readers).acquire_owned().await else { return Err(End::leaving()) };
+    let Ok(_turn) = Arc::clone(&wire.listeners.readers).acquire_owned().await else {
+        return Err(End::leaving());
+    };
     match spawn_blocking(move || work(&wire.server, &(wire.moment)())).await {
         Ok(done) => done.map_err(|failure| End::failed(&failure)),
         Err(panic) => {
@@ -325,6 +422,8 @@ async fn read<T: Send + 'static>(
 impl Bound {
     /// When its next heartbeat is due, if it has any.
     fn heartbeat_at(&self) -> Option<Instant> {
-        self.feed.heartbeat_s.map(|seconds| self.last_told + Duration::from_secs(seconds.into()))
+        self.feed
+            .heartbeat_s
+            .map(|seconds| self.last_told + Duration::from_secs(seconds.into()))
     }
 }

@@ -14,11 +14,22 @@ const WORKERS_MAX: usize = 16;
 const THREADS_MAX: usize = 64;
 
 /// Carries out each request by itself; the answers stand in the order of the requests.
-pub(super) fn batch(server: &Server, moment: &Moment, requests: Vec<Result<Request, Failure>>) -> Vec<EntryAnswer> {
+pub(super) fn batch(
+    server: &Server,
+    moment: &Moment,
+    requests: Vec<Result<Request, Failure>>,
+) -> Vec<EntryAnswer> {
     let allowance = Allowance::default();
-    let threads = server.batch_threads.borrow(requests.len().min(WORKERS_MAX).saturating_sub(1));
+    let threads = server
+        .batch_threads
+        .borrow(requests.len().min(WORKERS_MAX).saturating_sub(1));
     let waiting = Mutex::new(requests.into_iter().enumerate());
-    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let next = || {
+        waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next()
+    };
     let work = || {
         let mut answers = Vec::new();
         while let Some((at, request)) = next() {
@@ -33,7 +44,11 @@ pub(super) fn batch(server: &Server, moment: &Moment, requests: Vec<Result<Reque
         let workers: Vec<_> = (0..threads.count).filter_map(start).collect();
         let mut answers = work();
         for worker in workers {
-            answers.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            answers.extend(
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
         }
         answers
     });
@@ -53,8 +68,15 @@ impl Default for BatchThreads {
 impl BatchThreads {
     /// So many threads, or as many as are left, until they are dropped.
     fn borrow(&self, wanted: usize) -> Borrowed<'_> {
-        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)));
-        Borrowed { count: before.unwrap_or(0).min(wanted), from: self }
+        let before = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                Some(left.saturating_sub(wanted))
+            });
+        Borrowed {
+            count: before.unwrap_or(0).min(wanted),
+            from: self,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! `$get-ws-binding-token`: a token by which a websocket is bound to subscriptions
 //! (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/OperationDefinition-backport-subscription-get-ws-binding-token.html>).
 //!
-//! A token is good once and for a minute, and kept in memory: after a restart a client asks for another one.
+//! A token is good once and for a minute, and kept in memory: after a restart a client asks for
+//! another one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -55,7 +56,8 @@ impl Bindings {
 /// A token for the subscription that the address names, or for those of the parameters `id`.
 ///
 /// # Errors
-/// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for a Subscription, `Unprocessable` for one that has no websocket or is off.
+/// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for a Subscription,
+/// `Unprocessable` for one that has no websocket or is off.
 pub fn binding_token(
     server: &Server,
     moment: &Moment,
@@ -66,14 +68,20 @@ pub fn binding_token(
     let mut subscriptions = match subscription {
         Some(key) => vec![key.id.clone()],
         None if named.is_empty() => {
-            return Err(Failure::bad_request(IssueCode::Required, "id: expected the id of a Subscription, once or several times"));
+            return Err(Failure::bad_request(
+                IssueCode::Required,
+                "id: expected the id of a Subscription, once or several times",
+            ));
         }
         None => named,
     };
     subscriptions.sort();
     subscriptions.dedup();
     if subscriptions.len() > SUBSCRIPTIONS_MAX {
-        return Err(Failure::bad_request(IssueCode::TooCostly, format!("id: expected at most {SUBSCRIPTIONS_MAX}")));
+        return Err(Failure::bad_request(
+            IssueCode::TooCostly,
+            format!("id: expected at most {SUBSCRIPTIONS_MAX}"),
+        ));
     }
     for id in &subscriptions {
         listened_to(server, id)?;
@@ -85,13 +93,27 @@ pub fn binding_token(
     if tokens.len() >= TOKENS_MAX {
         return Err(Failure::Busy);
     }
-    tokens.insert(token.clone(), Bound { until: expiration, subscriptions: subscriptions.clone() });
-    Ok(BindingToken { token, expiration, subscriptions })
+    tokens.insert(
+        token.clone(),
+        Bound {
+            until: expiration,
+            subscriptions: subscriptions.clone(),
+        },
+    );
+    Ok(BindingToken {
+        token,
+        expiration,
+        subscriptions,
+    })
 }
 
 /// The subscriptions of a token, which is no longer good; none if it is not.
 pub fn redeem(server: &Server, moment: &Moment, token: &str) -> Option<Vec<Id>> {
-    server.bindings.good(moment.now).remove(token).map(|bound| bound.subscriptions)
+    server
+        .bindings
+        .good(moment.now)
+        .remove(token)
+        .map(|bound| bound.subscriptions)
 }
 
 /// The parameters in a Parameters resource, as they would stand in a query.
@@ -99,7 +121,13 @@ pub fn redeem(server: &Server, moment: &Moment, token: &str) -> Option<Vec<Id>> 
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
 pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    let text = |item: &Value| item["valueId"].as_str().or_else(|| item["valueString"].as_str()).unwrap_or_default().to_owned();
+    let text = |item: &Value| {
+        item["valueId"]
+            .as_str()
+            .or_else(|| item["valueString"].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
     parameters_in(sent, text)
 }
 
@@ -108,25 +136,51 @@ fn asked_ids(parameters: &[(String, String)]) -> Result<Vec<Id>, Failure> {
     for (name, value) in parameters {
         match (name.as_str(), Id::parse(value)) {
             ("id", Some(id)) => ids.push(id),
-            ("id", None) => wrong.push(Issue::error(IssueCode::Value, "", "id: expected the id of a Subscription")),
-            _ => wrong.push(Issue::error(IssueCode::NotSupported, "", "$get-ws-binding-token has no such parameter; it has id")),
+            ("id", None) => wrong.push(Issue::error(
+                IssueCode::Value,
+                "",
+                "id: expected the id of a Subscription",
+            )),
+            _ => wrong.push(Issue::error(
+                IssueCode::NotSupported,
+                "",
+                "$get-ws-binding-token has no such parameter; it has id",
+            )),
         }
     }
-    if wrong.is_empty() { Ok(ids) } else { Err(Failure::BadRequest(wrong)) }
+    if wrong.is_empty() {
+        Ok(ids)
+    } else {
+        Err(Failure::BadRequest(wrong))
+    }
 }
 
 /// Refuses what cannot be listened to.
 fn listened_to(server: &Server, id: &Id) -> Result<(), Failure> {
-    let stored = read::read(server, &ResourceKey::new(ResourceType::Subscription, id.clone()))?;
+    let stored = read::read(
+        server,
+        &ResourceKey::new(ResourceType::Subscription, id.clone()),
+    )?;
     let value = parse_stored(&stored.key, stored.body.as_deref().unwrap_or_default())?;
-    let subscription = Subscription::read(&value, &server.base_url).map_err(Failure::Unprocessable)?;
+    let subscription =
+        Subscription::read(&value, &server.base_url).map_err(Failure::Unprocessable)?;
     let refused = |expression: &str, text: &str| {
         let text = format!("{}: {text}", stored.key);
-        Err(Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, expression, text)]))
+        Err(Failure::Unprocessable(vec![Issue::error(
+            IssueCode::BusinessRule,
+            expression,
+            text,
+        )]))
     };
     match (subscription.channel, subscription.status) {
-        (Channel::RestHook { .. }, _) => refused("Subscription.channel.type", "expected a Subscription whose channel is a websocket"),
-        (Channel::Websocket, Status::Off) => refused("Subscription.status", "expected a Subscription that is not off"),
+        (Channel::RestHook { .. }, _) => refused(
+            "Subscription.channel.type",
+            "expected a Subscription whose channel is a websocket",
+        ),
+        (Channel::Websocket, Status::Off) => refused(
+            "Subscription.status",
+            "expected a Subscription that is not off",
+        ),
         (Channel::Websocket, Status::Requested | Status::Active | Status::Error) => Ok(()),
     }
 }

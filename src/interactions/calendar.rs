@@ -1,5 +1,6 @@
-//! The calendar step (deadline-rules, section 7): at 00:00 in Copenhagen the Tasks whose next change falls on that day change, found by their
-//! timers; after downtime every day missed is made up for, in date order.
+//! The calendar step (deadline-rules, section 7): at 00:00 in Copenhagen the Tasks whose next
+//! change falls on that day change, found by their timers; after downtime every day missed is made
+//! up for, in date order.
 
 use jiff::civil::Date;
 
@@ -10,8 +11,9 @@ use crate::storage::{ChangeSet, CommitError};
 
 /// How many persons share one commit.
 pub(super) const PERSONS_PER_COMMIT: usize = 64;
-/// How many due timers are asked for at once. Those that were due before them are gone, but the store steps over what is left of their keys: were each
-/// commit to ask anew, a midnight would grow with the square of its persons.
+/// How many due timers are asked for at once. Those that were due before them are gone, but the
+/// store steps over what is left of their keys: were each commit to ask anew, a midnight would grow
+/// with the square of its persons.
 const TIMERS_PER_LOOK: usize = 4_096;
 
 /// What a run of the calendar did.
@@ -23,19 +25,30 @@ pub struct Progress {
     pub versions: usize,
 }
 
-/// Makes every change that the calendar has brought about until today, day by day. `progress` is told after each commit.
+/// Makes every change that the calendar has brought about until today, day by day. `progress` is
+/// told after each commit.
 ///
 /// # Errors
 /// Of the store, or `Busy` if others never cease to write the same persons.
-pub fn run(server: &Server, moment: &Moment, mut progress: impl FnMut(Date, Progress)) -> Result<Progress, Failure> {
+pub fn run(
+    server: &Server,
+    moment: &Moment,
+    mut progress: impl FnMut(Date, Progress),
+) -> Result<Progress, Failure> {
     let today = server.today(moment);
     server.begin_calendar_day(today);
     let mut done = Progress::default();
     loop {
         let due = server.store.timers_due(today, TIMERS_PER_LOOK)?;
-        let Some(first) = due.first() else { return Ok(done) };
+        let Some(first) = due.first() else {
+            return Ok(done);
+        };
         let day = first.day;
-        let persons: Vec<Id> = due.into_iter().take_while(|timer| timer.day == day).map(|timer| timer.owner.id).collect();
+        let persons: Vec<Id> = due
+            .into_iter()
+            .take_while(|timer| timer.day == day)
+            .map(|timer| timer.owner.id)
+            .collect();
         for persons in persons.chunks(PERSONS_PER_COMMIT) {
             done.versions += server.turns.take(|| step(server, moment, persons, day))?;
             done.persons += persons.len();
@@ -44,11 +57,17 @@ pub fn run(server: &Server, moment: &Moment, mut progress: impl FnMut(Date, Prog
     }
 }
 
-/// If the calendar has a step due for one of these persons, makes it. Answers whether it had: then what was gathered before is stale.
+/// If the calendar has a step due for one of these persons, makes it. Answers whether it had: then
+/// what was gathered before is stale.
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn catch_up(server: &Server, moment: &Moment, persons: &[Id], today: Date) -> Result<bool, Failure> {
+pub(super) fn catch_up(
+    server: &Server,
+    moment: &Moment,
+    persons: &[Id],
+    today: Date,
+) -> Result<bool, Failure> {
     let mut made = false;
     for person in persons {
         let key = ResourceKey::new(ResourceType::Patient, person.clone());
@@ -62,32 +81,58 @@ pub(super) fn catch_up(server: &Server, moment: &Moment, persons: &[Id], today: 
     Ok(made)
 }
 
-/// Brings the Tasks of these persons to what they are on that day, on which their timers are due; answers how many versions were
-/// written, or none if the facts moved meanwhile. Whoever writes about a person makes the step as well: then the person's timer has
-/// moved on, and the step is not made twice.
-fn step(server: &Server, moment: &Moment, persons: &[Id], day: Date) -> Result<Option<usize>, Failure> {
+/// Brings the Tasks of these persons to what they are on that day, on which their timers are due;
+/// answers how many versions were written, or none if the facts moved meanwhile. Whoever writes
+/// about a person makes the step as well: then the person's timer has moved on, and the step is not
+/// made twice.
+fn step(
+    server: &Server,
+    moment: &Moment,
+    persons: &[Id],
+    day: Date,
+) -> Result<Option<usize>, Failure> {
     let waiting = due_on(server, persons, day)?;
-    let derived = persons::derive(server, &waiting, &Pending::new(), day, start_of_day(day), moment.now)?;
+    let derived = persons::derive(
+        server,
+        &waiting,
+        &Pending::new(),
+        day,
+        start_of_day(day),
+        moment.now,
+    )?;
     // Once more after the guards, which move if a timer does after this.
     if due_on(server, &waiting, day)?.len() < waiting.len() {
         return Ok(None);
     }
-    if waiting.is_empty() { Ok(Some(0)) } else { commit(server, moment, derived) }
+    if waiting.is_empty() {
+        Ok(Some(0))
+    } else {
+        commit(server, moment, derived)
+    }
 }
 
 /// Those of the persons whose timers are due on that day.
 fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure> {
     let mut due = Vec::new();
     for person in persons {
-        if server.store.timer(&ResourceKey::new(ResourceType::Patient, person.clone()))? == Some(day) {
+        if server
+            .store
+            .timer(&ResourceKey::new(ResourceType::Patient, person.clone()))?
+            == Some(day)
+        {
             due.push(person.clone());
         }
     }
     Ok(due)
 }
 
-/// Commits what was derived and nothing else; answers how many versions were written, or none if the facts moved meanwhile.
-pub(super) fn commit(server: &Server, moment: &Moment, derived: Derived) -> Result<Option<usize>, Failure> {
+/// Commits what was derived and nothing else; answers how many versions were written, or none if
+/// the facts moved meanwhile.
+pub(super) fn commit(
+    server: &Server,
+    moment: &Moment,
+    derived: Derived,
+) -> Result<Option<usize>, Failure> {
     let versions = derived.writes.len();
     let (told, events) = (derived.told(), derived.events.len());
     let changes = ChangeSet {

@@ -1,5 +1,5 @@
-//! What the content of a resource is held against: the one place that asks for a check. Knows no store: what is refused because of
-//! other resources is found by who writes.
+//! What the content of a resource is held against: the one place that asks for a check. Knows no
+//! store: what is refused because of other resources is found by who writes.
 
 use jiff::civil::Date;
 use serde_json::Value;
@@ -8,8 +8,23 @@ use crate::deadlines::GroupTable;
 use crate::fhir::{Issue, Resource};
 use crate::validation::{self, Validator};
 
-/// All findings about the content as of that day: those that every write makes, and those of a check against each of these profiles.
-pub fn findings(resource: &Resource, validator: &Validator, groups: &GroupTable, today: Date, profiles: &[&str]) -> Vec<Issue> {
+/// All findings about the content as of that day: those that every write makes, and those of a
+/// check against each of these profiles.
+pub fn findings(
+    resource: &Resource,
+    validator: &Validator,
+    groups: &GroupTable,
+    today: Date,
+    profiles: &[&str],
+) -> Vec<Issue> {
     let has_target_group = |condition: &Value| !groups.groups_of_condition(condition).is_empty();
-    validation::check(resource, &validation::Context { validator, profiles, today, has_target_group: &has_target_group })
+    validation::check(
+        resource,
+        &validation::Context {
+            validator,
+            profiles,
+            today,
+            has_target_group: &has_target_group,
+        },
+    )
 }

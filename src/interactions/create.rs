@@ -11,16 +11,34 @@ pub struct CreateRequest {
     pub resource_type: ResourceType,
     /// The content.
     pub resource: Resource,
-    /// The query of `If-None-Exist`: with one match nothing is written, and the match is the answer.
+    /// The query of `If-None-Exist`: with one match nothing is written, and the match is the
+    /// answer.
     pub if_none_exist: Option<Vec<(String, String)>>,
 }
 
 /// Stores a new resource under an id that the server chooses.
 ///
 /// # Errors
-/// As [`super::write::write`]; `BadRequest` for content of another type, `PreconditionFailed` if `If-None-Exist` has several matches.
-pub fn create(server: &Server, moment: &Moment, request: CreateRequest) -> Result<Written, Failure> {
+/// As [`super::write::write`]; `BadRequest` for content of another type, `PreconditionFailed` if
+/// `If-None-Exist` has several matches.
+pub fn create(
+    server: &Server,
+    moment: &Moment,
+    request: CreateRequest,
+) -> Result<Written, Failure> {
     same_type(request.resource_type, &request.resource)?;
-    let action = Action::Create { resource: request.resource, id: (moment.new_id)(), if_none_exist: request.if_none_exist };
-    super::write_one(server, moment, Change { action, full_url: None, place: None })
+    let action = Action::Create {
+        resource: request.resource,
+        id: (moment.new_id)(),
+        if_none_exist: request.if_none_exist,
+    };
+    super::write_one(
+        server,
+        moment,
+        Change {
+            action,
+            full_url: None,
+            place: None,
+        },
+    )
 }

@@ -1,5 +1,5 @@
-//! The definitions that the server was started with, kept in the store like everything else: read, searched, and with a history that says
-//! which rule was in force when.
+//! The definitions that the server was started with, kept in the store like everything else: read,
+//! searched, and with a history that says which rule was in force when.
 
 use super::write::{Action, Change, Condition, Target, Writer, write};
 use super::{Failure, Moment, Server};
@@ -11,20 +11,45 @@ use crate::search::SearchQuery;
 ///
 /// # Errors
 /// `BadRequest` for one that has no id or is of a type that is no definition; else as [`write()`].
-pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> Result<(), Failure> {
+pub fn install(
+    server: &Server,
+    moment: &Moment,
+    definitions: Vec<Resource>,
+) -> Result<(), Failure> {
     let mut changes = Vec::new();
     let mut kept = Vec::new();
     for resource in definitions {
         let key = key_of(&resource)?;
         kept.push(key.clone());
-        let action = Action::Update { target: Target::Key(key), resource, condition: Condition::Any };
-        changes.push(Change { action, full_url: None, place: None });
+        let action = Action::Update {
+            target: Target::Key(key),
+            resource,
+            condition: Condition::Any,
+        };
+        changes.push(Change {
+            action,
+            full_url: None,
+            place: None,
+        });
     }
-    for resource_type in ResourceType::ALL.iter().filter(|resource_type| resource_type.origin() == Origin::Definitions) {
-        for key in server.store.search_keys(&SearchQuery::all(*resource_type, Vec::new()))? {
+    for resource_type in ResourceType::ALL
+        .iter()
+        .filter(|resource_type| resource_type.origin() == Origin::Definitions)
+    {
+        for key in server
+            .store
+            .search_keys(&SearchQuery::all(*resource_type, Vec::new()))?
+        {
             if !kept.contains(&key) {
-                let action = Action::Delete { target: Target::Key(key), condition: Condition::Any };
-                changes.push(Change { action, full_url: None, place: None });
+                let action = Action::Delete {
+                    target: Target::Key(key),
+                    condition: Condition::Any,
+                };
+                changes.push(Change {
+                    action,
+                    full_url: None,
+                    place: None,
+                });
             }
         }
     }
@@ -34,8 +59,14 @@ pub fn install(server: &Server, moment: &Moment, definitions: Vec<Resource>) -> 
 fn key_of(resource: &Resource) -> Result<ResourceKey, Failure> {
     let id = resource.id().and_then(Id::parse);
     let resource_type: Option<ResourceType> = resource.type_name().parse().ok();
-    match (resource_type.filter(|resource_type| resource_type.origin() == Origin::Definitions), id) {
+    match (
+        resource_type.filter(|resource_type| resource_type.origin() == Origin::Definitions),
+        id,
+    ) {
         (Some(resource_type), Some(id)) => Ok(ResourceKey::new(resource_type, id)),
-        _ => Err(Failure::bad_request(crate::fhir::IssueCode::Invalid, "expected a definition with an id")),
+        _ => Err(Failure::bad_request(
+            crate::fhir::IssueCode::Invalid,
+            "expected a definition with an id",
+        )),
     }
 }

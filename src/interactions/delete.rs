@@ -6,7 +6,21 @@ use super::{Failure, Moment, Server, Written};
 /// Deletes a resource. One that is not there is deleted already; so is what matches nothing.
 ///
 /// # Errors
-/// As [`super::write::write`]; `PreconditionFailed` if several resources match, `Conflict` while others refer to it.
-pub fn delete(server: &Server, moment: &Moment, target: Target, condition: Condition) -> Result<Written, Failure> {
-    super::write_one(server, moment, Change { action: Action::Delete { target, condition }, full_url: None, place: None })
+/// As [`super::write::write`]; `PreconditionFailed` if several resources match, `Conflict` while
+/// others refer to it.
+pub fn delete(
+    server: &Server,
+    moment: &Moment,
+    target: Target,
+    condition: Condition,
+) -> Result<Written, Failure> {
+    super::write_one(
+        server,
+        moment,
+        Change {
+            action: Action::Delete { target, condition },
+            full_url: None,
+            place: None,
+        },
+    )
 }

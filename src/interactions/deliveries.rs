@@ -34,34 +34,52 @@ pub struct Delivered {
     pub view: SubscriptionView,
     /// How many events wait to be delivered; to a websocket, none does.
     pub waiting: u64,
-    /// How many events were forgotten before they were delivered, of those that its subscriber has not been told of yet.
+    /// How many events were forgotten before they were delivered, of those that its subscriber has
+    /// not been told of yet.
     pub missed: u64,
 }
 
 /// What the Subscription itself says of where it is delivered.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Particulars {
-    /// The scheme and host of its endpoint: what else stands in the address may be a secret. None for a websocket.
+    /// The scheme and host of its endpoint: what else stands in the address may be a secret. None
+    /// for a websocket.
     pub endpoint: Option<String>,
     /// Why it is in error.
     pub error: Option<String>,
 }
 
-/// How each subscription stands, and what was counted since the start; none if nothing is delivered here.
+/// How each subscription stands, and what was counted since the start; none if nothing is delivered
+/// here.
 ///
 /// # Errors
 /// Of the store.
 pub fn deliveries(server: &Server) -> Result<Option<(Vec<Delivered>, Figures)>, Failure> {
-    let Some(deliverer) = server.deliverer() else { return Ok(None) };
+    let Some(deliverer) = server.deliverer() else {
+        return Ok(None);
+    };
     let views = deliverer.overview()?.into_iter().map(|view| {
         let missed = view.forgotten.saturating_sub(view.delivered);
-        let waiting = view.last_event.saturating_sub(view.delivered.max(view.forgotten));
+        let waiting = view
+            .last_event
+            .saturating_sub(view.delivered.max(view.forgotten));
         // With thousands of them, only those that are behind are read.
         let is_sent_to = missed + waiting > 0 && particulars(server, &view.id)?.endpoint.is_some();
-        let (waiting, missed) = if is_sent_to { (waiting, missed) } else { (0, 0) };
-        Ok(Delivered { view, waiting, missed })
+        let (waiting, missed) = if is_sent_to {
+            (waiting, missed)
+        } else {
+            (0, 0)
+        };
+        Ok(Delivered {
+            view,
+            waiting,
+            missed,
+        })
     });
-    Ok(Some((views.collect::<Result<_, Failure>>()?, deliverer.figures())))
+    Ok(Some((
+        views.collect::<Result<_, Failure>>()?,
+        deliverer.figures(),
+    )))
 }
 
 /// What a Subscription says of its delivery.
@@ -72,27 +90,57 @@ pub fn particulars(server: &Server, id: &Id) -> Result<Particulars, Failure> {
     let key = ResourceKey::new(ResourceType::Subscription, id.clone());
     let stored = server.store.read(&key)?.and_then(|stored| stored.body);
     let value = stored.map_or(Ok(Value::Null), |body| parse_stored(&key, &body))?;
-    let endpoint = value["channel"]["endpoint"].as_str().filter(|_| value["channel"]["type"] == "rest-hook");
-    let origin =
-        |endpoint: &str| url::Url::parse(endpoint).map_or_else(|_| String::new(), |endpoint| endpoint.origin().ascii_serialization());
-    Ok(Particulars { endpoint: endpoint.map(origin), error: value["error"].as_str().map(str::to_owned) })
+    let endpoint = value["channel"]["endpoint"]
+        .as_str()
+        .filter(|_| value["channel"]["type"] == "rest-hook");
+    let origin = |endpoint: &str| {
+        url::Url::parse(endpoint).map_or_else(
+            |_| String::new(),
+            |endpoint| endpoint.origin().ascii_serialization(),
+        )
+    };
+    Ok(Particulars {
+        endpoint: endpoint.map(origin),
+        error: value["error"].as_str().map(str::to_owned),
+    })
 }
 
-/// Sends events again that were delivered, from one number to another, both included; answers what was asked.
+/// Sends events again that were delivered, from one number to another, both included; answers what
+/// was asked.
 ///
 /// # Errors
-/// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for the Subscription, `Unprocessable` for what cannot be sent again now.
-pub fn resend(server: &Server, subscription: &ResourceKey, parameters: &[(String, String)]) -> Result<(u64, u64), Failure> {
+/// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for the Subscription,
+/// `Unprocessable` for what cannot be sent again now.
+pub fn resend(
+    server: &Server,
+    subscription: &ResourceKey,
+    parameters: &[(String, String)],
+) -> Result<(u64, u64), Failure> {
     let number = |wanted: &str| {
-        let mut found = parameters.iter().filter(|(name, _)| name == wanted).map(|(_, text)| text.trim().parse().ok());
+        let mut found = parameters
+            .iter()
+            .filter(|(name, _)| name == wanted)
+            .map(|(_, text)| text.trim().parse().ok());
         match (found.next().flatten(), found.next()) {
             (Some(number), None) => Ok(number),
-            _ => Err(Issue::error(IssueCode::Value, "", format!("{wanted}: expected the number of an event, once"))),
+            _ => Err(Issue::error(
+                IssueCode::Value,
+                "",
+                format!("{wanted}: expected the number of an event, once"),
+            )),
         }
     };
-    let unknown = parameters.iter().filter(|(name, _)| !["eventsSinceNumber", "eventsUntilNumber"].contains(&name.as_str()));
+    let unknown = parameters
+        .iter()
+        .filter(|(name, _)| !["eventsSinceNumber", "eventsUntilNumber"].contains(&name.as_str()));
     let mut wrong: Vec<_> = unknown
-        .map(|_| Issue::error(IssueCode::NotSupported, "", "$resend has no such parameter; it has eventsSinceNumber and eventsUntilNumber"))
+        .map(|_| {
+            Issue::error(
+                IssueCode::NotSupported,
+                "",
+                "$resend has no such parameter; it has eventsSinceNumber and eventsUntilNumber",
+            )
+        })
         .collect();
     let (since, until) = match (number("eventsSinceNumber"), number("eventsUntilNumber")) {
         (Ok(since), Ok(until)) if wrong.is_empty() => (since, until),
@@ -102,8 +150,11 @@ pub fn resend(server: &Server, subscription: &ResourceKey, parameters: &[(String
         }
     };
     read::read(server, subscription)?;
-    let refused = |why: String| Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, "", why)]);
-    let deliverer = server.deliverer().ok_or_else(|| refused("this server delivers nothing at present".to_owned()))?;
+    let refused =
+        |why: String| Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, "", why)]);
+    let deliverer = server
+        .deliverer()
+        .ok_or_else(|| refused("this server delivers nothing at present".to_owned()))?;
     match deliverer.replay(&subscription.id, since, until) {
         Ok(()) => Ok((since, until)),
         Err(ReplayRefused::Store(error)) => Err(error.into()),

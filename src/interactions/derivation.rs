@@ -1,9 +1,10 @@
-//! Everyone's rights derived anew, when what they are derived by is no longer what it was: other rules, another code table, another
-//! version of the program (deadline-rules, section 1).
+//! Everyone's rights derived anew, when what they are derived by is no longer what it was: other
+//! rules, another code table, another version of the program (deadline-rules, section 1).
 //!
-//! The store remembers by two guards what the last derivation was made by. `derived` moves when one begins and when it ends,
-//! `derived-by/<what>` only when it ends, in the same commit: both stand at one position exactly if it came to its end and none began since.
-//! So a derivation that was cut short is made again, whatever the server is started with next.
+//! The store remembers by two guards what the last derivation was made by. `derived` moves when one
+//! begins and when it ends, `derived-by/<what>` only when it ends, in the same commit: both stand
+//! at one position exactly if it came to its end and none began since. So a derivation that was cut
+//! short is made again, whatever the server is started with next.
 
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -15,13 +16,16 @@ use crate::fhir::{Id, ResourceType};
 use crate::search::SearchQuery;
 use crate::storage::{Guard, Position};
 
-/// Derives everyone's rights as of today, unless the stored ones were derived by the same rules, code table and program.
+/// Derives everyone's rights as of today, unless the stored ones were derived by the same rules,
+/// code table and program.
 ///
 /// # Errors
 /// Of the store, or `Busy` if others never cease to write the same persons.
 pub fn bring_up_to_date(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
     let (derived, by_these) = (Guard("derived".into()), derived_by(server));
-    if let [at, by_these_at] = server.store.guard_positions(&[derived.clone(), by_these.clone()])?[..]
+    if let [at, by_these_at] = server
+        .store
+        .guard_positions(&[derived.clone(), by_these.clone()])?[..]
         && at == by_these_at
         && at != Position::default()
     {
@@ -35,27 +39,59 @@ pub fn bring_up_to_date(server: &Server, moment: &Moment) -> Result<Progress, Fa
 
 /// The guard whose name tells what rights are derived by.
 fn derived_by(server: &Server) -> Guard {
-    let what = format!("{} {:?} {:?}", env!("CARGO_PKG_VERSION"), server.rules, server.groups);
-    Guard(format!("derived-by/{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, what.as_bytes())))
+    let what = format!(
+        "{} {:?} {:?}",
+        env!("CARGO_PKG_VERSION"),
+        server.rules,
+        server.groups
+    );
+    Guard(format!(
+        "derived-by/{}",
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, what.as_bytes())
+    ))
 }
 
 fn touch(server: &Server, moment: &Moment, guards: Vec<Guard>) -> Result<(), Failure> {
-    commit(server, moment, Derived { touches: guards, ..Derived::default() }).map(drop)
+    commit(
+        server,
+        moment,
+        Derived {
+            touches: guards,
+            ..Derived::default()
+        },
+    )
+    .map(drop)
 }
 
 fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
     let today = server.today(moment);
     let mut done = Progress::default();
-    let patients = server.store.search_keys(&SearchQuery::all(ResourceType::Patient, Vec::new()))?;
+    let patients = server
+        .store
+        .search_keys(&SearchQuery::all(ResourceType::Patient, Vec::new()))?;
     for patients in patients.chunks(PERSONS_PER_COMMIT) {
         let persons: Vec<Id> = patients.iter().map(|patient| patient.id.clone()).collect();
-        done.versions += server.turns.take(|| derive_anew(server, moment, &persons, today))?;
+        done.versions += server
+            .turns
+            .take(|| derive_anew(server, moment, &persons, today))?;
         done.persons += persons.len();
     }
     Ok(done)
 }
 
-fn derive_anew(server: &Server, moment: &Moment, persons: &[Id], today: Date) -> Result<Option<usize>, Failure> {
-    let derived = persons::derive(server, persons, &Pending::new(), today, moment.now, moment.now)?;
+fn derive_anew(
+    server: &Server,
+    moment: &Moment,
+    persons: &[Id],
+    today: Date,
+) -> Result<Option<usize>, Failure> {
+    let derived = persons::derive(
+        server,
+        persons,
+        &Pending::new(),
+        today,
+        moment.now,
+        moment.now,
+    )?;
     commit(server, moment, derived)
 }

@@ -1,4 +1,5 @@
-//! One change on its way to the commit: which resource it is about, what is stored of it, and what will be written.
+//! One change on its way to the commit: which resource it is about, what is stored of it, and what
+//! will be written.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,9 @@ impl Entry {
 
     /// True if the resource is there, and not deleted.
     pub(super) fn exists(&self) -> bool {
-        self.previous.as_ref().is_some_and(|previous| previous.body.is_some())
+        self.previous
+            .as_ref()
+            .is_some_and(|previous| previous.body.is_some())
     }
 
     /// Whether the resource is as the client requires.
@@ -53,7 +56,11 @@ impl Entry {
     /// # Errors
     /// `PreconditionFailed` if it is not.
     pub(super) fn holds(&self, condition: Condition) -> Result<(), Failure> {
-        let current = self.previous.as_ref().filter(|_| self.exists()).map(|previous| previous.version);
+        let current = self
+            .previous
+            .as_ref()
+            .filter(|_| self.exists())
+            .map(|previous| previous.version);
         let (holds, expected) = match condition {
             Condition::Any => (true, String::new()),
             Condition::Is(version) => (current == Some(version), format!("version {version}")),
@@ -63,7 +70,10 @@ impl Entry {
             return Ok(());
         }
         let found = current.map_or("none".to_owned(), |version| format!("version {version}"));
-        Err(Failure::precondition(IssueCode::Conflict, format!("{}: expected {expected}, found {found}", self.key)))
+        Err(Failure::precondition(
+            IssueCode::Conflict,
+            format!("{}: expected {expected}, found {found}", self.key),
+        ))
     }
 
     /// What is to be written, if anything is, and the bytes that will be stored.
@@ -77,21 +87,36 @@ impl Entry {
                 (*method, Some(Content { body, entries }))
             }
         };
-        Some(Write { key: self.key.clone(), previous: self.previous.as_ref().map(|previous| previous.version), method, content })
+        Some(Write {
+            key: self.key.clone(),
+            previous: self.previous.as_ref().map(|previous| previous.version),
+            method,
+            content,
+        })
     }
 
-    /// What must still hold when others of the same request are written: that this one needs nothing, as it was found.
+    /// What must still hold when others of the same request are written: that this one needs
+    /// nothing, as it was found.
     pub(super) fn still_so(&self) -> Option<Precondition> {
-        let Step::Nothing(_) = self.step else { return None };
+        let Step::Nothing(_) = self.step else {
+            return None;
+        };
         let mut clauses = vec![Clause::Ids(vec![self.key.id.clone()])];
         let mut expected = Vec::new();
         if let Some(previous) = self.previous.as_ref().filter(|_| self.exists()) {
             // No two versions have one instant.
             let (from_us, until_us) = instant_span_us(previous.last_updated);
-            clauses.push(Clause::LastUpdated(vec![Test::Date { prefix: Prefix::Eq, from_us, until_us }]));
+            clauses.push(Clause::LastUpdated(vec![Test::Date {
+                prefix: Prefix::Eq,
+                from_us,
+                until_us,
+            }]));
             expected.push(self.key.clone());
         }
-        Some(Precondition::Matches(SearchQuery::all(self.key.resource_type, clauses), expected))
+        Some(Precondition::Matches(
+            SearchQuery::all(self.key.resource_type, clauses),
+            expected,
+        ))
     }
 
     /// The answer if nothing was written.
@@ -100,7 +125,12 @@ impl Entry {
             Step::Nothing(effect) => effect,
             Step::Put(..) | Step::Delete => Effect::Unchanged,
         };
-        Written { key: self.key, effect, version: self.previous, issues: self.warnings }
+        Written {
+            key: self.key,
+            effect,
+            version: self.previous,
+            issues: self.warnings,
+        }
     }
 
     /// The answer after the commit of that body.
@@ -119,7 +149,12 @@ impl Entry {
             method,
             body: body.map(|body| body.at(committed.instant)),
         };
-        Written { key: self.key, effect, version: Some(version), issues: self.warnings }
+        Written {
+            key: self.key,
+            effect,
+            version: Some(version),
+            issues: self.warnings,
+        }
     }
 }
 
@@ -139,11 +174,22 @@ pub(super) fn pending(entries: &[Entry]) -> Result<Pending, Failure> {
             Step::Delete => None,
             Step::Nothing(_) => continue,
         };
-        let before = match entry.previous.as_ref().and_then(|previous| previous.body.as_deref()) {
+        let before = match entry
+            .previous
+            .as_ref()
+            .and_then(|previous| previous.body.as_deref())
+        {
             Some(body) => Some(persons::parse_stored(&entry.key, body)?),
             None => None,
         };
-        pending.insert(entry.key.clone(), persons::PendingWrite { version: entry.next_version(), content, before });
+        pending.insert(
+            entry.key.clone(),
+            persons::PendingWrite {
+                version: entry.next_version(),
+                content,
+                before,
+            },
+        );
     }
     Ok(pending)
 }
@@ -154,7 +200,15 @@ pub(super) fn pending(entries: &[Entry]) -> Result<Pending, Failure> {
 /// `BadRequest` if it has not.
 pub(super) fn same_type(resource_type: ResourceType, resource: &Resource) -> Result<(), Failure> {
     let type_name = resource.type_name();
-    if type_name == resource_type.as_str() { Ok(()) } else { Err(not_of_the_address(type_name, "type", resource_type.as_str())) }
+    if type_name == resource_type.as_str() {
+        Ok(())
+    } else {
+        Err(not_of_the_address(
+            type_name,
+            "type",
+            resource_type.as_str(),
+        ))
+    }
 }
 
 /// That the content has the type and the id of its address.
@@ -166,11 +220,19 @@ pub(super) fn same_identity(key: &ResourceKey, resource: &Resource) -> Result<()
     if resource.id() == Some(key.id.as_str()) {
         return Ok(());
     }
-    Err(not_of_the_address(format!("{}.id", key.resource_type), "id", key.id.as_str()))
+    Err(not_of_the_address(
+        format!("{}.id", key.resource_type),
+        "id",
+        key.id.as_str(),
+    ))
 }
 
 fn not_of_the_address(at: impl Into<String>, what: &str, expected: &str) -> Failure {
-    Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, at, format!("expected the {what} of the address, '{expected}'"))])
+    Failure::BadRequest(vec![Issue::error(
+        IssueCode::Invalid,
+        at,
+        format!("expected the {what} of the address, '{expected}'"),
+    )])
 }
 
 /// Leaves out what is stored as it is sent: then a retry writes nothing.
@@ -195,7 +257,11 @@ fn same_content(stored: &Value, sent: &Value) -> bool {
             meta.shift_remove("versionId");
             meta.shift_remove("lastUpdated");
         }
-        if members.get("meta").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
+        if members
+            .get("meta")
+            .and_then(Value::as_object)
+            .is_none_or(serde_json::Map::is_empty)
+        {
             members.shift_remove("meta");
         }
         members

@@ -1,8 +1,9 @@
 //! `$everything` of a Patient (<https://hl7.org/fhir/R4/patient-operation-everything.html>): the Patient, what is in its compartment, the
-//! Tasks that are for it, and besides those the practitioners, organizations and services that all these name.
+//! Tasks that are for it, and besides those the practitioners, organizations and services that all
+//! these name.
 //!
-//! It is a search in all that belongs to the person, and is paged as one. `start` and `end` ask for when the care was: what has no such date
-//! is given whatever they say.
+//! It is a search in all that belongs to the person, and is paged as one. `start` and `end` ask for
+//! when the care was: what has no such date is given whatever they say.
 
 use serde_json::Value;
 
@@ -16,8 +17,12 @@ use crate::search::results::{Include, Results};
 use crate::search::{Clause, Prefix, Test};
 
 /// The types that a person's resources may name, and that are given with them.
-const NAMED: &[ResourceType] =
-    &[ResourceType::Practitioner, ResourceType::PractitionerRole, ResourceType::Organization, ResourceType::HealthcareService];
+const NAMED: &[ResourceType] = &[
+    ResourceType::Practitioner,
+    ResourceType::PractitionerRole,
+    ResourceType::Organization,
+    ResourceType::HealthcareService,
+];
 
 /// The types of what is a person's.
 pub(super) fn types() -> Vec<ResourceType> {
@@ -31,8 +36,14 @@ pub(super) fn types() -> Vec<ResourceType> {
 ///
 /// # Errors
 /// `BadRequest` with what cannot be read.
-pub(super) fn parse(types: &[ResourceType], parameters: &[(String, String)]) -> Result<ParsedSearch, Failure> {
-    let (own, count): (Vec<_>, Vec<_>) = parameters.iter().cloned().partition(|(name, _)| name != "_count");
+pub(super) fn parse(
+    types: &[ResourceType],
+    parameters: &[(String, String)],
+) -> Result<ParsedSearch, Failure> {
+    let (own, count): (Vec<_>, Vec<_>) = parameters
+        .iter()
+        .cloned()
+        .partition(|(name, _)| name != "_count");
     let mut parsed = parse_search(types, &count, "").map_err(Failure::BadRequest)?;
     let mut wrong = Vec::new();
     let mut care = (i64::MIN, i64::MAX);
@@ -41,35 +52,68 @@ pub(super) fn parse(types: &[ResourceType], parameters: &[(String, String)]) -> 
         // A `+` before the zone arrives as a blank when a client did not encode it.
         let value = value.replace(' ', "+");
         match (name.as_str(), FhirDate::parse(&value).filter(|_| !is_again)) {
-            ("_since", Some(since)) => parsed.query.clauses.push(Clause::LastUpdated(vec![date(Prefix::Ge, since.range_us())])),
+            ("_since", Some(since)) => parsed.query.clauses.push(Clause::LastUpdated(vec![date(
+                Prefix::Ge,
+                since.range_us(),
+            )])),
             ("start", Some(start)) if start.is_date() => care.0 = start.range_us().0,
             ("end", Some(end)) if end.is_date() => care.1 = end.range_us().1,
-            ("_since", _) => wrong.push(Issue::error(IssueCode::Value, "", "_since: expected an instant or a date, once")),
-            ("start" | "end", _) => wrong.push(Issue::error(IssueCode::Value, "", "start, end: expected a date, each once")),
+            ("_since", _) => wrong.push(Issue::error(
+                IssueCode::Value,
+                "",
+                "_since: expected an instant or a date, once",
+            )),
+            ("start" | "end", _) => wrong.push(Issue::error(
+                IssueCode::Value,
+                "",
+                "start, end: expected a date, each once",
+            )),
             _ => {
                 let text = "$everything has the parameters start, end, _since, _type and _count here; expected no other";
-                parsed.unknown.push(Issue::error(IssueCode::NotSupported, "", text));
+                parsed
+                    .unknown
+                    .push(Issue::error(IssueCode::NotSupported, "", text));
                 continue;
             }
         }
         parsed.applied.push((name.clone(), value));
     }
     if care.0 >= care.1 {
-        wrong.push(Issue::error(IssueCode::Value, "", "start, end: expected an end that is not before the start"));
+        wrong.push(Issue::error(
+            IssueCode::Value,
+            "",
+            "start, end: expected an end that is not before the start",
+        ));
     }
     if care != (i64::MIN, i64::MAX) {
-        parsed.query.clauses.push(Clause::Parameter { code: CARE.to_owned(), any_of: vec![date(Prefix::Ap, care)] });
+        parsed.query.clauses.push(Clause::Parameter {
+            code: CARE.to_owned(),
+            any_of: vec![date(Prefix::Ap, care)],
+        });
     }
     if !wrong.is_empty() {
         return Err(Failure::BadRequest(wrong));
     }
-    let named = |target: &ResourceType| Include { is_reverse: false, iterates: true, source: None, code: None, target: Some(*target) };
-    parsed.results = Results { includes: NAMED.iter().map(named).collect(), ..Results::default() };
+    let named = |target: &ResourceType| Include {
+        is_reverse: false,
+        iterates: true,
+        source: None,
+        code: None,
+        target: Some(*target),
+    };
+    parsed.results = Results {
+        includes: NAMED.iter().map(named).collect(),
+        ..Results::default()
+    };
     Ok(parsed)
 }
 
 fn date(prefix: Prefix, (from_us, until_us): (i64, i64)) -> Test {
-    Test::Date { prefix, from_us, until_us }
+    Test::Date {
+        prefix,
+        from_us,
+        until_us,
+    }
 }
 
 /// The parameters in a Parameters resource, as they would stand in a query.
@@ -77,10 +121,18 @@ fn date(prefix: Prefix, (from_us, until_us): (i64, i64)) -> Test {
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
 pub fn sent_parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     let value = |item: &Value| {
         let members = item.as_object().into_iter().flatten();
-        members.filter(|(name, _)| name.starts_with("value")).map(|(_, value)| text(value)).next().unwrap_or_default()
+        members
+            .filter(|(name, _)| name.starts_with("value"))
+            .map(|(_, value)| text(value))
+            .next()
+            .unwrap_or_default()
     };
     parameters_in(sent, value)
 }

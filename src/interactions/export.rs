@@ -1,8 +1,9 @@
 //! `$export`: everything, or everything about patients, as it was after one commit
 //! (<https://hl7.org/fhir/uv/bulkdata/STU2/export.html>).
 //!
-//! Nothing is copied for it. Each change has its place in the log and each commit its own instant, so what was current at the instant of
-//! a commit is read page by page from the history of each type, also much later, while others write.
+//! Nothing is copied for it. Each change has its place in the log and each commit its own instant,
+//! so what was current at the instant of a commit is read page by page from the history of each
+//! type, also much later, while others write.
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
@@ -33,9 +34,16 @@ impl ExportScope {
         use ResourceType as T;
         match self {
             ExportScope::System => ResourceType::ALL,
-            ExportScope::Patients => {
-                &[T::Patient, T::Condition, T::CarePlan, T::ServiceRequest, T::Encounter, T::Goal, T::CareTeam, T::Task]
-            }
+            ExportScope::Patients => &[
+                T::Patient,
+                T::Condition,
+                T::CarePlan,
+                T::ServiceRequest,
+                T::Encounter,
+                T::Goal,
+                T::CareTeam,
+                T::Task,
+            ],
         }
     }
 }
@@ -98,7 +106,9 @@ impl ExportFile {
 
     fn resource_type(self) -> ResourceType {
         match self {
-            ExportFile::Resources(resource_type) | ExportFile::Deleted(resource_type) => resource_type,
+            ExportFile::Resources(resource_type) | ExportFile::Deleted(resource_type) => {
+                resource_type
+            }
         }
     }
 }
@@ -118,30 +128,50 @@ pub struct ExportPage {
 ///
 /// # Errors
 /// `BadRequest` with every parameter that cannot be honoured.
-pub fn read_request(scope: ExportScope, parameters: &[(String, String)], lenient: bool) -> Result<ExportRequest, Failure> {
+pub fn read_request(
+    scope: ExportScope,
+    parameters: &[(String, String)],
+    lenient: bool,
+) -> Result<ExportRequest, Failure> {
     let (mut types, mut since, mut wrong) = (Vec::new(), None, Vec::new());
     let issue = |code, text: &str| Issue::error(code, "", text);
     for (name, value) in parameters {
         match name.as_str() {
             "_outputFormat" if FORMATS.contains(&value.replace(' ', "+").as_str()) => {}
-            "_outputFormat" => wrong.push(issue(IssueCode::NotSupported, "_outputFormat: expected application/fhir+ndjson")),
+            "_outputFormat" => wrong.push(issue(
+                IssueCode::NotSupported,
+                "_outputFormat: expected application/fhir+ndjson",
+            )),
             // A `+` before the zone arrives as a blank when a client did not encode it.
             "_since" => match FhirDate::parse(&value.replace(' ', "+")) {
                 Some(FhirDate::Instant(instant, _)) if since.is_none() => since = Some(instant),
-                _ => wrong.push(issue(IssueCode::Value, "_since: expected one instant, such as 2027-03-01T09:00:00+01:00")),
+                _ => wrong.push(issue(
+                    IssueCode::Value,
+                    "_since: expected one instant, such as 2027-03-01T09:00:00+01:00",
+                )),
             },
             "_type" => {
                 for named in value.split(',').map(str::trim) {
-                    match named.parse().ok().filter(|named| scope.types().contains(named)) {
+                    match named
+                        .parse()
+                        .ok()
+                        .filter(|named| scope.types().contains(named))
+                    {
                         Some(named) if types.contains(&named) => {}
                         Some(named) => types.push(named),
                         None if lenient => {}
-                        None => wrong.push(issue(IssueCode::NotSupported, "_type: expected types that this export has, parted by commas")),
+                        None => wrong.push(issue(
+                            IssueCode::NotSupported,
+                            "_type: expected types that this export has, parted by commas",
+                        )),
                     }
                 }
             }
             _ if lenient => {}
-            _ => wrong.push(issue(IssueCode::NotSupported, "$export has no such parameter; it has _outputFormat, _since and _type")),
+            _ => wrong.push(issue(
+                IssueCode::NotSupported,
+                "$export has no such parameter; it has _outputFormat, _since and _type",
+            )),
         }
     }
     if !wrong.is_empty() {
@@ -150,7 +180,11 @@ pub fn read_request(scope: ExportScope, parameters: &[(String, String)], lenient
     if !parameters.iter().any(|(name, _)| name == "_type") {
         types = scope.types().to_vec();
     }
-    Ok(ExportRequest { scope, types, since })
+    Ok(ExportRequest {
+        scope,
+        types,
+        since,
+    })
 }
 
 /// The parameters in a Parameters resource, as they would stand in a query.
@@ -158,7 +192,11 @@ pub fn read_request(scope: ExportScope, parameters: &[(String, String)], lenient
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
 pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    let value = |item: &Value| ["valueString", "valueCode", "valueInstant"].iter().find_map(|name| item[*name].as_str().map(str::to_owned));
+    let value = |item: &Value| {
+        ["valueString", "valueCode", "valueInstant"]
+            .iter()
+            .find_map(|name| item[*name].as_str().map(str::to_owned))
+    };
     parameters_in(sent, |item| value(item).unwrap_or_default())
 }
 
@@ -168,15 +206,30 @@ pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
 /// Of the store.
 pub fn begin(server: &Server, moment: &Moment, request: ExportRequest) -> Result<Export, Failure> {
     let (position, instant) = server.store.last_commit()?;
-    Ok(Export { request, position, transaction_time: instant.unwrap_or(moment.now) })
+    Ok(Export {
+        request,
+        position,
+        transaction_time: instant.unwrap_or(moment.now),
+    })
 }
 
 impl Export {
     /// The files that it may have; one without a line need not be told of.
     pub fn files(&self) -> Vec<ExportFile> {
-        let resources = self.request.types.iter().copied().map(ExportFile::Resources);
+        let resources = self
+            .request
+            .types
+            .iter()
+            .copied()
+            .map(ExportFile::Resources);
         // A first export has nothing to take back.
-        let deleted = self.request.types.iter().copied().filter(|_| self.request.since.is_some()).map(ExportFile::Deleted);
+        let deleted = self
+            .request
+            .types
+            .iter()
+            .copied()
+            .filter(|_| self.request.since.is_some())
+            .map(ExportFile::Deleted);
         resources.chain(deleted).collect()
     }
 
@@ -184,7 +237,12 @@ impl Export {
     ///
     /// # Errors
     /// Of the store.
-    pub fn page(&self, server: &Server, file: ExportFile, from: Option<Position>) -> Result<ExportPage, Failure> {
+    pub fn page(
+        &self,
+        server: &Server,
+        file: ExportFile,
+        from: Option<Position>,
+    ) -> Result<ExportPage, Failure> {
         let query = HistoryQuery {
             scope: HistoryScope::Type(file.resource_type()),
             since: self.request.since.map(just_after),
@@ -202,7 +260,9 @@ impl Export {
                     // What was accepted may be of several lines; within a text no line can end.
                     lines.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
                 }
-                (ExportFile::Deleted(_), None) => lines.extend_from_slice(deletion(version).to_string().as_bytes()),
+                (ExportFile::Deleted(_), None) => {
+                    lines.extend_from_slice(deletion(version).to_string().as_bytes())
+                }
                 (ExportFile::Resources(_) | ExportFile::Deleted(_), _) => {}
             }
             if lines.len() > before {
@@ -210,12 +270,21 @@ impl Export {
                 count += 1;
             }
         }
-        Ok(ExportPage { lines, count, next: page.next })
+        Ok(ExportPage {
+            lines,
+            count,
+            next: page.next,
+        })
     }
 
     /// True if the resource belongs to the scope.
     fn has(&self, version: &StoredVersion) -> Result<bool, StoreError> {
-        if self.request.scope == ExportScope::System || matches!(version.key.resource_type, ResourceType::Patient | ResourceType::Task) {
+        if self.request.scope == ExportScope::System
+            || matches!(
+                version.key.resource_type,
+                ResourceType::Patient | ResourceType::Task
+            )
+        {
             return Ok(true);
         }
         let body = version.body.as_deref().unwrap_or_default();
@@ -225,7 +294,9 @@ impl Export {
 
 /// The first instant after this one that a commit can have.
 fn just_after(instant: Timestamp) -> Timestamp {
-    instant.checked_add(1.microsecond()).unwrap_or(Timestamp::MAX)
+    instant
+        .checked_add(1.microsecond())
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// What makes the same deletion elsewhere.

@@ -24,7 +24,8 @@ pub enum Failure {
     Several(Box<Failure>, Vec<Issue>),
     /// Too many others wrote the same data at once: try again.
     Busy,
-    /// What this parameter, as `Task?owner`, finds is being made anew by other definitions: try again.
+    /// What this parameter, as `Task?owner`, finds is being made anew by other definitions: try
+    /// again.
     BeingIndexed(String),
     /// The store cannot be used.
     Store(StoreError),
@@ -64,29 +65,48 @@ impl Failure {
     pub fn issues(&self) -> Vec<Issue> {
         let one = |code, text: String| vec![Issue::error(code, "", text)];
         match self {
-            Failure::BadRequest(issues) | Failure::Unprocessable(issues) | Failure::Several(_, issues) => issues.clone(),
-            Failure::Gone(key, version) => {
-                one(IssueCode::Deleted, format!("{key} was deleted in version {version}; its history is still there"))
-            }
-            Failure::NotFound(issue) | Failure::NotAllowed(issue) | Failure::PreconditionFailed(issue) | Failure::Conflict(issue) => {
+            Failure::BadRequest(issues)
+            | Failure::Unprocessable(issues)
+            | Failure::Several(_, issues) => issues.clone(),
+            Failure::Gone(key, version) => one(
+                IssueCode::Deleted,
+                format!("{key} was deleted in version {version}; its history is still there"),
+            ),
+            Failure::NotFound(issue)
+            | Failure::NotAllowed(issue)
+            | Failure::PreconditionFailed(issue)
+            | Failure::Conflict(issue) => {
                 vec![issue.clone()]
             }
-            Failure::Busy => one(IssueCode::Transient, "too many writes to the same data at once; send the request again".into()),
+            Failure::Busy => one(
+                IssueCode::Transient,
+                "too many writes to the same data at once; send the request again".into(),
+            ),
             Failure::BeingIndexed(parameter) => one(
                 IssueCode::Transient,
-                format!("what {parameter} finds is being made anew, since its definition is another one; send the request again later"),
+                format!(
+                    "what {parameter} finds is being made anew, since its definition is another one; send the request again later"
+                ),
             ),
-            Failure::Store(_) => one(IssueCode::Exception, "the store cannot be used; the operator must look at the server".into()),
+            Failure::Store(_) => one(
+                IssueCode::Exception,
+                "the store cannot be used; the operator must look at the server".into(),
+            ),
         }
     }
 
     /// The same failure as one of the entry of a Bundle at that place.
     pub fn in_entry(mut self, at: usize) -> Self {
         match &mut self {
-            Failure::BadRequest(issues) | Failure::Unprocessable(issues) | Failure::Several(_, issues) => {
+            Failure::BadRequest(issues)
+            | Failure::Unprocessable(issues)
+            | Failure::Several(_, issues) => {
                 issues.iter_mut().for_each(|issue| locate(issue, at));
             }
-            Failure::NotFound(issue) | Failure::NotAllowed(issue) | Failure::PreconditionFailed(issue) | Failure::Conflict(issue) => {
+            Failure::NotFound(issue)
+            | Failure::NotAllowed(issue)
+            | Failure::PreconditionFailed(issue)
+            | Failure::Conflict(issue) => {
                 locate(issue, at);
             }
             Failure::Gone(..) | Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => {}
@@ -96,7 +116,10 @@ impl Failure {
 
     /// All of these, if there is any; a store that cannot be used is the only one that counts.
     pub fn together(mut failures: Vec<Failure>) -> Option<Failure> {
-        if let Some(at) = failures.iter().position(|failure| matches!(failure, Failure::Store(_))) {
+        if let Some(at) = failures
+            .iter()
+            .position(|failure| matches!(failure, Failure::Store(_)))
+        {
             return Some(failures.swap_remove(at));
         }
         if failures.len() < 2 {
@@ -123,9 +146,10 @@ impl From<SearchError> for Failure {
         match error {
             SearchError::Store(error) => error.into(),
             SearchError::BeingMade(parameter) => Failure::BeingIndexed(parameter),
-            too_many @ SearchError::TooMany(_) => {
-                Failure::bad_request(IssueCode::TooCostly, format!("{too_many}: expected further criteria that lead to fewer"))
-            }
+            too_many @ SearchError::TooMany(_) => Failure::bad_request(
+                IssueCode::TooCostly,
+                format!("{too_many}: expected further criteria that lead to fewer"),
+            ),
         }
     }
 }

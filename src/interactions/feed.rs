@@ -1,8 +1,9 @@
 //! What somebody hears who listens to a subscription over a websocket
 //! (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/channels.html#websockets>): a handshake, and then each event from then on.
 //!
-//! Nothing is kept for a listener but the number of the last event that it was told: what comes next is read from the store. A websocket tells
-//! nobody whether a message arrived, so the server counts nothing as delivered; who missed something sees it by the number, and asks `$events`.
+//! Nothing is kept for a listener but the number of the last event that it was told: what comes
+//! next is read from the store. A websocket tells nobody whether a message arrived, so the server
+//! counts nothing as delivered; who missed something sees it by the number, and asks `$events`.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -47,13 +48,20 @@ impl Feed {
     ///
     /// # Errors
     /// Of the store.
-    pub fn begin(server: &Server, moment: &Moment, id: &Id) -> Result<(Option<Feed>, Heard), Failure> {
+    pub fn begin(
+        server: &Server,
+        moment: &Moment,
+        id: &Id,
+    ) -> Result<(Option<Feed>, Heard), Failure> {
         let key = ResourceKey::new(ResourceType::Subscription, id.clone());
         let open = match open(server, moment, &key)? {
             Ok(open) => open,
             Err(end) => return Ok((None, Heard::End(end))),
         };
-        let Open { subscription, stream } = open;
+        let Open {
+            subscription,
+            stream,
+        } = open;
         let feed = Feed {
             key,
             content: subscription.content,
@@ -85,15 +93,22 @@ impl Feed {
             Ok(open) => open,
             Err(end) => return Ok(Heard::End(end)),
         };
-        let Open { subscription, stream } = open;
+        let Open {
+            subscription,
+            stream,
+        } = open;
         if stream.life != self.life {
             return Ok(Heard::End("the Subscription was deleted"));
         }
         self.content = subscription.content;
         (self.heartbeat_s, self.end) = (subscription.heartbeat_s, subscription.end);
-        let Some(event) = server.store.events(&self.key.id, self.told, 1)?.pop() else { return Ok(Heard::Nothing) };
+        let Some(event) = server.store.events(&self.key.id, self.told, 1)?.pop() else {
+            return Ok(Heard::Nothing);
+        };
         if event.number != self.told + 1 {
-            return Ok(Heard::End("events were forgotten before they could be told"));
+            return Ok(Heard::End(
+                "events were forgotten before they could be told",
+            ));
         }
         let stored = match self.content {
             Content::FullResource => server.store.read_version(&event.focus, event.version)?,
@@ -102,7 +117,16 @@ impl Feed {
         let resource = stored.as_ref().and_then(|stored| stored.body.as_deref());
         self.told = event.number;
         let last = stream.last.max(event.number);
-        Ok(Heard::Message(self.message(server, moment, Kind::EventNotification, last, &[Told { event: &event, resource }])))
+        Ok(Heard::Message(self.message(
+            server,
+            moment,
+            Kind::EventNotification,
+            last,
+            &[Told {
+                event: &event,
+                resource,
+            }],
+        )))
     }
 
     /// What is heard when nothing happens.
@@ -114,7 +138,14 @@ impl Feed {
         Ok(self.message(server, moment, Kind::Heartbeat, last, &[]))
     }
 
-    fn message(&self, server: &Server, moment: &Moment, kind: Kind, last: u64, told: &[Told<'_>]) -> Vec<u8> {
+    fn message(
+        &self,
+        server: &Server,
+        moment: &Moment,
+        kind: Kind,
+        last: u64,
+        told: &[Told<'_>],
+    ) -> Vec<u8> {
         let about = About {
             base_url: &server.base_url,
             id: &self.key.id,
@@ -129,8 +160,14 @@ impl Feed {
 }
 
 /// The Subscription as it is now, or why there is nothing to listen to.
-fn open(server: &Server, moment: &Moment, key: &ResourceKey) -> Result<Result<Open, &'static str>, Failure> {
-    let Some(body) = server.store.read(key)?.and_then(|stored| stored.body) else { return Ok(Err("the Subscription was deleted")) };
+fn open(
+    server: &Server,
+    moment: &Moment,
+    key: &ResourceKey,
+) -> Result<Result<Open, &'static str>, Failure> {
+    let Some(body) = server.store.read(key)?.and_then(|stored| stored.body) else {
+        return Ok(Err("the Subscription was deleted"));
+    };
     let Ok(subscription) = Subscription::read(&parse_stored(key, &body)?, &server.base_url) else {
         return Ok(Err("the Subscription cannot be honoured"));
     };
@@ -139,12 +176,21 @@ fn open(server: &Server, moment: &Moment, key: &ResourceKey) -> Result<Result<Op
     }
     match subscription.status {
         Status::Off => return Ok(Err("the Subscription is off")),
-        Status::Error => return Ok(Err("the Subscription is in error: its client has to ask for it again")),
-        Status::Requested | Status::Active if subscription.end.is_some_and(|end| end <= moment.now) => {
+        Status::Error => {
+            return Ok(Err(
+                "the Subscription is in error: its client has to ask for it again",
+            ));
+        }
+        Status::Requested | Status::Active
+            if subscription.end.is_some_and(|end| end <= moment.now) =>
+        {
             return Ok(Err("the Subscription has ended"));
         }
         Status::Requested | Status::Active => {}
     }
     let stream = server.store.stream(&key.id)?;
-    Ok(Ok(Open { subscription, stream }))
+    Ok(Ok(Open {
+        subscription,
+        stream,
+    }))
 }

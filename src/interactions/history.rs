@@ -14,8 +14,8 @@ pub struct HistoryRequest {
     pub scope: HistoryScope,
     /// Names and values, percent-decoded, in order.
     pub parameters: Vec<(String, String)>,
-    /// Pass over what is not understood instead of refusing it. A Bundle of past versions has no place for a warning: what was applied
-    /// says it.
+    /// Pass over what is not understood instead of refusing it. A Bundle of past versions has no
+    /// place for a warning: what was applied says it.
     pub lenient: bool,
 }
 
@@ -44,7 +44,8 @@ pub struct HistoryAnswer {
 /// One page of past versions, newest first.
 ///
 /// # Errors
-/// `NotFound` for the history of a resource that never was; `BadRequest` with every parameter that cannot be honoured.
+/// `NotFound` for the history of a resource that never was; `BadRequest` with every parameter that
+/// cannot be honoured.
 pub fn history(server: &Server, request: HistoryRequest) -> Result<HistoryAnswer, Failure> {
     let path = match &request.scope {
         HistoryScope::System => "_history".to_owned(),
@@ -54,22 +55,47 @@ pub fn history(server: &Server, request: HistoryRequest) -> Result<HistoryAnswer
     if let HistoryScope::Instance(key) = &request.scope
         && server.store.read(key)?.is_none()
     {
-        return Err(Failure::not_found(format!("there is no {} with this id", key.resource_type)));
+        return Err(Failure::not_found(format!(
+            "there is no {} with this id",
+            key.resource_type
+        )));
     }
     let place = page_token::asked(server, &path, &request.parameters)?;
-    let parameters = place.as_ref().map_or(&request.parameters, |place| &place.parameters);
+    let parameters = place
+        .as_ref()
+        .map_or(&request.parameters, |place| &place.parameters);
     let (mut query, applied, unknown) = understand(request.scope, parameters)?;
     if !request.lenient && !unknown.is_empty() {
         return Err(Failure::BadRequest(unknown));
     }
     query.before = place.map(|place| place.position);
     let page = server.store.history(&query)?;
-    let token = |position| page_token::seal(server, &path, &Place { position, offset: 0, until: None, parameters: applied.clone() });
+    let token = |position| {
+        page_token::seal(
+            server,
+            &path,
+            &Place {
+                position,
+                offset: 0,
+                until: None,
+                parameters: applied.clone(),
+            },
+        )
+    };
     let own = query.before.map(|before| (PAGE.to_owned(), token(before)));
     let next = page.next.map(token);
-    let past = |version| Ok(PastVersion { is_creation: is_creation(server, &version)?, version });
+    let past = |version| {
+        Ok(PastVersion {
+            is_creation: is_creation(server, &version)?,
+            version,
+        })
+    };
     Ok(HistoryAnswer {
-        versions: page.versions.into_iter().map(past).collect::<Result<_, StoreError>>()?,
+        versions: page
+            .versions
+            .into_iter()
+            .map(past)
+            .collect::<Result<_, StoreError>>()?,
         applied: applied.into_iter().chain(own).collect(),
         next,
         path,
@@ -80,7 +106,13 @@ pub fn history(server: &Server, request: HistoryRequest) -> Result<HistoryAnswer
 type Understood = (HistoryQuery, Vec<(String, String)>, Vec<Issue>);
 
 fn understand(scope: HistoryScope, parameters: &[(String, String)]) -> Result<Understood, Failure> {
-    let mut query = HistoryQuery { scope, since: None, at: None, before: None, count: COUNT_DEFAULT };
+    let mut query = HistoryQuery {
+        scope,
+        since: None,
+        at: None,
+        before: None,
+        count: COUNT_DEFAULT,
+    };
     let (mut applied, mut unknown, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for (at, (name, value)) in parameters.iter().enumerate() {
         // A `+` before the zone arrives as a blank when a client did not encode it.
@@ -88,19 +120,26 @@ fn understand(scope: HistoryScope, parameters: &[(String, String)]) -> Result<Un
         let instant = |us| Timestamp::from_microsecond(us).ok();
         let understood = match name.as_str() {
             "_count" => count(value).map(|count| query.count = count),
-            "_since" => span().and_then(|(from, _)| instant(from)).map(|since| query.since = Some(since)),
-            "_at" => span().and_then(|(from, until)| instant(from).zip(instant(until))).map(|at| query.at = Some(at)),
+            "_since" => span()
+                .and_then(|(from, _)| instant(from))
+                .map(|since| query.since = Some(since)),
+            "_at" => span()
+                .and_then(|(from, until)| instant(from).zip(instant(until)))
+                .map(|at| query.at = Some(at)),
             // The one order that there is may be named, as in later versions of FHIR.
             "_sort" => (value == "-_lastUpdated").then_some(()),
             _ => {
-                let text = "a history has the parameters _count, _since, _at and _sort; expected no other";
+                let text =
+                    "a history has the parameters _count, _since, _at and _sort; expected no other";
                 unknown.push(Issue::error(IssueCode::NotSupported, "", text));
                 continue;
             }
         };
         let is_again = parameters[..at].iter().any(|(earlier, _)| earlier == name);
         match understood {
-            Some(()) if !is_again && name == "_count" => applied.push((name.clone(), query.count.to_string())),
+            Some(()) if !is_again && name == "_count" => {
+                applied.push((name.clone(), query.count.to_string()))
+            }
             Some(()) if !is_again => applied.push((name.clone(), value.replace(' ', "+"))),
             _ => {
                 let text = "expected _count with a whole number, _since or _at with an instant or a date, _sort=-_lastUpdated, each once";
@@ -108,7 +147,11 @@ fn understand(scope: HistoryScope, parameters: &[(String, String)]) -> Result<Un
             }
         }
     }
-    if wrong.is_empty() { Ok((query, applied, unknown)) } else { Err(Failure::BadRequest(wrong)) }
+    if wrong.is_empty() {
+        Ok((query, applied, unknown))
+    } else {
+        Err(Failure::BadRequest(wrong))
+    }
 }
 
 /// More digits than a number has are cut like any other large number.
@@ -122,5 +165,8 @@ fn is_creation(server: &Server, version: &StoredVersion) -> Result<bool, StoreEr
     if version.body.is_none() || number <= 1 {
         return Ok(version.body.is_some());
     }
-    Ok(server.store.read_version(&version.key, Version(number - 1))?.is_some_and(|before| before.body.is_none()))
+    Ok(server
+        .store
+        .read_version(&version.key, Version(number - 1))?
+        .is_some_and(|before| before.body.is_none()))
 }

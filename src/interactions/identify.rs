@@ -1,5 +1,5 @@
-//! Which resource each change of a request is about, and whether what the client requires of it holds: the gathering that the write
-//! path begins with.
+//! Which resource each change of a request is about, and whether what the client requires of it
+//! holds: the gathering that the write path begins with.
 
 use super::entry::{Entry, Step, same_identity, same_type};
 use super::patch::Patch;
@@ -14,7 +14,8 @@ use crate::patch::Surroundings;
 use crate::search::SearchQuery;
 use crate::storage::{Method, Precondition};
 
-/// Finds out what each change is about; all failures come back at once. What the commit must insist on is added to `preconditions`.
+/// Finds out what each change is about; all failures come back at once. What the commit must insist
+/// on is added to `preconditions`.
 pub(super) fn identify_all(
     server: &Server,
     moment: &Moment,
@@ -22,7 +23,13 @@ pub(super) fn identify_all(
     changes: &[Change],
     preconditions: &mut Vec<Precondition>,
 ) -> Result<Vec<Entry>, Failure> {
-    let mut identify = Identify { server, moment, writer, deleted: Vec::new(), preconditions };
+    let mut identify = Identify {
+        server,
+        moment,
+        writer,
+        deleted: Vec::new(),
+        preconditions,
+    };
     let (mut entries, mut failures) = (Vec::new(), Vec::new());
     for change in changes {
         match identify.change(&change.action) {
@@ -45,8 +52,16 @@ struct Identify<'a> {
 impl Identify<'_> {
     fn change(&mut self, action: &Action) -> Result<Entry, Failure> {
         match action {
-            Action::Create { resource, id, if_none_exist } => self.create(resource, id, if_none_exist.as_deref()),
-            Action::Update { target, resource, condition } => {
+            Action::Create {
+                resource,
+                id,
+                if_none_exist,
+            } => self.create(resource, id, if_none_exist.as_deref()),
+            Action::Update {
+                target,
+                resource,
+                condition,
+            } => {
                 let (key, claims) = match target {
                     Target::Key(key) => {
                         self.writable(key.resource_type.as_str())?;
@@ -55,24 +70,39 @@ impl Identify<'_> {
                     }
                     Target::Matching(criteria) => self.updated(criteria, resource)?,
                 };
-                let entry = Entry { claims, ..self.entry(&key, Step::Put(resource.clone(), Method::Put))? };
+                let entry = Entry {
+                    claims,
+                    ..self.entry(&key, Step::Put(resource.clone(), Method::Put))?
+                };
                 if key.id.is_like_cpr() {
                     let text = "expected an id that tells of nobody, found one like a CPR number: that belongs in an identifier";
                     let at = format!("{}.id", key.resource_type);
-                    return Err(Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, at, text)]));
+                    return Err(Failure::Unprocessable(vec![Issue::error(
+                        IssueCode::BusinessRule,
+                        at,
+                        text,
+                    )]));
                 }
                 entry.holds(*condition)?;
                 Ok(entry)
             }
-            Action::Patch { target, patch, condition } => self.patched(target, patch, *condition),
+            Action::Patch {
+                target,
+                patch,
+                condition,
+            } => self.patched(target, patch, *condition),
             Action::Delete { target, condition } => {
                 let key = match target {
                     Target::Key(key) => {
                         self.writable(key.resource_type.as_str())?;
                         key.clone()
                     }
-                    // Where nothing matches there is nothing to delete, as under an id that nothing ever had.
-                    Target::Matching(criteria) => self.one_match(criteria)?.0.unwrap_or_else(|| criteria.unused()),
+                    // Where nothing matches there is nothing to delete, as under an id that nothing
+                    // ever had.
+                    Target::Matching(criteria) => self
+                        .one_match(criteria)?
+                        .0
+                        .unwrap_or_else(|| criteria.unused()),
                 };
                 let mut entry = self.entry(&key, Step::Delete)?;
                 entry.holds(*condition)?;
@@ -86,27 +116,50 @@ impl Identify<'_> {
     }
 
     fn entry(&self, key: &ResourceKey, step: Step) -> Result<Entry, Failure> {
-        Ok(Entry { key: key.clone(), previous: self.server.store.read(key)?, step, claims: None, warnings: Vec::new() })
+        Ok(Entry {
+            key: key.clone(),
+            previous: self.server.store.read(key)?,
+            step,
+            claims: None,
+            warnings: Vec::new(),
+        })
     }
 
-    fn create(&mut self, resource: &Resource, id: &Id, if_none_exist: Option<&[(String, String)]>) -> Result<Entry, Failure> {
+    fn create(
+        &mut self,
+        resource: &Resource,
+        id: &Id,
+        if_none_exist: Option<&[(String, String)]>,
+    ) -> Result<Entry, Failure> {
         let resource_type = self.writable(resource.type_name())?;
         if let Some(query) = if_none_exist {
             let (found, _) = self.matching(resource_type, query, "If-None-Exist")?;
             if let Some(key) = found {
                 let found = self.entry(&key, Step::Nothing(Effect::Unchanged))?;
-                // One that was deleted since is no match; the commit will find that the query's answer moved.
+                // One that was deleted since is no match; the commit will find that the query's
+                // answer moved.
                 if found.exists() {
                     return Ok(found);
                 }
             }
         }
         let key = ResourceKey::new(resource_type, id.clone());
-        Ok(Entry { key, previous: None, step: Step::Put(resource.clone(), Method::Post), claims: None, warnings: Vec::new() })
+        Ok(Entry {
+            key,
+            previous: None,
+            step: Step::Put(resource.clone(), Method::Post),
+            claims: None,
+            warnings: Vec::new(),
+        })
     }
 
     /// What is stored, with the patch applied: from here on it is an update.
-    fn patched(&mut self, target: &Target, patch: &Patch, condition: Condition) -> Result<Entry, Failure> {
+    fn patched(
+        &mut self,
+        target: &Target,
+        patch: &Patch,
+        condition: Condition,
+    ) -> Result<Entry, Failure> {
         let (key, claims) = match target {
             Target::Key(key) => {
                 self.writable(key.resource_type.as_str())?;
@@ -117,37 +170,71 @@ impl Identify<'_> {
                 (None, _) => return Err(Failure::not_found("nothing matches the criteria")),
             },
         };
-        let mut entry = Entry { claims, ..self.entry(&key, Step::Nothing(Effect::Unchanged))? };
+        let mut entry = Entry {
+            claims,
+            ..self.entry(&key, Step::Nothing(Effect::Unchanged))?
+        };
         let none = || Failure::not_found(format!("there is no {} with this id", key.resource_type));
         let stored = existing(entry.previous.clone().ok_or_else(none)?)?;
         entry.holds(condition)?;
         let before = parse_stored(&key, stored.body.as_deref().unwrap_or_default())?;
-        let surroundings = Surroundings { definitions: self.server.validator.definitions(), now: self.moment.now };
+        let surroundings = Surroundings {
+            definitions: self.server.validator.definitions(),
+            now: self.moment.now,
+        };
         let refused = |issue| Failure::Unprocessable(vec![issue]);
-        let resource = Resource::from_value(patch.apply(&before, surroundings).map_err(refused)?).map_err(refused)?;
+        let resource = Resource::from_value(patch.apply(&before, surroundings).map_err(refused)?)
+            .map_err(refused)?;
         entry.step = Step::Put(resource, Method::Patch);
         Ok(entry)
     }
 
     /// What a conditional update is about (<https://hl7.org/fhir/R4/http.html#cond-update>): the one match; or, if there is none, the id
     /// that the content has, or else a new one.
-    fn updated(&mut self, criteria: &Criteria, resource: &Resource) -> Result<(ResourceKey, Option<SearchQuery>), Failure> {
+    fn updated(
+        &mut self,
+        criteria: &Criteria,
+        resource: &Resource,
+    ) -> Result<(ResourceKey, Option<SearchQuery>), Failure> {
         same_type(criteria.resource_type, resource)?;
         let (found, query) = self.one_match(criteria)?;
         let at = format!("{}.id", criteria.resource_type);
         let key = match (found, resource.id()) {
             (Some(key), Some(id)) if id != key.id.as_str() => {
                 let text = format!("expected the id of the match, '{}', or none", key.id);
-                return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, at, text)]));
+                return Err(Failure::BadRequest(vec![Issue::error(
+                    IssueCode::Invalid,
+                    at,
+                    text,
+                )]));
             }
             (Some(key), _) => key,
             (None, None) => criteria.unused(),
             (None, Some(id)) => {
-                let wrong = || Failure::BadRequest(vec![Issue::error(IssueCode::Value, at.clone(), "expected an id, found another text")]);
-                let key = ResourceKey::new(criteria.resource_type, Id::parse(id).ok_or_else(wrong)?);
-                if self.server.store.read(&key)?.is_some_and(|found| found.body.is_some()) && !self.deleted.contains(&key) {
-                    let text = format!("expected the id of the match, or one that is free: {key} is stored, and does not match");
-                    return Err(Failure::Conflict(Issue::error(IssueCode::Conflict, at, text)));
+                let wrong = || {
+                    Failure::BadRequest(vec![Issue::error(
+                        IssueCode::Value,
+                        at.clone(),
+                        "expected an id, found another text",
+                    )])
+                };
+                let key =
+                    ResourceKey::new(criteria.resource_type, Id::parse(id).ok_or_else(wrong)?);
+                if self
+                    .server
+                    .store
+                    .read(&key)?
+                    .is_some_and(|found| found.body.is_some())
+                    && !self.deleted.contains(&key)
+                {
+                    let text = format!(
+                        "expected the id of the match, or one that is free: {key} is stored, and does not match"
+                    );
+                    return Err(Failure::Conflict(Issue::error(
+                        IssueCode::Conflict,
+                        at,
+                        text,
+                    )));
                 }
                 key
             }
@@ -156,7 +243,10 @@ impl Identify<'_> {
     }
 
     /// The only match of a conditional change, if there is any, and the query.
-    fn one_match(&mut self, criteria: &Criteria) -> Result<(Option<ResourceKey>, SearchQuery), Failure> {
+    fn one_match(
+        &mut self,
+        criteria: &Criteria,
+    ) -> Result<(Option<ResourceKey>, SearchQuery), Failure> {
         self.writable(criteria.resource_type.as_str())?;
         self.matching(criteria.resource_type, &criteria.parameters, "the criteria")
     }
@@ -167,7 +257,8 @@ impl Identify<'_> {
         parameters: &[(String, String)],
         what: &str,
     ) -> Result<(Option<ResourceKey>, SearchQuery), Failure> {
-        let (mut keys, query) = references::matching_keys(self.server, resource_type, parameters, self.preconditions)?;
+        let (mut keys, query) =
+            references::matching_keys(self.server, resource_type, parameters, self.preconditions)?;
         keys.retain(|key| !self.deleted.contains(key));
         if keys.len() > 1 {
             let text = format!("{what}: expected at most one match, found {}", keys.len());
@@ -177,7 +268,9 @@ impl Identify<'_> {
     }
 
     fn writable(&self, type_name: &str) -> Result<ResourceType, Failure> {
-        let resource_type: ResourceType = type_name.parse().map_err(|_| Failure::not_found("this server does not hold this type"))?;
+        let resource_type: ResourceType = type_name
+            .parse()
+            .map_err(|_| Failure::not_found("this server does not hold this type"))?;
         let may = match self.writer {
             Writer::Client => resource_type.origin() == Origin::Clients,
             Writer::Definitions => resource_type.origin() == Origin::Definitions,
@@ -187,7 +280,9 @@ impl Identify<'_> {
         if may {
             Ok(resource_type)
         } else {
-            Err(Failure::not_allowed(format!("{resource_type} is made by the server: clients only read it")))
+            Err(Failure::not_allowed(format!(
+                "{resource_type} is made by the server: clients only read it"
+            )))
         }
     }
 }

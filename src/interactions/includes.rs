@@ -25,14 +25,35 @@ pub(super) struct Included {
     pub(super) cut: Option<Issue>,
 }
 
-/// Follows what the includes name from these matches, and what iterates from what was included, until nothing new is found.
-pub(super) fn included(server: &Server, position: Position, matches: &[StoredVersion], includes: &[Include]) -> Result<Included, Failure> {
-    let mut gathering = Gathering { server, position, seen: BTreeSet::new(), bytes: 0, included: Included::default() };
-    gathering.seen.extend(matches.iter().map(|found| found.key.clone()));
+/// Follows what the includes name from these matches, and what iterates from what was included,
+/// until nothing new is found.
+pub(super) fn included(
+    server: &Server,
+    position: Position,
+    matches: &[StoredVersion],
+    includes: &[Include],
+) -> Result<Included, Failure> {
+    let mut gathering = Gathering {
+        server,
+        position,
+        seen: BTreeSet::new(),
+        bytes: 0,
+        included: Included::default(),
+    };
+    gathering
+        .seen
+        .extend(matches.iter().map(|found| found.key.clone()));
     let mut begin = 0;
     gathering.step(matches, includes)?;
-    let iterating: Vec<Include> = includes.iter().filter(|include| include.iterates).cloned().collect();
-    while gathering.included.cut.is_none() && begin < gathering.included.versions.len() && !iterating.is_empty() {
+    let iterating: Vec<Include> = includes
+        .iter()
+        .filter(|include| include.iterates)
+        .cloned()
+        .collect();
+    while gathering.included.cut.is_none()
+        && begin < gathering.included.versions.len()
+        && !iterating.is_empty()
+    {
         let frontier = gathering.included.versions[begin..].to_vec();
         begin = gathering.included.versions.len();
         gathering.step(&frontier, &iterating)?;
@@ -51,7 +72,8 @@ struct Gathering<'a> {
 impl Gathering<'_> {
     /// Includes what is one step away from these.
     fn step(&mut self, frontier: &[StoredVersion], includes: &[Include]) -> Result<(), Failure> {
-        let (reverse, forward): (Vec<&Include>, Vec<&Include>) = includes.iter().partition(|include| include.is_reverse);
+        let (reverse, forward): (Vec<&Include>, Vec<&Include>) =
+            includes.iter().partition(|include| include.is_reverse);
         if !forward.is_empty() {
             let mut named: BTreeMap<ResourceType, BTreeSet<ResourceKey>> = BTreeMap::new();
             for found in frontier {
@@ -67,15 +89,28 @@ impl Gathering<'_> {
             }
         }
         for include in reverse {
-            let target = |found: &&StoredVersion| include.target.is_none_or(|target| target == found.key.resource_type);
-            let any_of: Vec<_> = frontier.iter().filter(target).map(|found| Test::Reference(found.key.to_string())).collect();
+            let target = |found: &&StoredVersion| {
+                include
+                    .target
+                    .is_none_or(|target| target == found.key.resource_type)
+            };
+            let any_of: Vec<_> = frontier
+                .iter()
+                .filter(target)
+                .map(|found| Test::Reference(found.key.to_string()))
+                .collect();
             if any_of.is_empty() {
                 continue;
             }
             let code = include.code.clone().unwrap_or_else(|| REFERS_TO.to_owned());
-            let types = include.source.map_or_else(|| ResourceType::ALL.to_vec(), |source| vec![source]);
+            let types = include
+                .source
+                .map_or_else(|| ResourceType::ALL.to_vec(), |source| vec![source]);
             let clauses = vec![Clause::Parameter { code, any_of }];
-            self.take(SearchQuery { types, ..SearchQuery::all(ResourceType::Patient, clauses) })?;
+            self.take(SearchQuery {
+                types,
+                ..SearchQuery::all(ResourceType::Patient, clauses)
+            })?;
         }
         Ok(())
     }
@@ -90,7 +125,15 @@ impl Gathering<'_> {
         let bytes_max = INCLUDED_BYTES_MAX;
         let mut offset = 0;
         loop {
-            let page = self.server.store.search(&SearchQuery { count, offset, bytes_max, ..query.clone() }, Some(self.position))?;
+            let page = self.server.store.search(
+                &SearchQuery {
+                    count,
+                    offset,
+                    bytes_max,
+                    ..query.clone()
+                },
+                Some(self.position),
+            )?;
             offset += page.matches.len();
             let (is_last, is_empty) = (offset >= page.total, page.matches.is_empty());
             for found in page.matches {
@@ -113,19 +156,31 @@ impl Gathering<'_> {
 }
 
 /// The resources of this server that a resource names by what the includes follow.
-fn named_by(found: &StoredVersion, includes: &[&Include]) -> Result<BTreeSet<ResourceKey>, Failure> {
+fn named_by(
+    found: &StoredVersion,
+    includes: &[&Include],
+) -> Result<BTreeSet<ResourceKey>, Failure> {
     let resource_type = found.key.resource_type;
-    let followed = |include: &&&Include| include.source.is_none_or(|source| source == resource_type);
+    let followed =
+        |include: &&&Include| include.source.is_none_or(|source| source == resource_type);
     let includes: Vec<_> = includes.iter().filter(followed).collect();
-    let Some(body) = found.body.as_deref().filter(|_| !includes.is_empty()) else { return Ok(BTreeSet::new()) };
+    let Some(body) = found.body.as_deref().filter(|_| !includes.is_empty()) else {
+        return Ok(BTreeSet::new());
+    };
     let entries = index_entries(resource_type, &parse_stored(&found.key, body)?);
     let mut named = BTreeSet::new();
     for entry in &entries {
-        let IndexValue::Reference(target) = &entry.value else { continue };
-        let Some(target) = ResourceKey::parse(target) else { continue };
+        let IndexValue::Reference(target) = &entry.value else {
+            continue;
+        };
+        let Some(target) = ResourceKey::parse(target) else {
+            continue;
+        };
         let follows = |include: &&&&Include| {
             include.code.as_deref().unwrap_or(REFERS_TO) == entry.parameter
-                && include.target.is_none_or(|wanted| wanted == target.resource_type)
+                && include
+                    .target
+                    .is_none_or(|wanted| wanted == target.resource_type)
         };
         if includes.iter().any(|include| follows(&include)) {
             named.insert(target);
@@ -139,5 +194,8 @@ fn cut() -> Issue {
         "more was to be included than a page may hold ({INCLUDED_MAX} resources, {INCLUDED_BYTES_MAX} bytes): ask for fewer matches with \
          _count, or search for the rest by itself"
     );
-    Issue { severity: Severity::Warning, ..Issue::error(IssueCode::TooCostly, "", text) }
+    Issue {
+        severity: Severity::Warning,
+        ..Issue::error(IssueCode::TooCostly, "", text)
+    }
 }

@@ -1,9 +1,9 @@
 //! `$meta`, `$meta-add` and `$meta-delete` (<https://hl7.org/fhir/R4/resource-operations.html>): the labels of resources, that is their
 //! profiles, tags and security labels.
 //!
-//! A version is the bytes that were accepted, and is never changed. So labels are changed by a new version like everything else: by the
-//! one write path, which holds the resource against what it now claims to be. R4 allows to change the labels of versions of the past;
-//! this server does not.
+//! A version is the bytes that were accepted, and is never changed. So labels are changed by a new
+//! version like everything else: by the one write path, which holds the resource against what it
+//! now claims to be. R4 allows to change the labels of versions of the past; this server does not.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,11 @@ pub use crate::patch::LabelChange;
 /// How many labels of a kind a list of those in use has at most.
 const LABELS_MAX: usize = 10_000;
 /// The elements of a Meta that are lists of labels, and the search parameter of each.
-const LABELS: [(&str, &str); 3] = [("profile", "_profile"), ("security", "_security"), ("tag", "_tag")];
+const LABELS: [(&str, &str); 3] = [
+    ("profile", "_profile"),
+    ("security", "_security"),
+    ("tag", "_tag"),
+];
 
 /// Of what the labels are asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,11 +50,13 @@ pub struct Labelled {
     pub version: Option<StoredVersion>,
 }
 
-/// The Meta of a resource or version; of more than one the labels that are in use. A label in use has neither display nor version, and a
-/// profile that is claimed with its version stands without it too: a search finds the resource by either.
+/// The Meta of a resource or version; of more than one the labels that are in use. A label in use
+/// has neither display nor version, and a profile that is claimed with its version stands without
+/// it too: a search finds the resource by either.
 ///
 /// # Errors
-/// `NotFound` or `Gone` for what is not there; `BadRequest` if more labels are in use than are listed.
+/// `NotFound` or `Gone` for what is not there; `BadRequest` if more labels are in use than are
+/// listed.
 pub fn meta(server: &Server, scope: &MetaScope) -> Result<Labelled, Failure> {
     match scope {
         MetaScope::System => in_use(server, ResourceType::ALL),
@@ -72,14 +78,22 @@ fn in_use(server: &Server, types: &[ResourceType]) -> Result<Labelled, Failure> 
             }
         }
         if !values.is_empty() {
-            meta.insert(name.to_owned(), values.into_iter().filter_map(label).collect());
+            meta.insert(
+                name.to_owned(),
+                values.into_iter().filter_map(label).collect(),
+            );
         }
     }
-    Ok(Labelled { meta: Value::Object(meta), version: None })
+    Ok(Labelled {
+        meta: Value::Object(meta),
+        version: None,
+    })
 }
 
 fn too_many() -> Failure {
-    let text = format!("more than {LABELS_MAX} labels of one kind are in use: ask for the Meta of a resource, or search by a label");
+    let text = format!(
+        "more than {LABELS_MAX} labels of one kind are in use: ask for the Meta of a resource, or search by a label"
+    );
     Failure::bad_request(IssueCode::TooCostly, text)
 }
 
@@ -99,7 +113,10 @@ fn label(value: IndexValue) -> Option<Value> {
 
 fn of_version(version: StoredVersion) -> Result<Labelled, Failure> {
     let mut stored = parse_stored(&version.key, version.body.as_deref().unwrap_or_default())?;
-    Ok(Labelled { meta: stored["meta"].take(), version: Some(version) })
+    Ok(Labelled {
+        meta: stored["meta"].take(),
+        version: Some(version),
+    })
 }
 
 /// Adds labels to a resource, or removes them; answers its Meta. What is so already writes nothing.
@@ -115,8 +132,20 @@ pub fn change(
     condition: Condition,
 ) -> Result<Labelled, Failure> {
     let patch = Patch::of_labels(change, sent_meta(sent)?).map_err(Failure::BadRequest)?;
-    let action = Action::Patch { target: Target::Key(key), patch, condition };
-    let Written { version, .. } = super::write_one(server, moment, Change { action, full_url: None, place: None })?;
+    let action = Action::Patch {
+        target: Target::Key(key),
+        patch,
+        condition,
+    };
+    let Written { version, .. } = super::write_one(
+        server,
+        moment,
+        Change {
+            action,
+            full_url: None,
+            place: None,
+        },
+    )?;
     of_version(version.ok_or(Failure::Busy)?)
 }
 
@@ -132,11 +161,17 @@ pub fn sent_parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure
 fn sent_meta(sent: &Resource) -> Result<&Value, Failure> {
     let wrong = || {
         let text = "expected a Parameters resource with one parameter 'meta' and its valueMeta, and no other";
-        Failure::BadRequest(vec![Issue::error(IssueCode::Invalid, "Parameters.parameter", text)])
+        Failure::BadRequest(vec![Issue::error(
+            IssueCode::Invalid,
+            "Parameters.parameter",
+            text,
+        )])
     };
     let mut parameters = view::items(&sent.value()["parameter"]);
     match (sent.type_name(), parameters.next(), parameters.next()) {
-        ("Parameters", Some(only), None) if only["name"] == "meta" => only.get("valueMeta").ok_or_else(wrong),
+        ("Parameters", Some(only), None) if only["name"] == "meta" => {
+            only.get("valueMeta").ok_or_else(wrong)
+        }
         _ => Err(wrong()),
     }
 }

@@ -1,6 +1,8 @@
-//! What a client can do, one file per FHIR interaction, and the steps that each takes: gather, decide, commit, answer.
+//! What a client can do, one file per FHIR interaction, and the steps that each takes: gather,
+//! decide, commit, answer.
 //!
-//! Nothing here knows HTTP, an engine or the clock: the time and new ids come with each request as a [`Moment`].
+//! Nothing here knows HTTP, an engine or the clock: the time and new ids come with each request as
+//! a [`Moment`].
 
 pub mod address;
 mod batch;
@@ -63,7 +65,8 @@ pub use crate::subscriptions::names as subscription_names;
 pub use failure::Failure;
 pub use references::ReferencePolicy;
 
-/// The time of a request and the ids it may give out: values, so that a test can say "on 24 December".
+/// The time of a request and the ids it may give out: values, so that a test can say "on 24
+/// December".
 #[derive(Clone)]
 pub struct Moment {
     /// When the request arrived.
@@ -76,7 +79,11 @@ pub struct Moment {
 impl Moment {
     /// The moment of a request that arrives at that instant.
     pub fn new(now: Timestamp, new_id: Arc<dyn Fn() -> Id + Send + Sync>) -> Self {
-        Moment { now, new_id, is_abandoned: Arc::default() }
+        Moment {
+            now,
+            new_id,
+            is_abandoned: Arc::default(),
+        }
     }
 
     /// Says that nobody waits for the answer any more: what has not been committed will not be.
@@ -117,7 +124,8 @@ pub struct Server {
     turns: turns::Turns,
     /// What batches work with besides the threads of their requests.
     batch_threads: batch::BatchThreads,
-    /// Set when the server stops: what it does besides requests, and can go on with at the next start, ends.
+    /// Set when the server stops: what it does besides requests, and can go on with at the next
+    /// start, ends.
     pub is_stopping: AtomicBool,
     /// Who must be told of what.
     followers: followers::Followers,
@@ -136,7 +144,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes what it works with; `wake_calendar` is called when the calendar has work before the next midnight.
+    /// Takes what it works with; `wake_calendar` is called when the calendar has work before the
+    /// next midnight.
     pub fn new(
         store: Arc<dyn Store>,
         rules: Rules,
@@ -168,9 +177,13 @@ impl Server {
         }
     }
 
-    /// The same server, which calls `wake` with the id of each Subscription that was written or has a new event, after the commit and from any thread.
+    /// The same server, which calls `wake` with the id of each Subscription that was written or has
+    /// a new event, after the commit and from any thread.
     pub fn with_delivery(self, wake_delivery: Box<dyn Fn(&Id) + Send + Sync>) -> Self {
-        Server { wake_delivery, ..self }
+        Server {
+            wake_delivery,
+            ..self
+        }
     }
 
     /// The same server with another policy of where notifications may be sent.
@@ -180,7 +193,10 @@ impl Server {
 
     /// The same server with another bound on how many Subscriptions there are.
     pub fn with_subscriptions_max(self, subscriptions_max: usize) -> Self {
-        Server { subscriptions_max, ..self }
+        Server {
+            subscriptions_max,
+            ..self
+        }
     }
 
     /// The same server with another policy of references.
@@ -188,8 +204,9 @@ impl Server {
         Server { references, ..self }
     }
 
-    /// The day that live answers and writes are for: today in Copenhagen, and never a day before that of a commit or of a calendar step
-    /// that was begun, however long a request waited and wherever the clock went.
+    /// The day that live answers and writes are for: today in Copenhagen, and never a day before
+    /// that of a commit or of a calendar step that was begun, however long a request waited and
+    /// wherever the clock went.
     pub fn today(&self, moment: &Moment) -> Date {
         let mut today = copenhagen_date(moment.now);
         // A store that cannot say it has failed, and answers nothing else.
@@ -197,7 +214,11 @@ impl Server {
             today = today.max(copenhagen_date(last));
         }
         let begun = self.calendar_day.load(Ordering::SeqCst);
-        if day_number(today) >= begun { today } else { day_of_number(begun).unwrap_or(today) }
+        if day_number(today) >= begun {
+            today
+        } else {
+            day_of_number(begun).unwrap_or(today)
+        }
     }
 
     /// How many events were written since the start, one for each subscription that must be told.
@@ -205,7 +226,8 @@ impl Server {
         self.events_written.load(Ordering::Relaxed)
     }
 
-    /// The position of the last commit: how many versions were ever written, and commits that wrote none.
+    /// The position of the last commit: how many versions were ever written, and commits that wrote
+    /// none.
     ///
     /// # Errors
     /// Of the store.
@@ -215,7 +237,8 @@ impl Server {
 
     /// Notes that the calendar step of that day begins.
     fn begin_calendar_day(&self, day: Date) {
-        self.calendar_day.fetch_max(day_number(day), Ordering::SeqCst);
+        self.calendar_day
+            .fetch_max(day_number(day), Ordering::SeqCst);
     }
 
     /// Wakes the calendar if a timer was set on a day that it may have passed already.
@@ -233,7 +256,9 @@ fn day_number(day: Date) -> i64 {
 }
 
 fn day_of_number(number: i64) -> Option<Date> {
-    DAY_ZERO.checked_add(jiff::Span::new().try_days(number).ok()?).ok()
+    DAY_ZERO
+        .checked_add(jiff::Span::new().try_days(number).ok()?)
+        .ok()
 }
 
 /// What a write did to its resource.

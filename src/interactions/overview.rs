@@ -22,20 +22,43 @@ pub struct Overview {
 pub fn overview(server: &Server) -> Result<Overview, Failure> {
     let mut statuses = Vec::new();
     for status in BusinessStatus::ALL {
-        let of_right = |right: &Right| count(server, ResourceType::Task, &[("right", right.code()), ("business-status", status.code())]);
-        statuses.push((status.code(), Right::ALL.iter().map(of_right).collect::<Result<_, _>>()?));
+        let of_right = |right: &Right| {
+            count(
+                server,
+                ResourceType::Task,
+                &[("right", right.code()), ("business-status", status.code())],
+            )
+        };
+        statuses.push((
+            status.code(),
+            Right::ALL.iter().map(of_right).collect::<Result<_, _>>()?,
+        ));
     }
     let mut stored = Vec::new();
     for resource_type in ResourceType::ALL {
         stored.push((*resource_type, count(server, *resource_type, &[])?));
     }
     stored.retain(|(_, count)| *count > 0);
-    Ok(Overview { rights: Right::ALL.iter().map(|right| right.code()).collect(), statuses, stored })
+    Ok(Overview {
+        rights: Right::ALL.iter().map(|right| right.code()).collect(),
+        statuses,
+        stored,
+    })
 }
 
-fn count(server: &Server, resource_type: ResourceType, criteria: &[(&str, &str)]) -> Result<usize, Failure> {
+fn count(
+    server: &Server,
+    resource_type: ResourceType,
+    criteria: &[(&str, &str)],
+) -> Result<usize, Failure> {
     let criteria = criteria.iter().chain(&[("_count", "0")]);
-    let parameters = criteria.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let request = SearchRequest { scope: SearchScope::Type(resource_type), parameters, lenient: false };
+    let parameters = criteria
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let request = SearchRequest {
+        scope: SearchScope::Type(resource_type),
+        parameters,
+        lenient: false,
+    };
     Ok(search(server, &request)?.total.unwrap_or(0))
 }

@@ -1,8 +1,10 @@
-//! The tokens of paging links: sealed, so that only the server that made one can read it, and no one can make or change one.
+//! The tokens of paging links: sealed, so that only the server that made one can read it, and no
+//! one can make or change one.
 //!
-//! A link stands in logs on the way and in the history of browsers. So what was searched for is not in it in clear, and no client
-//! builds on what a token holds. Sealing is deterministic (AES-SIV, RFC 5297): the same page has the same link, and no chance is
-//! needed while a request is answered. The key is the store's secret, which lives as long as the data: a restart breaks no link.
+//! A link stands in logs on the way and in the history of browsers. So what was searched for is not
+//! in it in clear, and no client builds on what a token holds. Sealing is deterministic (AES-SIV,
+//! RFC 5297): the same page has the same link, and no chance is needed while a request is answered.
+//! The key is the store's secret, which lives as long as the data: a restart breaks no link.
 
 use aes_siv::KeyInit;
 use aes_siv::siv::Aes256Siv;
@@ -29,9 +31,15 @@ pub struct Place {
     pub parameters: Vec<(String, String)>,
 }
 
-/// The token of a page below that path, as `Condition` or `Condition/7/_history`: it is good for that path alone.
+/// The token of a page below that path, as `Condition` or `Condition/7/_history`: it is good for
+/// that path alone.
 pub fn seal(server: &Server, path: &str, place: &Place) -> String {
-    let Place { position, offset, until, parameters } = place;
+    let Place {
+        position,
+        offset,
+        until,
+        parameters,
+    } = place;
     let plain = json!([position.0, offset, until, parameters]).to_string();
     let sealed = Aes256Siv::new(server.store.secret().into()).encrypt([path], plain.as_bytes());
     // Sealing fails only for more headers than one, or more bytes than memory has.
@@ -41,28 +49,43 @@ pub fn seal(server: &Server, path: &str, place: &Place) -> String {
 /// What a token says.
 ///
 /// # Errors
-/// `BadRequest` for one that this server did not make for that path, or made of a state that its store does not have any more.
+/// `BadRequest` for one that this server did not make for that path, or made of a state that its
+/// store does not have any more.
 pub fn open(server: &Server, path: &str, token: &str) -> Result<Place, Failure> {
     let sealed = URL_SAFE_NO_PAD.decode(token).map_err(|_| foreign())?;
-    let plain = Aes256Siv::new(server.store.secret().into()).decrypt([path], &sealed).map_err(|_| foreign())?;
+    let plain = Aes256Siv::new(server.store.secret().into())
+        .decrypt([path], &sealed)
+        .map_err(|_| foreign())?;
     let place = read(&serde_json::from_slice(&plain).unwrap_or_default()).ok_or_else(foreign)?;
     if place.position > server.store.last_commit()?.0 {
-        let text = format!("{PAGE}: the link is of a state that this server does not have any more: search again from the first page");
+        let text = format!(
+            "{PAGE}: the link is of a state that this server does not have any more: search again from the first page"
+        );
         return Err(Failure::bad_request(IssueCode::NotFound, text));
     }
     Ok(place)
 }
 
-/// The place that a token names, if one was sent. What stands beside it must be part of it: nothing that is asked is passed over.
+/// The place that a token names, if one was sent. What stands beside it must be part of it: nothing
+/// that is asked is passed over.
 ///
 /// # Errors
 /// As [`open`], and `BadRequest` if something stands beside it that is no part of it.
-pub(super) fn asked(server: &Server, path: &str, parameters: &[(String, String)]) -> Result<Option<Place>, Failure> {
-    let Some((_, token)) = parameters.iter().find(|(name, _)| name == PAGE) else { return Ok(None) };
+pub(super) fn asked(
+    server: &Server,
+    path: &str,
+    parameters: &[(String, String)],
+) -> Result<Option<Place>, Failure> {
+    let Some((_, token)) = parameters.iter().find(|(name, _)| name == PAGE) else {
+        return Ok(None);
+    };
     let place = open(server, path, token)?;
-    let is_part = |pair: &&(String, String)| pair.0 == PAGE && pair.1 == *token || place.parameters.contains(pair);
+    let is_part = |pair: &&(String, String)| {
+        pair.0 == PAGE && pair.1 == *token || place.parameters.contains(pair)
+    };
     if parameters.iter().filter(is_part).count() < parameters.len() {
-        let text = format!("{PAGE}: expected the link as the server made it, without parameters besides");
+        let text =
+            format!("{PAGE}: expected the link as the server made it, without parameters besides");
         return Err(Failure::bad_request(IssueCode::Value, text));
     }
     Ok(Some(place))
@@ -75,13 +98,19 @@ fn read(plain: &Value) -> Option<Place> {
         position: Position(plain[0].as_u64()?),
         offset: number(&plain[1])?,
         until: number(&plain[2]),
-        parameters: plain[3].as_array()?.iter().map(pair).collect::<Option<_>>()?,
+        parameters: plain[3]
+            .as_array()?
+            .iter()
+            .map(pair)
+            .collect::<Option<_>>()?,
     })
 }
 
 fn foreign() -> Failure {
     Failure::bad_request(
         IssueCode::Value,
-        format!("{PAGE}: expected the token of a link that this server made for this address, as it stands"),
+        format!(
+            "{PAGE}: expected the token of a link that this server made for this address, as it stands"
+        ),
     )
 }

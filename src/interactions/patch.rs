@@ -13,17 +13,38 @@ pub use crate::patch::{JSON_PATCH, MERGE_PATCH, Patch};
 /// Patches a resource. A patch that changes nothing writes nothing.
 ///
 /// # Errors
-/// As [`super::write::write`]; `NotFound` or `Gone` if there is nothing to patch, `Unprocessable` if a step cannot be carried out.
-pub fn patch(server: &Server, moment: &Moment, target: Target, patch: Patch, condition: Condition) -> Result<Written, Failure> {
-    super::write_one(server, moment, Change { action: Action::Patch { target, patch, condition }, full_url: None, place: None })
+/// As [`super::write::write`]; `NotFound` or `Gone` if there is nothing to patch, `Unprocessable`
+/// if a step cannot be carried out.
+pub fn patch(
+    server: &Server,
+    moment: &Moment,
+    target: Target,
+    patch: Patch,
+    condition: Condition,
+) -> Result<Written, Failure> {
+    super::write_one(
+        server,
+        moment,
+        Change {
+            action: Action::Patch {
+                target,
+                patch,
+                condition,
+            },
+            full_url: None,
+            place: None,
+        },
+    )
 }
 
-/// The patch in the entry of a Bundle: the Parameters of a FHIRPath Patch, or a JSON Patch or JSON Merge Patch in a Binary.
+/// The patch in the entry of a Bundle: the Parameters of a FHIRPath Patch, or a JSON Patch or JSON
+/// Merge Patch in a Binary.
 ///
 /// # Errors
 /// `BadRequest` if it is neither.
 pub(super) fn in_entry(resource: &Resource) -> Result<Patch, Failure> {
-    let wrong = |at: &str, text: &str| Failure::BadRequest(vec![Issue::error(IssueCode::Value, at, text)]);
+    let wrong =
+        |at: &str, text: &str| Failure::BadRequest(vec![Issue::error(IssueCode::Value, at, text)]);
     let value = resource.value();
     match resource.type_name() {
         "Parameters" => Patch::from_parameters(resource).map_err(Failure::BadRequest),
@@ -31,11 +52,22 @@ pub(super) fn in_entry(resource: &Resource) -> Result<Patch, Failure> {
             let read = match value["contentType"].as_str() {
                 Some(JSON_PATCH) => Patch::parse_json_patch,
                 Some(MERGE_PATCH) => Patch::parse_merge_patch,
-                _ => return Err(wrong("Binary.contentType", "expected application/json-patch+json or application/merge-patch+json")),
+                _ => {
+                    return Err(wrong(
+                        "Binary.contentType",
+                        "expected application/json-patch+json or application/merge-patch+json",
+                    ));
+                }
             };
-            let data = value["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
-            read(&data.ok_or_else(|| wrong("Binary.data", "expected a patch in Base64"))?).map_err(Failure::BadRequest)
+            let data = value["data"]
+                .as_str()
+                .and_then(|data| STANDARD.decode(data).ok());
+            read(&data.ok_or_else(|| wrong("Binary.data", "expected a patch in Base64"))?)
+                .map_err(Failure::BadRequest)
         }
-        _ => Err(wrong("Resource.resourceType", "expected a Binary with a JSON patch, or the Parameters of a FHIRPath Patch")),
+        _ => Err(wrong(
+            "Resource.resourceType",
+            "expected a Binary with a JSON patch, or the Parameters of a FHIRPath Patch",
+        )),
     }
 }

@@ -1,7 +1,8 @@
-//! The persons that a write or the calendar concerns: gathering all that is known of them, and what their rights Tasks become
-//! (deadline-rules, section 7).
+//! The persons that a write or the calendar concerns: gathering all that is known of them, and what
+//! their rights Tasks become (deadline-rules, section 7).
 //!
-//! Everything that a derivation reads is guarded: the commit fails if another one moved it meanwhile.
+//! Everything that a derivation reads is guarded: the commit fails if another one moved it
+//! meanwhile.
 //! - `person/<Patient id>`: any resource about the person, and the person's Tasks;
 //! - `resource/<key>`: an Organization or PractitionerRole that facts depend on;
 //! - `dependents/<key>`: who depends on that Organization or PractitionerRole.
@@ -18,7 +19,9 @@ use crate::deadlines::{self, PersonFacts, Rights, Stored, TaskChange};
 use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType, Version};
 use crate::search::compartment::found_by;
 use crate::search::{Clause, REFERS_TO, SearchQuery};
-use crate::storage::{Content, Guard, Method, NewEvent, Precondition, SearchError, StoreError, TimerChange, Write};
+use crate::storage::{
+    Content, Guard, Method, NewEvent, Precondition, SearchError, StoreError, TimerChange, Write,
+};
 
 /// What a request is about to write, by key.
 pub type Pending = BTreeMap<ResourceKey, PendingWrite>;
@@ -38,7 +41,12 @@ pub struct PendingWrite {
 pub type Known = (ResourceKey, Version, Value);
 
 /// The types that say something about a person's rights.
-const FACTS: &[ResourceType] = &[ResourceType::Condition, ResourceType::CarePlan, ResourceType::ServiceRequest, ResourceType::Encounter];
+const FACTS: &[ResourceType] = &[
+    ResourceType::Condition,
+    ResourceType::CarePlan,
+    ResourceType::ServiceRequest,
+    ResourceType::Encounter,
+];
 /// The types that belong to a person.
 const ABOUT_A_PERSON: &[ResourceType] = &[
     ResourceType::Condition,
@@ -51,7 +59,10 @@ const ABOUT_A_PERSON: &[ResourceType] = &[
 
 /// True for the types by which a general practice is known.
 pub fn is_practice(resource_type: ResourceType) -> bool {
-    matches!(resource_type, ResourceType::Organization | ResourceType::PractitionerRole)
+    matches!(
+        resource_type,
+        ResourceType::Organization | ResourceType::PractitionerRole
+    )
 }
 
 /// The guard of everything about a person.
@@ -74,20 +85,36 @@ pub fn dependents_guard(key: &ResourceKey) -> Guard {
 /// # Errors
 /// If they are no JSON, which only damage can bring about.
 pub fn parse_stored(key: &ResourceKey, body: &[u8]) -> Result<Value, StoreError> {
-    serde_json::from_slice(body).map_err(|_| StoreError(format!("the stored content of {key} is not JSON")))
+    serde_json::from_slice(body)
+        .map_err(|_| StoreError(format!("the stored content of {key} is not JSON")))
 }
 
 /// A resource as it will be after the pending writes; none if it does not exist.
 ///
 /// # Errors
 /// Of the store.
-pub fn lookup(server: &Server, key: &ResourceKey, pending: &Pending) -> Result<Option<Known>, SearchError> {
+pub fn lookup(
+    server: &Server,
+    key: &ResourceKey,
+    pending: &Pending,
+) -> Result<Option<Known>, SearchError> {
     if let Some(write) = pending.get(key) {
-        return Ok(write.content.as_ref().map(|content| (key.clone(), write.version, content.clone())));
+        return Ok(write
+            .content
+            .as_ref()
+            .map(|content| (key.clone(), write.version, content.clone())));
     }
-    let Some(stored) = server.store.read(key)? else { return Ok(None) };
-    let Some(body) = &stored.body else { return Ok(None) };
-    Ok(Some((key.clone(), stored.version, parse_stored(key, body)?)))
+    let Some(stored) = server.store.read(key)? else {
+        return Ok(None);
+    };
+    let Some(body) = &stored.body else {
+        return Ok(None);
+    };
+    Ok(Some((
+        key.clone(),
+        stored.version,
+        parse_stored(key, body)?,
+    )))
 }
 
 /// Whom a resource is about.
@@ -99,29 +126,48 @@ pub fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
         return None;
     }
     match Reference::read(&content["subject"]) {
-        Reference::Local(patient, _) if patient.resource_type == ResourceType::Patient => Some(patient.id),
+        Reference::Local(patient, _) if patient.resource_type == ResourceType::Patient => {
+            Some(patient.id)
+        }
         _ => None,
     }
 }
 
 /// What finds the resources of that type about a person.
 fn about(resource_type: ResourceType, person: &Id) -> SearchQuery {
-    SearchQuery::all(resource_type, vec![Clause::reference("patient", format_args!("Patient/{person}"))])
+    SearchQuery::all(
+        resource_type,
+        vec![Clause::reference(
+            "patient",
+            format_args!("Patient/{person}"),
+        )],
+    )
 }
 
 /// The facts about a person, as they will be after the pending writes; by key.
 fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Known>, SearchError> {
     let mut found = Vec::new();
     for resource_type in FACTS {
-        for stored in server.store.search(&about(*resource_type, person), None)?.matches {
+        for stored in server
+            .store
+            .search(&about(*resource_type, person), None)?
+            .matches
+        {
             if let (false, Some(body)) = (pending.contains_key(&stored.key), &stored.body) {
                 let content = parse_stored(&stored.key, body)?;
                 found.push((stored.key, stored.version, content));
             }
         }
     }
-    for (key, write) in pending.iter().filter(|(key, _)| FACTS.contains(&key.resource_type)) {
-        if let Some(content) = write.content.as_ref().filter(|content| person_of(key, content).as_ref() == Some(person)) {
+    for (key, write) in pending
+        .iter()
+        .filter(|(key, _)| FACTS.contains(&key.resource_type))
+    {
+        if let Some(content) = write
+            .content
+            .as_ref()
+            .filter(|content| person_of(key, content).as_ref() == Some(person))
+        {
             found.push((key.clone(), write.version, content.clone()));
         }
     }
@@ -129,14 +175,22 @@ fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Kn
     Ok(found)
 }
 
-/// That nothing moves about the persons of these writes from now on: to be asked before the writes are checked, so that what was found
-/// then still holds when they are committed.
+/// That nothing moves about the persons of these writes from now on: to be asked before the writes
+/// are checked, so that what was found then still holds when they are committed.
 ///
 /// # Errors
 /// Of the store.
 pub fn unmoved(server: &Server, pending: &Pending) -> Result<Vec<Precondition>, SearchError> {
-    let contents = pending.iter().flat_map(|(key, write)| write.before.iter().chain(&write.content).map(move |content| (key, content)));
-    let persons: BTreeSet<Id> = contents.filter_map(|(key, content)| person_of(key, content)).collect();
+    let contents = pending.iter().flat_map(|(key, write)| {
+        write
+            .before
+            .iter()
+            .chain(&write.content)
+            .map(move |content| (key, content))
+    });
+    let persons: BTreeSet<Id> = contents
+        .filter_map(|(key, content)| person_of(key, content))
+        .collect();
     guarded(server, persons.iter().map(person_guard).collect())
 }
 
@@ -149,7 +203,8 @@ pub struct Concerned {
     pub preconditions: Vec<Precondition>,
 }
 
-/// Everyone about whom something is written, and everyone whose facts depend on an Organization or PractitionerRole that is.
+/// Everyone about whom something is written, and everyone whose facts depend on an Organization or
+/// PractitionerRole that is.
 ///
 /// # Errors
 /// Of the store.
@@ -164,13 +219,22 @@ pub fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, Search
             dependents(server, key, &mut persons, &mut preconditions)?;
         }
     }
-    Ok(Concerned { persons: persons.into_iter().collect(), preconditions })
+    Ok(Concerned {
+        persons: persons.into_iter().collect(),
+        preconditions,
+    })
 }
 
 /// True if the write changes nothing of what facts depend on.
 fn same_practice(write: &PendingWrite) -> bool {
-    let relevant =
-        |content: &Option<Value>| content.as_ref().map(|content| (content["identifier"].clone(), content["organization"].clone()));
+    let relevant = |content: &Option<Value>| {
+        content.as_ref().map(|content| {
+            (
+                content["identifier"].clone(),
+                content["organization"].clone(),
+            )
+        })
+    };
     relevant(&write.before) == relevant(&write.content)
 }
 
@@ -182,8 +246,14 @@ fn dependents(
 ) -> Result<(), SearchError> {
     let guard = dependents_guard(practice);
     let position = server.store.guard_positions(std::slice::from_ref(&guard))?;
-    preconditions.extend(position.into_iter().map(|position| Precondition::Unmoved(guard.clone(), position)));
-    let referring = |resource_type| SearchQuery::all(resource_type, vec![Clause::reference(REFERS_TO, practice)]);
+    preconditions.extend(
+        position
+            .into_iter()
+            .map(|position| Precondition::Unmoved(guard.clone(), position)),
+    );
+    let referring = |resource_type| {
+        SearchQuery::all(resource_type, vec![Clause::reference(REFERS_TO, practice)])
+    };
     for resource_type in FACTS.iter().copied().chain([ResourceType::Patient]) {
         for key in server.store.search_keys(&referring(resource_type))? {
             // One at a time: a practice may have all of a municipality's persons.
@@ -193,7 +263,10 @@ fn dependents(
         }
     }
     if practice.resource_type == ResourceType::Organization {
-        for role in server.store.search_keys(&referring(ResourceType::PractitionerRole))? {
+        for role in server
+            .store
+            .search_keys(&referring(ResourceType::PractitionerRole))?
+        {
             dependents(server, &role, persons, preconditions)?;
         }
     }
@@ -235,26 +308,50 @@ pub fn gather(server: &Server, person: &Id, pending: &Pending) -> Result<Person,
     let mut known = facts_about(server, person, pending)?;
     known.extend(lookup(server, &key, pending)?);
     let mut practices = BTreeSet::new();
-    let mut frontier: BTreeSet<ResourceKey> = known.iter().flat_map(|(_, _, content)| deadlines::practice_references(content)).collect();
+    let mut frontier: BTreeSet<ResourceKey> = known
+        .iter()
+        .flat_map(|(_, _, content)| deadlines::practice_references(content))
+        .collect();
     while !frontier.is_empty() {
-        expects.extend(guarded(server, frontier.iter().map(resource_guard).collect())?);
+        expects.extend(guarded(
+            server,
+            frontier.iter().map(resource_guard).collect(),
+        )?);
         let mut found = Vec::new();
         for practice in &frontier {
             found.extend(lookup(server, practice, pending)?);
         }
         practices.extend(std::mem::take(&mut frontier));
-        let next = found.iter().flat_map(|(_, _, content)| deadlines::practice_references(content));
+        let next = found
+            .iter()
+            .flat_map(|(_, _, content)| deadlines::practice_references(content));
         frontier.extend(next.filter(|key| !practices.contains(key)));
         known.extend(found);
     }
-    let stored: Vec<_> = known.iter().map(|(key, version, value)| Stored { key: key.clone(), version: *version, value }).collect();
+    let stored: Vec<_> = known
+        .iter()
+        .map(|(key, version, value)| Stored {
+            key: key.clone(),
+            version: *version,
+            value,
+        })
+        .collect();
     let facts = PersonFacts::read(&key, &stored, &server.groups);
-    Ok(Person { key, facts, practices, expects })
+    Ok(Person {
+        key,
+        facts,
+        practices,
+        expects,
+    })
 }
 
 fn guarded(server: &Server, guards: Vec<Guard>) -> Result<Vec<Precondition>, SearchError> {
     let positions = server.store.guard_positions(&guards)?;
-    Ok(guards.into_iter().zip(positions).map(|(guard, position)| Precondition::Unmoved(guard, position)).collect())
+    Ok(guards
+        .into_iter()
+        .zip(positions)
+        .map(|(guard, position)| Precondition::Unmoved(guard, position))
+        .collect())
 }
 
 /// What follows from the facts: the Tasks and Provenances to write, and on what that depends.
@@ -275,7 +372,10 @@ pub struct Derived {
 impl Derived {
     /// The subscriptions that have new events.
     pub(super) fn told(&self) -> BTreeSet<Id> {
-        self.events.iter().map(|event| event.subscription.clone()).collect()
+        self.events
+            .iter()
+            .map(|event| event.subscription.clone())
+            .collect()
     }
 }
 
@@ -299,31 +399,72 @@ pub fn derive(
         let rights = deadlines::derive(&person.facts, &server.rules, day);
         derived.preconditions.extend(person.expects.iter().cloned());
         derived.touches.push(person_guard(&person.key.id));
-        derived.touches.extend(person.practices.iter().map(dependents_guard));
-        derived.timers.push(TimerChange { owner: person.key.clone(), day: rights.next_change });
+        derived
+            .touches
+            .extend(person.practices.iter().map(dependents_guard));
+        derived.timers.push(TimerChange {
+            owner: person.key.clone(),
+            day: rights.next_change,
+        });
         people.push((person, rights));
     }
     let tasks = stored_tasks(server, &people)?;
     let contents: Vec<&Value> = tasks.values().map(|(_, content)| content).collect();
-    let by_person: Vec<_> = people.iter().map(|(person, rights)| (&person.facts, rights)).collect();
-    let with_clock: BTreeSet<&Id> = people.iter().flat_map(|(_, rights)| rights.clocks.iter().map(|clock| &clock.task_id)).collect();
-    let clockless = tasks.iter().filter(|(id, _)| !with_clock.contains(id)).map(|(_, (_, content))| content);
+    let by_person: Vec<_> = people
+        .iter()
+        .map(|(person, rights)| (&person.facts, rights))
+        .collect();
+    let with_clock: BTreeSet<&Id> = people
+        .iter()
+        .flat_map(|(_, rights)| rights.clocks.iter().map(|clock| &clock.task_id))
+        .collect();
+    let clockless = tasks
+        .iter()
+        .filter(|(id, _)| !with_clock.contains(id))
+        .map(|(_, (_, content))| content);
     let deleted = deleted_focuses(server, clockless, pending)?;
-    let changes = deadlines::reconcile(&by_person, &contents, |focus| deleted.contains(focus), last_modified);
+    let changes = deadlines::reconcile(
+        &by_person,
+        &contents,
+        |focus| deleted.contains(focus),
+        last_modified,
+    );
     tell(server, &changes, &tasks, &mut derived)?;
     for change in changes {
         let previous = tasks.get(&change.id).map(|(version, _)| *version);
-        derived.writes.extend(task_writes(change, previous, day, recorded));
+        derived
+            .writes
+            .extend(task_writes(change, previous, day, recorded));
     }
     Ok(derived)
 }
 
 /// Adds the events that the changes of Tasks are.
-fn tell(server: &Server, changes: &[TaskChange], tasks: &BTreeMap<Id, (Version, Value)>, derived: &mut Derived) -> Result<(), SearchError> {
+fn tell(
+    server: &Server,
+    changes: &[TaskChange],
+    tasks: &BTreeMap<Id, (Version, Value)>,
+    derived: &mut Derived,
+) -> Result<(), SearchError> {
     let of = |change: &TaskChange| ResourceKey::new(ResourceType::Task, change.id.clone());
-    let written: Vec<_> = changes.iter().map(|change| (of(change), change, tasks.get(&change.id).map(|(_, content)| content))).collect();
-    let versions: Vec<_> =
-        written.iter().map(|(key, change, before)| TaskVersion { key, before: *before, after: &change.content }).collect();
+    let written: Vec<_> = changes
+        .iter()
+        .map(|change| {
+            (
+                of(change),
+                change,
+                tasks.get(&change.id).map(|(_, content)| content),
+            )
+        })
+        .collect();
+    let versions: Vec<_> = written
+        .iter()
+        .map(|(key, change, before)| TaskVersion {
+            key,
+            before: *before,
+            after: &change.content,
+        })
+        .collect();
     let (events, precondition) = Followers::told_of(server, &versions)?;
     derived.events = events;
     derived.preconditions.extend(precondition);
@@ -331,18 +472,32 @@ fn tell(server: &Server, changes: &[TaskChange], tasks: &BTreeMap<Id, (Version, 
 }
 
 /// The Tasks of these persons, and any other one under the id of one of their clocks.
-fn stored_tasks(server: &Server, people: &[(Person, Rights)]) -> Result<BTreeMap<Id, (Version, Value)>, SearchError> {
+fn stored_tasks(
+    server: &Server,
+    people: &[(Person, Rights)],
+) -> Result<BTreeMap<Id, (Version, Value)>, SearchError> {
     let mut tasks = BTreeMap::new();
     for (person, rights) in people {
-        for stored in server.store.search(&about(ResourceType::Task, &person.key.id), None)?.matches {
+        for stored in server
+            .store
+            .search(&about(ResourceType::Task, &person.key.id), None)?
+            .matches
+        {
             if let Some(body) = &stored.body {
-                tasks.insert(stored.key.id.clone(), (stored.version, parse_stored(&stored.key, body)?));
+                tasks.insert(
+                    stored.key.id.clone(),
+                    (stored.version, parse_stored(&stored.key, body)?),
+                );
             }
         }
         for clock in &rights.clocks {
             // Seldom one of another person: a referral that was moved takes its Task along.
             if !tasks.contains_key(&clock.task_id) {
-                let found = lookup(server, &ResourceKey::new(ResourceType::Task, clock.task_id.clone()), &Pending::new())?;
+                let found = lookup(
+                    server,
+                    &ResourceKey::new(ResourceType::Task, clock.task_id.clone()),
+                    &Pending::new(),
+                )?;
                 tasks.extend(found.map(|(key, version, content)| (key.id, (version, content))));
             }
         }
@@ -350,7 +505,8 @@ fn stored_tasks(server: &Server, people: &[(Person, Rights)]) -> Result<BTreeMap
     Ok(tasks)
 }
 
-/// What these Tasks are about and is not there any more. Only for a Task whose clock is gone does that matter.
+/// What these Tasks are about and is not there any more. Only for a Task whose clock is gone does
+/// that matter.
 fn deleted_focuses<'a>(
     server: &Server,
     tasks: impl Iterator<Item = &'a Value>,
@@ -366,18 +522,39 @@ fn deleted_focuses<'a>(
 }
 
 /// A new version of a Task and its Provenance.
-fn task_writes(change: TaskChange, previous: Option<Version>, day: Date, recorded: Timestamp) -> [Write; 2] {
+fn task_writes(
+    change: TaskChange,
+    previous: Option<Version>,
+    day: Date,
+    recorded: Timestamp,
+) -> [Write; 2] {
     let version = Version::after(previous);
     let provenance = deadlines::provenance(&change.content, version, &change.inputs, day, recorded);
-    let provenance_id = provenance["id"].as_str().and_then(Id::parse).unwrap_or_else(|| change.id.clone());
+    let provenance_id = provenance["id"]
+        .as_str()
+        .and_then(Id::parse)
+        .unwrap_or_else(|| change.id.clone());
     [
-        made_by_server(ResourceKey::new(ResourceType::Task, change.id), previous, change.content),
-        made_by_server(ResourceKey::new(ResourceType::Provenance, provenance_id), None, provenance),
+        made_by_server(
+            ResourceKey::new(ResourceType::Task, change.id),
+            previous,
+            change.content,
+        ),
+        made_by_server(
+            ResourceKey::new(ResourceType::Provenance, provenance_id),
+            None,
+            provenance,
+        ),
     ]
 }
 
 fn made_by_server(key: ResourceKey, previous: Option<Version>, content: Value) -> Write {
     let entries = found_by(&key, &content);
     let body = Resource::made(content).stamped(&key.id, Version::after(previous));
-    Write { previous, method: Method::Put, content: Some(Content { body, entries }), key }
+    Write {
+        previous,
+        method: Method::Put,
+        content: Some(Content { body, entries }),
+        key,
+    }
 }

@@ -20,7 +20,12 @@ impl Known {
     /// True if that is what the client has.
     pub fn is(&self, found: &StoredVersion) -> bool {
         match (&self.none_match, self.modified_since) {
-            (Some(etags), _) => etags.trim() == "*" || etags.split(',').any(|etag| etag_version(etag) == Some(found.version)),
+            (Some(etags), _) => {
+                etags.trim() == "*"
+                    || etags
+                        .split(',')
+                        .any(|etag| etag_version(etag) == Some(found.version))
+            }
             // HTTP dates have whole seconds.
             (None, Some(since)) => found.last_updated.as_second() <= since.as_second(),
             (None, None) => false,
@@ -33,7 +38,9 @@ impl Known {
 /// # Errors
 /// `NotFound`, or `Gone` after a deletion.
 pub fn read(server: &Server, key: &ResourceKey) -> Result<StoredVersion, Failure> {
-    let found = server.store.read(key)?.ok_or_else(|| Failure::not_found(format!("there is no {} with this id", key.resource_type)))?;
+    let found = server.store.read(key)?.ok_or_else(|| {
+        Failure::not_found(format!("there is no {} with this id", key.resource_type))
+    })?;
     existing(found)
 }
 
@@ -41,9 +48,18 @@ pub fn read(server: &Server, key: &ResourceKey) -> Result<StoredVersion, Failure
 ///
 /// # Errors
 /// `NotFound`, or `Gone` if that version is the deletion.
-pub fn read_version(server: &Server, key: &ResourceKey, version: Version) -> Result<StoredVersion, Failure> {
+pub fn read_version(
+    server: &Server,
+    key: &ResourceKey,
+    version: Version,
+) -> Result<StoredVersion, Failure> {
     let found = server.store.read_version(key, version)?;
-    existing(found.ok_or_else(|| Failure::not_found(format!("there is no such version of this {}", key.resource_type)))?)
+    existing(found.ok_or_else(|| {
+        Failure::not_found(format!(
+            "there is no such version of this {}",
+            key.resource_type
+        ))
+    })?)
 }
 
 /// The version, if it has a body.
@@ -51,5 +67,9 @@ pub fn read_version(server: &Server, key: &ResourceKey, version: Version) -> Res
 /// # Errors
 /// `Gone` if it is a deletion.
 pub(super) fn existing(found: StoredVersion) -> Result<StoredVersion, Failure> {
-    if found.body.is_none() { Err(Failure::Gone(found.key, found.version)) } else { Ok(found) }
+    if found.body.is_none() {
+        Err(Failure::Gone(found.key, found.version))
+    } else {
+        Ok(found)
+    }
 }

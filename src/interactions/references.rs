@@ -1,5 +1,5 @@
-//! What the references of incoming resources name, their rewriting to addresses of this server, and what is wrong with them
-//! (<https://hl7.org/fhir/R4/http.html#trules>, fhir-profiles, section 2).
+//! What the references of incoming resources name, their rewriting to addresses of this server, and
+//! what is wrong with them (<https://hl7.org/fhir/R4/http.html#trules>, fhir-profiles, section 2).
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,12 +9,15 @@ use serde_json::Value;
 use super::address::query_pairs;
 use super::persons::{self, Pending};
 use super::{Failure, Server};
-use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference, view};
+use crate::fhir::{
+    Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference, view,
+};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test};
 use crate::storage::{Precondition, SearchError};
 use crate::validation::{self, ResolvedReference};
 
-/// What is said to a literal reference to a type that is held, if what it names is not stored; a Patient must be stored always.
+/// What is said to a literal reference to a type that is held, if what it names is not stored; a
+/// Patient must be stored always.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum ReferencePolicy {
     /// It may arrive later: a warning.
@@ -46,30 +49,49 @@ pub struct Resolved {
     pub preconditions: Vec<Precondition>,
 }
 
-/// Rewrites the references of one resource: to entries of the same request, by search, by this server's own full address, and a
-/// `subject` that is named by identifier alone.
+/// Rewrites the references of one resource: to entries of the same request, by search, by this
+/// server's own full address, and a `subject` that is named by identifier alone.
 ///
 /// # Errors
 /// `PreconditionFailed` if an address that is a search has not exactly one match.
-pub fn resolve(server: &Server, entries: &Entries, full_url: Option<&str>, resource: &mut Resource) -> Result<Resolved, Failure> {
+pub fn resolve(
+    server: &Server,
+    entries: &Entries,
+    full_url: Option<&str>,
+    resource: &mut Resource,
+) -> Result<Resolved, Failure> {
     let mut resolved = Resolved::default();
     let mut addresses: HashMap<String, String> = HashMap::new();
     let mut found = Vec::new();
-    reference::for_each(resource.type_name(), resource.value(), &mut |path, element| {
-        if let Some(address) = element["reference"].as_str() {
-            found.push((path.to_owned(), address.to_owned()));
-        }
-    });
+    reference::for_each(
+        resource.type_name(),
+        resource.value(),
+        &mut |path, element| {
+            if let Some(address) = element["reference"].as_str() {
+                found.push((path.to_owned(), address.to_owned()));
+            }
+        },
+    );
     for (path, address) in found {
         if addresses.contains_key(&address) {
             continue;
         }
-        let target = target(server, entries, full_url, &address, &mut resolved.preconditions);
+        let target = target(
+            server,
+            entries,
+            full_url,
+            &address,
+            &mut resolved.preconditions,
+        );
         match target.map_err(|failure| at_reference(&path, failure))? {
             Target::AsItStands => {}
             Target::Key(key) => drop(addresses.insert(address, key.to_string())),
             Target::Address(local) => drop(addresses.insert(address, local)),
-            Target::Wrong(text) => resolved.issues.push(Issue::error(IssueCode::Value, format!("{path}.reference"), text)),
+            Target::Wrong(text) => resolved.issues.push(Issue::error(
+                IssueCode::Value,
+                format!("{path}.reference"),
+                text,
+            )),
         }
     }
     if !addresses.is_empty() {
@@ -98,10 +120,20 @@ fn target(
         return Ok(Target::Key(key.clone()));
     }
     Ok(match Reference::parse(address) {
-        Reference::Urn(_) => Target::Wrong("expected the fullUrl of an entry of the same transaction: no entry has this one".into()),
-        Reference::Conditional(query) if entries.is_transaction => Target::Key(by_search(server, entries, query, preconditions)?),
-        Reference::Conditional(_) => Target::Wrong("a reference that is a search is understood in a transaction only".into()),
-        Reference::External(absolute) => match absolute.strip_prefix(&server.base_url).and_then(|rest| rest.strip_prefix('/')) {
+        Reference::Urn(_) => Target::Wrong(
+            "expected the fullUrl of an entry of the same transaction: no entry has this one"
+                .into(),
+        ),
+        Reference::Conditional(query) if entries.is_transaction => {
+            Target::Key(by_search(server, entries, query, preconditions)?)
+        }
+        Reference::Conditional(_) => {
+            Target::Wrong("a reference that is a search is understood in a transaction only".into())
+        }
+        Reference::External(absolute) => match absolute
+            .strip_prefix(&server.base_url)
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
             Some(local) => match Reference::parse(local) {
                 Reference::Local(..) => Target::Address(local.to_owned()),
                 _ => Target::AsItStands,
@@ -110,19 +142,28 @@ fn target(
         },
         // A relative address is relative to the base of its entry's fullUrl.
         Reference::Local(key, None) => {
-            match full_url.and_then(base_of).and_then(|base| entries.by_full_url.get(&format!("{base}/{key}"))) {
+            match full_url
+                .and_then(base_of)
+                .and_then(|base| entries.by_full_url.get(&format!("{base}/{key}")))
+            {
                 Some(entry) => Target::Key(entry.clone()),
                 None => Target::AsItStands,
             }
         }
-        Reference::Local(_, Some(_)) | Reference::Contained(_) | Reference::Logical(..) | Reference::None => Target::AsItStands,
+        Reference::Local(_, Some(_))
+        | Reference::Contained(_)
+        | Reference::Logical(..)
+        | Reference::None => Target::AsItStands,
     })
 }
 
 /// `http://x/fhir` of `http://x/fhir/Condition/7`.
 fn base_of(full_url: &str) -> Option<&str> {
     let (rest, _) = full_url.rsplit_once('/')?;
-    full_url.contains("://").then(|| rest.rsplit_once('/').map(|(base, _)| base)).flatten()
+    full_url
+        .contains("://")
+        .then(|| rest.rsplit_once('/').map(|(base, _)| base))
+        .flatten()
 }
 
 /// Says of a failure which reference it is about.
@@ -130,7 +171,9 @@ fn at_reference(path: &str, mut failure: Failure) -> Failure {
     let expression = format!("{path}.reference");
     match &mut failure {
         Failure::PreconditionFailed(issue) => issue.expression = expression,
-        Failure::BadRequest(issues) => issues.iter_mut().for_each(|issue| issue.expression.clone_from(&expression)),
+        Failure::BadRequest(issues) => issues
+            .iter_mut()
+            .for_each(|issue| issue.expression.clone_from(&expression)),
         Failure::Unprocessable(_)
         | Failure::NotFound(_)
         | Failure::Gone(..)
@@ -144,21 +187,38 @@ fn at_reference(path: &str, mut failure: Failure) -> Failure {
     failure
 }
 
-/// The one resource that matches, after deletions, creates and updates of the same transaction (FHIR resolves these references last).
-fn by_search(server: &Server, entries: &Entries, query: &str, preconditions: &mut Vec<Precondition>) -> Result<ResourceKey, Failure> {
-    let not_one = |what: &str| Failure::precondition(IssueCode::MultipleMatches, format!("a reference that is a search {what}"));
+/// The one resource that matches, after deletions, creates and updates of the same transaction
+/// (FHIR resolves these references last).
+fn by_search(
+    server: &Server,
+    entries: &Entries,
+    query: &str,
+    preconditions: &mut Vec<Precondition>,
+) -> Result<ResourceKey, Failure> {
+    let not_one = |what: &str| {
+        Failure::precondition(
+            IssueCode::MultipleMatches,
+            format!("a reference that is a search {what}"),
+        )
+    };
     let (type_name, parameters) = query.split_once('?').unwrap_or((query, ""));
-    let resource_type: ResourceType = type_name.parse().map_err(|_| not_one("names a type that is not held here"))?;
+    let resource_type: ResourceType = type_name
+        .parse()
+        .map_err(|_| not_one("names a type that is not held here"))?;
     let query = conditional_query(server, resource_type, &query_pairs(parameters)?)?;
     let mut keys = keys_with(server, entries, query, preconditions)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
-        (None, _) => Err(Failure::precondition(IssueCode::NotFound, "a reference that is a search matches nothing")),
+        (None, _) => Err(Failure::precondition(
+            IssueCode::NotFound,
+            "a reference that is a search matches nothing",
+        )),
         (Some(_), false) => Err(not_one("matches more than one resource")),
     }
 }
 
-/// The resources that a conditional request's query matches, and the query; the commit will insist on the same answer.
+/// The resources that a conditional request's query matches, and the query; the commit will insist
+/// on the same answer.
 ///
 /// # Errors
 /// `PreconditionFailed` if the query is empty, `BadRequest` if it cannot be understood.
@@ -172,13 +232,21 @@ pub fn matching_keys(
     Ok((keys_of(server, query.clone(), preconditions)?, query))
 }
 
-fn conditional_query(server: &Server, resource_type: ResourceType, parameters: &[(String, String)]) -> Result<SearchQuery, Failure> {
-    let parsed = search::parse(resource_type, parameters, &server.base_url).map_err(Failure::BadRequest)?;
+fn conditional_query(
+    server: &Server,
+    resource_type: ResourceType,
+    parameters: &[(String, String)],
+) -> Result<SearchQuery, Failure> {
+    let parsed =
+        search::parse(resource_type, parameters, &server.base_url).map_err(Failure::BadRequest)?;
     if !parsed.unknown.is_empty() {
         return Err(Failure::BadRequest(parsed.unknown));
     }
     if parsed.query.clauses.is_empty() {
-        return Err(Failure::precondition(IssueCode::Invalid, "a conditional request needs at least one search criterion"));
+        return Err(Failure::precondition(
+            IssueCode::Invalid,
+            "a conditional request needs at least one search criterion",
+        ));
     }
     Ok(SearchQuery::all(resource_type, parsed.query.clauses))
 }
@@ -195,16 +263,38 @@ fn keys_with(
         return Err(Failure::precondition(IssueCode::NotSupported, text));
     }
     let found = |(key, index): &&(ResourceKey, Option<Vec<IndexEntry>>)| {
-        index.as_deref().is_some_and(|index| search::matches(&query, Row { key, last_updated: entries.now, entries: index }))
+        index.as_deref().is_some_and(|index| {
+            search::matches(
+                &query,
+                Row {
+                    key,
+                    last_updated: entries.now,
+                    entries: index,
+                },
+            )
+        })
     };
-    let mut keys: Vec<ResourceKey> = entries.written.iter().filter(found).map(|(key, _)| key.clone()).collect();
+    let mut keys: Vec<ResourceKey> = entries
+        .written
+        .iter()
+        .filter(found)
+        .map(|(key, _)| key.clone())
+        .collect();
     let stored = keys_of(server, query, preconditions)?;
-    keys.extend(stored.into_iter().filter(|key| !entries.written.iter().any(|(written, _)| written == key)));
+    keys.extend(
+        stored
+            .into_iter()
+            .filter(|key| !entries.written.iter().any(|(written, _)| written == key)),
+    );
     keys.sort();
     Ok(keys)
 }
 
-fn keys_of(server: &Server, query: SearchQuery, preconditions: &mut Vec<Precondition>) -> Result<Vec<ResourceKey>, Failure> {
+fn keys_of(
+    server: &Server,
+    query: SearchQuery,
+    preconditions: &mut Vec<Precondition>,
+) -> Result<Vec<ResourceKey>, Failure> {
     let keys = server.store.search_keys(&query)?;
     preconditions.push(Precondition::Matches(query, keys.clone()));
     Ok(keys)
@@ -212,14 +302,36 @@ fn keys_of(server: &Server, query: SearchQuery, preconditions: &mut Vec<Precondi
 
 /// What finds the Patients that have an identifier.
 fn patients_with(system: &str, value: &str) -> SearchQuery {
-    let token = Test::Token { system: Some(system.to_owned()), code: Some(value.to_owned()) };
-    SearchQuery::all(ResourceType::Patient, vec![Clause::Parameter { code: "identifier".into(), any_of: vec![token] }])
+    let token = Test::Token {
+        system: Some(system.to_owned()),
+        code: Some(value.to_owned()),
+    };
+    SearchQuery::all(
+        ResourceType::Patient,
+        vec![Clause::Parameter {
+            code: "identifier".into(),
+            any_of: vec![token],
+        }],
+    )
 }
 
-/// Resolves a `subject` that is named by identifier alone; the identifier stays beside the reference.
-fn logical_subject(server: &Server, entries: &Entries, resource: &mut Resource, resolved: &mut Resolved) -> Result<(), Failure> {
-    let Reference::Logical(system, value) = Reference::read(&resource.value()["subject"]) else { return Ok(()) };
-    let keys = keys_with(server, entries, patients_with(system, value), &mut resolved.preconditions)?;
+/// Resolves a `subject` that is named by identifier alone; the identifier stays beside the
+/// reference.
+fn logical_subject(
+    server: &Server,
+    entries: &Entries,
+    resource: &mut Resource,
+    resolved: &mut Resolved,
+) -> Result<(), Failure> {
+    let Reference::Logical(system, value) = Reference::read(&resource.value()["subject"]) else {
+        return Ok(());
+    };
+    let keys = keys_with(
+        server,
+        entries,
+        patients_with(system, value),
+        &mut resolved.preconditions,
+    )?;
     let at = format!("{}.subject.identifier", resource.type_name());
     match keys.as_slice() {
         [key] => resource.edit(|resource| {
@@ -260,8 +372,9 @@ fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
     }
 }
 
-/// The findings about what a resource refers to: that the person is stored, that all is of one person, and what is not here yet. Where
-/// that is refused, the commit will insist that what is here stays.
+/// The findings about what a resource refers to: that the person is stored, that all is of one
+/// person, and what is not here yet. Where that is refused, the commit will insist that what is
+/// here stays.
 ///
 /// # Errors
 /// Of the store.
@@ -271,7 +384,11 @@ pub fn check(
     pending: &Pending,
     preconditions: &mut Vec<Precondition>,
 ) -> Result<Vec<Issue>, SearchError> {
-    let mut named = Named { server, pending, found: HashMap::new() };
+    let mut named = Named {
+        server,
+        pending,
+        found: HashMap::new(),
+    };
     let strict = server.references == ReferencePolicy::Strict;
     let of_persons = validation::person_references(resource);
     let mut resolved = Vec::new();
@@ -281,18 +398,31 @@ pub fn check(
             _ if expression.ends_with(".subject") => validation::Target::PatientNotStored,
             _ => validation::Target::NotFollowed,
         };
-        resolved.push(ResolvedReference { expression: expression.clone(), target });
+        resolved.push(ResolvedReference {
+            expression: expression.clone(),
+            target,
+        });
     }
-    let bound_to_persons: HashSet<*const Value> = of_persons.iter().map(|(_, element)| std::ptr::from_ref(*element)).collect();
+    let bound_to_persons: HashSet<*const Value> = of_persons
+        .iter()
+        .map(|(_, element)| std::ptr::from_ref(*element))
+        .collect();
     let mut others = Vec::new();
-    reference::for_each(resource["resourceType"].as_str().unwrap_or(""), resource, &mut |path, element| {
-        let told_otherwise = !strict && bound_to_persons.contains(&std::ptr::from_ref(element));
-        if let (Reference::Local(key, _), false) = (Reference::read(element), told_otherwise) {
-            others.push((path.to_owned(), key));
-        }
-    });
+    reference::for_each(
+        resource["resourceType"].as_str().unwrap_or(""),
+        resource,
+        &mut |path, element| {
+            let told_otherwise = !strict && bound_to_persons.contains(&std::ptr::from_ref(element));
+            if let (Reference::Local(key, _), false) = (Reference::read(element), told_otherwise) {
+                others.push((path.to_owned(), key));
+            }
+        },
+    );
     if strict {
-        for reference in resolved.iter_mut().filter(|reference| reference.target == validation::Target::NotYetStored) {
+        for reference in resolved
+            .iter_mut()
+            .filter(|reference| reference.target == validation::Target::NotYetStored)
+        {
             reference.target = validation::Target::NoPerson;
         }
     }
@@ -325,18 +455,30 @@ pub fn check(
 /// How many identifiers of a Patient are compared with those of others.
 const IDENTIFIERS_MAX: usize = 16;
 
-/// A warning for each identifier of a Patient that another stored Patient has too: the rights of one person would be split in two.
+/// A warning for each identifier of a Patient that another stored Patient has too: the rights of
+/// one person would be split in two.
 fn same_person_twice(server: &Server, patient: &Value) -> Result<Vec<Issue>, SearchError> {
     let mut issues = Vec::new();
     if patient["resourceType"] != "Patient" {
         return Ok(issues);
     }
-    let identifiers = view::identifiers(patient).enumerate().filter(|(_, (system, _))| !system.is_empty());
+    let identifiers = view::identifiers(patient)
+        .enumerate()
+        .filter(|(_, (system, _))| !system.is_empty());
     for (at, (system, value)) in identifiers.take(IDENTIFIERS_MAX) {
         let others = server.store.search_keys(&patients_with(system, value))?;
-        if let Some(other) = others.iter().find(|other| Some(other.id.as_str()) != patient["id"].as_str()) {
-            let text = format!("{other} has this identifier too: what is sent about two Patients counts for two persons");
-            issues.push(Issue::warning(IssueCode::Duplicate, format!("Patient.identifier[{at}]"), text));
+        if let Some(other) = others
+            .iter()
+            .find(|other| Some(other.id.as_str()) != patient["id"].as_str())
+        {
+            let text = format!(
+                "{other} has this identifier too: what is sent about two Patients counts for two persons"
+            );
+            issues.push(Issue::warning(
+                IssueCode::Duplicate,
+                format!("Patient.identifier[{at}]"),
+                text,
+            ));
         }
     }
     Ok(issues)
@@ -361,9 +503,13 @@ struct Found {
 impl Named<'_> {
     /// That each resource that is named, and that the same request does not write, is still there.
     fn still_stored(&self) -> impl Iterator<Item = Precondition> {
-        let stored = self.found.iter().filter(|(key, found)| found.is_some() && !self.pending.contains_key(*key));
+        let stored = self
+            .found
+            .iter()
+            .filter(|(key, found)| found.is_some() && !self.pending.contains_key(*key));
         stored.map(|(key, _)| {
-            let itself = SearchQuery::all(key.resource_type, vec![Clause::Ids(vec![key.id.clone()])]);
+            let itself =
+                SearchQuery::all(key.resource_type, vec![Clause::Ids(vec![key.id.clone()])]);
             Precondition::Matches(itself, vec![key.clone()])
         })
     }
@@ -372,23 +518,40 @@ impl Named<'_> {
         if !self.found.contains_key(key) {
             let known = persons::lookup(self.server, key, self.pending)?;
             let found = known.map(|(key, _, content)| {
-                let own = view::identifiers(&content).filter(|_| key.resource_type == ResourceType::Patient);
-                let identifiers = own.map(|(system, value)| (system.to_owned(), value.to_owned())).collect();
-                Found { person: persons::person_of(&key, &content), identifiers }
+                let own = view::identifiers(&content)
+                    .filter(|_| key.resource_type == ResourceType::Patient);
+                let identifiers = own
+                    .map(|(system, value)| (system.to_owned(), value.to_owned()))
+                    .collect();
+                Found {
+                    person: persons::person_of(&key, &content),
+                    identifiers,
+                }
             });
             self.found.insert(key.clone(), found);
         }
         Ok(self.found.get(key).and_then(Option::as_ref))
     }
 
-    fn target(&mut self, key: ResourceKey, element: &Value) -> Result<validation::Target, SearchError> {
+    fn target(
+        &mut self,
+        key: ResourceKey,
+        element: &Value,
+    ) -> Result<validation::Target, SearchError> {
         let is_patient = key.resource_type == ResourceType::Patient;
         Ok(match self.found(&key)? {
             None if is_patient => validation::Target::PatientNotStored,
             None => validation::Target::NotYetStored,
-            Some(patient) if is_patient && has_other_identifier(patient, element) => validation::Target::OtherIdentifier,
+            Some(patient) if is_patient && has_other_identifier(patient, element) => {
+                validation::Target::OtherIdentifier
+            }
             Some(_) if is_patient => validation::Target::Person(key),
-            Some(Found { person: Some(person), .. }) => validation::Target::Person(ResourceKey::new(ResourceType::Patient, person.clone())),
+            Some(Found {
+                person: Some(person),
+                ..
+            }) => {
+                validation::Target::Person(ResourceKey::new(ResourceType::Patient, person.clone()))
+            }
             Some(Found { person: None, .. }) => validation::Target::NoPerson,
         })
     }
@@ -396,7 +559,13 @@ impl Named<'_> {
 
 /// True if a reference says an identifier of a system in which the Patient has others.
 fn has_other_identifier(patient: &Found, reference: &Value) -> bool {
-    let Some((system, value)) = view::identifiers(reference).next() else { return false };
-    let mut of_system = patient.identifiers.iter().filter(|(known, _)| *known == system && !system.is_empty()).peekable();
+    let Some((system, value)) = view::identifiers(reference).next() else {
+        return false;
+    };
+    let mut of_system = patient
+        .identifiers
+        .iter()
+        .filter(|(known, _)| *known == system && !system.is_empty())
+        .peekable();
     of_system.peek().is_some() && !of_system.any(|(_, known)| known == value)
 }

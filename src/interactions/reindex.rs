@@ -1,5 +1,6 @@
-//! `$reindex`: what resources are found by is made anew while the server serves, because the definitions are others or because somebody
-//! asks for it. How, and why no search is wrong meanwhile, stands in `storage`.
+//! `$reindex`: what resources are found by is made anew while the server serves, because the
+//! definitions are others or because somebody asks for it. How, and why no search is wrong
+//! meanwhile, stands in `storage`.
 
 use std::sync::LazyLock;
 
@@ -21,13 +22,26 @@ pub fn marks() -> &'static Marks {
     &MARKS
 }
 
-/// Makes the index entries of a store anew, or what is left of that; `watch` is called after each small step. Answers what was done, or
-/// none if `watch` ended it.
+/// Makes the index entries of a store anew, or what is left of that; `watch` is called after each
+/// small step. Answers what was done, or none if `watch` ended it.
 ///
 /// # Errors
 /// `Conflict` if it is being done already; of the store.
-pub fn reindex(store: &dyn Store, from: ReindexFrom, watch: &mut dyn FnMut(&Reindexed) -> Wish) -> Result<Option<Reindexed>, Failure> {
-    store.reindex(Indexing { marks: marks(), entries_of: &entries_of }, from, watch).map_err(Failure::from)
+pub fn reindex(
+    store: &dyn Store,
+    from: ReindexFrom,
+    watch: &mut dyn FnMut(&Reindexed) -> Wish,
+) -> Result<Option<Reindexed>, Failure> {
+    store
+        .reindex(
+            Indexing {
+                marks: marks(),
+                entries_of: &entries_of,
+            },
+            from,
+            watch,
+        )
+        .map_err(Failure::from)
 }
 
 /// The parameters in a Parameters resource, of which `$reindex` has none.
@@ -47,7 +61,9 @@ fn entries_of(resource_type: ResourceType, body: &[u8]) -> Option<Vec<IndexEntry
 impl From<ReindexError> for Failure {
     fn from(error: ReindexError) -> Self {
         match error {
-            running @ ReindexError::Running => Failure::Conflict(Issue::error(IssueCode::Conflict, "", running.to_string())),
+            running @ ReindexError::Running => {
+                Failure::Conflict(Issue::error(IssueCode::Conflict, "", running.to_string()))
+            }
             ReindexError::Store(error) => error.into(),
         }
     }

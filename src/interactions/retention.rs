@@ -1,9 +1,11 @@
-//! Events are kept for a time, and then forgotten: those of Subscriptions that exist by their age, those of deleted ones at once, since nobody can ask
-//! for them. What they told stays in the history of the Tasks.
+//! Events are kept for a time, and then forgotten: those of Subscriptions that exist by their age,
+//! those of deleted ones at once, since nobody can ask for them. What they told stays in the
+//! history of the Tasks.
 //!
-//! What is on its way to a subscriber is not forgotten, however old it is: a server that was down for longer than events are kept still delivers. That has
-//! an end by itself, since a subscription that cannot be delivered to is in error before long; of one in error, and of one that is off, events are
-//! forgotten by their age alone, and its subscriber is told which.
+//! What is on its way to a subscriber is not forgotten, however old it is: a server that was down
+//! for longer than events are kept still delivers. That has an end by itself, since a subscription
+//! that cannot be delivered to is in error before long; of one in error, and of one that is off,
+//! events are forgotten by their age alone, and its subscriber is told which.
 
 use jiff::Timestamp;
 
@@ -36,16 +38,37 @@ pub fn forget(server: &Server, moment: &Moment, before: Timestamp) -> Result<usi
 }
 
 /// The next commit, if a subscription has events to be forgotten.
-fn step(server: &Server, moment: &Moment, subscription: &Id, before: Timestamp) -> Result<Option<ChangeSet>, Failure> {
-    // Asked for before the Subscription is read: that it comes to exist again after this is found out by the commit.
-    let position = server.store.guard_positions(&[followers::guard()])?.first().copied().unwrap_or_default();
+fn step(
+    server: &Server,
+    moment: &Moment,
+    subscription: &Id,
+    before: Timestamp,
+) -> Result<Option<ChangeSet>, Failure> {
+    // Asked for before the Subscription is read: that it comes to exist again after this is found
+    // out by the commit.
+    let position = server
+        .store
+        .guard_positions(&[followers::guard()])?
+        .first()
+        .copied()
+        .unwrap_or_default();
     let key = ResourceKey::new(ResourceType::Subscription, subscription.clone());
     let stored = server.store.read(&key)?.and_then(|stored| stored.body);
     let (before, preconditions, which) = match &stored {
         Some(body) => (before, Vec::new(), forgettable(server, &key, body)?),
-        None => (Timestamp::MAX, vec![Precondition::Unmoved(followers::guard(), position)], Forgettable::All),
+        None => (
+            Timestamp::MAX,
+            vec![Precondition::Unmoved(followers::guard(), position)],
+            Forgettable::All,
+        ),
     };
-    let Some(oldest) = server.store.oldest_event(subscription)?.filter(|oldest| *oldest < before) else { return Ok(None) };
+    let Some(oldest) = server
+        .store
+        .oldest_event(subscription)?
+        .filter(|oldest| *oldest < before)
+    else {
+        return Ok(None);
+    };
     if which == Forgettable::Delivered {
         let delivered = server.store.stream(subscription)?.delivered;
         let first = server.store.events(subscription, 0, 1)?.pop();
@@ -55,16 +78,35 @@ fn step(server: &Server, moment: &Moment, subscription: &Id, before: Timestamp) 
     }
     Ok(Some(ChangeSet {
         preconditions,
-        streams: vec![StreamChange::Forget { subscription: subscription.clone(), before, limit: EVENTS_PER_COMMIT, which }],
+        streams: vec![StreamChange::Forget {
+            subscription: subscription.clone(),
+            before,
+            limit: EVENTS_PER_COMMIT,
+            which,
+        }],
         ..ChangeSet::at(moment.now)
     }))
 }
 
 /// Which events of a Subscription that exists may be forgotten when they are old.
 fn forgettable(server: &Server, key: &ResourceKey, body: &[u8]) -> Result<Forgettable, Failure> {
-    Ok(match Subscription::read(&parse_stored(key, body)?, &server.base_url) {
-        Ok(Subscription { status: Status::Requested | Status::Active, channel: Channel::RestHook { .. }, .. }) => Forgettable::Delivered,
-        Ok(Subscription { status: Status::Requested | Status::Active, channel: Channel::Websocket, .. }) => Forgettable::All,
-        Ok(Subscription { status: Status::Error | Status::Off, .. }) | Err(_) => Forgettable::All,
-    })
+    Ok(
+        match Subscription::read(&parse_stored(key, body)?, &server.base_url) {
+            Ok(Subscription {
+                status: Status::Requested | Status::Active,
+                channel: Channel::RestHook { .. },
+                ..
+            }) => Forgettable::Delivered,
+            Ok(Subscription {
+                status: Status::Requested | Status::Active,
+                channel: Channel::Websocket,
+                ..
+            }) => Forgettable::All,
+            Ok(Subscription {
+                status: Status::Error | Status::Off,
+                ..
+            })
+            | Err(_) => Forgettable::All,
+        },
+    )
 }

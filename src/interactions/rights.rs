@@ -1,4 +1,5 @@
-//! `$rights`: what the rules say of a person on a day, from what is stored now (deadline-rules, sections 2 and 7). Writes nothing.
+//! `$rights`: what the rules say of a person on a day, from what is stored now (deadline-rules,
+//! sections 2 and 7). Writes nothing.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -27,17 +28,32 @@ pub struct Rights {
     pub tasks: Vec<Value>,
 }
 
-/// The rights of a Patient as of the day that the parameter `as-of` names; today if it is not there.
+/// The rights of a Patient as of the day that the parameter `as-of` names; today if it is not
+/// there.
 ///
 /// # Errors
 /// `NotFound` or `Gone` for the Patient, `BadRequest` for parameters that are not understood.
-pub fn rights(server: &Server, moment: &Moment, patient: &ResourceKey, parameters: &[(String, String)]) -> Result<Rights, Failure> {
+pub fn rights(
+    server: &Server,
+    moment: &Moment,
+    patient: &ResourceKey,
+    parameters: &[(String, String)],
+) -> Result<Rights, Failure> {
     let day = asked_day(parameters)?.unwrap_or_else(|| server.today(moment));
     read::read(server, patient)?;
     let person = gather(server, patient)?;
     let rights = deadlines::derive(&person.facts, &server.rules, day);
-    let tasks = rights.clocks.iter().map(|clock| deadlines::task(clock, start_of_day(day))).collect();
-    Ok(Rights { patient: patient.clone(), day, asked_at: moment.now, tasks })
+    let tasks = rights
+        .clocks
+        .iter()
+        .map(|clock| deadlines::task(clock, start_of_day(day)))
+        .collect();
+    Ok(Rights {
+        patient: patient.clone(),
+        day,
+        asked_at: moment.now,
+        tasks,
+    })
 }
 
 /// The facts of one moment: never the one half of a transaction without the other.
@@ -57,13 +73,29 @@ pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>,
     let mut wrong = Vec::new();
     for (name, value) in parameters {
         match (name.as_str(), FhirDate::parse(value)) {
-            ("as-of", _) if day.is_some() => wrong.push(Issue::error(IssueCode::Value, "", "as-of: expected once, found twice")),
+            ("as-of", _) if day.is_some() => wrong.push(Issue::error(
+                IssueCode::Value,
+                "",
+                "as-of: expected once, found twice",
+            )),
             ("as-of", Some(FhirDate::Day(asked))) if asked <= LAST_DAY => day = Some(asked),
-            ("as-of", _) => wrong.push(Issue::error(IssueCode::Value, "", "as-of: expected a full date such as 2027-03-01")),
-            _ => wrong.push(Issue::error(IssueCode::NotSupported, "", "$rights has no such parameter; it has as-of")),
+            ("as-of", _) => wrong.push(Issue::error(
+                IssueCode::Value,
+                "",
+                "as-of: expected a full date such as 2027-03-01",
+            )),
+            _ => wrong.push(Issue::error(
+                IssueCode::NotSupported,
+                "",
+                "$rights has no such parameter; it has as-of",
+            )),
         }
     }
-    if wrong.is_empty() { Ok(day) } else { Err(Failure::BadRequest(wrong)) }
+    if wrong.is_empty() {
+        Ok(day)
+    } else {
+        Err(Failure::BadRequest(wrong))
+    }
 }
 
 /// The parameters in a Parameters resource, as they would stand in a query.
@@ -71,5 +103,7 @@ pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>,
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
 pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    parameters_in(sent, |item| item["valueDate"].as_str().unwrap_or_default().to_owned())
+    parameters_in(sent, |item| {
+        item["valueDate"].as_str().unwrap_or_default().to_owned()
+    })
 }

@@ -11,7 +11,8 @@ use crate::search::results::Part;
 use crate::search::{self, Clause, ParsedSearch};
 use crate::storage::{Position, StoredVersion};
 
-/// How many bytes of content the matches of one page have together; one is given however large it is.
+/// How many bytes of content the matches of one page have together; one is given however large it
+/// is.
 const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The parameter of a search in several types that says in which.
 const TYPE: &str = "_type";
@@ -35,7 +36,9 @@ impl SearchScope {
         match address {
             Address::Type(resource_type) => Some(SearchScope::Type(*resource_type)),
             Address::System => Some(SearchScope::System),
-            Address::Compartment(patient, resource_type) => Some(SearchScope::Compartment(patient.clone(), *resource_type)),
+            Address::Compartment(patient, resource_type) => {
+                Some(SearchScope::Compartment(patient.clone(), *resource_type))
+            }
             Address::Everything(patient) => Some(SearchScope::Everything(patient.clone())),
             _ => None,
         }
@@ -47,7 +50,9 @@ impl SearchScope {
             SearchScope::Type(resource_type) => resource_type.to_string(),
             SearchScope::System => String::new(),
             SearchScope::Compartment(patient, None) => format!("{patient}/*"),
-            SearchScope::Compartment(patient, Some(resource_type)) => format!("{patient}/{resource_type}"),
+            SearchScope::Compartment(patient, Some(resource_type)) => {
+                format!("{patient}/{resource_type}")
+            }
             SearchScope::Everything(patient) => format!("{patient}/$everything"),
         }
     }
@@ -55,7 +60,9 @@ impl SearchScope {
     /// The types that can be searched here.
     fn types(&self) -> Vec<ResourceType> {
         match self {
-            SearchScope::Type(resource_type) | SearchScope::Compartment(_, Some(resource_type)) => vec![*resource_type],
+            SearchScope::Type(resource_type) | SearchScope::Compartment(_, Some(resource_type)) => {
+                vec![*resource_type]
+            }
             SearchScope::System => ResourceType::ALL.to_vec(),
             SearchScope::Compartment(_, None) => compartment::types(),
             SearchScope::Everything(_) => everything::types(),
@@ -65,7 +72,9 @@ impl SearchScope {
     /// The Patient to whom everything that is found belongs.
     fn person(&self) -> Option<&ResourceKey> {
         match self {
-            SearchScope::Compartment(patient, _) | SearchScope::Everything(patient) => Some(patient),
+            SearchScope::Compartment(patient, _) | SearchScope::Everything(patient) => {
+                Some(patient)
+            }
             SearchScope::Type(_) | SearchScope::System => None,
         }
     }
@@ -110,17 +119,21 @@ impl SearchAnswer {
     }
 }
 
-/// One page of matches. Its `next` page, asked for by [`PAGE`], neither skips nor repeats whatever is written meanwhile.
+/// One page of matches. Its `next` page, asked for by [`PAGE`], neither skips nor repeats whatever
+/// is written meanwhile.
 ///
 /// # Errors
-/// `BadRequest` with every parameter that cannot be honoured; `NotFound` or `Gone` if the Patient of the scope is not there.
+/// `BadRequest` with every parameter that cannot be honoured; `NotFound` or `Gone` if the Patient
+/// of the scope is not there.
 pub fn search(server: &Server, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
     if let Some(patient) = request.scope.person() {
         super::read::read(server, patient)?;
     }
     let path = request.scope.path();
     let place = page_token::asked(server, &path, &request.parameters)?;
-    let parameters = place.as_ref().map_or(&request.parameters, |place| &place.parameters);
+    let parameters = place
+        .as_ref()
+        .map_or(&request.parameters, |place| &place.parameters);
     let parsed = understand(server, &request.scope, parameters)?;
     if !request.lenient && !parsed.unknown.is_empty() {
         return Err(Failure::BadRequest(parsed.unknown));
@@ -129,45 +142,76 @@ pub fn search(server: &Server, request: &SearchRequest) -> Result<SearchAnswer, 
 }
 
 /// The query of a scope and parameters.
-fn understand(server: &Server, scope: &SearchScope, parameters: &[(String, String)]) -> Result<ParsedSearch, Failure> {
-    let several = !matches!(scope, SearchScope::Type(_) | SearchScope::Compartment(_, Some(_)));
-    let (named, parameters): (Vec<_>, Vec<_>) = parameters.iter().cloned().partition(|(name, _)| several && name == TYPE);
+fn understand(
+    server: &Server,
+    scope: &SearchScope,
+    parameters: &[(String, String)],
+) -> Result<ParsedSearch, Failure> {
+    let several = !matches!(
+        scope,
+        SearchScope::Type(_) | SearchScope::Compartment(_, Some(_))
+    );
+    let (named, parameters): (Vec<_>, Vec<_>) = parameters
+        .iter()
+        .cloned()
+        .partition(|(name, _)| several && name == TYPE);
     let types = asked_types(scope.types(), &named)?;
     let mut parsed = match scope {
         SearchScope::Everything(_) => everything::parse(&types, &parameters)?,
         SearchScope::Type(_) | SearchScope::System | SearchScope::Compartment(..) => {
-            search::parse_search(&types, &parameters, &server.base_url).map_err(Failure::BadRequest)?
+            search::parse_search(&types, &parameters, &server.base_url)
+                .map_err(Failure::BadRequest)?
         }
     };
     if let Part::Elements(names) = &parsed.results.part {
         subset::known_elements(server, &types, names)?;
     }
     if let Some(patient) = scope.person() {
-        parsed.query.clauses.push(Clause::reference(OF_PERSON, patient));
+        parsed
+            .query
+            .clauses
+            .push(Clause::reference(OF_PERSON, patient));
     }
     parsed.applied.splice(0..0, named);
     Ok(parsed)
 }
 
 /// The types that `_type` names, of those that there are.
-fn asked_types(possible: Vec<ResourceType>, named: &[(String, String)]) -> Result<Vec<ResourceType>, Failure> {
+fn asked_types(
+    possible: Vec<ResourceType>,
+    named: &[(String, String)],
+) -> Result<Vec<ResourceType>, Failure> {
     let mut types = possible.clone();
     for (_, value) in named {
-        let wanted = value.split(',').map(|name| name.parse().ok().filter(|wanted| possible.contains(wanted))).collect::<Option<Vec<_>>>();
+        let wanted = value
+            .split(',')
+            .map(|name| name.parse().ok().filter(|wanted| possible.contains(wanted)))
+            .collect::<Option<Vec<_>>>();
         let Some(wanted) = wanted else {
             let known: Vec<_> = possible.iter().map(|known| known.as_str()).collect();
-            let text = format!("{TYPE}: expected types that can be searched here: {}", known.join(", "));
+            let text = format!(
+                "{TYPE}: expected types that can be searched here: {}",
+                known.join(", ")
+            );
             return Err(Failure::bad_request(IssueCode::Value, text));
         };
         types.retain(|known| wanted.contains(known));
     }
     if types.is_empty() {
-        return Err(Failure::bad_request(IssueCode::Value, format!("{TYPE}: no type is in all of them")));
+        return Err(Failure::bad_request(
+            IssueCode::Value,
+            format!("{TYPE}: no type is in all of them"),
+        ));
     }
     Ok(types)
 }
 
-fn page(server: &Server, path: String, mut parsed: ParsedSearch, place: Option<Place>) -> Result<SearchAnswer, Failure> {
+fn page(
+    server: &Server,
+    path: String,
+    mut parsed: ParsedSearch,
+    place: Option<Place>,
+) -> Result<SearchAnswer, Failure> {
     let query = &mut parsed.query;
     if parsed.results.part == Part::Count {
         query.count = 0;
@@ -177,17 +221,34 @@ fn page(server: &Server, path: String, mut parsed: ParsedSearch, place: Option<P
     query.is_explained = parsed.results.is_explained;
     if let Some(place) = &place {
         query.offset = place.offset;
-        query.count = place.until.map_or(count, |until| count.min(until.saturating_sub(place.offset)));
+        query.count = place
+            .until
+            .map_or(count, |until| count.min(until.saturating_sub(place.offset)));
     }
-    let found = server.store.search(query, place.as_ref().map(|place| place.position))?;
-    let Included { mut versions, cut } = included(server, found.position, &found.matches, &parsed.results.includes)?;
-    let links = Links { server, path: &path, position: found.position, applied: &parsed.applied };
+    let found = server
+        .store
+        .search(query, place.as_ref().map(|place| place.position))?;
+    let Included { mut versions, cut } = included(
+        server,
+        found.position,
+        &found.matches,
+        &parsed.results.includes,
+    )?;
+    let links = Links {
+        server,
+        path: &path,
+        position: found.position,
+        applied: &parsed.applied,
+    };
     let (offset, end) = (query.offset, query.offset + found.matches.len());
     let mut matches = found.matches;
     for version in matches.iter_mut().chain(&mut versions) {
         subset::cut(server, &parsed.results.part, version)?;
     }
-    let passed_over = parsed.unknown.iter().map(|issue| Issue { severity: Severity::Warning, ..issue.clone() });
+    let passed_over = parsed.unknown.iter().map(|issue| Issue {
+        severity: Severity::Warning,
+        ..issue.clone()
+    });
     Ok(SearchAnswer {
         applied: links.own(offset, place.and_then(|place| place.until)),
         next: (count > 0 && end < found.total).then(|| links.token(end, None)),
@@ -211,13 +272,24 @@ struct Links<'a> {
 
 impl Links<'_> {
     fn token(&self, offset: usize, until: Option<usize>) -> String {
-        let place = Place { position: self.position, offset, until, parameters: self.applied.to_vec() };
+        let place = Place {
+            position: self.position,
+            offset,
+            until,
+            parameters: self.applied.to_vec(),
+        };
         page_token::seal(self.server, self.path, &place)
     }
 
-    /// The query of the page's own address: what was applied, and a token if that is not all or may not be seen.
+    /// The query of the page's own address: what was applied, and a token if that is not all or may
+    /// not be seen.
     fn own(&self, offset: usize, until: Option<usize>) -> Vec<(String, String)> {
-        let mut own: Vec<_> = self.applied.iter().filter(|(name, value)| !is_personal(name, value)).cloned().collect();
+        let mut own: Vec<_> = self
+            .applied
+            .iter()
+            .filter(|(name, value)| !is_personal(name, value))
+            .cloned()
+            .collect();
         if offset > 0 || own.len() < self.applied.len() {
             own.push((PAGE.to_owned(), self.token(offset, until)));
         }

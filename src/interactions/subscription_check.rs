@@ -1,7 +1,9 @@
-//! What a client may write of a Subscription, besides what R4 asks: the rules of the backport guide and of this server, and who sets the status.
+//! What a client may write of a Subscription, besides what R4 asks: the rules of the backport guide
+//! and of this server, and who sets the status.
 //!
-//! `active` and `error` are the server's words. A client may leave them as they stand when it writes back what it read, as long as it asks for
-//! nothing else than before: then nothing begins anew. Whatever is asked for anew has to be `requested`, so that a handshake comes first.
+//! `active` and `error` are the server's words. A client may leave them as they stand when it
+//! writes back what it read, as long as it asks for nothing else than before: then nothing begins
+//! anew. Whatever is asked for anew has to be `requested`, so that a handshake comes first.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,28 +13,55 @@ use crate::fhir::{Issue, IssueCode, view};
 use crate::subscriptions::names::{EXT_PAYLOAD_CONTENT, PROFILE_SUBSCRIPTION};
 use crate::subscriptions::{Channel, Status, Subscription};
 
-/// Adds what is wrong with a Subscription that follows `before` (none if it is the first version, or the one before was deleted), besides what R4 says
-/// in `issues` already.
-pub(super) fn check(server: &Server, now: Timestamp, before: Option<&Value>, sent: &Value, issues: &mut Vec<Issue>) {
+/// Adds what is wrong with a Subscription that follows `before` (none if it is the first version,
+/// or the one before was deleted), besides what R4 says in `issues` already.
+pub(super) fn check(
+    server: &Server,
+    now: Timestamp,
+    before: Option<&Value>,
+    sent: &Value,
+    issues: &mut Vec<Issue>,
+) {
     let profiles = claims_of_the_profile(sent);
     // The profile is known after all: it is what is checked here.
     issues.retain(|issue| issue.refuses() || !profiles.contains(&issue.expression));
-    let mut found: Vec<_> = status_finding(before, sent, &server.base_url).into_iter().collect();
-    if !profiles.is_empty() && view::extensions(&sent["channel"]["_payload"], EXT_PAYLOAD_CONTENT).next().is_none() {
+    let mut found: Vec<_> = status_finding(before, sent, &server.base_url)
+        .into_iter()
+        .collect();
+    if !profiles.is_empty()
+        && view::extensions(&sent["channel"]["_payload"], EXT_PAYLOAD_CONTENT)
+            .next()
+            .is_none()
+    {
         let text = "expected the extension backport-payload-content: the profile that is claimed asks for it";
-        found.push(Issue::error(IssueCode::Required, "Subscription.channel.payload.extension", text));
+        found.push(Issue::error(
+            IssueCode::Required,
+            "Subscription.channel.payload.extension",
+            text,
+        ));
     }
     found.extend(Subscription::findings(sent, &server.base_url, now));
-    found.extend(Channel::of(sent).iter().flat_map(|channel| server.endpoints.findings(channel)));
+    found.extend(
+        Channel::of(sent)
+            .iter()
+            .flat_map(|channel| server.endpoints.findings(channel)),
+    );
     // What R4 says of an element already, is not said twice.
-    found.retain(|issue| !issues.iter().any(|told| told.refuses() && told.expression == issue.expression));
+    found.retain(|issue| {
+        !issues
+            .iter()
+            .any(|told| told.refuses() && told.expression == issue.expression)
+    });
     issues.extend(found);
 }
 
 /// Where the Subscription claims the guide's profile.
 fn claims_of_the_profile(sent: &Value) -> Vec<String> {
     let profiles = view::items(&sent["meta"]["profile"]).enumerate();
-    profiles.filter(|(_, profile)| **profile == PROFILE_SUBSCRIPTION).map(|(at, _)| format!("Subscription.meta.profile[{at}]")).collect()
+    profiles
+        .filter(|(_, profile)| **profile == PROFILE_SUBSCRIPTION)
+        .map(|(at, _)| format!("Subscription.meta.profile[{at}]"))
+        .collect()
 }
 
 /// What is wrong with a status that only the server sets, or with the reason that goes with it.
@@ -41,9 +70,17 @@ fn status_finding(before: Option<&Value>, sent: &Value, base_url: &str) -> Optio
         Some(status @ (Status::Active | Status::Error)) => status.as_str(),
         Some(Status::Requested | Status::Off) | None => return None,
     };
-    let refused = |text: String| Some(Issue::error(IssueCode::BusinessRule, "Subscription.status", text));
+    let refused = |text: String| {
+        Some(Issue::error(
+            IssueCode::BusinessRule,
+            "Subscription.status",
+            text,
+        ))
+    };
     let Some(before) = before else {
-        return refused(format!("expected 'requested' or 'off', found '{status}', which only the server sets"));
+        return refused(format!(
+            "expected 'requested' or 'off', found '{status}', which only the server sets"
+        ));
     };
     if before["status"] != status {
         let stands = before["status"].as_str().unwrap_or_default();
@@ -51,7 +88,10 @@ fn status_finding(before: Option<&Value>, sent: &Value, base_url: &str) -> Optio
             "expected 'requested' or 'off', found '{status}', which only the server sets, while the Subscription is '{stands}': read it again"
         ));
     }
-    let is_as_before = match (Subscription::read(before, base_url), Subscription::read(sent, base_url)) {
+    let is_as_before = match (
+        Subscription::read(before, base_url),
+        Subscription::read(sent, base_url),
+    ) {
         (Ok(before), Ok(sent)) => before == sent,
         (Err(_), _) | (_, Err(_)) => false,
     };
@@ -61,6 +101,8 @@ fn status_finding(before: Option<&Value>, sent: &Value, base_url: &str) -> Optio
              what is asked for anew begins with a handshake"
         ));
     }
-    let text = "expected what is stored: while the status stays, only the server says what is wrong";
-    (before["error"] != sent["error"]).then(|| Issue::error(IssueCode::BusinessRule, "Subscription.error", text))
+    let text =
+        "expected what is stored: while the status stays, only the server says what is wrong";
+    (before["error"] != sent["error"])
+        .then(|| Issue::error(IssueCode::BusinessRule, "Subscription.error", text))
 }

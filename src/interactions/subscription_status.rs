@@ -1,4 +1,5 @@
-//! The status of a Subscription as the server itself writes it: by the write path, like everything else.
+//! The status of a Subscription as the server itself writes it: by the write path, like everything
+//! else.
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use crate::fhir::{Id, Issue, Resource, ResourceKey, ResourceType, Version};
 use crate::subscriptions::Status;
 use crate::subscriptions::delivery::World;
 
-/// Writes how a Subscription stands, and what is wrong with it, if it is still at the version that was seen; none if it moved, or is deleted.
+/// Writes how a Subscription stands, and what is wrong with it, if it is still at the version that
+/// was seen; none if it moved, or is deleted.
 ///
 /// # Errors
 /// Of the store.
@@ -23,9 +25,15 @@ pub fn set_status(
     error: Option<&str>,
 ) -> Result<Option<StoredVersion>, Failure> {
     let key = ResourceKey::new(ResourceType::Subscription, id.clone());
-    let stored = server.store.read(&key)?.filter(|stored| stored.version == seen);
-    let Some(body) = stored.and_then(|stored| stored.body) else { return Ok(None) };
-    let mut resource = Resource::parse(&body).map_err(|issue| Failure::Unprocessable(vec![issue]))?;
+    let stored = server
+        .store
+        .read(&key)?
+        .filter(|stored| stored.version == seen);
+    let Some(body) = stored.and_then(|stored| stored.body) else {
+        return Ok(None);
+    };
+    let mut resource =
+        Resource::parse(&body).map_err(|issue| Failure::Unprocessable(vec![issue]))?;
     resource.edit(|subscription| {
         subscription["status"] = Value::from(to.as_str());
         if let Some(members) = subscription.as_object_mut() {
@@ -35,8 +43,22 @@ pub fn set_status(
             }
         }
     });
-    let action = Action::Update { target: Target::Key(key), resource, condition: Condition::Is(seen) };
-    match write(server, moment, Writer::Delivery, &[Change { action, full_url: None, place: None }], false) {
+    let action = Action::Update {
+        target: Target::Key(key),
+        resource,
+        condition: Condition::Is(seen),
+    };
+    match write(
+        server,
+        moment,
+        Writer::Delivery,
+        &[Change {
+            action,
+            full_url: None,
+            place: None,
+        }],
+        false,
+    ) {
         Ok(mut written) => Ok(written.pop().and_then(|written| written.version)),
         Err(Failure::PreconditionFailed(_)) => Ok(None),
         Err(failure) => Err(failure),
@@ -52,8 +74,17 @@ pub fn world(server: Arc<Server>, moment: Arc<dyn Fn() -> Moment + Send + Sync>)
         now: Box::new(move || clock().now),
         set_status: Box::new(move |id, seen, to, error| {
             let written = set_status(&server, &moment(), id, seen, to, error);
-            let told = |failure: Failure| failure.issues().into_iter().map(|issue: Issue| issue.text).collect::<Vec<_>>().join("; ");
-            written.map(|written| written.map(|written| written.version)).map_err(told)
+            let told = |failure: Failure| {
+                failure
+                    .issues()
+                    .into_iter()
+                    .map(|issue: Issue| issue.text)
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            };
+            written
+                .map(|written| written.map(|written| written.version))
+                .map_err(told)
         }),
     }
 }

@@ -23,12 +23,20 @@ pub fn asked(
     resource_type: ResourceType,
     parameters: &[(String, String)],
 ) -> Result<(Part, Vec<(String, String)>), Failure> {
-    let (about_part, others): (Vec<_>, Vec<_>) =
-        parameters.iter().cloned().partition(|(name, _)| matches!(name.as_str(), "_summary" | "_elements"));
-    let ParsedSearch { results, .. } = parse_search(&[resource_type], &about_part, "").map_err(Failure::BadRequest)?;
+    let (about_part, others): (Vec<_>, Vec<_>) = parameters
+        .iter()
+        .cloned()
+        .partition(|(name, _)| matches!(name.as_str(), "_summary" | "_elements"));
+    let ParsedSearch { results, .. } =
+        parse_search(&[resource_type], &about_part, "").map_err(Failure::BadRequest)?;
     match &results.part {
-        Part::Count => Err(Failure::bad_request(IssueCode::Value, "_summary: expected true, text, data or false on a read")),
-        Part::Elements(names) => known_elements(server, &[resource_type], names).map(|()| (results.part, others)),
+        Part::Count => Err(Failure::bad_request(
+            IssueCode::Value,
+            "_summary: expected true, text, data or false on a read",
+        )),
+        Part::Elements(names) => {
+            known_elements(server, &[resource_type], names).map(|()| (results.part, others))
+        }
         Part::Whole | Part::Summary | Part::Text | Part::Data => Ok((results.part, others)),
     }
 }
@@ -37,29 +45,59 @@ pub fn asked(
 ///
 /// # Errors
 /// `BadRequest` with all that are not.
-pub(super) fn known_elements(server: &Server, types: &[ResourceType], names: &[String]) -> Result<(), Failure> {
-    let structures: Vec<_> = types.iter().filter_map(|known| structure(server, *known)).collect();
-    let is_known =
-        |name: &&String| structures.iter().any(|structure| structure.elements[0].keys.iter().any(|key| names_key(structure, key, name)));
+pub(super) fn known_elements(
+    server: &Server,
+    types: &[ResourceType],
+    names: &[String],
+) -> Result<(), Failure> {
+    let structures: Vec<_> = types
+        .iter()
+        .filter_map(|known| structure(server, *known))
+        .collect();
+    let is_known = |name: &&String| {
+        structures.iter().any(|structure| {
+            structure.elements[0]
+                .keys
+                .iter()
+                .any(|key| names_key(structure, key, name))
+        })
+    };
     // Some clients name the type among the elements; it is always given.
-    let unknown = names.iter().filter(|name| *name != "resourceType" && !is_known(name)).map(|name| {
-        Issue::error(IssueCode::Value, "", format!("_elements: expected names of elements of the resource itself; '{name}' is none"))
-    });
+    let unknown = names
+        .iter()
+        .filter(|name| *name != "resourceType" && !is_known(name))
+        .map(|name| {
+            Issue::error(
+                IssueCode::Value,
+                "",
+                format!(
+                    "_elements: expected names of elements of the resource itself; '{name}' is none"
+                ),
+            )
+        });
     let unknown: Vec<_> = unknown.collect();
-    if unknown.is_empty() { Ok(()) } else { Err(Failure::BadRequest(unknown)) }
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::BadRequest(unknown))
+    }
 }
 
 /// Where an element stands in JSON, as its structure has it.
 type Key = (Box<str>, usize, usize);
 
-/// A choice of types is named as the definition does (`onset`) or by the key under which it stands (`onsetAge`).
+/// A choice of types is named as the definition does (`onset`) or by the key under which it stands
+/// (`onsetAge`).
 fn names_key(structure: &Structure, (key, place, _): &Key, name: &str) -> bool {
     let child = &structure.elements[structure.elements[0].children[*place]];
     **key == *name || *child.name == *name
 }
 
 fn structure(server: &Server, resource_type: ResourceType) -> Option<&Structure> {
-    server.validator.definitions().type_structure(resource_type.as_str())
+    server
+        .validator
+        .definitions()
+        .type_structure(resource_type.as_str())
 }
 
 /// Leaves that part of a version.
@@ -70,9 +108,16 @@ pub fn cut(server: &Server, part: &Part, version: &mut StoredVersion) -> Result<
     if matches!(part, Part::Whole | Part::Count) {
         return Ok(());
     }
-    let (Some(body), Some(structure)) = (version.body.as_deref(), structure(server, version.key.resource_type)) else { return Ok(()) };
+    let (Some(body), Some(structure)) = (
+        version.body.as_deref(),
+        structure(server, version.key.resource_type),
+    ) else {
+        return Ok(());
+    };
     let value = parse_stored(&version.key, body)?;
-    let Value::Object(members) = value else { return Ok(()) };
+    let Value::Object(members) = value else {
+        return Ok(());
+    };
     let mut left = leave(structure, part, members);
     tag(&mut left);
     version.body = Some(Value::Object(left).to_string().into_bytes());
@@ -82,8 +127,13 @@ pub fn cut(server: &Server, part: &Part, version: &mut StoredVersion) -> Result<
 fn leave(structure: &Structure, part: &Part, members: Map<String, Value>) -> Map<String, Value> {
     let root = &structure.elements[0];
     let kept = |name: &str| {
-        let is_required = child(structure, root, name).is_some_and(|child| child.min > 0 || child.is_modifier);
-        let is_named = |wanted: &String| root.keys.iter().any(|key| *key.0 == *name && names_key(structure, key, wanted));
+        let is_required =
+            child(structure, root, name).is_some_and(|child| child.min > 0 || child.is_modifier);
+        let is_named = |wanted: &String| {
+            root.keys
+                .iter()
+                .any(|key| *key.0 == *name && names_key(structure, key, wanted))
+        };
         match part {
             Part::Whole | Part::Count | Part::Summary => true,
             Part::Data => name != "text",
@@ -95,19 +145,38 @@ fn leave(structure: &Structure, part: &Part, members: Map<String, Value>) -> Map
         return summary(structure, root, members);
     }
     let is_kept = |key: &str| ALWAYS.contains(&key) || kept(key.strip_prefix('_').unwrap_or(key));
-    members.into_iter().filter(|(key, _)| is_kept(key)).collect()
+    members
+        .into_iter()
+        .filter(|(key, _)| is_kept(key))
+        .collect()
 }
 
-/// What the definition marks, of the element and of what stands in it; what must be there and what must not be ignored stays too.
-fn summary(structure: &Structure, element: &Element, members: Map<String, Value>) -> Map<String, Value> {
+/// What the definition marks, of the element and of what stands in it; what must be there and what
+/// must not be ignored stays too.
+fn summary(
+    structure: &Structure,
+    element: &Element,
+    members: Map<String, Value>,
+) -> Map<String, Value> {
     let of_member = |(key, value): (String, Value)| {
         if ALWAYS.contains(&key.as_str()) {
             return Some((key, value));
         }
         let child = child(structure, element, key.strip_prefix('_').unwrap_or(&key))?;
-        let inner = child.content_of.map_or(child, |content| &structure.elements[content]);
+        let inner = child
+            .content_of
+            .map_or(child, |content| &structure.elements[content]);
         let is_kept = child.is_summary || child.is_modifier || child.min > 0;
-        is_kept.then(|| (key, if inner.children.is_empty() { value } else { summary_of_each(structure, inner, value) }))
+        is_kept.then(|| {
+            (
+                key,
+                if inner.children.is_empty() {
+                    value
+                } else {
+                    summary_of_each(structure, inner, value)
+                },
+            )
+        })
     };
     members.into_iter().filter_map(of_member).collect()
 }
@@ -115,7 +184,10 @@ fn summary(structure: &Structure, element: &Element, members: Map<String, Value>
 fn summary_of_each(structure: &Structure, element: &Element, value: Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(summary(structure, element, members)),
-        Value::Array(items) => items.into_iter().map(|item| summary_of_each(structure, element, item)).collect(),
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| summary_of_each(structure, element, item))
+            .collect(),
         other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => other,
     }
 }
@@ -128,9 +200,24 @@ fn child<'a>(structure: &'a Structure, element: &Element, key: &str) -> Option<&
 /// Says that it is a part, so that nobody takes it for the whole and writes it back.
 fn tag(members: &mut Map<String, Value>) {
     const SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
-    let Some(meta) = members.entry("meta").or_insert_with(|| json!({})).as_object_mut() else { return };
-    let Some(tags) = meta.entry("tag").or_insert_with(|| json!([])).as_array_mut() else { return };
-    if !tags.iter().any(|tag| tag["system"] == SYSTEM && tag["code"] == "SUBSETTED") {
+    let Some(meta) = members
+        .entry("meta")
+        .or_insert_with(|| json!({}))
+        .as_object_mut()
+    else {
+        return;
+    };
+    let Some(tags) = meta
+        .entry("tag")
+        .or_insert_with(|| json!([]))
+        .as_array_mut()
+    else {
+        return;
+    };
+    if !tags
+        .iter()
+        .any(|tag| tag["system"] == SYSTEM && tag["code"] == "SUBSETTED")
+    {
         tags.push(json!({ "system": SYSTEM, "code": "SUBSETTED" }));
     }
 }

@@ -1,8 +1,9 @@
-//! Who may commit when: all at once as long as it goes well, and whoever keeps being overtaken alone.
+//! Who may commit when: all at once as long as it goes well, and whoever keeps being overtaken
+//! alone.
 //!
-//! Commits that depend on the same facts refuse each other, and then gather again. That is quick for a write about one person; but a
-//! write that concerns a whole practice would find something moved each time. Correctness never depends on this: the store's
-//! preconditions alone see to that.
+//! Commits that depend on the same facts refuse each other, and then gather again. That is quick
+//! for a write about one person; but a write that concerns a whole practice would find something
+//! moved each time. Correctness never depends on this: the store's preconditions alone see to that.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -10,7 +11,8 @@ use super::Failure;
 
 /// How often something is tried beside others.
 const ATTEMPTS_BESIDE_MAX: usize = 8;
-/// How often it is then tried alone, when nobody overtakes it: the first attempts may only make the steps that the calendar has due.
+/// How often it is then tried alone, when nobody overtakes it: the first attempts may only make the
+/// steps that the calendar has due.
 const ATTEMPTS_ALONE_MAX: usize = 64;
 
 /// The turns of one server.
@@ -18,12 +20,15 @@ const ATTEMPTS_ALONE_MAX: usize = 64;
 pub(super) struct Turns(RwLock<()>);
 
 impl Turns {
-    /// Tries until an attempt gets through; one that answers none was overtaken by others and gathers again. An attempt never asks for
-    /// another turn itself.
+    /// Tries until an attempt gets through; one that answers none was overtaken by others and
+    /// gathers again. An attempt never asks for another turn itself.
     ///
     /// # Errors
     /// The attempt's; `Busy` if none got through.
-    pub(super) fn take<R>(&self, mut attempt: impl FnMut() -> Result<Option<R>, Failure>) -> Result<R, Failure> {
+    pub(super) fn take<R>(
+        &self,
+        mut attempt: impl FnMut() -> Result<Option<R>, Failure>,
+    ) -> Result<R, Failure> {
         for _ in 0..ATTEMPTS_BESIDE_MAX {
             let _beside = self.0.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(result) = attempt()? {

@@ -7,8 +7,26 @@ use crate::fhir::Resource;
 /// Makes this the content of the resource. The same content again writes nothing.
 ///
 /// # Errors
-/// As [`super::write::write`]; `PreconditionFailed` if the condition does not hold or several resources match, `Conflict` if the
-/// content has the id of another one than matches.
-pub fn update(server: &Server, moment: &Moment, target: Target, resource: Resource, condition: Condition) -> Result<Written, Failure> {
-    super::write_one(server, moment, Change { action: Action::Update { target, resource, condition }, full_url: None, place: None })
+/// As [`super::write::write`]; `PreconditionFailed` if the condition does not hold or several
+/// resources match, `Conflict` if the content has the id of another one than matches.
+pub fn update(
+    server: &Server,
+    moment: &Moment,
+    target: Target,
+    resource: Resource,
+    condition: Condition,
+) -> Result<Written, Failure> {
+    super::write_one(
+        server,
+        moment,
+        Change {
+            action: Action::Update {
+                target,
+                resource,
+                condition,
+            },
+            full_url: None,
+            place: None,
+        },
+    )
 }

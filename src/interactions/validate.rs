@@ -1,8 +1,9 @@
 //! `$validate`: what a write would find, and nothing is written (<https://hl7.org/fhir/R4/resource-operation-validate.html>).
 //!
-//! The findings are those of the write path itself, stopped before its commit. Findings are the answer, whatever they say of the
-//! resource; a `Failure` means that nothing could be checked, and so it is also for a profile that the server does not have: a client
-//! that looks no further than the status must not take that for a verdict.
+//! The findings are those of the write path itself, stopped before its commit. Findings are the
+//! answer, whatever they say of the resource; a `Failure` means that nothing could be checked, and
+//! so it is also for a profile that the server does not have: a client that looks no further than
+//! the status must not take that for a verdict.
 
 use serde_json::Value;
 
@@ -63,13 +64,31 @@ impl Mode {
 /// The findings that the write would give.
 ///
 /// # Errors
-/// What forbids the check itself: `BadRequest` for parameters that do not go together, `Unprocessable` for an unknown profile, `NotFound`
-/// and `Gone` for a stored resource that is not there.
-pub fn validate(server: &Server, moment: &Moment, request: ValidateRequest) -> Result<Vec<Issue>, Failure> {
-    let ValidateRequest { target, resource, mode, profile, condition } = request;
-    if profile.as_deref().is_some_and(|profile| !server.validator.knows(profile)) {
+/// What forbids the check itself: `BadRequest` for parameters that do not go together,
+/// `Unprocessable` for an unknown profile, `NotFound` and `Gone` for a stored resource that is not
+/// there.
+pub fn validate(
+    server: &Server,
+    moment: &Moment,
+    request: ValidateRequest,
+) -> Result<Vec<Issue>, Failure> {
+    let ValidateRequest {
+        target,
+        resource,
+        mode,
+        profile,
+        condition,
+    } = request;
+    if profile
+        .as_deref()
+        .is_some_and(|profile| !server.validator.knows(profile))
+    {
         let text = "profile: expected one that this server has, found one that it does not have; nothing was checked";
-        return Err(Failure::Unprocessable(vec![Issue::error(IssueCode::NotSupported, "", text)]));
+        return Err(Failure::Unprocessable(vec![Issue::error(
+            IssueCode::NotSupported,
+            "",
+            text,
+        )]));
     }
     let (writer, action) = match target {
         Target::Type(resource_type) => {
@@ -77,34 +96,77 @@ pub fn validate(server: &Server, moment: &Moment, request: ValidateRequest) -> R
                 None => Writer::Nobody,
                 Some(Mode::Create) => Writer::Client,
                 Some(Mode::Update | Mode::Delete | Mode::Profile) => {
-                    return Err(wrong("mode: 'update', 'delete' and 'profile' are asked of a resource: [type]/[id]/$validate"));
+                    return Err(wrong(
+                        "mode: 'update', 'delete' and 'profile' are asked of a resource: [type]/[id]/$validate",
+                    ));
                 }
             };
             let resource = resource.ok_or_else(no_resource)?;
             if let Err(failure) = same_type(resource_type, &resource) {
                 return Ok(failure.issues());
             }
-            (writer, Action::Create { resource, id: (moment.new_id)(), if_none_exist: None })
+            (
+                writer,
+                Action::Create {
+                    resource,
+                    id: (moment.new_id)(),
+                    if_none_exist: None,
+                },
+            )
         }
         Target::Instance(key) => {
-            let update = |key, resource, condition| Action::Update { target: write::Target::Key(key), resource, condition };
+            let update = |key, resource, condition| Action::Update {
+                target: write::Target::Key(key),
+                resource,
+                condition,
+            };
             match (mode, resource) {
                 (None, Some(resource)) => (Writer::Nobody, update(key, resource, Condition::Any)),
-                (None, None) => (Writer::Nobody, update(key.clone(), stored(server, &key)?, Condition::Any)),
-                (Some(Mode::Create), Some(resource)) => (Writer::Client, update(key, resource, Condition::Absent)),
-                (Some(Mode::Update), Some(resource)) => (Writer::Client, update(key, resource, condition)),
+                (None, None) => (
+                    Writer::Nobody,
+                    update(key.clone(), stored(server, &key)?, Condition::Any),
+                ),
+                (Some(Mode::Create), Some(resource)) => {
+                    (Writer::Client, update(key, resource, Condition::Absent))
+                }
+                (Some(Mode::Update), Some(resource)) => {
+                    (Writer::Client, update(key, resource, condition))
+                }
                 (Some(Mode::Create | Mode::Update), None) => return Err(no_resource()),
-                (Some(Mode::Delete), _) => (Writer::Client, Action::Delete { target: write::Target::Key(key), condition }),
-                (Some(Mode::Profile), None) if profile.is_none() => return Err(wrong("mode 'profile': expected the parameter profile")),
-                (Some(Mode::Profile), None) => (Writer::Nobody, update(key.clone(), stored(server, &key)?, Condition::Any)),
+                (Some(Mode::Delete), _) => (
+                    Writer::Client,
+                    Action::Delete {
+                        target: write::Target::Key(key),
+                        condition,
+                    },
+                ),
+                (Some(Mode::Profile), None) if profile.is_none() => {
+                    return Err(wrong("mode 'profile': expected the parameter profile"));
+                }
+                (Some(Mode::Profile), None) => (
+                    Writer::Nobody,
+                    update(key.clone(), stored(server, &key)?, Condition::Any),
+                ),
                 (Some(Mode::Profile), Some(_)) => {
-                    return Err(wrong("mode 'profile' is asked of what is stored: leave the mode out to check the resource that you send"));
+                    return Err(wrong(
+                        "mode 'profile' is asked of what is stored: leave the mode out to check the resource that you send",
+                    ));
                 }
             }
         }
     };
     let profiles: Vec<&str> = profile.as_deref().into_iter().collect();
-    write::findings(server, moment, writer, Change { action, full_url: None, place: None }, &profiles)
+    write::findings(
+        server,
+        moment,
+        writer,
+        Change {
+            action,
+            full_url: None,
+            place: None,
+        },
+        &profiles,
+    )
 }
 
 fn wrong(text: &str) -> Failure {
@@ -112,7 +174,10 @@ fn wrong(text: &str) -> Failure {
 }
 
 fn no_resource() -> Failure {
-    Failure::bad_request(IssueCode::Required, "expected the resource to check: as the body, or as the parameter resource of a Parameters")
+    Failure::bad_request(
+        IssueCode::Required,
+        "expected the resource to check: as the body, or as the parameter resource of a Parameters",
+    )
 }
 
 fn stored(server: &Server, key: &ResourceKey) -> Result<Resource, Failure> {
@@ -124,14 +189,21 @@ fn stored(server: &Server, key: &ResourceKey) -> Result<Resource, Failure> {
 /// What a body and the parameters of the address ask for.
 ///
 /// # Errors
-/// `BadRequest` for parameters that are not understood or stand twice, and for a part `resource` that is no resource.
+/// `BadRequest` for parameters that are not understood or stand twice, and for a part `resource`
+/// that is no resource.
 pub fn read_request(
     target: Target,
     sent: Option<Resource>,
     query: &[(String, String)],
     condition: Condition,
 ) -> Result<ValidateRequest, Failure> {
-    let mut request = ValidateRequest { target, resource: None, mode: None, profile: None, condition };
+    let mut request = ValidateRequest {
+        target,
+        resource: None,
+        mode: None,
+        profile: None,
+        condition,
+    };
     let mut issues = Vec::new();
     for (name, value) in query {
         if let Err(text) = request.take(name, value) {
@@ -142,7 +214,11 @@ pub fn read_request(
         Some(sent) if sent.type_name() == "Parameters" => request.take_all(&sent, &mut issues)?,
         sent => request.resource = sent,
     }
-    if issues.is_empty() { Ok(request) } else { Err(Failure::BadRequest(issues)) }
+    if issues.is_empty() {
+        Ok(request)
+    } else {
+        Err(Failure::BadRequest(issues))
+    }
 }
 
 impl ValidateRequest {
@@ -151,7 +227,11 @@ impl ValidateRequest {
             None => &[][..],
             Some(Value::Array(parts)) => parts,
             Some(_) => {
-                return Err(Failure::BadRequest(vec![Issue::error(IssueCode::Structure, "Parameters.parameter", "expected an array")]));
+                return Err(Failure::BadRequest(vec![Issue::error(
+                    IssueCode::Structure,
+                    "Parameters.parameter",
+                    "expected an array",
+                )]));
             }
         };
         if parts.len() > PARAMETERS_MAX {
@@ -163,7 +243,11 @@ impl ValidateRequest {
                 name => self.take(name, value_of(part)),
             };
             if let Err(text) = taken {
-                issues.push(Issue::error(IssueCode::Value, format!("Parameters.parameter[{at}]"), text));
+                issues.push(Issue::error(
+                    IssueCode::Value,
+                    format!("Parameters.parameter[{at}]"),
+                    text,
+                ));
             }
         }
         Ok(())
@@ -179,25 +263,39 @@ impl ValidateRequest {
         match name {
             "mode" => {
                 once(name, self.mode.as_ref())?;
-                self.mode = Some(Mode::parse(value).ok_or("mode: expected 'create', 'update', 'delete' or 'profile'")?);
+                self.mode = Some(
+                    Mode::parse(value)
+                        .ok_or("mode: expected 'create', 'update', 'delete' or 'profile'")?,
+                );
             }
             "profile" => {
                 once(name, self.profile.as_ref())?;
                 let profile = Some(value.to_owned()).filter(|profile| !profile.is_empty());
-                self.profile = Some(profile.ok_or("profile: expected the canonical address of a profile")?);
+                self.profile =
+                    Some(profile.ok_or("profile: expected the canonical address of a profile")?);
             }
-            _ => return Err("$validate has no such parameter; it has resource, mode and profile".into()),
+            _ => {
+                return Err(
+                    "$validate has no such parameter; it has resource, mode and profile".into(),
+                );
+            }
         }
         Ok(())
     }
 }
 
 fn once<T>(name: &str, before: Option<&T>) -> Result<(), String> {
-    if before.is_some() { Err(format!("{name}: expected once, found twice")) } else { Ok(()) }
+    if before.is_some() {
+        Err(format!("{name}: expected once, found twice"))
+    } else {
+        Ok(())
+    }
 }
 
 /// The value of a parameter: clients send a canonical address as one of four types.
 fn value_of(part: &Value) -> &str {
-    let named = ["valueCode", "valueUri", "valueCanonical", "valueString"].into_iter().find_map(|name| part[name].as_str());
+    let named = ["valueCode", "valueUri", "valueCanonical", "valueString"]
+        .into_iter()
+        .find_map(|name| part[name].as_str());
     named.unwrap_or("")
 }

@@ -1,4 +1,5 @@
-//! Who waits inside the server for the next event of a subscription, or for a change of the Subscription itself: woken after the commit.
+//! Who waits inside the server for the next event of a subscription, or for a change of the
+//! Subscription itself: woken after the commit.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -46,22 +47,39 @@ impl Drop for Watch {
 }
 
 impl Server {
-    /// Calls `wake` after each commit that wrote the Subscription or an event of it, from any thread. What was committed before is to be looked at
-    /// after this was called, so that nothing comes between.
+    /// Calls `wake` after each commit that wrote the Subscription or an event of it, from any
+    /// thread. What was committed before is to be looked at after this was called, so that
+    /// nothing comes between.
     pub fn watch(&self, subscription: &Id, wake: Wake) -> Watch {
         let mut waiting = self.watches.waiting();
         let number = waiting.next;
         waiting.next += 1;
-        waiting.of.entry(subscription.clone()).or_default().insert(number, wake);
-        Watch { watches: Arc::clone(&self.watches), subscription: subscription.clone(), number }
+        waiting
+            .of
+            .entry(subscription.clone())
+            .or_default()
+            .insert(number, wake);
+        Watch {
+            watches: Arc::clone(&self.watches),
+            subscription: subscription.clone(),
+            number,
+        }
     }
 
-    /// Tells whoever waits for these subscriptions that something was committed: so many events among it.
+    /// Tells whoever waits for these subscriptions that something was committed: so many events
+    /// among it.
     pub(super) fn wake<'a>(&self, events: usize, subscriptions: impl IntoIterator<Item = &'a Id>) {
-        self.events_written.fetch_add(events as u64, Ordering::Relaxed);
+        self.events_written
+            .fetch_add(events as u64, Ordering::Relaxed);
         for subscription in subscriptions {
             (self.wake_delivery)(subscription);
-            self.watches.waiting().of.get(subscription).into_iter().flat_map(BTreeMap::values).for_each(|wake| wake());
+            self.watches
+                .waiting()
+                .of
+                .get(subscription)
+                .into_iter()
+                .flat_map(BTreeMap::values)
+                .for_each(|wake| wake());
         }
     }
 }

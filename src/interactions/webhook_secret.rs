@@ -1,4 +1,5 @@
-//! `$webhook-secret`: the secret by which a subscriber checks that a message came from this server, and that nothing in it was changed.
+//! `$webhook-secret`: the secret by which a subscriber checks that a message came from this server,
+//! and that nothing in it was changed.
 //!
 //! It is derived whenever it is asked for, and stands in no resource and in no log.
 
@@ -12,17 +13,25 @@ use crate::subscriptions::signing;
 /// The secret of a subscription with the channel rest-hook, as Parameters.
 ///
 /// # Errors
-/// `NotFound` or `Gone` for the Subscription, `Unprocessable` for one whose messages are not signed.
+/// `NotFound` or `Gone` for the Subscription, `Unprocessable` for one whose messages are not
+/// signed.
 pub fn webhook_secret(server: &Server, subscription: &ResourceKey) -> Result<Value, Failure> {
     let stored = read::read(server, subscription)?;
     let value = parse_stored(subscription, stored.body.as_deref().unwrap_or_default())?;
     if value["channel"]["type"] != "rest-hook" {
-        let text = "expected a subscription with the channel rest-hook: only what is posted is signed";
-        return Err(Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, "Subscription.channel.type", text)]));
+        let text =
+            "expected a subscription with the channel rest-hook: only what is posted is signed";
+        return Err(Failure::Unprocessable(vec![Issue::error(
+            IssueCode::BusinessRule,
+            "Subscription.channel.type",
+            text,
+        )]));
     }
     let life = server.store.stream(&subscription.id)?.life;
     let secret = signing::webhook_secret(server.store.secret(), &subscription.id, life);
-    Ok(json!({ "resourceType": "Parameters", "parameter": [{ "name": "secret", "valueString": secret }] }))
+    Ok(
+        json!({ "resourceType": "Parameters", "parameter": [{ "name": "secret", "valueString": secret }] }),
+    )
 }
 
 /// Refuses parameters: the operation has none.
@@ -33,5 +42,8 @@ pub fn without_parameters(parameters: &[(String, String)]) -> Result<(), Failure
     if parameters.is_empty() {
         return Ok(());
     }
-    Err(Failure::bad_request(IssueCode::NotSupported, "$webhook-secret has no parameters"))
+    Err(Failure::bad_request(
+        IssueCode::NotSupported,
+        "$webhook-secret has no parameters",
+    ))
 }

@@ -1,7 +1,8 @@
-//! The one write path: create, update, delete and each transaction end here, in one commit that also carries the rights
-//! Tasks of every person concerned (deadline-rules, section 7).
+//! The one write path: create, update, delete and each transaction end here, in one commit that
+//! also carries the rights Tasks of every person concerned (deadline-rules, section 7).
 //!
-//! Gather what the decision needs, decide, commit with what must not have moved meanwhile; if it has, gather again.
+//! Gather what the decision needs, decide, commit with what must not have moved meanwhile; if it
+//! has, gather again.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,9 @@ use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::referrers::Referrers;
 use super::{Failure, Moment, Server, Written, calendar, content, followers, subscription_check};
-use crate::fhir::{Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day};
+use crate::fhir::{
+    Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day,
+};
 use crate::search::{self, Row, index_entries};
 use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
 
@@ -112,7 +115,8 @@ pub enum Writer {
     Client,
     /// The server itself, for the definitions it was started with.
     Definitions,
-    /// The server itself, for the status of a Subscription; its content was checked when the client sent it.
+    /// The server itself, for the status of a Subscription; its content was checked when the client
+    /// sent it.
     Delivery,
     /// Nobody: what is asked is only what a check says of the content, of any type. Never commits.
     Nobody,
@@ -122,19 +126,50 @@ pub enum Writer {
 ///
 /// # Errors
 /// What forbids them, with the findings about all of them at once.
-pub fn write(server: &Server, moment: &Moment, writer: Writer, changes: &[Change], is_transaction: bool) -> Result<Vec<Written>, Failure> {
-    let attempt = Attempt { server, moment, writer, changes, is_transaction, profiles: &[] };
+pub fn write(
+    server: &Server,
+    moment: &Moment,
+    writer: Writer,
+    changes: &[Change],
+    is_transaction: bool,
+) -> Result<Vec<Written>, Failure> {
+    let attempt = Attempt {
+        server,
+        moment,
+        writer,
+        changes,
+        is_transaction,
+        profiles: &[],
+    };
     server.turns.take(|| attempt.run())
 }
 
-/// What [`write()`] would find about this one change, and what a check against these profiles finds besides; nothing is written.
+/// What [`write()`] would find about this one change, and what a check against these profiles finds
+/// besides; nothing is written.
 ///
 /// # Errors
 /// Of the store: then nothing is known.
-pub fn findings(server: &Server, moment: &Moment, writer: Writer, change: Change, profiles: &[&str]) -> Result<Vec<Issue>, Failure> {
-    let attempt = Attempt { server, moment, writer, changes: &[change], is_transaction: false, profiles };
+pub fn findings(
+    server: &Server,
+    moment: &Moment,
+    writer: Writer,
+    change: Change,
+    profiles: &[&str],
+) -> Result<Vec<Issue>, Failure> {
+    let attempt = Attempt {
+        server,
+        moment,
+        writer,
+        changes: &[change],
+        is_transaction: false,
+        profiles,
+    };
     match attempt.decide() {
-        Ok(decided) => Ok(decided.entries.into_iter().flat_map(|entry| entry.warnings).collect()),
+        Ok(decided) => Ok(decided
+            .entries
+            .into_iter()
+            .flat_map(|entry| entry.warnings)
+            .collect()),
         Err(failure @ (Failure::Store(_) | Failure::Busy)) => Err(failure),
         Err(failure) if failure.is_of_index() => Err(failure),
         Err(failure) => Ok(failure.issues()),
@@ -163,20 +198,34 @@ impl Attempt<'_> {
     /// Gathers what the decision needs, and makes every check.
     fn decide(&self) -> Result<Decided, Failure> {
         let mut preconditions = Vec::new();
-        let mut entries = identify_all(self.server, self.moment, self.writer, self.changes, &mut preconditions)?;
+        let mut entries = identify_all(
+            self.server,
+            self.moment,
+            self.writer,
+            self.changes,
+            &mut preconditions,
+        )?;
         self.refuse_duplicates(&entries)?;
         let issues = self.resolve(&mut entries, &mut preconditions)?;
         self.refuse_shared_matches(&entries)?;
         let pending = pending(&entries)?;
         preconditions.extend(persons::unmoved(self.server, &pending)?);
         self.check(&mut entries, issues, &pending, &mut preconditions)?;
-        Ok(Decided { entries, pending, preconditions })
+        Ok(Decided {
+            entries,
+            pending,
+            preconditions,
+        })
     }
 
     /// None if something moved meanwhile and all must be gathered again.
     fn run(&self) -> Result<Option<Vec<Written>>, Failure> {
         self.awaited()?;
-        let Decided { mut entries, mut pending, mut preconditions } = self.decide()?;
+        let Decided {
+            mut entries,
+            mut pending,
+            mut preconditions,
+        } = self.decide()?;
         settle(&mut entries, &mut pending);
         if pending.is_empty() {
             return Ok(Some(entries.into_iter().map(Entry::unchanged).collect()));
@@ -187,9 +236,17 @@ impl Attempt<'_> {
         if calendar::catch_up(self.server, self.moment, &concerned.persons, today)? {
             return Ok(None);
         }
-        // A request that waited across midnight is of the day that has begun, and so is what it changes.
+        // A request that waited across midnight is of the day that has begun, and so is what it
+        // changes.
         let last_modified = self.moment.now.max(start_of_day(today));
-        let derived = persons::derive(self.server, &concerned.persons, &pending, today, last_modified, self.moment.now)?;
+        let derived = persons::derive(
+            self.server,
+            &concerned.persons,
+            &pending,
+            today,
+            last_modified,
+            self.moment.now,
+        )?;
         let mut told = derived.told();
         told.extend(followers::subscriptions(&pending).map(|(key, _)| key.id.clone()));
         let mut changes = ChangeSet {
@@ -204,9 +261,19 @@ impl Attempt<'_> {
         changes.preconditions.extend(derived.preconditions);
         changes.touches.extend(derived.touches);
         let writes: Vec<Option<Write>> = entries.iter().map(Entry::write).collect();
-        let bodies: Vec<Option<Body>> =
-            writes.iter().map(|write| write.as_ref()?.content.as_ref().map(|content| content.body.clone())).collect();
-        changes.writes.extend(writes.into_iter().flatten().chain(derived.writes));
+        let bodies: Vec<Option<Body>> = writes
+            .iter()
+            .map(|write| {
+                write
+                    .as_ref()?
+                    .content
+                    .as_ref()
+                    .map(|content| content.body.clone())
+            })
+            .collect();
+        changes
+            .writes
+            .extend(writes.into_iter().flatten().chain(derived.writes));
         let events = changes.events.len();
         self.awaited()?;
         let committed = match self.server.store.commit(changes) {
@@ -218,49 +285,91 @@ impl Attempt<'_> {
             self.server.timer_was_set(timer);
         }
         self.server.wake(events, &told);
-        Ok(Some(entries.into_iter().zip(bodies).map(|(entry, body)| entry.written(body, committed)).collect()))
+        Ok(Some(
+            entries
+                .into_iter()
+                .zip(bodies)
+                .map(|(entry, body)| entry.written(body, committed))
+                .collect(),
+        ))
     }
 
     /// Stops what nobody waits for any more: no one will learn how it failed.
     fn awaited(&self) -> Result<(), Failure> {
-        if self.moment.is_abandoned() { Err(Failure::Busy) } else { Ok(()) }
+        if self.moment.is_abandoned() {
+            Err(Failure::Busy)
+        } else {
+            Ok(())
+        }
     }
 
     fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {
         let mut seen = BTreeSet::new();
-        match entries.iter().zip(self.changes).find(|(entry, _)| !seen.insert(&entry.key)) {
+        match entries
+            .iter()
+            .zip(self.changes)
+            .find(|(entry, _)| !seen.insert(&entry.key))
+        {
             Some((twice, change)) => {
-                let text = format!("{} stands twice in the transaction: expected each once", twice.key);
-                Err(placed(change, Failure::bad_request(IssueCode::Duplicate, text)))
+                let text = format!(
+                    "{} stands twice in the transaction: expected each once",
+                    twice.key
+                );
+                Err(placed(
+                    change,
+                    Failure::bad_request(IssueCode::Duplicate, text),
+                ))
             }
             None => Ok(()),
         }
     }
 
-    /// What a conditional update or patch looks for, no other entry may write: then it would have another match, or two.
+    /// What a conditional update or patch looks for, no other entry may write: then it would have
+    /// another match, or two.
     fn refuse_shared_matches(&self, entries: &[Entry]) -> Result<(), Failure> {
         let indexed = |entry: &Entry| match &entry.step {
-            Step::Put(resource, _) => Some(index_entries(entry.key.resource_type, resource.value())),
+            Step::Put(resource, _) => {
+                Some(index_entries(entry.key.resource_type, resource.value()))
+            }
             Step::Delete | Step::Nothing(_) => None,
         };
         if entries.len() < 2 || entries.iter().all(|entry| entry.claims.is_none()) {
             return Ok(());
         }
-        let written: Vec<_> = entries.iter().filter_map(|entry| Some((&entry.key, indexed(entry)?))).collect();
+        let written: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| Some((&entry.key, indexed(entry)?)))
+            .collect();
         for (entry, change) in entries.iter().zip(self.changes) {
             let Some(query) = &entry.claims else { continue };
             let others = written.iter().filter(|(key, _)| **key != entry.key);
-            let row = |key, entries| Row { key, last_updated: self.moment.now, entries };
-            if let Some((other, _)) = others.clone().find(|(key, index)| search::matches(query, row(key, index))) {
-                let text = format!("the criteria match what another entry writes, {other}: expected each resource in one entry");
-                return Err(placed(change, Failure::bad_request(IssueCode::Duplicate, text)));
+            let row = |key, entries| Row {
+                key,
+                last_updated: self.moment.now,
+                entries,
+            };
+            if let Some((other, _)) = others
+                .clone()
+                .find(|(key, index)| search::matches(query, row(key, index)))
+            {
+                let text = format!(
+                    "the criteria match what another entry writes, {other}: expected each resource in one entry"
+                );
+                return Err(placed(
+                    change,
+                    Failure::bad_request(IssueCode::Duplicate, text),
+                ));
             }
         }
         Ok(())
     }
 
     /// Rewrites the references; answers what is wrong with them, by entry.
-    fn resolve(&self, entries: &mut [Entry], preconditions: &mut Vec<Precondition>) -> Result<Vec<Vec<Issue>>, Failure> {
+    fn resolve(
+        &self,
+        entries: &mut [Entry],
+        preconditions: &mut Vec<Precondition>,
+    ) -> Result<Vec<Vec<Issue>>, Failure> {
         let known = self.known_to_each_other(entries);
         let (mut issues, mut failures) = (Vec::new(), Vec::new());
         for (entry, change) in entries.iter_mut().zip(self.changes) {
@@ -281,15 +390,24 @@ impl Attempt<'_> {
 
     /// What the references of the changes may name among the changes themselves.
     fn known_to_each_other(&self, entries: &[Entry]) -> Entries {
-        let mut known = Entries { is_transaction: self.is_transaction, now: self.moment.now, ..Entries::default() };
+        let mut known = Entries {
+            is_transaction: self.is_transaction,
+            now: self.moment.now,
+            ..Entries::default()
+        };
         for (entry, change) in entries.iter().zip(self.changes) {
             if let Some(full_url) = &change.full_url {
-                known.by_full_url.insert(full_url.clone(), entry.key.clone());
+                known
+                    .by_full_url
+                    .insert(full_url.clone(), entry.key.clone());
             }
             match &entry.step {
                 _ if self.changes.len() < 2 => {}
                 Step::Put(resource, _) => {
-                    known.written.push((entry.key.clone(), Some(index_entries(entry.key.resource_type, resource.value()))));
+                    known.written.push((
+                        entry.key.clone(),
+                        Some(index_entries(entry.key.resource_type, resource.value())),
+                    ));
                 }
                 Step::Delete => known.written.push((entry.key.clone(), None)),
                 Step::Nothing(_) => {}
@@ -312,14 +430,35 @@ impl Attempt<'_> {
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
-                Step::Put(resource, _) if !matches!(self.writer, Writer::Definitions | Writer::Delivery) => {
-                    issues.extend(content::findings(resource, &self.server.validator, &self.server.groups, today, self.profiles));
+                Step::Put(resource, _)
+                    if !matches!(self.writer, Writer::Definitions | Writer::Delivery) =>
+                {
+                    issues.extend(content::findings(
+                        resource,
+                        &self.server.validator,
+                        &self.server.groups,
+                        today,
+                        self.profiles,
+                    ));
                     if entry.key.resource_type == ResourceType::Subscription {
-                        let before = pending.get(&entry.key).and_then(|write| write.before.as_ref());
-                        subscription_check::check(self.server, self.moment.now, before, resource.value(), issues);
+                        let before = pending
+                            .get(&entry.key)
+                            .and_then(|write| write.before.as_ref());
+                        subscription_check::check(
+                            self.server,
+                            self.moment.now,
+                            before,
+                            resource.value(),
+                            issues,
+                        );
                         issues.extend(too_many.take());
                     }
-                    issues.extend(references::check(self.server, resource.value(), pending, preconditions)?);
+                    issues.extend(references::check(
+                        self.server,
+                        resource.value(),
+                        pending,
+                        preconditions,
+                    )?);
                 }
                 Step::Delete if self.writer == Writer::Client => {
                     if let Err(failure) = referrers.may_delete(&entry.key, preconditions) {
@@ -368,8 +507,12 @@ fn touched_by(pending: &Pending) -> Vec<Guard> {
     for (key, write) in pending {
         if persons::is_practice(key.resource_type) {
             touches.push(persons::resource_guard(key));
-            let organizations = write.content.iter().flat_map(crate::deadlines::practice_references);
-            touches.extend(organizations.map(|organization| persons::dependents_guard(&organization)));
+            let organizations = write
+                .content
+                .iter()
+                .flat_map(crate::deadlines::practice_references);
+            touches
+                .extend(organizations.map(|organization| persons::dependents_guard(&organization)));
         }
     }
     touches.extend(followers::touched(pending));

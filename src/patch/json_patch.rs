@@ -1,7 +1,7 @@
 //! JSON Patch (RFC 6902) with JSON Pointers (RFC 6901).
 //!
-//! Written here, since the libraries for it take members out of the middle of an object by moving the last one there, compare numbers
-//! by their text, and let a few `copy` steps fill the memory.
+//! Written here, since the libraries for it take members out of the middle of an object by moving
+//! the last one there, compare numbers by their text, and let a few `copy` steps fill the memory.
 
 use serde_json::{Map, Value};
 
@@ -32,33 +32,58 @@ pub(super) enum Step {
 pub(super) fn read(document: &Value) -> Result<Vec<Step>, Vec<Issue>> {
     let wrong = |code, text: String| Issue::error(code, "", text);
     let Value::Array(sent) = document else {
-        return Err(vec![wrong(IssueCode::Structure, "expected a JSON Patch document: an array of steps".to_owned())]);
+        return Err(vec![wrong(
+            IssueCode::Structure,
+            "expected a JSON Patch document: an array of steps".to_owned(),
+        )]);
     };
     if sent.len() > STEPS_MAX {
-        return Err(vec![wrong(IssueCode::TooCostly, format!("expected at most {STEPS_MAX} steps, found {}", sent.len()))]);
+        return Err(vec![wrong(
+            IssueCode::TooCostly,
+            format!("expected at most {STEPS_MAX} steps, found {}", sent.len()),
+        )]);
     }
     let (mut steps, mut issues) = (Vec::new(), Vec::new());
     for (at, step) in sent.iter().enumerate() {
         match read_step(step) {
             Ok(step) => steps.push(step),
-            Err(text) => issues.push(wrong(IssueCode::Invalid, format!("step {} of the patch: {text}", at + 1))),
+            Err(text) => issues.push(wrong(
+                IssueCode::Invalid,
+                format!("step {} of the patch: {text}", at + 1),
+            )),
         }
     }
-    if issues.is_empty() { Ok(steps) } else { Err(issues) }
+    if issues.is_empty() {
+        Ok(steps)
+    } else {
+        Err(issues)
+    }
 }
 
 fn read_step(step: &Value) -> Result<Step, String> {
     let pointer = |name: &str| match step.get(name).and_then(Value::as_str) {
-        Some(text) => read_pointer(text).ok_or_else(|| format!("expected '{name}' to be a JSON Pointer, such as /name/0/family")),
+        Some(text) => read_pointer(text).ok_or_else(|| {
+            format!("expected '{name}' to be a JSON Pointer, such as /name/0/family")
+        }),
         None => Err(format!("expected '{name}' with a JSON Pointer, found none")),
     };
-    let value = || step.get("value").cloned().ok_or("expected a 'value', found none");
+    let value = || {
+        step.get("value")
+            .cloned()
+            .ok_or("expected a 'value', found none")
+    };
     match step.get("op").and_then(Value::as_str) {
         Some("add") => Ok(Step::Add(pointer("path")?, value()?)),
         Some("remove") => Ok(Step::Remove(pointer("path")?)),
         Some("replace") => Ok(Step::Replace(pointer("path")?, value()?)),
-        Some("move") => Ok(Step::Move { from: pointer("from")?, to: pointer("path")? }),
-        Some("copy") => Ok(Step::Copy { from: pointer("from")?, to: pointer("path")? }),
+        Some("move") => Ok(Step::Move {
+            from: pointer("from")?,
+            to: pointer("path")?,
+        }),
+        Some("copy") => Ok(Step::Copy {
+            from: pointer("from")?,
+            to: pointer("path")?,
+        }),
         Some("test") => Ok(Step::Test(pointer("path")?, value()?)),
         _ => Err("expected 'op' to be one of add, remove, replace, move, copy and test".to_owned()),
     }
@@ -69,7 +94,10 @@ fn read_pointer(text: &str) -> Option<Pointer> {
         return Some(Vec::new());
     }
     let unescaped = |name: &str| {
-        let escapes_fit = name.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+        let escapes_fit = name
+            .split('~')
+            .skip(1)
+            .all(|after| after.starts_with(['0', '1']));
         escapes_fit.then(|| name.replace("~1", "/").replace("~0", "~"))
     };
     text.strip_prefix('/')?.split('/').map(unescaped).collect()
@@ -83,7 +111,13 @@ pub(super) fn apply(steps: &[Step], document: &mut Value) -> Result<(), Issue> {
     let mut may_copy_bytes = COPIED_BYTES_MAX;
     for (at, step) in steps.iter().enumerate() {
         let done = carry_out(step, document, &mut may_copy_bytes);
-        done.map_err(|text| Issue::error(IssueCode::Processing, "", format!("step {} of the patch: {text}", at + 1)))?;
+        done.map_err(|text| {
+            Issue::error(
+                IssueCode::Processing,
+                "",
+                format!("step {} of the patch: {text}", at + 1),
+            )
+        })?;
     }
     Ok(())
 }
@@ -109,9 +143,12 @@ fn carry_out(step: &Step, document: &mut Value, may_copy_bytes: &mut usize) -> R
             insert(document, to, value)
         }
         Step::Copy { from, to } => {
-            let value = found(document, from).ok_or("expected something at its 'from', found nothing there")?;
+            let value = found(document, from)
+                .ok_or("expected something at its 'from', found nothing there")?;
             let left = may_copy_bytes.checked_sub(value.to_string().len());
-            *may_copy_bytes = left.ok_or_else(|| format!("expected all copies to be of {COPIED_BYTES_MAX} bytes at most"))?;
+            *may_copy_bytes = left.ok_or_else(|| {
+                format!("expected all copies to be of {COPIED_BYTES_MAX} bytes at most")
+            })?;
             let value = value.clone();
             insert(document, to, value)
         }
@@ -141,7 +178,8 @@ fn found_mut<'a>(document: &'a mut Value, path: &[String]) -> Option<&'a mut Val
 
 /// A place in an array: digits, without a zero before others.
 fn index(name: &str) -> Option<usize> {
-    let plain = name == "0" || (!name.starts_with('0') && name.bytes().all(|byte| byte.is_ascii_digit()));
+    let plain =
+        name == "0" || (!name.starts_with('0') && name.bytes().all(|byte| byte.is_ascii_digit()));
     plain.then(|| name.parse().ok()).flatten()
 }
 
@@ -156,55 +194,91 @@ fn insert(document: &mut Value, path: &[String], value: Value) -> Result<(), Str
     match found_mut(document, above) {
         Some(Value::Object(members)) => drop(members.insert(last.clone(), value)),
         Some(Value::Array(items)) => {
-            let at = if last == "-" { Some(items.len()) } else { index(last).filter(|at| *at <= items.len()) };
-            items.insert(at.ok_or("expected a place in the array, or the one behind its end, found another")?, value);
+            let at = if last == "-" {
+                Some(items.len())
+            } else {
+                index(last).filter(|at| *at <= items.len())
+            };
+            items.insert(
+                at.ok_or(
+                    "expected a place in the array, or the one behind its end, found another",
+                )?,
+                value,
+            );
         }
-        Some(_) => return Err("expected an object or an array above its path, found a value".to_owned()),
-        None => return Err("expected an object or an array above its path, found nothing there".to_owned()),
+        Some(_) => {
+            return Err("expected an object or an array above its path, found a value".to_owned());
+        }
+        None => {
+            return Err(
+                "expected an object or an array above its path, found nothing there".to_owned(),
+            );
+        }
     }
     Ok(())
 }
 
 fn remove(document: &mut Value, path: &[String]) -> Result<Value, String> {
-    let Some((last, above)) = path.split_last() else { return Err("expected a part of the resource, found all of it".to_owned()) };
+    let Some((last, above)) = path.split_last() else {
+        return Err("expected a part of the resource, found all of it".to_owned());
+    };
     let removed = match found_mut(document, above) {
         // What follows keeps its order.
         Some(Value::Object(members)) => members.shift_remove(last),
-        Some(Value::Array(items)) => index(last).filter(|at| *at < items.len()).map(|at| items.remove(at)),
+        Some(Value::Array(items)) => index(last)
+            .filter(|at| *at < items.len())
+            .map(|at| items.remove(at)),
         Some(_) | None => None,
     };
     removed.ok_or_else(|| NOTHING_THERE.to_owned())
 }
 
-/// Equality as RFC 6902 has it (section 4.6): of numbers by what they are worth, of objects in any order.
+/// Equality as RFC 6902 has it (section 4.6): of numbers by what they are worth, of objects in any
+/// order.
 fn same(left: &Value, right: &Value) -> bool {
     let members = |left: &Map<String, Value>, right: &Map<String, Value>| {
-        left.len() == right.len() && left.iter().all(|(name, value)| right.get(name).is_some_and(|other| same(value, other)))
+        left.len() == right.len()
+            && left
+                .iter()
+                .all(|(name, value)| right.get(name).is_some_and(|other| same(value, other)))
     };
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => left == right || worth(left.as_str()) == worth(right.as_str()),
+        (Value::Number(left), Value::Number(right)) => {
+            left == right || worth(left.as_str()) == worth(right.as_str())
+        }
         (Value::Object(left), Value::Object(right)) => members(left, right),
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| same(left, right))
         }
         (left, right) => left == right,
     }
 }
 
-/// What a number is worth: if it is negative, its digits without zeros at the ends, and the power of ten of the last of them. None
-/// for a power that no number of health has.
+/// What a number is worth: if it is negative, its digits without zeros at the ends, and the power
+/// of ten of the last of them. None for a power that no number of health has.
 fn worth(number: &str) -> Option<(bool, String, i64)> {
-    let (negative, number) = number.strip_prefix('-').map_or((false, number), |number| (true, number));
+    let (negative, number) = number
+        .strip_prefix('-')
+        .map_or((false, number), |number| (true, number));
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{fraction}");
     let kept = digits.trim_end_matches('0');
-    let behind = i64::try_from(digits.len() - kept.len()).ok()? - i64::try_from(fraction.len()).ok()?;
+    let behind =
+        i64::try_from(digits.len() - kept.len()).ok()? - i64::try_from(fraction.len()).ok()?;
     let digits = kept.trim_start_matches('0').to_owned();
     if digits.is_empty() {
         return Some((false, digits, 0));
     }
-    Some((negative, digits, exponent.parse::<i64>().ok()?.checked_add(behind)?))
+    Some((
+        negative,
+        digits,
+        exponent.parse::<i64>().ok()?.checked_add(behind)?,
+    ))
 }
 
 #[cfg(test)]
@@ -225,7 +299,11 @@ mod tests {
             ("{\"a\":1,\"b\":2}", "{\"b\":2,\"a\":1}", true),
             ("\"1\"", "1", false),
         ] {
-            assert_eq!(same(&value(left), &value(right)), expected, "{left} {right}");
+            assert_eq!(
+                same(&value(left), &value(right)),
+                expected,
+                "{left} {right}"
+            );
         }
     }
 }

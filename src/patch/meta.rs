@@ -1,7 +1,8 @@
 //! Adding and removing labels: the profiles, tags and security labels of a resource, each a set
 //! (<https://hl7.org/fhir/R4/resource-operation-meta-add.html>, <https://hl7.org/fhir/R4/resource-operation-meta-delete.html>).
 //!
-//! A profile is what its address says, with its version; a tag or security label is its system and code, whatever its version and display.
+//! A profile is what its address says, with its version; a tag or security label is its system and
+//! code, whatever its version and display.
 
 use std::collections::BTreeSet;
 
@@ -40,10 +41,16 @@ type Identity = (Option<String>, String);
 /// The findings about all that is no label.
 pub(super) fn read(change: LabelChange, meta: &Value) -> Result<Labels, Vec<Issue>> {
     let Some(members) = meta.as_object() else {
-        return Err(vec![Issue::error(IssueCode::Structure, "Meta", "expected an object")]);
+        return Err(vec![Issue::error(
+            IssueCode::Structure,
+            "Meta",
+            "expected an object",
+        )]);
     };
     let mut wrong = Vec::new();
-    let unknown = members.keys().filter(|name| !SETS.contains(&name.as_str()) && !SET_BY_SERVER.contains(&name.as_str()));
+    let unknown = members
+        .keys()
+        .filter(|name| !SETS.contains(&name.as_str()) && !SET_BY_SERVER.contains(&name.as_str()));
     if unknown.count() > 0 {
         wrong.push(Issue::error(
             IssueCode::NotSupported,
@@ -55,32 +62,58 @@ pub(super) fn read(change: LabelChange, meta: &Value) -> Result<Labels, Vec<Issu
     for set in SETS {
         let labels = match members.get(set) {
             None => continue,
-            Some(Value::Array(labels)) if labels.iter().all(|label| identity(label).is_some()) => labels.clone(),
+            Some(Value::Array(labels)) if labels.iter().all(|label| identity(label).is_some()) => {
+                labels.clone()
+            }
             Some(_) => {
-                let expected = if set == "profile" { "an array of addresses" } else { "an array of Codings, each with a code" };
-                wrong.push(Issue::error(IssueCode::Structure, format!("Meta.{set}"), format!("expected {expected}")));
+                let expected = if set == "profile" {
+                    "an array of addresses"
+                } else {
+                    "an array of Codings, each with a code"
+                };
+                wrong.push(Issue::error(
+                    IssueCode::Structure,
+                    format!("Meta.{set}"),
+                    format!("expected {expected}"),
+                ));
                 continue;
             }
         };
         items.push((set, labels));
     }
-    if wrong.is_empty() { Ok(Labels { change, items }) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok(Labels { change, items })
+    } else {
+        Err(wrong)
+    }
 }
 
 fn identity(label: &Value) -> Option<Identity> {
     match label {
         Value::String(address) => Some((None, address.clone())),
-        Value::Object(coding) => {
-            Some((coding.get("system").and_then(Value::as_str).map(str::to_owned), coding.get("code")?.as_str()?.to_owned()))
-        }
+        Value::Object(coding) => Some((
+            coding
+                .get("system")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            coding.get("code")?.as_str()?.to_owned(),
+        )),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
 }
 
 /// Makes the change in a resource.
 pub(super) fn apply(labels: &Labels, resource: &mut Value) {
-    let Some(members) = resource.as_object_mut() else { return };
-    let Some(meta) = members.entry("meta").or_insert_with(|| Value::Object(Map::new())).as_object_mut() else { return };
+    let Some(members) = resource.as_object_mut() else {
+        return;
+    };
+    let Some(meta) = members
+        .entry("meta")
+        .or_insert_with(|| Value::Object(Map::new()))
+        .as_object_mut()
+    else {
+        return;
+    };
     for (set, items) in &labels.items {
         match labels.change {
             LabelChange::Add => add(meta, set, items),
@@ -91,7 +124,11 @@ pub(super) fn apply(labels: &Labels, resource: &mut Value) {
 
 fn add(meta: &mut Map<String, Value>, set: &str, items: &[Value]) {
     let mut present: BTreeSet<Identity> = array(meta, set).iter().filter_map(identity).collect();
-    let new: Vec<_> = items.iter().filter(|item| identity(item).is_some_and(|identity| present.insert(identity))).cloned().collect();
+    let new: Vec<_> = items
+        .iter()
+        .filter(|item| identity(item).is_some_and(|identity| present.insert(identity)))
+        .cloned()
+        .collect();
     if new.is_empty() {
         return;
     }
@@ -106,10 +143,14 @@ fn add(meta: &mut Map<String, Value>, set: &str, items: &[Value]) {
 
 fn remove(meta: &mut Map<String, Value>, set: &str, items: &[Value]) {
     let unwanted: BTreeSet<Identity> = items.iter().filter_map(identity).collect();
-    let is_kept: Vec<bool> =
-        array(meta, set).iter().map(|item| identity(item).is_none_or(|identity| !unwanted.contains(&identity))).collect();
+    let is_kept: Vec<bool> = array(meta, set)
+        .iter()
+        .map(|item| identity(item).is_none_or(|identity| !unwanted.contains(&identity)))
+        .collect();
     for name in [set.to_owned(), format!("_{set}")] {
-        let Some(Value::Array(all)) = meta.get_mut(&name) else { continue };
+        let Some(Value::Array(all)) = meta.get_mut(&name) else {
+            continue;
+        };
         let mut kept = is_kept.iter();
         all.retain(|_| kept.next().copied().unwrap_or(true));
         if all.iter().all(Value::is_null) {
@@ -119,7 +160,9 @@ fn remove(meta: &mut Map<String, Value>, set: &str, items: &[Value]) {
 }
 
 fn array<'a>(meta: &'a Map<String, Value>, set: &str) -> &'a [Value] {
-    meta.get(set).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    meta.get(set)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]
@@ -138,34 +181,73 @@ mod tests {
 
     #[test]
     fn labels_are_sets_by_system_and_code() {
-        let (red, blue) = (json!({ "system": "s", "code": "red" }), json!({ "system": "s", "code": "blue" }));
-        let red_with_name = json!({ "system": "s", "code": "red", "version": "2", "display": "Red" });
+        let (red, blue) = (
+            json!({ "system": "s", "code": "red" }),
+            json!({ "system": "s", "code": "blue" }),
+        );
+        let red_with_name =
+            json!({ "system": "s", "code": "red", "version": "2", "display": "Red" });
         let red_of_none = json!({ "code": "red" });
-        check(json!({}), LabelChange::Add, json!({ "tag": [red, red_with_name, blue] }), json!({ "tag": [red, blue] }));
+        check(
+            json!({}),
+            LabelChange::Add,
+            json!({ "tag": [red, red_with_name, blue] }),
+            json!({ "tag": [red, blue] }),
+        );
         check(
             json!({ "tag": [red_with_name] }),
             LabelChange::Add,
             json!({ "tag": [red], "versionId": "7" }),
             json!({ "tag": [red_with_name] }),
         );
-        check(json!({ "tag": [red] }), LabelChange::Add, json!({ "tag": [red_of_none] }), json!({ "tag": [red, red_of_none] }));
+        check(
+            json!({ "tag": [red] }),
+            LabelChange::Add,
+            json!({ "tag": [red_of_none] }),
+            json!({ "tag": [red, red_of_none] }),
+        );
         check(
             json!({ "tag": [red], "security": [red] }),
             LabelChange::Remove,
             json!({ "tag": [red_with_name] }),
             json!({ "security": [red] }),
         );
-        check(json!({ "tag": [red] }), LabelChange::Remove, json!({ "tag": [red_of_none, blue] }), json!({ "tag": [red] }));
-        check(json!({ "profile": ["p", "p|1"] }), LabelChange::Remove, json!({ "profile": ["p"] }), json!({ "profile": ["p|1"] }));
+        check(
+            json!({ "tag": [red] }),
+            LabelChange::Remove,
+            json!({ "tag": [red_of_none, blue] }),
+            json!({ "tag": [red] }),
+        );
+        check(
+            json!({ "profile": ["p", "p|1"] }),
+            LabelChange::Remove,
+            json!({ "profile": ["p"] }),
+            json!({ "profile": ["p|1"] }),
+        );
     }
 
     #[test]
     fn what_stands_beside_a_profile_stays_with_it() {
         let beside = json!({ "id": "x" });
         let both = json!({ "profile": ["p", "q"], "_profile": [null, beside] });
-        check(both.clone(), LabelChange::Remove, json!({ "profile": ["p"] }), json!({ "profile": ["q"], "_profile": [beside] }));
-        check(both.clone(), LabelChange::Remove, json!({ "profile": ["q"] }), json!({ "profile": ["p"] }));
-        check(both, LabelChange::Add, json!({ "profile": ["r"] }), json!({ "profile": ["p", "q", "r"], "_profile": [null, beside, null] }));
+        check(
+            both.clone(),
+            LabelChange::Remove,
+            json!({ "profile": ["p"] }),
+            json!({ "profile": ["q"], "_profile": [beside] }),
+        );
+        check(
+            both.clone(),
+            LabelChange::Remove,
+            json!({ "profile": ["q"] }),
+            json!({ "profile": ["p"] }),
+        );
+        check(
+            both,
+            LabelChange::Add,
+            json!({ "profile": ["r"] }),
+            json!({ "profile": ["p", "q", "r"], "_profile": [null, beside, null] }),
+        );
     }
 
     #[test]
@@ -181,7 +263,11 @@ mod tests {
         ] {
             assert!(read(LabelChange::Add, &meta).is_err(), "{meta}");
         }
-        let both = read(LabelChange::Remove, &json!({ "tag": [1], "security": [2], "source": "x" })).unwrap_err();
+        let both = read(
+            LabelChange::Remove,
+            &json!({ "tag": [1], "security": [2], "source": "x" }),
+        )
+        .unwrap_err();
         assert_eq!(both.len(), 3, "all at once");
     }
 }

@@ -1,9 +1,10 @@
 //! Patches: changes told as steps, applied to the JSON of a resource (<https://hl7.org/fhir/R4/http.html#patch>).
 //!
-//! JSON Patch (RFC 6902) steps along the JSON, FHIRPath Patch along the elements; a JSON Merge Patch (RFC 7396) has what changes as it is to
-//! be; labels are added and removed as sets. Each is applied as a whole or not at all, keeps the digits and the order of what it does not
-//! touch, and is bounded in its steps and in what it makes. Pure: what a patch makes is held against the profiles by who writes it. No text
-//! of a finding repeats a value or a path of the patch.
+//! JSON Patch (RFC 6902) steps along the JSON, FHIRPath Patch along the elements; a JSON Merge
+//! Patch (RFC 7396) has what changes as it is to be; labels are added and removed as sets. Each is
+//! applied as a whole or not at all, keeps the digits and the order of what it does not touch, and
+//! is bounded in its steps and in what it makes. Pure: what a patch makes is held against the
+//! profiles by who writes it. No text of a finding repeats a value or a path of the patch.
 
 mod elements;
 mod fhirpath_patch;
@@ -57,7 +58,9 @@ impl Patch {
     /// # Errors
     /// What makes it none: not strict JSON, or the findings about all steps.
     pub fn parse_json_patch(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
-        Ok(Patch(Arc::new(Steps::Json(json_patch::read(&parsed(bytes)?)?))))
+        Ok(Patch(Arc::new(Steps::Json(json_patch::read(&parsed(
+            bytes,
+        )?)?))))
     }
 
     /// Reads a JSON Merge Patch.
@@ -65,10 +68,13 @@ impl Patch {
     /// # Errors
     /// What makes it none: not strict JSON, or no object.
     pub fn parse_merge_patch(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
-        Ok(Patch(Arc::new(Steps::Merge(merge_patch::read(parsed(bytes)?)?))))
+        Ok(Patch(Arc::new(Steps::Merge(merge_patch::read(parsed(
+            bytes,
+        )?)?))))
     }
 
-    /// Reads a patch that is sent as JSON of no particular kind: Parameters say their type, and what says none is a JSON Merge Patch.
+    /// Reads a patch that is sent as JSON of no particular kind: Parameters say their type, and
+    /// what says none is a JSON Merge Patch.
     ///
     /// # Errors
     /// As [`Patch::from_parameters`] and [`Patch::parse_merge_patch`].
@@ -85,7 +91,9 @@ impl Patch {
     /// # Errors
     /// What makes it none: another resource, or the findings about all operations.
     pub fn from_parameters(parameters: &Resource) -> Result<Self, Vec<Issue>> {
-        Ok(Patch(Arc::new(Steps::FhirPath(fhirpath_patch::read(parameters)?))))
+        Ok(Patch(Arc::new(Steps::FhirPath(fhirpath_patch::read(
+            parameters,
+        )?))))
     }
 
     /// Reads a Meta whose profiles, tags and security labels are to be added or removed.
@@ -110,7 +118,9 @@ impl Patch {
         }
         keeps_identity(resource, &patched)?;
         if patched.to_string().len() > RESULT_BYTES_MAX {
-            let text = format!("expected the patch to make a resource of at most {RESULT_BYTES_MAX} bytes");
+            let text = format!(
+                "expected the patch to make a resource of at most {RESULT_BYTES_MAX} bytes"
+            );
             return Err(Issue::error(IssueCode::TooLong, "", text));
         }
         Ok(patched)
@@ -118,15 +128,26 @@ impl Patch {
 }
 
 fn parsed(bytes: &[u8]) -> Result<Value, Vec<Issue>> {
-    json::parse(bytes).map_err(|what| vec![Issue::error(IssueCode::Structure, "", format!("expected a patch in JSON: {what}"))])
+    json::parse(bytes).map_err(|what| {
+        vec![Issue::error(
+            IssueCode::Structure,
+            "",
+            format!("expected a patch in JSON: {what}"),
+        )]
+    })
 }
 
-/// That the patch left alone what the server sets. What it removed is set again; another value is refused.
+/// That the patch left alone what the server sets. What it removed is set again; another value is
+/// refused.
 fn keeps_identity(before: &Value, after: &Value) -> Result<(), Issue> {
     let type_name = before["resourceType"].as_str().unwrap_or("");
     let refused = |at: &str| {
         let expression = format!("{type_name}.{at}");
-        Err(Issue::error(IssueCode::BusinessRule, expression, "expected the patch to leave this as it is: the server alone sets it"))
+        Err(Issue::error(
+            IssueCode::BusinessRule,
+            expression,
+            "expected the patch to leave this as it is: the server alone sets it",
+        ))
     };
     for name in ["resourceType", "id"] {
         if before[name] != after[name] {
@@ -134,7 +155,10 @@ fn keeps_identity(before: &Value, after: &Value) -> Result<(), Issue> {
         }
     }
     for name in ["versionId", "lastUpdated"] {
-        if after["meta"].get(name).is_some_and(|value| *value != before["meta"][name]) {
+        if after["meta"]
+            .get(name)
+            .is_some_and(|value| *value != before["meta"][name])
+        {
             return refused(&format!("meta.{name}"));
         }
     }
@@ -147,7 +171,9 @@ fn depth(value: &Value) -> usize {
         let deepest = |inner: Option<usize>| 1 + inner.unwrap_or(0);
         match value {
             _ if left == 0 => 0,
-            Value::Object(members) => deepest(members.values().map(|member| walk(member, left - 1)).max()),
+            Value::Object(members) => {
+                deepest(members.values().map(|member| walk(member, left - 1)).max())
+            }
             Value::Array(items) => deepest(items.iter().map(|item| walk(item, left - 1)).max()),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
         }
@@ -156,5 +182,8 @@ fn depth(value: &Value) -> usize {
 }
 
 fn too_deep() -> String {
-    format!("expected no more than {} levels, found more", json::DEPTH_MAX)
+    format!(
+        "expected no more than {} levels, found more",
+        json::DEPTH_MAX
+    )
 }

@@ -20,8 +20,9 @@ pub struct CodeSystem {
     pub version: Box<str>,
     /// How much of the system its list of codes is.
     pub content: Content,
-    /// False if `a` and `A` are the same code. A system that does not say is read as one where they are: receivers should accept
-    /// what may be meant (definition of `CodeSystem.caseSensitive`).
+    /// False if `a` and `A` are the same code. A system that does not say is read as one where
+    /// they are: receivers should accept what may be meant (definition of
+    /// `CodeSystem.caseSensitive`).
     pub is_case_sensitive: bool,
     /// Its concepts in the order of the definition.
     pub concepts: Box<[Concept]>,
@@ -63,16 +64,25 @@ impl CodeSystem {
         self.place(code).is_some()
     }
 
-    /// What a code is called in a language, or in that of the definition if no language is asked for.
+    /// What a code is called in a language, or in that of the definition if no language is asked
+    /// for.
     pub fn display(&self, code: &str, language: Option<&str>) -> Option<&str> {
         let concept = self.concept(code)?;
-        let Some(language) = language else { return Some(&*concept.display).filter(|display| !display.is_empty()) };
-        concept.designations.iter().find(|(known, _)| **known == *language).map(|(_, name)| &**name)
+        let Some(language) = language else {
+            return Some(&*concept.display).filter(|display| !display.is_empty());
+        };
+        concept
+            .designations
+            .iter()
+            .find(|(known, _)| **known == *language)
+            .map(|(_, name)| &**name)
     }
 
     /// True if the code is a kind of the other, or the other itself.
     pub fn is_a(&self, code: &str, ancestor: &str) -> bool {
-        let (Some(place), Some(ancestor)) = (self.place(code), self.place(ancestor)) else { return false };
+        let (Some(place), Some(ancestor)) = (self.place(code), self.place(ancestor)) else {
+            return false;
+        };
         let mut seen = vec![place];
         let mut at = 0;
         while let Some(&place) = seen.get(at) {
@@ -89,25 +99,38 @@ impl CodeSystem {
 
     /// True if two codes of this system are the same.
     pub fn is_same(&self, one: &str, other: &str) -> bool {
-        if self.is_case_sensitive { one == other } else { one.eq_ignore_ascii_case(other) }
+        if self.is_case_sensitive {
+            one == other
+        } else {
+            one.eq_ignore_ascii_case(other)
+        }
     }
 
     fn place(&self, code: &str) -> Option<usize> {
         if self.is_case_sensitive {
             return self.by_code.get(code).copied();
         }
-        self.by_code.get(code).or_else(|| self.by_code.get(&*code.to_ascii_lowercase())).copied()
+        self.by_code
+            .get(code)
+            .or_else(|| self.by_code.get(&*code.to_ascii_lowercase()))
+            .copied()
     }
 }
 
-/// The condensed form: a concept is `[code, display, more]`, where `more` has its level below the top, its other names, and the
-/// codes below it that do not stand below it.
+/// The condensed form: a concept is `[code, display, more]`, where `more` has its level below the
+/// top, its other names, and the codes below it that do not stand below it.
 pub(super) fn condense(definition: &Value) -> Result<Value, String> {
     let mut condensed = head(definition, "CodeSystem");
     if let Some(supplemented) = text(definition, "supplements") {
-        condensed.insert("supplements".to_owned(), json!(supplemented.split('|').next()));
+        condensed.insert(
+            "supplements".to_owned(),
+            json!(supplemented.split('|').next()),
+        );
     }
-    condensed.insert("content".to_owned(), json!(text(definition, "content").unwrap_or_default()));
+    condensed.insert(
+        "content".to_owned(),
+        json!(text(definition, "content").unwrap_or_default()),
+    );
     if definition.get("caseSensitive") == Some(&Value::Bool(true)) {
         condensed.insert("caseSensitive".to_owned(), Value::Bool(true));
     }
@@ -117,22 +140,40 @@ pub(super) fn condense(definition: &Value) -> Result<Value, String> {
     Ok(Value::Object(condensed))
 }
 
-fn condense_concepts(sources: &[Value], level: usize, concepts: &mut Vec<Value>) -> Result<(), String> {
+fn condense_concepts(
+    sources: &[Value],
+    level: usize,
+    concepts: &mut Vec<Value>,
+) -> Result<(), String> {
     if level > LEVELS_MAX {
-        return Err(format!("its concepts are nested deeper than {LEVELS_MAX} levels"));
+        return Err(format!(
+            "its concepts are nested deeper than {LEVELS_MAX} levels"
+        ));
     }
     for source in sources {
         let mut more = serde_json::Map::new();
         if level > 0 {
             more.insert("level".to_owned(), json!(level));
         }
-        let designation = |source: &Value| json!([text(source, "language").unwrap_or_default(), text(source, "value").unwrap_or_default()]);
-        let designations: Vec<_> = items(source, "designation").iter().map(designation).collect();
+        let designation = |source: &Value| {
+            json!([
+                text(source, "language").unwrap_or_default(),
+                text(source, "value").unwrap_or_default()
+            ])
+        };
+        let designations: Vec<_> = items(source, "designation")
+            .iter()
+            .map(designation)
+            .collect();
         if !designations.is_empty() {
             more.insert("designation".to_owned(), Value::Array(designations));
         }
-        let children = items(source, "property").iter().filter(|property| text(property, "code") == Some("child"));
-        let children: Vec<_> = children.filter_map(|property| property.get("valueCode").cloned()).collect();
+        let children = items(source, "property")
+            .iter()
+            .filter(|property| text(property, "code") == Some("child"));
+        let children: Vec<_> = children
+            .filter_map(|property| property.get("valueCode").cloned())
+            .collect();
         if !children.is_empty() {
             more.insert("child".to_owned(), Value::Array(children));
         }
@@ -156,10 +197,18 @@ pub(super) fn compile(line: &str) -> CodeSystem {
     let source: Value = line.parse().unwrap_or_default();
     let sources = items(&source, "concept");
     let is_case_sensitive = source.get("caseSensitive") == Some(&Value::Bool(true));
-    let key = |code: &str| if is_case_sensitive { code.to_owned() } else { code.to_ascii_lowercase() };
+    let key = |code: &str| {
+        if is_case_sensitive {
+            code.to_owned()
+        } else {
+            code.to_ascii_lowercase()
+        }
+    };
     let mut by_code = HashMap::with_capacity(sources.len());
     for (place, source) in sources.iter().enumerate() {
-        by_code.entry(key(member(source, 0)).into()).or_insert(place);
+        by_code
+            .entry(key(member(source, 0)).into())
+            .or_insert(place);
     }
     let boxed = |key| Box::from(text(&source, key).unwrap_or_default());
     CodeSystem {
@@ -184,20 +233,32 @@ fn concepts(sources: &[Value], place: impl Fn(&str) -> Option<usize>) -> Vec<Con
     let mut open: Vec<usize> = Vec::new();
     for (at, source) in sources.iter().enumerate() {
         let more = source.get(2).unwrap_or(&Value::Null);
-        let level = more.get("level").and_then(Value::as_u64).and_then(|level| usize::try_from(level).ok()).unwrap_or(0);
+        let level = more
+            .get("level")
+            .and_then(Value::as_u64)
+            .and_then(|level| usize::try_from(level).ok())
+            .unwrap_or(0);
         open.truncate(level);
         parents[at].extend(open.last());
         open.push(at);
-        for child in items(more, "child").iter().filter_map(|child| place(child.as_str()?)) {
+        for child in items(more, "child")
+            .iter()
+            .filter_map(|child| place(child.as_str()?))
+        {
             parents[child].push(at);
         }
     }
     let concept = |(source, parents): (&Value, Vec<usize>)| {
-        let designations = source.get(2).map_or(&[][..], |more| items(more, "designation"));
+        let designations = source
+            .get(2)
+            .map_or(&[][..], |more| items(more, "designation"));
         Concept {
             code: member(source, 0).into(),
             display: member(source, 1).into(),
-            designations: designations.iter().map(|pair| (member(pair, 0).into(), member(pair, 1).into())).collect(),
+            designations: designations
+                .iter()
+                .map(|pair| (member(pair, 0).into(), member(pair, 1).into()))
+                .collect(),
             parents: parents.into(),
         }
     };

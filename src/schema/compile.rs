@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::condense::{items, text};
 use super::structure::{
-    Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType, ExtensionContext, Slicing, SlicingRules,
-    Strength, Structure, StructureKind,
+    Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType,
+    ExtensionContext, Slicing, SlicingRules, Strength, Structure, StructureKind,
 };
 use crate::fhirpath::TypeId;
 
@@ -15,18 +15,27 @@ use crate::fhirpath::TypeId;
 pub(super) trait Surroundings {
     /// The definition of a data type or resource type.
     fn type_id(&self, name: &str) -> Option<TypeId>;
-    /// The rules that the definition of a data type has about every value of it; none for a resource type.
+    /// The rules that the definition of a data type has about every value of it; none for a
+    /// resource type.
     fn type_constraints(&self, name: &str) -> Vec<Arc<Constraint>>;
     /// The constraint as it is shared by all structures.
     fn shared(&self, constraint: Constraint) -> Arc<Constraint>;
 }
 
-/// Compiles a condensed line. What a line cannot say (it was made by [`super::condense()`]) is read as absent.
+/// Compiles a condensed line. What a line cannot say (it was made by [`super::condense()`]) is read
+/// as absent.
 pub(super) fn structure(line: &str, around: &dyn Surroundings) -> Structure {
-    // `parse` rather than `from_str`: it is compiled with serde_json, which is optimized where this crate may not be.
+    // `parse` rather than `from_str`: it is compiled with serde_json, which is optimized where this
+    // crate may not be.
     let source: Value = line.parse().unwrap_or_default();
-    let own: Vec<_> = items(&source, "constraint").iter().map(|source| around.shared(constraint(source))).collect();
-    let mut elements: Vec<_> = items(&source, "element").iter().map(|source| element(source, &own, around)).collect();
+    let own: Vec<_> = items(&source, "constraint")
+        .iter()
+        .map(|source| around.shared(constraint(source)))
+        .collect();
+    let mut elements: Vec<_> = items(&source, "element")
+        .iter()
+        .map(|source| element(source, &own, around))
+        .collect();
     connect(&mut elements);
     refer(&mut elements, items(&source, "element"));
     for at in 0..elements.len() {
@@ -46,18 +55,34 @@ pub(super) fn structure(line: &str, around: &dyn Surroundings) -> Structure {
         is_abstract: is_true(&source, "abstract"),
         base: boxed(&source, "base"),
         contexts: items(&source, "context").iter().map(context).collect(),
-        context_invariants: items(&source, "contextInvariant").iter().map(|source| around.shared(context_invariant(source))).collect(),
+        context_invariants: items(&source, "contextInvariant")
+            .iter()
+            .map(|source| around.shared(context_invariant(source)))
+            .collect(),
         elements: elements.into(),
     }
 }
 
-/// The constraints of a condensed line that stand at its root, as far as they can be read without the rest of the line.
+/// The constraints of a condensed line that stand at its root, as far as they can be read without
+/// the rest of the line.
 pub(super) fn root_constraints(line: &str) -> Vec<Constraint> {
-    let Some((head, list)) = line.split_once(",\"constraint\":") else { return Vec::new() };
-    let count = head.rsplit_once(",\"rootConstraints\":").and_then(|(_, digits)| digits.parse().ok()).unwrap_or(0);
-    let list = list.split_once(",\"element\":").map_or(list, |(list, _)| list);
+    let Some((head, list)) = line.split_once(",\"constraint\":") else {
+        return Vec::new();
+    };
+    let count = head
+        .rsplit_once(",\"rootConstraints\":")
+        .and_then(|(_, digits)| digits.parse().ok())
+        .unwrap_or(0);
+    let list = list
+        .split_once(",\"element\":")
+        .map_or(list, |(list, _)| list);
     let list: Value = list.parse().unwrap_or_default();
-    list.as_array().map_or(&[][..], Vec::as_slice).iter().take(count).map(constraint).collect()
+    list.as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .take(count)
+        .map(constraint)
+        .collect()
 }
 
 fn boxed(source: &Value, key: &str) -> Box<str> {
@@ -65,7 +90,11 @@ fn boxed(source: &Value, key: &str) -> Box<str> {
 }
 
 fn boxes(source: &Value, key: &str) -> Box<[Box<str>]> {
-    items(source, key).iter().filter_map(Value::as_str).map(Box::from).collect()
+    items(source, key)
+        .iter()
+        .filter_map(Value::as_str)
+        .map(Box::from)
+        .collect()
 }
 
 fn number(source: &Value, key: &str) -> Option<u32> {
@@ -104,7 +133,10 @@ fn context(source: &Value) -> ExtensionContext {
         Some("fhirpath") => ContextKind::FhirPath,
         _ => ContextKind::Element,
     };
-    ExtensionContext { kind, expression: boxed(source, "expression") }
+    ExtensionContext {
+        kind,
+        expression: boxed(source, "expression"),
+    }
 }
 
 /// An element by itself; what connects it with the others comes later.
@@ -112,9 +144,14 @@ fn element(source: &Value, own: &[Arc<Constraint>], around: &dyn Surroundings) -
     let path = text(source, "path").unwrap_or_default();
     let last = path.rsplit('.').next().unwrap_or_default();
     let name = last.strip_suffix("[x]").unwrap_or(last);
-    let types: Box<[_]> = items(source, "type").iter().map(|kind| element_type(kind, around)).collect();
+    let types: Box<[_]> = items(source, "type")
+        .iter()
+        .map(|kind| element_type(kind, around))
+        .collect();
     let is_choice = last.len() > name.len();
-    let places = items(source, "constraint").iter().filter_map(|place| own.get(usize::try_from(place.as_u64()?).ok()?));
+    let places = items(source, "constraint")
+        .iter()
+        .filter_map(|place| own.get(usize::try_from(place.as_u64()?).ok()?));
     let mut constraints: Vec<_> = places.cloned().collect();
     if let [only] = &*types {
         let more = around.type_constraints(&only.code);
@@ -138,7 +175,14 @@ fn element(source: &Value, own: &[Arc<Constraint>], around: &dyn Surroundings) -
         },
         is_array: is_true(source, "array"),
         is_choice,
-        choice_keys: if is_choice { types.iter().map(|kind| choice_key(name, &kind.code)).collect() } else { Box::default() },
+        choice_keys: if is_choice {
+            types
+                .iter()
+                .map(|kind| choice_key(name, &kind.code))
+                .collect()
+        } else {
+            Box::default()
+        },
         types,
         content_of: None,
         fixed: source.get("fixed").cloned(),
@@ -160,11 +204,17 @@ fn element(source: &Value, own: &[Arc<Constraint>], around: &dyn Surroundings) -
 fn choice_key(name: &str, code: &str) -> Box<str> {
     let mut letters = code.chars();
     let first = letters.next().map(|first| first.to_ascii_uppercase());
-    name.chars().chain(first).chain(letters).collect::<String>().into()
+    name.chars()
+        .chain(first)
+        .chain(letters)
+        .collect::<String>()
+        .into()
 }
 
 fn element_type(source: &Value, around: &dyn Surroundings) -> ElementType {
-    let code: Box<str> = source.as_str().map_or_else(|| boxed(source, "code"), Box::from);
+    let code: Box<str> = source
+        .as_str()
+        .map_or_else(|| boxed(source, "code"), Box::from);
     ElementType {
         type_id: around.type_id(&code),
         code,
@@ -181,7 +231,11 @@ fn binding(source: &Value) -> Option<Binding> {
         "preferred" => Strength::Preferred,
         _ => Strength::Example,
     };
-    Some(Binding { strength, value_set: boxed(source, "valueSet"), max_value_set: text(source, "maxValueSet").map(Box::from) })
+    Some(Binding {
+        strength,
+        value_set: boxed(source, "valueSet"),
+        max_value_set: text(source, "maxValueSet").map(Box::from),
+    })
 }
 
 fn slicing(source: &Value) -> Slicing {
@@ -196,7 +250,10 @@ fn slicing(source: &Value) -> Slicing {
         path: boxed(source, "path"),
     };
     Slicing {
-        discriminators: items(source, "discriminator").iter().map(discriminator).collect(),
+        discriminators: items(source, "discriminator")
+            .iter()
+            .map(discriminator)
+            .collect(),
         rules: match text(source, "rules") {
             Some("closed") => SlicingRules::Closed,
             Some("openAtEnd") => SlicingRules::OpenAtEnd,
@@ -217,9 +274,22 @@ fn connect(elements: &mut [Element]) {
         open.truncate(depth);
         if let Some(&parent) = open.last() {
             unshorten(elements, at, &children[parent]);
-            let last = elements[at].path.rsplit('.').next().unwrap_or_default().to_owned();
-            let colon = if elements[at].slice_name.is_empty() { "" } else { ":" };
-            elements[at].id = format!("{}.{last}{colon}{}", elements[parent].id, elements[at].slice_name).into();
+            let last = elements[at]
+                .path
+                .rsplit('.')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            let colon = if elements[at].slice_name.is_empty() {
+                ""
+            } else {
+                ":"
+            };
+            elements[at].id = format!(
+                "{}.{last}{colon}{}",
+                elements[parent].id, elements[at].slice_name
+            )
+            .into();
             match sliced(elements, at, &children[parent], &slices) {
                 Some(whole) => slices[whole].push(at),
                 None => children[parent].push(at),
@@ -232,12 +302,21 @@ fn connect(elements: &mut [Element]) {
     }
 }
 
-/// A slice of a choice of types may be written as the key under which it stands (`onsetAge` for `onset[x]:onsetAge`): here all are
-/// written in the long way.
+/// A slice of a choice of types may be written as the key under which it stands (`onsetAge` for
+/// `onset[x]:onsetAge`): here all are written in the long way.
 fn unshorten(elements: &mut [Element], at: usize, siblings: &[usize]) {
     let name = &elements[at].name;
-    let Some(&whole) = siblings.iter().find(|sibling| elements[**sibling].choice_keys.contains(name)) else { return };
-    let (short, whole_name, whole_path) = (name.clone(), elements[whole].name.clone(), elements[whole].path.clone());
+    let Some(&whole) = siblings
+        .iter()
+        .find(|sibling| elements[**sibling].choice_keys.contains(name))
+    else {
+        return;
+    };
+    let (short, whole_name, whole_path) = (
+        name.clone(),
+        elements[whole].name.clone(),
+        elements[whole].path.clone(),
+    );
     let element = &mut elements[at];
     if element.slice_name.is_empty() {
         element.slice_name = short.clone();
@@ -246,15 +325,27 @@ fn unshorten(elements: &mut [Element], at: usize, siblings: &[usize]) {
     (element.name, element.path, element.is_choice) = (whole_name, whole_path, true);
 }
 
-/// The element that this one is a slice of: the sibling of the same name, or one of its slices for `slice/reslice`. A slice that
-/// stands alone (some published definitions leave the whole out) is an element like any other.
-fn sliced(elements: &[Element], at: usize, siblings: &[usize], slices: &[Vec<usize>]) -> Option<usize> {
+/// The element that this one is a slice of: the sibling of the same name, or one of its slices for
+/// `slice/reslice`. A slice that stands alone (some published definitions leave the whole out) is
+/// an element like any other.
+fn sliced(
+    elements: &[Element],
+    at: usize,
+    siblings: &[usize],
+    slices: &[Vec<usize>],
+) -> Option<usize> {
     let element = &elements[at];
     if element.slice_name.is_empty() {
         return None;
     }
-    let whole = siblings.iter().rev().copied().find(|sibling| *elements[*sibling].name == *element.name)?;
-    let Some((of, _)) = element.slice_name.rsplit_once('/') else { return Some(whole) };
+    let whole = siblings
+        .iter()
+        .rev()
+        .copied()
+        .find(|sibling| *elements[*sibling].name == *element.name)?;
+    let Some((of, _)) = element.slice_name.rsplit_once('/') else {
+        return Some(whole);
+    };
     let mut pending = vec![whole];
     while let Some(candidate) = pending.pop() {
         if *elements[candidate].slice_name == *of {
@@ -265,10 +356,13 @@ fn sliced(elements: &[Element], at: usize, siblings: &[usize], slices: &[Vec<usi
     Some(whole)
 }
 
-/// Resolves `contentReference`, which names an element by its id, in profiles after the address of the structure.
+/// Resolves `contentReference`, which names an element by its id, in profiles after the address of
+/// the structure.
 fn refer(elements: &mut [Element], sources: &[Value]) {
     for (at, source) in sources.iter().enumerate() {
-        if let Some((_, id)) = text(source, "contentReference").and_then(|reference| reference.split_once('#')) {
+        if let Some((_, id)) =
+            text(source, "contentReference").and_then(|reference| reference.split_once('#'))
+        {
             elements[at].content_of = elements.iter().position(|element| *element.id == *id);
         }
     }
@@ -280,7 +374,13 @@ fn keys(elements: &[Element], at: usize) -> Box<[(Box<str>, usize, usize)]> {
     for (place, child) in elements[at].children.iter().enumerate() {
         let child = &elements[*child];
         if child.is_choice {
-            keys.extend(child.choice_keys.iter().enumerate().map(|(kind, key)| (key.clone(), place, kind)));
+            keys.extend(
+                child
+                    .choice_keys
+                    .iter()
+                    .enumerate()
+                    .map(|(kind, key)| (key.clone(), place, kind)),
+            );
         } else {
             keys.push((child.name.clone(), place, 0));
         }

@@ -1,8 +1,9 @@
-//! From a definition as published to one line with what a check needs: texts that no finding repeats are left out.
+//! From a definition as published to one line with what a check needs: texts that no finding
+//! repeats are left out.
 //!
-//! The line is JSON with FHIR's names where it says the same thing. It begins with `resourceType`, `url` and `version` (for a
-//! StructureDefinition also `type`, `derivation` and `kind`), so that an index needs no parser. Everything that depends on other
-//! definitions is left for later.
+//! The line is JSON with FHIR's names where it says the same thing. It begins with `resourceType`,
+//! `url` and `version` (for a StructureDefinition also `type`, `derivation` and `kind`), so that an
+//! index needs no parser. Everything that depends on other definitions is left for later.
 
 use serde_json::{Map, Value, json};
 
@@ -21,7 +22,8 @@ pub struct Unusable {
 const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 const SYSTEM_TYPES: &str = "http://hl7.org/fhirpath/System.";
 const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
-const BEST_PRACTICE: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice";
+const BEST_PRACTICE: &str =
+    "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice";
 
 /// One line for a published definition; none for a resource that no check reads.
 ///
@@ -36,11 +38,21 @@ pub(super) fn condense(definition: &Value) -> Result<Option<String>, Unusable> {
     };
     let url = text(definition, "url").unwrap_or_default();
     let line = condensed.and_then(|condensed| {
-        let plain = |key| text(definition, key).is_none_or(|text| !text.contains(['"', '\\']) && !text.contains(char::is_control));
+        let plain = |key| {
+            text(definition, key)
+                .is_none_or(|text| !text.contains(['"', '\\']) && !text.contains(char::is_control))
+        };
         let headed = plain("url") && plain("version") && !url.is_empty();
-        if headed { Ok(condensed.to_string()) } else { Err("it has no canonical address that can be read".to_owned()) }
+        if headed {
+            Ok(condensed.to_string())
+        } else {
+            Err("it has no canonical address that can be read".to_owned())
+        }
     });
-    line.map(Some).map_err(|why| Unusable { url: url.to_owned(), why })
+    line.map(Some).map_err(|why| Unusable {
+        url: url.to_owned(),
+        why,
+    })
 }
 
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
@@ -48,15 +60,24 @@ pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 pub(super) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value
+        .get(key)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// The first keys of a line, common to all definitions.
 pub(super) fn head(definition: &Value, resource_type: &str) -> Map<String, Value> {
     let mut head = Map::new();
     head.insert("resourceType".to_owned(), json!(resource_type));
-    head.insert("url".to_owned(), json!(text(definition, "url").unwrap_or_default()));
-    head.insert("version".to_owned(), json!(text(definition, "version").unwrap_or_default()));
+    head.insert(
+        "url".to_owned(),
+        json!(text(definition, "url").unwrap_or_default()),
+    );
+    head.insert(
+        "version".to_owned(),
+        json!(text(definition, "version").unwrap_or_default()),
+    );
     head
 }
 
@@ -66,13 +87,23 @@ fn structure(definition: &Value) -> Result<Value, String> {
     {
         return Err("it is of another FHIR version than 4.0".to_owned());
     }
-    let elements = definition.get("snapshot").map_or(&[][..], |snapshot| items(snapshot, "element"));
+    let elements = definition
+        .get("snapshot")
+        .map_or(&[][..], |snapshot| items(snapshot, "element"));
     if elements.is_empty() {
         return Err("it has no snapshot".to_owned());
     }
     let mut condensed = head(definition, "StructureDefinition");
-    for (key, source) in [("type", "type"), ("derivation", "derivation"), ("kind", "kind"), ("base", "baseDefinition")] {
-        condensed.insert(key.to_owned(), json!(text(definition, source).unwrap_or_default()));
+    for (key, source) in [
+        ("type", "type"),
+        ("derivation", "derivation"),
+        ("kind", "kind"),
+        ("base", "baseDefinition"),
+    ] {
+        condensed.insert(
+            key.to_owned(),
+            json!(text(definition, source).unwrap_or_default()),
+        );
     }
     if definition.get("abstract") == Some(&Value::Bool(true)) {
         condensed.insert("abstract".to_owned(), Value::Bool(true));
@@ -83,9 +114,14 @@ fn structure(definition: &Value) -> Result<Value, String> {
         }
     }
     let mut constraints = Vec::new();
-    let elements = elements.iter().map(|source| element(source, &mut constraints)).collect::<Result<Vec<_>, _>>()?;
+    let elements = elements
+        .iter()
+        .map(|source| element(source, &mut constraints))
+        .collect::<Result<Vec<_>, _>>()?;
     // Whoever wants to know what a data type asks of each value need not read its elements.
-    let of_root = elements.first().map_or(0, |root| items(root, "constraint").len());
+    let of_root = elements
+        .first()
+        .map_or(0, |root| items(root, "constraint").len());
     condensed.insert("rootConstraints".to_owned(), json!(of_root));
     condensed.insert("constraint".to_owned(), Value::Array(constraints));
     condensed.insert("element".to_owned(), Value::Array(elements));
@@ -99,15 +135,30 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
     let mut put = |key: &str, value: Value| drop(element.insert(key.to_owned(), value));
     put("path", json!(path));
     let max = text(source, "max").unwrap_or("1");
-    let base_max = source.get("base").and_then(|base| text(base, "max")).unwrap_or(max);
+    let base_max = source
+        .get("base")
+        .and_then(|base| text(base, "max"))
+        .unwrap_or(max);
     for (key, keep) in [
         ("sliceName", true),
-        ("min", source.get("min").and_then(Value::as_u64).is_some_and(|min| min > 0)),
+        (
+            "min",
+            source
+                .get("min")
+                .and_then(Value::as_u64)
+                .is_some_and(|min| min > 0),
+        ),
         ("max", max != "1"),
         ("contentReference", true),
         ("maxLength", true),
-        ("isModifier", source.get("isModifier") == Some(&Value::Bool(true))),
-        ("isSummary", source.get("isSummary") == Some(&Value::Bool(true))),
+        (
+            "isModifier",
+            source.get("isModifier") == Some(&Value::Bool(true)),
+        ),
+        (
+            "isSummary",
+            source.get("isSummary") == Some(&Value::Bool(true)),
+        ),
     ] {
         if let Some(value) = source.get(key).filter(|_| keep) {
             put(key, value.clone());
@@ -116,11 +167,19 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
     if path.contains('.') && !matches!(base_max, "0" | "1") {
         put("array", Value::Bool(true));
     }
-    let types: Vec<_> = items(source, "type").iter().map(|kind| element_type(kind, source)).collect();
+    let types: Vec<_> = items(source, "type")
+        .iter()
+        .map(|kind| element_type(kind, source))
+        .collect();
     if !types.is_empty() {
         put("type", Value::Array(types));
     }
-    for (prefix, key) in [("fixed", "fixed"), ("pattern", "pattern"), ("minValue", "minValue"), ("maxValue", "maxValue")] {
+    for (prefix, key) in [
+        ("fixed", "fixed"),
+        ("pattern", "pattern"),
+        ("minValue", "minValue"),
+        ("maxValue", "maxValue"),
+    ] {
         if let Some(value) = typed(source, prefix) {
             put(key, value.clone());
         }
@@ -131,7 +190,10 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
     if let Some(slicing) = source.get("slicing") {
         put("slicing", self::slicing(slicing));
     }
-    let places: Vec<_> = items(source, "constraint").iter().map(|constraint| place(constraint, constraints)).collect();
+    let places: Vec<_> = items(source, "constraint")
+        .iter()
+        .map(|constraint| place(constraint, constraints))
+        .collect();
     if !places.is_empty() {
         put("constraint", json!(places));
     }
@@ -140,8 +202,15 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
 
 /// The value of `fixed[x]` and the like, whatever its type.
 fn typed<'a>(source: &'a Value, prefix: &str) -> Option<&'a Value> {
-    let is_typed = |key: &str| key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()));
-    source.as_object()?.iter().find(|(key, _)| is_typed(key)).map(|(_, value)| value)
+    let is_typed = |key: &str| {
+        key.strip_prefix(prefix)
+            .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()))
+    };
+    source
+        .as_object()?
+        .iter()
+        .find(|(key, _)| is_typed(key))
+        .map(|(_, value)| value)
 }
 
 /// A type: its name alone, if there is nothing more to say about it.
@@ -160,32 +229,44 @@ fn element_type(kind: &Value, element: &Value) -> Value {
     Value::Object(condensed)
 }
 
-/// The FHIR type of an element: published definitions name system types of FHIRPath for `id`, `url` and the values of primitives.
+/// The FHIR type of an element: published definitions name system types of FHIRPath for `id`, `url`
+/// and the values of primitives.
 fn fhir_type<'a>(kind: &'a Value, element: &Value) -> &'a str {
     let code = text(kind, "code").unwrap_or_default();
-    let Some(system_type) = code.strip_prefix(SYSTEM_TYPES) else { return code };
-    // The published definitions say `string` for the id of most resources, where the text of the specification says `id`.
+    let Some(system_type) = code.strip_prefix(SYSTEM_TYPES) else {
+        return code;
+    };
+    // The published definitions say `string` for the id of most resources, where the text of the
+    // specification says `id`.
     if element.get("base").and_then(|base| text(base, "path")) == Some("Resource.id") {
         return "id";
     }
-    let named = items(kind, "extension").iter().find(|extension| text(extension, "url") == Some(FHIR_TYPE));
-    named.and_then(|extension| text(extension, "valueUrl").or_else(|| text(extension, "valueUri"))).unwrap_or(match system_type {
-        "Boolean" => "boolean",
-        "Integer" => "integer",
-        "Decimal" => "decimal",
-        "Date" => "date",
-        "DateTime" => "dateTime",
-        "Time" => "time",
-        _ => "string",
-    })
+    let named = items(kind, "extension")
+        .iter()
+        .find(|extension| text(extension, "url") == Some(FHIR_TYPE));
+    named
+        .and_then(|extension| text(extension, "valueUrl").or_else(|| text(extension, "valueUri")))
+        .unwrap_or(match system_type {
+            "Boolean" => "boolean",
+            "Integer" => "integer",
+            "Decimal" => "decimal",
+            "Date" => "date",
+            "DateTime" => "dateTime",
+            "Time" => "time",
+            _ => "string",
+        })
 }
 
 fn binding(binding: &Value) -> Option<Value> {
     let mut condensed = Map::new();
     condensed.insert("strength".to_owned(), binding.get("strength")?.clone());
     condensed.insert("valueSet".to_owned(), binding.get("valueSet")?.clone());
-    let widest = items(binding, "extension").iter().find(|extension| text(extension, "url") == Some(MAX_VALUE_SET));
-    if let Some(widest) = widest.and_then(|extension| text(extension, "valueCanonical").or_else(|| text(extension, "valueUri"))) {
+    let widest = items(binding, "extension")
+        .iter()
+        .find(|extension| text(extension, "url") == Some(MAX_VALUE_SET));
+    if let Some(widest) = widest.and_then(|extension| {
+        text(extension, "valueCanonical").or_else(|| text(extension, "valueUri"))
+    }) {
         condensed.insert("maxValueSet".to_owned(), json!(widest));
     }
     Some(Value::Object(condensed))
@@ -193,9 +274,14 @@ fn binding(binding: &Value) -> Option<Value> {
 
 fn slicing(slicing: &Value) -> Value {
     let mut condensed = Map::new();
-    let discriminator =
-        |source: &Value| json!({"type": text(source, "type").unwrap_or("value"), "path": text(source, "path").unwrap_or("$this")});
-    condensed.insert("discriminator".to_owned(), items(slicing, "discriminator").iter().map(discriminator).collect());
+    let discriminator = |source: &Value| json!({"type": text(source, "type").unwrap_or("value"), "path": text(source, "path").unwrap_or("$this")});
+    condensed.insert(
+        "discriminator".to_owned(),
+        items(slicing, "discriminator")
+            .iter()
+            .map(discriminator)
+            .collect(),
+    );
     for key in ["rules", "ordered"] {
         if let Some(value) = slicing.get(key) {
             condensed.insert(key.to_owned(), value.clone());
@@ -208,17 +294,26 @@ fn slicing(slicing: &Value) -> Value {
 fn place(constraint: &Value, constraints: &mut Vec<Value>) -> usize {
     let mut condensed = Map::new();
     for key in ["key", "human", "expression"] {
-        condensed.insert(key.to_owned(), json!(text(constraint, key).unwrap_or_default()));
+        condensed.insert(
+            key.to_owned(),
+            json!(text(constraint, key).unwrap_or_default()),
+        );
     }
     if text(constraint, "severity") == Some("warning") {
         condensed.insert("severity".to_owned(), json!("warning"));
     }
-    if items(constraint, "extension").iter().any(|extension| text(extension, "url") == Some(BEST_PRACTICE)) {
+    if items(constraint, "extension")
+        .iter()
+        .any(|extension| text(extension, "url") == Some(BEST_PRACTICE))
+    {
         condensed.insert("bestPractice".to_owned(), Value::Bool(true));
     }
     let condensed = Value::Object(condensed);
-    constraints.iter().position(|known| *known == condensed).unwrap_or_else(|| {
-        constraints.push(condensed);
-        constraints.len() - 1
-    })
+    constraints
+        .iter()
+        .position(|known| *known == condensed)
+        .unwrap_or_else(|| {
+            constraints.push(condensed);
+            constraints.len() - 1
+        })
 }

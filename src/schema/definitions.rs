@@ -13,8 +13,8 @@ use crate::fhirpath::TypeId;
 
 /// The definitions that resources are held against. They never change once made: share them.
 ///
-/// Where two packages define the same address, the first that was added is meant, the R4 core package before all; with `|version`
-/// behind the address, the one of that version.
+/// Where two packages define the same address, the first that was added is meant, the R4 core
+/// package before all; with `|version` behind the address, the one of that version.
 #[derive(Debug)]
 pub struct Definitions {
     core: &'static Shelf,
@@ -38,10 +38,15 @@ pub struct Unevaluated {
 impl Definitions {
     /// The R4 base: types, resources, profiles, extensions and code systems of `hl7.fhir.r4.core`.
     pub fn core() -> Definitions {
-        Definitions { core: &CORE, added: Shelf::default(), left_out: Vec::new() }
+        Definitions {
+            core: &CORE,
+            added: Shelf::default(),
+            left_out: Vec::new(),
+        }
     }
 
-    /// These definitions and those of a package. What cannot be used of it is told by [`Definitions::left_out`].
+    /// These definitions and those of a package. What cannot be used of it is told by
+    /// [`Definitions::left_out`].
     ///
     /// # Errors
     /// None of the package's definitions can be used.
@@ -54,7 +59,8 @@ impl Definitions {
         for line in lines {
             let url = Head::of(&line).url.to_owned();
             if self.added.put(Cow::Owned(line), Some(self.core)) == Put::Contradicted {
-                let why = "another definition with this address and version is known already".to_owned();
+                let why =
+                    "another definition with this address and version is known already".to_owned();
                 self.left_out.push(Unusable { url, why });
             }
         }
@@ -73,7 +79,8 @@ impl Definitions {
 
     /// The definition of the data type or resource type with this name.
     pub fn type_structure(&self, type_name: &str) -> Option<&Structure> {
-        self.type_place(type_name).map(|place| self.structure_at(place))
+        self.type_place(type_name)
+            .map(|place| self.structure_at(place))
     }
 
     /// The structure that a type is part of.
@@ -88,7 +95,10 @@ impl Definitions {
 
     /// The type that stands for the structure with this address, perhaps with `|version`.
     pub fn type_id(&self, canonical: &str) -> Option<TypeId> {
-        self.place(canonical).map(|structure| TypeId { structure, element: 0 })
+        self.place(canonical).map(|structure| TypeId {
+            structure,
+            element: 0,
+        })
     }
 
     /// True if there is a data type or resource type with this name.
@@ -98,46 +108,83 @@ impl Definitions {
 
     /// True if there are resources of the type with this name.
     pub fn is_resource_type(&self, name: &str) -> bool {
-        self.type_structure(name).is_some_and(|structure| structure.kind == StructureKind::Resource && !structure.is_abstract)
+        self.type_structure(name).is_some_and(|structure| {
+            structure.kind == StructureKind::Resource && !structure.is_abstract
+        })
     }
 
     /// The resource types that can be instantiated, in order.
     pub fn resource_names(&self) -> Vec<&str> {
-        let heads = self.core.structures.heads().chain(self.added.structures.heads());
-        let resources = heads.filter(|head| head.kind == "resource" && head.derivation == "specialization");
-        resources.map(|head| head.type_name).filter(|name| *name != "DomainResource").collect()
+        let heads = self
+            .core
+            .structures
+            .heads()
+            .chain(self.added.structures.heads());
+        let resources =
+            heads.filter(|head| head.kind == "resource" && head.derivation == "specialization");
+        resources
+            .map(|head| head.type_name)
+            .filter(|name| *name != "DomainResource")
+            .collect()
     }
 
-    /// The code system with this address, perhaps with `|version`; one of HL7's own in any version, if that one is not there.
+    /// The code system with this address, perhaps with `|version`; one of HL7's own in any version,
+    /// if that one is not there.
     pub fn code_system(&self, canonical: &str) -> Option<&CodeSystem> {
-        let exact = self.core.code_system(canonical).or_else(|| self.added.code_system(canonical));
+        let exact = self
+            .core
+            .code_system(canonical)
+            .or_else(|| self.added.code_system(canonical));
         exact.or_else(|| self.core.code_system(address_of_hl7(canonical)?))
     }
 
-    /// The value set with this address, perhaps with `|version`; one of HL7's own in any version, if that one is not there.
+    /// The value set with this address, perhaps with `|version`; one of HL7's own in any version,
+    /// if that one is not there.
     pub fn value_set(&self, canonical: &str) -> Option<&ValueSet> {
-        let exact = self.core.value_set(canonical).or_else(|| self.added.value_set(canonical));
+        let exact = self
+            .core
+            .value_set(canonical)
+            .or_else(|| self.added.value_set(canonical));
         exact.or_else(|| self.core.value_set(address_of_hl7(canonical)?))
     }
 
-    /// All that a code is called, in any language, by its system and by what adds names to it: first its display. Nothing if the
-    /// code is not known.
+    /// All that a code is called, in any language, by its system and by what adds names to it:
+    /// first its display. Nothing if the code is not known.
     pub fn displays(&self, system: &str, code: &str) -> Vec<&str> {
-        let Some(own) = self.code_system(system) else { return Vec::new() };
-        let supplements = self.core.supplements(&own.url).chain(self.added.supplements(&own.url));
-        let concepts = std::iter::once(own).chain(supplements).filter_map(|system| system.concept(code));
-        let names = concepts.flat_map(|concept| std::iter::once(&concept.display).chain(concept.designations.iter().map(|(_, name)| name)));
-        names.map(|name| &**name).filter(|name| !name.is_empty()).collect()
+        let Some(own) = self.code_system(system) else {
+            return Vec::new();
+        };
+        let supplements = self
+            .core
+            .supplements(&own.url)
+            .chain(self.added.supplements(&own.url));
+        let concepts = std::iter::once(own)
+            .chain(supplements)
+            .filter_map(|system| system.concept(code));
+        let names = concepts.flat_map(|concept| {
+            std::iter::once(&concept.display)
+                .chain(concept.designations.iter().map(|(_, name)| name))
+        });
+        names
+            .map(|name| &**name)
+            .filter(|name| !name.is_empty())
+            .collect()
     }
 
-    /// The rules that cannot be evaluated, of all definitions. This compiles everything: it is not for each start.
+    /// The rules that cannot be evaluated, of all definitions. This compiles everything: it is not
+    /// for each start.
     pub fn unevaluated(&self) -> Vec<Unevaluated> {
         let mut found = Vec::new();
         for place in 0..self.core.structures.len() + self.added.structures.len() {
             let structure = self.structure_at(place);
-            let of_elements = structure.elements.iter().flat_map(|element| &element.constraints);
+            let of_elements = structure
+                .elements
+                .iter()
+                .flat_map(|element| &element.constraints);
             for constraint in of_elements.chain(&structure.context_invariants) {
-                let Err(why) = constraint.evaluable() else { continue };
+                let Err(why) = constraint.evaluable() else {
+                    continue;
+                };
                 let unevaluated = Unevaluated {
                     structure: structure.url.to_string(),
                     key: constraint.key.to_string(),
@@ -153,7 +200,9 @@ impl Definitions {
     }
 
     pub(super) fn type_place(&self, name: &str) -> Option<u32> {
-        self.core.type_place(name).or_else(|| Some(self.core.structures.len() + self.added.type_place(name)?))
+        self.core
+            .type_place(name)
+            .or_else(|| Some(self.core.structures.len() + self.added.type_place(name)?))
     }
 
     /// The place of the structure with this address, perhaps with `|version`.
@@ -164,18 +213,29 @@ impl Definitions {
 
     pub(super) fn structure_at(&self, place: u32) -> &Structure {
         match place.checked_sub(self.core.structures.len()) {
-            None => self.core.structures.get(place, |line| compile::structure(line, self.core)),
+            None => self
+                .core
+                .structures
+                .get(place, |line| compile::structure(line, self.core)),
             Some(place) => {
-                let around = Stacked { below: self.core, top: &self.added };
-                self.added.structures.get(place, |line| compile::structure(line, &around))
+                let around = Stacked {
+                    below: self.core,
+                    top: &self.added,
+                };
+                self.added
+                    .structures
+                    .get(place, |line| compile::structure(line, &around))
             }
         }
     }
 }
 
-/// The address without version of what HL7 publishes: its definitions name its terminology with the version of FHIR, where the
-/// terminology has a version of its own (`http://terminology.hl7.org/ValueSet/v3-NullFlavor|4.0.1`).
+/// The address without version of what HL7 publishes: its definitions name its terminology with the
+/// version of FHIR, where the terminology has a version of its own (`http://terminology.hl7.org/ValueSet/v3-NullFlavor|4.0.1`).
 fn address_of_hl7(canonical: &str) -> Option<&str> {
     let (url, _) = canonical.split_once('|')?;
-    ["http://hl7.org/fhir/", "http://terminology.hl7.org/"].iter().any(|base| url.starts_with(base)).then_some(url)
+    ["http://hl7.org/fhir/", "http://terminology.hl7.org/"]
+        .iter()
+        .any(|base| url.starts_with(base))
+        .then_some(url)
 }

@@ -1,7 +1,7 @@
 //! Whether a code is in a value set, as far as the loaded packages can tell.
 //!
-//! A code is taken for a member or not only where the definitions decide it; all else is a doubt with its reason, as for filters on
-//! systems that nobody may hand on. <https://hl7.org/fhir/R4/valueset.html#compositions>
+//! A code is taken for a member or not only where the definitions decide it; all else is a doubt
+//! with its reason, as for filters on systems that nobody may hand on. <https://hl7.org/fhir/R4/valueset.html#compositions>
 
 use std::fmt;
 
@@ -25,7 +25,8 @@ pub enum Membership {
     Unknown(Doubt),
 }
 
-/// Why it cannot be told whether a code is in a value set or a code system. Each names what the doubt is about.
+/// Why it cannot be told whether a code is in a value set or a code system. Each names what the
+/// doubt is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Doubt {
     /// The value set is not among the definitions.
@@ -47,8 +48,13 @@ impl fmt::Display for Doubt {
         match self {
             Doubt::UnknownValueSet(url) => write!(f, "the value set {url} is not known here"),
             Doubt::UnknownSystem(url) => write!(f, "the code system {url} is not known here"),
-            Doubt::IncompleteSystem(url) => write!(f, "of the code system {url} only a part is known here"),
-            Doubt::Filter(url) => write!(f, "the value set selects codes of {url} by what is not known here"),
+            Doubt::IncompleteSystem(url) => {
+                write!(f, "of the code system {url} only a part is known here")
+            }
+            Doubt::Filter(url) => write!(
+                f,
+                "the value set selects codes of {url} by what is not known here"
+            ),
             Doubt::Circle(url) => write!(f, "the value set {url} is defined by way of itself"),
             Doubt::NoContent(url) => write!(f, "the value set {url} does not say its codes"),
         }
@@ -57,7 +63,11 @@ impl fmt::Display for Doubt {
 
 impl Membership {
     fn of(is_in: bool) -> Membership {
-        if is_in { Membership::In } else { Membership::NotIn }
+        if is_in {
+            Membership::In
+        } else {
+            Membership::NotIn
+        }
     }
 
     /// What holds if both must hold.
@@ -86,7 +96,8 @@ impl Membership {
     }
 }
 
-/// The code that is looked for; an element of type `code` has no system of its own, for the value set gives it.
+/// The code that is looked for; an element of type `code` has no system of its own, for the value
+/// set gives it.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
     system: Option<&'a str>,
@@ -94,12 +105,14 @@ struct Wanted<'a> {
 }
 
 impl Definitions {
-    /// Whether a code is in a value set. Without a system (for elements of type `code`) any system of the value set will do.
+    /// Whether a code is in a value set. Without a system (for elements of type `code`) any system
+    /// of the value set will do.
     pub fn membership(&self, value_set: &str, system: Option<&str>, code: &str) -> Membership {
         self.in_value_set(value_set, Wanted { system, code }, 0)
     }
 
-    /// Whether a code is one of a code system, of which the address is perhaps followed by `|version`.
+    /// Whether a code is one of a code system, of which the address is perhaps followed by
+    /// `|version`.
     pub fn code_in_system(&self, system: &str, code: &str) -> Membership {
         let known = self.code_system(system);
         if let Some(known) = known.filter(|known| known.content != Content::NotPresent) {
@@ -118,14 +131,25 @@ impl Definitions {
     }
 
     fn in_value_set(&self, canonical: &str, wanted: Wanted<'_>, depth: usize) -> Membership {
-        let Some(value_set) = self.value_set(canonical) else { return Membership::Unknown(Doubt::UnknownValueSet(canonical.into())) };
+        let Some(value_set) = self.value_set(canonical) else {
+            return Membership::Unknown(Doubt::UnknownValueSet(canonical.into()));
+        };
         if depth >= DEPTH_MAX {
             return Membership::Unknown(Doubt::Circle(canonical.into()));
         }
-        match (self.in_composition(value_set, wanted, depth), &value_set.expansion) {
+        match (
+            self.in_composition(value_set, wanted, depth),
+            &value_set.expansion,
+        ) {
             (Membership::Unknown(doubt), Some(expansion)) => {
-                let fits = |system: &str, code: &str| code == wanted.code && wanted.system.is_none_or(|wanted| wanted == system);
-                match expansion.codes.iter().any(|(system, code)| fits(system, code)) {
+                let fits = |system: &str, code: &str| {
+                    code == wanted.code && wanted.system.is_none_or(|wanted| wanted == system)
+                };
+                match expansion
+                    .codes
+                    .iter()
+                    .any(|(system, code)| fits(system, code))
+                {
                     true => Membership::In,
                     false if expansion.is_complete => Membership::NotIn,
                     false => Membership::Unknown(doubt),
@@ -139,7 +163,13 @@ impl Definitions {
         if value_set.include.is_empty() {
             return Membership::Unknown(Doubt::NoContent(value_set.url.clone()));
         }
-        let any = |selections: &[Selection]| Membership::any(selections.iter().map(|part| self.in_selection(part, wanted, depth)));
+        let any = |selections: &[Selection]| {
+            Membership::any(
+                selections
+                    .iter()
+                    .map(|part| self.in_selection(part, wanted, depth)),
+            )
+        };
         any(&value_set.include).and(|| match any(&value_set.exclude) {
             Membership::In => Membership::NotIn,
             Membership::NotIn => Membership::In,
@@ -156,7 +186,9 @@ impl Definitions {
             self.selected(part, wanted.code)
         };
         let named = part.value_sets.iter();
-        named.fold(in_system, |found, value_set| found.and(|| self.in_value_set(value_set, wanted, depth + 1)))
+        named.fold(in_system, |found, value_set| {
+            found.and(|| self.in_value_set(value_set, wanted, depth + 1))
+        })
     }
 
     /// Whether a code is among those that are selected from one system.
@@ -172,15 +204,20 @@ impl Definitions {
         if let Some(codes) = &part.codes {
             let lax = system.filter(|system| !system.is_case_sensitive);
             return Membership::of(
-                codes.contains(code) || lax.is_some_and(|system| codes.iter().any(|listed| system.is_same(listed, code))),
+                codes.contains(code)
+                    || lax.is_some_and(|system| {
+                        codes.iter().any(|listed| system.is_same(listed, code))
+                    }),
             );
         }
         let in_system = self.code_in_system(canonical, code);
         part.filters.iter().fold(in_system, |found, filter| {
-            found.and(|| match system.filter(|system| system.content == Content::Complete) {
-                Some(system) => passes(filter, system, code),
-                None => Membership::Unknown(Doubt::Filter(part.system.clone())),
-            })
+            found.and(
+                || match system.filter(|system| system.content == Content::Complete) {
+                    Some(system) => passes(filter, system, code),
+                    None => Membership::Unknown(Doubt::Filter(part.system.clone())),
+                },
+            )
         })
     }
 }
@@ -191,7 +228,11 @@ fn passes(filter: &Filter, system: &CodeSystem, code: &str) -> Membership {
         return Membership::Unknown(Doubt::Filter(system.url.clone()));
     }
     let value = &*filter.value;
-    let listed = || value.split(',').any(|listed| system.is_same(listed.trim(), code));
+    let listed = || {
+        value
+            .split(',')
+            .any(|listed| system.is_same(listed.trim(), code))
+    };
     match &*filter.operator {
         "is-a" => Membership::of(system.is_a(code, value)),
         "descendent-of" => Membership::of(system.is_a(code, value) && !system.is_same(code, value)),

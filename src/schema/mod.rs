@@ -1,9 +1,9 @@
 //! The definitions that a resource is held against: packages as published, compiled once.
 //!
-//! A [`Package`] is read from bytes and condensed to what a check needs, one definition a line; [`Definitions`] indexes the lines
-//! and compiles a definition when it is first asked for. The R4 core package is embedded in condensed form.
-//! Nothing here opens a file, reads a clock or looks at a resource.
-//! <https://hl7.org/fhir/R4/structuredefinition.html>, <https://hl7.org/fhir/R4/elementdefinition.html>
+//! A [`Package`] is read from bytes and condensed to what a check needs, one definition a line;
+//! [`Definitions`] indexes the lines and compiles a definition when it is first asked for. The R4
+//! core package is embedded in condensed form. Nothing here opens a file, reads a clock or looks at
+//! a resource. <https://hl7.org/fhir/R4/structuredefinition.html>, <https://hl7.org/fhir/R4/elementdefinition.html>
 
 mod code_system;
 mod compile;
@@ -27,7 +27,7 @@ pub use membership::{Doubt, Membership};
 pub use package::{Package, PackageError};
 pub use search_parameter::{SearchParameter, alternatives, search_parameters};
 pub use structure::{
-    Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType, ExtensionContext, Slicing, SlicingRules,
-    Strength, Structure, StructureKind,
+    Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType,
+    ExtensionContext, Slicing, SlicingRules, Strength, Structure, StructureKind,
 };
 pub use value_set::{Expansion, Filter, Selection, ValueSet};

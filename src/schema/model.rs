@@ -3,18 +3,26 @@
 use super::definitions::Definitions;
 use crate::fhirpath::{Model, TypeId};
 
-/// The most levels between a type and the root of all: a definition based on itself does not turn in a circle.
+/// The most levels between a type and the root of all: a definition based on itself does not turn
+/// in a circle.
 const LEVELS_MAX: usize = 16;
 
 impl Definitions {
-    /// The type whose children an element has: itself if the structure lists them, or else the definition of its only type.
+    /// The type whose children an element has: itself if the structure lists them, or else the
+    /// definition of its only type.
     fn content(&self, of: TypeId) -> Option<TypeId> {
         let element = self.element(of);
         if !element.children.is_empty() {
             return Some(of);
         }
-        if let Some(content) = element.content_of.and_then(|content| u32::try_from(content).ok()) {
-            return Some(TypeId { element: content, ..of });
+        if let Some(content) = element
+            .content_of
+            .and_then(|content| u32::try_from(content).ok())
+        {
+            return Some(TypeId {
+                element: content,
+                ..of
+            });
         }
         match &*element.types {
             [only] => only.type_id,
@@ -24,17 +32,25 @@ impl Definitions {
 
     /// True if what stands under this key of JSON, in an object of type `of`, is an array.
     pub fn repeats(&self, of: TypeId, key: &str) -> bool {
-        let Some(of) = self.content(of) else { return false };
+        let Some(of) = self.content(of) else {
+            return false;
+        };
         let structure = self.structure_of(of);
         let parent = &structure.elements[of.element as usize];
-        let found = parent.keys.binary_search_by(|(known, _, _)| (**known).cmp(key)).ok();
+        let found = parent
+            .keys
+            .binary_search_by(|(known, _, _)| (**known).cmp(key))
+            .ok();
         found.is_some_and(|at| structure.elements[parent.children[parent.keys[at].1]].is_array)
     }
 }
 
 impl Model for Definitions {
     fn type_named(&self, name: &str) -> Option<TypeId> {
-        Some(TypeId { structure: self.type_place(name)?, element: 0 })
+        Some(TypeId {
+            structure: self.type_place(name)?,
+            element: 0,
+        })
     }
 
     fn name(&self, type_id: TypeId) -> &str {
@@ -52,7 +68,9 @@ impl Model for Definitions {
         let own_name = self.name(type_id);
         let mut place = self.type_place(own_name);
         for _ in 0..LEVELS_MAX {
-            let Some(structure) = place.map(|place| self.structure_at(place)) else { break };
+            let Some(structure) = place.map(|place| self.structure_at(place)) else {
+                break;
+            };
             if *structure.type_name == *name {
                 return true;
             }
@@ -65,21 +83,38 @@ impl Model for Definitions {
         let of = self.content(of)?;
         let structure = self.structure_of(of);
         let parent = &structure.elements[of.element as usize];
-        let at = parent.keys.binary_search_by(|(known, _, _)| (**known).cmp(key)).ok()?;
+        let at = parent
+            .keys
+            .binary_search_by(|(known, _, _)| (**known).cmp(key))
+            .ok()?;
         let (_, place, kind) = &parent.keys[at];
         let child = parent.children[*place];
         let element = &structure.elements[child];
-        let part = |element: usize| u32::try_from(element).ok().map(|element| TypeId { structure: of.structure, element });
+        let part = |element: usize| {
+            u32::try_from(element).ok().map(|element| TypeId {
+                structure: of.structure,
+                element,
+            })
+        };
         if let Some(content) = element.content_of {
             return part(content);
         }
-        if !element.is_choice && !element.children.is_empty() { part(child) } else { element.types.get(*kind)?.type_id }
+        if !element.is_choice && !element.children.is_empty() {
+            part(child)
+        } else {
+            element.types.get(*kind)?.type_id
+        }
     }
 
     fn choice_keys(&self, of: TypeId, name: &str) -> Option<&[Box<str>]> {
         let of = self.content(of)?;
         let structure = self.structure_of(of);
-        let mut children = structure.elements[of.element as usize].children.iter().map(|child| &structure.elements[*child]);
-        children.find(|child| child.is_choice && *child.name == *name).map(|child| &*child.choice_keys)
+        let mut children = structure.elements[of.element as usize]
+            .children
+            .iter()
+            .map(|child| &structure.elements[*child]);
+        children
+            .find(|child| child.is_choice && *child.name == *name)
+            .map(|child| &*child.choice_keys)
     }
 }

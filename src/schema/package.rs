@@ -23,7 +23,11 @@ struct Bounds {
 }
 
 /// Four times what the R4 core package needs, which is among the largest.
-const BOUNDS: Bounds = Bounds { unpacked_bytes_max: 256 << 20, file_bytes_max: 32 << 20, files_max: 100_000 };
+const BOUNDS: Bounds = Bounds {
+    unpacked_bytes_max: 256 << 20,
+    file_bytes_max: 32 << 20,
+    files_max: 100_000,
+};
 
 /// The definitions of one package, as they were published.
 #[derive(Clone, Debug)]
@@ -39,7 +43,8 @@ pub struct Package {
 /// Why a package cannot be read or used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PackageError {
-    /// The bytes are no gzipped tarball, or a file in it is not what it should be; the sentence says what.
+    /// The bytes are no gzipped tarball, or a file in it is not what it should be; the sentence
+    /// says what.
     Unreadable(String),
     /// It unpacks to more than it may.
     TooLarge,
@@ -55,12 +60,19 @@ impl fmt::Display for PackageError {
             PackageError::Unreadable(why) => write!(f, "the package cannot be read: {why}"),
             PackageError::TooLarge => {
                 let (all, file) = (BOUNDS.unpacked_bytes_max >> 20, BOUNDS.file_bytes_max >> 20);
-                write!(f, "the package unpacks to more than {all} MB, has a file of more than {file} MB, or too many files")
+                write!(
+                    f,
+                    "the package unpacks to more than {all} MB, has a file of more than {file} MB, or too many files"
+                )
             }
-            PackageError::OtherFhirVersion(versions) => write!(f, "the package is for FHIR {versions}, not for FHIR 4.0"),
+            PackageError::OtherFhirVersion(versions) => {
+                write!(f, "the package is for FHIR {versions}, not for FHIR 4.0")
+            }
             PackageError::NothingUsable(reasons) => {
                 f.write_str("the package has no definition that can be used")?;
-                reasons.first().map_or(Ok(()), |first| write!(f, ": {} ({})", first.url, first.why))
+                reasons
+                    .first()
+                    .map_or(Ok(()), |first| write!(f, ": {} ({})", first.url, first.why))
             }
         }
     }
@@ -69,7 +81,8 @@ impl fmt::Display for PackageError {
 impl std::error::Error for PackageError {}
 
 impl Package {
-    /// Reads a gzipped tarball with `package/package.json` and the definitions beside it; folders below `package/` are passed over.
+    /// Reads a gzipped tarball with `package/package.json` and the definitions beside it; folders
+    /// below `package/` are passed over.
     ///
     /// # Errors
     /// It is no such tarball, is for another version of FHIR than 4.0, or unpacks to too much.
@@ -79,17 +92,25 @@ impl Package {
 
     /// A package of definitions that are at hand, as JSON texts.
     pub fn from_definitions(name: &str, version: &str, definitions: Vec<Box<str>>) -> Package {
-        Package { name: name.to_owned(), version: version.to_owned(), definitions }
+        Package {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            definitions,
+        }
     }
 
-    /// One line for each definition with what a check needs of it, in order of type and address, and the definitions that cannot be
-    /// used.
+    /// One line for each definition with what a check needs of it, in order of type and address,
+    /// and the definitions that cannot be used.
     pub fn condensed(&self) -> (Vec<String>, Vec<Unusable>) {
         let (mut lines, mut unusable) = (Vec::new(), Vec::new());
         for definition in &self.definitions {
-            // `parse` rather than `from_str`: it is compiled with serde_json, which is optimized where this crate may not be.
+            // `parse` rather than `from_str`: it is compiled with serde_json, which is optimized
+            // where this crate may not be.
             match definition.parse::<Value>() {
-                Err(error) => unusable.push(Unusable { url: String::new(), why: format!("a file of {} is no JSON: {error}", self.name) }),
+                Err(error) => unusable.push(Unusable {
+                    url: String::new(),
+                    why: format!("a file of {} is no JSON: {error}", self.name),
+                }),
                 Ok(definition) => match condense(&definition) {
                     Ok(line) => lines.extend(line),
                     Err(why) => unusable.push(why),
@@ -103,10 +124,17 @@ impl Package {
 
     /// One line for each SearchParameter of a type that the server holds, in order of address.
     pub fn condensed_search(&self) -> Vec<String> {
-        let texts = self.definitions.iter().filter(|text| text.contains("\"SearchParameter\""));
+        let texts = self
+            .definitions
+            .iter()
+            .filter(|text| text.contains("\"SearchParameter\""));
         let definitions = texts.filter_map(|text| text.parse::<Value>().ok());
-        let is_one = |definition: &Value| text(definition, "resourceType") == Some("SearchParameter");
-        let mut lines: Vec<String> = definitions.filter(is_one).filter_map(|one| search_parameter::condense(&one)).collect();
+        let is_one =
+            |definition: &Value| text(definition, "resourceType") == Some("SearchParameter");
+        let mut lines: Vec<String> = definitions
+            .filter(is_one)
+            .filter_map(|one| search_parameter::condense(&one))
+            .collect();
         lines.sort_by(|one, other| address(one).cmp(address(other)));
         lines
     }
@@ -114,7 +142,8 @@ impl Package {
 
 /// The beginning of a line with resource type and address.
 fn address(line: &str) -> &str {
-    line.split_once(",\"version\"").map_or(line, |(address, _)| address)
+    line.split_once(",\"version\"")
+        .map_or(line, |(address, _)| address)
 }
 
 fn read(bytes: &[u8], bounds: Bounds) -> Result<Package, PackageError> {
@@ -122,10 +151,17 @@ fn read(bytes: &[u8], bounds: Bounds) -> Result<Package, PackageError> {
     let mut archive = tar::Archive::new(unpacked);
     let read = read_files(&mut archive, bounds);
     // Where the bound cuts the archive off, what is left of it is broken: the bound is the reason.
-    if archive.into_inner().limit() == 0 { Err(PackageError::TooLarge) } else { read }
+    if archive.into_inner().limit() == 0 {
+        Err(PackageError::TooLarge)
+    } else {
+        read
+    }
 }
 
-fn read_files<R: Read>(archive: &mut tar::Archive<R>, bounds: Bounds) -> Result<Package, PackageError> {
+fn read_files<R: Read>(
+    archive: &mut tar::Archive<R>,
+    bounds: Bounds,
+) -> Result<Package, PackageError> {
     let unreadable = |error: std::io::Error| PackageError::Unreadable(error.to_string());
     let mut manifest = None;
     let mut definitions = Vec::new();
@@ -136,9 +172,16 @@ fn read_files<R: Read>(archive: &mut tar::Archive<R>, bounds: Bounds) -> Result<
         }
         let path = file.path_bytes().into_owned();
         let is_file = file.header().entry_type().is_file();
-        let Some(name) = std::str::from_utf8(&path).ok().and_then(file_name).filter(|_| is_file) else { continue };
+        let Some(name) = std::str::from_utf8(&path)
+            .ok()
+            .and_then(file_name)
+            .filter(|_| is_file)
+        else {
+            continue;
+        };
         let mut content = String::new();
-        file.read_to_string(&mut content).map_err(|error| PackageError::Unreadable(format!("{name}: {error}")))?;
+        file.read_to_string(&mut content)
+            .map_err(|error| PackageError::Unreadable(format!("{name}: {error}")))?;
         let content = content.trim_start_matches('\u{feff}');
         if name == "package.json" {
             manifest = Some(read_manifest(content)?);
@@ -146,26 +189,49 @@ fn read_files<R: Read>(archive: &mut tar::Archive<R>, bounds: Bounds) -> Result<
             definitions.push(content.into());
         }
     }
-    let (name, version) = manifest.ok_or_else(|| PackageError::Unreadable("it has no package/package.json".to_owned()))?;
-    Ok(Package { name, version, definitions })
+    let (name, version) = manifest
+        .ok_or_else(|| PackageError::Unreadable("it has no package/package.json".to_owned()))?;
+    Ok(Package {
+        name,
+        version,
+        definitions,
+    })
 }
 
 /// The name of a file directly below `package/`, if it is JSON.
 fn file_name(path: &str) -> Option<&str> {
-    let name = path.strip_prefix("./").unwrap_or(path).strip_prefix("package/")?;
+    let name = path
+        .strip_prefix("./")
+        .unwrap_or(path)
+        .strip_prefix("package/")?;
     (name.ends_with(".json") && !name.contains('/')).then_some(name)
 }
 
 /// True if the text is likely one of the definitions that are condensed; a wrong yes does no harm.
 fn is_definition(content: &str) -> bool {
-    ["\"StructureDefinition\"", "\"ValueSet\"", "\"CodeSystem\"", "\"SearchParameter\""].iter().any(|name| content.contains(name))
+    [
+        "\"StructureDefinition\"",
+        "\"ValueSet\"",
+        "\"CodeSystem\"",
+        "\"SearchParameter\"",
+    ]
+    .iter()
+    .any(|name| content.contains(name))
 }
 
 /// Name and version of a package.
 fn read_manifest(content: &str) -> Result<(String, String), PackageError> {
-    let manifest: Value = content.parse().map_err(|error| PackageError::Unreadable(format!("package.json: {error}")))?;
-    let versions = ["fhirVersions", "fhir-version-list"].iter().find_map(|key| manifest.get(key)?.as_array());
-    let versions: Vec<_> = versions.into_iter().flatten().filter_map(Value::as_str).collect();
+    let manifest: Value = content
+        .parse()
+        .map_err(|error| PackageError::Unreadable(format!("package.json: {error}")))?;
+    let versions = ["fhirVersions", "fhir-version-list"]
+        .iter()
+        .find_map(|key| manifest.get(key)?.as_array());
+    let versions: Vec<_> = versions
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     if !versions.is_empty() && !versions.iter().any(|version| version.starts_with("4.0")) {
         return Err(PackageError::OtherFhirVersion(versions.join(", ")));
     }
@@ -179,8 +245,14 @@ mod tests {
 
     /// A package with its manifest and one other file of so many bytes.
     fn package(bytes: usize) -> Vec<u8> {
-        let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best()));
-        for (path, content) in [("package/package.json", b"{}".to_vec()), ("package/other/blank", vec![0; bytes])] {
+        let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
+            Vec::new(),
+            flate2::Compression::best(),
+        ));
+        for (path, content) in [
+            ("package/package.json", b"{}".to_vec()),
+            ("package/other/blank", vec![0; bytes]),
+        ] {
             let mut header = tar::Header::new_gnu();
             header.set_size(content.len() as u64);
             archive.append_data(&mut header, path, &*content).unwrap();
@@ -190,15 +262,37 @@ mod tests {
 
     #[test]
     fn what_unpacks_to_too_much_is_refused() {
-        let bounds = Bounds { unpacked_bytes_max: 100_000, file_bytes_max: 90_000, files_max: 2 };
+        let bounds = Bounds {
+            unpacked_bytes_max: 100_000,
+            file_bytes_max: 90_000,
+            files_max: 2,
+        };
         for (bounds, bytes, is_refused) in [
             (bounds, 80_000, false),
             (bounds, 91_000, true),
-            (Bounds { unpacked_bytes_max: 50_000, ..bounds }, 80_000, true),
-            (Bounds { files_max: 1, ..bounds }, 10, true),
+            (
+                Bounds {
+                    unpacked_bytes_max: 50_000,
+                    ..bounds
+                },
+                80_000,
+                true,
+            ),
+            (
+                Bounds {
+                    files_max: 1,
+                    ..bounds
+                },
+                10,
+                true,
+            ),
         ] {
             let read = read(&package(bytes), bounds);
-            assert_eq!(read.err() == Some(PackageError::TooLarge), is_refused, "{bytes}");
+            assert_eq!(
+                read.err() == Some(PackageError::TooLarge),
+                is_refused,
+                "{bytes}"
+            );
         }
     }
 }

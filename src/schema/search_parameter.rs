@@ -1,6 +1,7 @@
 //! SearchParameters: what resources are found by, as published (<https://hl7.org/fhir/R4/searchparameter.html>).
 //!
-//! Of the R4 core package those are kept that can be asked of a type that the server holds and that say where their values stand.
+//! Of the R4 core package those are kept that can be asked of a type that the server holds and that
+//! say where their values stand.
 
 use std::sync::LazyLock;
 
@@ -10,7 +11,8 @@ use super::condense::{head, items, text};
 use super::guide;
 use crate::fhir::ResourceType;
 
-/// The SearchParameters of the R4 core package in condensed form; how it is made stands in `profiles/SOURCES.md`.
+/// The SearchParameters of the R4 core package in condensed form; how it is made stands in
+/// `profiles/SOURCES.md`.
 static CORE_LINES: &str = include_str!("../../profiles/packages/r4-search.jsonl");
 
 /// The base of the parameters that every type has.
@@ -29,7 +31,8 @@ pub struct SearchParameter {
     pub expressions: Vec<(String, String)>,
     /// The held types that a reference may name.
     pub targets: Vec<ResourceType>,
-    /// Of a composite: the addresses of its parts, and where their values stand below those of the expression.
+    /// Of a composite: the addresses of its parts, and where their values stand below those of the
+    /// expression.
     pub components: Vec<(String, String)>,
 }
 
@@ -37,7 +40,9 @@ impl SearchParameter {
     /// The parameter that a published definition, or a condensed one, defines.
     fn read(definition: &Value) -> SearchParameter {
         let own = |key| text(definition, key).unwrap_or_default().to_owned();
-        let pair = |first: Option<&str>, second: Option<&str>| Some((first?.to_owned(), second?.to_owned()));
+        let pair = |first: Option<&str>, second: Option<&str>| {
+            Some((first?.to_owned(), second?.to_owned()))
+        };
         let parts = items(definition, "component").iter();
         let targets = items(definition, "target").iter().filter_map(Value::as_str);
         SearchParameter {
@@ -45,11 +50,16 @@ impl SearchParameter {
             code: own("code"),
             kind: own("type"),
             expressions: match definition.get("expression") {
-                Some(Value::Object(by_type)) => by_type.iter().filter_map(|(base, part)| pair(Some(base), part.as_str())).collect(),
+                Some(Value::Object(by_type)) => by_type
+                    .iter()
+                    .filter_map(|(base, part)| pair(Some(base), part.as_str()))
+                    .collect(),
                 _ => by_type(definition),
             },
             targets: targets.filter_map(|name| name.parse().ok()).collect(),
-            components: parts.filter_map(|part| pair(text(part, "definition"), text(part, "expression"))).collect(),
+            components: parts
+                .filter_map(|part| pair(text(part, "definition"), text(part, "expression")))
+                .collect(),
         }
     }
 }
@@ -60,25 +70,41 @@ pub fn search_parameters() -> &'static [SearchParameter] {
         let of_core = CORE_LINES.lines();
         let of_guide = guide::search_parameters();
         // What is embedded is JSON: the tests read all of it.
-        let definitions = of_core.chain(of_guide).filter_map(|text| text.parse::<Value>().ok());
-        definitions.map(|definition| SearchParameter::read(&definition)).collect()
+        let definitions = of_core
+            .chain(of_guide)
+            .filter_map(|text| text.parse::<Value>().ok());
+        definitions
+            .map(|definition| SearchParameter::read(&definition))
+            .collect()
     });
     &ALL
 }
 
-/// One line for a published SearchParameter; none if no held type has it, or if it does not say where its values stand.
+/// One line for a published SearchParameter; none if no held type has it, or if it does not say
+/// where its values stand.
 pub(super) fn condense(definition: &Value) -> Option<String> {
     let by_type = by_type(definition);
     // The package has examples of definitions too, which redefine what others define.
-    if by_type.is_empty() || text(definition, "url")?.starts_with("http://hl7.org/fhir/SearchParameter/example") {
+    if by_type.is_empty()
+        || text(definition, "url")?.starts_with("http://hl7.org/fhir/SearchParameter/example")
+    {
         return None;
     }
     let mut condensed = head(definition, "SearchParameter");
     condensed.insert("code".to_owned(), definition["code"].clone());
     condensed.insert("type".to_owned(), definition["type"].clone());
-    condensed
-        .insert("expression".to_owned(), by_type.into_iter().map(|(base, part)| (base, Value::from(part))).collect::<Map<_, _>>().into());
-    let targets: Vec<_> = items(definition, "target").iter().filter(|name| name.as_str().is_some_and(is_held)).collect();
+    condensed.insert(
+        "expression".to_owned(),
+        by_type
+            .into_iter()
+            .map(|(base, part)| (base, Value::from(part)))
+            .collect::<Map<_, _>>()
+            .into(),
+    );
+    let targets: Vec<_> = items(definition, "target")
+        .iter()
+        .filter(|name| name.as_str().is_some_and(is_held))
+        .collect();
     if !targets.is_empty() {
         condensed.insert("target".to_owned(), json!(targets));
     }
@@ -94,12 +120,20 @@ fn is_held(name: &str) -> bool {
     name.parse::<ResourceType>().is_ok()
 }
 
-/// The alternatives of a published expression by the type at whose name they begin, for the held types among its bases.
+/// The alternatives of a published expression by the type at whose name they begin, for the held
+/// types among its bases.
 fn by_type(definition: &Value) -> Vec<(String, String)> {
     let alternatives = alternatives(text(definition, "expression").unwrap_or_default());
-    let bases = items(definition, "base").iter().filter_map(Value::as_str).filter(|base| *base == EVERY_TYPE || is_held(base));
+    let bases = items(definition, "base")
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|base| *base == EVERY_TYPE || is_held(base));
     let of_base = |base: &str| {
-        let begins = |part: &&&str| part.trim_start_matches('(').strip_prefix(base).is_some_and(|rest| rest.starts_with(['.', ' ', ')']));
+        let begins = |part: &&&str| {
+            part.trim_start_matches('(')
+                .strip_prefix(base)
+                .is_some_and(|rest| rest.starts_with(['.', ' ', ')']))
+        };
         let parts: Vec<_> = alternatives.iter().filter(begins).copied().collect();
         (!parts.is_empty()).then(|| (base.to_owned(), parts.join(" | ")))
     };

@@ -1,4 +1,5 @@
-//! A package's definitions: an index of condensed lines, of which each is compiled when it is first asked for.
+//! A package's definitions: an index of condensed lines, of which each is compiled when it is first
+//! asked for.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -42,7 +43,9 @@ impl<'a> Head<'a> {
         let mut rest = line;
         let mut next = |key: &str| {
             let after = rest.get(1..).and_then(|rest| rest.strip_prefix(key));
-            let Some((value, after)) = after.and_then(|after| after.split_once('"')) else { return "" };
+            let Some((value, after)) = after.and_then(|after| after.split_once('"')) else {
+                return "";
+            };
             rest = after;
             value
         };
@@ -85,7 +88,10 @@ struct Row<T> {
 
 impl<T> Default for Rack<T> {
     fn default() -> Self {
-        Rack { rows: Vec::new(), places: HashMap::new() }
+        Rack {
+            rows: Vec::new(),
+            places: HashMap::new(),
+        }
     }
 }
 
@@ -94,10 +100,17 @@ impl<T> Rack<T> {
     fn put(&mut self, line: Cow<'static, str>, below: Option<&Rack<T>>) -> Put {
         let place = self.len();
         let head = Head::of(&line);
-        let found = |canonical: &str| self.line_of(canonical).or_else(|| below?.line_of(canonical));
+        let found = |canonical: &str| {
+            self.line_of(canonical)
+                .or_else(|| below?.line_of(canonical))
+        };
         let versioned = format!("{}|{}", head.url, head.version);
         if let Some(known) = found(&versioned) {
-            return if *known == *line { Put::Known } else { Put::Contradicted };
+            return if *known == *line {
+                Put::Known
+            } else {
+                Put::Contradicted
+            };
         }
         let key = match &line {
             _ if found(head.url).is_some() => Cow::Owned(versioned),
@@ -105,7 +118,10 @@ impl<T> Rack<T> {
             Cow::Owned(_) => Cow::Owned(head.url.to_owned()),
         };
         self.places.insert(key, place);
-        self.rows.push(Row { line, compiled: OnceLock::new() });
+        self.rows.push(Row {
+            line,
+            compiled: OnceLock::new(),
+        });
         Put::Added
     }
 
@@ -119,8 +135,14 @@ impl<T> Rack<T> {
 
     /// The place of the definition with this address, perhaps with `|version`.
     pub(super) fn place(&self, canonical: &str) -> Option<u32> {
-        let Some((url, version)) = canonical.split_once('|') else { return self.places.get(canonical).copied() };
-        let plain = self.places.get(url).copied().filter(|place| Head::of(self.line(*place)).version == version);
+        let Some((url, version)) = canonical.split_once('|') else {
+            return self.places.get(canonical).copied();
+        };
+        let plain = self
+            .places
+            .get(url)
+            .copied()
+            .filter(|place| Head::of(self.line(*place)).version == version);
         plain.or_else(|| self.places.get(canonical).copied())
     }
 
@@ -161,14 +183,23 @@ impl Shelf {
         match head.resource_type {
             "CodeSystem" => {
                 let place = self.code_systems.len();
-                let supplemented = Some(head.supplements).filter(|url| !url.is_empty()).map(Box::from);
-                let put = self.code_systems.put(line, below.map(|below| &below.code_systems));
+                let supplemented = Some(head.supplements)
+                    .filter(|url| !url.is_empty())
+                    .map(Box::from);
+                let put = self
+                    .code_systems
+                    .put(line, below.map(|below| &below.code_systems));
                 if let (Put::Added, Some(supplemented)) = (put, supplemented) {
-                    self.supplements.entry(supplemented).or_default().push(place);
+                    self.supplements
+                        .entry(supplemented)
+                        .or_default()
+                        .push(place);
                 }
                 put
             }
-            "ValueSet" => self.value_sets.put(line, below.map(|below| &below.value_sets)),
+            "ValueSet" => self
+                .value_sets
+                .put(line, below.map(|below| &below.value_sets)),
             _ => self.put_structure(line, below),
         }
     }
@@ -176,12 +207,15 @@ impl Shelf {
     fn put_structure(&mut self, line: Cow<'static, str>, below: Option<&Shelf>) -> Put {
         let place = self.structures.len();
         let head = Head::of(&line);
-        let is_known = self.types.contains_key(head.type_name) || below.is_some_and(|below| below.types.contains_key(head.type_name));
+        let is_known = self.types.contains_key(head.type_name)
+            || below.is_some_and(|below| below.types.contains_key(head.type_name));
         let type_name = (head.derivation != "constraint" && !is_known).then(|| match &line {
             Cow::Borrowed(line) => Cow::Borrowed(Head::of(line).type_name),
             Cow::Owned(_) => Cow::Owned(head.type_name.to_owned()),
         });
-        let put = self.structures.put(line, below.map(|below| &below.structures));
+        let put = self
+            .structures
+            .put(line, below.map(|below| &below.structures));
         if put == Put::Added {
             self.types.extend(type_name.map(|name| (name, place)));
             self.type_constraints.push(OnceLock::new());
@@ -196,31 +230,47 @@ impl Shelf {
 
     /// The code system with this address, perhaps with `|version`.
     pub(super) fn code_system(&self, canonical: &str) -> Option<&CodeSystem> {
-        self.code_systems.place(canonical).map(|place| self.code_systems.get(place, code_system::compile))
+        self.code_systems
+            .place(canonical)
+            .map(|place| self.code_systems.get(place, code_system::compile))
     }
 
     /// What adds names to the code system with this address.
     pub(super) fn supplements(&self, url: &str) -> impl Iterator<Item = &CodeSystem> {
         let places = self.supplements.get(url).map_or(&[][..], Vec::as_slice);
-        places.iter().map(|place| self.code_systems.get(*place, code_system::compile))
+        places
+            .iter()
+            .map(|place| self.code_systems.get(*place, code_system::compile))
     }
 
     /// The value set with this address, perhaps with `|version`.
     pub(super) fn value_set(&self, canonical: &str) -> Option<&ValueSet> {
-        self.value_sets.place(canonical).map(|place| self.value_sets.get(place, value_set::compile))
+        self.value_sets
+            .place(canonical)
+            .map(|place| self.value_sets.get(place, value_set::compile))
     }
 
     /// The rules at the root of the definition of a data type.
     fn root_constraints(&self, place: u32) -> &[Arc<Constraint>] {
         self.type_constraints[place as usize].get_or_init(|| {
             let line = self.structures.line(place);
-            let constraints = if Head::of(line).kind == "resource" { Vec::new() } else { compile::root_constraints(line) };
-            constraints.into_iter().map(|constraint| self.shared(constraint)).collect()
+            let constraints = if Head::of(line).kind == "resource" {
+                Vec::new()
+            } else {
+                compile::root_constraints(line)
+            };
+            constraints
+                .into_iter()
+                .map(|constraint| self.shared(constraint))
+                .collect()
         })
     }
 
     fn known(&self, constraint: &Constraint) -> Option<Arc<Constraint>> {
-        let shared = self.constraints.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = self
+            .constraints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         shared.get(&identity(constraint)).cloned()
     }
 }
@@ -229,21 +279,37 @@ impl Shelf {
 type Identity = (Box<str>, Box<str>, bool);
 
 fn identity(constraint: &Constraint) -> Identity {
-    (constraint.key.clone(), constraint.expression.clone(), constraint.is_error)
+    (
+        constraint.key.clone(),
+        constraint.expression.clone(),
+        constraint.is_error,
+    )
 }
 
 impl Surroundings for Shelf {
     fn type_id(&self, name: &str) -> Option<TypeId> {
-        self.type_place(name).map(|structure| TypeId { structure, element: 0 })
+        self.type_place(name).map(|structure| TypeId {
+            structure,
+            element: 0,
+        })
     }
 
     fn type_constraints(&self, name: &str) -> Vec<Arc<Constraint>> {
-        self.type_place(name).map(|place| self.root_constraints(place).to_vec()).unwrap_or_default()
+        self.type_place(name)
+            .map(|place| self.root_constraints(place).to_vec())
+            .unwrap_or_default()
     }
 
     fn shared(&self, constraint: Constraint) -> Arc<Constraint> {
-        let mut shared = self.constraints.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(shared.entry(identity(&constraint)).or_insert_with(|| Arc::new(constraint)))
+        let mut shared = self
+            .constraints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            shared
+                .entry(identity(&constraint))
+                .or_insert_with(|| Arc::new(constraint)),
+        )
     }
 }
 
@@ -255,15 +321,26 @@ pub(super) struct Stacked<'a> {
 
 impl Surroundings for Stacked<'_> {
     fn type_id(&self, name: &str) -> Option<TypeId> {
-        let on_top = || self.top.type_place(name).map(|place| TypeId { structure: self.below.structures.len() + place, element: 0 });
+        let on_top = || {
+            self.top.type_place(name).map(|place| TypeId {
+                structure: self.below.structures.len() + place,
+                element: 0,
+            })
+        };
         self.below.type_id(name).or_else(on_top)
     }
 
     fn type_constraints(&self, name: &str) -> Vec<Arc<Constraint>> {
-        if self.below.type_place(name).is_some() { self.below.type_constraints(name) } else { self.top.type_constraints(name) }
+        if self.below.type_place(name).is_some() {
+            self.below.type_constraints(name)
+        } else {
+            self.top.type_constraints(name)
+        }
     }
 
     fn shared(&self, constraint: Constraint) -> Arc<Constraint> {
-        self.below.known(&constraint).unwrap_or_else(|| self.top.shared(constraint))
+        self.below
+            .known(&constraint)
+            .unwrap_or_else(|| self.top.shared(constraint))
     }
 }

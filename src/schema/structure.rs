@@ -1,4 +1,5 @@
-//! One StructureDefinition, compiled: its snapshot as a tree in which a walk over JSON finds what it needs by key.
+//! One StructureDefinition, compiled: its snapshot as a tree in which a walk over JSON finds what
+//! it needs by key.
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,7 +28,8 @@ pub struct Structure {
     pub contexts: Box<[ExtensionContext]>,
     /// What must hold of an element on which the extension stands, as FHIRPath.
     pub context_invariants: Box<[Arc<Constraint>]>,
-    /// The elements of its snapshot, in order; the first is the root. Children and slices are indices into these.
+    /// The elements of its snapshot, in order; the first is the root. Children and slices are
+    /// indices into these.
     pub elements: Box<[Element]>,
 }
 
@@ -78,7 +80,8 @@ pub struct Element {
     pub is_array: bool,
     /// True for a choice of types, `[x]`.
     pub is_choice: bool,
-    /// Its types; empty for the root of a type, and for one that is defined by the content of another element.
+    /// Its types; empty for the root of a type, and for one that is defined by the content of
+    /// another element.
     pub types: Box<[ElementType]>,
     /// The element of the same structure whose children it has (`contentReference`).
     pub content_of: Option<usize>,
@@ -96,11 +99,14 @@ pub struct Element {
     pub max_value: Option<Value>,
     /// The rules about it, those of its type's root among them, each key once.
     pub constraints: Box<[Arc<Constraint>]>,
-    /// Its children in the snapshot, in order, without slices; empty if its type says what it contains.
+    /// Its children in the snapshot, in order, without slices; empty if its type says what it
+    /// contains.
     pub children: Box<[usize]>,
-    /// Where the children stand in JSON: key, place in `children`, and place in the child's `types`; sorted by key.
+    /// Where the children stand in JSON: key, place in `children`, and place in the child's
+    /// `types`; sorted by key.
     pub keys: Box<[(Box<str>, usize, usize)]>,
-    /// The keys under which it can itself stand in JSON, if it is a choice of types; in the order of its types.
+    /// The keys under which it can itself stand in JSON, if it is a choice of types; in the order
+    /// of its types.
     pub choice_keys: Box<[Box<str>]>,
     /// How its repetitions are told apart.
     pub slicing: Option<Slicing>,
@@ -115,7 +121,8 @@ pub struct Element {
 /// One type of an element.
 #[derive(Debug)]
 pub struct ElementType {
-    /// The name of the type, as `Quantity` or `string`; the FHIR types of `id` and `value` elements that FHIRPath system types stand for.
+    /// The name of the type, as `Quantity` or `string`; the FHIR types of `id` and `value`
+    /// elements that FHIRPath system types stand for.
     pub code: Box<str>,
     /// The definition of that type.
     pub type_id: Option<TypeId>,
@@ -134,7 +141,8 @@ pub struct Binding {
     pub strength: Strength,
     /// The canonical address of the value set, perhaps with `|version`.
     pub value_set: Box<str>,
-    /// The canonical address of the value set that no code may be outside of (extension `maxValueSet`), whatever the strength.
+    /// The canonical address of the value set that no code may be outside of (extension
+    /// `maxValueSet`), whatever the strength.
     pub max_value_set: Option<Box<str>>,
 }
 

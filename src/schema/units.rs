@@ -1,13 +1,15 @@
 //! Units of measure as UCUM writes them: symbols, some with a prefix, put together by a grammar.
 //!
-//! Only whether a code is a unit is told, not what it measures. The lists are the standard's symbols alone.
-//! <https://ucum.org/ucum>
+//! Only whether a code is a unit is told, not what it measures. The lists are the standard's
+//! symbols alone. <https://ucum.org/ucum>
 
 use super::well_known::Standing;
 
 /// The prefixes of metric symbols.
-const PREFIXES: [&str; 24] =
-    ["Y", "Z", "E", "P", "T", "G", "M", "k", "h", "da", "d", "c", "m", "u", "n", "p", "f", "a", "z", "y", "Ki", "Mi", "Gi", "Ti"];
+const PREFIXES: [&str; 24] = [
+    "Y", "Z", "E", "P", "T", "G", "M", "k", "h", "da", "d", "c", "m", "u", "n", "p", "f", "a", "z",
+    "y", "Ki", "Mi", "Gi", "Ti",
+];
 
 /// The symbols that may have a prefix.
 const METRIC: &str = "m s g rad K C cd mol sr Hz N Pa J W A V F Ohm S Wb Cel T H lm lx Bq Gy Sv l L ar t bar u eV pc [c] [h] [k] [eps_0] \
@@ -31,11 +33,16 @@ const OTHER: &str = "10* 10^ [pi] % [ppth] [ppm] [ppb] [pptr] gon deg ' '' min h
     [mclg'U] [tb'U] [CCID_50] [TCID_50] [EID_50] [PFU] [FFU] [CFU] [IR] [BAU] [AU] [Amb'a'1'U] [PNU] [Lf] [D'ag'U] [FEU] \
     [ELU] [EU] Ao b att [psi] circ sph [car_m] [car_Au] [smoot] [m/s2/Hz^(1/2)] bit_s";
 
-/// Whether a code is a unit. A symbol in square brackets that is not listed may be one that came later: most new ones are such
-/// units of single laboratory methods.
+/// Whether a code is a unit. A symbol in square brackets that is not listed may be one that came
+/// later: most new ones are such units of single laboratory methods.
 pub(super) fn standing(code: &str) -> Standing {
-    let Some(symbols) = symbols(code) else { return Standing::Invalid };
-    let unlisted: Vec<_> = symbols.into_iter().filter(|symbol| !is_listed(symbol)).collect();
+    let Some(symbols) = symbols(code) else {
+        return Standing::Invalid;
+    };
+    let unlisted: Vec<_> = symbols
+        .into_iter()
+        .filter(|symbol| !is_listed(symbol))
+        .collect();
     match &unlisted[..] {
         [] => Standing::Valid,
         unlisted if unlisted.iter().all(|symbol| symbol.contains('[')) => Standing::Unsure,
@@ -44,12 +51,20 @@ pub(super) fn standing(code: &str) -> Standing {
 }
 
 fn is_listed(symbol: &str) -> bool {
-    let is_in = |list: &str, symbol: &str| !symbol.is_empty() && list.split(' ').any(|known| known == symbol);
-    let prefixed = || PREFIXES.iter().filter_map(|prefix| symbol.strip_prefix(prefix)).any(|rest| is_in(METRIC, rest));
+    let is_in = |list: &str, symbol: &str| {
+        !symbol.is_empty() && list.split(' ').any(|known| known == symbol)
+    };
+    let prefixed = || {
+        PREFIXES
+            .iter()
+            .filter_map(|prefix| symbol.strip_prefix(prefix))
+            .any(|rest| is_in(METRIC, rest))
+    };
     is_in(METRIC, symbol) || is_in(OTHER, symbol) || prefixed()
 }
 
-/// The symbols of a unit, without numbers, exponents and annotations; none if the grammar does not build it.
+/// The symbols of a unit, without numbers, exponents and annotations; none if the grammar does not
+/// build it.
 fn symbols(code: &str) -> Option<Vec<&str>> {
     // A space may stand in an annotation: the core package has such units.
     if code.is_empty() || !code.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
@@ -83,7 +98,13 @@ fn symbols(code: &str) -> Option<Vec<&str>> {
             (None, _) => {}
         }
     }
-    if open.is_some() || depth > 0 || code.ends_with(['.', '/']) || code.starts_with('.') || code.contains("..") || code.contains("//") {
+    if open.is_some()
+        || depth > 0
+        || code.ends_with(['.', '/'])
+        || code.starts_with('.')
+        || code.contains("..")
+        || code.contains("//")
+    {
         return None;
     }
     found.extend(symbol(&code[start..]));
@@ -96,5 +117,9 @@ fn symbol(component: &str) -> Option<&str> {
     if base.is_empty() {
         return None;
     }
-    Some(base.strip_suffix(['+', '-']).filter(|_| base.len() < component.len()).unwrap_or(base))
+    Some(
+        base.strip_suffix(['+', '-'])
+            .filter(|_| base.len() < component.len())
+            .unwrap_or(base),
+    )
 }

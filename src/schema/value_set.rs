@@ -62,17 +62,26 @@ pub struct Expansion {
 pub(super) fn condense(definition: &Value) -> Value {
     let mut condensed = head(definition, "ValueSet");
     for key in ["include", "exclude"] {
-        let sources = definition.get("compose").map_or(&[][..], |compose| items(compose, key));
+        let sources = definition
+            .get("compose")
+            .map_or(&[][..], |compose| items(compose, key));
         if !sources.is_empty() {
-            condensed.insert(key.to_owned(), sources.iter().map(condense_selection).collect());
+            condensed.insert(
+                key.to_owned(),
+                sources.iter().map(condense_selection).collect(),
+            );
         }
     }
     if let Some(source) = definition.get("expansion") {
         let mut codes = Vec::new();
         flatten(items(source, "contains"), &mut codes);
         let total = source.get("total").and_then(Value::as_u64);
-        let is_complete = total.is_none_or(|total| total <= codes.len() as u64) && source.get("offset").is_none();
-        condensed.insert("expansion".to_owned(), json!({"codes": codes, "complete": is_complete}));
+        let is_complete =
+            total.is_none_or(|total| total <= codes.len() as u64) && source.get("offset").is_none();
+        condensed.insert(
+            "expansion".to_owned(),
+            json!({"codes": codes, "complete": is_complete}),
+        );
     }
     Value::Object(condensed)
 }
@@ -84,12 +93,21 @@ fn condense_selection(source: &Value) -> Value {
             condensed.insert(key.to_owned(), value.clone());
         }
     }
-    let codes: Vec<_> = items(source, "concept").iter().filter_map(|concept| concept.get("code").cloned()).collect();
+    let codes: Vec<_> = items(source, "concept")
+        .iter()
+        .filter_map(|concept| concept.get("code").cloned())
+        .collect();
     if !codes.is_empty() {
         condensed.insert("concept".to_owned(), Value::Array(codes));
     }
     let part = |source: &Value, key| text(source, key).unwrap_or_default().to_owned();
-    let filter = |source: &Value| json!([part(source, "property"), part(source, "op"), part(source, "value")]);
+    let filter = |source: &Value| {
+        json!([
+            part(source, "property"),
+            part(source, "op"),
+            part(source, "value")
+        ])
+    };
     let filters: Vec<_> = items(source, "filter").iter().map(filter).collect();
     if !filters.is_empty() {
         condensed.insert("filter".to_owned(), Value::Array(filters));
@@ -100,7 +118,9 @@ fn condense_selection(source: &Value) -> Value {
 /// Concepts that only group others have no code, or say that they are abstract.
 fn flatten(sources: &[Value], codes: &mut Vec<Value>) {
     for source in sources {
-        if let Some(code) = text(source, "code").filter(|_| source.get("abstract") != Some(&Value::Bool(true))) {
+        if let Some(code) =
+            text(source, "code").filter(|_| source.get("abstract") != Some(&Value::Bool(true)))
+        {
             codes.push(json!([text(source, "system").unwrap_or_default(), code]));
         }
         flatten(items(source, "contains"), codes);
@@ -111,7 +131,12 @@ fn flatten(sources: &[Value], codes: &mut Vec<Value>) {
 pub(super) fn compile(line: &str) -> ValueSet {
     let source: Value = line.parse().unwrap_or_default();
     let boxed = |key| Box::from(text(&source, key).unwrap_or_default());
-    let pair = |pair: &Value| Some((Box::from(pair.get(0)?.as_str()?), Box::from(pair.get(1)?.as_str()?)));
+    let pair = |pair: &Value| {
+        Some((
+            Box::from(pair.get(0)?.as_str()?),
+            Box::from(pair.get(1)?.as_str()?),
+        ))
+    };
     let expansion = |source: &Value| Expansion {
         codes: items(source, "codes").iter().filter_map(pair).collect(),
         is_complete: source.get("complete") == Some(&Value::Bool(true)),
@@ -127,9 +152,23 @@ pub(super) fn compile(line: &str) -> ValueSet {
 
 fn selection(source: &Value) -> Selection {
     let boxed = |key| Box::from(text(source, key).unwrap_or_default());
-    let part = |filter: &Value, at: usize| Box::from(filter.get(at).and_then(Value::as_str).unwrap_or_default());
-    let filter = |filter: &Value| Filter { property: part(filter, 0), operator: part(filter, 1), value: part(filter, 2) };
-    let codes = |codes: &Value| codes.as_array().into_iter().flatten().filter_map(Value::as_str).map(Box::from).collect();
+    let part = |filter: &Value, at: usize| {
+        Box::from(filter.get(at).and_then(Value::as_str).unwrap_or_default())
+    };
+    let filter = |filter: &Value| Filter {
+        property: part(filter, 0),
+        operator: part(filter, 1),
+        value: part(filter, 2),
+    };
+    let codes = |codes: &Value| {
+        codes
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(Box::from)
+            .collect()
+    };
     // The system is sometimes written with its version.
     let (system, version) = match text(source, "system").and_then(|system| system.split_once('|')) {
         Some((system, version)) => (system.into(), version.into()),
@@ -140,6 +179,10 @@ fn selection(source: &Value) -> Selection {
         version,
         codes: source.get("concept").map(codes),
         filters: items(source, "filter").iter().map(filter).collect(),
-        value_sets: items(source, "valueSet").iter().filter_map(Value::as_str).map(Box::from).collect(),
+        value_sets: items(source, "valueSet")
+            .iter()
+            .filter_map(Value::as_str)
+            .map(Box::from)
+            .collect(),
     }
 }

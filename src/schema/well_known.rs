@@ -1,8 +1,8 @@
-//! Code systems that no package contains, and whose codes follow a rule or are few: languages, media types, currencies, countries,
-//! units, states of the USA.
+//! Code systems that no package contains, and whose codes follow a rule or are few: languages,
+//! media types, currencies, countries, units, states of the USA.
 //!
-//! Where a rule says less than the registry behind it, a code that fits the rule is taken for one. The lists are the standards' codes
-//! alone, without names.
+//! Where a rule says less than the registry behind it, a code that fits the rule is taken for one.
+//! The lists are the standards' codes alone, without names.
 
 use super::shelf::CORE;
 use super::units;
@@ -30,7 +30,8 @@ const CURRENCIES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BG
     SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VEF VES VND \
     VUV WST XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWG ZWL";
 
-/// The codes of three letters of ISO 3166-1; those of two letters stand in a value set of the core package.
+/// The codes of three letters of ISO 3166-1; those of two letters stand in a value set of the core
+/// package.
 const COUNTRIES: &str = "ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AZE BDI BEL BEN BES BFA BGD BGR BHR BHS BIH \
     BLM BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR COD COG COK COL COM CPV CRI CUB CUW CXR CYM CYP CZE DEU \
     DJI DMA DNK DOM DZA ECU EGY ERI ESH ESP EST ETH FIN FJI FLK FRA FRO FSM GAB GBR GEO GGY GHA GIB GIN GLP GMB GNB GNQ GRC GRD GRL GTM \
@@ -46,12 +47,21 @@ const STATES: &str = "AK AL AR AS AZ CA CO CT DC DE FL FM GA GU HI IA ID IL IN K
 
 /// Whether a code is one of a system; none if the system is not one of these.
 pub(super) fn standing(system: &str, code: &str) -> Option<Standing> {
-    let listed =
-        |list: &str| if code.len() >= 2 && list.split(' ').any(|known| known == code) { Standing::Valid } else { Standing::Invalid };
+    let listed = |list: &str| {
+        if code.len() >= 2 && list.split(' ').any(|known| known == code) {
+            Standing::Valid
+        } else {
+            Standing::Invalid
+        }
+    };
     match system {
         // Media types are registered by the thousand, and anyone may make one up (RFC 6838).
         "urn:ietf:bcp:13" => Some(Standing::Valid),
-        "urn:ietf:bcp:47" => Some(if is_language_tag(code) { Standing::Valid } else { Standing::Invalid }),
+        "urn:ietf:bcp:47" => Some(if is_language_tag(code) {
+            Standing::Valid
+        } else {
+            Standing::Invalid
+        }),
         "urn:iso:std:iso:4217" => Some(listed(CURRENCIES)),
         "urn:iso:std:iso:3166" if is_country(code) => Some(Standing::Valid),
         "urn:iso:std:iso:3166" => Some(listed(COUNTRIES)),
@@ -64,10 +74,17 @@ pub(super) fn standing(system: &str, code: &str) -> Option<Standing> {
 /// True for a code of two letters of ISO 3166-1.
 fn is_country(code: &str) -> bool {
     let countries = CORE.value_set("http://hl7.org/fhir/ValueSet/iso3166-1-2");
-    countries.is_some_and(|countries| countries.include.iter().any(|part| part.codes.as_ref().is_some_and(|codes| codes.contains(code))))
+    countries.is_some_and(|countries| {
+        countries.include.iter().any(|part| {
+            part.codes
+                .as_ref()
+                .is_some_and(|codes| codes.contains(code))
+        })
+    })
 }
 
-/// True for a tag as RFC 5646 builds them, whose language and country are known. Languages of three letters are too many to list.
+/// True for a tag as RFC 5646 builds them, whose language and country are known. Languages of three
+/// letters are too many to list.
 fn is_language_tag(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let language = parts.next().unwrap_or_default().to_ascii_lowercase();
@@ -81,7 +98,10 @@ fn is_language_tag(tag: &str) -> bool {
         && parts.all(|part| {
             // After a part of one letter comes what an extension says.
             is_plain &= part.len() > 1;
-            let is_country_or_other = !is_plain || part.len() != 2 || is_country(&part.to_ascii_uppercase());
-            (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()) && is_country_or_other
+            let is_country_or_other =
+                !is_plain || part.len() != 2 || is_country(&part.to_ascii_uppercase());
+            (1..=8).contains(&part.len())
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                && is_country_or_other
         })
 }

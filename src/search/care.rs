@@ -1,7 +1,8 @@
 //! When the care was that a resource is about: what `start` and `end` of `$everything` ask for
 //! (<https://hl7.org/fhir/R4/patient-operation-everything.html>), which is not when it was recorded.
 //!
-//! R4 leaves to the server which dates these are. What has none of them is of any time, so that nothing is left out that may matter.
+//! R4 leaves to the server which dates these are. What has none of them is of any time, so that
+//! nothing is left out that may matter.
 
 use serde_json::Value;
 
@@ -22,8 +23,14 @@ pub(super) fn entries(resource_type: ResourceType, resource: &Value) -> Vec<Inde
         spans.push((i64::MIN, i64::MAX));
     }
     // A period that ends before it starts is where it starts.
-    let entry = |(from_us, until_us): Span| IndexValue::Date { from_us, until_us: until_us.max(from_us.saturating_add(1)) };
-    let mut entries: Vec<_> = spans.into_iter().map(|span| IndexEntry::new(CARE, entry(span))).collect();
+    let entry = |(from_us, until_us): Span| IndexValue::Date {
+        from_us,
+        until_us: until_us.max(from_us.saturating_add(1)),
+    };
+    let mut entries: Vec<_> = spans
+        .into_iter()
+        .map(|span| IndexEntry::new(CARE, entry(span)))
+        .collect();
     entries.sort();
     entries.dedup();
     entries
@@ -31,23 +38,40 @@ pub(super) fn entries(resource_type: ResourceType, resource: &Value) -> Vec<Inde
 
 fn spans(resource_type: ResourceType, resource: &Value) -> Vec<Span> {
     use ResourceType as T;
-    let at = |names: &[&str]| names.iter().filter_map(|name| span_of(&resource[*name])).collect();
+    let at = |names: &[&str]| {
+        names
+            .iter()
+            .filter_map(|name| span_of(&resource[*name]))
+            .collect()
+    };
     match resource_type {
         // From its onset, or else from when it was known, up to its abatement.
         T::Condition => {
-            let asserted =
-                view::extensions(resource, names::CONDITION_ASSERTED_DATE).filter_map(|extension| span(&extension["valueDateTime"]));
+            let asserted = view::extensions(resource, names::CONDITION_ASSERTED_DATE)
+                .filter_map(|extension| span(&extension["valueDateTime"]));
             let begins: Vec<Span> = at(&["onsetDateTime", "onsetPeriod", "recordedDate"]);
-            let end = ["abatementDateTime", "abatementPeriod"].iter().find_map(|name| span_of(&resource[*name]));
+            let end = ["abatementDateTime", "abatementPeriod"]
+                .iter()
+                .find_map(|name| span_of(&resource[*name]));
             from_first(begins.into_iter().chain(asserted), end)
         }
         // From when it was agreed up to the end of its period.
-        T::CarePlan => from_first(at(&["period", "created"]).into_iter(), span_of(&resource["period"])),
-        T::ServiceRequest => at(&["authoredOn", "occurrenceDateTime", "occurrencePeriod", "occurrenceTiming"]),
+        T::CarePlan => from_first(
+            at(&["period", "created"]).into_iter(),
+            span_of(&resource["period"]),
+        ),
+        T::ServiceRequest => at(&[
+            "authoredOn",
+            "occurrenceDateTime",
+            "occurrencePeriod",
+            "occurrenceTiming",
+        ]),
         T::Encounter | T::CareTeam => at(&["period"]),
         T::Goal => {
             let mut dates: Vec<Span> = at(&["startDate"]);
-            dates.extend(view::items(&resource["target"]).filter_map(|target| span(&target["dueDate"])));
+            dates.extend(
+                view::items(&resource["target"]).filter_map(|target| span(&target["dueDate"])),
+            );
             dates
         }
         T::Task => {
@@ -64,18 +88,32 @@ fn spans(resource_type: ResourceType, resource: &Value) -> Vec<Span> {
 /// From the first of these up to the end of that one, or on and on.
 fn from_first(begins: impl Iterator<Item = Span>, end: Option<Span>) -> Vec<Span> {
     let until_us = end.map_or(i64::MAX, |end| end.1);
-    begins.map(|begin| begin.0).min().map(|from_us| (from_us, until_us)).into_iter().collect()
+    begins
+        .map(|begin| begin.0)
+        .min()
+        .map(|from_us| (from_us, until_us))
+        .into_iter()
+        .collect()
 }
 
 /// A date, a Period, or the outer limits of a Timing.
 fn span_of(value: &Value) -> Option<Span> {
     match value {
         Value::String(_) => span(value),
-        Value::Object(_) if value.get("start").is_some() || value.get("end").is_some() => Some(period(value)),
+        Value::Object(_) if value.get("start").is_some() || value.get("end").is_some() => {
+            Some(period(value))
+        }
         Value::Object(_) => {
             let bounds = value["repeat"].get("boundsPeriod").map(period);
-            let spans: Vec<Span> = view::items(&value["event"]).filter_map(span).chain(bounds).collect();
-            spans.iter().map(|span| span.0).min().zip(spans.iter().map(|span| span.1).max())
+            let spans: Vec<Span> = view::items(&value["event"])
+                .filter_map(span)
+                .chain(bounds)
+                .collect();
+            spans
+                .iter()
+                .map(|span| span.0)
+                .min()
+                .zip(spans.iter().map(|span| span.1).max())
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
@@ -92,7 +130,10 @@ mod tests {
     /// From the beginning of one day to the end of the other; a star is open.
     fn days(first: &str, last: &str) -> IndexEntry {
         let day = |text: &str| FhirDate::parse(text).map(FhirDate::range_us);
-        let (from_us, until_us) = (day(first).map_or(i64::MIN, |day| day.0), day(last).map_or(i64::MAX, |day| day.1));
+        let (from_us, until_us) = (
+            day(first).map_or(i64::MIN, |day| day.0),
+            day(last).map_or(i64::MAX, |day| day.1),
+        );
         IndexEntry::new(CARE, IndexValue::Date { from_us, until_us })
     }
 
@@ -102,41 +143,85 @@ mod tests {
         let period = |start: &str, end: &str| json!({ "start": start, "end": end });
         let (day, later) = ("2027-03-01", "2027-04-30");
         for (resource_type, resource, expected) in [
-            (T::Patient, json!({ "birthDate": day }), vec![days("*", "*")]),
-            (T::Condition, json!({ "recordedDate": later, "onsetDateTime": "2027-03" }), vec![days(day, "*")]),
-            (T::Condition, json!({ "recordedDate": day, "abatementDateTime": later }), vec![days(day, later)]),
+            (
+                T::Patient,
+                json!({ "birthDate": day }),
+                vec![days("*", "*")],
+            ),
+            (
+                T::Condition,
+                json!({ "recordedDate": later, "onsetDateTime": "2027-03" }),
+                vec![days(day, "*")],
+            ),
+            (
+                T::Condition,
+                json!({ "recordedDate": day, "abatementDateTime": later }),
+                vec![days(day, later)],
+            ),
             (
                 T::Condition,
                 json!({ "recordedDate": later, "extension": [{ "url": names::CONDITION_ASSERTED_DATE, "valueDateTime": day }] }),
                 vec![days(day, "*")],
             ),
-            (T::Condition, json!({ "onsetAge": { "value": 50 } }), vec![days("*", "*")]),
+            (
+                T::Condition,
+                json!({ "onsetAge": { "value": 50 } }),
+                vec![days("*", "*")],
+            ),
             (T::CarePlan, json!({ "created": day }), vec![days(day, "*")]),
-            (T::CarePlan, json!({ "created": later, "period": period(day, later) }), vec![days(day, later)]),
+            (
+                T::CarePlan,
+                json!({ "created": later, "period": period(day, later) }),
+                vec![days(day, later)],
+            ),
             (
                 T::ServiceRequest,
                 json!({ "authoredOn": day, "occurrencePeriod": { "start": later } }),
                 vec![days(day, day), days(later, "*")],
             ),
-            (T::ServiceRequest, json!({ "occurrenceTiming": { "event": [later, day] } }), vec![days(day, later)]),
-            (T::Encounter, json!({ "period": period(day, later) }), vec![days(day, later)]),
-            (T::Goal, json!({ "startDate": day, "target": [{ "dueDate": later }] }), vec![days(day, day), days(later, later)]),
+            (
+                T::ServiceRequest,
+                json!({ "occurrenceTiming": { "event": [later, day] } }),
+                vec![days(day, later)],
+            ),
+            (
+                T::Encounter,
+                json!({ "period": period(day, later) }),
+                vec![days(day, later)],
+            ),
+            (
+                T::Goal,
+                json!({ "startDate": day, "target": [{ "dueDate": later }] }),
+                vec![days(day, day), days(later, later)],
+            ),
             (T::CareTeam, json!({}), vec![days("*", "*")]),
             (
                 T::Task,
                 json!({ "executionPeriod": { "start": day }, "restriction": { "period": { "end": later } } }),
                 vec![days("*", later), days(day, "*")],
             ),
-            (T::Provenance, json!({ "recorded": day }), vec![days(day, day)]),
+            (
+                T::Provenance,
+                json!({ "recorded": day }),
+                vec![days(day, day)],
+            ),
         ] {
-            assert_eq!(entries(resource_type, &resource), expected, "{resource_type} {resource}");
+            assert_eq!(
+                entries(resource_type, &resource),
+                expected,
+                "{resource_type} {resource}"
+            );
         }
     }
 
     #[test]
     fn a_period_that_ends_before_it_starts_is_where_it_starts() {
-        let IndexValue::Date { from_us, until_us } =
-            entries(ResourceType::Encounter, &json!({ "period": { "start": "2027-03-02", "end": "2027-03-01" } })).remove(0).value
+        let IndexValue::Date { from_us, until_us } = entries(
+            ResourceType::Encounter,
+            &json!({ "period": { "start": "2027-03-02", "end": "2027-03-01" } }),
+        )
+        .remove(0)
+        .value
         else {
             panic!("a date")
         };

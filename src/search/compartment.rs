@@ -14,7 +14,8 @@ use crate::fhir::{ResourceKey, ResourceType};
 /// The entries under which a server finds all that belongs to a person.
 pub const OF_PERSON: &str = "_person";
 
-/// For each type of R4 by which parameters a resource is in the compartment of the Patient that it names; without any, none of it is.
+/// For each type of R4 by which parameters a resource is in the compartment of the Patient that it
+/// names; without any, none of it is.
 static DEFINITION: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
     let data = include_str!("../../profiles/packages/r4-patient-compartment.json");
     serde_json::from_str(data).unwrap_or_default()
@@ -22,24 +23,42 @@ static DEFINITION: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
 
 /// The held types of which resources are in the compartment of a Patient, in order.
 pub fn types() -> Vec<ResourceType> {
-    ResourceType::ALL.iter().copied().filter(|resource_type| !parameters(*resource_type).is_empty()).collect()
+    ResourceType::ALL
+        .iter()
+        .copied()
+        .filter(|resource_type| !parameters(*resource_type).is_empty())
+        .collect()
 }
 
 fn parameters(resource_type: ResourceType) -> &'static [String] {
-    DEFINITION.get(resource_type.as_str()).map_or(&[], Vec::as_slice)
+    DEFINITION
+        .get(resource_type.as_str())
+        .map_or(&[], Vec::as_slice)
 }
 
-/// For each parameter of each held type, as `Task?owner`, a mark of all by which [`found_by`] makes its entries: entries with another
-/// mark must be made anew.
+/// For each parameter of each held type, as `Task?owner`, a mark of all by which [`found_by`] makes
+/// its entries: entries with another mark must be made anew.
 pub fn index_marks() -> BTreeMap<String, String> {
     let mut marks = BTreeMap::new();
     for resource_type in ResourceType::ALL.iter().copied() {
         let own: Vec<_> = extract::index_marks(resource_type).collect();
-        let by_them = own.iter().filter(|(code, _)| tells_person(resource_type, code)).map(|(code, mark)| format!("{code} {mark}"));
-        marks.insert(format!("{resource_type}?{OF_PERSON}"), extract::mark(by_them));
-        let care = extract::mark([care::CARE.to_owned(), marks[&format!("{resource_type}?{OF_PERSON}")].clone()]);
+        let by_them = own
+            .iter()
+            .filter(|(code, _)| tells_person(resource_type, code))
+            .map(|(code, mark)| format!("{code} {mark}"));
+        marks.insert(
+            format!("{resource_type}?{OF_PERSON}"),
+            extract::mark(by_them),
+        );
+        let care = extract::mark([
+            care::CARE.to_owned(),
+            marks[&format!("{resource_type}?{OF_PERSON}")].clone(),
+        ]);
         marks.insert(format!("{resource_type}?{}", care::CARE), care);
-        marks.extend(own.into_iter().map(|(code, mark)| (format!("{resource_type}?{code}"), mark)));
+        marks.extend(
+            own.into_iter()
+                .map(|(code, mark)| (format!("{resource_type}?{code}"), mark)),
+        );
     }
     marks
 }
@@ -49,7 +68,8 @@ fn tells_person(resource_type: ResourceType, code: &str) -> bool {
     parameters(resource_type).iter().any(|known| known == code) || (resource_type, code) == TASK
 }
 
-/// All that a stored resource is found by: its parameters, whose it is, and if it is someone's, when the care was.
+/// All that a stored resource is found by: its parameters, whose it is, and if it is someone's,
+/// when the care was.
 pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
     let mut entries = index_entries(key.resource_type, resource);
     let persons = entries_of_persons(key, &entries);
@@ -60,17 +80,26 @@ pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
     entries
 }
 
-/// Whose a resource is, by what it is found by: the persons in whose compartment it is, and of a Task also the one that it is for, since
-/// a right of a person is told by a Task.
+/// Whose a resource is, by what it is found by: the persons in whose compartment it is, and of a
+/// Task also the one that it is for, since a right of a person is told by a Task.
 fn entries_of_persons(key: &ResourceKey, entries: &[IndexEntry]) -> Vec<IndexEntry> {
-    let is_patient = |target: &String| ResourceKey::parse(target).is_some_and(|target| target.resource_type == ResourceType::Patient);
-    let named = entries.iter().filter(|entry| tells_person(key.resource_type, &entry.parameter)).filter_map(|entry| match &entry.value {
-        IndexValue::Reference(target) if is_patient(target) => Some(target.clone()),
-        _ => None,
-    });
+    let is_patient = |target: &String| {
+        ResourceKey::parse(target)
+            .is_some_and(|target| target.resource_type == ResourceType::Patient)
+    };
+    let named = entries
+        .iter()
+        .filter(|entry| tells_person(key.resource_type, &entry.parameter))
+        .filter_map(|entry| match &entry.value {
+            IndexValue::Reference(target) if is_patient(target) => Some(target.clone()),
+            _ => None,
+        });
     let own = (key.resource_type == ResourceType::Patient).then(|| key.to_string());
     let persons: std::collections::BTreeSet<_> = named.chain(own).collect();
-    persons.into_iter().map(|person| IndexEntry::new(OF_PERSON, IndexValue::Reference(person))).collect()
+    persons
+        .into_iter()
+        .map(|person| IndexEntry::new(OF_PERSON, IndexValue::Reference(person)))
+        .collect()
 }
 
 /// The type that is a person's besides those of the definition, and the parameter that says whose.

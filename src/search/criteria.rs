@@ -1,5 +1,5 @@
-//! From one criterion, as `code=a,b`, `owner:Organization.name=x` or `_has:Task:focus:status=requested`, to a typed [`Clause`]
-//! (<https://hl7.org/fhir/R4/search.html#modifiers>).
+//! From one criterion, as `code=a,b`, `owner:Organization.name=x` or
+//! `_has:Task:focus:status=requested`, to a typed [`Clause`] (<https://hl7.org/fhir/R4/search.html#modifiers>).
 
 use super::modifiers::{in_value_set, subsumed};
 use super::parameters::{Kind, Parameter, parameter_of, parameters_of};
@@ -22,7 +22,12 @@ const STEPS_MAX: usize = 4;
 ///
 /// # Errors
 /// It is not known, or its value cannot be read.
-pub(super) fn criterion(resource_type: ResourceType, name: &str, value: &str, base_url: &str) -> Result<Clause, Problem> {
+pub(super) fn criterion(
+    resource_type: ResourceType,
+    name: &str,
+    value: &str,
+    base_url: &str,
+) -> Result<Clause, Problem> {
     Reader { value, base_url }.clause(resource_type, name, 0)
 }
 
@@ -33,9 +38,16 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn clause(self, resource_type: ResourceType, name: &str, step: usize) -> Result<Clause, Problem> {
+    fn clause(
+        self,
+        resource_type: ResourceType,
+        name: &str,
+        step: usize,
+    ) -> Result<Clause, Problem> {
         if step > STEPS_MAX {
-            return Err(Problem::Wrong(format!("expected at most {STEPS_MAX} steps from one resource to another, found more")));
+            return Err(Problem::Wrong(format!(
+                "expected at most {STEPS_MAX} steps from one resource to another, found more"
+            )));
         }
         if let Some(rest) = name.strip_prefix("_has:") {
             return self.has(resource_type, rest, step);
@@ -45,31 +57,50 @@ impl Reader<'_> {
         }
         match name {
             "_id" => {
-                let ids = alternatives(self.value).map(|id| Id::parse(&id).ok_or_else(|| Problem::Wrong("_id: expected ids".into())));
+                let ids = alternatives(self.value).map(|id| {
+                    Id::parse(&id).ok_or_else(|| Problem::Wrong("_id: expected ids".into()))
+                });
                 Ok(Clause::Ids(ids.collect::<Result<_, _>>()?))
             }
-            "_lastUpdated" => Ok(Clause::LastUpdated(alternatives(self.value).map(|value| date(name, &value)).collect::<Result<_, _>>()?)),
+            "_lastUpdated" => Ok(Clause::LastUpdated(
+                alternatives(self.value)
+                    .map(|value| date(name, &value))
+                    .collect::<Result<_, _>>()?,
+            )),
             _ => self.plain(resource_type, name),
         }
     }
 
     /// `code:modifier=value`
     fn plain(self, resource_type: ResourceType, name: &str) -> Result<Clause, Problem> {
-        let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
+        let (code, modifier) = name
+            .split_once(':')
+            .map_or((name, None), |(code, modifier)| (code, Some(modifier)));
         let Some(parameter) = parameter_of(resource_type, code) else {
             let is_general = matches!(code, "_id" | "_lastUpdated" | "_count" | "_sort");
-            return Err(Problem::Unknown(if is_general { unknown_modifier(code) } else { unknown(resource_type, code) }));
+            return Err(Problem::Unknown(if is_general {
+                unknown_modifier(code)
+            } else {
+                unknown(resource_type, code)
+            }));
         };
         if modifier == Some("missing") {
             return match self.value {
-                "true" | "false" => Ok(Clause::Missing { code: code.to_owned(), is_missing: self.value == "true" }),
-                _ => Err(Problem::Wrong(format!("{code}:missing: expected true or false"))),
+                "true" | "false" => Ok(Clause::Missing {
+                    code: code.to_owned(),
+                    is_missing: self.value == "true",
+                }),
+                _ => Err(Problem::Wrong(format!(
+                    "{code}:missing: expected true or false"
+                ))),
             };
         }
         let mut any_of = Vec::new();
         for alternative in alternatives(self.value) {
             if alternative.is_empty() {
-                return Err(Problem::Wrong(format!("{code}: expected a value, found none")));
+                return Err(Problem::Wrong(format!(
+                    "{code}: expected a value, found none"
+                )));
             }
             any_of.extend(match modifier {
                 None => values::tests(parameter, parameter.kind, &alternative, self.base_url)?,
@@ -77,12 +108,25 @@ impl Reader<'_> {
             });
         }
         let of_modifier = matches!(modifier, Some("identifier" | "text" | "of-type"));
-        let code = if of_modifier { name.to_owned() } else { code.to_owned() };
+        let code = if of_modifier {
+            name.to_owned()
+        } else {
+            code.to_owned()
+        };
         let is_negated = matches!(modifier, Some("not" | "not-in"));
-        Ok(if is_negated { Clause::Not { code, any_of } } else { Clause::Parameter { code, any_of } })
+        Ok(if is_negated {
+            Clause::Not { code, any_of }
+        } else {
+            Clause::Parameter { code, any_of }
+        })
     }
 
-    fn modified(self, parameter: &Parameter, modifier: &str, value: &str) -> Result<Vec<Test>, Problem> {
+    fn modified(
+        self,
+        parameter: &Parameter,
+        modifier: &str,
+        value: &str,
+    ) -> Result<Vec<Test>, Problem> {
         let code = parameter.code;
         Ok(match (parameter.kind, modifier) {
             (Kind::String, "exact") => vec![Test::Exactly(unescape(value))],
@@ -95,7 +139,10 @@ impl Reader<'_> {
             (Kind::Token, "of-type") if code == "identifier" => vec![values::of_type(code, value)?],
             (Kind::Reference, "identifier") => vec![values::token(code, &[], value)?],
             (Kind::Reference, target) => {
-                let target = target.parse().ok().filter(|target| parameter.targets.contains(target));
+                let target = target
+                    .parse()
+                    .ok()
+                    .filter(|target| parameter.targets.contains(target));
                 let target = target.ok_or_else(|| Problem::Unknown(unknown_modifier(code)))?;
                 let mut tests = values::references(code, &[target], value, self.base_url)?;
                 let begins = format!("{target}/");
@@ -109,17 +156,33 @@ impl Reader<'_> {
         })
     }
 
-    /// `reference:Type.rest=value`; without a type, every type that may be named and has what the rest asks for.
-    fn chain(self, resource_type: ResourceType, reference: &str, rest: &str, step: usize) -> Result<Clause, Problem> {
-        let (code, target) = reference.split_once(':').map_or((reference, None), |(code, target)| (code, Some(target)));
-        let Some(parameter) = parameter_of(resource_type, code) else { return Err(Problem::Unknown(unknown(resource_type, code))) };
+    /// `reference:Type.rest=value`; without a type, every type that may be named and has what the
+    /// rest asks for.
+    fn chain(
+        self,
+        resource_type: ResourceType,
+        reference: &str,
+        rest: &str,
+        step: usize,
+    ) -> Result<Clause, Problem> {
+        let (code, target) = reference
+            .split_once(':')
+            .map_or((reference, None), |(code, target)| (code, Some(target)));
+        let Some(parameter) = parameter_of(resource_type, code) else {
+            return Err(Problem::Unknown(unknown(resource_type, code)));
+        };
         if parameter.kind != Kind::Reference {
-            return Err(Problem::Unknown(format!("{code}: expected a reference before the point")));
+            return Err(Problem::Unknown(format!(
+                "{code}: expected a reference before the point"
+            )));
         }
         let targets: Vec<ResourceType> = match target {
             None => parameter.targets.to_vec(),
             Some(name) => {
-                let target = name.parse().ok().filter(|target| parameter.targets.contains(target));
+                let target = name
+                    .parse()
+                    .ok()
+                    .filter(|target| parameter.targets.contains(target));
                 vec![target.ok_or_else(|| Problem::Unknown(unknown_modifier(code)))?]
             }
         };
@@ -134,36 +197,67 @@ impl Reader<'_> {
         }
         match unknown {
             Some(text) if any_of.is_empty() => Err(Problem::Unknown(text)),
-            _ if any_of.is_empty() => Err(Problem::Unknown(format!("{code}: it names no type that this server holds"))),
-            _ => Ok(Clause::Chain { code: code.to_owned(), any_of }),
+            _ if any_of.is_empty() => Err(Problem::Unknown(format!(
+                "{code}: it names no type that this server holds"
+            ))),
+            _ => Ok(Clause::Chain {
+                code: code.to_owned(),
+                any_of,
+            }),
         }
     }
 
     /// `_has:Type:reference:rest=value`
     fn has(self, resource_type: ResourceType, rest: &str, step: usize) -> Result<Clause, Problem> {
         let mut parts = rest.splitn(3, ':');
-        let (Some(source), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(Problem::Unknown("_has: expected _has:Type:reference:parameter".into()));
+        let (Some(source), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Problem::Unknown(
+                "_has: expected _has:Type:reference:parameter".into(),
+            ));
         };
         let Ok(source) = source.parse::<ResourceType>() else {
-            return Err(Problem::Unknown("_has: expected a type that this server holds".into()));
+            return Err(Problem::Unknown(
+                "_has: expected a type that this server holds".into(),
+            ));
         };
-        let reference = parameter_of(source, code).filter(|parameter| parameter.kind == Kind::Reference);
-        let Some(reference) = reference.filter(|reference| reference.targets.contains(&resource_type)) else {
-            return Err(Problem::Unknown(format!("_has: expected a parameter of {source} that refers to {resource_type}")));
+        let reference =
+            parameter_of(source, code).filter(|parameter| parameter.kind == Kind::Reference);
+        let Some(reference) =
+            reference.filter(|reference| reference.targets.contains(&resource_type))
+        else {
+            return Err(Problem::Unknown(format!(
+                "_has: expected a parameter of {source} that refers to {resource_type}"
+            )));
         };
         let clause = self.clause(source, rest, step + 1)?;
-        Ok(Clause::Has { code: reference.code.to_owned(), source: Box::new(SearchQuery::all(source, vec![clause])) })
+        Ok(Clause::Has {
+            code: reference.code.to_owned(),
+            source: Box::new(SearchQuery::all(source, vec![clause])),
+        })
     }
 }
 
-/// What to say of a parameter that the type does not have. A name that could be anything is not repeated.
+/// What to say of a parameter that the type does not have. A name that could be anything is not
+/// repeated.
 pub(super) fn unknown(resource_type: ResourceType, code: &str) -> String {
-    let like_a_name = (1..=40).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_.:".contains(&byte));
-    let named = if like_a_name { format!("no search parameter '{code}'") } else { "no such search parameter".into() };
-    let known: Vec<_> = parameters_of(resource_type).map(|parameter| parameter.code).collect();
+    let like_a_name = (1..=40).contains(&code.len())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || b"-_.:".contains(&byte));
+    let named = if like_a_name {
+        format!("no search parameter '{code}'")
+    } else {
+        "no such search parameter".into()
+    };
+    let known: Vec<_> = parameters_of(resource_type)
+        .map(|parameter| parameter.code)
+        .collect();
     let general = ["_id", "_lastUpdated", "_count", "_sort"];
-    format!("{resource_type} has {named}; it has {}", [&known[..], &general].concat().join(", "))
+    format!(
+        "{resource_type} has {named}; it has {}",
+        [&known[..], &general].concat().join(", ")
+    )
 }
 
 fn unknown_modifier(code: &str) -> String {

@@ -3,9 +3,10 @@
 /// One value of one search parameter of one version of a resource.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct IndexEntry {
-    /// The parameter's code, as `identifier`; or with what a modifier looks at, as `owner:identifier` for a reference's own identifier,
-    /// `code:text` for what a code is called, `identifier:of-type` for an identifier by its type. `_ref` marks entries that only the
-    /// server asks for.
+    /// The parameter's code, as `identifier`; or with what a modifier looks at, as
+    /// `owner:identifier` for a reference's own identifier, `code:text` for what a code is
+    /// called, `identifier:of-type` for an identifier by its type. `_ref` marks entries that only
+    /// the server asks for.
     pub parameter: String,
     /// The value.
     pub value: IndexValue,
@@ -23,8 +24,8 @@ pub enum IndexValue {
     },
     /// A resource of this server as `Type/id`, or any other address as it stands.
     Reference(String),
-    /// A span of time: first microsecond since 1970, and the first one after it. A period without an end reaches to the greatest
-    /// number, one without a start from the least.
+    /// A span of time: first microsecond since 1970, and the first one after it. A period without
+    /// an end reaches to the greatest number, one without a start from the least.
     Date {
         /// The first microsecond.
         from_us: i64,
@@ -53,6 +54,9 @@ pub enum IndexValue {
 impl IndexEntry {
     /// An entry of that parameter.
     pub fn new(parameter: impl Into<String>, value: IndexValue) -> Self {
-        IndexEntry { parameter: parameter.into(), value }
+        IndexEntry {
+            parameter: parameter.into(),
+            value,
+        }
     }
 }

@@ -5,8 +5,9 @@ use std::iter::once;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// The text in lower case and without accents, each run of blanks as one. The Danish æ, ø and å are letters of their own: `Bo` does not
-/// find `Bø`, and `ar` does not find `år`, as no Dane would look for one with the other. German and Swedish ä, ö and ü count as accents.
+/// The text in lower case and without accents, each run of blanks as one. The Danish æ, ø and å are
+/// letters of their own: `Bo` does not find `Bø`, and `ar` does not find `år`, as no Dane would
+/// look for one with the other. German and Swedish ä, ö and ü count as accents.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return one_blank(text.chars().map(|c| c.to_ascii_lowercase()));
@@ -14,7 +15,10 @@ pub fn fold(text: &str) -> String {
     let letters = text.nfc().flat_map(char::to_lowercase);
     let plain = letters.flat_map(|letter| {
         let own = (letter == 'å').then_some(letter);
-        let bare = once(letter).filter(move |_| own.is_none()).nfd().filter(|part| !is_combining_mark(*part));
+        let bare = once(letter)
+            .filter(move |_| own.is_none())
+            .nfd()
+            .filter(|part| !is_combining_mark(*part));
         own.into_iter().chain(bare)
     });
     one_blank(plain)

@@ -1,5 +1,5 @@
-//! Chains and `_has`: conditions on other resources, settled step by step before a query is answered
-//! (<https://hl7.org/fhir/R4/search.html#chaining>, <https://hl7.org/fhir/R4/search.html#has>).
+//! Chains and `_has`: conditions on other resources, settled step by step before a query is
+//! answered (<https://hl7.org/fhir/R4/search.html#chaining>, <https://hl7.org/fhir/R4/search.html#has>).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,48 +23,90 @@ pub enum TooMany {
 impl fmt::Display for TooMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TooMany::Followed(most) => write!(f, "a chain or _has leads over more than {most} resources"),
-            TooMany::LookedAt(most) => write!(f, "more than {most} resources would have to be looked at one by one, without an index"),
+            TooMany::Followed(most) => {
+                write!(f, "a chain or _has leads over more than {most} resources")
+            }
+            TooMany::LookedAt(most) => write!(
+                f,
+                "more than {most} resources would have to be looked at one by one, without an index"
+            ),
         }
     }
 }
 
-/// Finds what a settled query matches: each resource with those of its index entries that are of the parameter, if one is named.
-/// It may stop as soon as it has found more than as many as it is told.
-pub(super) type Find<'f, E> = &'f mut dyn FnMut(&SearchQuery, Option<&str>, usize) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E>;
+/// Finds what a settled query matches: each resource with those of its index entries that are of
+/// the parameter, if one is named. It may stop as soon as it has found more than as many as it is
+/// told.
+pub(super) type Find<'f, E> = &'f mut dyn FnMut(
+    &SearchQuery,
+    Option<&str>,
+    usize,
+) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E>;
 
-/// The query with what it asks about other resources replaced by what that comes to, so that each resource can be judged alone.
+/// The query with what it asks about other resources replaced by what that comes to, so that each
+/// resource can be judged alone.
 ///
 /// # Errors
 /// Those of `find`, and if a step comes to too many resources.
 pub fn settle<E: From<TooMany>>(query: &SearchQuery, find: Find<'_, E>) -> Result<SearchQuery, E> {
-    let clauses = query.clauses.iter().map(|clause| settle_clause(query, clause, find)).collect::<Result<_, E>>()?;
-    Ok(SearchQuery { clauses, ..query.clone() })
+    let clauses = query
+        .clauses
+        .iter()
+        .map(|clause| settle_clause(query, clause, find))
+        .collect::<Result<_, E>>()?;
+    Ok(SearchQuery {
+        clauses,
+        ..query.clone()
+    })
 }
 
-fn settle_clause<E: From<TooMany>>(query: &SearchQuery, clause: &Clause, find: Find<'_, E>) -> Result<Clause, E> {
+fn settle_clause<E: From<TooMany>>(
+    query: &SearchQuery,
+    clause: &Clause,
+    find: Find<'_, E>,
+) -> Result<Clause, E> {
     match clause {
         Clause::Chain { code, any_of } => {
             let mut targets = BTreeSet::new();
             for target in any_of {
-                targets.extend(follow(target, None, find)?.into_iter().map(|(key, _)| key.to_string()));
+                targets.extend(
+                    follow(target, None, find)?
+                        .into_iter()
+                        .map(|(key, _)| key.to_string()),
+                );
             }
-            Ok(Clause::Parameter { code: code.clone(), any_of: vec![Test::ReferenceIn(targets)] })
+            Ok(Clause::Parameter {
+                code: code.clone(),
+                any_of: vec![Test::ReferenceIn(targets)],
+            })
         }
         Clause::Has { code, source } => {
-            let named = follow(source, Some(code), find)?.into_iter().flat_map(|(_, entries)| entries);
+            let named = follow(source, Some(code), find)?
+                .into_iter()
+                .flat_map(|(_, entries)| entries);
             let keys = named.filter_map(|entry| match entry.value {
                 IndexValue::Reference(target) => ResourceKey::parse(&target),
                 _ => None,
             });
-            Ok(Clause::Keys(keys.filter(|key| query.types.contains(&key.resource_type)).collect()))
+            Ok(Clause::Keys(
+                keys.filter(|key| query.types.contains(&key.resource_type))
+                    .collect(),
+            ))
         }
         alone => Ok(alone.clone()),
     }
 }
 
-fn follow<E: From<TooMany>>(query: &SearchQuery, code: Option<&str>, find: Find<'_, E>) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E> {
+fn follow<E: From<TooMany>>(
+    query: &SearchQuery,
+    code: Option<&str>,
+    find: Find<'_, E>,
+) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E> {
     let settled = settle(query, find)?;
     let found = find(&settled, code, STEP_MAX)?;
-    if found.len() > STEP_MAX { Err(TooMany::Followed(STEP_MAX).into()) } else { Ok(found) }
+    if found.len() > STEP_MAX {
+        Err(TooMany::Followed(STEP_MAX).into())
+    } else {
+        Ok(found)
+    }
 }

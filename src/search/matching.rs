@@ -1,4 +1,5 @@
-//! Which resources a query accepts, and in which order: the definition that every engine's index must agree with.
+//! Which resources a query accepts, and in which order: the definition that every engine's index
+//! must agree with.
 
 use std::cmp::Ordering;
 
@@ -22,12 +23,16 @@ pub struct Row<'a> {
 
 /// True if the query's types and clauses accept the row.
 pub fn matches(query: &SearchQuery, row: Row<'_>) -> bool {
-    query.types.contains(&row.key.resource_type) && query.clauses.iter().all(|clause| holds(clause, row))
+    query.types.contains(&row.key.resource_type)
+        && query.clauses.iter().all(|clause| holds(clause, row))
 }
 
 fn holds(clause: &Clause, row: Row<'_>) -> bool {
     let any = |code: &str, any_of: &[Test]| {
-        row.entries.iter().filter(|entry| entry.parameter == code).any(|entry| any_of.iter().any(|test| passes(test, &entry.value)))
+        row.entries
+            .iter()
+            .filter(|entry| entry.parameter == code)
+            .any(|entry| any_of.iter().any(|test| passes(test, &entry.value)))
     };
     match clause {
         Clause::Ids(ids) => ids.contains(&row.key.id),
@@ -39,7 +44,12 @@ fn holds(clause: &Clause, row: Row<'_>) -> bool {
         }
         Clause::Parameter { code, any_of } => any(code, any_of),
         Clause::Not { code, any_of } => !any(code, any_of),
-        Clause::Missing { code, is_missing } => row.entries.iter().any(|entry| is_of(&entry.parameter, code)) != *is_missing,
+        Clause::Missing { code, is_missing } => {
+            row.entries
+                .iter()
+                .any(|entry| is_of(&entry.parameter, code))
+                != *is_missing
+        }
         // One row says nothing about others: such a query is settled first.
         Clause::Chain { .. } | Clause::Has { .. } => false,
     }
@@ -47,14 +57,26 @@ fn holds(clause: &Clause, row: Row<'_>) -> bool {
 
 fn passes(test: &Test, value: &IndexValue) -> bool {
     match (test, value) {
-        (Test::Token { system: wanted_system, code: wanted_code }, IndexValue::Token { system, code }) => {
-            is_wanted(wanted_system, system) && is_wanted(wanted_code, code)
-        }
+        (
+            Test::Token {
+                system: wanted_system,
+                code: wanted_code,
+            },
+            IndexValue::Token { system, code },
+        ) => is_wanted(wanted_system, system) && is_wanted(wanted_code, code),
         (Test::Reference(wanted), IndexValue::Reference(target)) => wanted == target,
         (Test::ReferenceIn(wanted), IndexValue::Reference(target)) => wanted.contains(target),
-        (Test::Date { prefix, from_us, until_us }, IndexValue::Date { from_us: first, until_us: after }) => {
-            compare(*prefix, (from_us, until_us), (first, after))
-        }
+        (
+            Test::Date {
+                prefix,
+                from_us,
+                until_us,
+            },
+            IndexValue::Date {
+                from_us: first,
+                until_us: after,
+            },
+        ) => compare(*prefix, (from_us, until_us), (first, after)),
         (Test::StartsWith(start), IndexValue::Text(text)) => fold(text).starts_with(start.as_str()),
         (Test::Contains(part), IndexValue::Text(text)) => fold(text).contains(part.as_str()),
         (Test::Exactly(wanted), IndexValue::Text(text)) => wanted == text,
@@ -62,11 +84,30 @@ fn passes(test: &Test, value: &IndexValue) -> bool {
         (Test::UriBelow(wanted), IndexValue::Uri(address)) => goes_on(wanted, address),
         (Test::UriAbove(wanted), IndexValue::Uri(address)) => goes_on(address, wanted),
         (
-            Test::Quantity { prefix, from, until, system: wanted_system, code: wanted_code },
-            IndexValue::Quantity { from: first, until: after, system, code },
-        ) => is_wanted(wanted_system, system) && is_wanted(wanted_code, code) && compare(*prefix, (from, until), (first, after)),
+            Test::Quantity {
+                prefix,
+                from,
+                until,
+                system: wanted_system,
+                code: wanted_code,
+            },
+            IndexValue::Quantity {
+                from: first,
+                until: after,
+                system,
+                code,
+            },
+        ) => {
+            is_wanted(wanted_system, system)
+                && is_wanted(wanted_code, code)
+                && compare(*prefix, (from, until), (first, after))
+        }
         (Test::Composite(tests), IndexValue::Composite(values)) => {
-            tests.len() == values.len() && tests.iter().zip(values).all(|(test, value)| passes(test, value))
+            tests.len() == values.len()
+                && tests
+                    .iter()
+                    .zip(values)
+                    .all(|(test, value)| passes(test, value))
         }
         (
             Test::Token { .. }
@@ -92,12 +133,18 @@ fn is_wanted(wanted: &Option<String>, found: &str) -> bool {
 
 /// True if the address is the upper one, or the upper one with more of a path behind it.
 fn goes_on(upper: &str, address: &str) -> bool {
-    address.strip_prefix(upper).is_some_and(|rest| rest.is_empty() || upper.ends_with('/') || rest.starts_with('/'))
+    address
+        .strip_prefix(upper)
+        .is_some_and(|rest| rest.is_empty() || upper.ends_with('/') || rest.starts_with('/'))
 }
 
-/// The addresses that [`Test::UriAbove`] finds: an address itself, and each at which its path can be cut off.
+/// The addresses that [`Test::UriAbove`] finds: an address itself, and each at which its path can
+/// be cut off.
 pub fn uris_above(address: &str) -> Vec<&str> {
-    let cuts = address.match_indices('/').flat_map(|(at, _)| [at, at + 1]).chain([address.len()]);
+    let cuts = address
+        .match_indices('/')
+        .flat_map(|(at, _)| [at, at + 1])
+        .chain([address.len()]);
     let mut above: Vec<&str> = cuts.map(|end| &address[..end]).collect();
     above.dedup();
     above
@@ -123,17 +170,29 @@ fn compare<T: Ord>(prefix: Prefix, asked: (T, T), found: (T, T)) -> bool {
 pub fn sort_rows<R>(rows: &mut [R], sort: &[Sort], view: impl for<'a> Fn(&'a R) -> Row<'a>) {
     rows.sort_by(|left, right| {
         let (left, right) = (view(left), view(right));
-        let by_criteria = sort.iter().map(|criterion| order(criterion, left, right)).find(|order| order.is_ne());
+        let by_criteria = sort
+            .iter()
+            .map(|criterion| order(criterion, left, right))
+            .find(|order| order.is_ne());
         by_criteria.unwrap_or_else(|| left.key.cmp(right.key))
     });
 }
 
 fn order(sort: &Sort, left: Row<'_>, right: Row<'_>) -> Ordering {
-    let directed = |order: Ordering| if sort.descending { order.reverse() } else { order };
+    let directed = |order: Ordering| {
+        if sort.descending {
+            order.reverse()
+        } else {
+            order
+        }
+    };
     match &sort.by {
         SortBy::Id => directed(left.key.id.cmp(&right.key.id)),
         SortBy::LastUpdated => directed(left.last_updated.cmp(&right.last_updated)),
-        SortBy::Parameter(code) => match (sort_value(code, sort.descending, left), sort_value(code, sort.descending, right)) {
+        SortBy::Parameter(code) => match (
+            sort_value(code, sort.descending, left),
+            sort_value(code, sort.descending, right),
+        ) {
             (Some(left), Some(right)) => directed(by_value(left, right)),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
@@ -143,14 +202,24 @@ fn order(sort: &Sort, left: Row<'_>, right: Row<'_>) -> Ordering {
 }
 
 fn sort_value<'a>(code: &str, descending: bool, row: Row<'a>) -> Option<&'a IndexValue> {
-    let values = row.entries.iter().filter(|entry| entry.parameter == code).map(|entry| &entry.value);
-    if descending { values.max_by(|left, right| by_value(left, right)) } else { values.min_by(|left, right| by_value(left, right)) }
+    let values = row
+        .entries
+        .iter()
+        .filter(|entry| entry.parameter == code)
+        .map(|entry| &entry.value);
+    if descending {
+        values.max_by(|left, right| by_value(left, right))
+    } else {
+        values.min_by(|left, right| by_value(left, right))
+    }
 }
 
 /// Texts are ordered without regard to case and accents, and only then with.
 fn by_value(left: &IndexValue, right: &IndexValue) -> Ordering {
     match (left, right) {
-        (IndexValue::Text(left), IndexValue::Text(right)) => fold(left).cmp(&fold(right)).then_with(|| left.cmp(right)),
+        (IndexValue::Text(left), IndexValue::Text(right)) => {
+            fold(left).cmp(&fold(right)).then_with(|| left.cmp(right))
+        }
         _ => left.cmp(right),
     }
 }

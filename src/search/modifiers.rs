@@ -1,7 +1,8 @@
-//! Modifiers of tokens that ask what codes mean: `:in` and `:not-in` a value set, `:below` and `:above` a code
-//! (<https://hl7.org/fhir/R4/search.html#modifiers>).
+//! Modifiers of tokens that ask what codes mean: `:in` and `:not-in` a value set, `:below` and
+//! `:above` a code (<https://hl7.org/fhir/R4/search.html#modifiers>).
 //!
-//! They become lists of codes, from the definitions of R4 and of the guide. What those do not decide is refused, never guessed.
+//! They become lists of codes, from the definitions of R4 and of the guide. What those do not
+//! decide is refused, never guessed.
 
 use std::collections::BTreeSet;
 
@@ -18,15 +19,26 @@ const CODES_MAX: usize = 5_000;
 pub(super) fn in_value_set(parameter: &Parameter, value: &str) -> Result<Vec<Test>, Problem> {
     let (name, canonical) = (parameter.code, unescape(value));
     let Some(value_set) = definitions().value_set(&canonical) else {
-        return Err(Problem::Wrong(format!("{name}: expected the address of a value set of R4 or of the guide")));
+        return Err(Problem::Wrong(format!(
+            "{name}: expected the address of a value set of R4 or of the guide"
+        )));
     };
-    let undecided = || Problem::Wrong(format!("{name}: the codes of this value set are not known here"));
+    let undecided = || {
+        Problem::Wrong(format!(
+            "{name}: the codes of this value set are not known here"
+        ))
+    };
     let mut named = BTreeSet::new();
     for part in &value_set.include {
         candidates(part, 0, &mut named).ok_or_else(undecided)?;
     }
     if let Some(expansion) = &value_set.expansion {
-        named.extend(expansion.codes.iter().map(|(system, code)| (system.to_string(), code.to_string())));
+        named.extend(
+            expansion
+                .codes
+                .iter()
+                .map(|(system, code)| (system.to_string(), code.to_string())),
+        );
     }
     let mut codes = Vec::new();
     for (system, code) in named {
@@ -40,52 +52,100 @@ pub(super) fn in_value_set(parameter: &Parameter, value: &str) -> Result<Vec<Tes
 }
 
 /// The codes among which those of a selection are; none if they cannot be listed.
-fn candidates(part: &Selection, depth: usize, found: &mut BTreeSet<(String, String)>) -> Option<()> {
+fn candidates(
+    part: &Selection,
+    depth: usize,
+    found: &mut BTreeSet<(String, String)>,
+) -> Option<()> {
     let with_system = |code: &str| (part.system.to_string(), code.to_owned());
     if let Some(codes) = &part.codes {
         found.extend(codes.iter().map(|code| with_system(code)));
     } else if part.system.is_empty() {
         // The codes of the first of the value sets: all of them must have a code.
-        let first = definitions().value_set(part.value_sets.first()?).filter(|_| depth < 16)?;
+        let first = definitions()
+            .value_set(part.value_sets.first()?)
+            .filter(|_| depth < 16)?;
         for part in &first.include {
             candidates(part, depth + 1, found)?;
         }
     } else {
-        let system = definitions().code_system(&part.system).filter(|system| system.content == Content::Complete)?;
-        found.extend(system.concepts.iter().map(|concept| with_system(&concept.code)));
+        let system = definitions()
+            .code_system(&part.system)
+            .filter(|system| system.content == Content::Complete)?;
+        found.extend(
+            system
+                .concepts
+                .iter()
+                .map(|concept| with_system(&concept.code)),
+        );
     }
     (found.len() <= CODES_MAX).then_some(())
 }
 
 /// The codes that are kinds of one, or of which it is a kind; itself among them.
-pub(super) fn subsumed(parameter: &Parameter, value: &str, is_below: bool) -> Result<Vec<Test>, Problem> {
+pub(super) fn subsumed(
+    parameter: &Parameter,
+    value: &str,
+    is_below: bool,
+) -> Result<Vec<Test>, Problem> {
     let name = parameter.code;
     let (system, code) = system_and_code(name, value)?;
     let own_system = match parameter.own_systems() {
         [only] => Some(only.clone()),
         _ => None,
     };
-    let (Some(system), Some(code)) = (system.filter(|system| !system.is_empty()).or(own_system), code) else {
+    let (Some(system), Some(code)) = (
+        system.filter(|system| !system.is_empty()).or(own_system),
+        code,
+    ) else {
         return Err(Problem::Wrong(format!("{name}: expected system|code")));
     };
-    let known = definitions().code_system(&system).filter(|known: &&CodeSystem| known.content == Content::Complete);
+    let known = definitions()
+        .code_system(&system)
+        .filter(|known: &&CodeSystem| known.content == Content::Complete);
     let Some(known) = known.filter(|known| known.contains(&code)) else {
-        let text = format!("{name}: expected a code of a system whose hierarchy is known here, those of R4 and of the guide");
+        let text = format!(
+            "{name}: expected a code of a system whose hierarchy is known here, those of R4 and of the guide"
+        );
         return Err(Problem::Wrong(text));
     };
-    let is_meant = |other: &str| if is_below { known.is_a(other, &code) } else { known.is_a(&code, other) };
-    let codes = known.concepts.iter().filter(|concept| is_meant(&concept.code));
-    tests(parameter, codes.map(|concept| (system.clone(), concept.code.to_string())).collect())
+    let is_meant = |other: &str| {
+        if is_below {
+            known.is_a(other, &code)
+        } else {
+            known.is_a(&code, other)
+        }
+    };
+    let codes = known
+        .concepts
+        .iter()
+        .filter(|concept| is_meant(&concept.code));
+    tests(
+        parameter,
+        codes
+            .map(|concept| (system.clone(), concept.code.to_string()))
+            .collect(),
+    )
 }
 
 fn tests(parameter: &Parameter, codes: Vec<(String, String)>) -> Result<Vec<Test>, Problem> {
     if codes.len() > CODES_MAX {
-        return Err(Problem::Wrong(format!("{}: expected at most {CODES_MAX} codes, found more", parameter.code)));
+        return Err(Problem::Wrong(format!(
+            "{}: expected at most {CODES_MAX} codes, found more",
+            parameter.code
+        )));
     }
     // Codes of elements that have no system of their own stand in the index without.
     let of = |(system, code): (String, String)| {
-        let system = if parameter.own_systems().contains(&system) { String::new() } else { system };
-        Test::Token { system: Some(system), code: Some(code) }
+        let system = if parameter.own_systems().contains(&system) {
+            String::new()
+        } else {
+            system
+        };
+        Test::Token {
+            system: Some(system),
+            code: Some(code),
+        }
     };
     Ok(codes.into_iter().map(of).collect())
 }

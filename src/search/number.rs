@@ -1,6 +1,7 @@
 //! Numbers as spans, with the precision that was written (<https://hl7.org/fhir/R4/search.html#number>).
 
-/// How many digits after the point are told apart; further ones are cut off, here and in what is compared.
+/// How many digits after the point are told apart; further ones are cut off, here and in what is
+/// compared.
 const PLACES: i32 = 12;
 /// The greatest amount that is told apart; what is greater counts as this.
 const GREATEST: i128 = i128::MAX / 8;
@@ -13,10 +14,17 @@ pub(super) struct Decimal {
 }
 
 impl Decimal {
-    /// The number in the text, as FHIR writes decimals: digits, perhaps with a sign, a point and an exponent.
+    /// The number in the text, as FHIR writes decimals: digits, perhaps with a sign, a point and an
+    /// exponent.
     pub(super) fn parse(text: &str) -> Option<Decimal> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|exponent| exponent.abs() <= 1_000)?),
+            Some((mantissa, exponent)) => (
+                mantissa,
+                exponent
+                    .parse::<i32>()
+                    .ok()
+                    .filter(|exponent| exponent.abs() <= 1_000)?,
+            ),
             None => (text, 0),
         };
         let (is_negative, digits) = match mantissa.strip_prefix(['-', '+']) {
@@ -26,21 +34,38 @@ impl Decimal {
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         let has_fraction = digits.contains('.');
-        if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) || has_fraction == fraction.is_empty() {
+        if whole.is_empty()
+            || !all_digits(whole)
+            || !all_digits(fraction)
+            || has_fraction == fraction.is_empty()
+        {
             return None;
         }
         // The place of the last digit, as a power of ten.
         let last = exponent.checked_sub(i32::try_from(fraction.len()).ok()?)?;
-        let amount = whole.bytes().chain(fraction.bytes()).try_fold(0_i128, |amount, digit| {
-            amount.checked_mul(10)?.checked_add(i128::from(digit - b'0')).filter(|amount| *amount <= GREATEST)
-        });
+        let amount = whole
+            .bytes()
+            .chain(fraction.bytes())
+            .try_fold(0_i128, |amount, digit| {
+                amount
+                    .checked_mul(10)?
+                    .checked_add(i128::from(digit - b'0'))
+                    .filter(|amount| *amount <= GREATEST)
+            });
         let scaled = scale(amount.unwrap_or(GREATEST), last);
-        Some(Decimal { scaled: if is_negative { -scaled } else { scaled }, half_step: scale(5, last - 1) })
+        Some(Decimal {
+            scaled: if is_negative { -scaled } else { scaled },
+            half_step: scale(5, last - 1),
+        })
     }
 
-    /// The span of what is written the same when it is rounded to as many digits: first, and first after.
+    /// The span of what is written the same when it is rounded to as many digits: first, and first
+    /// after.
     pub(super) fn rounded_span(self) -> (i128, i128) {
-        (self.scaled - self.half_step, (self.scaled + self.half_step).max(self.scaled - self.half_step + 1))
+        (
+            self.scaled - self.half_step,
+            (self.scaled + self.half_step).max(self.scaled - self.half_step + 1),
+        )
     }
 
     /// The span of the number alone.
@@ -86,16 +111,27 @@ mod tests {
             ("-5", -5 * ONE - ONE / 2, -5 * ONE + ONE / 2),
             ("+5", 5 * ONE - ONE / 2, 5 * ONE + ONE / 2),
         ] {
-            assert_eq!(Decimal::parse(text).unwrap().rounded_span(), (from, until), "{text}");
+            assert_eq!(
+                Decimal::parse(text).unwrap().rounded_span(),
+                (from, until),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_number_is_none_and_what_is_too_great_is_cut() {
-        for text in ["", "-", ".5", "5.", "1e", "e5", "1,5", "0x5", "1e9999", "--1", "1 ", "٣"] {
+        for text in [
+            "", "-", ".5", "5.", "1e", "e5", "1,5", "0x5", "1e9999", "--1", "1 ", "٣",
+        ] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
-        for text in ["1e900", "9999999999999999999999999999999999999999999999", "1e-900", "0e900"] {
+        for text in [
+            "1e900",
+            "9999999999999999999999999999999999999999999999",
+            "1e-900",
+            "0e900",
+        ] {
             let (from, until) = Decimal::parse(text).unwrap().rounded_span();
             assert!(from < until, "{text}");
             let _ = Decimal::parse(text).unwrap().approximate_span();

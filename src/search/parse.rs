@@ -1,4 +1,5 @@
-//! From the text of a query to a typed [`SearchQuery`]: everything that cannot be honoured is found here, all at once.
+//! From the text of a query to a typed [`SearchQuery`]: everything that cannot be honoured is found
+//! here, all at once.
 
 use super::criteria::{Problem, criterion, unknown};
 use super::parameters::{Kind, parameter_of};
@@ -8,10 +9,11 @@ use crate::fhir::{Issue, IssueCode, ResourceType};
 
 /// The greatest page that is served; a greater `_count` is cut to it.
 pub const COUNT_MAX: usize = 1_000;
-/// How many values the parameters of one search may have in all: each is compared with what each candidate is found by.
+/// How many values the parameters of one search may have in all: each is compared with what each
+/// candidate is found by.
 const VALUES_MAX: usize = 10_000;
-/// How many resources one search may look at one by one, because no index says whether they match or where they stand in the order:
-/// about half a second of work.
+/// How many resources one search may look at one by one, because no index says whether they match
+/// or where they stand in the order: about half a second of work.
 pub const LOOKS_MAX: usize = 100_000;
 /// The page that is served when the query does not say.
 pub const COUNT_DEFAULT: usize = 50;
@@ -29,26 +31,41 @@ pub struct ParsedSearch {
     pub unknown: Vec<Issue>,
 }
 
-/// Reads the criteria that resources of one type are to meet, as those of a conditional create: what is about an answer has no meaning
-/// among them.
+/// Reads the criteria that resources of one type are to meet, as those of a conditional create:
+/// what is about an answer has no meaning among them.
 ///
 /// # Errors
 /// As [`parse_search`].
-pub fn parse(resource_type: ResourceType, parameters: &[(String, String)], base_url: &str) -> Result<ParsedSearch, Vec<Issue>> {
+pub fn parse(
+    resource_type: ResourceType,
+    parameters: &[(String, String)],
+    base_url: &str,
+) -> Result<ParsedSearch, Vec<Issue>> {
     let mut parsed = parse_search(&[resource_type], parameters, base_url)?;
     if parsed.results != Results::default() {
-        let text = format!("expected criteria alone, without {}", results::NAMES.join(", "));
-        parsed.unknown.push(Issue::error(IssueCode::NotSupported, "", text));
+        let text = format!(
+            "expected criteria alone, without {}",
+            results::NAMES.join(", ")
+        );
+        parsed
+            .unknown
+            .push(Issue::error(IssueCode::NotSupported, "", text));
     }
     Ok(parsed)
 }
 
 /// Reads the parameters of a search on some types (<https://hl7.org/fhir/R4/search.html>), names and values already percent-decoded.
-/// Several types have only the common parameters together, whose names begin with `_`. A reference to an address below `base_url` is one to a resource of this server.
+/// Several types have only the common parameters together, whose names begin with `_`. A reference
+/// to an address below `base_url` is one to a resource of this server.
 ///
 /// # Errors
-/// The findings about parameters that are known but whose value cannot be read; or that there are too many values.
-pub fn parse_search(types: &[ResourceType], parameters: &[(String, String)], base_url: &str) -> Result<ParsedSearch, Vec<Issue>> {
+/// The findings about parameters that are known but whose value cannot be read; or that there are
+/// too many values.
+pub fn parse_search(
+    types: &[ResourceType],
+    parameters: &[(String, String)],
+    base_url: &str,
+) -> Result<ParsedSearch, Vec<Issue>> {
     let mut parsed = ParsedSearch {
         query: SearchQuery {
             types: types.to_vec(),
@@ -64,21 +81,40 @@ pub fn parse_search(types: &[ResourceType], parameters: &[(String, String)], bas
         applied: Vec::new(),
         unknown: Vec::new(),
     };
-    if parameters.iter().flat_map(|(_, value)| value.split(',')).nth(VALUES_MAX).is_some() {
-        let text = format!("expected at most {VALUES_MAX} values between commas, in all parameters together");
+    if parameters
+        .iter()
+        .flat_map(|(_, value)| value.split(','))
+        .nth(VALUES_MAX)
+        .is_some()
+    {
+        let text = format!(
+            "expected at most {VALUES_MAX} values between commas, in all parameters together"
+        );
         return Err(vec![Issue::error(IssueCode::TooCostly, "", text)]);
     }
     let mut wrong = Vec::new();
     for (at, (name, value)) in parameters.iter().enumerate() {
-        if matches!(name.as_str(), "_count" | "_sort" | "_total" | EXPLAIN) && parameters[..at].iter().any(|(earlier, _)| earlier == name) {
-            wrong.push(Issue::error(IssueCode::Value, "", format!("{name}: expected once, found twice")));
+        if matches!(name.as_str(), "_count" | "_sort" | "_total" | EXPLAIN)
+            && parameters[..at].iter().any(|(earlier, _)| earlier == name)
+        {
+            wrong.push(Issue::error(
+                IssueCode::Value,
+                "",
+                format!("{name}: expected once, found twice"),
+            ));
         }
-        let read =
-            results::apply(name, value, &mut parsed.results).unwrap_or_else(|| apply(types, name, value, base_url, &mut parsed.query));
+        let read = results::apply(name, value, &mut parsed.results)
+            .unwrap_or_else(|| apply(types, name, value, base_url, &mut parsed.query));
         match read {
-            Ok(()) if name == "_count" => parsed.applied.push((name.clone(), parsed.query.count.to_string())),
+            Ok(()) if name == "_count" => parsed
+                .applied
+                .push((name.clone(), parsed.query.count.to_string())),
             Ok(()) => parsed.applied.push((name.clone(), value.clone())),
-            Err(Problem::Unknown(text)) => parsed.unknown.push(Issue::error(IssueCode::NotSupported, "", text)),
+            Err(Problem::Unknown(text)) => {
+                parsed
+                    .unknown
+                    .push(Issue::error(IssueCode::NotSupported, "", text))
+            }
             Err(Problem::Wrong(text)) => wrong.push(Issue::error(IssueCode::Value, "", text)),
         }
     }
@@ -86,34 +122,56 @@ pub fn parse_search(types: &[ResourceType], parameters: &[(String, String)], bas
         let text = "_summary=text: expected without _include and _revinclude, as R4 requires";
         wrong.push(Issue::error(IssueCode::Value, "", text));
     }
-    if wrong.is_empty() { Ok(parsed) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok(parsed)
+    } else {
+        Err(wrong)
+    }
 }
 
-fn apply(types: &[ResourceType], name: &str, value: &str, base_url: &str, query: &mut SearchQuery) -> Result<(), Problem> {
+fn apply(
+    types: &[ResourceType],
+    name: &str,
+    value: &str,
+    base_url: &str,
+    query: &mut SearchQuery,
+) -> Result<(), Problem> {
     // What all types have, each has.
     let Some(first) = types.first().copied() else {
         return Err(Problem::Unknown("expected a type to search in".into()));
     };
-    let is_common = |code: &str| code.starts_with('_') && code != "_has" && !code.starts_with("_has:");
+    let is_common =
+        |code: &str| code.starts_with('_') && code != "_has" && !code.starts_with("_has:");
     match name {
         _ if types.len() > 1 && !is_common(name) => {
-            let text =
-                "expected common parameters alone, as _lastUpdated, where several types are searched; for others, search in one type";
+            let text = "expected common parameters alone, as _lastUpdated, where several types are searched; for others, search in one type";
             return Err(Problem::Unknown(text.into()));
         }
-        "_sort" if types.len() > 1 && !value.split(',').all(|field| is_common(field.trim_start_matches('-'))) => {
-            return Err(Problem::Wrong("_sort: expected common parameters alone where several types are searched".into()));
+        "_sort"
+            if types.len() > 1
+                && !value
+                    .split(',')
+                    .all(|field| is_common(field.trim_start_matches('-'))) =>
+        {
+            return Err(Problem::Wrong(
+                "_sort: expected common parameters alone where several types are searched".into(),
+            ));
         }
         "_count" => {
             let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
             if !digits {
-                return Err(Problem::Wrong("_count: expected a whole number from 0".into()));
+                return Err(Problem::Wrong(
+                    "_count: expected a whole number from 0".into(),
+                ));
             }
             // More digits than a number has are cut like any other large number.
             query.count = value.parse().unwrap_or(COUNT_MAX).min(COUNT_MAX);
         }
         "_sort" => {
-            query.sort = value.split(',').map(|field| sort(first, field)).collect::<Result<_, _>>()?;
+            query.sort = value
+                .split(',')
+                .map(|field| sort(first, field))
+                .collect::<Result<_, _>>()?;
         }
         _ => query.clauses.push(criterion(first, name, value, base_url)?),
     }
@@ -121,14 +179,23 @@ fn apply(types: &[ResourceType], name: &str, value: &str, base_url: &str, query:
 }
 
 fn sort(resource_type: ResourceType, field: &str) -> Result<Sort, Problem> {
-    let (code, descending) = field.strip_prefix('-').map_or((field, false), |code| (code, true));
+    let (code, descending) = field
+        .strip_prefix('-')
+        .map_or((field, false), |code| (code, true));
     let by = match code {
         "_id" => SortBy::Id,
         "_lastUpdated" => SortBy::LastUpdated,
-        _ if parameter_of(resource_type, code).is_some_and(|parameter| parameter.kind != Kind::Composite) => {
+        _ if parameter_of(resource_type, code)
+            .is_some_and(|parameter| parameter.kind != Kind::Composite) =>
+        {
             SortBy::Parameter(code.to_owned())
         }
-        _ => return Err(Problem::Wrong(format!("_sort: {}", unknown(resource_type, code)))),
+        _ => {
+            return Err(Problem::Wrong(format!(
+                "_sort: {}",
+                unknown(resource_type, code)
+            )));
+        }
     };
     Ok(Sort { by, descending })
 }
@@ -141,23 +208,35 @@ mod tests {
     const BASE: &str = "http://x/fhir";
 
     fn clauses(resource_type: ResourceType, name: &str, value: &str) -> Vec<Clause> {
-        parse(resource_type, &[(name.into(), value.into())], BASE).unwrap().query.clauses
+        parse(resource_type, &[(name.into(), value.into())], BASE)
+            .unwrap()
+            .query
+            .clauses
     }
 
     #[test]
     fn tokens_are_read_in_their_four_forms() {
-        let token = |system: Option<&str>, code: Option<&str>| Test::Token { system: system.map(Into::into), code: code.map(Into::into) };
+        let token = |system: Option<&str>, code: Option<&str>| Test::Token {
+            system: system.map(Into::into),
+            code: code.map(Into::into),
+        };
         for (value, expected) in [
             ("a", token(None, Some("a"))),
             ("s|a", token(Some("s"), Some("a"))),
             ("|a", token(Some(""), Some("a"))),
             ("s|", token(Some("s"), None)),
             (r"s\|t|a\,b", token(Some("s|t"), Some("a,b"))),
-            ("urn:oid.1.2.208.176.1.4|077410", token(Some("urn:oid:1.2.208.176.1.4"), Some("077410"))),
+            (
+                "urn:oid.1.2.208.176.1.4|077410",
+                token(Some("urn:oid:1.2.208.176.1.4"), Some("077410")),
+            ),
         ] {
             assert_eq!(
                 clauses(ResourceType::Task, "identifier", value),
-                [Clause::Parameter { code: "identifier".into(), any_of: vec![expected] }],
+                [Clause::Parameter {
+                    code: "identifier".into(),
+                    any_of: vec![expected]
+                }],
                 "{value}"
             );
         }
@@ -167,8 +246,15 @@ mod tests {
     fn a_bare_id_means_any_type_the_parameter_may_name() {
         let reference = |key: &str| Test::Reference(key.into());
         assert_eq!(
-            clauses(ResourceType::CarePlan, "subject", "7,http://x/fhir/Condition/8"),
-            [Clause::Parameter { code: "subject".into(), any_of: vec![reference("Patient/7"), reference("Condition/8")] }]
+            clauses(
+                ResourceType::CarePlan,
+                "subject",
+                "7,http://x/fhir/Condition/8"
+            ),
+            [Clause::Parameter {
+                code: "subject".into(),
+                any_of: vec![reference("Patient/7"), reference("Condition/8")]
+            }]
         );
         assert!(
             matches!(&clauses(ResourceType::Task, "focus", "7")[..], [Clause::Parameter { any_of, .. }] if any_of.len() == ResourceType::ALL.len())
@@ -181,15 +267,37 @@ mod tests {
             Clause::Parameter { mut any_of, .. } => any_of.remove(0),
             other => panic!("{other:?}"),
         };
-        assert_eq!(status("http://hl7.org/fhir/task-status|requested"), status("|requested"));
-        assert_ne!(status("http://hl7.org/fhir/request-status|requested"), status("|requested"));
+        assert_eq!(
+            status("http://hl7.org/fhir/task-status|requested"),
+            status("|requested")
+        );
+        assert_ne!(
+            status("http://hl7.org/fhir/request-status|requested"),
+            status("|requested")
+        );
     }
 
     #[test]
     fn what_cannot_be_honoured_is_found_all_at_once() {
-        let query = [("_count", "-1"), ("due", "soon"), ("_sort", "x"), ("patient", "a b")].map(|(n, v)| (n.to_owned(), v.to_owned()));
-        assert_eq!(parse(ResourceType::Task, &query, BASE).unwrap_err().len(), 4);
-        let unknown = [("colour", "red"), ("status:exact", "x")].map(|(n, v)| (n.to_owned(), v.to_owned()));
-        assert_eq!(parse(ResourceType::Task, &unknown, BASE).unwrap().unknown.len(), 2);
+        let query = [
+            ("_count", "-1"),
+            ("due", "soon"),
+            ("_sort", "x"),
+            ("patient", "a b"),
+        ]
+        .map(|(n, v)| (n.to_owned(), v.to_owned()));
+        assert_eq!(
+            parse(ResourceType::Task, &query, BASE).unwrap_err().len(),
+            4
+        );
+        let unknown =
+            [("colour", "red"), ("status:exact", "x")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        assert_eq!(
+            parse(ResourceType::Task, &unknown, BASE)
+                .unwrap()
+                .unknown
+                .len(),
+            2
+        );
     }
 }

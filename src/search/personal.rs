@@ -1,4 +1,5 @@
-//! What in a query names a person, so that it may stand in no address that the server makes, and a CPR number in none that it is sent.
+//! What in a query names a person, so that it may stand in no address that the server makes, and a
+//! CPR number in none that it is sent.
 
 use crate::fhir::Id;
 
@@ -19,15 +20,21 @@ const PERSONAL: &[&str] = &[
     "_content",
 ];
 
-/// True if the value of that parameter may name a person: it is of a name, an address or the like, or holds a CPR number.
+/// True if the value of that parameter may name a person: it is of a name, an address or the like,
+/// or holds a CPR number.
 pub fn is_personal(name: &str, value: &str) -> bool {
-    let last = name.rsplit(['.', ':']).find(|part| PERSONAL.contains(part) || part.starts_with("address-"));
+    let last = name
+        .rsplit(['.', ':'])
+        .find(|part| PERSONAL.contains(part) || part.starts_with("address-"));
     last.is_some() || holds_cpr_number(value)
 }
 
 /// True if a part of the value could be a CPR number.
 pub fn holds_cpr_number(value: &str) -> bool {
-    value.split([',', '|', '/', '$', '\\', ' ']).filter_map(Id::parse).any(|part| part.is_like_cpr())
+    value
+        .split([',', '|', '/', '$', '\\', ' '])
+        .filter_map(Id::parse)
+        .any(|part| part.is_like_cpr())
 }
 
 #[cfg(test)]

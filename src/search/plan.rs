@@ -1,4 +1,5 @@
-//! How a search is told to whom asks how it is answered: parameters and kinds of conditions by name, never a value.
+//! How a search is told to whom asks how it is answered: parameters and kinds of conditions by
+//! name, never a value.
 
 use super::query::{Clause, Prefix, Sort, SortBy, Test};
 
@@ -24,21 +25,44 @@ pub fn sort_text(sort: &[Sort]) -> String {
             SortBy::LastUpdated => "_lastUpdated",
             SortBy::Parameter(code) => code,
         };
-        if sort.descending { format!("-{by}") } else { by.to_owned() }
+        if sort.descending {
+            format!("-{by}")
+        } else {
+            by.to_owned()
+        }
     };
     sort.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
 /// `1 key`, `2 keys`.
 pub fn keys_text(keys: usize) -> String {
-    if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") }
+    if keys == 1 {
+        "1 key".to_owned()
+    } else {
+        format!("{keys} keys")
+    }
 }
 
 fn tests_text(any_of: &[Test]) -> String {
-    let Some(first) = any_of.first() else { return "no value".to_owned() };
-    let values: usize = any_of.iter().map(|test| if let Test::ReferenceIn(targets) = test { targets.len() } else { 1 }).sum();
+    let Some(first) = any_of.first() else {
+        return "no value".to_owned();
+    };
+    let values: usize = any_of
+        .iter()
+        .map(|test| {
+            if let Test::ReferenceIn(targets) = test {
+                targets.len()
+            } else {
+                1
+            }
+        })
+        .sum();
     let kind = kind(first);
-    if values == 1 { format!("1 {kind}") } else { format!("{values} values, as {kind}") }
+    if values == 1 {
+        format!("1 {kind}")
+    } else {
+        format!("{values} values, as {kind}")
+    }
 }
 
 fn kind(test: &Test) -> String {

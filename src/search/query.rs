@@ -19,9 +19,11 @@ pub struct SearchQuery {
     pub offset: usize,
     /// How many matches to return at most; 0 asks for the total alone.
     pub count: usize,
-    /// How many bytes of content the matches that are returned may have together; one is returned however large it is.
+    /// How many bytes of content the matches that are returned may have together; one is returned
+    /// however large it is.
     pub bytes_max: usize,
-    /// How many resources may be looked at one by one, because no index says whether they match or where they stand in the order.
+    /// How many resources may be looked at one by one, because no index says whether they match or
+    /// where they stand in the order.
     pub looks_max: usize,
     /// Whether the answer tells how it was found.
     pub is_explained: bool,
@@ -59,21 +61,24 @@ pub enum Clause {
         /// The alternatives.
         any_of: Vec<Test>,
     },
-    /// No index entry of this parameter passes any of the tests (`:not`, `:not-in`); also where there is no entry.
+    /// No index entry of this parameter passes any of the tests (`:not`, `:not-in`); also where
+    /// there is no entry.
     Not {
         /// The parameter's code.
         code: String,
         /// The alternatives.
         any_of: Vec<Test>,
     },
-    /// There is no index entry of this parameter (`:missing=true`), or there is one (`:missing=false`).
+    /// There is no index entry of this parameter (`:missing=true`), or there is one
+    /// (`:missing=false`).
     Missing {
         /// The parameter's code.
         code: String,
         /// Whether it must be missing.
         is_missing: bool,
     },
-    /// This reference parameter names a resource that one of these queries matches (`owner:Organization.name=…`).
+    /// This reference parameter names a resource that one of these queries matches
+    /// (`owner:Organization.name=…`).
     Chain {
         /// The parameter's code.
         code: String,
@@ -95,25 +100,37 @@ impl SearchQuery {
         let of_clause = |clause: &Clause| match clause {
             Clause::Parameter { code, .. } | Clause::Not { code, .. } => code == parameter,
             Clause::Missing { code, .. } => is_of(parameter, code),
-            Clause::Ids(_) | Clause::Keys(_) | Clause::LastUpdated(_) | Clause::Chain { .. } | Clause::Has { .. } => false,
+            Clause::Ids(_)
+            | Clause::Keys(_)
+            | Clause::LastUpdated(_)
+            | Clause::Chain { .. }
+            | Clause::Has { .. } => false,
         };
-        let of_sort = |sort: &Sort| matches!(&sort.by, SortBy::Parameter(code) if code == parameter);
+        let of_sort =
+            |sort: &Sort| matches!(&sort.by, SortBy::Parameter(code) if code == parameter);
         self.clauses.iter().any(of_clause) || self.sort.iter().any(of_sort)
     }
 }
 
-/// True if an entry's parameter is this one, or what a modifier of it looks at: an element that has only that is there.
+/// True if an entry's parameter is this one, or what a modifier of it looks at: an element that has
+/// only that is there.
 pub(super) fn is_of(parameter: &str, code: &str) -> bool {
-    parameter.strip_prefix(code).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    parameter
+        .strip_prefix(code)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 impl Clause {
     /// The condition that a reference parameter names that local resource or address.
     pub fn reference(code: &str, target: impl ToString) -> Self {
-        Clause::Parameter { code: code.to_owned(), any_of: vec![Test::Reference(target.to_string())] }
+        Clause::Parameter {
+            code: code.to_owned(),
+            any_of: vec![Test::Reference(target.to_string())],
+        }
     }
 
-    /// True if the condition is about other resources than the one that is judged: see [`crate::search::settle`].
+    /// True if the condition is about other resources than the one that is judged: see
+    /// [`crate::search::settle`].
     pub fn is_linked(&self) -> bool {
         match self {
             Clause::Chain { .. } | Clause::Has { .. } => true,
@@ -130,7 +147,8 @@ impl Clause {
 /// A test of one index value; it fails on values of another kind.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Test {
-    /// A token. `system: None` is any system, `Some("")` is "no system"; `code: None` is any code. Codes compare exactly.
+    /// A token. `system: None` is any system, `Some("")` is "no system"; `code: None` is any code.
+    /// Codes compare exactly.
     Token {
         /// The system asked for.
         system: Option<String>,
@@ -141,7 +159,8 @@ pub enum Test {
     Reference(String),
     /// A reference to exactly one of these.
     ReferenceIn(BTreeSet<String>),
-    /// A date; the bounds are the span of the value asked for, in microseconds since 1970, the second one after the span.
+    /// A date; the bounds are the span of the value asked for, in microseconds since 1970, the
+    /// second one after the span.
     Date {
         /// How to compare.
         prefix: Prefix,
@@ -150,7 +169,8 @@ pub enum Test {
         /// The first microsecond after it.
         until_us: i64,
     },
-    /// Text that starts so, without regard to case and accents; as [`crate::search::fold`] gives it.
+    /// Text that starts so, without regard to case and accents; as [`crate::search::fold`] gives
+    /// it.
     StartsWith(String),
     /// Text that has this somewhere in it; folded likewise.
     Contains(String),
@@ -162,7 +182,8 @@ pub enum Test {
     UriBelow(String),
     /// This address, or one from which its path goes on.
     UriAbove(String),
-    /// A number or quantity; the bounds are the span of the value asked for, in 10⁻¹², the second one after the span.
+    /// A number or quantity; the bounds are the span of the value asked for, in 10⁻¹², the second
+    /// one after the span.
     Quantity {
         /// How to compare.
         prefix: Prefix,

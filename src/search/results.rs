@@ -1,5 +1,5 @@
-//! What a search asks about its answer, rather than about what matches: `_total`, `_summary`, `_elements`, `_include`, `_revinclude`
-//! and `_explain` (<https://hl7.org/fhir/R4/search.html#return>).
+//! What a search asks about its answer, rather than about what matches: `_total`, `_summary`,
+//! `_elements`, `_include`, `_revinclude` and `_explain` (<https://hl7.org/fhir/R4/search.html#return>).
 
 use super::criteria::Problem;
 use super::parameters::{Kind, parameters_of};
@@ -20,7 +20,12 @@ pub struct Results {
 
 impl Default for Results {
     fn default() -> Self {
-        Results { is_counted: true, part: Part::Whole, includes: Vec::new(), is_explained: false }
+        Results {
+            is_counted: true,
+            part: Part::Whole,
+            includes: Vec::new(),
+            is_explained: false,
+        }
     }
 }
 
@@ -44,7 +49,8 @@ pub enum Part {
 /// Resources that are given besides: those that others name, or those that name others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Include {
-    /// True if those are given that name what was found (`_revinclude`), false if those are that it names (`_include`).
+    /// True if those are given that name what was found (`_revinclude`), false if those are that
+    /// it names (`_include`).
     pub is_reverse: bool,
     /// True if it applies to what was included too.
     pub iterates: bool,
@@ -57,10 +63,20 @@ pub struct Include {
 }
 
 /// The parameters that are read here.
-pub(super) const NAMES: &[&str] =
-    &["_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType", TOTAL_METHOD, EXPLAIN];
+pub(super) const NAMES: &[&str] = &[
+    "_total",
+    "_summary",
+    "_elements",
+    "_include",
+    "_revinclude",
+    "_contained",
+    "_containedType",
+    TOTAL_METHOD,
+    EXPLAIN,
+];
 
-/// What some servers call `_total`, and clients made for them send to all: it asks for what is told anyway.
+/// What some servers call `_total`, and clients made for them send to all: it asks for what is told
+/// anyway.
 const TOTAL_METHOD: &str = "_totalMethod";
 
 /// The parameter that asks how a search is answered: FHIR has none.
@@ -68,7 +84,9 @@ pub const EXPLAIN: &str = "_explain";
 
 /// Reads one of these parameters; none if it is another one.
 pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Result<(), Problem>> {
-    let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
+    let (code, modifier) = name
+        .split_once(':')
+        .map_or((name, None), |(code, modifier)| (code, Some(modifier)));
     if !NAMES.contains(&code) {
         return None;
     }
@@ -77,7 +95,9 @@ pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Re
         ("_include" | "_revinclude", None | Some("iterate" | "recurse")) => {
             include(code, value, modifier.is_some()).map(|include| results.includes.push(include))
         }
-        (_, Some(_)) => Err(Problem::Unknown(format!("{code}: the modifier is not supported"))),
+        (_, Some(_)) => Err(Problem::Unknown(format!(
+            "{code}: the modifier is not supported"
+        ))),
         ("_total", None) => match value {
             "none" | "estimate" | "accurate" => {
                 results.is_counted = value != "none";
@@ -93,7 +113,9 @@ pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Re
             _ => wrong("expected true or false"),
         },
         (TOTAL_METHOD, None) if value == "count" => Ok(()),
-        (TOTAL_METHOD, None) => wrong("expected count; _total says whether the number of matches is told"),
+        (TOTAL_METHOD, None) => {
+            wrong("expected count; _total says whether the number of matches is told")
+        }
         ("_contained", None) if value == "false" => Ok(()),
         ("_contained" | "_containedType", None) => {
             let text = "contained resources are not searched and not answered by themselves: expected '_contained=false', or nothing of it";
@@ -112,18 +134,32 @@ pub(super) fn part(code: &str, value: &str, results: &mut Results) -> Result<(),
         ("_summary", "data") => Part::Data,
         ("_summary", "count") => Part::Count,
         ("_summary", "false") => return Ok(()),
-        ("_summary", _) => return Err(Problem::Wrong("_summary: expected true, text, data, count or false".into())),
+        ("_summary", _) => {
+            return Err(Problem::Wrong(
+                "_summary: expected true, text, data, count or false".into(),
+            ));
+        }
         _ => {
-            let names: Vec<_> = value.split(',').map(|name| name.trim().to_owned()).collect();
-            let is_name = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let names: Vec<_> = value
+                .split(',')
+                .map(|name| name.trim().to_owned())
+                .collect();
+            let is_name = |name: &String| {
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            };
             if !names.iter().all(is_name) {
-                return Err(Problem::Wrong("_elements: expected names of elements of the resource itself, between commas".into()));
+                return Err(Problem::Wrong(
+                    "_elements: expected names of elements of the resource itself, between commas"
+                        .into(),
+                ));
             }
             Part::Elements(names)
         }
     };
     if results.part != Part::Whole {
-        return Err(Problem::Wrong("_summary, _elements: expected one of them, once".into()));
+        return Err(Problem::Wrong(
+            "_summary, _elements: expected one of them, once".into(),
+        ));
     }
     results.part = part;
     Ok(())
@@ -131,7 +167,13 @@ pub(super) fn part(code: &str, value: &str, results: &mut Results) -> Result<(),
 
 fn include(name: &str, value: &str, iterates: bool) -> Result<Include, Problem> {
     let is_reverse = name == "_revinclude";
-    let any = Include { is_reverse, iterates, source: None, code: None, target: None };
+    let any = Include {
+        is_reverse,
+        iterates,
+        source: None,
+        code: None,
+        target: None,
+    };
     if value == "*" {
         return Ok(any);
     }
@@ -140,21 +182,42 @@ fn include(name: &str, value: &str, iterates: bool) -> Result<Include, Problem> 
     let (source, code, target) = match parts.as_slice() {
         [source, code] => (source, code, None),
         [source, code, target] => (source, code, Some(target)),
-        _ => return Err(wrong("expected Type:parameter, Type:parameter:Type, Type:* or *".into())),
+        _ => {
+            return Err(wrong(
+                "expected Type:parameter, Type:parameter:Type, Type:* or *".into(),
+            ));
+        }
     };
-    let held = |text: &str| text.parse::<ResourceType>().map_err(|_| wrong("expected types that this server holds".into()));
+    let held = |text: &str| {
+        text.parse::<ResourceType>()
+            .map_err(|_| wrong("expected types that this server holds".into()))
+    };
     let source = held(source)?;
     let target = target.map(|target| held(target)).transpose()?;
     if *code == "*" {
-        return Ok(Include { source: Some(source), target, ..any });
+        return Ok(Include {
+            source: Some(source),
+            target,
+            ..any
+        });
     }
     let references = || parameters_of(source).filter(|parameter| parameter.kind == Kind::Reference);
     let Some(parameter) = references().find(|parameter| parameter.code == *code) else {
         let known: Vec<_> = references().map(|parameter| parameter.code).collect();
-        return Err(wrong(format!("expected a reference parameter of {source}: one of {}, or *", known.join(", "))));
+        return Err(wrong(format!(
+            "expected a reference parameter of {source}: one of {}, or *",
+            known.join(", ")
+        )));
     };
     if target.is_some_and(|target| !parameter.targets.contains(&target)) {
-        return Err(wrong(format!("{source}:{code} names no resource of the last type")));
+        return Err(wrong(format!(
+            "{source}:{code} names no resource of the last type"
+        )));
     }
-    Ok(Include { source: Some(source), code: Some((*code).to_owned()), target, ..any })
+    Ok(Include {
+        source: Some(source),
+        code: Some((*code).to_owned()),
+        target,
+        ..any
+    })
 }

@@ -10,11 +10,17 @@ use super::query::{Prefix, Test};
 use crate::fhir::dates::copenhagen;
 use crate::fhir::{FhirDate, Id, ResourceKey, ResourceType};
 
-/// The tests of one alternative of a parameter without a modifier; a bare id stands for one of any type that the parameter may name.
+/// The tests of one alternative of a parameter without a modifier; a bare id stands for one of any
+/// type that the parameter may name.
 ///
 /// # Errors
 /// The value cannot be read.
-pub(super) fn tests(parameter: &Parameter, kind: Kind, value: &str, base_url: &str) -> Result<Vec<Test>, Problem> {
+pub(super) fn tests(
+    parameter: &Parameter,
+    kind: Kind,
+    value: &str,
+    base_url: &str,
+) -> Result<Vec<Test>, Problem> {
     let code = parameter.code;
     Ok(match kind {
         Kind::Token => vec![token(code, parameter.own_systems(), value)?],
@@ -50,22 +56,34 @@ pub(super) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
-        out.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
+        out.push(if c == '\\' {
+            chars.next().unwrap_or('\\')
+        } else {
+            c
+        });
     }
     out
 }
 
 /// System and code of `code`, `system|code`, `|code` or `system|`; none is any.
-pub(super) fn system_and_code(name: &str, value: &str) -> Result<(Option<String>, Option<String>), Problem> {
+pub(super) fn system_and_code(
+    name: &str,
+    value: &str,
+) -> Result<(Option<String>, Option<String>), Problem> {
     let parts = split_unescaped(value, '|');
     let filled = |text: String| (!text.is_empty()).then_some(text);
     let (system, code) = match parts.as_slice() {
         [code] => (None, filled(unescape(code))),
-        [system, rest @ ..] => (Some(one_system(&unescape(system)).to_owned()), filled(unescape(&rest.join("|")))),
+        [system, rest @ ..] => (
+            Some(one_system(&unescape(system)).to_owned()),
+            filled(unescape(&rest.join("|"))),
+        ),
         [] => (None, None),
     };
     if code.is_none() && system.as_deref().is_none_or(str::is_empty) {
-        return Err(Problem::Wrong(format!("{name}: expected a code, system|code, |code or system|, found neither system nor code")));
+        return Err(Problem::Wrong(format!(
+            "{name}: expected a code, system|code, |code or system|, found neither system nor code"
+        )));
     }
     Ok((system, code))
 }
@@ -73,42 +91,72 @@ pub(super) fn system_and_code(name: &str, value: &str) -> Result<(Option<String>
 /// `own_systems` are those that the codes of the parameter have without saying so.
 pub(super) fn token(name: &str, own_systems: &[String], value: &str) -> Result<Test, Problem> {
     let (system, code) = system_and_code(name, value)?;
-    let system = system.map(|system| if own_systems.contains(&system) { String::new() } else { system });
+    let system = system.map(|system| {
+        if own_systems.contains(&system) {
+            String::new()
+        } else {
+            system
+        }
+    });
     Ok(Test::Token { system, code })
 }
 
 /// An identifier by its type: `system|code|value`, the first two those of the type.
 pub(super) fn of_type(name: &str, value: &str) -> Result<Test, Problem> {
-    let parts: Vec<String> = split_unescaped(value, '|').iter().map(|part| unescape(part)).collect();
+    let parts: Vec<String> = split_unescaped(value, '|')
+        .iter()
+        .map(|part| unescape(part))
+        .collect();
     match parts.as_slice() {
         [system, code, value] if [system, code, value].iter().all(|part| !part.is_empty()) => {
-            Ok(Test::Token { system: Some(system.clone()), code: Some(format!("{code}|{value}")) })
+            Ok(Test::Token {
+                system: Some(system.clone()),
+                code: Some(format!("{code}|{value}")),
+            })
         }
-        _ => Err(Problem::Wrong(format!("{name}:of-type: expected system|code|value, the system and code of the identifier's type"))),
+        _ => Err(Problem::Wrong(format!(
+            "{name}:of-type: expected system|code|value, the system and code of the identifier's type"
+        ))),
     }
 }
 
-/// A reference by id, `Type/id`, or address; one below `base_url` is one to a resource of this server.
-pub(super) fn references(name: &str, targets: &[ResourceType], value: &str, base_url: &str) -> Result<Vec<Test>, Problem> {
+/// A reference by id, `Type/id`, or address; one below `base_url` is one to a resource of this
+/// server.
+pub(super) fn references(
+    name: &str,
+    targets: &[ResourceType],
+    value: &str,
+    base_url: &str,
+) -> Result<Vec<Test>, Problem> {
     let value = unescape(value);
-    let below = value.strip_prefix(base_url).and_then(|below| below.strip_prefix('/'));
+    let below = value
+        .strip_prefix(base_url)
+        .and_then(|below| below.strip_prefix('/'));
     // What names a version is stored as a reference to the resource.
-    let current = |key: &str| ResourceKey::parse(key.split_once("/_history/").map_or(key, |(key, _)| key));
+    let current =
+        |key: &str| ResourceKey::parse(key.split_once("/_history/").map_or(key, |(key, _)| key));
     if let Some(key) = current(below.unwrap_or(&value)) {
         return Ok(vec![Test::Reference(key.to_string())]);
     }
     if let Some(id) = Id::parse(&value) {
-        return Ok(targets.iter().map(|target| Test::Reference(ResourceKey::new(*target, id.clone()).to_string())).collect());
+        return Ok(targets
+            .iter()
+            .map(|target| Test::Reference(ResourceKey::new(*target, id.clone()).to_string()))
+            .collect());
     }
     let is_of_another_type = || {
         let (kind, id) = value.split_once('/')?;
-        (kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.bytes().all(|b| b.is_ascii_alphabetic())).then_some(())?;
+        (kind.starts_with(|c: char| c.is_ascii_uppercase())
+            && kind.bytes().all(|b| b.is_ascii_alphabetic()))
+        .then_some(())?;
         Id::parse(id)
     };
     if value.contains("://") || value.starts_with("urn:") || is_of_another_type().is_some() {
         return Ok(vec![Test::Reference(value)]);
     }
-    Err(Problem::Wrong(format!("{name}: expected an id, a type and id as 'Patient/7', or an address")))
+    Err(Problem::Wrong(format!(
+        "{name}: expected an id, a type and id as 'Patient/7', or an address"
+    )))
 }
 
 /// The prefix of a value, and the value; `eq` if none is written.
@@ -128,8 +176,8 @@ fn prefixed(value: &str) -> (Prefix, &str) {
     (prefix, &value[2..])
 }
 
-/// A date with its prefix. About a date (`ap`) is within its own length of it: a day of a day, a year of a year. The span does not depend
-/// on today, so that a page is found again tomorrow.
+/// A date with its prefix. About a date (`ap`) is within its own length of it: a day of a day, a
+/// year of a year. The span does not depend on today, so that a page is found again tomorrow.
 pub(super) fn date(name: &str, value: &str) -> Result<Test, Problem> {
     let (prefix, date) = prefixed(value);
     // A `+` before the zone arrives as a blank when a client did not encode it.
@@ -139,12 +187,20 @@ pub(super) fn date(name: &str, value: &str) -> Result<Test, Problem> {
     })?;
     if prefix == Prefix::Ap {
         let length = until_us.saturating_sub(from_us);
-        (from_us, until_us) = (from_us.saturating_sub(length), until_us.saturating_add(length));
+        (from_us, until_us) = (
+            from_us.saturating_sub(length),
+            until_us.saturating_add(length),
+        );
     }
-    Ok(Test::Date { prefix, from_us, until_us })
+    Ok(Test::Date {
+        prefix,
+        from_us,
+        until_us,
+    })
 }
 
-/// The span of a date. In a search, other than in a resource, the time may lack its seconds, and its zone: then it is Denmark's.
+/// The span of a date. In a search, other than in a resource, the time may lack its seconds, and
+/// its zone: then it is Denmark's.
 fn span_us(text: &str) -> Option<(i64, i64)> {
     if let Some(date) = FhirDate::parse(text) {
         return Some(date.range_us());
@@ -152,54 +208,101 @@ fn span_us(text: &str) -> Option<(i64, i64)> {
     let (day, time) = text.split_once('T')?;
     let (clock, zone) = time.split_at(time.find(['Z', '+', '-']).unwrap_or(time.len()));
     let to_the_minute = clock.len() == "09:00".len();
-    let clock = if to_the_minute { format!("{clock}:00") } else { clock.to_owned() };
+    let clock = if to_the_minute {
+        format!("{clock}:00")
+    } else {
+        clock.to_owned()
+    };
     let zone = if zone.is_empty() {
         let local: DateTime = format!("{day}T{clock}").parse().ok()?;
-        local.to_zoned(copenhagen()).ok()?.strftime("%:z").to_string()
+        local
+            .to_zoned(copenhagen())
+            .ok()?
+            .strftime("%:z")
+            .to_string()
     } else {
         zone.to_owned()
     };
     let (from_us, until_us) = FhirDate::parse(&format!("{day}T{clock}{zone}"))?.range_us();
-    Some((from_us, if to_the_minute { from_us + 60_000_000 } else { until_us }))
+    Some((
+        from_us,
+        if to_the_minute {
+            from_us + 60_000_000
+        } else {
+            until_us
+        },
+    ))
 }
 
-/// A number, or `number|system|code`, with its prefix. Without a prefix the number stands for all that is rounded to it; after one for
-/// itself alone.
+/// A number, or `number|system|code`, with its prefix. Without a prefix the number stands for all
+/// that is rounded to it; after one for itself alone.
 fn quantity(name: &str, value: &str, has_unit: bool) -> Result<Test, Problem> {
     let (prefix, rest) = prefixed(value);
-    let parts: Vec<String> = split_unescaped(rest, '|').iter().map(|part| unescape(part)).collect();
+    let parts: Vec<String> = split_unescaped(rest, '|')
+        .iter()
+        .map(|part| unescape(part))
+        .collect();
     let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
     let (number, system, code) = match parts.as_slice() {
         [number] => (number, None, None),
         [number, system, code] if has_unit => (number, filled(system), filled(code)),
-        _ => return Err(Problem::Wrong(format!("{name}: expected {}", numbers_as(has_unit)))),
+        _ => {
+            return Err(Problem::Wrong(format!(
+                "{name}: expected {}",
+                numbers_as(has_unit)
+            )));
+        }
     };
     let Some(decimal) = Decimal::parse(number) else {
-        return Err(Problem::Wrong(format!("{name}: expected {}", numbers_as(has_unit))));
+        return Err(Problem::Wrong(format!(
+            "{name}: expected {}",
+            numbers_as(has_unit)
+        )));
     };
     let (from, until) = match prefix {
         Prefix::Eq | Prefix::Ne => decimal.rounded_span(),
         Prefix::Ap => decimal.approximate_span(),
-        Prefix::Gt | Prefix::Lt | Prefix::Ge | Prefix::Le | Prefix::Sa | Prefix::Eb => decimal.exact_span(),
+        Prefix::Gt | Prefix::Lt | Prefix::Ge | Prefix::Le | Prefix::Sa | Prefix::Eb => {
+            decimal.exact_span()
+        }
     };
-    Ok(Test::Quantity { prefix, from, until, system, code })
+    Ok(Test::Quantity {
+        prefix,
+        from,
+        until,
+        system,
+        code,
+    })
 }
 
 fn numbers_as(has_unit: bool) -> &'static str {
-    if has_unit { "a number as 5.4, 5.4|system|code or 5.4||code, alone or after a prefix" } else { "a number, alone or after a prefix" }
+    if has_unit {
+        "a number as 5.4, 5.4|system|code or 5.4||code, alone or after a prefix"
+    } else {
+        "a number, alone or after a prefix"
+    }
 }
 
 /// `first$second`: what each part stands for, in all ways in which both can be meant.
 fn composite(parameter: &Parameter, value: &str, base_url: &str) -> Result<Vec<Test>, Problem> {
     let parts = split_unescaped(value, '$');
     if parts.len() != parameter.components.len() || parts.iter().any(String::is_empty) {
-        let text = format!("{}: expected {} values with $ between them", parameter.code, parameter.components.len());
+        let text = format!(
+            "{}: expected {} values with $ between them",
+            parameter.code,
+            parameter.components.len()
+        );
         return Err(Problem::Wrong(text));
     }
     let mut ways: Vec<Vec<Test>> = vec![Vec::new()];
     for (component, part) in parameter.components.iter().zip(&parts) {
         let tests = tests(parameter, component.kind, part, base_url)?;
-        let longer = |way: &Vec<Test>| tests.iter().map(|test| [&way[..], std::slice::from_ref(test)].concat()).collect::<Vec<_>>();
+        let longer = |way: &Vec<Test>| {
+            tests
+                .iter()
+                .map(|test| [&way[..], std::slice::from_ref(test)].concat())
+                .collect::<Vec<_>>()
+        };
         ways = ways.iter().flat_map(longer).collect();
     }
     Ok(ways.into_iter().map(Test::Composite).collect())

@@ -12,8 +12,9 @@ use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::plan::{clause_text, keys_text};
 use crate::search::{Clause, IndexEntry, Row, SearchQuery, matches};
 
-/// For each candidate so many keys of another condition are read, in the hope of their end, where the index cannot be asked for one candidate: a
-/// key is that much cheaper than a look at a resource.
+/// For each candidate so many keys of another condition are read, in the hope of their end, where
+/// the index cannot be asked for one candidate: a key is that much cheaper than a look at a
+/// resource.
 const KEYS_FOR_A_LOOK: usize = 4;
 
 /// What can match.
@@ -22,7 +23,8 @@ pub(super) struct Candidates {
     pub(super) keys: Vec<(ResourceKey, bool)>,
     /// Those that changed since the state that is searched: the index says nothing of them.
     pub(super) changed: BTreeSet<ResourceKey>,
-    /// The log alone says that these match, but not whether they were deleted: to look is no search without an index.
+    /// The log alone says that these match, but not whether they were deleted: to look is no
+    /// search without an index.
     pub(super) is_by_log: bool,
 }
 
@@ -36,10 +38,18 @@ pub(super) enum Gathered {
 
 impl Run<'_> {
     /// All resources of the type that can match, and perhaps others.
-    pub(super) fn gather(&self, resource_type: ResourceType, query: &SearchQuery) -> Result<Gathered, SearchError> {
+    pub(super) fn gather(
+        &self,
+        resource_type: ResourceType,
+        query: &SearchQuery,
+    ) -> Result<Gathered, SearchError> {
         if let Some(keys) = self.named(resource_type, &query.clauses) {
             let keys = keys.into_iter().map(|key| (key, false)).collect();
-            return Ok(Gathered::Candidates(Candidates { keys, changed: BTreeSet::new(), is_by_log: false }));
+            return Ok(Gathered::Candidates(Candidates {
+                keys,
+                changed: BTreeSet::new(),
+                is_by_log: false,
+            }));
         }
         let mut probes = Vec::new();
         let mut is_exact = true;
@@ -55,7 +65,10 @@ impl Run<'_> {
         let (clause, probe) = probes.remove(first);
         self.tell(|| {
             let text = clause_text(clause);
-            format!("{resource_type}: {text}: by the index, {} to the end, the fewest", keys_text(probe.read))
+            format!(
+                "{resource_type}: {text}: by the index, {} to the end, the fewest",
+                keys_text(probe.read)
+            )
         });
         let mut keys = probe.into_found();
         // What is in the index is there; what is in the log may be deleted.
@@ -70,25 +83,50 @@ impl Run<'_> {
                 continue;
             }
             probe.go_on(keys.len().saturating_mul(KEYS_FOR_A_LOOK - 1))?;
-            exists |= probe.is_at_end && matches!(clause, Clause::Parameter { .. } | Clause::Missing { is_missing: false, .. });
+            exists |= probe.is_at_end
+                && matches!(
+                    clause,
+                    Clause::Parameter { .. }
+                        | Clause::Missing {
+                            is_missing: false,
+                            ..
+                        }
+                );
             keys = self.narrowed(resource_type, keys, clause, probe);
         }
-        let is_by_log = query.clauses.iter().all(|clause| matches!(clause, Clause::LastUpdated(_)));
+        let is_by_log = query
+            .clauses
+            .iter()
+            .all(|clause| matches!(clause, Clause::LastUpdated(_)));
         if !is_exact || !exists {
             keys.iter_mut().for_each(|(_, is_sure)| *is_sure = false);
         }
         let changed = self.changed(resource_type)?;
-        let newly: Vec<_> = changed.iter().filter(|key| keys.binary_search_by(|(known, _)| known.cmp(key)).is_err()).cloned().collect();
-        keys.iter_mut().filter(|(key, _)| changed.contains(key)).for_each(|(_, is_sure)| *is_sure = false);
+        let newly: Vec<_> = changed
+            .iter()
+            .filter(|key| keys.binary_search_by(|(known, _)| known.cmp(key)).is_err())
+            .cloned()
+            .collect();
+        keys.iter_mut()
+            .filter(|(key, _)| changed.contains(key))
+            .for_each(|(_, is_sure)| *is_sure = false);
         if !newly.is_empty() {
             keys.extend(newly.into_iter().map(|key| (key, false)));
             keys.sort();
         }
-        Ok(Gathered::Candidates(Candidates { keys, changed, is_by_log }))
+        Ok(Gathered::Candidates(Candidates {
+            keys,
+            changed,
+            is_by_log,
+        }))
     }
 
     /// Those that a clause names.
-    fn named(&self, resource_type: ResourceType, clauses: &[Clause]) -> Option<BTreeSet<ResourceKey>> {
+    fn named(
+        &self,
+        resource_type: ResourceType,
+        clauses: &[Clause],
+    ) -> Option<BTreeSet<ResourceKey>> {
         let named = clauses.iter().filter_map(|clause| match clause {
             Clause::Ids(ids) => Some((ids.len(), clause)),
             Clause::Keys(keys) => Some((keys.len(), clause)),
@@ -96,11 +134,24 @@ impl Run<'_> {
         });
         let (_, clause) = named.min_by_key(|(count, _)| *count)?;
         let keys: BTreeSet<ResourceKey> = match clause {
-            Clause::Ids(ids) => ids.iter().map(|id| ResourceKey::new(resource_type, id.clone())).collect(),
-            Clause::Keys(keys) => keys.iter().filter(|key| key.resource_type == resource_type).cloned().collect(),
+            Clause::Ids(ids) => ids
+                .iter()
+                .map(|id| ResourceKey::new(resource_type, id.clone()))
+                .collect(),
+            Clause::Keys(keys) => keys
+                .iter()
+                .filter(|key| key.resource_type == resource_type)
+                .cloned()
+                .collect(),
             _ => return None,
         };
-        self.tell(|| format!("{resource_type}: {}: {} named", clause_text(clause), keys.len()));
+        self.tell(|| {
+            format!(
+                "{resource_type}: {}: {} named",
+                clause_text(clause),
+                keys.len()
+            )
+        });
         Some(keys)
     }
 
@@ -117,8 +168,20 @@ impl Run<'_> {
             keys.iter_mut().for_each(|(_, is_sure)| *is_sure = false);
         } else {
             let found = probe.into_found();
-            let said = |key: &ResourceKey| found.binary_search_by(|(known, _)| known.cmp(key)).ok().map(|at| found[at].1);
-            let is_negated = matches!(clause, Clause::Not { .. } | Clause::Missing { is_missing: true, .. });
+            let said = |key: &ResourceKey| {
+                found
+                    .binary_search_by(|(known, _)| known.cmp(key))
+                    .ok()
+                    .map(|at| found[at].1)
+            };
+            let is_negated = matches!(
+                clause,
+                Clause::Not { .. }
+                    | Clause::Missing {
+                        is_missing: true,
+                        ..
+                    }
+            );
             keys.retain_mut(|(key, is_sure)| match (said(key), is_negated) {
                 (Some(true), false) | (None, true) => true,
                 (None, false) | (Some(true), true) => false,
@@ -129,13 +192,23 @@ impl Run<'_> {
             });
         }
         self.tell(|| {
-            let how = if is_at_end { "to the end" } else { "and no further: the candidates are fewer, and looked at one by one" };
-            format!("{resource_type}: {}: by the index, {} {how}; {} candidates are left", clause_text(clause), keys_text(read), keys.len())
+            let how = if is_at_end {
+                "to the end"
+            } else {
+                "and no further: the candidates are fewer, and looked at one by one"
+            };
+            format!(
+                "{resource_type}: {}: by the index, {} {how}; {} candidates are left",
+                clause_text(clause),
+                keys_text(read),
+                keys.len()
+            )
         });
         keys
     }
 
-    /// The candidates that meet one more condition, of which the index is asked for each: its keys are more than they.
+    /// The candidates that meet one more condition, of which the index is asked for each: its keys
+    /// are more than they.
     fn asked(
         &self,
         resource_type: ResourceType,
@@ -157,22 +230,43 @@ impl Run<'_> {
         Ok(left)
     }
 
-    /// What of the type changed after the state that is searched. Whatever the index lost since is in the log, which is read after the index.
-    pub(super) fn changed(&self, resource_type: ResourceType) -> Result<BTreeSet<ResourceKey>, StoreError> {
+    /// What of the type changed after the state that is searched. Whatever the index lost since is
+    /// in the log, which is read after the index.
+    pub(super) fn changed(
+        &self,
+        resource_type: ResourceType,
+    ) -> Result<BTreeSet<ResourceKey>, StoreError> {
         let after = Position(self.position.0.saturating_add(1));
-        let changes = self.reader.type_changes(resource_type, after, None, Direction::Forward);
-        let changed: BTreeSet<_> = changes.map(|change| Ok(change?.0.key)).collect::<Result<_, StoreError>>()?;
+        let changes = self
+            .reader
+            .type_changes(resource_type, after, None, Direction::Forward);
+        let changed: BTreeSet<_> = changes
+            .map(|change| Ok(change?.0.key))
+            .collect::<Result<_, StoreError>>()?;
         if !changed.is_empty() {
-            self.tell(|| format!("{resource_type}: {} changed since the first page", changed.len()));
+            self.tell(|| {
+                format!(
+                    "{resource_type}: {} changed since the first page",
+                    changed.len()
+                )
+            });
         }
         Ok(changed)
     }
 
     /// What matches of the whole type, where nothing says where to look.
-    fn gone_through(&self, resource_type: ResourceType, query: &SearchQuery) -> Result<Gathered, SearchError> {
+    fn gone_through(
+        &self,
+        resource_type: ResourceType,
+        query: &SearchQuery,
+    ) -> Result<Gathered, SearchError> {
         let mut found = Vec::new();
         let mut passed = 0_usize;
-        let rows = self.reader.0.range(Table::Current, KeyRange::prefix(&[resource_type.code()]), Direction::Forward);
+        let rows = self.reader.0.range(
+            Table::Current,
+            KeyRange::prefix(&[resource_type.code()]),
+            Direction::Forward,
+        );
         for row in rows {
             let (at, sealed) = row?;
             passed += 1;
@@ -180,8 +274,13 @@ impl Run<'_> {
             if !query.clauses.is_empty() {
                 self.look()?;
             }
-            let current = CurrentRecord::in_part(&at, sealed, &|parameter| query.looks_at(parameter))?;
-            let row = Row { key: &key, last_updated: current.last_updated, entries: &current.entries };
+            let current =
+                CurrentRecord::in_part(&at, sealed, &|parameter| query.looks_at(parameter))?;
+            let row = Row {
+                key: &key,
+                last_updated: current.last_updated,
+                entries: &current.entries,
+            };
             if !current.deleted && matches(query, row) {
                 found.push(Found::known(key));
             }
@@ -197,10 +296,20 @@ impl Run<'_> {
     }
 }
 
-/// Follows all probes in step until the first one ends: its candidates are the fewest, without statistics to keep.
-/// What does not meet a condition is no place to begin. None if there is no place.
+/// Follows all probes in step until the first one ends: its candidates are the fewest, without
+/// statistics to keep. What does not meet a condition is no place to begin. None if there is no
+/// place.
 fn smallest(probes: &mut [(&Clause, Probe<'_>)]) -> Result<Option<usize>, StoreError> {
-    let is_beginning = |clause: &Clause| !matches!(clause, Clause::Not { .. } | Clause::Missing { is_missing: true, .. });
+    let is_beginning = |clause: &Clause| {
+        !matches!(
+            clause,
+            Clause::Not { .. }
+                | Clause::Missing {
+                    is_missing: true,
+                    ..
+                }
+        )
+    };
     if !probes.iter().any(|(clause, _)| is_beginning(clause)) {
         return Ok(None);
     }

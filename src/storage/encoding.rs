@@ -11,8 +11,8 @@
 //! | timers | 1, owner · 2, day, owner |
 //! | events | 1, subscription · 2, subscription · 3, subscription, number · 4, subscription |
 //!
-//! Changing one of these is a new layout version (`folder`), but for those of the index: there `KEYS` in `reindex` goes up, and they are
-//! made anew.
+//! Changing one of these is a new layout version (`folder`), but for those of the index: there
+//! `KEYS` in `reindex` goes up, and they are made anew.
 
 use jiff::civil::Date;
 
@@ -23,7 +23,8 @@ use crate::search::{IndexEntry, IndexValue, fold};
 /// The only key of the table of state.
 pub(super) const STATE: &[u8] = b"state";
 
-/// Longer values and parameters are cut in index keys; what is found is always judged by the whole value.
+/// Longer values and parameters are cut in index keys; what is found is always judged by the whole
+/// value.
 const TEXT_BYTES_MAX: usize = 200;
 
 /// Builds a key field by field.
@@ -58,11 +59,13 @@ impl Key {
 
     /// A long signed number, likewise.
     fn signed_long(mut self, number: i128) -> Self {
-        self.0.extend_from_slice(&(number.cast_unsigned() ^ (1 << 127)).to_be_bytes());
+        self.0
+            .extend_from_slice(&(number.cast_unsigned() ^ (1 << 127)).to_be_bytes());
         self
     }
 
-    /// Text without an end: the beginning of every text that starts so. A zero byte is written as `00 FF`.
+    /// Text without an end: the beginning of every text that starts so. A zero byte is written as
+    /// `00 FF`.
     fn text_start(mut self, text: &str) -> Self {
         for byte in text.bytes().take(TEXT_BYTES_MAX) {
             self.0.push(byte);
@@ -73,7 +76,8 @@ impl Key {
         self
     }
 
-    /// Text and its end, `00 01`: shorter texts come first, and no text is the beginning of another.
+    /// Text and its end, `00 01`: shorter texts come first, and no text is the beginning of
+    /// another.
     fn text(self, text: &str) -> Self {
         self.text_start(text).byte(0).byte(1)
     }
@@ -81,7 +85,8 @@ impl Key {
     fn day(mut self, day: Date) -> Self {
         let year = day.year().cast_unsigned() ^ (1 << 15);
         self.0.extend_from_slice(&year.to_be_bytes());
-        self.byte(day.month().cast_unsigned()).byte(day.day().cast_unsigned())
+        self.byte(day.month().cast_unsigned())
+            .byte(day.day().cast_unsigned())
     }
 
     fn owner(self, owner: &ResourceKey) -> Self {
@@ -164,13 +169,20 @@ pub(super) fn resends_key(subscription: &Id) -> Vec<u8> {
 
 /// The key of an event.
 pub(super) fn event_key(subscription: &Id, number: u64) -> Vec<u8> {
-    Key(events_prefix(Some(subscription))).number(number).bytes()
+    Key(events_prefix(Some(subscription)))
+        .number(number)
+        .bytes()
 }
 
 /// The beginning of the keys of a subscription's events; without one, of all events.
 pub(super) fn events_prefix(subscription: Option<&Id>) -> Vec<u8> {
     let key = Key::default().byte(3);
-    subscription.map_or_else(|| Key(key.0.clone()), |subscription| Key(key.0.clone()).id(subscription)).bytes()
+    subscription
+        .map_or_else(
+            || Key(key.0.clone()),
+            |subscription| Key(key.0.clone()).id(subscription),
+        )
+        .bytes()
 }
 
 /// The subscription of a key of the table of events.
@@ -180,8 +192,8 @@ pub(super) fn subscription_in(key: &[u8]) -> Option<Id> {
     Id::parse(std::str::from_utf8(&rest[..end]).ok()?)
 }
 
-/// The kinds of index keys. A date or quantity has one for each end; one whose end is before its start has neither, and is tried by every
-/// test of its kind.
+/// The kinds of index keys. A date or quantity has one for each end; one whose end is before its
+/// start has neither, and is tried by every test of its kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum IndexKind {
@@ -205,7 +217,9 @@ pub(super) struct IndexPrefix<'a> {
 
 impl IndexPrefix<'_> {
     fn key(&self, kind: IndexKind) -> Key {
-        Key::of(self.resource_type).text(self.parameter).byte(kind as u8)
+        Key::of(self.resource_type)
+            .text(self.parameter)
+            .byte(kind as u8)
     }
 
     /// All values of a kind.
@@ -242,7 +256,11 @@ impl IndexPrefix<'_> {
         let of = Key::of(self.resource_type);
         let modified = Key(of.0.clone()).text_start(&format!("{}:", self.parameter));
         let composite = Key(of.0.clone()).text(&composite(self.parameter));
-        [of.text(self.parameter).bytes(), modified.bytes(), composite.bytes()]
+        [
+            of.text(self.parameter).bytes(),
+            modified.bytes(),
+            composite.bytes(),
+        ]
     }
 
     /// One end of a quantity.
@@ -263,7 +281,13 @@ pub(super) fn composite(parameter: &str) -> String {
 
 /// The keys under which a resource is found by an entry.
 pub(super) fn index_keys(key: &ResourceKey, entry: &IndexEntry) -> Vec<Vec<u8>> {
-    let values = value_keys(&IndexPrefix { resource_type: key.resource_type, parameter: &entry.parameter }, &entry.value);
+    let values = value_keys(
+        &IndexPrefix {
+            resource_type: key.resource_type,
+            parameter: &entry.parameter,
+        },
+        &entry.value,
+    );
     let length = u8::try_from(key.id.as_str().len()).expect("an id has at most 64 bytes");
     let with_id = |mut value: Vec<u8>| {
         value.extend_from_slice(key.id.as_str().as_bytes());
@@ -278,19 +302,35 @@ fn value_keys(prefix: &IndexPrefix<'_>, value: &IndexValue) -> Vec<Vec<u8>> {
         IndexValue::Reference(target) => vec![prefix.text(IndexKind::Reference, target)],
         IndexValue::Text(text) => vec![prefix.text(IndexKind::Text, &fold(text))],
         IndexValue::Uri(address) => vec![prefix.text(IndexKind::Uri, address)],
-        IndexValue::Date { from_us, until_us } if until_us < from_us => vec![prefix.kind(IndexKind::DateBackward)],
-        IndexValue::Date { from_us, until_us } => {
-            vec![prefix.instant(IndexKind::DateFrom, *from_us), prefix.instant(IndexKind::DateUntil, *until_us)]
+        IndexValue::Date { from_us, until_us } if until_us < from_us => {
+            vec![prefix.kind(IndexKind::DateBackward)]
         }
-        IndexValue::Quantity { from, until, .. } if until < from => vec![prefix.kind(IndexKind::QuantityBackward)],
+        IndexValue::Date { from_us, until_us } => {
+            vec![
+                prefix.instant(IndexKind::DateFrom, *from_us),
+                prefix.instant(IndexKind::DateUntil, *until_us),
+            ]
+        }
+        IndexValue::Quantity { from, until, .. } if until < from => {
+            vec![prefix.kind(IndexKind::QuantityBackward)]
+        }
         IndexValue::Quantity { from, until, .. } => {
-            vec![prefix.amount(IndexKind::QuantityFrom, *from), prefix.amount(IndexKind::QuantityUntil, *until)]
+            vec![
+                prefix.amount(IndexKind::QuantityFrom, *from),
+                prefix.amount(IndexKind::QuantityUntil, *until),
+            ]
         }
         // Found by the first of them.
         IndexValue::Composite(values) => {
             let parameter = composite(prefix.parameter);
-            let prefix = IndexPrefix { resource_type: prefix.resource_type, parameter: &parameter };
-            values.first().map(|first| value_keys(&prefix, first)).unwrap_or_default()
+            let prefix = IndexPrefix {
+                resource_type: prefix.resource_type,
+                parameter: &parameter,
+            };
+            values
+                .first()
+                .map(|first| value_keys(&prefix, first))
+                .unwrap_or_default()
         }
     }
 }
@@ -300,15 +340,26 @@ pub(super) fn is_whole(text: &str) -> bool {
     text.len() < TEXT_BYTES_MAX
 }
 
-/// The texts in the value of an index key of a kind that has them: of a token the code and the system, of others one.
-/// Bytes that are no text, since a text was cut within a letter, are told as a text that is not whole.
+/// The texts in the value of an index key of a kind that has them: of a token the code and the
+/// system, of others one. Bytes that are no text, since a text was cut within a letter, are told as
+/// a text that is not whole.
 pub(super) fn texts_in_index(key: &[u8]) -> Vec<String> {
-    let Some((_, mut rest)) = key.split_first().and_then(|(_, rest)| split_text(rest)) else { return Vec::new() };
-    let Some((kind, value)) = rest.split_first() else { return Vec::new() };
+    let Some((_, mut rest)) = key.split_first().and_then(|(_, rest)| split_text(rest)) else {
+        return Vec::new();
+    };
+    let Some((kind, value)) = rest.split_first() else {
+        return Vec::new();
+    };
     rest = value;
     let mut texts = Vec::new();
-    for _ in 0..if *kind == IndexKind::Token as u8 { 2 } else { 1 } {
-        let Some((text, after)) = split_text(rest) else { return texts };
+    for _ in 0..if *kind == IndexKind::Token as u8 {
+        2
+    } else {
+        1
+    } {
+        let Some((text, after)) = split_text(rest) else {
+            return texts;
+        };
         texts.push(String::from_utf8(text).unwrap_or_else(|_| "?".repeat(TEXT_BYTES_MAX)));
         rest = after;
     }
@@ -335,7 +386,8 @@ fn split_text(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
-/// The resource of an index key: its type is the first byte, its id stands at the end, before its own length.
+/// The resource of an index key: its type is the first byte, its id stands at the end, before its
+/// own length.
 pub(super) fn key_in_index(key: &[u8]) -> Option<ResourceKey> {
     let (first, rest) = key.split_first()?;
     let (length, rest) = rest.split_last()?;
@@ -343,18 +395,23 @@ pub(super) fn key_in_index(key: &[u8]) -> Option<ResourceKey> {
     resource_key(*first, &rest[id_at..])
 }
 
-/// The beginning of an index key that all resources with the same value have: all but the id and its length.
+/// The beginning of an index key that all resources with the same value have: all but the id and
+/// its length.
 pub(super) fn value_in_index(key: &[u8]) -> Option<&[u8]> {
     let (length, rest) = key.split_last()?;
     rest.get(..rest.len().checked_sub(usize::from(*length))?)
 }
 
-/// True if no other value has the same beginning of an index key: it is not cut, not folded, and has no second part.
+/// True if no other value has the same beginning of an index key: it is not cut, not folded, and
+/// has no second part.
 pub(super) fn stands_alone(value: &IndexValue) -> bool {
     match value {
         IndexValue::Token { system, code } => is_whole(system) && is_whole(code),
         IndexValue::Reference(text) | IndexValue::Uri(text) => is_whole(text),
-        IndexValue::Text(_) | IndexValue::Date { .. } | IndexValue::Quantity { .. } | IndexValue::Composite(_) => false,
+        IndexValue::Text(_)
+        | IndexValue::Date { .. }
+        | IndexValue::Quantity { .. }
+        | IndexValue::Composite(_) => false,
     }
 }
 
@@ -367,7 +424,9 @@ pub(super) fn split_owner(key: &[u8]) -> Option<(ResourceKey, &[u8])> {
 
 /// The day and the owner of a key of a due timer.
 pub(super) fn split_due(key: &[u8]) -> Option<(Date, ResourceKey)> {
-    let [2, high, low, month, day, owner @ ..] = key else { return None };
+    let [2, high, low, month, day, owner @ ..] = key else {
+        return None;
+    };
     let year = (u16::from_be_bytes([*high, *low]) ^ (1 << 15)).cast_signed();
     let day = Date::new(year, month.cast_signed(), day.cast_signed()).ok()?;
     match split_owner(owner)? {
@@ -398,7 +457,8 @@ mod tests {
     }
 
     fn resource() -> impl Strategy<Value = ResourceKey> {
-        (proptest::sample::select(ResourceType::ALL), id()).prop_map(|(resource_type, id)| ResourceKey::new(resource_type, id))
+        (proptest::sample::select(ResourceType::ALL), id())
+            .prop_map(|(resource_type, id)| ResourceKey::new(resource_type, id))
     }
 
     fn value() -> impl Strategy<Value = IndexValue> {
@@ -407,7 +467,8 @@ mod tests {
             ".*".prop_map(IndexValue::Text),
             "[\0ab]{0,4}".prop_map(IndexValue::Uri),
             ".*".prop_map(IndexValue::Reference),
-            any::<(i64, i64)>().prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
+            any::<(i64, i64)>()
+                .prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
             any::<(i128, i128)>().prop_map(|(from, until)| IndexValue::Quantity {
                 from,
                 until,

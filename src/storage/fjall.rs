@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ::fjall::{
-    Database, Error, Iter, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable, Snapshot, UserKey, UserValue,
+    Database, Error, Iter, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
+    Readable, Snapshot, UserKey, UserValue,
 };
 
 use super::StoreError;
 use super::kv::{Batch, Direction, KeyRange, Kv, KvRead, Pairs, Table};
 
-/// Small journals and memtables keep the time to open after a kill under a second; larger ones gained nothing.
+/// Small journals and memtables keep the time to open after a kill under a second; larger ones
+/// gained nothing.
 const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const MEMTABLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -25,29 +27,44 @@ pub(super) struct FjallKv {
 impl FjallKv {
     /// Opens the database in that folder, or makes it.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, Error> {
-        let database = Database::builder(path).cache_size(cache_bytes).max_journaling_size(JOURNAL_BYTES_MAX).open()?;
+        let database = Database::builder(path)
+            .cache_size(cache_bytes)
+            .max_journaling_size(JOURNAL_BYTES_MAX)
+            .open()?;
         let mut keyspaces = BTreeMap::new();
         for table in Table::ALL {
             keyspaces.insert(table, database.keyspace(table.name(), || options(table))?);
         }
-        Ok(FjallKv { keyspaces, database })
+        Ok(FjallKv {
+            keyspaces,
+            database,
+        })
     }
 }
 
 fn options(table: Table) -> KeyspaceCreateOptions {
     let options = KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX);
     match table {
-        // Bodies are written once and seldom read: kept apart, they are not copied each time the tree is put in order.
+        // Bodies are written once and seldom read: kept apart, they are not copied each time the
+        // tree is put in order.
         Table::Versions => options.with_kv_separation(Some(KvSeparationOptions::default())),
-        Table::Meta | Table::Current | Table::Index | Table::Log | Table::TypeLog | Table::Guards | Table::Timers | Table::Events => {
-            options
-        }
+        Table::Meta
+        | Table::Current
+        | Table::Index
+        | Table::Log
+        | Table::TypeLog
+        | Table::Guards
+        | Table::Timers
+        | Table::Events => options,
     }
 }
 
 impl Kv for FjallKv {
     fn view(&self) -> Box<dyn KvRead + '_> {
-        Box::new(FjallView { keyspaces: &self.keyspaces, snapshot: self.database.snapshot() })
+        Box::new(FjallView {
+            keyspaces: &self.keyspaces,
+            snapshot: self.database.snapshot(),
+        })
     }
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
@@ -74,7 +91,10 @@ struct FjallView<'a> {
 
 impl KvRead for FjallView<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.snapshot.get(&self.keyspaces[&table], key).map_err(failure)?;
+        let value = self
+            .snapshot
+            .get(&self.keyspaces[&table], key)
+            .map_err(failure)?;
         Ok(value.map(|value| value.to_vec()))
     }
 

@@ -1,4 +1,5 @@
-//! The data folder: who may use it, what it says of itself, and whether it still holds all that was acknowledged.
+//! The data folder: who may use it, what it says of itself, and whether it still holds all that was
+//! acknowledged.
 //!
 //! | file | what |
 //! |---|---|
@@ -20,17 +21,19 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::SECRET_BYTES;
 
-/// The layout of what is written: of this file's table, of the tables of the engine, their keys (`encoding`) and their records (`record`).
+/// The layout of what is written: of this file's table, of the tables of the engine, their keys
+/// (`encoding`) and their records (`record`).
 ///
-/// - It goes up with every change that an older program would misread, or by whose absence it would break a promise: another key or
-///   record, a table that must be kept in step with the others. Index entries are no reason: the store knows by what they are made
-///   (`reindex`).
-/// - A program refuses every layout that it does not know, before it opens the engine or writes anything; so an older program cannot
-///   harm what a newer one has written.
-/// - A program that knows how to read an older layout writes the new number first, synced, and then whatever it changes: if that is cut
-///   short, only a program that knows of it goes on.
+/// - It goes up with every change that an older program would misread, or by whose absence it would
+///   break a promise: another key or record, a table that must be kept in step with the others.
+///   Index entries are no reason: the store knows by what they are made (`reindex`).
+/// - A program refuses every layout that it does not know, before it opens the engine or writes
+///   anything; so an older program cannot harm what a newer one has written.
+/// - A program that knows how to read an older layout writes the new number first, synced, and then
+///   whatever it changes: if that is cut short, only a program that knows of it goes on.
 ///
-/// 2 has the table of events; 1 is 2 without any. 3 has the events that are to be sent again; 2 is 3 without any.
+/// 2 has the table of events; 1 is 2 without any. 3 has the events that are to be sent again; 2 is
+/// 3 without any.
 const LAYOUT: u64 = 3;
 /// The oldest layout that this program can read.
 const LAYOUT_OLDEST: u64 = 1;
@@ -62,7 +65,11 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             OpenError::Locked(folder) => {
-                write!(f, "the data folder {} is in use by another process: stop that one, or choose another folder", folder.display())
+                write!(
+                    f,
+                    "the data folder {} is in use by another process: stop that one, or choose another folder",
+                    folder.display()
+                )
             }
             OpenError::NotWritable(folder, reason) => {
                 write!(
@@ -72,7 +79,11 @@ impl fmt::Display for OpenError {
                 )
             }
             OpenError::NotAStore(folder) => {
-                write!(f, "the folder {} is not empty and holds no store: choose an empty folder, or one of a store", folder.display())
+                write!(
+                    f,
+                    "the folder {} is not empty and holds no store: choose an empty folder, or one of a store",
+                    folder.display()
+                )
             }
             OpenError::OtherEngine(folder, found, asked) => {
                 let folder = folder.display();
@@ -83,14 +94,22 @@ impl fmt::Display for OpenError {
             }
             OpenError::UnknownLayout(folder, found) => {
                 let folder = folder.display();
-                let age = if *found > LAYOUT { "a newer" } else { "an older" };
+                let age = if *found > LAYOUT {
+                    "a newer"
+                } else {
+                    "an older"
+                };
                 write!(
                     f,
                     "the data folder {folder} was made by {age} program (layout {found}, this one knows {LAYOUT}): start that program, or choose another folder"
                 )
             }
             OpenError::Corrupt(folder, what) => {
-                write!(f, "the data folder {} is damaged ({what}): restore it from a backup", folder.display())
+                write!(
+                    f,
+                    "the data folder {} is damaged ({what}): restore it from a backup",
+                    folder.display()
+                )
             }
         }
     }
@@ -116,19 +135,31 @@ impl Folder {
         if foreign {
             return Err(OpenError::NotAStore(path));
         }
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(failed)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join(LOCK))
+            .map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let marker = read_marker(&path)?;
-        let is_of_this_layout = marker.as_ref().is_some_and(|marker| marker.layout == LAYOUT);
+        let is_of_this_layout = marker
+            .as_ref()
+            .is_some_and(|marker| marker.layout == LAYOUT);
         let complete = match marker {
             Some(marker) => marker.check(&path, engine)?,
             None => false,
         };
-        let folder = Folder { path, engine, complete, _lock: lock };
+        let folder = Folder {
+            path,
+            engine,
+            complete,
+            _lock: lock,
+        };
         if !complete || !is_of_this_layout {
             folder.write_marker(complete)?;
         }
@@ -150,7 +181,8 @@ impl Folder {
         self.complete
     }
 
-    /// Syncs the names of all that the engine made: engines make folders whose names they do not sync.
+    /// Syncs the names of all that the engine made: engines make folders whose names they do not
+    /// sync.
     pub(super) fn sync_names(&self) -> Result<(), OpenError> {
         sync_folders(&self.path).map_err(|error| self.unwritable(&error))
     }
@@ -172,34 +204,59 @@ impl Folder {
         unwritable(&self.path, error)
     }
 
-    /// Tests that the store is not behind what it has acknowledged, and notes from now on what it acknowledges.
+    /// Tests that the store is not behind what it has acknowledged, and notes from now on what it
+    /// acknowledges.
     pub(super) fn watermark(&self, instant: Option<Timestamp>) -> Result<Watermark, OpenError> {
         let failed = |error: io::Error| self.unwritable(&error);
         let path = self.path.join(ACKNOWLEDGED);
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(failed)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(failed)?;
         let watermark = Watermark { file };
         match watermark.read() {
-            Some(acknowledged_us) if instant.is_none_or(|instant| instant.as_microsecond() < acknowledged_us) => {
+            Some(acknowledged_us)
+                if instant.is_none_or(|instant| instant.as_microsecond() < acknowledged_us) =>
+            {
                 Err(self.corrupt("commits that were acknowledged are missing"))
             }
             Some(_) | None => Ok(watermark),
         }
     }
 
-    /// The secret of the folder, made now if it has none; without one the links that were given out before are refused.
+    /// The secret of the folder, made now if it has none; without one the links that were given out
+    /// before are refused.
     pub(super) fn secret(&self) -> Result<[u8; SECRET_BYTES], OpenError> {
         let failed = |error: io::Error| self.unwritable(&error);
         let (path, made) = (self.path.join(SECRET), self.path.join(SECRET_MADE));
         match fs::read(&path) {
-            Ok(bytes) => return bytes.try_into().map_err(|_| self.corrupt(format!("{SECRET} has not {SECRET_BYTES} bytes"))),
+            Ok(bytes) => {
+                return bytes
+                    .try_into()
+                    .map_err(|_| self.corrupt(format!("{SECRET} has not {SECRET_BYTES} bytes")));
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
         let mut secret = [0; SECRET_BYTES];
-        getrandom::fill(&mut secret).map_err(|error| failed(io::Error::other(error.to_string())))?;
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&made).map_err(failed)?;
-        file.write_all(&secret).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs::rename(&made, &path).and_then(|()| sync_folder(&self.path)).map_err(failed)?;
+        getrandom::fill(&mut secret)
+            .map_err(|error| failed(io::Error::other(error.to_string())))?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&made)
+            .map_err(failed)?;
+        file.write_all(&secret)
+            .and_then(|()| file.sync_all())
+            .map_err(failed)?;
+        fs::rename(&made, &path)
+            .and_then(|()| sync_folder(&self.path))
+            .map_err(failed)?;
         Ok(secret)
     }
 
@@ -208,8 +265,12 @@ impl Folder {
         let marker = json!({ "store": "frist", "engine": self.engine, "layout": LAYOUT, "complete": complete });
         let (path, made) = (self.path.join(MARKER), self.path.join(MARKER_MADE));
         let mut file = File::create(&made).map_err(failed)?;
-        file.write_all(format!("{marker}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs::rename(&made, &path).and_then(|()| sync_folder(&self.path)).map_err(failed)
+        file.write_all(format!("{marker}\n").as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(failed)?;
+        fs::rename(&made, &path)
+            .and_then(|()| sync_folder(&self.path))
+            .map_err(failed)
     }
 }
 
@@ -219,7 +280,8 @@ pub(super) struct Watermark {
 }
 
 impl Watermark {
-    /// Notes the instant of the last acknowledged commit. It is a help, not a promise: it may fail without harm.
+    /// Notes the instant of the last acknowledged commit. It is a help, not a promise: it may fail
+    /// without harm.
     pub(super) fn raise(&self, instant: Option<Timestamp>) {
         let Some(instant) = instant else { return };
         let number = instant.as_microsecond().to_be_bytes();
@@ -261,14 +323,22 @@ fn sync_folders(path: &Path) -> io::Result<()> {
 
 /// Makes the folder and those above it that are missing, and syncs their names.
 fn create_folder(path: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.is_dir()).collect();
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|folder| !folder.is_dir())
+        .collect();
     fs::create_dir_all(path)?;
-    missing.into_iter().filter_map(Path::parent).try_for_each(sync_folder)
+    missing
+        .into_iter()
+        .filter_map(Path::parent)
+        .try_for_each(sync_folder)
 }
 
 /// True if there is something that no store left.
 fn is_foreign(path: &Path) -> io::Result<bool> {
-    let names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+    let names = fs::read_dir(path)?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect::<io::Result<Vec<_>>>()?;
     let ours = |name: &std::ffi::OsString| [LOCK, MARKER_MADE].iter().any(|own| name == own);
     Ok(!names.iter().any(|name| name == MARKER) && !names.iter().all(ours))
 }
@@ -284,7 +354,11 @@ impl Marker {
     /// True if the store was completely made.
     fn check(self, path: &Path, engine: &str) -> Result<bool, OpenError> {
         if self.engine != engine {
-            return Err(OpenError::OtherEngine(path.to_owned(), self.engine, engine.to_owned()));
+            return Err(OpenError::OtherEngine(
+                path.to_owned(),
+                self.engine,
+                engine.to_owned(),
+            ));
         }
         Ok(self.complete)
     }
@@ -298,12 +372,26 @@ fn read_marker(path: &Path) -> Result<Option<Marker>, OpenError> {
     };
     let marker: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     // First of all: what else a marker of another layout says is not known here.
-    if let Some(layout) = marker["layout"].as_u64().filter(|layout| !(LAYOUT_OLDEST..=LAYOUT).contains(layout)) {
+    if let Some(layout) = marker["layout"]
+        .as_u64()
+        .filter(|layout| !(LAYOUT_OLDEST..=LAYOUT).contains(layout))
+    {
         return Err(OpenError::UnknownLayout(path.to_owned(), layout));
     }
-    match (marker["engine"].as_str(), marker["layout"].as_u64(), marker["complete"].as_bool()) {
-        (Some(engine), Some(layout), Some(complete)) => Ok(Some(Marker { engine: engine.to_owned(), layout, complete })),
-        _ => Err(OpenError::Corrupt(path.to_owned(), format!("{MARKER} cannot be read"))),
+    match (
+        marker["engine"].as_str(),
+        marker["layout"].as_u64(),
+        marker["complete"].as_bool(),
+    ) {
+        (Some(engine), Some(layout), Some(complete)) => Ok(Some(Marker {
+            engine: engine.to_owned(),
+            layout,
+            complete,
+        })),
+        _ => Err(OpenError::Corrupt(
+            path.to_owned(),
+            format!("{MARKER} cannot be read"),
+        )),
     }
 }
 

@@ -1,5 +1,5 @@
-//! The order of a page: read off the index or the log where those have it, so that not all that matches is looked at for one page;
-//! in memory otherwise.
+//! The order of a page: read off the index or the log where those have it, so that not all that
+//! matches is looked at for one page; in memory otherwise.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,8 @@ use crate::fhir::ResourceKey;
 use crate::search::plan::{keys_text, sort_text};
 use crate::search::{SearchQuery, Sort, SortBy, sort_rows};
 
-/// So many keys are read for each match before it is given up to read them in order: looking at a match costs about as much.
+/// So many keys are read for each match before it is given up to read them in order: looking at a
+/// match costs about as much.
 const KEYS_FOR_A_LOOK: usize = 6;
 
 /// What can be read of an order in order.
@@ -26,7 +27,11 @@ struct Read {
 
 impl Run<'_> {
     /// The matches of the page, in the query's order.
-    pub(super) fn in_order(&self, matching: Matching, query: &SearchQuery) -> Result<Vec<Found>, SearchError> {
+    pub(super) fn in_order(
+        &self,
+        matching: Matching,
+        query: &SearchQuery,
+    ) -> Result<Vec<Found>, SearchError> {
         let total = matching.matches.len();
         let end = query.offset.saturating_add(query.count).min(total);
         let mut rows = match query.sort.as_slice() {
@@ -44,15 +49,38 @@ impl Run<'_> {
     }
 
     /// As many of the first ones as make a page, or all, in the query's order.
-    fn sorted(&self, matching: Matching, query: &SearchQuery, sort: &[Sort], end: usize) -> Result<Vec<Found>, SearchError> {
-        let unseen = matching.matches.iter().filter(|found| found.seen.is_none()).count();
-        let read = if unseen / 2 <= end { None } else { self.read_in_order(&matching, query, &sort[0], end)? };
+    fn sorted(
+        &self,
+        matching: Matching,
+        query: &SearchQuery,
+        sort: &[Sort],
+        end: usize,
+    ) -> Result<Vec<Found>, SearchError> {
+        let unseen = matching
+            .matches
+            .iter()
+            .filter(|found| found.seen.is_none())
+            .count();
+        let read = if unseen / 2 <= end {
+            None
+        } else {
+            self.read_in_order(&matching, query, &sort[0], end)?
+        };
         let (mut rows, how) = match read {
             Some(read) => {
-                let how = format!("in order, {} for the first {}", keys_text(read.keys), read.first.len());
+                let how = format!(
+                    "in order, {} for the first {}",
+                    keys_text(read.keys),
+                    read.first.len()
+                );
                 // What changed is not where it was: it is put in its place in memory.
                 let mut rows = read.first;
-                rows.extend(matching.matches.into_iter().filter(|found| matching.changed.contains(&found.key)));
+                rows.extend(
+                    matching
+                        .matches
+                        .into_iter()
+                        .filter(|found| matching.changed.contains(&found.key)),
+                );
                 (rows, how)
             }
             None => {
@@ -66,17 +94,30 @@ impl Run<'_> {
         Ok(rows)
     }
 
-    /// The first matches by the most significant criterion, with all that are equal to the last of them; none if they cannot be had so,
-    /// or only by reading too much.
-    fn read_in_order(&self, matching: &Matching, query: &SearchQuery, sort: &Sort, end: usize) -> Result<Option<Read>, SearchError> {
-        let wanted: HashSet<&ResourceKey> =
-            matching.matches.iter().map(|found| &found.key).filter(|key| !matching.changed.contains(key)).collect();
+    /// The first matches by the most significant criterion, with all that are equal to the last of
+    /// them; none if they cannot be had so, or only by reading too much.
+    fn read_in_order(
+        &self,
+        matching: &Matching,
+        query: &SearchQuery,
+        sort: &Sort,
+        end: usize,
+    ) -> Result<Option<Read>, SearchError> {
+        let wanted: HashSet<&ResourceKey> = matching
+            .matches
+            .iter()
+            .map(|found| &found.key)
+            .filter(|key| !matching.changed.contains(key))
+            .collect();
         let end = end.min(wanted.len());
         let mut walk = Walk {
             wanted,
             end,
             keys_max: matching.matches.len().saturating_mul(KEYS_FOR_A_LOOK),
-            read: Read { first: Vec::new(), keys: 0 },
+            read: Read {
+                first: Vec::new(),
+                keys: 0,
+            },
             group: Vec::new(),
         };
         let is_done = match &sort.by {
@@ -84,7 +125,10 @@ impl Run<'_> {
             SortBy::LastUpdated => self.walk_log(&mut walk, query, sort.descending)?,
             SortBy::Parameter(code) => match query.types.as_slice() {
                 [resource_type] => {
-                    let prefix = IndexPrefix { resource_type: *resource_type, parameter: code };
+                    let prefix = IndexPrefix {
+                        resource_type: *resource_type,
+                        parameter: code,
+                    };
                     self.walk_index(&mut walk, &prefix, sort.descending)?
                 }
                 _ => false,
@@ -93,30 +137,62 @@ impl Run<'_> {
         // What changed while the index was read may have been passed over.
         let is_still = || -> Result<bool, StoreError> {
             for resource_type in &query.types {
-                if self.changed(*resource_type)?.iter().any(|key| walk.wanted.contains(key)) {
+                if self
+                    .changed(*resource_type)?
+                    .iter()
+                    .any(|key| walk.wanted.contains(key))
+                {
                     return Ok(false);
                 }
             }
             Ok(true)
         };
-        Ok(if is_done && is_still()? { Some(walk.read) } else { None })
+        Ok(if is_done && is_still()? {
+            Some(walk.read)
+        } else {
+            None
+        })
     }
 
     /// Reads the values of a parameter in order; true if that gave enough.
-    fn walk_index(&self, walk: &mut Walk<'_>, prefix: &IndexPrefix<'_>, descending: bool) -> Result<bool, SearchError> {
+    fn walk_index(
+        &self,
+        walk: &mut Walk<'_>,
+        prefix: &IndexPrefix<'_>,
+        descending: bool,
+    ) -> Result<bool, SearchError> {
         let is_there = |start: Vec<u8>| -> Result<bool, StoreError> {
-            self.reader.0.range(Table::Index, KeyRange::prefix(&start), Direction::Forward).next().transpose().map(|found| found.is_some())
+            self.reader
+                .0
+                .range(Table::Index, KeyRange::prefix(&start), Direction::Forward)
+                .next()
+                .transpose()
+                .map(|found| found.is_some())
         };
         // The keys of these are not in the order of what they stand for.
-        let others = IndexPrefix { parameter: &composite(prefix.parameter), ..*prefix };
-        let disordered = [IndexKind::Token, IndexKind::DateBackward, IndexKind::QuantityBackward].map(|kind| prefix.kind(kind));
+        let others = IndexPrefix {
+            parameter: &composite(prefix.parameter),
+            ..*prefix
+        };
+        let disordered = [
+            IndexKind::Token,
+            IndexKind::DateBackward,
+            IndexKind::QuantityBackward,
+        ]
+        .map(|kind| prefix.kind(kind));
         for start in disordered.into_iter().chain([others.parameter_start()]) {
             if is_there(start)? {
                 return Ok(false);
             }
         }
         // In the order of the kinds of values.
-        let mut kinds = [IndexKind::Reference, IndexKind::DateFrom, IndexKind::Text, IndexKind::Uri, IndexKind::QuantityFrom];
+        let mut kinds = [
+            IndexKind::Reference,
+            IndexKind::DateFrom,
+            IndexKind::Text,
+            IndexKind::Uri,
+            IndexKind::QuantityFrom,
+        ];
         let mut direction = Direction::Forward;
         if descending {
             kinds.reverse();
@@ -124,7 +200,11 @@ impl Run<'_> {
         }
         for kind in kinds {
             let mut value = Vec::new();
-            for entry in self.reader.records::<()>(Table::Index, KeyRange::prefix(&prefix.kind(kind)), direction) {
+            for entry in self.reader.records::<()>(
+                Table::Index,
+                KeyRange::prefix(&prefix.kind(kind)),
+                direction,
+            ) {
                 let (key, ()) = entry?;
                 let named = key_in_index(&key).ok_or_else(|| senseless(Table::Index, &key))?;
                 let of_value = value_in_index(&key).unwrap_or_default();
@@ -143,14 +223,33 @@ impl Run<'_> {
     }
 
     /// Reads the log from the oldest or the newest change; true if that gave enough.
-    fn walk_log(&self, walk: &mut Walk<'_>, query: &SearchQuery, descending: bool) -> Result<bool, SearchError> {
-        let direction = if descending { Direction::Backward } else { Direction::Forward };
+    fn walk_log(
+        &self,
+        walk: &mut Walk<'_>,
+        query: &SearchQuery,
+        descending: bool,
+    ) -> Result<bool, SearchError> {
+        let direction = if descending {
+            Direction::Backward
+        } else {
+            Direction::Forward
+        };
         let until = Position(self.position.0.saturating_add(1));
         let changes: Box<dyn Iterator<Item = _>> = match query.types.as_slice() {
-            [resource_type] => Box::new(self.reader.type_changes(*resource_type, Position(0), Some(until), direction)),
+            [resource_type] => Box::new(self.reader.type_changes(
+                *resource_type,
+                Position(0),
+                Some(until),
+                direction,
+            )),
             _ => {
-                let range = KeyRange { start: Vec::new(), end: Some(super::encoding::log_key(until)) };
-                let log = self.reader.records::<ChangeRecord>(Table::Log, range, direction);
+                let range = KeyRange {
+                    start: Vec::new(),
+                    end: Some(super::encoding::log_key(until)),
+                };
+                let log = self
+                    .reader
+                    .records::<ChangeRecord>(Table::Log, range, direction);
                 Box::new(log.map(|entry| change(Table::Log, entry?)))
             }
         };
@@ -164,10 +263,13 @@ impl Run<'_> {
             if walk.is_over() {
                 return Ok(walk.has_enough());
             }
-            // From the newest the first change of a resource is its last one; from the oldest it has to be the version that is current.
+            // From the newest the first change of a resource is its last one; from the oldest it
+            // has to be the version that is current.
             let counts = descending || !walk.wanted.contains(&change.key) || {
                 self.look()?;
-                self.reader.current_in_part(&change.key, &|_| false)?.is_some_and(|current| current.version == change.version)
+                self.reader
+                    .current_in_part(&change.key, &|_| false)?
+                    .is_some_and(|current| current.version == change.version)
             };
             if counts {
                 walk.meet(change.key);

@@ -8,7 +8,8 @@ use std::iter::Peekable;
 
 use super::StoreError;
 
-/// A table of ordered keys. The number is its prefix in an engine with a single table: never change or reuse one.
+/// A table of ordered keys. The number is its prefix in an engine with a single table: never change
+/// or reuse one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub(super) enum Table {
@@ -73,17 +74,26 @@ pub(super) struct KeyRange {
 impl KeyRange {
     /// All keys of the table.
     pub(super) fn all() -> Self {
-        KeyRange { start: Vec::new(), end: None }
+        KeyRange {
+            start: Vec::new(),
+            end: None,
+        }
     }
 
     /// All keys that begin so.
     pub(super) fn prefix(prefix: &[u8]) -> Self {
-        KeyRange { start: prefix.to_vec(), end: after_prefix(prefix) }
+        KeyRange {
+            start: prefix.to_vec(),
+            end: after_prefix(prefix),
+        }
     }
 
     /// All keys that begin with something from `first` to `last`, both included.
     pub(super) fn prefixes(first: &[u8], last: &[u8]) -> Self {
-        KeyRange { start: first.to_vec(), end: after_prefix(last) }
+        KeyRange {
+            start: first.to_vec(),
+            end: after_prefix(last),
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -114,7 +124,8 @@ pub(super) type Pair = (Vec<u8>, Vec<u8>);
 /// The pairs of a range.
 pub(super) type Pairs<'a> = Box<dyn Iterator<Item = Result<Pair, StoreError>> + 'a>;
 
-/// Something to read from. Each `get` and each step of a range sees a batch whole or not at all; two of them may see different batches.
+/// Something to read from. Each `get` and each step of a range sees a batch whole or not at all;
+/// two of them may see different batches.
 pub(super) trait KvRead {
     /// The value of a key.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
@@ -128,10 +139,12 @@ pub(super) trait Kv: Send + Sync {
     /// A view of the newest state. What was applied before is in it.
     fn view(&self) -> Box<dyn KvRead + '_>;
 
-    /// Makes all of the batch visible at once and durable: it is synced when this returns. Called by one thread only.
+    /// Makes all of the batch visible at once and durable: it is synced when this returns. Called
+    /// by one thread only.
     fn apply(&self, batch: Batch) -> Result<(), StoreError>;
 
-    /// An error if the engine gave up in the background, so that a call to `apply` may never return.
+    /// An error if the engine gave up in the background, so that a call to `apply` may never
+    /// return.
     fn health(&self) -> Result<(), StoreError>;
 }
 
@@ -154,7 +167,9 @@ impl Batch {
 
     /// Each change, by table and key; none removes the key.
     pub(super) fn into_changes(self) -> impl Iterator<Item = (Table, Vec<u8>, Option<Vec<u8>>)> {
-        self.changes.into_iter().map(|((table, key), value)| (table, key, value))
+        self.changes
+            .into_iter()
+            .map(|((table, key), value)| (table, key, value))
     }
 }
 
@@ -181,8 +196,17 @@ impl KvRead for Overlay<'_> {
             Some(end) => self.above.changes.range(start..(table, end.clone())),
             None => self.above.changes.range(start..),
         };
-        let above = Above { changes: above, table, direction }.peekable();
-        Box::new(Merged { above, below: self.below.range(table, range, direction).peekable(), direction })
+        let above = Above {
+            changes: above,
+            table,
+            direction,
+        }
+        .peekable();
+        Box::new(Merged {
+            above,
+            below: self.below.range(table, range, direction).peekable(),
+            direction,
+        })
     }
 }
 
@@ -250,12 +274,24 @@ mod tests {
 
     impl KvRead for Fixed {
         fn get(&self, _: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-            Ok(self.0.iter().find(|(have, _)| have == key).map(|(_, value)| value.clone()))
+            Ok(self
+                .0
+                .iter()
+                .find(|(have, _)| have == key)
+                .map(|(_, value)| value.clone()))
         }
 
         fn range(&self, _: Table, range: KeyRange, direction: Direction) -> Pairs<'_> {
-            let within = |key: &[u8]| key >= range.start.as_slice() && range.end.as_deref().is_none_or(|end| key < end);
-            let mut pairs: Vec<_> = self.0.iter().filter(|(key, _)| within(key)).cloned().map(Ok).collect();
+            let within = |key: &[u8]| {
+                key >= range.start.as_slice() && range.end.as_deref().is_none_or(|end| key < end)
+            };
+            let mut pairs: Vec<_> = self
+                .0
+                .iter()
+                .filter(|(key, _)| within(key))
+                .cloned()
+                .map(Ok)
+                .collect();
             if direction == Direction::Backward {
                 pairs.reverse();
             }
@@ -266,26 +302,55 @@ mod tests {
     #[test]
     fn an_overlay_reads_as_if_the_batch_were_applied() {
         let pair = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
-        let below = Fixed(vec![pair("a", "1"), pair("c", "2"), pair("e", "3"), pair("g", "4")]);
+        let below = Fixed(vec![
+            pair("a", "1"),
+            pair("c", "2"),
+            pair("e", "3"),
+            pair("g", "4"),
+        ]);
         let mut above = Batch::default();
         above.put(Table::Log, b"b".to_vec(), b"new".to_vec());
         above.put(Table::Log, b"c".to_vec(), b"changed".to_vec());
         above.delete(Table::Log, b"e".to_vec());
         above.put(Table::Log, b"h".to_vec(), b"last".to_vec());
         above.put(Table::Guards, b"d".to_vec(), b"elsewhere".to_vec());
-        let view = Overlay { below: &below, above: &above };
-        let expected = [pair("a", "1"), pair("b", "new"), pair("c", "changed"), pair("g", "4"), pair("h", "last")];
-        let read = |range, direction| view.range(Table::Log, range, direction).collect::<Result<Vec<_>, _>>().expect("no error below");
+        let view = Overlay {
+            below: &below,
+            above: &above,
+        };
+        let expected = [
+            pair("a", "1"),
+            pair("b", "new"),
+            pair("c", "changed"),
+            pair("g", "4"),
+            pair("h", "last"),
+        ];
+        let read = |range, direction| {
+            view.range(Table::Log, range, direction)
+                .collect::<Result<Vec<_>, _>>()
+                .expect("no error below")
+        };
         assert_eq!(read(KeyRange::all(), Direction::Forward), expected);
-        assert_eq!(read(KeyRange::all(), Direction::Backward), expected.iter().rev().cloned().collect::<Vec<_>>());
-        assert_eq!(read(KeyRange::prefixes(b"b", b"e"), Direction::Forward), expected[1..3]);
+        assert_eq!(
+            read(KeyRange::all(), Direction::Backward),
+            expected.iter().rev().cloned().collect::<Vec<_>>()
+        );
+        assert_eq!(
+            read(KeyRange::prefixes(b"b", b"e"), Direction::Forward),
+            expected[1..3]
+        );
         assert_eq!(view.get(Table::Log, b"e"), Ok(None));
         assert_eq!(view.get(Table::Log, b"g"), Ok(Some(b"4".to_vec())));
     }
 
     #[test]
     fn after_prefix_is_the_first_key_that_does_not_begin_so() {
-        for (prefix, expected) in [(&b"a"[..], Some(&b"b"[..])), (b"a\xff", Some(b"b")), (b"\xff", None), (b"", None)] {
+        for (prefix, expected) in [
+            (&b"a"[..], Some(&b"b"[..])),
+            (b"a\xff", Some(b"b")),
+            (b"\xff", None),
+            (b"", None),
+        ] {
             assert_eq!(after_prefix(prefix).as_deref(), expected);
         }
     }

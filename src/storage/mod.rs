@@ -1,13 +1,15 @@
 //! Durable state: resources, their history, the index, the log of changes, guards and timers.
 //!
-//! The store never parses FHIR and decides nothing: it keeps bytes and ready index entries, and tests the preconditions
-//! of a [`ChangeSet`] in the same atomic step in which it commits it.
+//! The store never parses FHIR and decides nothing: it keeps bytes and ready index entries, and
+//! tests the preconditions of a [`ChangeSet`] in the same atomic step in which it commits it.
 //!
-//! This file is what every store promises. [`EmbeddedStore`] keeps it over a small seam of ordered tables (`kv`), behind which an engine
-//! stands (`fjall`, `sled`). From the outside in: `embedded` opens, `folder` guards the data folder, `writing` groups the commits,
-//! `staging` says what one commit means (`streams` what it means for the events of subscriptions), `reading`, `finding` and `values` read
-//! (a search asks the index in `probing`, puts together in `candidates` what it says, and orders in `in_order`), `verify` checks it all,
-//! `reindex` makes the index anew; `encoding` has the keys, `record` the values.
+//! This file is what every store promises. [`EmbeddedStore`] keeps it over a small seam of ordered
+//! tables (`kv`), behind which an engine stands (`fjall`, `sled`). From the outside in: `embedded`
+//! opens, `folder` guards the data folder, `writing` groups the commits, `staging` says what one
+//! commit means (`streams` what it means for the events of subscriptions), `reading`, `finding` and
+//! `values` read (a search asks the index in `probing`, puts together in `candidates` what it says,
+//! and orders in `in_order`), `verify` checks it all, `reindex` makes the index anew; `encoding`
+//! has the keys, `record` the values.
 
 mod candidates;
 mod embedded;
@@ -42,8 +44,9 @@ pub use reindex::{EntriesOf, Indexing, Marks, ReindexError, ReindexFrom, Reindex
 use crate::fhir::{Body, Id, ResourceKey, ResourceType, Version};
 use crate::search::{IndexEntry, IndexValue, SearchQuery, TooMany};
 
-/// The place of a change in the log of all changes: 1 for the first, up by one for each. 0 is "before everything".
-/// A commit that moves guards and writes nothing takes a position too, at which the log has no change.
+/// The place of a change in the log of all changes: 1 for the first, up by one for each. 0 is
+/// "before everything". A commit that moves guards and writes nothing takes a position too, at
+/// which the log has no change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Position(pub u64);
 
@@ -85,12 +88,13 @@ pub struct StoredVersion {
 /// All that one commit changes, and what must still be so for it to happen.
 #[derive(Clone, Debug)]
 pub struct ChangeSet {
-    /// The time of the request. The commit's instant is this, in whole microseconds, or one microsecond after the last commit's
-    /// if that is later.
+    /// The time of the request. The commit's instant is this, in whole microseconds, or one
+    /// microsecond after the last commit's if that is later.
     pub now: Timestamp,
     /// The versions to write, in order; at most one for each resource.
     pub writes: Vec<Write>,
-    /// What must hold when the commit is made; besides, each write's `previous` must be the resource's last version.
+    /// What must hold when the commit is made; besides, each write's `previous` must be the
+    /// resource's last version.
     pub preconditions: Vec<Precondition>,
     /// The guards that this commit moves.
     pub touches: Vec<Guard>,
@@ -122,7 +126,8 @@ impl ChangeSet {
 pub struct Write {
     /// The resource.
     pub key: ResourceKey,
-    /// The last version that exists, a deletion included; none if there never was one. The new version is the next number.
+    /// The last version that exists, a deletion included; none if there never was one. The new
+    /// version is the next number.
     pub previous: Option<Version>,
     /// How it comes to be.
     pub method: Method,
@@ -144,8 +149,8 @@ pub struct Content {
 pub enum Precondition {
     /// The guard was not touched since that position.
     Unmoved(Guard, Position),
-    /// The query (its `offset`, `count` and `sort` ignored) matches exactly these resources; sorted by key.
-    /// Tested before the writes of the same commit.
+    /// The query (its `offset`, `count` and `sort` ignored) matches exactly these resources; sorted
+    /// by key. Tested before the writes of the same commit.
     Matches(SearchQuery, Vec<ResourceKey>),
 }
 
@@ -167,7 +172,8 @@ pub struct Timer {
     pub owner: ResourceKey,
 }
 
-/// An event: that a subscription must be told of a version which the same commit writes. The store numbers it.
+/// An event: that a subscription must be told of a version which the same commit writes. The store
+/// numbers it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewEvent {
     /// The id of the Subscription.
@@ -179,9 +185,11 @@ pub struct NewEvent {
 /// A change of a subscription's events, other than that there is one more.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StreamChange {
-    /// A Subscription with that id came to exist: its events count from 1, and those of an earlier one with the same id are no longer known.
+    /// A Subscription with that id came to exist: its events count from 1, and those of an earlier
+    /// one with the same id are no longer known.
     Begin(Id),
-    /// How far the events of a subscription were delivered. Without effect if another life began meanwhile.
+    /// How far the events of a subscription were delivered. Without effect if another life began
+    /// meanwhile.
     Cursor {
         /// The id of the Subscription.
         subscription: Id,
@@ -192,7 +200,8 @@ pub enum StreamChange {
         /// The number of the last event that was put into a message, delivered or not.
         sent: u64,
     },
-    /// Which events are to be sent again: these, and of those before no more. Without effect if another life began meanwhile.
+    /// Which events are to be sent again: these, and of those before no more. Without effect if
+    /// another life began meanwhile.
     Resends {
         /// The id of the Subscription.
         subscription: Id,
@@ -226,7 +235,8 @@ pub enum Forgettable {
 /// The events of one subscription, in figures. Events count from 1; 0 is "none yet".
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Stream {
-    /// Tells apart the Subscriptions that had the same id one after the other; with an event's number it names the event for ever.
+    /// Tells apart the Subscriptions that had the same id one after the other; with an event's
+    /// number it names the event for ever.
     pub life: u64,
     /// The number of the last event.
     pub last: u64,
@@ -234,14 +244,16 @@ pub struct Stream {
     pub forgotten: u64,
     /// The number of the last event that the subscriber has acknowledged.
     pub delivered: u64,
-    /// The number of the last event that was put into a message, delivered or not; never less than `delivered`.
+    /// The number of the last event that was put into a message, delivered or not; never less than
+    /// `delivered`.
     pub sent: u64,
 }
 
 /// An event as it is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
-    /// Its number among those of the subscription: they count up by one from 1, in the order of the commits.
+    /// Its number among those of the subscription: they count up by one from 1, in the order of
+    /// the commits.
     pub number: u64,
     /// The instant of the commit.
     pub instant: Timestamp,
@@ -271,7 +283,8 @@ pub enum CommitError {
     Store(StoreError),
 }
 
-/// The store cannot answer: an I/O error, or a record whose checksum does not fit. Nothing is acknowledged after the first one.
+/// The store cannot answer: an I/O error, or a record whose checksum does not fit. Nothing is
+/// acknowledged after the first one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoreError(pub String);
 
@@ -297,7 +310,8 @@ pub const SECRET_BYTES: usize = 64;
 pub enum SearchError {
     /// It follows or looks at more resources than a search may; nothing is wrong with the store.
     TooMany(TooMany),
-    /// It depends on this parameter, as `Task?owner`, whose entries are not all made yet by the definitions in use: ask again.
+    /// It depends on this parameter, as `Task?owner`, whose entries are not all made yet by the
+    /// definitions in use: ask again.
     BeingMade(String),
     /// The store cannot be used.
     Store(StoreError),
@@ -307,7 +321,9 @@ impl fmt::Display for SearchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SearchError::TooMany(too_many) => too_many.fmt(f),
-            SearchError::BeingMade(parameter) => write!(f, "the entries of {parameter} are being made anew"),
+            SearchError::BeingMade(parameter) => {
+                write!(f, "the entries of {parameter} are being made anew")
+            }
             SearchError::Store(error) => error.fmt(f),
         }
     }
@@ -334,7 +350,8 @@ pub struct HistoryQuery {
     pub scope: HistoryScope,
     /// Only versions at or after this instant.
     pub since: Option<Timestamp>,
-    /// Only versions that were current at some time in this span: first instant, and the first one after it.
+    /// Only versions that were current at some time in this span: first instant, and the first one
+    /// after it.
     pub at: Option<(Timestamp, Timestamp)>,
     /// Only changes before this position: where the page before ended.
     pub before: Option<Position>,
@@ -369,7 +386,8 @@ pub struct SearchPage {
     pub position: Position,
     /// How many resources match in all.
     pub total: usize,
-    /// The matches from `offset`, as they were in that state: at most `count`, and fewer if they would be larger than `bytes_max`.
+    /// The matches from `offset`, as they were in that state: at most `count`, and fewer if they
+    /// would be larger than `bytes_max`.
     pub matches: Vec<StoredVersion>,
     /// What was done, in order, if the query asks how it is answered.
     pub steps: Vec<String>,
@@ -386,40 +404,61 @@ pub struct Change {
     pub version: Version,
 }
 
-/// A store of resources. All functions may block on the disk; all may be called from many threads at once.
+/// A store of resources. All functions may block on the disk; all may be called from many threads
+/// at once.
 ///
-/// A resource is a linearizable register: a read that begins after a commit was acknowledged sees it, and a
-/// search does too. What is acknowledged is on the disk.
+/// A resource is a linearizable register: a read that begins after a commit was acknowledged sees
+/// it, and a search does too. What is acknowledged is on the disk.
 pub trait Store: Send + Sync {
     /// The last version of a resource, a deletion included; none if there never was one.
     fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError>;
 
     /// That version of a resource, if there is one. Versions are kept for ever.
-    fn read_version(&self, key: &ResourceKey, version: Version) -> Result<Option<StoredVersion>, StoreError>;
+    fn read_version(
+        &self,
+        key: &ResourceKey,
+        version: Version,
+    ) -> Result<Option<StoredVersion>, StoreError>;
 
-    /// One page of past versions. Pages joined by `next` neither skip nor repeat, whatever is written meanwhile.
+    /// One page of past versions. Pages joined by `next` neither skip nor repeat, whatever is
+    /// written meanwhile.
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError>;
 
-    /// What a query matches: exactly what [`crate::search::matches`] accepts of all resources that exist, in the state after the change at
-    /// `position` (the latest state if none is given), in the order of [`crate::search::sort_rows`].
-    /// Pages of one position join without a gap or a repeat, whatever is written meanwhile.
+    /// What a query matches: exactly what [`crate::search::matches`] accepts of all resources that
+    /// exist, in the state after the change at `position` (the latest state if none is given),
+    /// in the order of [`crate::search::sort_rows`]. Pages of one position join without a gap
+    /// or a repeat, whatever is written meanwhile.
     ///
     /// # Errors
-    /// [`SearchError::BeingMade`] while entries on which the answer depends are not all made by the definitions in use.
-    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError>;
+    /// [`SearchError::BeingMade`] while entries on which the answer depends are not all made by the
+    /// definitions in use.
+    fn search(
+        &self,
+        query: &SearchQuery,
+        position: Option<Position>,
+    ) -> Result<SearchPage, SearchError>;
 
-    /// The keys of all that a query matches (its `offset`, `count` and `sort` ignored) in the latest state, sorted: exactly what
-    /// [`Precondition::Matches`] compares. No content is read: they may be many.
+    /// The keys of all that a query matches (its `offset`, `count` and `sort` ignored) in the
+    /// latest state, sorted: exactly what [`Precondition::Matches`] compares. No content is
+    /// read: they may be many.
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError>;
 
-    /// The values that index entries of that parameter have in the latest state, of all resources of the type that exist: each once. None if
-    /// they are more than `most`. The work is in proportion to them. Refused as a search is.
-    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError>;
+    /// The values that index entries of that parameter have in the latest state, of all resources
+    /// of the type that exist: each once. None if they are more than `most`. The work is in
+    /// proportion to them. Refused as a search is.
+    fn values(
+        &self,
+        resource_type: ResourceType,
+        parameter: &str,
+        most: usize,
+    ) -> Result<Option<BTreeSet<IndexValue>>, SearchError>;
 
-    /// For each guard the position at which it was last touched (0: never). Ask before reading what the guard stands for.
+    /// For each guard the position at which it was last touched (0: never). Ask before reading what
+    /// the guard stands for.
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError>;
 
-    /// Makes all of the changes durable and visible, or none of them, as if no other commit happened meanwhile.
+    /// Makes all of the changes durable and visible, or none of them, as if no other commit
+    /// happened meanwhile.
     fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError>;
 
     /// The changes after that position, in order, at most `limit`.
@@ -437,11 +476,13 @@ pub trait Store: Send + Sync {
     /// The ranges of events of a subscription (first and last) that are to be sent again, in order.
     fn resends(&self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError>;
 
-    /// The instant of the oldest event that is kept under this id, also of a life before; none if there is none.
+    /// The instant of the oldest event that is kept under this id, also of a life before; none if
+    /// there is none.
     fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError>;
 
     /// The events of a subscription with numbers greater than `after`, in order, at most `limit`.
-    fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
+    fn events(&self, subscription: &Id, after: u64, limit: usize)
+    -> Result<Vec<Event>, StoreError>;
 
     /// The ids of all Subscriptions that ever began, in order: also of those that are deleted.
     fn streams(&self) -> Result<Vec<Id>, StoreError>;
@@ -449,8 +490,9 @@ pub trait Store: Send + Sync {
     /// The last change's position, and the instant of the last commit (none in an empty store).
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError>;
 
-    /// Makes the index entries of all versions anew, in small steps between the commits of others: what was found is found at every
-    /// moment, and what is wrong is mended. `watch` is called after each step. Answers what was done, or none if `watch` ended it.
+    /// Makes the index entries of all versions anew, in small steps between the commits of others:
+    /// what was found is found at every moment, and what is wrong is mended. `watch` is called
+    /// after each step. Answers what was done, or none if `watch` ended it.
     ///
     /// # Errors
     /// If it is being done already, or the store cannot be used.
@@ -461,7 +503,7 @@ pub trait Store: Send + Sync {
         watch: &mut dyn FnMut(&Reindexed) -> Wish,
     ) -> Result<Option<Reindexed>, ReindexError>;
 
-    /// Bytes by chance, made with the store and the same for ever, that nobody outside knows: with them the server recognizes what it
-    /// once gave out.
+    /// Bytes by chance, made with the store and the same for ever, that nobody outside knows: with
+    /// them the server recognizes what it once gave out.
     fn secret(&self) -> &[u8; SECRET_BYTES];
 }

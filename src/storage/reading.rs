@@ -1,22 +1,30 @@
 //! Reading records: as they are now, and as they were after a change of the past.
 //!
-//! Versions are never changed once written, so that a state of the past is the greatest version of each resource up to its position.
+//! Versions are never changed once written, so that a state of the past is the greatest version of
+//! each resource up to its position.
 
 use jiff::civil::Date;
 
 use super::encoding::{
-    STATE, current_key, due_prefix, guard_key, log_key, number_at_end, split_due, timer_key, type_log_key, version_key, versions_prefix,
+    STATE, current_key, due_prefix, guard_key, log_key, number_at_end, split_due, timer_key,
+    type_log_key, version_key, versions_prefix,
 };
 use super::kv::{Direction, KeyRange, KvRead, Table};
-use super::record::{ChangeRecord, CurrentRecord, Record, State, VersionRecord, Wanted, senseless, unseal};
-use super::{Change, Guard, HistoryPage, HistoryQuery, HistoryScope, Position, StoreError, StoredVersion, Timer};
+use super::record::{
+    ChangeRecord, CurrentRecord, Record, State, VersionRecord, Wanted, senseless, unseal,
+};
+use super::{
+    Change, Guard, HistoryPage, HistoryQuery, HistoryScope, Position, StoreError, StoredVersion,
+    Timer,
+};
 use crate::fhir::{ResourceKey, ResourceType, Version};
 
 /// Reads records of one view of an engine. Every record's checksum is tested.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a dyn KvRead);
 
-/// How many bytes of content the versions of one page of history have together; one is returned however large it is.
+/// How many bytes of content the versions of one page of history have together; one is returned
+/// however large it is.
 const HISTORY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A record with its key.
@@ -24,8 +32,15 @@ pub(super) type Keyed<R> = (Vec<u8>, R);
 
 impl<'a> Reader<'a> {
     /// The record of a key.
-    pub(super) fn record<R: Record>(self, table: Table, key: &[u8]) -> Result<Option<R>, StoreError> {
-        self.0.get(table, key)?.map(|sealed| decode(table, key, sealed)).transpose()
+    pub(super) fn record<R: Record>(
+        self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<R>, StoreError> {
+        self.0
+            .get(table, key)?
+            .map(|sealed| decode(table, key, sealed))
+            .transpose()
     }
 
     /// The records of a range.
@@ -52,49 +67,94 @@ impl<'a> Reader<'a> {
     }
 
     /// The last version of a resource, with no entries but those that are wanted.
-    pub(super) fn current_in_part(self, key: &ResourceKey, is_wanted: &Wanted<'_>) -> Result<Option<CurrentRecord>, StoreError> {
+    pub(super) fn current_in_part(
+        self,
+        key: &ResourceKey,
+        is_wanted: &Wanted<'_>,
+    ) -> Result<Option<CurrentRecord>, StoreError> {
         let at = current_key(key);
-        self.0.get(Table::Current, &at)?.map(|sealed| CurrentRecord::in_part(&at, sealed, is_wanted)).transpose()
+        self.0
+            .get(Table::Current, &at)?
+            .map(|sealed| CurrentRecord::in_part(&at, sealed, is_wanted))
+            .transpose()
     }
 
     /// What the resource was in the state after `position`.
-    pub(super) fn judged_version(self, key: &ResourceKey, position: Position) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
+    pub(super) fn judged_version(
+        self,
+        key: &ResourceKey,
+        position: Position,
+    ) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
         self.judged_in_part(key, position, &|_| true)
     }
 
-    /// What the resource was in the state after `position`, with the entries that are wanted, and perhaps others.
+    /// What the resource was in the state after `position`, with the entries that are wanted, and
+    /// perhaps others.
     pub(super) fn judged_in_part(
         self,
         key: &ResourceKey,
         position: Position,
         is_wanted: &Wanted<'_>,
     ) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
-        let Some(current) = self.current_in_part(key, is_wanted)? else { return Ok(None) };
+        let Some(current) = self.current_in_part(key, is_wanted)? else {
+            return Ok(None);
+        };
         if current.position <= position {
             return Ok(Some((current.version, current)));
         }
         let earlier = self.version_at(key, position)?;
         Ok(earlier.map(|(version, record)| {
             let deleted = record.body.is_none();
-            let (position, last_updated, entries) = (record.position, record.last_updated, record.entries);
-            (version, CurrentRecord { version, position, last_updated, deleted, entries })
+            let (position, last_updated, entries) =
+                (record.position, record.last_updated, record.entries);
+            (
+                version,
+                CurrentRecord {
+                    version,
+                    position,
+                    last_updated,
+                    deleted,
+                    entries,
+                },
+            )
         }))
     }
 
     /// A version that must be there, as the caller of the store sees it.
-    pub(super) fn known_content(self, key: &ResourceKey, version: Version) -> Result<StoredVersion, StoreError> {
+    pub(super) fn known_content(
+        self,
+        key: &ResourceKey,
+        version: Version,
+    ) -> Result<StoredVersion, StoreError> {
         let at = version_key(key, version);
-        let sealed = self.0.get(Table::Versions, &at)?.ok_or_else(|| missing(key, version))?;
-        Ok(stored(key, version, VersionRecord::without_entries(&at, sealed)?))
+        let sealed = self
+            .0
+            .get(Table::Versions, &at)?
+            .ok_or_else(|| missing(key, version))?;
+        Ok(stored(
+            key,
+            version,
+            VersionRecord::without_entries(&at, sealed)?,
+        ))
     }
 
-    pub(super) fn version(self, key: &ResourceKey, version: Version) -> Result<Option<VersionRecord>, StoreError> {
+    pub(super) fn version(
+        self,
+        key: &ResourceKey,
+        version: Version,
+    ) -> Result<Option<VersionRecord>, StoreError> {
         self.record(Table::Versions, &version_key(key, version))
     }
 
     /// The last version of a resource in the state after `position`.
-    pub(super) fn version_at(self, key: &ResourceKey, position: Position) -> Result<Option<(Version, VersionRecord)>, StoreError> {
-        let Some(current) = self.current(key)? else { return Ok(None) };
+    pub(super) fn version_at(
+        self,
+        key: &ResourceKey,
+        position: Position,
+    ) -> Result<Option<(Version, VersionRecord)>, StoreError> {
+        let Some(current) = self.current(key)? else {
+            return Ok(None);
+        };
         let mut number = current.version;
         while number.0 > 0 {
             let record = self.known_version(key, number)?;
@@ -107,23 +167,44 @@ impl<'a> Reader<'a> {
     }
 
     /// A version that must be there, because something names it.
-    pub(super) fn known_version(self, key: &ResourceKey, version: Version) -> Result<VersionRecord, StoreError> {
-        self.version(key, version)?.ok_or_else(|| missing(key, version))
+    pub(super) fn known_version(
+        self,
+        key: &ResourceKey,
+        version: Version,
+    ) -> Result<VersionRecord, StoreError> {
+        self.version(key, version)?
+            .ok_or_else(|| missing(key, version))
     }
 
-    /// The last version of a resource in the state after `position`, as the caller of the store sees it.
-    pub(super) fn read(self, key: &ResourceKey, position: Position) -> Result<Option<StoredVersion>, StoreError> {
-        Ok(self.version_at(key, position)?.map(|(version, record)| stored(key, version, record)))
+    /// The last version of a resource in the state after `position`, as the caller of the store
+    /// sees it.
+    pub(super) fn read(
+        self,
+        key: &ResourceKey,
+        position: Position,
+    ) -> Result<Option<StoredVersion>, StoreError> {
+        Ok(self
+            .version_at(key, position)?
+            .map(|(version, record)| stored(key, version, record)))
     }
 
     /// One version, if it is part of the state after `position`.
-    pub(super) fn read_version(self, key: &ResourceKey, version: Version, position: Position) -> Result<Option<StoredVersion>, StoreError> {
-        let record = self.version(key, version)?.filter(|record| record.position <= position);
+    pub(super) fn read_version(
+        self,
+        key: &ResourceKey,
+        version: Version,
+        position: Position,
+    ) -> Result<Option<StoredVersion>, StoreError> {
+        let record = self
+            .version(key, version)?
+            .filter(|record| record.position <= position);
         Ok(record.map(|record| stored(key, version, record)))
     }
 
     pub(super) fn guard_position(self, guard: &Guard) -> Result<Position, StoreError> {
-        Ok(self.record(Table::Guards, &guard_key(guard))?.unwrap_or_default())
+        Ok(self
+            .record(Table::Guards, &guard_key(guard))?
+            .unwrap_or_default())
     }
 
     pub(super) fn timer(self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
@@ -132,7 +213,9 @@ impl<'a> Reader<'a> {
 
     pub(super) fn timers_due(self, day: Date, limit: usize) -> Result<Vec<Timer>, StoreError> {
         let range = KeyRange::prefixes(&due_prefix(None), &due_prefix(Some(day)));
-        let due = self.records::<()>(Table::Timers, range, Direction::Forward).take(limit);
+        let due = self
+            .records::<()>(Table::Timers, range, Direction::Forward)
+            .take(limit);
         due.map(|entry| {
             let (key, ()) = entry?;
             let (day, owner) = split_due(&key).ok_or_else(|| senseless(Table::Timers, &key))?;
@@ -142,13 +225,21 @@ impl<'a> Reader<'a> {
     }
 
     /// The log after one position up to another, both as in [`super::Store::changes_after`].
-    pub(super) fn changes(self, after: Position, until: Position) -> impl Iterator<Item = Result<Change, StoreError>> + 'a {
-        let range =
-            KeyRange { start: log_key(Position(after.0.saturating_add(1))), end: Some(log_key(Position(until.0.saturating_add(1)))) };
-        self.records::<ChangeRecord>(Table::Log, range, Direction::Forward).map(|entry| Ok(change(Table::Log, entry?)?.0))
+    pub(super) fn changes(
+        self,
+        after: Position,
+        until: Position,
+    ) -> impl Iterator<Item = Result<Change, StoreError>> + 'a {
+        let range = KeyRange {
+            start: log_key(Position(after.0.saturating_add(1))),
+            end: Some(log_key(Position(until.0.saturating_add(1)))),
+        };
+        self.records::<ChangeRecord>(Table::Log, range, Direction::Forward)
+            .map(|entry| Ok(change(Table::Log, entry?)?.0))
     }
 
-    /// The changes of one type in a span of positions, `until` not included, with what the log says of them.
+    /// The changes of one type in a span of positions, `until` not included, with what the log says
+    /// of them.
     pub(super) fn type_changes(
         self,
         resource_type: ResourceType,
@@ -161,13 +252,24 @@ impl<'a> Reader<'a> {
         if let Some(until) = until {
             range.end = Some(type_log_key(resource_type, until));
         }
-        self.records::<ChangeRecord>(Table::TypeLog, range, direction).map(|entry| change(Table::TypeLog, entry?))
+        self.records::<ChangeRecord>(Table::TypeLog, range, direction)
+            .map(|entry| change(Table::TypeLog, entry?))
     }
 
     /// One page of history, in the state after `position`.
-    pub(super) fn history(self, query: &HistoryQuery, position: Position) -> Result<HistoryPage, StoreError> {
-        let end = query.before.map_or(u64::MAX, |before| before.0).min(position.0.saturating_add(1));
-        let mut page = HistoryPage { versions: Vec::new(), next: None };
+    pub(super) fn history(
+        self,
+        query: &HistoryQuery,
+        position: Position,
+    ) -> Result<HistoryPage, StoreError> {
+        let end = query
+            .before
+            .map_or(u64::MAX, |before| before.0)
+            .min(position.0.saturating_add(1));
+        let mut page = HistoryPage {
+            versions: Vec::new(),
+            next: None,
+        };
         let mut bytes = 0;
         for change in self.changes_backward(&query.scope, Position(end)) {
             let (change, logged) = change?;
@@ -184,7 +286,8 @@ impl<'a> Reader<'a> {
                 page.next = page.versions.last().map(|last| last.position);
                 break;
             }
-            page.versions.push(stored(&change.key, change.version, record));
+            page.versions
+                .push(stored(&change.key, change.version, record));
         }
         Ok(page)
     }
@@ -197,38 +300,73 @@ impl<'a> Reader<'a> {
     ) -> Box<dyn Iterator<Item = Result<(Change, ChangeRecord), StoreError>> + 'a> {
         match scope {
             HistoryScope::System => {
-                let range = KeyRange { start: Vec::new(), end: Some(log_key(end)) };
+                let range = KeyRange {
+                    start: Vec::new(),
+                    end: Some(log_key(end)),
+                };
                 let log = self.records::<ChangeRecord>(Table::Log, range, Direction::Backward);
                 Box::new(log.map(|entry| change(Table::Log, entry?)))
             }
-            HistoryScope::Type(resource_type) => Box::new(self.type_changes(*resource_type, Position(0), Some(end), Direction::Backward)),
+            HistoryScope::Type(resource_type) => Box::new(self.type_changes(
+                *resource_type,
+                Position(0),
+                Some(end),
+                Direction::Backward,
+            )),
             HistoryScope::Instance(key) => {
-                let versions = self.records::<VersionRecord>(Table::Versions, KeyRange::prefix(&versions_prefix(key)), Direction::Backward);
+                let versions = self.records::<VersionRecord>(
+                    Table::Versions,
+                    KeyRange::prefix(&versions_prefix(key)),
+                    Direction::Backward,
+                );
                 let key = key.clone();
                 let changes = versions.map(move |entry| {
                     let (at, record) = entry?;
-                    let version = Version(number_at_end(&at).ok_or_else(|| senseless(Table::Versions, &at))?);
-                    let (resource_type, id, last_updated) = (key.resource_type, key.id.clone(), record.last_updated);
-                    let change = Change { position: record.position, key: key.clone(), version };
-                    Ok((change, ChangeRecord { resource_type, id, version, last_updated }))
+                    let version =
+                        Version(number_at_end(&at).ok_or_else(|| senseless(Table::Versions, &at))?);
+                    let (resource_type, id, last_updated) =
+                        (key.resource_type, key.id.clone(), record.last_updated);
+                    let change = Change {
+                        position: record.position,
+                        key: key.clone(),
+                        version,
+                    };
+                    Ok((
+                        change,
+                        ChangeRecord {
+                            resource_type,
+                            id,
+                            version,
+                            last_updated,
+                        },
+                    ))
                 });
-                let before =
-                    move |entry: &Result<(Change, ChangeRecord), StoreError>| !matches!(entry, Ok((change, _)) if change.position >= end);
+                let before = move |entry: &Result<(Change, ChangeRecord), StoreError>| !matches!(entry, Ok((change, _)) if change.position >= end);
                 Box::new(changes.filter(before))
             }
         }
     }
 
     /// A version is current from its instant up to that of the next one.
-    fn was_current_at(self, query: &HistoryQuery, change: &Change, logged: &ChangeRecord, position: Position) -> Result<bool, StoreError> {
-        let Some((from, until)) = query.at else { return Ok(true) };
+    fn was_current_at(
+        self,
+        query: &HistoryQuery,
+        change: &Change,
+        logged: &ChangeRecord,
+        position: Position,
+    ) -> Result<bool, StoreError> {
+        let Some((from, until)) = query.at else {
+            return Ok(true);
+        };
         if logged.last_updated >= until {
             return Ok(false);
         }
         if logged.last_updated >= from {
             return Ok(true);
         }
-        let next = self.version(&change.key, Version::after(Some(change.version)))?.filter(|next| next.position <= position);
+        let next = self
+            .version(&change.key, Version::after(Some(change.version)))?
+            .filter(|next| next.position <= position);
         Ok(next.is_none_or(|next| next.last_updated > from))
     }
 }
@@ -242,14 +380,37 @@ fn decode<R: Record>(table: Table, key: &[u8], sealed: Vec<u8>) -> Result<R, Sto
 }
 
 /// What an entry of a log says; the position is the end of its key.
-pub(super) fn change(table: Table, (key, record): Keyed<ChangeRecord>) -> Result<(Change, ChangeRecord), StoreError> {
+pub(super) fn change(
+    table: Table,
+    (key, record): Keyed<ChangeRecord>,
+) -> Result<(Change, ChangeRecord), StoreError> {
     let position = Position(number_at_end(&key).ok_or_else(|| senseless(table, &key))?);
     let resource = ResourceKey::new(record.resource_type, record.id.clone());
-    Ok((Change { position, key: resource, version: record.version }, record))
+    Ok((
+        Change {
+            position,
+            key: resource,
+            version: record.version,
+        },
+        record,
+    ))
 }
 
 /// The version as the caller of the store sees it.
 fn stored(key: &ResourceKey, version: Version, record: VersionRecord) -> StoredVersion {
-    let VersionRecord { position, last_updated, method, body, .. } = record;
-    StoredVersion { key: key.clone(), version, position, last_updated, method, body }
+    let VersionRecord {
+        position,
+        last_updated,
+        method,
+        body,
+        ..
+    } = record;
+    StoredVersion {
+        key: key.clone(),
+        version,
+        position,
+        last_updated,
+        method,
+        body,
+    }
 }

@@ -18,7 +18,8 @@ const CHECKSUM_BYTES: usize = 8;
 /// How deep composite values may hold others.
 const COMPOSITES_MAX: usize = 2;
 
-/// The value with its checksum, which covers the table and the key too: a value in the wrong place does not fit.
+/// The value with its checksum, which covers the table and the key too: a value in the wrong place
+/// does not fit.
 pub(super) fn seal(table: Table, key: &[u8], mut value: Vec<u8>) -> Vec<u8> {
     let checksum = checksum(table, key, &value);
     value.extend_from_slice(&checksum.to_be_bytes());
@@ -30,7 +31,10 @@ pub(super) fn seal(table: Table, key: &[u8], mut value: Vec<u8>) -> Vec<u8> {
 /// # Errors
 /// If the checksum does not fit.
 pub(super) fn unseal(table: Table, key: &[u8], mut sealed: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-    let split = sealed.len().checked_sub(CHECKSUM_BYTES).ok_or_else(|| misfit(table, key))?;
+    let split = sealed
+        .len()
+        .checked_sub(CHECKSUM_BYTES)
+        .ok_or_else(|| misfit(table, key))?;
     if sealed[split..] != checksum(table, key, &sealed[..split]).to_be_bytes() {
         return Err(misfit(table, key));
     }
@@ -48,7 +52,10 @@ fn checksum(table: Table, key: &[u8], value: &[u8]) -> u64 {
 }
 
 fn misfit(table: Table, key: &[u8]) -> StoreError {
-    StoreError(format!("the checksum of {} does not fit", Place(table, key)))
+    StoreError(format!(
+        "the checksum of {} does not fit",
+        Place(table, key)
+    ))
 }
 
 /// A record that has the right checksum and no sense.
@@ -56,7 +63,8 @@ pub(super) fn senseless(table: Table, key: &[u8]) -> StoreError {
     StoreError(format!("{} cannot be read", Place(table, key)))
 }
 
-/// Where a record stands, without what it says: index keys hold identifiers of persons, so that they are named by a hash.
+/// Where a record stands, without what it says: index keys hold identifiers of persons, so that
+/// they are named by a hash.
 pub(super) struct Place<'a>(pub(super) Table, pub(super) &'a [u8]);
 
 impl fmt::Display for Place<'_> {
@@ -65,7 +73,9 @@ impl fmt::Display for Place<'_> {
         write!(f, "the record ")?;
         match (table, split_owner(key), number_at_end(key)) {
             (Table::Current, Some((owner, _)), _) => write!(f, "{owner}")?,
-            (Table::Versions, Some((owner, _)), Some(version)) => write!(f, "{owner}/_history/{version}")?,
+            (Table::Versions, Some((owner, _)), Some(version)) => {
+                write!(f, "{owner}/_history/{version}")?
+            }
             (Table::Log | Table::TypeLog, _, Some(position)) => write!(f, "{position}")?,
             _ => write!(f, "with key hash {:016x}", xxh3_64(key))?,
         }
@@ -114,13 +124,19 @@ pub(super) struct CurrentRecord {
 }
 
 impl CurrentRecord {
-    /// The record of a key of its table, with no entries but those that are wanted: most are not, and each would be a few texts.
+    /// The record of a key of its table, with no entries but those that are wanted: most are not,
+    /// and each would be a few texts.
     ///
     /// # Errors
     /// If the checksum does not fit, or the bytes are no such record.
-    pub(super) fn in_part(key: &[u8], sealed: Vec<u8>, is_wanted: &Wanted<'_>) -> Result<Self, StoreError> {
+    pub(super) fn in_part(
+        key: &[u8],
+        sealed: Vec<u8>,
+        is_wanted: &Wanted<'_>,
+    ) -> Result<Self, StoreError> {
         let bytes = unseal(Table::Current, key, sealed)?;
-        CurrentRecord::read_part(&mut Input(&bytes), is_wanted).ok_or_else(|| senseless(Table::Current, key))
+        CurrentRecord::read_part(&mut Input(&bytes), is_wanted)
+            .ok_or_else(|| senseless(Table::Current, key))
     }
 
     fn read_part(input: &mut Input<'_>, is_wanted: &Wanted<'_>) -> Option<Self> {
@@ -197,7 +213,11 @@ impl Record for State {
 
     fn read(input: &mut Input<'_>) -> Option<Self> {
         let position = Position(input.number()?);
-        let instant = if input.flag()? { Some(input.instant()?) } else { None };
+        let instant = if input.flag()? {
+            Some(input.instant()?)
+        } else {
+            None
+        };
         Some(State { position, instant })
     }
 }
@@ -223,7 +243,8 @@ impl VersionRecord {
     /// If the checksum does not fit, or the bytes are no such record.
     pub(super) fn without_entries(key: &[u8], sealed: Vec<u8>) -> Result<Self, StoreError> {
         let bytes = unseal(Table::Versions, key, sealed)?;
-        VersionRecord::read_part(&mut Input(&bytes), &|_| false).ok_or_else(|| senseless(Table::Versions, key))
+        VersionRecord::read_part(&mut Input(&bytes), &|_| false)
+            .ok_or_else(|| senseless(Table::Versions, key))
     }
 
     fn read_part(input: &mut Input<'_>, is_wanted: &Wanted<'_>) -> Option<Self> {
@@ -238,7 +259,11 @@ impl VersionRecord {
                 _ => return None,
             },
             entries: input.entries(is_wanted)?,
-            body: if input.flag()? { Some(input.bytes()?.to_vec()) } else { None },
+            body: if input.flag()? {
+                Some(input.bytes()?.to_vec())
+            } else {
+                None
+            },
         })
     }
 }
@@ -285,23 +310,36 @@ impl Record for ChangeRecord {
 
 impl Record for StreamRecord {
     fn write(&self, out: &mut Output) {
-        [self.life, self.base, self.last, self.forgotten].into_iter().for_each(|number| out.number(number));
+        [self.life, self.base, self.last, self.forgotten]
+            .into_iter()
+            .for_each(|number| out.number(number));
     }
 
     fn read(input: &mut Input<'_>) -> Option<Self> {
-        Some(StreamRecord { life: input.number()?, base: input.number()?, last: input.number()?, forgotten: input.number()? })
+        Some(StreamRecord {
+            life: input.number()?,
+            base: input.number()?,
+            last: input.number()?,
+            forgotten: input.number()?,
+        })
     }
 }
 
 impl Record for ResendsRecord {
     fn write(&self, out: &mut Output) {
         out.number(self.0.len() as u64);
-        self.0.iter().flat_map(|(first, last)| [*first, *last]).for_each(|number| out.number(number));
+        self.0
+            .iter()
+            .flat_map(|(first, last)| [*first, *last])
+            .for_each(|number| out.number(number));
     }
 
     fn read(input: &mut Input<'_>) -> Option<Self> {
         let count = input.number()?;
-        (0..count).map(|_| Some((input.number()?, input.number()?))).collect::<Option<_>>().map(ResendsRecord)
+        (0..count)
+            .map(|_| Some((input.number()?, input.number()?)))
+            .collect::<Option<_>>()
+            .map(ResendsRecord)
     }
 }
 
@@ -312,7 +350,10 @@ impl Record for CursorRecord {
     }
 
     fn read(input: &mut Input<'_>) -> Option<Self> {
-        Some(CursorRecord { delivered: input.number()?, sent: input.number()? })
+        Some(CursorRecord {
+            delivered: input.number()?,
+            sent: input.number()?,
+        })
     }
 }
 
@@ -329,7 +370,10 @@ impl Record for EventRecord {
         Some(EventRecord {
             position: Position(input.number()?),
             instant: input.instant()?,
-            focus: ResourceKey::new(ResourceType::from_code(input.byte()?)?, Id::parse(&input.text()?)?),
+            focus: ResourceKey::new(
+                ResourceType::from_code(input.byte()?)?,
+                Id::parse(&input.text()?)?,
+            ),
             version: Version(input.number()?),
         })
     }
@@ -348,12 +392,18 @@ impl Record for Position {
 impl Record for Date {
     fn write(&self, out: &mut Output) {
         out.0.extend_from_slice(&self.year().to_be_bytes());
-        out.0.extend_from_slice(&[self.month().cast_unsigned(), self.day().cast_unsigned()]);
+        out.0
+            .extend_from_slice(&[self.month().cast_unsigned(), self.day().cast_unsigned()]);
     }
 
     fn read(input: &mut Input<'_>) -> Option<Self> {
         let year = i16::from_be_bytes([input.byte()?, input.byte()?]);
-        Date::new(year, input.byte()?.cast_signed(), input.byte()?.cast_signed()).ok()
+        Date::new(
+            year,
+            input.byte()?.cast_signed(),
+            input.byte()?.cast_signed(),
+        )
+        .ok()
     }
 }
 
@@ -433,7 +483,12 @@ impl Output {
             }
             IndexValue::Text(text) => self.tagged(4, text),
             IndexValue::Uri(address) => self.tagged(5, address),
-            IndexValue::Quantity { from, until, system, code } => {
+            IndexValue::Quantity {
+                from,
+                until,
+                system,
+                code,
+            } => {
                 self.0.push(6);
                 self.0.extend_from_slice(&from.to_be_bytes());
                 self.0.extend_from_slice(&until.to_be_bytes());
@@ -469,7 +524,9 @@ impl<'a> Input<'a> {
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
             let group = u64::from(byte & 0x7f);
-            number |= group.checked_shl(shift).filter(|shifted| shifted >> shift == group)?;
+            number |= group
+                .checked_shl(shift)
+                .filter(|shifted| shifted >> shift == group)?;
             if byte < 0x80 {
                 return Some(number);
             }
@@ -513,7 +570,10 @@ impl<'a> Input<'a> {
         for _ in 0..count {
             let parameter = std::str::from_utf8(self.bytes()?).ok()?;
             if is_wanted(parameter) {
-                entries.push(IndexEntry { parameter: parameter.to_owned(), value: self.value(0)? });
+                entries.push(IndexEntry {
+                    parameter: parameter.to_owned(),
+                    value: self.value(0)?,
+                });
             } else {
                 self.pass_value(0)?;
             }
@@ -553,14 +613,25 @@ impl<'a> Input<'a> {
 
     fn value(&mut self, depth: usize) -> Option<IndexValue> {
         Some(match self.byte()? {
-            1 => IndexValue::Token { system: self.text()?, code: self.text()? },
+            1 => IndexValue::Token {
+                system: self.text()?,
+                code: self.text()?,
+            },
             2 => IndexValue::Reference(self.text()?),
-            3 => IndexValue::Date { from_us: self.signed()?, until_us: self.signed()? },
+            3 => IndexValue::Date {
+                from_us: self.signed()?,
+                until_us: self.signed()?,
+            },
             4 => IndexValue::Text(self.text()?),
             5 => IndexValue::Uri(self.text()?),
             6 => {
                 let (from, until) = (self.signed_long()?, self.signed_long()?);
-                IndexValue::Quantity { from, until, system: self.text()?, code: self.text()? }
+                IndexValue::Quantity {
+                    from,
+                    until,
+                    system: self.text()?,
+                    code: self.text()?,
+                }
             }
             // Values within values within values are nonsense, and could be nested without end.
             7 if depth < COMPOSITES_MAX => {
@@ -588,18 +659,24 @@ mod tests {
         let value = prop_oneof![
             (".*", ".*").prop_map(|(system, code)| IndexValue::Token { system, code }),
             ".*".prop_map(IndexValue::Reference),
-            any::<(i64, i64)>().prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
+            any::<(i64, i64)>()
+                .prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
             ".*".prop_map(IndexValue::Text),
             ".*".prop_map(IndexValue::Uri),
-            (any::<(i128, i128)>(), ".*", ".*").prop_map(|((from, until), system, code)| IndexValue::Quantity {
-                from,
-                until,
-                system,
-                code
+            (any::<(i128, i128)>(), ".*", ".*").prop_map(|((from, until), system, code)| {
+                IndexValue::Quantity {
+                    from,
+                    until,
+                    system,
+                    code,
+                }
             }),
             vec(".*".prop_map(IndexValue::Text), 0..3).prop_map(IndexValue::Composite),
         ];
-        vec((".*", value).prop_map(|(parameter, value)| IndexEntry { parameter, value }), 0..5)
+        vec(
+            (".*", value).prop_map(|(parameter, value)| IndexEntry { parameter, value }),
+            0..5,
+        )
     }
 
     fn instant() -> impl Strategy<Value = Timestamp> {
@@ -663,7 +740,13 @@ mod tests {
         let key = b"\x01identifier\x00\x01\x01\x32512489996";
         let StoreError(text) = misfit(Table::Index, key);
         assert!(!text.contains("2512489996"), "{text}");
-        let current = super::super::encoding::version_key(&crate::fhir::ResourceKey::parse("Task/7").unwrap(), Version(3));
-        assert_eq!(senseless(Table::Versions, &current).0, "the record Task/7/_history/3 in the table 'versions' cannot be read");
+        let current = super::super::encoding::version_key(
+            &crate::fhir::ResourceKey::parse("Task/7").unwrap(),
+            Version(3),
+        );
+        assert_eq!(
+            senseless(Table::Versions, &current).0,
+            "the record Task/7/_history/3 in the table 'versions' cannot be read"
+        );
     }
 }

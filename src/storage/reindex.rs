@@ -1,16 +1,21 @@
 //! Making index entries anew while others read, write and search.
 //!
-//! A step looks at some records in a view of its own, and works out what they should be. What differs goes to the one writer, which judges
-//! it once more between two commits, so that no commit is overwritten and none waits for more than one small step. What the view shows to
-//! be sound stays sound, since every commit keeps the keys of a resource in step with its entries; so it is not judged again.
+//! A step looks at some records in a view of its own, and works out what they should be. What
+//! differs goes to the one writer, which judges it once more between two commits, so that no commit
+//! is overwritten and none waits for more than one small step. What the view shows to
+//! be sound stays sound, since every commit keeps the keys of a resource in step with its entries;
+//! so it is not judged again.
 //!
-//! Why no search is wrong meanwhile: the store knows of each parameter of each type by what definition all of its entries are made. While
-//! entries are made anew by other definitions, those of a parameter whose definition is the same do not change, and searches by it are
-//! answered from old and new records alike; searches by a parameter whose definition is another one are refused until all is done
-//! ([`SearchError::BeingMade`](super::SearchError)). Entries made anew by the same definitions differ only where they were damaged.
+//! Why no search is wrong meanwhile: the store knows of each parameter of each type by what
+//! definition all of its entries are made. While entries are made anew by other definitions, those
+//! of a parameter whose definition is the same do not change, and searches by it are answered from
+//! old and new records alike; searches by a parameter whose definition is another one are refused
+//! until all is done ([`SearchError::BeingMade`](super::SearchError)). Entries made anew by the
+//! same definitions differ only where they were damaged.
 //!
-//! How far it came is part of every step, so that a process that ends in the middle goes on from there when it starts again. A start with
-//! yet other definitions begins anew, and relies only on what was made in one way before and after each of them.
+//! How far it came is part of every step, so that a process that ends in the middle goes on from
+//! there when it starts again. A start with yet other definitions begins anew, and relies only on
+//! what was made in one way before and after each of them.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +26,9 @@ use std::fmt;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::encoding::{current_key, index_keys, key_in_index, number_at_end, split_owner, version_key};
+use super::encoding::{
+    current_key, index_keys, key_in_index, number_at_end, split_owner, version_key,
+};
 use super::kv::{Batch, Direction, KeyRange, Kv, KvRead, Table};
 use super::reading::Reader;
 use super::record::{CurrentRecord, Record, VersionRecord, seal, senseless, unseal};
@@ -33,7 +40,8 @@ use crate::search::{Clause, IndexEntry, SearchQuery, SortBy};
 const MADE_BY: &[u8] = b"index-mark";
 /// What is still to be done.
 const REST: &[u8] = b"index-rest";
-/// Goes up with every change of how keys are made of entries (`encoding`): none of the old ones stays then.
+/// Goes up with every change of how keys are made of entries (`encoding`): none of the old ones
+/// stays then.
 const KEYS: u64 = 1;
 
 /// A step ends when it has looked at so many records …
@@ -49,7 +57,8 @@ const REMEMBERED_MAX: usize = 50_000;
 /// How many keys are removed at once where none is judged.
 const CLEARED_AT_ONCE: usize = if cfg!(test) { 40 } else { 4_000 };
 
-/// For each parameter of each type, as `Task?owner`, a mark of the definition by which its entries are made.
+/// For each parameter of each type, as `Task?owner`, a mark of the definition by which its entries
+/// are made.
 pub type Marks = BTreeMap<String, String>;
 
 /// Gives the index entries of the bytes of a resource; none if the bytes are no resource.
@@ -67,7 +76,8 @@ pub struct Indexing<'e> {
 /// Where to begin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReindexFrom {
-    /// With what is still to be done, because the definitions are others or because it was cut short.
+    /// With what is still to be done, because the definitions are others or because it was cut
+    /// short.
     Rest,
     /// With everything, whatever the definitions: what is damaged is mended.
     Beginning,
@@ -182,15 +192,28 @@ impl Rest {
 
     fn read(text: &str) -> Option<Rest> {
         let value: Value = serde_json::from_str(text).ok()?;
-        let phase = Phase::ALL.into_iter().find(|phase| value["phase"] == phase.name())?;
+        let phase = Phase::ALL
+            .into_iter()
+            .find(|phase| value["phase"] == phase.name())?;
         let byte = |byte: &Value| byte.as_u64().and_then(|byte| u8::try_from(byte).ok());
-        let next = value["next"].as_array()?.iter().map(byte).collect::<Option<_>>()?;
-        Some(Rest { target: value["target"].as_str()?.to_owned(), phase, next })
+        let next = value["next"]
+            .as_array()?
+            .iter()
+            .map(byte)
+            .collect::<Option<_>>()?;
+        Some(Rest {
+            target: value["target"].as_str()?.to_owned(),
+            phase,
+            next,
+        })
     }
 }
 
 fn target(marks: &Marks) -> String {
-    let lines: Vec<_> = marks.iter().map(|(name, mark)| format!("{KEYS} {name} {mark}")).collect();
+    let lines: Vec<_> = marks
+        .iter()
+        .map(|(name, mark)| format!("{KEYS} {name} {mark}"))
+        .collect();
     format!("{:016x}", xxh3_64(lines.join("\n").as_bytes()))
 }
 
@@ -201,25 +224,53 @@ fn made_by_text(marks: &Marks) -> String {
 /// By what the stored entries are made; nothing if that is not known.
 fn made_by(reader: Reader<'_>) -> Result<Marks, StoreError> {
     let text: Option<String> = reader.record(Table::Meta, MADE_BY)?;
-    let value: Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let marks = value["made_by"].as_object().filter(|_| value["keys"] == KEYS);
+    let value: Value = text
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let marks = value["made_by"]
+        .as_object()
+        .filter(|_| value["keys"] == KEYS);
     let mark = |(name, mark): (&String, &Value)| Some((name.clone(), mark.as_str()?.to_owned()));
     Ok(marks.into_iter().flatten().filter_map(mark).collect())
 }
 
-/// What is known, and must be done, when entries are made by these from now on; and the records that tell so.
-pub(super) fn plan(view: &dyn KvRead, marks: &Marks, from: ReindexFrom, last: Position) -> Result<(IndexState, Step), StoreError> {
+/// What is known, and must be done, when entries are made by these from now on; and the records
+/// that tell so.
+pub(super) fn plan(
+    view: &dyn KvRead,
+    marks: &Marks,
+    from: ReindexFrom,
+    last: Position,
+) -> Result<(IndexState, Step), StoreError> {
     let reader = Reader(view);
     let told = made_by(reader)?;
     // Nothing is there that could have been made by anything else.
-    let stored = if last == Position(0) { marks.clone() } else { told.clone() };
-    let (kept, changed): (Marks, Marks) = marks.clone().into_iter().partition(|(name, mark)| stored.get(name) == Some(mark));
+    let stored = if last == Position(0) {
+        marks.clone()
+    } else {
+        told.clone()
+    };
+    let (kept, changed): (Marks, Marks) = marks
+        .clone()
+        .into_iter()
+        .partition(|(name, mark)| stored.get(name) == Some(mark));
     let is_known = changed.is_empty() && stored.len() == marks.len();
     let target = target(marks);
     let text: Option<String> = reader.record(Table::Meta, REST)?;
-    let begun = text.as_deref().and_then(Rest::read).filter(|rest| rest.target == target && from == ReindexFrom::Rest);
-    let phase = if kept.is_empty() && !marks.is_empty() { Phase::Clear } else { Phase::Mend };
-    let beginning = Rest { target, phase, next: Vec::new() };
+    let begun = text
+        .as_deref()
+        .and_then(Rest::read)
+        .filter(|rest| rest.target == target && from == ReindexFrom::Rest);
+    let phase = if kept.is_empty() && !marks.is_empty() {
+        Phase::Clear
+    } else {
+        Phase::Mend
+    };
+    let beginning = Rest {
+        target,
+        phase,
+        next: Vec::new(),
+    };
     let rest = match begun {
         Some(rest) => Some(rest),
         None if is_known && from == ReindexFrom::Rest => None,
@@ -258,35 +309,71 @@ struct Mend {
 impl Step {
     /// True if it changes nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.mends.is_empty() && self.suspects.is_empty() && self.cleared.is_empty() && self.meta.is_empty()
+        self.mends.is_empty()
+            && self.suspects.is_empty()
+            && self.cleared.is_empty()
+            && self.meta.is_empty()
     }
 
     /// The step after which nothing is left to do.
     pub(super) fn finished(marks: &Marks) -> Step {
-        Step { meta: vec![(MADE_BY, Some(made_by_text(marks))), (REST, None)], ..Step::default() }
+        Step {
+            meta: vec![(MADE_BY, Some(made_by_text(marks))), (REST, None)],
+            ..Step::default()
+        }
     }
 
     /// The step after which nothing more is done than was done.
     pub(super) fn given_up() -> Step {
-        Step { meta: vec![(REST, None)], ..Step::default() }
+        Step {
+            meta: vec![(REST, None)],
+            ..Step::default()
+        }
     }
 
     /// What changes, judged by a view that no commit changes meanwhile.
     pub(super) fn changes(&self, view: &dyn KvRead) -> Result<Batch, StoreError> {
         let reader = Reader(view);
         let mut batch = Batch::default();
-        for Mend { owner, version, entries } in &self.mends {
+        for Mend {
+            owner,
+            version,
+            entries,
+        } in &self.mends
+        {
             let key = version_key(owner, *version);
             let record = reader.known_version(owner, *version)?;
             if record.entries != *entries {
-                put(&mut batch, Table::Versions, key.clone(), &VersionRecord { entries: entries.clone(), ..record });
+                put(
+                    &mut batch,
+                    Table::Versions,
+                    key.clone(),
+                    &VersionRecord {
+                        entries: entries.clone(),
+                        ..record
+                    },
+                );
             }
-            let current = reader.current(owner)?.ok_or_else(|| senseless(Table::Versions, &key))?;
+            let current = reader
+                .current(owner)?
+                .ok_or_else(|| senseless(Table::Versions, &key))?;
             if current.version == *version {
                 let (before, after) = (keys_of(owner, &current.entries), keys_of(owner, entries));
-                before.difference(&after).for_each(|gone| batch.delete(Table::Index, gone.clone()));
-                after.into_iter().for_each(|key| put(&mut batch, Table::Index, key, &()));
-                put(&mut batch, Table::Current, current_key(owner), &CurrentRecord { entries: entries.clone(), ..current });
+                before
+                    .difference(&after)
+                    .for_each(|gone| batch.delete(Table::Index, gone.clone()));
+                after
+                    .into_iter()
+                    .for_each(|key| put(&mut batch, Table::Index, key, &()));
+                put(
+                    &mut batch,
+                    Table::Current,
+                    current_key(owner),
+                    &CurrentRecord {
+                        entries: entries.clone(),
+                        ..current
+                    },
+                );
             }
         }
         for key in &self.suspects {
@@ -296,7 +383,9 @@ impl Step {
                 batch.delete(Table::Index, key.clone());
             }
         }
-        self.cleared.iter().for_each(|key| batch.delete(Table::Index, key.clone()));
+        self.cleared
+            .iter()
+            .for_each(|key| batch.delete(Table::Index, key.clone()));
         for (key, text) in &self.meta {
             match text {
                 Some(text) => put(&mut batch, Table::Meta, key.to_vec(), text),
@@ -316,15 +405,25 @@ pub(super) fn next_step(
 ) -> Result<(Step, Option<Rest>), StoreError> {
     let view = kv.view();
     let mut looking = Looking::at(Reader(&*view));
-    let range = KeyRange { start: rest.next.clone(), end: None };
+    let range = KeyRange {
+        start: rest.next.clone(),
+        end: None,
+    };
     let next = match rest.phase {
         Phase::Clear => looking.clear(range)?,
         Phase::Fill | Phase::Mend => looking.versions(range, indexing, done)?,
         Phase::Sweep => looking.sweep(range, done)?,
     };
     let rest = match (next, rest.phase.after()) {
-        (Some(next), _) => Some(Rest { next, ..rest.clone() }),
-        (None, Some(phase)) => Some(Rest { phase, next: Vec::new(), ..rest.clone() }),
+        (Some(next), _) => Some(Rest {
+            next,
+            ..rest.clone()
+        }),
+        (None, Some(phase)) => Some(Rest {
+            phase,
+            next: Vec::new(),
+            ..rest.clone()
+        }),
         (None, None) => None,
     };
     let mut step = looking.step;
@@ -335,7 +434,8 @@ pub(super) fn next_step(
     Ok((step, rest))
 }
 
-/// A step that is being worked out. What it looks at in a range it looks at in order; each answers where the next step goes on.
+/// A step that is being worked out. What it looks at in a range it looks at in order; each answers
+/// where the next step goes on.
 struct Looking<'v> {
     reader: Reader<'v>,
     step: Step,
@@ -350,12 +450,23 @@ struct Looking<'v> {
 impl<'v> Looking<'v> {
     fn at(reader: Reader<'v>) -> Self {
         let (step, remembered) = (Step::default(), BTreeMap::new());
-        Looking { reader, step, looked_at: 0, bytes: 0, changed_bytes: 0, remembered, remembered_keys: 0 }
+        Looking {
+            reader,
+            step,
+            looked_at: 0,
+            bytes: 0,
+            changed_bytes: 0,
+            remembered,
+            remembered_keys: 0,
+        }
     }
 
     fn is_full(&self) -> bool {
         let changed = self.step.mends.len() + self.step.suspects.len();
-        self.looked_at >= LOOKED_AT_MAX || self.bytes >= BYTES_MAX || changed >= CHANGED_MAX || self.changed_bytes >= CHANGED_BYTES_MAX
+        self.looked_at >= LOOKED_AT_MAX
+            || self.bytes >= BYTES_MAX
+            || changed >= CHANGED_MAX
+            || self.changed_bytes >= CHANGED_BYTES_MAX
     }
 
     fn clear(&mut self, range: KeyRange) -> Result<Option<Vec<u8>>, StoreError> {
@@ -369,8 +480,16 @@ impl<'v> Looking<'v> {
         Ok(None)
     }
 
-    fn versions(&mut self, range: KeyRange, indexing: Indexing<'_>, done: &mut Reindexed) -> Result<Option<Vec<u8>>, StoreError> {
-        for record in self.reader.records::<VersionRecord>(Table::Versions, range, Direction::Forward) {
+    fn versions(
+        &mut self,
+        range: KeyRange,
+        indexing: Indexing<'_>,
+        done: &mut Reindexed,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        for record in
+            self.reader
+                .records::<VersionRecord>(Table::Versions, range, Direction::Forward)
+        {
             let (key, record) = record?;
             if self.is_full() {
                 return Ok(Some(key));
@@ -380,7 +499,8 @@ impl<'v> Looking<'v> {
             };
             let body_bytes = record.body.as_ref().map_or(0, Vec::len);
             let entries = match &record.body {
-                Some(body) => (indexing.entries_of)(owner.resource_type, body).ok_or_else(|| senseless(Table::Versions, &key))?,
+                Some(body) => (indexing.entries_of)(owner.resource_type, body)
+                    .ok_or_else(|| senseless(Table::Versions, &key))?,
                 None => Vec::new(),
             };
             self.looked_at += 1;
@@ -390,15 +510,27 @@ impl<'v> Looking<'v> {
             if record.entries != entries || !self.is_current_sound(&owner, version, &entries)? {
                 done.mended += 1;
                 self.changed_bytes += body_bytes;
-                self.step.mends.push(Mend { owner, version, entries });
+                self.step.mends.push(Mend {
+                    owner,
+                    version,
+                    entries,
+                });
             }
         }
         Ok(None)
     }
 
     /// True if the version is not the last one, or is found by these entries.
-    fn is_current_sound(&self, owner: &ResourceKey, version: Version, entries: &[IndexEntry]) -> Result<bool, StoreError> {
-        let current = self.reader.current(owner)?.ok_or_else(|| senseless(Table::Versions, &version_key(owner, version)))?;
+    fn is_current_sound(
+        &self,
+        owner: &ResourceKey,
+        version: Version,
+        entries: &[IndexEntry],
+    ) -> Result<bool, StoreError> {
+        let current = self
+            .reader
+            .current(owner)?
+            .ok_or_else(|| senseless(Table::Versions, &version_key(owner, version)))?;
         if current.version != version {
             return Ok(true);
         }
@@ -406,7 +538,11 @@ impl<'v> Looking<'v> {
             return Ok(false);
         }
         for key in keys_of(owner, entries) {
-            let is_there = self.reader.0.get(Table::Index, &key)?.is_some_and(|sealed| unseal(Table::Index, &key, sealed).is_ok());
+            let is_there = self
+                .reader
+                .0
+                .get(Table::Index, &key)?
+                .is_some_and(|sealed| unseal(Table::Index, &key, sealed).is_ok());
             if !is_there {
                 return Ok(false);
             }
@@ -414,7 +550,11 @@ impl<'v> Looking<'v> {
         Ok(true)
     }
 
-    fn sweep(&mut self, range: KeyRange, done: &mut Reindexed) -> Result<Option<Vec<u8>>, StoreError> {
+    fn sweep(
+        &mut self,
+        range: KeyRange,
+        done: &mut Reindexed,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         for pair in self.reader.0.range(Table::Index, range, Direction::Forward) {
             let (key, sealed) = pair?;
             if self.is_full() {
@@ -430,13 +570,24 @@ impl<'v> Looking<'v> {
         Ok(None)
     }
 
-    /// True if a current version has, or had within this step, an entry with that key; what it had a commit has removed with the key.
+    /// True if a current version has, or had within this step, an entry with that key; what it had
+    /// a commit has removed with the key.
     fn seems_expected(&mut self, key: &[u8]) -> Result<bool, StoreError> {
-        let Some(owner) = key_in_index(key) else { return Ok(false) };
-        if self.remembered.get(&owner).is_some_and(|keys| keys.contains(key)) {
+        let Some(owner) = key_in_index(key) else {
+            return Ok(false);
+        };
+        if self
+            .remembered
+            .get(&owner)
+            .is_some_and(|keys| keys.contains(key))
+        {
             return Ok(true);
         }
-        let keys = self.reader.current(&owner)?.map(|current| keys_of(&owner, &current.entries)).unwrap_or_default();
+        let keys = self
+            .reader
+            .current(&owner)?
+            .map(|current| keys_of(&owner, &current.entries))
+            .unwrap_or_default();
         let is_expected = keys.contains(key);
         if self.remembered_keys > REMEMBERED_MAX {
             self.remembered.clear();
@@ -450,13 +601,24 @@ impl<'v> Looking<'v> {
 
 /// True if a current version has an entry with that key.
 fn is_expected(reader: Reader<'_>, key: &[u8]) -> Result<bool, StoreError> {
-    let Some(owner) = key_in_index(key) else { return Ok(false) };
-    let Some(current) = reader.current(&owner)? else { return Ok(false) };
-    Ok(current.entries.iter().any(|entry| index_keys(&owner, entry).iter().any(|expected| expected == key)))
+    let Some(owner) = key_in_index(key) else {
+        return Ok(false);
+    };
+    let Some(current) = reader.current(&owner)? else {
+        return Ok(false);
+    };
+    Ok(current.entries.iter().any(|entry| {
+        index_keys(&owner, entry)
+            .iter()
+            .any(|expected| expected == key)
+    }))
 }
 
 fn keys_of(owner: &ResourceKey, entries: &[IndexEntry]) -> BTreeSet<Vec<u8>> {
-    entries.iter().flat_map(|entry| index_keys(owner, entry)).collect()
+    entries
+        .iter()
+        .flat_map(|entry| index_keys(owner, entry))
+        .collect()
 }
 
 fn put(batch: &mut Batch, table: Table, key: Vec<u8>, record: &impl Record) {
@@ -472,7 +634,11 @@ pub(super) fn waits_for(query: &SearchQuery, pending: &BTreeSet<String>) -> Opti
     let by_type = |code: &str| {
         // What a modifier looks at stands under the parameter and the modifier.
         let code = code.split(':').next().unwrap_or(code);
-        query.types.iter().map(|held| format!("{held}?{code}")).find(|name| pending.contains(name))
+        query
+            .types
+            .iter()
+            .map(|held| format!("{held}?{code}"))
+            .find(|name| pending.contains(name))
     };
     let sorted = query.sort.iter().find_map(|sort| match &sort.by {
         SortBy::Parameter(code) => by_type(code),
@@ -481,10 +647,20 @@ pub(super) fn waits_for(query: &SearchQuery, pending: &BTreeSet<String>) -> Opti
     sorted.or_else(|| {
         query.clauses.iter().find_map(|clause| match clause {
             Clause::Ids(_) | Clause::Keys(_) | Clause::LastUpdated(_) => None,
-            Clause::Parameter { code, .. } | Clause::Not { code, .. } | Clause::Missing { code, .. } => by_type(code),
-            Clause::Chain { code, any_of } => by_type(code).or_else(|| any_of.iter().find_map(|query| waits_for(query, pending))),
+            Clause::Parameter { code, .. }
+            | Clause::Not { code, .. }
+            | Clause::Missing { code, .. } => by_type(code),
+            Clause::Chain { code, any_of } => {
+                by_type(code).or_else(|| any_of.iter().find_map(|query| waits_for(query, pending)))
+            }
             Clause::Has { code, source } => {
-                let named = SearchQuery { clauses: vec![Clause::Missing { code: code.clone(), is_missing: false }], ..(**source).clone() };
+                let named = SearchQuery {
+                    clauses: vec![Clause::Missing {
+                        code: code.clone(),
+                        is_missing: false,
+                    }],
+                    ..(**source).clone()
+                };
                 waits_for(&named, pending).or_else(|| waits_for(source, pending))
             }
         })

@@ -1,7 +1,9 @@
-//! The engine sled 0.34: one tree, the table as the first byte of the key, so that a batch over all tables is atomic.
+//! The engine sled 0.34: one tree, the table as the first byte of the key, so that a batch over all
+//! tables is atomic.
 //!
-//! sled's `flush` ends in `sync_file_range`, which a power loss does not respect: each group is followed by one `fdatasync` of sled's own
-//! file. Values too large for a segment would be kept in files that sled never syncs: they are cut into pieces before they reach it.
+//! sled's `flush` ends in `sync_file_range`, which a power loss does not respect: each group is
+//! followed by one `fdatasync` of sled's own file. Values too large for a segment would be kept in
+//! files that sled never syncs: they are cut into pieces before they reach it.
 
 use std::fs::File;
 use std::io;
@@ -15,8 +17,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::StoreError;
 use super::kv::{Batch, Direction, KeyRange, Kv, KvRead, Pair, Pairs, Table, after_prefix};
 
-/// Whatever is larger than a quarter of a segment becomes a file of its own. A leaf holds up to 17 values before it is split,
-/// an inner node up to 257 keys, and the longest key has 1.3 KB: with these two numbers none of them becomes so large.
+/// Whatever is larger than a quarter of a segment becomes a file of its own. A leaf holds up to 17
+/// values before it is split, an inner node up to 257 keys, and the longest key has 1.3 KB: with
+/// these two numbers none of them becomes so large.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 const PIECE_BYTES_MAX: usize = 8 * 1024;
 /// The first byte of a value: all of it follows …
@@ -25,7 +28,8 @@ const WHOLE: u8 = 0;
 const PIECES: u8 = 1;
 /// The first byte of the keys of pieces; no table has it.
 const PIECE_PREFIX: u8 = 0xff;
-/// sled lets go of its file some time after it was dropped: so often, and so long apart, opening is tried.
+/// sled lets go of its file some time after it was dropped: so often, and so long apart, opening is
+/// tried.
 const OPEN_TRIES: usize = 200;
 const OPEN_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -40,11 +44,18 @@ pub(super) struct SledKv {
 impl SledKv {
     /// Opens the database in that folder, or makes it. The caller holds the lock of the folder.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, Error> {
-        let config = Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None).segment_size(SEGMENT_BYTES);
+        let config = Config::new()
+            .path(path)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(None)
+            .segment_size(SEGMENT_BYTES);
         let mut tries = 1;
         let database = loop {
             match config.open() {
-                Err(Error::Io(error)) if tries < OPEN_TRIES && error.to_string().contains("could not acquire lock") => {
+                Err(Error::Io(error))
+                    if tries < OPEN_TRIES
+                        && error.to_string().contains("could not acquire lock") =>
+                {
                     tries += 1;
                     thread::sleep(OPEN_INTERVAL);
                 }
@@ -56,11 +67,20 @@ impl SledKv {
         let file = File::open(path.join("db"))?;
         file.sync_all()?;
         File::open(path.join("conf"))?.sync_all()?;
-        Ok(SledKv { tree, database, file })
+        Ok(SledKv {
+            tree,
+            database,
+            file,
+        })
     }
 
     /// Puts the changes of one key into the batch, the pieces of its value before and now included.
-    fn stage(&self, writes: &mut ::sled::Batch, key: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), StoreError> {
+    fn stage(
+        &self,
+        writes: &mut ::sled::Batch,
+        key: Vec<u8>,
+        value: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
         if let Some(before) = self.tree.get(&key).map_err(failure)?
             && let Some((hash, count)) = pieces(&before)
         {
@@ -102,7 +122,9 @@ impl Kv for SledKv {
         }
         self.tree.apply_batch(writes).map_err(failure)?;
         self.database.flush().map_err(failure)?;
-        self.file.sync_data().map_err(|error: io::Error| StoreError(format!("sled: {error}")))
+        self.file
+            .sync_data()
+            .map_err(|error: io::Error| StoreError(format!("sled: {error}")))
     }
 
     fn health(&self) -> Result<(), StoreError> {
@@ -116,20 +138,24 @@ struct SledView<'a> {
 }
 
 impl SledView<'_> {
-    /// The value behind what is kept under a key. A value in pieces is replaced as a whole with its head, so that pieces which
-    /// are gone mean that there is a newer head.
+    /// The value behind what is kept under a key. A value in pieces is replaced as a whole with its
+    /// head, so that pieces which are gone mean that there is a newer head.
     fn value(&self, key: &[u8], mut kept: IVec) -> Result<Option<Vec<u8>>, StoreError> {
         loop {
             match kept.split_first() {
                 Some((&WHOLE, value)) => return Ok(Some(value.to_vec())),
                 Some((&PIECES, _)) => {}
-                Some(_) | None => return Err(StoreError("sled: a value cannot be read".to_owned())),
+                Some(_) | None => {
+                    return Err(StoreError("sled: a value cannot be read".to_owned()));
+                }
             }
             if let Some(value) = self.assembled(key, &kept)? {
                 return Ok(Some(value));
             }
             match self.tree.get(key).map_err(failure)? {
-                Some(now) if now == kept => return Err(StoreError("sled: a piece of a value is missing".to_owned())),
+                Some(now) if now == kept => {
+                    return Err(StoreError("sled: a piece of a value is missing".to_owned()));
+                }
                 Some(now) => kept = now,
                 None => return Ok(None),
             }
@@ -137,10 +163,18 @@ impl SledView<'_> {
     }
 
     fn assembled(&self, key: &[u8], head: &IVec) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some((hash, count)) = pieces(head) else { return Ok(None) };
+        let Some((hash, count)) = pieces(head) else {
+            return Ok(None);
+        };
         let mut value = Vec::new();
         for number in 0..count {
-            let Some(piece) = self.tree.get(piece_key(key, hash, number)).map_err(failure)? else { return Ok(None) };
+            let Some(piece) = self
+                .tree
+                .get(piece_key(key, hash, number))
+                .map_err(failure)?
+            else {
+                return Ok(None);
+            };
             value.extend_from_slice(&piece);
         }
         Ok(Some(value))
@@ -199,9 +233,14 @@ fn piece_key(key: &[u8], hash: u64, number: u32) -> Vec<u8> {
 
 /// The hash and the number of the pieces, if the value was cut.
 fn pieces(kept: &[u8]) -> Option<(u64, u32)> {
-    let (&PIECES, rest) = kept.split_first()? else { return None };
+    let (&PIECES, rest) = kept.split_first()? else {
+        return None;
+    };
     let (hash, count) = rest.split_first_chunk()?;
-    Some((u64::from_be_bytes(*hash), u32::from_be_bytes(count.try_into().ok()?)))
+    Some((
+        u64::from_be_bytes(*hash),
+        u32::from_be_bytes(count.try_into().ok()?),
+    ))
 }
 
 fn failure(error: Error) -> StoreError {
@@ -227,21 +266,46 @@ mod tests {
                 // The longest keys there can be: each zero byte takes two.
                 let text = format!("{}{number:03}{round}", "\0".repeat(196));
                 let key = ResourceKey::parse(&format!("Task/{}", "7".repeat(64))).unwrap();
-                let value = IndexValue::Token { system: text.clone(), code: text.clone() };
-                batch.put(Table::Index, index_keys(&key, &IndexEntry::new(text, value)).remove(0), vec![0; 8]);
-                batch.put(Table::Versions, vec![round, number], vec![number; usize::from(number) * 1_000]);
-                batch.put(Table::Current, vec![number], vec![round; usize::from(number) * 300]);
+                let value = IndexValue::Token {
+                    system: text.clone(),
+                    code: text.clone(),
+                };
+                batch.put(
+                    Table::Index,
+                    index_keys(&key, &IndexEntry::new(text, value)).remove(0),
+                    vec![0; 8],
+                );
+                batch.put(
+                    Table::Versions,
+                    vec![round, number],
+                    vec![number; usize::from(number) * 1_000],
+                );
+                batch.put(
+                    Table::Current,
+                    vec![number],
+                    vec![round; usize::from(number) * 300],
+                );
             }
             kv.apply(batch).unwrap();
         }
         assert_eq!(std::fs::read_dir(path.join("blobs")).unwrap().count(), 0);
         let view = kv.view();
         for number in 0..100_u8 {
-            assert_eq!(view.get(Table::Current, &[number]), Ok(Some(vec![7; usize::from(number) * 300])));
+            assert_eq!(
+                view.get(Table::Current, &[number]),
+                Ok(Some(vec![7; usize::from(number) * 300]))
+            );
         }
-        assert_eq!(view.range(Table::Versions, KeyRange::all(), Direction::Backward).count(), 800);
+        assert_eq!(
+            view.range(Table::Versions, KeyRange::all(), Direction::Backward)
+                .count(),
+            800
+        );
         // What was replaced left nothing behind.
-        let pieces = kv.tree.scan_prefix([PIECE_PREFIX, Table::Current as u8]).count();
+        let pieces = kv
+            .tree
+            .scan_prefix([PIECE_PREFIX, Table::Current as u8])
+            .count();
         assert_eq!(
             pieces,
             (0..100_usize)

@@ -8,19 +8,23 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::encoding::{
-    STATE, current_key, cursor_key, due_key, event_key, guard_key, index_keys, log_key, resends_key, stream_key, timer_key, type_log_key,
-    version_key,
+    STATE, current_key, cursor_key, due_key, event_key, guard_key, index_keys, log_key,
+    resends_key, stream_key, timer_key, type_log_key, version_key,
 };
 use super::kv::{Batch, KvRead, Overlay, Table};
 use super::reading::Reader;
 use super::record::{ChangeRecord, CurrentRecord, Record, State, VersionRecord, seal};
 use super::reindex::Step;
 use super::streams::StreamsAfter;
-use super::{ChangeSet, CommitError, Committed, Guard, Position, Precondition, SearchError, StoreError, TimerChange, Write};
+use super::{
+    ChangeSet, CommitError, Committed, Guard, Position, Precondition, SearchError, StoreError,
+    TimerChange, Write,
+};
 use crate::fhir::{ResourceKey, Version};
 use crate::search::IndexEntry;
 
-/// The group of commits that is being built: what they change, and the state after the last of them.
+/// The group of commits that is being built: what they change, and the state after the last of
+/// them.
 pub(super) struct Group<'a> {
     view: &'a dyn KvRead,
     batch: Batch,
@@ -40,7 +44,11 @@ struct Checked {
 impl<'a> Group<'a> {
     /// A group that begins with what the view shows.
     pub(super) fn new(view: &'a dyn KvRead, state: State) -> Self {
-        Group { view, batch: Batch::default(), state }
+        Group {
+            view,
+            batch: Batch::default(),
+            state,
+        }
     }
 
     /// Adds a commit to the group, as if those before it had been applied.
@@ -56,7 +64,8 @@ impl<'a> Group<'a> {
             self.stage_write(write, current, instant);
         }
         if self.state.position == first && !changes.touches.is_empty() {
-            // A guard must move even when nothing is written: such a commit takes a position that is not in the log.
+            // A guard must move even when nothing is written: such a commit takes a position that
+            // is not in the log.
             self.state.position.0 += 1;
         }
         for guard in &changes.touches {
@@ -67,12 +76,19 @@ impl<'a> Group<'a> {
         }
         self.stage_streams(checked.streams);
         self.state.instant = Some(instant);
-        Ok(Committed { position: self.state.position, instant })
+        Ok(Committed {
+            position: self.state.position,
+            instant,
+        })
     }
 
-    /// Adds a step of making the index anew, judged as if what is in the group already had been applied.
+    /// Adds a step of making the index anew, judged as if what is in the group already had been
+    /// applied.
     pub(super) fn mend(&mut self, step: &Step) -> Result<(), StoreError> {
-        let changes = step.changes(&Overlay { below: self.view, above: &self.batch })?;
+        let changes = step.changes(&Overlay {
+            below: self.view,
+            above: &self.batch,
+        })?;
         for (table, key, value) in changes.into_changes() {
             match value {
                 Some(value) => self.batch.put(table, key, value),
@@ -89,21 +105,28 @@ impl<'a> Group<'a> {
     }
 
     fn check(&self, changes: &ChangeSet, instant: Timestamp) -> Result<Checked, CommitError> {
-        let overlay = Overlay { below: self.view, above: &self.batch };
+        let overlay = Overlay {
+            below: self.view,
+            above: &self.batch,
+        };
         let reader = Reader(&overlay);
         let mut written = BTreeSet::new();
         let mut current = Vec::with_capacity(changes.writes.len());
         for write in &changes.writes {
             let last = reader.current(&write.key)?;
             // A second write to a resource does not follow its last version either.
-            if last.as_ref().map(|last| last.version) != write.previous || !written.insert(&write.key) {
+            if last.as_ref().map(|last| last.version) != write.previous
+                || !written.insert(&write.key)
+            {
                 return Err(CommitError::VersionMoved(write.key.clone()));
             }
             current.push(last);
         }
         for precondition in &changes.preconditions {
             let holds = match precondition {
-                Precondition::Unmoved(guard, position) => reader.guard_position(guard)? <= *position,
+                Precondition::Unmoved(guard, position) => {
+                    reader.guard_position(guard)? <= *position
+                }
                 Precondition::Matches(query, expected) => {
                     // The view does not change while the group is built.
                     match reader.matching_keys(query, Position(u64::MAX)) {
@@ -120,54 +143,115 @@ impl<'a> Group<'a> {
         }
         let mut days: Vec<Option<Date>> = Vec::with_capacity(changes.timers.len());
         for (at, timer) in changes.timers.iter().enumerate() {
-            let earlier = changes.timers[..at].iter().rposition(|earlier| earlier.owner == timer.owner);
+            let earlier = changes.timers[..at]
+                .iter()
+                .rposition(|earlier| earlier.owner == timer.owner);
             days.push(match earlier {
                 Some(earlier) => changes.timers[earlier].day,
                 None => reader.timer(&timer.owner)?,
             });
         }
         let streams = self.streams(reader, changes, instant)?;
-        Ok(Checked { current, days, streams })
+        Ok(Checked {
+            current,
+            days,
+            streams,
+        })
     }
 
-    /// What happens to the events of subscriptions: an event stands at the position of the write that it tells of.
-    fn streams(&self, reader: Reader<'_>, changes: &ChangeSet, instant: Timestamp) -> Result<StreamsAfter, StoreError> {
+    /// What happens to the events of subscriptions: an event stands at the position of the write
+    /// that it tells of.
+    fn streams(
+        &self,
+        reader: Reader<'_>,
+        changes: &ChangeSet,
+        instant: Timestamp,
+    ) -> Result<StreamsAfter, StoreError> {
         let mut streams = StreamsAfter::default();
         for change in &changes.streams {
             streams.apply(reader, change.clone())?;
         }
         for event in &changes.events {
-            let written = changes.writes.iter().position(|write| write.key == event.focus);
-            let at = written.ok_or_else(|| StoreError(format!("an event about {}, which is not written", event.focus)))?;
+            let written = changes
+                .writes
+                .iter()
+                .position(|write| write.key == event.focus);
+            let at = written.ok_or_else(|| {
+                StoreError(format!(
+                    "an event about {}, which is not written",
+                    event.focus
+                ))
+            })?;
             let version = Version::after(changes.writes[at].previous);
             let position = Position(self.state.position.0 + 1 + at as u64);
-            streams.add_event(reader, event.subscription.clone(), (event.focus.clone(), version), (position, instant))?;
+            streams.add_event(
+                reader,
+                event.subscription.clone(),
+                (event.focus.clone(), version),
+                (position, instant),
+            )?;
         }
         Ok(streams)
     }
 
     fn stage_write(&mut self, write: Write, current: Option<CurrentRecord>, instant: Timestamp) {
-        let Write { key, previous, method, content } = write;
+        let Write {
+            key,
+            previous,
+            method,
+            content,
+        } = write;
         let (version, position) = (Version::after(previous), self.state.position);
         let (body, entries) = match content {
             Some(content) => (Some(content.body.at(instant)), content.entries),
             None => (None, Vec::new()),
         };
-        self.stage_index(&key, current.map(|current| current.entries).unwrap_or_default(), &entries);
+        self.stage_index(
+            &key,
+            current.map(|current| current.entries).unwrap_or_default(),
+            &entries,
+        );
 
-        let change = ChangeRecord { resource_type: key.resource_type, id: key.id.clone(), version, last_updated: instant };
+        let change = ChangeRecord {
+            resource_type: key.resource_type,
+            id: key.id.clone(),
+            version,
+            last_updated: instant,
+        };
         self.put(Table::Log, log_key(position), &change);
-        self.put(Table::TypeLog, type_log_key(key.resource_type, position), &change);
+        self.put(
+            Table::TypeLog,
+            type_log_key(key.resource_type, position),
+            &change,
+        );
         let deleted = body.is_none();
-        let record = CurrentRecord { version, position, last_updated: instant, deleted, entries };
+        let record = CurrentRecord {
+            version,
+            position,
+            last_updated: instant,
+            deleted,
+            entries,
+        };
         self.put(Table::Current, current_key(&key), &record);
-        let record = VersionRecord { position, last_updated: instant, method, entries: record.entries, body };
+        let record = VersionRecord {
+            position,
+            last_updated: instant,
+            method,
+            entries: record.entries,
+            body,
+        };
         self.put(Table::Versions, version_key(&key, version), &record);
     }
 
-    /// Removes the index keys of the version before and adds those of the new one; what both have is left alone.
+    /// Removes the index keys of the version before and adds those of the new one; what both have
+    /// is left alone.
     fn stage_index(&mut self, key: &ResourceKey, before: Vec<IndexEntry>, after: &[IndexEntry]) {
-        let keys = |entries: &[IndexEntry]| entries.iter().flat_map(|entry| index_keys(key, entry)).collect::<BTreeSet<_>>();
+        let keys = |entries: &[IndexEntry]| {
+            entries
+                .iter()
+                .flat_map(|entry| index_keys(key, entry))
+                .collect::<BTreeSet<_>>()
+        };
         let (before, after) = (keys(&before), keys(after));
         for gone in before.difference(&after) {
             self.batch.delete(Table::Index, gone.clone());
@@ -178,7 +262,11 @@ impl<'a> Group<'a> {
     }
 
     fn stage_touch(&mut self, guard: &Guard) {
-        self.put(Table::Guards, guard_key(guard), &self.state.position.clone());
+        self.put(
+            Table::Guards,
+            guard_key(guard),
+            &self.state.position.clone(),
+        );
     }
 
     fn stage_timer(&mut self, timer: &TimerChange, before: Option<Date>) {
@@ -212,7 +300,8 @@ impl<'a> Group<'a> {
             self.put(Table::Events, event_key(subscription, *number), record);
         }
         for (subscription, number) in &streams.forgotten {
-            self.batch.delete(Table::Events, event_key(subscription, *number));
+            self.batch
+                .delete(Table::Events, event_key(subscription, *number));
         }
     }
 
@@ -222,8 +311,10 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The instant of a commit: that of its request, in whole microseconds, or the first one after the last commit's.
+/// The instant of a commit: that of its request, in whole microseconds, or the first one after the
+/// last commit's.
 fn instant_after(last: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, StoreError> {
     let after_us = last.map_or(i64::MIN, |last| last.as_microsecond() + 1);
-    Timestamp::from_microsecond(now.as_microsecond().max(after_us)).map_err(|_| StoreError("the end of time".to_owned()))
+    Timestamp::from_microsecond(now.as_microsecond().max(after_us))
+        .map_err(|_| StoreError("the end of time".to_owned()))
 }

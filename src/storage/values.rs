@@ -1,5 +1,5 @@
-//! Which values a parameter has, each once: the index is stepped over from value to value, so that the work is in proportion to the values and
-//! not to the resources that have them.
+//! Which values a parameter has, each once: the index is stepped over from value to value, so that
+//! the work is in proportion to the values and not to the resources that have them.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +20,33 @@ impl Reader<'_> {
         most: usize,
         position: Position,
     ) -> Result<Option<BTreeSet<IndexValue>>, StoreError> {
-        let [own, _, composite] = IndexPrefix { resource_type, parameter }.all();
+        let [own, _, composite] = IndexPrefix {
+            resource_type,
+            parameter,
+        }
+        .all();
         let mut values = BTreeSet::new();
         for start in [own, composite] {
-            self.step_over(parameter, KeyRange::prefix(&start), most, position, &mut values)?;
+            self.step_over(
+                parameter,
+                KeyRange::prefix(&start),
+                most,
+                position,
+                &mut values,
+            )?;
         }
         // Whatever the index lost since that state is in the log, which is read after the index.
-        for change in self.type_changes(resource_type, Position(position.0.saturating_add(1)), None, Direction::Forward) {
-            values.extend(self.entries_of(&change?.0.key, parameter, position)?.into_iter().map(|entry| entry.value));
+        for change in self.type_changes(
+            resource_type,
+            Position(position.0.saturating_add(1)),
+            None,
+            Direction::Forward,
+        ) {
+            values.extend(
+                self.entries_of(&change?.0.key, parameter, position)?
+                    .into_iter()
+                    .map(|entry| entry.value),
+            );
         }
         Ok((values.len() <= most).then_some(values))
     }
@@ -42,15 +61,23 @@ impl Reader<'_> {
         values: &mut BTreeSet<IndexValue>,
     ) -> Result<(), StoreError> {
         while values.len() <= most {
-            let next = self.records::<()>(Table::Index, rest.clone(), Direction::Forward).next().transpose()?;
+            let next = self
+                .records::<()>(Table::Index, rest.clone(), Direction::Forward)
+                .next()
+                .transpose()?;
             let Some((first, ())) = next else { break };
             let value = value_in_index(&first).ok_or_else(|| senseless(Table::Index, &first))?;
-            for entry in self.records::<()>(Table::Index, KeyRange::prefix(value), Direction::Forward) {
+            for entry in
+                self.records::<()>(Table::Index, KeyRange::prefix(value), Direction::Forward)
+            {
                 let (at, ()) = entry?;
                 let key = key_in_index(&at).ok_or_else(|| senseless(Table::Index, &at))?;
                 let entries = self.entries_of(&key, parameter, position)?;
-                // One resource is enough, if it has this value still and no other value has the same key.
-                let is_told = entries.iter().any(|entry| stands_alone(&entry.value) && index_keys(&key, entry).contains(&at));
+                // One resource is enough, if it has this value still and no other value has the
+                // same key.
+                let is_told = entries.iter().any(|entry| {
+                    stands_alone(&entry.value) && index_keys(&key, entry).contains(&at)
+                });
                 values.extend(entries.into_iter().map(|entry| entry.value));
                 if is_told || values.len() > most {
                     break;
@@ -65,9 +92,21 @@ impl Reader<'_> {
     }
 
     /// What a resource is found by, of that parameter; nothing if it does not exist.
-    fn entries_of(self, key: &ResourceKey, parameter: &str, position: Position) -> Result<Vec<IndexEntry>, StoreError> {
-        let found = self.judged_version(key, position)?.filter(|(_, current)| !current.deleted);
-        let entries = found.map(|(_, current)| current.entries).unwrap_or_default();
-        Ok(entries.into_iter().filter(|entry| entry.parameter == parameter).collect())
+    fn entries_of(
+        self,
+        key: &ResourceKey,
+        parameter: &str,
+        position: Position,
+    ) -> Result<Vec<IndexEntry>, StoreError> {
+        let found = self
+            .judged_version(key, position)?
+            .filter(|(_, current)| !current.deleted);
+        let entries = found
+            .map(|(_, current)| current.entries)
+            .unwrap_or_default();
+        Ok(entries
+            .into_iter()
+            .filter(|entry| entry.parameter == parameter)
+            .collect())
     }
 }

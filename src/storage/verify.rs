@@ -7,19 +7,26 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::encoding::{
-    due_key, events_prefix, index_keys, key_in_index, log_key, number_at_end, split_due, split_owner, subscription_in, type_log_key,
+    due_key, events_prefix, index_keys, key_in_index, log_key, number_at_end, split_due,
+    split_owner, subscription_in, type_log_key,
 };
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::Reader;
-use super::record::{ChangeRecord, CurrentRecord, Place, Record, State, StreamRecord, VersionRecord};
+use super::record::{
+    ChangeRecord, CurrentRecord, Place, Record, State, StreamRecord, VersionRecord,
+};
 use super::{Position, StoreError};
 use crate::fhir::{Id, ResourceKey, Version};
 
 const FINDINGS_MAX: usize = 100;
 
-/// What is wrong, at most [`FINDINGS_MAX`] lines. `state` is what the store was opened with or has come to.
+/// What is wrong, at most [`FINDINGS_MAX`] lines. `state` is what the store was opened with or has
+/// come to.
 pub(super) fn findings(reader: Reader<'_>, state: State) -> Vec<String> {
-    let mut check = Check { reader, findings: Vec::new() };
+    let mut check = Check {
+        reader,
+        findings: Vec::new(),
+    };
     check.state(state);
     check.versions();
     check.current();
@@ -50,7 +57,10 @@ impl<'a> Check<'a> {
 
     /// Calls `visit` with each record of a table that can be read.
     fn each<R: Record + 'a>(&mut self, table: Table, mut visit: impl FnMut(&mut Self, &[u8], R)) {
-        for record in self.reader.records::<R>(table, KeyRange::all(), Direction::Forward) {
+        for record in self
+            .reader
+            .records::<R>(table, KeyRange::all(), Direction::Forward)
+        {
             if let Some((key, record)) = self.take(record) {
                 visit(self, &key, record);
             }
@@ -81,13 +91,27 @@ impl<'a> Check<'a> {
             if version != Version::after(before.as_ref().map(|(_, version, _)| *version)) {
                 check.at(Table::Versions, key, "the version before is missing");
             }
-            if before.is_some_and(|(_, _, before)| before.position >= record.position || before.last_updated >= record.last_updated) {
-                check.at(Table::Versions, key, "it is not later than the version before");
+            if before.is_some_and(|(_, _, before)| {
+                before.position >= record.position || before.last_updated >= record.last_updated
+            }) {
+                check.at(
+                    Table::Versions,
+                    key,
+                    "it is not later than the version before",
+                );
             }
-            let expected =
-                ChangeRecord { resource_type: owner.resource_type, id: owner.id.clone(), version, last_updated: record.last_updated };
+            let expected = ChangeRecord {
+                resource_type: owner.resource_type,
+                id: owner.id.clone(),
+                version,
+                last_updated: record.last_updated,
+            };
             check.logged(Table::Log, &log_key(record.position), &expected);
-            check.logged(Table::TypeLog, &type_log_key(owner.resource_type, record.position), &expected);
+            check.logged(
+                Table::TypeLog,
+                &type_log_key(owner.resource_type, record.position),
+                &expected,
+            );
             last = Some((owner, version, record));
         });
     }
@@ -96,7 +120,11 @@ impl<'a> Check<'a> {
         if let Some(found) = self.take(self.reader.record::<ChangeRecord>(table, key))
             && found.as_ref() != Some(expected)
         {
-            self.at(table, key, "it does not name the version that was written there");
+            self.at(
+                table,
+                key,
+                "it does not name the version that was written there",
+            );
         }
     }
 
@@ -109,10 +137,16 @@ impl<'a> Check<'a> {
                 let position = Position(number_at_end(key).unwrap_or_default());
                 let owner = ResourceKey::new(change.resource_type, change.id);
                 let version = check.reader.version(&owner, change.version);
-                if check.take(version).flatten().is_none_or(|version| version.position != position) {
+                if check
+                    .take(version)
+                    .flatten()
+                    .is_none_or(|version| version.position != position)
+                {
                     check.at(table, key, "the version that it names is not there");
                 }
-                if position > state.position || state.instant.is_none_or(|last| change.last_updated > last) {
+                if position > state.position
+                    || state.instant.is_none_or(|last| change.last_updated > last)
+                {
                     check.at(table, key, "it is later than the state of the store");
                 }
             });
@@ -135,20 +169,37 @@ impl<'a> Check<'a> {
                     && last.body.is_none() == current.deleted
                     && last.entries == current.entries
             };
-            if check.take(last).is_some_and(|last| !last.as_ref().is_some_and(agrees)) {
+            if check
+                .take(last)
+                .is_some_and(|last| !last.as_ref().is_some_and(agrees))
+            {
                 check.at(Table::Current, key, "it is not what the version says");
             }
-            if check.take(check.reader.version(&owner, Version::after(Some(current.version)))).flatten().is_some() {
+            if check
+                .take(
+                    check
+                        .reader
+                        .version(&owner, Version::after(Some(current.version))),
+                )
+                .flatten()
+                .is_some()
+            {
                 check.at(Table::Current, key, "there is a later version");
             }
-            for index_key in current.entries.iter().flat_map(|entry| index_keys(&owner, entry)) {
+            for index_key in current
+                .entries
+                .iter()
+                .flat_map(|entry| index_keys(&owner, entry))
+            {
                 if check.take(check.reader.record::<()>(Table::Index, &index_key)) == Some(None) {
                     check.at(Table::Current, key, "an entry is missing in the index");
                 }
             }
         });
         self.each::<VersionRecord>(Table::Versions, |check, key, _| {
-            let Some((owner, _)) = split_owner(key) else { return };
+            let Some((owner, _)) = split_owner(key) else {
+                return;
+            };
             if check.take(check.reader.current(&owner)) == Some(None) {
                 check.at(Table::Versions, key, "its resource has no current record");
             }
@@ -161,9 +212,15 @@ impl<'a> Check<'a> {
             let Some(owner) = key_in_index(key) else {
                 return check.at(Table::Index, key, "the key cannot be read");
             };
-            let Some(current) = check.take(check.reader.current(&owner)) else { return };
+            let Some(current) = check.take(check.reader.current(&owner)) else {
+                return;
+            };
             let entries = current.map(|current| current.entries).unwrap_or_default();
-            if !entries.iter().any(|entry| index_keys(&owner, entry).iter().any(|expected| expected == key)) {
+            if !entries.iter().any(|entry| {
+                index_keys(&owner, entry)
+                    .iter()
+                    .any(|expected| expected == key)
+            }) {
                 check.at(Table::Index, key, "no current record has such an entry");
             }
         });
@@ -172,34 +229,57 @@ impl<'a> Check<'a> {
     fn guards(&mut self, state: State) {
         self.each::<Position>(Table::Guards, |check, key, position| {
             if position > state.position {
-                check.at(Table::Guards, key, "it is later than the state of the store");
+                check.at(
+                    Table::Guards,
+                    key,
+                    "it is later than the state of the store",
+                );
             }
         });
     }
 
-    /// The events of a subscription count up by one to its last, each tells of a version that is there, and none was delivered that is not there.
+    /// The events of a subscription count up by one to its last, each tells of a version that is
+    /// there, and none was delivered that is not there.
     fn events(&mut self) {
-        for pair in self.reader.0.range(Table::Events, KeyRange::all(), Direction::Forward) {
-            let Some((key, _)) = self.take(pair) else { continue };
+        for pair in self
+            .reader
+            .0
+            .range(Table::Events, KeyRange::all(), Direction::Forward)
+        {
+            let Some((key, _)) = self.take(pair) else {
+                continue;
+            };
             let Some(subscription) = subscription_in(&key) else {
                 self.at(Table::Events, &key, "the key cannot be read");
                 continue;
             };
             let stream = self.reader.stream_record(&subscription);
-            let Some(stream) = self.take(stream) else { continue };
+            let Some(stream) = self.take(stream) else {
+                continue;
+            };
             match key.first() {
                 Some(1) => self.stream(&subscription, &key, stream),
                 Some(2) => {
                     let cursor = self.reader.cursor_record(&subscription);
-                    if self.take(cursor).is_some_and(|cursor| cursor.delivered > cursor.sent || cursor.sent > stream.last) {
+                    if self.take(cursor).is_some_and(|cursor| {
+                        cursor.delivered > cursor.sent || cursor.sent > stream.last
+                    }) {
                         self.at(Table::Events, &key, "it is beyond the last event");
                     }
                 }
                 Some(4) => {
                     let resends = self.reader.resends_record(&subscription);
-                    let is_there = |(first, last): &(u64, u64)| first <= last && *last <= stream.last;
-                    if self.take(resends).is_some_and(|resends| !resends.0.iter().all(is_there)) {
-                        self.at(Table::Events, &key, "there are no such events to send again");
+                    let is_there =
+                        |(first, last): &(u64, u64)| first <= last && *last <= stream.last;
+                    if self
+                        .take(resends)
+                        .is_some_and(|resends| !resends.0.iter().all(is_there))
+                    {
+                        self.at(
+                            Table::Events,
+                            &key,
+                            "there are no such events to send again",
+                        );
                     }
                 }
                 _ => self.event(&subscription, &key, stream),
@@ -211,9 +291,17 @@ impl<'a> Check<'a> {
         if stream.base > stream.last || stream.forgotten > stream.last {
             self.at(Table::Events, key, "it begins after its last event");
         }
-        let kept = self.reader.0.range(Table::Events, KeyRange::prefix(&events_prefix(Some(subscription))), Direction::Forward);
+        let kept = self.reader.0.range(
+            Table::Events,
+            KeyRange::prefix(&events_prefix(Some(subscription))),
+            Direction::Forward,
+        );
         if kept.count() as u64 != stream.last.saturating_sub(stream.forgotten) {
-            self.at(Table::Events, key, "an event is missing, or there is one too many");
+            self.at(
+                Table::Events,
+                key,
+                "an event is missing, or there is one too many",
+            );
         }
     }
 
@@ -223,25 +311,45 @@ impl<'a> Check<'a> {
             self.at(Table::Events, key, "its subscription has no such event");
         }
         let event = self.reader.event_record(subscription, number);
-        let Some(event) = self.take(event).flatten() else { return };
+        let Some(event) = self.take(event).flatten() else {
+            return;
+        };
         let version = self.reader.version(&event.focus, event.version);
-        if self.take(version).is_some_and(|version| version.is_none_or(|version| version.position != event.position)) {
-            self.at(Table::Events, key, "the version that it tells of is not there");
+        if self
+            .take(version)
+            .is_some_and(|version| version.is_none_or(|version| version.position != event.position))
+        {
+            self.at(
+                Table::Events,
+                key,
+                "the version that it tells of is not there",
+            );
         }
     }
 
     /// An owner has one timer, the same in both directions.
     fn timers(&mut self) {
-        for pair in self.reader.0.range(Table::Timers, KeyRange::all(), Direction::Forward) {
-            let Some((key, _)) = self.take(pair) else { continue };
+        for pair in self
+            .reader
+            .0
+            .range(Table::Timers, KeyRange::all(), Direction::Forward)
+        {
+            let Some((key, _)) = self.take(pair) else {
+                continue;
+            };
             if let Some((day, owner)) = split_due(&key) {
                 let set = self.reader.timer(&owner);
                 if self.take(set).is_some_and(|set| set != Some(day)) {
                     self.at(Table::Timers, &key, "its owner has another day");
                 }
-            } else if let Some((owner, [])) = key.split_first().and_then(|(_, owner)| split_owner(owner)) {
+            } else if let Some((owner, [])) =
+                key.split_first().and_then(|(_, owner)| split_owner(owner))
+            {
                 let day: Option<Date> = self.take(self.reader.timer(&owner)).flatten();
-                let due = day.map(|day| self.reader.record::<()>(Table::Timers, &due_key(day, &owner)));
+                let due = day.map(|day| {
+                    self.reader
+                        .record::<()>(Table::Timers, &due_key(day, &owner))
+                });
                 if due.is_some_and(|due| self.take(due) == Some(None)) {
                     self.at(Table::Timers, &key, "it is missing among those of its day");
                 }

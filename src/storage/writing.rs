@@ -1,5 +1,5 @@
-//! The one writer: it takes all commits that wait, and at most one step of making the index anew, builds one batch of them, syncs once, and
-//! answers them all.
+//! The one writer: it takes all commits that wait, and at most one step of making the index anew,
+//! builds one batch of them, syncs once, and answers them all.
 //!
 //! After the first error nothing is acknowledged any more, and nothing is tried again.
 
@@ -36,7 +36,12 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(kv: Box<dyn Kv>, state: State, index: IndexState) -> Self {
-        Shared { kv, state: Mutex::new(state), index: Mutex::new(index), failure: OnceLock::new() }
+        Shared {
+            kv,
+            state: Mutex::new(state),
+            index: Mutex::new(index),
+            failure: OnceLock::new(),
+        }
     }
 
     /// What is known of the index.
@@ -81,16 +86,24 @@ impl Writer {
     /// Starts the writer.
     pub(super) fn start(shared: Arc<Shared>, watermark: Watermark) -> std::io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING_MAX);
-        let thread = thread::Builder::new().name("store-writer".to_owned()).spawn({
-            let shared = shared.clone();
-            move || {
-                let run = catch_unwind(AssertUnwindSafe(|| write_groups(&shared, &waiting, &watermark)));
-                if run.is_err() {
-                    shared.fail(StoreError("the writer of the store panicked".to_owned()));
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn({
+                let shared = shared.clone();
+                move || {
+                    let run = catch_unwind(AssertUnwindSafe(|| {
+                        write_groups(&shared, &waiting, &watermark)
+                    }));
+                    if run.is_err() {
+                        shared.fail(StoreError("the writer of the store panicked".to_owned()));
+                    }
                 }
-            }
-        })?;
-        Ok(Writer { requests: Some(requests), thread: Some(thread), shared })
+            })?;
+        Ok(Writer {
+            requests: Some(requests),
+            thread: Some(thread),
+            shared,
+        })
     }
 
     /// Waits until the commit is synced, or refused.
@@ -103,12 +116,20 @@ impl Writer {
         self.ask(|answer| Request::Mend(step, answer))
     }
 
-    fn ask<T, E: From<StoreError>>(&self, request: impl FnOnce(SyncSender<Result<T, E>>) -> Request) -> Result<T, E> {
+    fn ask<T, E: From<StoreError>>(
+        &self,
+        request: impl FnOnce(SyncSender<Result<T, E>>) -> Request,
+    ) -> Result<T, E> {
         if let Some(failure) = self.shared.failure() {
             return Err(failure.clone().into());
         }
         let (answer, answered) = sync_channel(1);
-        let gone = || E::from(self.shared.fail(StoreError("the writer of the store ended".to_owned())));
+        let gone = || {
+            E::from(
+                self.shared
+                    .fail(StoreError("the writer of the store ended".to_owned())),
+            )
+        };
         let requests = self.requests.as_ref().ok_or_else(gone)?;
         requests.send(request(answer)).map_err(|_| gone())?;
         loop {
@@ -116,7 +137,11 @@ impl Writer {
                 Ok(result) => return result,
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
                 // An engine whose background work failed can hold the writer for ever.
-                Err(RecvTimeoutError::Timeout) => self.shared.kv.health().map_err(|error| self.shared.fail(error))?,
+                Err(RecvTimeoutError::Timeout) => self
+                    .shared
+                    .kv
+                    .health()
+                    .map_err(|error| self.shared.fail(error))?,
             }
         }
     }
@@ -126,7 +151,9 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.requests.take());
         let thread = self.thread.take();
-        if let Some(thread) = thread.filter(|thread| self.shared.failure().is_none() || thread.is_finished()) {
+        if let Some(thread) =
+            thread.filter(|thread| self.shared.failure().is_none() || thread.is_finished())
+        {
             // Its panic was already made known as the store's failure.
             let _ = thread.join();
         }
@@ -155,7 +182,9 @@ fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
     let mut bytes = first.body_bytes();
     let mut requests = vec![first];
     while requests.len() < GROUP_COMMITS_MAX && bytes < GROUP_BYTES_MAX {
-        let Ok(request) = waiting.try_recv() else { break };
+        let Ok(request) = waiting.try_recv() else {
+            break;
+        };
         bytes += request.body_bytes();
         requests.push(request);
     }
@@ -165,9 +194,12 @@ fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
 impl Request {
     fn body_bytes(&self) -> usize {
         match self {
-            Request::Commit(changes, _) => {
-                changes.writes.iter().filter_map(|write| write.content.as_ref()).map(|content| content.body.size_bytes()).sum()
-            }
+            Request::Commit(changes, _) => changes
+                .writes
+                .iter()
+                .filter_map(|write| write.content.as_ref())
+                .map(|content| content.body.size_bytes())
+                .sum(),
             // Whoever mends waits for the answer before the next step.
             Request::Mend(..) => 0,
         }
@@ -181,8 +213,8 @@ fn answer_of<T: 'static>(to: SyncSender<T>, result: T) -> Answer {
     Box::new(move || drop(to.send(result)))
 }
 
-/// Writes what holds of the group, and answers all of it. After an error nobody is answered: the answers' channels close,
-/// and whoever waits finds the failure.
+/// Writes what holds of the group, and answers all of it. After an error nobody is answered: the
+/// answers' channels close, and whoever waits finds the failure.
 fn write_group(shared: &Shared, requests: Vec<Request>) -> Result<(), StoreError> {
     let mut answers: Vec<Answer> = Vec::with_capacity(requests.len());
     let mut changes_something = false;
@@ -267,7 +299,12 @@ mod tests {
 
     impl KvRead for &Scripted {
         fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-            Ok(self.pairs.read().unwrap().get(&(table, key.to_vec())).cloned())
+            Ok(self
+                .pairs
+                .read()
+                .unwrap()
+                .get(&(table, key.to_vec()))
+                .cloned())
         }
 
         fn range(&self, _: Table, _: KeyRange, _: Direction) -> Pairs<'_> {
@@ -279,11 +316,22 @@ mod tests {
         StoreError("the disk is gone".to_owned())
     }
 
-    fn start(before_apply: BeforeApply, health: Result<(), StoreError>) -> (Writer, Arc<AtomicUsize>) {
+    fn start(
+        before_apply: BeforeApply,
+        health: Result<(), StoreError>,
+    ) -> (Writer, Arc<AtomicUsize>) {
         let applied = Arc::new(AtomicUsize::new(0));
-        let kv = Scripted { pairs: RwLock::default(), applied: applied.clone(), before_apply, health };
+        let kv = Scripted {
+            pairs: RwLock::default(),
+            applied: applied.clone(),
+            before_apply,
+            health,
+        };
         let folder = tempfile::tempdir().unwrap();
-        let watermark = Folder::open(folder.path(), "none").unwrap().watermark(None).unwrap();
+        let watermark = Folder::open(folder.path(), "none")
+            .unwrap()
+            .watermark(None)
+            .unwrap();
         let shared = Shared::new(Box::new(kv), State::default(), IndexState::default());
         (Writer::start(Arc::new(shared), watermark).unwrap(), applied)
     }
@@ -292,13 +340,22 @@ mod tests {
     fn touch(guard: &str) -> ChangeSet {
         let guard = Guard(guard.to_owned());
         let preconditions = vec![Precondition::Unmoved(guard.clone(), Position(0))];
-        ChangeSet { preconditions, touches: vec![guard], ..ChangeSet::at(Timestamp::UNIX_EPOCH) }
+        ChangeSet {
+            preconditions,
+            touches: vec![guard],
+            ..ChangeSet::at(Timestamp::UNIX_EPOCH)
+        }
     }
 
     /// Puts the commit in the queue without waiting for its answer.
     fn send(writer: &Writer, changes: ChangeSet) -> Receiver<Result<Committed, CommitError>> {
         let (answer, answered) = sync_channel(1);
-        writer.requests.as_ref().unwrap().send(Request::Commit(changes, answer)).unwrap();
+        writer
+            .requests
+            .as_ref()
+            .unwrap()
+            .send(Request::Commit(changes, answer))
+            .unwrap();
         answered
     }
 
@@ -317,28 +374,50 @@ mod tests {
         let (writer, applied) = start(Box::new(hold_first), Ok(()));
         let first = send(&writer, touch("first"));
         has_started.recv().unwrap();
-        let waiting: Vec<_> = ["a", "b", "a", "first", "c"].map(|guard| send(&writer, touch(guard))).into_iter().collect();
+        let waiting: Vec<_> = ["a", "b", "a", "first", "c"]
+            .map(|guard| send(&writer, touch(guard)))
+            .into_iter()
+            .collect();
         release.send(()).unwrap();
 
         assert_eq!(first.recv().unwrap().unwrap().position, Position(1));
-        let answers: Vec<_> = waiting.iter().map(|answered| answered.recv().unwrap()).collect();
-        let positions: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(|committed| committed.position.0).ok()).collect();
+        let answers: Vec<_> = waiting
+            .iter()
+            .map(|answered| answered.recv().unwrap())
+            .collect();
+        let positions: Vec<_> = answers
+            .iter()
+            .map(|answer| answer.as_ref().map(|committed| committed.position.0).ok())
+            .collect();
         assert_eq!(positions, [Some(2), Some(3), None, None, Some(4)]);
         assert_eq!(answers[2], Err(CommitError::FactsMoved));
         assert_eq!(applied.load(Ordering::SeqCst), 2);
         let view = writer.shared.kv.view();
-        assert_eq!(Reader(&*view).guard_position(&Guard("c".to_owned())), Ok(Position(4)));
+        assert_eq!(
+            Reader(&*view).guard_position(&Guard("c".to_owned())),
+            Ok(Position(4))
+        );
     }
 
     #[test]
     fn after_the_first_error_nothing_is_tried_again() {
-        let (writer, applied) = start(Box::new(|number| if number == 0 { Ok(()) } else { Err(broken()) }), Ok(()));
+        let (writer, applied) = start(
+            Box::new(|number| if number == 0 { Ok(()) } else { Err(broken()) }),
+            Ok(()),
+        );
         assert!(writer.commit(touch("a")).is_ok());
         for guard in ["b", "c"] {
-            assert_eq!(writer.commit(touch(guard)), Err(CommitError::Store(broken())));
+            assert_eq!(
+                writer.commit(touch(guard)),
+                Err(CommitError::Store(broken()))
+            );
         }
         assert_eq!(writer.shared.failure(), Some(&broken()));
-        assert_eq!(writer.shared.state().position, Position(1), "what failed is not seen");
+        assert_eq!(
+            writer.shared.state().position,
+            Position(1),
+            "what failed is not seen"
+        );
         assert_eq!(applied.load(Ordering::SeqCst), 2);
     }
 
@@ -346,7 +425,10 @@ mod tests {
     fn a_panic_of_the_writer_leaves_nobody_waiting() {
         let (writer, _) = start(Box::new(|_| panic!("a bug in the engine")), Ok(()));
         for guard in ["a", "b"] {
-            assert!(matches!(writer.commit(touch(guard)), Err(CommitError::Store(_))));
+            assert!(matches!(
+                writer.commit(touch(guard)),
+                Err(CommitError::Store(_))
+            ));
         }
         assert!(writer.shared.failure().is_some());
     }

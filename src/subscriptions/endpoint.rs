@@ -1,7 +1,8 @@
-//! Where notifications may be sent: https to the public internet, and nothing that a Subscription could use to reach what only this server can.
+//! Where notifications may be sent: https to the public internet, and nothing that a Subscription
+//! could use to reach what only this server can.
 //!
-//! Pure: the address in a Subscription is judged as it stands when it is written, and each address that its name resolves to when it is connected to
-//! (`delivery::client`).
+//! Pure: the address in a Subscription is judged as it stands when it is written, and each address
+//! that its name resolves to when it is connected to (`delivery::client`).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,7 +25,8 @@ const ENDPOINT_CHARS_MAX: usize = 2_048;
 const HEADERS_MAX: usize = 32;
 const HEADER_CHARS_MAX: usize = 4_096;
 
-/// Headers that belong to the connection, to the message or to its signature: a Subscription cannot set them.
+/// Headers that belong to the connection, to the message or to its signature: a Subscription cannot
+/// set them.
 const HEADERS_OF_THE_SERVER: &[&str] = &[
     "connection",
     "content-encoding",
@@ -65,7 +67,8 @@ const NOT_PUBLIC_V4: &[Ipv4Net] = &[
 
 /// The part of IPv6 that is given out (<https://www.iana.org/assignments/ipv6-unicast-address-assignments>).
 const GIVEN_OUT_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
-/// What in it is not of the public internet: protocol assignments with Teredo, documentation, 6to4 (which carries an IPv4 address), documentation again.
+/// What in it is not of the public internet: protocol assignments with Teredo, documentation, 6to4
+/// (which carries an IPv4 address), documentation again.
 const NOT_PUBLIC_V6: &[Ipv6Net] = &[
     v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
     v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
@@ -104,7 +107,9 @@ impl std::str::FromStr for Allowed {
         }
         match Host::parse(text) {
             Ok(Host::Domain(name)) => Ok(Allowed::Host(name)),
-            Ok(Host::Ipv4(_) | Host::Ipv6(_)) | Err(_) => Err("expected a host such as hooks.region.dk, or a network such as 10.20.0.0/16"),
+            Ok(Host::Ipv4(_) | Host::Ipv6(_)) | Err(_) => {
+                Err("expected a host such as hooks.region.dk, or a network such as 10.20.0.0/16")
+            }
         }
     }
 }
@@ -133,24 +138,41 @@ impl std::error::Error for Refused {}
 impl EndpointPolicy {
     /// What forbids a channel. No name is resolved.
     pub fn findings(&self, channel: &Channel) -> Vec<Issue> {
-        let Channel::RestHook { endpoint, headers, .. } = channel else { return Vec::new() };
+        let Channel::RestHook {
+            endpoint, headers, ..
+        } = channel
+        else {
+            return Vec::new();
+        };
         let mut issues = Vec::new();
         if let Err(Refused(why)) = self.check(endpoint) {
             issues.push(Issue::error(IssueCode::BusinessRule, ENDPOINT, why));
         }
         if headers.len() > HEADERS_MAX {
-            let text = format!("expected at most {HEADERS_MAX} headers, found {}", headers.len());
-            issues.push(Issue::error(IssueCode::TooLong, "Subscription.channel.header", text));
+            let text = format!(
+                "expected at most {HEADERS_MAX} headers, found {}",
+                headers.len()
+            );
+            issues.push(Issue::error(
+                IssueCode::TooLong,
+                "Subscription.channel.header",
+                text,
+            ));
         }
         for (at, (name, value)) in headers.iter().enumerate() {
             if let Some(expected) = header_refused(name, value) {
-                issues.push(Issue::error(IssueCode::BusinessRule, format!("Subscription.channel.header[{at}]"), expected));
+                issues.push(Issue::error(
+                    IssueCode::BusinessRule,
+                    format!("Subscription.channel.header[{at}]"),
+                    expected,
+                ));
             }
         }
         issues
     }
 
-    /// The address, if notifications may be sent there for all that can be seen of it without resolving its name.
+    /// The address, if notifications may be sent there for all that can be seen of it without
+    /// resolving its name.
     ///
     /// # Errors
     /// Why not.
@@ -160,11 +182,18 @@ impl EndpointPolicy {
             return refused("expected an address of at most 2048 characters");
         }
         // A parser of addresses drops these silently; what is checked must be what stands there.
-        if endpoint.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if endpoint
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace())
+        {
             return refused("expected an address without spaces and control characters");
         }
-        let Ok(url) = Url::parse(endpoint) else { return refused("expected an address such as https://ehr.example.dk/notified") };
-        let Some(host) = url.host() else { return refused("expected an address such as https://ehr.example.dk/notified") };
+        let Ok(url) = Url::parse(endpoint) else {
+            return refused("expected an address such as https://ehr.example.dk/notified");
+        };
+        let Some(host) = url.host() else {
+            return refused("expected an address such as https://ehr.example.dk/notified");
+        };
         let is_this_machine = match &host {
             Host::Domain(name) => name.trim_end_matches('.') == LOCALHOST,
             Host::Ipv4(address) => address.is_loopback(),
@@ -188,14 +217,15 @@ impl EndpointPolicy {
             Host::Ipv6(address) => ("", Some(IpAddr::V6(address))),
         };
         match literal {
-            (name, Some(address)) if !self.permits(name, address) => {
-                refused("expected an address on the public internet, or one that this server's operator has allowed")
-            }
+            (name, Some(address)) if !self.permits(name, address) => refused(
+                "expected an address on the public internet, or one that this server's operator has allowed",
+            ),
             _ => Ok(url),
         }
     }
 
-    /// True if notifications may be sent to that address, to which the name of a host resolves (no name if the address itself was given).
+    /// True if notifications may be sent to that address, to which the name of a host resolves (no
+    /// name if the address itself was given).
     pub fn permits(&self, host: &str, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let host = host.trim_end_matches('.');
@@ -207,38 +237,55 @@ impl EndpointPolicy {
             Allowed::Host(name) => name.trim_end_matches('.').eq_ignore_ascii_case(host),
             Allowed::Network(network) => network.contains(&address),
         };
-        is_public(address) || (self.http_loopback && address.is_loopback()) || self.allowed.iter().any(is_allowed)
+        is_public(address)
+            || (self.http_loopback && address.is_loopback())
+            || self.allowed.iter().any(is_allowed)
     }
 }
 
 /// True if the address is of the public internet.
 fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|network| network.contains(&address)),
+        IpAddr::V4(address) => !NOT_PUBLIC_V4
+            .iter()
+            .any(|network| network.contains(&address)),
         IpAddr::V6(address) if TRANSLATED_V4.contains(&address) => {
             let [.., a, b, c, d] = address.octets();
             is_public(IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
         }
-        IpAddr::V6(address) => GIVEN_OUT_V6.contains(&address) && !NOT_PUBLIC_V6.iter().any(|network| network.contains(&address)),
+        IpAddr::V6(address) => {
+            GIVEN_OUT_V6.contains(&address)
+                && !NOT_PUBLIC_V6
+                    .iter()
+                    .any(|network| network.contains(&address))
+        }
     }
 }
 
-/// What is expected of a header instead, if it cannot be sent. Its value is a secret and is never repeated.
+/// What is expected of a header instead, if it cannot be sent. Its value is a secret and is never
+/// repeated.
 fn header_refused(name: &str, value: &str) -> Option<&'static str> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_token) {
         return Some("expected a header as 'Name: value'");
     }
-    if !value.bytes().all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic()) {
+    if !value
+        .bytes()
+        .all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic())
+    {
         return Some("expected a value of printable ASCII characters in one line");
     }
     if name.len() + value.len() > HEADER_CHARS_MAX {
         return Some("expected at most 4096 characters");
     }
     let name = name.to_ascii_lowercase();
-    let is_ours =
-        HEADERS_OF_THE_SERVER.contains(&name.as_str()) || HEADER_PREFIXES_OF_THE_SERVER.iter().any(|prefix| name.starts_with(prefix));
-    is_ours.then_some("expected no header that belongs to the connection, the message or its signature")
+    let is_ours = HEADERS_OF_THE_SERVER.contains(&name.as_str())
+        || HEADER_PREFIXES_OF_THE_SERVER
+            .iter()
+            .any(|prefix| name.starts_with(prefix));
+    is_ours.then_some(
+        "expected no header that belongs to the connection, the message or its signature",
+    )
 }
 
 #[cfg(test)]
@@ -295,40 +342,88 @@ mod tests {
         for endpoint in PUBLIC {
             assert!(policy.check(endpoint).is_ok(), "{endpoint}");
         }
-        let others = ["http://ehr.example.dk/", "ftp://ehr.example.dk/", "urn:x", "", "https://", "https://a:b@ehr.example.dk/"];
-        let odd =
-            ["https://a@ehr.example.dk/", "https://ehr.example.dk/#a", "https://ehr.exa\nmple.dk/", " https://ehr.example.dk/", "//x/"];
+        let others = [
+            "http://ehr.example.dk/",
+            "ftp://ehr.example.dk/",
+            "urn:x",
+            "",
+            "https://",
+            "https://a:b@ehr.example.dk/",
+        ];
+        let odd = [
+            "https://a@ehr.example.dk/",
+            "https://ehr.example.dk/#a",
+            "https://ehr.exa\nmple.dk/",
+            " https://ehr.example.dk/",
+            "//x/",
+        ];
         for endpoint in PRIVATE.iter().chain(&others).chain(&odd) {
             assert!(policy.check(endpoint).is_err(), "{endpoint}");
         }
-        assert!(policy.check(&format!("https://ehr.example.dk/{}", "a".repeat(ENDPOINT_CHARS_MAX))).is_err());
+        assert!(
+            policy
+                .check(&format!(
+                    "https://ehr.example.dk/{}",
+                    "a".repeat(ENDPOINT_CHARS_MAX)
+                ))
+                .is_err()
+        );
     }
 
     #[test]
     fn trying_out_opens_this_machine_and_nothing_else() {
-        let policy = EndpointPolicy { http_loopback: true, ..EndpointPolicy::default() };
-        for endpoint in ["http://127.0.0.1:9000/x", "http://localhost/", "http://[::1]:1/", "https://localhost/", "http://127.9.9.9/"] {
+        let policy = EndpointPolicy {
+            http_loopback: true,
+            ..EndpointPolicy::default()
+        };
+        for endpoint in [
+            "http://127.0.0.1:9000/x",
+            "http://localhost/",
+            "http://[::1]:1/",
+            "https://localhost/",
+            "http://127.9.9.9/",
+        ] {
             assert!(policy.check(endpoint).is_ok(), "{endpoint}");
         }
-        for endpoint in
-            ["http://10.0.0.1/", "http://ehr.example.dk/", "http://localhost.example.dk/", "https://169.254.169.254/", "http://0.0.0.0/"]
-        {
+        for endpoint in [
+            "http://10.0.0.1/",
+            "http://ehr.example.dk/",
+            "http://localhost.example.dk/",
+            "https://169.254.169.254/",
+            "http://0.0.0.0/",
+        ] {
             assert!(policy.check(endpoint).is_err(), "{endpoint}");
         }
     }
 
     #[test]
     fn an_operator_opens_hosts_and_networks_by_name() {
-        let allowed = ["10.20.0.0/16", "Hooks.region.dk", "fd00::/8", "192.168.7.7"].map(|text| text.parse().unwrap()).to_vec();
-        let policy = EndpointPolicy { allowed, ..EndpointPolicy::default() };
-        for endpoint in ["https://10.20.3.4/", "https://[fd00::5]/", "https://192.168.7.7:444/", "https://[::ffff:10.20.0.1]/"] {
+        let allowed = ["10.20.0.0/16", "Hooks.region.dk", "fd00::/8", "192.168.7.7"]
+            .map(|text| text.parse().unwrap())
+            .to_vec();
+        let policy = EndpointPolicy {
+            allowed,
+            ..EndpointPolicy::default()
+        };
+        for endpoint in [
+            "https://10.20.3.4/",
+            "https://[fd00::5]/",
+            "https://192.168.7.7:444/",
+            "https://[::ffff:10.20.0.1]/",
+        ] {
             assert!(policy.check(endpoint).is_ok(), "{endpoint}");
         }
-        for endpoint in ["https://10.21.0.1/", "http://10.20.3.4/", "https://192.168.7.8/"] {
+        for endpoint in [
+            "https://10.21.0.1/",
+            "http://10.20.3.4/",
+            "https://192.168.7.8/",
+        ] {
             assert!(policy.check(endpoint).is_err(), "{endpoint}");
         }
         let inside = IpAddr::from([172, 16, 0, 9]);
-        assert!(policy.permits("hooks.region.dk", inside) && policy.permits("hooks.region.dk.", inside));
+        assert!(
+            policy.permits("hooks.region.dk", inside) && policy.permits("hooks.region.dk.", inside)
+        );
         assert!(!policy.permits("other.region.dk", inside) && !policy.permits("", inside));
         for wrong in ["", "10.0.0.0/33", "a b", "https://x"] {
             assert!(wrong.parse::<Allowed>().is_err(), "{wrong}");
@@ -337,13 +432,28 @@ mod tests {
 
     #[test]
     fn headers_that_cannot_be_sent_are_told_without_their_values() {
-        for (name, value) in [("Authorization", "Bearer x"), ("X-Api-Key", ""), ("x_y", "a\tb; c=\"d\"")] {
+        for (name, value) in [
+            ("Authorization", "Bearer x"),
+            ("X-Api-Key", ""),
+            ("x_y", "a\tb; c=\"d\""),
+        ] {
             assert_eq!(header_refused(name, value), None, "{name}");
         }
-        let ours =
-            ["Host", "content-LENGTH", "Transfer-Encoding", "Connection", "Webhook-Signature", "webhook-id", "Proxy-Authorization", "TE"];
+        let ours = [
+            "Host",
+            "content-LENGTH",
+            "Transfer-Encoding",
+            "Connection",
+            "Webhook-Signature",
+            "webhook-id",
+            "Proxy-Authorization",
+            "TE",
+        ];
         for name in ours.iter().chain(&["", "a b", "a\r\nb", "æ", "a:b"]) {
-            assert!(header_refused(name, "secret").is_some_and(|text| !text.contains("secret")), "{name}");
+            assert!(
+                header_refused(name, "secret").is_some_and(|text| !text.contains("secret")),
+                "{name}"
+            );
         }
         for value in ["a\r\nHost: x", "a\nb", "a\0", "æ"] {
             assert!(header_refused("X", value).is_some(), "{value:?}");

@@ -1,4 +1,5 @@
-//! The extensions of a Subscription: each of the backport guide's where it belongs, and none that the server would have to pass over in silence.
+//! The extensions of a Subscription: each of the backport guide's where it belongs, and none that
+//! the server would have to pass over in silence.
 
 use serde_json::Value;
 
@@ -12,7 +13,11 @@ pub(super) fn first<'a>(element: &'a Value, url: &str) -> Option<(usize, &'a Val
 
 /// The extensions on an element, each with its place.
 pub(super) fn all(element: &Value) -> impl Iterator<Item = (usize, &Value)> {
-    element["extension"].as_array().into_iter().flatten().enumerate()
+    element["extension"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate()
 }
 
 /// An extension somewhere in a resource.
@@ -24,26 +29,57 @@ struct Found<'a> {
     url: &'a str,
 }
 
-/// A finding for each extension that cannot be honoured where it stands: of another version of FHIR, of the guide but unknown here, on an element
-/// where it means nothing, or once too often.
+/// A finding for each extension that cannot be honoured where it stands: of another version of
+/// FHIR, of the guide but unknown here, on an element where it means nothing, or once too often.
 pub(super) fn misplaced(resource: &Value) -> Vec<Issue> {
     let mut found = Vec::new();
     collect(resource, "Subscription", "Subscription", &mut found);
     let mut issues = Vec::new();
-    for (at, Found { element, expression, url }) in found.iter().enumerate() {
-        let place = EXTENSIONS.iter().find(|(known, _)| known == url).map(|(_, place)| *place);
-        let is_again = || *url != EXT_FILTER_CRITERIA && found[..at].iter().any(|other| other.url == *url && other.element == *element);
+    for (
+        at,
+        Found {
+            element,
+            expression,
+            url,
+        },
+    ) in found.iter().enumerate()
+    {
+        let place = EXTENSIONS
+            .iter()
+            .find(|(known, _)| known == url)
+            .map(|(_, place)| *place);
+        let is_again = || {
+            *url != EXT_FILTER_CRITERIA
+                && found[..at]
+                    .iter()
+                    .any(|other| other.url == *url && other.element == *element)
+        };
         let (code, text) = match place {
             None if is_of_another_version(url) => {
                 let text = "expected no extension of another version of FHIR: say it as the Subscriptions R5 Backport guide does for R4";
                 (IssueCode::NotSupported, text.to_owned())
             }
             None if url.starts_with(EXTENSIONS_BACKPORT) => {
-                let names: Vec<_> = EXTENSIONS.iter().map(|(url, _)| url.trim_start_matches(EXTENSIONS_BACKPORT)).collect();
-                (IssueCode::NotSupported, format!("expected no extension of the backport guide but {}", names.join(", ")))
+                let names: Vec<_> = EXTENSIONS
+                    .iter()
+                    .map(|(url, _)| url.trim_start_matches(EXTENSIONS_BACKPORT))
+                    .collect();
+                (
+                    IssueCode::NotSupported,
+                    format!(
+                        "expected no extension of the backport guide but {}",
+                        names.join(", ")
+                    ),
+                )
             }
-            Some(place) if place != element => (IssueCode::Extension, format!("expected this extension on {place}")),
-            Some(_) if is_again() => (IssueCode::Duplicate, "expected this extension once".to_owned()),
+            Some(place) if place != element => (
+                IssueCode::Extension,
+                format!("expected this extension on {place}"),
+            ),
+            Some(_) if is_again() => (
+                IssueCode::Duplicate,
+                "expected this extension once".to_owned(),
+            ),
             None | Some(_) => continue,
         };
         issues.push(Issue::error(code, expression.clone(), text));
@@ -61,7 +97,11 @@ fn collect<'a>(value: &'a Value, element: &str, expression: &str, found: &mut Ve
                     for (at, extension) in member.as_array().into_iter().flatten().enumerate() {
                         let expression = format!("{inside}[{at}]");
                         if let Some(url) = extension["url"].as_str() {
-                            found.push(Found { element: element.to_owned(), expression: expression.clone(), url });
+                            found.push(Found {
+                                element: element.to_owned(),
+                                expression: expression.clone(),
+                                url,
+                            });
                         }
                         collect(extension, &format!("{element}.{name}"), &expression, found);
                     }
@@ -71,7 +111,9 @@ fn collect<'a>(value: &'a Value, element: &str, expression: &str, found: &mut Ve
             }
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, item)| collect(item, element, &format!("{expression}[{at}]"), found));
+            items.iter().enumerate().for_each(|(at, item)| {
+                collect(item, element, &format!("{expression}[{at}]"), found)
+            });
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }

@@ -1,14 +1,23 @@
-//! The filters of a subscription, as `Task?business-status=overdue&owner=Organization/x`: which events concern it.
+//! The filters of a subscription, as `Task?business-status=overdue&owner=Organization/x`: which
+//! events concern it.
 //!
-//! A filter is a search on Tasks with few parameters, read and evaluated by the same code as any search.
+//! A filter is a search on Tasks with few parameters, read and evaluated by the same code as any
+//! search.
 
 use super::extensions;
 use super::names::EXT_FILTER_CRITERIA;
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, personal};
 
-/// What a filter may ask for; each compares by equality, and several values between commas are joined by "or".
-pub const PARAMETERS: &[&str] = &["patient", "owner", "code", "target-group", "business-status"];
+/// What a filter may ask for; each compares by equality, and several values between commas are
+/// joined by "or".
+pub const PARAMETERS: &[&str] = &[
+    "patient",
+    "owner",
+    "code",
+    "target-group",
+    "business-status",
+];
 
 /// Where the filters of a Subscription stand.
 const EXPRESSION: &str = "Subscription.criteria.extension";
@@ -33,17 +42,23 @@ pub struct Side<'a> {
 }
 
 impl Filter {
-    /// Reads the extensions of `criteria`. References to resources of this server may be absolute, below `base_url`.
+    /// Reads the extensions of `criteria`. References to resources of this server may be absolute,
+    /// below `base_url`.
     ///
     /// # Errors
     /// A finding for each that cannot be honoured.
     pub fn read(subscription: &serde_json::Value, base_url: &str) -> Result<Self, Vec<Issue>> {
         let (mut queries, mut issues) = (Vec::new(), Vec::new());
-        let filters = extensions::all(&subscription["_criteria"]).filter(|(_, extension)| extension["url"] == EXT_FILTER_CRITERIA);
+        let filters = extensions::all(&subscription["_criteria"])
+            .filter(|(_, extension)| extension["url"] == EXT_FILTER_CRITERIA);
         for (number, (at, extension)) in filters.enumerate() {
             let expression = format!("{EXPRESSION}[{at}].value");
             if number == FILTERS_MAX {
-                issues.push(Issue::error(IssueCode::TooCostly, expression, format!("expected at most {FILTERS_MAX} filters")));
+                issues.push(Issue::error(
+                    IssueCode::TooCostly,
+                    expression,
+                    format!("expected at most {FILTERS_MAX} filters"),
+                ));
                 break;
             }
             match extension["valueString"].as_str() {
@@ -58,15 +73,24 @@ impl Filter {
                 )),
             }
         }
-        if issues.is_empty() { Ok(Filter { queries }) } else { Err(issues) }
+        if issues.is_empty() {
+            Ok(Filter { queries })
+        } else {
+            Err(issues)
+        }
     }
 
-    /// True if the change concerns the subscription: the Task as it is now meets every filter, or the Task as it was before did, so that
-    /// whoever follows, say, what is overdue learns as well that something no longer is.
+    /// True if the change concerns the subscription: the Task as it is now meets every filter, or
+    /// the Task as it was before did, so that whoever follows, say, what is overdue learns as
+    /// well that something no longer is.
     pub fn concerns(&self, before: Option<Side<'_>>, after: Side<'_>) -> bool {
         let meets = |side: Side<'_>| {
             // No filter looks at the instant.
-            let row = Row { key: side.key, last_updated: jiff::Timestamp::UNIX_EPOCH, entries: side.entries };
+            let row = Row {
+                key: side.key,
+                last_updated: jiff::Timestamp::UNIX_EPOCH,
+                entries: side.entries,
+            };
             self.queries.iter().all(|query| search::matches(query, row))
         };
         meets(after) || before.is_some_and(meets)
@@ -82,32 +106,67 @@ impl Filter {
 fn one(text: &str, base_url: &str, expression: &str) -> Result<SearchQuery, Vec<Issue>> {
     let unsupported = |what: String| vec![Issue::error(IssueCode::NotSupported, expression, what)];
     if text.chars().count() > FILTER_CHARS_MAX {
-        return Err(vec![Issue::error(IssueCode::TooLong, expression, format!("expected at most {FILTER_CHARS_MAX} characters"))]);
+        return Err(vec![Issue::error(
+            IssueCode::TooLong,
+            expression,
+            format!("expected at most {FILTER_CHARS_MAX} characters"),
+        )]);
     }
     let Some((kind, query)) = text.split_once('?') else {
-        return Err(unsupported("expected Task? and parameters, such as Task?business-status=overdue".to_owned()));
+        return Err(unsupported(
+            "expected Task? and parameters, such as Task?business-status=overdue".to_owned(),
+        ));
     };
     if kind != ResourceType::Task.as_str() {
-        return Err(unsupported("expected a filter on Task: the topic has no other type".to_owned()));
+        return Err(unsupported(
+            "expected a filter on Task: the topic has no other type".to_owned(),
+        ));
     }
-    let pairs: Vec<(String, String)> =
-        form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-    let known = |name: &str| PARAMETERS.contains(&name) || name.strip_suffix(":in").is_some_and(|code| PARAMETERS.contains(&code));
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    let known = |name: &str| {
+        PARAMETERS.contains(&name)
+            || name
+                .strip_suffix(":in")
+                .is_some_and(|code| PARAMETERS.contains(&code))
+    };
     if pairs.is_empty() || pairs.iter().any(|(name, _)| !known(name)) {
         return Err(unsupported(format!(
             "expected filters by {}, compared by equality (or :in), with commas for several values",
             PARAMETERS.join(", ")
         )));
     }
-    let pairs: Vec<(String, String)> = pairs.into_iter().map(|(name, value)| (name.trim_end_matches(":in").to_owned(), value)).collect();
-    if pairs.iter().any(|(_, value)| personal::holds_cpr_number(value)) {
+    let pairs: Vec<(String, String)> = pairs
+        .into_iter()
+        .map(|(name, value)| (name.trim_end_matches(":in").to_owned(), value))
+        .collect();
+    if pairs
+        .iter()
+        .any(|(_, value)| personal::holds_cpr_number(value))
+    {
         let what = "expected no CPR number in a filter: name a person as Patient/[id]";
-        return Err(vec![Issue::error(IssueCode::BusinessRule, expression, what)]);
+        return Err(vec![Issue::error(
+            IssueCode::BusinessRule,
+            expression,
+            what,
+        )]);
     }
-    let parsed = search::parse(ResourceType::Task, &pairs, base_url).map_err(|issues| located(issues, expression))?;
-    if parsed.unknown.is_empty() { Ok(parsed.query) } else { Err(located(parsed.unknown, expression)) }
+    let parsed = search::parse(ResourceType::Task, &pairs, base_url)
+        .map_err(|issues| located(issues, expression))?;
+    if parsed.unknown.is_empty() {
+        Ok(parsed.query)
+    } else {
+        Err(located(parsed.unknown, expression))
+    }
 }
 
 fn located(issues: Vec<Issue>, expression: &str) -> Vec<Issue> {
-    issues.into_iter().map(|issue| Issue { expression: expression.to_owned(), ..issue }).collect()
+    issues
+        .into_iter()
+        .map(|issue| Issue {
+            expression: expression.to_owned(),
+            ..issue
+        })
+        .collect()
 }

@@ -1,7 +1,8 @@
-//! Who must be told of a change of a right, and what they are told: topic-based subscriptions as the Subscriptions R5 Backport guide has them
-//! for R4 (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/>).
+//! Who must be told of a change of a right, and what they are told: topic-based subscriptions as
+//! the Subscriptions R5 Backport guide has them for R4 (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/>).
 //!
-//! What counts as an event and whom it concerns is decided here, purely; the events themselves are written by the commit that causes them.
+//! What counts as an event and whom it concerns is decided here, purely; the events themselves are
+//! written by the commit that causes them.
 
 pub mod delivery;
 pub mod endpoint;

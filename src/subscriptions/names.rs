@@ -1,4 +1,5 @@
-//! Canonical addresses of the Subscriptions R5 Backport guide, version 1.1.0, and of the topic: each in one place.
+//! Canonical addresses of the Subscriptions R5 Backport guide, version 1.1.0, and of the topic:
+//! each in one place.
 
 /// Builds an address of the backport guide at compile time.
 macro_rules! backport {
@@ -13,7 +14,8 @@ pub const TOPIC: &str = "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-
 /// Profile of a Subscription.
 pub const PROFILE_SUBSCRIPTION: &str = backport!("StructureDefinition/backport-subscription");
 /// Profile of a notification.
-pub const PROFILE_NOTIFICATION: &str = backport!("StructureDefinition/backport-subscription-notification-r4");
+pub const PROFILE_NOTIFICATION: &str =
+    backport!("StructureDefinition/backport-subscription-notification-r4");
 /// Profile of what a notification begins with.
 pub const PROFILE_STATUS: &str = backport!("StructureDefinition/backport-subscription-status-r4");
 
@@ -29,15 +31,18 @@ pub const EXT_TIMEOUT: &str = backport!("StructureDefinition/backport-timeout");
 pub const EXT_MAX_COUNT: &str = backport!("StructureDefinition/backport-max-count");
 
 /// Extension of a CapabilityStatement: a topic that can be subscribed to.
-pub const EXT_CAPABILITY_TOPIC: &str = backport!("StructureDefinition/capabilitystatement-subscriptiontopic-canonical");
+pub const EXT_CAPABILITY_TOPIC: &str =
+    backport!("StructureDefinition/capabilitystatement-subscriptiontopic-canonical");
 /// What a server for R4 instantiates.
-pub const CAPABILITY_SERVER: &str = backport!("CapabilityStatement/backport-subscription-server-r4");
+pub const CAPABILITY_SERVER: &str =
+    backport!("CapabilityStatement/backport-subscription-server-r4");
 /// Operation `$status`.
 pub const OPERATION_STATUS: &str = backport!("OperationDefinition/backport-subscription-status");
 /// Operation `$events`.
 pub const OPERATION_EVENTS: &str = backport!("OperationDefinition/backport-subscription-events");
 /// Operation `$get-ws-binding-token`.
-pub const OPERATION_BINDING_TOKEN: &str = backport!("OperationDefinition/backport-subscription-get-ws-binding-token");
+pub const OPERATION_BINDING_TOKEN: &str =
+    backport!("OperationDefinition/backport-subscription-get-ws-binding-token");
 
 /// Operation `$resend`, of version 1.2.0 of the guide.
 pub const OPERATION_RESEND: &str = backport!("OperationDefinition/backport-subscription-resend");
@@ -57,8 +62,10 @@ pub const EXTENSIONS: &[(&str, &str)] = &[
 /// (<https://hl7.org/fhir/versions.html#extensions>): `http://hl7.org/fhir/5.0/StructureDefinition/extension-Subscription.topic`, and whatever else
 /// lies below a version.
 pub fn is_of_another_version(url: &str) -> bool {
-    let version =
-        url.strip_prefix("http://hl7.org/fhir/").and_then(|rest| rest.split('/').next()).and_then(|version| version.split_once('.'));
+    let version = url
+        .strip_prefix("http://hl7.org/fhir/")
+        .and_then(|rest| rest.split('/').next())
+        .and_then(|version| version.split_once('.'));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     version.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
 }

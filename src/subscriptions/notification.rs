@@ -1,7 +1,8 @@
-//! What a subscriber is told: the status of a subscription as a Parameters resource, and the Bundle that it leads
-//! (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-backport-subscription-notification-r4.html>).
+//! What a subscriber is told: the status of a subscription as a Parameters resource, and the Bundle
+//! that it leads (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-backport-subscription-notification-r4.html>).
 //!
-//! Pure, and careful with what it says: no content of a Task but in a message of the content full-resource, and nothing of a person in any other.
+//! Pure, and careful with what it says: no content of a Task but in a message of the content
+//! full-resource, and nothing of a person in any other.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -76,9 +77,11 @@ pub struct Told<'a> {
     pub resource: Option<&'a [u8]>,
 }
 
-/// The status of a subscription, as a Parameters resource that fits `backport-subscription-status-r4`.
+/// The status of a subscription, as a Parameters resource that fits
+/// `backport-subscription-status-r4`.
 pub fn status(about: &About<'_>, kind: Kind, told: &[Told<'_>]) -> Value {
-    let mut parameters = vec![json!({ "name": "subscription", "valueReference": { "reference": about.address() } })];
+    let mut parameters =
+        vec![json!({ "name": "subscription", "valueReference": { "reference": about.address() } })];
     // The guide: not in an empty message.
     if about.content != Content::Empty {
         parameters.push(json!({ "name": "topic", "valueCanonical": TOPIC }));
@@ -86,8 +89,14 @@ pub fn status(about: &About<'_>, kind: Kind, told: &[Told<'_>]) -> Value {
     parameters.push(json!({ "name": "status", "valueCode": about.status.as_str() }));
     parameters.push(json!({ "name": "type", "valueCode": kind.as_str() }));
     parameters.push(json!({ "name": "events-since-subscription-start", "valueString": about.events_since_start.to_string() }));
-    parameters.extend(told.iter().map(|told| json!({ "name": "notification-event", "part": event_parts(about, told.event) })));
-    parameters.extend(about.error.map(|error| json!({ "name": "error", "valueCodeableConcept": { "text": error } })));
+    parameters.extend(told.iter().map(
+        |told| json!({ "name": "notification-event", "part": event_parts(about, told.event) }),
+    ));
+    parameters.extend(
+        about
+            .error
+            .map(|error| json!({ "name": "error", "valueCodeableConcept": { "text": error } })),
+    );
     json!({ "resourceType": "Parameters", "meta": { "profile": [PROFILE_STATUS] }, "parameter": parameters })
 }
 
@@ -103,13 +112,19 @@ fn event_parts(about: &About<'_>, event: &Event) -> Vec<Value> {
     parts
 }
 
-/// The message: a Bundle that fits `backport-subscription-notification-r4`. Resources stand in it byte for byte as they are stored.
+/// The message: a Bundle that fits `backport-subscription-notification-r4`. Resources stand in it
+/// byte for byte as they are stored.
 pub fn bundle(about: &About<'_>, kind: Kind, told: &[Told<'_>], timestamp: Timestamp) -> Vec<u8> {
     linked_bundle(about, kind, told, (timestamp, &[]))
 }
 
 /// As [`bundle`], with links: relation and address of each.
-pub fn linked_bundle(about: &About<'_>, kind: Kind, told: &[Told<'_>], (timestamp, links): (Timestamp, &[(&str, String)])) -> Vec<u8> {
+pub fn linked_bundle(
+    about: &About<'_>,
+    kind: Kind,
+    told: &[Told<'_>],
+    (timestamp, links): (Timestamp, &[(&str, String)]),
+) -> Vec<u8> {
     let id = message_id(about, kind, told, timestamp);
     let mut head = json!({
         "resourceType": "Bundle",
@@ -119,7 +134,10 @@ pub fn linked_bundle(about: &About<'_>, kind: Kind, told: &[Told<'_>], (timestam
         "timestamp": format_instant(timestamp),
     });
     if !links.is_empty() {
-        head["link"] = links.iter().map(|(relation, url)| json!({ "relation": relation, "url": url })).collect();
+        head["link"] = links
+            .iter()
+            .map(|(relation, url)| json!({ "relation": relation, "url": url }))
+            .collect();
     }
     head["entry"] = json!([status_entry(about, kind, told, &id)]);
     let mut out = head.to_string().into_bytes();
@@ -149,7 +167,8 @@ fn status_entry(about: &About<'_>, kind: Kind, told: &[Told<'_>], bundle: &Uuid)
     entry
 }
 
-/// The entry of an event: what was asked for when the version came to be, what was answered, and the version itself if it may be told.
+/// The entry of an event: what was asked for when the version came to be, what was answered, and
+/// the version itself if it may be told.
 fn event_entry(out: &mut Vec<u8>, about: &About<'_>, Told { event, resource }: &Told<'_>) {
     let full_url = format!("{}/{}", about.base_url, event.focus);
     out.extend_from_slice(format!("{{\"fullUrl\":{}", Value::from(full_url)).as_bytes());
@@ -167,21 +186,40 @@ fn event_entry(out: &mut Vec<u8>, about: &About<'_>, Told { event, resource }: &
     out.extend_from_slice(format!(",\"request\":{request},\"response\":{response}}}").as_bytes());
 }
 
-/// The id of a message. One that tells events to their subscriber has the same whenever it is sent again; any other is a message of its own.
-pub(super) fn message_id(about: &About<'_>, kind: Kind, told: &[Told<'_>], timestamp: Timestamp) -> Uuid {
+/// The id of a message. One that tells events to their subscriber has the same whenever it is sent
+/// again; any other is a message of its own.
+pub(super) fn message_id(
+    about: &About<'_>,
+    kind: Kind,
+    told: &[Told<'_>],
+    timestamp: Timestamp,
+) -> Uuid {
     match (kind, told) {
         (Kind::EventNotification, [first, ..]) => {
             let last = told.last().unwrap_or(first);
-            bundle_id(about.base_url, about.id, about.life, first.event.number, last.event.number)
+            bundle_id(
+                about.base_url,
+                about.id,
+                about.life,
+                first.event.number,
+                last.event.number,
+            )
         }
         _ => {
-            let name = format!("{}#{}/{}/{}", about.address(), about.life, kind.as_str(), format_instant(timestamp));
+            let name = format!(
+                "{}#{}/{}/{}",
+                about.address(),
+                about.life,
+                kind.as_str(),
+                format_instant(timestamp)
+            );
             Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
         }
     }
 }
 
-/// The id of the message with those events, for ever: it names the server too, since a subscriber of two servers tells duplicates by it.
+/// The id of the message with those events, for ever: it names the server too, since a subscriber
+/// of two servers tells duplicates by it.
 pub fn bundle_id(base_url: &str, subscription: &Id, life: u64, first: u64, last: u64) -> Uuid {
     let name = format!("{base_url}/Subscription/{subscription}#{life}/{first}-{last}");
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())

@@ -1,5 +1,5 @@
-//! A Subscription as the server follows it: read from the resource, with everything in it that cannot be honoured
-//! (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-backport-subscription.html>).
+//! A Subscription as the server follows it: read from the resource, with everything in it that
+//! cannot be honoured (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-backport-subscription.html>).
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -16,7 +16,8 @@ pub enum Status {
     Requested,
     /// The endpoint answered the handshake: events are sent.
     Active,
-    /// The endpoint cannot be reached: events are kept, and sent once the client asks for the subscription again.
+    /// The endpoint cannot be reached: events are kept, and sent once the client asks for the
+    /// subscription again.
     Error,
     /// The client does not want it, or its time is over: there are no events.
     Off,
@@ -35,7 +36,14 @@ impl Status {
 
     /// The status with that code.
     pub fn from_code(code: &str) -> Option<Self> {
-        [Status::Requested, Status::Active, Status::Error, Status::Off].into_iter().find(|status| status.as_str() == code)
+        [
+            Status::Requested,
+            Status::Active,
+            Status::Error,
+            Status::Off,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == code)
     }
 }
 
@@ -62,7 +70,9 @@ impl Content {
 
     /// The content with that code.
     pub fn from_code(code: &str) -> Option<Self> {
-        [Content::Empty, Content::IdOnly, Content::FullResource].into_iter().find(|content| content.as_str() == code)
+        [Content::Empty, Content::IdOnly, Content::FullResource]
+            .into_iter()
+            .find(|content| content.as_str() == code)
     }
 }
 
@@ -97,7 +107,8 @@ pub struct Subscription {
     pub heartbeat_s: Option<u32>,
     /// Seconds that the endpoint has to answer.
     pub timeout_s: Option<u32>,
-    /// How many events one notification may carry: at most [`MESSAGE_EVENTS_MAX`], also if the client would take more.
+    /// How many events one notification may carry: at most [`MESSAGE_EVENTS_MAX`], also if the
+    /// client would take more.
     pub max_count: u32,
     /// When it ends.
     pub end: Option<Timestamp>,
@@ -119,26 +130,40 @@ impl Subscription {
     /// A finding for each element that cannot be honoured, all of them at once.
     pub fn read(resource: &Value, base_url: &str) -> Result<Self, Vec<Issue>> {
         let mut found = extensions::misplaced(resource);
-        let mut refuse = |expression: &str, code: IssueCode, text: String| found.push(Issue::error(code, expression, text));
+        let mut refuse = |expression: &str, code: IssueCode, text: String| {
+            found.push(Issue::error(code, expression, text))
+        };
         if resource["criteria"].as_str() != Some(TOPIC) {
-            let text = format!("expected the topic {TOPIC}; filters stand in the extension backport-filter-criteria of this element");
+            let text = format!(
+                "expected the topic {TOPIC}; filters stand in the extension backport-filter-criteria of this element"
+            );
             refuse("Subscription.criteria", IssueCode::NotSupported, text);
         }
         let status = resource["status"].as_str().and_then(Status::from_code);
         if status.is_none() {
-            refuse("Subscription.status", IssueCode::Value, "expected requested or off".into());
+            refuse(
+                "Subscription.status",
+                IssueCode::Value,
+                "expected requested or off".into(),
+            );
         }
         let end = resource["end"].as_str().map(str::parse::<Timestamp>);
         if matches!(end, Some(Err(_))) {
-            refuse("Subscription.end", IssueCode::Value, "expected an instant such as 2027-12-31T23:59:59+01:00".into());
+            refuse(
+                "Subscription.end",
+                IssueCode::Value,
+                "expected an instant such as 2027-12-31T23:59:59+01:00".into(),
+            );
         }
         let channel = read_channel(&resource["channel"], &mut refuse);
         let media_type = read_media_type(&resource["channel"], &mut refuse);
         let content = read_content(&resource["channel"], &mut refuse);
-        let mut number = |url, member, max| read_number(&resource["channel"], url, (member, max), &mut refuse);
+        let mut number =
+            |url, member, max| read_number(&resource["channel"], url, (member, max), &mut refuse);
         let heartbeat_s = number(EXT_HEARTBEAT_PERIOD, "valueUnsignedInt", HEARTBEAT_S_MAX);
         let timeout_s = number(EXT_TIMEOUT, "valueUnsignedInt", TIMEOUT_S_MAX);
-        let max_count = number(EXT_MAX_COUNT, "valuePositiveInt", u32::MAX).map_or(1, |count| count.min(MESSAGE_EVENTS_MAX));
+        let max_count = number(EXT_MAX_COUNT, "valuePositiveInt", u32::MAX)
+            .map_or(1, |count| count.min(MESSAGE_EVENTS_MAX));
         let filter = Filter::read(resource, base_url).unwrap_or_else(|wrong| {
             found.extend(wrong);
             Filter::default()
@@ -146,18 +171,34 @@ impl Subscription {
         match (status, channel, media_type, content) {
             (Some(status), Some(channel), Some(media_type), Some(content)) if found.is_empty() => {
                 let end = end.and_then(Result::ok);
-                Ok(Subscription { status, filter, channel, media_type, content, heartbeat_s, timeout_s, max_count, end })
+                Ok(Subscription {
+                    status,
+                    filter,
+                    channel,
+                    media_type,
+                    content,
+                    heartbeat_s,
+                    timeout_s,
+                    max_count,
+                    end,
+                })
             }
             _ => Err(found),
         }
     }
 
-    /// What is wrong with a Subscription that a client writes at that instant: all that [`Subscription::read`] finds, and an end that has come already.
+    /// What is wrong with a Subscription that a client writes at that instant: all that
+    /// [`Subscription::read`] finds, and an end that has come already.
     pub fn findings(resource: &Value, base_url: &str, now: Timestamp) -> Vec<Issue> {
         match Subscription::read(resource, base_url) {
             Ok(read) if read.status != Status::Off && read.end.is_some_and(|end| end <= now) => {
-                let text = "expected an end that is still to come: a subscription that has ended is 'off'";
-                vec![Issue::error(IssueCode::BusinessRule, "Subscription.end", text)]
+                let text =
+                    "expected an end that is still to come: a subscription that has ended is 'off'";
+                vec![Issue::error(
+                    IssueCode::BusinessRule,
+                    "Subscription.end",
+                    text,
+                )]
             }
             Ok(_) => Vec::new(),
             Err(found) => found,
@@ -166,7 +207,8 @@ impl Subscription {
 }
 
 impl Channel {
-    /// The channel of a Subscription, whatever is wrong with the rest; none if it is not one that is offered.
+    /// The channel of a Subscription, whatever is wrong with the rest; none if it is not one that
+    /// is offered.
     pub fn of(resource: &Value) -> Option<Self> {
         read_channel(&resource["channel"], &mut |_, _, _| {})
     }
@@ -180,24 +222,47 @@ fn read_channel(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Channel> {
         Some("rest-hook") => {
             let Some(endpoint) = channel["endpoint"].as_str() else {
                 let text = "expected the address to which notifications are posted, such as https://ehr.example.dk/hooks/frist";
-                refuse("Subscription.channel.endpoint", IssueCode::Required, text.into());
+                refuse(
+                    "Subscription.channel.endpoint",
+                    IssueCode::Required,
+                    text.into(),
+                );
                 return None;
             };
-            let headers = channel["header"].as_array().into_iter().flatten().filter_map(Value::as_str).map(|header| {
-                let (name, value) = header.split_once(':').unwrap_or((header, ""));
-                (name.trim().to_owned(), value.trim().to_owned())
-            });
-            Some(Channel::RestHook { endpoint: endpoint.to_owned(), headers: headers.collect() })
+            let headers = channel["header"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(|header| {
+                    let (name, value) = header.split_once(':').unwrap_or((header, ""));
+                    (name.trim().to_owned(), value.trim().to_owned())
+                });
+            Some(Channel::RestHook {
+                endpoint: endpoint.to_owned(),
+                headers: headers.collect(),
+            })
         }
         Some("websocket") => {
-            for element in ["endpoint", "header"].into_iter().filter(|element| !channel[*element].is_null()) {
+            for element in ["endpoint", "header"]
+                .into_iter()
+                .filter(|element| !channel[*element].is_null())
+            {
                 let text = "expected none for a websocket: the subscriber connects to this server";
-                refuse(&format!("Subscription.channel.{element}"), IssueCode::NotSupported, text.into());
+                refuse(
+                    &format!("Subscription.channel.{element}"),
+                    IssueCode::NotSupported,
+                    text.into(),
+                );
             }
             Some(Channel::Websocket)
         }
         _ => {
-            refuse("Subscription.channel.type", IssueCode::NotSupported, "expected rest-hook or websocket".into());
+            refuse(
+                "Subscription.channel.type",
+                IssueCode::NotSupported,
+                "expected rest-hook or websocket".into(),
+            );
             None
         }
     }
@@ -205,45 +270,83 @@ fn read_channel(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Channel> {
 
 fn read_media_type(channel: &Value, refuse: &mut Refuse<'_>) -> Option<&'static str> {
     let Some(payload) = channel["payload"].as_str() else {
-        let text = format!("expected the media type of notifications, {}", PAYLOADS.join(" or "));
+        let text = format!(
+            "expected the media type of notifications, {}",
+            PAYLOADS.join(" or ")
+        );
         refuse("Subscription.channel.payload", IssueCode::Required, text);
         return None;
     };
     let mut parts = payload.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
-    let known = PAYLOADS.iter().copied().find(|known| known.eq_ignore_ascii_case(media_type));
+    let known = PAYLOADS
+        .iter()
+        .copied()
+        .find(|known| known.eq_ignore_ascii_case(media_type));
     let is_other = |parameter: &str| match parameter.split_once('=') {
-        Some((name, version)) if name.eq_ignore_ascii_case("fhirVersion") => !matches!(version, "4.0" | "4.0.1"),
-        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => !charset.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+        Some((name, version)) if name.eq_ignore_ascii_case("fhirVersion") => {
+            !matches!(version, "4.0" | "4.0.1")
+        }
+        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
+            !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
         _ => true,
     };
     let known = known.filter(|_| !parts.any(is_other));
     if known.is_none() {
-        let text = format!("expected {}: notifications are JSON of FHIR 4.0, in UTF-8", PAYLOADS.join(" or "));
-        refuse("Subscription.channel.payload", IssueCode::NotSupported, text);
+        let text = format!(
+            "expected {}: notifications are JSON of FHIR 4.0, in UTF-8",
+            PAYLOADS.join(" or ")
+        );
+        refuse(
+            "Subscription.channel.payload",
+            IssueCode::NotSupported,
+            text,
+        );
     }
     known
 }
 
 fn read_content(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Content> {
-    let Some((at, extension)) = extensions::first(&channel["_payload"], EXT_PAYLOAD_CONTENT) else { return Some(Content::IdOnly) };
+    let Some((at, extension)) = extensions::first(&channel["_payload"], EXT_PAYLOAD_CONTENT) else {
+        return Some(Content::IdOnly);
+    };
     let content = extension["valueCode"].as_str().and_then(Content::from_code);
     if content.is_none() {
         let expression = format!("Subscription.channel.payload.extension[{at}].value");
-        refuse(&expression, IssueCode::NotSupported, "expected valueCode empty, id-only or full-resource".into());
+        refuse(
+            &expression,
+            IssueCode::NotSupported,
+            "expected valueCode empty, id-only or full-resource".into(),
+        );
     }
     content
 }
 
 /// A number of an extension of the channel, from 1 to a greatest one.
-fn read_number(channel: &Value, url: &str, (member, max): (&str, u32), refuse: &mut Refuse<'_>) -> Option<u32> {
+fn read_number(
+    channel: &Value,
+    url: &str,
+    (member, max): (&str, u32),
+    refuse: &mut Refuse<'_>,
+) -> Option<u32> {
     let (at, extension) = extensions::first(channel, url)?;
-    let number = extension[member].as_u64().and_then(|number| u32::try_from(number).ok());
+    let number = extension[member]
+        .as_u64()
+        .and_then(|number| u32::try_from(number).ok());
     let number = number.filter(|number| (1..=max).contains(number));
     if number.is_none() {
-        let most = if max == u32::MAX { String::new() } else { format!(", at most {max}") };
+        let most = if max == u32::MAX {
+            String::new()
+        } else {
+            format!(", at most {max}")
+        };
         let expression = format!("Subscription.channel.extension[{at}].value");
-        refuse(&expression, IssueCode::Value, format!("expected {member} greater than 0{most}"));
+        refuse(
+            &expression,
+            IssueCode::Value,
+            format!("expected {member} greater than 0{most}"),
+        );
     }
     number
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-/// True if the version of a rights Task that follows `before` (none if it is the first, or the one before was deleted) is an event: the Task was
-/// created, or its `businessStatus` changed.
+/// True if the version of a rights Task that follows `before` (none if it is the first, or the one
+/// before was deleted) is an event: the Task was created, or its `businessStatus` changed.
 pub fn is_event(before: Option<&Value>, after: &Value) -> bool {
     before.is_none_or(|before| status_code(before) != status_code(after))
 }
@@ -25,10 +25,17 @@ mod tests {
 
     #[test]
     fn a_task_that_is_created_or_changes_its_status_is_an_event() {
-        let (running, later, overdue) = (task("running", "2027-03-01"), task("running", "2027-03-02"), task("overdue", "2027-03-02"));
-        for (before, after, expected) in
-            [(None, &running, true), (Some(&running), &overdue, true), (Some(&overdue), &running, true), (Some(&running), &later, false)]
-        {
+        let (running, later, overdue) = (
+            task("running", "2027-03-01"),
+            task("running", "2027-03-02"),
+            task("overdue", "2027-03-02"),
+        );
+        for (before, after, expected) in [
+            (None, &running, true),
+            (Some(&running), &overdue, true),
+            (Some(&overdue), &running, true),
+            (Some(&running), &later, false),
+        ] {
             assert_eq!(is_event(before, after), expected, "{before:?} to {after}");
         }
     }

@@ -1,5 +1,5 @@
-//! The rules of this server that no profile can say, because they depend on the day or on the table of target groups
-//! (fhir-profiles, section 3; deadline-rules, section 2).
+//! The rules of this server that no profile can say, because they depend on the day or on the table
+//! of target groups (fhir-profiles, section 3; deadline-rules, section 2).
 
 use serde_json::Value;
 
@@ -11,14 +11,18 @@ use crate::fhir::{IssueCode, Severity, names, view};
 const GROUP_RULE: &str = "kp-group-1";
 
 /// Dates of what has happened: the type and the element's key in JSON.
-const PAST: &[(&str, &str)] =
-    &[("Patient", "deceasedDateTime"), ("Condition", "recordedDate"), ("CarePlan", "created"), ("ServiceRequest", "authoredOn")];
+const PAST: &[(&str, &str)] = &[
+    ("Patient", "deceasedDateTime"),
+    ("Condition", "recordedDate"),
+    ("CarePlan", "created"),
+    ("ServiceRequest", "authoredOn"),
+];
 
 /// Types without a profile of the package by which clocks or messages go.
 const FOLLOWED: &[&str] = &["PractitionerRole", "Subscription"];
 
-/// True for a type that the server acts upon though no profile of the package is for it: it must not hold what changes its meaning
-/// and is not understood (<https://hl7.org/fhir/R4/extensibility.html#modifierExtension>).
+/// True for a type that the server acts upon though no profile of the package is for it: it must
+/// not hold what changes its meaning and is not understood (<https://hl7.org/fhir/R4/extensibility.html#modifierExtension>).
 pub(super) fn is_taken_at_its_word(kind: &str) -> bool {
     FOLLOWED.contains(&kind)
 }
@@ -27,7 +31,12 @@ pub(super) fn is_taken_at_its_word(kind: &str) -> bool {
 pub(super) fn check(resource: &Value, kind: &str, context: &Context<'_>, sink: &mut Sink) {
     for (_, key) in PAST.iter().filter(|(of, _)| *of == kind) {
         if let Some(text) = resource[key].as_str() {
-            dates::check_past(text, &format!("{kind}.{}", key.trim_end_matches("DateTime")), context.today, sink);
+            dates::check_past(
+                text,
+                &format!("{kind}.{}", key.trim_end_matches("DateTime")),
+                context.today,
+                sink,
+            );
         }
     }
     match kind {
@@ -41,17 +50,30 @@ pub(super) fn check(resource: &Value, kind: &str, context: &Context<'_>, sink: &
 }
 
 fn check_asserted(condition: &Value, context: &Context<'_>, sink: &mut Sink) {
-    let extensions = condition["extension"].as_array().into_iter().flatten().enumerate();
-    for (at, extension) in extensions.filter(|(_, extension)| extension["url"] == names::CONDITION_ASSERTED_DATE) {
+    let extensions = condition["extension"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate();
+    for (at, extension) in
+        extensions.filter(|(_, extension)| extension["url"] == names::CONDITION_ASSERTED_DATE)
+    {
         if let Some(text) = extension["valueDateTime"].as_str() {
-            dates::check_past(text, &format!("Condition.extension[{at}].value"), context.today, sink);
+            dates::check_past(
+                text,
+                &format!("Condition.extension[{at}].value"),
+                context.today,
+                sink,
+            );
         }
     }
 }
 
 fn check_group(condition: &Value, context: &Context<'_>, sink: &mut Sink) {
     // The extension decides alone, and has findings of its own if it is not as it should be.
-    let by_extension = view::extensions(condition, names::EXT_TARGET_GROUP).next().is_some();
+    let by_extension = view::extensions(condition, names::EXT_TARGET_GROUP)
+        .next()
+        .is_some();
     if !by_extension && !(context.has_target_group)(condition) {
         let what = format!(
             "expected a diagnosis of one of the target groups, found none of them; add a coding of SKS, ICD-10, ICPC-2 or SNOMED CT \
@@ -60,13 +82,22 @@ fn check_group(condition: &Value, context: &Context<'_>, sink: &mut Sink) {
             names::EXT_TARGET_GROUP,
             names::CS_TARGET_GROUP,
         );
-        sink.add(Severity::Error, IssueCode::BusinessRule, &"Condition.code", GROUP_RULE, &what);
+        sink.add(
+            Severity::Error,
+            IssueCode::BusinessRule,
+            &"Condition.code",
+            GROUP_RULE,
+            &what,
+        );
     }
 }
 
 /// An offer that has begun is a fact; one that is planned may lie ahead.
 fn check_begun(encounter: &Value, context: &Context<'_>, sink: &mut Sink) {
-    let begun = matches!(encounter["status"].as_str(), Some("in-progress" | "finished"));
+    let begun = matches!(
+        encounter["status"].as_str(),
+        Some("in-progress" | "finished")
+    );
     if let Some(start) = encounter["period"]["start"].as_str().filter(|_| begun) {
         dates::check_past(start, "Encounter.period.start", context.today, sink);
     }

@@ -1,7 +1,8 @@
 //! Contained resources: each has an id of its own and is there because something refers to it
 //! (<https://hl7.org/fhir/R4/references.html#contained>, rule dom-3).
 //!
-//! That rule is published as a FHIRPath that visits every element for every contained resource. This visits every element once.
+//! That rule is published as a FHIRPath that visits every element for every contained resource.
+//! This visits every element once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,36 +19,75 @@ const WORDS: &[&str] = &[
     "id", "display", "text", "title", "name", "description", "comment", "code", "value", "valueString", "valueMarkdown", "valueCode", "valueId",
 ];
 
-/// Who is told of a finding: how bad it is, its kind, the path below the resource, the rule, and what was expected and found.
+/// Who is told of a finding: how bad it is, its kind, the path below the resource, the rule, and
+/// what was expected and found.
 pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str, &'static str, &str) + 'r;
 
-/// Reports contained resources without an id, with the id of another one, or that nothing in the resource refers to.
+/// Reports contained resources without an id, with the id of another one, or that nothing in the
+/// resource refers to.
 ///
-/// One is referred to by the resource itself, by another contained one that is, or if it refers to its container (`#`).
+/// One is referred to by the resource itself, by another contained one that is, or if it refers to
+/// its container (`#`).
 pub fn check(resource: &Value, report: &mut Report<'_>) {
-    let Some(contained) = resource.get("contained").and_then(Value::as_array).filter(|contained| !contained.is_empty()) else { return };
+    let Some(contained) = resource
+        .get("contained")
+        .and_then(Value::as_array)
+        .filter(|contained| !contained.is_empty())
+    else {
+        return;
+    };
     let mut by_id = HashMap::<&str, Vec<usize>>::new();
     for (at, inner) in contained.iter().enumerate() {
-        match inner.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()) {
-            None => report(Severity::Error, IssueCode::Required, &format!(".contained[{at}].id"), "", "expected an id, found none"),
+        match inner
+            .get("id")
+            .and_then(Value::as_str)
+            .filter(|id| !id.is_empty())
+        {
+            None => report(
+                Severity::Error,
+                IssueCode::Required,
+                &format!(".contained[{at}].id"),
+                "",
+                "expected an id, found none",
+            ),
             Some(id) => by_id.entry(id).or_default().push(at),
         }
     }
-    let mut repeated: Vec<_> = by_id.values().flat_map(|places| &places[1..]).copied().collect();
+    let mut repeated: Vec<_> = by_id
+        .values()
+        .flat_map(|places| &places[1..])
+        .copied()
+        .collect();
     repeated.sort_unstable();
     for at in repeated {
         let what = "expected an id of its own, found that of another contained resource";
-        report(Severity::Error, IssueCode::Duplicate, &format!(".contained[{at}].id"), "", what);
+        report(
+            Severity::Error,
+            IssueCode::Duplicate,
+            &format!(".contained[{at}].id"),
+            "",
+            what,
+        );
     }
     let reached = reached(resource, contained, &by_id);
     for at in (0..contained.len()).filter(|at| !reached[*at]) {
         let what = "expected a reference to every contained resource, found none to this one";
-        report(Severity::Error, IssueCode::Invariant, &format!(".contained[{at}]"), REFERRED_TO, what);
+        report(
+            Severity::Error,
+            IssueCode::Invariant,
+            &format!(".contained[{at}]"),
+            REFERRED_TO,
+            what,
+        );
     }
 }
 
 /// Which contained resources are referred to, by their places.
-fn reached<'a>(resource: &'a Value, contained: &'a [Value], by_id: &HashMap<&str, Vec<usize>>) -> Vec<bool> {
+fn reached<'a>(
+    resource: &'a Value,
+    contained: &'a [Value],
+    by_id: &HashMap<&str, Vec<usize>>,
+) -> Vec<bool> {
     let mut reached = vec![false; contained.len()];
     let (mut named, mut next) = (HashSet::new(), Vec::new());
     let mut follow = |id: &'a str, next: &mut Vec<usize>| {
@@ -69,13 +109,20 @@ fn reached<'a>(resource: &'a Value, contained: &'a [Value], by_id: &HashMap<&str
     reached
 }
 
-/// Calls `visit` with what follows each `#` that begins a text, or an address in XHTML; those of contained resources may be left out.
-fn for_each_fragment<'a>(resource: &'a Value, skip_contained: bool, visit: &mut impl FnMut(&'a str)) {
+/// Calls `visit` with what follows each `#` that begins a text, or an address in XHTML; those of
+/// contained resources may be left out.
+fn for_each_fragment<'a>(
+    resource: &'a Value,
+    skip_contained: bool,
+    visit: &mut impl FnMut(&'a str),
+) {
     let mut left = vec![("", resource)];
     while let Some((name, value)) = left.pop() {
         match value {
             Value::Object(members) => {
-                let members = members.iter().filter(|(name, _)| !(skip_contained && *name == "contained" && std::ptr::eq(value, resource)));
+                let members = members.iter().filter(|(name, _)| {
+                    !(skip_contained && *name == "contained" && std::ptr::eq(value, resource))
+                });
                 left.extend(members.map(|(name, value)| (name.as_str(), value)));
             }
             Value::Array(items) => left.extend(items.iter().map(|item| (name, item))),
@@ -93,8 +140,14 @@ fn for_each_fragment<'a>(resource: &'a Value, skip_contained: bool, visit: &mut 
 /// The fragments in quotes, as in `href="#x"`.
 fn for_each_link<'a>(div: &'a str, visit: &mut impl FnMut(&'a str)) {
     for (at, _) in div.match_indices('#') {
-        let quote = div[..at].chars().next_back().filter(|quote| matches!(quote, '"' | '\''));
-        if let Some((id, _)) = quote.and_then(|quote| div[at + 1..].split_once(quote)).filter(|(id, _)| !id.is_empty()) {
+        let quote = div[..at]
+            .chars()
+            .next_back()
+            .filter(|quote| matches!(quote, '"' | '\''));
+        if let Some((id, _)) = quote
+            .and_then(|quote| div[at + 1..].split_once(quote))
+            .filter(|(id, _)| !id.is_empty())
+        {
             visit(id);
         }
     }

@@ -1,5 +1,5 @@
-//! The date rule that needs a clock (deadline-rules, section 2): no fact is in the future. That a date is one, and reaches a day, is
-//! said by its type and by the profiles.
+//! The date rule that needs a clock (deadline-rules, section 2): no fact is in the future. That a
+//! date is one, and reaches a day, is said by its type and by the profiles.
 
 use jiff::civil::Date;
 
@@ -16,12 +16,22 @@ pub const NOT_IN_FUTURE: &str = "kp-date-3";
 /// Checks the date of something that has happened; text that is no date has a finding of its own.
 pub(super) fn check_past(text: &str, at: &str, today: Date, sink: &mut Sink) {
     if FhirDate::parse(text).is_some_and(|date| is_later(date, today)) {
-        let what = format!("expected a date that is not in the future (today is {today} in Copenhagen), found {}", quoted(text));
-        sink.add(Severity::Error, IssueCode::BusinessRule, &at, NOT_IN_FUTURE, &what);
+        let what = format!(
+            "expected a date that is not in the future (today is {today} in Copenhagen), found {}",
+            quoted(text)
+        );
+        sink.add(
+            Severity::Error,
+            IssueCode::BusinessRule,
+            &at,
+            NOT_IN_FUTURE,
+            &what,
+        );
     }
 }
 
-/// A fact has a date no later than today in Copenhagen. A year or a month is later if it begins later.
+/// A fact has a date no later than today in Copenhagen. A year or a month is later if it begins
+/// later.
 fn is_later(date: FhirDate, today: Date) -> bool {
     match date {
         FhirDate::Year(year) => year > today.year(),

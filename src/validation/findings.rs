@@ -1,6 +1,7 @@
 //! The findings of one check: where they are gathered, and how they are worded.
 //!
-//! Every text says where, what was expected and what came. What came is quoted only if it cannot be a CPR number or a name.
+//! Every text says where, what was expected and what came. What came is quoted only if it cannot be
+//! a CPR number or a name.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -29,7 +30,10 @@ pub(super) struct Sink {
 impl Sink {
     /// A sink that is asked only whether anything refuses.
     pub(super) fn of_a_trial() -> Sink {
-        Sink { is_trial: true, ..Sink::default() }
+        Sink {
+            is_trial: true,
+            ..Sink::default()
+        }
     }
 
     /// True if no further finding will be kept: nobody need look for one.
@@ -57,7 +61,13 @@ impl Sink {
         }
         let expression = at.to_string();
         let text = format!("{expression}: {what}");
-        self.put(Issue { severity, code, expression, rule: rule.into(), text });
+        self.put(Issue {
+            severity,
+            code,
+            expression,
+            rule: rule.into(),
+            text,
+        });
     }
 
     /// Adds what there is to know about the check itself, once however often it comes up.
@@ -65,8 +75,9 @@ impl Sink {
         self.put(Issue::information("", what));
     }
 
-    /// Keeps as many as will be told and the first that refuses; the number of wrong elements has no other bound than the body. Several
-    /// profiles find the same thing: it is kept once, also where two find by one rule what they say in other words.
+    /// Keeps as many as will be told and the first that refuses; the number of wrong elements has
+    /// no other bound than the body. Several profiles find the same thing: it is kept once,
+    /// also where two find by one rule what they say in other words.
     fn put(&mut self, issue: Issue) {
         let is_first_refusal = issue.refuses() && !self.refuses;
         if self.is_settled() || (!is_first_refusal && self.issues.len() > ISSUES_MAX) {
@@ -76,9 +87,15 @@ impl Sink {
             let is_same = known.code == issue.code && known.text == issue.text;
             known.rule == issue.rule && (is_same || !issue.rule.is_empty())
         };
-        let beside = self.by_expression.get(&issue.expression).map_or(&[][..], Vec::as_slice);
+        let beside = self
+            .by_expression
+            .get(&issue.expression)
+            .map_or(&[][..], Vec::as_slice);
         if !beside.iter().any(|place| is_known(&self.issues[*place])) {
-            self.by_expression.entry(issue.expression.clone()).or_default().push(self.issues.len());
+            self.by_expression
+                .entry(issue.expression.clone())
+                .or_default()
+                .push(self.issues.len());
             self.refuses |= issue.refuses();
             self.issues.push(issue);
         }
@@ -87,9 +104,14 @@ impl Sink {
     /// True if a finding about an element, or what is in it, refuses the content.
     pub(super) fn refuses_at(&self, at: &dyn fmt::Display) -> bool {
         let place = at.to_string();
-        let is_inside =
-            |expression: &str| expression.strip_prefix(&place).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
-        self.issues.iter().any(|issue| issue.refuses() && is_inside(&issue.expression))
+        let is_inside = |expression: &str| {
+            expression
+                .strip_prefix(&place)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.issues
+            .iter()
+            .any(|issue| issue.refuses() && is_inside(&issue.expression))
     }
 
     /// True if any finding refuses the content.
@@ -115,9 +137,12 @@ pub(super) fn json_type(value: &Value) -> &'static str {
     }
 }
 
-/// The text in quotes if it looks like a date or a code; else a word for it, because it might be a CPR number or a name.
+/// The text in quotes if it looks like a date or a code; else a word for it, because it might be a
+/// CPR number or a name.
 pub(super) fn quoted(text: &str) -> String {
-    let like_a_code = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let like_a_code = text
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
     if text.is_empty() {
         "empty text".to_owned()
     } else if text.len() <= QUOTED_LENGTH_MAX && (like_a_code || like_a_date(text)) {
@@ -127,13 +152,19 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// True for what someone meant as a FHIR date: four digits, then nothing or a hyphen, and never more than four digits in a row
-/// (unless it is an instant, whose fraction may be longer).
+/// True for what someone meant as a FHIR date: four digits, then nothing or a hyphen, and never
+/// more than four digits in a row (unless it is an instant, whose fraction may be longer).
 fn like_a_date(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let begins = bytes.len() >= 4 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes.get(4).is_none_or(|byte| *byte == b'-');
-    let marks = bytes.iter().all(|byte| byte.is_ascii_digit() || b"-:+.TZ".contains(byte));
-    let short_runs = bytes.split(|byte| !byte.is_ascii_digit()).all(|run| run.len() <= 4);
+    let begins = bytes.len() >= 4
+        && bytes[..4].iter().all(u8::is_ascii_digit)
+        && bytes.get(4).is_none_or(|byte| *byte == b'-');
+    let marks = bytes
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || b"-:+.TZ".contains(byte));
+    let short_runs = bytes
+        .split(|byte| !byte.is_ascii_digit())
+        .all(|run| run.len() <= 4);
     begins && marks && (short_runs || FhirDate::parse(text).is_some())
 }
 
@@ -143,10 +174,26 @@ mod tests {
 
     #[test]
     fn only_dates_and_codes_are_quoted() {
-        for text in ["2027", "2027-03", "2027-02-30", "2027-13-01", "2027-03-01T25:00:00Z", "2027-03-01T09:00:00.123456Z", "on-hold"] {
+        for text in [
+            "2027",
+            "2027-03",
+            "2027-02-30",
+            "2027-13-01",
+            "2027-03-01T25:00:00Z",
+            "2027-03-01T09:00:00.123456Z",
+            "on-hold",
+        ] {
             assert_eq!(quoted(text), format!("'{text}'"));
         }
-        for text in ["0101901234", "010190-1234", "0101-901234", "Hansen", "01 01 90 1234", "2027-03-01 Hansen", "æ"] {
+        for text in [
+            "0101901234",
+            "010190-1234",
+            "0101-901234",
+            "Hansen",
+            "01 01 90 1234",
+            "2027-03-01 Hansen",
+            "æ",
+        ] {
             assert_eq!(quoted(text), "another text", "{text}");
         }
     }

@@ -1,12 +1,13 @@
-//! Whether a resource fits its profiles, and the rules of this server that no profile can say (fhir-profiles, sections 1 to 4;
-//! deadline-rules, section 2).
+//! Whether a resource fits its profiles, and the rules of this server that no profile can say
+//! (fhir-profiles, sections 1 to 4; deadline-rules, section 2).
 //!
-//! [`check`] is pure and total: the same resource and context give the same findings in the same order, all of them at once,
-//! and no input makes it fail. It reads no clock and no file, knows no store, and resolves no reference: what a reference
-//! names is told to [`one_person`] by who can look it up.
+//! [`check`] is pure and total: the same resource and context give the same findings in the same
+//! order, all of them at once, and no input makes it fail. It reads no clock and no file, knows no
+//! store, and resolves no reference: what a reference names is told to [`one_person`] by who can
+//! look it up.
 //!
-//! What FHIR can say is in the definitions, and a [`Validator`] walks over the JSON beside them. No text of a finding repeats an
-//! identifier, a name or a display.
+//! What FHIR can say is in the definitions, and a [`Validator`] walks over the JSON beside them. No
+//! text of a finding repeats an identifier, a name or a display.
 
 pub mod bundle;
 mod business;
@@ -42,15 +43,19 @@ pub struct Context<'a> {
     pub has_target_group: &'a dyn Fn(&Value) -> bool,
 }
 
-/// All findings about a resource: those of FHIR in the order of the definitions, then those of this server; none if it is as it
-/// should be.
+/// All findings about a resource: those of FHIR in the order of the definitions, then those of this
+/// server; none if it is as it should be.
 pub fn check(resource: &Resource, context: &Context<'_>) -> Vec<Issue> {
     let value = resource.value();
     let kind = resource.type_name();
     let mut profiles: Vec<&str> = Validator::package_profile(kind).into_iter().collect();
     profiles.extend(context.profiles);
     let mut sink = findings::Sink::default();
-    let walk = if business::is_taken_at_its_word(kind) { walk::check_to_the_letter } else { walk::check };
+    let walk = if business::is_taken_at_its_word(kind) {
+        walk::check_to_the_letter
+    } else {
+        walk::check
+    };
     walk(context.validator.definitions(), value, &profiles, &mut sink);
     business::check(value, kind, context, &mut sink);
     sink.into_issues()

@@ -1,6 +1,8 @@
-//! One resource is about one person (fhir-profiles, section 2): a plan never addresses someone else's diagnosis.
+//! One resource is about one person (fhir-profiles, section 2): a plan never addresses someone
+//! else's diagnosis.
 //!
-//! [`person_references`] finds what must be looked up; who has a store does so; [`one_person`] makes the findings.
+//! [`person_references`] finds what must be looked up; who has a store does so; [`one_person`]
+//! makes the findings.
 
 use serde_json::Value;
 
@@ -15,13 +17,38 @@ const STORED: &str = "kp-person-2";
 const ARRIVES: &str = "kp-person-3";
 
 /// The types that belong to one person, the person included.
-const PERSON_BOUND: &[&str] = &["Patient", "Condition", "CarePlan", "ServiceRequest", "Encounter", "Goal", "CareTeam"];
+const PERSON_BOUND: &[&str] = &[
+    "Patient",
+    "Condition",
+    "CarePlan",
+    "ServiceRequest",
+    "Encounter",
+    "Goal",
+    "CareTeam",
+];
 
 /// Elements that name something of a person when the reference itself does not tell its type.
-const PERSON_ELEMENTS: &[&str] = &["subject", "patient", "addresses", "reasonReference", "basedOn", "replaces", "encounter", "goal"];
+const PERSON_ELEMENTS: &[&str] = &[
+    "subject",
+    "patient",
+    "addresses",
+    "reasonReference",
+    "basedOn",
+    "replaces",
+    "encounter",
+    "goal",
+];
 
-/// The elements by which clocks are told whose they are, started and stopped: an identifier in one is a logical reference.
-const FOLLOWED: &[&str] = &["subject", "patient", "addresses", "reasonReference", "basedOn", "replaces"];
+/// The elements by which clocks are told whose they are, started and stopped: an identifier in one
+/// is a logical reference.
+const FOLLOWED: &[&str] = &[
+    "subject",
+    "patient",
+    "addresses",
+    "reasonReference",
+    "basedOn",
+    "replaces",
+];
 
 /// A person-bound reference and what it resolved to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,11 +64,13 @@ pub struct ResolvedReference {
 pub enum Target {
     /// That Patient, or a resource of that Patient.
     Person(ResourceKey),
-    /// A Patient that is not stored (also by an identifier that no stored Patient has, or more than one).
+    /// A Patient that is not stored (also by an identifier that no stored Patient has, or more than
+    /// one).
     PatientNotStored,
     /// Another resource that is not stored: it may arrive later.
     NotYetStored,
-    /// A Patient who has another identifier, of the same system, than the reference says beside its address.
+    /// A Patient who has another identifier, of the same system, than the reference says beside its
+    /// address.
     OtherIdentifier,
     /// Something by identifier alone, or on another server: no clock can follow it.
     NotFollowed,
@@ -49,11 +78,12 @@ pub enum Target {
     NoPerson,
 }
 
-/// The references in a resource that name a Patient, or something that belongs to one (a Condition, CarePlan, ServiceRequest,
-/// Encounter, Goal or CareTeam), each with its FHIRPath; that of the subject first, the others as they stand.
+/// The references in a resource that name a Patient, or something that belongs to one (a Condition,
+/// CarePlan, ServiceRequest, Encounter, Goal or CareTeam), each with its FHIRPath; that of the
+/// subject first, the others as they stand.
 ///
-/// A Patient's own links are not among them: they name other records of the same person. References to contained resources are
-/// left out; what those refer to is not.
+/// A Patient's own links are not among them: they name other records of the same person. References
+/// to contained resources are left out; what those refer to is not.
 pub fn person_references(resource: &Value) -> Vec<(String, &Value)> {
     let kind = resource["resourceType"].as_str().unwrap_or("");
     let mut found = Vec::new();
@@ -65,7 +95,13 @@ pub fn person_references(resource: &Value) -> Vec<(String, &Value)> {
     found
 }
 
-fn walk<'a>(value: &'a Value, resource: &'a Value, name: &str, path: &mut String, found: &mut Vec<(String, &'a Value)>) {
+fn walk<'a>(
+    value: &'a Value,
+    resource: &'a Value,
+    name: &str,
+    path: &mut String,
+    found: &mut Vec<(String, &'a Value)>,
+) {
     let length = path.len();
     match value {
         Value::Object(members) => {
@@ -74,7 +110,11 @@ fn walk<'a>(value: &'a Value, resource: &'a Value, name: &str, path: &mut String
             }
             for (name, member) in members {
                 path.push('.');
-                path.push_str(if name.starts_with("value") { "value" } else { name });
+                path.push_str(if name.starts_with("value") {
+                    "value"
+                } else {
+                    name
+                });
                 walk(member, resource, name, path, found);
                 path.truncate(length);
             }
@@ -94,36 +134,58 @@ fn is_person_bound(element: &Value, resource: &Value, name: &str) -> bool {
     match Reference::read(element) {
         Reference::None | Reference::Contained(_) => false,
         Reference::Local(key, _) => PERSON_BOUND.contains(&key.resource_type.as_str()),
-        // Whatever has an identifier looks like a logical reference: only these elements are sure to be one.
-        Reference::Logical(..) if !FOLLOWED.contains(&name) && element.get("type").is_none_or(|kind| !kind.is_string()) => false,
-        Reference::Urn(_) | Reference::Conditional(_) | Reference::External(_) | Reference::Logical(..) => {
-            target_type(element, resource).map_or(PERSON_ELEMENTS.contains(&name), |kind| PERSON_BOUND.contains(&kind))
+        // Whatever has an identifier looks like a logical reference: only these elements are sure
+        // to be one.
+        Reference::Logical(..)
+            if !FOLLOWED.contains(&name)
+                && element.get("type").is_none_or(|kind| !kind.is_string()) =>
+        {
+            false
         }
+        Reference::Urn(_)
+        | Reference::Conditional(_)
+        | Reference::External(_)
+        | Reference::Logical(..) => target_type(element, resource)
+            .map_or(PERSON_ELEMENTS.contains(&name), |kind| {
+                PERSON_BOUND.contains(&kind)
+            }),
     }
 }
 
-/// The findings about the person-bound references of one resource, given what they resolved to: an error for each that names
-/// another person than the first (the subject, if [`person_references`] gave the order), an error for a Patient that is not stored,
-/// a warning for anything else that is not yet stored or cannot be followed.
+/// The findings about the person-bound references of one resource, given what they resolved to: an
+/// error for each that names another person than the first (the subject, if [`person_references`]
+/// gave the order), an error for a Patient that is not stored, a warning for anything else that is
+/// not yet stored or cannot be followed.
 pub fn one_person(references: &[ResolvedReference]) -> Vec<Issue> {
-    let first = references.iter().find_map(|reference| match &reference.target {
-        Target::Person(patient) => Some((patient, reference.expression.as_str())),
-        Target::PatientNotStored | Target::NotYetStored | Target::OtherIdentifier | Target::NotFollowed | Target::NoPerson => None,
-    });
+    let first = references
+        .iter()
+        .find_map(|reference| match &reference.target {
+            Target::Person(patient) => Some((patient, reference.expression.as_str())),
+            Target::PatientNotStored
+            | Target::NotYetStored
+            | Target::OtherIdentifier
+            | Target::NotFollowed
+            | Target::NoPerson => None,
+        });
     let finding = |reference: &ResolvedReference| {
         let at = reference.expression.as_str();
         match (&reference.target, first) {
             (Target::Person(patient), Some((person, person_at))) if patient != person => {
-                let text = format!("{at}: expected a reference to something of the same person as {person_at}, found another person's");
+                let text = format!(
+                    "{at}: expected a reference to something of the same person as {person_at}, found another person's"
+                );
                 Some(Issue::error(IssueCode::BusinessRule, at, text).by_rule(SAME))
             }
             (Target::PatientNotStored, _) => {
-                let text = format!("{at}: expected a reference to one stored Patient, found none that is stored; send the Patient first");
+                let text = format!(
+                    "{at}: expected a reference to one stored Patient, found none that is stored; send the Patient first"
+                );
                 Some(Issue::error(IssueCode::BusinessRule, at, text).by_rule(STORED))
             }
             (Target::NotYetStored, _) => {
-                let text =
-                    format!("{at}: expected a reference to a stored resource, found one that is not stored; it counts from when it is");
+                let text = format!(
+                    "{at}: expected a reference to a stored resource, found one that is not stored; it counts from when it is"
+                );
                 Some(Issue::warning(IssueCode::NotFound, at, text).by_rule(ARRIVES))
             }
             (Target::OtherIdentifier, _) => {

@@ -1,4 +1,5 @@
-//! What a reference points at, as far as the resource itself tells: nothing is looked up in a store.
+//! What a reference points at, as far as the resource itself tells: nothing is looked up in a
+//! store.
 
 use serde_json::Value;
 
@@ -16,20 +17,28 @@ pub(super) fn target_type<'a>(reference: &'a Value, resource: &'a Value) -> Opti
         Reference::Local(key, _) => Some(key.resource_type.as_str()),
         Reference::Conditional(address) => address.split_once('?').map(|(name, _)| name),
         Reference::External(address) => type_in(address).or_else(stated),
-        Reference::Contained(id) => contained(resource, id).and_then(|inner| inner["resourceType"].as_str()),
+        Reference::Contained(id) => {
+            contained(resource, id).and_then(|inner| inner["resourceType"].as_str())
+        }
         Reference::Urn(_) | Reference::Logical(..) | Reference::None => stated(),
     }
 }
 
 /// The type in an address that ends with `Type/id` or `Type/id/_history/version`.
 fn type_in(address: &str) -> Option<&str> {
-    let address = address.split_once("/_history/").map_or(address, |(before, _)| before);
+    let address = address
+        .split_once("/_history/")
+        .map_or(address, |(before, _)| before);
     let (before, _) = address.rsplit_once('/')?;
     let name = before.rsplit('/').next()?;
-    let like_a_type = name.starts_with(|first: char| first.is_ascii_uppercase()) && name.bytes().all(|b| b.is_ascii_alphabetic());
+    let like_a_type = name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name.bytes().all(|b| b.is_ascii_alphabetic());
     like_a_type.then_some(name)
 }
 
 fn contained<'a>(resource: &'a Value, id: &str) -> Option<&'a Value> {
-    resource["contained"].as_array()?.iter().find(|inner| inner["id"].as_str() == Some(id))
+    resource["contained"]
+        .as_array()?
+        .iter()
+        .find(|inner| inner["id"].as_str() == Some(id))
 }

@@ -7,8 +7,8 @@ use super::walk;
 use crate::fhir::{Issue, names};
 use crate::schema::Definitions;
 
-/// The package profile of each type that has one: such a resource is held against it whether it names it or not
-/// (fhir-profiles, section 4).
+/// The package profile of each type that has one: such a resource is held against it whether it
+/// names it or not (fhir-profiles, section 4).
 const PACKAGE_PROFILES: &[(&str, &str)] = &[
     ("Patient", names::PROFILE_PATIENT),
     ("Organization", names::PROFILE_ORGANIZATION),
@@ -34,19 +34,25 @@ impl Validator {
         &self.definitions
     }
 
-    /// True if resources can be held against the profile of that canonical address, with `|version` or without.
+    /// True if resources can be held against the profile of that canonical address, with `|version`
+    /// or without.
     pub fn knows(&self, profile: &str) -> bool {
-        self.definitions.structure(profile).is_some_and(crate::schema::Structure::is_resource)
+        self.definitions
+            .structure(profile)
+            .is_some_and(crate::schema::Structure::is_resource)
     }
 
     /// The profile that every resource of a type is held against, besides those that it claims.
     pub fn package_profile(type_name: &str) -> Option<&'static str> {
-        PACKAGE_PROFILES.iter().find(|(of, _)| *of == type_name).map(|(_, profile)| *profile)
+        PACKAGE_PROFILES
+            .iter()
+            .find(|(of, _)| *of == type_name)
+            .map(|(_, profile)| *profile)
     }
 
-    /// All findings about a value that should be a resource: by its type, by the profiles that it claims in `meta.profile`, and by
-    /// these profiles (canonical addresses); in the order of the definitions, each once. Never fails: what is no resource gives a
-    /// finding.
+    /// All findings about a value that should be a resource: by its type, by the profiles that it
+    /// claims in `meta.profile`, and by these profiles (canonical addresses); in the order of
+    /// the definitions, each once. Never fails: what is no resource gives a finding.
     pub fn check(&self, resource: &Value, profiles: &[&str]) -> Vec<Issue> {
         let mut sink = Sink::default();
         walk::check(&self.definitions, resource, profiles, &mut sink);

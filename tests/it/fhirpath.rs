@@ -1,4 +1,5 @@
-//! FHIRPath, through its public interface: what compiles, what each function and operator gives, what invariants say.
+//! FHIRPath, through its public interface: what compiles, what each function and operator gives,
+//! what invariants say.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +19,11 @@ use model::{TYPES, Types};
 /// A resource, typed by what it says it is.
 fn node<'a>(model: &'a dyn Model, resource: &'a Value) -> Node<'a> {
     let name = resource["resourceType"].as_str();
-    Node { value: Some(resource), extras: None, type_id: name.and_then(|name| model.type_named(name)) }
+    Node {
+        value: Some(resource),
+        extras: None,
+        type_id: name.and_then(|name| model.type_named(name)),
+    }
 }
 
 /// Surroundings in which the resource stands alone.
@@ -39,7 +44,9 @@ fn environment<'a>(model: &'a Types, resource: &'a Value) -> Environment<'a> {
 fn result(text: &str, resource: &Value) -> Result<Value, String> {
     let expression = Expression::compile(text).map_err(|error| format!("{text}: {error}"))?;
     let environment = environment(&TYPES, resource);
-    let items = expression.evaluate(environment.resource, &environment).map_err(|error| error.0)?;
+    let items = expression
+        .evaluate(environment.resource, &environment)
+        .map_err(|error| error.0)?;
     let values = items.into_iter().map(|item| match item {
         Item::Node(node) => node.value.cloned().unwrap_or(json!("without a value")),
         Item::Value(value) => value,
@@ -47,22 +54,41 @@ fn result(text: &str, resource: &Value) -> Result<Value, String> {
     Ok(values.collect())
 }
 
-/// Asserts what expressions give on a resource, one a line: `expression → result`. A result is JSON, or `error`.
+/// Asserts what expressions give on a resource, one a line: `expression → result`. A result is
+/// JSON, or `error`.
 #[track_caller]
 fn check(resource: &Value, table: &str) {
     let mut wrong = Vec::new();
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let (text, expected) = line.rsplit_once(" → ").unwrap_or_else(|| panic!("no arrow: {line}"));
+        let (text, expected) = line
+            .rsplit_once(" → ")
+            .unwrap_or_else(|| panic!("no arrow: {line}"));
         let found = result(text.trim(), resource);
         let found_text = match &found {
-            Ok(Value::Array(items)) => items.iter().map(Value::to_string).collect::<Vec<_>>().join(", "),
+            Ok(Value::Array(items)) => items
+                .iter()
+                .map(Value::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
             Ok(other) => other.to_string(),
             Err(_) => "error".to_owned(),
         };
-        let expected = if expected.trim() == "nothing" { "" } else { expected.trim() };
+        let expected = if expected.trim() == "nothing" {
+            ""
+        } else {
+            expected.trim()
+        };
         if found_text != expected {
-            wrong.push(format!("{text} → {found_text} {}, expected {expected}", found.err().unwrap_or_default()));
+            wrong.push(format!(
+                "{text} → {found_text} {}, expected {expected}",
+                found.err().unwrap_or_default()
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

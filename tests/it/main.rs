@@ -1,4 +1,5 @@
-//! The integration tests, one binary: through the public interface, with the real store in a temporary folder.
+//! The integration tests, one binary: through the public interface, with the real store in a
+//! temporary folder.
 
 mod deadlines;
 mod demo;

@@ -1,6 +1,8 @@
-//! What was acknowledged survives: the death of the process, and a loss of power as the C source beside models it.
+//! What was acknowledged survives: the death of the process, and a loss of power as the C source
+//! beside models it.
 //!
-//! Both run this very test binary again as a child that commits as fast as it can and says what was acknowledged.
+//! Both run this very test binary again as a child that commits as fast as it can and says what was
+//! acknowledged.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -14,7 +16,9 @@ use std::time::UNIX_EPOCH;
 
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use frist::search::SearchQuery;
-use frist::storage::{ChangeSet, EmbeddedStore, Engine, Guard, NewEvent, Store, StoreOptions, TimerChange};
+use frist::storage::{
+    ChangeSet, EmbeddedStore, Engine, Guard, NewEvent, Store, StoreOptions, TimerChange,
+};
 use jiff::civil::date;
 use tempfile::TempDir;
 
@@ -27,20 +31,30 @@ const CHILD_ENGINE: &str = "FRIST_TEST_CHILD_ENGINE";
 const THREADS: u64 = 4;
 
 fn open(path: &Path, engine: Engine) -> EmbeddedStore {
-    EmbeddedStore::open(path, engine, StoreOptions { cache_bytes: 8 << 20 }).unwrap_or_else(|error| panic!("{error}"))
+    EmbeddedStore::open(
+        path,
+        engine,
+        StoreOptions {
+            cache_bytes: 8 << 20,
+        },
+    )
+    .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Not a test by itself: what the child does, when a test starts this binary again.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(CHILD_FOLDER).map(PathBuf::from) else { return };
+    let Some(folder) = std::env::var_os(CHILD_FOLDER).map(PathBuf::from) else {
+        return;
+    };
     match std::env::var(CHILD_ENGINE).unwrap().parse() {
         Ok(engine) => commit_for_ever(&open(&folder, engine)),
         Err(_) => write_without_a_store(&folder),
     }
 }
 
-/// Each commit makes a Task and a Goal and the next version of its thread's Patient; then it is said so.
+/// Each commit makes a Task and a Goal and the next version of its thread's Patient; then it is
+/// said so.
 fn commit_for_ever(store: &EmbeddedStore) {
     thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -56,22 +70,48 @@ fn commit_for_ever(store: &EmbeddedStore) {
 }
 
 fn patient_version(store: &EmbeddedStore, thread: u64) -> u64 {
-    store.read(&key(&format!("Patient/{thread}"))).unwrap().map_or(0, |stored| stored.version.0)
+    store
+        .read(&key(&format!("Patient/{thread}")))
+        .unwrap()
+        .map_or(0, |stored| stored.version.0)
 }
 
 fn commit_number(thread: u64, number: u64) -> ChangeSet {
     let of_thread = |kind: &str| key(&format!("{kind}/{thread}-{number}"));
-    let entries = || vec![token("thread", "", &thread.to_string()), token("number", "", &number.to_string())];
+    let entries = || {
+        vec![
+            token("thread", "", &thread.to_string()),
+            token("number", "", &number.to_string()),
+        ]
+    };
     // Large enough that the engines move data out of their journals while the child lives.
-    let large = format!(r#"{{"resourceType":"Goal","text":"{}"}}"#, "x".repeat(400_000));
+    let large = format!(
+        r#"{{"resourceType":"Goal","text":"{}"}}"#,
+        "x".repeat(400_000)
+    );
     let writes = vec![
         put(&of_thread("Task"), None, entries()),
         put_text(&of_thread("Goal"), None, entries(), &large),
-        put(&key(&format!("Patient/{thread}")), (number > 0).then_some(Version(number)), entries()),
+        put(
+            &key(&format!("Patient/{thread}")),
+            (number > 0).then_some(Version(number)),
+            entries(),
+        ),
     ];
-    let timers = vec![TimerChange { owner: of_thread("Task"), day: Some(date(2027, 3, 1)) }];
-    let events = vec![NewEvent { subscription: subscription_of(thread), focus: of_thread("Task") }];
-    ChangeSet { timers, touches: vec![Guard(format!("Patient/{thread}"))], events, ..changes(writes) }
+    let timers = vec![TimerChange {
+        owner: of_thread("Task"),
+        day: Some(date(2027, 3, 1)),
+    }];
+    let events = vec![NewEvent {
+        subscription: subscription_of(thread),
+        focus: of_thread("Task"),
+    }];
+    ChangeSet {
+        timers,
+        touches: vec![Guard(format!("Patient/{thread}"))],
+        events,
+        ..changes(writes)
+    }
 }
 
 fn subscription_of(thread: u64) -> Id {
@@ -80,29 +120,52 @@ fn subscription_of(thread: u64) -> Id {
 
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "\n{line}").and_then(|()| out.flush()).unwrap();
+    writeln!(out, "\n{line}")
+        .and_then(|()| out.flush())
+        .unwrap();
 }
 
 /// The commits that the child said were acknowledged: for each thread the last one.
 type Acknowledged = BTreeMap<u64, u64>;
 
-fn start(folder: &Path, engine: &str, environment: &[(&str, &Path)]) -> (Child, BufReader<ChildStdout>) {
+fn start(
+    folder: &Path,
+    engine: &str,
+    environment: &[(&str, &Path)],
+) -> (Child, BufReader<ChildStdout>) {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "power_loss::child", "--nocapture", "--test-threads=1"]);
-    command.env(CHILD_FOLDER, folder).env(CHILD_ENGINE, engine).envs(environment.iter().copied());
+    command.args([
+        "--exact",
+        "power_loss::child",
+        "--nocapture",
+        "--test-threads=1",
+    ]);
+    command
+        .env(CHILD_FOLDER, folder)
+        .env(CHILD_ENGINE, engine)
+        .envs(environment.iter().copied());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
     (child, out)
 }
 
 /// Lets a child commit until it has said so often that a commit was acknowledged, then kills it.
-fn commit_and_kill(folder: &Path, engine: Engine, commits: usize, environment: &[(&str, &Path)], acknowledged: &mut Acknowledged) {
+fn commit_and_kill(
+    folder: &Path,
+    engine: Engine,
+    commits: usize,
+    environment: &[(&str, &Path)],
+    acknowledged: &mut Acknowledged,
+) {
     let (mut child, out) = start(folder, engine.as_str(), environment);
     let mut said = 0;
     // What it said before it died counts, too.
     for line in out.lines() {
         let line = line.unwrap();
-        if let Some((thread, number)) = line.strip_prefix("acknowledged ").and_then(|rest| rest.split_once(' ')) {
+        if let Some((thread, number)) = line
+            .strip_prefix("acknowledged ")
+            .and_then(|rest| rest.split_once(' '))
+        {
             acknowledged.insert(thread.parse().unwrap(), number.parse().unwrap());
             said += 1;
             if said == commits {
@@ -120,15 +183,32 @@ fn check(store: &EmbeddedStore, acknowledged: &Acknowledged) {
     for thread in 0..THREADS {
         let kept = patient_version(store, thread);
         let expected = acknowledged.get(&thread).map_or(0, |last| last + 1);
-        assert!(kept >= expected, "of {expected} acknowledged commits of thread {thread} only {kept} are there");
+        assert!(
+            kept >= expected,
+            "of {expected} acknowledged commits of thread {thread} only {kept} are there"
+        );
         for kind in [ResourceType::Task, ResourceType::Goal] {
             let query = SearchQuery::all(kind, vec![by_token("thread", &thread.to_string())]);
             let page = store.search(&query, None).unwrap();
             assert_eq!(page.total as u64, kept, "{kind} of thread {thread}");
-            assert!(page.matches.iter().all(|stored| stored.body.as_ref().is_some_and(|body| body.ends_with(b"}"))));
+            assert!(page.matches.iter().all(|stored| {
+                stored
+                    .body
+                    .as_ref()
+                    .is_some_and(|body| body.ends_with(b"}"))
+            }));
         }
-        let numbers: Vec<_> = store.events(&subscription_of(thread), 0, usize::MAX).unwrap().iter().map(|event| event.number).collect();
-        assert_eq!(numbers, (1..=kept).collect::<Vec<_>>(), "an event is there exactly if its commit is");
+        let numbers: Vec<_> = store
+            .events(&subscription_of(thread), 0, usize::MAX)
+            .unwrap()
+            .iter()
+            .map(|event| event.number)
+            .collect();
+        assert_eq!(
+            numbers,
+            (1..=kept).collect::<Vec<_>>(),
+            "an event is there exactly if its commit is"
+        );
         for number in 0..kept {
             let owner = ResourceKey::parse(&format!("Task/{thread}-{number}")).unwrap();
             assert_eq!(store.timer(&owner), Ok(Some(date(2027, 3, 1))));
@@ -146,7 +226,9 @@ fn a_killed_process_loses_nothing(engine: Engine) {
 }
 
 fn a_power_loss_loses_nothing(engine: Engine) {
-    let Some(model) = PowerLoss::build() else { return };
+    let Some(model) = PowerLoss::build() else {
+        return;
+    };
     for rounds in [&[60][..], &[1], &[25, 20, 3]] {
         let store = model.folder("store");
         let mut acknowledged = Acknowledged::new();
@@ -155,7 +237,13 @@ fn a_power_loss_loses_nothing(engine: Engine) {
             // The folder that came out of the loss before is the one that the next child works in.
             let (kept, next) = (model.folder("kept"), model.folder("shadow"));
             sync_tree(&folder, &kept);
-            commit_and_kill(&folder, engine, *commits, &model.environment(&folder, &kept), &mut acknowledged);
+            commit_and_kill(
+                &folder,
+                engine,
+                *commits,
+                &model.environment(&folder, &kept),
+                &mut acknowledged,
+            );
             rebuild(&kept, &identity(&folder), &next);
             folder = next;
             check(&open(&folder, engine), &acknowledged);
@@ -204,9 +292,16 @@ impl PowerLoss {
         let library = place.path().join("power_loss.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/power_loss.c");
         let mut compile = Command::new("cc");
-        compile.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&library).arg(source).arg("-ldl");
+        compile
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
+            .arg(&library)
+            .arg(source)
+            .arg("-ldl");
         match compile.status() {
-            Ok(status) => assert!(status.success(), "the model of a power loss does not compile"),
+            Ok(status) => assert!(
+                status.success(),
+                "the model of a power loss does not compile"
+            ),
             Err(error) => {
                 eprintln!("SKIPPED: the power-loss test needs a C compiler named 'cc' ({error})");
                 return None;
@@ -217,20 +312,35 @@ impl PowerLoss {
 
     /// A new folder.
     fn folder(&self, name: &str) -> PathBuf {
-        let folder = tempfile::Builder::new().prefix(name).tempdir_in(self.place.path()).unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix(name)
+            .tempdir_in(self.place.path())
+            .unwrap();
         folder.keep().canonicalize().unwrap()
     }
 
     fn environment<'a>(&'a self, from: &'a Path, to: &'a Path) -> [(&'static str, &'a Path); 3] {
-        [("LD_PRELOAD", self.library.as_path()), ("POWER_LOSS_FROM", from), ("POWER_LOSS_TO", to)]
+        [
+            ("LD_PRELOAD", self.library.as_path()),
+            ("POWER_LOSS_FROM", from),
+            ("POWER_LOSS_TO", to),
+        ]
     }
 }
 
 /// As the C source names it: inode and birth.
 fn identity(path: &Path) -> String {
     let metadata = fs::symlink_metadata(path).unwrap();
-    let born = metadata.created().map(|born| born.duration_since(UNIX_EPOCH).unwrap()).unwrap_or_default();
-    format!("{}-{}-{}", metadata.ino(), born.as_secs(), born.subsec_nanos())
+    let born = metadata
+        .created()
+        .map(|born| born.duration_since(UNIX_EPOCH).unwrap())
+        .unwrap_or_default();
+    format!(
+        "{}-{}-{}",
+        metadata.ino(),
+        born.as_secs(),
+        born.subsec_nanos()
+    )
 }
 
 /// Notes a folder and all in it as synced, as it is after a start.
@@ -239,7 +349,11 @@ fn sync_tree(folder: &Path, kept: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let kind = if path.is_dir() { 'd' } else { 'f' };
-        names += &format!("{kind} {} {}\n", identity(&path), path.file_name().unwrap().to_str().unwrap());
+        names += &format!(
+            "{kind} {} {}\n",
+            identity(&path),
+            path.file_name().unwrap().to_str().unwrap()
+        );
         if path.is_dir() {
             sync_tree(&path, kept);
         } else {
@@ -291,7 +405,8 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Writes a file that it syncs, one that it does not, and one in a folder whose name it does not sync.
+/// Writes a file that it syncs, one that it does not, and one in a folder whose name it does not
+/// sync.
 fn write_without_a_store(folder: &Path) {
     let write = |name: &str| {
         let mut file = File::create(folder.join(name)).unwrap();
@@ -311,16 +426,42 @@ fn write_without_a_store(folder: &Path) {
 
 #[test]
 fn the_model_keeps_what_was_synced_and_nothing_else() {
-    let Some(model) = PowerLoss::build() else { return };
-    let (folder, kept, shadow) = (model.folder("folder"), model.folder("kept"), model.folder("shadow"));
+    let Some(model) = PowerLoss::build() else {
+        return;
+    };
+    let (folder, kept, shadow) = (
+        model.folder("folder"),
+        model.folder("kept"),
+        model.folder("shadow"),
+    );
     let (mut child, out) = start(&folder, "none", &model.environment(&folder, &kept));
     assert!(out.lines().all(|line| line.is_ok()));
     assert!(child.wait().unwrap().success());
     rebuild(&kept, &identity(&folder), &shadow);
     let read = |name: &str| fs::read(shadow.join(name)).ok();
-    assert_eq!(read("renamed").as_deref(), Some(&b"bytes"[..]), "bytes and name were synced");
-    assert_eq!(read("unsynced").as_deref(), Some(&b""[..]), "only the name was synced");
-    assert_eq!(read("late").as_deref(), Some(&b"bytes"[..]), "a new file's name goes with its bytes");
-    assert_eq!(read("unlisted/synced"), None, "the name of its folder was not synced");
-    assert_eq!((read("synced"), read("renamed-again")), (None, None), "names before and after the sync");
+    assert_eq!(
+        read("renamed").as_deref(),
+        Some(&b"bytes"[..]),
+        "bytes and name were synced"
+    );
+    assert_eq!(
+        read("unsynced").as_deref(),
+        Some(&b""[..]),
+        "only the name was synced"
+    );
+    assert_eq!(
+        read("late").as_deref(),
+        Some(&b"bytes"[..]),
+        "a new file's name goes with its bytes"
+    );
+    assert_eq!(
+        read("unlisted/synced"),
+        None,
+        "the name of its folder was not synced"
+    );
+    assert_eq!(
+        (read("synced"), read("renamed-again")),
+        (None, None),
+        "names before and after the sync"
+    );
 }

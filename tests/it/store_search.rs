@@ -1,10 +1,14 @@
-//! Search against its definition: whatever was written, every state is searched as [`frist::search::matches`] says.
+//! Search against its definition: whatever was written, every state is searched as
+//! [`frist::search::matches`] says.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
-use frist::search::{Clause, IndexEntry, IndexValue, Prefix, Row, SearchQuery, Sort, SortBy, Test, TooMany, matches, settle, sort_rows};
+use frist::search::{
+    Clause, IndexEntry, IndexValue, Prefix, Row, SearchQuery, Sort, SortBy, Test, TooMany, matches,
+    settle, sort_rows,
+};
 use frist::storage::{ChangeSet, Position, Precondition};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -16,9 +20,15 @@ type Step = (ResourceKey, Option<Vec<IndexEntry>>);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let kind = proptest::sample::select(&[ResourceType::Task, ResourceType::Goal][..]);
-    let resource = (kind, 0..5_u8).prop_map(|(kind, number)| ResourceKey::new(kind, Id::parse(&number.to_string()).unwrap()));
-    let entries =
-        prop::option::weighted(0.85, prop::collection::vec((parameter(), value()).prop_map(|(p, v)| IndexEntry::new(p, v)), 0..5));
+    let resource = (kind, 0..5_u8)
+        .prop_map(|(kind, number)| ResourceKey::new(kind, Id::parse(&number.to_string()).unwrap()));
+    let entries = prop::option::weighted(
+        0.85,
+        prop::collection::vec(
+            (parameter(), value()).prop_map(|(p, v)| IndexEntry::new(p, v)),
+            0..5,
+        ),
+    );
     prop::collection::vec((resource, entries), 1..30)
 }
 
@@ -36,7 +46,8 @@ fn address() -> impl Strategy<Value = String> {
 
 /// `Task/0` to `Goal/6`: what chains follow.
 fn target() -> impl Strategy<Value = String> {
-    (proptest::sample::select(&["Task", "Goal"][..]), 0..7_u8).prop_map(|(kind, number)| format!("{kind}/{number}"))
+    (proptest::sample::select(&["Task", "Goal"][..]), 0..7_u8)
+        .prop_map(|(kind, number)| format!("{kind}/{number}"))
 }
 
 fn value() -> impl Strategy<Value = IndexValue> {
@@ -44,24 +55,42 @@ fn value() -> impl Strategy<Value = IndexValue> {
         (word(), word()).prop_map(|(system, code)| IndexValue::Token { system, code }),
         word().prop_map(IndexValue::Reference),
         target().prop_map(IndexValue::Reference),
-        (-4..4_i64, -4..4_i64).prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
+        (-4..4_i64, -4..4_i64)
+            .prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
         "[xyXæÆé ]{0,3}".prop_map(IndexValue::Text),
         address().prop_map(IndexValue::Uri),
-        (-4..4_i128, -4..4_i128, word(), word()).prop_map(|(from, until, system, code)| IndexValue::Quantity { from, until, system, code }),
-        prop::collection::vec(("[xy]", "[xy]").prop_map(|(system, code)| IndexValue::Token { system, code }), 1..3)
-            .prop_map(IndexValue::Composite),
+        (-4..4_i128, -4..4_i128, word(), word()).prop_map(|(from, until, system, code)| {
+            IndexValue::Quantity {
+                from,
+                until,
+                system,
+                code,
+            }
+        }),
+        prop::collection::vec(
+            ("[xy]", "[xy]").prop_map(|(system, code)| IndexValue::Token { system, code }),
+            1..3
+        )
+        .prop_map(IndexValue::Composite),
     ]
 }
 
 fn test() -> impl Strategy<Value = Test> {
     use Prefix::*;
     let prefixes = || proptest::sample::select(&[Eq, Ne, Gt, Lt, Ge, Le, Sa, Eb, Ap][..]);
-    let token =
-        |word: &'static str| (prop::option::of(word), prop::option::of(word)).prop_map(|(system, code)| Test::Token { system, code });
+    let token = |word: &'static str| {
+        (prop::option::of(word), prop::option::of(word))
+            .prop_map(|(system, code)| Test::Token { system, code })
+    };
     prop_oneof![
-        (prop::option::of(word()), prop::option::of(word())).prop_map(|(system, code)| Test::Token { system, code }),
+        (prop::option::of(word()), prop::option::of(word()))
+            .prop_map(|(system, code)| Test::Token { system, code }),
         word().prop_map(Test::Reference),
-        (prefixes(), -4..4_i64, -4..4_i64).prop_map(|(prefix, from_us, until_us)| Test::Date { prefix, from_us, until_us }),
+        (prefixes(), -4..4_i64, -4..4_i64).prop_map(|(prefix, from_us, until_us)| Test::Date {
+            prefix,
+            from_us,
+            until_us
+        }),
         target().prop_map(Test::Reference),
         prop::collection::btree_set(target(), 0..3).prop_map(Test::ReferenceIn),
         "[xyæe ]{0,2}".prop_map(Test::StartsWith),
@@ -70,8 +99,20 @@ fn test() -> impl Strategy<Value = Test> {
         address().prop_map(Test::Uri),
         address().prop_map(Test::UriBelow),
         address().prop_map(Test::UriAbove),
-        (prefixes(), -4..4_i128, -4..4_i128, prop::option::of(word()), prop::option::of(word()))
-            .prop_map(|(prefix, from, until, system, code)| Test::Quantity { prefix, from, until, system, code }),
+        (
+            prefixes(),
+            -4..4_i128,
+            -4..4_i128,
+            prop::option::of(word()),
+            prop::option::of(word())
+        )
+            .prop_map(|(prefix, from, until, system, code)| Test::Quantity {
+                prefix,
+                from,
+                until,
+                system,
+                code
+            }),
         prop::collection::vec(token("[xy]"), 1..3).prop_map(Test::Composite),
     ]
 }
@@ -81,16 +122,28 @@ fn lone_clause() -> BoxedStrategy<Clause> {
     let tests = || prop::collection::vec(test(), 0..4);
     let instants = prop::collection::vec(test(), 0..3).prop_map(|tests| {
         let moved = |test| match test {
-            // Around the instants of the made-up past, which begin at noon and go up by a microsecond or more.
-            Test::Date { prefix, from_us, until_us } => {
+            // Around the instants of the made-up past, which begin at noon and go up by a
+            // microsecond or more.
+            Test::Date {
+                prefix,
+                from_us,
+                until_us,
+            } => {
                 let base = noon().as_microsecond() + 10;
-                Test::Date { prefix, from_us: base + 3 * from_us, until_us: base + 3 * until_us }
+                Test::Date {
+                    prefix,
+                    from_us: base + 3 * from_us,
+                    until_us: base + 3 * until_us,
+                }
             }
             other => other,
         };
         Clause::LastUpdated(tests.into_iter().map(moved).collect())
     });
-    let keys = prop::collection::btree_set(target().prop_map(|key| ResourceKey::parse(&key).unwrap()), 0..4);
+    let keys = prop::collection::btree_set(
+        target().prop_map(|key| ResourceKey::parse(&key).unwrap()),
+        0..4,
+    );
     prop_oneof![
         1 => prop::collection::vec((0..7_u8).prop_map(|id| Id::parse(&id.to_string()).unwrap()), 0..3).prop_map(Clause::Ids),
         1 => keys.prop_map(Clause::Keys),
@@ -108,8 +161,10 @@ fn clause(steps: u32) -> BoxedStrategy<Clause> {
         return lone_clause();
     }
     let kind = || proptest::sample::select(&[ResourceType::Task, ResourceType::Goal][..]);
-    let other =
-        move || (kind(), prop::collection::vec(clause(steps - 1), 0..2)).prop_map(|(kind, clauses)| SearchQuery::all(kind, clauses));
+    let other = move || {
+        (kind(), prop::collection::vec(clause(steps - 1), 0..2))
+            .prop_map(|(kind, clauses)| SearchQuery::all(kind, clauses))
+    };
     prop_oneof![
         5 => lone_clause(),
         1 => (parameter(), prop::collection::vec(other(), 0..3)).prop_map(|(code, any_of)| Clause::Chain { code, any_of }),
@@ -119,49 +174,99 @@ fn clause(steps: u32) -> BoxedStrategy<Clause> {
 }
 
 fn query() -> impl Strategy<Value = SearchQuery> {
-    let by = prop_oneof![Just(SortBy::Id), Just(SortBy::LastUpdated), parameter().prop_map(SortBy::Parameter)];
-    let sort = prop::collection::vec((by, any::<bool>()).prop_map(|(by, descending)| Sort { by, descending }), 0..3);
+    let by = prop_oneof![
+        Just(SortBy::Id),
+        Just(SortBy::LastUpdated),
+        parameter().prop_map(SortBy::Parameter)
+    ];
+    let sort = prop::collection::vec(
+        (by, any::<bool>()).prop_map(|(by, descending)| Sort { by, descending }),
+        0..3,
+    );
     let types = prop::sample::subsequence(vec![ResourceType::Task, ResourceType::Goal], 1..=2);
-    (types, prop::collection::vec(clause(2), 0..3), sort, 0..4_usize, prop_oneof![Just(usize::MAX), 0..5_usize]).prop_map(
-        |(types, clauses, sort, offset, count)| SearchQuery {
+    (
+        types,
+        prop::collection::vec(clause(2), 0..3),
+        sort,
+        0..4_usize,
+        prop_oneof![Just(usize::MAX), 0..5_usize],
+    )
+        .prop_map(|(types, clauses, sort, offset, count)| SearchQuery {
             types,
             clauses,
             sort,
             offset,
             count,
             ..SearchQuery::all(ResourceType::Task, vec![])
-        },
-    )
+        })
 }
 
 /// What a resource was in one state: version, instant, entries; no entries if it was deleted.
 pub(crate) type Known = BTreeMap<ResourceKey, (Version, Timestamp, Option<Vec<IndexEntry>>)>;
 
-fn row<'a>((key, known): (&'a ResourceKey, &'a (Version, Timestamp, Option<Vec<IndexEntry>>))) -> Option<Row<'a>> {
-    known.2.as_ref().map(|entries| Row { key, last_updated: known.1, entries })
+fn row<'a>(
+    (key, known): (
+        &'a ResourceKey,
+        &'a (Version, Timestamp, Option<Vec<IndexEntry>>),
+    ),
+) -> Option<Row<'a>> {
+    known.2.as_ref().map(|entries| Row {
+        key,
+        last_updated: known.1,
+        entries,
+    })
 }
 
 pub(crate) fn expected_page(query: &SearchQuery, state: &Known) -> (usize, Vec<String>) {
-    // What is asked about other resources comes to what the same definition finds in the whole state.
+    // What is asked about other resources comes to what the same definition finds in the whole
+    // state.
     let mut find = |query: &SearchQuery, code: Option<&str>, _: usize| {
-        let found = state.iter().filter_map(row).filter(|row| matches(query, *row));
-        let entries = |row: Row<'_>| row.entries.iter().filter(|entry| Some(&*entry.parameter) == code).cloned().collect();
+        let found = state
+            .iter()
+            .filter_map(row)
+            .filter(|row| matches(query, *row));
+        let entries = |row: Row<'_>| {
+            row.entries
+                .iter()
+                .filter(|entry| Some(&*entry.parameter) == code)
+                .cloned()
+                .collect()
+        };
         Ok::<_, TooMany>(found.map(|row| (row.key.clone(), entries(row))).collect())
     };
     let query = &settle(query, &mut find).unwrap();
-    let mut rows: Vec<Row<'_>> = state.iter().filter_map(row).filter(|row| matches(query, *row)).collect();
+    let mut rows: Vec<Row<'_>> = state
+        .iter()
+        .filter_map(row)
+        .filter(|row| matches(query, *row))
+        .collect();
     sort_rows(&mut rows, &query.sort, |row| *row);
     let page = rows.iter().skip(query.offset).take(query.count);
-    (rows.len(), page.map(|row| format!("{}/{}", row.key, state[row.key].0)).collect())
+    (
+        rows.len(),
+        page.map(|row| format!("{}/{}", row.key, state[row.key].0))
+            .collect(),
+    )
 }
 
 fn values_of(kind: ResourceType, parameter: &str, state: &Known) -> BTreeSet<IndexValue> {
-    let entries = state.iter().filter(|(key, _)| key.resource_type == kind).filter_map(row).flat_map(|row| row.entries);
-    entries.filter(|entry| entry.parameter == parameter).map(|entry| entry.value.clone()).collect()
+    let entries = state
+        .iter()
+        .filter(|(key, _)| key.resource_type == kind)
+        .filter_map(row)
+        .flat_map(|row| row.entries);
+    entries
+        .filter(|entry| entry.parameter == parameter)
+        .map(|entry| entry.value.clone())
+        .collect()
 }
 
 pub(crate) fn a_search_finds_exactly_what_matches_in_every_state(fixture: &dyn Fixture) {
-    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     proptest!(config, |(steps in steps(), queries in prop::collection::vec((query(), 0..40_u64), 100))| {
         let fixture = fixture.another();
         let store = fixture.open();

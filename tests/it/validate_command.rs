@@ -21,19 +21,32 @@ struct Ended {
 
 /// Runs the program in a folder, on a fixed day.
 fn frist(folder: &Path, arguments: &[&str], input: &str) -> Ended {
-    frist_on_no_day(folder, &[&["--day", "2027-03-01"], arguments].concat(), input)
+    frist_on_no_day(
+        folder,
+        &[&["--day", "2027-03-01"], arguments].concat(),
+        input,
+    )
 }
 
 /// Runs the program in a folder.
 fn frist_on_no_day(folder: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_frist"));
     command.arg("validate").args(arguments).current_dir(folder);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     // A program that does not read its input may have ended already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    Ended {
+        code: output.status.code().unwrap(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
 }
 
 impl Ended {
@@ -47,8 +60,16 @@ impl Ended {
 /// Checks that nothing would be refused.
 #[track_caller]
 fn expect_valid(ended: &Ended, summary: &str) {
-    assert!(ended.errors().len() == 1 && ended.errors()[0].starts_with(summary), "{}", ended.out);
-    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "no bar is drawn where no terminal is");
+    assert!(
+        ended.errors().len() == 1 && ended.errors()[0].starts_with(summary),
+        "{}",
+        ended.out
+    );
+    assert_eq!(
+        (ended.code, ended.err.as_str()),
+        (0, ""),
+        "no bar is drawn where no terminal is"
+    );
 }
 
 fn folder(files: &[(&str, String)]) -> TempDir {
@@ -76,41 +97,110 @@ fn files_folders_and_lines_are_read_in_order() {
         ("b/.hidden.json", "x".into()),
         ("b/package.json", "{\"name\":\"x\"}".into()),
         ("b/notes.txt", "x".into()),
-        ("b/good.json", serde_json::to_string_pretty(&patient("p")).unwrap()),
+        (
+            "b/good.json",
+            serde_json::to_string_pretty(&patient("p")).unwrap(),
+        ),
         ("b/people.ndjson", lines),
         ("a.json", region("r").to_string()),
     ]);
     let ended = frist(folder.path(), &["b", "a.json"], "");
-    let told: Vec<_> = ended.errors().into_iter().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(told, ["b/deep/wrong.json:Condition.recordedDate:", "b/people.ndjson:3:Condition.recordedDate:", "6"]);
-    assert!(ended.out.contains(FUTURE) && ended.out.contains("6 resources: 4 valid, 2 invalid; 2 errors, "), "{}", ended.out);
+    let told: Vec<_> = ended
+        .errors()
+        .into_iter()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "b/deep/wrong.json:Condition.recordedDate:",
+            "b/people.ndjson:3:Condition.recordedDate:",
+            "6"
+        ]
+    );
+    assert!(
+        ended.out.contains(FUTURE)
+            && ended
+                .out
+                .contains("6 resources: 4 valid, 2 invalid; 2 errors, "),
+        "{}",
+        ended.out
+    );
     assert_eq!((ended.code, ended.err.as_str()), (1, ""));
-    expect_valid(&frist(folder.path(), &["a.json"], ""), "1 resource: 1 valid, 0 invalid; 0 errors");
+    expect_valid(
+        &frist(folder.path(), &["a.json"], ""),
+        "1 resource: 1 valid, 0 invalid; 0 errors",
+    );
 }
 
 #[test]
 fn standard_input_is_one_resource_or_lines_of_them() {
     let folder = folder(&[]);
     let pretty = serde_json::to_string_pretty(&patient("p")).unwrap();
-    expect_valid(&frist(folder.path(), &["-"], &pretty), "1 resource: 1 valid, 0 invalid; 0 errors");
+    expect_valid(
+        &frist(folder.path(), &["-"], &pretty),
+        "1 resource: 1 valid, 0 invalid; 0 errors",
+    );
     let lines = format!("{}\n{}\n", patient("p"), future());
     let ended = frist(folder.path(), &["-"], &lines);
-    assert!(ended.errors()[0].starts_with(&format!("-:2:{FUTURE}")), "{}", ended.out);
-    assert!(ended.errors()[1].starts_with("2 resources: 1 valid, 1 invalid; 1 error, ") && ended.code == 1, "{}", ended.out);
+    assert!(
+        ended.errors()[0].starts_with(&format!("-:2:{FUTURE}")),
+        "{}",
+        ended.out
+    );
+    assert!(
+        ended.errors()[1].starts_with("2 resources: 1 valid, 1 invalid; 1 error, ")
+            && ended.code == 1,
+        "{}",
+        ended.out
+    );
     let ended = frist(folder.path(), &["-"], "");
-    assert!(ended.out.starts_with("-: error ") && ended.code == 1, "{}", ended.out);
+    assert!(
+        ended.out.starts_with("-: error ") && ended.code == 1,
+        "{}",
+        ended.out
+    );
 }
 
 #[test]
 fn what_cannot_be_read_is_told_and_is_not_valid() {
-    let folder = folder(&[("empty/x.txt", String::new()), ("good.json", patient("p").to_string()), ("bytes.json", "{".into())]);
-    let ended = frist(folder.path(), &["missing.json", "empty", "bytes.json", "good.json"], "");
+    let folder = folder(&[
+        ("empty/x.txt", String::new()),
+        ("good.json", patient("p").to_string()),
+        ("bytes.json", "{".into()),
+    ]);
+    let ended = frist(
+        folder.path(),
+        &["missing.json", "empty", "bytes.json", "good.json"],
+        "",
+    );
     let lines = ended.errors();
-    assert!(lines[0].starts_with("missing.json: error exception cannot be read: "), "{}", ended.out);
-    assert!(lines[1].starts_with("empty: error exception cannot be read: expected files"), "{}", ended.out);
-    assert!(lines[2].starts_with("bytes.json: error structure") || lines[2].starts_with("bytes.json: error invalid"), "{}", ended.out);
-    assert!(lines[3].starts_with("2 resources: 1 valid, 1 invalid; 3 errors, "), "{}", ended.out);
-    assert!(lines[3].ends_with("; 2 files could not be read"), "{}", ended.out);
+    assert!(
+        lines[0].starts_with("missing.json: error exception cannot be read: "),
+        "{}",
+        ended.out
+    );
+    assert!(
+        lines[1].starts_with("empty: error exception cannot be read: expected files"),
+        "{}",
+        ended.out
+    );
+    assert!(
+        lines[2].starts_with("bytes.json: error structure")
+            || lines[2].starts_with("bytes.json: error invalid"),
+        "{}",
+        ended.out
+    );
+    assert!(
+        lines[3].starts_with("2 resources: 1 valid, 1 invalid; 3 errors, "),
+        "{}",
+        ended.out
+    );
+    assert!(
+        lines[3].ends_with("; 2 files could not be read"),
+        "{}",
+        ended.out
+    );
     assert_eq!((lines.len(), ended.code), (4, 1));
 }
 
@@ -118,7 +208,11 @@ fn what_cannot_be_read_is_told_and_is_not_valid() {
 fn each_finding_or_each_outcome_is_a_line_of_json() {
     let folder = folder(&[("x.ndjson", format!("{}\n{}\n", future(), patient("p")))]);
     let ended = frist(folder.path(), &["--format", "json", "x.ndjson"], "");
-    let mut findings: Vec<Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut findings: Vec<Value> = ended
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     findings.retain(|finding| finding["severity"] == "error");
     assert_eq!((findings.len(), ended.code), (1, 1), "{}", ended.out);
     for (member, value) in [
@@ -130,14 +224,37 @@ fn each_finding_or_each_outcome_is_a_line_of_json() {
     ] {
         assert_eq!(findings[0][member], value);
     }
-    assert!(findings[0]["rule"].is_string() && findings[0]["text"].as_str().unwrap().starts_with("expected"), "{}", ended.out);
+    assert!(
+        findings[0]["rule"].is_string()
+            && findings[0]["text"]
+                .as_str()
+                .unwrap()
+                .starts_with("expected"),
+        "{}",
+        ended.out
+    );
     let ended = frist(folder.path(), &["--format", "outcome", "x.ndjson"], "");
-    let outcomes: Vec<Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let outcomes: Vec<Value> = ended
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(outcomes.len(), 2, "{}", ended.out);
-    for (outcome, (place, is_wrong)) in outcomes.iter().zip([("x.ndjson:1", true), ("x.ndjson:2", false)]) {
+    for (outcome, (place, is_wrong)) in outcomes
+        .iter()
+        .zip([("x.ndjson:1", true), ("x.ndjson:2", false)])
+    {
         let issues = outcome["issue"].as_array().unwrap();
-        assert_eq!(issues.iter().any(|issue| issue["severity"] == "error"), is_wrong, "{outcome}");
-        assert!(outcome["resourceType"] == "OperationOutcome" && issues.iter().all(|issue| issue["diagnostics"] == place), "{outcome}");
+        assert_eq!(
+            issues.iter().any(|issue| issue["severity"] == "error"),
+            is_wrong,
+            "{outcome}"
+        );
+        assert!(
+            outcome["resourceType"] == "OperationOutcome"
+                && issues.iter().all(|issue| issue["diagnostics"] == place),
+            "{outcome}"
+        );
     }
     assert_eq!(ended.code, 1);
 }
@@ -146,26 +263,64 @@ fn each_finding_or_each_outcome_is_a_line_of_json() {
 fn the_resources_in_a_bundle_are_checked_in_their_places() {
     let entry = |resource: Value| json!({ "resource": resource });
     let inner = json!({ "resourceType": "Bundle", "type": "collection", "entry": [entry(patient("p")), entry(future())] });
-    let entries = [entry(patient("p")), json!({ "request": { "method": "DELETE", "url": "Goal/1" } }), entry(future()), entry(inner)];
+    let entries = [
+        entry(patient("p")),
+        json!({ "request": { "method": "DELETE", "url": "Goal/1" } }),
+        entry(future()),
+        entry(inner),
+    ];
     let bundle = json!({ "resourceType": "Bundle", "type": "collection", "entry": entries });
     let folder = folder(&[("bundle.json", bundle.to_string())]);
     let ended = frist(folder.path(), &["bundle.json"], "");
-    for at in ["Bundle.entry[2].resource.recordedDate", "Bundle.entry[3].resource.entry[1].resource.recordedDate"] {
-        assert!(ended.out.contains(&format!("bundle.json:{at}: error business-rule [kp-date-3] expected")), "{}", ended.out);
+    for at in [
+        "Bundle.entry[2].resource.recordedDate",
+        "Bundle.entry[3].resource.entry[1].resource.recordedDate",
+    ] {
+        assert!(
+            ended.out.contains(&format!(
+                "bundle.json:{at}: error business-rule [kp-date-3] expected"
+            )),
+            "{}",
+            ended.out
+        );
     }
     let lines: BTreeSet<&str> = ended.out.lines().collect();
-    assert_eq!(lines.len(), ended.out.lines().count(), "told twice: {}", ended.out);
+    assert_eq!(
+        lines.len(),
+        ended.out.lines().count(),
+        "told twice: {}",
+        ended.out
+    );
     assert_eq!(ended.code, 1);
 }
 
 #[test]
 fn a_profile_and_a_day_can_be_said() {
-    let folder = folder(&[("future.json", future().to_string()), ("patient.json", patient("p").to_string())]);
-    let ended = frist(folder.path(), &["--profile", "https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition", "patient.json"], "");
-    assert!(ended.errors()[0].starts_with("patient.json:Patient: error structure "), "{}", ended.out);
+    let folder = folder(&[
+        ("future.json", future().to_string()),
+        ("patient.json", patient("p").to_string()),
+    ]);
+    let ended = frist(
+        folder.path(),
+        &[
+            "--profile",
+            "https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition",
+            "patient.json",
+        ],
+        "",
+    );
+    assert!(
+        ended.errors()[0].starts_with("patient.json:Patient: error structure "),
+        "{}",
+        ended.out
+    );
     assert_eq!(ended.code, 1);
     let ended = frist_on_no_day(folder.path(), &["--day", "2027-03-02", "future.json"], "");
-    assert!(!ended.out.contains("kp-date-3") && ended.code == 0, "{}", ended.out);
+    assert!(
+        !ended.out.contains("kp-date-3") && ended.code == 0,
+        "{}",
+        ended.out
+    );
 }
 
 #[test]
@@ -177,7 +332,9 @@ fn without_a_day_what_lies_ahead_is_only_warned_of() {
     expect_valid(&ended, "2 resources: 2 valid, 0 invalid; 0 errors");
     for at in ["1:Condition", "2:Bundle.entry[0].resource"] {
         assert!(
-            ended.out.contains(&format!("ahead.ndjson:{at}.recordedDate: warning business-rule [kp-date-3] expected")),
+            ended.out.contains(&format!(
+                "ahead.ndjson:{at}.recordedDate: warning business-rule [kp-date-3] expected"
+            )),
             "{}",
             ended.out
         );
@@ -200,33 +357,65 @@ fn wrong_options_are_told_in_a_line_and_exit_2() {
         &[],
     ] {
         let ended = frist_on_no_day(folder.path(), arguments, "");
-        assert_eq!((ended.code, ended.out.as_str(), ended.err.lines().count()), (2, "", 1), "{arguments:?} {}", ended.err);
+        assert_eq!(
+            (ended.code, ended.out.as_str(), ended.err.lines().count()),
+            (2, "", 1),
+            "{arguments:?} {}",
+            ended.err
+        );
     }
 }
 
 /// A package with these files.
 fn package(files: &[(&str, Value)]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
+        Vec::new(),
+        flate2::Compression::fast(),
+    ));
     for (name, content) in files {
         let content = content.to_string();
         let mut header = tar::Header::new_ustar();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
-        archive.append_data(&mut header, format!("package/{name}"), content.as_bytes()).unwrap();
+        archive
+            .append_data(&mut header, format!("package/{name}"), content.as_bytes())
+            .unwrap();
     }
     archive.into_inner().unwrap().finish().unwrap()
 }
 
 #[test]
 fn a_package_that_cannot_be_used_stops_the_program_before_it_begins() {
-    let description = |version: &str| json!({ "name": "x.test", "version": "1.0.0", "fhirVersions": [version] });
+    let description =
+        |version: &str| json!({ "name": "x.test", "version": "1.0.0", "fhirVersions": [version] });
     let codes = json!({ "resourceType": "CodeSystem", "url": "https://x.test/codes", "content": "complete", "status": "active" });
-    let folder = folder(&[("text.tgz", "no package".into()), ("patient.json", patient("p").to_string())]);
+    let folder = folder(&[
+        ("text.tgz", "no package".into()),
+        ("patient.json", patient("p").to_string()),
+    ]);
     let packages = [
-        ("good.tgz", package(&[("package.json", description("4.0.1")), ("CodeSystem-x.json", codes.clone())])),
-        ("undescribed.tgz", package(&[("CodeSystem-x.json", codes.clone())])),
-        ("empty.tgz", package(&[("package.json", description("4.0.1"))])),
-        ("r5.tgz", package(&[("package.json", description("5.0.0")), ("CodeSystem-x.json", codes)])),
+        (
+            "good.tgz",
+            package(&[
+                ("package.json", description("4.0.1")),
+                ("CodeSystem-x.json", codes.clone()),
+            ]),
+        ),
+        (
+            "undescribed.tgz",
+            package(&[("CodeSystem-x.json", codes.clone())]),
+        ),
+        (
+            "empty.tgz",
+            package(&[("package.json", description("4.0.1"))]),
+        ),
+        (
+            "r5.tgz",
+            package(&[
+                ("package.json", description("5.0.0")),
+                ("CodeSystem-x.json", codes),
+            ]),
+        ),
     ];
     for (name, bytes) in &packages {
         std::fs::write(folder.path().join(name), bytes).unwrap();
@@ -238,23 +427,59 @@ fn a_package_that_cannot_be_used_stops_the_program_before_it_begins() {
         ("empty.tgz", "definitions"),
         ("r5.tgz", "FHIR 5.0.0"),
     ] {
-        let ended = frist(folder.path(), &["--package", "good.tgz", "--package", name, "patient.json"], "");
-        assert_eq!((ended.code, ended.out.as_str(), ended.err.lines().count()), (1, "", 1), "{name} {}", ended.err);
-        assert!(ended.err.starts_with(&format!("error: --package {name}: ")) && ended.err.contains(said), "{}", ended.err);
+        let ended = frist(
+            folder.path(),
+            &["--package", "good.tgz", "--package", name, "patient.json"],
+            "",
+        );
+        assert_eq!(
+            (ended.code, ended.out.as_str(), ended.err.lines().count()),
+            (1, "", 1),
+            "{name} {}",
+            ended.err
+        );
+        assert!(
+            ended.err.starts_with(&format!("error: --package {name}: "))
+                && ended.err.contains(said),
+            "{}",
+            ended.err
+        );
         let mut serve = Command::new(env!("CARGO_BIN_EXE_frist"));
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--package", name]).env("FRIST_LOG", "error").current_dir(folder.path());
+        serve
+            .args(["serve", "--listen", "127.0.0.1:0", "--package", name])
+            .env("FRIST_LOG", "error")
+            .current_dir(folder.path());
         let output = serve.output().unwrap();
-        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), ended.err), "{name}");
-        assert!(!folder.path().join("frist-data").exists(), "nothing is made before the packages are read");
+        assert_eq!(
+            (
+                output.status.code(),
+                String::from_utf8(output.stderr).unwrap()
+            ),
+            (Some(1), ended.err),
+            "{name}"
+        );
+        assert!(
+            !folder.path().join("frist-data").exists(),
+            "nothing is made before the packages are read"
+        );
     }
-    let ended = frist(folder.path(), &["--package", "good.tgz", "patient.json"], "");
+    let ended = frist(
+        folder.path(),
+        &["--package", "good.tgz", "patient.json"],
+        "",
+    );
     expect_valid(&ended, "1 resource: 1 valid, 0 invalid; 0 errors");
 }
 
 #[test]
 fn the_help_says_what_only_a_server_finds() {
     let ended = frist(Path::new("."), &["--help"], "");
-    for said in ["other resources", "$validate", "Exit code", "standard input"] {
+    for said in [
+        "other resources",
+        "$validate",
+        "Exit code",
+        "standard input",
+    ] {
         assert!(ended.out.contains(said), "{}", ended.out);
     }
     assert_eq!(ended.code, 0);
@@ -263,12 +488,28 @@ fn the_help_says_what_only_a_server_finds() {
 #[test]
 fn what_depends_on_other_resources_is_left_to_a_server() {
     let folder = folder(&[
-        ("plan.json", plan("x", "nobody", "nothing", "2027-02-20").to_string()),
-        ("referral.json", referral("x", "nobody", "nothing", "2027-02-20").to_string()),
-        ("observation.json", json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } }).to_string()),
+        (
+            "plan.json",
+            plan("x", "nobody", "nothing", "2027-02-20").to_string(),
+        ),
+        (
+            "referral.json",
+            referral("x", "nobody", "nothing", "2027-02-20").to_string(),
+        ),
+        (
+            "observation.json",
+            json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } })
+                .to_string(),
+        ),
     ]);
     let ended = frist(folder.path(), &["plan.json", "referral.json"], "");
     expect_valid(&ended, "2 resources: 2 valid, 0 invalid; 0 errors");
     let ended = frist(folder.path(), &["observation.json"], "");
-    assert!(ended.out.contains("observation.json:Observation: warning not-supported"), "{}", ended.out);
+    assert!(
+        ended
+            .out
+            .contains("observation.json:Observation: warning not-supported"),
+        "{}",
+        ended.out
+    );
 }

@@ -1,4 +1,5 @@
-//! What a resource is refused for before a clock may depend on it: rows of an edit and the findings it must give.
+//! What a resource is refused for before a clock may depend on it: rows of an edit and the findings
+//! it must give.
 
 #![allow(clippy::unwrap_used)]
 
@@ -33,27 +34,52 @@ const TODAY: Date = date(2031, 1, 1);
 /// The findings about a value.
 fn findings(value: &Value) -> Vec<Issue> {
     let validator = guide_validator();
-    let context = Context { validator: &validator, profiles: &[], today: TODAY, has_target_group: &has_target_group };
+    let context = Context {
+        validator: &validator,
+        profiles: &[],
+        today: TODAY,
+        has_target_group: &has_target_group,
+    };
     validation::check(&Resource::from_value(value.clone()).unwrap(), &context)
 }
 
 /// The table of fhir-profiles, section 3, as short as it can be said.
 fn has_target_group(condition: &Value) -> bool {
-    if view::extensions(condition, "https://kronikerpakker.dk/fhir/StructureDefinition/kp-target-group").next().is_some() {
+    if view::extensions(
+        condition,
+        "https://kronikerpakker.dk/fhir/StructureDefinition/kp-target-group",
+    )
+    .next()
+    .is_some()
+    {
         return true;
     }
     view::codings(&condition["code"]).any(|(system, code)| {
         let code = code.to_uppercase().replace('.', "");
         let icd = |code: &str| {
-            ["J44", "E11", "I20", "I21", "I22", "I23", "I24", "I25", "I48", "I50"].iter().any(|prefix| code.starts_with(prefix))
+            [
+                "J44", "E11", "I20", "I21", "I22", "I23", "I24", "I25", "I48", "I50",
+            ]
+            .iter()
+            .any(|prefix| code.starts_with(prefix))
         };
         match system {
-            "urn:oid:1.2.208.176.2.4.12" | "urn:oid:1.2.208.176.2.4" => code.strip_prefix('D').is_some_and(icd),
+            "urn:oid:1.2.208.176.2.4.12" | "urn:oid:1.2.208.176.2.4" => {
+                code.strip_prefix('D').is_some_and(icd)
+            }
             "http://hl7.org/fhir/sid/icd-10" => icd(&code),
             "urn:oid:1.2.208.176.2.31" | "http://hl7.org/fhir/sid/icpc-2" => {
                 ["R95", "T90", "K74", "K75", "K76", "K77", "K78"].contains(&code.as_str())
             }
-            "http://snomed.info/sct" => ["13645005", "278860009", "44054006", "414545008", "84114007", "49436004"].contains(&code.as_str()),
+            "http://snomed.info/sct" => [
+                "13645005",
+                "278860009",
+                "44054006",
+                "414545008",
+                "84114007",
+                "49436004",
+            ]
+            .contains(&code.as_str()),
             _ => false,
         }
     })
@@ -61,11 +87,19 @@ fn has_target_group(condition: &Value) -> bool {
 
 /// `severity code expression rule`, the rule left out if there is none.
 fn line(issue: &Issue) -> String {
-    format!("{} {} {} {}", issue.severity.as_str(), issue.code.as_str(), issue.expression, issue.rule).trim_end().to_owned()
+    format!(
+        "{} {} {} {}",
+        issue.severity.as_str(),
+        issue.code.as_str(),
+        issue.expression,
+        issue.rule
+    )
+    .trim_end()
+    .to_owned()
 }
 
-/// Applies the edit (a JSON merge patch: null removes) to the valid resource of that type; exactly these findings must come, in
-/// this order.
+/// Applies the edit (a JSON merge patch: null removes) to the valid resource of that type; exactly
+/// these findings must come, in this order.
 #[track_caller]
 fn check(kind: &str, edit: Value, expected: &[&str]) {
     let mut value = valid(kind);
@@ -74,18 +108,22 @@ fn check(kind: &str, edit: Value, expected: &[&str]) {
     assert_eq!(found, expected, "{kind} with {edit}");
 }
 
-/// Holds a value against its type, the profiles that it claims and these, by this validator; exactly these findings must come, in this
-/// order.
+/// Holds a value against its type, the profiles that it claims and these, by this validator;
+/// exactly these findings must come, in this order.
 #[track_caller]
 fn check_by(validator: &Validator, value: &Value, profiles: &[&str], expected: &[&str]) {
     let found = lines(&validator.check(value, profiles));
     assert_eq!(found, expected, "{value}");
 }
 
-/// The findings, each as a line; what is only good to know (good practice that the small resources of these tests do not
-/// follow, codes that nobody here can check) is left out.
+/// The findings, each as a line; what is only good to know (good practice that the small resources
+/// of these tests do not follow, codes that nobody here can check) is left out.
 fn lines(issues: &[Issue]) -> Vec<String> {
-    issues.iter().filter(|issue| issue.severity != Severity::Information).map(line).collect()
+    issues
+        .iter()
+        .filter(|issue| issue.severity != Severity::Information)
+        .map(line)
+        .collect()
 }
 
 /// The findings about a resource on its way into the server, each as a line.
@@ -100,7 +138,10 @@ fn merge(target: &mut Value, patch: &Value) {
                 if value.is_null() {
                     target.remove(key);
                 } else {
-                    merge(target.entry(key).or_insert(Value::Object(Map::new())), value);
+                    merge(
+                        target.entry(key).or_insert(Value::Object(Map::new())),
+                        value,
+                    );
                 }
             }
         }
@@ -178,7 +219,8 @@ fn valid(kind: &str) -> Value {
 }
 
 fn extension(id: &str, value: Value) -> Value {
-    let mut extension = json!({ "url": format!("https://kronikerpakker.dk/fhir/StructureDefinition/{id}") });
+    let mut extension =
+        json!({ "url": format!("https://kronikerpakker.dk/fhir/StructureDefinition/{id}") });
     merge(&mut extension, &value);
     extension
 }
@@ -188,7 +230,10 @@ fn concept(system: &str, code: &str) -> Value {
 }
 
 fn own_concept(system: &str, code: &str) -> Value {
-    concept(&format!("https://kronikerpakker.dk/fhir/CodeSystem/{system}"), code)
+    concept(
+        &format!("https://kronikerpakker.dk/fhir/CodeSystem/{system}"),
+        code,
+    )
 }
 
 #[test]
@@ -216,7 +261,13 @@ fn all_findings_come_at_once_first_of_the_elements_then_of_the_whole_then_of_thi
     let empty = |kind: &str| told(&json!({ "resourceType": kind }));
     for (kind, expected) in [
         ("Patient", vec!["error required Patient.identifier"]),
-        ("Organization", vec!["error required Organization.identifier", "error invariant Organization org-1"]),
+        (
+            "Organization",
+            vec![
+                "error required Organization.identifier",
+                "error invariant Organization org-1",
+            ],
+        ),
         (
             "Condition",
             vec![
@@ -265,7 +316,14 @@ fn all_findings_come_at_once_first_of_the_elements_then_of_the_whole_then_of_thi
                 "error required Encounter.period",
             ],
         ),
-        ("Goal", vec!["error required Goal.lifecycleStatus", "error required Goal.description", "error required Goal.subject"]),
+        (
+            "Goal",
+            vec![
+                "error required Goal.lifecycleStatus",
+                "error required Goal.description",
+                "error required Goal.subject",
+            ],
+        ),
         (
             "Subscription",
             vec![
@@ -285,47 +343,160 @@ fn every_resource_has_a_fitting_id_and_known_profiles() {
     let base = "https://kronikerpakker.dk/fhir/StructureDefinition";
     check("Goal", json!({ "id": "a_b" }), &["error value Goal.id"]);
     check("Goal", json!({ "id": 7 }), &["error structure Goal.id"]);
-    check("Goal", json!({ "meta": [] }), &["error structure Goal.meta"]);
-    check("Goal", json!({ "meta": { "profile": "x" } }), &["error structure Goal.meta.profile"]);
-    check("Goal", json!({ "meta": { "profile": [format!("{base}/kp-goal")] } }), &["warning not-supported Goal.meta.profile[0]"]);
-    check("Goal", json!({ "meta": { "profile": ["http://example.org/x"] } }), &["warning not-supported Goal.meta.profile[0]"]);
-    check("Condition", json!({ "meta": { "profile": [format!("{base}/kp-condition|0.1.0")] } }), &[]);
+    check(
+        "Goal",
+        json!({ "meta": [] }),
+        &["error structure Goal.meta"],
+    );
+    check(
+        "Goal",
+        json!({ "meta": { "profile": "x" } }),
+        &["error structure Goal.meta.profile"],
+    );
+    check(
+        "Goal",
+        json!({ "meta": { "profile": [format!("{base}/kp-goal")] } }),
+        &["warning not-supported Goal.meta.profile[0]"],
+    );
+    check(
+        "Goal",
+        json!({ "meta": { "profile": ["http://example.org/x"] } }),
+        &["warning not-supported Goal.meta.profile[0]"],
+    );
+    check(
+        "Condition",
+        json!({ "meta": { "profile": [format!("{base}/kp-condition|0.1.0")] } }),
+        &[],
+    );
     check(
         "Condition",
         json!({ "meta": { "profile": ["http://example.org/x", format!("{base}/kp-careplan")] } }),
-        &["warning not-supported Condition.meta.profile[0]", "error structure Condition.meta.profile[1]"],
+        &[
+            "warning not-supported Condition.meta.profile[0]",
+            "error structure Condition.meta.profile[1]",
+        ],
     );
 }
 
 #[test]
 fn a_wrong_json_type_is_a_finding_wherever_it_is_read() {
     for (kind, edit, expected) in [
-        ("Patient", json!({ "identifier": { "system": "x" } }), "error structure Patient.identifier"),
-        ("Patient", json!({ "identifier": ["x"] }), "error structure Patient.identifier[0]"),
-        ("Patient", json!({ "identifier": [] }), "error required Patient.identifier"),
-        ("Patient", json!({ "name": [] }), "error structure Patient.name"),
-        ("Patient", json!({ "deceasedBoolean": "true" }), "error structure Patient.deceased"),
-        ("Patient", json!({ "deceasedDateTime": 2027 }), "error structure Patient.deceased"),
-        ("Condition", json!({ "category": { "text": "x" } }), "error structure Condition.category"),
-        ("Condition", json!({ "subject": "Patient/1" }), "error structure Condition.subject"),
-        ("Condition", json!({ "subject": { "reference": ["Patient/1"] } }), "error structure Condition.subject.reference"),
-        ("Condition", json!({ "extension": {} }), "error structure Condition.extension"),
-        ("Condition", json!({ "extension": [{ "valueCode": "x" }] }), "error required Condition.extension[0].url"),
-        ("CarePlan", json!({ "author": [{ "reference": "Organization/1" }] }), "error structure CarePlan.author"),
-        ("CarePlan", json!({ "addresses": [true] }), "error structure CarePlan.addresses[0]"),
-        ("CarePlan", json!({ "status": ["active"] }), "error structure CarePlan.status"),
+        (
+            "Patient",
+            json!({ "identifier": { "system": "x" } }),
+            "error structure Patient.identifier",
+        ),
+        (
+            "Patient",
+            json!({ "identifier": ["x"] }),
+            "error structure Patient.identifier[0]",
+        ),
+        (
+            "Patient",
+            json!({ "identifier": [] }),
+            "error required Patient.identifier",
+        ),
+        (
+            "Patient",
+            json!({ "name": [] }),
+            "error structure Patient.name",
+        ),
+        (
+            "Patient",
+            json!({ "deceasedBoolean": "true" }),
+            "error structure Patient.deceased",
+        ),
+        (
+            "Patient",
+            json!({ "deceasedDateTime": 2027 }),
+            "error structure Patient.deceased",
+        ),
+        (
+            "Condition",
+            json!({ "category": { "text": "x" } }),
+            "error structure Condition.category",
+        ),
+        (
+            "Condition",
+            json!({ "subject": "Patient/1" }),
+            "error structure Condition.subject",
+        ),
+        (
+            "Condition",
+            json!({ "subject": { "reference": ["Patient/1"] } }),
+            "error structure Condition.subject.reference",
+        ),
+        (
+            "Condition",
+            json!({ "extension": {} }),
+            "error structure Condition.extension",
+        ),
+        (
+            "Condition",
+            json!({ "extension": [{ "valueCode": "x" }] }),
+            "error required Condition.extension[0].url",
+        ),
+        (
+            "CarePlan",
+            json!({ "author": [{ "reference": "Organization/1" }] }),
+            "error structure CarePlan.author",
+        ),
+        (
+            "CarePlan",
+            json!({ "addresses": [true] }),
+            "error structure CarePlan.addresses[0]",
+        ),
+        (
+            "CarePlan",
+            json!({ "status": ["active"] }),
+            "error structure CarePlan.status",
+        ),
         ("ServiceRequest", json!({ "code": {} }), ""),
-        ("ServiceRequest", json!({ "occurrencePeriod": "2027" }), "error structure ServiceRequest.occurrence"),
-        ("Encounter", json!({ "class": "AMB" }), "error structure Encounter.class"),
-        ("Encounter", json!({ "period": [] }), "error structure Encounter.period"),
-        ("Subscription", json!({ "reason": "" }), "error value Subscription.reason"),
-        ("Subscription", json!({ "channel": "rest-hook" }), "error structure Subscription.channel"),
-        ("CareTeam", json!({ "subject": 1 }), "error structure CareTeam.subject"),
+        (
+            "ServiceRequest",
+            json!({ "occurrencePeriod": "2027" }),
+            "error structure ServiceRequest.occurrence",
+        ),
+        (
+            "Encounter",
+            json!({ "class": "AMB" }),
+            "error structure Encounter.class",
+        ),
+        (
+            "Encounter",
+            json!({ "period": [] }),
+            "error structure Encounter.period",
+        ),
+        (
+            "Subscription",
+            json!({ "reason": "" }),
+            "error value Subscription.reason",
+        ),
+        (
+            "Subscription",
+            json!({ "channel": "rest-hook" }),
+            "error structure Subscription.channel",
+        ),
+        (
+            "CareTeam",
+            json!({ "subject": 1 }),
+            "error structure CareTeam.subject",
+        ),
     ] {
-        check(kind, edit, &Vec::from_iter(Some(expected).filter(|expected| !expected.is_empty())));
+        check(
+            kind,
+            edit,
+            &Vec::from_iter(Some(expected).filter(|expected| !expected.is_empty())),
+        );
     }
     let mut value = valid("ServiceRequest");
     value["code"] = json!({});
     value["subject"] = Value::Null;
-    assert_eq!(told(&value), ["error structure ServiceRequest.code", "error structure ServiceRequest.subject"]);
+    assert_eq!(
+        told(&value),
+        [
+            "error structure ServiceRequest.code",
+            "error structure ServiceRequest.subject"
+        ]
+    );
 }

@@ -1,4 +1,5 @@
-//! Which resources the two sides judge alike, which not, and whether each disagreement has a reason.
+//! Which resources the two sides judge alike, which not, and whether each disagreement has a
+//! reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,28 +58,51 @@ pub(crate) fn group(name: &str) -> &str {
     name.split('/').next().unwrap_or_default()
 }
 
-/// Adds a fault for each resource that is wrong on purpose and is not refused by the rule that it breaks, as `reasons` say by file name.
+/// Adds a fault for each resource that is wrong on purpose and is not refused by the rule that it
+/// breaks, as `reasons` say by file name.
 pub(crate) fn check_reasons(
     comparison: &mut Comparison<'_>,
     hl7: &[Verdict],
     frist: &[Verdict],
     reasons: &BTreeMap<String, Option<String>>,
 ) {
-    let wrong = hl7.iter().zip(frist).filter(|(hl7, _)| INVALID.contains(&group(&hl7.name)));
+    let wrong = hl7
+        .iter()
+        .zip(frist)
+        .filter(|(hl7, _)| INVALID.contains(&group(&hl7.name)));
     for (hl7, frist) in wrong {
-        let file = hl7.name.split_once('/').map_or("", |(_, name)| name).to_owned() + ".json";
+        let file = hl7
+            .name
+            .split_once('/')
+            .map_or("", |(_, name)| name)
+            .to_owned()
+            + ".json";
         match reasons.get(&file) {
-            None => comparison.faults.push(format!("{}: there is no reason for it in reasons.json", hl7.name)),
+            None => comparison.faults.push(format!(
+                "{}: there is no reason for it in reasons.json",
+                hl7.name
+            )),
             Some(None) => {}
             Some(Some(rule)) => {
-                // The public validator names a rule after its profile, `…#kp-sr-1`; Frist after the kind of finding, `invariant kp-sr-1`.
+                // The public validator names a rule after its profile, `…#kp-sr-1`; Frist after the
+                // kind of finding, `invariant kp-sr-1`.
                 let names = |verdict: &Verdict, mark: char| {
                     let mut refusing = verdict.findings.iter().filter(|finding| finding.refuses());
-                    refusing.any(|finding| finding.id.rsplit_once(mark).is_some_and(|(_, last)| last == rule))
+                    refusing.any(|finding| {
+                        finding
+                            .id
+                            .rsplit_once(mark)
+                            .is_some_and(|(_, last)| last == rule)
+                    })
                 };
-                for (side, found) in [("the public validator", names(hl7, '#')), ("Frist", names(frist, ' '))] {
+                for (side, found) in [
+                    ("the public validator", names(hl7, '#')),
+                    ("Frist", names(frist, ' ')),
+                ] {
                     if !found {
-                        comparison.faults.push(format!("{}: {side} does not refuse it by {rule}", hl7.name));
+                        comparison
+                            .faults
+                            .push(format!("{}: {side} does not refuse it by {rule}", hl7.name));
                     }
                 }
             }
@@ -90,13 +114,24 @@ pub(crate) fn check_reasons(
 ///
 /// # Errors
 /// Where the two lists are not of the same resources.
-pub(crate) fn compare<'a>(hl7: &'a [Verdict], frist: &'a [Verdict], differences: &'a [Difference]) -> Result<Comparison<'a>, String> {
+pub(crate) fn compare<'a>(
+    hl7: &'a [Verdict],
+    frist: &'a [Verdict],
+    differences: &'a [Difference],
+) -> Result<Comparison<'a>, String> {
     if hl7.len() != frist.len() {
-        return Err(format!("{} verdicts of the public validator, {} of Frist", hl7.len(), frist.len()));
+        return Err(format!(
+            "{} verdicts of the public validator, {} of Frist",
+            hl7.len(),
+            frist.len()
+        ));
     }
     let mut comparison = Comparison {
         groups: BTreeMap::new(),
-        explained: differences.iter().map(|difference| (difference, Vec::new())).collect(),
+        explained: differences
+            .iter()
+            .map(|difference| (difference, Vec::new()))
+            .collect(),
         unexplained: Vec::new(),
         faults: Vec::new(),
     };
@@ -116,23 +151,37 @@ pub(crate) fn compare<'a>(hl7: &'a [Verdict], frist: &'a [Verdict], differences:
         };
         *agreed += 1;
         if hl7.crash.is_some() || hl7.is_valid() != frist.is_valid() {
-            match comparison.explained.iter_mut().find(|(difference, _)| difference.explains(hl7, frist)) {
+            match comparison
+                .explained
+                .iter_mut()
+                .find(|(difference, _)| difference.explains(hl7, frist))
+            {
                 Some((_, pairs)) => pairs.push(pair),
                 None => comparison.unexplained.push(pair),
             }
         } else if hl7.is_valid() && INVALID.contains(&group) {
-            comparison.faults.push(format!("{}: both accept what is wrong on purpose", hl7.name));
+            comparison.faults.push(format!(
+                "{}: both accept what is wrong on purpose",
+                hl7.name
+            ));
         } else if !hl7.is_valid() && VALID.contains(&group) {
-            comparison.faults.push(format!("{}: both refuse what should be valid", hl7.name));
+            comparison
+                .faults
+                .push(format!("{}: both refuse what should be valid", hl7.name));
         }
     }
     let groups: Vec<&str> = comparison.groups.keys().copied().collect();
-    let gone = comparison
-        .explained
-        .iter()
-        .filter(|(difference, pairs)| pairs.is_empty() && !difference.is_rare && !difference.is_about_none_of(&groups));
-    let gone: BTreeSet<String> =
-        gone.map(|(difference, _)| format!("a known difference does not occur any more: {}", difference.reason)).collect();
+    let gone = comparison.explained.iter().filter(|(difference, pairs)| {
+        pairs.is_empty() && !difference.is_rare && !difference.is_about_none_of(&groups)
+    });
+    let gone: BTreeSet<String> = gone
+        .map(|(difference, _)| {
+            format!(
+                "a known difference does not occur any more: {}",
+                difference.reason
+            )
+        })
+        .collect();
     comparison.faults.extend(gone);
     Ok(comparison)
 }
@@ -147,7 +196,12 @@ mod tests {
 
     /// A verdict: valid, refused by a finding of this id, or none because the validator failed.
     fn verdict(name: &str, said: Result<Option<&str>, &str>) -> Verdict {
-        let finding = |id: &str| Finding { severity: "error".into(), location: "Goal".into(), id: id.to_owned(), message: "no".into() };
+        let finding = |id: &str| Finding {
+            severity: "error".into(),
+            location: "Goal".into(),
+            id: id.to_owned(),
+            message: "no".into(),
+        };
         Verdict {
             name: name.to_owned(),
             findings: said.ok().flatten().map(finding).into_iter().collect(),
@@ -162,56 +216,159 @@ mod tests {
     }
 
     /// What the report of two verdicts about one resource holds, and whether the run is well.
-    fn check(name: &str, hl7: Result<Option<&str>, &str>, frist: Option<&str>, entries: &str, expected: &str, is_well: bool) {
-        let (hl7, frist, known) = ([verdict(name, hl7)], [verdict(name, Ok(frist))], known(entries));
+    fn check(
+        name: &str,
+        hl7: Result<Option<&str>, &str>,
+        frist: Option<&str>,
+        entries: &str,
+        expected: &str,
+        is_well: bool,
+    ) {
+        let (hl7, frist, known) = (
+            [verdict(name, hl7)],
+            [verdict(name, Ok(frist))],
+            known(entries),
+        );
         let comparison = compare(&hl7, &frist, &known).unwrap();
         let text = report::markdown(&comparison);
         assert!(text.contains(expected), "{text}");
         assert_eq!(comparison.is_well(), is_well, "{text}");
-        assert_eq!(report::triage(&comparison).is_empty(), comparison.unexplained.is_empty());
+        assert_eq!(
+            report::triage(&comparison).is_empty(),
+            comparison.unexplained.is_empty()
+        );
     }
 
-    const SPACE: &str =
-        r#"[{ "names": ["mutants/*~space@*"], "hl7": ["space *"], "reason": "see https://hl7.org/fhir/R4/datatypes.html" }]"#;
+    const SPACE: &str = r#"[{ "names": ["mutants/*~space@*"], "hl7": ["space *"], "reason": "see https://hl7.org/fhir/R4/datatypes.html" }]"#;
 
     #[test]
     fn agreement_is_well() {
-        check("mutants/a~drop@Goal.id", Ok(None), None, "[]", "| 1 | 1 | 0 | 0 | 0 | 0 | 100.0 % |", true);
-        check("mutants/a~drop@Goal.id", Ok(Some("x")), Some("y"), "[]", "| 1 | 0 | 1 | 0 | 0 | 0 | 100.0 % |", true);
+        check(
+            "mutants/a~drop@Goal.id",
+            Ok(None),
+            None,
+            "[]",
+            "| 1 | 1 | 0 | 0 | 0 | 0 | 100.0 % |",
+            true,
+        );
+        check(
+            "mutants/a~drop@Goal.id",
+            Ok(Some("x")),
+            Some("y"),
+            "[]",
+            "| 1 | 0 | 1 | 0 | 0 | 0 | 100.0 % |",
+            true,
+        );
     }
 
     #[test]
     fn a_disagreement_needs_a_reason_that_fits_name_side_and_findings() {
         let name = "mutants/a~space@Goal.id";
-        check(name, Ok(Some("space")), None, SPACE, "**HL7 refuses, 1 resource**: see https://hl7.org", true);
-        check(name, Ok(Some("space")), None, "[]", "only HL7 refuses: space @ Goal : no", false);
-        check(name, Ok(Some("other")), None, SPACE, "## Disagreements without a reason: 1", false);
-        check(name, Ok(None), Some("space"), SPACE, "only Frist refuses: space @ Goal : no", false);
-        check("mutants/a~drop@Goal.id", Ok(Some("space")), None, SPACE, "## Disagreements without a reason: 1", false);
-        check(name, Err("it broke"), None, SPACE, "HL7 fails: it broke", false);
+        check(
+            name,
+            Ok(Some("space")),
+            None,
+            SPACE,
+            "**HL7 refuses, 1 resource**: see https://hl7.org",
+            true,
+        );
+        check(
+            name,
+            Ok(Some("space")),
+            None,
+            "[]",
+            "only HL7 refuses: space @ Goal : no",
+            false,
+        );
+        check(
+            name,
+            Ok(Some("other")),
+            None,
+            SPACE,
+            "## Disagreements without a reason: 1",
+            false,
+        );
+        check(
+            name,
+            Ok(None),
+            Some("space"),
+            SPACE,
+            "only Frist refuses: space @ Goal : no",
+            false,
+        );
+        check(
+            "mutants/a~drop@Goal.id",
+            Ok(Some("space")),
+            None,
+            SPACE,
+            "## Disagreements without a reason: 1",
+            false,
+        );
+        check(
+            name,
+            Err("it broke"),
+            None,
+            SPACE,
+            "HL7 fails: it broke",
+            false,
+        );
         let crash = SPACE.replace("hl7\"", "crash\"").replace("space *", "it *");
-        check(name, Err("it broke"), None, &crash, "**HL7 fails, 1 resource**", true);
+        check(
+            name,
+            Err("it broke"),
+            None,
+            &crash,
+            "**HL7 fails, 1 resource**",
+            true,
+        );
     }
 
     #[test]
     fn a_reason_that_nothing_needs_any_more_is_a_fault() {
-        check("mutants/a~drop@Goal.id", Ok(None), None, SPACE, "does not occur any more", false);
+        check(
+            "mutants/a~drop@Goal.id",
+            Ok(None),
+            None,
+            SPACE,
+            "does not occur any more",
+            false,
+        );
         check("examples/a", Ok(None), None, SPACE, "None.", true);
     }
 
     #[test]
     fn what_must_be_valid_and_what_must_not_is_looked_at_even_where_both_agree() {
-        check("emitted/a", Ok(Some("x")), Some("x"), "[]", "both refuse what should be valid", false);
-        check("invalid/a", Ok(None), None, "[]", "both accept what is wrong on purpose", false);
+        check(
+            "emitted/a",
+            Ok(Some("x")),
+            Some("x"),
+            "[]",
+            "both refuse what should be valid",
+            false,
+        );
+        check(
+            "invalid/a",
+            Ok(None),
+            None,
+            "[]",
+            "both accept what is wrong on purpose",
+            false,
+        );
         check("invalid/a", Ok(Some("x")), Some("y"), "[]", "100.0 %", true);
     }
 
     #[test]
     fn what_is_wrong_on_purpose_is_refused_by_the_rule_that_it_breaks() {
         let faults = |hl7: &str, frist: &str, reasons: &[(&str, Option<&str>)]| {
-            let (hl7, frist) = ([verdict("invalid/a", Ok(Some(hl7)))], [verdict("invalid/a", Ok(Some(frist)))]);
+            let (hl7, frist) = (
+                [verdict("invalid/a", Ok(Some(hl7)))],
+                [verdict("invalid/a", Ok(Some(frist)))],
+            );
             let mut comparison = compare(&hl7, &frist, &[]).unwrap();
-            let reasons = reasons.iter().map(|(name, rule)| ((*name).to_owned(), rule.map(str::to_owned))).collect();
+            let reasons = reasons
+                .iter()
+                .map(|(name, rule)| ((*name).to_owned(), rule.map(str::to_owned)))
+                .collect();
             check_reasons(&mut comparison, &hl7, &frist, &reasons);
             comparison.faults
         };
@@ -221,9 +378,15 @@ mod tests {
             faults("http://x#kp-x-2", "invariant kp-x-1", &by_rule),
             ["invalid/a: the public validator does not refuse it by kp-x-1"]
         );
-        assert_eq!(faults("http://x#kp-x-1", "invariant", &by_rule), ["invalid/a: Frist does not refuse it by kp-x-1"]);
+        assert_eq!(
+            faults("http://x#kp-x-1", "invariant", &by_rule),
+            ["invalid/a: Frist does not refuse it by kp-x-1"]
+        );
         assert!(faults("x", "y", &[("a.json", None)]).is_empty());
-        assert_eq!(faults("x", "y", &[]), ["invalid/a: there is no reason for it in reasons.json"]);
+        assert_eq!(
+            faults("x", "y", &[]),
+            ["invalid/a: there is no reason for it in reasons.json"]
+        );
     }
 
     #[test]

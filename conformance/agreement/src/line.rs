@@ -1,4 +1,5 @@
-//! The lines that the programs of a run hand to one another: resources to judge, and verdicts (NDJSON).
+//! The lines that the programs of a run hand to one another: resources to judge, and verdicts
+//! (NDJSON).
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -55,7 +56,12 @@ impl Verdict {
 pub(crate) fn read_lines(path: &Path) -> Result<Vec<Line>, String> {
     let line = |value: &Value| Line {
         name: text(&value["name"]),
-        profiles: value["profiles"].as_array().into_iter().flatten().map(text).collect(),
+        profiles: value["profiles"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(text)
+            .collect(),
         resource: text(&value["resource"]),
     };
     read(path, line)
@@ -63,7 +69,9 @@ pub(crate) fn read_lines(path: &Path) -> Result<Vec<Line>, String> {
 
 /// Writes the lines to a file.
 pub(crate) fn write_lines(path: &Path, lines: &[Line]) -> Result<(), String> {
-    let values = lines.iter().map(|line| json!({ "name": line.name, "profiles": line.profiles, "resource": line.resource }));
+    let values = lines.iter().map(
+        |line| json!({ "name": line.name, "profiles": line.profiles, "resource": line.resource }),
+    );
     write(path, values)
 }
 
@@ -77,7 +85,12 @@ pub(crate) fn read_verdicts(path: &Path) -> Result<Vec<Verdict>, String> {
     };
     let verdict = |value: &Value| Verdict {
         name: text(&value["name"]),
-        findings: value["issues"].as_array().into_iter().flatten().map(finding).collect(),
+        findings: value["issues"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(finding)
+            .collect(),
         crash: value["crash"].as_str().map(str::to_owned),
     };
     read(path, verdict)
@@ -102,7 +115,8 @@ fn read<T>(path: &Path, of: impl Fn(&Value) -> T) -> Result<Vec<T>, String> {
     let file = File::open(path).map_err(|error| fail(&error))?;
     let mut found = Vec::new();
     for line in BufReader::new(file).lines() {
-        let value = serde_json::from_str(&line.map_err(|error| fail(&error))?).map_err(|error| fail(&error))?;
+        let value = serde_json::from_str(&line.map_err(|error| fail(&error))?)
+            .map_err(|error| fail(&error))?;
         found.push(of(&value));
     }
     Ok(found)

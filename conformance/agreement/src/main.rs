@@ -1,6 +1,8 @@
-//! Whether Frist and the public HL7 validator say the same of the same resources; `run` beside this crate says how it is used.
+//! Whether Frist and the public HL7 validator say the same of the same resources; `run` beside this
+//! crate says how it is used.
 //!
-//! Exit codes: 0 they agree, or differ only for reasons that are written down; 1 anything else; 2 usage.
+//! Exit codes: 0 they agree, or differ only for reasons that are written down; 1 anything else; 2
+//! usage.
 
 mod comparison;
 mod corpus;
@@ -86,32 +88,73 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, String> {
     match command {
         Command::Corpus { out, frist } => line::write_lines(&out, &corpus::lines(&frist)?)?,
-        Command::Mutants { out, seed, count, danish_count } => {
+        Command::Mutants {
+            out,
+            seed,
+            count,
+            danish_count,
+        } => {
             let mut lines = mutants::mutants("mutants", &sources::own_examples()?, seed, count);
-            lines.extend(mutants::mutants("danish-mutants", &corpus::danish_to_break()?, seed, danish_count));
+            lines.extend(mutants::mutants(
+                "danish-mutants",
+                &corpus::danish_to_break()?,
+                seed,
+                danish_count,
+            ));
             line::write_lines(&out, &lines)?;
         }
-        Command::Frist { lines, out } => line::write_verdicts(&out, &verdict::of(&line::read_lines(&lines)?, sources::danish_package()?)?)?,
-        Command::Compare { hl7, frist, differences, report, triage } => {
+        Command::Frist { lines, out } => line::write_verdicts(
+            &out,
+            &verdict::of(&line::read_lines(&lines)?, sources::danish_package()?)?,
+        )?,
+        Command::Compare {
+            hl7,
+            frist,
+            differences,
+            report,
+            triage,
+        } => {
             return compare(&hl7, &frist, &differences, report.as_deref(), triage);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn compare(hl7: &Path, frist: &Path, differences: &Path, report: Option<&Path>, triage: bool) -> Result<ExitCode, String> {
+fn compare(
+    hl7: &Path,
+    frist: &Path,
+    differences: &Path,
+    report: Option<&Path>,
+    triage: bool,
+) -> Result<ExitCode, String> {
     let (hl7, frist) = (line::read_verdicts(hl7)?, line::read_verdicts(frist)?);
     let differences = differences::read(differences)?;
     let mut comparison = comparison::compare(&hl7, &frist, &differences)?;
     comparison::check_reasons(&mut comparison, &hl7, &frist, &sources::reasons()?);
     if let Some(path) = report {
-        std::fs::write(path, report::markdown(&comparison)).map_err(|error| format!("{}: {error}", path.display()))?;
+        std::fs::write(path, report::markdown(&comparison))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if triage {
         print!("{}", report::triage(&comparison));
     }
-    let agreed: usize = comparison.groups.values().map(|counts| counts.agreed()).sum();
-    println!("{agreed} of {} verdicts agree; {} disagreements without a reason", hl7.len(), comparison.unexplained.len());
-    comparison.faults.iter().for_each(|fault| println!("fault: {fault}"));
-    Ok(if comparison.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let agreed: usize = comparison
+        .groups
+        .values()
+        .map(|counts| counts.agreed())
+        .sum();
+    println!(
+        "{agreed} of {} verdicts agree; {} disagreements without a reason",
+        hl7.len(),
+        comparison.unexplained.len()
+    );
+    comparison
+        .faults
+        .iter()
+        .for_each(|fault| println!("fault: {fault}"));
+    Ok(if comparison.is_well() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -9,21 +9,25 @@ pub(super) const ID_PATTERN: &str = "^[A-Za-z0-9.-]{1,64}$";
 
 /// What the operations refer to.
 pub(super) fn components() -> Value {
-    let header = |name: &str, schema: Value| json!({ "name": name, "in": "header", "schema": schema });
+    let header =
+        |name: &str, schema: Value| json!({ "name": name, "in": "header", "schema": schema });
     let text = || json!({ "type": "string" });
     let shown = |name: &str, example: &str| json!({ "name": name, "in": "header", "schema": text(), "example": example });
     let path = |name: &str, pattern: &str| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "pattern": pattern } });
     let resource = json!({ "type": "object", "required": ["resourceType"], "properties": { "resourceType": text() } });
     let of = |kind: &str, members: Value| {
-        let mut schema = json!({ "type": "object", "required": ["resourceType"], "properties": members });
+        let mut schema =
+            json!({ "type": "object", "required": ["resourceType"], "properties": members });
         schema["properties"]["resourceType"] = json!({ "const": kind });
         schema
     };
     let items = |members: Value| json!({ "type": "array", "items": { "type": "object", "properties": members } });
-    let request =
-        json!({ "type": "object", "properties": { "method": { "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"] }, "url": text() } });
-    let coding =
-        || items(json!({ "system": { "const": "https://ehr.example.dk/tags" }, "code": { "type": "string", "pattern": "^[a-z]{1,20}$" } }));
+    let request = json!({ "type": "object", "properties": { "method": { "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"] }, "url": text() } });
+    let coding = || {
+        items(
+            json!({ "system": { "const": "https://ehr.example.dk/tags" }, "code": { "type": "string", "pattern": "^[a-z]{1,20}$" } }),
+        )
+    };
     let meta = json!({ "type": "object", "properties": { "tag": coding(), "security": coding() } });
     let mut labels = items(json!({ "name": { "const": "meta" }, "valueMeta": meta }));
     labels["minItems"] = 1.into();

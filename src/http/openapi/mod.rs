@@ -1,7 +1,8 @@
 //! The interface as an OpenAPI 3.1 document (<https://spec.openapis.org/oas/v3.1.0>), for tools that do not read a CapabilityStatement.
 //!
-//! It is made of that statement and of the table by which requests are let in, and adds nothing of its own that could be untrue: an address
-//! stands in it if it names something, with the methods that it has.
+//! It is made of that statement and of the table by which requests are let in, and adds nothing of
+//! its own that could be untrue: an address stands in it if it names something, with the methods
+//! that it has.
 
 mod components;
 mod parameters;
@@ -19,11 +20,25 @@ pub(super) const PATH: &str = "/openapi.json";
 /// What stands for each variable of a path when it is looked up whether the path names something.
 const SAMPLES: &[(&str, &str)] = &[("{id}", "x"), ("{vid}", "1"), ("{file}", "Patient.ndjson")];
 /// The paths of a type, besides those of its operations.
-const OF_TYPE: &[&str] = &["", "/_search", "/_history", "/{id}", "/{id}/_history", "/{id}/_history/{vid}"];
+const OF_TYPE: &[&str] = &[
+    "",
+    "/_search",
+    "/_history",
+    "/{id}",
+    "/{id}/_history",
+    "/{id}/_history/{vid}",
+];
 /// Where the operations of a type may be.
 const OF_OPERATION: &[&str] = &["", "/{id}", "/{id}/_history/{vid}"];
 /// The paths of the whole system, besides those of its operations.
-const OF_SYSTEM: &[&str] = &["/", "/_search", "/metadata", "/_history", "/_jobs/{id}", "/_jobs/{id}/{file}"];
+const OF_SYSTEM: &[&str] = &[
+    "/",
+    "/_search",
+    "/metadata",
+    "/_history",
+    "/_jobs/{id}",
+    "/_jobs/{id}/{file}",
+];
 
 /// The document of a server with that base.
 pub(super) fn document(base_url: &str) -> Value {
@@ -44,11 +59,19 @@ pub(super) fn document(base_url: &str) -> Value {
         }
         for operation in names(&resource["operation"]) {
             for place in OF_OPERATION {
-                add(&mut paths, &format!("/{kind}{place}/${operation}"), Some(resource));
+                add(
+                    &mut paths,
+                    &format!("/{kind}{place}/${operation}"),
+                    Some(resource),
+                );
             }
         }
         for path in ["", "/_search"] {
-            add(&mut paths, &format!("/Patient/{{id}}/{kind}{path}"), Some(resource));
+            add(
+                &mut paths,
+                &format!("/Patient/{{id}}/{kind}{path}"),
+                Some(resource),
+            );
         }
     }
     for path in ["", "/_search"] {
@@ -88,7 +111,11 @@ fn reference(section: &str, name: &str) -> Value {
 
 /// Adds a path with its methods, if it names something.
 fn add(paths: &mut Map<String, Value>, path: &str, resource: Option<&Value>) {
-    let sample = SAMPLES.iter().fold(format!("/fhir{path}"), |sample, (name, value)| sample.replace(name, value));
+    let sample = SAMPLES
+        .iter()
+        .fold(format!("/fhir{path}"), |sample, (name, value)| {
+            sample.replace(name, value)
+        });
     let Ok(allow) = allow(&sample) else { return };
     let mut item = Map::new();
     let parameters: Vec<_> = SAMPLES
@@ -99,21 +126,34 @@ fn add(paths: &mut Map<String, Value>, path: &str, resource: Option<&Value>) {
     if !parameters.is_empty() {
         item.insert("parameters".into(), Value::from(parameters));
     }
-    for method in allow.split(", ").filter(|method| !matches!(*method, "HEAD" | "OPTIONS")) {
-        item.insert(method.to_ascii_lowercase(), operation(method, path, resource));
+    for method in allow
+        .split(", ")
+        .filter(|method| !matches!(*method, "HEAD" | "OPTIONS"))
+    {
+        item.insert(
+            method.to_ascii_lowercase(),
+            operation(method, path, resource),
+        );
     }
     paths.insert(path.to_owned(), Value::Object(item));
 }
 
 fn operation_id(method: &str, path: &str) -> String {
     let path = path.replace('*', "any");
-    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let words: Vec<_> = std::iter::once(method.to_ascii_lowercase()).chain(words.map(str::to_owned)).collect();
+    let words = path
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let words: Vec<_> = std::iter::once(method.to_ascii_lowercase())
+        .chain(words.map(str::to_owned))
+        .collect();
     words.join("_")
 }
 
 fn operation(method: &str, path: &str, resource: Option<&Value>) -> Value {
-    let kind = path.split('/').nth(1).filter(|kind| kind.parse::<ResourceType>().is_ok());
+    let kind = path
+        .split('/')
+        .nth(1)
+        .filter(|kind| kind.parse::<ResourceType>().is_ok());
     let mut operation = json!({
         "operationId": operation_id(method, path),
         "tags": [kind.unwrap_or("System")],
@@ -130,9 +170,13 @@ fn operation(method: &str, path: &str, resource: Option<&Value>) -> Value {
 fn responses(method: &str, path: &str) -> Value {
     let success = match (method, path.rsplit('/').next().unwrap_or_default()) {
         (_, "$export" | "$reindex") => json!({ "202": reference("responses", "Begun") }),
-        ("DELETE", _) if path.starts_with("/_jobs") => json!({ "202": reference("responses", "Empty") }),
+        ("DELETE", _) if path.starts_with("/_jobs") => {
+            json!({ "202": reference("responses", "Empty") })
+        }
         (_, "{file}") => json!({ "200": reference("responses", "Lines") }),
-        _ if path == "/_jobs/{id}" => json!({ "200": reference("responses", "Job"), "202": reference("responses", "Running") }),
+        _ if path == "/_jobs/{id}" => {
+            json!({ "200": reference("responses", "Job"), "202": reference("responses", "Running") })
+        }
         // As `Prefer` says, with a body or without.
         ("PUT" | "PATCH" | "DELETE", _) => json!({ "2XX": reference("responses", "Written") }),
         ("POST", last) if !last.starts_with(['$', '_']) && !last.is_empty() => {
@@ -141,7 +185,9 @@ fn responses(method: &str, path: &str) -> Value {
         _ if parameters::may_be_answered_later(method, path) => {
             json!({ "200": reference("responses", "Answer"), "202": reference("responses", "Begun") })
         }
-        _ => json!({ "200": reference("responses", "Answer"), "304": reference("responses", "Empty") }),
+        _ => {
+            json!({ "200": reference("responses", "Answer"), "304": reference("responses", "Empty") })
+        }
     };
     let mut responses = success;
     responses["default"] = reference("responses", "Refusal");
@@ -152,20 +198,30 @@ fn responses(method: &str, path: &str) -> Value {
 fn link(paths: &mut Map<String, Value>, kind: &str) {
     let of_instance = format!("/{kind}/{{id}}");
     let mut links = Map::new();
-    for (path, item) in
-        paths.iter().filter(|(path, _)| path.strip_prefix(&of_instance).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-    {
+    for (path, item) in paths.iter().filter(|(path, _)| {
+        path.strip_prefix(&of_instance)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }) {
         let mut parameters = json!({ "id": "$response.body#/id" });
         if path.contains("{vid}") {
             parameters["vid"] = "$response.body#/meta/versionId".into();
         }
         // An update needs the body that has this id.
-        for method in ["get", "post", "patch", "delete"].iter().filter(|method| item.get(**method).is_some()) {
+        for method in ["get", "post", "patch", "delete"]
+            .iter()
+            .filter(|method| item.get(**method).is_some())
+        {
             let id = operation_id(method, path);
-            links.insert(id.clone(), json!({ "operationId": id, "parameters": parameters }));
+            links.insert(
+                id.clone(),
+                json!({ "operationId": id, "parameters": parameters }),
+            );
         }
     }
-    if let Some(create) = paths.get_mut(&format!("/{kind}")).and_then(|item| item.get_mut("post")) {
+    if let Some(create) = paths
+        .get_mut(&format!("/{kind}"))
+        .and_then(|item| item.get_mut("post"))
+    {
         create["responses"]["201"] = json!({ "description": "Created: with a body or without, as Prefer says.", "links": links });
     }
 }
@@ -173,7 +229,10 @@ fn link(paths: &mut Map<String, Value>, kind: &str) {
 /// The body of a request, if it has one.
 fn body(method: &str, path: &str, resource: Option<&Value>) -> Option<Value> {
     let kind = resource.and_then(|resource| resource["type"].as_str());
-    let example = || kind.and_then(|kind| kind.parse().ok()).and_then(examples::example);
+    let example = || {
+        kind.and_then(|kind| kind.parse().ok())
+            .and_then(examples::example)
+    };
     let fhir = |schema: Value, example: Option<Value>| {
         let mut content = json!({ "schema": schema });
         if let Some(example) = example {
@@ -188,26 +247,45 @@ fn body(method: &str, path: &str, resource: Option<&Value>) -> Option<Value> {
     let mut body = match (method, path.rsplit('/').next().unwrap_or_default(), kind) {
         ("POST", "_search", _) => {
             let asked = parameters::of_search(path, resource).into_iter();
-            let properties: Map<_, _> =
-                asked.filter_map(|mut parameter| Some((parameter["name"].as_str()?.to_owned(), parameter["schema"].take()))).collect();
+            let properties: Map<_, _> = asked
+                .filter_map(|mut parameter| {
+                    Some((
+                        parameter["name"].as_str()?.to_owned(),
+                        parameter["schema"].take(),
+                    ))
+                })
+                .collect();
             let schema = json!({ "type": "object", "properties": properties });
             json!({ "content": { "application/x-www-form-urlencoded": { "schema": schema } } })
         }
-        ("POST", "$meta-add" | "$meta-delete", _) => fhir(reference("schemas", "MetaParameters"), None),
+        ("POST", "$meta-add" | "$meta-delete", _) => {
+            fhir(reference("schemas", "MetaParameters"), None)
+        }
         ("POST", "$validate", _) => {
             let parameters = |example| json!({ "resourceType": "Parameters", "parameter": [{ "name": "resource", "resource": example }] });
-            return Some(fhir(reference("schemas", "Parameters"), example().map(parameters)));
+            return Some(fhir(
+                reference("schemas", "Parameters"),
+                example().map(parameters),
+            ));
         }
         ("POST", operation, _) if operation.starts_with('$') => {
-            return Some(fhir(reference("schemas", "Parameters"), Some(json!({ "resourceType": "Parameters" }))));
+            return Some(fhir(
+                reference("schemas", "Parameters"),
+                Some(json!({ "resourceType": "Parameters" })),
+            ));
         }
         ("POST", "", None) => {
             let entry = json!({ "request": { "method": "GET", "url": "Patient?_count=1" } });
-            fhir(reference("schemas", "Bundle"), Some(json!({ "resourceType": "Bundle", "type": "batch", "entry": [entry] })))
+            fhir(
+                reference("schemas", "Bundle"),
+                Some(json!({ "resourceType": "Bundle", "type": "batch", "entry": [entry] })),
+            )
         }
         ("POST", _, Some(kind)) => {
             let without_id = |mut example: Value| {
-                example.as_object_mut().map(|members| members.shift_remove("id"));
+                example
+                    .as_object_mut()
+                    .map(|members| members.shift_remove("id"));
                 example
             };
             fhir(of_type(kind), example().map(without_id))

@@ -1,5 +1,5 @@
-//! Reindexing against its definition: whatever is written, searched, stopped and damaged meanwhile, every state is searched as
-//! [`crate::search::matches`] says, by the definitions in use.
+//! Reindexing against its definition: whatever is written, searched, stopped and damaged meanwhile,
+//! every state is searched as [`crate::search::matches`] says, by the definitions in use.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::{ChangeSet, Content, EmbeddedStore, Engine, Method, Position, Precondition, SearchError, Store, StoreOptions, Write};
+use super::super::{
+    ChangeSet, Content, EmbeddedStore, Engine, Method, Position, Precondition, SearchError, Store,
+    StoreOptions, Write,
+};
 use super::*;
 use crate::fhir::{Id, Resource};
 use crate::search::{IndexValue, Row, Sort, Test, TooMany, matches, settle, sort_rows};
@@ -37,26 +40,66 @@ impl Definitions {
     }
 
     fn marks(self) -> Marks {
-        let of_type = |held: &str| self.codes().map(|(code, mark)| (format!("{held}?{code}"), mark.to_owned()));
-        ["Task", "Goal"].iter().flat_map(|held| of_type(held)).collect()
+        let of_type = |held: &str| {
+            self.codes()
+                .map(|(code, mark)| (format!("{held}?{code}"), mark.to_owned()))
+        };
+        ["Task", "Goal"]
+            .iter()
+            .flat_map(|held| of_type(held))
+            .collect()
     }
 
     fn entries(self, value: &Value) -> Vec<IndexEntry> {
-        let texts = |name: &str| value[name].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>();
-        let tokens = |code: &'static str, words: Vec<String>| {
-            words.into_iter().map(move |word| IndexEntry::new(code, IndexValue::Token { system: String::new(), code: word }))
+        let texts = |name: &str| {
+            value[name]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|text| text.as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
-        let written = |word: String| if self == First { word } else { word.chars().rev().collect::<String>() + "!" };
-        let references = texts("r").into_iter().map(|target| IndexEntry::new("r", IndexValue::Reference(target)));
+        let tokens = |code: &'static str, words: Vec<String>| {
+            words.into_iter().map(move |word| {
+                IndexEntry::new(
+                    code,
+                    IndexValue::Token {
+                        system: String::new(),
+                        code: word,
+                    },
+                )
+            })
+        };
+        let written = |word: String| {
+            if self == First {
+                word
+            } else {
+                word.chars().rev().collect::<String>() + "!"
+            }
+        };
+        let references = texts("r")
+            .into_iter()
+            .map(|target| IndexEntry::new("r", IndexValue::Reference(target)));
         let third = if self == First { "c" } else { "d" };
         let second = texts("b").into_iter().map(written).collect();
-        let entries = tokens("a", texts("a")).chain(tokens("b", second)).chain(tokens(third, texts("c"))).chain(references);
+        let entries = tokens("a", texts("a"))
+            .chain(tokens("b", second))
+            .chain(tokens(third, texts("c")))
+            .chain(references);
         let entries: BTreeSet<IndexEntry> = entries.collect();
         entries.into_iter().collect()
     }
 
     fn open(self, path: &Path, engine: Engine) -> EmbeddedStore {
-        EmbeddedStore::open_indexed(path, engine, StoreOptions { cache_bytes: 1 << 20 }, &self.marks()).unwrap()
+        EmbeddedStore::open_indexed(
+            path,
+            engine,
+            StoreOptions {
+                cache_bytes: 1 << 20,
+            },
+            &self.marks(),
+        )
+        .unwrap()
     }
 
     fn reindex(
@@ -65,18 +108,36 @@ impl Definitions {
         from: ReindexFrom,
         watch: &mut dyn FnMut(&Reindexed) -> Wish,
     ) -> Result<Option<Reindexed>, ReindexError> {
-        let entries_of = |_: ResourceType, body: &[u8]| Some(self.entries(&serde_json::from_slice(body).unwrap()));
-        store.reindex(Indexing { marks: &self.marks(), entries_of: &entries_of }, from, watch)
+        let entries_of = |_: ResourceType, body: &[u8]| {
+            Some(self.entries(&serde_json::from_slice(body).unwrap()))
+        };
+        store.reindex(
+            Indexing {
+                marks: &self.marks(),
+                entries_of: &entries_of,
+            },
+            from,
+            watch,
+        )
     }
 
     fn have_all_of(self, query: &SearchQuery) -> bool {
         let unknown = if self == First { "d" } else { "c" };
-        waits_for(query, &["Task", "Goal"].map(|held| format!("{held}?{unknown}")).into()).is_none()
+        waits_for(
+            query,
+            &["Task", "Goal"]
+                .map(|held| format!("{held}?{unknown}"))
+                .into(),
+        )
+        .is_none()
     }
 
     /// True if the query does not depend on what the two sets say differently.
     fn is_same_in_both(query: &SearchQuery) -> bool {
-        let differ = ["b", "c", "d"].iter().flat_map(|code| [format!("Task?{code}"), format!("Goal?{code}")]).collect();
+        let differ = ["b", "c", "d"]
+            .iter()
+            .flat_map(|code| [format!("Task?{code}"), format!("Goal?{code}")])
+            .collect();
         waits_for(query, &differ).is_none()
     }
 }
@@ -88,7 +149,8 @@ type Change = (ResourceKey, Option<[Vec<String>; 4]>);
 
 fn resource() -> impl Strategy<Value = ResourceKey> {
     let kind = proptest::sample::select(&[ResourceType::Task, ResourceType::Goal][..]);
-    (kind, 0..4_u8).prop_map(|(kind, number)| ResourceKey::new(kind, Id::parse(&number.to_string()).unwrap()))
+    (kind, 0..4_u8)
+        .prop_map(|(kind, number)| ResourceKey::new(kind, Id::parse(&number.to_string()).unwrap()))
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -101,14 +163,26 @@ fn change() -> impl Strategy<Value = Change> {
 fn query() -> impl Strategy<Value = SearchQuery> {
     let code = || prop_oneof![2 => Just("a".to_owned()), 1 => "[bcd]"];
     let kind = || proptest::sample::select(&[ResourceType::Task, ResourceType::Goal][..]);
-    let test = "[xy]{1,2}!?".prop_map(|code| vec![Test::Token { system: None, code: Some(code) }]);
+    let test = "[xy]{1,2}!?".prop_map(|code| {
+        vec![Test::Token {
+            system: None,
+            code: Some(code),
+        }]
+    });
     let lone = (code(), test, 0..5_u8).prop_map(|(code, any_of, what)| match what {
         0 => Clause::Not { code, any_of },
-        1 => Clause::Missing { code, is_missing: true },
-        2 => Clause::Missing { code, is_missing: false },
+        1 => Clause::Missing {
+            code,
+            is_missing: true,
+        },
+        2 => Clause::Missing {
+            code,
+            is_missing: false,
+        },
         _ => Clause::Parameter { code, any_of },
     });
-    let other = (kind(), lone.clone()).prop_map(|(kind, clause)| SearchQuery::all(kind, vec![clause]));
+    let other =
+        (kind(), lone.clone()).prop_map(|(kind, clause)| SearchQuery::all(kind, vec![clause]));
     let clause = prop_oneof![
         5 => lone,
         1 => other.clone().prop_map(|query| Clause::Chain { code: "r".to_owned(), any_of: vec![query] }),
@@ -117,8 +191,21 @@ fn query() -> impl Strategy<Value = SearchQuery> {
     let sort = prop::collection::vec((code(), any::<bool>()), 0..2);
     let types = prop::sample::subsequence(vec![ResourceType::Task, ResourceType::Goal], 1..=2);
     (types, prop::collection::vec(clause, 0..3), sort).prop_map(|(types, clauses, sort)| {
-        let sort = sort.into_iter().map(|(code, descending)| Sort { by: SortBy::Parameter(code), descending }).collect();
-        SearchQuery { types, sort, ..SearchQuery { clauses, ..SearchQuery::all(ResourceType::Task, vec![]) } }
+        let sort = sort
+            .into_iter()
+            .map(|(code, descending)| Sort {
+                by: SortBy::Parameter(code),
+                descending,
+            })
+            .collect();
+        SearchQuery {
+            types,
+            sort,
+            ..SearchQuery {
+                clauses,
+                ..SearchQuery::all(ResourceType::Task, vec![])
+            }
+        }
     })
 }
 
@@ -137,13 +224,32 @@ impl Model {
         let content =
             words.as_ref().map(|[a, b, c, r]| json!({ "resourceType": key.resource_type.as_str(), "a": a, "b": b, "c": c, "r": r }));
         let stored = content.as_ref().map(|value| Content {
-            body: Resource::parse(value.to_string().as_bytes()).unwrap().stamped(&key.id, Version::after(previous)),
+            body: Resource::parse(value.to_string().as_bytes())
+                .unwrap()
+                .stamped(&key.id, Version::after(previous)),
             entries: definitions.entries(value),
         });
-        let method = if content.is_some() { Method::Put } else { Method::Delete };
-        let write = Write { key: key.clone(), previous, method, content: stored };
-        let committed = store.commit(ChangeSet { writes: vec![write], ..nothing() }).unwrap();
-        state.insert(key.clone(), (Version::after(previous), committed.instant, content));
+        let method = if content.is_some() {
+            Method::Put
+        } else {
+            Method::Delete
+        };
+        let write = Write {
+            key: key.clone(),
+            previous,
+            method,
+            content: stored,
+        };
+        let committed = store
+            .commit(ChangeSet {
+                writes: vec![write],
+                ..nothing()
+            })
+            .unwrap();
+        state.insert(
+            key.clone(),
+            (Version::after(previous), committed.instant, content),
+        );
         self.states.push(state);
         assert_eq!(committed.position, self.last());
     }
@@ -153,40 +259,99 @@ impl Model {
     }
 
     /// What the query finds by these definitions.
-    fn expected(&self, definitions: Definitions, query: &SearchQuery, position: Position) -> Vec<String> {
-        let state: BTreeMap<&ResourceKey, (Version, Timestamp, Vec<IndexEntry>)> = self.states[position.0 as usize]
+    fn expected(
+        &self,
+        definitions: Definitions,
+        query: &SearchQuery,
+        position: Position,
+    ) -> Vec<String> {
+        let state: BTreeMap<&ResourceKey, (Version, Timestamp, Vec<IndexEntry>)> = self.states
+            [position.0 as usize]
             .iter()
-            .filter_map(|(key, (version, instant, content))| Some((key, (*version, *instant, definitions.entries(content.as_ref()?)))))
+            .filter_map(|(key, (version, instant, content))| {
+                Some((
+                    key,
+                    (*version, *instant, definitions.entries(content.as_ref()?)),
+                ))
+            })
             .collect();
-        let rows: Vec<Row<'_>> =
-            state.iter().map(|(key, (_, last_updated, entries))| Row { key, last_updated: *last_updated, entries }).collect();
+        let rows: Vec<Row<'_>> = state
+            .iter()
+            .map(|(key, (_, last_updated, entries))| Row {
+                key,
+                last_updated: *last_updated,
+                entries,
+            })
+            .collect();
         let mut find = |query: &SearchQuery, code: Option<&str>, _: usize| {
             let found = rows.iter().filter(|row| matches(query, **row));
-            let entries = |row: &Row<'_>| row.entries.iter().filter(|entry| Some(&*entry.parameter) == code).cloned().collect();
+            let entries = |row: &Row<'_>| {
+                row.entries
+                    .iter()
+                    .filter(|entry| Some(&*entry.parameter) == code)
+                    .cloned()
+                    .collect()
+            };
             Ok::<_, TooMany>(found.map(|row| (row.key.clone(), entries(row))).collect())
         };
         let settled = settle(query, &mut find).unwrap();
-        let mut found: Vec<Row<'_>> = rows.iter().filter(|row| matches(&settled, **row)).copied().collect();
+        let mut found: Vec<Row<'_>> = rows
+            .iter()
+            .filter(|row| matches(&settled, **row))
+            .copied()
+            .collect();
         sort_rows(&mut found, &query.sort, |row| *row);
-        found.into_iter().map(|row| format!("{}/{}", row.key, state[row.key].0)).collect()
+        found
+            .into_iter()
+            .map(|row| format!("{}/{}", row.key, state[row.key].0))
+            .collect()
     }
 
-    /// Each query is answered rightly, in the newest state and in one of the past; or refused, if it may be.
-    fn check(&self, store: &EmbeddedStore, definitions: Definitions, queries: &[SearchQuery], past: u64, is_done: bool) {
+    /// Each query is answered rightly, in the newest state and in one of the past; or refused, if
+    /// it may be.
+    fn check(
+        &self,
+        store: &EmbeddedStore,
+        definitions: Definitions,
+        queries: &[SearchQuery],
+        past: u64,
+        is_done: bool,
+    ) {
         // What is no parameter of the definitions is not asked for.
-        for query in queries.iter().filter(|query| definitions.have_all_of(query)) {
+        for query in queries
+            .iter()
+            .filter(|query| definitions.have_all_of(query))
+        {
             for position in [None, Some(Position(past % (self.last().0 + 1)))] {
                 let told = store.search(query, position);
                 let found = match told {
-                    Ok(page) => page.matches.iter().map(|found| format!("{}/{}", found.key, found.version)).collect::<Vec<_>>(),
-                    Err(SearchError::BeingMade(_)) if !is_done && !Definitions::is_same_in_both(query) => {
+                    Ok(page) => page
+                        .matches
+                        .iter()
+                        .map(|found| format!("{}/{}", found.key, found.version))
+                        .collect::<Vec<_>>(),
+                    Err(SearchError::BeingMade(_))
+                        if !is_done && !Definitions::is_same_in_both(query) =>
+                    {
                         let conditions = vec![Precondition::Matches(query.clone(), vec![])];
-                        assert!(store.commit(ChangeSet { preconditions: conditions, ..nothing() }).is_err(), "the writer relies on it");
+                        assert!(
+                            store
+                                .commit(ChangeSet {
+                                    preconditions: conditions,
+                                    ..nothing()
+                                })
+                                .is_err(),
+                            "the writer relies on it"
+                        );
                         continue;
                     }
                     Err(error) => panic!("{error} to {query:?}"),
                 };
-                assert_eq!(found, self.expected(definitions, query, position.unwrap_or(self.last())), "{query:?} at {position:?}");
+                assert_eq!(
+                    found,
+                    self.expected(definitions, query, position.unwrap_or(self.last())),
+                    "{query:?} at {position:?}"
+                );
             }
         }
     }
@@ -197,9 +362,20 @@ fn nothing() -> ChangeSet {
 }
 
 /// A store that was written by these definitions.
-fn filled(path: &Path, engine: Engine, definitions: Definitions, past: &[Change]) -> (EmbeddedStore, Model) {
-    let (store, mut model) = (definitions.open(path, engine), Model { states: vec![Known::new()] });
-    past.iter().for_each(|change| model.write(&store, definitions, change));
+fn filled(
+    path: &Path,
+    engine: Engine,
+    definitions: Definitions,
+    past: &[Change],
+) -> (EmbeddedStore, Model) {
+    let (store, mut model) = (
+        definitions.open(path, engine),
+        Model {
+            states: vec![Known::new()],
+        },
+    );
+    past.iter()
+        .for_each(|change| model.write(&store, definitions, change));
     (store, model)
 }
 
@@ -207,7 +383,10 @@ fn filled(path: &Path, engine: Engine, definitions: Definitions, past: &[Change]
 fn damage(store: &EmbeddedStore, definitions: Definitions, model: &Model) {
     let mut batch = Batch::default();
     for (number, (key, (.., content))) in model.states.last().unwrap().iter().enumerate() {
-        let entries = content.as_ref().map(|content| definitions.entries(content)).unwrap_or_default();
+        let entries = content
+            .as_ref()
+            .map(|content| definitions.entries(content))
+            .unwrap_or_default();
         for (at, index_key) in keys_of(key, &entries).into_iter().enumerate() {
             match (number + at) % 3 {
                 0 => batch.delete(Table::Index, index_key),
@@ -215,7 +394,13 @@ fn damage(store: &EmbeddedStore, definitions: Definitions, model: &Model) {
                 _ => {}
             }
         }
-        let foreign = IndexEntry::new("a", IndexValue::Token { system: "of another".to_owned(), code: number.to_string() });
+        let foreign = IndexEntry::new(
+            "a",
+            IndexValue::Token {
+                system: "of another".to_owned(),
+                code: number.to_string(),
+            },
+        );
         for index_key in index_keys(key, &foreign) {
             put(&mut batch, Table::Index, index_key, &());
         }
@@ -227,7 +412,11 @@ fn damage(store: &EmbeddedStore, definitions: Definitions, model: &Model) {
 // ---- What is promised ----
 
 fn some_cases() -> ProptestConfig {
-    ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 #[test]
@@ -312,8 +501,16 @@ fn a_damaged_index_is_healed_while_others_write_whenever_it_is_stopped() {
 /// Fifty Tasks with words that tell them apart.
 fn tasks() -> Vec<Change> {
     let word = |number: u8| vec![format!("w{number}")];
-    let key = |number: u8| ResourceKey::new(ResourceType::Task, Id::parse(&number.to_string()).unwrap());
-    (0..50).map(|number| (key(number), Some([word(number), word(number % 7), word(number % 3), vec![]]))).collect()
+    let key =
+        |number: u8| ResourceKey::new(ResourceType::Task, Id::parse(&number.to_string()).unwrap());
+    (0..50)
+        .map(|number| {
+            (
+                key(number),
+                Some([word(number), word(number % 7), word(number % 3), vec![]]),
+            )
+        })
+        .collect()
 }
 
 #[test]
@@ -324,18 +521,39 @@ fn writers_and_readers_of_other_threads_see_nothing_of_it() {
         drop(store);
         let store = Second.open(folder.path(), *engine);
         let by = |code: &str, word: String| {
-            let any_of = vec![Test::Token { system: None, code: Some(word) }];
-            SearchQuery::all(ResourceType::Task, vec![Clause::Parameter { code: code.to_owned(), any_of }])
+            let any_of = vec![Test::Token {
+                system: None,
+                code: Some(word),
+            }];
+            SearchQuery::all(
+                ResourceType::Task,
+                vec![Clause::Parameter {
+                    code: code.to_owned(),
+                    any_of,
+                }],
+            )
         };
         let is_done = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !is_done.load(Ordering::SeqCst) {
                     for number in 0..50 {
-                        let found = store.search(&by("a", format!("w{number}")), None).unwrap().matches;
-                        assert_eq!(found.iter().map(|found| found.key.id.as_str()).collect::<Vec<_>>(), [number.to_string()]);
+                        let found = store
+                            .search(&by("a", format!("w{number}")), None)
+                            .unwrap()
+                            .matches;
+                        assert_eq!(
+                            found
+                                .iter()
+                                .map(|found| found.key.id.as_str())
+                                .collect::<Vec<_>>(),
+                            [number.to_string()]
+                        );
                         match store.search(&by("b", format!("{number}w!")), None) {
-                            Ok(page) => assert_eq!(page.total, (0..50).filter(|other| other % 7 == number).count()),
+                            Ok(page) => assert_eq!(
+                                page.total,
+                                (0..50).filter(|other| other % 7 == number).count()
+                            ),
                             Err(SearchError::BeingMade(_)) => {}
                             Err(error) => panic!("{error}"),
                         }
@@ -344,13 +562,26 @@ fn writers_and_readers_of_other_threads_see_nothing_of_it() {
             });
             scope.spawn(|| {
                 // The same words again, each in a new version.
-                tasks().iter().for_each(|change| model.write(&store, Second, change));
+                tasks()
+                    .iter()
+                    .for_each(|change| model.write(&store, Second, change));
             });
-            assert!(Second.reindex(&store, ReindexFrom::Rest, &mut |_| Wish::GoOn).unwrap().is_some());
+            assert!(
+                Second
+                    .reindex(&store, ReindexFrom::Rest, &mut |_| Wish::GoOn)
+                    .unwrap()
+                    .is_some()
+            );
             is_done.store(true, Ordering::SeqCst);
         });
         assert_eq!(store.verify(), Vec::<String>::new());
-        model.check(&store, Second, &[by("b", "3w!".to_owned()), by("d", "w2".to_owned())], 60, true);
+        model.check(
+            &store,
+            Second,
+            &[by("b", "3w!".to_owned()), by("d", "w2".to_owned())],
+            60,
+            true,
+        );
     }
 }
 
@@ -360,17 +591,37 @@ fn one_at_a_time_and_given_up_when_asked() {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = filled(folder.path(), *engine, First, &tasks());
         let within = &mut |_: &Reindexed| {
-            assert_eq!(First.reindex(&store, ReindexFrom::Beginning, &mut |_| Wish::GoOn), Err(ReindexError::Running));
+            assert_eq!(
+                First.reindex(&store, ReindexFrom::Beginning, &mut |_| Wish::GoOn),
+                Err(ReindexError::Running)
+            );
             Wish::GiveUp
         };
-        assert_eq!(First.reindex(&store, ReindexFrom::Beginning, within), Ok(None));
+        assert_eq!(
+            First.reindex(&store, ReindexFrom::Beginning, within),
+            Ok(None)
+        );
         assert!(!store.is_reindex_due());
-        let done = First.reindex(&store, ReindexFrom::Beginning, &mut |_| Wish::GoOn).unwrap().unwrap();
-        assert_eq!(done, Reindexed { versions: 50, mended: 0, keys: 150, foreign: 0 });
+        let done = First
+            .reindex(&store, ReindexFrom::Beginning, &mut |_| Wish::GoOn)
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            done,
+            Reindexed {
+                versions: 50,
+                mended: 0,
+                keys: 150,
+                foreign: 0
+            }
+        );
         drop(store);
         // What other definitions need is not given up.
         let store = Second.open(folder.path(), *engine);
-        assert_eq!(Second.reindex(&store, ReindexFrom::Rest, &mut |_| Wish::GiveUp), Ok(None));
+        assert_eq!(
+            Second.reindex(&store, ReindexFrom::Rest, &mut |_| Wish::GiveUp),
+            Ok(None)
+        );
         assert!(store.is_reindex_due());
     }
 }
@@ -382,15 +633,42 @@ fn entries_of_which_nothing_is_known_are_all_made_anew() {
         let (store, model) = filled(folder.path(), *engine, First, &tasks());
         let mut batch = Batch::default();
         // What a program left that kept only one mark for all.
-        put(&mut batch, Table::Meta, MADE_BY.to_vec(), &"2/5f2c".to_owned());
-        put(&mut batch, Table::Index, b"\x01 as keys once were".to_vec(), &());
+        put(
+            &mut batch,
+            Table::Meta,
+            MADE_BY.to_vec(),
+            &"2/5f2c".to_owned(),
+        );
+        put(
+            &mut batch,
+            Table::Index,
+            b"\x01 as keys once were".to_vec(),
+            &(),
+        );
         store.shared.kv.apply(batch).unwrap();
         drop(store);
         let store = First.open(folder.path(), *engine);
-        let every = SearchQuery::all(ResourceType::Task, vec![Clause::Missing { code: "a".to_owned(), is_missing: false }]);
-        assert_eq!(store.search(&every, None), Err(SearchError::BeingMade("Task?a".to_owned())));
-        assert_eq!(store.search(&SearchQuery::all(ResourceType::Task, vec![]), None).unwrap().total, 50);
-        First.reindex(&store, ReindexFrom::Rest, &mut |_| Wish::GoOn).unwrap();
+        let every = SearchQuery::all(
+            ResourceType::Task,
+            vec![Clause::Missing {
+                code: "a".to_owned(),
+                is_missing: false,
+            }],
+        );
+        assert_eq!(
+            store.search(&every, None),
+            Err(SearchError::BeingMade("Task?a".to_owned()))
+        );
+        assert_eq!(
+            store
+                .search(&SearchQuery::all(ResourceType::Task, vec![]), None)
+                .unwrap()
+                .total,
+            50
+        );
+        First
+            .reindex(&store, ReindexFrom::Rest, &mut |_| Wish::GoOn)
+            .unwrap();
         assert_eq!(store.verify(), Vec::<String>::new());
         model.check(&store, First, &[every], 20, true);
     }
@@ -400,7 +678,10 @@ fn entries_of_which_nothing_is_known_are_all_made_anew() {
 fn bytes_that_are_no_resource_end_it() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = filled(folder.path(), Engine::Fjall, First, &tasks());
-    let indexing = Indexing { marks: &First.marks(), entries_of: &|_, _| None };
+    let indexing = Indexing {
+        marks: &First.marks(),
+        entries_of: &|_, _| None,
+    };
     let ended = store.reindex(indexing, ReindexFrom::Beginning, &mut |_| Wish::GoOn);
     assert_eq!(
         ended.unwrap_err().to_string(),

@@ -1,12 +1,16 @@
-//! What one subscription is due next, as the store has it: read and decided in one step, which may block on the disk and never sends.
+//! What one subscription is due next, as the store has it: read and decided in one step, which may
+//! block on the disk and never sends.
 //!
-//! Order and repetition are decided here. One message at a time, events in the order of their numbers; a message that was not acknowledged is
-//! repeated with the same events, hence under the same id. That must hold over a stop at any instant, so that:
+//! Order and repetition are decided here. One message at a time, events in the order of their
+//! numbers; a message that was not acknowledged is repeated with the same events, hence under the
+//! same id. That must hold over a stop at any instant, so that:
 //! - a message of several events is written down (`sent`) before it is sent;
-//! - one of a single event is not, but no more than [`UNRECORDED_MAX`] are sent before the cursor is written again, and as many
-//!   after a start go out one by one, as they may have gone out before.
+//! - one of a single event is not, but no more than [`UNRECORDED_MAX`] are sent before the cursor
+//!   is written again, and as many after a start go out one by one, as they may have gone out
+//!   before.
 //!
-//! Events that were forgotten before they were acknowledged are passed over, and said to be missed in each message until the next event is acknowledged.
+//! Events that were forgotten before they were acknowledged are passed over, and said to be missed
+//! in each message until the next event is acknowledged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +41,8 @@ pub(super) struct Account {
     recorded: u64,
     /// Up to this event messages have one event each.
     single_until: u64,
-    /// What is to be sent again of this life, as it was stored when the life was first seen; taken by the worker.
+    /// What is to be sent again of this life, as it was stored when the life was first seen; taken
+    /// by the worker.
     pub(super) resends: Option<(u64, Vec<(u64, u64)>)>,
     /// Up to this event it was logged that events were forgotten before they were delivered.
     logged: u64,
@@ -55,14 +60,24 @@ pub(super) struct Seen {
 
 impl Seen {
     fn of(world: &World, id: &Id, version: Version, body: &[u8]) -> Result<Self, StoreError> {
-        let value = serde_json::from_slice(body).map_err(|error| StoreError(format!("Subscription/{id} is no JSON: {error}")))?;
-        let subscription = Subscription::read(&value, &world.base_url).ok().map(Arc::new);
-        Ok(Seen { version, life: world.store.stream(id)?.life, subscription })
+        let value = serde_json::from_slice(body)
+            .map_err(|error| StoreError(format!("Subscription/{id} is no JSON: {error}")))?;
+        let subscription = Subscription::read(&value, &world.base_url)
+            .ok()
+            .map(Arc::new);
+        Ok(Seen {
+            version,
+            life: world.store.stream(id)?.life,
+            subscription,
+        })
     }
 
-    /// True if both ask for the same: whatever else is written of a Subscription, as its labels, begins nothing anew.
+    /// True if both ask for the same: whatever else is written of a Subscription, as its labels,
+    /// begins nothing anew.
     pub(super) fn asks_as(&self, other: &Seen) -> bool {
-        self.life == other.life && self.subscription.is_some() && self.subscription == other.subscription
+        self.life == other.life
+            && self.subscription.is_some()
+            && self.subscription == other.subscription
     }
 }
 
@@ -114,7 +129,10 @@ impl Account {
         Account {
             id,
             seen: None,
-            cursor: Cursor { life: u64::MAX, ..Cursor::default() },
+            cursor: Cursor {
+                life: u64::MAX,
+                ..Cursor::default()
+            },
             recorded: 0,
             single_until: 0,
             resends: None,
@@ -124,25 +142,48 @@ impl Account {
 
     /// True if there is such a Subscription.
     pub(super) fn exists(id: &Id, world: &World) -> Result<bool, StoreError> {
-        Ok(world.store.read(&key(id))?.is_some_and(|stored| stored.body.is_some()))
+        Ok(world
+            .store
+            .read(&key(id))?
+            .is_some_and(|stored| stored.body.is_some()))
     }
 
     /// The version of the Subscription now, if it asks for what it asked for when it was seen.
-    pub(super) fn unmoved(id: &Id, seen: &Seen, world: &World) -> Result<Option<Version>, StoreError> {
+    pub(super) fn unmoved(
+        id: &Id,
+        seen: &Seen,
+        world: &World,
+    ) -> Result<Option<Version>, StoreError> {
         let stored = world.store.read(&key(id))?;
-        let Some((version, body)) = stored.and_then(|stored| Some((stored.version, stored.body?))) else { return Ok(None) };
+        let Some((version, body)) = stored.and_then(|stored| Some((stored.version, stored.body?)))
+        else {
+            return Ok(None);
+        };
         if version == seen.version {
             return Ok(Some(version));
         }
-        Ok(Seen::of(world, id, version, &body)?.asks_as(seen).then_some(version))
+        Ok(Seen::of(world, id, version, &body)?
+            .asks_as(seen)
+            .then_some(version))
     }
 
     /// Finds out what is due, after so much silence. `replay` is an event to send again.
-    pub(super) fn next(&mut self, world: &World, silence: Duration, replay: Option<u64>) -> Result<Step, StoreError> {
+    pub(super) fn next(
+        &mut self,
+        world: &World,
+        silence: Duration,
+        replay: Option<u64>,
+    ) -> Result<Step, StoreError> {
         if !self.look(world)? {
             return Ok(Step::Gone);
         }
-        let Some(subscription) = self.seen.as_ref().and_then(|seen| seen.subscription.clone()) else { return Ok(Step::Rest) };
+        let Some(subscription) = self
+            .seen
+            .as_ref()
+            .and_then(|seen| seen.subscription.clone())
+        else {
+            return Ok(Step::Rest);
+        };
         if subscription.status == Status::Off {
             return Ok(Step::Rest);
         }
@@ -150,11 +191,20 @@ impl Account {
             return Ok(Step::End);
         }
         match (subscription.status, &subscription.channel) {
-            (Status::Error | Status::Off, _) | (Status::Active, Channel::Websocket) => Ok(Step::Rest),
+            (Status::Error | Status::Off, _) | (Status::Active, Channel::Websocket) => {
+                Ok(Step::Rest)
+            }
             (Status::Requested, Channel::Websocket) => Ok(Step::Activate),
             (Status::Requested, Channel::RestHook { .. }) => {
                 let stream = self.follow(world)?;
-                Ok(Step::Send(self.message(world, &subscription, &stream, Purpose::Handshake, &[], &[])))
+                Ok(Step::Send(self.message(
+                    world,
+                    &subscription,
+                    &stream,
+                    Purpose::Handshake,
+                    &[],
+                    &[],
+                )))
             }
             (Status::Active, Channel::RestHook { .. }) => {
                 let stream = self.follow(world)?;
@@ -177,20 +227,43 @@ impl Account {
                 return Ok(Step::NotKept);
             }
             let resources = self.resources(world, subscription, &events, true)?;
-            return Ok(Step::Send(self.message(world, subscription, stream, Purpose::Replay(number), &events, &resources)));
+            return Ok(Step::Send(self.message(
+                world,
+                subscription,
+                stream,
+                Purpose::Replay(number),
+                &events,
+                &resources,
+            )));
         }
         if self.cursor.delivered.max(stream.forgotten) < stream.last {
             return self.next_events(world, subscription, stream);
         }
-        match subscription.heartbeat_s.map(|period| Duration::from_secs(period.into())) {
-            Some(period) if silence >= period => Ok(Step::Send(self.message(world, subscription, stream, Purpose::Heartbeat, &[], &[]))),
+        match subscription
+            .heartbeat_s
+            .map(|period| Duration::from_secs(period.into()))
+        {
+            Some(period) if silence >= period => Ok(Step::Send(self.message(
+                world,
+                subscription,
+                stream,
+                Purpose::Heartbeat,
+                &[],
+                &[],
+            ))),
             period => Ok(Step::Idle(period.map(|period| period - silence))),
         }
     }
 
     /// The next message with events. There is one at least that is not delivered.
-    fn next_events(&mut self, world: &World, subscription: &Subscription, stream: &Stream) -> Result<Step, StoreError> {
-        // What is too old to be kept is passed over, but counts as delivered only when the subscriber was told of it.
+    fn next_events(
+        &mut self,
+        world: &World,
+        subscription: &Subscription,
+        stream: &Stream,
+    ) -> Result<Step, StoreError> {
+        // What is too old to be kept is passed over, but counts as delivered only when the
+        // subscriber was told of it.
         let from = self.cursor.delivered.max(stream.forgotten);
         let sent = self.cursor.sent.max(from);
         let is_fixed = sent > from;
@@ -199,7 +272,9 @@ impl Account {
             0 => u64::from(subscription.max_count),
             fixed => fixed,
         };
-        let mut events = world.store.events(&self.id, from, usize::try_from(most).unwrap_or(1))?;
+        let mut events = world
+            .store
+            .events(&self.id, from, usize::try_from(most).unwrap_or(1))?;
         if events.first().is_none_or(|first| first.number != from + 1) {
             // Forgotten since the stream was read: look anew.
             return Ok(Step::Idle(Some(Duration::ZERO)));
@@ -210,15 +285,31 @@ impl Account {
         }
         let last = from + events.len() as u64;
         let is_many = last > from + 1;
-        if (is_many && !is_fixed) || (!is_many && last - self.recorded.max(stream.forgotten) > UNRECORDED_MAX) {
-            return Ok(Step::Record(Cursor { sent: if is_many { last } else { sent }, ..self.cursor }));
+        if (is_many && !is_fixed)
+            || (!is_many && last - self.recorded.max(stream.forgotten) > UNRECORDED_MAX)
+        {
+            return Ok(Step::Record(Cursor {
+                sent: if is_many { last } else { sent },
+                ..self.cursor
+            }));
         }
         self.cursor.sent = last;
-        let purpose = Purpose::Events { last, instants: events.iter().map(|event| event.instant).collect() };
-        Ok(Step::Send(self.message(world, subscription, stream, purpose, &events, &resources)))
+        let purpose = Purpose::Events {
+            last,
+            instants: events.iter().map(|event| event.instant).collect(),
+        };
+        Ok(Step::Send(self.message(
+            world,
+            subscription,
+            stream,
+            purpose,
+            &events,
+            &resources,
+        )))
     }
 
-    /// The stored bytes of what the first events are about, as many as fit in a message; all events of a fixed message do.
+    /// The stored bytes of what the first events are about, as many as fit in a message; all events
+    /// of a fixed message do.
     fn resources(
         &self,
         world: &World,
@@ -229,7 +320,10 @@ impl Account {
         let (mut resources, mut bytes) = (Vec::new(), 0);
         for event in events {
             let resource = match subscription.content {
-                Content::FullResource => world.store.read_version(&event.focus, event.version)?.and_then(|stored| stored.body),
+                Content::FullResource => world
+                    .store
+                    .read_version(&event.focus, event.version)?
+                    .and_then(|stored| stored.body),
                 Content::IdOnly | Content::Empty => None,
             };
             bytes += resource.as_ref().map_or(0, Vec::len);
@@ -255,7 +349,10 @@ impl Account {
             Purpose::Heartbeat => Kind::Heartbeat,
             Purpose::Events { .. } | Purpose::Replay(_) => Kind::EventNotification,
         };
-        let missed = missed(&Stream { delivered: self.cursor.delivered, ..*stream });
+        let missed = missed(&Stream {
+            delivered: self.cursor.delivered,
+            ..*stream
+        });
         let about = About {
             base_url: &world.base_url,
             id: &self.id,
@@ -265,17 +362,35 @@ impl Account {
             events_since_start: stream.last,
             error: missed.as_deref(),
         };
-        let told = events.iter().zip(resources).map(|(event, resource)| Told { event, resource: resource.as_deref() });
+        let told = events.iter().zip(resources).map(|(event, resource)| Told {
+            event,
+            resource: resource.as_deref(),
+        });
         let (told, now) = (told.collect::<Vec<_>>(), (world.now)());
-        let (id, body) = (message_id(&about, kind, &told, now).to_string(), bundle(&about, kind, &told, now));
-        Message { purpose, id, body, key: WebhookKey::derive(world.store.secret(), &self.id, stream.life) }
+        let (id, body) = (
+            message_id(&about, kind, &told, now).to_string(),
+            bundle(&about, kind, &told, now),
+        );
+        Message {
+            purpose,
+            id,
+            body,
+            key: WebhookKey::derive(world.store.secret(), &self.id, stream.life),
+        }
     }
 
     /// Reads the Subscription, if it was written since; false if there is none.
     fn look(&mut self, world: &World) -> Result<bool, StoreError> {
         let stored = world.store.read(&key(&self.id))?;
-        let Some((version, body)) = stored.and_then(|stored| Some((stored.version, stored.body?))) else { return Ok(false) };
-        if self.seen.as_ref().is_none_or(|seen| seen.version != version) {
+        let Some((version, body)) = stored.and_then(|stored| Some((stored.version, stored.body?)))
+        else {
+            return Ok(false);
+        };
+        if self
+            .seen
+            .as_ref()
+            .is_none_or(|seen| seen.version != version)
+        {
             let seen = Seen::of(world, &self.id, version, &body)?;
             if seen.subscription.is_none() {
                 tracing::error!(subscription = %self.id, "a stored Subscription cannot be honoured: nothing is sent");
@@ -285,17 +400,27 @@ impl Account {
         Ok(true)
     }
 
-    /// Where the events stand; takes the cursor from the store if a life begins, or the worker does.
+    /// Where the events stand; takes the cursor from the store if a life begins, or the worker
+    /// does.
     fn follow(&mut self, world: &World) -> Result<Stream, StoreError> {
         let stream = world.store.stream(&self.id)?;
         if self.cursor.life != stream.life {
-            self.cursor = Cursor { life: stream.life, delivered: stream.delivered, sent: stream.sent };
+            self.cursor = Cursor {
+                life: stream.life,
+                delivered: stream.delivered,
+                sent: stream.sent,
+            };
             self.recorded = stream.delivered;
             self.single_until = stream.sent.max(stream.forgotten) + UNRECORDED_MAX;
             self.resends = Some((stream.life, world.store.resends(&self.id)?));
             self.logged = 0;
         }
-        if let Some(missed) = missed(&Stream { delivered: self.cursor.delivered, ..stream }).filter(|_| stream.forgotten > self.logged) {
+        if let Some(missed) = missed(&Stream {
+            delivered: self.cursor.delivered,
+            ..stream
+        })
+        .filter(|_| stream.forgotten > self.logged)
+        {
             tracing::error!(subscription = %self.id, "{missed}; the subscriber is told");
             self.logged = stream.forgotten;
         }
@@ -317,9 +442,14 @@ impl Account {
     }
 }
 
-/// What a subscriber must know if events were forgotten before it acknowledged them: each message says so until one with events is acknowledged.
+/// What a subscriber must know if events were forgotten before it acknowledged them: each message
+/// says so until one with events is acknowledged.
 pub fn missed(stream: &Stream) -> Option<String> {
-    let Stream { delivered, forgotten, .. } = stream;
+    let Stream {
+        delivered,
+        forgotten,
+        ..
+    } = stream;
     let first = delivered + 1;
     (forgotten > delivered).then(|| {
         format!(

@@ -1,7 +1,9 @@
-//! The HTTP client of notifications: what is sent where, and what of the answer matters. The only file here that knows the client's library.
+//! The HTTP client of notifications: what is sent where, and what of the answer matters. The only
+//! file here that knows the client's library.
 //!
-//! No redirect is followed and no proxy asked; each address that a name resolves to is held against the policy, and the connection goes to those alone.
-//! Nothing that is sent or answered is ever logged.
+//! No redirect is followed and no proxy asked; each address that a name resolves to is held against
+//! the policy, and the connection goes to those alone. Nothing that is sent or answered is ever
+//! logged.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -21,9 +23,11 @@ use crate::subscriptions::endpoint::{EndpointPolicy, Refused};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept while nothing is sent.
 const IDLE_MAX: Duration = Duration::from_secs(50);
-/// The most bytes of an answer that are read. Nothing in them is needed, but a connection whose answer was read can be used again.
+/// The most bytes of an answer that are read. Nothing in them is needed, but a connection whose
+/// answer was read can be used again.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// The most messages on their way to one host at a time: one that is dead holds up no other host, however many subscriptions it has.
+/// The most messages on their way to one host at a time: one that is dead holds up no other host,
+/// however many subscriptions it has.
 const SENDING_PER_HOST_MAX: usize = 128;
 /// The most names being resolved at a time: they take threads that the store needs too.
 const RESOLVING_MAX: usize = 64;
@@ -64,9 +68,11 @@ const SIGNED: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature
 /// An answer that is none of success.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Trouble {
-    /// What is wrong, for the subscriber and the operator to read: no secret, no address, no person.
+    /// What is wrong, for the subscriber and the operator to read: no secret, no address, no
+    /// person.
     pub(super) text: String,
-    /// True if there is no sense in another attempt: the endpoint says that it is gone, or may not be sent to.
+    /// True if there is no sense in another attempt: the endpoint says that it is gone, or may not
+    /// be sent to.
     pub(super) is_final: bool,
     /// What it says of when to come again.
     pub(super) retry_after: Option<String>,
@@ -74,17 +80,27 @@ pub(super) struct Trouble {
 
 impl Trouble {
     fn because(text: &str) -> Self {
-        Trouble { text: text.to_owned(), is_final: false, retry_after: None }
+        Trouble {
+            text: text.to_owned(),
+            is_final: false,
+            retry_after: None,
+        }
     }
 }
 
 impl Client {
-    /// A client for what the policy allows, which trusts the certificates that this machine trusts and those of `authorities` (PEM).
+    /// A client for what the policy allows, which trusts the certificates that this machine trusts
+    /// and those of `authorities` (PEM).
     ///
     /// # Errors
     /// What is wrong with the certificates.
     pub fn new(policy: EndpointPolicy, authorities: Option<&[u8]>) -> Result<Self, String> {
-        let lookup: Lookup = Arc::new(|name| Ok((name, 0).to_socket_addrs()?.map(|address| address.ip()).collect()));
+        let lookup: Lookup = Arc::new(|name| {
+            Ok((name, 0)
+                .to_socket_addrs()?
+                .map(|address| address.ip())
+                .collect())
+        });
         Client::resolving_by(policy, authorities, lookup)
     }
 
@@ -92,12 +108,17 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::new`].
-    pub fn resolving_by(policy: EndpointPolicy, authorities: Option<&[u8]>, lookup: Lookup) -> Result<Self, String> {
+    pub fn resolving_by(
+        policy: EndpointPolicy,
+        authorities: Option<&[u8]>,
+        lookup: Lookup,
+    ) -> Result<Self, String> {
         // Without an effect if it was done before: there is one provider in the program.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let policy = Arc::new(policy);
         let authorities = match authorities {
-            Some(pem) => reqwest::Certificate::from_pem_bundle(pem).map_err(|_| "expected certificates in PEM".to_owned())?,
+            Some(pem) => reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|_| "expected certificates in PEM".to_owned())?,
             None => Vec::new(),
         };
         let builder = || {
@@ -118,14 +139,22 @@ impl Client {
         let http = match builder().tls_certs_merge(authorities.clone()).build() {
             Ok(http) => http,
             Err(_) => {
-                // A machine without certificates of its own, as in a small container: those that were given count alone.
+                // A machine without certificates of its own, as in a small container: those that
+                // were given count alone.
                 tracing::warn!(
                     "this machine trusts no certificates: only endpoints whose certificates --subscription-ca vouches for can be reached"
                 );
-                builder().tls_certs_only(authorities).build().map_err(|_| "the certificates cannot be used".to_owned())?
+                builder()
+                    .tls_certs_only(authorities)
+                    .build()
+                    .map_err(|_| "the certificates cannot be used".to_owned())?
             }
         };
-        Ok(Client { http, policy, hosts: Mutex::default() })
+        Ok(Client {
+            http,
+            policy,
+            hosts: Mutex::default(),
+        })
     }
 
     /// Waits for a turn of the endpoint's host.
@@ -133,12 +162,23 @@ impl Client {
     /// # Errors
     /// If nothing may be sent there.
     pub(super) async fn way(&self, endpoint: &str) -> Result<Way, Trouble> {
-        // As it stands it will be refused each time, until the operator or the client changes something.
-        let refused = |_| Trouble { is_final: true, ..Trouble::because("the endpoint's address is none that this server may send to") };
+        // As it stands it will be refused each time, until the operator or the client changes
+        // something.
+        let refused = |_| Trouble {
+            is_final: true,
+            ..Trouble::because("the endpoint's address is none that this server may send to")
+        };
         let url = self.policy.check(endpoint).map_err(refused)?;
-        let host = self.host(&format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()));
+        let host = self.host(&format!(
+            "{}:{}",
+            url.host_str().unwrap_or_default(),
+            url.port_or_known_default().unwrap_or_default()
+        ));
         // It is never closed.
-        Ok(Way { url, _turn: host.acquire_owned().await.ok() })
+        Ok(Way {
+            url,
+            _turn: host.acquire_owned().await.ok(),
+        })
     }
 
     /// Sends a message once.
@@ -146,9 +186,16 @@ impl Client {
     /// # Errors
     /// Why it was not acknowledged.
     pub(super) async fn post(&self, way: Way, post: Post<'_>) -> Result<(), Trouble> {
-        let mut request = self.http.post(way.url.clone()).timeout(post.timeout).header(CONTENT_TYPE, post.content_type).body(post.body);
+        let mut request = self
+            .http
+            .post(way.url.clone())
+            .timeout(post.timeout)
+            .header(CONTENT_TYPE, post.content_type)
+            .body(post.body);
         for (name, value) in post.headers {
-            let (Ok(name), Ok(mut value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) else {
+            let (Ok(name), Ok(mut value)) =
+                (name.parse::<HeaderName>(), value.parse::<HeaderValue>())
+            else {
                 return Err(Trouble::because("a header of the channel cannot be sent"));
             };
             value.set_sensitive(true);
@@ -160,9 +207,17 @@ impl Client {
         let mut answer = request.send().await.map_err(|error| trouble(&error))?;
         let status = answer.status();
         if !status.is_success() {
-            let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let retry_after = answer
+                .headers()
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned);
             let text = format!("the endpoint answered {}", status.as_u16());
-            return Err(Trouble { text, is_final: status == reqwest::StatusCode::GONE, retry_after });
+            return Err(Trouble {
+                text,
+                is_final: status == reqwest::StatusCode::GONE,
+                retry_after,
+            });
         }
         let mut read = 0;
         while let Some(bytes) = answer.chunk().await.map_err(|error| trouble(&error))? {
@@ -195,13 +250,18 @@ fn trouble(error: &reqwest::Error) -> Trouble {
         is_refused |= cause.is::<Refused>();
         is_tls |= cause.is::<rustls::Error>();
         // What an I/O error wraps is the cause itself; it tells the cause's cause only.
-        source = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        source = match cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
             Some(wrapped) => Some(wrapped),
             None => cause.source(),
         };
     }
     Trouble::because(match () {
-        () if is_refused => "the endpoint's name leads to an address that this server may not send to",
+        () if is_refused => {
+            "the endpoint's name leads to an address that this server may not send to"
+        }
         () if is_tls => "there is no trusted TLS connection to the endpoint",
         () if error.is_timeout() => "the endpoint did not answer in time",
         () if error.is_connect() => "there is no connection to the endpoint",
@@ -218,21 +278,35 @@ struct Checked {
 
 impl Resolve for Checked {
     fn resolve(&self, name: Name) -> Resolving {
-        let (policy, lookup, permits) = (Arc::clone(&self.policy), Arc::clone(&self.lookup), Arc::clone(&self.permits));
+        let (policy, lookup, permits) = (
+            Arc::clone(&self.policy),
+            Arc::clone(&self.lookup),
+            Arc::clone(&self.permits),
+        );
         Box::pin(async move {
             let permit = permits.acquire_owned().await?;
             let name = name.as_str().to_owned();
-            // The turn belongs to the thread: it is busy until the answer comes, whether or not anyone waits for it.
+            // The turn belongs to the thread: it is busy until the answer comes, whether or not
+            // anyone waits for it.
             let resolved = tokio::task::spawn_blocking(move || {
                 let _permit = permit;
                 let found = lookup(&name)?;
-                Ok::<_, io::Error>(found.into_iter().filter(|address| policy.permits(&name, *address)).collect::<Vec<_>>())
+                Ok::<_, io::Error>(
+                    found
+                        .into_iter()
+                        .filter(|address| policy.permits(&name, *address))
+                        .collect::<Vec<_>>(),
+                )
             });
             let permitted = resolved.await??;
             if permitted.is_empty() {
                 return Err(Refused("no permitted address".to_owned()).into());
             }
-            let addresses: Addrs = Box::new(permitted.into_iter().map(|address| SocketAddr::new(address, 0)));
+            let addresses: Addrs = Box::new(
+                permitted
+                    .into_iter()
+                    .map(|address| SocketAddr::new(address, 0)),
+            );
             Ok(addresses)
         })
     }

@@ -1,4 +1,5 @@
-//! What an operator sees of delivery: how each subscription stands, and counters. No person, no address and no secret is in it.
+//! What an operator sees of delivery: how each subscription stands, and counters. No person, no
+//! address and no secret is in it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,8 +34,11 @@ pub struct SubscriptionView {
     pub next_attempt: Option<Timestamp>,
 }
 
-/// The upper bounds of the classes in which latencies are counted, in seconds; there is one more class for what is longer.
-pub const LATENCY_BOUNDS_S: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0];
+/// The upper bounds of the classes in which latencies are counted, in seconds; there is one more
+/// class for what is longer.
+pub const LATENCY_BOUNDS_S: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0,
+];
 
 /// What was counted since the start.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -45,7 +49,8 @@ pub struct Figures {
     pub acknowledged: u64,
     /// Messages of any kind that were not.
     pub failed: u64,
-    /// How long events took from their commit to their acknowledgement: how many in each class of [`LATENCY_BOUNDS_S`], and longer.
+    /// How long events took from their commit to their acknowledgement: how many in each class of
+    /// [`LATENCY_BOUNDS_S`], and longer.
     pub latencies: Vec<u64>,
     /// The sum of them, in seconds.
     pub latency_sum_s: f64,
@@ -65,12 +70,19 @@ impl Counters {
     /// A message was acknowledged at `now`, with events of these instants.
     pub(super) fn acknowledged(&self, events: &[Timestamp], now: Timestamp) {
         self.acknowledged.fetch_add(1, Ordering::Relaxed);
-        self.delivered_events.fetch_add(events.len() as u64, Ordering::Relaxed);
+        self.delivered_events
+            .fetch_add(events.len() as u64, Ordering::Relaxed);
         for event in events {
             let latency = Duration::try_from(now.duration_since(*event)).unwrap_or_default();
-            let class = LATENCY_BOUNDS_S.iter().position(|bound| latency.as_secs_f64() <= *bound).unwrap_or(LATENCY_BOUNDS_S.len());
+            let class = LATENCY_BOUNDS_S
+                .iter()
+                .position(|bound| latency.as_secs_f64() <= *bound)
+                .unwrap_or(LATENCY_BOUNDS_S.len());
             self.latencies[class].fetch_add(1, Ordering::Relaxed);
-            self.latency_sum_us.fetch_add(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.latency_sum_us.fetch_add(
+                u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
+                Ordering::Relaxed,
+            );
         }
     }
 

@@ -1,9 +1,13 @@
-//! Delivery of notifications by rest-hook: the only part of subscriptions with effects. It runs beside the requests and never inside one.
+//! Delivery of notifications by rest-hook: the only part of subscriptions with effects. It runs
+//! beside the requests and never inside one.
 //!
-//! A task for each Subscription (`worker`) sleeps until a commit concerns it or something of its own is due; what that is, `account` finds out from the store.
-//! `client` sends, `cursors` writes how far each is, `pace` says when what failed is tried again, `wakes` rings the bells, `figures` shows it all.
+//! A task for each Subscription (`worker`) sleeps until a commit concerns it or something of its
+//! own is due; what that is, `account` finds out from the store. `client` sends, `cursors` writes
+//! how far each is, `pace` says when what failed is tried again, `wakes` rings the bells, `figures`
+//! shows it all.
 //!
-//! One endpoint does not wait for another: a message holds a turn only while it is prepared, and then one of its own host's.
+//! One endpoint does not wait for another: a message holds a turn only while it is prepared, and
+//! then one of its own host's.
 
 mod account;
 mod client;
@@ -34,14 +38,18 @@ use cursors::Cursors;
 use figures::{Counters, Desk};
 use worker::Worker;
 
-/// The most messages being prepared at a time: their resources are read and their bytes made, which takes a thread. Nobody waits for an endpoint here.
+/// The most messages being prepared at a time: their resources are read and their bytes made, which
+/// takes a thread. Nobody waits for an endpoint here.
 const PREPARING_MAX: usize = 8;
 /// The most ranges that wait to be sent again to one subscriber.
 const REPLAYS_MAX: usize = 16;
 
-/// Writes the status of a Subscription (with what is wrong, if it is in error), if its last version is still the one that was seen; answers the
-/// number of the new version, or none if another one came meanwhile.
-pub type SetStatus = Box<dyn Fn(&Id, Version, Status, Option<&str>) -> Result<Option<Version>, String> + Send + Sync>;
+/// Writes the status of a Subscription (with what is wrong, if it is in error), if its last version
+/// is still the one that was seen; answers the number of the new version, or none if another one
+/// came meanwhile.
+pub type SetStatus = Box<
+    dyn Fn(&Id, Version, Status, Option<&str>) -> Result<Option<Version>, String> + Send + Sync,
+>;
 
 /// What delivery works with.
 pub struct World {
@@ -78,7 +86,8 @@ impl Shared {
         Some(Worker::new(id.clone(), Arc::clone(self), bell, desk))
     }
 
-    /// Leaves it. Looks once more: what was written before, and rang a bell that is not heard any more, gets a new worker.
+    /// Leaves it. Looks once more: what was written before, and rang a bell that is not heard any
+    /// more, gets a new worker.
     fn end(&self, id: &Id) {
         self.desks().remove(id);
         self.wakes.end(id);
@@ -110,7 +119,8 @@ pub enum ReplayRefused {
     Unknown,
     /// It is not active.
     NotActive,
-    /// Only events in this range (first, last) can be sent again: they are kept, and were delivered.
+    /// Only events in this range (first, last) can be sent again: they are kept, and were
+    /// delivered.
     OutOf(u64, u64),
     /// There are too many ranges waiting already.
     TooMany,
@@ -124,7 +134,10 @@ impl fmt::Display for ReplayRefused {
             ReplayRefused::Unknown => f.write_str("there is no such Subscription"),
             ReplayRefused::NotActive => f.write_str("the Subscription is not active"),
             ReplayRefused::OutOf(first, last) => {
-                write!(f, "expected numbers from {first} to {last}: of events that are kept, and were delivered")
+                write!(
+                    f,
+                    "expected numbers from {first} to {last}: of events that are kept, and were delivered"
+                )
             }
             ReplayRefused::TooMany => write!(f, "{REPLAYS_MAX} ranges are waiting already"),
             ReplayRefused::Store(error) => error.fmt(f),
@@ -142,7 +155,8 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Begins to deliver: what is due from before, and what `wakes` is told of. Must be called within a runtime.
+    /// Begins to deliver: what is due from before, and what `wakes` is told of. Must be called
+    /// within a runtime.
     pub fn start(world: World, client: Client, pace: Pace, wakes: Arc<Wakes>) -> Self {
         let world = Arc::new(world);
         let (cursors, keep) = Cursors::new(Arc::clone(&world));
@@ -158,14 +172,21 @@ impl Deliverer {
             desks: Mutex::default(),
         });
         let supervisor = Mutex::new(Some(tokio::spawn(supervise(Arc::clone(&shared)))));
-        Deliverer { shared, supervisor, keeper: Mutex::new(Some(tokio::spawn(keep))) }
+        Deliverer {
+            shared,
+            supervisor,
+            keeper: Mutex::new(Some(tokio::spawn(keep))),
+        }
     }
 
-    /// Stops: what is on its way is not waited for, and how far each subscription is goes to the disk.
+    /// Stops: what is on its way is not waited for, and how far each subscription is goes to the
+    /// disk.
     pub async fn stop(&self) {
         end(&self.supervisor).await;
         if self.shared.cursors.flush().await.is_err() {
-            tracing::error!("what was delivered last could not be written down: it will be sent again");
+            tracing::error!(
+                "what was delivered last could not be written down: it will be sent again"
+            );
         }
         end(&self.keeper).await;
     }
@@ -175,14 +196,22 @@ impl Deliverer {
     /// # Errors
     /// Of the store.
     pub fn overview(&self) -> Result<Vec<SubscriptionView>, StoreError> {
-        let desks: Vec<_> = self.shared.desks().iter().map(|(id, desk)| (id.clone(), Arc::clone(desk))).collect();
+        let desks: Vec<_> = self
+            .shared
+            .desks()
+            .iter()
+            .map(|(id, desk)| (id.clone(), Arc::clone(desk)))
+            .collect();
         let mut views = Vec::new();
         for (id, desk) in desks {
             let stream = self.shared.world.store.stream(&id)?;
             let desk = desk.lock();
             // A worker that has not looked yet shows itself in a moment.
             let Some(status) = desk.status else { continue };
-            let delivered = desk.delivered.unwrap_or(stream.delivered).max(stream.delivered);
+            let delivered = desk
+                .delivered
+                .unwrap_or(stream.delivered)
+                .max(stream.delivered);
             views.push(SubscriptionView {
                 id,
                 status,
@@ -196,7 +225,11 @@ impl Deliverer {
             });
         }
         for view in &mut views {
-            let oldest = self.shared.world.store.events(&view.id, view.delivered, 1)?;
+            let oldest = self
+                .shared
+                .world
+                .store
+                .events(&view.id, view.delivered, 1)?;
             view.oldest_undelivered = oldest.first().map(|event| event.instant);
         }
         Ok(views)
@@ -207,14 +240,26 @@ impl Deliverer {
         self.shared.counters.figures()
     }
 
-    /// Sends delivered events again, one by one in the order of their numbers, before anything that is not yet delivered. A message that told one event
-    /// alone comes again under its own id. It is written down when this answers, and goes on after a stop. Uses the store: must be where one may block.
+    /// Sends delivered events again, one by one in the order of their numbers, before anything that
+    /// is not yet delivered. A message that told one event alone comes again under its own id.
+    /// It is written down when this answers, and goes on after a stop. Uses the store: must be
+    /// where one may block.
     ///
     /// # Errors
     /// Why that cannot be done.
     pub fn replay(&self, id: &Id, from: u64, until: u64) -> Result<(), ReplayRefused> {
-        let at = self.shared.desks().get(id).cloned().ok_or(ReplayRefused::Unknown)?;
-        let stream = self.shared.world.store.stream(id).map_err(ReplayRefused::Store)?;
+        let at = self
+            .shared
+            .desks()
+            .get(id)
+            .cloned()
+            .ok_or(ReplayRefused::Unknown)?;
+        let stream = self
+            .shared
+            .world
+            .store
+            .stream(id)
+            .map_err(ReplayRefused::Store)?;
         let mut desk = at.lock();
         if desk.status != Some(Status::Active) {
             return Err(ReplayRefused::NotActive);
@@ -228,8 +273,15 @@ impl Deliverer {
         }
         desk.replays.push_back((from, until));
         drop(desk);
-        let failed = |_| ReplayRefused::Store(StoreError("what is to be sent again could not be written down".to_owned()));
-        self.shared.cursors.record_resends(id, &at).map_err(failed)?;
+        let failed = |_| {
+            ReplayRefused::Store(StoreError(
+                "what is to be sent again could not be written down".to_owned(),
+            ))
+        };
+        self.shared
+            .cursors
+            .record_resends(id, &at)
+            .map_err(failed)?;
         self.shared.wakes.wake(id);
         Ok(())
     }
@@ -238,7 +290,10 @@ impl Deliverer {
 impl Drop for Deliverer {
     fn drop(&mut self) {
         for task in [&self.supervisor, &self.keeper] {
-            task.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(JoinHandle::abort);
+            task.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .for_each(JoinHandle::abort);
         }
     }
 }
@@ -260,8 +315,12 @@ async fn supervise(shared: Arc<Shared>) {
     };
     match known {
         Ok(Ok(known)) => known.iter().for_each(|id| shared.wakes.wake(id)),
-        Ok(Err(error)) => tracing::error!("the subscriptions cannot be read, and nothing is delivered: {error}"),
-        Err(panic) => tracing::error!("the subscriptions cannot be read, and nothing is delivered: {panic}"),
+        Ok(Err(error)) => {
+            tracing::error!("the subscriptions cannot be read, and nothing is delivered: {error}")
+        }
+        Err(panic) => {
+            tracing::error!("the subscriptions cannot be read, and nothing is delivered: {panic}")
+        }
     }
     // Dropped with this task, it stops all of them.
     let mut workers = JoinSet::new();

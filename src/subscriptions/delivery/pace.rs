@@ -24,8 +24,9 @@ pub struct Pace {
     pub answer_timeout: Duration,
     /// The pause after a bug.
     pub after_panic: Duration,
-    /// The most subscriptions whose last attempt failed that attempt it again at a time: however many endpoints are dead, no more connections hang.
-    /// Those that are well do not wait behind them.
+    /// The most subscriptions whose last attempt failed that attempt it again at a time: however
+    /// many endpoints are dead, no more connections hang. Those that are well do not wait
+    /// behind them.
     pub retrying_max: usize,
 }
 
@@ -44,19 +45,25 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The pause after that many failures in a row: between half of the full pause and all of it, so that subscriptions which failed together do not come
-    /// back together; for one subscription always the same.
+    /// The pause after that many failures in a row: between half of the full pause and all of it,
+    /// so that subscriptions which failed together do not come back together; for one
+    /// subscription always the same.
     pub(super) fn pause(&self, subscription: &Id, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(30);
-        let full = self.first_retry.saturating_mul(1 << doublings).min(self.longest_retry);
+        let full = self
+            .first_retry
+            .saturating_mul(1 << doublings)
+            .min(self.longest_retry);
         let chance = xxh3_64_with_seed(subscription.as_str().as_bytes(), failures.into());
         // 16 bits are fine enough, and exact.
-        let share = f64::from(u16::try_from(chance >> 48).unwrap_or(u16::MAX)) / f64::from(u16::MAX);
+        let share =
+            f64::from(u16::try_from(chance >> 48).unwrap_or(u16::MAX)) / f64::from(u16::MAX);
         full.mul_f64(0.5 + share / 2.0)
     }
 }
 
-/// The pause that a Retry-After asks for, in seconds or until a date (RFC 9110, section 10.2.3); none if it cannot be read.
+/// The pause that a Retry-After asks for, in seconds or until a date (RFC 9110, section 10.2.3);
+/// none if it cannot be read.
 pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     let asked = match value.parse::<u64>() {
@@ -101,7 +108,11 @@ mod tests {
             ("-1", None),
             ("", None),
         ] {
-            assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs), "{value}");
+            assert_eq!(
+                retry_after(value, now),
+                seconds.map(Duration::from_secs),
+                "{value}"
+            );
         }
     }
 }

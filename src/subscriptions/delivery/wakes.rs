@@ -1,4 +1,5 @@
-//! Who waits for a Subscription to have something new. Woken from any thread, without waiting; what is woken often before it looks, looks once.
+//! Who waits for a Subscription to have something new. Woken from any thread, without waiting; what
+//! is woken often before it looks, looks once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;

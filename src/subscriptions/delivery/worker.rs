@@ -1,4 +1,5 @@
-//! The task of one subscription: it sleeps until something is due, sends one message at a time, and writes down how it went.
+//! The task of one subscription: it sleeps until something is due, sends one message at a time, and
+//! writes down how it went.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +15,11 @@ use super::pace::retry_after;
 use crate::fhir::Id;
 use crate::subscriptions::{Channel, Status, Subscription};
 
-/// The longest sleep before another look at the end of a subscription: a machine that was suspended is late by no more than this.
+/// The longest sleep before another look at the end of a subscription: a machine that was suspended
+/// is late by no more than this.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
-/// The least time between two looks at whether the Subscription was written while a message is on its way: each event wakes the worker, too.
+/// The least time between two looks at whether the Subscription was written while a message is on
+/// its way: each event wakes the worker, too.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// The pause after the store could not do something.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -57,7 +60,15 @@ enum Then {
 impl Worker {
     pub(super) fn new(id: Id, shared: Arc<Shared>, bell: Arc<Notify>, desk: Arc<Desk>) -> Self {
         let account = Some(Account::new(id.clone()));
-        Worker { id, shared, bell, desk, account, last_sent: Instant::now(), failing: None }
+        Worker {
+            id,
+            shared,
+            bell,
+            desk,
+            account,
+            last_sent: Instant::now(),
+            failing: None,
+        }
     }
 
     /// Works until the Subscription is deleted.
@@ -70,7 +81,8 @@ impl Worker {
                     let _ = tokio::time::timeout(most, self.bell.notified()).await;
                 }
                 Then::Retry(pause) => {
-                    self.desk.lock().next_attempt = (self.shared.world.now)().checked_add(pause).ok();
+                    self.desk.lock().next_attempt =
+                        (self.shared.world.now)().checked_add(pause).ok();
                     if tokio::time::timeout(pause, self.moved()).await.is_ok() {
                         self.failing = None;
                     }
@@ -87,9 +99,13 @@ impl Worker {
         let before = self.seen();
         let silence = self.last_sent.elapsed();
         let replay = self.desk.lock().replays.front().map(|(first, _)| *first);
-        let Some(mut account) = self.account.take() else { return Then::End };
+        let Some(mut account) = self.account.take() else {
+            return Then::End;
+        };
         let shared = Arc::clone(&self.shared);
-        let Ok(turn) = Arc::clone(&self.shared.preparing).acquire_owned().await else { return Then::End };
+        let Ok(turn) = Arc::clone(&self.shared.preparing).acquire_owned().await else {
+            return Then::End;
+        };
         let looked = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let step = account.next(&shared.world, silence, replay);
@@ -103,7 +119,11 @@ impl Worker {
         let resends = account.resends.take();
         self.account = Some(account);
         let is_more = resends.is_some_and(|(life, ranges)| self.take_resends(life, ranges));
-        if !self.seen().zip(before).is_some_and(|(now, before)| now.asks_as(&before)) {
+        if !self
+            .seen()
+            .zip(before)
+            .is_some_and(|(now, before)| now.asks_as(&before))
+        {
             self.failing = None;
         }
         self.show();
@@ -118,7 +138,9 @@ impl Worker {
         match step {
             Step::Gone => Then::End,
             Step::Rest => Then::Wait(self.until_end()),
-            Step::Idle(heartbeat) => Then::Wait([heartbeat, self.until_end()].into_iter().flatten().min()),
+            Step::Idle(heartbeat) => {
+                Then::Wait([heartbeat, self.until_end()].into_iter().flatten().min())
+            }
             Step::End => self.set_status(Status::Off, None).await,
             Step::Activate => self.set_status(Status::Active, None).await,
             Step::NotKept => {
@@ -138,20 +160,54 @@ impl Worker {
         }
     }
 
-    /// Sends a message, unless the Subscription asks for something else meanwhile: then what it is about may not be wanted any more.
+    /// Sends a message, unless the Subscription asks for something else meanwhile: then what it is
+    /// about may not be wanted any more.
     async fn send(&mut self, message: Message) -> Then {
-        let Some(subscription) = self.subscription() else { return Then::Look };
-        let Channel::RestHook { endpoint, headers } = &subscription.channel else { return Then::Look };
-        let Message { purpose, id, body, key } = message;
-        let timeout = subscription.timeout_s.map_or(self.shared.pace.answer_timeout, |seconds| Duration::from_secs(seconds.into()));
+        let Some(subscription) = self.subscription() else {
+            return Then::Look;
+        };
+        let Channel::RestHook { endpoint, headers } = &subscription.channel else {
+            return Then::Look;
+        };
+        let Message {
+            purpose,
+            id,
+            body,
+            key,
+        } = message;
+        let timeout = subscription
+            .timeout_s
+            .map_or(self.shared.pace.answer_timeout, |seconds| {
+                Duration::from_secs(seconds.into())
+            });
         let content_type = format!("{}; fhirVersion=4.0", subscription.media_type);
         let sending = async {
             let way = self.shared.client.way(endpoint).await?;
-            let _turn = if self.failing.is_some() { self.shared.retrying.acquire().await.ok() } else { None };
+            let _turn = if self.failing.is_some() {
+                self.shared.retrying.acquire().await.ok()
+            } else {
+                None
+            };
             // Signed when it goes: a subscriber refuses what was signed long ago.
             let attempted = (self.shared.world.now)();
-            let signed = [id.clone(), attempted.as_second().to_string(), key.sign(&id, attempted, &body)];
-            self.shared.client.post(way, Post { headers, content_type, signed, body, timeout }).await
+            let signed = [
+                id.clone(),
+                attempted.as_second().to_string(),
+                key.sign(&id, attempted, &body),
+            ];
+            self.shared
+                .client
+                .post(
+                    way,
+                    Post {
+                        headers,
+                        content_type,
+                        signed,
+                        body,
+                        timeout,
+                    },
+                )
+                .await
         };
         let answered = tokio::select! {
             answered = sending => answered,
@@ -192,7 +248,10 @@ impl Worker {
     async fn failed(&mut self, purpose: &Purpose, trouble: Trouble) -> Then {
         let now = (self.shared.world.now)();
         let pace = &self.shared.pace;
-        let Failing { since, count } = self.failing.unwrap_or(Failing { since: Instant::now(), count: 0 });
+        let Failing { since, count } = self.failing.unwrap_or(Failing {
+            since: Instant::now(),
+            count: 0,
+        });
         let count = count.saturating_add(1);
         self.failing = Some(Failing { since, count });
         self.shared.counters.failed();
@@ -206,7 +265,10 @@ impl Worker {
             tracing::warn!(subscription = %self.id, attempts = count, "{}: the subscription is in error until its client asks for it again", trouble.text);
             return self.set_status(Status::Error, Some(trouble.text)).await;
         }
-        let asked = trouble.retry_after.and_then(|value| retry_after(&value, now)).unwrap_or_default();
+        let asked = trouble
+            .retry_after
+            .and_then(|value| retry_after(&value, now))
+            .unwrap_or_default();
         // The last attempt is at the end of the window, or when the endpoint asked for it.
         let pause = pace.pause(&self.id, count).min(left).max(asked);
         tracing::info!(subscription = %self.id, attempts = count, pause_ms = pause.as_millis(), "{}: it is tried again", trouble.text);
@@ -215,10 +277,14 @@ impl Worker {
 
     /// Writes the status, if the Subscription still asks for the same.
     async fn set_status(&mut self, to: Status, error: Option<String>) -> Then {
-        let Some(seen) = self.seen() else { return Then::Look };
+        let Some(seen) = self.seen() else {
+            return Then::Look;
+        };
         let (shared, id) = (Arc::clone(&self.shared), self.id.clone());
         let written = tokio::task::spawn_blocking(move || {
-            while let Some(version) = Account::unmoved(&id, &seen, &shared.world).map_err(|error| error.to_string())? {
+            while let Some(version) =
+                Account::unmoved(&id, &seen, &shared.world).map_err(|error| error.to_string())?
+            {
                 if (shared.world.set_status)(&id, version, to, error.as_deref())?.is_some() {
                     return Ok(true);
                 }
@@ -248,7 +314,9 @@ impl Worker {
             self.bell.notified().await;
             let (shared, id, seen) = (Arc::clone(&self.shared), self.id.clone(), self.seen());
             let moved = tokio::task::spawn_blocking(move || match seen {
-                Some(seen) => Account::unmoved(&id, &seen, &shared.world).map(|version| version.is_none()),
+                Some(seen) => {
+                    Account::unmoved(&id, &seen, &shared.world).map(|version| version.is_none())
+                }
                 None => Account::exists(&id, &shared.world),
             });
             if matches!(moved.await, Ok(Ok(true))) {
@@ -271,8 +339,8 @@ impl Worker {
         self.shared.cursors.note_resends(&self.id, &self.desk).await;
     }
 
-    /// Puts on the desk what was asked to be sent again before this start; true if there is any. What lies there of the same life is newer: a worker
-    /// before this one left it.
+    /// Puts on the desk what was asked to be sent again before this start; true if there is any.
+    /// What lies there of the same life is newer: a worker before this one left it.
     fn take_resends(&self, life: u64, ranges: Vec<(u64, u64)>) -> bool {
         let mut desk = self.desk.lock();
         if desk.life.replace(life) == Some(life) {
@@ -286,7 +354,10 @@ impl Worker {
     fn show(&self) {
         let mut desk = self.desk.lock();
         desk.status = self.subscription().map(|subscription| subscription.status);
-        desk.delivered = self.account.as_ref().map(|account| account.cursor.delivered);
+        desk.delivered = self
+            .account
+            .as_ref()
+            .map(|account| account.cursor.delivered);
     }
 
     /// The Subscription, as it was when it was last looked at.
@@ -300,7 +371,9 @@ impl Worker {
 
     /// How long until the subscription ends, at most as long as a sleep may be.
     fn until_end(&self) -> Option<Duration> {
-        let subscription = self.subscription().filter(|subscription| subscription.status != Status::Off)?;
+        let subscription = self
+            .subscription()
+            .filter(|subscription| subscription.status != Status::Off)?;
         let left = subscription.end?.duration_since((self.shared.world.now)());
         Some(Duration::try_from(left).unwrap_or_default().min(SLEEP_MAX))
     }

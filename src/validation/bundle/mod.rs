@@ -1,9 +1,10 @@
-//! Bundles as a whole: addresses of entries, links, what the kind of Bundle asks of its entries, and references between them
-//! (<https://hl7.org/fhir/R4/bundle.html>). The invariants bdl-1 to bdl-12 are FHIRPath, and checked where FHIRPath is.
+//! Bundles as a whole: addresses of entries, links, what the kind of Bundle asks of its entries,
+//! and references between them (<https://hl7.org/fhir/R4/bundle.html>). The invariants bdl-1 to bdl-12 are FHIRPath, and checked where FHIRPath is.
 //!
-//! Pure and total; the resources in the entries are looked at only for what the Bundle says of them. The HL7 validator is followed, but
-//! for two things that R4 allows: an entry that is created by POST needs no `fullUrl`, even if it has references; and in a history
-//! several entries are versions of one resource, so that a reference to it is not ambiguous.
+//! Pure and total; the resources in the entries are looked at only for what the Bundle says of
+//! them. The HL7 validator is followed, but for two things that R4 allows: an entry that is created
+//! by POST needs no `fullUrl`, even if it has references; and in a history several entries are
+//! versions of one resource, so that a reference to it is not ambiguous.
 
 mod entries;
 mod linked;
@@ -16,7 +17,8 @@ use serde_json::Value;
 
 use crate::fhir::{IssueCode, Severity};
 
-/// Who is told of a finding: how bad it is, its kind, the path below the Bundle, and what was expected and found.
+/// Who is told of a finding: how bad it is, its kind, the path below the Bundle, and what was
+/// expected and found.
 pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str, &str) + 'r;
 
 /// Tells whether there is a resource type of that name.
@@ -40,8 +42,12 @@ pub struct Entries<'a> {
 impl<'a> Entries<'a> {
     /// The entries of a Bundle; `is_resource` tells whether there is a resource type of that name.
     pub fn of(bundle: &'a Value, is_resource: impl Fn(&str) -> bool + 'a) -> Self {
-        let items = bundle.get("entry").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let (mut by_address, mut by_version) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        let items = bundle
+            .get("entry")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        let (mut by_address, mut by_version) =
+            (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         let mut by_name = HashMap::new();
         for (at, entry) in items.iter().enumerate() {
             if let Some(url) = text(entry, "fullUrl") {
@@ -65,7 +71,8 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// Reports what is wrong with the Bundle apart from its structure, its invariants and the resources in it.
+    /// Reports what is wrong with the Bundle apart from its structure, its invariants and the
+    /// resources in it.
     ///
     /// References inside of the entries are asked about one by one with [`Entries::resolve`].
     pub fn check(&self, report: &mut Report<'_>) {
@@ -89,11 +96,18 @@ impl<'a> Entries<'a> {
 
     /// The resource in the entry at that place, with its type.
     pub fn resource(&self, at: usize) -> Option<(&'a Value, &'a str)> {
-        self.items.get(at).and_then(resource_of).map(|(resource, name, _)| (resource, name))
+        self.items
+            .get(at)
+            .and_then(resource_of)
+            .map(|(resource, name, _)| (resource, name))
     }
 
     fn links(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
-        self.bundle.get("link").and_then(Value::as_array).into_iter().flatten()
+        self.bundle
+            .get("link")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
     }
 }
 
@@ -104,7 +118,11 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 /// The resource of an entry, its type and id (empty if it has none).
 fn resource_of(entry: &Value) -> Option<(&Value, &str, &str)> {
     let resource = entry.get("resource")?;
-    Some((resource, text(resource, "resourceType")?, text(resource, "id").unwrap_or("")))
+    Some((
+        resource,
+        text(resource, "resourceType")?,
+        text(resource, "id").unwrap_or(""),
+    ))
 }
 
 impl Entries<'_> {
@@ -113,7 +131,9 @@ impl Entries<'_> {
         let has_pages = matches!(self.kind, "searchset" | "history");
         let mut seen: HashMap<&str, usize> = HashMap::new();
         for (at, link) in self.links().enumerate() {
-            let Some(relation) = text(link, "relation") else { continue };
+            let Some(relation) = text(link, "relation") else {
+                continue;
+            };
             let is_page = matches!(relation, "first" | "previous" | "next" | "last");
             let path = format!(".link[{at}].relation");
             if is_page && !has_pages {
@@ -138,25 +158,50 @@ impl Entries<'_> {
         let path = format!(".link[{at}].url");
         if super::primitives::is_absolute(url) {
             if url != "https://hl7.org/fhir/fhir.css" {
-                report(Severity::Warning, IssueCode::BusinessRule, &path, "expected a style sheet in the document, found one elsewhere");
+                report(
+                    Severity::Warning,
+                    IssueCode::BusinessRule,
+                    &path,
+                    "expected a style sheet in the document, found one elsewhere",
+                );
             }
-        } else if !url.split_once('/').is_some_and(|names| self.by_name.contains_key(&names)) {
-            report(Severity::Error, IssueCode::NotFound, &path, "expected a style sheet in the document, found one that is not there");
+        } else if !url
+            .split_once('/')
+            .is_some_and(|names| self.by_name.contains_key(&names))
+        {
+            report(
+                Severity::Error,
+                IssueCode::NotFound,
+                &path,
+                "expected a style sheet in the document, found one that is not there",
+            );
         }
     }
 }
 
-/// A RESTful address: `base/Type/id`, with `/_history/version` or without. Gives the part before the type.
+/// A RESTful address: `base/Type/id`, with `/_history/version` or without. Gives the part before
+/// the type.
 fn restful_base<'a>(address: &'a str, is_resource: &IsResource<'_>) -> Option<&'a str> {
-    let is_id =
-        |id: &str| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
+    let is_id = |id: &str| {
+        (1..=64).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+    };
     let plain = match address.rsplit_once("/_history/") {
         Some((before, version)) if is_id(version) => before,
         _ => address,
     };
     let (before, id) = plain.rsplit_once('/')?;
     let (base, name) = before.rsplit_once('/').unwrap_or(("", before));
-    let rest = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://")).or(base.is_empty().then_some(""))?;
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'\\' | b'.' | b':' | b'%' | b'$' | b'-' | b'_');
-    (is_id(id) && is_resource(name) && rest.bytes().all(is_part)).then(|| &plain[..before.len() - name.len()])
+    let rest = base
+        .strip_prefix("http://")
+        .or_else(|| base.strip_prefix("https://"))
+        .or(base.is_empty().then_some(""))?;
+    let is_part = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'/' | b'\\' | b'.' | b':' | b'%' | b'$' | b'-' | b'_')
+    };
+    (is_id(id) && is_resource(name) && rest.bytes().all(is_part))
+        .then(|| &plain[..before.len() - name.len()])
 }

@@ -1,11 +1,12 @@
-//! What the HL7 validator asks of values of a data type by its name, besides structure, terminology and invariants
-//! (<https://hl7.org/fhir/R4/datatypes.html>, <https://hl7.org/fhir/R4/references.html>).
+//! What the HL7 validator asks of values of a data type by its name, besides structure, terminology
+//! and invariants (<https://hl7.org/fhir/R4/datatypes.html>, <https://hl7.org/fhir/R4/references.html>).
 //!
-//! Pure and total. What depends on definitions or on the rest of the resource is asked of the caller by closures. Paths of findings are
-//! relative to the value: empty, or as `.system`.
+//! Pure and total. What depends on definitions or on the rest of the resource is asked of the
+//! caller by closures. Paths of findings are relative to the value: empty, or as `.system`.
 //!
-//! One check of that validator is left out: that `Attachment.hash` is the SHA-1 of the data. Whitespace in the Base64 of an Attachment
-//! is an error there; the pattern of R4's `base64Binary` has it, so that it is a warning here, as everywhere else.
+//! One check of that validator is left out: that `Attachment.hash` is the SHA-1 of the data.
+//! Whitespace in the Base64 of an Attachment is an error there; the pattern of R4's `base64Binary`
+//! has it, so that it is a warning here, as everywhere else.
 
 mod reference;
 
@@ -17,12 +18,14 @@ use crate::fhir::{IssueCode, Severity};
 pub(crate) use reference::is_query;
 pub use reference::{Resolved, Targets, check_reference};
 
-/// Who is told of a finding: how bad it is, its kind, the path below the value, and what was expected and found.
+/// Who is told of a finding: how bad it is, its kind, the path below the value, and what was
+/// expected and found.
 pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str, &str) + 'r;
 
 /// Where a value stands, and what only the definitions tell.
 pub struct Surroundings<'a> {
-    /// True for a Coding that is bound itself or in a CodeableConcept: its system is judged by the binding or the concept.
+    /// True for a Coding that is bound itself or in a CodeableConcept: its system is judged by the
+    /// binding or the concept.
     pub in_concept: bool,
     /// True for an Extension inside of another one, whose address may be a plain name.
     pub in_extension: bool,
@@ -38,9 +41,14 @@ const UCUM: &str = "http://unitsofmeasure.org";
 const URI_AS_IDENTIFIER: &str = "urn:ietf:rfc:3986";
 const UUID_AS_IDENTIFIER: &str = "https://tools.ietf.org/html/rfc4122";
 
-/// Reports what is wrong with a value of that type; of a type that has no such checks nothing is said. A Reference has more to be asked
-/// about: see [`check_reference`].
-pub fn check(type_name: &str, value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
+/// Reports what is wrong with a value of that type; of a type that has no such checks nothing is
+/// said. A Reference has more to be asked about: see [`check_reference`].
+pub fn check(
+    type_name: &str,
+    value: &Value,
+    surroundings: &Surroundings<'_>,
+    report: &mut Report<'_>,
+) {
     match type_name {
         "Identifier" => check_identifier(value, report),
         "Coding" if !surroundings.in_concept => check_coding(value, surroundings, report),
@@ -57,16 +65,23 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 fn is_system(address: &str) -> bool {
-    ["http:", "https:", "urn:"].iter().any(|scheme| address.starts_with(scheme))
+    ["http:", "https:", "urn:"]
+        .iter()
+        .any(|scheme| address.starts_with(scheme))
 }
 
 fn check_identifier(value: &Value, report: &mut Report<'_>) {
-    let Some(system) = text(value, "system") else { return };
+    let Some(system) = text(value, "system") else {
+        return;
+    };
     if !is_system(system) && !system.starts_with("ldap:") {
-        let what = "expected an absolute address (http:, https:, urn: or ldap:), found another text";
+        let what =
+            "expected an absolute address (http:, https:, urn: or ldap:), found another text";
         report(Severity::Error, IssueCode::CodeInvalid, ".system", what);
     }
-    let Some(identifier) = text(value, "value") else { return };
+    let Some(identifier) = text(value, "value") else {
+        return;
+    };
     match system {
         URI_AS_IDENTIFIER if !is_uri_value(identifier) => {
             let what = "expected an absolute address, as the system says, found another text";
@@ -74,7 +89,11 @@ fn check_identifier(value: &Value, report: &mut Report<'_>) {
         }
         UUID_AS_IDENTIFIER => {
             let is_uuid = identifier.starts_with("urn:uuid:") || primitives::is_uuid(identifier);
-            let severity = if is_uuid { Severity::Warning } else { Severity::Error };
+            let severity = if is_uuid {
+                Severity::Warning
+            } else {
+                Severity::Error
+            };
             let what = "expected the system urn:ietf:rfc:3986 and a value that begins with urn:uuid:, found the system of RFC 4122";
             report(severity, IssueCode::CodeInvalid, ".value", what);
         }
@@ -84,23 +103,30 @@ fn check_identifier(value: &Value, report: &mut Report<'_>) {
 
 /// Any scheme will do here, in capitals too; a file has a path.
 fn is_uri_value(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'[' | b']');
-    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(letters);
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(letters);
     is_scheme && (scheme != "file" || rest.starts_with('/') || rest.contains(':'))
 }
 
 fn check_coding(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
     if value.get("code").is_some() && value.get("system").is_none() {
-        let what = "expected a system for the code, found none: nobody can tell what the code means";
+        let what =
+            "expected a system for the code, found none: nobody can tell what the code means";
         report(Severity::Warning, IssueCode::CodeInvalid, "", what);
     }
     check_system_of_code(value, surroundings, report);
 }
 
-/// The system of a code is an absolute address, and not that of a value set: codes are not defined there.
+/// The system of a code is an absolute address, and not that of a value set: codes are not defined
+/// there.
 fn check_system_of_code(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
-    let (Some(system), Some(_)) = (text(value, "system"), text(value, "code")) else { return };
+    let (Some(system), Some(_)) = (text(value, "system"), text(value, "code")) else {
+        return;
+    };
     if !is_system(system) {
         let what = "expected the absolute address of a code system (http:, https: or urn:), found another text";
         report(Severity::Error, IssueCode::CodeInvalid, ".system", what);
@@ -108,15 +134,31 @@ fn check_system_of_code(value: &Value, surroundings: &Surroundings<'_>, report: 
         let what = "expected the address of a code system, found that of a value set";
         report(Severity::Error, IssueCode::CodeInvalid, ".system", what);
     } else if let Some(expected) = misspelt_system(system, surroundings.is_code_system) {
-        report(Severity::Error, IssueCode::CodeInvalid, ".system", &format!("expected {expected}, found another address"));
+        report(
+            Severity::Error,
+            IssueCode::CodeInvalid,
+            ".system",
+            &format!("expected {expected}, found another address"),
+        );
     }
 }
 
-/// What was meant by an address that no code system can have: of HL7, but unknown there, or nearly that of a well-known one.
+/// What was meant by an address that no code system can have: of HL7, but unknown there, or nearly
+/// that of a well-known one.
 fn misspelt_system(system: &str, is_code_system: &dyn Fn(&str) -> bool) -> Option<&'static str> {
-    const WELL_KNOWN: &[&str] = &["http://snomed.info/sct", "http://loinc.org", UCUM, "http://www.nlm.nih.gov/research/umls/rxnorm"];
-    let address = system.strip_prefix("https://").or_else(|| system.strip_prefix("http://"))?;
-    let of_hl7 = address.strip_prefix("www.").unwrap_or(address).strip_prefix("hl7.org/fhir");
+    const WELL_KNOWN: &[&str] = &[
+        "http://snomed.info/sct",
+        "http://loinc.org",
+        UCUM,
+        "http://www.nlm.nih.gov/research/umls/rxnorm",
+    ];
+    let address = system
+        .strip_prefix("https://")
+        .or_else(|| system.strip_prefix("http://"))?;
+    let of_hl7 = address
+        .strip_prefix("www.")
+        .unwrap_or(address)
+        .strip_prefix("hl7.org/fhir");
     if is_code_system(system) {
         None
     } else if address.starts_with("build.fhir.org")
@@ -125,28 +167,49 @@ fn misspelt_system(system: &str, is_code_system: &dyn Fn(&str) -> bool) -> Optio
         Some("the address of a code system that HL7 has published")
     } else if system.starts_with("https:") && is_code_system(&format!("http://{address}")) {
         Some("the address of the code system as published, with http:")
-    } else if WELL_KNOWN.iter().any(|known| system.starts_with(known) && system != *known) {
+    } else if WELL_KNOWN
+        .iter()
+        .any(|known| system.starts_with(known) && system != *known)
+    {
         Some("the address of the code system alone (an edition or version is told in version)")
     } else {
         None
     }
 }
 
-/// In a concept, codings that say little are no error: there may be better ones beside them, and text.
+/// In a concept, codings that say little are no error: there may be better ones beside them, and
+/// text.
 fn check_concept(value: &Value, report: &mut Report<'_>) {
-    for (at, coding) in value.get("coding").and_then(Value::as_array).into_iter().flatten().enumerate() {
+    for (at, coding) in value
+        .get("coding")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
         let what = match (text(coding, "system"), text(coding, "code")) {
-            (None, Some(_)) => "expected a system for the code, found none: nobody can tell what the code means",
-            (Some(system), _) if !is_system(system) => "expected the absolute address of a code system, found another text",
+            (None, Some(_)) => {
+                "expected a system for the code, found none: nobody can tell what the code means"
+            }
+            (Some(system), _) if !is_system(system) => {
+                "expected the absolute address of a code system, found another text"
+            }
             _ => continue,
         };
-        report(Severity::Warning, IssueCode::CodeInvalid, &format!(".coding[{at}]"), what);
+        report(
+            Severity::Warning,
+            IssueCode::CodeInvalid,
+            &format!(".coding[{at}]"),
+            what,
+        );
     }
 }
 
 fn check_quantity(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
     check_system_of_code(value, surroundings, report);
-    if text(value, "system") == Some(UCUM) && text(value, "code").is_some_and(|code| code.contains('{') && code.contains('}')) {
+    if text(value, "system") == Some(UCUM)
+        && text(value, "code").is_some_and(|code| code.contains('{') && code.contains('}'))
+    {
         let what = "expected a unit of UCUM without an annotation in braces, found one: receivers may not keep it";
         report(Severity::Warning, IssueCode::BusinessRule, ".code", what);
     }
@@ -154,7 +217,10 @@ fn check_quantity(value: &Value, surroundings: &Surroundings<'_>, report: &mut R
 
 fn check_attachment(value: &Value, report: &mut Report<'_>) {
     let has = |name: &str| value.get(name).is_some();
-    if !["data", "url", "contentType", "language"].into_iter().any(has) {
+    if !["data", "url", "contentType", "language"]
+        .into_iter()
+        .any(has)
+    {
         let what = "expected data or url, or at least contentType or language, found none";
         report(Severity::Warning, IssueCode::Structure, "", what);
     }
@@ -163,22 +229,45 @@ fn check_attachment(value: &Value, report: &mut Report<'_>) {
     if let (Some(length), Some(size)) = (length, size)
         && u64::try_from(length) != Ok(size)
     {
-        report(Severity::Error, IssueCode::Structure, ".size", "expected the number of bytes of the data, found another");
+        report(
+            Severity::Error,
+            IssueCode::Structure,
+            ".size",
+            "expected the number of bytes of the data, found another",
+        );
     }
-    let hash = text(value, "hash").filter(|_| length.is_some()).and_then(primitives::decoded_length);
+    let hash = text(value, "hash")
+        .filter(|_| length.is_some())
+        .and_then(primitives::decoded_length);
     if hash.is_some_and(|length| length != 20) {
-        report(Severity::Error, IssueCode::Structure, ".hash", "expected a SHA-1 of the data (20 bytes), found another length");
+        report(
+            Severity::Error,
+            IssueCode::Structure,
+            ".hash",
+            "expected a SHA-1 of the data (20 bytes), found another length",
+        );
     }
 }
 
 fn check_extension(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
-    let Some(url) = text(value, "url").filter(|url| !url.is_empty()) else { return };
+    let Some(url) = text(value, "url").filter(|url| !url.is_empty()) else {
+        return;
+    };
     if !surroundings.in_extension && !primitives::is_absolute(url) {
         let what = "expected the absolute address of an extension, found another text";
         return report(Severity::Error, IssueCode::Extension, ".url", what);
     }
     if let Some((address, _)) = url.split_once('|') {
-        let severity = if (surroundings.is_extension)(address) { Severity::Error } else { Severity::Warning };
-        report(severity, IssueCode::Extension, ".url", "expected the address of an extension without a version, found one");
+        let severity = if (surroundings.is_extension)(address) {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        report(
+            severity,
+            IssueCode::Extension,
+            ".url",
+            "expected the address of an extension without a version, found one",
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! References: their syntax, the type that they name, and whether a fragment names anything.
 //!
-//! The HL7 validator, as it comes, looks at the type of a target only where the target is at hand. The definitions of R4 restrict the
-//! targets of every reference, so that a type that stands in the address, or in `type` beside an identifier, is held against them here.
+//! The HL7 validator, as it comes, looks at the type of a target only where the target is at hand.
+//! The definitions of R4 restrict the targets of every reference, so that a type that stands in the
+//! address, or in `type` beside an identifier, is held against them here.
 
 use serde_json::Value;
 
@@ -14,7 +15,8 @@ pub struct Targets<'a> {
     pub allowed: &'a [&'a str],
     /// Tells whether there is a resource type of that name.
     pub is_resource: &'a dyn Fn(&str) -> bool,
-    /// Looks up the target among the resources at hand: contained ones for `#x` (`#` alone is the container), entries of the Bundle.
+    /// Looks up the target among the resources at hand: contained ones for `#x` (`#` alone is the
+    /// container), entries of the Bundle.
     pub resolve: &'a dyn Fn(&str) -> Resolved<'a>,
 }
 
@@ -35,7 +37,12 @@ pub fn check_reference<'a>(reference: &'a Value, targets: &Targets<'a>, report: 
     let stated = text(reference, "type").filter(|name| !name.is_empty());
     // Addresses of types are for logical models only, so that a plain name is asked for.
     if stated.is_some_and(|name| !(targets.is_resource)(name)) {
-        report(Severity::Error, IssueCode::CodeInvalid, ".type", "expected the name of a resource type, found another text");
+        report(
+            Severity::Error,
+            IssueCode::CodeInvalid,
+            ".type",
+            "expected the name of a resource type, found another text",
+        );
     }
     let found = match text(reference, "reference").filter(|address| !address.is_empty()) {
         None => {
@@ -48,16 +55,35 @@ pub fn check_reference<'a>(reference: &'a Value, targets: &Targets<'a>, report: 
             if let (Some(found), Some(stated)) = (found, stated)
                 && found != stated
             {
-                report(Severity::Error, IssueCode::Structure, ".type", "expected the type of the target, found another");
+                report(
+                    Severity::Error,
+                    IssueCode::Structure,
+                    ".type",
+                    "expected the type of the target, found another",
+                );
             }
             found.or(stated)
         }
     };
-    let allows = |name: &str| targets.allowed.is_empty() || targets.allowed.contains(&name) || targets.allowed.contains(&"Resource");
-    let wrong = [found, stated].into_iter().flatten().find(|name| !allows(name));
+    let allows = |name: &str| {
+        targets.allowed.is_empty()
+            || targets.allowed.contains(&name)
+            || targets.allowed.contains(&"Resource")
+    };
+    let wrong = [found, stated]
+        .into_iter()
+        .flatten()
+        .find(|name| !allows(name));
     if let Some(name) = wrong {
-        let found = if (targets.is_resource)(name) { name } else { "a type that is not one of them" };
-        let what = format!("expected a reference to {}, found {found}", targets.allowed.join(" or "));
+        let found = if (targets.is_resource)(name) {
+            name
+        } else {
+            "a type that is not one of them"
+        };
+        let what = format!(
+            "expected a reference to {}, found {found}",
+            targets.allowed.join(" or ")
+        );
         report(Severity::Error, IssueCode::Structure, "", &what);
     }
 }
@@ -65,17 +91,34 @@ pub fn check_reference<'a>(reference: &'a Value, targets: &Targets<'a>, report: 
 /// Without an address there should be an identifier, or at least words.
 fn check_logical(reference: &Value, report: &mut Report<'_>) {
     let identifier = reference.get("identifier").unwrap_or(&Value::Null);
-    let named = [text(identifier, "system"), text(identifier, "value"), text(reference, "display")];
+    let named = [
+        text(identifier, "system"),
+        text(identifier, "value"),
+        text(reference, "display"),
+    ];
     if named.iter().all(|name| name.is_none_or(str::is_empty)) {
-        let what = "expected reference, an identifier with a value, or at least display; found none";
+        let what =
+            "expected reference, an identifier with a value, or at least display; found none";
         report(Severity::Warning, IssueCode::Structure, "", what);
     }
 }
 
 /// Reports what is wrong with the address, and gives the type of the target, if that can be told.
-fn check_address<'a>(address: &'a str, targets: &Targets<'a>, report: &mut Report<'_>) -> Option<&'a str> {
-    if address.bytes().any(|byte| matches!(byte, b' ' | b'\t'..=b'\r')) {
-        report(Severity::Error, IssueCode::Value, ".reference", "expected an address without whitespace, found some");
+fn check_address<'a>(
+    address: &'a str,
+    targets: &Targets<'a>,
+    report: &mut Report<'_>,
+) -> Option<&'a str> {
+    if address
+        .bytes()
+        .any(|byte| matches!(byte, b' ' | b'\t'..=b'\r'))
+    {
+        report(
+            Severity::Error,
+            IssueCode::Value,
+            ".reference",
+            "expected an address without whitespace, found some",
+        );
         return None;
     }
     if let Some((name, query)) = address.split_once('?')
@@ -98,7 +141,8 @@ fn check_address<'a>(address: &'a str, targets: &Targets<'a>, report: &mut Repor
     }
 }
 
-/// The part of a RESTful address where the type stands, relative or absolute, with a version or without.
+/// The part of a RESTful address where the type stands, relative or absolute, with a version or
+/// without.
 fn type_in(address: &str) -> Option<&str> {
     let mut parts = address.trim_end_matches('/').rsplit('/');
     let (_, before) = (parts.next()?, parts.next()?);
@@ -113,7 +157,12 @@ fn type_in(address: &str) -> Option<&str> {
 pub(crate) fn is_query(query: &str) -> bool {
     let is_name = |name: &str| {
         name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-'))
+            && name.bytes().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-')
+            })
     };
-    query.split('&').all(|pair| pair.split_once('=').is_some_and(|(name, value)| is_name(name) && !value.contains('=')))
+    query.split('&').all(|pair| {
+        pair.split_once('=')
+            .is_some_and(|(name, value)| is_name(name) && !value.contains('='))
+    })
 }

@@ -17,13 +17,19 @@ pub(super) fn fault(element: &str, address: &str) -> Option<&'static str> {
     if element == "a" && matches!(scheme, "urn" | "cid") && address.len() > scheme.len() + 1 {
         return Some("one that nobody can follow (urn: or cid:)");
     }
-    let fits = |character: char| character.is_alphanumeric() || ";?:@&=+$.,/%-_~#[]!'()*|".contains(character);
+    let fits = |character: char| {
+        character.is_alphanumeric() || ";?:@&=+$.,/%-_~#[]!'()*|".contains(character)
+    };
     (!address.chars().all(fits)).then_some("one with characters that an address may not have")
 }
 
-/// True for an address that is a program, in any spelling: the HL7 validator knows only the lower-case names, and only in `a href`.
+/// True for an address that is a program, in any spelling: the HL7 validator knows only the
+/// lower-case names, and only in `a href`.
 pub(super) fn is_active(address: &str) -> bool {
-    let scheme = address.trim_start().split_once(':').map_or("", |(scheme, _)| scheme);
+    let scheme = address
+        .trim_start()
+        .split_once(':')
+        .map_or("", |(scheme, _)| scheme);
     scheme.eq_ignore_ascii_case("javascript") || scheme.eq_ignore_ascii_case("vbscript")
 }
 
@@ -33,11 +39,16 @@ fn data_fault(rest: &str) -> Option<&'static str> {
     if content.is_empty() || content.contains(',') {
         return Some("a data: address without content, or with more than one comma");
     }
-    let (kind, is_base64) = kind.strip_suffix(";base64").map_or((kind, false), |kind| (kind, true));
+    let (kind, is_base64) = kind
+        .strip_suffix(";base64")
+        .map_or((kind, false), |kind| (kind, true));
     if is_base64 && primitives::decoded_length(content).is_none() {
         return Some("a data: address whose content is not Base64");
     }
     let media_type = kind.split(';').next().unwrap_or("").trim();
-    let is_type = media_type.split_once('/').is_some_and(|(main, sub)| !main.is_empty() && !sub.is_empty());
-    (!kind.trim().is_empty() && !is_type).then_some("a data: address whose type is not a media type")
+    let is_type = media_type
+        .split_once('/')
+        .is_some_and(|(main, sub)| !main.is_empty() && !sub.is_empty());
+    (!kind.trim().is_empty() && !is_type)
+        .then_some("a data: address whose type is not a media type")
 }

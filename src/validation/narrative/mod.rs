@@ -1,9 +1,10 @@
 //! The XHTML of a narrative: one `div`, well-formed, with words in it and nothing active
 //! (<https://hl7.org/fhir/R4/narrative.html#xhtml>, rules txt-1 and txt-2).
 //!
-//! The text is read once, without a tree and without recursion; nothing outside of it is looked at. Where R4 says only "HTML 4.0", the
-//! HL7 validator decides which element may stand in which. XML decides what is well-formed, where that validator reads on: an element
-//! that is not closed, an attribute without quotes, text behind the `div`.
+//! The text is read once, without a tree and without recursion; nothing outside of it is looked at.
+//! Where R4 says only "HTML 4.0", the HL7 validator decides which element may stand in which. XML
+//! decides what is well-formed, where that validator reads on: an element that is not closed, an
+//! attribute without quotes, text behind the `div`.
 
 mod links;
 mod rules;
@@ -27,22 +28,36 @@ const ALLOWED: &str = "txt-1";
 /// Some content.
 const CONTENT: &str = "txt-2";
 
-/// Who is told of a finding: how bad it is, its kind, the rule, and what was expected and found in plain English.
+/// Who is told of a finding: how bad it is, its kind, the rule, and what was expected and found in
+/// plain English.
 pub type Report<'r> = dyn FnMut(Severity, IssueCode, &'static str, &str) + 'r;
 
 /// Reports what is wrong with the text of `Narrative.div`.
 ///
-/// `has_id` tells whether an element of the resource, or of the Bundle around it, has that id: a link `#x` must lead somewhere. Ids of
-/// the narrative itself are found here. Text that is not well-formed gives one finding, since nothing behind it can be trusted.
+/// `has_id` tells whether an element of the resource, or of the Bundle around it, has that id: a
+/// link `#x` must lead somewhere. Ids of the narrative itself are found here. Text that is not
+/// well-formed gives one finding, since nothing behind it can be trusted.
 pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) {
-    if !div.chars().skip(usize::from(div.starts_with('\u{feff}'))).all(xml::is_character) {
+    if !div
+        .chars()
+        .skip(usize::from(div.starts_with('\u{feff}')))
+        .all(xml::is_character)
+    {
         let what = "expected characters that XML can hold, found a control character";
         return report(Severity::Error, IssueCode::Invalid, ALLOWED, what);
     }
-    let mut walk =
-        Walk { reader: Reader::new(div), open: Vec::new(), names: Ancestors::default(), prefixes: Vec::new(), seen: Seen::default() };
+    let mut walk = Walk {
+        reader: Reader::new(div),
+        open: Vec::new(),
+        names: Ancestors::default(),
+        prefixes: Vec::new(),
+        seen: Seen::default(),
+    };
     if let Err(fault) = walk.run(report) {
-        let what = format!("expected well-formed XHTML, found {fault} (at byte {})", walk.reader.offset());
+        let what = format!(
+            "expected well-formed XHTML, found {fault} (at byte {})",
+            walk.reader.offset()
+        );
         return report(Severity::Error, IssueCode::Invalid, ALLOWED, &what);
     }
     walk.seen.report(has_id, report);
@@ -51,7 +66,9 @@ pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) 
 /// True if `check` finds no error, links apart: what the FHIRPath function `htmlChecks()` asks.
 pub fn is_allowed(div: &str) -> bool {
     let mut fine = true;
-    check(div, &|_| true, &mut |severity, _, _, _| fine &= !matches!(severity, Severity::Fatal | Severity::Error));
+    check(div, &|_| true, &mut |severity, _, _, _| {
+        fine &= !matches!(severity, Severity::Fatal | Severity::Error)
+    });
     fine
 }
 
@@ -62,7 +79,8 @@ struct Walk<'a> {
     open: Vec<&'a str>,
     /// The same without prefixes.
     names: Ancestors<'a>,
-    /// The namespaces in force: how deep they were declared, prefix (empty for the default) and address.
+    /// The namespaces in force: how deep they were declared, prefix (empty for the default) and
+    /// address.
     prefixes: Vec<(usize, &'a str, &'a str)>,
     seen: Seen,
 }
@@ -114,7 +132,9 @@ impl<'a> Walk<'a> {
         for (name, value) in &self.reader.attributes {
             match name.strip_prefix("xmlns") {
                 Some("") => self.prefixes.push((depth, "", value)),
-                Some(prefix) if prefix.starts_with(':') => self.prefixes.push((depth, &prefix[1..], value)),
+                Some(prefix) if prefix.starts_with(':') => {
+                    self.prefixes.push((depth, &prefix[1..], value))
+                }
                 _ => {}
             }
         }
@@ -122,18 +142,43 @@ impl<'a> Walk<'a> {
             return Err("too many namespaces");
         }
         let (prefix, name) = written.split_once(':').unwrap_or(("", written));
-        let namespace = self.prefixes.iter().rev().find(|(_, known, _)| *known == prefix).map(|(_, _, address)| *address);
+        let namespace = self
+            .prefixes
+            .iter()
+            .rev()
+            .find(|(_, known, _)| *known == prefix)
+            .map(|(_, _, address)| *address);
         if namespace != Some(NAMESPACE) {
-            refuse(report, &format!("expected elements of the namespace {NAMESPACE}, found one of another or of none"));
+            refuse(
+                report,
+                &format!(
+                    "expected elements of the namespace {NAMESPACE}, found one of another or of none"
+                ),
+            );
         }
         if self.open.is_empty() {
             if name != "div" {
-                refuse(report, &format!("expected a div, found the element {}", quoted(name)));
+                refuse(
+                    report,
+                    &format!("expected a div, found the element {}", quoted(name)),
+                );
             }
         } else if !rules::allows_element(name) {
-            refuse(report, &format!("expected only elements that format text, found {}", quoted(name)));
+            refuse(
+                report,
+                &format!(
+                    "expected only elements that format text, found {}",
+                    quoted(name)
+                ),
+            );
         } else if let Some(why) = rules::misplaced(name, &self.names) {
-            refuse(report, &format!("expected elements where HTML has them, found {}, {why}", quoted(name)));
+            refuse(
+                report,
+                &format!(
+                    "expected elements where HTML has them, found {}, {why}",
+                    quoted(name)
+                ),
+            );
         }
         self.attributes(name, report)?;
         self.seen.content |= name == "img";
@@ -145,51 +190,85 @@ impl<'a> Walk<'a> {
     fn leave(&mut self) {
         self.open.pop();
         self.names.pop();
-        while self.prefixes.last().is_some_and(|(depth, _, _)| *depth >= self.open.len()) {
+        while self
+            .prefixes
+            .last()
+            .is_some_and(|(depth, _, _)| *depth >= self.open.len())
+        {
             self.prefixes.pop();
         }
     }
 
     fn text(&mut self, has_content: bool, report: &mut Report<'_>) -> Result<(), xml::Fault> {
         let Some(parent) = self.names.parent() else {
-            return if has_content { Err("text outside of the div") } else { Ok(()) };
+            return if has_content {
+                Err("text outside of the div")
+            } else {
+                Ok(())
+            };
         };
         if rules::refuses_text(parent, has_content) {
-            refuse(report, &format!("expected elements where HTML has them, found text in {}", quoted(parent)));
+            refuse(
+                report,
+                &format!(
+                    "expected elements where HTML has them, found text in {}",
+                    quoted(parent)
+                ),
+            );
         }
         self.seen.content |= has_content;
         Ok(())
     }
 
     fn aside(&self, report: &mut Report<'_>) {
-        if let Some(parent) = self.names.parent().filter(|parent| rules::refuses_text(parent, false)) {
-            refuse(report, &format!("expected nothing in {}, found a comment", quoted(parent)));
+        if let Some(parent) = self
+            .names
+            .parent()
+            .filter(|parent| rules::refuses_text(parent, false))
+        {
+            refuse(
+                report,
+                &format!("expected nothing in {}, found a comment", quoted(parent)),
+            );
         }
     }
 
     fn attributes(&mut self, element: &str, report: &mut Report<'_>) -> Result<(), xml::Fault> {
         for (name, written) in &self.reader.attributes {
             if !rules::allows_attribute(element, name) {
-                let what = format!("expected only attributes that format text, found {} on {}", quoted(name), quoted(element));
+                let what = format!(
+                    "expected only attributes that format text, found {} on {}",
+                    quoted(name),
+                    quoted(element)
+                );
                 refuse(report, &what);
             }
             match (element, *name) {
                 ("a", "href") | ("img", "src") => {
                     let address = xml::decoded(written)?;
                     if let Some(fault) = links::fault(element, &address) {
-                        refuse(report, &format!("expected an address in {name}, found {fault}"));
+                        refuse(
+                            report,
+                            &format!("expected an address in {name}, found {fault}"),
+                        );
                     } else if let Some(fragment) = address.strip_prefix('#')
                         && (element == "img" || !fragment.is_empty())
                     {
-                        self.seen.fragments.push((fragment.to_owned(), element == "img"));
+                        self.seen
+                            .fragments
+                            .push((fragment.to_owned(), element == "img"));
                     }
                 }
                 ("area", "href") if links::is_active(&xml::decoded(written)?) => {
                     refuse(report, "expected an address in href, found active content");
                 }
-                (_, "id") => self.seen.repeated |= !self.seen.ids.insert(xml::decoded(written)?.into_owned()),
+                (_, "id") => {
+                    self.seen.repeated |= !self.seen.ids.insert(xml::decoded(written)?.into_owned())
+                }
                 ("a", "name") => {
-                    self.seen.anchors.insert(xml::decoded(written)?.into_owned());
+                    self.seen
+                        .anchors
+                        .insert(xml::decoded(written)?.into_owned());
                 }
                 _ => {}
             }
@@ -201,17 +280,29 @@ impl<'a> Walk<'a> {
 impl Seen {
     fn report(&self, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) {
         if !self.content {
-            report(Severity::Error, IssueCode::Invariant, CONTENT, "expected text or an image in the narrative, found none");
+            report(
+                Severity::Error,
+                IssueCode::Invariant,
+                CONTENT,
+                "expected text or an image in the narrative, found none",
+            );
         }
         for (fragment, by_image) in &self.fragments {
-            let leads = self.ids.contains(fragment) || (!by_image && self.anchors.contains(fragment)) || has_id(fragment);
+            let leads = self.ids.contains(fragment)
+                || (!by_image && self.anchors.contains(fragment))
+                || has_id(fragment);
             if !leads {
                 let what = "expected a link to an element of the same resource, found one to an id that nothing has";
                 report(Severity::Error, IssueCode::NotFound, "", what);
             }
         }
         if self.repeated {
-            report(Severity::Warning, IssueCode::Value, "", "expected each id once in the narrative, found one more than once");
+            report(
+                Severity::Warning,
+                IssueCode::Value,
+                "",
+                "expected each id once in the narrative, found one more than once",
+            );
         }
     }
 }

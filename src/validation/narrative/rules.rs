@@ -21,7 +21,9 @@ const ATTRIBUTES: &[&str] = &[
 /// What may stand directly in an element that does not take everything.
 fn children(parent: &str) -> Option<&'static [&'static str]> {
     match parent {
-        "table" => Some(&["tbody", "tr", "caption", "thead", "tfoot", "col", "colgroup"]),
+        "table" => Some(&[
+            "tbody", "tr", "caption", "thead", "tfoot", "col", "colgroup",
+        ]),
         "tr" => Some(&["td", "th"]),
         "tbody" | "thead" | "tfoot" => Some(&["tr"]),
         "ul" | "ol" => Some(&["li"]),
@@ -48,15 +50,17 @@ fn parents(name: &str) -> Option<&'static [&'static str]> {
 /// Elements that mark up words.
 fn is_inline(name: &str) -> bool {
     const INLINE: &[&str] = &[
-        "a", "abbr", "acronym", "b", "bdo", "big", "cite", "code", "dfn", "em", "i", "kbd", "q", "samp", "small", "strong", "sub", "sup",
-        "tt", "var",
+        "a", "abbr", "acronym", "b", "bdo", "big", "cite", "code", "dfn", "em", "i", "kbd", "q",
+        "samp", "small", "strong", "sub", "sup", "tt", "var",
     ];
     INLINE.contains(&name)
 }
 
 /// Elements that hold words, and no blocks.
 fn holds_words(name: &str) -> bool {
-    let other = ["p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "address", "span", "caption", "dd", "dt"];
+    let other = [
+        "p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "address", "span", "caption", "dd", "dt",
+    ];
     is_inline(name) || other.contains(&name)
 }
 
@@ -71,10 +75,27 @@ pub(super) fn allows_attribute(element: &str, name: &str) -> bool {
         || name == "xmlns"
         || name.starts_with("xmlns:")
         || match element {
-            "a" => matches!(name, "href" | "name" | "charset" | "type" | "hreflang" | "rel" | "rev" | "shape" | "coords"),
-            "img" => matches!(name, "src" | "border" | "alt" | "longdesc" | "height" | "usemap" | "ismap"),
+            "a" => matches!(
+                name,
+                "href"
+                    | "name"
+                    | "charset"
+                    | "type"
+                    | "hreflang"
+                    | "rel"
+                    | "rev"
+                    | "shape"
+                    | "coords"
+            ),
+            "img" => matches!(
+                name,
+                "src" | "border" | "alt" | "longdesc" | "height" | "usemap" | "ismap"
+            ),
             "area" => matches!(name, "shape" | "coords" | "href" | "nohref" | "alt"),
-            "table" => matches!(name, "summary" | "border" | "frame" | "rules" | "cellspacing" | "cellpadding"),
+            "table" => matches!(
+                name,
+                "summary" | "border" | "frame" | "rules" | "cellspacing" | "cellpadding"
+            ),
             "blockquote" | "q" => name == "cite",
             "map" => name == "name",
             "pre" => name == "space",
@@ -120,11 +141,15 @@ impl<'a> Ancestors<'a> {
 /// Why an element may not stand below these, if it may not.
 pub(super) fn misplaced(name: &str, ancestors: &Ancestors<'_>) -> Option<&'static str> {
     let parent = ancestors.parent().unwrap_or("");
-    if parents(name).is_some_and(|allowed| !allowed.contains(&parent)) || children(parent).is_some_and(|allowed| !allowed.contains(&name)) {
+    if parents(name).is_some_and(|allowed| !allowed.contains(&parent))
+        || children(parent).is_some_and(|allowed| !allowed.contains(&name))
+    {
         return Some("which may not stand there");
     }
     let is_block = matches!(name, "div" | "pre" | "table" | "ul" | "ol");
-    if (is_block && ancestors.holding_words > 0) || (matches!(name, "blockquote" | "p") && ancestors.contain("p")) {
+    if (is_block && ancestors.holding_words > 0)
+        || (matches!(name, "blockquote" | "p") && ancestors.contain("p"))
+    {
         return Some("a block, inside an element that holds words");
     }
     (is_inline(name) && ancestors.contain(name)).then_some("inside another one of the same name")

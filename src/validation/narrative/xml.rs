@@ -1,4 +1,5 @@
-//! A reader of XML fragments: elements, attributes and text, and nothing that could reach outside (no DTD, no entity but XML's own).
+//! A reader of XML fragments: elements, attributes and text, and nothing that could reach outside
+//! (no DTD, no entity but XML's own).
 //!
 //! It reads what XML 1.0 calls well-formed (<https://www.w3.org/TR/xml/>) and stops where text is not. It borrows from the text, keeps
 //! no tree, and its caller keeps the stack.
@@ -34,8 +35,16 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Reader { text, at, attributes: Vec::new() }
+        let at = if text.starts_with('\u{feff}') {
+            '\u{feff}'.len_utf8()
+        } else {
+            0
+        };
+        Reader {
+            text,
+            at,
+            attributes: Vec::new(),
+        }
     }
 
     /// How many bytes were read.
@@ -51,22 +60,34 @@ impl<'a> Reader<'a> {
     pub(super) fn next(&mut self) -> Result<Option<Event<'a>>, Fault> {
         let rest = self.rest();
         let Some(tag) = rest.strip_prefix('<') else {
-            return if rest.is_empty() { Ok(None) } else { self.text_run().map(Some) };
+            return if rest.is_empty() {
+                Ok(None)
+            } else {
+                self.text_run().map(Some)
+            };
         };
         match tag.as_bytes().first() {
             Some(b'/') => self.close().map(Some),
-            Some(b'?') => self.skip_past("?>", "a processing instruction does not end").map(|_| Some(Event::Aside)),
+            Some(b'?') => self
+                .skip_past("?>", "a processing instruction does not end")
+                .map(|_| Some(Event::Aside)),
             Some(b'!') if tag.starts_with("!--") => {
                 self.at += "<!--".len();
                 let comment = self.skip_past("-->", "a comment does not end")?;
-                if comment.contains("--") || comment.ends_with('-') { Err("a comment contains --") } else { Ok(Some(Event::Aside)) }
+                if comment.contains("--") || comment.ends_with('-') {
+                    Err("a comment contains --")
+                } else {
+                    Ok(Some(Event::Aside))
+                }
             }
             Some(b'!') if tag.starts_with("![CDATA[") => {
                 self.at += "<![CDATA[".len();
                 let content = self.skip_past("]]>", "a CDATA section does not end")?;
                 Ok(Some(Event::Text(!is_blank(content))))
             }
-            Some(b'!') => Err("a document type or another declaration, which a narrative may not have"),
+            Some(b'!') => {
+                Err("a document type or another declaration, which a narrative may not have")
+            }
             _ => self.open().map(Some),
         }
     }
@@ -106,11 +127,17 @@ impl<'a> Reader<'a> {
             let spaced = self.skip_whitespace();
             if self.rest().starts_with("/>") {
                 self.at += "/>".len();
-                return Ok(Event::Open { name, is_empty: true });
+                return Ok(Event::Open {
+                    name,
+                    is_empty: true,
+                });
             }
             if self.rest().starts_with('>') {
                 self.at += ">".len();
-                return Ok(Event::Open { name, is_empty: false });
+                return Ok(Event::Open {
+                    name,
+                    is_empty: false,
+                });
             }
             if !spaced {
                 return Err("a tag that does not end, or no space before an attribute");
@@ -124,7 +151,11 @@ impl<'a> Reader<'a> {
         self.skip_whitespace();
         self.expect("=", "an attribute without a value")?;
         self.skip_whitespace();
-        let quote = self.rest().get(..1).filter(|quote| matches!(*quote, "\"" | "'")).ok_or("an attribute's value without quotes")?;
+        let quote = self
+            .rest()
+            .get(..1)
+            .filter(|quote| matches!(*quote, "\"" | "'"))
+            .ok_or("an attribute's value without quotes")?;
         self.at += quote.len();
         let value = self.skip_past(quote, "an attribute's value that does not end")?;
         if value.contains('<') {
@@ -143,10 +174,16 @@ impl<'a> Reader<'a> {
 
     fn name(&mut self) -> Result<&'a str, Fault> {
         let rest = self.rest();
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-' | b'.') || !byte.is_ascii();
+        let is_part = |byte: u8| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'_' | b':' | b'-' | b'.')
+                || !byte.is_ascii()
+        };
         let length = rest.bytes().take_while(|byte| is_part(*byte)).count();
         let name = rest.get(..length).unwrap_or("");
-        if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '.')) {
+        if name.is_empty()
+            || name.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '.'))
+        {
             return Err("a < that begins no tag, or a tag or an attribute without a name");
         }
         self.at += length;
@@ -184,11 +221,17 @@ pub(super) fn is_character(character: char) -> bool {
 
 /// The text with its references replaced: those of XML, and characters by number.
 pub(super) fn decoded(text: &str) -> Result<Cow<'_, str>, Fault> {
-    let Some((before, mut rest)) = text.split_once('&') else { return Ok(Cow::Borrowed(text)) };
+    let Some((before, mut rest)) = text.split_once('&') else {
+        return Ok(Cow::Borrowed(text));
+    };
     let mut decoded = before.to_owned();
     loop {
-        let (name, after) = rest.split_once(';').ok_or("an & that begins no reference (it is written &amp;)")?;
-        decoded.push(referenced(name).ok_or("a reference that XML does not have (characters are written as they are, or as &#160;)")?);
+        let (name, after) = rest
+            .split_once(';')
+            .ok_or("an & that begins no reference (it is written &amp;)")?;
+        decoded.push(referenced(name).ok_or(
+            "a reference that XML does not have (characters are written as they are, or as &#160;)",
+        )?);
         let Some((text, next)) = after.split_once('&') else {
             decoded.push_str(after);
             return Ok(Cow::Owned(decoded));
@@ -201,7 +244,9 @@ pub(super) fn decoded(text: &str) -> Result<Cow<'_, str>, Fault> {
 fn referenced(name: &str) -> Option<char> {
     let number = |digits: &str, radix| {
         let plain = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
-        plain.then(|| u32::from_str_radix(digits, radix).ok()).flatten()
+        plain
+            .then(|| u32::from_str_radix(digits, radix).ok())
+            .flatten()
     };
     match name {
         "lt" => Some('<'),
@@ -211,7 +256,9 @@ fn referenced(name: &str) -> Option<char> {
         "apos" => Some('\''),
         _ => {
             let digits = name.strip_prefix('#')?;
-            let code = digits.strip_prefix('x').map_or_else(|| number(digits, 10), |digits| number(digits, 16))?;
+            let code = digits
+                .strip_prefix('x')
+                .map_or_else(|| number(digits, 10), |digits| number(digits, 16))?;
             char::from_u32(code).filter(|character| is_character(*character))
         }
     }

@@ -1,14 +1,18 @@
 //! `base64Binary` (RFC 4648, section 4).
 //!
-//! The HL7 validator counts letters and digits alone, and so lets `!!!!` and `A===` pass; R4 asks for Base64. The pattern of R4 has
-//! whitespace between groups of four, the HL7 validator warns of whitespace anywhere: so does this.
+//! The HL7 validator counts letters and digits alone, and so lets `!!!!` and `A===` pass; R4 asks
+//! for Base64. The pattern of R4 has whitespace between groups of four, the HL7 validator warns of
+//! whitespace anywhere: so does this.
 
 use super::{Report, refuse, warn};
 
 /// Checks text that is not empty.
 pub(super) fn check(text: &str, report: &mut Report<'_>) {
     if decoded_length(text).is_none_or(|length| length == 0) {
-        return refuse(report, "expected Base64 (letters, digits, + and /, in groups of four, padded with =), found another text");
+        return refuse(
+            report,
+            "expected Base64 (letters, digits, + and /, in groups of four, padded with =), found another text",
+        );
     }
     if text.contains(char::is_whitespace) {
         warn(report, "expected Base64 without whitespace, found some");

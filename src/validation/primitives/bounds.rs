@@ -19,24 +19,43 @@ pub struct Bounds<'a> {
     pub max_value: Option<&'a Value>,
 }
 
-/// Reports whether the value lies outside of the bounds; of a value that cannot be compared nothing is said.
+/// Reports whether the value lies outside of the bounds; of a value that cannot be compared nothing
+/// is said.
 ///
-/// Numbers compare exactly. Dates compare as spans of time: a value is outside if all of it is. Of a Quantity the numbers compare if
-/// system and code are the same; if they are not, a warning says so.
+/// Numbers compare exactly. Dates compare as spans of time: a value is outside if all of it is. Of
+/// a Quantity the numbers compare if system and code are the same; if they are not, a warning says
+/// so.
 pub fn check_bounds(value: &Value, bounds: &Bounds<'_>, report: &mut Report<'_>) {
     if let (Some(max), Value::String(text)) = (bounds.max_length.filter(|max| *max > 0), value)
         && text::is_longer(text, usize::try_from(max).unwrap_or(usize::MAX))
     {
-        report(Severity::Error, IssueCode::TooLong, &format!("expected at most {max} characters, found more"));
+        report(
+            Severity::Error,
+            IssueCode::TooLong,
+            &format!("expected at most {max} characters, found more"),
+        );
     }
-    for (bound, wrong, name) in [(bounds.min_value, Ordering::Less, "at least"), (bounds.max_value, Ordering::Greater, "at most")] {
+    for (bound, wrong, name) in [
+        (bounds.min_value, Ordering::Less, "at least"),
+        (bounds.max_value, Ordering::Greater, "at most"),
+    ] {
         let Some(bound) = bound else { continue };
         if value.is_object() && bound.is_object() && !is_same_unit(value, bound) {
-            let what = format!("expected a Quantity of {name} a given value, found one of another unit, which cannot be compared");
+            let what = format!(
+                "expected a Quantity of {name} a given value, found one of another unit, which cannot be compared"
+            );
             report(Severity::Warning, IssueCode::Value, &what);
         } else if compare(value, bound) == Some(wrong) {
-            let found = if wrong == Ordering::Less { "less" } else { "more" };
-            report(Severity::Error, IssueCode::Value, &format!("expected {name} {}, found {found}", told(bound)));
+            let found = if wrong == Ordering::Less {
+                "less"
+            } else {
+                "more"
+            };
+            report(
+                Severity::Error,
+                IssueCode::Value,
+                &format!("expected {name} {}, found {found}", told(bound)),
+            );
         }
     }
 }
@@ -51,15 +70,24 @@ fn told(bound: &Value) -> String {
 }
 
 fn is_same_unit(one: &Value, other: &Value) -> bool {
-    one["system"].is_string() && one["code"].is_string() && one["system"] == other["system"] && one["code"] == other["code"]
+    one["system"].is_string()
+        && one["code"].is_string()
+        && one["system"] == other["system"]
+        && one["code"] == other["code"]
 }
 
 fn compare(value: &Value, bound: &Value) -> Option<Ordering> {
     match (value, bound) {
-        (Value::Number(value), Value::Number(bound)) => Some(numbers::compare(value.as_str(), bound.as_str())),
+        (Value::Number(value), Value::Number(bound)) => {
+            Some(numbers::compare(value.as_str(), bound.as_str()))
+        }
         (Value::Object(value), Value::Object(bound)) => {
             let numbers = (value.get("value")?, bound.get("value")?);
-            if numbers.0.is_number() && numbers.1.is_number() { compare(numbers.0, numbers.1) } else { None }
+            if numbers.0.is_number() && numbers.1.is_number() {
+                compare(numbers.0, numbers.1)
+            } else {
+                None
+            }
         }
         (Value::String(value), Value::String(bound)) => compare_text(value, bound),
         _ => None,
@@ -79,6 +107,8 @@ fn compare_text(value: &str, bound: &str) -> Option<Ordering> {
         };
         return Some(outside);
     }
-    let is_time = |text: &str| text.len() >= 8 && text.as_bytes()[2] == b':' && text.as_bytes()[5] == b':';
-    (is_time(value) && is_time(bound)).then(|| value.trim_end_matches('0').cmp(bound.trim_end_matches('0')))
+    let is_time =
+        |text: &str| text.len() >= 8 && text.as_bytes()[2] == b':' && text.as_bytes()[5] == b':';
+    (is_time(value) && is_time(bound))
+        .then(|| value.trim_end_matches('0').cmp(bound.trim_end_matches('0')))
 }

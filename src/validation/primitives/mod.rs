@@ -1,10 +1,12 @@
 //! Whether one JSON value is a value of a FHIR primitive type (<https://hl7.org/fhir/R4/datatypes.html#primitive>).
 //!
-//! A check is pure and total, and allocates only when it has something to tell. It knows nothing of elements, bindings or definitions;
-//! the bounds that a definition adds are [`check_bounds`]. Text of XHTML is left to [`narrative`](super::narrative).
+//! A check is pure and total, and allocates only when it has something to tell. It knows nothing of
+//! elements, bindings or definitions; the bounds that a definition adds are [`check_bounds`]. Text
+//! of XHTML is left to [`narrative`](super::narrative).
 //!
-//! The HL7 validator is followed, except where R4 is clear: `time` may have a fraction of a second, and only a `string` or `markdown`
-//! may be nothing but whitespace. A `base64Binary` has to be Base64, and may be broken by whitespace.
+//! The HL7 validator is followed, except where R4 is clear: `time` may have a fraction of a second,
+//! and only a `string` or `markdown` may be nothing but whitespace. A `base64Binary` has to be
+//! Base64, and may be broken by whitespace.
 
 mod base64;
 mod bounds;
@@ -23,7 +25,8 @@ pub use bounds::{Bounds, check_bounds};
 pub use uris::is_absolute;
 pub(crate) use uris::is_uuid;
 
-/// Who is told of a finding: how bad it is, its kind, and what was expected and found in plain English.
+/// Who is told of a finding: how bad it is, its kind, and what was expected and found in plain
+/// English.
 pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str) + 'r;
 
 /// The primitive types of R4.
@@ -50,9 +53,11 @@ pub const TYPES: &[&str] = &[
     "xhtml",
 ];
 
-/// Reports what keeps `value` from being a value of that primitive type; a type that is none of [`TYPES`] is not looked at.
+/// Reports what keeps `value` from being a value of that primitive type; a type that is none of
+/// [`TYPES`] is not looked at.
 ///
-/// `null` is never such a value: where an array holds it for the sake of an `_element` beside it, do not ask.
+/// `null` is never such a value: where an array holds it for the sake of an `_element` beside it,
+/// do not ask.
 pub fn check(type_name: &str, value: &Value, report: &mut Report<'_>) {
     match (type_name, value) {
         ("boolean", Value::Bool(_)) => {}
@@ -60,7 +65,9 @@ pub fn check(type_name: &str, value: &Value, report: &mut Report<'_>) {
             numbers::check(type_name, number.as_str(), report)
         }
         ("boolean", _) => wrong_type("true or false", value, report),
-        ("integer" | "positiveInt" | "unsignedInt" | "decimal", _) => wrong_type("a number", value, report),
+        ("integer" | "positiveInt" | "unsignedInt" | "decimal", _) => {
+            wrong_type("a number", value, report)
+        }
         (_, Value::String(text)) => check_text(type_name, text, report),
         (name, _) if TYPES.contains(&name) => wrong_type("text", value, report),
         _ => {}
@@ -95,5 +102,9 @@ fn warn(report: &mut Report<'_>, what: &str) {
 }
 
 fn wrong_type(expected: &str, value: &Value, report: &mut Report<'_>) {
-    report(Severity::Error, IssueCode::Structure, &format!("expected {expected}, found {}", json_type(value)));
+    report(
+        Severity::Error,
+        IssueCode::Structure,
+        &format!("expected {expected}, found {}", json_type(value)),
+    );
 }

@@ -16,18 +16,29 @@ pub(super) fn check(type_name: &str, digits: &str, report: &mut Report<'_>) {
         "integer" => check_integer(digits, i32::MIN, "a whole number", report),
         "positiveInt" => check_integer(digits, 1, "a whole number from 1", report),
         // The pattern of unsignedInt has no sign, so that -0 is not one; an integer may be.
-        "unsignedInt" if digits.starts_with('-') => refuse(report, "expected a whole number from 0 without a sign, found a sign"),
+        "unsignedInt" if digits.starts_with('-') => refuse(
+            report,
+            "expected a whole number from 0 without a sign, found a sign",
+        ),
         _ => check_integer(digits, 0, "a whole number from 0", report),
     }
 }
 
 fn check_integer(digits: &str, least: i32, expected: &str, report: &mut Report<'_>) {
     if digits.contains(['.', 'e', 'E']) {
-        return refuse(report, &format!("expected {expected}, written without point and exponent; found one"));
+        return refuse(
+            report,
+            &format!("expected {expected}, written without point and exponent; found one"),
+        );
     }
     match digits.parse::<i32>() {
-        Err(_) => refuse(report, &format!("expected {expected} of 32 bits (at most 2147483647), found one beyond")),
-        Ok(number) if number < least => refuse(report, &format!("expected {expected}, found a smaller one")),
+        Err(_) => refuse(
+            report,
+            &format!("expected {expected} of 32 bits (at most 2147483647), found one beyond"),
+        ),
+        Ok(number) if number < least => {
+            refuse(report, &format!("expected {expected}, found a smaller one"))
+        }
         Ok(_) => {}
     }
 }
@@ -36,7 +47,10 @@ fn check_decimal(digits: &str, report: &mut Report<'_>) {
     let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, ""));
     let count = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
     if count(mantissa) > PORTABLE_DIGITS_MAX || count(exponent) > PORTABLE_EXPONENT_DIGITS_MAX {
-        warn(report, "expected a decimal of at most 18 digits and an exponent of at most 4, found more than receivers may keep");
+        warn(
+            report,
+            "expected a decimal of at most 18 digits and an exponent of at most 4, found more than receivers may keep",
+        );
     }
 }
 
@@ -62,19 +76,40 @@ struct Decimal<'a> {
 impl<'a> Decimal<'a> {
     fn read(text: &'a str) -> Self {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let (negative, mantissa) = mantissa.strip_prefix('-').map_or((false, mantissa), |rest| (true, rest));
+        let (negative, mantissa) = mantissa
+            .strip_prefix('-')
+            .map_or((false, mantissa), |rest| (true, rest));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         // An exponent that does not fit is further away than any other.
-        let beyond = if exponent.starts_with('-') { i64::MIN / 4 } else { i64::MAX / 4 };
-        let exponent = exponent.parse::<i64>().unwrap_or(beyond).clamp(i64::MIN / 4, i64::MAX / 4);
-        Decimal { negative, whole: whole.as_bytes(), fraction: fraction.as_bytes(), exponent }
+        let beyond = if exponent.starts_with('-') {
+            i64::MIN / 4
+        } else {
+            i64::MAX / 4
+        };
+        let exponent = exponent
+            .parse::<i64>()
+            .unwrap_or(beyond)
+            .clamp(i64::MIN / 4, i64::MAX / 4);
+        Decimal {
+            negative,
+            whole: whole.as_bytes(),
+            fraction: fraction.as_bytes(),
+            exponent,
+        }
     }
 
     /// The digits without leading and trailing zeros.
     fn significant(&self) -> impl Iterator<Item = u8> {
         let leading = self.leading_zeros();
-        let trailing = self.digits().rev().take_while(|digit| *digit == b'0').count();
-        let count = self.length().saturating_sub(leading).saturating_sub(trailing);
+        let trailing = self
+            .digits()
+            .rev()
+            .take_while(|digit| *digit == b'0')
+            .count();
+        let count = self
+            .length()
+            .saturating_sub(leading)
+            .saturating_sub(trailing);
         self.digits().skip(leading).take(count)
     }
 
@@ -106,7 +141,9 @@ impl<'a> Decimal<'a> {
     }
 
     fn compare_size(&self, other: &Decimal<'_>) -> Ordering {
-        self.magnitude().cmp(&other.magnitude()).then_with(|| self.significant().cmp(other.significant()))
+        self.magnitude()
+            .cmp(&other.magnitude())
+            .then_with(|| self.significant().cmp(other.significant()))
     }
 }
 
@@ -127,7 +164,11 @@ mod tests {
             ("-1", "0.5", Ordering::Less),
             ("0.09", "0.1", Ordering::Less),
             ("1.05", "1.5", Ordering::Less),
-            ("12345678901234567890123", "12345678901234567890124", Ordering::Less),
+            (
+                "12345678901234567890123",
+                "12345678901234567890124",
+                Ordering::Less,
+            ),
             ("1e99999999999999999999", "1e12345", Ordering::Greater),
             ("1e-99999999999999999999", "1e-12345", Ordering::Less),
             ("0e5", "0", Ordering::Equal),

@@ -1,6 +1,7 @@
 //! `date`, `dateTime`, `instant` and `time`: form, days that exist, precision and zone.
 //!
-//! Days are those of the Gregorian calendar, also before it was made. A leap second is a second; 24:00 is not a time.
+//! Days are those of the Gregorian calendar, also before it was made. A leap second is a second;
+//! 24:00 is not a time.
 
 use super::{Report, quoted, refuse, warn};
 
@@ -20,24 +21,44 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
     if type_name == "time" {
         let mut rest = Rest(text.as_bytes());
         if rest.time().is_none() || !rest.0.is_empty() {
-            refuse(report, "expected a time as 14:30:00, without a zone; found something else");
+            refuse(
+                report,
+                "expected a time as 14:30:00, without a zone; found something else",
+            );
         }
         return;
     }
     let expected = match (type_name, read(text)) {
-        ("date", Some((_, Precision::Date | Precision::Day))) | ("dateTime", Some(_)) | ("instant", Some((_, Precision::Instant))) => {
+        ("date", Some((_, Precision::Date | Precision::Day)))
+        | ("dateTime", Some(_))
+        | ("instant", Some((_, Precision::Instant))) => {
             return check_year(text, report);
         }
-        ("date", _) => "a date of a day that exists, as 2027, 2027-03 or 2027-03-31, without a time",
-        ("instant", _) => "an instant of a day that exists, with seconds and zone, as 2027-03-31T09:00:00+02:00",
-        _ => "a date of a day that exists, as 2027, 2027-03 or 2027-03-31, or with a time, seconds and zone, as 2027-03-31T09:00:00+02:00",
+        ("date", _) => {
+            "a date of a day that exists, as 2027, 2027-03 or 2027-03-31, without a time"
+        }
+        ("instant", _) => {
+            "an instant of a day that exists, with seconds and zone, as 2027-03-31T09:00:00+02:00"
+        }
+        _ => {
+            "a date of a day that exists, as 2027, 2027-03 or 2027-03-31, or with a time, seconds and zone, as 2027-03-31T09:00:00+02:00"
+        }
     };
-    refuse(report, &format!("expected {expected}; found {}", quoted(text)));
+    refuse(
+        report,
+        &format!("expected {expected}; found {}", quoted(text)),
+    );
 }
 
 fn check_year(text: &str, report: &mut Report<'_>) {
     if read(text).is_some_and(|(year, _)| year < PLAUSIBLE_YEAR_MIN) {
-        warn(report, &format!("expected a year from {PLAUSIBLE_YEAR_MIN}, found {}", quoted(text)));
+        warn(
+            report,
+            &format!(
+                "expected a year from {PLAUSIBLE_YEAR_MIN}, found {}",
+                quoted(text)
+            ),
+        );
     }
 }
 
@@ -51,11 +72,16 @@ fn read(text: &str) -> Option<(u16, Precision)> {
     if rest.0.is_empty() {
         return Some((year, Precision::Date));
     }
-    let month = rest.mark(b'-').and_then(|()| rest.two(12)).filter(|month| *month > 0)?;
+    let month = rest
+        .mark(b'-')
+        .and_then(|()| rest.two(12))
+        .filter(|month| *month > 0)?;
     if rest.0.is_empty() {
         return Some((year, Precision::Date));
     }
-    rest.mark(b'-').and_then(|()| rest.two(days_of(year, month))).filter(|day| *day > 0)?;
+    rest.mark(b'-')
+        .and_then(|()| rest.two(days_of(year, month)))
+        .filter(|day| *day > 0)?;
     if rest.0.is_empty() {
         return Some((year, Precision::Day));
     }
@@ -79,7 +105,9 @@ struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
     fn two(&mut self, max: u8) -> Option<u8> {
-        let [tens @ b'0'..=b'9', ones @ b'0'..=b'9', rest @ ..] = self.0 else { return None };
+        let [tens @ b'0'..=b'9', ones @ b'0'..=b'9', rest @ ..] = self.0 else {
+            return None;
+        };
         self.0 = rest;
         Some((tens - b'0') * 10 + (ones - b'0')).filter(|number| *number <= max)
     }
@@ -97,7 +125,11 @@ impl Rest<'_> {
         self.mark(b':')?;
         self.two(60)?;
         if self.mark(b'.').is_some() {
-            let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let digits = self
+                .0
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
             self.0 = self.0.get(digits..).filter(|_| digits > 0)?;
         }
         Some(())

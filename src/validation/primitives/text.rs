@@ -14,7 +14,10 @@ pub(super) fn check_string(text: &str, report: &mut Report<'_>) {
     if text.trim().is_empty() {
         warn(report, "expected text, found nothing but whitespace");
     } else if text.trim().len() < text.len() {
-        warn(report, "expected text without whitespace at its ends, found some");
+        warn(
+            report,
+            "expected text without whitespace at its ends, found some",
+        );
     }
 }
 
@@ -26,23 +29,45 @@ pub(super) fn check_markdown(text: &str, report: &mut Report<'_>) {
 
 /// Words with single spaces between them, and no other whitespace.
 pub(super) fn check_code(text: &str, report: &mut Report<'_>) {
-    let single = |text: &str| text.split(' ').all(|word| !word.is_empty() && !word.contains(char::is_whitespace));
+    let single = |text: &str| {
+        text.split(' ')
+            .all(|word| !word.is_empty() && !word.contains(char::is_whitespace))
+    };
     if !single(text) {
-        refuse(report, &format!("expected a code without whitespace but single spaces inside, found {}", quoted(text)));
+        refuse(
+            report,
+            &format!(
+                "expected a code without whitespace but single spaces inside, found {}",
+                quoted(text)
+            ),
+        );
     }
 }
 
 pub(super) fn check_id(text: &str, report: &mut Report<'_>) {
-    let fits = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+    let fits = text.len() <= 64
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
     if !fits {
-        refuse(report, "expected 1 to 64 letters, digits, hyphens or points, found another text");
+        refuse(
+            report,
+            "expected 1 to 64 letters, digits, hyphens or points, found another text",
+        );
     }
 }
 
-/// Control characters cannot stand in XML. R4 says that they should not be there, so that they are no error.
+/// Control characters cannot stand in XML. R4 says that they should not be there, so that they are
+/// no error.
 pub(super) fn check_characters(text: &str, report: &mut Report<'_>) {
-    if text.bytes().any(|byte| byte < 32 && !matches!(byte, b'\t' | b'\n' | b'\r')) {
-        warn(report, "expected text without control characters, found some");
+    if text
+        .bytes()
+        .any(|byte| byte < 32 && !matches!(byte, b'\t' | b'\n' | b'\r'))
+    {
+        warn(
+            report,
+            "expected text without control characters, found some",
+        );
     }
 }
 

@@ -10,34 +10,55 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
         return refuse(report, "expected an address without whitespace, found some");
     }
     if text.starts_with("oid:") || text.starts_with("uuid:") {
-        refuse(report, "expected an address that begins with urn:oid: or urn:uuid:, found one without urn:");
+        refuse(
+            report,
+            "expected an address that begins with urn:oid: or urn:uuid:, found one without urn:",
+        );
     }
     match type_name {
-        "oid" if !text.starts_with("urn:oid:") => refuse(report, "expected urn:oid: and an OID, found another text"),
-        "uuid" if !text.starts_with("urn:uuid:") => refuse(report, "expected urn:uuid: and a UUID, found another text"),
+        "oid" if !text.starts_with("urn:oid:") => {
+            refuse(report, "expected urn:oid: and an OID, found another text")
+        }
+        "uuid" if !text.starts_with("urn:uuid:") => {
+            refuse(report, "expected urn:uuid: and a UUID, found another text")
+        }
         "canonical" if !text.starts_with('#') && !is_absolute(text) => {
-            refuse(report, "expected an absolute address, or a fragment that begins with #; found another text");
+            refuse(
+                report,
+                "expected an absolute address, or a fragment that begins with #; found another text",
+            );
         }
         _ => {}
     }
     if let Some(oid) = text.strip_prefix("urn:oid:")
         && !is_oid(oid)
     {
-        refuse(report, "expected an OID after urn:oid:, as 1.2.208.176.1.1, found another text");
+        refuse(
+            report,
+            "expected an OID after urn:oid:, as 1.2.208.176.1.1, found another text",
+        );
     }
     if let Some(rest) = text.strip_prefix("urn:uuid:")
         && !is_uuid(without_suffix(type_name, rest))
     {
-        refuse(report, "expected a UUID in lower case after urn:uuid:, found another text");
+        refuse(
+            report,
+            "expected a UUID in lower case after urn:uuid:, found another text",
+        );
     }
 }
 
-/// Whitespace at the ends is any that Unicode knows; inside it is that of ASCII, as in the pattern of R4.
+/// Whitespace at the ends is any that Unicode knows; inside it is that of ASCII, as in the pattern
+/// of R4.
 fn has_whitespace(text: &str) -> bool {
-    text.trim().len() < text.len() || text.bytes().any(|byte| matches!(byte, b' ' | b'\t'..=b'\r'))
+    text.trim().len() < text.len()
+        || text
+            .bytes()
+            .any(|byte| matches!(byte, b' ' | b'\t'..=b'\r'))
 }
 
-/// A fragment may follow the UUID of an address, and a version that of a canonical; the type `uuid` is the UUID alone.
+/// A fragment may follow the UUID of an address, and a version that of a canonical; the type `uuid`
+/// is the UUID alone.
 fn without_suffix<'a>(type_name: &str, rest: &'a str) -> &'a str {
     if type_name == "uuid" {
         return rest;
@@ -47,11 +68,19 @@ fn without_suffix<'a>(type_name: &str, rest: &'a str) -> &'a str {
     version.map_or(rest, |(before, _)| before)
 }
 
-/// An OID of some depth: `1.2` is one for ISO, but names no system, and is what is left when a number was cut.
+/// An OID of some depth: `1.2` is one for ISO, but names no system, and is what is left when a
+/// number was cut.
 fn is_oid(text: &str) -> bool {
     let mut arcs = text.split('.');
-    let first = arcs.next().is_some_and(|arc| matches!(arc, "0" | "1" | "2"));
-    let is_arc = |arc: &str| arc == "0" || (!arc.is_empty() && !arc.starts_with('0') && arc.bytes().all(|byte| byte.is_ascii_digit()));
+    let first = arcs
+        .next()
+        .is_some_and(|arc| matches!(arc, "0" | "1" | "2"));
+    let is_arc = |arc: &str| {
+        arc == "0"
+            || (!arc.is_empty()
+                && !arc.starts_with('0')
+                && arc.bytes().all(|byte| byte.is_ascii_digit()))
+    };
     let deep = text.rfind('.').is_some_and(|at| at >= 4) || text.starts_with("1.3");
     first && arcs.all(is_arc) && deep
 }
@@ -59,15 +88,30 @@ fn is_oid(text: &str) -> bool {
 /// `8-4-4-4-12` hexadecimal digits in lower case (R4, `uuid`).
 pub(crate) fn is_uuid(text: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
-    let is_group = |(group, length): (&str, usize)| group.len() == length && group.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    text.len() == 36 && text.split('-').count() == lengths.len() && text.split('-').zip(lengths).all(is_group)
+    let is_group = |(group, length): (&str, usize)| {
+        group.len() == length
+            && group
+                .bytes()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    text.len() == 36
+        && text.split('-').count() == lengths.len()
+        && text.split('-').zip(lengths).all(is_group)
 }
 
-/// True for an address with a scheme in lower case (or one of letters and digits) and something after it.
+/// True for an address with a scheme in lower case (or one of letters and digits) and something
+/// after it.
 ///
 /// A scheme with `+`, `-` or `.` is not known to FHIR, and is taken for a name with a colon.
 pub fn is_absolute(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else { return false };
-    let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'[' | b']');
-    scheme.starts_with(|first: char| first.is_ascii_lowercase()) && scheme.bytes().all(letters) && !rest.is_empty() && !rest.contains(' ')
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let letters = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'[' | b']')
+    };
+    scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(letters)
+        && !rest.is_empty()
+        && !rest.contains(' ')
 }

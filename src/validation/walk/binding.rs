@@ -1,5 +1,5 @@
-//! Codes: whether they are of the value set that an element is bound to, and of the code system that they name
-//! (<https://hl7.org/fhir/R4/terminologies.html#strength>).
+//! Codes: whether they are of the value set that an element is bound to, and of the code system
+//! that they name (<https://hl7.org/fhir/R4/terminologies.html#strength>).
 
 use serde_json::Value;
 
@@ -16,18 +16,31 @@ const LISTED_MAX: usize = 12;
 impl Walk<'_, '_> {
     /// Checks the codes of a value against the binding of its element.
     pub(super) fn check_binding(&mut self, element: &Element, found: Node<'_>, at: &At<'_>) {
-        let Some(binding) = element.binding.as_ref() else { return };
+        let Some(binding) = element.binding.as_ref() else {
+            return;
+        };
         if let Some(most) = &binding.max_value_set {
             self.check_codes(most, Severity::Error, false, found, at);
         }
         match binding.strength {
-            Strength::Required => self.check_codes(&binding.value_set, Severity::Error, true, found, at),
-            Strength::Extensible => self.check_codes(&binding.value_set, Severity::Warning, false, found, at),
+            Strength::Required => {
+                self.check_codes(&binding.value_set, Severity::Error, true, found, at)
+            }
+            Strength::Extensible => {
+                self.check_codes(&binding.value_set, Severity::Warning, false, found, at)
+            }
             Strength::Preferred | Strength::Example => {}
         }
     }
 
-    fn check_codes(&mut self, value_set: &str, severity: Severity, needs_code: bool, found: Node<'_>, at: &At<'_>) {
+    fn check_codes(
+        &mut self,
+        value_set: &str,
+        severity: Severity,
+        needs_code: bool,
+        found: Node<'_>,
+        at: &At<'_>,
+    ) {
         let Some(value) = found.value else { return };
         let codings = codings_of(found);
         let mut doubt = None;
@@ -39,24 +52,43 @@ impl Walk<'_, '_> {
             }
         }
         if let Some(why) = doubt {
-            return self.sink.note(&format!("codes of the value set {} are not all checked: {why}", without_version(value_set)));
+            return self.sink.note(&format!(
+                "codes of the value set {} are not all checked: {why}",
+                without_version(value_set)
+            ));
         }
         let is_text_alone = codings.is_empty() && value.is_object();
         if is_text_alone && !needs_code {
             return;
         }
-        let found = codings.first().map_or("none".to_owned(), |(_, code)| quoted(code));
+        let found = codings
+            .first()
+            .map_or("none".to_owned(), |(_, code)| quoted(code));
         let what = format!("expected {}, found {found}", self.codes_of(value_set));
-        self.sink.add(severity, IssueCode::CodeInvalid, at, "", &what);
+        self.sink
+            .add(severity, IssueCode::CodeInvalid, at, "", &what);
     }
 
-    /// A Coding, or a Quantity's unit, must be one of the codes of its system, if the system is known.
+    /// A Coding, or a Quantity's unit, must be one of the codes of its system, if the system is
+    /// known.
     pub(super) fn check_code_of_system(&mut self, coded: &Value, at: &At<'_>) {
         let text = |name| coded.get(name).and_then(Value::as_str);
-        let (Some(system), Some(code)) = (text("system"), text("code")) else { return };
+        let (Some(system), Some(code)) = (text("system"), text("code")) else {
+            return;
+        };
         if self.definitions.code_in_system(system, code) == Membership::NotIn {
-            let what = format!("expected a code of the system {}, found {}", without_version(system), quoted(code));
-            self.sink.add(Severity::Error, IssueCode::CodeInvalid, &at.child("code"), "", &what);
+            let what = format!(
+                "expected a code of the system {}, found {}",
+                without_version(system),
+                quoted(code)
+            );
+            self.sink.add(
+                Severity::Error,
+                IssueCode::CodeInvalid,
+                &at.child("code"),
+                "",
+                &what,
+            );
         }
     }
 
@@ -78,7 +110,13 @@ impl Walk<'_, '_> {
                 Some(listed) => codes.extend(listed.iter().map(ToString::to_string)),
                 None if selection.filters.is_empty() && selection.value_sets.is_empty() => {
                     let system = self.definitions.code_system(&selection.system)?;
-                    codes.extend(system.concepts.iter().take(LISTED_MAX + 1).map(|concept| concept.code.to_string()));
+                    codes.extend(
+                        system
+                            .concepts
+                            .iter()
+                            .take(LISTED_MAX + 1)
+                            .map(|concept| concept.code.to_string()),
+                    );
                 }
                 None => return None,
             }
@@ -98,11 +136,15 @@ pub(super) fn system_and_code<'v>(node: Node<'v>) -> Option<(Option<&'v str>, &'
     codings_of(node).first().copied()
 }
 
-/// The systems and codes of a coded value: a code, a Coding, the codings of a CodeableConcept, a Quantity's unit.
+/// The systems and codes of a coded value: a code, a Coding, the codings of a CodeableConcept, a
+/// Quantity's unit.
 pub(super) fn codings_of<'v>(node: Node<'v>) -> Vec<(Option<&'v str>, &'v str)> {
     let of = |coding: &'v Value| {
         let code = coding.get("code").and_then(Value::as_str)?;
-        Some((Some(coding.get("system").and_then(Value::as_str).unwrap_or("")), code))
+        Some((
+            Some(coding.get("system").and_then(Value::as_str).unwrap_or("")),
+            code,
+        ))
     };
     match node.value {
         Some(Value::String(code)) => vec![(None, code.as_str())],

@@ -9,24 +9,52 @@ use crate::fhirpath::{Expression, Model, Node};
 use crate::schema::{ContextKind, Structure};
 use crate::validation::primitives;
 
-/// Extensions that R4 itself uses, throughout its own definitions, elsewhere than where it says they may stand.
-const ERRATA: &[(&str, &str)] = &[("http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type", "ElementDefinition.type")];
+/// Extensions that R4 itself uses, throughout its own definitions, elsewhere than where it says
+/// they may stand.
+const ERRATA: &[(&str, &str)] = &[(
+    "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type",
+    "ElementDefinition.type",
+)];
 
-/// Rule: nothing changes the meaning of a resource that clocks follow. As FHIRPath it would look at every element once more, and could
-/// not say where.
+/// Rule: nothing changes the meaning of a resource that clocks follow. As FHIRPath it would look at
+/// every element once more, and could not say where.
 pub(super) const MODIFIER_RULE: &str = "kp-mod-1";
 
 impl<'a> Walk<'a, '_> {
-    /// Holds an extension against the element that it stands in, and against the definition of its address.
-    pub(super) fn check_extension(&mut self, shape: Shape<'a>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
-        let url = found.value.and_then(|value| value.get("url")).and_then(Value::as_str);
+    /// Holds an extension against the element that it stands in, and against the definition of its
+    /// address.
+    pub(super) fn check_extension(
+        &mut self,
+        shape: Shape<'a>,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
+        let url = found
+            .value
+            .and_then(|value| value.get("url"))
+            .and_then(Value::as_str);
         let is_absolute = url.is_some_and(primitives::is_absolute);
-        let definition = url.filter(|_| is_absolute).and_then(|url| self.definitions.structure(url)).filter(|known| is_extension(known));
+        let definition = url
+            .filter(|_| is_absolute)
+            .and_then(|url| self.definitions.structure(url))
+            .filter(|known| is_extension(known));
         let by_definition = definition.and_then(Shape::root);
-        // The parts of a complex extension, and extensions that a profile says more of, have members of their own.
+        // The parts of a complex extension, and extensions that a profile says more of, have
+        // members of their own.
         let is_profiled = !shape.element.children.is_empty();
-        let base = || self.definitions.type_structure("Extension").and_then(Shape::root);
-        let Some(members) = Some(shape).filter(|_| is_profiled).or(by_definition).or_else(base) else { return };
+        let base = || {
+            self.definitions
+                .type_structure("Extension")
+                .and_then(Shape::root)
+        };
+        let Some(members) = Some(shape)
+            .filter(|_| is_profiled)
+            .or(by_definition)
+            .or_else(base)
+        else {
+            return;
+        };
         self.check_object(shape, members, found, at, scope);
         if let Some(root) = by_definition {
             if is_profiled {
@@ -36,7 +64,11 @@ impl<'a> Walk<'a, '_> {
             }
         }
         if url.is_none() && found.value.is_some_and(|value| value.get("_url").is_some()) {
-            self.error(IssueCode::Required, &at.child("url"), "expected the address of the extension, found only what stands beside it");
+            self.error(
+                IssueCode::Required,
+                &at.child("url"),
+                "expected the address of the extension, found only what stands beside it",
+            );
         }
         self.check_has_value_or_parts(found, at);
         if self.refuses_modifiers && at.name() == "modifierExtension" {
@@ -49,7 +81,14 @@ impl<'a> Walk<'a, '_> {
             _ => {}
         }
         if let Some(definition) = definition {
-            self.check_place(definition, at, Scope { extension: Some(found), ..scope });
+            self.check_place(
+                definition,
+                at,
+                Scope {
+                    extension: Some(found),
+                    ..scope
+                },
+            );
         }
     }
 
@@ -60,45 +99,82 @@ impl<'a> Walk<'a, '_> {
              knows none, and might tell a deadline that the sender does not mean",
             at.name()
         );
-        self.sink.add(Severity::Error, IssueCode::Extension, at, MODIFIER_RULE, &what);
+        self.sink.add(
+            Severity::Error,
+            IssueCode::Extension,
+            at,
+            MODIFIER_RULE,
+            &what,
+        );
     }
 
     /// Rule ext-1 of R4.
     fn check_has_value_or_parts(&mut self, found: Node<'a>, at: &At<'_>) {
-        let Some(object) = found.value.and_then(Value::as_object) else { return };
+        let Some(object) = found.value.and_then(Value::as_object) else {
+            return;
+        };
         let has_parts = object.contains_key("extension");
-        let has_value = object.keys().any(|key| key.trim_start_matches('_').starts_with("value"));
+        let has_value = object
+            .keys()
+            .any(|key| key.trim_start_matches('_').starts_with("value"));
         if has_parts == has_value {
             let found = if has_value { "both" } else { "neither" };
             let what = format!("expected either a value or extensions inside, found {found}");
-            self.sink.add(Severity::Error, IssueCode::Invariant, at, "ext-1", &what);
+            self.sink
+                .add(Severity::Error, IssueCode::Invariant, at, "ext-1", &what);
         }
     }
 
     fn check_unknown(&mut self, url: &str, at: &At<'_>) {
-        let is_ours = url.strip_prefix(names::CANONICAL_BASE).is_some_and(|below| below.starts_with('/'));
+        let is_ours = url
+            .strip_prefix(names::CANONICAL_BASE)
+            .is_some_and(|below| below.starts_with('/'));
         if is_ours {
-            // Anyone may add extensions, but those of the guide are all known: one that is misspelt would be passed over, and with it
-            // the postponement or group that it was to tell.
-            self.error(IssueCode::Extension, &at.child("url"), "expected an extension that the guide has, found another");
+            // Anyone may add extensions, but those of the guide are all known: one that is misspelt
+            // would be passed over, and with it the postponement or group that it was
+            // to tell.
+            self.error(
+                IssueCode::Extension,
+                &at.child("url"),
+                "expected an extension that the guide has, found another",
+            );
         }
     }
 
     /// The parts of an extension are those that its definition names.
     fn check_part(&mut self, at: &At<'_>) {
         let around = at.parent().and_then(At::node).and_then(|node| node.value);
-        let url = around.and_then(|extension| extension.get("url")).and_then(Value::as_str);
-        if url.and_then(|url| self.definitions.structure(url)).is_some_and(is_extension) {
-            self.error(IssueCode::Extension, &at.child("url"), "expected a part that the extension has, found another");
+        let url = around
+            .and_then(|extension| extension.get("url"))
+            .and_then(Value::as_str);
+        if url
+            .and_then(|url| self.definitions.structure(url))
+            .is_some_and(is_extension)
+        {
+            self.error(
+                IssueCode::Extension,
+                &at.child("url"),
+                "expected a part that the extension has, found another",
+            );
         }
     }
 
     fn check_modifier(&mut self, definition: &'a Structure, at: &At<'_>) {
-        let is_modifier = definition.elements.first().is_some_and(|root| root.is_modifier);
+        let is_modifier = definition
+            .elements
+            .first()
+            .is_some_and(|root| root.is_modifier);
         let stands_as_modifier = at.name() == "modifierExtension";
         if is_modifier != stands_as_modifier {
-            let expected = if is_modifier { "modifierExtension" } else { "extension" };
-            let what = format!("expected this extension as {expected}, found it as {}", at.name());
+            let expected = if is_modifier {
+                "modifierExtension"
+            } else {
+                "extension"
+            };
+            let what = format!(
+                "expected this extension as {expected}, found it as {}",
+                at.name()
+            );
             self.error(IssueCode::Extension, at, what);
         }
     }
@@ -109,35 +185,63 @@ impl<'a> Walk<'a, '_> {
         if definition.contexts.is_empty() {
             return;
         }
-        let is_erratum = ERRATA.iter().any(|(url, place)| *definition.url == **url && self.is_place(holder, place));
+        let is_erratum = ERRATA
+            .iter()
+            .any(|(url, place)| *definition.url == **url && self.is_place(holder, place));
         let fits = is_erratum
-            || definition.contexts.iter().any(|context| match context.kind {
-                ContextKind::Element => self.is_place(holder, &context.expression),
-                ContextKind::Extension => is_extension_with(holder, &context.expression),
-                ContextKind::FhirPath => self.is_selected(holder, &context.expression, scope),
-            });
+            || definition
+                .contexts
+                .iter()
+                .any(|context| match context.kind {
+                    ContextKind::Element => self.is_place(holder, &context.expression),
+                    ContextKind::Extension => is_extension_with(holder, &context.expression),
+                    ContextKind::FhirPath => self.is_selected(holder, &context.expression, scope),
+                });
         if !fits {
-            let places: Vec<_> = definition.contexts.iter().map(|context| &*context.expression).collect();
-            let what = format!("expected this extension only in {}, found it elsewhere", places.join(", "));
+            let places: Vec<_> = definition
+                .contexts
+                .iter()
+                .map(|context| &*context.expression)
+                .collect();
+            let what = format!(
+                "expected this extension only in {}, found it elsewhere",
+                places.join(", ")
+            );
             self.error(IssueCode::Extension, at, what);
         }
-        if let Some(node) = holder.node().filter(|_| !definition.context_invariants.is_empty()) {
+        if let Some(node) = holder
+            .node()
+            .filter(|_| !definition.context_invariants.is_empty())
+        {
             self.check_context(definition, node, at, scope);
         }
     }
 
     /// What must hold of the element on which an extension stands.
-    fn check_context(&mut self, definition: &'a Structure, holder: Node<'_>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_context(
+        &mut self,
+        definition: &'a Structure,
+        holder: Node<'_>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         for rule in definition.context_invariants.iter() {
-            let holds = rule.evaluable().ok().map(|expression| self.holds(expression, holder, scope));
+            let holds = rule
+                .evaluable()
+                .ok()
+                .map(|expression| self.holds(expression, holder, scope));
             if matches!(holds, Some(Ok(false) | Err(_))) {
-                let what = format!("expected this extension only where {} holds, found it elsewhere", rule.expression);
+                let what = format!(
+                    "expected this extension only where {} holds, found it elsewhere",
+                    rule.expression
+                );
                 self.error(IssueCode::Extension, at, what);
             }
         }
     }
 
-    /// True if an element is the one that a context names: by its path, or by its type or one that it specializes.
+    /// True if an element is the one that a context names: by its path, or by its type or one that
+    /// it specializes.
     fn is_place(&self, holder: &At<'_>, expression: &str) -> bool {
         let expression = expression.replace("[x]", "");
         let type_id = holder.node().and_then(|node| node.type_id);
@@ -145,18 +249,33 @@ impl<'a> Walk<'a, '_> {
         if expression == "Element" {
             return true;
         }
-        if type_id.is_some_and(|id| self.definitions.is_a(id, &expression) || *self.definitions.element(id).path == *expression) {
+        if type_id.is_some_and(|id| {
+            self.definitions.is_a(id, &expression)
+                || *self.definitions.element(id).path == *expression
+        }) {
             return true;
         }
-        let Some((path, name)) = expression.rsplit_once('.') else { return false };
-        let around = holder.parent().and_then(At::node).and_then(|node| node.type_id);
-        name == holder.name() && around.is_some_and(|id| *self.definitions.element(id).path == *path || self.definitions.is_a(id, path))
+        let Some((path, name)) = expression.rsplit_once('.') else {
+            return false;
+        };
+        let around = holder
+            .parent()
+            .and_then(At::node)
+            .and_then(|node| node.type_id);
+        name == holder.name()
+            && around.is_some_and(|id| {
+                *self.definitions.element(id).path == *path || self.definitions.is_a(id, path)
+            })
     }
 
     /// True if an element is among those that a context's FHIRPath selects from the resource.
     fn is_selected(&self, holder: &At<'_>, expression: &str, scope: Scope<'a>) -> bool {
-        let Some(held) = holder.node().and_then(|node| node.value) else { return false };
-        let Ok(expression) = Expression::compile(expression) else { return false };
+        let Some(held) = holder.node().and_then(|node| node.value) else {
+            return false;
+        };
+        let Ok(expression) = Expression::compile(expression) else {
+            return false;
+        };
         self.selects(&expression, held, scope)
     }
 }
@@ -166,5 +285,10 @@ fn is_extension(structure: &Structure) -> bool {
 }
 
 fn is_extension_with(holder: &At<'_>, url: &str) -> bool {
-    holder.node().and_then(|node| node.value).and_then(|value| value.get("url")).and_then(Value::as_str) == Some(url)
+    holder
+        .node()
+        .and_then(|node| node.value)
+        .and_then(|value| value.get("url"))
+        .and_then(Value::as_str)
+        == Some(url)
 }

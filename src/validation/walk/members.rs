@@ -1,4 +1,5 @@
-//! The members of an object: each key must be an element of the type, each element as often there as it may be.
+//! The members of an object: each key must be an element of the type, each element as often there
+//! as it may be.
 
 use serde_json::{Map, Value};
 
@@ -49,7 +50,15 @@ impl<'a> Walk<'a, '_> {
             }
             if here.len() > 1 {
                 let keys: Vec<_> = here.iter().map(|one| one.key).collect();
-                self.error(IssueCode::Structure, &at, format!("expected one of {}, found {} of them", keys.join(" and "), keys.len()));
+                self.error(
+                    IssueCode::Structure,
+                    &at,
+                    format!(
+                        "expected one of {}, found {} of them",
+                        keys.join(" and "),
+                        keys.len()
+                    ),
+                );
             }
             for one in here {
                 let type_id = type_id.and_then(|of| self.definitions.key_type(of, one.key));
@@ -63,22 +72,41 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// What is present, in the order of the children. A key that is no element's is a finding.
-    fn present(&mut self, members: Shape<'a>, object: &'a Map<String, Value>, type_id: Option<TypeId>, at: &At<'_>) -> Vec<Present<'a>> {
+    fn present(
+        &mut self,
+        members: Shape<'a>,
+        object: &'a Map<String, Value>,
+        type_id: Option<TypeId>,
+        at: &At<'_>,
+    ) -> Vec<Present<'a>> {
         let mut present: Vec<Present<'a>> = Vec::with_capacity(object.len());
         for (key, value) in object {
-            let (name, is_extras) = key.strip_prefix('_').map_or((key.as_str(), false), |name| (name, true));
+            let (name, is_extras) = key
+                .strip_prefix('_')
+                .map_or((key.as_str(), false), |name| (name, true));
             let place = members.key_place(name);
-            let of_type = place.and_then(|(child, of_type)| members.child(child)?.element.types.get(of_type));
-            let Some((child, place)) = place.filter(|_| !is_extras || self.is_primitive(of_type)) else {
+            let of_type =
+                place.and_then(|(child, of_type)| members.child(child)?.element.types.get(of_type));
+            let Some((child, place)) = place.filter(|_| !is_extras || self.is_primitive(of_type))
+            else {
                 if !(key == "resourceType" && members.is_resource()) {
                     self.unknown_member(members, key, type_id, at);
                 }
                 continue;
             };
-            let index = present.iter().position(|one| one.key == name).unwrap_or_else(|| {
-                present.push(Present { child, of_type: place, key: name, value: None, extras: None });
-                present.len() - 1
-            });
+            let index = present
+                .iter()
+                .position(|one| one.key == name)
+                .unwrap_or_else(|| {
+                    present.push(Present {
+                        child,
+                        of_type: place,
+                        key: name,
+                        value: None,
+                        extras: None,
+                    });
+                    present.len() - 1
+                });
             if is_extras {
                 present[index].extras = Some(value);
             } else {
@@ -90,43 +118,88 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn is_primitive(&self, of_type: Option<&ElementType>) -> bool {
-        of_type.and_then(|of_type| of_type.type_id).is_some_and(|id| self.definitions.structure_of(id).is_primitive())
+        of_type
+            .and_then(|of_type| of_type.type_id)
+            .is_some_and(|id| self.definitions.structure_of(id).is_primitive())
     }
 
-    /// A key that no element of the profile has. Keys are the sender's, and could hold anything: only one that looks like the name of
-    /// an element is repeated.
-    fn unknown_member(&mut self, members: Shape<'a>, key: &str, type_id: Option<TypeId>, at: &At<'_>) {
-        let known_to_type = type_id.and_then(|of| self.definitions.key_type(of, key.trim_start_matches('_'))).is_some();
-        let like_a_name = key.len() <= 64 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-        let named = if like_a_name { format!("'{key}'") } else { "another key".to_owned() };
+    /// A key that no element of the profile has. Keys are the sender's, and could hold anything:
+    /// only one that looks like the name of an element is repeated.
+    fn unknown_member(
+        &mut self,
+        members: Shape<'a>,
+        key: &str,
+        type_id: Option<TypeId>,
+        at: &At<'_>,
+    ) {
+        let known_to_type = type_id
+            .and_then(|of| self.definitions.key_type(of, key.trim_start_matches('_')))
+            .is_some();
+        let like_a_name = key.len() <= 64
+            && key
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let named = if like_a_name {
+            format!("'{key}'")
+        } else {
+            "another key".to_owned()
+        };
         let of = &members.structure.type_name;
         if known_to_type && !key.starts_with('_') {
-            let choice = members.children().find(|child| child.element.is_choice && key.starts_with(&*child.element.name));
+            let choice = members
+                .children()
+                .find(|child| child.element.is_choice && key.starts_with(&*child.element.name));
             if let Some(choice) = choice {
                 let at = at.child(&choice.element.name);
                 let what = format!("expected {}, found {named}", type_names(choice.element));
                 return self.error(IssueCode::Structure, &at, what);
             }
         }
-        self.error(IssueCode::Structure, at, format!("expected only elements of {of}, found {named}"));
+        self.error(
+            IssueCode::Structure,
+            at,
+            format!("expected only elements of {of}, found {named}"),
+        );
     }
 
-    /// The repetitions of an element as JSON has them; none if the JSON has not the form that the element needs.
-    fn items(&mut self, child: Shape<'a>, one: &Present<'a>, type_id: Option<TypeId>, at: &At<'_>) -> Option<Vec<Repetition<'a>>> {
+    /// The repetitions of an element as JSON has them; none if the JSON has not the form that the
+    /// element needs.
+    fn items(
+        &mut self,
+        child: Shape<'a>,
+        one: &Present<'a>,
+        type_id: Option<TypeId>,
+        at: &At<'_>,
+    ) -> Option<Vec<Repetition<'a>>> {
         if !child.element.is_array {
             if let Some(value @ (Value::Array(_) | Value::Null)) = one.value {
-                let what = format!("expected {}, found {}", type_names(child.element), json_type(value));
+                let what = format!(
+                    "expected {}, found {}",
+                    type_names(child.element),
+                    json_type(value)
+                );
                 self.error(IssueCode::Structure, at, what);
                 return None;
             }
-            return Some(vec![Repetition { index: 0, found: Node { value: one.value, extras: one.extras, type_id } }]);
+            return Some(vec![Repetition {
+                index: 0,
+                found: Node {
+                    value: one.value,
+                    extras: one.extras,
+                    type_id,
+                },
+            }]);
         }
         let values = self.array(child, one.value, at)?;
         let extras = self.array(child, one.extras, at)?;
         let mut items = Vec::with_capacity(values.len());
         for index in 0..values.len().max(extras.len()) {
             let here = |items: &'a [Value]| items.get(index).filter(|value| !value.is_null());
-            let found = Node { value: here(values), extras: here(extras), type_id };
+            let found = Node {
+                value: here(values),
+                extras: here(extras),
+                type_id,
+            };
             if found.value.is_none() && found.extras.is_none() {
                 let what = format!("expected {}, found null", type_names(child.element));
                 self.error(IssueCode::Structure, &at.item(index), what);
@@ -137,37 +210,72 @@ impl<'a> Walk<'a, '_> {
         Some(items)
     }
 
-    fn array(&mut self, child: Shape<'a>, value: Option<&'a Value>, at: &At<'_>) -> Option<&'a [Value]> {
+    fn array(
+        &mut self,
+        child: Shape<'a>,
+        value: Option<&'a Value>,
+        at: &At<'_>,
+    ) -> Option<&'a [Value]> {
         let (found, code) = match value {
             None => return Some(&[]),
             Some(Value::Array(items)) if !items.is_empty() => return Some(items),
-            Some(Value::Array(_)) if child.element.min > 0 => ("an empty array", IssueCode::Required),
+            Some(Value::Array(_)) if child.element.min > 0 => {
+                ("an empty array", IssueCode::Required)
+            }
             Some(Value::Array(_)) => ("an empty array", IssueCode::Structure),
             Some(other) => (json_type(other), IssueCode::Structure),
         };
-        self.error(code, at, format!("expected an array with {} in each place, found {found}", type_names(child.element)));
+        self.error(
+            code,
+            at,
+            format!(
+                "expected an array with {} in each place, found {found}",
+                type_names(child.element)
+            ),
+        );
         None
     }
 
     /// Checks how often an element is there, and each time that it is.
-    fn check_items(&mut self, child: Shape<'a>, of_type: Option<&'a ElementType>, items: &[Repetition<'a>], at: &At<'_>, scope: Scope<'a>) {
+    fn check_items(
+        &mut self,
+        child: Shape<'a>,
+        of_type: Option<&'a ElementType>,
+        items: &[Repetition<'a>],
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         self.check_count(child.element, items.len(), at);
         if child.element.slicing.is_some() {
             return self.check_sliced(child, of_type, items, at, scope);
         }
         for item in items {
-            self.check_item(child, of_type, item.found, &place(child, *at, item.index), scope);
+            self.check_item(
+                child,
+                of_type,
+                item.found,
+                &place(child, *at, item.index),
+                scope,
+            );
         }
     }
 
     /// Checks how often an element is there.
     pub(super) fn check_count(&mut self, element: &Element, count: usize, at: &At<'_>) {
         if count < element.min as usize {
-            let found = if count == 0 { "none".to_owned() } else { format!("only {count}") };
+            let found = if count == 0 {
+                "none".to_owned()
+            } else {
+                format!("only {count}")
+            };
             let what = if element.min == 1 {
                 format!("expected {}, found {found}", type_names(element))
             } else {
-                format!("expected at least {} of {}, found {found}", element.min, type_names(element))
+                format!(
+                    "expected at least {} of {}, found {found}",
+                    element.min,
+                    type_names(element)
+                )
             };
             self.error(IssueCode::Required, at, what);
         }
@@ -186,7 +294,11 @@ impl<'a> Walk<'a, '_> {
 
 /// The place of one repetition: numbered where JSON has an array.
 pub(super) fn place<'p>(child: Shape<'_>, at: At<'p>, index: usize) -> At<'p> {
-    if child.element.is_array { at.item(index) } else { at }
+    if child.element.is_array {
+        at.item(index)
+    } else {
+        at
+    }
 }
 
 /// The types of an element as a finding names them.
@@ -205,11 +317,15 @@ pub(super) fn type_names(element: &Element) -> String {
 }
 
 impl<'a> Shape<'a> {
-    /// The child and type that a key of JSON stands for: their places among the children and the child's types.
+    /// The child and type that a key of JSON stands for: their places among the children and the
+    /// child's types.
     fn key_place(self, key: &str) -> Option<(usize, usize)> {
         let keys = &self.element.keys;
-        let index = keys.binary_search_by(|(known, ..)| (**known).cmp(key)).ok()?;
-        keys.get(index).map(|(_, child, of_type)| (*child, *of_type))
+        let index = keys
+            .binary_search_by(|(known, ..)| (**known).cmp(key))
+            .ok()?;
+        keys.get(index)
+            .map(|(_, child, of_type)| (*child, *of_type))
     }
 
     fn child(self, index: usize) -> Option<Shape<'a>> {

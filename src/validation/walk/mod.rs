@@ -1,8 +1,10 @@
 //! The walk over a resource: one pass over its JSON beside one compiled structure (<https://hl7.org/fhir/R4/validation.html>).
 //!
-//! Every element is looked at where it stands: its place and number, its JSON type, what it must be equal to or bound to, its rules.
-//! What needs a whole noun of its own stands beside: repetitions that are told apart (`slicing`, `discriminator`), extensions, references,
-//! codes (`binding`), rules in FHIRPath (`rules`). Pure and total: any JSON gives findings, in the order of the definitions.
+//! Every element is looked at where it stands: its place and number, its JSON type, what it must be
+//! equal to or bound to, its rules. What needs a whole noun of its own stands beside: repetitions
+//! that are told apart (`slicing`, `discriminator`), extensions, references, codes (`binding`),
+//! rules in FHIRPath (`rules`). Pure and total: any JSON gives findings, in the order of the
+//! definitions.
 
 mod binding;
 mod discriminator;
@@ -79,37 +81,72 @@ pub(super) struct Shape<'a> {
 impl<'a> Shape<'a> {
     /// The root of a structure.
     fn root(structure: &'a Structure) -> Option<Self> {
-        structure.elements.first().map(|element| Shape { structure, element })
+        structure
+            .elements
+            .first()
+            .map(|element| Shape { structure, element })
     }
 
     /// Another element of the same structure.
     fn other(self, index: usize) -> Option<Self> {
-        self.structure.elements.get(index).map(|element| Shape { element, ..self })
+        self.structure
+            .elements
+            .get(index)
+            .map(|element| Shape { element, ..self })
     }
 
     fn children(self) -> impl Iterator<Item = Shape<'a>> {
-        self.element.children.iter().filter_map(move |index| self.other(*index))
+        self.element
+            .children
+            .iter()
+            .filter_map(move |index| self.other(*index))
     }
 
     fn slices(self) -> impl Iterator<Item = Shape<'a>> {
-        self.element.slices.iter().filter_map(move |index| self.other(*index))
+        self.element
+            .slices
+            .iter()
+            .filter_map(move |index| self.other(*index))
     }
 }
 
-/// Holds a value that should be a resource against its type, the profiles that it claims, and these.
-pub(super) fn check(definitions: &Definitions, resource: &Value, profiles: &[&str], sink: &mut Sink) {
+/// Holds a value that should be a resource against its type, the profiles that it claims, and
+/// these.
+pub(super) fn check(
+    definitions: &Definitions,
+    resource: &Value,
+    profiles: &[&str],
+    sink: &mut Sink,
+) {
     Walk::of(definitions, resource, sink).check_root(resource, profiles);
 }
 
-/// As [`check`]; what changes the meaning of the resource in a way that nobody here understands is a finding too.
-pub(super) fn check_to_the_letter(definitions: &Definitions, resource: &Value, profiles: &[&str], sink: &mut Sink) {
-    Walk { refuses_modifiers: true, ..Walk::of(definitions, resource, sink) }.check_root(resource, profiles);
+/// As [`check`]; what changes the meaning of the resource in a way that nobody here understands is
+/// a finding too.
+pub(super) fn check_to_the_letter(
+    definitions: &Definitions,
+    resource: &Value,
+    profiles: &[&str],
+    sink: &mut Sink,
+) {
+    Walk {
+        refuses_modifiers: true,
+        ..Walk::of(definitions, resource, sink)
+    }
+    .check_root(resource, profiles);
 }
 
 impl<'a, 's> Walk<'a, 's> {
     fn of(definitions: &'a Definitions, resource: &'a Value, sink: &'s mut Sink) -> Self {
         let whole = Rc::new(Whole::of(resource));
-        Walk { definitions, sink, whole, bundles: Vec::new(), trials: 0, refuses_modifiers: false }
+        Walk {
+            definitions,
+            sink,
+            whole,
+            bundles: Vec::new(),
+            trials: 0,
+            refuses_modifiers: false,
+        }
     }
 }
 
@@ -118,7 +155,8 @@ impl<'a> Walk<'a, '_> {
         self.sink.add(Severity::Error, code, at, "", what.as_ref());
     }
 
-    /// True if the walk can end: nothing more will be told, or it has taken too much work, which is then told.
+    /// True if the walk can end: nothing more will be told, or it has taken too much work, which is
+    /// then told.
     fn is_over(&mut self, at: &At<'_>) -> bool {
         if !self.sink.is_settled() && self.whole.is_too_much() {
             let what = "expected a resource that can be checked in bounded work, found so much to be held against each other that the \
@@ -129,13 +167,24 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Holds one value against an element of the type with this place among the element's types.
-    fn check_item(&mut self, shape: Shape<'a>, of_type: Option<&'a ElementType>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_item(
+        &mut self,
+        shape: Shape<'a>,
+        of_type: Option<&'a ElementType>,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let at = &at.holding(found);
         if self.is_over(at) {
             return;
         }
         self.whole.looked_at_element();
-        if let Some(other) = shape.element.content_of.and_then(|other| shape.other(other)) {
+        if let Some(other) = shape
+            .element
+            .content_of
+            .and_then(|other| shape.other(other))
+        {
             return self.check_object(shape, other, found, at, scope);
         }
         let Some(definition) = self.definition_of(of_type) else {
@@ -152,10 +201,20 @@ impl<'a> Walk<'a, '_> {
         } else if &*definition.structure.type_name == "Extension" {
             self.check_extension(shape, found, at, scope);
         } else {
-            let members = if shape.element.children.is_empty() { definition } else { shape };
+            let members = if shape.element.children.is_empty() {
+                definition
+            } else {
+                shape
+            };
             self.check_object(shape, members, found, at, scope);
             if shape.element.children.is_empty() {
-                self.check_rules(definition.element, &shape.element.constraints, found, at, scope);
+                self.check_rules(
+                    definition.element,
+                    &shape.element.constraints,
+                    found,
+                    at,
+                    scope,
+                );
             }
             self.check_profiles_of_type(of_type, found, at, scope);
         }
@@ -172,19 +231,39 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Holds an object against an element, whose members `members` lists.
-    fn check_object(&mut self, shape: Shape<'a>, members: Shape<'a>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_object(
+        &mut self,
+        shape: Shape<'a>,
+        members: Shape<'a>,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let Some(value) = found.value else {
-            return self.error(IssueCode::Structure, at, "expected an object, found only the extensions of a simple value");
+            return self.error(
+                IssueCode::Structure,
+                at,
+                "expected an object, found only the extensions of a simple value",
+            );
         };
         let Value::Object(object) = value else {
-            return self.error(IssueCode::Structure, at, format!("expected an object, found {}", json_type(value)));
+            return self.error(
+                IssueCode::Structure,
+                at,
+                format!("expected an object, found {}", json_type(value)),
+            );
         };
         if object.is_empty() {
-            return self.error(IssueCode::Structure, at, "expected an object with members, found an empty one");
+            return self.error(
+                IssueCode::Structure,
+                at,
+                "expected an object with members, found an empty one",
+            );
         }
         if object.len() == 1 && object.contains_key("id") {
             let what = "expected a value or elements inside, found only an id";
-            self.sink.add(Severity::Error, IssueCode::Invariant, at, "ele-1", what);
+            self.sink
+                .add(Severity::Error, IssueCode::Invariant, at, "ele-1", what);
         }
         self.check_members(members, object, found.type_id, at, scope);
         self.check_fixed(shape.element, value, at);
@@ -197,19 +276,39 @@ impl<'a> Walk<'a, '_> {
         if let Some(fixed) = &element.fixed
             && !value::is_fixed(value, fixed)
         {
-            self.error(IssueCode::Value, at, format!("expected exactly {}, found another value", value::describe(fixed)));
+            self.error(
+                IssueCode::Value,
+                at,
+                format!(
+                    "expected exactly {}, found another value",
+                    value::describe(fixed)
+                ),
+            );
         }
         if let Some(pattern) = &element.pattern
             && !value::contains(value, pattern)
         {
-            self.error(IssueCode::Value, at, format!("expected {}, found another value", value::describe(pattern)));
+            self.error(
+                IssueCode::Value,
+                at,
+                format!("expected {}, found another value", value::describe(pattern)),
+            );
         }
     }
 
     /// A value must fit one of the profiles on its type, if there are any.
-    fn check_profiles_of_type(&mut self, of_type: Option<&'a ElementType>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_profiles_of_type(
+        &mut self,
+        of_type: Option<&'a ElementType>,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let profiles = of_type.map_or(&[][..], |of_type| &of_type.profiles);
-        let known: Vec<_> = profiles.iter().filter_map(|profile| self.definitions.structure(profile)).collect();
+        let known: Vec<_> = profiles
+            .iter()
+            .filter_map(|profile| self.definitions.structure(profile))
+            .collect();
         if known.is_empty() || known.len() < profiles.len() {
             return;
         }
@@ -221,13 +320,22 @@ impl<'a> Walk<'a, '_> {
             self.error(
                 IssueCode::Structure,
                 at,
-                format!("expected what one of the profiles {} says, found another value", names.join(", ")),
+                format!(
+                    "expected what one of the profiles {} says, found another value",
+                    names.join(", ")
+                ),
             );
         }
     }
 
     /// Holds a value that is no resource against a profile on its type.
-    fn check_against(&mut self, profile: &'a Structure, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_against(
+        &mut self,
+        profile: &'a Structure,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         if self.trials > TRIALS_MAX {
             return;
         }
@@ -246,9 +354,17 @@ impl<'a> Walk<'a, '_> {
         match (Shape::root(profile), found.value) {
             (None, _) => true,
             (Some(shape), Some(resource)) if profile.is_resource() => {
-                self.whole.fits(resource, profile, || self.is_fine(|trial, at| trial.check_resource(shape, found, at, scope), profile))
+                self.whole.fits(resource, profile, || {
+                    self.is_fine(
+                        |trial, at| trial.check_resource(shape, found, at, scope),
+                        profile,
+                    )
+                })
             }
-            (Some(shape), _) => self.is_fine(|trial, at| trial.check_object(shape, shape, found, at, scope), profile),
+            (Some(shape), _) => self.is_fine(
+                |trial, at| trial.check_object(shape, shape, found, at, scope),
+                profile,
+            ),
         }
     }
 
@@ -257,13 +373,27 @@ impl<'a> Walk<'a, '_> {
         let mut sink = Sink::of_a_trial();
         let (whole, bundles) = (Rc::clone(&self.whole), self.bundles.clone());
         let (trials, refuses_modifiers) = (self.trials + 1, false);
-        let mut trial = Walk { definitions: self.definitions, sink: &mut sink, whole, bundles, trials, refuses_modifiers };
+        let mut trial = Walk {
+            definitions: self.definitions,
+            sink: &mut sink,
+            whole,
+            bundles,
+            trials,
+            refuses_modifiers,
+        };
         check(&mut trial, &At::root(&profile.type_name));
         !sink.refuses()
     }
 
     /// What R4 says of a data type beside its elements.
-    fn check_data_type(&mut self, of_type: &'a ElementType, is_bound: bool, value: &'a Value, at: &At<'_>, scope: Scope<'a>) {
+    fn check_data_type(
+        &mut self,
+        of_type: &'a ElementType,
+        is_bound: bool,
+        value: &'a Value,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         if !value.is_object() {
             return;
         }
@@ -271,31 +401,49 @@ impl<'a> Walk<'a, '_> {
         let holder = at.parent().and_then(At::node);
         let surroundings = datatypes::Surroundings {
             in_concept: at.name() == "coding" || is_bound,
-            in_extension: holder.and_then(|node| node.type_id).is_some_and(|id| definitions.name(id) == "Extension"),
+            in_extension: holder
+                .and_then(|node| node.type_id)
+                .is_some_and(|id| definitions.name(id) == "Extension"),
             is_value_set: &|url| definitions.value_set(url).is_some(),
             is_code_system: &|url| definitions.code_system(url).is_some(),
-            is_extension: &|url| definitions.structure(url).is_some_and(|known| &*known.type_name == "Extension"),
+            is_extension: &|url| {
+                definitions
+                    .structure(url)
+                    .is_some_and(|known| &*known.type_name == "Extension")
+            },
         };
-        datatypes::check(&of_type.code, value, &surroundings, &mut |severity, code, path, what| {
-            sink.add(severity, code, &format_args!("{at}{path}"), "", what);
-        });
+        datatypes::check(
+            &of_type.code,
+            value,
+            &surroundings,
+            &mut |severity, code, path, what| {
+                sink.add(severity, code, &format_args!("{at}{path}"), "", what);
+            },
+        );
         match &*of_type.code {
             "Reference" => self.check_reference(of_type, value, at, scope),
-            "Coding" | "Quantity" | "Age" | "Duration" | "Count" | "Distance" => self.check_code_of_system(value, at),
+            "Coding" | "Quantity" | "Age" | "Duration" | "Count" | "Distance" => {
+                self.check_code_of_system(value, at)
+            }
             "Narrative" => self.check_narrative(value, at, scope),
             _ => {}
         }
     }
 
     fn check_narrative(&mut self, value: &Value, at: &At<'_>, scope: Scope<'a>) {
-        let bundle = scope.bundle.and_then(|inside| self.bundles.get(inside.bundle)).map(|entries| entries.bundle());
+        let bundle = scope
+            .bundle
+            .and_then(|inside| self.bundles.get(inside.bundle))
+            .map(|entries| entries.bundle());
         let around = bundle.or(scope.root.value);
         let at = at.child("div");
         if let Some(div) = value.get("div").and_then(Value::as_str) {
             let (sink, whole) = (&mut *self.sink, &self.whole);
-            narrative::check(div, &|id| around.is_some_and(|around| whole.has_id(around, id)), &mut |severity, code, rule, what| {
-                sink.add(severity, code, &at, rule, what)
-            });
+            narrative::check(
+                div,
+                &|id| around.is_some_and(|around| whole.has_id(around, id)),
+                &mut |severity, code, rule, what| sink.add(severity, code, &at, rule, what),
+            );
         }
     }
 }

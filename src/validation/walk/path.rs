@@ -1,4 +1,5 @@
-//! Where a walk is: the way from the resource to an element, written out only when a finding needs it.
+//! Where a walk is: the way from the resource to an element, written out only when a finding needs
+//! it.
 
 use std::fmt;
 
@@ -17,22 +18,38 @@ pub(super) struct At<'p> {
 impl<'p> At<'p> {
     /// The resource itself, or the type that a walk begins with.
     pub(super) fn root(name: &'p str) -> At<'p> {
-        At { parent: None, name, index: None, node: None }
+        At {
+            parent: None,
+            name,
+            index: None,
+            node: None,
+        }
     }
 
     /// The element of that name.
     pub(super) fn child(&'p self, name: &'p str) -> At<'p> {
-        At { parent: Some(self), name, index: None, node: None }
+        At {
+            parent: Some(self),
+            name,
+            index: None,
+            node: None,
+        }
     }
 
     /// The repetition of the element.
     pub(super) fn item(self, index: usize) -> At<'p> {
-        At { index: Some(index), ..self }
+        At {
+            index: Some(index),
+            ..self
+        }
     }
 
     /// The same place, knowing what stands there.
     pub(super) fn holding(self, node: Node<'p>) -> At<'p> {
-        At { node: Some(node), ..self }
+        At {
+            node: Some(node),
+            ..self
+        }
     }
 
     /// The name of the element.

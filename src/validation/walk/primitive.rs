@@ -18,7 +18,14 @@ static NO_EXTRAS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 impl<'a> Walk<'a, '_> {
     /// Holds a primitive against an element of that type.
-    pub(super) fn check_primitive(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    pub(super) fn check_primitive(
+        &mut self,
+        shape: Shape<'a>,
+        definition: &'a Structure,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let mut is_well_formed = true;
         if let Some(value) = found.value {
             let is_date = matches!(&*definition.type_name, "date" | "dateTime" | "instant");
@@ -33,15 +40,32 @@ impl<'a> Walk<'a, '_> {
                 sink.add(severity, code, at, rule, what);
             });
             let element = shape.element;
-            let bounds =
-                Bounds { max_length: element.max_length, min_value: element.min_value.as_ref(), max_value: element.max_value.as_ref() };
-            primitives::check_bounds(value, &bounds, &mut |severity, code, what| sink.add(severity, code, at, "", what));
+            let bounds = Bounds {
+                max_length: element.max_length,
+                min_value: element.min_value.as_ref(),
+                max_value: element.max_value.as_ref(),
+            };
+            primitives::check_bounds(value, &bounds, &mut |severity, code, what| {
+                sink.add(severity, code, at, "", what)
+            });
             self.check_fixed(element, value, at);
         } else if shape.element.fixed.is_some() || shape.element.pattern.is_some() {
-            self.error(IssueCode::Value, at, "expected a value, found only extensions");
+            self.error(
+                IssueCode::Value,
+                at,
+                "expected a value, found only extensions",
+            );
         }
-        if shape.element.fixed.is_some() && found.extras.is_some_and(|extras| extras.get("extension").is_some()) {
-            self.error(IssueCode::Value, at, "expected exactly the value that the profile fixes, found extensions beside it");
+        if shape.element.fixed.is_some()
+            && found
+                .extras
+                .is_some_and(|extras| extras.get("extension").is_some())
+        {
+            self.error(
+                IssueCode::Value,
+                at,
+                "expected exactly the value that the profile fixes, found extensions beside it",
+            );
         }
         self.check_extras(shape, definition, found, at, scope);
         if is_well_formed {
@@ -53,26 +77,48 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Checks the object beside a primitive, which may hold an id and extensions.
-    fn check_extras(&mut self, shape: Shape<'a>, definition: &'a Structure, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_extras(
+        &mut self,
+        shape: Shape<'a>,
+        definition: &'a Structure,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let is_profiled = !shape.element.children.is_empty();
         let extras = match found.extras {
             None if is_profiled => &*NO_EXTRAS,
             None => return,
             Some(Value::Object(object)) if !object.is_empty() => object,
             Some(other) => {
-                let found = if other.is_object() { "an empty one" } else { json_type(other) };
-                let what = format!("expected an object with id or extension beside the value, found {found}");
+                let found = if other.is_object() {
+                    "an empty one"
+                } else {
+                    json_type(other)
+                };
+                let what = format!(
+                    "expected an object with id or extension beside the value, found {found}"
+                );
                 return self.error(IssueCode::Structure, at, what);
             }
         };
         if extras.contains_key("value") {
-            self.error(IssueCode::Structure, at, "expected only id and extension beside the value, found 'value'");
+            self.error(
+                IssueCode::Structure,
+                at,
+                "expected only id and extension beside the value, found 'value'",
+            );
         }
         if found.value.is_none() && !extras.contains_key("extension") {
             let what = "expected a value or extensions, found neither";
-            self.sink.add(Severity::Error, IssueCode::Invariant, at, "ele-1", what);
+            self.sink
+                .add(Severity::Error, IssueCode::Invariant, at, "ele-1", what);
         }
-        let members = if is_profiled { Some(shape) } else { Shape::root(definition) };
+        let members = if is_profiled {
+            Some(shape)
+        } else {
+            Shape::root(definition)
+        };
         if let Some(members) = members {
             self.check_members(members, extras, found.type_id, at, scope);
         }

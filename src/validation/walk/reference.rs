@@ -10,7 +10,8 @@ use crate::schema::{Definitions, ElementType};
 use crate::validation::{bundle, datatypes};
 
 impl<'a> Walk<'a, '_> {
-    /// The resource that a reference names, if it is contained in the same resource or is an entry of the same Bundle.
+    /// The resource that a reference names, if it is contained in the same resource or is an entry
+    /// of the same Bundle.
     pub(super) fn resolve(&self, reference: &str, scope: Scope<'a>) -> Option<Node<'a>> {
         let found = match reference.strip_prefix('#') {
             Some("") => container(scope),
@@ -22,11 +23,20 @@ impl<'a> Walk<'a, '_> {
 
     fn node_of(&self, resource: &'a Value) -> Node<'a> {
         let name = resource.get("resourceType").and_then(Value::as_str);
-        Node { value: Some(resource), extras: None, type_id: name.and_then(|name| self.definitions.type_named(name)) }
+        Node {
+            value: Some(resource),
+            extras: None,
+            type_id: name.and_then(|name| self.definitions.type_named(name)),
+        }
     }
 
     /// The resource in the entry of the same Bundle that a reference names.
-    fn entry_named(&self, reference: &str, scope: Scope<'a>, report: &mut bundle::Report<'_>) -> Option<&'a Value> {
+    fn entry_named(
+        &self,
+        reference: &str,
+        scope: Scope<'a>,
+        report: &mut bundle::Report<'_>,
+    ) -> Option<&'a Value> {
         let inside = scope.bundle?;
         let entries = self.bundles.get(inside.bundle)?;
         let place = entries.resolve(inside.entry, reference, report)?;
@@ -34,25 +44,47 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// As [`Walk::resolve`], with what the Bundle has to say of the reference.
-    fn resolve_aloud(&mut self, reference: &str, at: &At<'_>, scope: Scope<'a>) -> Option<Node<'a>> {
+    fn resolve_aloud(
+        &mut self,
+        reference: &str,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) -> Option<Node<'a>> {
         if reference.starts_with('#') {
             return self.resolve(reference, scope);
         }
         let mut told = Vec::new();
-        let found = self
-            .entry_named(reference, scope, &mut |severity, code, path, what| told.push((severity, code, path.to_owned(), what.to_owned())));
-        let bundle = scope.bundle.and_then(|inside| self.bundles.get(inside.bundle)).map(|entries| entries.bundle());
-        let holds = |at: &&At<'_>| at.node().and_then(|node| node.value).zip(bundle).is_some_and(|(one, other)| std::ptr::eq(one, other));
+        let found = self.entry_named(reference, scope, &mut |severity, code, path, what| {
+            told.push((severity, code, path.to_owned(), what.to_owned()))
+        });
+        let bundle = scope
+            .bundle
+            .and_then(|inside| self.bundles.get(inside.bundle))
+            .map(|entries| entries.bundle());
+        let holds = |at: &&At<'_>| {
+            at.node()
+                .and_then(|node| node.value)
+                .zip(bundle)
+                .is_some_and(|(one, other)| std::ptr::eq(one, other))
+        };
         if let Some(around) = std::iter::successors(Some(at), |at| at.parent()).find(holds) {
             for (severity, code, path, what) in told {
-                self.sink.add(severity, code, &format_args!("{around}{path}"), "", &what);
+                self.sink
+                    .add(severity, code, &format_args!("{around}{path}"), "", &what);
             }
         }
         found.map(|found| self.node_of(found))
     }
 
-    /// Checks a Reference: its form, and that what it names has one of the types, and fits one of the profiles, that the element allows.
-    pub(super) fn check_reference(&mut self, of_type: &'a ElementType, reference: &'a Value, at: &At<'_>, scope: Scope<'a>) {
+    /// Checks a Reference: its form, and that what it names has one of the types, and fits one of
+    /// the profiles, that the element allows.
+    pub(super) fn check_reference(
+        &mut self,
+        of_type: &'a ElementType,
+        reference: &'a Value,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let definitions = self.definitions;
         let address = match reference.get("reference") {
             None => None,
@@ -61,8 +93,15 @@ impl<'a> Walk<'a, '_> {
             Some(_) => return,
         };
         let target = address.and_then(|address| self.resolve_aloud(address, at, scope));
-        let allowed: Vec<&str> = of_type.target_profiles.iter().map(|profile| type_of_target(definitions, profile)).collect();
-        let found = target.and_then(|node| node.value).and_then(|found| found.get("resourceType")).and_then(Value::as_str);
+        let allowed: Vec<&str> = of_type
+            .target_profiles
+            .iter()
+            .map(|profile| type_of_target(definitions, profile))
+            .collect();
+        let found = target
+            .and_then(|node| node.value)
+            .and_then(|found| found.get("resourceType"))
+            .and_then(Value::as_str);
         let targets = datatypes::Targets {
             allowed: &allowed,
             is_resource: &|name| is_resource_type(definitions, name),
@@ -79,8 +118,16 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// A profile may ask for targets that are contained, in the same Bundle, or elsewhere.
-    fn check_aggregation(&mut self, of_type: &ElementType, address: Option<&str>, is_at_hand: bool, at: &At<'_>) {
-        let Some(address) = address.filter(|_| !of_type.aggregation.is_empty()) else { return };
+    fn check_aggregation(
+        &mut self,
+        of_type: &ElementType,
+        address: Option<&str>,
+        is_at_hand: bool,
+        at: &At<'_>,
+    ) {
+        let Some(address) = address.filter(|_| !of_type.aggregation.is_empty()) else {
+            return;
+        };
         let found = if address.starts_with('#') {
             "contained"
         } else if is_at_hand {
@@ -88,29 +135,63 @@ impl<'a> Walk<'a, '_> {
         } else {
             "referenced"
         };
-        if !of_type.aggregation.iter().any(|allowed| **allowed == *found) {
-            let what = format!("expected a target that is {}, found one that is {found}", of_type.aggregation.join(" or "));
+        if !of_type
+            .aggregation
+            .iter()
+            .any(|allowed| **allowed == *found)
+        {
+            let what = format!(
+                "expected a target that is {}, found one that is {found}",
+                of_type.aggregation.join(" or ")
+            );
             self.error(IssueCode::Structure, at, what);
         }
     }
 
-    /// A contained resource, or an entry of the same Bundle, must fit one of the profiles that a reference to it asks for.
-    fn check_target(&mut self, targets: &'a [Box<str>], node: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    /// A contained resource, or an entry of the same Bundle, must fit one of the profiles that a
+    /// reference to it asks for.
+    fn check_target(
+        &mut self,
+        targets: &'a [Box<str>],
+        node: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let of_type = |profile: &&str| {
             let name = node.type_id.map(|id| self.definitions.name(id));
             self.definitions
                 .structure(profile)
-                .is_some_and(|structure| name == Some(&*structure.type_name) || &*structure.type_name == "Resource")
+                .is_some_and(|structure| {
+                    name == Some(&*structure.type_name) || &*structure.type_name == "Resource"
+                })
         };
-        let wanted: Vec<&str> = targets.iter().map(|profile| &**profile).filter(of_type).collect();
-        let any_will_do = wanted.iter().any(|profile| self.definitions.structure(profile).is_none_or(|structure| !structure.is_constraint));
+        let wanted: Vec<&str> = targets
+            .iter()
+            .map(|profile| &**profile)
+            .filter(of_type)
+            .collect();
+        let any_will_do = wanted.iter().any(|profile| {
+            self.definitions
+                .structure(profile)
+                .is_none_or(|structure| !structure.is_constraint)
+        });
         if wanted.is_empty() || any_will_do {
             return;
         }
-        let inner = Scope { resource: node, ..scope };
-        let fits = |profile: &&str| self.definitions.structure(profile).is_none_or(|structure| self.fits(structure, node, inner));
+        let inner = Scope {
+            resource: node,
+            ..scope
+        };
+        let fits = |profile: &&str| {
+            self.definitions
+                .structure(profile)
+                .is_none_or(|structure| self.fits(structure, node, inner))
+        };
         if !wanted.iter().any(fits) {
-            let what = format!("expected a reference to what one of the profiles {} says, found another resource", wanted.join(", "));
+            let what = format!(
+                "expected a reference to what one of the profiles {} says, found another resource",
+                wanted.join(", ")
+            );
             self.error(IssueCode::Structure, at, what);
         }
     }
@@ -124,10 +205,13 @@ fn container(scope: Scope<'_>) -> Option<&Value> {
 
 /// True for the name of a resource type.
 pub(super) fn is_resource_type(definitions: &Definitions, name: &str) -> bool {
-    definitions.type_named(name).is_some_and(|id| definitions.is_a(id, "Resource"))
+    definitions
+        .type_named(name)
+        .is_some_and(|id| definitions.is_a(id, "Resource"))
 }
 
-/// The type that a profile on a target is for: of one that is not known, what its address ends with.
+/// The type that a profile on a target is for: of one that is not known, what its address ends
+/// with.
 fn type_of_target<'d>(definitions: &'d Definitions, profile: &'d str) -> &'d str {
     match definitions.type_id(profile) {
         Some(id) => definitions.name(id),

@@ -49,11 +49,25 @@ const CANONICAL_RESOURCES: &[&str] = &[
 
 impl<'a> Walk<'a, '_> {
     /// Holds a resource against the root of a structure of its type.
-    pub(super) fn check_resource(&mut self, shape: Shape<'a>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    pub(super) fn check_resource(
+        &mut self,
+        shape: Shape<'a>,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let at = &at.holding(found);
         let around = self.refuses_modifiers;
-        self.refuses_modifiers |= shape.element.constraints.iter().any(|rule| *rule.key == *MODIFIER_RULE);
-        let has_rules = |value: &Value| ["implicitRules", "_implicitRules"].iter().any(|key| value.get(key).is_some());
+        self.refuses_modifiers |= shape
+            .element
+            .constraints
+            .iter()
+            .any(|rule| *rule.key == *MODIFIER_RULE);
+        let has_rules = |value: &Value| {
+            ["implicitRules", "_implicitRules"]
+                .iter()
+                .any(|key| value.get(key).is_some())
+        };
         if self.refuses_modifiers && found.value.is_some_and(has_rules) {
             self.refuse_modifier(&at.child("implicitRules"));
         }
@@ -61,46 +75,106 @@ impl<'a> Walk<'a, '_> {
         self.refuses_modifiers = around;
     }
 
-    /// Holds a resource inside another one against its type's definition, and the profiles that it claims or the element asks for.
-    pub(super) fn check_inner_resource(&mut self, of_type: Option<&'a ElementType>, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    /// Holds a resource inside another one against its type's definition, and the profiles that it
+    /// claims or the element asks for.
+    pub(super) fn check_inner_resource(
+        &mut self,
+        of_type: Option<&'a ElementType>,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let Some(value) = found.value else {
-            return self.error(IssueCode::Structure, at, "expected a resource, found only extensions");
+            return self.error(
+                IssueCode::Structure,
+                at,
+                "expected a resource, found only extensions",
+            );
         };
-        let Some(structure) = self.definition_of_resource(value, at) else { return };
-        let node = Node { value: Some(value), extras: None, type_id: self.definitions.type_named(&structure.type_name) };
+        let Some(structure) = self.definition_of_resource(value, at) else {
+            return;
+        };
+        let node = Node {
+            value: Some(value),
+            extras: None,
+            type_id: self.definitions.type_named(&structure.type_name),
+        };
         let is_contained = at.name() == "contained";
         let root = if is_contained { scope.root } else { node };
-        let bundle = if is_contained { scope.bundle } else { self.entry_around(at) };
-        let inner = Scope { resource: node, root, bundle, extension: None };
+        let bundle = if is_contained {
+            scope.bundle
+        } else {
+            self.entry_around(at)
+        };
+        let inner = Scope {
+            resource: node,
+            root,
+            bundle,
+            extension: None,
+        };
         let asked = of_type.map_or(&[][..], |of_type| &of_type.profiles);
-        let asked = if asked.len() == 1 { asked.first().map(|profile| &**profile) } else { None };
+        let asked = if asked.len() == 1 {
+            asked.first().map(|profile| &**profile)
+        } else {
+            None
+        };
         self.check_as_all(structure, asked.as_slice(), node, at, inner);
     }
 
-    /// Holds the resource that a walk begins with against its type's definition, or the profiles that it claims and these.
+    /// Holds the resource that a walk begins with against its type's definition, or the profiles
+    /// that it claims and these.
     pub(super) fn check_root(&mut self, resource: &'a Value, profiles: &[&str]) {
-        let name = resource.get("resourceType").and_then(Value::as_str).unwrap_or("Resource");
+        let name = resource
+            .get("resourceType")
+            .and_then(Value::as_str)
+            .unwrap_or("Resource");
         let known = self.definitions.type_named(name).is_some();
         let at = At::root(if known { name } else { "Resource" });
-        let Some(structure) = self.definition_of_resource(resource, &at) else { return };
-        let node = Node { value: Some(resource), extras: None, type_id: self.definitions.type_named(&structure.type_name) };
-        let scope = Scope { resource: node, root: node, bundle: None, extension: None };
+        let Some(structure) = self.definition_of_resource(resource, &at) else {
+            return;
+        };
+        let node = Node {
+            value: Some(resource),
+            extras: None,
+            type_id: self.definitions.type_named(&structure.type_name),
+        };
+        let scope = Scope {
+            resource: node,
+            root: node,
+            bundle: None,
+            extension: None,
+        };
         self.check_as_all(structure, profiles, node, &at, scope);
     }
 
     /// The entry of the innermost Bundle, if that is where the resource stands.
     fn entry_around(&self, at: &At<'_>) -> Option<InBundle> {
-        let entry = at.parent().filter(|entry| at.name() == "resource" && entry.name() == "entry")?;
-        Some(InBundle { bundle: self.bundles.len().checked_sub(1)?, entry: entry.index()? })
+        let entry = at
+            .parent()
+            .filter(|entry| at.name() == "resource" && entry.name() == "entry")?;
+        Some(InBundle {
+            bundle: self.bundles.len().checked_sub(1)?,
+            entry: entry.index()?,
+        })
     }
 
     /// Holds a resource against all that it must fit.
-    fn check_as_all(&mut self, of_its_type: &'a Structure, asked: &[&str], node: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_as_all(
+        &mut self,
+        of_its_type: &'a Structure,
+        asked: &[&str],
+        node: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let Some(resource) = node.value else { return };
         let is_bundle = &*of_its_type.type_name == "Bundle";
         if is_bundle {
             let definitions = self.definitions;
-            self.bundles.push(Rc::new(Entries::of(resource, move |name| is_resource_type(definitions, name))));
+            self.bundles
+                .push(Rc::new(Entries::of(resource, move |name| {
+                    is_resource_type(definitions, name)
+                })));
         }
         for structure in self.structures_for(of_its_type, resource, asked, at) {
             if let Some(shape) = Shape::root(structure) {
@@ -118,63 +192,130 @@ impl<'a> Walk<'a, '_> {
         let sink = &mut *self.sink;
         if let Some(id) = resource.get("id").filter(|id| id.is_string()) {
             let at = at.child("id");
-            primitives::check("id", id, &mut |severity, code, what| sink.add(severity, code, &at, "", what));
+            primitives::check("id", id, &mut |severity, code, what| {
+                sink.add(severity, code, &at, "", what)
+            });
         }
         if resource.get("id").is_none() && resource.get("_id").is_some() {
-            sink.add(Severity::Error, IssueCode::Value, &at.child("id"), "", "expected an id, found only what stands beside it");
+            sink.add(
+                Severity::Error,
+                IssueCode::Value,
+                &at.child("id"),
+                "",
+                "expected an id, found only what stands beside it",
+            );
         }
-        let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
-        if let Some(url) = resource.get("url").and_then(Value::as_str).filter(|_| CANONICAL_RESOURCES.contains(&kind))
+        let kind = resource
+            .get("resourceType")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if let Some(url) = resource
+            .get("url")
+            .and_then(Value::as_str)
+            .filter(|_| CANONICAL_RESOURCES.contains(&kind))
             && !primitives::is_absolute(url)
         {
-            sink.add(Severity::Error, IssueCode::Value, &at.child("url"), "", "expected an absolute address, found another text");
+            sink.add(
+                Severity::Error,
+                IssueCode::Value,
+                &at.child("url"),
+                "",
+                "expected an absolute address, found another text",
+            );
         }
-        if scope.root.value.is_some_and(|root| std::ptr::eq(root, resource)) {
+        if scope
+            .root
+            .value
+            .is_some_and(|root| std::ptr::eq(root, resource))
+        {
             contained::check(resource, &mut |severity, code, path, rule, what| {
                 sink.add(severity, code, &format_args!("{at}{path}"), rule, what)
             });
         }
-        if let Some(entries) = self.bundles.last().filter(|entries| std::ptr::eq(entries.bundle(), resource)) {
-            entries.check(&mut |severity, code, path, what| sink.add(severity, code, &format_args!("{at}{path}"), "", what));
+        if let Some(entries) = self
+            .bundles
+            .last()
+            .filter(|entries| std::ptr::eq(entries.bundle(), resource))
+        {
+            entries.check(&mut |severity, code, path, what| {
+                sink.add(severity, code, &format_args!("{at}{path}"), "", what)
+            });
         }
     }
 
     /// The definition of a resource's type.
-    fn definition_of_resource(&mut self, resource: &'a Value, at: &At<'_>) -> Option<&'a Structure> {
+    fn definition_of_resource(
+        &mut self,
+        resource: &'a Value,
+        at: &At<'_>,
+    ) -> Option<&'a Structure> {
         let Some(name) = resource.get("resourceType").and_then(Value::as_str) else {
-            let found = if resource.is_object() { "an object without" } else { json_type(resource) };
-            self.error(IssueCode::Structure, at, format!("expected a resource with its resourceType, found {found}"));
+            let found = if resource.is_object() {
+                "an object without"
+            } else {
+                json_type(resource)
+            };
+            self.error(
+                IssueCode::Structure,
+                at,
+                format!("expected a resource with its resourceType, found {found}"),
+            );
             return None;
         };
-        let found = self.definitions.type_structure(name).filter(|structure| structure.is_resource() && !structure.is_abstract);
+        let found = self
+            .definitions
+            .type_structure(name)
+            .filter(|structure| structure.is_resource() && !structure.is_abstract);
         if found.is_none() {
-            self.error(IssueCode::Structure, at, "expected a resource of a type that R4 has, found another resourceType");
+            self.error(
+                IssueCode::Structure,
+                at,
+                "expected a resource of a type that R4 has, found another resourceType",
+            );
         }
         found
     }
 
-    /// The structures that a resource is held against: those of the profiles that it claims and that the element asks for; of its
-    /// type if there are none of these, since a profile says all that the type says.
-    fn structures_for(&mut self, of_its_type: &'a Structure, resource: &'a Value, asked: &[&str], at: &At<'_>) -> Vec<&'a Structure> {
+    /// The structures that a resource is held against: those of the profiles that it claims and
+    /// that the element asks for; of its type if there are none of these, since a profile says
+    /// all that the type says.
+    fn structures_for(
+        &mut self,
+        of_its_type: &'a Structure,
+        resource: &'a Value,
+        asked: &[&str],
+        at: &At<'_>,
+    ) -> Vec<&'a Structure> {
         let mut structures: Vec<&'a Structure> = Vec::new();
         for profile in asked {
             match self.definitions.structure(profile) {
-                Some(profile) if profile.type_name == of_its_type.type_name => structures.push(profile),
+                Some(profile) if profile.type_name == of_its_type.type_name => {
+                    structures.push(profile)
+                }
                 Some(profile) if self.is_general(profile) => {}
                 Some(profile) => self.error(
                     IssueCode::Structure,
                     at,
-                    format!("expected the type {}, which its profile is for, found another", profile.type_name),
+                    format!(
+                        "expected the type {}, which its profile is for, found another",
+                        profile.type_name
+                    ),
                 ),
                 None => {
                     let what = "expected a profile that the server has, found an unknown one; the resource is not checked against it";
-                    self.sink.add(Severity::Warning, IssueCode::NotSupported, at, "", what);
+                    self.sink
+                        .add(Severity::Warning, IssueCode::NotSupported, at, "", what);
                 }
             }
         }
-        let claimed = resource.get("meta").and_then(|meta| meta.get("profile")).and_then(Value::as_array);
+        let claimed = resource
+            .get("meta")
+            .and_then(|meta| meta.get("profile"))
+            .and_then(Value::as_array);
         for (index, claim) in claimed.into_iter().flatten().enumerate() {
-            let Some(claim) = claim.as_str() else { continue };
+            let Some(claim) = claim.as_str() else {
+                continue;
+            };
             let meta = at.child("meta");
             let at = meta.child("profile").item(index);
             if let Some(profile) = self.claimed(claim, of_its_type, &at)
@@ -190,14 +331,23 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// The profile that a resource claims to fit; a finding if it cannot be checked.
-    fn claimed(&mut self, claim: &str, of_its_type: &'a Structure, at: &At<'_>) -> Option<&'a Structure> {
+    fn claimed(
+        &mut self,
+        claim: &str,
+        of_its_type: &'a Structure,
+        at: &At<'_>,
+    ) -> Option<&'a Structure> {
         let Some(profile) = self.definitions.structure(claim) else {
             let what = "expected a profile that the server has, found an unknown one; the resource is not checked against it";
-            self.sink.add(Severity::Warning, IssueCode::NotSupported, at, "", what);
+            self.sink
+                .add(Severity::Warning, IssueCode::NotSupported, at, "", what);
             return None;
         };
         if profile.type_name != of_its_type.type_name && !self.is_general(profile) {
-            let what = format!("expected a profile of this type, found one of {}", profile.type_name);
+            let what = format!(
+                "expected a profile of this type, found one of {}",
+                profile.type_name
+            );
             self.error(IssueCode::Structure, at, what);
             return None;
         }

@@ -22,7 +22,10 @@ impl<'a> Walk<'a, '_> {
         scope: Scope<'a>,
     ) {
         let own = &element.constraints;
-        let others = of_type.iter().filter(|rule| !own.iter().any(|own| Arc::ptr_eq(own, rule) || own.key == rule.key));
+        let others = of_type.iter().filter(|rule| {
+            !own.iter()
+                .any(|own| Arc::ptr_eq(own, rule) || own.key == rule.key)
+        });
         for rule in own.iter().chain(others) {
             if !self.is_answered_by_the_walk(rule, found, scope)
                 && let Ok(expression) = rule.evaluable()
@@ -32,29 +35,56 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// True for a rule that need not be evaluated. Some the walk itself checks: every element has a value or children, an extension has
-    /// a value or extensions, a narrative is XHTML with some content, what is contained is referred to, no extension is one that changes
+    /// True for a rule that need not be evaluated. Some the walk itself checks: every element has a
+    /// value or children, an extension has a value or extensions, a narrative is XHTML with
+    /// some content, what is contained is referred to, no extension is one that changes
     /// meanings. That a reference which
-    /// begins with `#` names what is contained, it knows to hold: the expression looks at all that is contained, for every reference.
-    fn is_answered_by_the_walk(&self, rule: &Constraint, found: Node<'a>, scope: Scope<'a>) -> bool {
+    /// begins with `#` names what is contained, it knows to hold: the expression looks at all that
+    /// is contained, for every reference.
+    fn is_answered_by_the_walk(
+        &self,
+        rule: &Constraint,
+        found: Node<'a>,
+        scope: Scope<'a>,
+    ) -> bool {
         match &*rule.key {
             "ele-1" | "ext-1" | "txt-1" | "txt-2" | "dom-3" | MODIFIER_RULE => true,
             "ref-1" => {
-                let Some(address) = found.value.and_then(|value| value.get("reference")) else { return false };
+                let Some(address) = found.value.and_then(|value| value.get("reference")) else {
+                    return false;
+                };
                 // Told as a value of another type; what it was to name cannot be told.
-                let Some(address) = address.as_str() else { return true };
-                address.strip_prefix('#').zip(scope.root.value).is_some_and(|(id, root)| self.whole.contained(root, id).is_some())
+                let Some(address) = address.as_str() else {
+                    return true;
+                };
+                address
+                    .strip_prefix('#')
+                    .zip(scope.root.value)
+                    .is_some_and(|(id, root)| self.whole.contained(root, id).is_some())
             }
             _ => false,
         }
     }
 
-    fn check_rule(&mut self, rule: &Constraint, expression: &'a Expression, found: Node<'a>, at: &At<'_>, scope: Scope<'a>) {
+    fn check_rule(
+        &mut self,
+        rule: &Constraint,
+        expression: &'a Expression,
+        found: Node<'a>,
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
         let severity = match rule {
-            // What is good practice is no fault of a sender who cannot follow it: R4 itself asks for a narrative in this way.
-            Constraint { is_best_practice: true, .. } => Severity::Information,
+            // What is good practice is no fault of a sender who cannot follow it: R4 itself asks
+            // for a narrative in this way.
+            Constraint {
+                is_best_practice: true,
+                ..
+            } => Severity::Information,
             Constraint { is_error: true, .. } => Severity::Error,
-            Constraint { is_error: false, .. } => Severity::Warning,
+            Constraint {
+                is_error: false, ..
+            } => Severity::Warning,
         };
         if self.is_over(at) {
             return;
@@ -66,12 +96,27 @@ impl<'a> Walk<'a, '_> {
             Err(_) if self.sink.refuses_at(at) => return,
             Err(EvaluationError(why)) => format!("found what the rule cannot be asked of: {why}"),
         };
-        let asked = rule.human.strip_prefix("Expected ").unwrap_or(&rule.human).trim_end_matches('.');
+        let asked = rule
+            .human
+            .strip_prefix("Expected ")
+            .unwrap_or(&rule.human)
+            .trim_end_matches('.');
         let rule_key = rule.key.to_string();
-        self.sink.add(severity, IssueCode::Invariant, at, rule_key, &format!("expected {asked}; {found}"));
+        self.sink.add(
+            severity,
+            IssueCode::Invariant,
+            at,
+            rule_key,
+            &format!("expected {asked}; {found}"),
+        );
     }
 
-    pub(super) fn holds(&self, expression: &Expression, focus: Node<'_>, scope: Scope<'a>) -> Result<bool, EvaluationError> {
+    pub(super) fn holds(
+        &self,
+        expression: &Expression,
+        focus: Node<'_>,
+        scope: Scope<'a>,
+    ) -> Result<bool, EvaluationError> {
         let definitions = self.definitions;
         let environment = Environment {
             model: definitions,
@@ -88,7 +133,9 @@ impl<'a> Walk<'a, '_> {
                     Membership::Unknown(_) => None,
                 }
             },
-            conforms_to: &|node: Node<'_>, profile: &str| Some(self.fits(definitions.structure(profile)?, node, scope)),
+            conforms_to: &|node: Node<'_>, profile: &str| {
+                Some(self.fits(definitions.structure(profile)?, node, scope))
+            },
         };
         let (holds, steps) = expression.holds_counted(focus, &environment);
         self.whole.took(steps.into());

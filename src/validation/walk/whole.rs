@@ -1,8 +1,10 @@
-//! What a check knows of the resource as a whole: found out once, asked for again and again; and how much work it may take.
+//! What a check knows of the resource as a whole: found out once, asked for again and again; and
+//! how much work it may take.
 //!
-//! A reference, a link or a rule on one element can concern all others. Looked for each time, a body of a few megabytes would take
-//! hours: a thousand references to a thousand contained resources are a million looks. So ids and contained resources are
-//! indexed, a resource is tried against a profile once, and what is left of such work is counted.
+//! A reference, a link or a rule on one element can concern all others. Looked for each time, a
+//! body of a few megabytes would take hours: a thousand references to a thousand contained
+//! resources are a million looks. So ids and contained resources are indexed, a resource is tried
+//! against a profile once, and what is left of such work is counted.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -13,8 +15,8 @@ use crate::schema::Structure;
 
 /// The work that any check may take: under a second of it.
 const WORK_MAX: u64 = 50_000_000;
-/// The work that each value of a larger resource adds to that: several times what profiles and rules take that look at each value
-/// by itself.
+/// The work that each value of a larger resource adds to that: several times what profiles and
+/// rules take that look at each value by itself.
 const WORK_FOR_EACH_VALUE: u64 = 100;
 /// The work of looking at one element; a step of a FHIRPath is 1.
 const WORK_OF_AN_ELEMENT: u64 = 10;
@@ -27,7 +29,8 @@ pub(super) struct Whole<'a> {
     resource: &'a Value,
     /// Of a resource or Bundle: the ids of all elements in it.
     ids: RefCell<HashMap<Place, HashSet<String>>>,
-    /// Of a resource: the places of those that it contains, by id; of several with one id the first.
+    /// Of a resource: the places of those that it contains, by id; of several with one id the
+    /// first.
     contained: RefCell<HashMap<Place, HashMap<String, usize>>>,
     /// Of a resource and a profile: whether it fits.
     tried: RefCell<HashMap<(Place, *const Structure), bool>>,
@@ -53,7 +56,10 @@ impl<'a> Whole<'a> {
     /// True if an element in the resource has that id.
     pub(super) fn has_id(&self, around: &Value, id: &str) -> bool {
         let mut known = self.ids.borrow_mut();
-        known.entry(around).or_insert_with(|| ids_in(around)).contains(id)
+        known
+            .entry(around)
+            .or_insert_with(|| ids_in(around))
+            .contains(id)
     }
 
     /// The contained resource with that id.
@@ -69,12 +75,21 @@ impl<'a> Whole<'a> {
             }
             by_id
         };
-        known.entry(container).or_insert_with(index).get(id).and_then(|at| contained.get(*at))
+        known
+            .entry(container)
+            .or_insert_with(index)
+            .get(id)
+            .and_then(|at| contained.get(*at))
     }
 
-    /// Whether a resource fits a profile, by `try_it` if that is not known yet. Resources that refer to each other are each taken to
-    /// fit while they are tried.
-    pub(super) fn fits(&self, resource: &Value, profile: &Structure, try_it: impl FnOnce() -> bool) -> bool {
+    /// Whether a resource fits a profile, by `try_it` if that is not known yet. Resources that
+    /// refer to each other are each taken to fit while they are tried.
+    pub(super) fn fits(
+        &self,
+        resource: &Value,
+        profile: &Structure,
+        try_it: impl FnOnce() -> bool,
+    ) -> bool {
         let key = (std::ptr::from_ref(resource), std::ptr::from_ref(profile));
         if let Some(known) = self.tried.borrow().get(&key) {
             return *known;
@@ -86,7 +101,8 @@ impl<'a> Whole<'a> {
         if fits {
             self.fitting.borrow_mut().push(key);
         } else {
-            // What was found to fit in the meantime may only have done so because this was taken to.
+            // What was found to fit in the meantime may only have done so because this was taken
+            // to.
             for key in self.fitting.borrow_mut().drain(since..) {
                 tried.remove(&key);
             }
@@ -111,7 +127,8 @@ impl<'a> Whole<'a> {
             return false;
         }
         if self.work_max.get() == WORK_MAX {
-            self.work_max.set(WORK_MAX + 1 + WORK_FOR_EACH_VALUE * count_values(self.resource));
+            self.work_max
+                .set(WORK_MAX + 1 + WORK_FOR_EACH_VALUE * count_values(self.resource));
         }
         self.work.get() > self.work_max.get()
     }
@@ -119,7 +136,9 @@ impl<'a> Whole<'a> {
 
 fn ids_in(value: &Value) -> HashSet<String> {
     let mut ids = HashSet::new();
-    for_each(value, &mut |value| ids.extend(value.get("id").and_then(Value::as_str).map(str::to_owned)));
+    for_each(value, &mut |value| {
+        ids.extend(value.get("id").and_then(Value::as_str).map(str::to_owned))
+    });
     ids
 }
 
@@ -154,8 +173,13 @@ mod tests {
         let definitions = Definitions::core();
         let profile = definitions.type_structure("Patient").unwrap();
         let whole = Whole::of(&one);
-        // The one does not fit, but the other, which refers to it, was tried while that was not known.
-        let one_fits = || whole.fits(&one, profile, || unreachable!("it is being tried, or known"));
+        // The one does not fit, but the other, which refers to it, was tried while that was not
+        // known.
+        let one_fits = || {
+            whole.fits(&one, profile, || {
+                unreachable!("it is being tried, or known")
+            })
+        };
         let try_one = || {
             assert!(whole.fits(&other, profile, one_fits));
             false

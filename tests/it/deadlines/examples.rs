@@ -18,9 +18,23 @@ fn due_and_overdue_from(icd10: &str, recorded: &str) -> (String, String) {
     let first = FhirDate::parse(recorded).and_then(FhirDate::date).unwrap();
     let clock = &rights(&resources, &first.to_string()).clocks[0];
     let due = clock.due.to_string();
-    check(&resources, &due, &[&format!("treatment-plan {} c {first}..{due} requested/due-soon", clock.group)]);
+    check(
+        &resources,
+        &due,
+        &[&format!(
+            "treatment-plan {} c {first}..{due} requested/due-soon",
+            clock.group
+        )],
+    );
     let overdue = rights(&resources, &due).next_change.unwrap();
-    check(&resources, &overdue.to_string(), &[&format!("treatment-plan {} c {first}..{due} requested/overdue", clock.group)]);
+    check(
+        &resources,
+        &overdue.to_string(),
+        &[&format!(
+            "treatment-plan {} c {first}..{due} requested/overdue",
+            clock.group
+        )],
+    );
     (due, start_of_day(overdue).to_string())
 }
 
@@ -30,62 +44,115 @@ fn pair(due: &str, overdue_from: &str) -> (String, String) {
 
 #[test]
 fn example_1_a_due_sunday_stays_and_overdue_begins_at_midnight() {
-    assert_eq!(due_and_overdue_from("J44", "2027-01-01"), pair("2027-01-31", "2027-01-31T23:00:00Z"));
+    assert_eq!(
+        due_and_overdue_from("J44", "2027-01-01"),
+        pair("2027-01-31", "2027-01-31T23:00:00Z")
+    );
 }
 
 #[test]
 fn example_2_spring_daylight_saving_in_between() {
-    assert_eq!(due_and_overdue_from("J44", "2027-03-01"), pair("2027-03-31", "2027-03-31T22:00:00Z"));
+    assert_eq!(
+        due_and_overdue_from("J44", "2027-03-01"),
+        pair("2027-03-31", "2027-03-31T22:00:00Z")
+    );
 }
 
 #[test]
 fn example_3_autumn_daylight_saving_in_between() {
-    assert_eq!(due_and_overdue_from("J44", "2027-10-15"), pair("2027-11-14", "2027-11-14T23:00:00Z"));
+    assert_eq!(
+        due_and_overdue_from("J44", "2027-10-15"),
+        pair("2027-11-14", "2027-11-14T23:00:00Z")
+    );
 }
 
 #[test]
 fn example_4_february() {
-    for (start, due) in [("2028-01-30", "2028-02-29"), ("2028-01-31", "2028-03-01"), ("2027-01-29", "2027-02-28")] {
+    for (start, due) in [
+        ("2028-01-30", "2028-02-29"),
+        ("2028-01-31", "2028-03-01"),
+        ("2027-01-29", "2027-02-28"),
+    ] {
         assert_eq!(due_and_overdue_from("J44", start).0, due);
     }
 }
 
 #[test]
 fn example_5_the_day_is_the_day_in_copenhagen() {
-    for (asserted_date, expected) in
-        [("2026-12-31T23:00:00Z", vec!["treatment-plan copd c 2027-01-01..2027-01-31 requested/running"]), ("2026-12-31T22:59:59Z", vec![])]
-    {
-        check(&person(&[asserted(condition("c", "J44", "2027-01-05"), asserted_date)]), "2027-01-05", &expected);
+    for (asserted_date, expected) in [
+        (
+            "2026-12-31T23:00:00Z",
+            vec!["treatment-plan copd c 2027-01-01..2027-01-31 requested/running"],
+        ),
+        ("2026-12-31T22:59:59Z", vec![]),
+    ] {
+        check(
+            &person(&[asserted(condition("c", "J44", "2027-01-05"), asserted_date)]),
+            "2027-01-05",
+            &expected,
+        );
     }
 }
 
 #[test]
 fn example_6_a_plan_on_the_due_date_is_met_and_the_day_after_late() {
     for (created, status) in [("2027-01-31", "met"), ("2027-02-01", "met-late")] {
-        let resources = person(&[condition("c", "J44", "2027-01-01"), plan("q", &["c"], created)]);
-        check(&resources, "2027-02-01", &[&format!("treatment-plan copd c 2027-01-01..2027-01-31 completed/{status}")]);
+        let resources = person(&[
+            condition("c", "J44", "2027-01-01"),
+            plan("q", &["c"], created),
+        ]);
+        check(
+            &resources,
+            "2027-02-01",
+            &[&format!(
+                "treatment-plan copd c 2027-01-01..2027-01-31 completed/{status}"
+            )],
+        );
     }
 }
 
 #[test]
 fn example_7_an_old_diagnosis_has_the_right_to_prevention_alone() {
-    let resources = person(&[condition("c", "J44", "2019-05-01"), referral("s", "c", "2027-01-02")]);
-    check(&resources, "2027-01-02", &["prevention-start copd s 2027-01-02..2027-01-23 requested/running"]);
+    let resources = person(&[
+        condition("c", "J44", "2019-05-01"),
+        referral("s", "c", "2027-01-02"),
+    ]);
+    check(
+        &resources,
+        "2027-01-02",
+        &["prevention-start copd s 2027-01-02..2027-01-23 requested/running"],
+    );
 }
 
 #[test]
 fn example_8_the_same_disease_from_two_systems_is_one_clock() {
     let by_gp = json!({ "coding": [{ "system": "urn:oid:1.2.208.176.2.31", "code": "R95" }] });
-    let by_hospital = json!({ "coding": [{ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ44" }] });
-    let (mut first, mut second) = (condition("c1", "", "2027-05-03"), condition("c2", "", "2027-04-20"));
+    let by_hospital =
+        json!({ "coding": [{ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ44" }] });
+    let (mut first, mut second) = (
+        condition("c1", "", "2027-05-03"),
+        condition("c2", "", "2027-04-20"),
+    );
     (first["code"], second["code"]) = (by_gp, by_hospital);
-    check(&person(&[first.clone()]), "2027-05-04", &["treatment-plan copd c1 2027-05-03..2027-06-02 requested/running"]);
-    check(&person(&[first, second]), "2027-05-04", &["treatment-plan copd c2 2027-04-20..2027-05-20 requested/running"]);
+    check(
+        &person(&[first.clone()]),
+        "2027-05-04",
+        &["treatment-plan copd c1 2027-05-03..2027-06-02 requested/running"],
+    );
+    check(
+        &person(&[first, second]),
+        "2027-05-04",
+        &["treatment-plan copd c2 2027-04-20..2027-05-20 requested/running"],
+    );
 }
 
 #[test]
 fn example_9_a_diagnosis_recorded_again_is_not_new() {
-    check(&person(&[asserted(condition("c", "J44", "2027-05-10"), "2019-03-01")]), "2027-05-20", &[]);
+    check(
+        &person(&[asserted(condition("c", "J44", "2027-05-10"), "2019-03-01")]),
+        "2027-05-20",
+        &[],
+    );
 }
 
 #[test]
@@ -95,28 +162,64 @@ fn example_10_a_referral_that_was_sent_again_is_one() {
         revoked_referral(referral("s1", "c", "2027-03-01"), "sent-in-error"),
         replacing(referral("s2", "c", "2027-03-10"), "s1"),
     ]);
-    check(&resources, "2027-03-10", &["prevention-start copd s2 2027-03-01..2027-03-22 requested/running"]);
+    check(
+        &resources,
+        "2027-03-10",
+        &["prevention-start copd s2 2027-03-01..2027-03-22 requested/running"],
+    );
 }
 
 #[test]
 fn example_11_a_postponement_is_shown_and_under_tag_moves_nothing() {
     let resources = person(&[
         condition("c", "J44", "2019-05-01"),
-        postponed(referral("s", "c", "2027-03-01"), "2027-03-05", Some("2027-03-15"), "patient"),
+        postponed(
+            referral("s", "c", "2027-03-01"),
+            "2027-03-05",
+            Some("2027-03-15"),
+            "patient",
+        ),
     ]);
-    check(&resources, "2027-03-14", &["prevention-start copd s 2027-03-01..2027-03-22 on-hold/postponed-patient"]);
-    check(&resources, "2027-03-15", &["prevention-start copd s 2027-03-01..2027-03-22 requested/due-soon"]);
-    check(&resources, "2027-03-23", &["prevention-start copd s 2027-03-01..2027-03-22 requested/overdue"]);
+    check(
+        &resources,
+        "2027-03-14",
+        &["prevention-start copd s 2027-03-01..2027-03-22 on-hold/postponed-patient"],
+    );
+    check(
+        &resources,
+        "2027-03-15",
+        &["prevention-start copd s 2027-03-01..2027-03-22 requested/due-soon"],
+    );
+    check(
+        &resources,
+        "2027-03-23",
+        &["prevention-start copd s 2027-03-01..2027-03-22 requested/overdue"],
+    );
     let clock = &rights(&resources, "2027-03-23").clocks[0];
-    assert_eq!((clock.gross_due.to_string(), clock.net_due.to_string()), ("2027-03-22".to_owned(), "2027-04-01".to_owned()));
+    assert_eq!(
+        (clock.gross_due.to_string(), clock.net_due.to_string()),
+        ("2027-03-22".to_owned(), "2027-04-01".to_owned())
+    );
 }
 
 #[test]
 fn example_12_the_rule_is_that_of_the_day_the_clock_started() {
-    let rules = Rules::shipped().clone().with(Rules::from_plan_definitions([&START_IN_14_DAYS.plan_definition()]).unwrap());
+    let rules = Rules::shipped()
+        .clone()
+        .with(Rules::from_plan_definitions([&START_IN_14_DAYS.plan_definition()]).unwrap());
     for (authored, due) in [("2028-12-31", "2029-01-21"), ("2029-01-01", "2029-01-15")] {
-        let resources = person(&[condition("c", "J44", "2019-05-01"), referral("s", "c", authored)]);
-        check_by(&rules, &resources, authored, &[&format!("prevention-start copd s {authored}..{due} requested/running")]);
+        let resources = person(&[
+            condition("c", "J44", "2019-05-01"),
+            referral("s", "c", authored),
+        ]);
+        check_by(
+            &rules,
+            &resources,
+            authored,
+            &[&format!(
+                "prevention-start copd s {authored}..{due} requested/running"
+            )],
+        );
     }
 }
 
@@ -124,19 +227,43 @@ fn example_12_the_rule_is_that_of_the_day_the_clock_started() {
 fn example_13_a_superseded_plan_counts_and_an_abandoned_one_does_not() {
     let of = |reason: &str| {
         let first = revoked_plan(plan("q1", &["c"], "2027-01-20"), reason);
-        person(&[condition("c", "J44", "2027-01-01"), first, plan("q2", &["c"], "2027-03-01")])
+        person(&[
+            condition("c", "J44", "2027-01-01"),
+            first,
+            plan("q2", &["c"], "2027-03-01"),
+        ])
     };
-    check(&of("superseded"), "2027-03-05", &["treatment-plan copd c 2027-01-01..2027-01-31 completed/met"]);
-    check(&of("abandoned"), "2027-02-10", &["treatment-plan copd c 2027-01-01..2027-01-31 requested/overdue"]);
+    check(
+        &of("superseded"),
+        "2027-03-05",
+        &["treatment-plan copd c 2027-01-01..2027-01-31 completed/met"],
+    );
+    check(
+        &of("abandoned"),
+        "2027-02-10",
+        &["treatment-plan copd c 2027-01-01..2027-01-31 requested/overdue"],
+    );
 }
 
 #[test]
 fn example_14_a_corrected_diagnosis_date_moves_the_same_task() {
     let before = person(&[condition("c", "J44", "2027-03-10")]);
     let after = person(&[condition("c", "J44", "2027-02-20")]);
-    check(&before, "2027-03-25", &["treatment-plan copd c 2027-03-10..2027-04-09 requested/running"]);
-    check(&after, "2027-03-22", &["treatment-plan copd c 2027-02-20..2027-03-22 requested/due-soon"]);
-    check(&after, "2027-03-25", &["treatment-plan copd c 2027-02-20..2027-03-22 requested/overdue"]);
+    check(
+        &before,
+        "2027-03-25",
+        &["treatment-plan copd c 2027-03-10..2027-04-09 requested/running"],
+    );
+    check(
+        &after,
+        "2027-03-22",
+        &["treatment-plan copd c 2027-02-20..2027-03-22 requested/due-soon"],
+    );
+    check(
+        &after,
+        "2027-03-25",
+        &["treatment-plan copd c 2027-02-20..2027-03-22 requested/overdue"],
+    );
     let task_id = |resources: &[Value]| rights(resources, "2027-03-25").clocks[0].task_id.clone();
     assert_eq!(task_id(&before), task_id(&after));
 }
@@ -145,16 +272,27 @@ fn example_14_a_corrected_diagnosis_date_moves_the_same_task() {
 fn example_15_who_died_before_the_due_date_is_never_overdue() {
     let mut resources = person(&[condition("c", "J44", "2027-03-01")]);
     resources[0]["deceasedDateTime"] = json!("2027-03-20");
-    check(&resources, "2027-03-19", &["treatment-plan copd c 2027-03-01..2027-03-31 requested/running"]);
+    check(
+        &resources,
+        "2027-03-19",
+        &["treatment-plan copd c 2027-03-01..2027-03-31 requested/running"],
+    );
     for day in ["2027-03-20", "2027-04-01", "2028-04-01"] {
-        check(&resources, day, &["treatment-plan copd c 2027-03-01..2027-03-31 cancelled/void"]);
+        check(
+            &resources,
+            day,
+            &["treatment-plan copd c 2027-03-01..2027-03-31 cancelled/void"],
+        );
     }
 }
 
 #[test]
 fn example_16_one_plan_meets_the_clocks_of_all_conditions_it_addresses() {
-    let resources =
-        person(&[condition("c1", "J44", "2028-03-01"), condition("c2", "E11", "2028-03-05"), plan("q", &["c1", "c2"], "2028-03-20")]);
+    let resources = person(&[
+        condition("c1", "J44", "2028-03-01"),
+        condition("c2", "E11", "2028-03-05"),
+        plan("q", &["c1", "c2"], "2028-03-20"),
+    ]);
     check(
         &resources,
         "2028-03-20",

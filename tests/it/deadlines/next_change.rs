@@ -1,4 +1,5 @@
-//! The next day of change (deadline-rules, section 7): against the search day by day, for random persons.
+//! The next day of change (deadline-rules, section 7): against the search day by day, for random
+//! persons.
 
 use std::collections::BTreeMap;
 
@@ -29,21 +30,39 @@ fn some_day() -> impl Strategy<Value = i64> {
 type Pause = (i64, Option<i64>, bool);
 
 fn pauses() -> impl Strategy<Value = Vec<Pause>> {
-    prop::collection::vec((some_day(), prop::option::of(0_i64..40), any::<bool>()), 0..3)
+    prop::collection::vec(
+        (some_day(), prop::option::of(0_i64..40), any::<bool>()),
+        0..3,
+    )
 }
 
 fn pausing(resource: Value, pauses: &[Pause]) -> Value {
-    pauses.iter().fold(resource, |resource, (start, length, by_patient)| {
-        let end = length.map(|length| nth(start + length));
-        postponed(resource, &nth(*start), end.as_deref(), if *by_patient { "patient" } else { "clinical" })
-    })
+    pauses
+        .iter()
+        .fold(resource, |resource, (start, length, by_patient)| {
+            let end = length.map(|length| nth(start + length));
+            postponed(
+                resource,
+                &nth(*start),
+                end.as_deref(),
+                if *by_patient { "patient" } else { "clinical" },
+            )
+        })
 }
 
 fn conditions() -> impl Strategy<Value = Vec<Value>> {
-    let one = (prop::sample::select(vec!["J44", "J44", "E11", "I50"]), some_day(), pauses());
+    let one = (
+        prop::sample::select(vec!["J44", "J44", "E11", "I50"]),
+        some_day(),
+        pauses(),
+    );
     prop::collection::vec(one, 1..4).prop_map(|conditions| {
         let numbered = conditions.into_iter().enumerate();
-        numbered.map(|(at, (code, day, pauses))| pausing(condition(&format!("c{at}"), code, &nth(day)), &pauses)).collect()
+        numbered
+            .map(|(at, (code, day, pauses))| {
+                pausing(condition(&format!("c{at}"), code, &nth(day)), &pauses)
+            })
+            .collect()
     })
 }
 
@@ -53,38 +72,55 @@ fn plans() -> impl Strategy<Value = Vec<Value>> {
         numbered
             .map(|(at, (addressed, day, declined))| {
                 let plan = plan(&format!("q{at}"), &[&format!("c{addressed}")], &nth(day));
-                if declined { revoked_plan(plan, "patient-declined") } else { plan }
+                if declined {
+                    revoked_plan(plan, "patient-declined")
+                } else {
+                    plan
+                }
             })
             .collect()
     })
 }
 
 fn referrals() -> impl Strategy<Value = Vec<Value>> {
-    let one = (0_usize..2, some_day(), prop::option::of(0_usize..4), prop::option::of(some_day()), pauses(), any::<bool>(), 0_u8..8);
+    let one = (
+        0_usize..2,
+        some_day(),
+        prop::option::of(0_usize..4),
+        prop::option::of(some_day()),
+        pauses(),
+        any::<bool>(),
+        0_u8..8,
+    );
     prop::collection::vec(one, 0..4).prop_map(|referrals| {
         let numbered = referrals.into_iter().enumerate();
         numbered
-            .map(|(at, (reason, day, replaced, occurrence, pauses, by_practice, state))| {
-                let mut request = pausing(referral(&format!("s{at}"), &format!("c{reason}"), &nth(day)), &pauses);
-                if let Some(replaced) = replaced.filter(|replaced| *replaced != at) {
-                    request = replacing(request, &format!("s{replaced}"));
-                }
-                if let Some(occurrence) = occurrence {
-                    request["occurrenceDateTime"] = json!(nth(occurrence));
-                }
-                if !by_practice && state > 4 {
-                    request["requester"] = reference("Organization/hospital");
-                }
-                match state {
-                    0 => revoked_referral(request, "patient-declined"),
-                    1 => revoked_referral(request, "sent-in-error"),
-                    2 => {
-                        request["status"] = json!("draft");
-                        request
+            .map(
+                |(at, (reason, day, replaced, occurrence, pauses, by_practice, state))| {
+                    let mut request = pausing(
+                        referral(&format!("s{at}"), &format!("c{reason}"), &nth(day)),
+                        &pauses,
+                    );
+                    if let Some(replaced) = replaced.filter(|replaced| *replaced != at) {
+                        request = replacing(request, &format!("s{replaced}"));
                     }
-                    _ => request,
-                }
-            })
+                    if let Some(occurrence) = occurrence {
+                        request["occurrenceDateTime"] = json!(nth(occurrence));
+                    }
+                    if !by_practice && state > 4 {
+                        request["requester"] = reference("Organization/hospital");
+                    }
+                    match state {
+                        0 => revoked_referral(request, "patient-declined"),
+                        1 => revoked_referral(request, "sent-in-error"),
+                        2 => {
+                            request["status"] = json!("draft");
+                            request
+                        }
+                        _ => request,
+                    }
+                },
+            )
             .collect()
     })
 }
@@ -92,20 +128,39 @@ fn referrals() -> impl Strategy<Value = Vec<Value>> {
 fn encounters() -> impl Strategy<Value = Vec<Value>> {
     prop::collection::vec((0_usize..4, some_day()), 0..3).prop_map(|encounters| {
         let numbered = encounters.into_iter().enumerate();
-        numbered.map(|(at, (based_on, day))| encounter(&format!("e{at}"), &format!("s{based_on}"), &nth(day))).collect()
+        numbered
+            .map(|(at, (based_on, day))| {
+                encounter(&format!("e{at}"), &format!("s{based_on}"), &nth(day))
+            })
+            .collect()
     })
 }
 
 fn persons() -> impl Strategy<Value = PersonFacts> {
-    (conditions(), plans(), referrals(), encounters(), prop::option::weighted(0.2, some_day())).prop_map(
-        |(conditions, plans, referrals, encounters, death)| {
+    (
+        conditions(),
+        plans(),
+        referrals(),
+        encounters(),
+        prop::option::weighted(0.2, some_day()),
+    )
+        .prop_map(|(conditions, plans, referrals, encounters, death)| {
             let mut patient = patient();
             if let Some(death) = death {
                 patient["deceasedDateTime"] = json!(nth(death));
             }
-            deadline_cases::facts("p", &[vec![patient, gp(), hospital()], conditions, plans, referrals, encounters].concat())
-        },
-    )
+            deadline_cases::facts(
+                "p",
+                &[
+                    vec![patient, gp(), hospital()],
+                    conditions,
+                    plans,
+                    referrals,
+                    encounters,
+                ]
+                .concat(),
+            )
+        })
 }
 
 /// Rules from before the first fact can happen, of every policy and mode.
@@ -126,8 +181,20 @@ fn some_rules() -> impl Strategy<Value = Rules> {
             of("copd", "treatment-plan", "1", "2020-01-01", days),
             of("copd", "prevention-start", "1", "2020-01-01", days),
             of("copd", "prevention-start", "2", "2028-01-20", 5),
-            of("type-2-diabetes", "treatment-plan", "1", "2028-01-05", days + 3),
-            of("type-2-diabetes", "prevention-start", "1", "2028-01-05", days + 3),
+            of(
+                "type-2-diabetes",
+                "treatment-plan",
+                "1",
+                "2028-01-05",
+                days + 3,
+            ),
+            of(
+                "type-2-diabetes",
+                "prevention-start",
+                "1",
+                "2028-01-05",
+                days + 3,
+            ),
         ]
         .iter()
         .map(RuleSpec::plan_definition)
@@ -137,17 +204,24 @@ fn some_rules() -> impl Strategy<Value = Rules> {
 }
 
 fn days() -> Vec<Date> {
-    (-60..HORIZON_DAYS).map(|day| FIRST.saturating_add(day.days())).collect()
+    (-60..HORIZON_DAYS)
+        .map(|day| FIRST.saturating_add(day.days()))
+        .collect()
 }
 
 /// The Tasks that are stored after the calendar ran on those days, and how often each was written.
-fn run_calendar(facts: &PersonFacts, days: impl Iterator<Item = (Date, Rights)>) -> BTreeMap<String, (Value, u32)> {
+fn run_calendar(
+    facts: &PersonFacts,
+    days: impl Iterator<Item = (Date, Rights)>,
+) -> BTreeMap<String, (Value, u32)> {
     let mut tasks: BTreeMap<String, (Value, u32)> = BTreeMap::new();
     for (day, rights) in days {
         let existing: Vec<Value> = tasks.values().map(|(task, _)| task.clone()).collect();
         let existing: Vec<&Value> = existing.iter().collect();
         for change in reconcile(&[(facts, &rights)], &existing, |_| false, start_of_day(day)) {
-            let versions = tasks.get(change.id.as_str()).map_or(0, |(_, versions)| *versions);
+            let versions = tasks
+                .get(change.id.as_str())
+                .map_or(0, |(_, versions)| *versions);
             tasks.insert(change.id.to_string(), (change.content, versions + 1));
         }
     }
@@ -185,6 +259,13 @@ fn a_postponement_to_the_end_of_the_calendar_is_no_endless_search() {
     let far = pausing(condition("c", "J44", "2028-01-01"), &[(3, None, true)]);
     let far = postponed(far, "2028-01-03", Some("9999-12-31"), "clinical");
     let facts = deadline_cases::facts("p", &[patient(), gp(), far]);
-    assert_eq!(derive(&facts, Rules::shipped(), date(2028, 1, 10)).next_change, Some(date(2028, 2, 1)), "overdue");
-    assert_eq!(derive(&facts, Rules::shipped(), date(2028, 2, 1)).next_change, None);
+    assert_eq!(
+        derive(&facts, Rules::shipped(), date(2028, 1, 10)).next_change,
+        Some(date(2028, 2, 1)),
+        "overdue"
+    );
+    assert_eq!(
+        derive(&facts, Rules::shipped(), date(2028, 2, 1)).next_change,
+        None
+    );
 }

@@ -322,7 +322,10 @@ fn clock() {
     );
     let resource = person();
     let expression = Expression::compile("today() > birthDate").unwrap();
-    let without = Environment { now: None, ..environment(&TYPES, &resource) };
+    let without = Environment {
+        now: None,
+        ..environment(&TYPES, &resource)
+    };
     assert!(expression.holds(without.resource, &without).is_err());
 }
 
@@ -358,7 +361,10 @@ fn what_stands_outside_is_asked_outside() {
     let (resource, practitioner) = (person(), json!({"resourceType": "Practitioner", "id": "7"}));
     let asked = RefCell::new(Vec::new());
     let questions = [
-        ("generalPractitioner.where(resolve() is Practitioner).count() = 1", true),
+        (
+            "generalPractitioner.where(resolve() is Practitioner).count() = 1",
+            true,
+        ),
         ("gender.memberOf('http://v')", true),
         ("gender.memberOf('http://w')", false),
         ("conformsTo('http://p')", true),
@@ -367,14 +373,30 @@ fn what_stands_outside_is_asked_outside() {
     .map(|(text, expected)| (Expression::compile(text).unwrap(), expected));
     let resolve = |reference: &str| {
         asked.borrow_mut().push(reference.to_owned());
-        (reference == "Practitioner/7").then_some(Node { value: Some(&practitioner), extras: None, type_id: None })
+        (reference == "Practitioner/7").then_some(Node {
+            value: Some(&practitioner),
+            extras: None,
+            type_id: None,
+        })
     };
-    let member_of = |node: Node<'_>, url: &str| Some(node.value == Some(&json!("female")) && url == "http://v");
-    let conforms_to = |node: Node<'_>, url: &str| (url == "http://p").then(|| node.type_id.is_some());
+    let member_of =
+        |node: Node<'_>, url: &str| Some(node.value == Some(&json!("female")) && url == "http://v");
+    let conforms_to =
+        |node: Node<'_>, url: &str| (url == "http://p").then(|| node.type_id.is_some());
     let alone = environment(&TYPES, &resource);
-    let surroundings = Environment { resolve: &resolve, member_of: &member_of, conforms_to: &conforms_to, ..alone };
+    let surroundings = Environment {
+        resolve: &resolve,
+        member_of: &member_of,
+        conforms_to: &conforms_to,
+        ..alone
+    };
     for (question, expected) in &questions {
-        assert_eq!(question.holds(surroundings.resource, &surroundings), Ok(*expected), "{}", question.text());
+        assert_eq!(
+            question.holds(surroundings.resource, &surroundings),
+            Ok(*expected),
+            "{}",
+            question.text()
+        );
     }
     assert_eq!(*asked.borrow(), ["Practitioner/7"]);
 }
@@ -395,7 +417,13 @@ fn a_result_holds_as_the_public_validator_takes_it() {
     ] {
         let expression = Expression::compile(text).unwrap();
         let surroundings = environment(&TYPES, &resource);
-        assert_eq!(expression.holds(surroundings.resource, &surroundings).map_err(|_| ()), expected, "{text}");
+        assert_eq!(
+            expression
+                .holds(surroundings.resource, &surroundings)
+                .map_err(|_| ()),
+            expected,
+            "{text}"
+        );
         assert_eq!(expression.text(), text);
     }
 }
@@ -405,8 +433,18 @@ fn items_are_the_elements_themselves() {
     let resource = person();
     let expression = Expression::compile("name.given").unwrap();
     let surroundings = environment(&TYPES, &resource);
-    let items = expression.evaluate(surroundings.resource, &surroundings).unwrap();
-    let [Item::Node(first), _, Item::Node(third)] = items.as_slice() else { panic!("{items:?}") };
-    assert!(std::ptr::eq(first.value.unwrap(), &resource["name"][0]["given"][0]));
-    assert!(std::ptr::eq(third.extras.unwrap(), &resource["name"][1]["_given"][0]));
+    let items = expression
+        .evaluate(surroundings.resource, &surroundings)
+        .unwrap();
+    let [Item::Node(first), _, Item::Node(third)] = items.as_slice() else {
+        panic!("{items:?}")
+    };
+    assert!(std::ptr::eq(
+        first.value.unwrap(),
+        &resource["name"][0]["given"][0]
+    ));
+    assert!(std::ptr::eq(
+        third.extras.unwrap(),
+        &resource["name"][1]["_given"][0]
+    ));
 }

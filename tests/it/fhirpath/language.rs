@@ -109,7 +109,9 @@ fn what_is_not_in_the_language_does_not_compile() {
         "1234567890123456789012345678901234567890",
     ];
     for text in wrong {
-        let error = frist::fhirpath::Expression::compile(text).err().map(|error| error.to_string());
+        let error = frist::fhirpath::Expression::compile(text)
+            .err()
+            .map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("found")), "{text}");
     }
 }
@@ -119,13 +121,19 @@ fn nesting_and_length_are_bounded() {
     let compile = |text: String| frist::fhirpath::Expression::compile(&text).is_ok();
     for (open, close) in [("(", ")"), ("-", ""), ("a.where(", ")"), ("a[", "]")] {
         assert!(compile(open.repeat(20) + "1" + &close.repeat(20)), "{open}");
-        assert!(!compile(open.repeat(100_000) + "1" + &close.repeat(100_000)), "{open}");
+        assert!(
+            !compile(open.repeat(100_000) + "1" + &close.repeat(100_000)),
+            "{open}"
+        );
     }
     for step in [".a", " and true", "[0]", " | a", ".first()", " is Patient"] {
         let long = "a".to_owned() + &step.repeat(150);
         assert!(compile(long.clone()), "{step}");
         assert!(!compile("a".to_owned() + &step.repeat(100_000)), "{step}");
-        assert!(result(&long, &person()).is_ok() || step == " is Patient", "{step}");
+        assert!(
+            result(&long, &person()).is_ok() || step == " is Patient",
+            "{step}"
+        );
     }
 }
 

@@ -6,9 +6,11 @@ use super::language::person;
 use super::{check, result};
 
 /// The three truth values in FHIRPath.
-const TRUTHS: [(&str, Option<bool>); 3] = [("true", Some(true)), ("false", Some(false)), ("{}", None)];
+const TRUTHS: [(&str, Option<bool>); 3] =
+    [("true", Some(true)), ("false", Some(false)), ("{}", None)];
 
-/// Checks an operator on all pairs against its table: rows are the left side, in the order true, false, nothing.
+/// Checks an operator on all pairs against its table: rows are the left side, in the order true,
+/// false, nothing.
 fn check_logic(operator: &str, expected: [[Option<bool>; 3]; 3]) {
     for ((left, _), row) in TRUTHS.iter().zip(expected) {
         for ((right, _), expected) in TRUTHS.iter().zip(row) {
@@ -22,10 +24,26 @@ fn check_logic(operator: &str, expected: [[Option<bool>; 3]; 3]) {
 #[test]
 fn logic_has_three_values() {
     let (yes, no, unknown) = (Some(true), Some(false), None);
-    check_logic("and", [[yes, no, unknown], [no, no, no], [unknown, no, unknown]]);
-    check_logic("or", [[yes, yes, yes], [yes, no, unknown], [yes, unknown, unknown]]);
-    check_logic("xor", [[no, yes, unknown], [yes, no, unknown], [unknown, unknown, unknown]]);
-    check_logic("implies", [[yes, no, unknown], [yes, yes, yes], [yes, unknown, unknown]]);
+    check_logic(
+        "and",
+        [[yes, no, unknown], [no, no, no], [unknown, no, unknown]],
+    );
+    check_logic(
+        "or",
+        [[yes, yes, yes], [yes, no, unknown], [yes, unknown, unknown]],
+    );
+    check_logic(
+        "xor",
+        [
+            [no, yes, unknown],
+            [yes, no, unknown],
+            [unknown, unknown, unknown],
+        ],
+    );
+    check_logic(
+        "implies",
+        [[yes, no, unknown], [yes, yes, yes], [yes, unknown, unknown]],
+    );
     check(
         &person(),
         "

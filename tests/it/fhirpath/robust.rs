@@ -11,10 +11,21 @@ use super::model::{CORE, TYPES};
 
 /// Published expressions, to be put together anew and tried on anything.
 static PUBLISHED: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let parameters = CORE.search_parameters.iter().filter_map(|parameter| parameter["expression"].as_str());
-    let elements = CORE.structures.iter().flat_map(|structure| structure["snapshot"]["element"].as_array().into_iter().flatten());
-    let constraints = elements.flat_map(|element| element["constraint"].as_array().into_iter().flatten());
-    let mut all: Vec<&str> = parameters.chain(constraints.filter_map(|constraint| constraint["expression"].as_str())).collect();
+    let parameters = CORE
+        .search_parameters
+        .iter()
+        .filter_map(|parameter| parameter["expression"].as_str());
+    let elements = CORE.structures.iter().flat_map(|structure| {
+        structure["snapshot"]["element"]
+            .as_array()
+            .into_iter()
+            .flatten()
+    });
+    let constraints =
+        elements.flat_map(|element| element["constraint"].as_array().into_iter().flatten());
+    let mut all: Vec<&str> = parameters
+        .chain(constraints.filter_map(|constraint| constraint["expression"].as_str()))
+        .collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -125,8 +136,15 @@ fn json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(Value::from),
-        prop::sample::select(vec!["1e400", "-0.00", "1e-400", "123456789012345678901234567890123456789012345", "9e999999999999", "0.1"])
-            .prop_map(|digits| serde_json::from_str(digits).unwrap()),
+        prop::sample::select(vec![
+            "1e400",
+            "-0.00",
+            "1e-400",
+            "123456789012345678901234567890123456789012345",
+            "9e999999999999",
+            "0.1"
+        ])
+        .prop_map(|digits| serde_json::from_str(digits).unwrap()),
         prop::sample::select(vec![
             "2020",
             "2020-02-30",
@@ -146,19 +164,39 @@ fn json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 40, 5, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Array),
-            prop::collection::vec((key.clone(), inner), 0..6).prop_map(|members| Value::Object(Map::from_iter(members))),
+            prop::collection::vec((key.clone(), inner), 0..6)
+                .prop_map(|members| Value::Object(Map::from_iter(members))),
         ]
     })
 }
 
 /// Evaluates an expression on a value as an element of different types.
 fn evaluate(text: &str, value: &Value) {
-    let Ok(expression) = Expression::compile(text) else { return };
-    for name in ["Patient", "Bundle", "Observation", "Quantity", "Period", "string", "date", "boolean", ""] {
+    let Ok(expression) = Expression::compile(text) else {
+        return;
+    };
+    for name in [
+        "Patient",
+        "Bundle",
+        "Observation",
+        "Quantity",
+        "Period",
+        "string",
+        "date",
+        "boolean",
+        "",
+    ] {
         let surroundings = environment(&TYPES, value);
-        let focus = Node { value: Some(value), extras: Some(value), type_id: TYPES.type_named(name) };
+        let focus = Node {
+            value: Some(value),
+            extras: Some(value),
+            type_id: TYPES.type_named(name),
+        };
         let result = expression.evaluate(focus, &surroundings);
-        assert_eq!(result.is_ok(), expression.holds(focus, &surroundings).is_ok());
+        assert_eq!(
+            result.is_ok(),
+            expression.holds(focus, &surroundings).is_ok()
+        );
     }
 }
 
@@ -209,7 +247,12 @@ fn work_is_bounded_whatever_the_expression() {
     for text in endless {
         let expression = Expression::compile(text).unwrap();
         let surroundings = environment(&TYPES, &value);
-        let error = expression.evaluate(surroundings.resource, &surroundings).err();
-        assert!(error.is_some_and(|error| error.to_string().contains("too many steps")), "{text}");
+        let error = expression
+            .evaluate(surroundings.resource, &surroundings)
+            .err();
+        assert!(
+            error.is_some_and(|error| error.to_string().contains("too many steps")),
+            "{text}"
+        );
     }
 }

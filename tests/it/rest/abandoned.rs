@@ -14,7 +14,11 @@ fn what_nobody_waits_for_any_more_is_not_committed() {
     let moment = facade.moment();
     let create = || {
         let resource = Resource::from_value(without_id(organization("", "x"))).unwrap();
-        let request = CreateRequest { resource_type: ResourceType::Organization, resource, if_none_exist: None };
+        let request = CreateRequest {
+            resource_type: ResourceType::Organization,
+            resource,
+            if_none_exist: None,
+        };
         create(facade.server(), &moment, request)
     };
     assert!(create().is_ok());
@@ -24,7 +28,11 @@ fn what_nobody_waits_for_any_more_is_not_committed() {
     let entry = json!({ "request": { "method": "PUT", "url": "Organization/a" }, "resource": organization("a", "x") });
     for kind in ["batch", "transaction"] {
         let bundle = json!({ "resourceType": "Bundle", "type": kind, "entry": [entry] });
-        let _ = transaction::process(facade.server(), &moment, &Resource::from_value(bundle).unwrap());
+        let _ = transaction::process(
+            facade.server(),
+            &moment,
+            &Resource::from_value(bundle).unwrap(),
+        );
     }
     assert_eq!(changes(&facade), before + 1);
 }

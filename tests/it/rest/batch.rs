@@ -7,7 +7,8 @@ use crate::support::facade::{Facade, Reply};
 use crate::support::people::copd;
 
 fn send(facade: &Facade, entries: Value) -> Reply {
-    let reply = facade.post(&json!({ "resourceType": "Bundle", "type": "batch", "entry": entries }));
+    let reply =
+        facade.post(&json!({ "resourceType": "Bundle", "type": "batch", "entry": entries }));
     expect(&reply, 200);
     assert_eq!(reply.json()["type"], "batch-response");
     reply
@@ -15,7 +16,12 @@ fn send(facade: &Facade, entries: Value) -> Reply {
 
 fn statuses(reply: &Reply) -> Vec<String> {
     let bundle = reply.json();
-    bundle["entry"].as_array().unwrap().iter().map(|entry| entry["response"]["status"].as_str().unwrap().to_owned()).collect()
+    bundle["entry"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["response"]["status"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -62,7 +68,11 @@ fn each_entry_succeeds_or_fails_by_itself_and_says_why() {
     );
     for entry in reply.json()["entry"].as_array().unwrap() {
         let is_error = entry["response"]["status"].as_str().unwrap() >= "400";
-        assert_eq!(entry["response"]["outcome"]["issue"][0]["severity"] == "error", is_error, "{entry}");
+        assert_eq!(
+            entry["response"]["outcome"]["issue"][0]["severity"] == "error",
+            is_error,
+            "{entry}"
+        );
     }
     expect(&facade.get("Condition/good"), 200);
     expect(&facade.get("Condition/bad"), 404);
@@ -83,7 +93,10 @@ fn entries_of_a_batch_cannot_name_each_other() {
             { "resource": condition, "request": { "method": "PUT", "url": "Condition/c" } },
         ]),
     );
-    assert_eq!(statuses(&reply), ["201 Created", "422 Unprocessable Entity"]);
+    assert_eq!(
+        statuses(&reply),
+        ["201 Created", "422 Unprocessable Entity"]
+    );
 }
 
 #[test]
@@ -95,8 +108,19 @@ fn conditional_creates_of_one_query_in_one_batch_make_one_resource() {
     });
     let reply = send(&facade, vec![entry; 40].into());
     let statuses = statuses(&reply);
-    assert_eq!(statuses.iter().filter(|status| *status == "201 Created").count(), 1, "{statuses:?}");
-    assert_eq!(statuses.iter().filter(|status| *status == "200 OK").count(), 39, "{statuses:?}");
+    assert_eq!(
+        statuses
+            .iter()
+            .filter(|status| *status == "201 Created")
+            .count(),
+        1,
+        "{statuses:?}"
+    );
+    assert_eq!(
+        statuses.iter().filter(|status| *status == "200 OK").count(),
+        39,
+        "{statuses:?}"
+    );
     assert_eq!(facade.search_all("Condition").len(), 1);
 }
 
@@ -124,16 +148,35 @@ fn the_reads_of_one_batch_find_no_more_than_they_may() {
     let read = json!({ "request": { "method": "GET", "url": "Organization/large" } });
     let search = json!({ "request": { "method": "GET", "url": "Organization?_id=large" } });
     let patient = json!({ "request": { "method": "GET", "url": "Patient/p" } });
-    let reply = send(&facade, json!([vec![&read; 10], vec![&search; 10], vec![&patient]].concat()));
+    let reply = send(
+        &facade,
+        json!([vec![&read; 10], vec![&search; 10], vec![&patient]].concat()),
+    );
     let statuses = statuses(&reply);
-    assert_eq!(statuses[..20].iter().filter(|status| *status == "200 OK").count(), 16);
-    assert_eq!(statuses[..20].iter().filter(|status| *status == "400 Bad Request").count(), 4);
-    assert_eq!(statuses[20], "200 OK", "what is small is found all the same");
+    assert_eq!(
+        statuses[..20]
+            .iter()
+            .filter(|status| *status == "200 OK")
+            .count(),
+        16
+    );
+    assert_eq!(
+        statuses[..20]
+            .iter()
+            .filter(|status| *status == "400 Bad Request")
+            .count(),
+        4
+    );
+    assert_eq!(
+        statuses[20], "200 OK",
+        "what is small is found all the same"
+    );
 
     let before = changes(&facade);
     let put = json!({ "resource": organization("new", "new"), "request": { "method": "PUT", "url": "Organization/new" } });
     let entries = [vec![&put], vec![&read; 20]].concat();
-    let reply = facade.post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries }));
+    let reply =
+        facade.post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries }));
     expect(&reply, 400);
     assert_eq!(reply.issues().len(), 4, "one for each that finds too much");
     assert_eq!(changes(&facade), before);

@@ -1,4 +1,5 @@
-//! What was accepted comes back as it was: digits, order, escapes and blanks (reliability-and-security: JSON is strict).
+//! What was accepted comes back as it was: digits, order, escapes and blanks
+//! (reliability-and-security: JSON is strict).
 
 use super::{NOW, changes, clinic, expect};
 use crate::support::facade::{BASE, Facade};
@@ -43,7 +44,18 @@ fn digits_escapes_order_and_blanks_within_come_back_as_they_were() {
         }
     }
     let members: Vec<_> = read.json().as_object().unwrap().keys().cloned().collect();
-    assert_eq!(members, ["resourceType", "id", "meta", "subject", "lifecycleStatus", "description", "target"]);
+    assert_eq!(
+        members,
+        [
+            "resourceType",
+            "id",
+            "meta",
+            "subject",
+            "lifecycleStatus",
+            "description",
+            "target"
+        ]
+    );
 }
 
 #[test]
@@ -51,7 +63,12 @@ fn a_decimal_with_other_digits_is_another_content() {
     let facade = clinic();
     facade.send("PUT", "Goal/g", &[], odd("g"));
     let before = changes(&facade);
-    let same = facade.send("PUT", "Goal/g", &[], odd("g").replace("\\u00e5", "å").replace("  ", " "));
+    let same = facade.send(
+        "PUT",
+        "Goal/g",
+        &[],
+        odd("g").replace("\\u00e5", "å").replace("  ", " "),
+    );
     expect(&same, 200);
     assert_eq!(same.header("etag"), "W/\"1\"");
     assert_eq!(changes(&facade), before);
@@ -59,7 +76,12 @@ fn a_decimal_with_other_digits_is_another_content() {
     expect(&other, 200);
     assert_eq!(other.header("etag"), "W/\"2\"");
     assert!(facade.get("Goal/g").text.contains("\"value\":1.0,"));
-    assert!(facade.get("Goal/g/_history/1").text.contains("\"value\":1.00,"));
+    assert!(
+        facade
+            .get("Goal/g/_history/1")
+            .text
+            .contains("\"value\":1.00,")
+    );
 }
 
 #[test]
@@ -71,9 +93,12 @@ fn digits_and_order_survive_a_transaction_and_the_rewriting_of_references() {
     );
     expect(&facade.send("POST", "/fhir", &[], bundle), 200);
     let text = facade.get("Goal/g").text;
-    for part in
-        [r#""value":1.00,"unit":"km""#, r#""value":1e-3"#, r#""value":123456789012345678901234567890.10"#, r#""reference":"Patient/p""#]
-    {
+    for part in [
+        r#""value":1.00,"unit":"km""#,
+        r#""value":1e-3"#,
+        r#""value":123456789012345678901234567890.10"#,
+        r#""reference":"Patient/p""#,
+    ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     let target = facade.get("Goal/g").json()["target"].clone();

@@ -1,6 +1,6 @@
 //! The CapabilityStatement tells the truth (<https://hl7.org/fhir/R4/http.html#capabilities>): what it says is done here, for each word of
-//! it, and what it does not say is refused. All of it is read from the statement that the server gives and from the core package, so
-//! that a change of either is tested without a change here.
+//! it, and what it does not say is refused. All of it is read from the statement that the server
+//! gives and from the core package, so that a change of either is tested without a change here.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -12,14 +12,27 @@ use super::{changes, expect, population, without_id};
 use crate::support::facade::{BASE, Facade, Reply};
 
 /// Every interaction that FHIR has on a type or an instance.
-const ALL_INTERACTIONS: &[&str] =
-    &["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"];
+const ALL_INTERACTIONS: &[&str] = &[
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+];
 
-/// A server that holds something of every type, as far as anything makes it, with the published definitions.
+/// A server that holds something of every type, as far as anything makes it, with the published
+/// definitions.
 fn server() -> Facade {
     let facade = population();
     let (_, definitions) = frist::packages::rules_and_definitions(None).unwrap();
-    let definitions: Vec<_> = definitions.iter().map(|definition| definition.value().clone()).collect();
+    let definitions: Vec<_> = definitions
+        .iter()
+        .map(|definition| definition.value().clone())
+        .collect();
     facade.install(&definitions);
     facade
 }
@@ -35,16 +48,23 @@ fn array(value: &Value) -> &[Value] {
 }
 
 fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("expected text, found {value}"))
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("expected text, found {value}"))
 }
 
 /// The resources that the statement lists, by type.
 fn resources(statement: &Value) -> BTreeMap<String, Value> {
-    array(&statement["rest"][0]["resource"]).iter().map(|resource| (text(&resource["type"]).to_owned(), resource.clone())).collect()
+    array(&statement["rest"][0]["resource"])
+        .iter()
+        .map(|resource| (text(&resource["type"]).to_owned(), resource.clone()))
+        .collect()
 }
 
 fn says(resource: &Value, code: &str) -> bool {
-    array(&resource["interaction"]).iter().any(|interaction| interaction["code"] == code)
+    array(&resource["interaction"])
+        .iter()
+        .any(|interaction| interaction["code"] == code)
 }
 
 /// The definitions in the core package whose file begins so.
@@ -54,8 +74,17 @@ fn core(beginnings: &[&str]) -> Vec<Value> {
     let mut found = Vec::new();
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
-        let name = entry.path().unwrap().file_name().unwrap().to_string_lossy().into_owned();
-        if beginnings.iter().any(|beginning| name.starts_with(beginning)) {
+        let name = entry
+            .path()
+            .unwrap()
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        if beginnings
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
+        {
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes).unwrap();
             found.push(serde_json::from_slice(&bytes).unwrap());
@@ -65,10 +94,13 @@ fn core(beginnings: &[&str]) -> Vec<Value> {
     found
 }
 
-/// Carries out an interaction on a stored resource, or on one that is not there; answers what came back.
+/// Carries out an interaction on a stored resource, or on one that is not there; answers what came
+/// back.
 fn carry_out(facade: &Facade, interaction: &str, kind: &str, stored: Option<&Value>) -> Reply {
     let id = stored.map_or("nothing", |resource| text(&resource["id"]));
-    let body = stored.cloned().unwrap_or_else(|| json!({ "resourceType": kind, "id": id }));
+    let body = stored
+        .cloned()
+        .unwrap_or_else(|| json!({ "resourceType": kind, "id": id }));
     let at = format!("{kind}/{id}");
     match interaction {
         "read" => facade.get(&at),
@@ -77,14 +109,22 @@ fn carry_out(facade: &Facade, interaction: &str, kind: &str, stored: Option<&Val
         "history-type" => facade.get(&format!("{kind}/_history")),
         "search-type" => {
             let form = [("content-type", "application/x-www-form-urlencoded")];
-            expect(&facade.send("POST", &format!("{kind}/_search"), &form, "_count=1"), 200);
+            expect(
+                &facade.send("POST", &format!("{kind}/_search"), &form, "_count=1"),
+                200,
+            );
             facade.get(kind)
         }
         "create" => facade.send("POST", kind, &[], without_id(body).to_string()),
         "update" => facade.send("PUT", &at, &[], body.to_string()),
         "patch" => {
             let patch = "[{\"op\":\"add\",\"path\":\"/language\",\"value\":\"da\"}]";
-            facade.send("PATCH", &at, &[("content-type", "application/json-patch+json")], patch)
+            facade.send(
+                "PATCH",
+                &at,
+                &[("content-type", "application/json-patch+json")],
+                patch,
+            )
         }
         "delete" => {
             // Of a copy, so that the one that others refer to stays.
@@ -104,18 +144,33 @@ fn each_interaction_that_is_said_of_a_type_succeeds_and_each_other_is_refused() 
     let (mut done, mut refused) = (0, 0);
     for (kind, resource) in &resources {
         for interaction in array(&resource["interaction"]) {
-            assert!(ALL_INTERACTIONS.contains(&text(&interaction["code"])), "{kind}: {interaction}");
+            assert!(
+                ALL_INTERACTIONS.contains(&text(&interaction["code"])),
+                "{kind}: {interaction}"
+            );
         }
-        let stored = facade.search_all(&format!("{kind}?_count=1")).into_iter().next();
+        let stored = facade
+            .search_all(&format!("{kind}?_count=1"))
+            .into_iter()
+            .next();
         for interaction in ALL_INTERACTIONS {
             let reply = carry_out(&facade, interaction, kind, stored.as_ref());
             let on_instance = !matches!(*interaction, "create" | "search-type" | "history-type");
             match (says(resource, interaction), on_instance && stored.is_none()) {
-                (true, false) => assert!(reply.status.is_success(), "{interaction} of {kind}: {} {}", reply.status, reply.text),
+                (true, false) => assert!(
+                    reply.status.is_success(),
+                    "{interaction} of {kind}: {} {}",
+                    reply.status,
+                    reply.text
+                ),
                 (true, true) => expect(&reply, 404),
                 (false, _) => expect(&reply, 405),
             }
-            if says(resource, interaction) { done += 1 } else { refused += 1 }
+            if says(resource, interaction) {
+                done += 1
+            } else {
+                refused += 1
+            }
         }
     }
     assert!(done > 100 && refused > 30, "{done} {refused}");
@@ -147,15 +202,24 @@ fn each_search_parameter_that_is_said_is_honoured_and_each_other_one_of_r4_is_re
                     own[0].clone()
                 }
             };
-            assert_eq!((&found["code"], &found["type"]), (&parameter["name"], &parameter["type"]), "{definition}");
+            assert_eq!(
+                (&found["code"], &found["type"]),
+                (&parameter["name"], &parameter["type"]),
+                "{definition}"
+            );
             let bases: Vec<_> = array(&found["base"]).iter().map(text).collect();
-            assert!(bases.contains(&kind.as_str()) || bases.contains(&"Resource"), "{definition} is not of {kind}");
+            assert!(
+                bases.contains(&kind.as_str()) || bases.contains(&"Resource"),
+                "{definition} is not of {kind}"
+            );
             honoured += 1;
         }
         for definition in &definitions {
             let bases: Vec<_> = array(&definition["base"]).iter().map(text).collect();
             let code = text(&definition["code"]);
-            let applies = bases.iter().any(|base| *base == kind || matches!(*base, "Resource" | "DomainResource"));
+            let applies = bases
+                .iter()
+                .any(|base| *base == kind || matches!(*base, "Resource" | "DomainResource"));
             if applies && !said.iter().any(|parameter| parameter["name"] == code) {
                 expect(&facade.get(&format!("{kind}?{code}=2027")), 400);
                 refused += 1;
@@ -169,12 +233,26 @@ fn each_search_parameter_that_is_said_is_honoured_and_each_other_one_of_r4_is_re
 fn what_is_said_of_versions_and_conditions_holds() {
     let facade = server();
     for (kind, resource) in resources(&statement(&facade)) {
-        let Some(stored) = facade.search_all(&format!("{kind}?_count=1")).into_iter().next() else { continue };
+        let Some(stored) = facade
+            .search_all(&format!("{kind}?_count=1"))
+            .into_iter()
+            .next()
+        else {
+            continue;
+        };
         let at = format!("{kind}/{}", text(&stored["id"]));
         let body = stored.to_string();
         let version = text(&stored["meta"]["versionId"]).to_owned();
         assert_eq!(resource["conditionalRead"], "full-support");
-        expect_status(&facade.send("GET", &at, &[("if-none-match", &format!("W/\"{version}\""))], Body::empty()), 304);
+        expect_status(
+            &facade.send(
+                "GET",
+                &at,
+                &[("if-none-match", &format!("W/\"{version}\""))],
+                Body::empty(),
+            ),
+            304,
+        );
         let since = [("if-modified-since", "Mon, 01 Mar 2027 08:00:01 GMT")];
         expect_status(&facade.send("GET", &at, &since, Body::empty()), 304);
         assert_eq!(resource["readHistory"], true);
@@ -187,10 +265,29 @@ fn what_is_said_of_versions_and_conditions_holds() {
         }
         let before = changes(&facade);
         let condition = format!("_id={}", text(&stored["id"]));
-        let create = facade.send("POST", &kind, &[("if-none-exist", &condition)], without_id(stored.clone()).to_string());
-        expect(&create, if resource["conditionalCreate"] == true { 200 } else { 405 });
+        let create = facade.send(
+            "POST",
+            &kind,
+            &[("if-none-exist", &condition)],
+            without_id(stored.clone()).to_string(),
+        );
+        expect(
+            &create,
+            if resource["conditionalCreate"] == true {
+                200
+            } else {
+                405
+            },
+        );
         let conditional = facade.send("PUT", &format!("{kind}?{condition}"), &[], body.clone());
-        expect(&conditional, if resource["conditionalUpdate"] == true { 200 } else { 405 });
+        expect(
+            &conditional,
+            if resource["conditionalUpdate"] == true {
+                200
+            } else {
+                405
+            },
+        );
         let deletes = match resource["conditionalDelete"].as_str() {
             Some("single") => [204, 412],
             None => [405, 405],
@@ -199,14 +296,24 @@ fn what_is_said_of_versions_and_conditions_holds() {
         for (condition, status) in ["_id=nothing", "_lastUpdated=gt2000"].iter().zip(deletes) {
             let several = facade.search_all(&format!("{kind}?{condition}")).len() != 1;
             if several {
-                expect(&facade.send("DELETE", &format!("{kind}?{condition}"), &[], Body::empty()), status);
+                expect(
+                    &facade.send("DELETE", &format!("{kind}?{condition}"), &[], Body::empty()),
+                    status,
+                );
             }
         }
         assert_eq!(changes(&facade), before, "{kind}");
         let mut copy = stored.clone();
         copy["id"] = "a-new-id".into();
         let update = facade.send("PUT", &format!("{kind}/a-new-id"), &[], copy.to_string());
-        expect(&update, if resource["updateCreate"] == true { 201 } else { 405 });
+        expect(
+            &update,
+            if resource["updateCreate"] == true {
+                201
+            } else {
+                405
+            },
+        );
     }
 }
 
@@ -223,7 +330,10 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
     let of_r4 = core(&["OperationDefinition-"]);
     let mut said = Vec::new();
     for (kind, resource) in &resources {
-        let stored = facade.search_all(&format!("{kind}?_count=1")).into_iter().next();
+        let stored = facade
+            .search_all(&format!("{kind}?_count=1"))
+            .into_iter()
+            .next();
         for operation in array(&resource["operation"]) {
             let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
             // Defined by a guide that is no part of R4: see `export`, and the subscriptions.
@@ -231,11 +341,26 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
                 continue;
             }
             let mut found = facade.search_all(&format!("OperationDefinition?url={definition}"));
-            found.extend(of_r4.iter().filter(|known| known["url"] == definition).cloned());
+            found.extend(
+                of_r4
+                    .iter()
+                    .filter(|known| known["url"] == definition)
+                    .cloned(),
+            );
             assert_eq!(found.len(), 1, "no definition {definition}");
-            assert_eq!((&found[0]["code"], &found[0]["instance"]), (&json!(name), &json!(true)));
-            assert!(array(&found[0]["resource"]).iter().any(|of| of == kind || of == "Resource"), "{definition} is not of {kind}");
-            let is_on_type = operation["documentation"].as_str().is_none_or(|text| !text.contains("not of the type"));
+            assert_eq!(
+                (&found[0]["code"], &found[0]["instance"]),
+                (&json!(name), &json!(true))
+            );
+            assert!(
+                array(&found[0]["resource"])
+                    .iter()
+                    .any(|of| of == kind || of == "Resource"),
+                "{definition} is not of {kind}"
+            );
+            let is_on_type = operation["documentation"]
+                .as_str()
+                .is_none_or(|text| !text.contains("not of the type"));
             found[0]["type"] = (found[0]["type"] == true && is_on_type).into();
             carry_out_operation(&facade, &found[0], kind, stored.as_ref());
             said.push((kind.clone(), name.to_owned()));
@@ -243,11 +368,17 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
     }
     assert!(!said.is_empty());
     of_the_guide_and_of_the_system(&facade, &statement);
-    let of_system: Vec<_> = array(&statement["rest"][0]["operation"]).iter().map(|operation| text(&operation["name"])).collect();
+    let of_system: Vec<_> = array(&statement["rest"][0]["operation"])
+        .iter()
+        .map(|operation| text(&operation["name"]))
+        .collect();
     for definition in of_r4 {
         let code = text(&definition["code"]);
         let mut paths = Vec::new();
-        for kind in resources.keys().filter(|kind| !said.contains(&((*kind).clone(), code.to_owned()))) {
+        for kind in resources
+            .keys()
+            .filter(|kind| !said.contains(&((*kind).clone(), code.to_owned())))
+        {
             paths.extend([format!("{kind}/${code}"), format!("{kind}/p/${code}")]);
         }
         if of_system.contains(&code) {
@@ -258,25 +389,64 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
         }
         for path in paths {
             expect(&facade.get(&path), 404);
-            expect(&facade.send("POST", &path, &[], no_parameters().to_string()), 404);
+            expect(
+                &facade.send("POST", &path, &[], no_parameters().to_string()),
+                404,
+            );
         }
     }
 }
 
 /// The operations on the whole system that the guide defines: begun by POST alone, and done later.
 fn of_the_guide_and_of_the_system(facade: &Facade, statement: &Value) {
-    let is_ours = |operation: &&Value| text(&operation["definition"]).starts_with("https://kronikerpakker.dk/");
-    let operations: Vec<_> = array(&statement["rest"][0]["operation"]).iter().filter(is_ours).collect();
+    let is_ours = |operation: &&Value| {
+        text(&operation["definition"]).starts_with("https://kronikerpakker.dk/")
+    };
+    let operations: Vec<_> = array(&statement["rest"][0]["operation"])
+        .iter()
+        .filter(is_ours)
+        .collect();
     assert!(!operations.is_empty());
     for operation in operations {
         let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
         let found = facade.search_all(&format!("OperationDefinition?url={definition}"));
         assert_eq!(found.len(), 1, "no definition {definition}");
-        assert_eq!((&found[0]["code"], &found[0]["system"], &found[0]["affectsState"]), (&json!(name), &json!(true), &json!(true)));
-        expect(&facade.send("POST", &format!("${name}"), &[("prefer", "respond-async")], no_parameters().to_string()), 202);
-        expect(&facade.send("POST", &format!("${name}"), &[], no_parameters().to_string()), 400);
+        assert_eq!(
+            (
+                &found[0]["code"],
+                &found[0]["system"],
+                &found[0]["affectsState"]
+            ),
+            (&json!(name), &json!(true), &json!(true))
+        );
+        expect(
+            &facade.send(
+                "POST",
+                &format!("${name}"),
+                &[("prefer", "respond-async")],
+                no_parameters().to_string(),
+            ),
+            202,
+        );
+        expect(
+            &facade.send(
+                "POST",
+                &format!("${name}"),
+                &[],
+                no_parameters().to_string(),
+            ),
+            400,
+        );
         expect(&facade.get(&format!("${name}")), 405);
-        expect(&facade.send("POST", &format!("Patient/${name}"), &[], no_parameters().to_string()), 404);
+        expect(
+            &facade.send(
+                "POST",
+                &format!("Patient/${name}"),
+                &[],
+                no_parameters().to_string(),
+            ),
+            404,
+        );
     }
 }
 
@@ -287,19 +457,38 @@ fn no_parameters() -> Value {
 /// Asks for an operation at each level of a type that its definition has.
 fn carry_out_operation(facade: &Facade, definition: &Value, kind: &str, stored: Option<&Value>) {
     let name = text(&definition["code"]);
-    let at = format!("{kind}/{}/${name}", stored.map_or("nothing", |resource| text(&resource["id"])));
+    let at = format!(
+        "{kind}/{}/${name}",
+        stored.map_or("nothing", |resource| text(&resource["id"]))
+    );
     let status = if stored.is_some() { 200 } else { 404 };
     let labels = json!({ "resourceType": "Parameters", "parameter": [{ "name": "meta", "valueMeta": { "tag": [{ "code": "x" }] } }] });
-    let sent = if name.starts_with("meta-") { labels } else { no_parameters() };
+    let sent = if name.starts_with("meta-") {
+        labels
+    } else {
+        no_parameters()
+    };
     carry_out_at(facade, &at, name, status, &sent);
     carry_out_at(facade, &at.replace('$', "%24"), name, status, &sent);
     if definition["type"] == true {
-        let resource = stored.cloned().unwrap_or_else(|| json!({ "resourceType": kind }));
+        let resource = stored
+            .cloned()
+            .unwrap_or_else(|| json!({ "resourceType": kind }));
         let resource = json!({ "resourceType": "Parameters", "parameter": [{ "name": "resource", "resource": resource }] });
         let is_of_content = name == "validate";
-        let sent = if is_of_content { resource } else { no_parameters() };
-        expect(&facade.send("POST", &format!("{kind}/${name}"), &[], sent.to_string()), 200);
-        expect(&facade.get(&format!("{kind}/${name}")), if is_of_content { 405 } else { 200 });
+        let sent = if is_of_content {
+            resource
+        } else {
+            no_parameters()
+        };
+        expect(
+            &facade.send("POST", &format!("{kind}/${name}"), &[], sent.to_string()),
+            200,
+        );
+        expect(
+            &facade.get(&format!("{kind}/${name}")),
+            if is_of_content { 405 } else { 200 },
+        );
     } else {
         expect(&facade.get(&format!("{kind}/${name}")), 404);
     }
@@ -317,18 +506,38 @@ fn carry_out_at(facade: &Facade, at: &str, name: &str, status: u16, sent: &Value
 fn what_is_said_of_the_whole_system_holds_and_the_rest_is_refused() {
     let facade = server();
     let statement = statement(&facade);
-    let said: Vec<_> = array(&statement["rest"][0]["interaction"]).iter().map(|interaction| text(&interaction["code"])).collect();
+    let said: Vec<_> = array(&statement["rest"][0]["interaction"])
+        .iter()
+        .map(|interaction| text(&interaction["code"]))
+        .collect();
     for code in ["transaction", "batch", "history-system", "search-system"] {
         let reply = match code {
             "history-system" => facade.get("_history"),
             "search-system" => facade.get("/fhir?_lastUpdated=2027"),
-            bundle => facade.send("POST", "/fhir", &[], format!("{{\"resourceType\":\"Bundle\",\"type\":\"{bundle}\"}}")),
+            bundle => facade.send(
+                "POST",
+                "/fhir",
+                &[],
+                format!("{{\"resourceType\":\"Bundle\",\"type\":\"{bundle}\"}}"),
+            ),
         };
         expect(&reply, if said.contains(&code) { 200 } else { 405 });
     }
-    assert!(said.iter().all(|code| matches!(*code, "transaction" | "batch" | "history-system" | "search-system")), "{said:?}");
+    assert!(
+        said.iter().all(|code| matches!(
+            *code,
+            "transaction" | "batch" | "history-system" | "search-system"
+        )),
+        "{said:?}"
+    );
     for format in array(&statement["format"]) {
-        expect(&facade.get(&format!("metadata?_format={}", text(format).replace('+', "%2B"))), 200);
+        expect(
+            &facade.get(&format!(
+                "metadata?_format={}",
+                text(format).replace('+', "%2B")
+            )),
+            200,
+        );
     }
     assert_eq!(statement["fhirVersion"], "4.0.1");
     assert_eq!(statement["implementation"]["url"], BASE);
@@ -341,10 +550,21 @@ fn a_type_of_r4_that_is_not_said_is_not_there() {
     let mut refused = 0;
     for definition in core(&["StructureDefinition-"]) {
         let kind = text(&definition["type"]);
-        if definition["kind"] == "resource" && definition["derivation"] == "specialization" && !resources.contains_key(kind) {
+        if definition["kind"] == "resource"
+            && definition["derivation"] == "specialization"
+            && !resources.contains_key(kind)
+        {
             expect(&facade.get(kind), 404);
             expect(&facade.get(&format!("{kind}/1")), 404);
-            expect(&facade.send("POST", kind, &[], json!({ "resourceType": kind }).to_string()), 404);
+            expect(
+                &facade.send(
+                    "POST",
+                    kind,
+                    &[],
+                    json!({ "resourceType": kind }).to_string(),
+                ),
+                404,
+            );
             refused += 1;
         }
     }
@@ -356,10 +576,20 @@ fn the_profile_of_a_type_is_a_canonical_of_the_guide() {
     let facade = server();
     let mut told = 0;
     for (kind, resource) in resources(&statement(&facade)) {
-        let Some(profile) = resource["profile"].as_str() else { continue };
-        assert!(profile.starts_with("https://kronikerpakker.dk/fhir/StructureDefinition/kp-"), "{profile}");
+        let Some(profile) = resource["profile"].as_str() else {
+            continue;
+        };
+        assert!(
+            profile.starts_with("https://kronikerpakker.dk/fhir/StructureDefinition/kp-"),
+            "{profile}"
+        );
         assert_eq!(resource["supportedProfile"], json!([profile]));
-        let reply = facade.send("POST", &format!("{kind}/$validate?profile={profile}"), &[], json!({ "resourceType": kind }).to_string());
+        let reply = facade.send(
+            "POST",
+            &format!("{kind}/$validate?profile={profile}"),
+            &[],
+            json!({ "resourceType": kind }).to_string(),
+        );
         expect(&reply, 200);
         told += 1;
     }
@@ -373,20 +603,34 @@ fn what_can_be_included_is_included_and_what_belongs_to_a_patient_is_found_there
     let resources = resources(&statement);
     let mut asked = 0;
     for (kind, resource) in &resources {
-        for (name, list) in [("_include", &resource["searchInclude"]), ("_revinclude", &resource["searchRevInclude"])] {
+        for (name, list) in [
+            ("_include", &resource["searchInclude"]),
+            ("_revinclude", &resource["searchRevInclude"]),
+        ] {
             for include in array(list) {
-                expect(&facade.get(&format!("{kind}?_count=1&{name}={}", text(include))), 200);
+                expect(
+                    &facade.get(&format!("{kind}?_count=1&{name}={}", text(include))),
+                    200,
+                );
                 asked += 1;
             }
         }
-        let references = array(&resource["searchParam"]).iter().filter(|parameter| parameter["type"] == "reference");
+        let references = array(&resource["searchParam"])
+            .iter()
+            .filter(|parameter| parameter["type"] == "reference");
         for parameter in references {
             let include = format!("{kind}:{}", text(&parameter["name"]));
-            assert!(array(&resource["searchInclude"]).contains(&json!(include)), "{include}");
+            assert!(
+                array(&resource["searchInclude"]).contains(&json!(include)),
+                "{include}"
+            );
         }
     }
     assert!(asked > 60, "{asked}");
-    assert_eq!(statement["rest"][0]["compartment"], json!(["http://hl7.org/fhir/CompartmentDefinition/patient"]));
+    assert_eq!(
+        statement["rest"][0]["compartment"],
+        json!(["http://hl7.org/fhir/CompartmentDefinition/patient"])
+    );
     expect(&facade.get("Patient/p/*"), 200);
 }
 
@@ -394,7 +638,10 @@ fn what_can_be_included_is_included_and_what_belongs_to_a_patient_is_found_there
 #[track_caller]
 fn expect_members(element: &Value, known: &[&str]) {
     for name in element.as_object().unwrap().keys() {
-        assert!(known.contains(&name.as_str()), "the statement says something that no test here holds it to: {name}");
+        assert!(
+            known.contains(&name.as_str()),
+            "the statement says something that no test here holds it to: {name}"
+        );
     }
 }
 
@@ -402,18 +649,68 @@ fn expect_members(element: &Value, known: &[&str]) {
 fn nothing_is_said_that_is_not_tested() {
     let facade = server();
     let statement = statement(&facade);
-    let about_itself =
-        ["resourceType", "id", "meta", "url", "version", "name", "title", "status", "date", "kind", "software", "implementation"];
-    expect_members(&statement, &[&about_itself[..], &["instantiates", "fhirVersion", "format", "patchFormat", "rest"]].concat());
+    let about_itself = [
+        "resourceType",
+        "id",
+        "meta",
+        "url",
+        "version",
+        "name",
+        "title",
+        "status",
+        "date",
+        "kind",
+        "software",
+        "implementation",
+    ];
+    expect_members(
+        &statement,
+        &[
+            &about_itself[..],
+            &[
+                "instantiates",
+                "fhirVersion",
+                "format",
+                "patchFormat",
+                "rest",
+            ],
+        ]
+        .concat(),
+    );
     assert_eq!(array(&statement["rest"]).len(), 1);
-    expect_members(&statement["rest"][0], &["mode", "documentation", "resource", "interaction", "compartment", "operation"]);
+    expect_members(
+        &statement["rest"][0],
+        &[
+            "mode",
+            "documentation",
+            "resource",
+            "interaction",
+            "compartment",
+            "operation",
+        ],
+    );
     let of_search = ["searchInclude", "searchRevInclude", "searchParam"];
-    let of_versions =
-        ["versioning", "readHistory", "updateCreate", "conditionalCreate", "conditionalRead", "conditionalUpdate", "conditionalDelete"];
+    let of_versions = [
+        "versioning",
+        "readHistory",
+        "updateCreate",
+        "conditionalCreate",
+        "conditionalRead",
+        "conditionalUpdate",
+        "conditionalDelete",
+    ];
     let known = [
         &of_search[..],
         &of_versions,
-        &["type", "profile", "supportedProfile", "interaction", "referencePolicy", "operation", "extension"],
+        &[
+            "type",
+            "profile",
+            "supportedProfile",
+            "interaction",
+            "referencePolicy",
+            "operation",
+            "extension",
+        ],
     ]
     .concat();
     for (kind, resource) in resources(&statement) {
@@ -429,13 +726,16 @@ fn nothing_is_said_that_is_not_tested() {
     }
 }
 
-/// What the backport guide asks of a server for R4 (its CapabilityStatement backport-subscription-server-r4), and each of it done.
+/// What the backport guide asks of a server for R4 (its CapabilityStatement
+/// backport-subscription-server-r4), and each of it done.
 #[test]
 fn who_subscribes_finds_all_that_the_backport_guide_asks_for() {
     const GUIDE: &str = "http://hl7.org/fhir/uv/subscriptions-backport";
     let facade = server();
     let statement = statement(&facade);
-    assert!(array(&statement["instantiates"]).contains(&json!(format!("{GUIDE}/CapabilityStatement/backport-subscription-server-r4"))));
+    assert!(array(&statement["instantiates"]).contains(&json!(format!(
+        "{GUIDE}/CapabilityStatement/backport-subscription-server-r4"
+    ))));
     let all = resources(&statement);
     let resource = &all["Subscription"];
     let topic = json!({
@@ -443,23 +743,51 @@ fn who_subscribes_finds_all_that_the_backport_guide_asks_for() {
         "valueCanonical": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
     });
     assert_eq!(resource["extension"], json!([topic]));
-    assert_eq!(resource["supportedProfile"], json!([format!("{GUIDE}/StructureDefinition/backport-subscription")]));
-    assert!(["read", "create", "update", "delete"].iter().all(|code| says(resource, code)), "{resource:#}");
+    assert_eq!(
+        resource["supportedProfile"],
+        json!([format!("{GUIDE}/StructureDefinition/backport-subscription")])
+    );
+    assert!(
+        ["read", "create", "update", "delete"]
+            .iter()
+            .all(|code| says(resource, code)),
+        "{resource:#}"
+    );
     for (name, kind) in [("url", "uri"), ("status", "token")] {
         let definition = format!("http://hl7.org/fhir/SearchParameter/Subscription-{name}");
         let parameter = json!({ "name": name, "definition": definition, "type": kind });
-        assert!(array(&resource["searchParam"]).contains(&parameter), "{resource:#}");
+        assert!(
+            array(&resource["searchParam"]).contains(&parameter),
+            "{resource:#}"
+        );
     }
     for name in ["status", "events", "get-ws-binding-token"] {
-        let definition = json!(format!("{GUIDE}/OperationDefinition/backport-subscription-{name}"));
-        let said: Vec<_> = array(&resource["operation"]).iter().filter(|operation| operation["name"] == name).collect();
-        assert!(matches!(said[..], [operation] if operation["definition"] == definition), "{name}: {said:?}");
+        let definition = json!(format!(
+            "{GUIDE}/OperationDefinition/backport-subscription-{name}"
+        ));
+        let said: Vec<_> = array(&resource["operation"])
+            .iter()
+            .filter(|operation| operation["name"] == name)
+            .collect();
+        assert!(
+            matches!(said[..], [operation] if operation["definition"] == definition),
+            "{name}: {said:?}"
+        );
     }
-    let operations = all.values().flat_map(|resource| array(&resource["operation"])).chain(array(&statement["rest"][0]["operation"]));
-    assert_eq!(operations.filter(|operation| text(&operation["name"]).starts_with('$')).count(), 0, "R4: a name without its $");
-    // The guide: $status of the type and of one, $events of one, $get-ws-binding-token of both; each by GET and by POST.
-    let mut websocket =
-        json!({ "resourceType": "Subscription", "id": "asked", "status": "requested", "reason": "x", "criteria": topic["valueCanonical"] });
+    let operations = all
+        .values()
+        .flat_map(|resource| array(&resource["operation"]))
+        .chain(array(&statement["rest"][0]["operation"]));
+    assert_eq!(
+        operations
+            .filter(|operation| text(&operation["name"]).starts_with('$'))
+            .count(),
+        0,
+        "R4: a name without its $"
+    );
+    // The guide: $status of the type and of one, $events of one, $get-ws-binding-token of both;
+    // each by GET and by POST.
+    let mut websocket = json!({ "resourceType": "Subscription", "id": "asked", "status": "requested", "reason": "x", "criteria": topic["valueCanonical"] });
     websocket["channel"] = json!({ "type": "websocket", "payload": "application/fhir+json" });
     facade.put_ok(&websocket);
     let no_parameters = json!({ "resourceType": "Parameters" }).to_string();
@@ -471,20 +799,46 @@ fn who_subscribes_finds_all_that_the_backport_guide_asks_for() {
         ("Subscription/asked/$get-ws-binding-token", 200),
     ] {
         expect(&facade.get(path), status);
-        expect(&facade.send("POST", path, &[], no_parameters.clone()), status);
+        expect(
+            &facade.send("POST", path, &[], no_parameters.clone()),
+            status,
+        );
     }
-    expect(&facade.get("Subscription/$get-ws-binding-token?id=asked"), 200);
+    expect(
+        &facade.get("Subscription/$get-ws-binding-token?id=asked"),
+        200,
+    );
 }
 
 #[test]
 fn each_format_that_is_said_is_taken_and_each_other_is_refused() {
     let facade = server();
     let statement = statement(&facade);
-    let said = |member: &str| array(&statement[member]).iter().map(|format| text(format).to_owned()).collect::<Vec<_>>();
+    let said = |member: &str| {
+        array(&statement[member])
+            .iter()
+            .map(|format| text(format).to_owned())
+            .collect::<Vec<_>>()
+    };
     let (formats, patches) = (said("format"), said("patchFormat"));
-    for format in ["application/fhir+json", "json", "application/fhir+xml", "xml", "application/fhir+turtle", "ttl", "html"] {
-        let status = if formats.iter().any(|known| known == format) { 200 } else { 406 };
-        expect(&facade.get(&format!("Patient/p?_format={}", format.replace('+', "%2B"))), status);
+    for format in [
+        "application/fhir+json",
+        "json",
+        "application/fhir+xml",
+        "xml",
+        "application/fhir+turtle",
+        "ttl",
+        "html",
+    ] {
+        let status = if formats.iter().any(|known| known == format) {
+            200
+        } else {
+            406
+        };
+        expect(
+            &facade.get(&format!("Patient/p?_format={}", format.replace('+', "%2B"))),
+            status,
+        );
     }
     for format in [
         "application/json-patch+json",
@@ -499,7 +853,14 @@ fn each_format_that_is_said_is_taken_and_each_other_is_refused() {
             _ => "[]",
         };
         let reply = facade.send("PATCH", "Goal/g", &[("content-type", format)], body);
-        expect(&reply, if patches.iter().any(|known| known == format) { 200 } else { 415 });
+        expect(
+            &reply,
+            if patches.iter().any(|known| known == format) {
+                200
+            } else {
+                415
+            },
+        );
     }
 }
 
@@ -507,14 +868,33 @@ fn each_format_that_is_said_is_taken_and_each_other_is_refused() {
 fn an_update_creates_where_that_is_said_and_references_are_what_is_said() {
     let facade = server();
     for (kind, resource) in resources(&statement(&facade)) {
-        let Some(mut stored) = facade.search_all(&format!("{kind}?_count=1")).into_iter().next() else { continue };
+        let Some(mut stored) = facade
+            .search_all(&format!("{kind}?_count=1"))
+            .into_iter()
+            .next()
+        else {
+            continue;
+        };
         stored["id"] = "not-there-before".into();
         let reply = facade.put(&stored);
-        expect(&reply, if resource["updateCreate"] == true { 201 } else { 405 });
-        assert_eq!(resource.get("referencePolicy").is_some(), resource["updateCreate"] == true);
+        expect(
+            &reply,
+            if resource["updateCreate"] == true {
+                201
+            } else {
+                405
+            },
+        );
+        assert_eq!(
+            resource.get("referencePolicy").is_some(),
+            resource["updateCreate"] == true
+        );
         if resource["updateCreate"] == true {
             // Not enforced here: `--references strict` says so besides, and does it.
-            assert_eq!(resource["referencePolicy"], json!(["literal", "logical", "resolves"]));
+            assert_eq!(
+                resource["referencePolicy"],
+                json!(["literal", "logical", "resolves"])
+            );
         }
     }
     let about = |reference: Value| json!({ "resourceType": "CareTeam", "status": "active", "managingOrganization": [reference] });
@@ -533,15 +913,33 @@ fn what_is_not_said_of_the_whole_system_or_of_a_compartment_is_refused() {
     for method in ["PUT", "PATCH", "DELETE"] {
         expect(&facade.send(method, "/fhir?_id=p", &[], "{}"), 405);
     }
-    for path in ["Practitioner/dr/Condition", "Encounter/e/Condition", "Organization/gp/*", "Patient/p/Organization", "Patient/p/Device"] {
+    for path in [
+        "Practitioner/dr/Condition",
+        "Encounter/e/Condition",
+        "Organization/gp/*",
+        "Patient/p/Organization",
+        "Patient/p/Device",
+    ] {
         expect(&facade.get(path), 404);
     }
     for (kind, resource) in resources(&statement(&facade)) {
-        for parameter in array(&resource["searchParam"]).iter().filter(|parameter| parameter["type"] != "reference") {
-            expect(&facade.get(&format!("{kind}?_include={kind}:{}", text(&parameter["name"]))), 400);
+        for parameter in array(&resource["searchParam"])
+            .iter()
+            .filter(|parameter| parameter["type"] != "reference")
+        {
+            expect(
+                &facade.get(&format!(
+                    "{kind}?_include={kind}:{}",
+                    text(&parameter["name"])
+                )),
+                400,
+            );
         }
         expect(&facade.get(&format!("{kind}?_include={kind}:nothing")), 400);
-        expect(&facade.get(&format!("{kind}?_revinclude=Observation:subject")), 400);
+        expect(
+            &facade.get(&format!("{kind}?_revinclude=Observation:subject")),
+            400,
+        );
     }
 }
 
@@ -551,24 +949,73 @@ fn what_is_said_of_later_answers_and_of_versions_holds() {
     let statement = statement(&facade);
     let said = text(&statement["rest"][0]["documentation"]);
     assert!(
-        ["respond-async", "searches", "histories", "$everything", "batch and transaction Bundles"].iter().all(|word| said.contains(word)),
+        [
+            "respond-async",
+            "searches",
+            "histories",
+            "$everything",
+            "batch and transaction Bundles"
+        ]
+        .iter()
+        .all(|word| said.contains(word)),
         "{said}"
     );
     let later = [("prefer", "respond-async")];
-    for path in
-        ["Goal", "/fhir?_type=Goal", "Patient/p/*", "Patient/p/$everything", "_history", "Goal/_history", "Goal/g/_history", "$export"]
-    {
-        assert_eq!(facade.send("GET", path, &later, Body::empty()).status.as_u16(), 202, "{path}");
+    for path in [
+        "Goal",
+        "/fhir?_type=Goal",
+        "Patient/p/*",
+        "Patient/p/$everything",
+        "_history",
+        "Goal/_history",
+        "Goal/g/_history",
+        "$export",
+    ] {
+        assert_eq!(
+            facade
+                .send("GET", path, &later, Body::empty())
+                .status
+                .as_u16(),
+            202,
+            "{path}"
+        );
     }
     for kind in ["batch", "transaction"] {
         let bundle = format!("{{\"resourceType\":\"Bundle\",\"type\":\"{kind}\"}}");
-        assert_eq!(facade.send("POST", "/fhir", &later, bundle).status.as_u16(), 202, "{kind}");
+        assert_eq!(
+            facade.send("POST", "/fhir", &later, bundle).status.as_u16(),
+            202,
+            "{kind}"
+        );
     }
     for (kind, resource) in resources(&statement) {
-        let Some(stored) = facade.search_all(&format!("{kind}?_count=1")).into_iter().next() else { continue };
-        assert_eq!(facade.send("GET", &format!("{kind}/{}", text(&stored["id"])), &later, Body::empty()).status.as_u16(), 200);
-        let meta = array(&resource["operation"]).iter().find(|operation| operation["name"] == "meta").unwrap();
+        let Some(stored) = facade
+            .search_all(&format!("{kind}?_count=1"))
+            .into_iter()
+            .next()
+        else {
+            continue;
+        };
+        assert_eq!(
+            facade
+                .send(
+                    "GET",
+                    &format!("{kind}/{}", text(&stored["id"])),
+                    &later,
+                    Body::empty()
+                )
+                .status
+                .as_u16(),
+            200
+        );
+        let meta = array(&resource["operation"])
+            .iter()
+            .find(|operation| operation["name"] == "meta")
+            .unwrap();
         assert!(text(&meta["documentation"]).contains("[type]/[id]/_history/[vid]/$meta"));
-        expect(&facade.get(&format!("{kind}/{}/_history/1/$meta", text(&stored["id"]))), 200);
+        expect(
+            &facade.get(&format!("{kind}/{}/_history/1/$meta", text(&stored["id"]))),
+            200,
+        );
     }
 }

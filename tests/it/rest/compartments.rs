@@ -14,8 +14,23 @@ fn found(reply: &Reply) -> Vec<String> {
     expect(reply, 200);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let resources = reply.resources();
-    assert!(reply.json()["entry"].as_array().into_iter().flatten().all(|entry| entry["search"]["mode"] == "match"));
-    resources.iter().map(|resource| format!("{}/{}", text(&resource["resourceType"]), text(&resource["id"]))).collect()
+    assert!(
+        reply.json()["entry"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .all(|entry| entry["search"]["mode"] == "match")
+    );
+    resources
+        .iter()
+        .map(|resource| {
+            format!(
+                "{}/{}",
+                text(&resource["resourceType"]),
+                text(&resource["id"])
+            )
+        })
+        .collect()
 }
 
 #[track_caller]
@@ -23,8 +38,16 @@ fn check(facade: &Facade, path: &str, query: &str, expected: &[&str]) {
     let got = facade.get(&format!("{path}?{query}"));
     assert_eq!(found(&got), expected, "{path}?{query}");
     assert_eq!(got.json()["total"], expected.len(), "{path}?{query}");
-    let form = if path.is_empty() || path == "/fhir" { "_search".to_owned() } else { format!("{path}/_search") };
-    assert_eq!(facade.send("POST", &form, &FORM, query.to_owned()).text, got.text, "POST {form} {query}");
+    let form = if path.is_empty() || path == "/fhir" {
+        "_search".to_owned()
+    } else {
+        format!("{path}/_search")
+    };
+    assert_eq!(
+        facade.send("POST", &form, &FORM, query.to_owned()).text,
+        got.text,
+        "POST {form} {query}"
+    );
 }
 
 #[test]
@@ -43,7 +66,10 @@ fn several_types_are_searched_by_what_they_have_in_common() {
         check(&facade, "/fhir", query, expected);
     }
     let all = facade.get("/fhir?_count=1000");
-    assert_eq!(all.json()["total"].as_u64().unwrap() as usize, found(&all).len());
+    assert_eq!(
+        all.json()["total"].as_u64().unwrap() as usize,
+        found(&all).len()
+    );
     assert!(found(&all).len() > 20);
     assert_eq!(found(&facade.get("/fhir/?_count=1000")), found(&all));
 }
@@ -71,11 +97,21 @@ fn what_not_all_types_have_is_refused_where_several_are_searched() {
 fn pages_of_all_types_join() {
     let facade = population();
     let whole = found(&facade.get("/fhir?_count=1000"));
-    for (first, expected) in [("/fhir?_count=4", &whole), ("Patient/p/*?_count=2", &found(&facade.get("Patient/p/*")))] {
+    for (first, expected) in [
+        ("/fhir?_count=4", &whole),
+        ("Patient/p/*?_count=2", &found(&facade.get("Patient/p/*"))),
+    ] {
         let mut seen = Vec::new();
         let mut next = Some(first.to_owned());
         while let Some(path) = next {
-            let reply = facade.get(if path.starts_with('?') { format!("/fhir{path}") } else { path }.as_str());
+            let reply = facade.get(
+                if path.starts_with('?') {
+                    format!("/fhir{path}")
+                } else {
+                    path
+                }
+                .as_str(),
+            );
             seen.extend(found(&reply));
             next = link(&reply.json(), "next");
         }
@@ -94,14 +130,24 @@ fn the_compartment_of_a_patient_holds_what_r4_says() {
         ("Patient/p/CarePlan", "", &[]),
         ("Patient/p/Encounter", "_sort=-_id", &["Encounter/e"]),
         ("Patient/p/Patient", "", &["Patient/p"]),
-        ("Patient/p/ServiceRequest", "status=on-hold", &["ServiceRequest/s2"]),
-        ("Patient/q/*", "", &["Patient/q", "Condition/d", "CarePlan/cp"]),
+        (
+            "Patient/p/ServiceRequest",
+            "status=on-hold",
+            &["ServiceRequest/s2"],
+        ),
+        (
+            "Patient/q/*",
+            "",
+            &["Patient/q", "Condition/d", "CarePlan/cp"],
+        ),
         ("Patient/q/*", "_type=CarePlan,Goal", &["CarePlan/cp"]),
         ("Patient/p/*", "_id=c,d", &["Condition/c"]),
     ] {
         check(&facade, path, query, expected);
     }
-    let included = facade.get("Patient/q/CarePlan?_include=CarePlan:subject").json();
+    let included = facade
+        .get("Patient/q/CarePlan?_include=CarePlan:subject")
+        .json();
     assert_eq!(included["entry"][1]["resource"]["id"], "q");
 }
 
@@ -132,7 +178,15 @@ fn what_has_no_compartment_or_is_not_there_is_not_found() {
     ] {
         expect(&facade.get(path), 404);
     }
-    expect(&facade.send("POST", "Patient/p/Condition", &[], "{\"resourceType\":\"Condition\"}"), 405);
+    expect(
+        &facade.send(
+            "POST",
+            "Patient/p/Condition",
+            &[],
+            "{\"resourceType\":\"Condition\"}",
+        ),
+        405,
+    );
     expect(&facade.send("DELETE", "Patient/p/*", &[], ""), 405);
     expect(&facade.get("Patient/p/Condition/_search"), 405);
     expect(&facade.get("Patient/p/Condition?_type=Condition"), 400);
@@ -142,10 +196,20 @@ fn what_has_no_compartment_or_is_not_there_is_not_found() {
 fn a_batch_searches_in_all_of_these() {
     let facade = population();
     let get = |url: &str| serde_json::json!({ "request": { "method": "GET", "url": url } });
-    let entries = [get("?_type=Goal"), get("Patient/q/*"), get("Patient/q/CarePlan?status=active"), get("Patient/q/$everything")];
-    let reply = facade.post(&serde_json::json!({ "resourceType": "Bundle", "type": "batch", "entry": entries }));
+    let entries = [
+        get("?_type=Goal"),
+        get("Patient/q/*"),
+        get("Patient/q/CarePlan?status=active"),
+        get("Patient/q/$everything"),
+    ];
+    let reply = facade
+        .post(&serde_json::json!({ "resourceType": "Bundle", "type": "batch", "entry": entries }));
     expect(&reply, 200);
-    let totals: Vec<_> = reply.resources().iter().map(|bundle| bundle["total"].as_u64().unwrap()).collect();
+    let totals: Vec<_> = reply
+        .resources()
+        .iter()
+        .map(|bundle| bundle["total"].as_u64().unwrap())
+        .collect();
     assert_eq!(totals, [1, 3, 1, 4]);
 }
 
@@ -156,17 +220,33 @@ fn the_definition_of_the_compartment_is_what_the_core_package_says() {
     let mut published = Value::Null;
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
-        if entry.path().unwrap().ends_with("CompartmentDefinition-patient.json") {
+        if entry
+            .path()
+            .unwrap()
+            .ends_with("CompartmentDefinition-patient.json")
+        {
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes).unwrap();
             published = serde_json::from_slice(&bytes).unwrap();
         }
     }
     let of_type = |resource: &Value| {
-        let parameters = if resource["param"].is_null() { Value::Array(Vec::new()) } else { resource["param"].clone() };
+        let parameters = if resource["param"].is_null() {
+            Value::Array(Vec::new())
+        } else {
+            resource["param"].clone()
+        };
         (resource["code"].as_str().unwrap().to_owned(), parameters)
     };
-    let expected: Map<String, Value> = published["resource"].as_array().unwrap().iter().map(of_type).collect();
-    let committed: Value = serde_json::from_str(include_str!("../../../profiles/packages/r4-patient-compartment.json")).unwrap();
+    let expected: Map<String, Value> = published["resource"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(of_type)
+        .collect();
+    let committed: Value = serde_json::from_str(include_str!(
+        "../../../profiles/packages/r4-patient-compartment.json"
+    ))
+    .unwrap();
     assert_eq!(committed, Value::Object(expected));
 }

@@ -21,13 +21,25 @@ fn packed(plain: &[u8]) -> Vec<u8> {
 }
 
 fn send_packed(facade: &Facade, method: &str, path: &str, coding: &str, body: Vec<u8>) -> Reply {
-    let media_type = if path.ends_with("_search") { "application/x-www-form-urlencoded" } else { "application/fhir+json" };
-    facade.send(method, path, &[("content-encoding", coding), ("content-type", media_type)], body)
+    let media_type = if path.ends_with("_search") {
+        "application/x-www-form-urlencoded"
+    } else {
+        "application/fhir+json"
+    };
+    facade.send(
+        method,
+        path,
+        &[("content-encoding", coding), ("content-type", media_type)],
+        body,
+    )
 }
 
 /// The answer's headers, and its body as it came.
 fn get(facade: &Facade, method: &str, path: &str, accept: &str) -> (HeaderMap, Vec<u8>) {
-    let request = Request::builder().method(method).uri(path).header("accept-encoding", accept);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("accept-encoding", accept);
     let (_, headers, body) = facade.send_for_bytes(request.body(Body::empty()).unwrap());
     (headers, body)
 }
@@ -35,15 +47,47 @@ fn get(facade: &Facade, method: &str, path: &str, accept: &str) -> (HeaderMap, V
 #[test]
 fn a_body_in_gzip_is_the_body_that_it_unpacks_to() {
     let facade = clinic();
-    for (id, coding) in [("a", "gzip"), ("b", "GZIP"), ("c", "x-gzip"), ("d", " gzip ")] {
+    for (id, coding) in [
+        ("a", "gzip"),
+        ("b", "GZIP"),
+        ("c", "x-gzip"),
+        ("d", " gzip "),
+    ] {
         let sent = organization(id, "x").to_string();
-        expect(&send_packed(&facade, "PUT", &format!("Organization/{id}"), coding, packed(sent.as_bytes())), 201);
-        assert_eq!(facade.get(&format!("Organization/{id}")).json()["name"], "x");
+        expect(
+            &send_packed(
+                &facade,
+                "PUT",
+                &format!("Organization/{id}"),
+                coding,
+                packed(sent.as_bytes()),
+            ),
+            201,
+        );
+        assert_eq!(
+            facade.get(&format!("Organization/{id}")).json()["name"],
+            "x"
+        );
     }
     let in_two_members = organization("e", "x").to_string();
     let (first, second) = in_two_members.as_bytes().split_at(20);
-    expect(&send_packed(&facade, "PUT", "Organization/e", "gzip", [packed(first), packed(second)].concat()), 201);
-    let found = send_packed(&facade, "POST", "Organization/_search", "gzip", packed(b"_id=a"));
+    expect(
+        &send_packed(
+            &facade,
+            "PUT",
+            "Organization/e",
+            "gzip",
+            [packed(first), packed(second)].concat(),
+        ),
+        201,
+    );
+    let found = send_packed(
+        &facade,
+        "POST",
+        "Organization/_search",
+        "gzip",
+        packed(b"_id=a"),
+    );
     assert_eq!(found.json()["total"], 1);
     let bundle = packed(b"{\"resourceType\":\"Bundle\",\"type\":\"batch\"}");
     expect(&send_packed(&facade, "POST", "/fhir", "gzip", bundle), 200);
@@ -69,8 +113,15 @@ fn a_body_that_does_not_unpack_is_400_and_one_beyond_the_bound_413() {
         (packed(&vec![b' '; BOUND + 1]), 413),
         (bomb, 413),
     ] {
-        for (method, path) in [("PUT", "Organization/a"), ("POST", "Organization"), ("POST", "/fhir")] {
-            expect(&send_packed(&facade, method, path, "gzip", body.clone()), status);
+        for (method, path) in [
+            ("PUT", "Organization/a"),
+            ("POST", "Organization"),
+            ("POST", "/fhir"),
+        ] {
+            expect(
+                &send_packed(&facade, method, path, "gzip", body.clone()),
+                status,
+            );
         }
     }
     for coding in ["br", "deflate", "gzip, gzip", "zstd", "x"] {
@@ -87,32 +138,67 @@ fn an_answer_is_compressed_for_whoever_takes_it_and_says_the_same() {
     let mut large = organization("large", "x");
     large["alias"] = serde_json::json!(vec!["Lægehuset"; 500]);
     let etag = facade.put_ok(&large).header("etag").to_owned();
-    for path in ["/fhir/Organization/large", "/fhir/Organization", "/fhir/metadata", "/fhir/_history", "/fhir/metadata?_pretty=true", "/"] {
+    for path in [
+        "/fhir/Organization/large",
+        "/fhir/Organization",
+        "/fhir/metadata",
+        "/fhir/_history",
+        "/fhir/metadata?_pretty=true",
+        "/",
+    ] {
         let (plain_headers, plain) = get(&facade, "GET", path, "identity");
         assert!(!plain_headers.contains_key("content-encoding"));
         let (headers, body) = get(&facade, "GET", path, "gzip");
         assert_eq!(headers["content-encoding"], "gzip", "{path}");
         assert_eq!(headers["vary"], "Accept, Accept-Encoding");
         assert_eq!(headers["content-type"], plain_headers["content-type"]);
-        assert!(body.len() * 2 < plain.len(), "{path}: {} of {}", body.len(), plain.len());
+        assert!(
+            body.len() * 2 < plain.len(),
+            "{path}: {} of {}",
+            body.len(),
+            plain.len()
+        );
         let mut unpacked = Vec::new();
-        GzDecoder::new(&body[..]).read_to_end(&mut unpacked).unwrap();
+        GzDecoder::new(&body[..])
+            .read_to_end(&mut unpacked)
+            .unwrap();
         assert!(unpacked == plain, "{path}");
         let (head, nothing) = get(&facade, "HEAD", path, "gzip");
-        assert_eq!(head["content-length"].to_str().unwrap(), body.len().to_string());
-        assert_eq!((nothing.len(), &head["content-encoding"]), (0, &headers["content-encoding"]));
+        assert_eq!(
+            head["content-length"].to_str().unwrap(),
+            body.len().to_string()
+        );
+        assert_eq!(
+            (nothing.len(), &head["content-encoding"]),
+            (0, &headers["content-encoding"])
+        );
     }
     let (headers, _) = get(&facade, "GET", "/fhir/Organization/large", "gzip");
     assert_eq!(headers["etag"].to_str().unwrap(), etag);
-    assert!(etag.starts_with("W/"), "two encodings of one version have one ETag, so it must be weak");
+    assert!(
+        etag.starts_with("W/"),
+        "two encodings of one version have one ETag, so it must be weak"
+    );
     let known = [("accept-encoding", "gzip"), ("if-none-match", &*etag)];
-    assert_eq!(facade.send("GET", "Organization/large", &known, Body::empty()).status.as_u16(), 304);
+    assert_eq!(
+        facade
+            .send("GET", "Organization/large", &known, Body::empty())
+            .status
+            .as_u16(),
+        304
+    );
 }
 
 #[test]
 fn what_is_small_or_packed_already_is_sent_as_it_is() {
     let facade = clinic();
-    for path in ["/fhir/Organization/gp", "/fhir/Organization/nope", "/livez", "/package.tgz", "/fhir/Patient?_count=0"] {
+    for path in [
+        "/fhir/Organization/gp",
+        "/fhir/Organization/nope",
+        "/livez",
+        "/package.tgz",
+        "/fhir/Patient?_count=0",
+    ] {
         let (headers, _) = get(&facade, "GET", path, "gzip");
         assert!(!headers.contains_key("content-encoding"), "{path}");
     }

@@ -14,7 +14,12 @@ const QUERY: &str = "identifier=https://ehr.test/id|1";
 
 fn create(facade: &Facade, query: &str) -> Reply {
     let sent = identified(without_id(copd("", "p", "2027-02-20")), "1");
-    facade.send("POST", "Condition", &[("if-none-exist", query)], sent.to_string())
+    facade.send(
+        "POST",
+        "Condition",
+        &[("if-none-exist", query)],
+        sent.to_string(),
+    )
 }
 
 #[test]
@@ -65,7 +70,12 @@ fn create_with_many_matches_is_412_and_writes_nothing() {
 fn a_deleted_resource_is_no_match() {
     let facade = clinic();
     let first = create(&facade, QUERY).json();
-    facade.send("DELETE", &format!("Condition/{}", first["id"].as_str().unwrap()), &[], Body::empty());
+    facade.send(
+        "DELETE",
+        &format!("Condition/{}", first["id"].as_str().unwrap()),
+        &[],
+        Body::empty(),
+    );
     let reply = create(&facade, QUERY);
     expect(&reply, 201);
     assert_ne!(reply.json()["id"], first["id"]);
@@ -90,11 +100,17 @@ fn a_condition_that_cannot_be_honoured_never_creates() {
         expect(&create(&facade, query), status);
     }
     let sent = identified(without_id(copd("", "p", "2027-02-20")), "1").to_string();
-    let request = || Request::post("/fhir/Condition").header("content-type", "application/fhir+json");
+    let request =
+        || Request::post("/fhir/Condition").header("content-type", "application/fhir+json");
     let unreadable = request().header("if-none-exist", b"identifier=\xff".as_slice());
-    let twice = request().header("if-none-exist", QUERY).header("if-none-exist", "identifier=2");
+    let twice = request()
+        .header("if-none-exist", QUERY)
+        .header("if-none-exist", "identifier=2");
     for request in [unreadable, twice] {
-        expect(&facade.send_request(request.body(Body::from(sent.clone())).unwrap()), 400);
+        expect(
+            &facade.send_request(request.body(Body::from(sent.clone())).unwrap()),
+            400,
+        );
     }
     assert_eq!(changes(&facade), before);
 }
@@ -104,14 +120,22 @@ fn criteria_in_the_address_mean_what_the_header_says() {
     let facade = clinic();
     let create = |query: &str, headers: &[(&str, &str)]| {
         let sent = identified(without_id(copd("", "p", "2027-02-20")), "1");
-        facade.send("POST", &format!("Condition?{query}"), headers, sent.to_string())
+        facade.send(
+            "POST",
+            &format!("Condition?{query}"),
+            headers,
+            sent.to_string(),
+        )
     };
     let first = create(&format!("{QUERY}&_format=json"), &[]);
     expect(&first, 201);
     let before = changes(&facade);
     let second = create(QUERY, &[]);
     expect(&second, 200);
-    assert_eq!((&second.text, second.header("location")), (&first.text, first.header("location")));
+    assert_eq!(
+        (&second.text, second.header("location")),
+        (&first.text, first.header("location"))
+    );
     for (query, headers, status) in [
         (QUERY, [("if-none-exist", QUERY)].as_slice(), 400),
         ("colour=red", &[], 400),
@@ -129,9 +153,15 @@ fn a_match_may_hold_letters_that_are_not_ascii() {
     let facade = clinic();
     facade.put_ok(&identified(copd("a", "p", "2027-02-20"), "æ?ø"));
     let request = Request::post("/fhir/Condition").header("content-type", "application/fhir+json");
-    let request = request.header("if-none-exist", "identifier=https://ehr.test/id|æ?ø".as_bytes());
+    let request = request.header(
+        "if-none-exist",
+        "identifier=https://ehr.test/id|æ?ø".as_bytes(),
+    );
     let sent = identified(without_id(copd("", "p", "2027-02-20")), "æ?ø").to_string();
-    expect(&facade.send_request(request.body(Body::from(sent)).unwrap()), 200);
+    expect(
+        &facade.send_request(request.body(Body::from(sent)).unwrap()),
+        200,
+    );
 }
 
 #[test]
@@ -143,11 +173,21 @@ fn of_64_at_once_with_one_identifier_exactly_one_creates_and_all_name_it() {
             (reply.status.as_u16(), reply.header("location").to_owned())
         };
         let senders: Vec<_> = (0..64).map(|_| scope.spawn(one)).collect();
-        senders.into_iter().map(|sender| sender.join().unwrap()).collect()
+        senders
+            .into_iter()
+            .map(|sender| sender.join().unwrap())
+            .collect()
     });
     let count = |status: u16| replies.iter().filter(|(found, _)| *found == status).count();
     assert_eq!((count(201), count(200)), (1, 63), "{replies:?}");
-    assert_eq!(replies.iter().map(|(_, location)| location).collect::<BTreeSet<_>>().len(), 1);
+    assert_eq!(
+        replies
+            .iter()
+            .map(|(_, location)| location)
+            .collect::<BTreeSet<_>>()
+            .len(),
+        1
+    );
     assert_eq!(facade.search_all("Condition").len(), 1);
     assert_eq!(facade.search_all("Task").len(), 1);
 }
@@ -160,12 +200,31 @@ fn of_64_transactions_at_once_with_one_identifier_exactly_one_creates() {
         "request": { "method": "POST", "url": "Patient", "ifNoneExist": "identifier=urn:oid:1.2.208.176.1.2|0405440001" }
     }] });
     let statuses: Vec<String> = std::thread::scope(|scope| {
-        let one = || facade.post(&bundle).json()["entry"][0]["response"]["status"].as_str().unwrap().to_owned();
+        let one = || {
+            facade.post(&bundle).json()["entry"][0]["response"]["status"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
         let senders: Vec<_> = (0..64).map(|_| scope.spawn(one)).collect();
-        senders.into_iter().map(|sender| sender.join().unwrap()).collect()
+        senders
+            .into_iter()
+            .map(|sender| sender.join().unwrap())
+            .collect()
     });
-    assert_eq!(statuses.iter().filter(|status| *status == "201 Created").count(), 1, "{statuses:?}");
-    assert_eq!(statuses.iter().filter(|status| *status == "200 OK").count(), 63, "{statuses:?}");
+    assert_eq!(
+        statuses
+            .iter()
+            .filter(|status| *status == "201 Created")
+            .count(),
+        1,
+        "{statuses:?}"
+    );
+    assert_eq!(
+        statuses.iter().filter(|status| *status == "200 OK").count(),
+        63,
+        "{statuses:?}"
+    );
     assert_eq!(facade.search_all("Patient").len(), 1);
 }
 
@@ -212,11 +271,16 @@ fn a_practice_that_gets_its_number_while_others_write_loses_no_right() {
     std::thread::scope(|scope| {
         let facade = &facade;
         for number in 0..8 {
-            scope.spawn(move || facade.put_ok(&referral(&format!("s-{number}"), "p", "c", "2027-02-22")));
+            scope.spawn(move || {
+                facade.put_ok(&referral(&format!("s-{number}"), "p", "c", "2027-02-22"))
+            });
         }
         scope.spawn(move || facade.put_ok(&crate::support::people::practice("gp")));
     });
     let tasks = facade.search_all("Task?right=prevention-start");
     assert_eq!(tasks.len(), 8);
-    assert_eq!(comparable(facade.search_all("Task")), comparable(facade.get("Patient/p/$rights").resources()));
+    assert_eq!(
+        comparable(facade.search_all("Task")),
+        comparable(facade.get("Patient/p/$rights").resources())
+    );
 }

@@ -63,7 +63,14 @@ fn several_matches_all_stay_and_so_does_everything_without_criteria() {
 #[test]
 fn if_match_counts_for_the_match() {
     let facade = server();
-    let delete = |etag| facade.send("DELETE", "Condition?identifier=2", &[("if-match", etag)], Body::empty());
+    let delete = |etag| {
+        facade.send(
+            "DELETE",
+            "Condition?identifier=2",
+            &[("if-match", etag)],
+            Body::empty(),
+        )
+    };
     for (etag, status) in [("W/\"2\"", 412), ("W/\"1\"", 204), ("W/\"1\"", 412)] {
         expect(&delete(etag), status);
     }
@@ -81,24 +88,41 @@ fn a_deletion_in_a_transaction_comes_before_what_else_would_match() {
     assert_eq!(answer["entry"][0]["response"]["status"], "201 Created");
     assert_eq!(answer["entry"][1]["response"]["status"], "204 No Content");
     let found = facade.search_all("Condition?identifier=2");
-    assert_eq!((found.len(), &found[0]["recordedDate"]), (1, &json!("2027-02-21")));
+    assert_eq!(
+        (found.len(), &found[0]["recordedDate"]),
+        (1, &json!("2027-02-21"))
+    );
     let several = json!({ "request": { "method": "DELETE", "url": QUERY } });
     let refused = bundle(&facade, "transaction", &[delete.clone(), several.clone()]);
     expect(&refused, 412);
-    assert_eq!(refused.issues(), ["error multiple-matches Bundle.entry[1].request"]);
+    assert_eq!(
+        refused.issues(),
+        ["error multiple-matches Bundle.entry[1].request"]
+    );
     let batch = bundle(&facade, "batch", &[delete, several]).json();
     assert_eq!(batch["entry"][0]["response"]["status"], "204 No Content");
-    assert_eq!(batch["entry"][1]["response"]["status"], "412 Precondition Failed");
+    assert_eq!(
+        batch["entry"][1]["response"]["status"],
+        "412 Precondition Failed"
+    );
 }
 
 #[test]
 fn of_many_at_once_the_match_is_deleted_once() {
     let facade = clinic();
-    facade.put_ok(&identified(json!({ "resourceType": "Practitioner", "id": "x" }), "1"));
+    facade.put_ok(&identified(
+        json!({ "resourceType": "Practitioner", "id": "x" }),
+        "1",
+    ));
     let before = changes(&facade);
     std::thread::scope(|scope| {
         for _ in 0..16 {
-            scope.spawn(|| expect(&delete(&facade, "Practitioner?identifier=https://ehr.test/id|1"), 204));
+            scope.spawn(|| {
+                expect(
+                    &delete(&facade, "Practitioner?identifier=https://ehr.test/id|1"),
+                    204,
+                )
+            });
         }
     });
     assert_eq!(changes(&facade), before + 1);

@@ -13,11 +13,20 @@ fn create_answers_201_with_the_resource_its_location_etag_and_instant() {
     expect(&reply, 201);
     let created = reply.json();
     let id = created["id"].as_str().unwrap();
-    assert_eq!(reply.header("location"), format!("{BASE}/Organization/{id}/_history/1"));
+    assert_eq!(
+        reply.header("location"),
+        format!("{BASE}/Organization/{id}/_history/1")
+    );
     assert_eq!(reply.header("etag"), "W/\"1\"");
-    assert_eq!(reply.header("last-modified"), "Mon, 01 Mar 2027 08:00:00 GMT");
+    assert_eq!(
+        reply.header("last-modified"),
+        "Mon, 01 Mar 2027 08:00:00 GMT"
+    );
     assert_eq!(created["meta"]["versionId"], "1");
-    assert_eq!(created["meta"]["lastUpdated"], "2027-03-01T08:00:00.000000Z");
+    assert_eq!(
+        created["meta"]["lastUpdated"],
+        "2027-03-01T08:00:00.000000Z"
+    );
     assert_eq!(created["name"], "Prøve");
     assert_eq!(facade.get(&format!("Organization/{id}")).text, reply.text);
 }
@@ -30,7 +39,10 @@ fn create_ignores_the_id_version_and_instant_that_the_client_sent() {
     let created = facade.post(&sent).json();
     assert_ne!(created["id"], "mine");
     assert_eq!(created["meta"]["versionId"], "1");
-    assert_eq!(created["meta"]["lastUpdated"], "2027-03-01T08:00:00.000000Z");
+    assert_eq!(
+        created["meta"]["lastUpdated"],
+        "2027-03-01T08:00:00.000000Z"
+    );
     assert_eq!(created["meta"]["tag"][0]["code"], "kept");
     expect(&facade.get("Organization/mine"), 404);
 }
@@ -55,7 +67,10 @@ fn create_of_what_breaks_rules_names_all_findings_and_writes_nothing() {
     expect(&reply, 422);
     let issues = reply.issues().join("\n");
     for expression in ["CarePlan.status", "CarePlan.author", "CarePlan.created"] {
-        assert!(issues.contains(expression), "{expression} is not in {issues}");
+        assert!(
+            issues.contains(expression),
+            "{expression} is not in {issues}"
+        );
     }
     assert_eq!(changes(&facade), before);
 }
@@ -64,7 +79,12 @@ fn create_of_what_breaks_rules_names_all_findings_and_writes_nothing() {
 fn create_derives_the_rights_in_the_same_commit() {
     let facade = clinic();
     expect(&facade.post(&without_id(copd("", "p", "2027-02-20"))), 201);
-    assert_eq!(facade.search_all("Task?patient=p&right=treatment-plan").len(), 1);
+    assert_eq!(
+        facade
+            .search_all("Task?patient=p&right=treatment-plan")
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -89,7 +109,12 @@ fn a_second_patient_with_the_same_identifier_is_warned_about() {
     let put = |id: &str, cpr: &str| {
         let mut sent = patient(id);
         sent["identifier"][0]["value"] = cpr.into();
-        facade.send("PUT", &format!("Patient/{id}"), &[("prefer", "return=OperationOutcome")], sent.to_string())
+        facade.send(
+            "PUT",
+            &format!("Patient/{id}"),
+            &[("prefer", "return=OperationOutcome")],
+            sent.to_string(),
+        )
     };
     expect(&put("one", "0505550002"), 201);
     let reply = put("two", "0505550002");
@@ -103,8 +128,17 @@ fn a_second_patient_with_the_same_identifier_is_warned_about() {
 fn a_diagnosis_that_is_named_by_identifier_alone_is_warned_about() {
     let facade = clinic();
     let mut sent = plan("cp", "p", "c", "2027-03-01");
-    sent["addresses"] = json!([{ "identifier": { "system": "https://ehr.test/id", "value": "7" } }]);
-    let reply = facade.send("PUT", "CarePlan/cp", &[("prefer", "return=OperationOutcome")], sent.to_string());
+    sent["addresses"] =
+        json!([{ "identifier": { "system": "https://ehr.test/id", "value": "7" } }]);
+    let reply = facade.send(
+        "PUT",
+        "CarePlan/cp",
+        &[("prefer", "return=OperationOutcome")],
+        sent.to_string(),
+    );
     expect(&reply, 201);
-    assert_eq!(reply.issues(), ["warning not-supported CarePlan.addresses[0]"]);
+    assert_eq!(
+        reply.issues(),
+        ["warning not-supported CarePlan.addresses[0]"]
+    );
 }

@@ -31,7 +31,12 @@ fn a_deleted_resource_is_gone_and_says_in_which_version() {
         assert_eq!(reply.issues(), ["error deleted"]);
     }
     assert_eq!(facade.search_all("Organization?_id=a").len(), 0);
-    assert_eq!(facade.search_all("Organization?identifier=550891000016003").len(), 0);
+    assert_eq!(
+        facade
+            .search_all("Organization?identifier=550891000016003")
+            .len(),
+        0
+    );
 }
 
 #[test]
@@ -77,8 +82,22 @@ fn delete_honours_if_match() {
     let facade = Facade::at(NOW);
     facade.put_ok(&organization("a", "one"));
     facade.put_ok(&organization("a", "two"));
-    for (etag, status) in [("W/\"1\"", 412), ("garbage", 400), ("W/\"2\"", 204), ("W/\"2\"", 412), ("W/\"3\"", 412)] {
-        expect(&facade.send("DELETE", "Organization/a", &[("if-match", etag)], Body::empty()), status);
+    for (etag, status) in [
+        ("W/\"1\"", 412),
+        ("garbage", 400),
+        ("W/\"2\"", 204),
+        ("W/\"2\"", 412),
+        ("W/\"3\"", 412),
+    ] {
+        expect(
+            &facade.send(
+                "DELETE",
+                "Organization/a",
+                &[("if-match", etag)],
+                Body::empty(),
+            ),
+            status,
+        );
     }
     expect(&facade.get("Organization/a"), 410);
 }
@@ -87,7 +106,12 @@ fn delete_honours_if_match() {
 fn delete_answers_an_outcome_if_the_client_prefers_one() {
     let facade = Facade::at(NOW);
     facade.put_ok(&organization("a", "one"));
-    let reply = facade.send("DELETE", "Organization/a", &[("prefer", "return=OperationOutcome")], Body::empty());
+    let reply = facade.send(
+        "DELETE",
+        "Organization/a",
+        &[("prefer", "return=OperationOutcome")],
+        Body::empty(),
+    );
     expect(&reply, 200);
     assert_eq!(reply.json()["resourceType"], "OperationOutcome");
 }

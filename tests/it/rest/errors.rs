@@ -13,16 +13,45 @@ fn a_body_that_is_not_strict_json_is_400_and_writes_nothing() {
     let facade = clinic();
     let before = changes(&facade);
     let good = patient("x").to_string();
-    let deep = |levels: usize| format!("{{\"resourceType\":\"Patient\",\"id\":\"x\",\"a\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
+    let deep = |levels: usize| {
+        format!(
+            "{{\"resourceType\":\"Patient\",\"id\":\"x\",\"a\":{}1{}}}",
+            "[".repeat(levels),
+            "]".repeat(levels)
+        )
+    };
     let bodies: Vec<(&str, Vec<u8>)> = vec![
         ("nothing", Vec::new()),
         ("cut short", good[..good.len() - 1].into()),
         ("two values", format!("{good}{good}").into()),
-        ("a trailing comma", good.replace("\"id\":\"x\",", "\"id\":\"x\",,").into()),
-        ("a duplicate key", good.replacen('{', "{\"id\":\"x\",", 1).into()),
-        ("a duplicate key below", good.replace("\"family\":\"Test\"", "\"family\":\"Test\",\"family\":\"Test\"").into()),
-        ("a byte order mark", [b"\xef\xbb\xbf", good.as_bytes()].concat()),
-        ("no UTF-8", [b"{\"resourceType\":\"Patient\",\"id\":\"x\",\"language\":\"".as_slice(), b"\xff\"}"].concat()),
+        (
+            "a trailing comma",
+            good.replace("\"id\":\"x\",", "\"id\":\"x\",,").into(),
+        ),
+        (
+            "a duplicate key",
+            good.replacen('{', "{\"id\":\"x\",", 1).into(),
+        ),
+        (
+            "a duplicate key below",
+            good.replace(
+                "\"family\":\"Test\"",
+                "\"family\":\"Test\",\"family\":\"Test\"",
+            )
+            .into(),
+        ),
+        (
+            "a byte order mark",
+            [b"\xef\xbb\xbf", good.as_bytes()].concat(),
+        ),
+        (
+            "no UTF-8",
+            [
+                b"{\"resourceType\":\"Patient\",\"id\":\"x\",\"language\":\"".as_slice(),
+                b"\xff\"}",
+            ]
+            .concat(),
+        ),
         ("half a surrogate", good.replace("Test", "\\ud800").into()),
         ("a comment", format!("/* */{good}").into()),
         ("single quotes", good.replace('"', "'").into()),
@@ -33,14 +62,28 @@ fn a_body_that_is_not_strict_json_is_400_and_writes_nothing() {
         ("an array", format!("[{good}]").into()),
         ("null", b"null".into()),
         ("text", b"\"Patient\"".into()),
-        ("no type", good.replace("resourceType", "resourcetype").into()),
-        ("a number for a type", good.replace("\"Patient\"", "7").into()),
-        ("a control character", good.replace("Test", "Te\u{1}st").into()),
+        (
+            "no type",
+            good.replace("resourceType", "resourcetype").into(),
+        ),
+        (
+            "a number for a type",
+            good.replace("\"Patient\"", "7").into(),
+        ),
+        (
+            "a control character",
+            good.replace("Test", "Te\u{1}st").into(),
+        ),
     ];
     for (what, body) in bodies {
         for (method, path) in [("PUT", "Patient/x"), ("POST", "Patient"), ("POST", "/fhir")] {
             let reply = facade.send(method, path, &[], Body::from(body.clone()));
-            assert_eq!(reply.status.as_u16(), 400, "{what}: {method} {path}: {}", reply.text);
+            assert_eq!(
+                reply.status.as_u16(),
+                400,
+                "{what}: {method} {path}: {}",
+                reply.text
+            );
             expect(&reply, 400);
         }
     }
@@ -50,15 +93,33 @@ fn a_body_that_is_not_strict_json_is_400_and_writes_nothing() {
 #[test]
 fn the_type_of_the_body_is_that_of_the_address() {
     let facade = clinic();
-    expect(&facade.send("POST", "Organization", &[], patient("").to_string()), 400);
-    expect(&facade.send("PUT", "Organization/p", &[], patient("p").to_string()), 400);
-    expect(&facade.send("POST", "Patient", &[], "{\"resourceType\":\"Unknown\"}"), 400);
+    expect(
+        &facade.send("POST", "Organization", &[], patient("").to_string()),
+        400,
+    );
+    expect(
+        &facade.send("PUT", "Organization/p", &[], patient("p").to_string()),
+        400,
+    );
+    expect(
+        &facade.send("POST", "Patient", &[], "{\"resourceType\":\"Unknown\"}"),
+        400,
+    );
 }
 
 #[test]
 fn a_type_that_is_not_held_is_404_whatever_is_done() {
     let facade = clinic();
-    for kind in ["Observation", "patient", "PATIENT", "Patients", "Foo", "ImplementationGuide", "$rights", "Patient%20"] {
+    for kind in [
+        "Observation",
+        "patient",
+        "PATIENT",
+        "Patients",
+        "Foo",
+        "ImplementationGuide",
+        "$rights",
+        "Patient%20",
+    ] {
         for (method, path) in [
             ("GET", kind.to_owned()),
             ("POST", kind.to_owned()),
@@ -68,7 +129,15 @@ fn a_type_that_is_not_held_is_404_whatever_is_done() {
             ("GET", format!("{kind}/1/_history/1")),
             ("POST", format!("{kind}/_search")),
         ] {
-            expect(&facade.send(method, &path, &[], format!("{{\"resourceType\":\"{kind}\",\"id\":\"1\"}}")), 404);
+            expect(
+                &facade.send(
+                    method,
+                    &path,
+                    &[],
+                    format!("{{\"resourceType\":\"{kind}\",\"id\":\"1\"}}"),
+                ),
+                404,
+            );
         }
     }
 }
@@ -78,16 +147,32 @@ fn what_refuses_comes_first_and_says_all_in_one_sentence() {
     let facade = clinic();
     let mut sent = copd("c", "p", "2027-03-02");
     sent["asserter"] = json!({ "reference": "Practitioner/later" });
-    for (method, path, status) in [("PUT", "Condition/c", 422), ("POST", "Condition/$validate", 200)] {
+    for (method, path, status) in [
+        ("PUT", "Condition/c", 422),
+        ("POST", "Condition/$validate", 200),
+    ] {
         let reply = facade.send(method, path, &[], sent.to_string());
         expect(&reply, status);
         let outcome = reply.json();
         let issues = outcome["issue"].as_array().unwrap();
-        let severities: Vec<_> = issues.iter().map(|issue| issue["severity"].as_str().unwrap()).collect();
-        let others = severities.iter().position(|severity| *severity != "error").unwrap();
-        assert!(others > 0 && !severities[others..].contains(&"error"), "{method} {path}: {severities:?}");
+        let severities: Vec<_> = issues
+            .iter()
+            .map(|issue| issue["severity"].as_str().unwrap())
+            .collect();
+        let others = severities
+            .iter()
+            .position(|severity| *severity != "error")
+            .unwrap();
+        assert!(
+            others > 0 && !severities[others..].contains(&"error"),
+            "{method} {path}: {severities:?}"
+        );
         let sentence = issues[0]["diagnostics"].as_str().unwrap();
-        assert!(sentence.starts_with("Condition.recordedDate: expected a date that is not in the future"), "{sentence}");
+        assert!(
+            sentence
+                .starts_with("Condition.recordedDate: expected a date that is not in the future"),
+            "{sentence}"
+        );
     }
     let issue = facade.get("Patient/nope").json()["issue"][0].clone();
     assert_eq!(issue["diagnostics"], issue["details"]["text"]);
@@ -105,32 +190,72 @@ fn a_method_that_an_address_does_not_have_is_405_and_says_which_it_has() {
     let before = changes(&facade);
     let task = json!({ "resourceType": "Task", "id": "t" }).to_string();
     for (methods, path, allow) in [
-        (&["POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO"][..], "Task/t", "GET, HEAD"),
+        (
+            &["POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO"][..],
+            "Task/t",
+            "GET, HEAD",
+        ),
         (&["POST", "PUT", "PATCH", "DELETE"], "Task", "GET, HEAD"),
         (&["POST", "PUT", "DELETE"], "Provenance/t", "GET, HEAD"),
         (&["POST", "PUT", "DELETE"], "AuditEvent/t", "GET, HEAD"),
         (&["POST", "PUT", "DELETE"], "PlanDefinition/t", "GET, HEAD"),
         (&["POST"], "StructureDefinition", "GET, HEAD"),
-        (&["POST", "TRACE"], "Patient/p", "GET, HEAD, PUT, PATCH, DELETE"),
+        (
+            &["POST", "TRACE"],
+            "Patient/p",
+            "GET, HEAD, PUT, PATCH, DELETE",
+        ),
         (&["TRACE"], "Patient", "GET, HEAD, POST, PUT, PATCH, DELETE"),
-        (&["PUT", "PATCH", "DELETE"], "Task?identifier=0405440001", "GET, HEAD"),
+        (
+            &["PUT", "PATCH", "DELETE"],
+            "Task?identifier=0405440001",
+            "GET, HEAD",
+        ),
         (&["PUT", "DELETE", "PATCH"], "/fhir", "GET, HEAD, POST"),
         (&["PUT", "DELETE"], "/fhir/", "GET, HEAD, POST"),
-        (&["GET", "HEAD", "PUT", "DELETE", "PATCH"], "_search", "POST"),
+        (
+            &["GET", "HEAD", "PUT", "DELETE", "PATCH"],
+            "_search",
+            "POST",
+        ),
         (&["GET", "PUT", "DELETE"], "Patient/_search", "POST"),
-        (&["POST", "PUT", "DELETE"], "Patient/p/_history", "GET, HEAD"),
-        (&["POST", "PUT", "DELETE"], "Patient/p/_history/1", "GET, HEAD"),
+        (
+            &["POST", "PUT", "DELETE"],
+            "Patient/p/_history",
+            "GET, HEAD",
+        ),
+        (
+            &["POST", "PUT", "DELETE"],
+            "Patient/p/_history/1",
+            "GET, HEAD",
+        ),
         (&["POST", "PUT", "DELETE"], "Patient/_history", "GET, HEAD"),
         (&["POST", "PUT", "DELETE"], "_history", "GET, HEAD"),
         (&["POST", "PUT", "DELETE"], "metadata", "GET, HEAD"),
-        (&["PUT", "DELETE", "PATCH"], "Patient/p/$rights", "GET, HEAD, POST"),
+        (
+            &["PUT", "DELETE", "PATCH"],
+            "Patient/p/$rights",
+            "GET, HEAD, POST",
+        ),
         (&["POST", "DELETE"], "/", "GET, HEAD"),
     ] {
         for method in methods {
-            let reply = facade.send(method, path, &[], if *method == "GET" { String::new() } else { task.clone() });
+            let reply = facade.send(
+                method,
+                path,
+                &[],
+                if *method == "GET" {
+                    String::new()
+                } else {
+                    task.clone()
+                },
+            );
             let allow = format!("{allow}, OPTIONS");
             if *method == "HEAD" {
-                assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, &*allow));
+                assert_eq!(
+                    (reply.status.as_u16(), reply.header("allow")),
+                    (405, &*allow)
+                );
             } else {
                 not_allowed(&reply, &allow);
             }
@@ -187,8 +312,18 @@ fn no_error_repeats_a_cpr_number_or_a_name() {
         facade.post(&without_id(stranger.clone())),
         facade.post(&bundle),
         facade.send("PUT", "Patient/p", &[], twice),
-        facade.send("POST", "Patient", &[("if-none-exist", &format!("{cpr}={name}"))], patient("").to_string()),
-        facade.send("PUT", "Patient/p", &[("if-match", cpr)], patient("p").to_string()),
+        facade.send(
+            "POST",
+            "Patient",
+            &[("if-none-exist", &format!("{cpr}={name}"))],
+            patient("").to_string(),
+        ),
+        facade.send(
+            "PUT",
+            "Patient/p",
+            &[("if-match", cpr)],
+            patient("p").to_string(),
+        ),
         facade.send(name, "Patient/p", &[], Body::empty()),
     ];
     for path in [
@@ -219,6 +354,12 @@ fn no_error_repeats_a_cpr_number_or_a_name() {
     for reply in replies {
         assert!(reply.status.is_client_error(), "{}", reply.text);
         let said = reply.text.to_lowercase();
-        assert!(!said.contains(cpr) && !said.contains(&name.to_lowercase()) && !said.contains("0606660003"), "{}", reply.text);
+        assert!(
+            !said.contains(cpr)
+                && !said.contains(&name.to_lowercase())
+                && !said.contains("0606660003"),
+            "{}",
+            reply.text
+        );
     }
 }

@@ -23,10 +23,21 @@ fn everything(facade: &Facade, first: &str) -> Vec<Vec<String>> {
 fn lines(bundle: &Value) -> Vec<String> {
     let line = |entry: &Value| {
         let resource = &entry["resource"];
-        let name = resource["focus"]["reference"].as_str().unwrap_or_else(|| resource["id"].as_str().unwrap());
-        format!("{} {}/{name}", entry["search"]["mode"].as_str().unwrap(), resource["resourceType"].as_str().unwrap())
+        let name = resource["focus"]["reference"]
+            .as_str()
+            .unwrap_or_else(|| resource["id"].as_str().unwrap());
+        format!(
+            "{} {}/{name}",
+            entry["search"]["mode"].as_str().unwrap(),
+            resource["resourceType"].as_str().unwrap()
+        )
     };
-    bundle["entry"].as_array().into_iter().flatten().map(line).collect()
+    bundle["entry"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(line)
+        .collect()
 }
 
 const OF_P: [&str; 9] = [
@@ -45,31 +56,52 @@ const OF_P: [&str; 9] = [
 fn everything_is_the_person_its_compartment_its_tasks_and_whom_they_name() {
     let facade = population();
     let pages = everything(&facade, "Patient/p/$everything");
-    let [page] = pages.as_slice() else { panic!("{pages:?}") };
+    let [page] = pages.as_slice() else {
+        panic!("{pages:?}")
+    };
     assert_eq!(page[0], "match Patient/p");
     let found: BTreeSet<_> = page.iter().map(String::as_str).collect();
-    let expected: BTreeSet<_> =
-        OF_P.into_iter().chain(["match Task/ServiceRequest/s2", "include Organization/gp", "include Organization/region"]).collect();
+    let expected: BTreeSet<_> = OF_P
+        .into_iter()
+        .chain([
+            "match Task/ServiceRequest/s2",
+            "include Organization/gp",
+            "include Organization/region",
+        ])
+        .collect();
     assert_eq!(found, expected);
     assert_eq!(page.len(), expected.len(), "each once");
     let bundle = facade.get("Patient/p/$everything").json();
-    assert_eq!((&bundle["type"], &bundle["total"]), (&json!("searchset"), &json!(10)));
+    assert_eq!(
+        (&bundle["type"], &bundle["total"]),
+        (&json!("searchset"), &json!(10))
+    );
     assert_eq!(link(&bundle, "self").unwrap(), "Patient/p/$everything");
 }
 
 #[test]
 fn everything_is_paged_in_the_state_of_the_first_page() {
     let facade = population();
-    let whole: BTreeSet<_> = everything(&facade, "Patient/p/$everything").concat().into_iter().collect();
+    let whole: BTreeSet<_> = everything(&facade, "Patient/p/$everything")
+        .concat()
+        .into_iter()
+        .collect();
     let first = facade.get("Patient/p/$everything?_count=3");
     assert_eq!(first.json()["total"], 10);
     let mut seen = lines(&first.json());
     expect(&facade.send("DELETE", "Goal/g", &[], ""), 204);
     let pages = everything(&facade, &link(&first.json(), "next").unwrap());
     assert_eq!(pages.len(), 3);
-    assert!(pages.iter().all(|page| page.iter().filter(|line| line.starts_with("match")).count() <= 3));
+    assert!(
+        pages
+            .iter()
+            .all(|page| page.iter().filter(|line| line.starts_with("match")).count() <= 3)
+    );
     seen.extend(pages.concat());
-    assert_eq!(seen.iter().filter(|line| line.starts_with("match")).count(), 10);
+    assert_eq!(
+        seen.iter().filter(|line| line.starts_with("match")).count(),
+        10
+    );
     assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), whole);
 }
 
@@ -84,9 +116,20 @@ fn everything_can_be_asked_of_some_types_and_since_an_instant() {
     let mut plan = facade.get("CarePlan/cp").json();
     plan["note"] = json!([{ "text": "later" }]);
     facade.put_ok(&plan);
-    for since in ["2027-03-02", "2027-03-02T09:00:00%2B01:00", "2027-03-02T09:00:00+01:00"] {
+    for since in [
+        "2027-03-02",
+        "2027-03-02T09:00:00%2B01:00",
+        "2027-03-02T09:00:00+01:00",
+    ] {
         let found = everything(&facade, &format!("Patient/q/$everything?_since={since}")).concat();
-        assert_eq!(found.iter().filter(|line| line.starts_with("match")).collect::<Vec<_>>(), ["match CarePlan/cp"], "{since}");
+        assert_eq!(
+            found
+                .iter()
+                .filter(|line| line.starts_with("match"))
+                .collect::<Vec<_>>(),
+            ["match CarePlan/cp"],
+            "{since}"
+        );
     }
     let parameters = json!({ "resourceType": "Parameters", "parameter": [
         { "name": "_since", "valueInstant": "2027-03-02T00:00:00Z" },
@@ -103,7 +146,8 @@ fn everything_can_be_asked_of_some_types_and_since_an_instant() {
 fn everything_can_be_asked_by_when_the_care_was() {
     let facade = population();
     let of = |query: &str| {
-        let mut found: Vec<String> = everything(&facade, &format!("Patient/p/$everything?{query}")).concat();
+        let mut found: Vec<String> =
+            everything(&facade, &format!("Patient/p/$everything?{query}")).concat();
         found.retain(|line| line.starts_with("match"));
         found.sort();
         found
@@ -114,21 +158,54 @@ fn everything_can_be_asked_by_when_the_care_was() {
         all.sort_unstable();
         all
     };
-    let (condition, tasks) =
-        ("match Condition/c", ["match Task/Condition/c", "match Task/ServiceRequest/s", "match Task/ServiceRequest/s2"]);
+    let (condition, tasks) = (
+        "match Condition/c",
+        [
+            "match Task/Condition/c",
+            "match Task/ServiceRequest/s",
+            "match Task/ServiceRequest/s2",
+        ],
+    );
     assert_eq!(of("end=2026"), expected(&[]));
     assert_eq!(of("end=2027-02-20"), expected(&[condition, tasks[0]]));
-    assert_eq!(of("start=2027-02-22&end=2027-02-22"), expected(&[condition, "match ServiceRequest/s", tasks[0], tasks[1]]));
-    let all = [condition, "match Encounter/e", "match ServiceRequest/s", "match ServiceRequest/s2", tasks[0], tasks[1], tasks[2]];
+    assert_eq!(
+        of("start=2027-02-22&end=2027-02-22"),
+        expected(&[condition, "match ServiceRequest/s", tasks[0], tasks[1]])
+    );
+    let all = [
+        condition,
+        "match Encounter/e",
+        "match ServiceRequest/s",
+        "match ServiceRequest/s2",
+        tasks[0],
+        tasks[1],
+        tasks[2],
+    ];
     assert_eq!(of("start=2027-02&end=2027-03"), expected(&all));
     // Paged, with what was asked; and by POST.
     let first = facade.get("Patient/p/$everything?start=2027-02-22&end=2027-02-22&_count=2");
-    assert_eq!(link(&first.json(), "self").unwrap(), "Patient/p/$everything?_count=2&start=2027-02-22&end=2027-02-22");
+    assert_eq!(
+        link(&first.json(), "self").unwrap(),
+        "Patient/p/$everything?_count=2&start=2027-02-22&end=2027-02-22"
+    );
     let pages = everything(&facade, &link(&first.json(), "next").unwrap());
-    assert_eq!(pages.concat().iter().filter(|line| line.starts_with("match")).count() + 2, 7);
+    assert_eq!(
+        pages
+            .concat()
+            .iter()
+            .filter(|line| line.starts_with("match"))
+            .count()
+            + 2,
+        7
+    );
     let parameters = json!({ "resourceType": "Parameters", "parameter": [
         { "name": "start", "valueDate": "2027-02-22" }, { "name": "end", "valueDate": "2027-02-22" } ] });
-    assert_eq!(facade.send("POST", "Patient/p/$everything", &[], parameters.to_string()).json()["total"], 7);
+    assert_eq!(
+        facade
+            .send("POST", "Patient/p/$everything", &[], parameters.to_string())
+            .json()["total"],
+        7
+    );
 }
 
 #[test]
@@ -150,12 +227,31 @@ fn everything_refuses_what_it_does_not_have() {
     ] {
         expect(&facade.get(&format!("Patient/p/$everything?{query}")), 400);
     }
-    for path in ["Patient/nobody/$everything", "Condition/c/$everything", "Patient/$everything", "$everything"] {
+    for path in [
+        "Patient/nobody/$everything",
+        "Condition/c/$everything",
+        "Patient/$everything",
+        "$everything",
+    ] {
         expect(&facade.get(path), 404);
     }
-    expect(&facade.send("POST", "Patient/p/$everything", &[], "{\"resourceType\":\"Patient\"}"), 400);
-    expect(&facade.send("DELETE", "Patient/p/$everything", &[], ""), 405);
+    expect(
+        &facade.send(
+            "POST",
+            "Patient/p/$everything",
+            &[],
+            "{\"resourceType\":\"Patient\"}",
+        ),
+        400,
+    );
+    expect(
+        &facade.send("DELETE", "Patient/p/$everything", &[], ""),
+        405,
+    );
     expect(&facade.send("DELETE", "Encounter/e", &[], ""), 204);
     let found = everything(&facade, "Patient/p/$everything").concat();
-    assert!(!found.contains(&"match Encounter/e".to_owned()), "{found:?}");
+    assert!(
+        !found.contains(&"match Encounter/e".to_owned()),
+        "{found:?}"
+    );
 }

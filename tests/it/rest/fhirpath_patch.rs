@@ -12,7 +12,10 @@ fn part(name: &str, key: &str, value: impl Into<Value>) -> Value {
 }
 
 fn operation(kind: &str, path: &str, mut more: Vec<Value>) -> Value {
-    let mut parts = vec![part("type", "valueCode", kind), part("path", "valueString", path)];
+    let mut parts = vec![
+        part("type", "valueCode", kind),
+        part("path", "valueString", path),
+    ];
     parts.append(&mut more);
     json!({ "name": "operation", "part": parts })
 }
@@ -22,7 +25,11 @@ fn add(path: &str, name: &str, value: Value) -> Value {
 }
 
 fn insert(path: &str, index: i32, value: Value) -> Value {
-    operation("insert", path, vec![part("index", "valueInteger", index), value])
+    operation(
+        "insert",
+        path,
+        vec![part("index", "valueInteger", index), value],
+    )
 }
 
 fn delete(path: &str) -> Value {
@@ -34,7 +41,14 @@ fn replace(path: &str, value: Value) -> Value {
 }
 
 fn reorder(path: &str, source: i32, destination: i32) -> Value {
-    operation("move", path, vec![part("source", "valueInteger", source), part("destination", "valueInteger", destination)])
+    operation(
+        "move",
+        path,
+        vec![
+            part("source", "valueInteger", source),
+            part("destination", "valueInteger", destination),
+        ],
+    )
 }
 
 fn value(key: &str, value: impl Into<Value>) -> Value {
@@ -50,12 +64,16 @@ fn patch(facade: &Facade, operations: &[Value]) -> Reply {
 fn with(members: &Value) -> Facade {
     let facade = clinic();
     let mut person = patient("p");
-    person.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    person
+        .as_object_mut()
+        .unwrap()
+        .extend(members.as_object().unwrap().clone());
     facade.put_ok(&person);
     facade
 }
 
-/// What the operations make of the members (those that everyone has are left out where they are as before).
+/// What the operations make of the members (those that everyone has are left out where they are as
+/// before).
 #[track_caller]
 fn check(members: &Value, operations: &[Value], expected: &Value) {
     let facade = with(members);
@@ -79,7 +97,11 @@ fn refused(members: &Value, operations: &[Value], status: u16, at: &str) {
     let before = changes(&facade);
     let reply = patch(&facade, operations);
     expect(&reply, status);
-    assert!(reply.issues()[0].ends_with(at), "{operations:?} {}", reply.text);
+    assert!(
+        reply.issues()[0].ends_with(at),
+        "{operations:?} {}",
+        reply.text
+    );
     assert_eq!(changes(&facade), before);
 }
 
@@ -88,8 +110,16 @@ fn primitives_and_complex_elements_are_added_replaced_and_deleted() {
     let born = json!({ "birthDate": "1944-05-04" });
     let contact = json!({ "contact": [{ "name": { "text": "Nr 2" }, "gender": "male", "organization": { "display": "Hjemmet" } }] });
     for (members, operation, expected) in [
-        (json!({}), add("Patient", "birthDate", value("valueDate", "1944-05-04")), born.clone()),
-        (born.clone(), replace("Patient.birthDate", value("valueDate", "1944-05-05")), json!({ "birthDate": "1944-05-05" })),
+        (
+            json!({}),
+            add("Patient", "birthDate", value("valueDate", "1944-05-04")),
+            born.clone(),
+        ),
+        (
+            born.clone(),
+            replace("Patient.birthDate", value("valueDate", "1944-05-05")),
+            json!({ "birthDate": "1944-05-05" }),
+        ),
         (born.clone(), delete("Patient.birthDate"), json!({})),
         (json!({}), delete("Patient.birthDate"), json!({})),
         (
@@ -105,12 +135,19 @@ fn primitives_and_complex_elements_are_added_replaced_and_deleted() {
         (contact.clone(), delete("Patient.contact[0]"), json!({})),
         (
             json!({}),
-            add("Patient", "maritalStatus", value("valueCodeableConcept", json!({ "text": "gift" }))),
+            add(
+                "Patient",
+                "maritalStatus",
+                value("valueCodeableConcept", json!({ "text": "gift" })),
+            ),
             json!({ "maritalStatus": { "text": "gift" } }),
         ),
         (
             json!({ "maritalStatus": { "text": "gift" } }),
-            replace("Patient.maritalStatus", value("valueCodeableConcept", json!({ "text": "ugift" }))),
+            replace(
+                "Patient.maritalStatus",
+                value("valueCodeableConcept", json!({ "text": "ugift" })),
+            ),
             json!({ "maritalStatus": { "text": "ugift" } }),
         ),
     ] {
@@ -127,15 +164,26 @@ fn a_value_whose_type_has_no_name_comes_in_parts() {
         { "name": "telecom", "valueContactPoint": { "system": "phone", "value": "2" } },
     ]));
     let made = json!({ "contact": [{ "name": { "text": "Nr 2" }, "telecom": [{ "system": "phone", "value": "1" }, { "system": "phone", "value": "2" }] }] });
-    check(&json!({}), &[add("Patient", "contact", contact.clone())], &made);
+    check(
+        &json!({}),
+        &[add("Patient", "contact", contact.clone())],
+        &made,
+    );
     check(
         &made,
-        &[replace("Patient.contact[0]", by_parts(json!([{ "name": "name", "valueHumanName": { "text": "Nr 3" } }])))],
+        &[replace(
+            "Patient.contact[0]",
+            by_parts(json!([{ "name": "name", "valueHumanName": { "text": "Nr 3" } }])),
+        )],
         &json!({ "contact": [{ "name": { "text": "Nr 3" } }] }),
     );
     refused(
         &json!({}),
-        &[add("Patient", "contact", by_parts(json!([{ "name": "colour", "valueString": "x" }])))],
+        &[add(
+            "Patient",
+            "contact",
+            by_parts(json!([{ "name": "colour", "valueString": "x" }])),
+        )],
         422,
         "Parameters.parameter[0]",
     );
@@ -144,32 +192,77 @@ fn a_value_whose_type_has_no_name_comes_in_parts() {
 #[test]
 fn a_choice_of_types_is_named_without_the_type() {
     let lives = json!({ "deceasedBoolean": false });
-    check(&json!({}), &[add("Patient", "deceased", value("valueBoolean", false))], &lives);
-    check(&lives, &[replace("Patient.deceased", value("valueDateTime", "2027-02-01"))], &json!({ "deceasedDateTime": "2027-02-01" }));
+    check(
+        &json!({}),
+        &[add("Patient", "deceased", value("valueBoolean", false))],
+        &lives,
+    );
+    check(
+        &lives,
+        &[replace(
+            "Patient.deceased",
+            value("valueDateTime", "2027-02-01"),
+        )],
+        &json!({ "deceasedDateTime": "2027-02-01" }),
+    );
     check(&lives, &[delete("Patient.deceased")], &json!({}));
-    refused(&json!({}), &[add("Patient", "deceased", value("valueString", "x"))], 422, "Parameters.parameter[0]");
-    refused(&lives, &[add("Patient", "deceased", value("valueBoolean", true))], 422, "Parameters.parameter[0]");
+    refused(
+        &json!({}),
+        &[add("Patient", "deceased", value("valueString", "x"))],
+        422,
+        "Parameters.parameter[0]",
+    );
+    refused(
+        &lives,
+        &[add("Patient", "deceased", value("valueBoolean", true))],
+        422,
+        "Parameters.parameter[0]",
+    );
 }
 
 #[test]
 fn lists_are_added_to_inserted_into_moved_and_deleted_from() {
     let phones = |numbers: &[&str]| json!({ "telecom": numbers.iter().map(|number| json!({ "system": "phone", "value": number })).collect::<Vec<_>>() });
-    let phone = |number: &str| value("valueContactPoint", json!({ "system": "phone", "value": number }));
+    let phone = |number: &str| {
+        value(
+            "valueContactPoint",
+            json!({ "system": "phone", "value": number }),
+        )
+    };
     let three = phones(&["1", "2", "3"]);
     for (operation, expected) in [
-        (add("Patient", "telecom", phone("4")), phones(&["1", "2", "3", "4"])),
-        (insert("Patient.telecom", 0, phone("4")), phones(&["4", "1", "2", "3"])),
-        (insert("Patient.telecom", 3, phone("4")), phones(&["1", "2", "3", "4"])),
+        (
+            add("Patient", "telecom", phone("4")),
+            phones(&["1", "2", "3", "4"]),
+        ),
+        (
+            insert("Patient.telecom", 0, phone("4")),
+            phones(&["4", "1", "2", "3"]),
+        ),
+        (
+            insert("Patient.telecom", 3, phone("4")),
+            phones(&["1", "2", "3", "4"]),
+        ),
         (reorder("Patient.telecom", 0, 2), phones(&["2", "3", "1"])),
         (reorder("Patient.telecom", 2, 0), phones(&["3", "1", "2"])),
         (reorder("Patient.telecom", 1, 1), phones(&["1", "2", "3"])),
         (delete("Patient.telecom[1]"), phones(&["1", "3"])),
-        (delete("Patient.telecom.where(value = '1')"), phones(&["2", "3"])),
-        (replace("Patient.telecom[2].value", value("valueString", "9")), phones(&["1", "2", "9"])),
+        (
+            delete("Patient.telecom.where(value = '1')"),
+            phones(&["2", "3"]),
+        ),
+        (
+            replace("Patient.telecom[2].value", value("valueString", "9")),
+            phones(&["1", "2", "9"]),
+        ),
     ] {
         check(&three, &[operation], &expected);
     }
-    check(&json!({}), &[insert("Patient.telecom", 0, phone("1"))], &phones(&["1"]));
+    check(
+        &json!({}),
+        &[insert("Patient.telecom", 0, phone("1"))],
+        &phones(&["1"]),
+    );
     check(&phones(&["1"]), &[delete("Patient.telecom[0]")], &json!({}));
     for operation in [
         insert("Patient.telecom", 4, phone("4")),
@@ -189,30 +282,63 @@ fn lists_are_added_to_inserted_into_moved_and_deleted_from() {
 #[test]
 fn what_stands_beside_a_primitive_stays_with_it() {
     let why = |text: &str| json!({ "extension": [{ "url": "https://ehr.test/why", "valueString": text }] });
-    let named =
-        |given: Value, beside: Value| json!({ "name": [{ "use": "official", "family": "Test", "given": given, "_given": beside }] });
+    let named = |given: Value, beside: Value| json!({ "name": [{ "use": "official", "family": "Test", "given": given, "_given": beside }] });
     let before = named(json!(["a", "b"]), json!([null, why("b")]));
-    check(&before, &[delete("Patient.name[0].given[0]")], &named(json!(["b"]), json!([why("b")])));
     check(
         &before,
-        &[insert("Patient.name[0].given", 0, value("valueString", "x"))],
+        &[delete("Patient.name[0].given[0]")],
+        &named(json!(["b"]), json!([why("b")])),
+    );
+    check(
+        &before,
+        &[insert(
+            "Patient.name[0].given",
+            0,
+            value("valueString", "x"),
+        )],
         &named(json!(["x", "a", "b"]), json!([null, null, why("b")])),
     );
-    check(&before, &[reorder("Patient.name[0].given", 1, 0)], &named(json!(["b", "a"]), json!([why("b"), null])));
-    let extension = value("valueExtension", json!({ "url": "https://ehr.test/why", "valueString": "a" }));
     check(
         &before,
-        &[add("Patient.name[0].given[0]", "extension", extension.clone())],
+        &[reorder("Patient.name[0].given", 1, 0)],
+        &named(json!(["b", "a"]), json!([why("b"), null])),
+    );
+    let extension = value(
+        "valueExtension",
+        json!({ "url": "https://ehr.test/why", "valueString": "a" }),
+    );
+    check(
+        &before,
+        &[add(
+            "Patient.name[0].given[0]",
+            "extension",
+            extension.clone(),
+        )],
         &named(json!(["a", "b"]), json!([why("a"), why("b")])),
     );
     let born = json!({ "birthDate": "1944-05-04", "_birthDate": why("a") });
-    check(&json!({ "birthDate": "1944-05-04" }), &[add("Patient.birthDate", "extension", extension)], &born);
-    check(&born, &[delete("Patient.birthDate.extension[0]")], &json!({ "birthDate": "1944-05-04" }));
+    check(
+        &json!({ "birthDate": "1944-05-04" }),
+        &[add("Patient.birthDate", "extension", extension)],
+        &born,
+    );
+    check(
+        &born,
+        &[delete("Patient.birthDate.extension[0]")],
+        &json!({ "birthDate": "1944-05-04" }),
+    );
     let unknown = json!({ "name": "value", "_valueDate": why("ukendt") });
-    check(&born, &[replace("Patient.birthDate", unknown)], &json!({ "_birthDate": why("ukendt") }));
+    check(
+        &born,
+        &[replace("Patient.birthDate", unknown)],
+        &json!({ "_birthDate": why("ukendt") }),
+    );
     check(
         &json!({ "_birthDate": why("ukendt") }),
-        &[replace("Patient.birthDate", value("valueDate", "1944-05-04"))],
+        &[replace(
+            "Patient.birthDate",
+            value("valueDate", "1944-05-04"),
+        )],
         &json!({ "birthDate": "1944-05-04" }),
     );
 }
@@ -221,9 +347,18 @@ fn what_stands_beside_a_primitive_stays_with_it() {
 fn operations_follow_one_another_and_none_is_done_if_one_cannot_be() {
     let gender = add("Patient", "gender", value("valueCode", "male"));
     let other = replace("Patient.gender", value("valueCode", "other"));
-    check(&json!({}), &[gender.clone(), other], &json!({ "gender": "other" }));
+    check(
+        &json!({}),
+        &[gender.clone(), other],
+        &json!({ "gender": "other" }),
+    );
     check(&json!({}), &[], &json!({}));
-    refused(&json!({}), &[gender.clone(), gender], 422, "Parameters.parameter[1]");
+    refused(
+        &json!({}),
+        &[gender.clone(), gender],
+        422,
+        "Parameters.parameter[1]",
+    );
 }
 
 #[test]
@@ -235,9 +370,25 @@ fn what_is_no_patch_or_cannot_be_carried_out_is_refused_and_says_where() {
         (operation("change", "Patient.gender", vec![male()]), 400),
         (operation("replace", "Patient.gender", vec![]), 400),
         (operation("add", "Patient", vec![male()]), 400),
-        (operation("replace", "Patient.gender", vec![male(), male()]), 400),
-        (operation("insert", "Patient.name", vec![part("index", "valueInteger", -1), male()]), 400),
-        (replace("Patient.gender", json!({ "name": "value", "valueCode": "male", "valueString": "male" })), 400),
+        (
+            operation("replace", "Patient.gender", vec![male(), male()]),
+            400,
+        ),
+        (
+            operation(
+                "insert",
+                "Patient.name",
+                vec![part("index", "valueInteger", -1), male()],
+            ),
+            400,
+        ),
+        (
+            replace(
+                "Patient.gender",
+                json!({ "name": "value", "valueCode": "male", "valueString": "male" }),
+            ),
+            400,
+        ),
         (replace("Patient.(", male()), 400),
         (replace("Patient.nonsense()", male()), 400),
         (replace("Patient.gender", male()), 422),
@@ -251,24 +402,58 @@ fn what_is_no_patch_or_cannot_be_carried_out_is_refused_and_says_where() {
     ] {
         refused(&json!({}), &[operation], status, "Parameters.parameter[0]");
     }
-    refused(&json!({}), &[replace("Patient.id", value("valueId", "x"))], 422, "Patient.id");
-    refused(&json!({}), &[replace("Patient.meta.versionId", value("valueId", "7"))], 422, "Patient.meta.versionId");
-    refused(&json!({}), &[replace("Patient.name[0].family", value("valueBoolean", true))], 422, "Patient.name[0].family");
-    refused(&json!({}), &vec![delete("Patient.gender"); 101], 400, "Parameters.parameter");
+    refused(
+        &json!({}),
+        &[replace("Patient.id", value("valueId", "x"))],
+        422,
+        "Patient.id",
+    );
+    refused(
+        &json!({}),
+        &[replace("Patient.meta.versionId", value("valueId", "7"))],
+        422,
+        "Patient.meta.versionId",
+    );
+    refused(
+        &json!({}),
+        &[replace(
+            "Patient.name[0].family",
+            value("valueBoolean", true),
+        )],
+        422,
+        "Patient.name[0].family",
+    );
+    refused(
+        &json!({}),
+        &vec![delete("Patient.gender"); 101],
+        400,
+        "Parameters.parameter",
+    );
     let facade = clinic();
-    expect(&facade.send("PATCH", "Patient/p", &[], patient("p").to_string()), 400);
+    expect(
+        &facade.send("PATCH", "Patient/p", &[], patient("p").to_string()),
+        400,
+    );
 }
 
 #[test]
 fn no_operation_makes_a_resource_deeper_than_one_may_be_sent() {
     let nested = "extension".to_owned() + &".extension".repeat(40);
-    let of =
-        |depth: usize| (0..depth).fold(json!({ "url": "u", "valueString": "x" }), |inner, _| json!({ "url": "u", "extension": [inner] }));
+    let of = |depth: usize| {
+        (0..depth).fold(
+            json!({ "url": "u", "valueString": "x" }),
+            |inner, _| json!({ "url": "u", "extension": [inner] }),
+        )
+    };
     let value = || value("valueExtension", of(25));
     let operations = [
         add("Patient", "extension", value()),
         add(&format!("Patient.{nested}"), "extension", value()),
-        add("Patient.extension.descendants().last()", "extension", value()),
+        add(
+            "Patient.extension.descendants().last()",
+            "extension",
+            value(),
+        ),
     ];
     refused(&json!({}), &operations, 422, "Parameters.parameter[1]");
 }

@@ -26,15 +26,30 @@ fn lines(bundle: &Value) -> Vec<String> {
     let line = |entry: &Value| {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let (request, response) = (&entry["request"], &entry["response"]);
-        format!("{} {} {} {}", text(&request["method"]), text(&request["url"]), text(&response["status"]), text(&response["etag"]))
+        format!(
+            "{} {} {} {}",
+            text(&request["method"]),
+            text(&request["url"]),
+            text(&response["status"]),
+            text(&response["etag"])
+        )
     };
-    bundle["entry"].as_array().into_iter().flatten().map(line).collect()
+    bundle["entry"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(line)
+        .collect()
 }
 
 #[test]
 fn history_lists_the_versions_newest_first() {
     let facade = server();
-    let a = ["DELETE Organization/a 204 W/\"3\"", "PUT Organization/a 200 W/\"2\"", "PUT Organization/a 201 W/\"1\""];
+    let a = [
+        "DELETE Organization/a 204 W/\"3\"",
+        "PUT Organization/a 200 W/\"2\"",
+        "PUT Organization/a 201 W/\"1\"",
+    ];
     let b = "PUT Organization/b 201 W/\"1\"";
     let p = "PUT Patient/p 201 W/\"1\"";
     for (path, expected) in [
@@ -56,7 +71,10 @@ fn history_lists_the_versions_newest_first() {
     assert_eq!(entry["request"]["method"], "POST");
     assert_eq!(entry["request"]["url"], "Organization");
     assert_eq!(entry["resource"], created);
-    assert_eq!(entry["fullUrl"], format!("{BASE}/Organization/{}", created["id"].as_str().unwrap()));
+    assert_eq!(
+        entry["fullUrl"],
+        format!("{BASE}/Organization/{}", created["id"].as_str().unwrap())
+    );
 }
 
 #[test]
@@ -97,7 +115,11 @@ fn history_refuses_what_it_does_not_understand() {
         "name=x",
         "_since=2027-13",
     ] {
-        for path in ["_history", "Organization/_history", "Organization/a/_history"] {
+        for path in [
+            "_history",
+            "Organization/_history",
+            "Organization/a/_history",
+        ] {
             expect(&facade.get(&format!("{path}?{query}")), 400);
         }
     }
@@ -110,7 +132,11 @@ fn history_pages_neither_skip_nor_repeat_while_others_write() {
         facade.put_ok(&organization("a", &format!("name {version}")));
         facade.put_ok(&organization("b", &format!("name {version}")));
     }
-    for path in ["Organization/a/_history?_count=5", "Organization/_history?_count=5", "_history?_count=5"] {
+    for path in [
+        "Organization/a/_history?_count=5",
+        "Organization/_history?_count=5",
+        "_history?_count=5",
+    ] {
         let mut seen = Vec::new();
         let expected = lines(&facade.get(&path.replace("=5", "=1000")).json());
         let mut next = Some(path.to_owned());
@@ -120,7 +146,10 @@ fn history_pages_neither_skip_nor_repeat_while_others_write() {
             assert!(lines.len() <= 5);
             seen.extend(lines);
             next = link(&bundle, "next");
-            facade.put_ok(&organization("a", &format!("after page {}, {}", seen.len(), path)));
+            facade.put_ok(&organization(
+                "a",
+                &format!("after page {}, {}", seen.len(), path),
+            ));
         }
         assert_eq!(seen, expected, "{path}");
     }

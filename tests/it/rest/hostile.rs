@@ -1,4 +1,5 @@
-//! Requests that mean harm, or come from a broken program: answered with 4xx, never with 5xx, and nothing is written.
+//! Requests that mean harm, or come from a broken program: answered with 4xx, never with 5xx, and
+//! nothing is written.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -23,7 +24,10 @@ impl HttpBody for Awaited {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
         let _ = self.0.send(());
         Poll::Pending
     }
@@ -31,7 +35,12 @@ impl HttpBody for Awaited {
 
 #[track_caller]
 fn refused(reply: &Reply) {
-    assert!(reply.status.is_client_error(), "{} {}", reply.status, reply.text);
+    assert!(
+        reply.status.is_client_error(),
+        "{} {}",
+        reply.status,
+        reply.text
+    );
     expect(reply, reply.status.as_u16());
 }
 
@@ -67,10 +76,17 @@ fn ids_that_are_no_ids_name_nothing() {
         "a%0d%0aX:1",
     ] {
         let path = format!("Patient/{id}");
-        let Ok(uri) = format!("/fhir/{path}").parse::<axum::http::Uri>() else { continue };
+        let Ok(uri) = format!("/fhir/{path}").parse::<axum::http::Uri>() else {
+            continue;
+        };
         for method in ["GET", "PUT", "DELETE"] {
-            let request = Request::builder().method(method).uri(uri.clone()).header("content-type", "application/fhir+json");
-            refused(&facade.send_request(request.body(Body::from(patient(id).to_string())).unwrap()));
+            let request = Request::builder()
+                .method(method)
+                .uri(uri.clone())
+                .header("content-type", "application/fhir+json");
+            refused(
+                &facade.send_request(request.body(Body::from(patient(id).to_string())).unwrap()),
+            );
         }
         let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
             { "resource": patient(id), "request": { "method": "PUT", "url": path } }] });
@@ -120,7 +136,10 @@ fn values_of_any_length_and_content_match_or_are_refused() {
         "identifier=%F0%9F%98%80".into(),
         "identifier=%EF%BF%BF".into(),
     ] {
-        for reply in [facade.get(&format!("Patient?{query}")), facade.send("POST", "Patient/_search", &form, query)] {
+        for reply in [
+            facade.get(&format!("Patient?{query}")),
+            facade.send("POST", "Patient/_search", &form, query),
+        ] {
             expect(&reply, 200);
             assert_eq!(reply.json()["total"], 0);
         }
@@ -180,22 +199,74 @@ fn content_of_any_size_or_sign_is_kept_or_refused() {
     };
     let long = "x".repeat(1_000_000);
     for resource in [
-        with(patient("x"), "identifier", json!([{ "system": long, "value": long }])),
-        with(patient("x"), "identifier", json!([{ "system": "s\u{0}", "value": "\u{0}" }])),
+        with(
+            patient("x"),
+            "identifier",
+            json!([{ "system": long, "value": long }]),
+        ),
+        with(
+            patient("x"),
+            "identifier",
+            json!([{ "system": "s\u{0}", "value": "\u{0}" }]),
+        ),
         with(patient("x"), "identifier", json!([[[["0405440001"]]]])),
-        with(patient("x"), "identifier", json!([{ "system": "urn:oid:1.2.208.176.1.2", "value": { "a": 1 } }])),
+        with(
+            patient("x"),
+            "identifier",
+            json!([{ "system": "urn:oid:1.2.208.176.1.2", "value": { "a": 1 } }]),
+        ),
         with(patient("x"), "meta", json!("x")),
         with(patient("x"), "meta", json!([])),
-        with(patient("x"), "meta", json!({ "versionId": {}, "lastUpdated": [] })),
-        with(patient("x"), "generalPractitioner", json!([{ "reference": long }])),
-        with(patient("x"), "generalPractitioner", json!([{ "reference": "Organization/../gp" }])),
-        with(patient("x"), "generalPractitioner", json!({ "reference": { "reference": "Organization/gp" } })),
-        with(patient("x"), "generalPractitioner", json!(vec![json!({ "reference": "Organization/gp" }); 5_000])),
-        with(copd("x", "p", "2027-02-20"), "subject", json!({ "reference": "Condition/x" })),
-        with(copd("x", "p", "2027-02-20"), "subject", json!({ "reference": "?" })),
-        with(copd("x", "p", "2027-02-20"), "recordedDate", json!("9999-12-31")),
-        with(copd("x", "p", "2027-02-20"), "recordedDate", json!("0001-01-01")),
-        with(copd("x", "p", "2027-02-20"), "code", json!({ "coding": vec![json!({ "system": "s", "code": "c" }); 10_000] })),
+        with(
+            patient("x"),
+            "meta",
+            json!({ "versionId": {}, "lastUpdated": [] }),
+        ),
+        with(
+            patient("x"),
+            "generalPractitioner",
+            json!([{ "reference": long }]),
+        ),
+        with(
+            patient("x"),
+            "generalPractitioner",
+            json!([{ "reference": "Organization/../gp" }]),
+        ),
+        with(
+            patient("x"),
+            "generalPractitioner",
+            json!({ "reference": { "reference": "Organization/gp" } }),
+        ),
+        with(
+            patient("x"),
+            "generalPractitioner",
+            json!(vec![json!({ "reference": "Organization/gp" }); 5_000]),
+        ),
+        with(
+            copd("x", "p", "2027-02-20"),
+            "subject",
+            json!({ "reference": "Condition/x" }),
+        ),
+        with(
+            copd("x", "p", "2027-02-20"),
+            "subject",
+            json!({ "reference": "?" }),
+        ),
+        with(
+            copd("x", "p", "2027-02-20"),
+            "recordedDate",
+            json!("9999-12-31"),
+        ),
+        with(
+            copd("x", "p", "2027-02-20"),
+            "recordedDate",
+            json!("0001-01-01"),
+        ),
+        with(
+            copd("x", "p", "2027-02-20"),
+            "code",
+            json!({ "coding": vec![json!({ "system": "s", "code": "c" }); 10_000] }),
+        ),
         with(copd("x", "p", "2027-02-20"), "id", json!(null)),
     ] {
         let path = format!("{}/x", resource["resourceType"].as_str().unwrap());
@@ -214,7 +285,11 @@ fn content_of_any_size_or_sign_is_kept_or_refused() {
              \"subject\":{{\"reference\":\"Patient/p\"}},\"target\":[{{\"detailQuantity\":{{\"value\":{digits}}}}}]}}"
         );
         let reply = facade.send("PUT", "Goal/g", &[], text);
-        assert!(!reply.status.is_server_error(), "{}", &reply.text[..reply.text.len().min(500)]);
+        assert!(
+            !reply.status.is_server_error(),
+            "{}",
+            &reply.text[..reply.text.len().min(500)]
+        );
         if reply.status.is_success() {
             assert!(facade.get("Goal/g").text.contains(&format!(":{digits}}}")));
         }
@@ -224,21 +299,47 @@ fn content_of_any_size_or_sign_is_kept_or_refused() {
 #[test]
 fn headers_full_of_garbage_change_nothing() {
     let facade = clinic();
-    let garbage = [b"\xff\xfe".as_slice(), b"", b";;;,,,===", b"\"", b"W/", b"W/\"", &[b'x'; 8_000]];
-    for name in
-        ["accept", "prefer", "if-none-match", "if-modified-since", "x-request-id", "content-type", "accept-encoding", "range", "host"]
-    {
+    let garbage = [
+        b"\xff\xfe".as_slice(),
+        b"",
+        b";;;,,,===",
+        b"\"",
+        b"W/",
+        b"W/\"",
+        &[b'x'; 8_000],
+    ];
+    for name in [
+        "accept",
+        "prefer",
+        "if-none-match",
+        "if-modified-since",
+        "x-request-id",
+        "content-type",
+        "accept-encoding",
+        "range",
+        "host",
+    ] {
         for value in garbage {
-            let request = Request::get("/fhir/Patient/p").header(name, value).body(Body::empty()).unwrap();
+            let request = Request::get("/fhir/Patient/p")
+                .header(name, value)
+                .body(Body::empty())
+                .unwrap();
             let reply = facade.send_request(request);
-            assert!(matches!(reply.status.as_u16(), 200 | 400 | 406), "{name} {value:?}: {}", reply.status);
+            assert!(
+                matches!(reply.status.as_u16(), 200 | 400 | 406),
+                "{name} {value:?}: {}",
+                reply.status
+            );
         }
     }
     let mut request = Request::get("/fhir/Patient/p");
     for number in 0..5_000 {
         request = request.header("x-many", number);
     }
-    expect(&facade.send_request(request.body(Body::empty()).unwrap()), 200);
+    expect(
+        &facade.send_request(request.body(Body::empty()).unwrap()),
+        200,
+    );
 }
 
 #[test]
@@ -249,7 +350,11 @@ fn a_name_that_is_script_comes_back_as_the_text_it_is() {
     sent["name"][0]["family"] = script.into();
     let reply = facade.put(&sent);
     expect(&reply, 201);
-    assert!(reply.header("content-type").starts_with("application/fhir+json"));
+    assert!(
+        reply
+            .header("content-type")
+            .starts_with("application/fhir+json")
+    );
     let page = facade.get("/");
     assert!(!page.text.contains(script) && !page.text.contains("alert"));
 }
@@ -262,21 +367,28 @@ fn a_bundle_that_refers_to_itself_ends() {
             "resourceType": "Organization", "name": from, "identifier": [{ "system": "http://cvr.dk", "value": "25313763" }],
             "partOf": { "reference": format!("urn:uuid:{to}") } } })
     };
-    let bundle =
-        json!({ "resourceType": "Bundle", "type": "transaction", "entry": [circle("a", "b"), circle("b", "a"), circle("c", "c")] });
+    let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [circle("a", "b"), circle("b", "a"), circle("c", "c")] });
     expect(&facade.post(&bundle), 200);
     let bundle = json!({ "resourceType": "Bundle", "type": "batch", "entry": [
         { "request": { "method": "POST", "url": "/" }, "resource": { "resourceType": "Bundle", "type": "batch" } }] });
     let reply = facade.post(&bundle);
     expect(&reply, 200);
-    assert_eq!(reply.json()["entry"][0]["response"]["status"], "405 Method Not Allowed");
+    assert_eq!(
+        reply.json()["entry"][0]["response"]["status"],
+        "405 Method Not Allowed"
+    );
 }
 
 #[test]
 fn a_hundred_thousand_entries_are_refused_at_once() {
     let facade: Facade = clinic();
     let entries = vec!["{}"; 100_000].join(",");
-    refused(&facade.send("POST", "/fhir", &[], format!("{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[{entries}]}}")));
+    refused(&facade.send(
+        "POST",
+        "/fhir",
+        &[],
+        format!("{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[{entries}]}}"),
+    ));
 }
 
 #[test]
@@ -285,14 +397,38 @@ fn parameters_and_values_beyond_their_bounds_are_refused_in_few_words() {
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let many = |count: usize| vec!["a"; count].join("&");
     let values = |count: usize| format!("identifier={}", vec!["a"; count].join(","));
-    for (query, status) in [(many(1_000), 400), (many(1_001), 400), (many(2_000_000), 400), (values(10_000), 200), (values(10_001), 400)] {
+    for (query, status) in [
+        (many(1_000), 400),
+        (many(1_001), 400),
+        (many(2_000_000), 400),
+        (values(10_000), 200),
+        (values(10_001), 400),
+    ] {
         let reply = facade.send("POST", "Patient/_search", &form, query);
         expect(&reply, status);
         assert!(reply.text.len() < 1_000_000);
     }
-    assert_eq!(facade.send("POST", "Patient/_search", &form, many(1_000)).json()["issue"].as_array().unwrap().len(), 1_000);
-    assert_eq!(facade.send("POST", "Patient/_search", &form, many(1_001)).issues(), ["error too-costly"]);
-    refused(&facade.send("POST", "Patient", &[("if-none-exist", &many(1_001))], patient("p").to_string()));
+    assert_eq!(
+        facade
+            .send("POST", "Patient/_search", &form, many(1_000))
+            .json()["issue"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1_000
+    );
+    assert_eq!(
+        facade
+            .send("POST", "Patient/_search", &form, many(1_001))
+            .issues(),
+        ["error too-costly"]
+    );
+    refused(&facade.send(
+        "POST",
+        "Patient",
+        &[("if-none-exist", &many(1_001))],
+        patient("p").to_string(),
+    ));
     let parameters = json!({ "resourceType": "Parameters", "parameter": vec![json!({}); 1_001] });
     refused(&facade.send("POST", "Patient/p/$rights", &[], parameters.to_string()));
 }
@@ -306,7 +442,11 @@ fn of_very_many_findings_some_are_told_and_the_content_is_refused() {
     expect(&reply, 422);
     let issues = reply.issues();
     assert_eq!(issues.len(), 1_001);
-    assert!(issues[..1_000].iter().all(|issue| issue.starts_with("error ")));
+    assert!(
+        issues[..1_000]
+            .iter()
+            .all(|issue| issue.starts_with("error "))
+    );
     assert_eq!(issues[1_000], "information informational");
     expect(&facade.get("Patient/x"), 404);
 }
@@ -318,7 +458,10 @@ fn a_method_that_nobody_knows_is_counted_with_the_other_ones() {
         refused(&facade.send(method, "Patient/p", &[], Body::empty()));
     }
     let metrics = facade.get("/metrics").text;
-    assert!(metrics.contains("frist_http_requests_total{method=\"(unknown)\",status=\"405\"} 3"), "{metrics}");
+    assert!(
+        metrics.contains("frist_http_requests_total{method=\"(unknown)\",status=\"405\"} 3"),
+        "{metrics}"
+    );
     assert!(!metrics.contains("0405440001"));
 }
 
@@ -327,7 +470,8 @@ fn bodies_that_never_come_do_not_keep_readers_out() {
     let facade = clinic();
     let (sender, awaited) = channel();
     for at in 0..BODIES_MAX {
-        let request = Request::put(format!("/fhir/Patient/slow-{at}")).header("content-type", "application/fhir+json");
+        let request = Request::put(format!("/fhir/Patient/slow-{at}"))
+            .header("content-type", "application/fhir+json");
         facade.begin(request.body(Body::new(Awaited(sender.clone()))).unwrap());
     }
     assert_eq!(awaited.iter().take(BODIES_MAX).count(), BODIES_MAX);
@@ -346,9 +490,11 @@ fn a_hundred_thousand_references_to_one_large_resource_are_checked_as_one() {
     large["name"] = "x".repeat(1_000_000).into();
     facade.put_ok(&large);
     let mut referring = patient("x");
-    referring["generalPractitioner"] = json!(vec![json!({ "reference": "Organization/large" }); 100_000]);
+    referring["generalPractitioner"] =
+        json!(vec![json!({ "reference": "Organization/large" }); 100_000]);
     expect(&facade.put(&referring), 201);
     let mut about_many = copd("c", "p", "2027-02-20");
-    about_many["evidence"] = json!([{ "detail": vec![json!({ "reference": "Condition/c" }); 100_000] }]);
+    about_many["evidence"] =
+        json!([{ "detail": vec![json!({ "reference": "Condition/c" }); 100_000] }]);
     expect(&facade.put(&about_many), 201);
 }

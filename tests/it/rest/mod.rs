@@ -58,7 +58,8 @@ fn clinic() -> Facade {
     facade
 }
 
-/// A server with two persons, `p` and `q`, and something of every type that clients write; each has the identifier `<Type>-<id>`.
+/// A server with two persons, `p` and `q`, and something of every type that clients write; each has
+/// the identifier `<Type>-<id>`.
 fn population() -> Facade {
     let facade = Facade::at(NOW);
     let about = |kind: &str, id: &str| json!({ "resourceType": kind, "id": id, "subject": { "reference": "Patient/p" } });
@@ -73,7 +74,8 @@ fn population() -> Facade {
     late["status"] = "on-hold".into();
     late["extension"] = json!([{ "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason", "valueCodeableConcept": {
         "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-status-reason", "code": "clinical" }] } }]);
-    late["performer"] = json!([{ "identifier": { "system": "urn:oid:1.2.208.176.1.1", "value": "987" } }]);
+    late["performer"] =
+        json!([{ "identifier": { "system": "urn:oid:1.2.208.176.1.1", "value": "987" } }]);
     for resource in [
         practice("gp"),
         region("region"),
@@ -87,9 +89,15 @@ fn population() -> Facade {
         identified(encounter("e", "p", "s", "2027-02-28"), "Encounter-e"),
         identified(goal, "Goal-g"),
         identified(team, "CareTeam-t"),
-        identified(json!({ "resourceType": "Practitioner", "id": "dr" }), "Practitioner-dr"),
+        identified(
+            json!({ "resourceType": "Practitioner", "id": "dr" }),
+            "Practitioner-dr",
+        ),
         identified(role, "PractitionerRole-r"),
-        identified(json!({ "resourceType": "HealthcareService", "id": "h" }), "HealthcareService-h"),
+        identified(
+            json!({ "resourceType": "HealthcareService", "id": "h" }),
+            "HealthcareService-h",
+        ),
         json!({ "resourceType": "Subscription", "id": "sub", "status": "requested", "reason": "Prøve",
                 "criteria": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
                 "channel": { "type": "rest-hook", "endpoint": "https://ehr.test/hook", "payload": "application/fhir+json" } }),
@@ -131,11 +139,31 @@ fn expect(reply: &Reply, status: u16) {
     assert_eq!(reply.status.as_u16(), status, "{}", reply.text);
     if status >= 400 {
         let outcome = reply.json();
-        assert_eq!(outcome["resourceType"], "OperationOutcome", "{}", reply.text);
+        assert_eq!(
+            outcome["resourceType"], "OperationOutcome",
+            "{}",
+            reply.text
+        );
         let issues = outcome["issue"].as_array().unwrap();
-        assert!(issues.iter().any(|issue| issue["severity"] == "error"), "{}", reply.text);
-        assert!(issues.iter().all(|issue| !issue["details"]["text"].as_str().unwrap().is_empty()), "{}", reply.text);
-        assert!(reply.header("content-type").starts_with("application/fhir+json"), "{:?}", reply.headers);
+        assert!(
+            issues.iter().any(|issue| issue["severity"] == "error"),
+            "{}",
+            reply.text
+        );
+        assert!(
+            issues
+                .iter()
+                .all(|issue| !issue["details"]["text"].as_str().unwrap().is_empty()),
+            "{}",
+            reply.text
+        );
+        assert!(
+            reply
+                .header("content-type")
+                .starts_with("application/fhir+json"),
+            "{:?}",
+            reply.headers
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! The tokens of paging links: nobody else can make one, nobody can read one, and none is broken by a restart.
+//! The tokens of paging links: nobody else can make one, nobody can read one, and none is broken by
+//! a restart.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +31,11 @@ fn token_of(link: &str) -> &str {
 
 #[test]
 fn a_link_survives_a_restart() {
-    for first in ["Organization?_count=3", "Organization/_history?_count=3", "_history?_count=3"] {
+    for first in [
+        "Organization?_count=3",
+        "Organization/_history?_count=3",
+        "_history?_count=3",
+    ] {
         let facade = server();
         let next = next_of(&facade.get(first));
         let before = facade.get(&next).text;
@@ -47,12 +52,24 @@ fn a_link_of_another_server_or_of_another_address_is_refused() {
     let (facade, other) = (server(), server());
     facade.put_ok(&organization("o0", "again"));
     other.put_ok(&organization("o0", "again"));
-    for path in ["Organization", "Organization/_history", "_history", "Organization/o0/_history"] {
+    for path in [
+        "Organization",
+        "Organization/_history",
+        "_history",
+        "Organization/o0/_history",
+    ] {
         let token = next_of(&facade.get(&format!("{path}?_count=1")));
         let token = token_of(&token);
         expect(&facade.get(&format!("{path}?_page={token}")), 200);
         expect(&other.get(&format!("{path}?_page={token}")), 400);
-        for elsewhere in ["Patient", "Organization", "Organization/_history", "Patient/_history", "_history", "Organization/o0/_history"] {
+        for elsewhere in [
+            "Patient",
+            "Organization",
+            "Organization/_history",
+            "Patient/_history",
+            "_history",
+            "Organization/o0/_history",
+        ] {
             let expected = if elsewhere == path { 200 } else { 400 };
             expect(&facade.get(&format!("{elsewhere}?_page={token}")), expected);
         }
@@ -67,12 +84,30 @@ fn a_token_that_is_changed_in_any_of_its_bytes_is_refused() {
     for at in 0..token.len() {
         let mut changed = token.clone();
         changed[at] ^= 1;
-        expect(&facade.get(&format!("Organization?_page={}", URL_SAFE_NO_PAD.encode(changed))), 400);
+        expect(
+            &facade.get(&format!(
+                "Organization?_page={}",
+                URL_SAFE_NO_PAD.encode(changed)
+            )),
+            400,
+        );
     }
     for length in 0..token.len() {
-        expect(&facade.get(&format!("Organization?_page={}", URL_SAFE_NO_PAD.encode(&token[..length]))), 400);
+        expect(
+            &facade.get(&format!(
+                "Organization?_page={}",
+                URL_SAFE_NO_PAD.encode(&token[..length])
+            )),
+            400,
+        );
     }
-    expect(&facade.get(&format!("Organization?_page={}", URL_SAFE_NO_PAD.encode(&token))), 200);
+    expect(
+        &facade.get(&format!(
+            "Organization?_page={}",
+            URL_SAFE_NO_PAD.encode(&token)
+        )),
+        200,
+    );
 }
 
 #[test]
@@ -83,9 +118,23 @@ fn what_stands_beside_a_token_must_be_part_of_it() {
     let next = next_of(&facade.get("Organization?_count=3&_sort=-_id"));
     expect(&facade.get(&format!("{next}&_count=3")), 200);
     expect(&facade.get(&format!("{next}&_sort=-_id&_count=3")), 200);
-    for beside in ["_count=4", "_sort=_id", "identifier=1", "colour=red", "_page=x"] {
+    for beside in [
+        "_count=4",
+        "_sort=_id",
+        "identifier=1",
+        "colour=red",
+        "_page=x",
+    ] {
         expect(&facade.get(&format!("{next}&{beside}")), 400);
-        expect(&facade.send("GET", &format!("{next}&{beside}"), &[("prefer", "handling=lenient")], ""), 400);
+        expect(
+            &facade.send(
+                "GET",
+                &format!("{next}&{beside}"),
+                &[("prefer", "handling=lenient")],
+                "",
+            ),
+            400,
+        );
     }
     let history = next_of(&facade.get("_history?_count=3"));
     expect(&facade.get(&format!("{history}&_count=3")), 200);
@@ -96,7 +145,10 @@ fn what_stands_beside_a_token_must_be_part_of_it() {
 fn a_search_by_form_is_paged_by_links_that_name_nobody() {
     let facade = server();
     for number in 0..5 {
-        facade.put_ok(&person(&format!("p{number}"), &format!("040544000{number}")));
+        facade.put_ok(&person(
+            &format!("p{number}"),
+            &format!("040544000{number}"),
+        ));
     }
     let numbers: Vec<_> = (0..5).map(|number| format!("040544000{number}")).collect();
     let form = format!("identifier={}&_count=2&_sort=-_id", numbers.join(","));
@@ -108,11 +160,22 @@ fn a_search_by_form_is_paged_by_links_that_name_nobody() {
         let bundle = reply.json();
         assert_eq!(bundle["total"], 5);
         let links = bundle["link"].to_string();
-        assert!(!numbers.iter().any(|number| links.contains(number)), "{links}");
+        assert!(
+            !numbers.iter().any(|number| links.contains(number)),
+            "{links}"
+        );
         let own = link(&bundle, "self").unwrap();
-        assert!(own.starts_with("Patient?_count=2&_sort=-_id&_page="), "{own}");
+        assert!(
+            own.starts_with("Patient?_count=2&_sort=-_id&_page="),
+            "{own}"
+        );
         assert_eq!(facade.get(&own).json()["entry"], bundle["entry"]);
-        found.extend(reply.resources().iter().map(|patient| patient["id"].as_str().unwrap().to_owned()));
+        found.extend(
+            reply
+                .resources()
+                .iter()
+                .map(|patient| patient["id"].as_str().unwrap().to_owned()),
+        );
         pages += 1;
         match link(&bundle, "next") {
             Some(next) => reply = facade.get(&next),
@@ -133,7 +196,10 @@ fn a_page_ends_early_when_its_content_is_large() {
     for number in 0..9 {
         facade.put_ok(&large(&format!("o{number}")));
     }
-    for (first, relation) in [("Organization?_sort=-_id", "search"), ("Organization/_history", "history")] {
+    for (first, relation) in [
+        ("Organization?_sort=-_id", "search"),
+        ("Organization/_history", "history"),
+    ] {
         let mut next = Some(first.to_owned());
         let mut sizes = Vec::new();
         let mut ids: Vec<Value> = Vec::new();
@@ -149,11 +215,19 @@ fn a_page_ends_early_when_its_content_is_large() {
             last = reply.json();
         }
         assert_eq!(sizes, [4, 4, 1], "{relation}");
-        assert_eq!(ids, ["o8", "o7", "o6", "o5", "o4", "o3", "o2", "o1", "o0"], "{relation}");
+        assert_eq!(
+            ids,
+            ["o8", "o7", "o6", "o5", "o4", "o3", "o2", "o1", "o0"],
+            "{relation}"
+        );
         if relation == "search" {
             let back = facade.get(&link(&last, "previous").unwrap());
             expect(&back, 200);
-            assert_eq!(back.resources()[0]["id"], "o8", "a page back holds at most what is before, and may begin earlier");
+            assert_eq!(
+                back.resources()[0]["id"],
+                "o8",
+                "a page back holds at most what is before, and may begin earlier"
+            );
             assert!(link(&back.json(), "next").is_some());
         }
     }
@@ -172,10 +246,20 @@ fn a_cpr_number_in_an_address_is_refused_without_repeating_it() {
     ] {
         let reply = facade.get(path);
         expect(&reply, 400);
-        assert!(reply.text.contains("POST") && !reply.text.contains("0001"), "{}", reply.text);
+        assert!(
+            reply.text.contains("POST") && !reply.text.contains("0001"),
+            "{}",
+            reply.text
+        );
     }
-    expect(&facade.send("POST", "Patient/_search?identifier=0405440001", &FORM, ""), 400);
-    expect(&facade.send("POST", "Patient/_search", &FORM, "identifier=0405440001"), 200);
+    expect(
+        &facade.send("POST", "Patient/_search?identifier=0405440001", &FORM, ""),
+        400,
+    );
+    expect(
+        &facade.send("POST", "Patient/_search", &FORM, "identifier=0405440001"),
+        200,
+    );
 }
 
 #[test]
@@ -183,24 +267,44 @@ fn a_write_by_a_cpr_number_goes_in_a_bundle_or_a_header_and_not_in_an_address() 
     let facade = server();
     let before = changes(&facade);
     let mut karen = person("p", "0405440001");
-    let (by_cpr, patch) = ("Patient?identifier=urn:oid:1.2.208.176.1.2%7C0405440001", [("content-type", "application/json-patch+json")]);
+    let (by_cpr, patch) = (
+        "Patient?identifier=urn:oid:1.2.208.176.1.2%7C0405440001",
+        [("content-type", "application/json-patch+json")],
+    );
     let send = |facade: &Facade, method: &str, sent: &Value| match method {
-        "PATCH" => facade.send(method, by_cpr, &patch, "[{\"op\":\"add\",\"path\":\"/language\",\"value\":\"da\"}]"),
+        "PATCH" => facade.send(
+            method,
+            by_cpr,
+            &patch,
+            "[{\"op\":\"add\",\"path\":\"/language\",\"value\":\"da\"}]",
+        ),
         "DELETE" => facade.send(method, by_cpr, &[], ""),
         _ => facade.send(method, by_cpr, &[], sent.to_string()),
     };
     for method in ["PUT", "PATCH", "DELETE", "POST"] {
         let reply = send(&facade, method, &karen);
         expect(&reply, 400);
-        assert!(reply.text.contains("Bundle") && !reply.text.contains("0001"), "{}", reply.text);
+        assert!(
+            reply.text.contains("Bundle") && !reply.text.contains("0001"),
+            "{}",
+            reply.text
+        );
     }
     assert_eq!(changes(&facade), before);
-    let created = facade.send("POST", "Patient", &[("if-none-exist", "identifier=0405440001")], without_id(karen.clone()).to_string());
+    let created = facade.send(
+        "POST",
+        "Patient",
+        &[("if-none-exist", "identifier=0405440001")],
+        without_id(karen.clone()).to_string(),
+    );
     expect(&created, 201);
     karen = created.json();
     karen["gender"] = "female".into();
     let entry = json!({ "resource": karen, "request": { "method": "PUT", "url": "Patient?identifier=0405440001" } });
-    expect(&facade.post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": [entry] })), 200);
+    expect(
+        &facade.post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": [entry] })),
+        200,
+    );
     let facade = facade.taking_cpr_numbers();
     expect(&facade.get(by_cpr), 200);
     for method in ["PUT", "PATCH"] {
@@ -216,19 +320,39 @@ fn how_a_page_is_written_is_how_the_next_one_is() {
         facade.put_ok(&organization(id, id));
     }
     let general = "_format=application%2Fjson&_pretty=true";
-    for path in ["Organization?_count=1", "_history?_count=1", "Organization/_history?_count=1"] {
+    for path in [
+        "Organization?_count=1",
+        "_history?_count=1",
+        "Organization/_history?_count=1",
+    ] {
         let mut page = facade.get(&format!("{path}&{general}"));
         for _ in 0..2 {
             expect(&page, 200);
-            assert_eq!((page.header("content-type"), page.text.contains("{\n")), ("application/json; charset=utf-8", true), "{path}");
+            assert_eq!(
+                (page.header("content-type"), page.text.contains("{\n")),
+                ("application/json; charset=utf-8", true),
+                "{path}"
+            );
             let bundle = page.json();
-            assert!(link(&bundle, "self").unwrap().ends_with(general), "{bundle}");
+            assert!(
+                link(&bundle, "self").unwrap().ends_with(general),
+                "{bundle}"
+            );
             let next = link(&bundle, "next").unwrap();
             assert!(next.ends_with(general), "{next}");
             page = facade.get(&next);
         }
     }
-    let posted = facade.send("POST", "Organization/_search", &FORM, "_count=1&_pretty=true");
-    assert!(link(&posted.json(), "next").unwrap().ends_with("&_pretty=true"));
+    let posted = facade.send(
+        "POST",
+        "Organization/_search",
+        &FORM,
+        "_count=1&_pretty=true",
+    );
+    assert!(
+        link(&posted.json(), "next")
+            .unwrap()
+            .ends_with("&_pretty=true")
+    );
     assert!(!facade.get("Organization?_count=1").text.contains("_format"));
 }

@@ -12,7 +12,9 @@ use crate::support::facade::{Facade, link};
 /// A server with the Organizations `o00` to `o<count - 1>`.
 fn server(count: usize) -> Facade {
     let facade = Facade::at(NOW);
-    let all: Vec<Value> = (0..count).map(|number| organization(&format!("o{number:02}"), "before")).collect();
+    let all: Vec<Value> = (0..count)
+        .map(|number| organization(&format!("o{number:02}"), "before"))
+        .collect();
     expect(&facade.transaction(&all.iter().collect::<Vec<_>>()), 200);
     facade
 }
@@ -26,7 +28,12 @@ fn walk(facade: &Facade, first: &str, mut between: impl FnMut(usize)) -> Vec<(St
         let reply = facade.get(&page);
         expect(&reply, 200);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        seen.extend(reply.resources().iter().map(|resource| (text(&resource["id"]), text(&resource["name"]))));
+        seen.extend(
+            reply
+                .resources()
+                .iter()
+                .map(|resource| (text(&resource["id"]), text(&resource["name"]))),
+        );
         next = link(&reply.json(), "next");
         pages += 1;
         between(pages);
@@ -35,18 +42,28 @@ fn walk(facade: &Facade, first: &str, mut between: impl FnMut(usize)) -> Vec<(St
 }
 
 fn all_as_before(count: usize) -> Vec<(String, String)> {
-    (0..count).map(|number| (format!("o{number:02}"), "before".to_owned())).collect()
+    (0..count)
+        .map(|number| (format!("o{number:02}"), "before".to_owned()))
+        .collect()
 }
 
 #[test]
 fn pages_show_the_state_of_the_first_one_whatever_is_written_between_them() {
     let facade = server(23);
-    for (search, is_descending) in [("Organization?_count=5", false), ("Organization?_count=5&_sort=-_id", true)] {
+    for (search, is_descending) in [
+        ("Organization?_count=5", false),
+        ("Organization?_count=5&_sort=-_id", true),
+    ] {
         let seen = walk(&facade, search, |page| {
             facade.put_ok(&organization(&format!("o{page:02}"), "after"));
             facade.put_ok(&organization(&format!("o{:02}", 22 - page), "after"));
             facade.put_ok(&organization(&format!("o{page:02}x"), "new"));
-            facade.send("DELETE", &format!("Organization/o{:02}", 10 + page), &[], Body::empty());
+            facade.send(
+                "DELETE",
+                &format!("Organization/o{:02}", 10 + page),
+                &[],
+                Body::empty(),
+            );
         });
         let mut expected = all_as_before(23);
         if is_descending {
@@ -82,7 +99,12 @@ fn pages_join_while_other_threads_create_update_and_delete() {
                     match round % 3 {
                         0 => drop(facade.put(&organization(&id, &format!("{writer} in {round}")))),
                         1 => drop(facade.put(&organization(&format!("n{writer}-{round}"), "new"))),
-                        _ => drop(facade.send("DELETE", &format!("Organization/{id}"), &[], Body::empty())),
+                        _ => drop(facade.send(
+                            "DELETE",
+                            &format!("Organization/{id}"),
+                            &[],
+                            Body::empty(),
+                        )),
                     }
                 }
             });
@@ -91,7 +113,11 @@ fn pages_join_while_other_threads_create_update_and_delete() {
             let whole = facade.get("Organization?_count=4");
             let total = whole.json()["total"].as_u64().unwrap() as usize;
             let first = link(&whole.json(), "next").unwrap();
-            let mut ids: Vec<_> = whole.resources().iter().map(|resource| resource["id"].as_str().unwrap().to_owned()).collect();
+            let mut ids: Vec<_> = whole
+                .resources()
+                .iter()
+                .map(|resource| resource["id"].as_str().unwrap().to_owned())
+                .collect();
             ids.extend(walk(&facade, &first, |_| {}).into_iter().map(|(id, _)| id));
             assert_eq!(ids.len(), total, "as many as the first page said");
             let distinct: BTreeSet<_> = ids.iter().collect();
@@ -110,13 +136,22 @@ fn links_lead_forth_and_back() {
     let second = facade.get(&link(&first, "next").unwrap()).json();
     let third = facade.get(&link(&second, "next").unwrap()).json();
     assert_eq!(link(&third, "next"), None);
-    assert_eq!([&first, &second, &third].map(|page| page["total"].as_u64().unwrap()), [7, 7, 7]);
-    assert_eq!([&first, &second, &third].map(|page| page["entry"].as_array().unwrap().len()), [3, 3, 1]);
+    assert_eq!(
+        [&first, &second, &third].map(|page| page["total"].as_u64().unwrap()),
+        [7, 7, 7]
+    );
+    assert_eq!(
+        [&first, &second, &third].map(|page| page["entry"].as_array().unwrap().len()),
+        [3, 3, 1]
+    );
     let back = facade.get(&link(&third, "previous").unwrap()).json();
     assert_eq!(back["entry"], second["entry"]);
     let again = facade.get(&link(&second, "self").unwrap()).json();
     assert_eq!(again["entry"], second["entry"]);
-    assert_eq!(facade.get(&link(&second, "previous").unwrap()).json()["entry"], first["entry"]);
+    assert_eq!(
+        facade.get(&link(&second, "previous").unwrap()).json()["entry"],
+        first["entry"]
+    );
 }
 
 #[test]
@@ -144,6 +179,9 @@ fn a_token_that_no_link_has_is_refused() {
         "3%2E1&_page=3.1",
         "3.1",
     ] {
-        expect(&facade.get(&format!("Organization?_count=1&_page={token}")), 400);
+        expect(
+            &facade.get(&format!("Organization?_count=1&_page={token}")),
+            400,
+        );
     }
 }

@@ -35,8 +35,13 @@ fn refused(facade: &Facade, path: &str, steps: &Value, status: u16, issues: &[&s
 fn check(members: &str, steps: &Value, expected: &str) {
     let facade = clinic();
     let identifier = r#""identifier":[{"system":"http://cvr.dk","value":"31010020"}]"#;
-    let whole = |members: &str| format!(r#"{{"resourceType":"Organization","id":"x",{identifier},{members}}}"#);
-    expect(&facade.send("PUT", "Organization/x", &[], whole(members)), 201);
+    let whole = |members: &str| {
+        format!(r#"{{"resourceType":"Organization","id":"x",{identifier},{members}}}"#)
+    };
+    expect(
+        &facade.send("PUT", "Organization/x", &[], whole(members)),
+        201,
+    );
     expect(&patch(&facade, "Organization/x", steps), 200);
     let stored = facade.get("Organization/x").text;
     let (before, after) = stored.split_once(r#","meta":{"#).unwrap();
@@ -48,20 +53,49 @@ fn check(members: &str, steps: &Value, expected: &str) {
 fn each_step_does_what_it_says_and_leaves_the_order_of_the_rest() {
     let step = |op: &str, path: &str, more: Value| {
         let mut step = json!({ "op": op, "path": path });
-        step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        step.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         json!([step])
     };
     let names = r#""name":"A","alias":["a","b","c"],"language":"da""#;
     for (steps, expected) in [
-        (step("add", "/active", json!({ "value": true })), r#""name":"A","alias":["a","b","c"],"language":"da","active":true"#),
-        (step("add", "/name", json!({ "value": "B" })), r#""name":"B","alias":["a","b","c"],"language":"da""#),
-        (step("add", "/alias/1", json!({ "value": "x" })), r#""name":"A","alias":["a","x","b","c"],"language":"da""#),
-        (step("add", "/alias/-", json!({ "value": "x" })), r#""name":"A","alias":["a","b","c","x"],"language":"da""#),
-        (step("remove", "/alias/0", json!({})), r#""name":"A","alias":["b","c"],"language":"da""#),
-        (step("remove", "/name", json!({})), r#""alias":["a","b","c"],"language":"da""#),
-        (step("replace", "/alias", json!({ "value": ["z"] })), r#""name":"A","alias":["z"],"language":"da""#),
-        (step("move", "/alias/2", json!({ "from": "/alias/0" })), r#""name":"A","alias":["b","c","a"],"language":"da""#),
-        (step("copy", "/alias/0", json!({ "from": "/name" })), r#""name":"A","alias":["A","a","b","c"],"language":"da""#),
+        (
+            step("add", "/active", json!({ "value": true })),
+            r#""name":"A","alias":["a","b","c"],"language":"da","active":true"#,
+        ),
+        (
+            step("add", "/name", json!({ "value": "B" })),
+            r#""name":"B","alias":["a","b","c"],"language":"da""#,
+        ),
+        (
+            step("add", "/alias/1", json!({ "value": "x" })),
+            r#""name":"A","alias":["a","x","b","c"],"language":"da""#,
+        ),
+        (
+            step("add", "/alias/-", json!({ "value": "x" })),
+            r#""name":"A","alias":["a","b","c","x"],"language":"da""#,
+        ),
+        (
+            step("remove", "/alias/0", json!({})),
+            r#""name":"A","alias":["b","c"],"language":"da""#,
+        ),
+        (
+            step("remove", "/name", json!({})),
+            r#""alias":["a","b","c"],"language":"da""#,
+        ),
+        (
+            step("replace", "/alias", json!({ "value": ["z"] })),
+            r#""name":"A","alias":["z"],"language":"da""#,
+        ),
+        (
+            step("move", "/alias/2", json!({ "from": "/alias/0" })),
+            r#""name":"A","alias":["b","c","a"],"language":"da""#,
+        ),
+        (
+            step("copy", "/alias/0", json!({ "from": "/name" })),
+            r#""name":"A","alias":["A","a","b","c"],"language":"da""#,
+        ),
         (step("test", "/alias/1", json!({ "value": "b" })), names),
     ] {
         check(names, &steps, expected);
@@ -81,7 +115,10 @@ fn digits_stay_and_a_test_compares_what_numbers_are_worth() {
         &json!([{ "op": "test", "path": at, "value": 1 }, { "op": "add", "path": "/active", "value": true }]),
         &format!("{},\"active\":true", position("1.00")),
     );
-    let replaced: Value = serde_json::from_str(r#"[{"op":"replace","path":"/extension/0/valueDecimal","value":2.50}]"#).unwrap();
+    let replaced: Value = serde_json::from_str(
+        r#"[{"op":"replace","path":"/extension/0/valueDecimal","value":2.50}]"#,
+    )
+    .unwrap();
     check(&position("1.00"), &replaced, &position("2.50"));
 }
 
@@ -90,13 +127,30 @@ fn a_patch_is_a_version_with_its_method_and_its_rights() {
     let facade = server();
     assert_eq!(facade.search_all("Task?_id=nothing").len(), 0);
     let due = facade.search_all("Task")[0]["restriction"]["period"]["end"].clone();
-    let reply = patch(&facade, "Condition/c", &json!([{ "op": "replace", "path": "/recordedDate", "value": "2027-02-10" }]));
+    let reply = patch(
+        &facade,
+        "Condition/c",
+        &json!([{ "op": "replace", "path": "/recordedDate", "value": "2027-02-10" }]),
+    );
     expect(&reply, 200);
-    assert_eq!((reply.header("etag"), &reply.json()["recordedDate"]), ("W/\"2\"", &json!("2027-02-10")));
-    assert_eq!(reply.header("location"), "http://frist.test/fhir/Condition/c/_history/2");
-    assert_ne!(facade.search_all("Task")[0]["restriction"]["period"]["end"], due, "the right follows");
+    assert_eq!(
+        (reply.header("etag"), &reply.json()["recordedDate"]),
+        ("W/\"2\"", &json!("2027-02-10"))
+    );
+    assert_eq!(
+        reply.header("location"),
+        "http://frist.test/fhir/Condition/c/_history/2"
+    );
+    assert_ne!(
+        facade.search_all("Task")[0]["restriction"]["period"]["end"],
+        due,
+        "the right follows"
+    );
     let history = facade.get("Condition/c/_history").json();
-    assert_eq!(history["entry"][0]["request"], json!({ "method": "PATCH", "url": "Condition/c" }));
+    assert_eq!(
+        history["entry"][0]["request"],
+        json!({ "method": "PATCH", "url": "Condition/c" })
+    );
 }
 
 #[test]
@@ -118,14 +172,20 @@ fn a_patch_that_changes_nothing_writes_nothing() {
 #[test]
 fn the_headers_of_an_update_hold_for_a_patch() {
     let facade = server();
-    let steps = |day: &str| json!([{ "op": "replace", "path": "/recordedDate", "value": day }]).to_string();
-    let send = |header: (&str, &str), day: &str| facade.send("PATCH", "Condition/c", &[JSON_PATCH, header], steps(day));
+    let steps =
+        |day: &str| json!([{ "op": "replace", "path": "/recordedDate", "value": day }]).to_string();
+    let send = |header: (&str, &str), day: &str| {
+        facade.send("PATCH", "Condition/c", &[JSON_PATCH, header], steps(day))
+    };
     expect(&send(("if-match", "W/\"2\""), "2027-02-10"), 412);
     expect(&send(("if-match", "W/\"1\""), "2027-02-10"), 200);
     expect(&send(("if-none-match", "*"), "2027-02-11"), 412);
     expect(&send(("if-match", "garbage"), "2027-02-11"), 400);
     assert_eq!(send(("prefer", "return=minimal"), "2027-02-12").text, "");
-    assert_eq!(send(("prefer", "return=OperationOutcome"), "2027-02-13").json()["resourceType"], "OperationOutcome");
+    assert_eq!(
+        send(("prefer", "return=OperationOutcome"), "2027-02-13").json()["resourceType"],
+        "OperationOutcome"
+    );
 }
 
 #[test]
@@ -139,7 +199,11 @@ fn what_cannot_be_patched_is_refused_and_says_why() {
         (one("add", "id"), 400, "error invalid"),
         (one("add", "/a~2"), 400, "error invalid"),
         (json!([{ "op": "add", "path": "/x" }]), 400, "error invalid"),
-        (json!([{ "op": "move", "path": "/x" }]), 400, "error invalid"),
+        (
+            json!([{ "op": "move", "path": "/x" }]),
+            400,
+            "error invalid",
+        ),
         (one("remove", "/nothing"), 422, "error processing"),
         (one("remove", ""), 422, "error processing"),
         (one("replace", "/nothing"), 422, "error processing"),
@@ -149,15 +213,47 @@ fn what_cannot_be_patched_is_refused_and_says_why() {
         (one("add", "/recordedDate/0"), 422, "error processing"),
         (one("move", "/x"), 422, "error processing"),
         (one("copy", "/x"), 422, "error processing"),
-        (json!([{ "op": "move", "from": "/code", "path": "/code/x" }]), 422, "error processing"),
-        (json!([{ "op": "test", "path": "/recordedDate", "value": "2027-02-21" }]), 422, "error processing"),
+        (
+            json!([{ "op": "move", "from": "/code", "path": "/code/x" }]),
+            422,
+            "error processing",
+        ),
+        (
+            json!([{ "op": "test", "path": "/recordedDate", "value": "2027-02-21" }]),
+            422,
+            "error processing",
+        ),
         (one("test", "/nothing"), 422, "error processing"),
-        (one("replace", "/id"), 422, "error business-rule Condition.id"),
-        (one("remove", "/id"), 422, "error business-rule Condition.id"),
-        (one("replace", "/meta/versionId"), 422, "error business-rule Condition.meta.versionId"),
-        (one("replace", "/meta/lastUpdated"), 422, "error business-rule Condition.meta.lastUpdated"),
-        (json!([{ "op": "replace", "path": "/resourceType", "value": "Patient" }]), 422, "error business-rule Condition.resourceType"),
-        (json!([{ "op": "replace", "path": "", "value": [] }]), 422, "error business-rule Condition.resourceType"),
+        (
+            one("replace", "/id"),
+            422,
+            "error business-rule Condition.id",
+        ),
+        (
+            one("remove", "/id"),
+            422,
+            "error business-rule Condition.id",
+        ),
+        (
+            one("replace", "/meta/versionId"),
+            422,
+            "error business-rule Condition.meta.versionId",
+        ),
+        (
+            one("replace", "/meta/lastUpdated"),
+            422,
+            "error business-rule Condition.meta.lastUpdated",
+        ),
+        (
+            json!([{ "op": "replace", "path": "/resourceType", "value": "Patient" }]),
+            422,
+            "error business-rule Condition.resourceType",
+        ),
+        (
+            json!([{ "op": "replace", "path": "", "value": [] }]),
+            422,
+            "error business-rule Condition.resourceType",
+        ),
     ] {
         refused(&facade, "Condition/c", &steps, status, &[issue]);
     }
@@ -165,21 +261,46 @@ fn what_cannot_be_patched_is_refused_and_says_why() {
     let half = json!([{ "op": "replace", "path": "/recordedDate", "value": "2027-02-10" }, { "op": "remove", "path": "/nothing" }]);
     refused(&facade, "Condition/c", &half, 422, &["error processing"]);
     let several = json!([{ "op": "add" }, { "op": "remove" }]);
-    refused(&facade, "Condition/c", &several, 400, &["error invalid", "error invalid"]);
+    refused(
+        &facade,
+        "Condition/c",
+        &several,
+        400,
+        &["error invalid", "error invalid"],
+    );
 }
 
 #[test]
 fn what_a_patch_makes_is_checked_as_in_an_update() {
     let facade = server();
     for (step, expression) in [
-        (json!({ "op": "add", "path": "/colour", "value": "red" }), "Condition"),
-        (json!({ "op": "remove", "path": "/verificationStatus" }), "Condition"),
-        (json!({ "op": "replace", "path": "/recordedDate", "value": "2027-03-02" }), "Condition.recordedDate"),
-        (json!({ "op": "replace", "path": "/subject/reference", "value": "Patient/nobody" }), "Condition.subject"),
+        (
+            json!({ "op": "add", "path": "/colour", "value": "red" }),
+            "Condition",
+        ),
+        (
+            json!({ "op": "remove", "path": "/verificationStatus" }),
+            "Condition",
+        ),
+        (
+            json!({ "op": "replace", "path": "/recordedDate", "value": "2027-03-02" }),
+            "Condition.recordedDate",
+        ),
+        (
+            json!({ "op": "replace", "path": "/subject/reference", "value": "Patient/nobody" }),
+            "Condition.subject",
+        ),
     ] {
         let reply = patch(&facade, "Condition/c", &json!([step]));
         expect(&reply, 422);
-        assert!(reply.issues().iter().any(|issue| issue.starts_with("error") && issue.contains(expression)), "{step} {}", reply.text);
+        assert!(
+            reply
+                .issues()
+                .iter()
+                .any(|issue| issue.starts_with("error") && issue.contains(expression)),
+            "{step} {}",
+            reply.text
+        );
     }
     assert_eq!(facade.get("Condition/c").header("etag"), "W/\"1\"");
 }
@@ -204,40 +325,93 @@ fn only_what_is_there_and_written_by_clients_is_patched() {
     facade.put_ok(&organization("gone", "one"));
     facade.send("DELETE", "Organization/gone", &[], "");
     expect(&patch(&facade, "Organization/gone", &steps), 410);
-    for media_type in ["application/xml-patch+xml", "application/fhir+xml", "text/plain", ""] {
-        let refused = facade.send("PATCH", "Condition/c", &[("content-type", media_type)], steps.to_string());
+    for media_type in [
+        "application/xml-patch+xml",
+        "application/fhir+xml",
+        "text/plain",
+        "",
+    ] {
+        let refused = facade.send(
+            "PATCH",
+            "Condition/c",
+            &[("content-type", media_type)],
+            steps.to_string(),
+        );
         expect(&refused, 415);
-        assert_eq!(refused.header("accept-patch"), "application/json-patch+json, application/merge-patch+json, application/fhir+json");
+        assert_eq!(
+            refused.header("accept-patch"),
+            "application/json-patch+json, application/merge-patch+json, application/fhir+json"
+        );
     }
-    expect(&facade.send("PATCH", "Condition/c", &[JSON_PATCH], "[{\"op\":\"add\",\"op\":\"add\"}]"), 400);
-    expect(&facade.send("PATCH", "Condition/c", &[JSON_PATCH], "nonsense"), 400);
+    expect(
+        &facade.send(
+            "PATCH",
+            "Condition/c",
+            &[JSON_PATCH],
+            "[{\"op\":\"add\",\"op\":\"add\"}]",
+        ),
+        400,
+    );
+    expect(
+        &facade.send("PATCH", "Condition/c", &[JSON_PATCH], "nonsense"),
+        400,
+    );
 }
 
 #[test]
 fn one_match_is_patched_and_several_are_not() {
     let facade = server();
     let steps = json!([{ "op": "replace", "path": "/recordedDate", "value": "2027-02-10" }]);
-    let reply = patch(&facade, "Condition?identifier=https://ehr.test/id|1", &steps);
+    let reply = patch(
+        &facade,
+        "Condition?identifier=https://ehr.test/id|1",
+        &steps,
+    );
     expect(&reply, 200);
-    assert_eq!((&reply.json()["id"], &reply.json()["recordedDate"]), (&json!("c"), &json!("2027-02-10")));
+    assert_eq!(
+        (&reply.json()["id"], &reply.json()["recordedDate"]),
+        (&json!("c"), &json!("2027-02-10"))
+    );
     facade.put_ok(&identified(copd("d", "p", "2027-02-20"), "1"));
-    refused(&facade, "Condition?identifier=1", &steps, 412, &["error multiple-matches"]);
+    refused(
+        &facade,
+        "Condition?identifier=1",
+        &steps,
+        412,
+        &["error multiple-matches"],
+    );
 }
 
 #[test]
 fn a_merge_patch_has_what_changes_and_null_takes_away() {
     let facade = server();
     let merge = |content_type: &str, more: (&str, &str), body: &Value| {
-        facade.send("PATCH", "Condition/c", &[("content-type", content_type), more], body.to_string())
+        facade.send(
+            "PATCH",
+            "Condition/c",
+            &[("content-type", content_type), more],
+            body.to_string(),
+        )
     };
     let whole = facade.get("Condition/c").json();
-    for content_type in ["application/merge-patch+json", "application/json", "application/json; charset=UTF-8"] {
+    for content_type in [
+        "application/merge-patch+json",
+        "application/json",
+        "application/json; charset=UTF-8",
+    ] {
         let named = json!({ "recordedDate": "2027-02-10", "code": { "text": "KOL" }, "identifier": [{ "value": "2" }] });
         let reply = merge(content_type, ("x", "y"), &named);
         expect(&reply, 200);
         let found = reply.json();
-        assert_eq!((&found["recordedDate"], &found["identifier"]), (&json!("2027-02-10"), &json!([{ "value": "2" }])), "{content_type}");
-        assert_eq!((&found["code"]["coding"], &found["code"]["text"]), (&whole["code"]["coding"], &json!("KOL")));
+        assert_eq!(
+            (&found["recordedDate"], &found["identifier"]),
+            (&json!("2027-02-10"), &json!([{ "value": "2" }])),
+            "{content_type}"
+        );
+        assert_eq!(
+            (&found["code"]["coding"], &found["code"]["text"]),
+            (&whole["code"]["coding"], &json!("KOL"))
+        );
         let before = changes(&facade);
         expect(&merge(content_type, ("x", "y"), &named), 200);
         assert_eq!(changes(&facade), before);
@@ -261,8 +435,22 @@ fn a_merge_patch_has_what_changes_and_null_takes_away() {
         }
         expect(&merge("application/fhir+json", ("x", "y"), &body), 400);
     }
-    expect(&merge("application/merge-patch+json", ("if-match", "W/\"1\""), &json!({ "language": "da" })), 412);
-    expect(&merge("application/json", ("x", "y"), &json!({ "resourceType": "Condition", "language": "da" })), 400);
+    expect(
+        &merge(
+            "application/merge-patch+json",
+            ("if-match", "W/\"1\""),
+            &json!({ "language": "da" }),
+        ),
+        412,
+    );
+    expect(
+        &merge(
+            "application/json",
+            ("x", "y"),
+            &json!({ "resourceType": "Condition", "language": "da" }),
+        ),
+        400,
+    );
     assert_eq!(changes(&facade), before);
 }
 
@@ -275,15 +463,30 @@ fn binary(data: &str) -> Value {
 fn entries_of_bundles_patch_too() {
     let facade = server();
     let entry = |url: &str, resource: Value| json!({ "resource": resource, "request": { "method": "PATCH", "url": url } });
-    let bundle = |kind: &str, entries: Value| facade.post(&json!({ "resourceType": "Bundle", "type": kind, "entry": entries }));
+    let bundle = |kind: &str, entries: Value| {
+        facade.post(&json!({ "resourceType": "Bundle", "type": kind, "entry": entries }))
+    };
     // [{"op":"add","path":"/language","value":"da"}]
     let danish = "W3sib3AiOiJhZGQiLCJwYXRoIjoiL2xhbmd1YWdlIiwidmFsdWUiOiJkYSJ9XQ==";
     let named = json!({ "resourceType": "Parameters", "parameter": [{ "name": "operation", "part": [
         { "name": "type", "valueCode": "replace" }, { "name": "path", "valueString": "Organization.name" },
         { "name": "value", "valueString": "Nyt navn" }] }] });
-    let reply = bundle("transaction", json!([entry("Condition?identifier=1", binary(danish)), entry("Organization/gp", named)]));
+    let reply = bundle(
+        "transaction",
+        json!([
+            entry("Condition?identifier=1", binary(danish)),
+            entry("Organization/gp", named)
+        ]),
+    );
     expect(&reply, 200);
-    let statuses: Vec<_> = (0..2).map(|at| reply.json()["entry"][at]["response"]["status"].as_str().unwrap().to_owned()).collect();
+    let statuses: Vec<_> = (0..2)
+        .map(|at| {
+            reply.json()["entry"][at]["response"]["status"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
     assert_eq!(statuses, ["200 OK", "200 OK"]);
     assert_eq!(facade.get("Condition/c").json()["language"], "da");
     assert_eq!(facade.get("Organization/gp").json()["name"], "Nyt navn");
@@ -299,13 +502,29 @@ fn entries_of_bundles_patch_too() {
         (entry("Condition/nothing", binary(danish)), "404 Not Found"),
         (entry("Condition/c", binary("%%%")), "400 Bad Request"),
         (entry("Condition/c", binary("e30=")), "400 Bad Request"),
-        (entry("Condition/c", json!({ "resourceType": "Binary", "contentType": "text/plain", "data": danish })), "400 Bad Request"),
-        (entry("Condition/c", copd("c", "p", "2027-02-20")), "400 Bad Request"),
+        (
+            entry(
+                "Condition/c",
+                json!({ "resourceType": "Binary", "contentType": "text/plain", "data": danish }),
+            ),
+            "400 Bad Request",
+        ),
+        (
+            entry("Condition/c", copd("c", "p", "2027-02-20")),
+            "400 Bad Request",
+        ),
         (entry("Task/x", binary(danish)), "405 Method Not Allowed"),
     ] {
-        assert_eq!(bundle("batch", json!([entry])).json()["entry"][0]["response"]["status"], status, "{entry}");
+        assert_eq!(
+            bundle("batch", json!([entry])).json()["entry"][0]["response"]["status"],
+            status,
+            "{entry}"
+        );
     }
-    let twice = json!([entry("Condition/c", binary(danish)), entry("Condition?identifier=1", binary(danish))]);
+    let twice = json!([
+        entry("Condition/c", binary(danish)),
+        entry("Condition?identifier=1", binary(danish))
+    ]);
     expect(&bundle("transaction", twice), 400);
     assert_eq!(changes(&facade), before);
 }
@@ -316,25 +535,58 @@ fn many_at_once_each_add_theirs() {
     std::thread::scope(|scope| {
         for number in 0..16 {
             let facade = &facade;
-            let note =
-                json!([{ "op": "add", "path": "/identifier/-", "value": { "system": "https://ehr.test/n", "value": number.to_string() } }]);
+            let note = json!([{ "op": "add", "path": "/identifier/-", "value": { "system": "https://ehr.test/n", "value": number.to_string() } }]);
             scope.spawn(move || expect(&patch(facade, "Condition/c", &note), 200));
         }
     });
-    assert_eq!(facade.get("Condition/c").json()["identifier"].as_array().unwrap().len(), 17);
+    assert_eq!(
+        facade.get("Condition/c").json()["identifier"]
+            .as_array()
+            .unwrap()
+            .len(),
+        17
+    );
 }
 
 #[test]
 fn a_hostile_patch_stays_within_bounds() {
     let facade = server();
-    let doubling: Vec<_> = (0..64).map(|at| json!({ "op": "copy", "from": "/code", "path": format!("/code/x{at}") })).collect();
-    refused(&facade, "Condition/c", &json!(doubling), 422, &["error processing"]);
-    let wide: Vec<_> = (0..500).map(|at| json!({ "op": "copy", "from": "/code", "path": format!("/code/x{}", at % 7) })).collect();
-    refused(&facade, "Condition/c", &json!(wide), 422, &["error processing"]);
+    let doubling: Vec<_> = (0..64)
+        .map(|at| json!({ "op": "copy", "from": "/code", "path": format!("/code/x{at}") }))
+        .collect();
+    refused(
+        &facade,
+        "Condition/c",
+        &json!(doubling),
+        422,
+        &["error processing"],
+    );
+    let wide: Vec<_> = (0..500)
+        .map(|at| json!({ "op": "copy", "from": "/code", "path": format!("/code/x{}", at % 7) }))
+        .collect();
+    refused(
+        &facade,
+        "Condition/c",
+        &json!(wide),
+        422,
+        &["error processing"],
+    );
     let deeper = |at: usize| json!({ "op": "add", "path": "/x".repeat(at), "value": {} });
-    refused(&facade, "Condition/c", &json!((1..100).map(deeper).collect::<Vec<_>>()), 422, &["error processing"]);
+    refused(
+        &facade,
+        "Condition/c",
+        &json!((1..100).map(deeper).collect::<Vec<_>>()),
+        422,
+        &["error processing"],
+    );
     let many = vec![json!({ "op": "remove", "path": "/x" }); 1_001];
-    refused(&facade, "Condition/c", &json!(many), 400, &["error too-costly"]);
+    refused(
+        &facade,
+        "Condition/c",
+        &json!(many),
+        400,
+        &["error too-costly"],
+    );
 }
 
 #[test]
@@ -347,7 +599,9 @@ fn no_answer_repeats_a_persons_number() {
     ] {
         let reply = patch(&facade, "Patient/p", &json!([step]));
         assert!(
-            reply.status.is_client_error() && !reply.text.contains("0405440001") && !reply.text.contains("0505550002"),
+            reply.status.is_client_error()
+                && !reply.text.contains("0405440001")
+                && !reply.text.contains("0505550002"),
             "{}",
             reply.text
         );
@@ -358,11 +612,21 @@ fn no_answer_repeats_a_persons_number() {
 fn an_address_tells_in_which_ways_a_patch_may_be_sent() {
     let facade = server();
     for (path, ways) in [
-        ("Condition/c", "application/json-patch+json, application/merge-patch+json, application/fhir+json"),
-        ("Condition", "application/json-patch+json, application/merge-patch+json, application/fhir+json"),
+        (
+            "Condition/c",
+            "application/json-patch+json, application/merge-patch+json, application/fhir+json",
+        ),
+        (
+            "Condition",
+            "application/json-patch+json, application/merge-patch+json, application/fhir+json",
+        ),
         ("Task/c", ""),
         ("metadata", ""),
     ] {
-        assert_eq!(facade.send("OPTIONS", path, &[], "").header("accept-patch"), ways, "{path}");
+        assert_eq!(
+            facade.send("OPTIONS", path, &[], "").header("accept-patch"),
+            ways,
+            "{path}"
+        );
     }
 }

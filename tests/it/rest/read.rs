@@ -18,8 +18,14 @@ fn read_gives_the_last_version_with_its_etag_and_instant() {
     let reply = server().get("Organization/a");
     expect(&reply, 200);
     assert_eq!(reply.header("etag"), "W/\"2\"");
-    assert_eq!(reply.header("last-modified"), "Mon, 01 Mar 2027 09:00:00 GMT");
-    assert_eq!(reply.header("content-type"), "application/fhir+json; charset=utf-8");
+    assert_eq!(
+        reply.header("last-modified"),
+        "Mon, 01 Mar 2027 09:00:00 GMT"
+    );
+    assert_eq!(
+        reply.header("content-type"),
+        "application/fhir+json; charset=utf-8"
+    );
     assert_eq!(reply.json()["name"], "two");
 }
 
@@ -73,20 +79,39 @@ fn a_client_that_has_the_version_is_not_sent_it_again() {
         assert_eq!(reply.header("etag"), "W/\"2\"");
         assert_eq!(reply.text.is_empty(), status == 304, "{name}: {value}");
     }
-    let both = [("if-none-match", "W/\"1\""), ("if-modified-since", "Mon, 01 Mar 2027 09:00:01 GMT")];
-    expect(&facade.send("GET", "Organization/a", &both, Body::empty()), 200);
+    let both = [
+        ("if-none-match", "W/\"1\""),
+        ("if-modified-since", "Mon, 01 Mar 2027 09:00:01 GMT"),
+    ];
+    expect(
+        &facade.send("GET", "Organization/a", &both, Body::empty()),
+        200,
+    );
 }
 
 #[test]
 fn head_says_what_get_says_without_the_body() {
     let facade = server();
-    for path in
-        ["Organization/a", "Organization/a/_history/1", "Organization/b", "Organization?name=x", "Organization", "metadata", "_history"]
-    {
-        let (get, head) = (facade.get(path), facade.send("HEAD", path, &[], Body::empty()));
+    for path in [
+        "Organization/a",
+        "Organization/a/_history/1",
+        "Organization/b",
+        "Organization?name=x",
+        "Organization",
+        "metadata",
+        "_history",
+    ] {
+        let (get, head) = (
+            facade.get(path),
+            facade.send("HEAD", path, &[], Body::empty()),
+        );
         assert_eq!(head.status, get.status, "{path}");
         assert_eq!(head.text, "", "{path}");
-        assert_eq!(head.header("content-length"), get.text.len().to_string(), "{path}");
+        assert_eq!(
+            head.header("content-length"),
+            get.text.len().to_string(),
+            "{path}"
+        );
         for name in ["etag", "last-modified", "content-type"] {
             assert_eq!(head.header(name), get.header(name), "{path}");
         }
@@ -96,7 +121,14 @@ fn head_says_what_get_says_without_the_body() {
 #[test]
 fn an_address_may_end_with_a_slash_or_be_percent_encoded() {
     let facade = server();
-    for path in ["Organization/a/", "Organization/%61", "%4Frganization/a", "Organization/", "/fhir/", "metadata/"] {
+    for path in [
+        "Organization/a/",
+        "Organization/%61",
+        "%4Frganization/a",
+        "Organization/",
+        "/fhir/",
+        "metadata/",
+    ] {
         let method = if path == "/fhir/" { "POST" } else { "GET" };
         let bundle = "{\"resourceType\":\"Bundle\",\"type\":\"batch\"}";
         expect(&facade.send(method, path, &[], bundle), 200);

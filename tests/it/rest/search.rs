@@ -9,9 +9,14 @@ use super::{NOW, expect, person, population};
 use crate::support::facade::{BASE, Facade, link};
 use crate::support::people::practice;
 
-/// The ids of the matches of `Type?query`, in order. Tasks are named by their focus, which says more than their ids.
+/// The ids of the matches of `Type?query`, in order. Tasks are named by their focus, which says
+/// more than their ids.
 fn found(bundle: &Value) -> Vec<String> {
-    let entries = bundle["entry"].as_array().into_iter().flatten().filter(|entry| entry["search"]["mode"] == "match");
+    let entries = bundle["entry"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry["search"]["mode"] == "match");
     let name = |entry: &Value| match &entry["resource"]["focus"]["reference"] {
         Value::String(focus) => focus.clone(),
         _ => entry["resource"]["id"].as_str().unwrap().to_owned(),
@@ -19,8 +24,8 @@ fn found(bundle: &Value) -> Vec<String> {
     entries.map(name).collect()
 }
 
-/// Asks by POST, by GET, and by POST with the parameters split between address and form; all must find the same, but for what may stand
-/// in no address.
+/// Asks by POST, by GET, and by POST with the parameters split between address and form; all must
+/// find the same, but for what may stand in no address.
 #[track_caller]
 fn check(facade: &Facade, search: &str, expected: &[&str]) {
     let (kind, query) = search.split_once('?').unwrap();
@@ -28,7 +33,11 @@ fn check(facade: &Facade, search: &str, expected: &[&str]) {
     let reply = facade.send("POST", &format!("{kind}/_search"), &form, query.to_owned());
     expect(&reply, 200);
     let expected: BTreeSet<_> = expected.iter().map(|name| (*name).to_owned()).collect();
-    assert_eq!(found(&reply.json()).into_iter().collect::<BTreeSet<_>>(), expected, "{search}");
+    assert_eq!(
+        found(&reply.json()).into_iter().collect::<BTreeSet<_>>(),
+        expected,
+        "{search}"
+    );
     assert_eq!(reply.json()["total"], expected.len(), "{search}");
     if query.replace("%7C", "|").split('=').any(holds_cpr_number) {
         return expect(&facade.get(search), 400);
@@ -36,7 +45,12 @@ fn check(facade: &Facade, search: &str, expected: &[&str]) {
     let got = facade.get(search);
     assert_eq!(got.text, reply.text, "GET {search}");
     let (first, rest) = query.split_once('&').unwrap_or((query, ""));
-    let split = facade.send("POST", &format!("{kind}/_search?{first}"), &form, rest.to_owned());
+    let split = facade.send(
+        "POST",
+        &format!("{kind}/_search?{first}"),
+        &form,
+        rest.to_owned(),
+    );
     assert_eq!(split.text, reply.text, "POST {search}, split");
 }
 
@@ -47,20 +61,38 @@ fn every_parameter_of_every_type_finds_what_it_names_and_nothing_else() {
         ("Condition?_id=c", &["c"][..]),
         ("Condition?_id=c,d,nope", &["c", "d"]),
         ("Condition?_id=c&_id=d", &[]),
-        ("Patient?identifier=urn:oid:1.2.208.176.1.2|0405440001", &["p"]),
-        ("Patient?identifier=urn:oid:1.2.208.176.1.2%7C0405440001", &["p"]),
+        (
+            "Patient?identifier=urn:oid:1.2.208.176.1.2|0405440001",
+            &["p"],
+        ),
+        (
+            "Patient?identifier=urn:oid:1.2.208.176.1.2%7C0405440001",
+            &["p"],
+        ),
         ("Patient?identifier=0505550002", &["q"]),
         ("Patient?identifier=urn:oid:1.2.208.176.1.2|", &["p", "q"]),
         ("Patient?identifier=|0405440001", &[]),
         ("Patient?identifier=urn:other|0405440001", &[]),
         ("Patient?identifier=0405440001,0505550002", &["p", "q"]),
-        ("Organization?identifier=urn:oid:1.2.208.176.1.4|077410", &["gp"]),
-        ("Organization?identifier=urn:oid.1.2.208.176.1.4|077410", &["gp"]),
-        ("Organization?identifier=urn:oid:1.2.208.176.1.4|077410&identifier=61741000016007", &["gp"]),
+        (
+            "Organization?identifier=urn:oid:1.2.208.176.1.4|077410",
+            &["gp"],
+        ),
+        (
+            "Organization?identifier=urn:oid.1.2.208.176.1.4|077410",
+            &["gp"],
+        ),
+        (
+            "Organization?identifier=urn:oid:1.2.208.176.1.4|077410&identifier=61741000016007",
+            &["gp"],
+        ),
         ("Practitioner?identifier=Practitioner-dr", &["dr"]),
         ("PractitionerRole?identifier=PractitionerRole-r", &["r"]),
         ("HealthcareService?identifier=HealthcareService-h", &["h"]),
-        ("Condition?identifier=https://ehr.test/id|Condition-c", &["c"]),
+        (
+            "Condition?identifier=https://ehr.test/id|Condition-c",
+            &["c"],
+        ),
         ("CarePlan?identifier=CarePlan-cp", &["cp"]),
         ("ServiceRequest?identifier=ServiceRequest-s", &["s"]),
         ("Encounter?identifier=Encounter-e", &["e"]),
@@ -70,8 +102,14 @@ fn every_parameter_of_every_type_finds_what_it_names_and_nothing_else() {
         ("CarePlan?status=revoked", &[]),
         ("ServiceRequest?status=on-hold", &["s2"]),
         ("ServiceRequest?status=active,on-hold", &["s", "s2"]),
-        ("ServiceRequest?status=http://hl7.org/fhir/request-status|active", &["s"]),
-        ("ServiceRequest?status=http://hl7.org/fhir/request-status|", &["s", "s2"]),
+        (
+            "ServiceRequest?status=http://hl7.org/fhir/request-status|active",
+            &["s"],
+        ),
+        (
+            "ServiceRequest?status=http://hl7.org/fhir/request-status|",
+            &["s", "s2"],
+        ),
         ("ServiceRequest?status=|active", &["s"]),
         ("ServiceRequest?status=urn:other|active", &[]),
         ("Encounter?status=in-progress", &["e"]),
@@ -97,7 +135,10 @@ fn every_parameter_of_every_type_finds_what_it_names_and_nothing_else() {
         ("CareTeam?subject=p", &["t"]),
         ("CareTeam?patient=p", &["t"]),
         ("Condition?code=DJ449", &["c", "d"]),
-        ("Condition?code=urn:oid:1.2.208.176.2.4.12|DJ449&patient=q", &["d"]),
+        (
+            "Condition?code=urn:oid:1.2.208.176.2.4.12|DJ449&patient=q",
+            &["d"],
+        ),
         ("Condition?code=urn:oid:1.2.208.176.2.4.12|", &["c", "d"]),
         ("Condition?code=dj449", &[]),
         ("ServiceRequest?code=disease-management", &["s", "s2"]),
@@ -112,20 +153,35 @@ fn every_parameter_of_a_task_finds_what_it_names_and_nothing_else() {
     let task = facade.search_all("Task?focus=Condition/c").remove(0);
     let id = task["id"].as_str().unwrap();
     let by_id = format!("Task?_id={id}");
-    let by_identifier = format!("Task?identifier=https://kronikerpakker.dk/fhir/sid/right-task|{id}");
-    let (c, d, s, s2) = ("Condition/c", "Condition/d", "ServiceRequest/s", "ServiceRequest/s2");
+    let by_identifier =
+        format!("Task?identifier=https://kronikerpakker.dk/fhir/sid/right-task|{id}");
+    let (c, d, s, s2) = (
+        "Condition/c",
+        "Condition/d",
+        "ServiceRequest/s",
+        "ServiceRequest/s2",
+    );
     for (search, expected) in [
         (by_id.as_str(), &[c][..]),
         (by_identifier.as_str(), &[c]),
         ("Task?status=requested", &[c, s2]),
-        ("Task?status=http://hl7.org/fhir/task-status|completed", &[d, s]),
+        (
+            "Task?status=http://hl7.org/fhir/task-status|completed",
+            &[d, s],
+        ),
         ("Task?patient=p", &[c, s, s2]),
         ("Task?subject=Patient/q", &[d]),
         ("Task?subject:Patient=q", &[d]),
         ("Task?code=treatment-plan", &[c, d]),
-        ("Task?code=http://hl7.org/fhir/CodeSystem/task-code|fulfill", &[c, d, s, s2]),
+        (
+            "Task?code=http://hl7.org/fhir/CodeSystem/task-code|fulfill",
+            &[c, d, s, s2],
+        ),
         ("Task?right=prevention-start", &[s, s2]),
-        ("Task?right=https://kronikerpakker.dk/fhir/CodeSystem/kp-right|treatment-plan", &[c, d]),
+        (
+            "Task?right=https://kronikerpakker.dk/fhir/CodeSystem/kp-right|treatment-plan",
+            &[c, d],
+        ),
         ("Task?owner=gp", &[c, d]),
         ("Task?owner=Organization/region", &[s]),
         ("Task?owner:Organization=region,gp", &[c, d, s]),
@@ -140,7 +196,10 @@ fn every_parameter_of_a_task_finds_what_it_names_and_nothing_else() {
         ("Task?business-status=running&right=treatment-plan", &[c]),
         ("Task?target-group=copd", &[c, d, s, s2]),
         ("Task?target-group=low-back-pain", &[]),
-        ("Task?target-group=https://kronikerpakker.dk/fhir/CodeSystem/kp-target-group|copd&patient=q", &[d]),
+        (
+            "Task?target-group=https://kronikerpakker.dk/fhir/CodeSystem/kp-target-group|copd&patient=q",
+            &[d],
+        ),
     ] {
         check(&facade, search, expected);
     }
@@ -149,7 +208,12 @@ fn every_parameter_of_a_task_finds_what_it_names_and_nothing_else() {
 #[test]
 fn dates_are_compared_as_the_prefix_says() {
     let facade = population();
-    let (c, d, s, s2) = ("Condition/c", "Condition/d", "ServiceRequest/s", "ServiceRequest/s2");
+    let (c, d, s, s2) = (
+        "Condition/c",
+        "Condition/d",
+        "ServiceRequest/s",
+        "ServiceRequest/s2",
+    );
     // c is due 2027-03-22, d 2027-02-09, s 2027-03-15, s2 2027-03-22.
     for (search, expected) in [
         ("Task?due=2027-03-22", &[c, s2][..]),
@@ -184,7 +248,10 @@ fn last_updated_is_compared_as_the_prefix_says() {
         ("Organization?_lastUpdated=2027-03-02", &["b"]),
         ("Organization?_lastUpdated=2027-03", &["a", "b"]),
         ("Organization?_lastUpdated=2027-03-01T08:00:00Z", &["a"]),
-        ("Organization?_lastUpdated=2027-03-01T09:00:00%2B01:00", &["a"]),
+        (
+            "Organization?_lastUpdated=2027-03-01T09:00:00%2B01:00",
+            &["a"],
+        ),
         ("Organization?_lastUpdated=2027-03-01T09:00", &["a"]),
         ("Organization?_lastUpdated=ne2027-03-01", &["b"]),
         ("Organization?_lastUpdated=gt2027-03-01", &["b"]),
@@ -193,7 +260,10 @@ fn last_updated_is_compared_as_the_prefix_says() {
         ("Organization?_lastUpdated=le2027-03-02", &["a", "b"]),
         ("Organization?_lastUpdated=sa2027-03-01", &["b"]),
         ("Organization?_lastUpdated=eb2027-03-02", &["a"]),
-        ("Organization?_lastUpdated=2027-03-01,2027-03-02", &["a", "b"]),
+        (
+            "Organization?_lastUpdated=2027-03-01,2027-03-02",
+            &["a", "b"],
+        ),
         ("Organization?_lastUpdated=2026", &[]),
     ] {
         check(&facade, search, expected);
@@ -203,16 +273,30 @@ fn last_updated_is_compared_as_the_prefix_says() {
 #[test]
 fn chains_and_has_are_followed_in_the_store() {
     let facade = population();
-    let (c, d, s, s2) = ("Condition/c", "Condition/d", "ServiceRequest/s", "ServiceRequest/s2");
+    let (c, d, s, s2) = (
+        "Condition/c",
+        "Condition/d",
+        "ServiceRequest/s",
+        "ServiceRequest/s2",
+    );
     for (search, expected) in [
         ("Task?patient.identifier=0505550002", &[d][..]),
         ("Task?subject:Patient.identifier=0405440001", &[c, s, s2]),
         ("Task?focus:Condition.patient.identifier=0405440001", &[c]),
-        ("Task?owner:Organization.identifier=urn:oid:1.2.208.176.1.4|077410&status=requested", &[c]),
+        (
+            "Task?owner:Organization.identifier=urn:oid:1.2.208.176.1.4|077410&status=requested",
+            &[c],
+        ),
         ("Condition?_has:Task:focus:business-status=met", &["d"]),
-        ("Patient?_has:Condition:patient:_has:Task:focus:business-status=met", &["q"]),
+        (
+            "Patient?_has:Condition:patient:_has:Task:focus:business-status=met",
+            &["q"],
+        ),
         ("Patient?_has:Condition:patient:code=nothing", &[]),
-        ("Task?patient._id=p&_has:Provenance:target:_lastUpdated=gt2027-01-01", &[c, s, s2]),
+        (
+            "Task?patient._id=p&_has:Provenance:target:_lastUpdated=gt2027-01-01",
+            &[c, s, s2],
+        ),
     ] {
         check(&facade, search, expected);
     }
@@ -221,7 +305,12 @@ fn chains_and_has_are_followed_in_the_store() {
 #[test]
 fn the_order_is_as_asked_by_several_keys_and_either_way() {
     let facade = population();
-    let (c, d, s, s2) = ("Condition/c", "Condition/d", "ServiceRequest/s", "ServiceRequest/s2");
+    let (c, d, s, s2) = (
+        "Condition/c",
+        "Condition/d",
+        "ServiceRequest/s",
+        "ServiceRequest/s2",
+    );
     for (search, expected) in [
         ("Task?_sort=due,focus", vec![d, s, c, s2]),
         ("Task?_sort=due,-focus", vec![d, s, s2, c]),
@@ -246,11 +335,23 @@ fn the_answer_is_a_searchset_whose_self_link_says_what_was_applied() {
     let reply = facade.get("ServiceRequest?patient=p&status=active,on-hold&_sort=-_id&_count=5000");
     expect(&reply, 200);
     let bundle = reply.json();
-    assert_eq!((&bundle["resourceType"], &bundle["type"], &bundle["total"]), (&json!("Bundle"), &json!("searchset"), &json!(2)));
-    assert_eq!(link(&bundle, "self").unwrap(), "ServiceRequest?patient=p&status=active%2Con-hold&_sort=-_id&_count=1000");
+    assert_eq!(
+        (&bundle["resourceType"], &bundle["type"], &bundle["total"]),
+        (&json!("Bundle"), &json!("searchset"), &json!(2))
+    );
+    assert_eq!(
+        link(&bundle, "self").unwrap(),
+        "ServiceRequest?patient=p&status=active%2Con-hold&_sort=-_id&_count=1000"
+    );
     assert_eq!(link(&bundle, "next"), None);
-    assert_eq!(bundle["entry"][0]["fullUrl"], format!("{BASE}/ServiceRequest/s2"));
-    assert_eq!(bundle["entry"][0]["resource"], facade.get("ServiceRequest/s2").json());
+    assert_eq!(
+        bundle["entry"][0]["fullUrl"],
+        format!("{BASE}/ServiceRequest/s2")
+    );
+    assert_eq!(
+        bundle["entry"][0]["resource"],
+        facade.get("ServiceRequest/s2").json()
+    );
     let again = facade.get(&link(&bundle, "self").unwrap());
     assert_eq!(found(&again.json()), found(&bundle));
 }
@@ -270,8 +371,21 @@ fn an_unknown_parameter_is_refused_with_the_names_of_the_known_ones() {
     let reply = facade.get("Condition?colour=red&code=DJ449&size=x");
     expect(&reply, 400);
     assert_eq!(reply.issues().len(), 2);
-    let text = reply.json()["issue"][0]["details"]["text"].as_str().unwrap().to_owned();
-    for name in ["'colour'", "identifier", "subject", "patient", "code", "_id", "_lastUpdated", "_sort", "_count"] {
+    let text = reply.json()["issue"][0]["details"]["text"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for name in [
+        "'colour'",
+        "identifier",
+        "subject",
+        "patient",
+        "code",
+        "_id",
+        "_lastUpdated",
+        "_sort",
+        "_count",
+    ] {
         assert!(text.contains(name), "{name} is not in {text}");
     }
 }
@@ -280,7 +394,12 @@ fn an_unknown_parameter_is_refused_with_the_names_of_the_known_ones() {
 fn an_unknown_parameter_is_passed_over_with_a_warning_if_the_client_prefers_so() {
     let facade = population();
     let lenient = [("prefer", "handling=lenient")];
-    let reply = facade.send("GET", "Condition?colour=red&patient=p&code:exact=x", &lenient, "");
+    let reply = facade.send(
+        "GET",
+        "Condition?colour=red&patient=p&code:exact=x",
+        &lenient,
+        "",
+    );
     expect(&reply, 200);
     let bundle = reply.json();
     assert_eq!(found(&bundle), ["c"]);
@@ -292,7 +411,15 @@ fn an_unknown_parameter_is_passed_over_with_a_warning_if_the_client_prefers_so()
     let issues = outcome["resource"]["issue"].as_array().unwrap();
     assert_eq!(issues.len(), 2);
     assert!(issues.iter().all(|issue| issue["severity"] == "warning"));
-    expect(&facade.send("GET", "Condition?colour=red", &[("prefer", "handling=strict")], ""), 400);
+    expect(
+        &facade.send(
+            "GET",
+            "Condition?colour=red",
+            &[("prefer", "handling=strict")],
+            "",
+        ),
+        400,
+    );
     expect(&facade.send("GET", "Condition?_count=x", &lenient, ""), 400);
 }
 
@@ -394,9 +521,17 @@ fn a_resource_is_found_the_moment_its_write_is_answered_and_no_longer_by_what_it
     let facade = Facade::at(NOW);
     for number in 0..20 {
         facade.put_ok(&person("p", &format!("04054400{number:02}")));
-        check(&facade, &format!("Patient?identifier=04054400{number:02}"), &["p"]);
+        check(
+            &facade,
+            &format!("Patient?identifier=04054400{number:02}"),
+            &["p"],
+        );
         if number > 0 {
-            check(&facade, &format!("Patient?identifier=04054400{:02}", number - 1), &[]);
+            check(
+                &facade,
+                &format!("Patient?identifier=04054400{:02}", number - 1),
+                &[],
+            );
         }
     }
 }

@@ -8,7 +8,12 @@ use super::{NOW, changes, expect, organization};
 use crate::support::facade::{BASE, Facade, Reply};
 
 fn put_with(facade: &Facade, header: (&str, &str), name: &str) -> Reply {
-    facade.send("PUT", "Organization/a", &[header], organization("a", name).to_string())
+    facade.send(
+        "PUT",
+        "Organization/a",
+        &[header],
+        organization("a", name).to_string(),
+    )
 }
 
 #[test]
@@ -16,9 +21,15 @@ fn update_of_what_is_not_there_creates_it_under_the_clients_id() {
     let facade = Facade::at(NOW);
     let reply = facade.put(&organization("a", "one"));
     expect(&reply, 201);
-    assert_eq!(reply.header("location"), format!("{BASE}/Organization/a/_history/1"));
+    assert_eq!(
+        reply.header("location"),
+        format!("{BASE}/Organization/a/_history/1")
+    );
     assert_eq!(reply.header("etag"), "W/\"1\"");
-    assert_eq!(reply.header("last-modified"), "Mon, 01 Mar 2027 08:00:00 GMT");
+    assert_eq!(
+        reply.header("last-modified"),
+        "Mon, 01 Mar 2027 08:00:00 GMT"
+    );
     assert_eq!(reply.json()["id"], "a");
 }
 
@@ -29,7 +40,10 @@ fn update_counts_the_versions_up_by_one() {
         let reply = facade.put(&organization("a", &format!("name {version}")));
         expect(&reply, status);
         assert_eq!(reply.header("etag"), format!("W/\"{version}\""));
-        assert_eq!(reply.header("location"), format!("{BASE}/Organization/a/_history/{version}"));
+        assert_eq!(
+            reply.header("location"),
+            format!("{BASE}/Organization/a/_history/{version}")
+        );
         assert_eq!(reply.json()["meta"]["versionId"], version.to_string());
     }
 }
@@ -41,9 +55,17 @@ fn the_same_content_again_writes_nothing_and_answers_200_with_the_same_etag() {
     let before = changes(&facade);
     facade.set_clock("2027-03-02T09:00:00+01:00");
     let mut reordered = organization("a", "one");
-    let name = reordered.as_object_mut().unwrap().shift_remove("name").unwrap();
+    let name = reordered
+        .as_object_mut()
+        .unwrap()
+        .shift_remove("name")
+        .unwrap();
     reordered["name"] = name;
-    for (what, sent) in [("as sent", organization("a", "one")), ("as answered", first.json()), ("in another order", reordered)] {
+    for (what, sent) in [
+        ("as sent", organization("a", "one")),
+        ("as answered", first.json()),
+        ("in another order", reordered),
+    ] {
         let reply = facade.put(&sent);
         expect(&reply, 200);
         assert_eq!(reply.text, first.text, "{what}");
@@ -93,7 +115,10 @@ fn an_id_like_a_cpr_number_is_refused() {
 #[test]
 fn if_match_writes_only_over_the_version_that_it_names() {
     let facade = Facade::at(NOW);
-    expect(&put_with(&facade, ("if-match", "W/\"1\""), "no such resource yet"), 412);
+    expect(
+        &put_with(&facade, ("if-match", "W/\"1\""), "no such resource yet"),
+        412,
+    );
     facade.put_ok(&organization("a", "one"));
     facade.put_ok(&organization("a", "two"));
     let before = changes(&facade);
@@ -133,7 +158,10 @@ fn if_none_match_star_writes_only_what_is_not_there() {
     expect(&put_with(&facade, ("if-none-match", "*"), "two"), 412);
     expect(&put_with(&facade, ("if-none-match", "W/\"1\""), "two"), 400);
     assert_eq!(changes(&facade), 1);
-    expect(&facade.send("DELETE", "Organization/a", &[], Body::empty()), 204);
+    expect(
+        &facade.send("DELETE", "Organization/a", &[], Body::empty()),
+        204,
+    );
     let reply = put_with(&facade, ("if-none-match", "*"), "three");
     expect(&reply, 201);
     assert_eq!(reply.header("etag"), "W/\"3\"");
@@ -143,13 +171,18 @@ fn if_none_match_star_writes_only_what_is_not_there() {
 fn a_condition_that_cannot_be_read_is_never_passed_over() {
     let facade = Facade::at(NOW);
     facade.put_ok(&organization("a", "one"));
-    let request = || Request::put("/fhir/Organization/a").header("content-type", "application/fhir+json");
+    let request =
+        || Request::put("/fhir/Organization/a").header("content-type", "application/fhir+json");
     for request in [
         request().header("if-match", b"W/\"1\xff\"".as_slice()),
-        request().header("if-match", "W/\"1\"").header("if-match", "W/\"7\""),
+        request()
+            .header("if-match", "W/\"1\"")
+            .header("if-match", "W/\"7\""),
         request().header("if-none-match", b"\xff".as_slice()),
     ] {
-        let request = request.body(Body::from(organization("a", "two").to_string())).unwrap();
+        let request = request
+            .body(Body::from(organization("a", "two").to_string()))
+            .unwrap();
         expect(&facade.send_request(request), 400);
     }
     assert_eq!(facade.get("Organization/a").json()["name"], "one");
@@ -160,11 +193,32 @@ fn of_many_writers_with_one_if_match_exactly_one_writes() {
     let facade = Facade::at(NOW);
     facade.put_ok(&organization("a", "one"));
     let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let write = |number: usize| put_with(&facade, ("if-match", "W/\"1\""), &format!("writer {number}")).status.as_u16();
-        let writers: Vec<_> = (0..16).map(|number| scope.spawn(move || write(number))).collect();
-        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+        let write = |number: usize| {
+            put_with(
+                &facade,
+                ("if-match", "W/\"1\""),
+                &format!("writer {number}"),
+            )
+            .status
+            .as_u16()
+        };
+        let writers: Vec<_> = (0..16)
+            .map(|number| scope.spawn(move || write(number)))
+            .collect();
+        writers
+            .into_iter()
+            .map(|writer| writer.join().unwrap())
+            .collect()
     });
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
-    assert_eq!(statuses.iter().filter(|status| **status == 412).count(), 15, "{statuses:?}");
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 200).count(),
+        1,
+        "{statuses:?}"
+    );
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 412).count(),
+        15,
+        "{statuses:?}"
+    );
     assert_eq!(facade.get("Organization/a").header("etag"), "W/\"2\"");
 }

@@ -1,4 +1,5 @@
-//! All of `conformance/deadline-cases.json` through HTTP: the resources go in by PUT, and `$rights` must answer for every day.
+//! All of `conformance/deadline-cases.json` through HTTP: the resources go in by PUT, and `$rights`
+//! must answer for every day.
 
 use std::collections::BTreeMap;
 
@@ -25,24 +26,41 @@ fn ask(cases: &[DeadlineCase]) -> Outcome {
     for (at, case) in cases.iter().enumerate() {
         write(&facade, case, at);
         for (day, expected) in &case.expected {
-            let answer: Vec<Value> = rights(&facade, &case.patient, Some(day)).iter().map(summary).collect();
+            let answer: Vec<Value> = rights(&facade, &case.patient, Some(day))
+                .iter()
+                .map(summary)
+                .collect();
             outcome.days += 1;
             outcome.answers += answer.len();
             if answer != *expected {
-                outcome.wrong.push(format!("{} on {day}: expected {expected:?}, found {answer:?}", case.name));
+                outcome.wrong.push(format!(
+                    "{} on {day}: expected {expected:?}, found {answer:?}",
+                    case.name
+                ));
             }
         }
     }
     outcome
 }
 
-/// The Patient first, the others in the order of the file: each by its own PUT for every fifth person, in one transaction else.
+/// The Patient first, the others in the order of the file: each by its own PUT for every fifth
+/// person, in one transaction else.
 fn write(facade: &Facade, case: &DeadlineCase, at: usize) {
     let is_patient = |resource: &&Value| resource["resourceType"] == "Patient";
-    let in_order: Vec<&Value> =
-        case.resources.iter().filter(is_patient).chain(case.resources.iter().filter(|resource| !is_patient(resource))).collect();
+    let in_order: Vec<&Value> = case
+        .resources
+        .iter()
+        .filter(is_patient)
+        .chain(
+            case.resources
+                .iter()
+                .filter(|resource| !is_patient(resource)),
+        )
+        .collect();
     if at.is_multiple_of(5) {
-        in_order.into_iter().for_each(|resource| drop(facade.put_ok(resource)));
+        in_order
+            .into_iter()
+            .for_each(|resource| drop(facade.put_ok(resource)));
     } else {
         let reply = facade.transaction(&in_order);
         assert!(reply.status.is_success(), "{}: {}", case.name, reply.text);
@@ -53,18 +71,37 @@ fn write(facade: &Facade, case: &DeadlineCase, at: usize) {
 fn every_person_on_every_day_is_answered_what_the_rules_page_gives() {
     let mut by_rules: BTreeMap<String, Vec<DeadlineCase>> = BTreeMap::new();
     for case in deadline_cases::all() {
-        by_rules.entry(format!("{:?}", case.plan_definitions)).or_default().push(case);
+        by_rules
+            .entry(format!("{:?}", case.plan_definitions))
+            .or_default()
+            .push(case);
     }
     assert_eq!(by_rules.values().map(Vec::len).sum::<usize>(), 240);
     assert_eq!(by_rules.len(), 4, "the shipped rules and three other sets");
     let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
-        let servers: Vec<_> = by_rules.values().map(|cases| scope.spawn(|| ask(cases))).collect();
-        servers.into_iter().map(|server| server.join().unwrap()).collect()
+        let servers: Vec<_> = by_rules
+            .values()
+            .map(|cases| scope.spawn(|| ask(cases)))
+            .collect();
+        servers
+            .into_iter()
+            .map(|server| server.join().unwrap())
+            .collect()
     });
-    let (days, answers) =
-        (outcomes.iter().map(|outcome| outcome.days).sum::<usize>(), outcomes.iter().map(|outcome| outcome.answers).sum::<usize>());
+    let (days, answers) = (
+        outcomes.iter().map(|outcome| outcome.days).sum::<usize>(),
+        outcomes
+            .iter()
+            .map(|outcome| outcome.answers)
+            .sum::<usize>(),
+    );
     let wrong: Vec<&String> = outcomes.iter().flat_map(|outcome| &outcome.wrong).collect();
-    assert!(wrong.is_empty(), "{} wrong answers, the first: {}", wrong.len(), wrong[0]);
+    assert!(
+        wrong.is_empty(),
+        "{} wrong answers, the first: {}",
+        wrong.len(),
+        wrong[0]
+    );
     assert_eq!(days, 3_360);
     assert!(answers > 2_000, "only {answers} answers compared");
 }

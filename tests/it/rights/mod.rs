@@ -1,5 +1,5 @@
-//! Rights through HTTP: what clients write, what time brings about, and the Tasks that everyone reads
-//! (deadline-rules, sections 5 to 8).
+//! Rights through HTTP: what clients write, what time brings about, and the Tasks that everyone
+//! reads (deadline-rules, sections 5 to 8).
 
 #![allow(clippy::unwrap_used)]
 
@@ -29,7 +29,10 @@ use crate::support::facade::Facade;
 /// The stored Tasks of a person, by id.
 fn stored_tasks(facade: &Facade, patient: &str) -> BTreeMap<String, Value> {
     let tasks = facade.search_all(&format!("Task?patient=Patient/{patient}"));
-    tasks.into_iter().map(|task| (task["id"].as_str().unwrap().to_owned(), task)).collect()
+    tasks
+        .into_iter()
+        .map(|task| (task["id"].as_str().unwrap().to_owned(), task))
+        .collect()
 }
 
 /// What `$rights` answers, for today or for a day of the past.
@@ -42,12 +45,18 @@ fn rights(facade: &Facade, patient: &str, as_of: Option<&str>) -> Vec<Value> {
 
 /// The code of `Task.businessStatus`.
 fn business_status(task: &Value) -> &str {
-    task["businessStatus"]["coding"][0]["code"].as_str().unwrap()
+    task["businessStatus"]["coding"][0]["code"]
+        .as_str()
+        .unwrap()
 }
 
 /// `Task.status / businessStatus`.
 fn status(task: &Value) -> String {
-    format!("{}/{}", task["status"].as_str().unwrap(), business_status(task))
+    format!(
+        "{}/{}",
+        task["status"].as_str().unwrap(),
+        business_status(task)
+    )
 }
 
 /// What a Task says: all of it but its version and times.
@@ -61,25 +70,36 @@ fn said(task: &Value) -> Value {
     said
 }
 
-/// The stored Tasks of a person whose clocks are there today, as `$rights` says; every other one must have lost its clock (rows 1 and 2).
-/// Panics unless what is stored is what the rules say today.
+/// The stored Tasks of a person whose clocks are there today, as `$rights` says; every other one
+/// must have lost its clock (rows 1 and 2). Panics unless what is stored is what the rules say
+/// today.
 fn live_tasks(facade: &Facade, patient: &str) -> Vec<Value> {
     let mut stored = stored_tasks(facade, patient);
     let mut live = Vec::new();
     for right in rights(facade, patient, None) {
         let id = right["id"].as_str().unwrap();
-        let task = stored.remove(id).unwrap_or_else(|| panic!("Patient/{patient} has no Task/{id}: {right}"));
+        let task = stored
+            .remove(id)
+            .unwrap_or_else(|| panic!("Patient/{patient} has no Task/{id}: {right}"));
         assert_eq!(said(&task), said(&right), "Patient/{patient} Task/{id}");
         live.push(task);
     }
     for task in stored.values() {
-        let without_clock = ["cancelled/void", "cancelled/not-applicable", "entered-in-error/void"];
-        assert!(without_clock.contains(&status(task).as_str()), "Patient/{patient} has no such right: {task}");
+        let without_clock = [
+            "cancelled/void",
+            "cancelled/not-applicable",
+            "entered-in-error/void",
+        ];
+        assert!(
+            without_clock.contains(&status(task).as_str()),
+            "Patient/{patient} has no such right: {task}"
+        );
     }
     live
 }
 
-/// Derives a person's rights again from what is stored; every Task of a clock must come out as the very bytes that are stored.
+/// Derives a person's rights again from what is stored; every Task of a clock must come out as the
+/// very bytes that are stored.
 fn assert_recomputed_to_the_byte(facade: &Facade, patient: &str) {
     let server = facade.server();
     let person = persons::gather(server, &Id::parse(patient).unwrap(), &Pending::new()).unwrap();
@@ -89,20 +109,44 @@ fn assert_recomputed_to_the_byte(facade: &Facade, patient: &str) {
         let bytes = stored.body.unwrap();
         let task: Value = serde_json::from_slice(&bytes).unwrap();
         let last_modified: Timestamp = task["lastModified"].as_str().unwrap().parse().unwrap();
-        let again = Resource::made(deadlines::task(&clock, last_modified)).stamped(&key.id, stored.version).at(stored.last_updated);
-        assert_eq!(String::from_utf8(again).unwrap(), String::from_utf8(bytes).unwrap());
+        let again = Resource::made(deadlines::task(&clock, last_modified))
+            .stamped(&key.id, stored.version)
+            .at(stored.last_updated);
+        assert_eq!(
+            String::from_utf8(again).unwrap(),
+            String::from_utf8(bytes).unwrap()
+        );
     }
 }
 
 /// All versions of a Task, the first one first.
 fn versions(facade: &Facade, task: &Value) -> Vec<Value> {
-    let key = ResourceKey::new(ResourceType::Task, Id::parse(task["id"].as_str().unwrap()).unwrap());
-    let last: u64 = facade.get(&key.to_string()).json()["meta"]["versionId"].as_str().unwrap().parse().unwrap();
-    (1..=last).map(|number| facade.get(&format!("{key}/_history/{}", Version(number))).json()).collect()
+    let key = ResourceKey::new(
+        ResourceType::Task,
+        Id::parse(task["id"].as_str().unwrap()).unwrap(),
+    );
+    let last: u64 = facade.get(&key.to_string()).json()["meta"]["versionId"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    (1..=last)
+        .map(|number| {
+            facade
+                .get(&format!("{key}/_history/{}", Version(number)))
+                .json()
+        })
+        .collect()
 }
 
 /// Each version of a Task as `status/businessStatus lastModified`, the first one first.
 fn story(facade: &Facade, task: &Value) -> Vec<String> {
-    let line = |task: Value| format!("{} {}", status(&task), task["lastModified"].as_str().unwrap());
+    let line = |task: Value| {
+        format!(
+            "{} {}",
+            status(&task),
+            task["lastModified"].as_str().unwrap()
+        )
+    };
     versions(facade, task).into_iter().map(line).collect()
 }

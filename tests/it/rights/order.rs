@@ -1,5 +1,5 @@
-//! The stored Tasks never depend on the order in which resources arrived, on how they were bundled, or on what stood there before
-//! (deadline-rules, section 7).
+//! The stored Tasks never depend on the order in which resources arrived, on how they were bundled,
+//! or on what stood there before (deadline-rules, section 7).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -16,8 +16,12 @@ use crate::support::deadline_cases::{self, DeadlineCase};
 use crate::support::facade::{Facade, Reply, guide_validator};
 
 /// The persons of the cases that use the shipped rules.
-pub(super) static CASES: LazyLock<Vec<DeadlineCase>> =
-    LazyLock::new(|| deadline_cases::all().into_iter().filter(|case| case.plan_definitions.is_empty()).collect());
+pub(super) static CASES: LazyLock<Vec<DeadlineCase>> = LazyLock::new(|| {
+    deadline_cases::all()
+        .into_iter()
+        .filter(|case| case.plan_definitions.is_empty())
+        .collect()
+});
 
 /// One resource on its way, perhaps in another state than the one that it ends in.
 #[derive(Clone)]
@@ -36,29 +40,61 @@ impl Arrival {
 
     fn entry(&self) -> Value {
         match self {
-            Arrival::Put(resource) => json!({ "resource": resource, "request": { "method": "PUT", "url": key(resource) } }),
+            Arrival::Put(resource) => {
+                json!({ "resource": resource, "request": { "method": "PUT", "url": key(resource) } })
+            }
             Arrival::Delete(key) => json!({ "request": { "method": "DELETE", "url": key } }),
         }
     }
 }
 
 fn key(resource: &Value) -> String {
-    format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap())
+    format!(
+        "{}/{}",
+        resource["resourceType"].as_str().unwrap(),
+        resource["id"].as_str().unwrap()
+    )
 }
 
-/// The resources of these persons that can be written on that day, each once, by key: the others are dated later. A death is not known
-/// before it happened.
+/// The resources of these persons that can be written on that day, each once, by key: the others
+/// are dated later. A death is not known before it happened.
 pub(super) fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value> {
-    let has_target_group = |condition: &Value| !GroupTable::shipped().groups_of_condition(condition).is_empty();
+    let has_target_group = |condition: &Value| {
+        !GroupTable::shipped()
+            .groups_of_condition(condition)
+            .is_empty()
+    };
     let validator = guide_validator();
-    let context = Context { validator: &validator, profiles: &[], today, has_target_group: &has_target_group };
-    let can_be_written = |resource: &Value| !validation::check(&Resource::made(resource.clone()), &context).iter().any(Issue::refuses);
-    let mut resources: Vec<Value> = cases.iter().flat_map(|case| &CASES[*case].resources).cloned().collect();
-    for patient in resources.iter_mut().filter(|resource| resource["resourceType"] == "Patient" && !can_be_written(resource)) {
-        patient.as_object_mut().unwrap().shift_remove("deceasedDateTime");
+    let context = Context {
+        validator: &validator,
+        profiles: &[],
+        today,
+        has_target_group: &has_target_group,
+    };
+    let can_be_written = |resource: &Value| {
+        !validation::check(&Resource::made(resource.clone()), &context)
+            .iter()
+            .any(Issue::refuses)
+    };
+    let mut resources: Vec<Value> = cases
+        .iter()
+        .flat_map(|case| &CASES[*case].resources)
+        .cloned()
+        .collect();
+    for patient in resources
+        .iter_mut()
+        .filter(|resource| resource["resourceType"] == "Patient" && !can_be_written(resource))
+    {
+        patient
+            .as_object_mut()
+            .unwrap()
+            .shift_remove("deceasedDateTime");
     }
     resources.retain(can_be_written);
-    resources.into_iter().map(|resource| (key(&resource), resource)).collect()
+    resources
+        .into_iter()
+        .map(|resource| (key(&resource), resource))
+        .collect()
 }
 
 /// The resource in a state that it had before, as its system sent it then.
@@ -69,14 +105,22 @@ fn earlier(resource: &Value) -> Value {
         "CarePlan" | "ServiceRequest" => earlier["status"] = "draft".into(),
         "Encounter" => earlier["status"] = "planned".into(),
         "Organization" => earlier["identifier"].as_array_mut().unwrap().truncate(1),
-        "PractitionerRole" => earlier["organization"] = json!({ "reference": "Organization/hospital" }),
-        "Patient" => drop(earlier.as_object_mut().unwrap().shift_remove("generalPractitioner")),
+        "PractitionerRole" => {
+            earlier["organization"] = json!({ "reference": "Organization/hospital" })
+        }
+        "Patient" => drop(
+            earlier
+                .as_object_mut()
+                .unwrap()
+                .shift_remove("generalPractitioner"),
+        ),
         other => panic!("no such type in the cases: {other}"),
     }
     earlier
 }
 
-/// How one resource arrives: as it is; after an earlier state; or after it was there, and deleted again.
+/// How one resource arrives: as it is; after an earlier state; or after it was there, and deleted
+/// again.
 fn arrivals(resource: &Value, history: u8) -> Vec<Arrival> {
     let put = |value: &Value| Arrival::Put(value.clone());
     match (history, resource["resourceType"] == "Patient") {
@@ -100,9 +144,13 @@ struct Plan {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    // A day on which something is asked of one of the persons; not the first ones, on which nothing has happened.
+    // A day on which something is asked of one of the persons; not the first ones, on which nothing
+    // has happened.
     let day = |cases: &[usize], at: prop::sample::Index| -> Date {
-        let days: Vec<&String> = cases.iter().flat_map(|case| CASES[*case].expected.keys().skip(4)).collect();
+        let days: Vec<&String> = cases
+            .iter()
+            .flat_map(|case| CASES[*case].expected.keys().skip(4))
+            .collect();
         at.get(&days).parse().unwrap()
     };
     (
@@ -114,7 +162,13 @@ fn plan() -> impl Strategy<Value = Plan> {
     )
         .prop_map(move |(cases, at, histories, turns, splits)| {
             let cases: Vec<usize> = cases.into_iter().collect();
-            Plan { today: day(&cases, at), cases, histories, turns, splits }
+            Plan {
+                today: day(&cases, at),
+                cases,
+                histories,
+                turns,
+                splits,
+            }
         })
 }
 
@@ -127,19 +181,27 @@ impl Plan {
         self.cases.iter().map(|case| CASES[*case].patient.as_str())
     }
 
-    /// The transactions: each person's Patient comes before what is about the person, all else in any order.
+    /// The transactions: each person's Patient comes before what is about the person, all else in
+    /// any order.
     fn transactions(&self, resources: &BTreeMap<String, Value>) -> Vec<Vec<Arrival>> {
-        let mut waiting: Vec<Vec<Arrival>> =
-            resources.values().zip(self.histories.iter().cycle()).map(|(resource, history)| arrivals(resource, *history)).collect();
+        let mut waiting: Vec<Vec<Arrival>> = resources
+            .values()
+            .zip(self.histories.iter().cycle())
+            .map(|(resource, history)| arrivals(resource, *history))
+            .collect();
         let mut arrived = BTreeSet::new();
         let mut order: Vec<Arrival> = Vec::new();
         let mut turns = self.turns.iter().cycle();
         while !waiting.is_empty() {
             let may_come = |next: &Arrival| match next {
-                Arrival::Put(resource) => resource["subject"]["reference"].as_str().is_none_or(|patient| arrived.contains(patient)),
+                Arrival::Put(resource) => resource["subject"]["reference"]
+                    .as_str()
+                    .is_none_or(|patient| arrived.contains(patient)),
                 Arrival::Delete(_) => true,
             };
-            let possible: Vec<usize> = (0..waiting.len()).filter(|at| may_come(&waiting[*at][0])).collect();
+            let possible: Vec<usize> = (0..waiting.len())
+                .filter(|at| may_come(&waiting[*at][0]))
+                .collect();
             let at = possible[turns.next().unwrap() % possible.len()];
             let next = waiting[at].remove(0);
             arrived.insert(next.key());
@@ -167,8 +229,16 @@ impl Plan {
 fn send(facade: &Facade, arrivals: &[Arrival]) {
     let reply = sent(facade, arrivals);
     // What others refer to already stays: it is only deleted again if it came before them.
-    if reply.status == 409 && arrivals.iter().any(|arrival| matches!(arrival, Arrival::Delete(_))) {
-        let puts: Vec<Arrival> = arrivals.iter().filter(|arrival| matches!(arrival, Arrival::Put(_))).cloned().collect();
+    if reply.status == 409
+        && arrivals
+            .iter()
+            .any(|arrival| matches!(arrival, Arrival::Delete(_)))
+    {
+        let puts: Vec<Arrival> = arrivals
+            .iter()
+            .filter(|arrival| matches!(arrival, Arrival::Put(_)))
+            .cloned()
+            .collect();
         if !puts.is_empty() {
             send(facade, &puts);
         }
@@ -183,7 +253,8 @@ fn sent(facade: &Facade, arrivals: &[Arrival]) -> Reply {
         [Arrival::Delete(key)] => facade.send("DELETE", key, &[], ""),
         several => {
             let entries: Vec<Value> = several.iter().map(Arrival::entry).collect();
-            facade.post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries }))
+            facade
+                .post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries }))
         }
     }
 }

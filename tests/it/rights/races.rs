@@ -9,7 +9,9 @@ use axum::http::StatusCode;
 use frist::fhir::names;
 use serde_json::{Value, json};
 
-use super::{assert_recomputed_to_the_byte, business_status, live_tasks, status, stored_tasks, versions};
+use super::{
+    assert_recomputed_to_the_byte, business_status, live_tasks, status, stored_tasks, versions,
+};
 use crate::support::facade::Facade;
 use crate::support::people::{copd, encounter, patient, plan, practice, referral, region};
 
@@ -45,21 +47,46 @@ fn with_identifier(mut resource: Value, value: &str) -> Value {
 #[test]
 fn sixteen_writers_on_one_person_lose_no_task() {
     let facade = Facade::at(NOW);
-    facade.transaction(&[&practice("gp"), &region("region"), &patient("p"), &copd("c", "p", "2027-02-01")]);
-    // Each writer: a referral with its first meeting, in either order; every fourth one a plan, the one that counts is the earliest.
+    facade.transaction(&[
+        &practice("gp"),
+        &region("region"),
+        &patient("p"),
+        &copd("c", "p", "2027-02-01"),
+    ]);
+    // Each writer: a referral with its first meeting, in either order; every fourth one a plan, the
+    // one that counts is the earliest.
     at_once(WRITERS, |writer| {
         let referral = referral(&format!("s{writer}"), "p", "c", "2027-02-10");
-        let encounter = encounter(&format!("e{writer}"), "p", &format!("s{writer}"), "2027-02-20");
-        let in_order = if writer % 2 == 0 { [&referral, &encounter] } else { [&encounter, &referral] };
-        in_order.into_iter().for_each(|resource| drop(facade.put_ok(resource)));
+        let encounter = encounter(
+            &format!("e{writer}"),
+            "p",
+            &format!("s{writer}"),
+            "2027-02-20",
+        );
+        let in_order = if writer % 2 == 0 {
+            [&referral, &encounter]
+        } else {
+            [&encounter, &referral]
+        };
+        in_order
+            .into_iter()
+            .for_each(|resource| drop(facade.put_ok(resource)));
         if writer % 4 == 0 {
-            facade.put_ok(&plan(&format!("p{writer}"), "p", "c", &format!("2027-02-{:02}", 28 - writer)));
+            facade.put_ok(&plan(
+                &format!("p{writer}"),
+                "p",
+                "c",
+                &format!("2027-02-{:02}", 28 - writer),
+            ));
         }
     });
     let live = live_tasks(&facade, "p");
     assert_eq!(live.len(), WRITERS + 1);
     assert!(live.iter().all(|task| status(task) == "completed/met"));
-    let for_plan = live.iter().find(|task| task["focus"]["reference"] == "Condition/c").unwrap();
+    let for_plan = live
+        .iter()
+        .find(|task| task["focus"]["reference"] == "Condition/c")
+        .unwrap();
     assert_eq!(for_plan["executionPeriod"]["end"], "2027-02-16");
     assert_recomputed_to_the_byte(&facade, "p");
     assert_every_version_has_its_provenance(&facade, "p");
@@ -67,13 +94,30 @@ fn sixteen_writers_on_one_person_lose_no_task() {
 
 fn assert_every_version_has_its_provenance(facade: &Facade, patient: &str) {
     for task in stored_tasks(facade, patient).values() {
-        let found = facade.search_all(&format!("Provenance?target=Task/{}", task["id"].as_str().unwrap()));
-        let targets: BTreeSet<String> =
-            found.iter().map(|provenance| provenance["target"][0]["reference"].as_str().unwrap().to_owned()).collect();
+        let found = facade.search_all(&format!(
+            "Provenance?target=Task/{}",
+            task["id"].as_str().unwrap()
+        ));
+        let targets: BTreeSet<String> = found
+            .iter()
+            .map(|provenance| {
+                provenance["target"][0]["reference"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect();
         let address = |version: &Value| {
-            format!("Task/{}/_history/{}", version["id"].as_str().unwrap(), version["meta"]["versionId"].as_str().unwrap())
+            format!(
+                "Task/{}/_history/{}",
+                version["id"].as_str().unwrap(),
+                version["meta"]["versionId"].as_str().unwrap()
+            )
         };
-        assert_eq!(targets, versions(facade, task).iter().map(address).collect());
+        assert_eq!(
+            targets,
+            versions(facade, task).iter().map(address).collect()
+        );
         assert_eq!(targets.len(), found.len());
     }
 }
@@ -85,12 +129,20 @@ fn a_practice_that_gets_and_loses_its_ydernummer_while_plans_come_in_leaves_no_s
     facade.put_ok(&json!({ "resourceType": "PractitionerRole", "id": "role" }));
     let persons: Vec<String> = (0..12).map(|number| format!("p{number}")).collect();
     for person in &persons {
-        facade.transaction(&[&patient(person), &copd(&format!("c-{person}"), person, "2027-02-01")]);
+        facade.transaction(&[
+            &patient(person),
+            &copd(&format!("c-{person}"), person, "2027-02-01"),
+        ]);
     }
     let in_role = json!({ "resourceType": "PractitionerRole", "id": "role", "organization": { "reference": "Organization/gp" } });
     at_once(persons.len() + 2, |writer| match persons.get(writer) {
         Some(person) => {
-            let mut plan = plan(&format!("plan-{person}"), person, &format!("c-{person}"), "2027-02-20");
+            let mut plan = plan(
+                &format!("plan-{person}"),
+                person,
+                &format!("c-{person}"),
+                "2027-02-20",
+            );
             if writer % 2 == 0 {
                 plan["author"]["reference"] = "PractitionerRole/role".into();
             }
@@ -106,7 +158,11 @@ fn a_practice_that_gets_and_loses_its_ydernummer_while_plans_come_in_leaves_no_s
     });
     for person in &persons {
         let live = live_tasks(&facade, person);
-        assert_eq!(live.iter().map(status).collect::<Vec<_>>(), ["completed/met"], "{person}");
+        assert_eq!(
+            live.iter().map(status).collect::<Vec<_>>(),
+            ["completed/met"],
+            "{person}"
+        );
         assert_recomputed_to_the_byte(&facade, person);
     }
 }
@@ -128,10 +184,19 @@ fn a_practice_with_many_persons_gets_its_change_through_while_others_write_witho
     let persons: Vec<String> = (0..40).map(|number| format!("p{number}")).collect();
     let of_person = |person: &String| {
         let condition = format!("c-{person}");
-        [patient(person), copd(&condition, person, "2027-02-01"), plan(&format!("plan-{person}"), person, &condition, "2027-02-20")]
+        [
+            patient(person),
+            copd(&condition, person, "2027-02-01"),
+            plan(&format!("plan-{person}"), person, &condition, "2027-02-20"),
+        ]
     };
     let all: Vec<Value> = persons.iter().flat_map(of_person).collect();
-    assert!(facade.transaction(&all.iter().collect::<Vec<_>>()).status.is_success());
+    assert!(
+        facade
+            .transaction(&all.iter().collect::<Vec<_>>())
+            .status
+            .is_success()
+    );
     let is_through = AtomicBool::new(false);
     at_once(5, |writer| {
         if writer == 0 {
@@ -150,7 +215,11 @@ fn a_practice_with_many_persons_gets_its_change_through_while_others_write_witho
     });
     for person in &persons {
         let live = live_tasks(&facade, person);
-        assert_eq!(live.iter().map(status).collect::<Vec<_>>(), ["requested/due-soon"], "{person}");
+        assert_eq!(
+            live.iter().map(status).collect::<Vec<_>>(),
+            ["requested/due-soon"],
+            "{person}"
+        );
     }
 }
 
@@ -169,20 +238,46 @@ fn the_calendar_making_up_for_days_and_writers_agree() {
             facade.advance("2027-03-11T09:00:00Z");
         } else {
             let person = &persons[writer];
-            facade.put_ok(&referral(&format!("s-{person}"), person, &format!("c-{person}"), "2027-03-11"));
+            facade.put_ok(&referral(
+                &format!("s-{person}"),
+                person,
+                &format!("c-{person}"),
+                "2027-03-11",
+            ));
         }
     });
-    let expected: Vec<String> = ["postponed-clinical 2027-03-01T09:00:00", "postponed-clinical 2027-03-01T23:00:00"]
-        .into_iter()
-        .map(str::to_owned)
-        .chain((2..=10).map(|day| format!("{} 2027-03-{day:02}T23:00:00", if day < 3 { "postponed-clinical" } else { "overdue" })))
-        .collect();
+    let expected: Vec<String> = [
+        "postponed-clinical 2027-03-01T09:00:00",
+        "postponed-clinical 2027-03-01T23:00:00",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .chain((2..=10).map(|day| {
+        format!(
+            "{} 2027-03-{day:02}T23:00:00",
+            if day < 3 {
+                "postponed-clinical"
+            } else {
+                "overdue"
+            }
+        )
+    }))
+    .collect();
     for person in &persons {
         let live = live_tasks(&facade, person);
-        let for_plan = live.iter().find(|task| task["focus"]["reference"] == format!("Condition/c-{person}")).unwrap();
+        let for_plan = live
+            .iter()
+            .find(|task| task["focus"]["reference"] == format!("Condition/c-{person}"))
+            .unwrap();
         let found: Vec<String> = versions(&facade, for_plan)
             .iter()
-            .map(|task| format!("{} {}", business_status(task), &task["lastModified"].as_str().unwrap()[..19]))
+            .map(|task| {
+                format!(
+                    "{} {}",
+                    business_status(task),
+                    &task["lastModified"].as_str().unwrap()[..19]
+                )
+            })
             .collect();
         assert_eq!(found, expected, "{person}");
     }
@@ -192,16 +287,34 @@ fn the_calendar_making_up_for_days_and_writers_agree() {
 fn a_patient_is_not_deleted_while_something_is_written_about_them() {
     let facade = Facade::at(NOW);
     for round in 0..30 {
-        let (person, condition) = (format!("p{round}"), copd(&format!("c{round}"), &format!("p{round}"), "2027-02-01"));
+        let (person, condition) = (
+            format!("p{round}"),
+            copd(&format!("c{round}"), &format!("p{round}"), "2027-02-01"),
+        );
         facade.put_ok(&patient(&person));
         let path = format!("Patient/{person}");
         at_once(2, |writer| {
-            let reply = if writer == 0 { facade.send("DELETE", &path, &[], "") } else { facade.put(&condition) };
-            let possible = [StatusCode::NO_CONTENT, StatusCode::CREATED, StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
-            assert!(possible.contains(&reply.status), "{} {}", reply.status, reply.text);
+            let reply = if writer == 0 {
+                facade.send("DELETE", &path, &[], "")
+            } else {
+                facade.put(&condition)
+            };
+            let possible = [
+                StatusCode::NO_CONTENT,
+                StatusCode::CREATED,
+                StatusCode::CONFLICT,
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ];
+            assert!(
+                possible.contains(&reply.status),
+                "{} {}",
+                reply.status,
+                reply.text
+            );
         });
         let patient_is_there = facade.get(&path).status == StatusCode::OK;
-        let condition_is_there = facade.get(&format!("Condition/c{round}")).status == StatusCode::OK;
+        let condition_is_there =
+            facade.get(&format!("Condition/c{round}")).status == StatusCode::OK;
         assert_eq!(patient_is_there, condition_is_there, "round {round}");
     }
 }

@@ -1,12 +1,15 @@
-//! The condensed core package is exactly what the published one gives. `FRIST_BLESS=1` writes it anew.
+//! The condensed core package is exactly what the published one gives. `FRIST_BLESS=1` writes it
+//! anew.
 
 use std::path::Path;
 
 use frist::schema::Package;
 
 /// Definitions that the published package contains without a snapshot: examples of a definition.
-const WITHOUT_SNAPSHOT: [&str; 2] =
-    ["http://hl7.org/fhir/StructureDefinition/example-composition", "http://hl7.org/fhir/StructureDefinition/example-section-library"];
+const WITHOUT_SNAPSHOT: [&str; 2] = [
+    "http://hl7.org/fhir/StructureDefinition/example-composition",
+    "http://hl7.org/fhir/StructureDefinition/example-section-library",
+];
 
 fn packages() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/packages")
@@ -20,7 +23,10 @@ fn compare(file: &str, lines: &[String]) {
         std::fs::write(&condensed, &text).unwrap();
     }
     let committed = std::fs::read_to_string(&condensed).unwrap();
-    let differs = committed.lines().zip(text.lines()).find(|(committed, made)| committed != made);
+    let differs = committed
+        .lines()
+        .zip(text.lines())
+        .find(|(committed, made)| committed != made);
     assert_eq!(
         differs.map(|(committed, _)| &committed[..committed.len().min(100)]),
         None,
@@ -33,9 +39,15 @@ fn compare(file: &str, lines: &[String]) {
 fn the_condensed_core_package_is_what_the_published_one_gives() {
     let published = std::fs::read(packages().join("hl7.fhir.r4.core-4.0.1.tgz")).unwrap();
     let package = Package::read_tgz(&published).unwrap();
-    assert_eq!((package.name.as_str(), package.version.as_str()), ("hl7.fhir.r4.core", "4.0.1"));
+    assert_eq!(
+        (package.name.as_str(), package.version.as_str()),
+        ("hl7.fhir.r4.core", "4.0.1")
+    );
     let (lines, unusable) = package.condensed();
-    let mut left_out: Vec<_> = unusable.iter().map(|unusable| unusable.url.as_str()).collect();
+    let mut left_out: Vec<_> = unusable
+        .iter()
+        .map(|unusable| unusable.url.as_str())
+        .collect();
     left_out.sort_unstable();
     assert_eq!(left_out, WITHOUT_SNAPSHOT);
     compare("r4-core.jsonl", &lines);

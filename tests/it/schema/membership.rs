@@ -22,7 +22,10 @@ fn said(membership: Membership) -> String {
 fn check(definitions: &Definitions, value_set: &str, system: &str, code: &str, expected: &str) {
     let system = Some(system).filter(|system| !system.is_empty());
     let found = said(definitions.membership(value_set, system, code));
-    assert!(found.starts_with(expected), "{value_set} {system:?} {code}: expected {expected}, found {found}");
+    assert!(
+        found.starts_with(expected),
+        "{value_set} {system:?} {code}: expected {expected}, found {found}"
+    );
 }
 
 #[test]
@@ -62,25 +65,75 @@ fn codes_of_the_core_package() {
         ("patient-contactrelationship", v2_0131, "O", OUT),
         ("jurisdiction", "urn:iso:std:iso:3166", "DK", IN),
         ("jurisdiction", "urn:iso:std:iso:3166", "DX", OUT),
-        ("jurisdiction", m49, "150", "the code system http://unstats.un.org/unsd/methods/m49/m49.htm is"),
+        (
+            "jurisdiction",
+            m49,
+            "150",
+            "the code system http://unstats.un.org/unsd/methods/m49/m49.htm is",
+        ),
         // Systems that nobody may hand on, or that are only partly there.
-        ("observation-codes", "http://loinc.org", "8302-2", "the code system http://loinc.org is not known"),
+        (
+            "observation-codes",
+            "http://loinc.org",
+            "8302-2",
+            "the code system http://loinc.org is not known",
+        ),
         ("icd-10", "http://hl7.org/fhir/sid/icd-10", "123457", IN),
-        ("clinical-findings", "http://snomed.info/sct", "44054006", "the code system http://snomed.info/sct is not"),
+        (
+            "clinical-findings",
+            "http://snomed.info/sct",
+            "44054006",
+            "the code system http://snomed.info/sct is not",
+        ),
         ("clinical-findings", gender, "female", OUT),
-        ("insuranceplan-type", "http://terminology.hl7.org/CodeSystem/insurance-plan-type", "medical", IN),
-        ("insuranceplan-type", "http://terminology.hl7.org/CodeSystem/insurance-plan-type", "x", "of the code system"),
-        ("no-such-set", "", "x", "the value set http://hl7.org/fhir/ValueSet/no-such-set is not"),
+        (
+            "insuranceplan-type",
+            "http://terminology.hl7.org/CodeSystem/insurance-plan-type",
+            "medical",
+            IN,
+        ),
+        (
+            "insuranceplan-type",
+            "http://terminology.hl7.org/CodeSystem/insurance-plan-type",
+            "x",
+            "of the code system",
+        ),
+        (
+            "no-such-set",
+            "",
+            "x",
+            "the value set http://hl7.org/fhir/ValueSet/no-such-set is not",
+        ),
     ] {
-        let base = if value_set.starts_with("v3-") { "http://terminology.hl7.org/ValueSet" } else { "http://hl7.org/fhir/ValueSet" };
-        check(&CORE, &format!("{base}/{value_set}"), system, code, expected);
+        let base = if value_set.starts_with("v3-") {
+            "http://terminology.hl7.org/ValueSet"
+        } else {
+            "http://hl7.org/fhir/ValueSet"
+        };
+        check(
+            &CORE,
+            &format!("{base}/{value_set}"),
+            system,
+            code,
+            expected,
+        );
     }
     let relationships = "http://terminology.hl7.org/ValueSet/v3-PersonalRelationshipRoleType";
-    for (code, expected) in [("FTH", IN), ("_PersonalRelationshipRoleType", OUT), ("DENT", OUT), ("no-such-code", OUT)] {
+    for (code, expected) in [
+        ("FTH", IN),
+        ("_PersonalRelationshipRoleType", OUT),
+        ("DENT", OUT),
+        ("no-such-code", OUT),
+    ] {
         check(&CORE, relationships, role, code, expected);
     }
     let encounters = "http://terminology.hl7.org/ValueSet/v3-ActEncounterCode";
-    for (code, expected) in [("AMB", IN), ("ACUTE", IN), ("amb", OUT), ("_ActAccountCode", OUT)] {
+    for (code, expected) in [
+        ("AMB", IN),
+        ("ACUTE", IN),
+        ("amb", OUT),
+        ("_ActAccountCode", OUT),
+    ] {
         check(&CORE, encounters, act, code, expected);
     }
 }
@@ -88,7 +141,10 @@ fn codes_of_the_core_package() {
 #[test]
 fn codes_that_follow_a_rule_or_are_few() {
     for (value_set, cases) in [
-        ("languages", &[("da", IN), ("en-US", IN), ("da-DK", OUT), ("xx", OUT)][..]),
+        (
+            "languages",
+            &[("da", IN), ("en-US", IN), ("da-DK", OUT), ("xx", OUT)][..],
+        ),
         (
             "all-languages",
             &[
@@ -106,43 +162,138 @@ fn codes_that_follow_a_rule_or_are_few() {
                 ("da DK", OUT),
             ],
         ),
-        ("mimetypes", &[("text/plain", IN), ("application/fhir+json; fhirVersion=4.0", IN)]),
-        ("currencies", &[("DKK", IN), ("EUR", IN), ("dkk", OUT), ("KR", OUT), ("DKK EUR", OUT)]),
-        ("ucum-units", &[("mm[Hg]", IN), ("10*9/L", IN), ("kg/m2", IN), ("mL/min/{1.73_m2}", IN), ("{tablet}", IN)]),
-        ("ucum-units", &[("mm Hg", OUT), ("mg//L", OUT), ("mg/", OUT), ("(mg", OUT), ("[Hg", OUT), ("", OUT), ("mg)", OUT)]),
-        ("ucum-units", &[("dB[SPL]", IN), ("d", IN), ("days", OUT), ("kmin", OUT), ("µg", OUT), ("[m/s2/Hz^(1/2)]", IN), ("m/(s2.K)", IN)]),
-        ("ucum-units", &[("k[new'U]/L", "of the code system http://unitsofmeasure.org only a part"), ("[new'U]/florin", OUT)]),
+        (
+            "mimetypes",
+            &[
+                ("text/plain", IN),
+                ("application/fhir+json; fhirVersion=4.0", IN),
+            ],
+        ),
+        (
+            "currencies",
+            &[
+                ("DKK", IN),
+                ("EUR", IN),
+                ("dkk", OUT),
+                ("KR", OUT),
+                ("DKK EUR", OUT),
+            ],
+        ),
+        (
+            "ucum-units",
+            &[
+                ("mm[Hg]", IN),
+                ("10*9/L", IN),
+                ("kg/m2", IN),
+                ("mL/min/{1.73_m2}", IN),
+                ("{tablet}", IN),
+            ],
+        ),
+        (
+            "ucum-units",
+            &[
+                ("mm Hg", OUT),
+                ("mg//L", OUT),
+                ("mg/", OUT),
+                ("(mg", OUT),
+                ("[Hg", OUT),
+                ("", OUT),
+                ("mg)", OUT),
+            ],
+        ),
+        (
+            "ucum-units",
+            &[
+                ("dB[SPL]", IN),
+                ("d", IN),
+                ("days", OUT),
+                ("kmin", OUT),
+                ("µg", OUT),
+                ("[m/s2/Hz^(1/2)]", IN),
+                ("m/(s2.K)", IN),
+            ],
+        ),
+        (
+            "ucum-units",
+            &[
+                (
+                    "k[new'U]/L",
+                    "of the code system http://unitsofmeasure.org only a part",
+                ),
+                ("[new'U]/florin", OUT),
+            ],
+        ),
     ] {
         for (code, expected) in cases {
-            check(&CORE, &format!("http://hl7.org/fhir/ValueSet/{value_set}"), "", code, expected);
+            check(
+                &CORE,
+                &format!("http://hl7.org/fhir/ValueSet/{value_set}"),
+                "",
+                code,
+                expected,
+            );
         }
     }
-    let common = CORE.value_set("http://hl7.org/fhir/ValueSet/ucum-common").unwrap().include[0].codes.as_ref().unwrap();
-    let wrong: Vec<_> = common.iter().filter(|code| CORE.code_in_system("http://unitsofmeasure.org", code) != Membership::In).collect();
+    let common = CORE
+        .value_set("http://hl7.org/fhir/ValueSet/ucum-common")
+        .unwrap()
+        .include[0]
+        .codes
+        .as_ref()
+        .unwrap();
+    let wrong: Vec<_> = common
+        .iter()
+        .filter(|code| CORE.code_in_system("http://unitsofmeasure.org", code) != Membership::In)
+        .collect();
     assert!(common.len() > 1300 && wrong.is_empty(), "{wrong:?}");
     for (system, code, expected) in [
         ("urn:iso:std:iso:3166", "DNK", IN),
         ("urn:iso:std:iso:3166", "Denmark", OUT),
         ("https://www.usps.com/", "NY", IN),
         ("https://www.usps.com/", "NZ", OUT),
-        ("http://hl7.org/fhir/sid/icd-10", "E11", "the code system http://hl7.org/fhir/sid/icd-10 is not known"),
-        ("http://loinc.org", "8302-2", "the code system http://loinc.org is not known"),
-        ("http://snomed.info/sct", "44054006", "the code system http://snomed.info/sct is not known"),
+        (
+            "http://hl7.org/fhir/sid/icd-10",
+            "E11",
+            "the code system http://hl7.org/fhir/sid/icd-10 is not known",
+        ),
+        (
+            "http://loinc.org",
+            "8302-2",
+            "the code system http://loinc.org is not known",
+        ),
+        (
+            "http://snomed.info/sct",
+            "44054006",
+            "the code system http://snomed.info/sct is not known",
+        ),
         ("http://hl7.org/fhir/administrative-gender", "man", OUT),
-        ("http://hl7.org/fhir/administrative-gender|4.0.1", "male", IN),
+        (
+            "http://hl7.org/fhir/administrative-gender|4.0.1",
+            "male",
+            IN,
+        ),
     ] {
         let found = said(CORE.code_in_system(system, code));
-        assert!(found.starts_with(expected), "{system} {code}: expected {expected}, found {found}");
+        assert!(
+            found.starts_with(expected),
+            "{system} {code}: expected {expected}, found {found}"
+        );
     }
 }
 
 /// The core package and these definitions.
 fn with(definitions: &[Value]) -> Definitions {
-    let texts = definitions.iter().map(|definition| definition.to_string().into()).collect();
-    Definitions::core().with(&Package::from_definitions("test", "1", texts)).unwrap()
+    let texts = definitions
+        .iter()
+        .map(|definition| definition.to_string().into())
+        .collect();
+    Definitions::core()
+        .with(&Package::from_definitions("test", "1", texts))
+        .unwrap()
 }
 
-/// A code system in which `whole` stands above `Part`, and `part-of-both` below it and below `other`.
+/// A code system in which `whole` stands above `Part`, and `part-of-both` below it and below
+/// `other`.
 fn system() -> Value {
     json!({"resourceType": "CodeSystem", "url": "http://x/s", "version": "2", "content": "complete", "caseSensitive": true, "concept": [
         {"code": "whole", "display": "Whole", "concept": [{"code": "Part", "display": "Part", "concept": [{"code": "both"}]}]},
@@ -161,33 +312,67 @@ fn compositions() {
     for (compose, members) in [
         (json!({"include": [{"system": "http://x/s"}]}), &all[..]),
         (json!({"include": [{"system": "http://x/s|2"}]}), &all),
-        (json!({"include": [{"system": "http://x/s", "version": "2"}]}), &all),
-        (json!({"include": [{"system": "http://x/s", "concept": [{"code": "Part"}]}, {"system": "http://x/t"}]}), &["Part"]),
+        (
+            json!({"include": [{"system": "http://x/s", "version": "2"}]}),
+            &all,
+        ),
+        (
+            json!({"include": [{"system": "http://x/s", "concept": [{"code": "Part"}]}, {"system": "http://x/t"}]}),
+            &["Part"],
+        ),
         (
             json!({"include": [{"system": "http://x/s"}], "exclude": [{"system": "http://x/s", "concept": [{"code": "Part"}]}]}),
             &["whole", "both", "other"],
         ),
-        (filter("concept", "is-a", "whole"), &["whole", "Part", "both"]),
+        (
+            filter("concept", "is-a", "whole"),
+            &["whole", "Part", "both"],
+        ),
         (filter("concept", "is-a", "other"), &["both", "other"]),
         (filter("code", "descendent-of", "whole"), &["Part", "both"]),
         (filter("concept", "is-not-a", "Part"), &["whole", "other"]),
         (filter("concept", "generalizes", "Part"), &["whole", "Part"]),
         (filter("concept", "=", "Part"), &["Part"]),
         (filter("concept", "in", "Part, both"), &["Part", "both"]),
-        (filter("concept", "not-in", "Part,both"), &["whole", "other"]),
+        (
+            filter("concept", "not-in", "Part,both"),
+            &["whole", "other"],
+        ),
         (filter("concept", "is-a", "no-such-code"), &[]),
-        (json!({"include": [{"system": "http://x/s", "valueSet": ["http://x/w"]}]}), &["Part"]),
-        (json!({"include": [{"valueSet": ["http://x/w"]}]}), &["Part"]),
+        (
+            json!({"include": [{"system": "http://x/s", "valueSet": ["http://x/w"]}]}),
+            &["Part"],
+        ),
+        (
+            json!({"include": [{"valueSet": ["http://x/w"]}]}),
+            &["Part"],
+        ),
         (json!({"include": [{}]}), &[]),
     ] {
         let inner = json!({"resourceType": "ValueSet", "url": "http://x/w", "compose": {"include": [{"system": "http://x/s", "concept": [{"code": "Part"}]}]}});
         let definitions = with(&[system(), value_set(compose.clone()), inner]);
         for code in all {
-            let expected = if members.contains(&code) { Membership::In } else { Membership::NotIn };
-            assert_eq!(definitions.membership("http://x/v", Some("http://x/s"), code), expected, "{compose} {code}");
+            let expected = if members.contains(&code) {
+                Membership::In
+            } else {
+                Membership::NotIn
+            };
+            assert_eq!(
+                definitions.membership("http://x/v", Some("http://x/s"), code),
+                expected,
+                "{compose} {code}"
+            );
         }
-        assert_eq!(definitions.membership("http://x/v", Some("http://x/s"), "part"), Membership::NotIn, "{compose}");
-        assert_eq!(definitions.membership("http://x/v", Some("http://x/u"), "Part"), Membership::NotIn, "{compose}");
+        assert_eq!(
+            definitions.membership("http://x/v", Some("http://x/s"), "part"),
+            Membership::NotIn,
+            "{compose}"
+        );
+        assert_eq!(
+            definitions.membership("http://x/v", Some("http://x/u"), "Part"),
+            Membership::NotIn,
+            "{compose}"
+        );
     }
 }
 
@@ -196,17 +381,46 @@ fn what_the_definitions_do_not_decide_is_a_doubt() {
     let unknown = |url: &str| Membership::Unknown(Doubt::UnknownSystem(url.into()));
     let filters = |property: &str, op: &str| json!({"include": [{"system": "http://x/s", "filter": [{"property": property, "op": op, "value": "Part"}]}]});
     for (compose, expected) in [
-        (json!({"include": [{"system": "http://x/none"}, {"system": "http://x/s"}]}), unknown("http://x/none")),
-        (json!({"include": [{"system": "http://x/s", "version": "1"}]}), unknown("http://x/s|1")),
-        (json!({"include": [{"valueSet": ["http://x/none"]}]}), Membership::Unknown(Doubt::UnknownValueSet("http://x/none".into()))),
-        (json!({"include": [{"valueSet": ["http://x/v"]}]}), Membership::Unknown(Doubt::Circle("http://x/v".into()))),
-        (json!({}), Membership::Unknown(Doubt::NoContent("http://x/v".into()))),
-        (filters("display", "="), Membership::Unknown(Doubt::Filter("http://x/s".into()))),
-        (filters("concept", "regex"), Membership::Unknown(Doubt::Filter("http://x/s".into()))),
+        (
+            json!({"include": [{"system": "http://x/none"}, {"system": "http://x/s"}]}),
+            unknown("http://x/none"),
+        ),
+        (
+            json!({"include": [{"system": "http://x/s", "version": "1"}]}),
+            unknown("http://x/s|1"),
+        ),
+        (
+            json!({"include": [{"valueSet": ["http://x/none"]}]}),
+            Membership::Unknown(Doubt::UnknownValueSet("http://x/none".into())),
+        ),
+        (
+            json!({"include": [{"valueSet": ["http://x/v"]}]}),
+            Membership::Unknown(Doubt::Circle("http://x/v".into())),
+        ),
+        (
+            json!({}),
+            Membership::Unknown(Doubt::NoContent("http://x/v".into())),
+        ),
+        (
+            filters("display", "="),
+            Membership::Unknown(Doubt::Filter("http://x/s".into())),
+        ),
+        (
+            filters("concept", "regex"),
+            Membership::Unknown(Doubt::Filter("http://x/s".into())),
+        ),
     ] {
         let definitions = with(&[system(), value_set(compose.clone())]);
-        let code = if compose.to_string().contains("http://x/none\"},") { "nowhere" } else { "Part" };
-        assert_eq!(definitions.membership("http://x/v", None, code), expected, "{compose}");
+        let code = if compose.to_string().contains("http://x/none\"},") {
+            "nowhere"
+        } else {
+            "Part"
+        };
+        assert_eq!(
+            definitions.membership("http://x/v", None, code),
+            expected,
+            "{compose}"
+        );
     }
 }
 
@@ -217,10 +431,18 @@ fn an_expansion_decides_where_the_composition_cannot() {
             "contains": [{"system": "http://x/none", "abstract": true, "code": "g", "contains": [{"system": "http://x/none", "code": "a"}]}]}})
     };
     let doubt = Membership::Unknown(Doubt::UnknownSystem("http://x/none".into()));
-    for (total, code, expected) in
-        [(1, "a", Membership::In), (1, "b", Membership::NotIn), (1, "g", Membership::NotIn), (2, "a", Membership::In), (2, "b", doubt)]
-    {
-        assert_eq!(with(&[expanded(total)]).membership("http://x/v", Some("http://x/none"), code), expected, "{total} {code}");
+    for (total, code, expected) in [
+        (1, "a", Membership::In),
+        (1, "b", Membership::NotIn),
+        (1, "g", Membership::NotIn),
+        (2, "a", Membership::In),
+        (2, "b", doubt),
+    ] {
+        assert_eq!(
+            with(&[expanded(total)]).membership("http://x/v", Some("http://x/none"), code),
+            expected,
+            "{total} {code}"
+        );
     }
 }
 
@@ -228,24 +450,50 @@ fn an_expansion_decides_where_the_composition_cannot() {
 fn a_system_that_does_not_say_that_case_matters_takes_codes_in_any_case() {
     let mut lax = system();
     lax["caseSensitive"] = json!(false);
-    for compose in
-        [json!({"include": [{"system": "http://x/s"}]}), json!({"include": [{"system": "http://x/s", "concept": [{"code": "Part"}]}]})]
-    {
+    for compose in [
+        json!({"include": [{"system": "http://x/s"}]}),
+        json!({"include": [{"system": "http://x/s", "concept": [{"code": "Part"}]}]}),
+    ] {
         let definitions = with(&[lax.clone(), value_set(compose)]);
-        assert_eq!(definitions.membership("http://x/v", Some("http://x/s"), "PART"), Membership::In);
+        assert_eq!(
+            definitions.membership("http://x/v", Some("http://x/s"), "PART"),
+            Membership::In
+        );
     }
 }
 
 #[test]
 fn what_codes_are_called() {
-    let gender = CORE.code_system("http://hl7.org/fhir/administrative-gender").unwrap();
-    assert_eq!((gender.content, gender.display("male", None), gender.display("man", None)), (Content::Complete, Some("Male"), None));
+    let gender = CORE
+        .code_system("http://hl7.org/fhir/administrative-gender")
+        .unwrap();
+    assert_eq!(
+        (
+            gender.content,
+            gender.display("male", None),
+            gender.display("man", None)
+        ),
+        (Content::Complete, Some("Male"), None)
+    );
     let supplement = json!({"resourceType": "CodeSystem", "url": "http://x/da", "content": "supplement",
         "supplements": "http://hl7.org/fhir/administrative-gender|4.0.1",
         "concept": [{"code": "male", "designation": [{"language": "da", "value": "Mand"}]}]});
     let definitions = with(&[supplement]);
-    assert_eq!(definitions.displays("http://hl7.org/fhir/administrative-gender", "male"), ["Male", "Mand"]);
-    assert_eq!(definitions.code_system("http://x/da").unwrap().display("male", Some("da")), Some("Mand"));
-    assert!(definitions.displays("http://hl7.org/fhir/administrative-gender", "man").is_empty());
+    assert_eq!(
+        definitions.displays("http://hl7.org/fhir/administrative-gender", "male"),
+        ["Male", "Mand"]
+    );
+    assert_eq!(
+        definitions
+            .code_system("http://x/da")
+            .unwrap()
+            .display("male", Some("da")),
+        Some("Mand")
+    );
+    assert!(
+        definitions
+            .displays("http://hl7.org/fhir/administrative-gender", "man")
+            .is_empty()
+    );
     assert!(definitions.displays("http://x/none", "male").is_empty());
 }

@@ -3,19 +3,32 @@
 use std::sync::Arc;
 
 use frist::fhirpath::Model;
-use frist::schema::{ContextKind, Definitions, DiscriminatorKind, Element, Package, SlicingRules, Strength, Structure, StructureKind};
+use frist::schema::{
+    ContextKind, Definitions, DiscriminatorKind, Element, Package, SlicingRules, Strength,
+    Structure, StructureKind,
+};
 use serde_json::{Value, json};
 
 fn structure<'a>(definitions: &'a Definitions, name: &str) -> &'a Structure {
-    definitions.type_structure(name).unwrap_or_else(|| panic!("no type {name}"))
+    definitions
+        .type_structure(name)
+        .unwrap_or_else(|| panic!("no type {name}"))
 }
 
 fn element<'a>(structure: &'a Structure, id: &str) -> &'a Element {
-    structure.elements.iter().find(|element| *element.id == *id).unwrap_or_else(|| panic!("no element {id}"))
+    structure
+        .elements
+        .iter()
+        .find(|element| *element.id == *id)
+        .unwrap_or_else(|| panic!("no element {id}"))
 }
 
 fn keys(element: &Element) -> Vec<&str> {
-    element.constraints.iter().map(|constraint| &*constraint.key).collect()
+    element
+        .constraints
+        .iter()
+        .map(|constraint| &*constraint.key)
+        .collect()
 }
 
 #[test]
@@ -28,13 +41,35 @@ fn the_tree_of_patient() {
     let contact = element(patient, "Patient.contact");
     assert!(contact.is_array && contact.max.is_none() && contact.min == 0);
     assert_eq!(keys(contact), ["ele-1", "pat-1"]);
-    let names: Vec<_> = contact.children.iter().map(|child| &*patient.elements[*child].name).collect();
-    let expected =
-        ["id", "extension", "modifierExtension", "relationship", "name", "telecom", "address", "gender", "organization", "period"];
+    let names: Vec<_> = contact
+        .children
+        .iter()
+        .map(|child| &*patient.elements[*child].name)
+        .collect();
+    let expected = [
+        "id",
+        "extension",
+        "modifierExtension",
+        "relationship",
+        "name",
+        "telecom",
+        "address",
+        "gender",
+        "organization",
+        "period",
+    ];
     assert_eq!(names, expected);
-    assert_eq!(keys(element(patient, "Patient.contact.period")), ["ele-1", "per-1"]);
+    assert_eq!(
+        keys(element(patient, "Patient.contact.period")),
+        ["ele-1", "per-1"]
+    );
     assert_eq!(&*element(patient, "Patient.id").types[0].code, "id");
-    let deceased: Vec<_> = root.keys.iter().filter(|key| key.0.starts_with("deceased")).map(|key| (&*key.0, key.2)).collect();
+    let deceased: Vec<_> = root
+        .keys
+        .iter()
+        .filter(|key| key.0.starts_with("deceased"))
+        .map(|key| (&*key.0, key.2))
+        .collect();
     assert_eq!(deceased, [("deceasedBoolean", 0), ("deceasedDateTime", 1)]);
 }
 
@@ -44,11 +79,17 @@ fn what_the_model_answers() {
     let named = |name: &str| definitions.type_named(name).unwrap();
     let path = |names: &[&str]| {
         let start = Some(named(names[0]));
-        names[1..].iter().fold(start, |of, key| definitions.key_type(of?, key)).map(|id| definitions.name(id))
+        names[1..]
+            .iter()
+            .fold(start, |of, key| definitions.key_type(of?, key))
+            .map(|id| definitions.name(id))
     };
     for (names, expected) in [
         (&["Patient", "contact"][..], Some("BackboneElement")),
-        (&["Patient", "contact", "name", "period", "start"], Some("dateTime")),
+        (
+            &["Patient", "contact", "name", "period", "start"],
+            Some("dateTime"),
+        ),
         (&["Patient", "birthDate"], Some("date")),
         (&["Patient", "deceasedDateTime"], Some("dateTime")),
         (&["Patient", "deceased"], None),
@@ -57,7 +98,10 @@ fn what_the_model_answers() {
         (&["Timing", "repeat", "boundsPeriod"], Some("Period")),
         (&["Extension", "url"], Some("uri")),
         (&["Extension", "valueAge", "unit"], Some("string")),
-        (&["Questionnaire", "item", "item", "item", "linkId"], Some("string")),
+        (
+            &["Questionnaire", "item", "item", "item", "linkId"],
+            Some("string"),
+        ),
         (&["Patient", "surname"], None),
     ] {
         assert_eq!(path(names), expected, "{names:?}");
@@ -73,14 +117,26 @@ fn what_the_model_answers() {
         ("Patient", "Patient", true),
         ("Patient", "Element", false),
     ] {
-        assert_eq!(definitions.is_a(named(name), ancestor), expected, "{name} is {ancestor}");
+        assert_eq!(
+            definitions.is_a(named(name), ancestor),
+            expected,
+            "{name} is {ancestor}"
+        );
     }
     let contact = definitions.key_type(named("Patient"), "contact").unwrap();
     assert!(definitions.is_a(contact, "BackboneElement") && definitions.is_a(contact, "Element"));
-    let onset = definitions.choice_keys(named("Condition"), "onset").unwrap();
+    let onset = definitions
+        .choice_keys(named("Condition"), "onset")
+        .unwrap();
     assert_eq!(
         onset.iter().map(|key| &**key).collect::<Vec<_>>(),
-        ["onsetDateTime", "onsetAge", "onsetPeriod", "onsetRange", "onsetString"]
+        [
+            "onsetDateTime",
+            "onsetAge",
+            "onsetPeriod",
+            "onsetRange",
+            "onsetString"
+        ]
     );
     assert_eq!(definitions.choice_keys(named("Condition"), "code"), None);
     assert_eq!(definitions.type_named("Condition.stage"), None);
@@ -91,18 +147,30 @@ fn the_resource_types_are_those_that_can_be_instantiated() {
     let definitions = Definitions::core();
     let names = definitions.resource_names();
     assert_eq!(names.len(), 146);
-    assert!(names.contains(&"Condition") && !names.contains(&"Resource") && !names.contains(&"DomainResource"));
+    assert!(
+        names.contains(&"Condition")
+            && !names.contains(&"Resource")
+            && !names.contains(&"DomainResource")
+    );
     assert!(names.iter().all(|name| definitions.is_resource_type(name)));
-    assert!(["Resource", "DomainResource", "Quantity", "Event", "x"].iter().all(|name| !definitions.is_resource_type(name)));
+    assert!(
+        ["Resource", "DomainResource", "Quantity", "Event", "x"]
+            .iter()
+            .all(|name| !definitions.is_resource_type(name))
+    );
     assert!(definitions.is_known_type("Quantity") && !definitions.is_known_type("bodyweight"));
 }
 
 /// The ids of some elements.
 fn ids<'a>(structure: &'a Structure, places: &[usize]) -> Vec<&'a str> {
-    places.iter().map(|place| &*structure.elements[*place].id).collect()
+    places
+        .iter()
+        .map(|place| &*structure.elements[*place].id)
+        .collect()
 }
 
-/// A profile on Observation with slices of slices, and a choice element sliced in both ways that are in use.
+/// A profile on Observation with slices of slices, and a choice element sliced in both ways that
+/// are in use.
 fn sliced() -> Definitions {
     let element = |path: &str, slice: &str, more: Value| {
         let mut element = json!({"path": path, "base": {"path": path, "max": "*"}, "max": "*", "type": [{"code": "BackboneElement"}]});
@@ -126,17 +194,39 @@ fn sliced() -> Definitions {
             json!({"contentReference": "http://hl7.org/fhir/StructureDefinition/Observation#Observation.part"}),
         ),
         element("Observation.part", "a/b", json!({})),
-        element("Observation.part.inner", "", json!({"contentReference": "#Observation.part:a/b"})),
+        element(
+            "Observation.part.inner",
+            "",
+            json!({"contentReference": "#Observation.part:a/b"}),
+        ),
         element("Observation.part", "a/b/c", json!({})),
         element("Observation.part", "d", json!({})),
-        element("Observation.value[x]", "", json!({"type": [{"code": "Quantity"}, {"code": "string"}], "max": "1", "base": {"max": "1"}})),
-        element("Observation.value[x]", "valueString", json!({"type": [{"code": "string"}]})),
+        element(
+            "Observation.value[x]",
+            "",
+            json!({"type": [{"code": "Quantity"}, {"code": "string"}], "max": "1", "base": {"max": "1"}}),
+        ),
+        element(
+            "Observation.value[x]",
+            "valueString",
+            json!({"type": [{"code": "string"}]}),
+        ),
         element("Observation.valueQuantity", "", quantity()),
-        element("Observation.effectiveDateTime", "", json!({"type": [{"code": "dateTime"}]})),
+        element(
+            "Observation.effectiveDateTime",
+            "",
+            json!({"type": [{"code": "dateTime"}]}),
+        ),
     ];
     let profile = json!({"resourceType": "StructureDefinition", "url": "http://x/sliced", "kind": "resource", "type": "Observation",
         "derivation": "constraint", "snapshot": {"element": elements}});
-    Definitions::core().with(&Package::from_definitions("test", "1", vec![profile.to_string().into()])).unwrap()
+    Definitions::core()
+        .with(&Package::from_definitions(
+            "test",
+            "1",
+            vec![profile.to_string().into()],
+        ))
+        .unwrap()
 }
 
 #[test]
@@ -144,30 +234,102 @@ fn slices_stand_below_what_they_are_slices_of() {
     let definitions = sliced();
     let structure = definitions.structure("http://x/sliced").unwrap();
     let root = &structure.elements[0];
-    assert_eq!(ids(structure, &root.children), ["Observation.part", "Observation.value[x]", "Observation.effectiveDateTime"]);
-    let keys: Vec<_> = root.keys.iter().map(|(key, child, kind)| (&**key, *child, *kind)).collect();
-    assert_eq!(keys, [("effectiveDateTime", 2, 0), ("part", 0, 0), ("valueQuantity", 1, 0), ("valueString", 1, 1)]);
+    assert_eq!(
+        ids(structure, &root.children),
+        [
+            "Observation.part",
+            "Observation.value[x]",
+            "Observation.effectiveDateTime"
+        ]
+    );
+    let keys: Vec<_> = root
+        .keys
+        .iter()
+        .map(|(key, child, kind)| (&**key, *child, *kind))
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            ("effectiveDateTime", 2, 0),
+            ("part", 0, 0),
+            ("valueQuantity", 1, 0),
+            ("valueString", 1, 1)
+        ]
+    );
     for (id, slices, children) in [
-        ("Observation.part", &["Observation.part:a", "Observation.part:d"][..], &[][..]),
-        ("Observation.part:a", &["Observation.part:a/b"], &["Observation.part:a.inner"]),
-        ("Observation.part:a.inner", &["Observation.part:a.inner:deep"], &[]),
-        ("Observation.part:a/b", &["Observation.part:a/b/c"], &["Observation.part:a/b.inner"]),
+        (
+            "Observation.part",
+            &["Observation.part:a", "Observation.part:d"][..],
+            &[][..],
+        ),
+        (
+            "Observation.part:a",
+            &["Observation.part:a/b"],
+            &["Observation.part:a.inner"],
+        ),
+        (
+            "Observation.part:a.inner",
+            &["Observation.part:a.inner:deep"],
+            &[],
+        ),
+        (
+            "Observation.part:a/b",
+            &["Observation.part:a/b/c"],
+            &["Observation.part:a/b.inner"],
+        ),
         ("Observation.part:d", &[], &[]),
-        ("Observation.value[x]", &["Observation.value[x]:valueString", "Observation.value[x]:valueQuantity"], &[]),
+        (
+            "Observation.value[x]",
+            &[
+                "Observation.value[x]:valueString",
+                "Observation.value[x]:valueQuantity",
+            ],
+            &[],
+        ),
     ] {
         let element = element(structure, id);
-        assert_eq!((ids(structure, &element.slices), ids(structure, &element.children)), (slices.to_vec(), children.to_vec()), "{id}");
+        assert_eq!(
+            (
+                ids(structure, &element.slices),
+                ids(structure, &element.children)
+            ),
+            (slices.to_vec(), children.to_vec()),
+            "{id}"
+        );
     }
     let quantity = element(structure, "Observation.value[x]:valueQuantity");
-    assert_eq!((&*quantity.name, &*quantity.path, quantity.is_choice), ("value", "Observation.value[x]", true));
-    assert_eq!(&*quantity.choice_keys, ["valueQuantity".into()]);
-    assert!(!element(structure, "Observation.value[x]").is_array && element(structure, "Observation.part").is_array);
-    let content = |id: &str| element(structure, id).content_of.map(|of| &*structure.elements[of].id);
-    assert_eq!(content("Observation.part:a.inner:deep"), Some("Observation.part"));
-    assert_eq!(content("Observation.part:a/b.inner"), Some("Observation.part:a/b"));
-    let slicing = element(structure, "Observation.part:a").slicing.as_ref().unwrap();
     assert_eq!(
-        (slicing.rules, slicing.ordered, slicing.discriminators[0].kind),
+        (&*quantity.name, &*quantity.path, quantity.is_choice),
+        ("value", "Observation.value[x]", true)
+    );
+    assert_eq!(&*quantity.choice_keys, ["valueQuantity".into()]);
+    assert!(
+        !element(structure, "Observation.value[x]").is_array
+            && element(structure, "Observation.part").is_array
+    );
+    let content = |id: &str| {
+        element(structure, id)
+            .content_of
+            .map(|of| &*structure.elements[of].id)
+    };
+    assert_eq!(
+        content("Observation.part:a.inner:deep"),
+        Some("Observation.part")
+    );
+    assert_eq!(
+        content("Observation.part:a/b.inner"),
+        Some("Observation.part:a/b")
+    );
+    let slicing = element(structure, "Observation.part:a")
+        .slicing
+        .as_ref()
+        .unwrap();
+    assert_eq!(
+        (
+            slicing.rules,
+            slicing.ordered,
+            slicing.discriminators[0].kind
+        ),
         (SlicingRules::OpenAtEnd, true, DiscriminatorKind::Pattern)
     );
     assert_eq!(&*slicing.discriminators[0].path, "$this");
@@ -176,29 +338,93 @@ fn slices_stand_below_what_they_are_slices_of() {
 #[test]
 fn what_elements_say() {
     let definitions = Definitions::core();
-    let at = |url: &str, id: &str| element(definitions.structure(&format!("http://hl7.org/fhir/StructureDefinition/{url}")).unwrap(), id);
+    let at = |url: &str, id: &str| {
+        element(
+            definitions
+                .structure(&format!("http://hl7.org/fhir/StructureDefinition/{url}"))
+                .unwrap(),
+            id,
+        )
+    };
     let url = at("condition-assertedDate", "Extension.url");
-    assert_eq!(url.fixed, Some(json!("http://hl7.org/fhir/StructureDefinition/condition-assertedDate")));
-    assert_eq!((&*url.types[0].code, at("Patient", "Patient.implicitRules").is_modifier, url.is_modifier), ("uri", true, false));
+    assert_eq!(
+        url.fixed,
+        Some(json!(
+            "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+        ))
+    );
+    assert_eq!(
+        (
+            &*url.types[0].code,
+            at("Patient", "Patient.implicitRules").is_modifier,
+            url.is_modifier
+        ),
+        ("uri", true, false)
+    );
     let subject = &at("Condition", "Condition.subject").types[0];
-    assert_eq!((&*subject.code, subject.target_profiles.len()), ("Reference", 2));
+    assert_eq!(
+        (&*subject.code, subject.target_profiles.len()),
+        ("Reference", 2)
+    );
     let language = at("Patient", "Patient.language").binding.as_ref().unwrap();
     assert_eq!(
         (language.strength, language.max_value_set.as_deref()),
-        (Strength::Preferred, Some("http://hl7.org/fhir/ValueSet/all-languages"))
+        (
+            Strength::Preferred,
+            Some("http://hl7.org/fhir/ValueSet/all-languages")
+        )
     );
     let gender = at("Patient", "Patient.gender").binding.as_ref().unwrap();
-    assert_eq!((gender.strength, &*gender.value_set), (Strength::Required, "http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1"));
+    assert_eq!(
+        (gender.strength, &*gender.value_set),
+        (
+            Strength::Required,
+            "http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1"
+        )
+    );
     let code = at("bp", "Observation.code.coding:BPCode.code");
-    assert_eq!((code.min, code.max, code.fixed.as_ref()), (1, Some(1), Some(&json!("85354-9"))));
-    let practice = at("Patient", "Patient").constraints.iter().find(|constraint| &*constraint.key == "dom-6").unwrap();
+    assert_eq!(
+        (code.min, code.max, code.fixed.as_ref()),
+        (1, Some(1), Some(&json!("85354-9")))
+    );
+    let practice = at("Patient", "Patient")
+        .constraints
+        .iter()
+        .find(|constraint| &*constraint.key == "dom-6")
+        .unwrap();
     assert!(practice.is_best_practice && !practice.is_error);
-    assert_eq!(at("Age", "Age").constraints.iter().filter(|constraint| &*constraint.key == "age-1").count(), 1);
-    assert_eq!(keys(at("Condition", "Condition.onset[x]")), ["ele-1"], "each type has its own rules");
-    let contexts = &definitions.structure("http://hl7.org/fhir/StructureDefinition/condition-assertedDate").unwrap().contexts;
-    assert_eq!((contexts.len(), contexts[0].kind, &*contexts[0].expression), (1, ContextKind::Element, "Condition"));
-    let boundaries = definitions.structure("http://hl7.org/fhir/StructureDefinition/timing-exact").unwrap();
-    assert_eq!((boundaries.kind, boundaries.is_constraint, &*boundaries.type_name), (StructureKind::ComplexType, true, "Extension"));
+    assert_eq!(
+        at("Age", "Age")
+            .constraints
+            .iter()
+            .filter(|constraint| &*constraint.key == "age-1")
+            .count(),
+        1
+    );
+    assert_eq!(
+        keys(at("Condition", "Condition.onset[x]")),
+        ["ele-1"],
+        "each type has its own rules"
+    );
+    let contexts = &definitions
+        .structure("http://hl7.org/fhir/StructureDefinition/condition-assertedDate")
+        .unwrap()
+        .contexts;
+    assert_eq!(
+        (contexts.len(), contexts[0].kind, &*contexts[0].expression),
+        (1, ContextKind::Element, "Condition")
+    );
+    let boundaries = definitions
+        .structure("http://hl7.org/fhir/StructureDefinition/timing-exact")
+        .unwrap();
+    assert_eq!(
+        (
+            boundaries.kind,
+            boundaries.is_constraint,
+            &*boundaries.type_name
+        ),
+        (StructureKind::ComplexType, true, "Extension")
+    );
 }
 
 #[test]
@@ -206,7 +432,15 @@ fn a_rule_is_one_object_wherever_it_stands() {
     let definitions = Definitions::core();
     let rule = |type_name: &str, id: &str| {
         let structure = structure(&definitions, type_name);
-        element(structure, id).constraints.iter().find(|constraint| &*constraint.key == "ele-1").unwrap().clone()
+        element(structure, id)
+            .constraints
+            .iter()
+            .find(|constraint| &*constraint.key == "ele-1")
+            .unwrap()
+            .clone()
     };
-    assert!(Arc::ptr_eq(&rule("Patient", "Patient.name"), &rule("Condition", "Condition.code")));
+    assert!(Arc::ptr_eq(
+        &rule("Patient", "Patient.name"),
+        &rule("Condition", "Condition.code")
+    ));
 }

@@ -1,25 +1,42 @@
-//! What a search costs, counted in looks at resources: what the index answers looks at none, and what it does not is bounded.
+//! What a search costs, counted in looks at resources: what the index answers looks at none, and
+//! what it does not is bounded.
 
 use frist::fhir::{Id, IssueCode, ResourceKey, ResourceType};
 use frist::interactions::Failure;
-use frist::search::{Clause, IndexEntry, IndexValue, Prefix, SearchQuery, Sort, SortBy, Test, TooMany};
+use frist::search::{
+    Clause, IndexEntry, IndexValue, Prefix, SearchQuery, Sort, SortBy, Test, TooMany,
+};
 use frist::storage::{EmbeddedStore, Engine, SearchError, Store, StoreOptions};
 
 use crate::store_contract::{by_token, changes, noon, put, token};
 
 const TASKS: i64 = 60;
 
-/// Tasks of ten owners, due one day after the other, every third one overdue; the last ten have no note.
+/// Tasks of ten owners, due one day after the other, every third one overdue; the last ten have no
+/// note.
 fn tasks() -> (tempfile::TempDir, EmbeddedStore) {
     let folder = tempfile::tempdir().unwrap();
     let store = EmbeddedStore::open(folder.path(), Engine::Fjall, StoreOptions::default()).unwrap();
     let write = |number: i64| {
-        let key = ResourceKey::new(ResourceType::Task, Id::parse(&format!("t{number}")).unwrap());
+        let key = ResourceKey::new(
+            ResourceType::Task,
+            Id::parse(&format!("t{number}")).unwrap(),
+        );
         let day = (number * 37) % TASKS;
         let mut entries = vec![
             token("owner", "", &(number % 10).to_string()),
-            token("status", "", if number % 3 == 0 { "overdue" } else { "met" }),
-            IndexEntry::new("due", IndexValue::Date { from_us: day, until_us: day + 1 }),
+            token(
+                "status",
+                "",
+                if number % 3 == 0 { "overdue" } else { "met" },
+            ),
+            IndexEntry::new(
+                "due",
+                IndexValue::Date {
+                    from_us: day,
+                    until_us: day + 1,
+                },
+            ),
             IndexEntry::new("title", IndexValue::Text(format!("Task {number}"))),
         ];
         if number < TASKS - 10 {
@@ -28,67 +45,196 @@ fn tasks() -> (tempfile::TempDir, EmbeddedStore) {
         put(&key, None, entries)
     };
     for first in (0..TASKS).step_by(20) {
-        store.commit(changes((first..first + 20).map(write).collect())).unwrap();
+        store
+            .commit(changes((first..first + 20).map(write).collect()))
+            .unwrap();
     }
     (folder, store)
 }
 
 fn missing(code: &str) -> Clause {
-    Clause::Missing { code: code.into(), is_missing: true }
+    Clause::Missing {
+        code: code.into(),
+        is_missing: true,
+    }
 }
 
 fn text(test: Test) -> Clause {
-    Clause::Parameter { code: "title".into(), any_of: vec![test] }
+    Clause::Parameter {
+        code: "title".into(),
+        any_of: vec![test],
+    }
 }
 
 fn due_before(day: i64) -> Clause {
-    Clause::Parameter { code: "due".into(), any_of: vec![Test::Date { prefix: Prefix::Lt, from_us: day, until_us: day + 1 }] }
+    Clause::Parameter {
+        code: "due".into(),
+        any_of: vec![Test::Date {
+            prefix: Prefix::Lt,
+            from_us: day,
+            until_us: day + 1,
+        }],
+    }
 }
 
 #[test]
 fn each_search_looks_at_no_more_than_it_must() {
     let (_folder, store) = tasks();
-    let not = |code: &str| Clause::Not { code: "status".into(), any_of: vec![Test::Token { system: None, code: Some(code.into()) }] };
-    let by = |code: &str| vec![Sort { by: SortBy::Parameter(code.into()), descending: true }];
-    let newest = vec![Sort { by: SortBy::LastUpdated, descending: true }];
-    let oldest = vec![Sort { by: SortBy::LastUpdated, descending: false }];
+    let not = |code: &str| Clause::Not {
+        code: "status".into(),
+        any_of: vec![Test::Token {
+            system: None,
+            code: Some(code.into()),
+        }],
+    };
+    let by = |code: &str| {
+        vec![Sort {
+            by: SortBy::Parameter(code.into()),
+            descending: true,
+        }]
+    };
+    let newest = vec![Sort {
+        by: SortBy::LastUpdated,
+        descending: true,
+    }];
+    let oldest = vec![Sort {
+        by: SortBy::LastUpdated,
+        descending: false,
+    }];
     let first_us = noon().as_microsecond();
     // The three commits were made in three microseconds.
-    let since = |us: i64| Clause::LastUpdated(vec![Test::Date { prefix: Prefix::Ge, from_us: first_us + us, until_us: first_us + us + 1 }]);
+    let since = |us: i64| {
+        Clause::LastUpdated(vec![Test::Date {
+            prefix: Prefix::Ge,
+            from_us: first_us + us,
+            until_us: first_us + us + 1,
+        }])
+    };
     let plain = |text: &str| text.to_owned();
-    // The conditions, the order, how many of a page of two are looked at besides, and how many match.
+    // The conditions, the order, how many of a page of two are looked at besides, and how many
+    // match.
     let table = [
         ("everything", vec![], vec![], 0, 60),
         ("one owner", vec![by_token("owner", "7")], vec![], 0, 6),
-        ("one owner's overdue ones", vec![by_token("owner", "3"), by_token("status", "overdue")], vec![], 0, 2),
-        ("one owner's others", vec![by_token("owner", "3"), not("overdue")], vec![], 0, 4),
+        (
+            "one owner's overdue ones",
+            vec![by_token("owner", "3"), by_token("status", "overdue")],
+            vec![],
+            0,
+            2,
+        ),
+        (
+            "one owner's others",
+            vec![by_token("owner", "3"), not("overdue")],
+            vec![],
+            0,
+            4,
+        ),
         // Fewer to look at than there are notes.
-        ("one owner's without a note", vec![by_token("owner", "3"), missing("note")], vec![], 6, 1),
-        ("overdue ones without a note", vec![by_token("status", "overdue"), missing("note")], vec![], 0, 3),
-        ("by a beginning", vec![text(Test::StartsWith("task 1".into()))], vec![], 0, 11),
-        ("by a part", vec![text(Test::Contains("k 5".into()))], vec![], 0, 11),
+        (
+            "one owner's without a note",
+            vec![by_token("owner", "3"), missing("note")],
+            vec![],
+            6,
+            1,
+        ),
+        (
+            "overdue ones without a note",
+            vec![by_token("status", "overdue"), missing("note")],
+            vec![],
+            0,
+            3,
+        ),
+        (
+            "by a beginning",
+            vec![text(Test::StartsWith("task 1".into()))],
+            vec![],
+            0,
+            11,
+        ),
+        (
+            "by a part",
+            vec![text(Test::Contains("k 5".into()))],
+            vec![],
+            0,
+            11,
+        ),
         ("due before a day", vec![due_before(10)], vec![], 0, 10),
         ("the last ones due", vec![], by("due"), 2, 60),
-        ("the last ones due of those overdue", vec![by_token("status", "overdue")], by("due"), 2, 20),
+        (
+            "the last ones due of those overdue",
+            vec![by_token("status", "overdue")],
+            by("due"),
+            2,
+            20,
+        ),
         ("by title", vec![], by("title"), 2, 60),
         ("the newest", vec![], newest, 20, 60),
         ("changed since", vec![since(0)], vec![], 0, 60),
         // Fewer to look at than there are changes.
-        ("changed since, of one owner", vec![since(0), by_token("owner", "7")], vec![], 6, 6),
-        ("changed since, and overdue", vec![since(0), by_token("status", "overdue")], vec![], 0, 20),
-        ("changed at the end, oldest first", vec![since(2)], oldest, 0, 20),
+        (
+            "changed since, of one owner",
+            vec![since(0), by_token("owner", "7")],
+            vec![],
+            6,
+            6,
+        ),
+        (
+            "changed since, and overdue",
+            vec![since(0), by_token("status", "overdue")],
+            vec![],
+            0,
+            20,
+        ),
+        (
+            "changed at the end, oldest first",
+            vec![since(2)],
+            oldest,
+            0,
+            20,
+        ),
         ("without a note", vec![missing("note")], vec![], 60, 10),
         ("not overdue", vec![not("overdue")], vec![], 60, 40),
-        ("by a code", vec![by_token("status", "met")], by("owner"), 40, 40),
-        ("by an exact title", vec![text(Test::Exactly(plain("Task 7")))], vec![], 1, 1),
+        (
+            "by a code",
+            vec![by_token("status", "met")],
+            by("owner"),
+            40,
+            40,
+        ),
+        (
+            "by an exact title",
+            vec![text(Test::Exactly(plain("Task 7")))],
+            vec![],
+            1,
+            1,
+        ),
     ];
     for (name, clauses, sort, looks, total) in table {
-        let query = SearchQuery { sort, count: 2, looks_max: looks, ..SearchQuery::all(ResourceType::Task, clauses) };
-        let page = store.search(&query, None).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!((page.total, page.matches.len()), (total, total.min(2)), "{name}");
+        let query = SearchQuery {
+            sort,
+            count: 2,
+            looks_max: looks,
+            ..SearchQuery::all(ResourceType::Task, clauses)
+        };
+        let page = store
+            .search(&query, None)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(
+            (page.total, page.matches.len()),
+            (total, total.min(2)),
+            "{name}"
+        );
         if looks > 0 {
-            let fewer = SearchQuery { looks_max: looks - 1, ..query };
-            assert_eq!(store.search(&fewer, None), Err(SearchError::TooMany(TooMany::LookedAt(looks - 1))), "{name}");
+            let fewer = SearchQuery {
+                looks_max: looks - 1,
+                ..query
+            };
+            assert_eq!(
+                store.search(&fewer, None),
+                Err(SearchError::TooMany(TooMany::LookedAt(looks - 1))),
+                "{name}"
+            );
         }
     }
 }
@@ -97,7 +243,15 @@ fn each_search_looks_at_no_more_than_it_must() {
 fn what_costs_too_much_is_refused_as_such_and_says_what_to_do() {
     for too_many in [TooMany::LookedAt(100_000), TooMany::Followed(20_000)] {
         let failure = Failure::from(SearchError::TooMany(too_many));
-        assert!(matches!(&failure, Failure::BadRequest(issues) if issues[0].code == IssueCode::TooCostly), "{failure:?}");
-        assert!(failure.issues()[0].text.contains("expected further criteria"), "{failure:?}");
+        assert!(
+            matches!(&failure, Failure::BadRequest(issues) if issues[0].code == IssueCode::TooCostly),
+            "{failure:?}"
+        );
+        assert!(
+            failure.issues()[0]
+                .text
+                .contains("expected further criteria"),
+            "{failure:?}"
+        );
     }
 }

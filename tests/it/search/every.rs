@@ -1,5 +1,6 @@
-//! Every parameter finds something: resources are made up from the definitions, with each element in each of its types, and each
-//! parameter must be found in one of them. An expression that gives nothing would never be noticed otherwise.
+//! Every parameter finds something: resources are made up from the definitions, with each element
+//! in each of its types, and each parameter must be found in one of them. An expression that gives
+//! nothing would never be noticed otherwise.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -27,29 +28,61 @@ impl Maker<'_> {
             if is_left_out || child.max == Some(0) || depth > DEPTH_MAX {
                 continue;
             }
-            let Some((key, value)) = self.member(structure, child, depth) else { continue };
-            members.insert(key, if child.is_array { json!([value]) } else { value });
+            let Some((key, value)) = self.member(structure, child, depth) else {
+                continue;
+            };
+            members.insert(
+                key,
+                if child.is_array {
+                    json!([value])
+                } else {
+                    value
+                },
+            );
         }
         Value::Object(members)
     }
 
-    fn member(&self, structure: &Structure, child: &Element, depth: usize) -> Option<(String, Value)> {
+    fn member(
+        &self,
+        structure: &Structure,
+        child: &Element,
+        depth: usize,
+    ) -> Option<(String, Value)> {
         if !child.is_choice && !child.children.is_empty() {
-            return Some((child.name.to_string(), self.object(structure, child, depth + 1)));
+            return Some((
+                child.name.to_string(),
+                self.object(structure, child, depth + 1),
+            ));
         }
         if let Some(content) = child.content_of {
-            return (depth < 3).then(|| (child.name.to_string(), self.object(structure, &structure.elements[content], depth + 2)));
+            return (depth < 3).then(|| {
+                (
+                    child.name.to_string(),
+                    self.object(structure, &structure.elements[content], depth + 2),
+                )
+            });
         }
         let kind = child.types.get(self.place % child.types.len().max(1))?;
         let key = match child.choice_keys.get(self.place % child.types.len()) {
             Some(key) if child.is_choice => key.to_string(),
             _ => child.name.to_string(),
         };
-        let targets: Vec<_> = kind.target_profiles.iter().filter_map(|profile| profile.rsplit('/').next()).collect();
+        let targets: Vec<_> = kind
+            .target_profiles
+            .iter()
+            .filter_map(|profile| profile.rsplit('/').next())
+            .collect();
         Some((key, self.value(&kind.code, &targets, child, depth)?))
     }
 
-    fn value(&self, type_name: &str, targets: &[&str], element: &Element, depth: usize) -> Option<Value> {
+    fn value(
+        &self,
+        type_name: &str,
+        targets: &[&str],
+        element: &Element,
+        depth: usize,
+    ) -> Option<Value> {
         Some(match type_name {
             "boolean" => json!(true),
             "integer" | "positiveInt" | "unsignedInt" => json!(5),
@@ -61,7 +94,10 @@ impl Maker<'_> {
             "code" => json!(self.code(element)),
             "Reference" => {
                 let held = ResourceType::ALL[self.place % ResourceType::ALL.len()].as_str();
-                let target = targets.get(self.place % targets.len().max(1)).copied().filter(|target| *target != "Resource");
+                let target = targets
+                    .get(self.place % targets.len().max(1))
+                    .copied()
+                    .filter(|target| *target != "Resource");
                 json!({"reference": format!("{}/7", target.unwrap_or(held))})
             }
             name if name.starts_with(|first: char| first.is_ascii_lowercase()) => json!("text"),
@@ -73,14 +109,32 @@ impl Maker<'_> {
     }
 
     fn code(&self, element: &Element) -> String {
-        let value_set = element.binding.as_ref().and_then(|binding| self.definitions.value_set(&binding.value_set));
+        let value_set = element
+            .binding
+            .as_ref()
+            .and_then(|binding| self.definitions.value_set(&binding.value_set));
         let mut codes = BTreeSet::new();
-        for part in value_set.into_iter().flat_map(|value_set| &value_set.include) {
+        for part in value_set
+            .into_iter()
+            .flat_map(|value_set| &value_set.include)
+        {
             codes.extend(part.codes.iter().flatten().map(|code| code.to_string()));
-            let system = self.definitions.code_system(&part.system).filter(|_| part.codes.is_none());
-            codes.extend(system.into_iter().flat_map(|system| &system.concepts).map(|concept| concept.code.to_string()));
+            let system = self
+                .definitions
+                .code_system(&part.system)
+                .filter(|_| part.codes.is_none());
+            codes.extend(
+                system
+                    .into_iter()
+                    .flat_map(|system| &system.concepts)
+                    .map(|concept| concept.code.to_string()),
+            );
         }
-        codes.iter().nth(self.place % codes.len().max(1)).cloned().unwrap_or_else(|| "x".to_owned())
+        codes
+            .iter()
+            .nth(self.place % codes.len().max(1))
+            .cloned()
+            .unwrap_or_else(|| "x".to_owned())
     }
 }
 
@@ -100,7 +154,10 @@ fn with_extensions(mut resource: Value) -> Value {
 /// A resource that has everything of its type, of each choice the one in that place.
 pub(super) fn made_up(resource_type: ResourceType, place: usize) -> Value {
     static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(Definitions::core);
-    let maker = Maker { definitions: &DEFINITIONS, place };
+    let maker = Maker {
+        definitions: &DEFINITIONS,
+        place,
+    };
     let structure = DEFINITIONS.type_structure(resource_type.as_str()).unwrap();
     with_extensions(maker.object(structure, &structure.elements[0], 0))
 }
@@ -113,12 +170,22 @@ fn every_parameter_of_every_type_is_found_in_a_resource_that_has_everything() {
         let structure = definitions.type_structure(resource_type.as_str()).unwrap();
         let mut found = BTreeSet::new();
         for place in 0..ResourceType::ALL.len() {
-            let maker = Maker { definitions: &definitions, place };
+            let maker = Maker {
+                definitions: &definitions,
+                place,
+            };
             let mut resource = with_extensions(maker.object(structure, &structure.elements[0], 0));
             resource["resourceType"] = resource_type.as_str().into();
-            found.extend(index_entries(*resource_type, &resource).into_iter().map(|entry| entry.parameter));
+            found.extend(
+                index_entries(*resource_type, &resource)
+                    .into_iter()
+                    .map(|entry| entry.parameter),
+            );
         }
-        let missing: Vec<_> = parameters_of(*resource_type).map(|parameter| parameter.code).filter(|code| !found.contains(*code)).collect();
+        let missing: Vec<_> = parameters_of(*resource_type)
+            .map(|parameter| parameter.code)
+            .filter(|code| !found.contains(*code))
+            .collect();
         assert_eq!(missing, [""; 0], "{resource_type}");
         checked += parameters_of(*resource_type).count();
     }

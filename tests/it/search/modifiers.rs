@@ -40,7 +40,10 @@ fn of_tokens() {
     shelf.check(&[
         ("Encounter?type:not=1", Some(&["b", "c", "d"])),
         ("Encounter?type:not=urn:s|1,2", Some(&["c", "d"])),
-        ("Encounter?status:not=http://hl7.org/fhir/encounter-status|finished", Some(&["c", "d"])),
+        (
+            "Encounter?status:not=http://hl7.org/fhir/encounter-status|finished",
+            Some(&["c", "d"]),
+        ),
         ("Encounter?type:text=first", Some(&["a"])),
         ("Encounter?type:text=FØRSTE", Some(&["a"])),
         ("Encounter?type:text=visit", Some(&[])),
@@ -64,7 +67,11 @@ fn of_tokens_by_meaning() {
             "code": {"coding": [{"system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-right", "code": code}]},
             "performerType": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": code}]}]})
     };
-    let shelf = Shelf::new(&[task("a", "treatment-plan"), task("b", "AMB"), task("c", "ACUTE")]);
+    let shelf = Shelf::new(&[
+        task("a", "treatment-plan"),
+        task("b", "AMB"),
+        task("c", "ACUTE"),
+    ]);
     shelf.check(&[
         ("Task?code:in=https://kronikerpakker.dk/fhir/ValueSet/kp-right", Some(&["a"])),
         ("Task?code:not-in=https://kronikerpakker.dk/fhir/ValueSet/kp-right", Some(&["b", "c"])),

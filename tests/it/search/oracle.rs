@@ -1,6 +1,7 @@
-//! The store's search of real resources against its definition: resources with everything that their types have, and the guide's
-//! examples, changed at random; queries of every kind, made of what those resources say. What the store answers is what filtering
-//! everything with [`frist::search::matches`] gives, in every state and for every page.
+//! The store's search of real resources against its definition: resources with everything that
+//! their types have, and the guide's examples, changed at random; queries of every kind, made of
+//! what those resources say. What the store answers is what filtering everything with
+//! [`frist::search::matches`] gives, in every state and for every page.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -48,21 +49,44 @@ const DATES: &[&str] = &[
     "2027-03-28T02:30:00+01:00",
     "1950-12-24",
 ];
-const TEXTS: &[&str] =
-    &["Åse", "åse marie", "Ostergaard", "Østergård", "André", "andre", "x", "a,b", "p|q", "d$e", r"back\slash", "Müller  B"];
+const TEXTS: &[&str] = &[
+    "Åse",
+    "åse marie",
+    "Ostergaard",
+    "Østergård",
+    "André",
+    "andre",
+    "x",
+    "a,b",
+    "p|q",
+    "d$e",
+    r"back\slash",
+    "Müller  B",
+];
 const CODES: &[&str] = &["active", "draft", "completed", "x", "DJ44", "male"];
-const ADDRESSES: &[&str] = &["http://x/y", "http://x/y/z", "http://x/yz", "urn:oid:1.2.3", "http://x/y|2.0"];
+const ADDRESSES: &[&str] = &[
+    "http://x/y",
+    "http://x/y/z",
+    "http://x/yz",
+    "urn:oid:1.2.3",
+    "http://x/y|2.0",
+];
 
 /// Changes values and leaves out elements, here and there.
 fn mutate(value: &mut Value, chance: &mut Chance<'_>) {
     match value {
         Value::String(text) => {
             let begins_with_digit = text.starts_with(|first: char| first.is_ascii_digit());
-            let is_date = begins_with_digit && text.len() >= 4 && text.bytes().take(4).all(|byte| byte.is_ascii_digit());
+            let is_date = begins_with_digit
+                && text.len() >= 4
+                && text.bytes().take(4).all(|byte| byte.is_ascii_digit());
             let pool: &[&str] = match () {
                 () if is_date => DATES,
                 () if text.contains("://") => ADDRESSES,
-                () if text.split_once('/').is_some_and(|(kind, _)| kind.parse::<ResourceType>().is_ok()) => {
+                () if text
+                    .split_once('/')
+                    .is_some_and(|(kind, _)| kind.parse::<ResourceType>().is_ok()) =>
+                {
                     let kind = text.split('/').next().unwrap().to_owned();
                     *text = format!("{kind}/{}", chance.below(12));
                     return;
@@ -74,7 +98,18 @@ fn mutate(value: &mut Value, chance: &mut Chance<'_>) {
                 *text = (*chance.one_of(pool)).to_owned();
             }
         }
-        Value::Number(_) => *value = chance.one_of(&[json!(5), json!(5.5), json!(49.6), json!(50), json!(-3), json!(100)]).clone(),
+        Value::Number(_) => {
+            *value = chance
+                .one_of(&[
+                    json!(5),
+                    json!(5.5),
+                    json!(49.6),
+                    json!(50),
+                    json!(-3),
+                    json!(100),
+                ])
+                .clone()
+        }
         Value::Bool(truth) => *truth = chance.percent(50),
         Value::Array(items) => {
             items.iter_mut().for_each(|item| mutate(item, chance));
@@ -85,7 +120,9 @@ fn mutate(value: &mut Value, chance: &mut Chance<'_>) {
             }
         }
         Value::Object(members) => {
-            members.retain(|name, _| matches!(name.as_str(), "resourceType" | "reference" | "url") || !chance.percent(12));
+            members.retain(|name, _| {
+                matches!(name.as_str(), "resourceType" | "reference" | "url") || !chance.percent(12)
+            });
             for (name, member) in members.iter_mut() {
                 if name != "resourceType" && name != "url" {
                     mutate(member, chance);
@@ -113,13 +150,21 @@ fn resource(resource_type: ResourceType, chance: &mut Chance<'_>) -> Value {
 
 /// A text of a query in which separators stand for themselves.
 fn escaped(text: &str) -> String {
-    let escape = |c| if matches!(c, ',' | '|' | '$' | '\\') { format!("\\{c}") } else { String::from(c) };
+    let escape = |c| {
+        if matches!(c, ',' | '|' | '$' | '\\') {
+            format!("\\{c}")
+        } else {
+            String::from(c)
+        }
+    };
     text.chars().map(escape).collect()
 }
 
 /// A value that a query may have to find this, or something near it.
 fn value_text(value: &IndexValue, chance: &mut Chance<'_>) -> String {
-    let prefix = |chance: &mut Chance<'_>| *chance.one_of(&["", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]);
+    let prefix = |chance: &mut Chance<'_>| {
+        *chance.one_of(&["", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
+    };
     match value {
         IndexValue::Token { system, code } => {
             let (system, code) = (escaped(system), escaped(code));
@@ -139,20 +184,48 @@ fn value_text(value: &IndexValue, chance: &mut Chance<'_>) -> String {
         }
         IndexValue::Date { from_us, .. } => {
             let instant = Timestamp::from_microsecond(*from_us).unwrap_or(Timestamp::UNIX_EPOCH);
-            let own = instant.strftime(chance.one_of(&["%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ"])).to_string();
-            let day = if chance.percent(70) { own } else { (*chance.one_of(DATES)).to_owned() };
+            let own = instant
+                .strftime(chance.one_of(&[
+                    "%Y",
+                    "%Y-%m",
+                    "%Y-%m-%d",
+                    "%Y-%m-%dT%H:%MZ",
+                    "%Y-%m-%dT%H:%M:%SZ",
+                ]))
+                .to_string();
+            let day = if chance.percent(70) {
+                own
+            } else {
+                (*chance.one_of(DATES)).to_owned()
+            };
             format!("{}{day}", prefix(chance))
         }
         IndexValue::Text(text) => {
             let letters: Vec<char> = text.chars().collect();
             let length = 1 + chance.below(letters.len());
-            escaped(&letters[..length.min(letters.len())].iter().collect::<String>())
+            escaped(
+                &letters[..length.min(letters.len())]
+                    .iter()
+                    .collect::<String>(),
+            )
         }
-        IndexValue::Uri(address) => escaped(if chance.percent(70) { address } else { chance.one_of::<&str>(ADDRESSES) }),
-        IndexValue::Quantity { from, system, code, .. } => {
+        IndexValue::Uri(address) => escaped(if chance.percent(70) {
+            address
+        } else {
+            chance.one_of::<&str>(ADDRESSES)
+        }),
+        IndexValue::Quantity {
+            from, system, code, ..
+        } => {
             let number = *chance.one_of(&["5", "5.5", "50", "5e1", "-3", "1e2", "0"]);
             let own = (from / 1_000_000_000_000).to_string();
-            let number = if chance.percent(50) && (-1_000..1_000_000).contains(&(from / 1_000_000_000_000)) { &own } else { number };
+            let number = if chance.percent(50)
+                && (-1_000..1_000_000).contains(&(from / 1_000_000_000_000))
+            {
+                &own
+            } else {
+                number
+            };
             let unit = *chance.one_of(&["", "full", "code"]);
             let unit = match unit {
                 "full" => format!("|{}|{}", escaped(system), escaped(code)),
@@ -161,7 +234,11 @@ fn value_text(value: &IndexValue, chance: &mut Chance<'_>) -> String {
             };
             format!("{}{number}{unit}", prefix(chance))
         }
-        IndexValue::Composite(values) => values.iter().map(|value| value_text(value, chance)).collect::<Vec<_>>().join("$"),
+        IndexValue::Composite(values) => values
+            .iter()
+            .map(|value| value_text(value, chance))
+            .collect::<Vec<_>>()
+            .join("$"),
     }
 }
 
@@ -173,9 +250,20 @@ struct Shelf {
 
 impl Shelf {
     /// Some values of a parameter, between commas.
-    fn values(&self, resource_type: ResourceType, parameter: &Parameter, chance: &mut Chance<'_>) -> String {
+    fn values(
+        &self,
+        resource_type: ResourceType,
+        parameter: &Parameter,
+        chance: &mut Chance<'_>,
+    ) -> String {
         let of_code = |entry: &&IndexEntry| entry.parameter == parameter.code;
-        let known: Vec<&IndexEntry> = self.entries.get(&resource_type).into_iter().flatten().filter(of_code).collect();
+        let known: Vec<&IndexEntry> = self
+            .entries
+            .get(&resource_type)
+            .into_iter()
+            .flatten()
+            .filter(of_code)
+            .collect();
         let one = |chance: &mut Chance<'_>| match known.is_empty() {
             false => value_text(&chance.one_of(&known).value, chance),
             true => match parameter.kind {
@@ -186,16 +274,29 @@ impl Shelf {
                 Kind::String | Kind::Token | Kind::Uri => "x".to_owned(),
             },
         };
-        (0..1 + chance.below(3)).map(|_| one(chance)).collect::<Vec<_>>().join(",")
+        (0..1 + chance.below(3))
+            .map(|_| one(chance))
+            .collect::<Vec<_>>()
+            .join(",")
     }
 
     /// One criterion on resources of a type; it may lead to others so many steps away.
-    fn criterion(&self, resource_type: ResourceType, steps: usize, chance: &mut Chance<'_>) -> (String, String) {
+    fn criterion(
+        &self,
+        resource_type: ResourceType,
+        steps: usize,
+        chance: &mut Chance<'_>,
+    ) -> (String, String) {
         let parameters: Vec<&Parameter> = parameters_of(resource_type).collect();
         let parameter = *chance.one_of(&parameters);
         let code = parameter.code;
         if steps > 0 && chance.percent(12) && parameter.kind == Kind::Reference {
-            let targets: Vec<_> = self.types.iter().copied().filter(|held| parameter.targets.contains(held)).collect();
+            let targets: Vec<_> = self
+                .types
+                .iter()
+                .copied()
+                .filter(|held| parameter.targets.contains(held))
+                .collect();
             if !targets.is_empty() {
                 let target = *chance.one_of(&targets);
                 let (name, value) = self.criterion(target, steps - 1, chance);
@@ -204,7 +305,9 @@ impl Shelf {
         }
         if steps > 0 && chance.percent(8) {
             let source = *chance.one_of(&self.types);
-            let refers = |parameter: &&Parameter| parameter.kind == Kind::Reference && parameter.targets.contains(&resource_type);
+            let refers = |parameter: &&Parameter| {
+                parameter.kind == Kind::Reference && parameter.targets.contains(&resource_type)
+            };
             if let Some(reference) = parameters_of(source).find(refers) {
                 let (name, value) = self.criterion(source, steps - 1, chance);
                 return (format!("_has:{source}:{}:{name}", reference.code), value);
@@ -214,37 +317,74 @@ impl Shelf {
             Kind::String => &["", "exact", "contains", "missing"],
             Kind::Token if code == "identifier" => &["", "", "not", "missing", "text", "of-type"],
             Kind::Token => &["", "", "not", "missing", "text"],
-            Kind::Reference if parameter.targets.contains(&ResourceType::Patient) => &["", "", "missing", "identifier", "Patient"],
+            Kind::Reference if parameter.targets.contains(&ResourceType::Patient) => {
+                &["", "", "missing", "identifier", "Patient"]
+            }
             Kind::Reference => &["", "", "missing", "identifier"],
             Kind::Uri => &["", "below", "above", "missing"],
-            Kind::Date | Kind::Number | Kind::Quantity | Kind::Composite => &["", "", "", "missing"],
+            Kind::Date | Kind::Number | Kind::Quantity | Kind::Composite => {
+                &["", "", "", "missing"]
+            }
         };
         match *chance.one_of(modifiers) {
-            "" => (code.to_owned(), self.values(resource_type, parameter, chance)),
+            "" => (
+                code.to_owned(),
+                self.values(resource_type, parameter, chance),
+            ),
             "missing" => (format!("{code}:missing"), chance.percent(50).to_string()),
-            "text" => (format!("{code}:text"), (*chance.one_of(&["å", "o", "text", "x"])).to_owned()),
+            "text" => (
+                format!("{code}:text"),
+                (*chance.one_of(&["å", "o", "text", "x"])).to_owned(),
+            ),
             "of-type" => (format!("{code}:of-type"), "http://x/y|x|text".to_owned()),
-            modifier => (format!("{code}:{modifier}"), self.values(resource_type, parameter, chance)),
+            modifier => (
+                format!("{code}:{modifier}"),
+                self.values(resource_type, parameter, chance),
+            ),
         }
     }
 
     /// A whole query as it is typed.
-    fn query(&self, last_us: i64, chance: &mut Chance<'_>) -> (Vec<ResourceType>, Vec<(String, String)>) {
+    fn query(
+        &self,
+        last_us: i64,
+        chance: &mut Chance<'_>,
+    ) -> (Vec<ResourceType>, Vec<(String, String)>) {
         let several = chance.percent(10);
-        let types = if several { self.types.clone() } else { vec![*chance.one_of(&self.types)] };
+        let types = if several {
+            self.types.clone()
+        } else {
+            vec![*chance.one_of(&self.types)]
+        };
         let mut parameters = Vec::new();
         for _ in 0..chance.below(4) {
             parameters.push(match chance.below(12) {
-                0 => ("_id".to_owned(), (0..4).map(|_| chance.below(30).to_string()).collect::<Vec<_>>().join(",")),
+                0 => (
+                    "_id".to_owned(),
+                    (0..4)
+                        .map(|_| chance.below(30).to_string())
+                        .collect::<Vec<_>>()
+                        .join(","),
+                ),
                 1 => {
-                    let instant = Timestamp::from_microsecond(last_us - chance.below(60) as i64).unwrap();
-                    ("_lastUpdated".to_owned(), format!("{}{instant}", chance.one_of(&["", "gt", "lt", "ge", "le", "sa", "eb", "ne"])))
+                    let instant =
+                        Timestamp::from_microsecond(last_us - chance.below(60) as i64).unwrap();
+                    (
+                        "_lastUpdated".to_owned(),
+                        format!(
+                            "{}{instant}",
+                            chance.one_of(&["", "gt", "lt", "ge", "le", "sa", "eb", "ne"])
+                        ),
+                    )
                 }
                 _ if several => continue,
                 _ => self.criterion(types[0], 2, chance),
             });
         }
-        let sortable: Vec<&str> = parameters_of(types[0]).filter(|known| known.kind != Kind::Composite).map(|known| known.code).collect();
+        let sortable: Vec<&str> = parameters_of(types[0])
+            .filter(|known| known.kind != Kind::Composite)
+            .map(|known| known.code)
+            .collect();
         let sort = |chance: &mut Chance<'_>| {
             let by = match chance.below(5) {
                 0 => "_id",
@@ -263,29 +403,47 @@ impl Shelf {
     }
 }
 
-/// A store that many versions of random resources were written to, and what was there after each commit.
+/// A store that many versions of random resources were written to, and what was there after each
+/// commit.
 fn filled(store: &dyn Store, chance: &mut Chance<'_>) -> (Shelf, Vec<(Position, Known)>) {
     let mut types: Vec<ResourceType> = (0..2).map(|_| *chance.one_of(ResourceType::ALL)).collect();
     types.push(ResourceType::Patient);
     types.sort();
     types.dedup();
-    let mut shelf = Shelf { types, entries: BTreeMap::new() };
+    let mut shelf = Shelf {
+        types,
+        entries: BTreeMap::new(),
+    };
     let mut states = vec![(Position(0), Known::new())];
     for _ in 0..5 {
         let mut state = states.last().unwrap().1.clone();
         let mut writes = BTreeMap::new();
         for _ in 0..20 {
-            let key = ResourceKey::new(*chance.one_of(&shelf.types), Id::parse(&chance.below(30).to_string()).unwrap());
-            let is_deletion = chance.percent(10) && state.get(&key).is_some_and(|known| known.2.is_some());
-            let entries = (!is_deletion).then(|| found_by(&key, &resource(key.resource_type, chance)));
-            shelf.entries.entry(key.resource_type).or_default().extend(entries.iter().flatten().cloned());
+            let key = ResourceKey::new(
+                *chance.one_of(&shelf.types),
+                Id::parse(&chance.below(30).to_string()).unwrap(),
+            );
+            let is_deletion =
+                chance.percent(10) && state.get(&key).is_some_and(|known| known.2.is_some());
+            let entries =
+                (!is_deletion).then(|| found_by(&key, &resource(key.resource_type, chance)));
+            shelf
+                .entries
+                .entry(key.resource_type)
+                .or_default()
+                .extend(entries.iter().flatten().cloned());
             writes.insert(key, entries);
         }
         let write = |(key, entries): (&ResourceKey, &Option<Vec<IndexEntry>>)| {
             let previous = state.get(key).map(|(version, ..)| *version);
-            entries.clone().map_or_else(|| delete(key, previous), |entries| put(key, previous, entries))
+            entries.clone().map_or_else(
+                || delete(key, previous),
+                |entries| put(key, previous, entries),
+            )
         };
-        let committed = store.commit(changes(writes.iter().map(write).collect())).unwrap();
+        let committed = store
+            .commit(changes(writes.iter().map(write).collect()))
+            .unwrap();
         for (key, entries) in writes {
             let version = Version::after(state.get(&key).map(|(version, ..)| *version));
             state.insert(key, (version, committed.instant, entries));
@@ -297,7 +455,12 @@ fn filled(store: &dyn Store, chance: &mut Chance<'_>) -> (Shelf, Vec<(Position, 
 
 #[test]
 fn the_store_finds_of_real_resources_exactly_what_matches() {
-    let config = ProptestConfig { cases: 6, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: 6,
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..ProptestConfig::default()
+    };
     let (asked, found) = (Cell::new(0), Cell::new(0));
     proptest!(config, |(mut rng in any::<u64>().prop_perturb(|_, rng| rng))| {
         let chance = &mut Chance(&mut rng);
@@ -318,5 +481,8 @@ fn the_store_finds_of_real_resources_exactly_what_matches() {
             found.set(found.get() + usize::from(page.total > 0));
         }
     });
-    assert!(asked.get() > 750 && found.get() * 3 > asked.get(), "of {asked:?} queries {found:?} found something");
+    assert!(
+        asked.get() > 750 && found.get() * 3 > asked.get(),
+        "of {asked:?} queries {found:?} found something"
+    );
 }

@@ -1,4 +1,5 @@
-//! Which events there are: exactly the versions of Tasks that the topic and the filters of a subscription say, whatever way they came to be, each once.
+//! Which events there are: exactly the versions of Tasks that the topic and the filters of a
+//! subscription say, whatever way they came to be, each once.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +15,15 @@ use crate::support::people::{copd, encounter, patient, plan, practice, referral,
 
 /// The code of `Task.businessStatus`.
 pub(crate) fn business_status(task: &Value) -> &str {
-    task["businessStatus"]["coding"][0]["code"].as_str().unwrap()
+    task["businessStatus"]["coding"][0]["code"]
+        .as_str()
+        .unwrap()
 }
 
 fn has_code(concept: &Value, code: &str) -> bool {
-    super::items(&concept["coding"]).iter().any(|coding| coding["code"] == code)
+    super::items(&concept["coding"])
+        .iter()
+        .any(|coding| coding["code"] == code)
 }
 
 /// What a filter means, said once more and without a search.
@@ -27,32 +32,71 @@ type Meaning = fn(&Value) -> bool;
 /// Filters of subscriptions, and what each means.
 const FILTERS: &[(&str, &[&str], Meaning)] = &[
     ("all", &[], |_| true),
-    ("patient", &["Task?patient=Patient/p1"], |task| task["for"]["reference"] == "Patient/p1"),
-    ("patients", &["Task?patient:in=Patient/p1,Patient/p2"], |task| {
-        ["Patient/p1", "Patient/p2"].iter().any(|patient| task["for"]["reference"] == *patient)
+    ("patient", &["Task?patient=Patient/p1"], |task| {
+        task["for"]["reference"] == "Patient/p1"
     }),
-    ("absolute", &["Task?patient=http://frist.test/fhir/Patient/p2"], |task| task["for"]["reference"] == "Patient/p2"),
-    ("owner", &["Task?owner=Organization/gp"], |task| task["owner"]["reference"] == "Organization/gp"),
-    ("region", &["Task?owner=Organization/region"], |task| task["owner"]["reference"] == "Organization/region"),
-    ("right", &["Task?code=treatment-plan"], |task| has_code(&task["code"], "treatment-plan")),
+    (
+        "patients",
+        &["Task?patient:in=Patient/p1,Patient/p2"],
+        |task| {
+            ["Patient/p1", "Patient/p2"]
+                .iter()
+                .any(|patient| task["for"]["reference"] == *patient)
+        },
+    ),
+    (
+        "absolute",
+        &["Task?patient=http://frist.test/fhir/Patient/p2"],
+        |task| task["for"]["reference"] == "Patient/p2",
+    ),
+    ("owner", &["Task?owner=Organization/gp"], |task| {
+        task["owner"]["reference"] == "Organization/gp"
+    }),
+    ("region", &["Task?owner=Organization/region"], |task| {
+        task["owner"]["reference"] == "Organization/region"
+    }),
+    ("right", &["Task?code=treatment-plan"], |task| {
+        has_code(&task["code"], "treatment-plan")
+    }),
     ("group", &["Task?target-group=copd"], |task| {
         has_code(&task["extension"][0]["valueCodeableConcept"], "copd") || in_group(task, "copd")
     }),
-    ("other-group", &["Task?target-group=heart-disease"], |task| in_group(task, "heart-disease")),
-    ("overdue", &["Task?business-status=overdue"], |task| business_status(task) == "overdue"),
-    ("attention", &["Task?business-status=overdue,due-soon"], |task| matches!(business_status(task), "overdue" | "due-soon")),
-    ("both", &["Task?business-status=overdue", "Task?patient=Patient/p1"], |task| {
-        business_status(task) == "overdue" && task["for"]["reference"] == "Patient/p1"
+    (
+        "other-group",
+        &["Task?target-group=heart-disease"],
+        |task| in_group(task, "heart-disease"),
+    ),
+    ("overdue", &["Task?business-status=overdue"], |task| {
+        business_status(task) == "overdue"
     }),
-    ("and", &["Task?business-status=met&code=treatment-plan&owner=Organization/gp"], |task| {
-        business_status(task) == "met" && has_code(&task["code"], "treatment-plan") && task["owner"]["reference"] == "Organization/gp"
-    }),
+    (
+        "attention",
+        &["Task?business-status=overdue,due-soon"],
+        |task| matches!(business_status(task), "overdue" | "due-soon"),
+    ),
+    (
+        "both",
+        &["Task?business-status=overdue", "Task?patient=Patient/p1"],
+        |task| business_status(task) == "overdue" && task["for"]["reference"] == "Patient/p1",
+    ),
+    (
+        "and",
+        &["Task?business-status=met&code=treatment-plan&owner=Organization/gp"],
+        |task| {
+            business_status(task) == "met"
+                && has_code(&task["code"], "treatment-plan")
+                && task["owner"]["reference"] == "Organization/gp"
+        },
+    ),
 ];
 
 fn in_group(task: &Value, group: &str) -> bool {
     let extensions = super::items(&task["extension"]);
     extensions.iter().any(|extension| {
-        extension["url"].as_str().is_some_and(|url| url.ends_with("kp-target-group")) && has_code(&extension["valueCodeableConcept"], group)
+        extension["url"]
+            .as_str()
+            .is_some_and(|url| url.ends_with("kp-target-group"))
+            && has_code(&extension["valueCodeableConcept"], group)
     })
 }
 
@@ -65,26 +109,46 @@ fn body(facade: &Facade, key: &ResourceKey, version: u64) -> Option<Value> {
     Some(serde_json::from_slice(&stored.body?).unwrap())
 }
 
-/// The versions of Tasks after a position that are events for a filter of that meaning: a replay of the log, one version after the other.
+/// The versions of Tasks after a position that are events for a filter of that meaning: a replay of
+/// the log, one version after the other.
 fn replayed(facade: &Facade, after: Position, meaning: Meaning) -> Vec<TaskVersion> {
     let changes = facade.store().changes_after(after, usize::MAX).unwrap();
-    let tasks = changes.into_iter().filter(|change| change.key.resource_type == ResourceType::Task);
+    let tasks = changes
+        .into_iter()
+        .filter(|change| change.key.resource_type == ResourceType::Task);
     let is_told = |(key, version): &TaskVersion| {
-        let Some(now) = body(facade, key, *version) else { return false };
+        let Some(now) = body(facade, key, *version) else {
+            return false;
+        };
         let before = body(facade, key, version - 1);
-        let changed = before.as_ref().is_none_or(|before| business_status(before) != business_status(&now));
+        let changed = before
+            .as_ref()
+            .is_none_or(|before| business_status(before) != business_status(&now));
         changed && (meaning(&now) || before.as_ref().is_some_and(meaning))
     };
-    tasks.map(|change| (change.key, change.version.0)).filter(is_told).collect()
+    tasks
+        .map(|change| (change.key, change.version.0))
+        .filter(is_told)
+        .collect()
 }
 
 /// The events of a subscription, which are numbered from 1 without a gap.
 fn events(facade: &Facade, id: &str) -> Vec<TaskVersion> {
-    let events = facade.store().events(&Id::parse(id).unwrap(), 0, usize::MAX).unwrap();
+    let events = facade
+        .store()
+        .events(&Id::parse(id).unwrap(), 0, usize::MAX)
+        .unwrap();
     let numbers: Vec<_> = events.iter().map(|event| event.number).collect();
-    assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>(), "{id}");
+    assert_eq!(
+        numbers,
+        (1..=events.len() as u64).collect::<Vec<_>>(),
+        "{id}"
+    );
     assert!(events.is_sorted_by_key(|event| event.instant));
-    events.into_iter().map(|event| (event.focus, event.version.0)).collect()
+    events
+        .into_iter()
+        .map(|event| (event.focus, event.version.0))
+        .collect()
 }
 
 fn position(facade: &Facade) -> Position {
@@ -96,7 +160,12 @@ fn followed() -> (Facade, Position) {
     let facade = Facade::at("2027-03-01T09:00:00+01:00");
     let (gp, other, region) = (practice("gp"), practice("other"), region("region"));
     let persons = [1, 2, 3].map(|number| person(number, "gp"));
-    assert!(facade.transaction(&[&gp, &other, &region, &persons[0], &persons[1], &persons[2]]).status.is_success());
+    assert!(
+        facade
+            .transaction(&[&gp, &other, &region, &persons[0], &persons[1], &persons[2]])
+            .status
+            .is_success()
+    );
     for (id, filters, _) in FILTERS {
         facade.put_ok(&filtered(id, filters));
     }
@@ -111,7 +180,8 @@ fn person(number: usize, practice: &str) -> Value {
     person
 }
 
-/// Every subscription was told what a replay tells; answers how many events there were in all, and of everything.
+/// Every subscription was told what a replay tells; answers how many events there were in all, and
+/// of everything.
 fn assert_as_replayed(facade: &Facade, after: Position) -> (usize, usize) {
     let mut told = 0;
     for (id, _, meaning) in FILTERS {
@@ -128,15 +198,29 @@ fn a_write_a_transaction_a_batch_the_calendar_and_a_start_after_days_are_told_al
     let mut seen = 0;
     let mut step = |facade: &Facade, what: &str| {
         let (told, all) = assert_as_replayed(facade, after);
-        assert!(all > seen && told > all, "{what}: {all} events of everything, {told} in all");
+        assert!(
+            all > seen && told > all,
+            "{what}: {all} events of everything, {told} in all"
+        );
         seen = all;
     };
     facade.put_ok(&copd("c1", "p1", "2027-02-20"));
     step(&facade, "a write");
-    let (condition, referral) = (copd("c2", "p2", "2027-02-01"), referral("r2", "p2", "c2", "2027-02-25"));
-    assert!(facade.transaction(&[&condition, &referral]).status.is_success());
+    let (condition, referral) = (
+        copd("c2", "p2", "2027-02-01"),
+        referral("r2", "p2", "c2", "2027-02-25"),
+    );
+    assert!(
+        facade
+            .transaction(&[&condition, &referral])
+            .status
+            .is_success()
+    );
     step(&facade, "a transaction");
-    let mut batch = transaction_of(&[&copd("c3", "p3", "2027-02-10"), &plan("plan1", "p1", "c1", "2027-02-25")]);
+    let mut batch = transaction_of(&[
+        &copd("c3", "p3", "2027-02-10"),
+        &plan("plan1", "p1", "c1", "2027-02-25"),
+    ]);
     batch["type"] = json!("batch");
     assert!(facade.post(&batch).status.is_success());
     step(&facade, "a batch");
@@ -149,7 +233,13 @@ fn a_write_a_transaction_a_batch_the_calendar_and_a_start_after_days_are_told_al
     facade.put_ok(&encounter("e2", "p2", "r2", "2027-05-30T10:00:00+02:00"));
     step(&facade, "a late fulfilment");
     let told = |id: &str| events(&facade, id).len();
-    assert!(FILTERS.iter().all(|(id, ..)| told(id) > 0 || *id == "other-group"), "{:?}", FILTERS.map_told(told));
+    assert!(
+        FILTERS
+            .iter()
+            .all(|(id, ..)| told(id) > 0 || *id == "other-group"),
+        "{:?}",
+        FILTERS.map_told(told)
+    );
 }
 
 /// For a message: how many events each filter has.
@@ -172,7 +262,10 @@ fn a_version_that_does_not_change_the_deadline_status_is_no_event() {
     // Another practice: the Task has another owner.
     facade.put_ok(&person(1, "other"));
     let moved = &facade.search_all("Task?patient=Patient/p1")[0];
-    assert_ne!((&task["owner"], &task["meta"]["versionId"]), (&moved["owner"], &moved["meta"]["versionId"]));
+    assert_ne!(
+        (&task["owner"], &task["meta"]["versionId"]),
+        (&moved["owner"], &moved["meta"]["versionId"])
+    );
     assert_eq!(events(&facade, "all"), before);
     assert_as_replayed(&facade, after);
 }
@@ -203,11 +296,19 @@ fn a_subscription_that_comes_in_the_middle_of_a_write_misses_nothing_and_has_not
     let facade = Facade::at("2027-03-01T09:00:00Z");
     facade.put_ok(&practice("gp"));
     at_every_reading(|after| {
-        let (id, condition) = (format!("p{after}"), copd(&format!("c{after}"), &format!("p{after}"), "2027-02-01"));
+        let (id, condition) = (
+            format!("p{after}"),
+            copd(&format!("c{after}"), &format!("p{after}"), "2027-02-01"),
+        );
         facade.put_ok(&patient_of_run(after));
-        let subscription = filtered(&format!("s{after}"), &[&format!("Task?patient=Patient/{id}")]);
+        let subscription = filtered(
+            &format!("s{after}"),
+            &[&format!("Task?patient=Patient/{id}")],
+        );
         let subscribe = || drop(facade.put_ok(&subscription));
-        let (written, came) = interrupted(&facade, after, subscribe, |server, moment| put(server, moment, &condition));
+        let (written, came) = interrupted(&facade, after, subscribe, |server, moment| {
+            put(server, moment, &condition)
+        });
         written.unwrap();
         if came {
             let told = events(&facade, &format!("s{after}"));
@@ -227,9 +328,15 @@ fn a_write_in_the_middle_of_a_new_subscription_is_told_if_it_was_committed_after
         let condition = copd(&format!("c{after}"), &patient, "2027-02-01");
         let subscription = filtered(&id, &[&format!("Task?patient=Patient/{patient}")]);
         let write = || drop(facade.put_ok(&condition));
-        let (written, came) = interrupted(&facade, after, write, |server, moment| put(server, moment, &subscription));
+        let (written, came) = interrupted(&facade, after, write, |server, moment| {
+            put(server, moment, &subscription)
+        });
         written.unwrap();
-        assert_eq!(events(&facade, &id), [], "after {after} readings: what was committed before it is none of its events");
+        assert_eq!(
+            events(&facade, &id),
+            [],
+            "after {after} readings: what was committed before it is none of its events"
+        );
         if !came {
             return false;
         }
@@ -297,7 +404,15 @@ impl Followed {
     fn new() -> Self {
         let (facade, replayed) = followed();
         let now = "2027-03-01T08:00:00Z".parse().unwrap();
-        Followed { facade, now, replayed, expected: FILTERS.iter().map(|(id, ..)| (*id, (true, Vec::new()))).collect() }
+        Followed {
+            facade,
+            now,
+            replayed,
+            expected: FILTERS
+                .iter()
+                .map(|(id, ..)| (*id, (true, Vec::new())))
+                .collect(),
+        }
     }
 
     /// Replays what was written, through the subscriptions as they were while it was.
@@ -317,10 +432,24 @@ impl Followed {
         let condition = |who, at| copd(&of("c", who), &of("p", who), &day(at));
         match action {
             Action::Condition(who, at) => drop(facade.put(&condition(*who, *at))),
-            Action::Plan(who, at) => drop(facade.put(&plan(&of("plan", *who), &of("p", *who), &of("c", *who), &day(*at)))),
-            Action::Referral(who, at) => drop(facade.put(&referral(&of("r", *who), &of("p", *who), &of("c", *who), &day(*at)))),
-            Action::DeletePlan(who) => drop(facade.send("DELETE", &format!("CarePlan/plan{who}"), &[], "")),
-            Action::Practice(who, is_gp) => drop(facade.put_ok(&person(*who, if *is_gp { "gp" } else { "other" }))),
+            Action::Plan(who, at) => drop(facade.put(&plan(
+                &of("plan", *who),
+                &of("p", *who),
+                &of("c", *who),
+                &day(*at),
+            ))),
+            Action::Referral(who, at) => drop(facade.put(&referral(
+                &of("r", *who),
+                &of("p", *who),
+                &of("c", *who),
+                &day(*at),
+            ))),
+            Action::DeletePlan(who) => {
+                drop(facade.send("DELETE", &format!("CarePlan/plan{who}"), &[], ""))
+            }
+            Action::Practice(who, is_gp) => {
+                drop(facade.put_ok(&person(*who, if *is_gp { "gp" } else { "other" })))
+            }
             Action::Batch(one, other) => {
                 let mut batch = transaction_of(&[&condition(*one, 3), &condition(*other, 25)]);
                 batch["type"] = json!("batch");

@@ -1,4 +1,5 @@
-//! The index of filters finds whom an event concerns: exactly those that say so when each is asked alone.
+//! The index of filters finds whom an event concerns: exactly those that say so when each is asked
+//! alone.
 
 use frist::fhir::{ResourceKey, ResourceType};
 use frist::search::index_entries;
@@ -32,19 +33,33 @@ fn task() -> impl Strategy<Value = Value> {
 /// One filter, with one or several conditions.
 fn filter() -> impl Strategy<Value = String> {
     let numbers = || proptest::collection::vec(0..4, 1..3);
-    let keys = |kind: &'static str| move |ids: Vec<i32>| ids.iter().map(|id| format!("{kind}/{id}")).collect::<Vec<_>>().join(",");
+    let keys = |kind: &'static str| {
+        move |ids: Vec<i32>| {
+            ids.iter()
+                .map(|id| format!("{kind}/{id}"))
+                .collect::<Vec<_>>()
+                .join(",")
+        }
+    };
     let condition = prop_oneof![
-        numbers().prop_map(keys("Patient")).prop_map(|value| format!("patient={value}")),
-        numbers().prop_map(keys("Organization")).prop_map(|value| format!("owner={value}")),
+        numbers()
+            .prop_map(keys("Patient"))
+            .prop_map(|value| format!("patient={value}")),
+        numbers()
+            .prop_map(keys("Organization"))
+            .prop_map(|value| format!("owner={value}")),
         Just("owner=0".to_owned()),
-        select(vec!["overdue", "due-soon,overdue", "met,met", "fulfill"]).prop_map(|code| format!("business-status={code}")),
-        select(vec!["overdue", "other|overdue"]).prop_map(|code| format!("business-status={STATUS}|met,{code}")),
+        select(vec!["overdue", "due-soon,overdue", "met,met", "fulfill"])
+            .prop_map(|code| format!("business-status={code}")),
+        select(vec!["overdue", "other|overdue"])
+            .prop_map(|code| format!("business-status={STATUS}|met,{code}")),
         Just(format!("business-status={STATUS}|")),
         Just(format!("code={RIGHT}|,fulfill")),
         Just("code=treatment-plan".to_owned()),
         Just("code=|treatment-plan".to_owned()),
     ];
-    proptest::collection::vec(condition, 1..3).prop_map(|conditions| format!("Task?{}", conditions.join("&")))
+    proptest::collection::vec(condition, 1..3)
+        .prop_map(|conditions| format!("Task?{}", conditions.join("&")))
 }
 
 proptest! {

@@ -46,13 +46,19 @@ pub(crate) fn filtered(id: &str, filters: &[&str]) -> Value {
     if filters.is_empty() {
         return subscription;
     }
-    subscription["_criteria"] = json!({ "extension": filters.iter().map(extension).collect::<Vec<_>>() });
+    subscription["_criteria"] =
+        json!({ "extension": filters.iter().map(extension).collect::<Vec<_>>() });
     subscription
 }
 
 /// POST of parameters to an operation.
 fn ask(facade: &Facade, path: &str, parameters: Value) -> Reply {
-    facade.send("POST", path, &[], json!({ "resourceType": "Parameters", "parameter": parameters }).to_string())
+    facade.send(
+        "POST",
+        path,
+        &[],
+        json!({ "resourceType": "Parameters", "parameter": parameters }).to_string(),
+    )
 }
 
 fn delete(facade: &Facade, path: &str) {
@@ -66,12 +72,20 @@ fn items(value: &Value) -> &[Value] {
 
 /// The value of a parameter of a status.
 fn parameter<'a>(status: &'a Value, name: &str) -> &'a str {
-    let found = items(&status["parameter"]).iter().find(|parameter| parameter["name"] == name);
-    let found = found.and_then(|parameter| parameter.as_object()?.iter().find(|(member, _)| member.starts_with("value")));
+    let found = items(&status["parameter"])
+        .iter()
+        .find(|parameter| parameter["name"] == name);
+    let found = found.and_then(|parameter| {
+        parameter
+            .as_object()?
+            .iter()
+            .find(|(member, _)| member.starts_with("value"))
+    });
     found.and_then(|(_, value)| value.as_str()).unwrap_or("")
 }
 
-/// The numbers of the events in an answer of `$events` (all pages of it), and how many pages there were.
+/// The numbers of the events in an answer of `$events` (all pages of it), and how many pages there
+/// were.
 fn event_numbers(facade: &Facade, path: &str) -> (Vec<u64>, usize) {
     let (mut numbers, mut pages, mut next) = (Vec::new(), 0, Some(path.to_owned()));
     while let Some(path) = next {
@@ -80,8 +94,16 @@ fn event_numbers(facade: &Facade, path: &str) -> (Vec<u64>, usize) {
         let bundle = reply.json();
         assert_eq!(shape::unfit_notification(&bundle), [""; 0], "{bundle:#}");
         assert_eq!(shape::refused_by_r4(&bundle), [""; 0], "{bundle:#}");
-        let events = items(&bundle["entry"][0]["resource"]["parameter"]).iter().filter(|found| found["name"] == "notification-event");
-        numbers.extend(events.map(|event| event["part"][0]["valueString"].as_str().unwrap().parse::<u64>().unwrap()));
+        let events = items(&bundle["entry"][0]["resource"]["parameter"])
+            .iter()
+            .filter(|found| found["name"] == "notification-event");
+        numbers.extend(events.map(|event| {
+            event["part"][0]["valueString"]
+                .as_str()
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+        }));
         pages += 1;
         next = crate::support::facade::link(&bundle, "next");
     }

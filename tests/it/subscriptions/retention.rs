@@ -30,33 +30,76 @@ fn told_of_four() -> Facade {
     delete(&facade, "CarePlan/plan");
     facade.set_clock("2027-03-01T13:00:00Z");
     facade.put_ok(&plan("plan", "p", "c", "2027-02-20"));
-    assert_eq!(event_numbers(&facade, "Subscription/s/$events"), (vec![1, 2, 3, 4], 1));
+    assert_eq!(
+        event_numbers(&facade, "Subscription/s/$events"),
+        (vec![1, 2, 3, 4], 1)
+    );
     facade
 }
 
 fn forget_before(facade: &Facade, before: &str) -> usize {
-    forget(facade.server(), &facade.moment(), before.parse::<Timestamp>().unwrap()).unwrap()
+    forget(
+        facade.server(),
+        &facade.moment(),
+        before.parse::<Timestamp>().unwrap(),
+    )
+    .unwrap()
 }
 
 #[test]
 fn an_event_that_is_no_longer_kept_is_an_error_and_says_from_where_they_are() {
     let facade = told_of_four();
-    assert_eq!(forget_before(&facade, "2027-03-01T10:00:00Z"), 0, "nothing is as old");
-    assert_eq!(forget_before(&facade, "2027-03-01T11:30:00Z"), 2, "a commit for each of the two subscriptions");
-    for query in ["", "?eventsSinceNumber=1", "?eventsSinceNumber=2", "?eventsUntilNumber=1", "?eventsSinceNumber=1&eventsUntilNumber=4"] {
+    assert_eq!(
+        forget_before(&facade, "2027-03-01T10:00:00Z"),
+        0,
+        "nothing is as old"
+    );
+    assert_eq!(
+        forget_before(&facade, "2027-03-01T11:30:00Z"),
+        2,
+        "a commit for each of the two subscriptions"
+    );
+    for query in [
+        "",
+        "?eventsSinceNumber=1",
+        "?eventsSinceNumber=2",
+        "?eventsUntilNumber=1",
+        "?eventsSinceNumber=1&eventsUntilNumber=4",
+    ] {
         let reply = facade.get(&format!("Subscription/s/$events{query}"));
-        assert_eq!((reply.status.as_u16(), reply.issues()), (422, vec!["error deleted".to_owned()]), "{query}");
+        assert_eq!(
+            (reply.status.as_u16(), reply.issues()),
+            (422, vec!["error deleted".to_owned()]),
+            "{query}"
+        );
         assert!(reply.text.contains("eventsSinceNumber=3"), "{}", reply.text);
     }
-    assert_eq!(event_numbers(&facade, "Subscription/s/$events?eventsSinceNumber=3"), (vec![3, 4], 1));
+    assert_eq!(
+        event_numbers(&facade, "Subscription/s/$events?eventsSinceNumber=3"),
+        (vec![3, 4], 1)
+    );
     let status = facade.get("Subscription/s/$status").resources().remove(0);
-    assert_eq!(parameter(&status, "events-since-subscription-start"), "4", "the count goes on");
-    assert_eq!(parameter(&status, "error"), "", "a listener may have heard them");
+    assert_eq!(
+        parameter(&status, "events-since-subscription-start"),
+        "4",
+        "the count goes on"
+    );
+    assert_eq!(
+        parameter(&status, "error"),
+        "",
+        "a listener may have heard them"
+    );
     assert_eq!(forget_before(&facade, "2027-04-01T00:00:00Z"), 2);
     assert_eq!(facade.get("Subscription/s/$events").status, 422);
-    assert_eq!(event_numbers(&facade, "Subscription/s/$events?eventsSinceNumber=5"), (vec![], 1));
+    assert_eq!(
+        event_numbers(&facade, "Subscription/s/$events?eventsSinceNumber=5"),
+        (vec![], 1)
+    );
     delete(&facade, "CarePlan/plan");
-    assert_eq!(event_numbers(&facade, "Subscription/s/$events?eventsSinceNumber=5"), (vec![5], 1));
+    assert_eq!(
+        event_numbers(&facade, "Subscription/s/$events?eventsSinceNumber=5"),
+        (vec![5], 1)
+    );
 }
 
 #[test]
@@ -68,7 +111,11 @@ fn the_events_of_a_deleted_subscription_are_forgotten_whatever_their_age() {
     assert_eq!(facade.store().oldest_event(&id("s")).unwrap(), None);
     assert_eq!(facade.store().events(&id("t"), 0, 10).unwrap().len(), 4);
     facade.put_ok(&listened("s"));
-    assert_eq!(event_numbers(&facade, "Subscription/s/$events"), (vec![], 1), "a new life knows nothing of the old one");
+    assert_eq!(
+        event_numbers(&facade, "Subscription/s/$events"),
+        (vec![], 1),
+        "a new life knows nothing of the old one"
+    );
 }
 
 #[test]
@@ -79,8 +126,18 @@ fn the_events_of_an_earlier_life_are_forgotten_by_their_age() {
     facade.set_clock("2027-03-01T14:00:00Z");
     delete(&facade, "CarePlan/plan");
     let id = frist::fhir::Id::parse("s").unwrap();
-    assert_eq!(event_numbers(&facade, "Subscription/s/$events"), (vec![1], 1));
+    assert_eq!(
+        event_numbers(&facade, "Subscription/s/$events"),
+        (vec![1], 1)
+    );
     forget_before(&facade, "2027-03-01T13:30:00Z");
-    assert_eq!(facade.store().oldest_event(&id).unwrap(), Some("2027-03-01T14:00:00Z".parse().unwrap()));
-    assert_eq!(event_numbers(&facade, "Subscription/s/$events"), (vec![1], 1), "none of this life is as old");
+    assert_eq!(
+        facade.store().oldest_event(&id).unwrap(),
+        Some("2027-03-01T14:00:00Z".parse().unwrap())
+    );
+    assert_eq!(
+        event_numbers(&facade, "Subscription/s/$events"),
+        (vec![1], 1),
+        "none of this life is as old"
+    );
 }

@@ -16,29 +16,42 @@ pub(crate) struct DeadlineCase {
     pub(crate) resources: Vec<Value>,
     /// For each day the rights, in the order of the file.
     pub(crate) expected: BTreeMap<String, Vec<Value>>,
-    /// The rules to use instead of the shipped ones, as PlanDefinitions; empty if the shipped ones are meant.
+    /// The rules to use instead of the shipped ones, as PlanDefinitions; empty if the shipped ones
+    /// are meant.
     pub(crate) plan_definitions: Vec<Value>,
 }
 
 /// All cases.
 pub(crate) fn all() -> Vec<DeadlineCase> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/deadline-cases.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/conformance/deadline-cases.json"
+    );
     let text = std::fs::read(path).expect("the cases are part of the project");
-    let Value::Array(cases) = serde_json::from_slice(&text).expect("the cases are JSON") else { panic!("the cases are an array") };
+    let Value::Array(cases) = serde_json::from_slice(&text).expect("the cases are JSON") else {
+        panic!("the cases are an array")
+    };
     cases.iter().map(DeadlineCase::read).collect()
 }
 
 impl DeadlineCase {
     fn read(case: &Value) -> DeadlineCase {
         let text = |name: &str| case[name].as_str().expect("a text").to_owned();
-        let expected = case["expected"].as_object().expect("expected answers by day").iter();
+        let expected = case["expected"]
+            .as_object()
+            .expect("expected answers by day")
+            .iter();
         let rules = case["rules"].as_array().into_iter().flatten();
         DeadlineCase {
             name: text("name"),
             patient: text("patient"),
             resources: case["resources"].as_array().expect("resources").clone(),
-            expected: expected.map(|(day, rights)| (day.clone(), rights.as_array().expect("rights").clone())).collect(),
-            plan_definitions: rules.map(|rule| RuleSpec::of_case(rule).plan_definition()).collect(),
+            expected: expected
+                .map(|(day, rights)| (day.clone(), rights.as_array().expect("rights").clone()))
+                .collect(),
+            plan_definitions: rules
+                .map(|rule| RuleSpec::of_case(rule).plan_definition())
+                .collect(),
         }
     }
 
@@ -47,19 +60,32 @@ impl DeadlineCase {
         if self.plan_definitions.is_empty() {
             return Rules::shipped().clone();
         }
-        Rules::from_plan_definitions(&self.plan_definitions).expect("the rules of a case can be read")
+        Rules::from_plan_definitions(&self.plan_definitions)
+            .expect("the rules of a case can be read")
     }
 }
 
 /// The key of a resource.
 pub(crate) fn key(resource: &Value) -> ResourceKey {
-    let text = |name: &str| resource[name].as_str().expect("a resource has a type and an id");
-    ResourceKey::parse(&format!("{}/{}", text("resourceType"), text("id"))).expect("a held type and a fitting id")
+    let text = |name: &str| {
+        resource[name]
+            .as_str()
+            .expect("a resource has a type and an id")
+    };
+    ResourceKey::parse(&format!("{}/{}", text("resourceType"), text("id")))
+        .expect("a held type and a fitting id")
 }
 
 /// The facts of a person from resources, each in its first version.
 pub(crate) fn facts(patient: &str, resources: &[Value]) -> PersonFacts {
-    let stored: Vec<Stored<'_>> = resources.iter().map(|value| Stored { key: key(value), version: Version(1), value }).collect();
+    let stored: Vec<Stored<'_>> = resources
+        .iter()
+        .map(|value| Stored {
+            key: key(value),
+            version: Version(1),
+            value,
+        })
+        .collect();
     PersonFacts::read(&patient_key(patient), &stored, GroupTable::shipped())
 }
 
@@ -72,12 +98,17 @@ pub(crate) fn patient_key(id: &str) -> ResourceKey {
 pub(crate) fn summary(task: &Value) -> Value {
     let code = |concept: &Value, system: &str| {
         let codings = concept["coding"].as_array().into_iter().flatten();
-        codings.filter(|coding| coding["system"] == system).map(|coding| coding["code"].clone()).next()
+        codings
+            .filter(|coding| coding["system"] == system)
+            .map(|coding| coding["code"].clone())
+            .next()
     };
     let input = |name: &str| {
         let inputs = task["input"].as_array().into_iter().flatten();
         inputs
-            .filter(|input| code(&input["type"], frist::fhir::names::CS_RIGHT_INPUT) == Some(json!(name)))
+            .filter(|input| {
+                code(&input["type"], frist::fhir::names::CS_RIGHT_INPUT) == Some(json!(name))
+            })
             .map(|input| input["valueDate"].clone())
             .next()
     };

@@ -1,4 +1,5 @@
-//! A whole server for a test: the real router over the real store in a temporary folder, with a clock and ids that the test sets.
+//! A whole server for a test: the real router over the real store in a temporary folder, with a
+//! clock and ids that the test sets.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +25,8 @@ use tower::ServiceExt;
 pub(crate) const BASE: &str = "http://frist.test/fhir";
 
 /// The guide's package, packed once for all servers.
-static PACKAGE: LazyLock<Arc<LazyDownload>> = LazyLock::new(|| Arc::new(frist::packages::download()));
+static PACKAGE: LazyLock<Arc<LazyDownload>> =
+    LazyLock::new(|| Arc::new(frist::packages::download()));
 
 /// A server under test.
 pub(crate) struct Facade {
@@ -56,23 +58,43 @@ impl Reply {
 
     /// A header as text; empty if it is not there.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("")
     }
 
     /// The resources of a Bundle's entries.
     pub(crate) fn resources(&self) -> Vec<Value> {
-        self.json()["entry"].as_array().into_iter().flatten().map(|entry| entry["resource"].clone()).collect()
+        self.json()["entry"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|entry| entry["resource"].clone())
+            .collect()
     }
 
-    /// The issues of an OperationOutcome, each as "severity code expression"; those of good practice, which the small resources of the
-    /// tests do not follow, left out.
+    /// The issues of an OperationOutcome, each as "severity code expression"; those of good
+    /// practice, which the small resources of the tests do not follow, left out.
     pub(crate) fn issues(&self) -> Vec<String> {
         let outcome = self.json();
-        let is_good_practice = |issue: &&Value| issue["severity"] == "information" && issue["code"] == "invariant";
-        let issues = outcome["issue"].as_array().into_iter().flatten().filter(|issue| !is_good_practice(issue));
+        let is_good_practice =
+            |issue: &&Value| issue["severity"] == "information" && issue["code"] == "invariant";
+        let issues = outcome["issue"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|issue| !is_good_practice(issue));
         let line = |issue: &Value| {
             let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
-            format!("{} {} {}", text(&issue["severity"]), text(&issue["code"]), text(&issue["expression"][0])).trim_end().to_owned()
+            format!(
+                "{} {} {}",
+                text(&issue["severity"]),
+                text(&issue["code"]),
+                text(&issue["expression"][0])
+            )
+            .trim_end()
+            .to_owned()
         };
         issues.map(line).collect()
     }
@@ -87,7 +109,13 @@ impl Facade {
     /// A server that refuses references to what is not stored.
     pub(crate) fn strict(now: &str) -> Self {
         let now = Arc::new(Mutex::new(now.parse().unwrap()));
-        Facade::open_with(tempfile::tempdir().unwrap(), now, Arc::new(AtomicU64::new(1)), Rules::shipped().clone(), ReferencePolicy::Strict)
+        Facade::open_with(
+            tempfile::tempdir().unwrap(),
+            now,
+            Arc::new(AtomicU64::new(1)),
+            Rules::shipped().clone(),
+            ReferencePolicy::Strict,
+        )
     }
 
     /// A server with these rules.
@@ -103,7 +131,12 @@ impl Facade {
         let origins = Origins::new(origins.iter().map(|origin| (*origin).to_owned()).collect());
         let (clock, ids) = (Arc::clone(&facade.now), Arc::clone(&facade.next_id));
         let server = Arc::clone(&facade.server);
-        facade.wire = Wire::shared_with(origins, server, Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
+        facade.wire = Wire::shared_with(
+            origins,
+            server,
+            Box::new(move || moment(&clock, &ids)),
+            Arc::clone(&PACKAGE),
+        );
         facade.router = router(Arc::clone(&facade.wire));
         facade
     }
@@ -111,40 +144,97 @@ impl Facade {
     /// The same server, which takes a CPR number in an address.
     pub(crate) fn taking_cpr_numbers(mut self) -> Self {
         let (clock, ids) = (Arc::clone(&self.now), Arc::clone(&self.next_id));
-        let wire = Wire::new(Arc::clone(&self.server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
+        let wire = Wire::new(
+            Arc::clone(&self.server),
+            Box::new(move || moment(&clock, &ids)),
+            Arc::clone(&PACKAGE),
+        );
         wire.take_cpr_in_addresses(true);
         self.router = router(wire);
         self
     }
 
-    fn open(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules) -> Self {
+    fn open(
+        folder: TempDir,
+        now: Arc<Mutex<Timestamp>>,
+        next_id: Arc<AtomicU64>,
+        rules: Rules,
+    ) -> Self {
         Facade::open_with(folder, now, next_id, rules, ReferencePolicy::default())
     }
 
-    fn open_with(folder: TempDir, now: Arc<Mutex<Timestamp>>, next_id: Arc<AtomicU64>, rules: Rules, references: ReferencePolicy) -> Self {
-        let store =
-            EmbeddedStore::open_indexed(folder.path().join("data"), Engine::Fjall, StoreOptions::default(), reindex::marks()).unwrap();
+    fn open_with(
+        folder: TempDir,
+        now: Arc<Mutex<Timestamp>>,
+        next_id: Arc<AtomicU64>,
+        rules: Rules,
+        references: ReferencePolicy,
+    ) -> Self {
+        let store = EmbeddedStore::open_indexed(
+            folder.path().join("data"),
+            Engine::Fjall,
+            StoreOptions::default(),
+            reindex::marks(),
+        )
+        .unwrap();
         let wake = Box::new(|| {});
-        let server = Server::new(Arc::new(store), rules, GroupTable::shipped().clone(), guide_validator(), BASE.into(), wake);
+        let server = Server::new(
+            Arc::new(store),
+            rules,
+            GroupTable::shipped().clone(),
+            guide_validator(),
+            BASE.into(),
+            wake,
+        );
         let server = Arc::new(server.with_references(references));
         let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
-        let wire = Wire::new(Arc::clone(&server), Box::new(move || moment(&clock, &ids)), Arc::clone(&PACKAGE));
+        let wire = Wire::new(
+            Arc::clone(&server),
+            Box::new(move || moment(&clock, &ids)),
+            Arc::clone(&PACKAGE),
+        );
         wire.set_ready(true);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Facade { folder, server, router: router(Arc::clone(&wire)), wire, now, next_id, runtime }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        Facade {
+            folder,
+            server,
+            router: router(Arc::clone(&wire)),
+            wire,
+            now,
+            next_id,
+            runtime,
+        }
     }
 
-    /// Stops the server and starts it again from its folder, its clock standing at `now`: the calendar makes up for the days missed.
+    /// Stops the server and starts it again from its folder, its clock standing at `now`: the
+    /// calendar makes up for the days missed.
     pub(crate) fn restart(self, now: &str) -> Self {
         let rules = self.server.rules.clone();
         self.restart_with(now, rules)
     }
 
-    /// As [`Facade::restart`], but from now on with these rules; everyone's rights are as they were until they are derived anew.
+    /// As [`Facade::restart`], but from now on with these rules; everyone's rights are as they were
+    /// until they are derived anew.
     pub(crate) fn restart_with(self, now: &str, rules: Rules) -> Self {
-        let Facade { folder, server, router, wire, now: clock, next_id, runtime } = self;
+        let Facade {
+            folder,
+            server,
+            router,
+            wire,
+            now: clock,
+            next_id,
+            runtime,
+        } = self;
         drop((router, wire, runtime));
-        assert_eq!(Arc::strong_count(&server), 1, "a request still holds the server");
+        assert_eq!(
+            Arc::strong_count(&server),
+            1,
+            "a request still holds the server"
+        );
         drop(server);
         *clock.lock().unwrap() = now.parse().unwrap();
         let facade = Facade::open(folder, clock, next_id, rules);
@@ -157,19 +247,25 @@ impl Facade {
         *self.now.lock().unwrap() = now.parse().unwrap();
     }
 
-    /// Sets the clock and makes the calendar steps that are due; answers how many versions they wrote.
+    /// Sets the clock and makes the calendar steps that are due; answers how many versions they
+    /// wrote.
     pub(crate) fn advance(&self, now: &str) -> usize {
         self.set_clock(now);
         self.run_calendar()
     }
 
     fn run_calendar(&self) -> usize {
-        calendar::run(&self.server, &self.moment(), |_, _| {}).unwrap().versions
+        calendar::run(&self.server, &self.moment(), |_, _| {})
+            .unwrap()
+            .versions
     }
 
     /// Installs definitions, as the start of the program does.
     pub(crate) fn install(&self, resources: &[Value]) {
-        let resources = resources.iter().map(|resource| Resource::from_value(resource.clone()).unwrap()).collect();
+        let resources = resources
+            .iter()
+            .map(|resource| Resource::from_value(resource.clone()).unwrap())
+            .collect();
         definitions::install(&self.server, &self.moment(), resources).unwrap();
     }
 
@@ -198,11 +294,25 @@ impl Facade {
         &self.server.store
     }
 
-    /// Sends a request. `path` is below `/fhir/` unless it begins with `/`; a body is sent as FHIR JSON unless a header says otherwise.
-    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
-        let uri = if path.starts_with('/') { path.to_owned() } else { format!("/fhir/{path}") };
+    /// Sends a request. `path` is below `/fhir/` unless it begins with `/`; a body is sent as FHIR
+    /// JSON unless a header says otherwise.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
+        let uri = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/fhir/{path}")
+        };
         let mut request = Request::builder().method(method).uri(uri);
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
             request = request.header("content-type", "application/fhir+json");
         }
         for (name, value) in headers {
@@ -214,7 +324,11 @@ impl Facade {
     /// Sends a request as it stands.
     pub(crate) fn send_request(&self, request: Request<Body>) -> Reply {
         let (status, headers, body) = self.send_for_bytes(request);
-        Reply { status, headers, text: String::from_utf8(body).unwrap() }
+        Reply {
+            status,
+            headers,
+            text: String::from_utf8(body).unwrap(),
+        }
     }
 
     /// Sends a request whose answer nobody waits for.
@@ -223,11 +337,18 @@ impl Facade {
     }
 
     /// Sends a request as it stands; the body of the answer as bytes.
-    pub(crate) fn send_for_bytes(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Vec<u8>) {
+    pub(crate) fn send_for_bytes(
+        &self,
+        request: Request<Body>,
+    ) -> (StatusCode, HeaderMap, Vec<u8>) {
         self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await.unwrap();
             let (parts, body) = response.into_parts();
-            (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap().to_vec())
+            (
+                parts.status,
+                parts.headers,
+                to_bytes(body, usize::MAX).await.unwrap().to_vec(),
+            )
         })
     }
 
@@ -238,7 +359,11 @@ impl Facade {
 
     /// PUT under the resource's own type and id.
     pub(crate) fn put(&self, resource: &Value) -> Reply {
-        let path = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+        let path = format!(
+            "{}/{}",
+            resource["resourceType"].as_str().unwrap(),
+            resource["id"].as_str().unwrap()
+        );
         self.send("PUT", &path, &[], resource.to_string())
     }
 
@@ -252,7 +377,11 @@ impl Facade {
     /// POST to the resource's type, or to the base for a Bundle.
     pub(crate) fn post(&self, resource: &Value) -> Reply {
         let resource_type = resource["resourceType"].as_str().unwrap();
-        let path = if resource_type == "Bundle" { "/fhir" } else { resource_type };
+        let path = if resource_type == "Bundle" {
+            "/fhir"
+        } else {
+            resource_type
+        };
         self.send("POST", path, &[], resource.to_string())
     }
 
@@ -285,13 +414,23 @@ fn moment(clock: &Mutex<Timestamp>, next_id: &Arc<AtomicU64>) -> Moment {
 pub(crate) fn link(bundle: &Value, relation: &str) -> Option<String> {
     let links = bundle["link"].as_array()?;
     let link = links.iter().find(|link| link["relation"] == relation)?;
-    Some(link["url"].as_str()?.strip_prefix(BASE)?.trim_start_matches('/').to_owned())
+    Some(
+        link["url"]
+            .as_str()?
+            .strip_prefix(BASE)?
+            .trim_start_matches('/')
+            .to_owned(),
+    )
 }
 
 /// A transaction Bundle that PUTs these resources under their own ids.
 pub(crate) fn transaction_of(resources: &[&Value]) -> Value {
     let entry = |resource: &&Value| {
-        let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+        let url = format!(
+            "{}/{}",
+            resource["resourceType"].as_str().unwrap(),
+            resource["id"].as_str().unwrap()
+        );
         serde_json::json!({ "resource": resource, "request": { "method": "PUT", "url": url } })
     };
     serde_json::json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.iter().map(entry).collect::<Vec<_>>() })
@@ -299,6 +438,7 @@ pub(crate) fn transaction_of(resources: &[&Value]) -> Value {
 
 /// What resources are held against: read once for all tests.
 pub(crate) fn guide_validator() -> Arc<Validator> {
-    static VALIDATOR: LazyLock<Arc<Validator>> = LazyLock::new(|| Arc::new(frist::packages::validator(&[]).unwrap()));
+    static VALIDATOR: LazyLock<Arc<Validator>> =
+        LazyLock::new(|| Arc::new(frist::packages::validator(&[]).unwrap()));
     Arc::clone(&VALIDATOR)
 }

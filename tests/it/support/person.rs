@@ -1,4 +1,5 @@
-//! Small resources of one person, as an EHR would send them; each fits its profile. A test changes what it is about.
+//! Small resources of one person, as an EHR would send them; each fits its profile. A test changes
+//! what it is about.
 
 use frist::fhir::names;
 use serde_json::{Value, json};
@@ -8,17 +9,29 @@ const IDS: &str = "https://ehr.test/id";
 
 /// A general practice, `Organization/gp`, with SOR and ydernummer 077410.
 pub(crate) fn gp() -> Value {
-    organization("gp", &[("urn:oid:1.2.208.176.1.1", "61741000016007"), (names::YDERNUMMER, "077410")])
+    organization(
+        "gp",
+        &[
+            ("urn:oid:1.2.208.176.1.1", "61741000016007"),
+            (names::YDERNUMMER, "077410"),
+        ],
+    )
 }
 
 /// A hospital, `Organization/hospital`.
 pub(crate) fn hospital() -> Value {
-    organization("hospital", &[("urn:oid:1.2.208.176.1.1", "441211000016002")])
+    organization(
+        "hospital",
+        &[("urn:oid:1.2.208.176.1.1", "441211000016002")],
+    )
 }
 
 /// An Organization with those identifiers.
 pub(crate) fn organization(id: &str, identifiers: &[(&str, &str)]) -> Value {
-    let identifiers: Vec<Value> = identifiers.iter().map(|(system, value)| json!({ "system": system, "value": value })).collect();
+    let identifiers: Vec<Value> = identifiers
+        .iter()
+        .map(|(system, value)| json!({ "system": system, "value": value }))
+        .collect();
     json!({ "resourceType": "Organization", "id": id, "identifier": identifiers, "active": true, "name": "Prøve" })
 }
 
@@ -62,7 +75,12 @@ pub(crate) fn plan(id: &str, conditions: &[&str], created: &str) -> Value {
 /// The plan, revoked for that reason.
 pub(crate) fn revoked_plan(mut plan: Value, reason: &str) -> Value {
     plan["status"] = json!("revoked");
-    with_extension(plan, names::EXT_STATUS_REASON, "valueCodeableConcept", concept(names::CS_STATUS_REASON, reason))
+    with_extension(
+        plan,
+        names::EXT_STATUS_REASON,
+        "valueCodeableConcept",
+        concept(names::CS_STATUS_REASON, reason),
+    )
 }
 
 /// An active referral by `Organization/gp` because of that Condition.
@@ -83,7 +101,12 @@ pub(crate) fn referral(id: &str, condition: &str, authored: &str) -> Value {
 /// The referral, revoked for that reason.
 pub(crate) fn revoked_referral(mut referral: Value, reason: &str) -> Value {
     referral["status"] = json!("revoked");
-    with_extension(referral, names::REQUEST_STATUS_REASON, "valueCodeableConcept", concept(names::CS_STATUS_REASON, reason))
+    with_extension(
+        referral,
+        names::REQUEST_STATUS_REASON,
+        "valueCodeableConcept",
+        concept(names::CS_STATUS_REASON, reason),
+    )
 }
 
 /// The referral, replacing that one.
@@ -118,12 +141,20 @@ pub(crate) fn postponed(resource: Value, start: &str, end: Option<&str>, reason:
 
 /// The Condition, asserted on that date.
 pub(crate) fn asserted(condition: Value, date: &str) -> Value {
-    with_extension(condition, names::CONDITION_ASSERTED_DATE, "valueDateTime", json!(date))
+    with_extension(
+        condition,
+        names::CONDITION_ASSERTED_DATE,
+        "valueDateTime",
+        json!(date),
+    )
 }
 
 /// The resource with one extension more.
 pub(crate) fn with_extension(mut resource: Value, url: &str, member: &str, value: Value) -> Value {
-    let mut extensions = resource["extension"].as_array().cloned().unwrap_or_default();
+    let mut extensions = resource["extension"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     extensions.push(json!({ "url": url, member: value }));
     resource["extension"] = Value::Array(extensions);
     resource

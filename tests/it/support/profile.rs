@@ -1,4 +1,5 @@
-//! Profiles, extensions and packages that tests make for themselves, with full snapshots, as the published ones have.
+//! Profiles, extensions and packages that tests make for themselves, with full snapshots, as the
+//! published ones have.
 
 #![allow(clippy::unwrap_used)]
 
@@ -39,12 +40,19 @@ static SNAPSHOTS: LazyLock<BTreeMap<String, Vec<Value>>> = LazyLock::new(|| {
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().into_owned();
-        let of = |name: &&&str| path == Path::new(&format!("package/StructureDefinition-{name}.json"));
+        let of =
+            |name: &&&str| path == Path::new(&format!("package/StructureDefinition-{name}.json"));
         if let Some(name) = TYPES.iter().find(of) {
             let mut text = String::new();
             entry.read_to_string(&mut text).unwrap();
             let definition: Value = serde_json::from_str(&text).unwrap();
-            found.insert((*name).to_owned(), definition["snapshot"]["element"].as_array().unwrap().clone());
+            found.insert(
+                (*name).to_owned(),
+                definition["snapshot"]["element"]
+                    .as_array()
+                    .unwrap()
+                    .clone(),
+            );
         }
     }
     assert_eq!(found.len(), TYPES.len());
@@ -60,7 +68,10 @@ pub(crate) struct Profile {
 impl Profile {
     /// A profile on a type, with the address [`PUBLISHED`]`/id`; it asks for nothing yet.
     pub(crate) fn on(type_name: &str, id: &str) -> Self {
-        let kind = if SNAPSHOTS[type_name].iter().any(|element| element["path"] == format!("{type_name}.meta")) {
+        let kind = if SNAPSHOTS[type_name]
+            .iter()
+            .any(|element| element["path"] == format!("{type_name}.meta"))
+        {
             "resource"
         } else {
             "complex-type"
@@ -70,16 +81,27 @@ impl Profile {
             "fhirVersion": "4.0.1", "kind": kind, "abstract": false, "type": type_name, "derivation": "constraint",
             "baseDefinition": format!("http://hl7.org/fhir/StructureDefinition/{type_name}"),
         });
-        let Value::Object(definition) = definition else { unreachable!("it is written as an object") };
-        Profile { definition, elements: SNAPSHOTS[type_name].clone() }
+        let Value::Object(definition) = definition else {
+            unreachable!("it is written as an object")
+        };
+        Profile {
+            definition,
+            elements: SNAPSHOTS[type_name].clone(),
+        }
     }
 
     /// An extension that may stand in these elements.
     pub(crate) fn extension(id: &str, contexts: &[&str]) -> Self {
-        let contexts: Vec<_> = contexts.iter().map(|expression| json!({ "type": "element", "expression": expression })).collect();
+        let contexts: Vec<_> = contexts
+            .iter()
+            .map(|expression| json!({ "type": "element", "expression": expression }))
+            .collect();
         Profile::on("Extension", id)
             .saying("context", json!(contexts))
-            .with("Extension.url", json!({ "fixedUri": format!("{PUBLISHED}/{id}") }))
+            .with(
+                "Extension.url",
+                json!({ "fixedUri": format!("{PUBLISHED}/{id}") }),
+            )
     }
 
     /// The same with one member more of the definition itself.
@@ -91,7 +113,9 @@ impl Profile {
     /// The same with more said of the element with that id: of a data type's own elements too.
     pub(crate) fn with(mut self, id: &str, more: Value) -> Self {
         let at = self.open(id);
-        let Value::Object(more) = more else { panic!("more of {id} is an object") };
+        let Value::Object(more) = more else {
+            panic!("more of {id} is an object")
+        };
         self.elements[at].as_object_mut().unwrap().extend(more);
         self
     }
@@ -100,7 +124,13 @@ impl Profile {
     pub(crate) fn slice(mut self, sliced: &str, name: &str, more: Value) -> Self {
         let at = self.open(sliced);
         let id = format!("{sliced}:{name}");
-        let is_below = |element: &&Value| element["id"].as_str().unwrap().strip_prefix(sliced).is_some_and(|rest| rest.starts_with('.'));
+        let is_below = |element: &&Value| {
+            element["id"]
+                .as_str()
+                .unwrap()
+                .strip_prefix(sliced)
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
         let below: Vec<Value> = self.elements.iter().filter(is_below).cloned().collect();
         let mut slice = self.elements[at].clone();
         slice["sliceName"] = name.into();
@@ -109,37 +139,60 @@ impl Profile {
         let mut elements = vec![slice];
         elements.extend(below);
         for element in &mut elements {
-            element["id"] = element["id"].as_str().unwrap().replacen(sliced, &id, 1).into();
+            element["id"] = element["id"]
+                .as_str()
+                .unwrap()
+                .replacen(sliced, &id, 1)
+                .into();
         }
-        let end = self.elements.iter().rposition(|element| is_at_or_below(element, sliced)).unwrap() + 1;
+        let end = self
+            .elements
+            .iter()
+            .rposition(|element| is_at_or_below(element, sliced))
+            .unwrap()
+            + 1;
         self.elements.splice(end..end, elements);
         self.with(&id, more)
     }
 
-    /// The place of an element; the elements of the type of what it stands in are put in if they are not there yet.
+    /// The place of an element; the elements of the type of what it stands in are put in if they
+    /// are not there yet.
     fn open(&mut self, id: &str) -> usize {
         if let Some(at) = self.elements.iter().position(|element| element["id"] == id) {
             return at;
         }
-        let (around, _) = id.rsplit_once('.').unwrap_or_else(|| panic!("no element {id}"));
+        let (around, _) = id
+            .rsplit_once('.')
+            .unwrap_or_else(|| panic!("no element {id}"));
         let at = self.open(around);
         let path = self.elements[at]["path"].as_str().unwrap().to_owned();
-        let type_name = self.elements[at]["type"][0]["code"].as_str().unwrap().to_owned();
+        let type_name = self.elements[at]["type"][0]["code"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let below = SNAPSHOTS[&type_name][1..].iter().map(|element| {
             let mut element = element.clone();
             for (member, start) in [("id", around), ("path", path.as_str())] {
-                let moved = element[member].as_str().unwrap().replacen(&type_name, start, 1);
+                let moved = element[member]
+                    .as_str()
+                    .unwrap()
+                    .replacen(&type_name, start, 1);
                 element[member] = moved.into();
             }
             element
         });
-        self.elements.splice(at + 1..at + 1, below.collect::<Vec<_>>());
-        self.elements.iter().position(|element| element["id"] == id).unwrap_or_else(|| panic!("no element {id}"))
+        self.elements
+            .splice(at + 1..at + 1, below.collect::<Vec<_>>());
+        self.elements
+            .iter()
+            .position(|element| element["id"] == id)
+            .unwrap_or_else(|| panic!("no element {id}"))
     }
 
     /// The StructureDefinition.
     pub(crate) fn build(mut self) -> Value {
-        self.definition.insert("snapshot".to_owned(), json!({ "element": self.elements }));
+        self.definition
+            .insert("snapshot".to_owned(), json!({ "element": self.elements }));
         Value::Object(self.definition)
     }
 }
@@ -151,9 +204,20 @@ fn is_at_or_below(element: &Value, id: &str) -> bool {
 
 /// A validator that has R4, the guide and a package of these definitions, all of which it can use.
 pub(crate) fn validator(definitions: impl IntoIterator<Item = Value>) -> Validator {
-    let texts = definitions.into_iter().map(|definition| definition.to_string().into()).collect();
+    let texts = definitions
+        .into_iter()
+        .map(|definition| definition.to_string().into())
+        .collect();
     let package = Package::from_definitions("x.test", "1.0.0", texts);
-    let definitions = Definitions::core().with(&Package::guide()).unwrap().with(&package).unwrap();
-    assert!(definitions.left_out().is_empty(), "{:?}", definitions.left_out());
+    let definitions = Definitions::core()
+        .with(&Package::guide())
+        .unwrap()
+        .with(&package)
+        .unwrap();
+    assert!(
+        definitions.left_out().is_empty(),
+        "{:?}",
+        definitions.left_out()
+    );
     Validator::new(definitions)
 }

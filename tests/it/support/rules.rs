@@ -33,8 +33,16 @@ pub(crate) const START_IN_14_DAYS: RuleSpec<'static> = RuleSpec {
 impl<'a> RuleSpec<'a> {
     /// The rule as `conformance/deadline-cases.json` writes it.
     pub(crate) fn of_case(rule: &'a Value) -> Self {
-        let text = |name: &str| rule[name].as_str().unwrap_or_else(|| panic!("a text {name} in {rule}"));
-        let number = |name: &str| rule[name].as_u64().unwrap_or_else(|| panic!("a number {name} in {rule}"));
+        let text = |name: &str| {
+            rule[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("a text {name} in {rule}"))
+        };
+        let number = |name: &str| {
+            rule[name]
+                .as_u64()
+                .unwrap_or_else(|| panic!("a number {name} in {rule}"))
+        };
         RuleSpec {
             group: text("group"),
             right: text("right"),
@@ -84,7 +92,13 @@ impl<'a> RuleSpec<'a> {
 /// Writes the PlanDefinitions into a folder, as `--rules` reads it: one file for each.
 pub(crate) fn write_rules(folder: &Path, definitions: &[Value]) {
     for definition in definitions {
-        let id = definition["id"].as_str().expect("a test's PlanDefinition has an id");
-        std::fs::write(folder.join(format!("PlanDefinition-{id}.json")), definition.to_string()).expect("a writable folder");
+        let id = definition["id"]
+            .as_str()
+            .expect("a test's PlanDefinition has an id");
+        std::fs::write(
+            folder.join(format!("PlanDefinition-{id}.json")),
+            definition.to_string(),
+        )
+        .expect("a writable folder");
     }
 }

@@ -1,4 +1,5 @@
-//! A store with something around it: what happens before and after each reading, and instead of a commit.
+//! A store with something around it: what happens before and after each reading, and instead of a
+//! commit.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,8 +7,9 @@ use std::sync::Arc;
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use frist::search::{IndexValue, SearchQuery};
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing, Position, ReindexError, ReindexFrom,
-    Reindexed, SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, Timer, Wish,
+    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing,
+    Position, ReindexError, ReindexFrom, Reindexed, SECRET_BYTES, SearchError, SearchPage, Store,
+    StoreError, StoredVersion, Stream, Timer, Wish,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -35,7 +37,10 @@ pub(crate) struct Surrounded<A> {
 }
 
 impl<A: Around> Surrounded<A> {
-    fn reading<T, E: From<StoreError>>(&self, read: impl FnOnce(&dyn Store) -> Result<T, E>) -> Result<T, E> {
+    fn reading<T, E: From<StoreError>>(
+        &self,
+        read: impl FnOnce(&dyn Store) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.around.before()?;
         let result = read(&*self.store);
         self.around.after();
@@ -52,7 +57,11 @@ impl<A: Around> Store for Surrounded<A> {
         self.reading(|store| store.read(key))
     }
 
-    fn read_version(&self, key: &ResourceKey, version: Version) -> Result<Option<StoredVersion>, StoreError> {
+    fn read_version(
+        &self,
+        key: &ResourceKey,
+        version: Version,
+    ) -> Result<Option<StoredVersion>, StoreError> {
         self.reading(|store| store.read_version(key, version))
     }
 
@@ -60,7 +69,11 @@ impl<A: Around> Store for Surrounded<A> {
         self.reading(|store| store.history(query))
     }
 
-    fn search(&self, query: &SearchQuery, position: Option<Position>) -> Result<SearchPage, SearchError> {
+    fn search(
+        &self,
+        query: &SearchQuery,
+        position: Option<Position>,
+    ) -> Result<SearchPage, SearchError> {
         self.reading(|store| store.search(query, position))
     }
 
@@ -68,7 +81,12 @@ impl<A: Around> Store for Surrounded<A> {
         self.reading(|store| store.search_keys(query))
     }
 
-    fn values(&self, resource_type: ResourceType, parameter: &str, most: usize) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
+    fn values(
+        &self,
+        resource_type: ResourceType,
+        parameter: &str,
+        most: usize,
+    ) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
         self.reading(|store| store.values(resource_type, parameter, most))
     }
 
@@ -100,7 +118,12 @@ impl<A: Around> Store for Surrounded<A> {
         self.reading(|store| store.oldest_event(subscription))
     }
 
-    fn events(&self, subscription: &Id, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+    fn events(
+        &self,
+        subscription: &Id,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
         self.reading(|store| store.events(subscription, after, limit))
     }
 

@@ -1,10 +1,13 @@
-//! Reads Rust source as far as the rules of `tidy` need it: words without comments and text, the paths they make, and functions.
+//! Reads Rust source as far as the rules of `tidy` need it: words without comments and text, the
+//! paths they make, and functions.
 //!
-//! It is no compiler: it sees what a careful reader sees without knowing types. Macros are read as if their arguments were code.
+//! It is no compiler: it sees what a careful reader sees without knowing types. Macros are read as
+//! if their arguments were code.
 
 use std::collections::HashSet;
 
-/// A word or a mark of the source, and its line (1 for the first). Any text or character literal is the word `"`.
+/// A word or a mark of the source, and its line (1 for the first). Any text or character literal is
+/// the word `"`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Token<'a> {
     pub(super) line: usize,
@@ -32,7 +35,12 @@ pub(super) struct Function<'a> {
 
 /// The words and marks of a source text.
 pub(super) fn tokens(source: &str) -> Vec<Token<'_>> {
-    let mut scanner = Scanner { source, at: 0, line: 1, tokens: Vec::new() };
+    let mut scanner = Scanner {
+        source,
+        at: 0,
+        line: 1,
+        tokens: Vec::new(),
+    };
     while scanner.at < source.len() {
         scanner.step();
     }
@@ -58,7 +66,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn push(&mut self, text: &'a str, length: usize) {
-        self.tokens.push(Token { line: self.line, text });
+        self.tokens.push(Token {
+            line: self.line,
+            text,
+        });
         self.skip(length);
     }
 
@@ -109,7 +120,9 @@ impl<'a> Scanner<'a> {
             "r" | "br" | "cr" if after[hashes..].starts_with('"') => {
                 let close = format!("\"{}", "#".repeat(hashes));
                 let inside = &after[hashes + 1..];
-                let end = inside.find(&close).map_or(inside.len(), |at| at + close.len());
+                let end = inside
+                    .find(&close)
+                    .map_or(inside.len(), |at| at + close.len());
                 self.push("\"", length + hashes + 1 + end);
             }
             "r" if hashes == 1 => self.skip(2),
@@ -156,7 +169,12 @@ pub(super) fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
     let (mut found, mut braces, mut at) = (Vec::new(), Vec::new(), 0);
     while at < tokens.len() {
         let inline_depth = braces.iter().filter(|is_module| **is_module).count();
-        let path = |segments, is_absolute| Path { line: tokens[at].line, segments, inline_depth, is_absolute };
+        let path = |segments, is_absolute| Path {
+            line: tokens[at].line,
+            segments,
+            inline_depth,
+            is_absolute,
+        };
         match text(at) {
             "{" => braces.push(at >= 2 && text(at - 2) == "mod"),
             "}" => drop(braces.pop()),
@@ -175,7 +193,8 @@ pub(super) fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
                     segments.push(text(next + 1));
                     next += 2;
                 }
-                let is_absolute = at > 0 && text(at - 1) == "::" && !text(at.wrapping_sub(2)).ends_with('>');
+                let is_absolute =
+                    at > 0 && text(at - 1) == "::" && !text(at.wrapping_sub(2)).ends_with('>');
                 found.push(path(segments, is_absolute));
                 at = next;
                 continue;
@@ -188,7 +207,12 @@ pub(super) fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
 }
 
 /// Reads one branch of a `use` tree and gives the place of the mark that ends it.
-fn use_tree<'a>(tokens: &[Token<'a>], mut at: usize, prefix: &[&'a str], leaves: &mut Vec<Vec<&'a str>>) -> usize {
+fn use_tree<'a>(
+    tokens: &[Token<'a>],
+    mut at: usize,
+    prefix: &[&'a str],
+    leaves: &mut Vec<Vec<&'a str>>,
+) -> usize {
     let mut segments = prefix.to_vec();
     while let Some(token) = tokens.get(at) {
         match token.text {
@@ -196,7 +220,10 @@ fn use_tree<'a>(tokens: &[Token<'a>], mut at: usize, prefix: &[&'a str], leaves:
             "::" => {}
             "as" => at += 1,
             "{" => {
-                while tokens.get(at).is_some_and(|token| token.text == "{" || token.text == ",") {
+                while tokens
+                    .get(at)
+                    .is_some_and(|token| token.text == "{" || token.text == ",")
+                {
                     at = use_tree(tokens, at + 1, &segments, leaves);
                 }
                 return at + 1;
@@ -213,17 +240,31 @@ fn use_tree<'a>(tokens: &[Token<'a>], mut at: usize, prefix: &[&'a str], leaves:
 
 /// The modules that the file declares with `mod name`.
 pub(super) fn declared_modules<'a>(tokens: &[Token<'a>]) -> HashSet<&'a str> {
-    tokens.windows(2).filter(|pair| pair[0].text == "mod").map(|pair| pair[1].text).collect()
+    tokens
+        .windows(2)
+        .filter(|pair| pair[0].text == "mod")
+        .map(|pair| pair[1].text)
+        .collect()
 }
 
 /// The functions that have a body.
 pub(super) fn functions<'a>(tokens: &[Token<'a>]) -> Vec<Function<'a>> {
-    let starts = tokens.windows(2).enumerate().filter(|(_, pair)| pair[0].text == "fn" && pair[1].text.starts_with(is_word));
-    starts.filter_map(|(at, pair)| Some((pair, body_end(tokens, at)?))).map(|(pair, end)| measure(pair, end)).collect()
+    let starts = tokens
+        .windows(2)
+        .enumerate()
+        .filter(|(_, pair)| pair[0].text == "fn" && pair[1].text.starts_with(is_word));
+    starts
+        .filter_map(|(at, pair)| Some((pair, body_end(tokens, at)?)))
+        .map(|(pair, end)| measure(pair, end))
+        .collect()
 }
 
 fn measure<'a>(pair: &[Token<'a>], end_line: usize) -> Function<'a> {
-    Function { name: pair[1].text, line: pair[0].line, lines: end_line - pair[0].line + 1 }
+    Function {
+        name: pair[1].text,
+        line: pair[0].line,
+        lines: end_line - pair[0].line + 1,
+    }
 }
 
 /// The line on which the body of the function at that place ends; none if it has no body.
@@ -252,7 +293,10 @@ mod tests {
     }
 
     fn joined(source: &str) -> Vec<String> {
-        paths(&tokens(source)).into_iter().map(|path| path.segments.join("::")).collect()
+        paths(&tokens(source))
+            .into_iter()
+            .map(|path| path.segments.join("::"))
+            .collect()
     }
 
     #[test]
@@ -263,7 +307,10 @@ mod tests {
             (r#"a "crate::x \" {" b"#, vec!["a", "\"", "b"]),
             ("a r#\"x\" crate::y { \"# b", vec!["a", "\"", "b"]),
             ("b\"}\" br\"\\\" c", vec!["\"", "\"", "c"]),
-            (r"'{' '\'' '\u{7d}' 'æ' x", vec!["\"", "\"", "\"", "\"", "x"]),
+            (
+                r"'{' '\'' '\u{7d}' 'æ' x",
+                vec!["\"", "\"", "\"", "\"", "x"],
+            ),
             ("&'a str<'static>", vec!["&", "str", "<", ">"]),
             ("r#type::x", vec!["type", "::", "x"]),
             ("0..4", vec!["0", ".", ".", "4"]),
@@ -275,34 +322,64 @@ mod tests {
     #[test]
     fn lines_are_counted_through_texts_and_comments() {
         let found = tokens("a\n\"x\ny\" /* \n */ b\n// c\nd");
-        assert_eq!(found.iter().map(|token| token.line).collect::<Vec<_>>(), [1, 2, 4, 6]);
+        assert_eq!(
+            found.iter().map(|token| token.line).collect::<Vec<_>>(),
+            [1, 2, 4, 6]
+        );
     }
 
     #[test]
     fn a_use_tree_gives_each_of_its_leaves() {
         let tree = "use crate::{fhir::{Id, key::*}, storage as s, search::{self}};";
-        assert_eq!(joined(tree), ["crate::fhir::Id", "crate::fhir::key::*", "crate::storage", "crate::search::self"]);
+        assert_eq!(
+            joined(tree),
+            [
+                "crate::fhir::Id",
+                "crate::fhir::key::*",
+                "crate::storage",
+                "crate::search::self"
+            ]
+        );
         assert_eq!(joined("pub use a::b as c; use d;"), ["a::b", "d"]);
-        assert_eq!(joined("fn f<'a>() -> impl Sized + use<'a> { x::y() }"), ["x::y"]);
+        assert_eq!(
+            joined("fn f<'a>() -> impl Sized + use<'a> { x::y() }"),
+            ["x::y"]
+        );
     }
 
     #[test]
     fn paths_in_code_are_found_wherever_they_stand() {
         let code = "fn f(a: Vec<crate::fhir::Id>) { $crate::x!(); ::sled::open(); #[tokio::test] a.now(); Timestamp::now() }";
-        assert_eq!(joined(code), ["crate::fhir::Id", "crate::x", "sled::open", "tokio::test", "Timestamp::now"]);
+        assert_eq!(
+            joined(code),
+            [
+                "crate::fhir::Id",
+                "crate::x",
+                "sled::open",
+                "tokio::test",
+                "Timestamp::now"
+            ]
+        );
     }
 
     #[test]
     fn a_path_knows_how_many_modules_of_its_file_it_stands_in() {
-        let code = "mod a { fn f() { super::x::y(); } mod b { use super::super::z; } } use super::q;";
-        let depths: Vec<_> = paths(&tokens(code)).into_iter().map(|path| path.inline_depth).collect();
+        let code =
+            "mod a { fn f() { super::x::y(); } mod b { use super::super::z; } } use super::q;";
+        let depths: Vec<_> = paths(&tokens(code))
+            .into_iter()
+            .map(|path| path.inline_depth)
+            .collect();
         assert_eq!(depths, [1, 2, 0]);
     }
 
     #[test]
     fn a_function_is_measured_from_its_name_to_its_last_brace() {
         let code = "trait T { fn none(a: [u8; 4]); }\nfn long(f: fn(u8) -> u8)\n{\n  let s = \"}\"; // }\n  if x { y }\n}\nfn short() {}";
-        let found: Vec<_> = functions(&tokens(code)).into_iter().map(|f| (f.name, f.line, f.lines)).collect();
+        let found: Vec<_> = functions(&tokens(code))
+            .into_iter()
+            .map(|f| (f.name, f.line, f.lines))
+            .collect();
         assert_eq!(found, [("long", 2, 5), ("short", 7, 1)]);
     }
 }

@@ -15,19 +15,31 @@ fn a_required_binding_takes_codes_of_the_value_set_alone() {
     let patient = |members: Value| merged(&json!({ "resourceType": "Patient" }), &members);
     for (members, expected) in [
         (json!({ "gender": "female" }), vec![]),
-        (json!({ "gender": "Female" }), vec!["error code-invalid Patient.gender"]),
-        (json!({ "gender": "kvinde" }), vec!["error code-invalid Patient.gender"]),
+        (
+            json!({ "gender": "Female" }),
+            vec!["error code-invalid Patient.gender"],
+        ),
+        (
+            json!({ "gender": "kvinde" }),
+            vec!["error code-invalid Patient.gender"],
+        ),
         (
             json!({ "name": [{ "use": "official", "text": "x" }, { "use": "daily", "text": "x" }] }),
             vec!["error code-invalid Patient.name[1].use"],
         ),
-        (json!({ "contact": [{ "gender": "f", "name": { "text": "x" } }] }), vec!["error code-invalid Patient.contact[0].gender"]),
+        (
+            json!({ "contact": [{ "gender": "f", "name": { "text": "x" } }] }),
+            vec!["error code-invalid Patient.contact[0].gender"],
+        ),
         (
             json!({ "text": { "status": "made", "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>" } }),
             vec!["error code-invalid Patient.text.status"],
         ),
         (json!({ "language": "da" }), vec![]),
-        (json!({ "language": "xx-not-a-language" }), vec!["error code-invalid Patient.language"]),
+        (
+            json!({ "language": "xx-not-a-language" }),
+            vec!["error code-invalid Patient.language"],
+        ),
     ] {
         check_by(&guide_validator(), &patient(members), &[], &expected);
     }
@@ -35,14 +47,32 @@ fn a_required_binding_takes_codes_of_the_value_set_alone() {
     let system = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
     let whole = "error code-invalid Condition.verificationStatus";
     for (status, expected) in [
-        (json!({ "coding": [{ "system": system, "code": "confirmed" }] }), vec![]),
-        (json!({ "coding": [{ "system": system, "code": "confirmed" }, { "system": "http://x.test/codes", "code": "sure" }] }), vec![]),
-        (json!({ "coding": [{ "system": "http://x.test/codes", "code": "confirmed" }] }), vec![whole]),
+        (
+            json!({ "coding": [{ "system": system, "code": "confirmed" }] }),
+            vec![],
+        ),
+        (
+            json!({ "coding": [{ "system": system, "code": "confirmed" }, { "system": "http://x.test/codes", "code": "sure" }] }),
+            vec![],
+        ),
+        (
+            json!({ "coding": [{ "system": "http://x.test/codes", "code": "confirmed" }] }),
+            vec![whole],
+        ),
         (
             json!({ "coding": [{ "system": system, "code": "certain" }] }),
-            vec!["error code-invalid Condition.verificationStatus.coding[0].code", whole],
+            vec![
+                "error code-invalid Condition.verificationStatus.coding[0].code",
+                whole,
+            ],
         ),
-        (json!({ "coding": [{ "code": "confirmed" }] }), vec![whole, "warning code-invalid Condition.verificationStatus.coding[0]"]),
+        (
+            json!({ "coding": [{ "code": "confirmed" }] }),
+            vec![
+                whole,
+                "warning code-invalid Condition.verificationStatus.coding[0]",
+            ],
+        ),
         (json!({ "text": "confirmed" }), vec![whole]),
     ] {
         check_by(&guide_validator(), &condition(status), &[], &expected);
@@ -53,19 +83,33 @@ fn a_required_binding_takes_codes_of_the_value_set_alone() {
 fn another_code_than_those_of_an_extensible_binding_is_a_warning() {
     let observation = |interpretation: Value| json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" }, "interpretation": [interpretation] });
     for (interpretation, expected) in [
-        (json!({ "coding": [{ "system": INTERPRETATION, "code": "H" }] }), vec![]),
+        (
+            json!({ "coding": [{ "system": INTERPRETATION, "code": "H" }] }),
+            vec![],
+        ),
         (json!({ "text": "high" }), vec![]),
         (
             json!({ "coding": [{ "system": "http://x.test/codes", "code": "H" }] }),
             vec!["warning code-invalid Observation.interpretation[0]"],
         ),
-        (json!({ "coding": [{ "system": "http://x.test/codes", "code": "H" }, { "system": INTERPRETATION, "code": "H" }] }), vec![]),
+        (
+            json!({ "coding": [{ "system": "http://x.test/codes", "code": "H" }, { "system": INTERPRETATION, "code": "H" }] }),
+            vec![],
+        ),
         (
             json!({ "coding": [{ "system": INTERPRETATION, "code": "Hi" }] }),
-            vec!["error code-invalid Observation.interpretation[0].coding[0].code", "warning code-invalid Observation.interpretation[0]"],
+            vec![
+                "error code-invalid Observation.interpretation[0].coding[0].code",
+                "warning code-invalid Observation.interpretation[0]",
+            ],
         ),
     ] {
-        check_by(&guide_validator(), &observation(interpretation), &[], &expected);
+        check_by(
+            &guide_validator(),
+            &observation(interpretation),
+            &[],
+            &expected,
+        );
     }
 }
 
@@ -74,12 +118,36 @@ fn a_code_is_one_of_the_system_that_it_names_wherever_it_stands() {
     let tag = |system: &str, code: &str| json!({ "resourceType": "Patient", "meta": { "tag": [{ "system": system, "code": code }] } });
     let wrong = "error code-invalid Patient.meta.tag[0].code";
     for (system, code, expected) in [
-        ("http://terminology.hl7.org/CodeSystem/common-tags", "actionable", vec![]),
-        ("http://terminology.hl7.org/CodeSystem/common-tags", "Actionable", vec![wrong]),
-        ("http://terminology.hl7.org/CodeSystem/v3-ActReason", "HTEST", vec![]),
-        ("http://terminology.hl7.org/CodeSystem/v3-ActReason", "TEST", vec![wrong]),
-        ("https://kronikerpakker.dk/fhir/CodeSystem/kp-right", "treatment-plan", vec![]),
-        ("https://kronikerpakker.dk/fhir/CodeSystem/kp-right", "treatment", vec![wrong]),
+        (
+            "http://terminology.hl7.org/CodeSystem/common-tags",
+            "actionable",
+            vec![],
+        ),
+        (
+            "http://terminology.hl7.org/CodeSystem/common-tags",
+            "Actionable",
+            vec![wrong],
+        ),
+        (
+            "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+            "HTEST",
+            vec![],
+        ),
+        (
+            "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+            "TEST",
+            vec![wrong],
+        ),
+        (
+            "https://kronikerpakker.dk/fhir/CodeSystem/kp-right",
+            "treatment-plan",
+            vec![],
+        ),
+        (
+            "https://kronikerpakker.dk/fhir/CodeSystem/kp-right",
+            "treatment",
+            vec![wrong],
+        ),
         // Systems that are not here, or whose codes are not.
         ("http://x.test/codes", "anything", vec![]),
         ("http://snomed.info/sct", "13645005", vec![]),
@@ -92,10 +160,16 @@ fn a_code_is_one_of_the_system_that_it_names_wherever_it_stands() {
             "valueQuantity": { "value": 1, "system": "http://unitsofmeasure.org", "code": code } })
     };
     check_by(&guide_validator(), &quantity("mm[Hg]"), &[], &[]);
-    check_by(&guide_validator(), &quantity("mmHg"), &[], &["error code-invalid Observation.value.code"]);
+    check_by(
+        &guide_validator(),
+        &quantity("mmHg"),
+        &[],
+        &["error code-invalid Observation.value.code"],
+    );
 }
 
-/// A profile with a value set of its own: two codes of a system that is known whole, and all of a system that nobody here knows.
+/// A profile with a value set of its own: two codes of a system that is known whole, and all of a
+/// system that nobody here knows.
 fn bound(strength: &str) -> Vec<Value> {
     let value_set = |id: &str, include: Value| json!({ "resourceType": "ValueSet", "url": format!("http://x.test/ValueSet/{id}"), "version": "1.0.0", "status": "active", "compose": { "include": [include] } });
     let known = json!({ "resourceType": "CodeSystem", "url": "http://x.test/CodeSystem/known", "version": "1.0.0", "status": "active",
@@ -108,7 +182,10 @@ fn bound(strength: &str) -> Vec<Value> {
         .with("Observation.dataAbsentReason", bind("nowhere"));
     vec![
         known,
-        value_set("two", json!({ "system": "http://x.test/CodeSystem/known", "concept": [{ "code": "a" }, { "code": "b1" }] })),
+        value_set(
+            "two",
+            json!({ "system": "http://x.test/CodeSystem/known", "concept": [{ "code": "a" }, { "code": "b1" }] }),
+        ),
         value_set("all", json!({ "system": "http://x.test/CodeSystem/known" })),
         value_set("elsewhere", json!({ "system": "http://y.test/codes" })),
         profile.build(),
@@ -118,30 +195,62 @@ fn bound(strength: &str) -> Vec<Value> {
 #[test]
 fn a_profile_binds_to_a_value_set_of_its_package() {
     let coded = |code: &str| json!({ "coding": [{ "system": "http://x.test/CodeSystem/known", "code": code }] });
-    for (strength, severity) in [("required", Some("error")), ("extensible", Some("warning")), ("preferred", None), ("example", None)] {
+    for (strength, severity) in [
+        ("required", Some("error")),
+        ("extensible", Some("warning")),
+        ("preferred", None),
+        ("example", None),
+    ] {
         let validator = validator(bound(strength));
         let profile = format!("{PUBLISHED}/bound-{strength}");
-        let outside = |element: &str| severity.map(|severity| format!("{severity} code-invalid Observation.{element}"));
-        let unknown = |element: &str| Some(format!("error code-invalid Observation.{element}.coding[0].code"));
+        let outside = |element: &str| {
+            severity.map(|severity| format!("{severity} code-invalid Observation.{element}"))
+        };
+        let unknown = |element: &str| {
+            Some(format!(
+                "error code-invalid Observation.{element}.coding[0].code"
+            ))
+        };
         for (member, value, expected) in [
             ("method", coded("a"), vec![]),
             ("method", coded("b1"), vec![]),
             ("method", coded("b"), vec![outside("method")]),
-            ("method", coded("z"), vec![unknown("method"), outside("method")]),
-            ("method", json!({ "text": "x" }), vec![outside("method").filter(|_| strength == "required")]),
+            (
+                "method",
+                coded("z"),
+                vec![unknown("method"), outside("method")],
+            ),
+            (
+                "method",
+                json!({ "text": "x" }),
+                vec![outside("method").filter(|_| strength == "required")],
+            ),
             ("category", json!([coded("b1"), coded("c")]), vec![]),
             (
                 "category",
                 json!([coded("c"), { "coding": [{ "system": "http://y.test/codes", "code": "c" }] }]),
                 vec![outside("category[1]")],
             ),
-            ("bodySite", json!({ "coding": [{ "system": "http://y.test/codes", "code": "anything" }] }), vec![]),
-            ("dataAbsentReason", json!({ "coding": [{ "system": "http://y.test/codes", "code": "anything" }] }), vec![]),
+            (
+                "bodySite",
+                json!({ "coding": [{ "system": "http://y.test/codes", "code": "anything" }] }),
+                vec![],
+            ),
+            (
+                "dataAbsentReason",
+                json!({ "coding": [{ "system": "http://y.test/codes", "code": "anything" }] }),
+                vec![],
+            ),
         ] {
             let mut observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } });
             observation[member] = value;
             let expected: Vec<String> = expected.into_iter().flatten().collect();
-            check_by(&validator, &observation, &[&profile], &expected.iter().map(String::as_str).collect::<Vec<_>>());
+            check_by(
+                &validator,
+                &observation,
+                &[&profile],
+                &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+            );
         }
     }
 }
@@ -156,7 +265,13 @@ fn what_nobody_here_can_check_is_told_once() {
         { "fullUrl": "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0d", "resource": merged(&observation, &json!({ "meta": { "profile": [format!("{PUBLISHED}/bound-required")] } })) },
     ] });
     let issues = validator.check(&twice, &[]);
-    let notes: Vec<_> = issues.iter().filter(|issue| issue.text.contains("http://x.test/ValueSet/elsewhere")).collect();
+    let notes: Vec<_> = issues
+        .iter()
+        .filter(|issue| issue.text.contains("http://x.test/ValueSet/elsewhere"))
+        .collect();
     assert_eq!(notes.len(), 1, "{issues:?}");
-    assert_eq!((notes[0].severity, notes[0].expression.as_str()), (Severity::Information, ""));
+    assert_eq!(
+        (notes[0].severity, notes[0].expression.as_str()),
+        (Severity::Information, "")
+    );
 }

@@ -1,6 +1,8 @@
-//! Bundles: what the kind of Bundle asks of links and entries, and what references between entries find.
+//! Bundles: what the kind of Bundle asks of links and entries, and what references between entries
+//! find.
 //!
-//! Verdicts are those of the HL7 validator (6.7.9) unless a row says otherwise. `bdl-…` invariants are not looked at here.
+//! Verdicts are those of the HL7 validator (6.7.9) unless a row says otherwise. `bdl-…` invariants
+//! are not looked at here.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,11 +19,16 @@ const UUID: &str = "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0";
 fn findings(bundle: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let entries = Entries::of(bundle, is_resource);
-    let mut report = |severity: Severity, _, path: &str, _: &str| found.push(format!("{} {path}", severity.as_str()));
+    let mut report = |severity: Severity, _, path: &str, _: &str| {
+        found.push(format!("{} {path}", severity.as_str()))
+    };
     entries.check(&mut report);
     for (at, entry) in bundle["entry"].as_array().into_iter().flatten().enumerate() {
         frist::fhir::reference::for_each("", &entry["resource"], &mut |_, element| {
-            if let Some(address) = element["reference"].as_str().filter(|address| !address.starts_with('#')) {
+            if let Some(address) = element["reference"]
+                .as_str()
+                .filter(|address| !address.starts_with('#'))
+            {
                 entries.resolve(at, address, &mut report);
             }
         });
@@ -41,7 +48,11 @@ fn check(kind: &str, entries: &[Value], more: Value, expected: &[&str]) {
 fn entry(url: &str, resource: Value) -> Value {
     let mut entry = json!({ "resource": resource });
     if !url.is_empty() {
-        let url = if url.contains(':') { url.to_owned() } else { format!("http://x.org/fhir/{url}") };
+        let url = if url.contains(':') {
+            url.to_owned()
+        } else {
+            format!("http://x.org/fhir/{url}")
+        };
         entry["fullUrl"] = Value::from(url);
     }
     entry
@@ -76,8 +87,16 @@ fn an_entry_has_the_address_of_its_resource() {
         ("Patient/1/_history/1", patient("1"), &bad),
         ("http://x.org:80/my_fhir/Patient/2", patient("1"), &bad),
         ("Patient/1", json!({ "resourceType": "Patient" }), &bad),
-        ("CodeSystem/y", json!({ "resourceType": "CodeSystem", "id": "y", "url": "http://x.org/fhir/CodeSystem/y" }), &[]),
-        ("http://x.org/foo", json!({ "resourceType": "CodeSystem", "id": "y", "url": "http://x.org/foo" }), &bad),
+        (
+            "CodeSystem/y",
+            json!({ "resourceType": "CodeSystem", "id": "y", "url": "http://x.org/fhir/CodeSystem/y" }),
+            &[],
+        ),
+        (
+            "http://x.org/foo",
+            json!({ "resourceType": "CodeSystem", "id": "y", "url": "http://x.org/foo" }),
+            &bad,
+        ),
     ] {
         check("collection", &[entry(url, resource)], json!({}), expected);
     }
@@ -96,7 +115,11 @@ fn links_fit_the_kind_of_bundle() {
         ("searchset", &["other", "other"], &[]),
         ("collection", &["self", "other"], &[]),
         ("collection", &["next"], &["error .link[0].relation"]),
-        ("transaction", &["self", "self"], &["error .link[1].relation"]),
+        (
+            "transaction",
+            &["self", "self"],
+            &["error .link[1].relation"],
+        ),
         ("batch-response", &["last"], &["error .link[0].relation"]),
     ] {
         check(kind, &[], link(relations), expected);
@@ -111,19 +134,58 @@ fn a_search_says_why_each_entry_is_there() {
     let outcome = entry(UUID, json!({ "resourceType": "OperationOutcome" }));
     for (entries, more, expected) in [
         (vec![mode(one.clone(), "match")], of("Patient?x=y"), &[][..]),
-        (vec![mode(one.clone(), "match")], json!({}), &["warning .link"]),
+        (
+            vec![mode(one.clone(), "match")],
+            json!({}),
+            &["warning .link"],
+        ),
         (vec![one.clone()], of("Patient?x=y"), &[]),
         (vec![one.clone()], of("Condition"), &["warning .entry[0]"]),
-        (vec![mode(one.clone(), "match")], of("Condition"), &["error .entry[0]"]),
-        (vec![mode(one.clone(), "match")], of("?_type=Condition,Patient"), &[]),
-        (vec![mode(one.clone(), "match")], of("?_type=Condition"), &["error .entry[0]"]),
-        (vec![mode(one.clone(), "match")], of("Patient/1/$rights"), &[]),
+        (
+            vec![mode(one.clone(), "match")],
+            of("Condition"),
+            &["error .entry[0]"],
+        ),
+        (
+            vec![mode(one.clone(), "match")],
+            of("?_type=Condition,Patient"),
+            &[],
+        ),
+        (
+            vec![mode(one.clone(), "match")],
+            of("?_type=Condition"),
+            &["error .entry[0]"],
+        ),
+        (
+            vec![mode(one.clone(), "match")],
+            of("Patient/1/$rights"),
+            &[],
+        ),
         (vec![mode(one.clone(), "include")], of("Condition"), &[]),
-        (vec![mode(entry(UUID, json!({ "resourceType": "Patient" })), "include")], of("Patient"), &["error .entry[0]"]),
-        (vec![mode(one.clone(), "outcome")], of("Patient"), &["error .entry[0]"]),
+        (
+            vec![mode(
+                entry(UUID, json!({ "resourceType": "Patient" })),
+                "include",
+            )],
+            of("Patient"),
+            &["error .entry[0]"],
+        ),
+        (
+            vec![mode(one.clone(), "outcome")],
+            of("Patient"),
+            &["error .entry[0]"],
+        ),
         (vec![mode(outcome, "outcome")], of("Patient"), &[]),
-        (vec![mode(one.clone(), "match"), entry("Patient/2", patient("2"))], of("Patient"), &["warning .entry[1]"]),
-        (vec![json!({ "fullUrl": UUID, "search": { "mode": "match" } })], of("Patient"), &["error .entry[0]"]),
+        (
+            vec![mode(one.clone(), "match"), entry("Patient/2", patient("2"))],
+            of("Patient"),
+            &["warning .entry[1]"],
+        ),
+        (
+            vec![json!({ "fullUrl": UUID, "search": { "mode": "match" } })],
+            of("Patient"),
+            &["error .entry[0]"],
+        ),
     ] {
         check("searchset", &entries, more, expected);
     }
@@ -134,32 +196,97 @@ fn references_find_entries_by_their_addresses() {
     let second = |reference: &str, url: &str| entry(url, condition(reference));
     let at_home = "Condition/c";
     for (first, second, expected) in [
-        (entry("Patient/1", patient("1")), second("Patient/1", at_home), &[][..]),
-        (entry("Patient/1", patient("1")), second("Patient/2", at_home), &[]),
-        (entry("Patient/1", patient("1")), second("http://x.org/fhir/Patient/1", at_home), &[]),
-        (entry("http://y.org/Patient/1", patient("1")), second("Patient/1", at_home), &["warning .entry[1]"]),
-        (entry("Patient/1", patient("1")), second("x", at_home), &["error .entry[1]"]),
-        (entry("Patient/1", patient("1")), second("Patient/1/2", at_home), &["error .entry[1]"]),
-        (entry("Patient/1", patient("1")), second("Patient?identifier=x", at_home), &["error .entry[1]"]),
-        (entry("Patient/1", patient("1")), second("Patient/1/_history/2", at_home), &["warning .entry[1]"]),
-        (entry("Patient/1", with(patient("1"), "meta", json!({ "versionId": "2" }))), second("Patient/1/_history/2", at_home), &[]),
-        (entry(&format!("{UUID}0"), patient("1")), second(&format!("{UUID}0"), &format!("{UUID}1")), &[]),
-        (entry(&format!("{UUID}0"), patient("1")), second(&format!("{UUID}5"), &format!("{UUID}1")), &["warning .entry[1]"]),
-        (entry(&format!("{UUID}0"), patient("1")), second("Patient/1", &format!("{UUID}1")), &["warning .entry[1]"]),
+        (
+            entry("Patient/1", patient("1")),
+            second("Patient/1", at_home),
+            &[][..],
+        ),
+        (
+            entry("Patient/1", patient("1")),
+            second("Patient/2", at_home),
+            &[],
+        ),
+        (
+            entry("Patient/1", patient("1")),
+            second("http://x.org/fhir/Patient/1", at_home),
+            &[],
+        ),
+        (
+            entry("http://y.org/Patient/1", patient("1")),
+            second("Patient/1", at_home),
+            &["warning .entry[1]"],
+        ),
+        (
+            entry("Patient/1", patient("1")),
+            second("x", at_home),
+            &["error .entry[1]"],
+        ),
+        (
+            entry("Patient/1", patient("1")),
+            second("Patient/1/2", at_home),
+            &["error .entry[1]"],
+        ),
+        (
+            entry("Patient/1", patient("1")),
+            second("Patient?identifier=x", at_home),
+            &["error .entry[1]"],
+        ),
+        (
+            entry("Patient/1", patient("1")),
+            second("Patient/1/_history/2", at_home),
+            &["warning .entry[1]"],
+        ),
+        (
+            entry(
+                "Patient/1",
+                with(patient("1"), "meta", json!({ "versionId": "2" })),
+            ),
+            second("Patient/1/_history/2", at_home),
+            &[],
+        ),
+        (
+            entry(&format!("{UUID}0"), patient("1")),
+            second(&format!("{UUID}0"), &format!("{UUID}1")),
+            &[],
+        ),
+        (
+            entry(&format!("{UUID}0"), patient("1")),
+            second(&format!("{UUID}5"), &format!("{UUID}1")),
+            &["warning .entry[1]"],
+        ),
+        (
+            entry(&format!("{UUID}0"), patient("1")),
+            second("Patient/1", &format!("{UUID}1")),
+            &["warning .entry[1]"],
+        ),
     ] {
         check("collection", &[first, second], json!({}), expected);
     }
-    let twice = [entry("Patient/1", patient("1")), entry("Patient/1", patient("1")), second("Patient/1", at_home)];
+    let twice = [
+        entry("Patient/1", patient("1")),
+        entry("Patient/1", patient("1")),
+        second("Patient/1", at_home),
+    ];
     check("collection", &twice, json!({}), &["error .entry[2]"]);
-    // The HL7 validator finds an error here too; versions of one resource are what a history is for (bdl-7).
+    // The HL7 validator finds an error here too; versions of one resource are what a history is for
+    // (bdl-7).
     check("history", &twice, json!({}), &[]);
 }
 
 #[test]
 fn what_a_transaction_creates_needs_no_address() {
-    let request = |method: &str, url: &str, reference: &str| with(entry(url, condition(reference)), "request", json!({ "method": method }));
+    let request = |method: &str, url: &str, reference: &str| {
+        with(
+            entry(url, condition(reference)),
+            "request",
+            json!({ "method": method }),
+        )
+    };
     for (entry, expected) in [
-        (request("POST", UUID, "Patient?identifier=http://x/y|1"), &[][..]),
+        (
+            request("POST", UUID, "Patient?identifier=http://x/y|1"),
+            &[][..],
+        ),
         (request("POST", UUID, "Patient?x"), &["error .entry[0]"]),
         (request("POST", UUID, "x"), &["error .entry[0]"]),
         (request("POST", UUID, "Patient/1"), &[]),
@@ -174,12 +301,20 @@ fn what_a_transaction_creates_needs_no_address() {
             check(kind, std::slice::from_ref(&entry), json!({}), expected);
         }
     }
-    check("batch-response", &[entry("", condition("Patient/1"))], json!({}), &[]);
+    check(
+        "batch-response",
+        &[entry("", condition("Patient/1"))],
+        json!({}),
+        &[],
+    );
 }
 
 #[test]
 fn a_document_holds_what_its_composition_refers_to() {
-    let practitioner = entry("Practitioner/p", json!({ "resourceType": "Practitioner", "id": "p" }));
+    let practitioner = entry(
+        "Practitioner/p",
+        json!({ "resourceType": "Practitioner", "id": "p" }),
+    );
     let composition = |edit: Value| {
         let mut value = json!({
             "resourceType": "Composition", "id": "comp",
@@ -193,15 +328,43 @@ fn a_document_holds_what_its_composition_refers_to() {
     let missing = "error .entry[0].resource.section[0].section[0].entry[0]";
     for (edit, more, expected) in [
         (json!({}), vec![], &[][..]),
-        (section("Condition/c"), vec![entry("Condition/c", condition("Patient/1"))], &[]),
+        (
+            section("Condition/c"),
+            vec![entry("Condition/c", condition("Patient/1"))],
+            &[],
+        ),
         (section("Condition/d"), vec![], &[missing]),
         (section("#d"), vec![], &[]),
-        (json!({ "author": [{ "display": "x" }] }), vec![], &["error .entry[2]"]),
-        (json!({ "attester": [{ "party": { "reference": "Practitioner/q" } }] }), vec![], &["error .entry[0].resource.attester[0].party"]),
-        (json!({ "event": [{ "detail": [{ "reference": "Condition/q" }] }] }), vec![], &["error .entry[0].resource.event[0].detail[0]"]),
-        (json!({ "encounter": { "reference": "Encounter/q" } }), vec![], &["error .entry[0].resource.encounter"]),
-        (json!({}), vec![entry("Patient/2", patient("2"))], &["error .entry[3]"]),
-        (json!({}), vec![entry("Condition/c", condition("Patient/1"))], &["warning .entry[3]"]),
+        (
+            json!({ "author": [{ "display": "x" }] }),
+            vec![],
+            &["error .entry[2]"],
+        ),
+        (
+            json!({ "attester": [{ "party": { "reference": "Practitioner/q" } }] }),
+            vec![],
+            &["error .entry[0].resource.attester[0].party"],
+        ),
+        (
+            json!({ "event": [{ "detail": [{ "reference": "Condition/q" }] }] }),
+            vec![],
+            &["error .entry[0].resource.event[0].detail[0]"],
+        ),
+        (
+            json!({ "encounter": { "reference": "Encounter/q" } }),
+            vec![],
+            &["error .entry[0].resource.encounter"],
+        ),
+        (
+            json!({}),
+            vec![entry("Patient/2", patient("2"))],
+            &["error .entry[3]"],
+        ),
+        (
+            json!({}),
+            vec![entry("Condition/c", condition("Patient/1"))],
+            &["warning .entry[3]"],
+        ),
         (
             json!({}),
             vec![entry(
@@ -211,11 +374,19 @@ fn a_document_holds_what_its_composition_refers_to() {
             &[],
         ),
     ] {
-        let entries: Vec<_> = [composition(edit), subject.clone(), practitioner.clone()].into_iter().chain(more).collect();
+        let entries: Vec<_> = [composition(edit), subject.clone(), practitioner.clone()]
+            .into_iter()
+            .chain(more)
+            .collect();
         check("document", &entries, json!({}), expected);
     }
     check("document", &[], json!({}), &["error .entry"]);
-    check("document", &[json!({ "fullUrl": UUID })], json!({}), &["error .entry[0].resource"]);
+    check(
+        "document",
+        &[json!({ "fullUrl": UUID })],
+        json!({}),
+        &["error .entry[0].resource"],
+    );
     check(
         "document",
         &[subject.clone(), composition(json!({})), practitioner],
@@ -226,12 +397,31 @@ fn a_document_holds_what_its_composition_refers_to() {
 
 #[test]
 fn a_message_begins_with_its_header() {
-    let header =
-        |focus: &str| entry("MessageHeader/m", json!({ "resourceType": "MessageHeader", "id": "m", "focus": [{ "reference": focus }] }));
+    let header = |focus: &str| {
+        entry(
+            "MessageHeader/m",
+            json!({ "resourceType": "MessageHeader", "id": "m", "focus": [{ "reference": focus }] }),
+        )
+    };
     let subject = entry("Patient/1", patient("1"));
-    check("message", &[header("Patient/1"), subject.clone()], json!({}), &[]);
-    check("message", &[header("Patient/2"), subject.clone()], json!({}), &["error .entry[0].resource.focus[0]", "warning .entry[1]"]);
-    check("message", &[subject, header("Patient/1")], json!({}), &["error .entry[0].resource"]);
+    check(
+        "message",
+        &[header("Patient/1"), subject.clone()],
+        json!({}),
+        &[],
+    );
+    check(
+        "message",
+        &[header("Patient/2"), subject.clone()],
+        json!({}),
+        &["error .entry[0].resource.focus[0]", "warning .entry[1]"],
+    );
+    check(
+        "message",
+        &[subject, header("Patient/1")],
+        json!({}),
+        &["error .entry[0].resource"],
+    );
     check("message", &[], json!({}), &["error .entry"]);
 }
 
@@ -241,8 +431,13 @@ fn a_long_chain_is_followed_in_time_that_grows_with_it() {
         let next = json!({ "resourceType": "Patient", "id": at.to_string(), "link": [{ "other": { "reference": format!("Patient/{}", at + 1) } }] });
         entry(&format!("Patient/{at}"), next)
     };
-    let first = entry("Composition/c", json!({ "resourceType": "Composition", "id": "c", "subject": { "reference": "Patient/0" } }));
-    let entries: Vec<_> = std::iter::once(first).chain((0..20_000).rev().map(link)).collect();
+    let first = entry(
+        "Composition/c",
+        json!({ "resourceType": "Composition", "id": "c", "subject": { "reference": "Patient/0" } }),
+    );
+    let entries: Vec<_> = std::iter::once(first)
+        .chain((0..20_000).rev().map(link))
+        .collect();
     check("document", &entries, json!({}), &[]);
 }
 

@@ -30,29 +30,53 @@ fn the_dates_of_a_condition_are_full_real_and_past() {
         ("9999-12-31T23:59:59-14:00", "business-rule", "kp-date-3"),
         ("1899-12-31T22:59:59Z", "invariant", "kp-date-5"),
     ] {
-        check("Condition", json!({ "recordedDate": text }), &[&format!("error {code} Condition.recordedDate {rule}")]);
-        check("Condition", asserted(text), &[&format!("error {code} Condition.extension[0].value {rule}")]);
+        check(
+            "Condition",
+            json!({ "recordedDate": text }),
+            &[&format!("error {code} Condition.recordedDate {rule}")],
+        );
+        check(
+            "Condition",
+            asserted(text),
+            &[&format!("error {code} Condition.extension[0].value {rule}")],
+        );
     }
     check(
         "Condition",
         json!({ "recordedDate": "0001-01-01" }),
-        &["warning value Condition.recordedDate kp-date-4", "error invariant Condition.recordedDate kp-date-5"],
+        &[
+            "warning value Condition.recordedDate kp-date-4",
+            "error invariant Condition.recordedDate kp-date-5",
+        ],
     );
     check(
         "Condition",
         json!({ "recordedDate": "2032" }),
-        &["error invariant Condition.recordedDate kp-date-2", "error business-rule Condition.recordedDate kp-date-3"],
+        &[
+            "error invariant Condition.recordedDate kp-date-2",
+            "error business-rule Condition.recordedDate kp-date-3",
+        ],
     );
     check("Condition", asserted("2031-01-01T22:59:59.999Z"), &[]);
     check("Condition", asserted("1900-01-01"), &[]);
     check("Condition", json!({ "onsetDateTime": "2019" }), &[]);
-    let twice = json!([asserted("2030-01-01")["extension"][0], asserted("2030-01-02")["extension"][0]]);
-    check("Condition", json!({ "extension": twice }), &["error structure Condition.extension[1]"]);
+    let twice = json!([
+        asserted("2030-01-01")["extension"][0],
+        asserted("2030-01-02")["extension"][0]
+    ]);
+    check(
+        "Condition",
+        json!({ "extension": twice }),
+        &["error structure Condition.extension[1]"],
+    );
     let as_date = json!([{ "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDate": "2030-01-01" }]);
     check(
         "Condition",
         json!({ "extension": as_date }),
-        &["error structure Condition.extension[0].value", "error required Condition.extension[0].value"],
+        &[
+            "error structure Condition.extension[0].value",
+            "error required Condition.extension[0].value",
+        ],
     );
 }
 
@@ -65,15 +89,30 @@ fn the_group_of_a_condition_can_be_determined() {
     };
     let undeterminable = "error business-rule Condition.code kp-group-1";
     for code in ["DJ45", "DE10"] {
-        check("Condition", json!({ "code": concept("urn:oid:1.2.208.176.2.4.12", code) }), &[undeterminable]);
+        check(
+            "Condition",
+            json!({ "code": concept("urn:oid:1.2.208.176.2.4.12", code) }),
+            &[undeterminable],
+        );
     }
-    check("Condition", json!({ "code": { "coding": null, "text": "KOL" } }), &[undeterminable]);
+    check(
+        "Condition",
+        json!({ "code": { "coding": null, "text": "KOL" } }),
+        &[undeterminable],
+    );
     check(
         "Condition",
         json!({ "code": { "coding": [{ "code": "DJ44" }] } }),
-        &["warning code-invalid Condition.code.coding[0]", undeterminable],
+        &[
+            "warning code-invalid Condition.code.coding[0]",
+            undeterminable,
+        ],
     );
-    check("Condition", by_extension("low-back-pain"), &["error structure Condition.code.coding"]);
+    check(
+        "Condition",
+        by_extension("low-back-pain"),
+        &["error structure Condition.code.coding"],
+    );
     check(
         "Condition",
         by_extension("asthma"),
@@ -84,8 +123,16 @@ fn the_group_of_a_condition_can_be_determined() {
         ],
     );
     let text = findings(&json!({ "resourceType": "Condition", "code": { "text": "x" } }));
-    let group = text.iter().find(|issue| issue.rule == "kp-group-1").unwrap();
-    assert!(group.text.contains("StructureDefinition/kp-target-group") && group.text.contains("complex-multimorbidity"), "{}", group.text);
+    let group = text
+        .iter()
+        .find(|issue| issue.rule == "kp-group-1")
+        .unwrap();
+    assert!(
+        group.text.contains("StructureDefinition/kp-target-group")
+            && group.text.contains("complex-multimorbidity"),
+        "{}",
+        group.text
+    );
 }
 
 #[test]
@@ -95,7 +142,11 @@ fn a_condition_is_coded_once_in_each_terminology() {
     let sks = coding("urn:oid:1.2.208.176.2.4.12", "DJ44");
     let icpc = coding("urn:oid:1.2.208.176.2.31", "R95");
     let snomed = coding("http://snomed.info/sct", "13645005");
-    check("Condition", coded(&[sks.clone(), icpc.clone(), snomed.clone()]), &[]);
+    check(
+        "Condition",
+        coded(&[sks.clone(), icpc.clone(), snomed.clone()]),
+        &[],
+    );
     for again in [&sks, &icpc, &snomed] {
         check(
             "Condition",
@@ -104,37 +155,81 @@ fn a_condition_is_coded_once_in_each_terminology() {
         );
     }
     let status = |code: &str| json!({ "verificationStatus": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": code }] } });
-    for code in ["unconfirmed", "provisional", "differential", "refuted", "entered-in-error"] {
+    for code in [
+        "unconfirmed",
+        "provisional",
+        "differential",
+        "refuted",
+        "entered-in-error",
+    ] {
         check("Condition", status(code), &[]);
     }
     check(
         "Condition",
         status("sure"),
-        &["error code-invalid Condition.verificationStatus.coding[0].code", "error code-invalid Condition.verificationStatus"],
+        &[
+            "error code-invalid Condition.verificationStatus.coding[0].code",
+            "error code-invalid Condition.verificationStatus",
+        ],
     );
     check(
         "Condition",
         json!({ "verificationStatus": { "coding": null, "text": "sure" } }),
         &["error code-invalid Condition.verificationStatus"],
     );
-    check("Condition", json!({ "asserter": { "reference": "Patient/1" } }), &["error structure Condition.asserter"]);
-    check("Condition", json!({ "recorder": { "reference": "Patient/1" } }), &[]);
+    check(
+        "Condition",
+        json!({ "asserter": { "reference": "Patient/1" } }),
+        &["error structure Condition.asserter"],
+    );
+    check(
+        "Condition",
+        json!({ "recorder": { "reference": "Patient/1" } }),
+        &[],
+    );
 }
 
 #[test]
 fn a_subject_is_a_patient_that_can_be_stored() {
     for (subject, expected) in [
         (json!({ "reference": "Patient/1/_history/2" }), vec![]),
-        (json!({ "reference": "https://example.org/fhir/Patient/1" }), vec![]),
+        (
+            json!({ "reference": "https://example.org/fhir/Patient/1" }),
+            vec![],
+        ),
         (json!({ "reference": "Patient?identifier=a|b" }), vec![]),
-        (json!({ "reference": "urn:uuid:0c5e4905-5c2e-4254-8837-770c3724cd13" }), vec![]),
-        (json!({ "reference": null, "identifier": { "system": "http://a.test", "value": "b" } }), vec![]),
-        (json!({ "reference": "Group/1" }), vec!["error structure Condition.subject"]),
-        (json!({ "reference": "Organization?identifier=a|b" }), vec!["error structure Condition.subject"]),
-        (json!({ "reference": "https://example.org/fhir/Organization/1/_history/3" }), vec!["error structure Condition.subject"]),
-        (json!({ "reference": null, "type": "Organization", "identifier": { "value": "b" } }), vec!["error structure Condition.subject"]),
-        (json!({ "reference": null, "display": "x" }), vec!["error invariant Condition.subject kp-ref-1"]),
-        (json!({ "reference": null, "identifier": { "system": "http://a.test" } }), vec!["error invariant Condition.subject kp-ref-1"]),
+        (
+            json!({ "reference": "urn:uuid:0c5e4905-5c2e-4254-8837-770c3724cd13" }),
+            vec![],
+        ),
+        (
+            json!({ "reference": null, "identifier": { "system": "http://a.test", "value": "b" } }),
+            vec![],
+        ),
+        (
+            json!({ "reference": "Group/1" }),
+            vec!["error structure Condition.subject"],
+        ),
+        (
+            json!({ "reference": "Organization?identifier=a|b" }),
+            vec!["error structure Condition.subject"],
+        ),
+        (
+            json!({ "reference": "https://example.org/fhir/Organization/1/_history/3" }),
+            vec!["error structure Condition.subject"],
+        ),
+        (
+            json!({ "reference": null, "type": "Organization", "identifier": { "value": "b" } }),
+            vec!["error structure Condition.subject"],
+        ),
+        (
+            json!({ "reference": null, "display": "x" }),
+            vec!["error invariant Condition.subject kp-ref-1"],
+        ),
+        (
+            json!({ "reference": null, "identifier": { "system": "http://a.test" } }),
+            vec!["error invariant Condition.subject kp-ref-1"],
+        ),
     ] {
         check("Condition", json!({ "subject": subject }), &expected);
     }
@@ -151,18 +246,53 @@ fn a_postponement_has_a_start_a_reason_and_an_end_that_is_not_before_it() {
     let at = "extension[0].extension";
     for (period, reason, expected) in [
         (json!({ "start": "2035-01-01" }), "patient", vec![]),
-        (json!({ "start": "2035-01-01", "end": "2035-01-01" }), "clinical", vec![]),
-        (json!({ "start": "2030-01" }), "patient", vec![format!("invariant {at}[0].value.start kp-date-2")]),
-        (json!({ "start": "2030-01-01", "end": "2031" }), "patient", vec![format!("invariant {at}[0].value.end kp-date-2")]),
-        (json!({ "start": "2030-01-02", "end": "2030-01-01" }), "patient", vec![format!("invariant {at}[0].value per-1")]),
-        (json!({ "end": "2030-01-02" }), "patient", vec![format!("required {at}[0].value.start")]),
-        (json!({ "start": "2030-01-02" }), "weather", vec![format!("code-invalid {at}[1].value")]),
+        (
+            json!({ "start": "2035-01-01", "end": "2035-01-01" }),
+            "clinical",
+            vec![],
+        ),
+        (
+            json!({ "start": "2030-01" }),
+            "patient",
+            vec![format!("invariant {at}[0].value.start kp-date-2")],
+        ),
+        (
+            json!({ "start": "2030-01-01", "end": "2031" }),
+            "patient",
+            vec![format!("invariant {at}[0].value.end kp-date-2")],
+        ),
+        (
+            json!({ "start": "2030-01-02", "end": "2030-01-01" }),
+            "patient",
+            vec![format!("invariant {at}[0].value per-1")],
+        ),
+        (
+            json!({ "end": "2030-01-02" }),
+            "patient",
+            vec![format!("required {at}[0].value.start")],
+        ),
+        (
+            json!({ "start": "2030-01-02" }),
+            "weather",
+            vec![format!("code-invalid {at}[1].value")],
+        ),
     ] {
         for kind in ["Condition", "ServiceRequest"] {
-            let expected: Vec<String> =
-                expected.iter().map(|line| format!("error {}", line.replacen("extension", &format!("{kind}.extension"), 1))).collect();
+            let expected: Vec<String> = expected
+                .iter()
+                .map(|line| {
+                    format!(
+                        "error {}",
+                        line.replacen("extension", &format!("{kind}.extension"), 1)
+                    )
+                })
+                .collect();
             let edit = json!({ "extension": [postponement(period.clone(), reason)] });
-            check(kind, edit, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+            check(
+                kind,
+                edit,
+                &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+            );
         }
     }
     let one = postponement(json!({ "start": "2030-01-01" }), "patient");
@@ -170,30 +300,66 @@ fn a_postponement_has_a_start_a_reason_and_an_end_that_is_not_before_it() {
     let missing = "error required Condition.extension[0].extension";
     // Both parts, and two of them: the slices and their sum are counted.
     let nothing = "error invariant Condition.extension[0] ext-1";
-    check("Condition", json!({ "extension": [extension("kp-postponement", json!({}))] }), &[missing, missing, missing, nothing]);
-    let without_period = extension("kp-postponement", json!({ "extension": [one["extension"][1]] }));
-    check("Condition", json!({ "extension": [without_period] }), &[missing, missing]);
-    let two_reasons = extension("kp-postponement", json!({ "extension": [one["extension"][0], one["extension"][1], one["extension"][1]] }));
-    check("Condition", json!({ "extension": [two_reasons] }), &["error structure Condition.extension[0].extension[2]"]);
+    check(
+        "Condition",
+        json!({ "extension": [extension("kp-postponement", json!({}))] }),
+        &[missing, missing, missing, nothing],
+    );
+    let without_period = extension(
+        "kp-postponement",
+        json!({ "extension": [one["extension"][1]] }),
+    );
+    check(
+        "Condition",
+        json!({ "extension": [without_period] }),
+        &[missing, missing],
+    );
+    let two_reasons = extension(
+        "kp-postponement",
+        json!({ "extension": [one["extension"][0], one["extension"][1], one["extension"][1]] }),
+    );
+    check(
+        "Condition",
+        json!({ "extension": [two_reasons] }),
+        &["error structure Condition.extension[0].extension[2]"],
+    );
 }
 
 #[test]
 fn an_own_extension_that_is_misspelt_or_out_of_place_is_not_passed_over() {
     let of_others = json!({ "url": "http://example.org/kp-postponement", "valueBoolean": true });
     let edit = |own: Value| json!({ "extension": [of_others, own] });
-    for kind in ["Condition", "CarePlan", "ServiceRequest", "Encounter", "Patient", "Organization"] {
+    for kind in [
+        "Condition",
+        "CarePlan",
+        "ServiceRequest",
+        "Encounter",
+        "Patient",
+        "Organization",
+    ] {
         check(
             kind,
             edit(extension("kp-postponed", json!({ "valueBoolean": true }))),
-            &[&format!("error extension {kind}.extension[1].url"), &format!("error invariant {kind} kp-ext-1")],
+            &[
+                &format!("error extension {kind}.extension[1].url"),
+                &format!("error invariant {kind} kp-ext-1"),
+            ],
         );
     }
     let mut reason = extension("kp-status-reason", json!({}));
     reason["valueCodeableConcept"] = own_concept("kp-status-reason", "ended");
-    check("Condition", edit(reason), &["error extension Condition.extension[1]"]);
+    check(
+        "Condition",
+        edit(reason),
+        &["error extension Condition.extension[1]"],
+    );
     for kind in ["CarePlan", "Encounter"] {
         let postponed = postponement(json!({ "start": "2030-01-01" }), "patient");
-        check(kind, edit(postponed), &[&format!("error extension {kind}.extension[1]")]);
+        check(
+            kind,
+            edit(postponed),
+            &[&format!("error extension {kind}.extension[1]")],
+        );
     }
     check("Condition", json!({ "extension": [of_others] }), &[]);
 }

@@ -14,24 +14,57 @@ fn patient(members: Value) -> Value {
 fn extensions_of_others_are_kept_and_must_be_extensions_all_the_same() {
     let of = |extension: Value| patient(json!({ "extension": [extension] }));
     for (extension, expected) in [
-        (json!({ "url": "http://x.test/e", "valueString": "x" }), vec![]),
-        (json!({ "url": "http://x.test/e", "extension": [{ "url": "part", "valueString": "x" }] }), vec![]),
-        (json!({ "valueString": "x" }), vec!["error required Patient.extension[0].url"]),
-        (json!({ "url": "http://x.test/e" }), vec!["error invariant Patient.extension[0] ext-1"]),
+        (
+            json!({ "url": "http://x.test/e", "valueString": "x" }),
+            vec![],
+        ),
+        (
+            json!({ "url": "http://x.test/e", "extension": [{ "url": "part", "valueString": "x" }] }),
+            vec![],
+        ),
+        (
+            json!({ "valueString": "x" }),
+            vec!["error required Patient.extension[0].url"],
+        ),
+        (
+            json!({ "url": "http://x.test/e" }),
+            vec!["error invariant Patient.extension[0] ext-1"],
+        ),
         (
             json!({ "url": "http://x.test/e", "valueString": "x", "extension": [{ "url": "part", "valueString": "x" }] }),
             vec!["error invariant Patient.extension[0] ext-1"],
         ),
-        (json!({ "url": "http://x.test/e", "valueString": "x", "valueCode": "x" }), vec!["error structure Patient.extension[0].value"]),
-        (json!({ "url": "http://x.test/e", "valueString": 1 }), vec!["error structure Patient.extension[0].value"]),
-        (json!({ "url": "http://x.test/e", "valueHumanNames": "x" }), vec!["error structure Patient.extension[0]"]),
-        (json!({ "url": "http://x.test/e", "value": "x" }), vec!["error structure Patient.extension[0]"]),
+        (
+            json!({ "url": "http://x.test/e", "valueString": "x", "valueCode": "x" }),
+            vec!["error structure Patient.extension[0].value"],
+        ),
+        (
+            json!({ "url": "http://x.test/e", "valueString": 1 }),
+            vec!["error structure Patient.extension[0].value"],
+        ),
+        (
+            json!({ "url": "http://x.test/e", "valueHumanNames": "x" }),
+            vec!["error structure Patient.extension[0]"],
+        ),
+        (
+            json!({ "url": "http://x.test/e", "value": "x" }),
+            vec!["error structure Patient.extension[0]"],
+        ),
         (
             json!({ "url": "not absolute", "valueString": "x" }),
-            vec!["error value Patient.extension[0].url", "error extension Patient.extension[0].url"],
+            vec![
+                "error value Patient.extension[0].url",
+                "error extension Patient.extension[0].url",
+            ],
         ),
-        (json!("http://x.test/e"), vec!["error structure Patient.extension[0]"]),
-        (json!({ "url": "http://x.test/e", "valueString": "x", "comment": "x" }), vec!["error structure Patient.extension[0]"]),
+        (
+            json!("http://x.test/e"),
+            vec!["error structure Patient.extension[0]"],
+        ),
+        (
+            json!({ "url": "http://x.test/e", "valueString": "x", "comment": "x" }),
+            vec!["error structure Patient.extension[0]"],
+        ),
     ] {
         check_by(&guide_validator(), &of(extension), &[], &expected);
     }
@@ -42,9 +75,17 @@ fn modifier_extensions_stand_on_resources_and_on_their_own_elements() {
     let unknown = json!([{ "url": "http://x.test/e", "valueString": "x" }]);
     for (value, expected) in [
         (patient(json!({ "modifierExtension": unknown })), vec![]),
-        (patient(json!({ "contact": [{ "name": { "text": "x" }, "modifierExtension": unknown }] })), vec![]),
+        (
+            patient(
+                json!({ "contact": [{ "name": { "text": "x" }, "modifierExtension": unknown }] }),
+            ),
+            vec![],
+        ),
         // A data type that is no backbone element has none.
-        (patient(json!({ "name": [{ "text": "x", "modifierExtension": unknown }] })), vec!["error structure Patient.name[0]"]),
+        (
+            patient(json!({ "name": [{ "text": "x", "modifierExtension": unknown }] })),
+            vec!["error structure Patient.name[0]"],
+        ),
     ] {
         check_by(&guide_validator(), &value, &[], &expected);
     }
@@ -54,7 +95,8 @@ fn modifier_extensions_stand_on_resources_and_on_their_own_elements() {
 fn a_resource_that_deadlines_or_messages_go_by_has_no_modifier_extension_in_any_part() {
     let modifier = json!([{ "url": "http://x.test/refuted", "valueBoolean": true }]);
     let inside = json!({ "modifierExtension": modifier });
-    let practitioner = json!({ "resourceType": "Practitioner", "id": "a", "modifierExtension": modifier });
+    let practitioner =
+        json!({ "resourceType": "Practitioner", "id": "a", "modifierExtension": modifier });
     let timing = json!({ "resourceType": "MedicationRequest", "id": "a", "status": "active", "intent": "order", "subject": { "display": "x" },
         "medicationCodeableConcept": { "text": "x" }, "dosageInstruction": [inside] });
     for (kind, edit, at) in [
@@ -64,7 +106,11 @@ fn a_resource_that_deadlines_or_messages_go_by_has_no_modifier_extension_in_any_
             json!({ "stage": [{ "summary": { "text": "x" } }, merged(&inside, &json!({ "type": { "text": "x" }, "summary": { "text": "y" } }))] }),
             "stage[1].modifierExtension[0]",
         ),
-        ("Condition", json!({ "contained": [practitioner], "asserter": { "reference": "#a" } }), "contained[0].modifierExtension[0]"),
+        (
+            "Condition",
+            json!({ "contained": [practitioner], "asserter": { "reference": "#a" } }),
+            "contained[0].modifierExtension[0]",
+        ),
         ("CarePlan", inside.clone(), "modifierExtension[0]"),
         (
             "CarePlan",
@@ -84,7 +130,11 @@ fn a_resource_that_deadlines_or_messages_go_by_has_no_modifier_extension_in_any_
             "location[0].modifierExtension[0]",
         ),
         ("Patient", inside.clone(), "modifierExtension[0]"),
-        ("Patient", json!({ "implicitRules": "http://x.test/rules" }), "implicitRules"),
+        (
+            "Patient",
+            json!({ "implicitRules": "http://x.test/rules" }),
+            "implicitRules",
+        ),
         (
             "Condition",
             json!({ "contained": [merged(&practitioner, &json!({ "modifierExtension": null, "implicitRules": "http://x.test/rules" }))],
@@ -93,9 +143,17 @@ fn a_resource_that_deadlines_or_messages_go_by_has_no_modifier_extension_in_any_
         ),
         ("Organization", inside.clone(), "modifierExtension[0]"),
         ("PractitionerRole", inside.clone(), "modifierExtension[0]"),
-        ("Subscription", json!({ "channel": inside }), "channel.modifierExtension[0]"),
+        (
+            "Subscription",
+            json!({ "channel": inside }),
+            "channel.modifierExtension[0]",
+        ),
     ] {
-        check(kind, edit, &[&format!("error extension {kind}.{at} kp-mod-1")]);
+        check(
+            kind,
+            edit,
+            &[&format!("error extension {kind}.{at} kp-mod-1")],
+        );
     }
     // Nothing follows from these: what they mean is for those who read them.
     for kind in ["Goal", "CareTeam", "Practitioner", "HealthcareService"] {
@@ -103,7 +161,8 @@ fn a_resource_that_deadlines_or_messages_go_by_has_no_modifier_extension_in_any_
     }
 }
 
-/// Extensions: a code for Observations, one for dates, a modifier, and a complex one with a part of each kind.
+/// Extensions: a code for Observations, one for dates, a modifier, and a complex one with a part of
+/// each kind.
 fn extensions() -> Vec<Value> {
     let only = |code: &str| json!({ "type": [{ "code": code }], "min": 1 });
     let no_parts = json!({ "max": "0" });
@@ -114,15 +173,24 @@ fn extensions() -> Vec<Value> {
         .with("Extension.extension", no_parts.clone())
         .with("Extension.value[x]", only("boolean"));
     let inner = Profile::on("Extension", "inner")
-        .saying("context", json!([{ "type": "extension", "expression": format!("{PUBLISHED}/complex") }]))
-        .with("Extension.url", json!({ "fixedUri": format!("{PUBLISHED}/inner") }))
+        .saying(
+            "context",
+            json!([{ "type": "extension", "expression": format!("{PUBLISHED}/complex") }]),
+        )
+        .with(
+            "Extension.url",
+            json!({ "fixedUri": format!("{PUBLISHED}/inner") }),
+        )
         .with("Extension.value[x]", only("string"));
     let selected = Profile::on("Extension", "selected")
         .saying("context", json!([{ "type": "fhirpath", "expression": "Observation.component.where(code.text = 'x')" }]))
         .with("Extension.url", json!({ "fixedUri": format!("{PUBLISHED}/selected") }))
         .with("Extension.value[x]", only("string"));
     let modifier = Profile::extension("modifier", &["Observation"])
-        .with("Extension", json!({ "isModifier": true, "isModifierReason": "x" }))
+        .with(
+            "Extension",
+            json!({ "isModifier": true, "isModifierReason": "x" }),
+        )
         .with("Extension.value[x]", only("boolean"));
     let complex = Profile::extension("complex", &["Element"])
         .with("Extension.value[x]", json!({ "max": "0" }))
@@ -136,7 +204,9 @@ fn extensions() -> Vec<Value> {
         .slice("Extension.extension", "note", json!({ "max": "2" }))
         .with("Extension.extension:note.url", json!({ "fixedUri": "note" }))
         .with("Extension.extension:note.value[x]", only("string"));
-    [simple, dated, inner, selected, modifier, complex].map(Profile::build).into()
+    [simple, dated, inner, selected, modifier, complex]
+        .map(Profile::build)
+        .into()
 }
 
 fn extension(id: &str, more: Value) -> Value {
@@ -144,7 +214,10 @@ fn extension(id: &str, more: Value) -> Value {
 }
 
 fn observation(members: Value) -> Value {
-    merged(&json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } }), &members)
+    merged(
+        &json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } }),
+        &members,
+    )
 }
 
 #[test]
@@ -155,14 +228,23 @@ fn an_extension_holds_what_its_definition_says() {
         (of(extension("simple", json!({ "valueCode": "x" }))), vec![]),
         (
             of(extension("simple", json!({ "valueString": "x" }))),
-            vec!["error structure Observation.extension[0].value", "error required Observation.extension[0].value"],
+            vec![
+                "error structure Observation.extension[0].value",
+                "error required Observation.extension[0].value",
+            ],
         ),
         (
             of(extension("simple", json!({}))),
-            vec!["error required Observation.extension[0].value", "error invariant Observation.extension[0] ext-1"],
+            vec![
+                "error required Observation.extension[0].value",
+                "error invariant Observation.extension[0] ext-1",
+            ],
         ),
         (
-            of(extension("simple", json!({ "extension": [{ "url": "a", "valueCode": "x" }] }))),
+            of(extension(
+                "simple",
+                json!({ "extension": [{ "url": "a", "valueCode": "x" }] }),
+            )),
             vec![
                 "error structure Observation.extension[0].extension",
                 "error extension Observation.extension[0].extension[0].url",
@@ -172,7 +254,10 @@ fn an_extension_holds_what_its_definition_says() {
         // The address of an extension has no version.
         (
             of(extension("simple|1.0.0", json!({ "valueCode": "x" }))),
-            vec!["error value Observation.extension[0].url", "error extension Observation.extension[0].url"],
+            vec![
+                "error value Observation.extension[0].url",
+                "error extension Observation.extension[0].url",
+            ],
         ),
     ] {
         check_by(&validator, &value, &[], &expected);
@@ -182,29 +267,63 @@ fn an_extension_holds_what_its_definition_says() {
 #[test]
 fn a_complex_extension_has_the_parts_of_its_definition() {
     let validator = validator(extensions());
-    let of = |parts: Value| observation(json!({ "extension": [extension("complex", json!({ "extension": parts }))] }));
+    let of = |parts: Value| {
+        observation(json!({ "extension": [extension("complex", json!({ "extension": parts }))] }))
+    };
     let when = json!({ "url": "when", "valuePeriod": { "start": "2027-01-01" } });
     let note = json!({ "url": "note", "valueString": "x" });
     let at = "Observation.extension[0]";
     for (value, expected) in [
         (of(json!([when])), vec![]),
         (of(json!([note, when, note])), vec![]),
-        (of(json!([note])), vec![format!("error required {at}.extension")]),
-        (of(json!([when, when])), vec![format!("error structure {at}.extension[1]")]),
-        (of(json!([when, note, note, note])), vec![format!("error structure {at}.extension[3]")]),
-        (of(json!([when, { "url": "weather", "valueString": "x" }])), vec![format!("error extension {at}.extension[1].url")]),
+        (
+            of(json!([note])),
+            vec![format!("error required {at}.extension")],
+        ),
+        (
+            of(json!([when, when])),
+            vec![format!("error structure {at}.extension[1]")],
+        ),
+        (
+            of(json!([when, note, note, note])),
+            vec![format!("error structure {at}.extension[3]")],
+        ),
+        (
+            of(json!([when, { "url": "weather", "valueString": "x" }])),
+            vec![format!("error extension {at}.extension[1].url")],
+        ),
         (
             of(json!([{ "url": "when", "valueDateTime": "2027-01-01" }])),
-            vec![format!("error structure {at}.extension[0].value"), format!("error required {at}.extension[0].value")],
+            vec![
+                format!("error structure {at}.extension[0].value"),
+                format!("error required {at}.extension[0].value"),
+            ],
         ),
-        (of(json!([{ "url": "when", "valuePeriod": { "begin": "2027" } }])), vec![format!("error structure {at}.extension[0].value")]),
-        (of(json!([when, { "url": "http://x.test/of-others", "valueString": "x" }])), vec![]),
         (
-            observation(json!({ "extension": [extension("complex", json!({ "valueString": "x" }))] })),
-            vec![format!("error required {at}.extension"), format!("error required {at}.extension"), format!("error structure {at}.value")],
+            of(json!([{ "url": "when", "valuePeriod": { "begin": "2027" } }])),
+            vec![format!("error structure {at}.extension[0].value")],
+        ),
+        (
+            of(json!([when, { "url": "http://x.test/of-others", "valueString": "x" }])),
+            vec![],
+        ),
+        (
+            observation(
+                json!({ "extension": [extension("complex", json!({ "valueString": "x" }))] }),
+            ),
+            vec![
+                format!("error required {at}.extension"),
+                format!("error required {at}.extension"),
+                format!("error structure {at}.value"),
+            ],
         ),
     ] {
-        check_by(&validator, &value, &[], &expected.iter().map(String::as_str).collect::<Vec<_>>());
+        check_by(
+            &validator,
+            &value,
+            &[],
+            &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
     }
 }
 
@@ -219,20 +338,55 @@ fn an_extension_stands_only_where_its_definition_lets_it() {
     let component = |text: &str, extension: &Value| json!({ "component": [{ "code": { "text": text }, "valueString": "x", "extension": [extension] }] });
     for (value, expected) in [
         (observation(component("x", &simple)), vec![]),
-        (observation(json!({ "code": { "extension": [simple] } })), vec!["error extension Observation.code.extension[0]"]),
-        (patient(json!({ "extension": [simple] })), vec!["error extension Patient.extension[0]"]),
-        (patient(json!({ "birthDate": "1948", "_birthDate": { "extension": [dated] } })), vec![]),
-        (observation(json!({ "effectiveDateTime": "2027", "_effectiveDateTime": { "extension": [dated] } })), vec![]),
         (
-            observation(json!({ "issued": "2027-01-01T00:00:00Z", "_issued": { "extension": [dated] } })),
+            observation(json!({ "code": { "extension": [simple] } })),
+            vec!["error extension Observation.code.extension[0]"],
+        ),
+        (
+            patient(json!({ "extension": [simple] })),
+            vec!["error extension Patient.extension[0]"],
+        ),
+        (
+            patient(json!({ "birthDate": "1948", "_birthDate": { "extension": [dated] } })),
+            vec![],
+        ),
+        (
+            observation(
+                json!({ "effectiveDateTime": "2027", "_effectiveDateTime": { "extension": [dated] } }),
+            ),
+            vec![],
+        ),
+        (
+            observation(
+                json!({ "issued": "2027-01-01T00:00:00Z", "_issued": { "extension": [dated] } }),
+            ),
             vec!["error extension Observation.issued.extension[0]"],
         ),
-        (observation(json!({ "extension": [dated] })), vec!["error extension Observation.extension[0]"]),
-        (observation(json!({ "extension": [extension("complex", json!({ "extension": [when, inner] }))] })), vec![]),
-        (observation(json!({ "extension": [inner] })), vec!["error extension Observation.extension[0]"]),
+        (
+            observation(json!({ "extension": [dated] })),
+            vec!["error extension Observation.extension[0]"],
+        ),
+        (
+            observation(
+                json!({ "extension": [extension("complex", json!({ "extension": [when, inner] }))] }),
+            ),
+            vec![],
+        ),
+        (
+            observation(json!({ "extension": [inner] })),
+            vec!["error extension Observation.extension[0]"],
+        ),
         (observation(component("x", &selected)), vec![]),
-        (observation(component("y", &selected)), vec!["error extension Observation.component[0].extension[0]"]),
-        (observation(json!({ "code": { "extension": [extension("complex", json!({ "extension": [when] }))] } })), vec![]),
+        (
+            observation(component("y", &selected)),
+            vec!["error extension Observation.component[0].extension[0]"],
+        ),
+        (
+            observation(
+                json!({ "code": { "extension": [extension("complex", json!({ "extension": [when] }))] } }),
+            ),
+            vec![],
+        ),
     ] {
         check_by(&validator, &value, &[], &expected);
     }
@@ -243,14 +397,23 @@ fn an_extension_stands_only_where_what_its_definition_says_of_it_and_its_place_h
     let only_beside = |code: &str| format!("code.text = 'x' and %extension.value = '{code}'");
     let picky = Profile::extension("picky", &["Observation.component"])
         .saying("contextInvariant", json!([only_beside("a")]))
-        .with("Extension.value[x]", json!({ "type": [{ "code": "code" }], "min": 1 }));
+        .with(
+            "Extension.value[x]",
+            json!({ "type": [{ "code": "code" }], "min": 1 }),
+        );
     let validator = validator([picky.build()]);
     let component = |text: &str, code: &str| {
-        observation(json!({ "component": [{ "code": { "text": text }, "valueString": "x",
-            "extension": [extension("picky", json!({ "valueCode": code }))] }] }))
+        observation(
+            json!({ "component": [{ "code": { "text": text }, "valueString": "x",
+            "extension": [extension("picky", json!({ "valueCode": code }))] }] }),
+        )
     };
     let refused = vec!["error extension Observation.component[0].extension[0]"];
-    for (value, expected) in [(component("x", "a"), vec![]), (component("y", "a"), refused.clone()), (component("x", "b"), refused)] {
+    for (value, expected) in [
+        (component("x", "a"), vec![]),
+        (component("y", "a"), refused.clone()),
+        (component("x", "b"), refused),
+    ] {
         check_by(&validator, &value, &[], &expected);
     }
 }
@@ -262,11 +425,20 @@ fn a_modifier_stands_among_the_modifiers_and_nothing_else_does() {
     let simple = extension("simple", json!({ "valueCode": "x" }));
     for (value, expected) in [
         (json!({ "modifierExtension": [modifier] }), vec![]),
-        (json!({ "extension": [modifier] }), vec!["error extension Observation.extension[0]"]),
-        (json!({ "modifierExtension": [simple] }), vec!["error extension Observation.modifierExtension[0]"]),
+        (
+            json!({ "extension": [modifier] }),
+            vec!["error extension Observation.extension[0]"],
+        ),
+        (
+            json!({ "modifierExtension": [simple] }),
+            vec!["error extension Observation.modifierExtension[0]"],
+        ),
         (
             json!({ "modifierExtension": [extension("modifier", json!({ "valueString": "x" }))] }),
-            vec!["error structure Observation.modifierExtension[0].value", "error required Observation.modifierExtension[0].value"],
+            vec![
+                "error structure Observation.modifierExtension[0].value",
+                "error required Observation.modifierExtension[0].value",
+            ],
         ),
     ] {
         check_by(&validator, &observation(value), &[], &expected);
@@ -290,12 +462,23 @@ fn a_profile_asks_for_an_extension() {
     for (extensions, expected) in [
         (json!([other, simple]), vec![]),
         (json!([other]), vec!["error required Observation.extension"]),
-        (json!([simple, other, simple]), vec!["error structure Observation.extension[2]"]),
+        (
+            json!([simple, other, simple]),
+            vec!["error structure Observation.extension[2]"],
+        ),
         (
             json!([extension("simple", json!({ "valueBoolean": true }))]),
-            vec!["error structure Observation.extension[0].value", "error required Observation.extension[0].value"],
+            vec![
+                "error structure Observation.extension[0].value",
+                "error required Observation.extension[0].value",
+            ],
         ),
     ] {
-        check_by(&validator, &observation(json!({ "extension": extensions })), &[&url("extended")], &expected);
+        check_by(
+            &validator,
+            &observation(json!({ "extension": extensions })),
+            &[&url("extended")],
+            &expected,
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Narratives: what may stand in one. The verdicts of the first tables are also those of the HL7 validator (6.7.9).
+//! Narratives: what may stand in one. The verdicts of the first tables are also those of the HL7
+//! validator (6.7.9).
 
 use frist::fhir::Severity;
 use frist::validation::narrative;
@@ -134,7 +135,10 @@ const FINE: &[&str] = &[
 ];
 
 /// What is warned of.
-const SUSPECT: &[&str] = &[r##"<a href="#t">x</a><p id="t">y</p><p id="t">y</p>"##, r#"<p id="a">x</p><p id="a">y</p>"#];
+const SUSPECT: &[&str] = &[
+    r##"<a href="#t">x</a><p id="t">y</p><p id="t">y</p>"##,
+    r#"<p id="a">x</p><p id="a">y</p>"#,
+];
 
 /// What may not stand in the div.
 const REFUSED: &[&str] = &[
@@ -346,7 +350,8 @@ const REFUSED_HERE: &[&str] = &[
     r#"<a href="JavaScript:alert(1)">x</a>"#, r#"<img src="javascript:alert(1)"/>"#, r#"<map name="a"><area href="javascript:x"/></map>x"#,
 ];
 
-/// Here the HL7 validator finds an error, and XML 1.0 none: a space in an end tag, and text in a CDATA section.
+/// Here the HL7 validator finds an error, and XML 1.0 none: a space in an end tag, and text in a
+/// CDATA section.
 const FINE_HERE: &[&str] = &["<p >x</p >", "<p>x</p\n>", "<![CDATA[x]]>"];
 
 const ELEMENTS: &str = "a abbr acronym address b bdo big blockquote cite code dfn div em h1 h2 h3 h4 h5 h6 i kbd p pre q samp small span strong sub     sup tt var";
@@ -356,10 +361,14 @@ const FORBIDDEN: &str = "script style link meta iframe object embed form input b
 /// How bad a narrative is, and what was found: the rule and the text.
 fn findings(div: &str, ids: &[&str]) -> (Option<Severity>, Vec<(&'static str, String)>) {
     let (mut worst, mut found) = (None, Vec::new());
-    narrative::check(div, &|id| ids.contains(&id), &mut |severity, _, rule, text| {
-        worst = worst.map_or(Some(severity), |worst: Severity| Some(worst.min(severity)));
-        found.push((rule, text.to_owned()));
-    });
+    narrative::check(
+        div,
+        &|id| ids.contains(&id),
+        &mut |severity, _, rule, text| {
+            worst = worst.map_or(Some(severity), |worst: Severity| Some(worst.min(severity)));
+            found.push((rule, text.to_owned()));
+        },
+    );
     (worst, found)
 }
 
@@ -374,20 +383,39 @@ fn check(div: &str, expected: Option<Severity>) {
 
 #[test]
 fn content_is_judged_as_the_tables_say() {
-    FINE.iter().chain(FINE_HERE).for_each(|content| check(&around(content), None));
-    SUSPECT.iter().for_each(|content| check(&around(content), Some(Severity::Warning)));
-    REFUSED.iter().chain(REFUSED_HERE).for_each(|content| check(&around(content), Some(Severity::Error)));
+    FINE.iter()
+        .chain(FINE_HERE)
+        .for_each(|content| check(&around(content), None));
+    SUSPECT
+        .iter()
+        .for_each(|content| check(&around(content), Some(Severity::Warning)));
+    REFUSED
+        .iter()
+        .chain(REFUSED_HERE)
+        .for_each(|content| check(&around(content), Some(Severity::Error)));
     WHOLE_FINE.iter().for_each(|div| check(div, None));
-    WHOLE_REFUSED.iter().for_each(|div| check(div, Some(Severity::Error)));
-    for div in ["<div xmlns=\"http://www.w3.org/1999/xhtml\">x", "<!DOCTYPE html><div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"] {
+    WHOLE_REFUSED
+        .iter()
+        .for_each(|div| check(div, Some(Severity::Error)));
+    for div in [
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\">x",
+        "<!DOCTYPE html><div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>",
+    ] {
         check(div, Some(Severity::Error));
     }
 }
 
 #[test]
 fn elements_format_text_and_do_nothing_else() {
-    ELEMENTS.split_whitespace().for_each(|name| check(&around(&format!("<{name}>x</{name}>")), None));
-    FORBIDDEN.split_whitespace().for_each(|name| check(&around(&format!("y<{name}>x</{name}>")), Some(Severity::Error)));
+    ELEMENTS
+        .split_whitespace()
+        .for_each(|name| check(&around(&format!("<{name}>x</{name}>")), None));
+    FORBIDDEN.split_whitespace().for_each(|name| {
+        check(
+            &around(&format!("y<{name}>x</{name}>")),
+            Some(Severity::Error),
+        )
+    });
 }
 
 #[test]
@@ -401,9 +429,27 @@ fn a_link_leads_to_an_id_of_the_resource() {
 #[test]
 fn findings_name_the_rule_and_repeat_no_text() {
     let found = |content: &str| findings(&around(content), &[]).1;
-    assert_eq!(found(" "), [("txt-2", "expected text or an image in the narrative, found none".to_owned())]);
-    assert_eq!(found("x<script>y</script>"), [("txt-1", "expected only elements that format text, found 'script'".to_owned())]);
-    assert_eq!(found("x<p onclick='y'>z</p>"), [("txt-1", "expected only attributes that format text, found 'onclick' on 'p'".to_owned())]);
+    assert_eq!(
+        found(" "),
+        [(
+            "txt-2",
+            "expected text or an image in the narrative, found none".to_owned()
+        )]
+    );
+    assert_eq!(
+        found("x<script>y</script>"),
+        [(
+            "txt-1",
+            "expected only elements that format text, found 'script'".to_owned()
+        )]
+    );
+    assert_eq!(
+        found("x<p onclick='y'>z</p>"),
+        [(
+            "txt-1",
+            "expected only attributes that format text, found 'onclick' on 'p'".to_owned()
+        )]
+    );
     assert_eq!(
         found("<p>Karen Holm"),
         [("txt-1", "expected well-formed XHTML, found an end tag that belongs to no open element (at byte 61)".to_owned())]
@@ -414,8 +460,14 @@ fn findings_name_the_rule_and_repeat_no_text() {
 fn entities_and_depth_are_bounded() {
     let doctype = r#"<!DOCTYPE div [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><div xmlns="http://www.w3.org/1999/xhtml">&b;</div>"#;
     check(doctype, Some(Severity::Error));
-    check(&around(&("<div>".repeat(400) + "x" + &"</div>".repeat(400))), None);
-    check(&around(&("<div>".repeat(600) + "x" + &"</div>".repeat(600))), Some(Severity::Error));
+    check(
+        &around(&("<div>".repeat(400) + "x" + &"</div>".repeat(400))),
+        None,
+    );
+    check(
+        &around(&("<div>".repeat(600) + "x" + &"</div>".repeat(600))),
+        Some(Severity::Error),
+    );
     check(&around(&"<b>".repeat(300_000)), Some(Severity::Error));
 }
 

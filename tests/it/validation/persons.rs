@@ -8,7 +8,12 @@ use super::{line, valid};
 
 #[test]
 fn person_references_are_found_with_the_subject_first() {
-    let expressions = |value: &Value| person_references(value).into_iter().map(|(expression, _)| expression).collect::<Vec<_>>();
+    let expressions = |value: &Value| {
+        person_references(value)
+            .into_iter()
+            .map(|(expression, _)| expression)
+            .collect::<Vec<_>>()
+    };
     let plan = json!({
         "resourceType": "CarePlan",
         "addresses": [{ "reference": "Condition/1" }, { "reference": "urn:uuid:0c5e4905-5c2e-4254-8837-770c3724cd13" }],
@@ -33,7 +38,10 @@ fn person_references_are_found_with_the_subject_first() {
     ];
     assert_eq!(expressions(&plan), expected);
     assert_eq!(person_references(&plan)[1].1["reference"], "Condition/1");
-    assert_eq!(expressions(&valid("Encounter")), ["Encounter.subject", "Encounter.basedOn[0]"]);
+    assert_eq!(
+        expressions(&valid("Encounter")),
+        ["Encounter.subject", "Encounter.basedOn[0]"]
+    );
     let linked = json!({ "resourceType": "Patient", "link": [{ "other": { "reference": "Patient/2" }, "type": "seealso" }] });
     assert!(expressions(&linked).is_empty());
 }
@@ -43,18 +51,43 @@ fn everything_a_resource_names_belongs_to_one_person() {
     let key = |text: &str| ResourceKey::parse(text).unwrap();
     let is = |patient: &str| Target::Person(key(patient));
     let found = |targets: &[Target]| {
-        let resolved = |(at, target): (usize, &Target)| ResolvedReference { expression: format!("X[{at}]"), target: target.clone() };
-        one_person(&targets.iter().enumerate().map(resolved).collect::<Vec<_>>()).iter().map(line).collect::<Vec<_>>()
+        let resolved = |(at, target): (usize, &Target)| ResolvedReference {
+            expression: format!("X[{at}]"),
+            target: target.clone(),
+        };
+        one_person(&targets.iter().enumerate().map(resolved).collect::<Vec<_>>())
+            .iter()
+            .map(line)
+            .collect::<Vec<_>>()
     };
     assert!(found(&[]).is_empty());
     assert!(found(&[is("Patient/1"), is("Patient/1"), Target::NoPerson]).is_empty());
-    assert_eq!(found(&[is("Patient/1"), is("Patient/2"), is("Patient/1")]), ["error business-rule X[1] kp-person-1"]);
     assert_eq!(
-        found(&[Target::PatientNotStored, is("Patient/1"), Target::NotYetStored, is("Patient/2")]),
-        ["error business-rule X[0] kp-person-2", "warning not-found X[2] kp-person-3", "error business-rule X[3] kp-person-1"]
+        found(&[is("Patient/1"), is("Patient/2"), is("Patient/1")]),
+        ["error business-rule X[1] kp-person-1"]
     );
     assert_eq!(
-        found(&[is("Patient/1"), Target::OtherIdentifier, Target::NotFollowed]),
-        ["error business-rule X[1] kp-person-1", "warning not-supported X[2]"]
+        found(&[
+            Target::PatientNotStored,
+            is("Patient/1"),
+            Target::NotYetStored,
+            is("Patient/2")
+        ]),
+        [
+            "error business-rule X[0] kp-person-2",
+            "warning not-found X[2] kp-person-3",
+            "error business-rule X[3] kp-person-1"
+        ]
+    );
+    assert_eq!(
+        found(&[
+            is("Patient/1"),
+            Target::OtherIdentifier,
+            Target::NotFollowed
+        ]),
+        [
+            "error business-rule X[1] kp-person-1",
+            "warning not-supported X[2]"
+        ]
     );
 }

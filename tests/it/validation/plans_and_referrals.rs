@@ -12,34 +12,82 @@ fn a_plan_says_who_agreed_on_it_when_and_why_it_ended() {
         extension
     };
     for (edit, expected) in [
-        (json!({ "status": "revoked" }), vec!["error invariant CarePlan kp-cp-1"]),
-        (json!({ "status": "revoked", "extension": [reason("superseded")] }), vec![]),
+        (
+            json!({ "status": "revoked" }),
+            vec!["error invariant CarePlan kp-cp-1"],
+        ),
+        (
+            json!({ "status": "revoked", "extension": [reason("superseded")] }),
+            vec![],
+        ),
         (
             json!({ "status": "revoked", "extension": [reason("bored")] }),
-            vec!["error code-invalid CarePlan.extension[0].value.coding[0].code", "error code-invalid CarePlan.extension[0].value"],
+            vec![
+                "error code-invalid CarePlan.extension[0].value.coding[0].code",
+                "error code-invalid CarePlan.extension[0].value",
+            ],
         ),
         (
             json!({ "extension": [extension("kp-status-reason", json!({ "valueCodeableConcept": { "text": "x" } }))] }),
             vec!["error code-invalid CarePlan.extension[0].value"],
         ),
-        (json!({ "extension": [reason("ended"), reason("ended")] }), vec!["error structure CarePlan.extension[1]"]),
-        (json!({ "status": "planned" }), vec!["error code-invalid CarePlan.status"]),
-        (json!({ "intent": "order" }), vec!["error value CarePlan.intent"]),
-        (json!({ "category": [{ "text": "x" }] }), vec!["error required CarePlan.category"]),
-        (json!({ "category": [{ "text": "x" }, own_concept("kp-careplan-category", "treatment-plan")] }), vec![]),
+        (
+            json!({ "extension": [reason("ended"), reason("ended")] }),
+            vec!["error structure CarePlan.extension[1]"],
+        ),
+        (
+            json!({ "status": "planned" }),
+            vec!["error code-invalid CarePlan.status"],
+        ),
+        (
+            json!({ "intent": "order" }),
+            vec!["error value CarePlan.intent"],
+        ),
+        (
+            json!({ "category": [{ "text": "x" }] }),
+            vec!["error required CarePlan.category"],
+        ),
+        (
+            json!({ "category": [{ "text": "x" }, own_concept("kp-careplan-category", "treatment-plan")] }),
+            vec![],
+        ),
         (
             json!({ "category": [own_concept("kp-careplan-category", "other")] }),
-            vec!["error required CarePlan.category", "error code-invalid CarePlan.category[0].coding[0].code"],
+            vec![
+                "error required CarePlan.category",
+                "error code-invalid CarePlan.category[0].coding[0].code",
+            ],
         ),
-        (json!({ "created": "2030-12" }), vec!["error invariant CarePlan.created kp-date-2"]),
-        (json!({ "created": "2031-01-02" }), vec!["error business-rule CarePlan.created kp-date-3"]),
-        (json!({ "author": { "reference": "Practitioner/1" } }), vec!["error structure CarePlan.author"]),
-        (json!({ "author": { "reference": "PractitionerRole/1" } }), vec![]),
-        (json!({ "author": { "identifier": null, "display": "x" } }), vec!["error invariant CarePlan.author kp-ref-1"]),
-        (json!({ "addresses": [] }), vec!["error required CarePlan.addresses"]),
+        (
+            json!({ "created": "2030-12" }),
+            vec!["error invariant CarePlan.created kp-date-2"],
+        ),
+        (
+            json!({ "created": "2031-01-02" }),
+            vec!["error business-rule CarePlan.created kp-date-3"],
+        ),
+        (
+            json!({ "author": { "reference": "Practitioner/1" } }),
+            vec!["error structure CarePlan.author"],
+        ),
+        (
+            json!({ "author": { "reference": "PractitionerRole/1" } }),
+            vec![],
+        ),
+        (
+            json!({ "author": { "identifier": null, "display": "x" } }),
+            vec!["error invariant CarePlan.author kp-ref-1"],
+        ),
+        (
+            json!({ "addresses": [] }),
+            vec!["error required CarePlan.addresses"],
+        ),
         (
             json!({ "addresses": [{ "reference": "Condition/1" }, { "reference": "Goal/1" }, { "display": "x" }] }),
-            vec!["error structure CarePlan.addresses[1]", "error invariant CarePlan.addresses[2] kp-ref-1"],
+            vec![
+                "error structure CarePlan.addresses[1]",
+                "error invariant CarePlan.addresses[2] kp-ref-1",
+            ],
         ),
     ] {
         check("CarePlan", edit, &expected);
@@ -54,21 +102,60 @@ fn a_referral_says_who_made_it_when_and_for_what() {
     });
     let sks = json!({ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ44" });
     for (edit, expected) in [
-        (json!({ "status": "revoked" }), vec!["error invariant ServiceRequest kp-sr-2"]),
-        (json!({ "status": "on-hold" }), vec!["error invariant ServiceRequest kp-sr-2"]),
-        (json!({ "status": "on-hold", "extension": [reason] }), vec![]),
-        (json!({ "status": "revoked", "extension": [{ "url": reason["url"], "valueCodeableConcept": { "text": "x" } }] }), vec![]),
-        (json!({ "status": "ordered" }), vec!["error code-invalid ServiceRequest.status"]),
-        (json!({ "intent": "plan" }), vec!["error value ServiceRequest.intent"]),
+        (
+            json!({ "status": "revoked" }),
+            vec!["error invariant ServiceRequest kp-sr-2"],
+        ),
+        (
+            json!({ "status": "on-hold" }),
+            vec!["error invariant ServiceRequest kp-sr-2"],
+        ),
+        (
+            json!({ "status": "on-hold", "extension": [reason] }),
+            vec![],
+        ),
+        (
+            json!({ "status": "revoked", "extension": [{ "url": reason["url"], "valueCodeableConcept": { "text": "x" } }] }),
+            vec![],
+        ),
+        (
+            json!({ "status": "ordered" }),
+            vec!["error code-invalid ServiceRequest.status"],
+        ),
+        (
+            json!({ "intent": "plan" }),
+            vec!["error value ServiceRequest.intent"],
+        ),
         (json!({ "doNotPerform": false }), vec![]),
-        (json!({ "doNotPerform": true }), vec!["error value ServiceRequest.doNotPerform"]),
+        (
+            json!({ "doNotPerform": true }),
+            vec!["error value ServiceRequest.doNotPerform"],
+        ),
         (json!({ "priority": "asap" }), vec![]),
-        (json!({ "priority": "stat" }), vec!["error code-invalid ServiceRequest.priority"]),
-        (json!({ "authoredOn": "2030" }), vec!["error invariant ServiceRequest.authoredOn kp-date-2"]),
-        (json!({ "authoredOn": "2031-01-01T23:00:00Z" }), vec!["error business-rule ServiceRequest.authoredOn kp-date-3"]),
-        (json!({ "requester": { "reference": "Practitioner/1" } }), vec!["error structure ServiceRequest.requester"]),
-        (json!({ "reasonReference": null }), vec!["error invariant ServiceRequest kp-sr-1"]),
-        (json!({ "reasonReference": null, "reasonCode": [{ "coding": [sks] }] }), vec![]),
+        (
+            json!({ "priority": "stat" }),
+            vec!["error code-invalid ServiceRequest.priority"],
+        ),
+        (
+            json!({ "authoredOn": "2030" }),
+            vec!["error invariant ServiceRequest.authoredOn kp-date-2"],
+        ),
+        (
+            json!({ "authoredOn": "2031-01-01T23:00:00Z" }),
+            vec!["error business-rule ServiceRequest.authoredOn kp-date-3"],
+        ),
+        (
+            json!({ "requester": { "reference": "Practitioner/1" } }),
+            vec!["error structure ServiceRequest.requester"],
+        ),
+        (
+            json!({ "reasonReference": null }),
+            vec!["error invariant ServiceRequest kp-sr-1"],
+        ),
+        (
+            json!({ "reasonReference": null, "reasonCode": [{ "coding": [sks] }] }),
+            vec![],
+        ),
         (
             json!({ "reasonCode": [{ "coding": [sks] }, { "coding": [sks, sks] }] }),
             vec!["error structure ServiceRequest.reasonCode[1].coding[1]"],
@@ -78,18 +165,33 @@ fn a_referral_says_who_made_it_when_and_for_what() {
             vec!["error structure ServiceRequest.replaces[1]"],
         ),
         (json!({ "occurrenceDateTime": "2035-01-01" }), vec![]),
-        (json!({ "occurrenceDateTime": "2035-01" }), vec!["error invariant ServiceRequest.occurrence kp-date-2"]),
-        (json!({ "occurrencePeriod": { "start": "2035-01-01" } }), vec![]),
+        (
+            json!({ "occurrenceDateTime": "2035-01" }),
+            vec!["error invariant ServiceRequest.occurrence kp-date-2"],
+        ),
+        (
+            json!({ "occurrencePeriod": { "start": "2035-01-01" } }),
+            vec![],
+        ),
         (
             json!({ "occurrencePeriod": { "start": "2035", "end": "2034-01-01" } }),
-            vec!["error invariant ServiceRequest.occurrence.start kp-date-2", "error invariant ServiceRequest.occurrence per-1"],
+            vec![
+                "error invariant ServiceRequest.occurrence.start kp-date-2",
+                "error invariant ServiceRequest.occurrence per-1",
+            ],
         ),
-        (json!({ "occurrenceTiming": { "event": ["2035-01-01"] } }), vec!["error structure ServiceRequest.occurrence"]),
+        (
+            json!({ "occurrenceTiming": { "event": ["2035-01-01"] } }),
+            vec!["error structure ServiceRequest.occurrence"],
+        ),
         (
             json!({ "occurrenceDateTime": "2035-01-01", "occurrencePeriod": { "start": "2035-01-01" } }),
             vec!["error structure ServiceRequest.occurrence"],
         ),
-        (json!({ "extension": [extension("kp-received", json!({ "valueDate": "2030-12-01" }))] }), vec![]),
+        (
+            json!({ "extension": [extension("kp-received", json!({ "valueDate": "2030-12-01" }))] }),
+            vec![],
+        ),
         (
             json!({ "extension": [extension("kp-received", json!({ "valueDate": "2030-12-01T09:00:00Z" }))] }),
             vec!["error value ServiceRequest.extension[0].value kp-date-1"],
@@ -105,23 +207,54 @@ fn a_referral_says_who_made_it_when_and_for_what() {
 
 #[test]
 fn an_offer_that_has_begun_has_a_past_start_and_one_that_is_planned_need_not() {
-    let starts = |status: &str, start: &str| json!({ "status": status, "period": { "start": start } });
+    let starts =
+        |status: &str, start: &str| json!({ "status": status, "period": { "start": start } });
     for (edit, expected) in [
-        (starts("finished", "2031-01-02"), vec!["error business-rule Encounter.period.start kp-date-3"]),
-        (starts("in-progress", "2031-01-01T23:00:00Z"), vec!["error business-rule Encounter.period.start kp-date-3"]),
+        (
+            starts("finished", "2031-01-02"),
+            vec!["error business-rule Encounter.period.start kp-date-3"],
+        ),
+        (
+            starts("in-progress", "2031-01-01T23:00:00Z"),
+            vec!["error business-rule Encounter.period.start kp-date-3"],
+        ),
         (starts("planned", "2031-01-02"), vec![]),
         (starts("cancelled", "2031-01-02"), vec![]),
-        (starts("planned", "2031-02"), vec!["error invariant Encounter.period.start kp-date-2"]),
-        (starts("done", "2030-01-02"), vec!["error code-invalid Encounter.status"]),
-        (json!({ "period": { "start": null, "end": "2030-01-01" } }), vec!["error required Encounter.period.start"]),
-        (json!({ "period": { "end": "2030-04-30" } }), vec!["error invariant Encounter.period per-1"]),
-        (json!({ "type": [{ "text": "x" }] }), vec!["error invariant Encounter kp-enc-1"]),
-        (json!({ "type": [{ "text": "x" }, own_concept("kp-prevention-offer", "clarifying-conversation")] }), vec![]),
+        (
+            starts("planned", "2031-02"),
+            vec!["error invariant Encounter.period.start kp-date-2"],
+        ),
+        (
+            starts("done", "2030-01-02"),
+            vec!["error code-invalid Encounter.status"],
+        ),
+        (
+            json!({ "period": { "start": null, "end": "2030-01-01" } }),
+            vec!["error required Encounter.period.start"],
+        ),
+        (
+            json!({ "period": { "end": "2030-04-30" } }),
+            vec!["error invariant Encounter.period per-1"],
+        ),
+        (
+            json!({ "type": [{ "text": "x" }] }),
+            vec!["error invariant Encounter kp-enc-1"],
+        ),
+        (
+            json!({ "type": [{ "text": "x" }, own_concept("kp-prevention-offer", "clarifying-conversation")] }),
+            vec![],
+        ),
         (
             json!({ "type": [own_concept("kp-prevention-offer", "yoga")] }),
-            vec!["error code-invalid Encounter.type[0].coding[0].code", "warning code-invalid Encounter.type[0]"],
+            vec![
+                "error code-invalid Encounter.type[0].coding[0].code",
+                "warning code-invalid Encounter.type[0]",
+            ],
         ),
-        (json!({ "basedOn": [{ "reference": "CarePlan/1" }] }), vec!["error structure Encounter.basedOn[0]"]),
+        (
+            json!({ "basedOn": [{ "reference": "CarePlan/1" }] }),
+            vec!["error structure Encounter.basedOn[0]"],
+        ),
     ] {
         check("Encounter", edit, &expected);
     }
@@ -132,7 +265,19 @@ fn a_subscription_has_a_status_and_a_channel_of_those_there_are() {
     for status in ["requested", "active", "error", "off"] {
         check("Subscription", json!({ "status": status }), &[]);
     }
-    check("Subscription", json!({ "status": "on" }), &["error code-invalid Subscription.status"]);
-    check("Subscription", json!({ "channel": { "type": null } }), &["error required Subscription.channel.type"]);
-    check("Subscription", json!({ "channel": { "type": "pigeon" } }), &["error code-invalid Subscription.channel.type"]);
+    check(
+        "Subscription",
+        json!({ "status": "on" }),
+        &["error code-invalid Subscription.status"],
+    );
+    check(
+        "Subscription",
+        json!({ "channel": { "type": null } }),
+        &["error required Subscription.channel.type"],
+    );
+    check(
+        "Subscription",
+        json!({ "channel": { "type": "pigeon" } }),
+        &["error code-invalid Subscription.channel.type"],
+    );
 }

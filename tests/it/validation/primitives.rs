@@ -1,4 +1,5 @@
-//! Primitive types: values as JSON, and how bad they are. The verdicts of the first table are also those of the HL7 validator (6.7.9).
+//! Primitive types: values as JSON, and how bad they are. The verdicts of the first table are also
+//! those of the HL7 validator (6.7.9).
 
 use frist::fhir::{Severity, json};
 use frist::validation::primitives::{self, Bounds};
@@ -15,17 +16,65 @@ const ROWS: &[Row] = &[
     (
         "integer",
         ERROR,
-        &["1.0", "1e2", "1E0", "2147483648", "-2147483649", "99999999999", r#""1""#, "true", "[]", "{}", r#"["x"]"#, "null"],
+        &[
+            "1.0",
+            "1e2",
+            "1E0",
+            "2147483648",
+            "-2147483649",
+            "99999999999",
+            r#""1""#,
+            "true",
+            "[]",
+            "{}",
+            r#"["x"]"#,
+            "null",
+        ],
     ),
-    ("integer", FINE, &["0", "-0", "1", "2147483647", "-2147483648"]),
-    ("unsignedInt", ERROR, &["-1", "-0", "2147483648", "4294967295"]),
+    (
+        "integer",
+        FINE,
+        &["0", "-0", "1", "2147483647", "-2147483648"],
+    ),
+    (
+        "unsignedInt",
+        ERROR,
+        &["-1", "-0", "2147483648", "4294967295"],
+    ),
     ("unsignedInt", FINE, &["0", "5"]),
     ("positiveInt", ERROR, &["0", "-1", "2147483648"]),
     ("positiveInt", FINE, &["1", "2147483647"]),
-    ("decimal", ERROR, &[r#""1.0""#, "true", "[]", "{}", r#"["x"]"#, "null"]),
-    ("decimal", WARNING, &["1234567890123456789", "1e12345", "0.1234567890123456789"]),
-    ("decimal", FINE, &["0", "-0", "0.0", "1.00", "1e2", "1E+2", "1e-2", "-1.5e-10", "123456789012345678", "1e400"]),
-    ("boolean", ERROR, &[r#""true""#, "1", r#""x""#, "[]", "{}", r#"["x"]"#, "null"]),
+    (
+        "decimal",
+        ERROR,
+        &[r#""1.0""#, "true", "[]", "{}", r#"["x"]"#, "null"],
+    ),
+    (
+        "decimal",
+        WARNING,
+        &["1234567890123456789", "1e12345", "0.1234567890123456789"],
+    ),
+    (
+        "decimal",
+        FINE,
+        &[
+            "0",
+            "-0",
+            "0.0",
+            "1.00",
+            "1e2",
+            "1E+2",
+            "1e-2",
+            "-1.5e-10",
+            "123456789012345678",
+            "1e400",
+        ],
+    ),
+    (
+        "boolean",
+        ERROR,
+        &[r#""true""#, "1", r#""x""#, "[]", "{}", r#"["x"]"#, "null"],
+    ),
     ("boolean", FINE, &["true", "false"]),
     (
         "date",
@@ -54,11 +103,24 @@ const ROWS: &[Row] = &[
             "2027",
         ],
     ),
-    ("date", WARNING, &[r#""0001""#, r#""0100""#, r#""1000""#, r#""1799""#]),
+    (
+        "date",
+        WARNING,
+        &[r#""0001""#, r#""0100""#, r#""1000""#, r#""1799""#],
+    ),
     (
         "date",
         FINE,
-        &[r#""2027""#, r#""2027-03""#, r#""2027-03-31""#, r#""2028-02-29""#, r#""9999""#, r#""1800""#, r#""2107""#, r#""2000-02-29""#],
+        &[
+            r#""2027""#,
+            r#""2027-03""#,
+            r#""2027-03-31""#,
+            r#""2028-02-29""#,
+            r#""9999""#,
+            r#""1800""#,
+            r#""2107""#,
+            r#""2000-02-29""#,
+        ],
     ),
     (
         "dateTime",
@@ -113,20 +175,79 @@ const ROWS: &[Row] = &[
             "2027",
         ],
     ),
-    ("instant", WARNING, &[r#""0001-01-01T00:00:00Z""#, r#""1700-01-01T00:00:00Z""#]),
-    ("instant", FINE, &[r#""2027-03-31T10:00:00Z""#, r#""2027-03-31T10:00:00.123+01:00""#, r#""2027-03-31T23:59:60Z""#]),
-    ("time", ERROR, &[r#""10:00""#, r#""24:00:00""#, r#""23:59:61""#, r#""10:00:00Z""#, r#""1:00:00""#, r#""10:00:00.""#, "10"]),
+    (
+        "instant",
+        WARNING,
+        &[r#""0001-01-01T00:00:00Z""#, r#""1700-01-01T00:00:00Z""#],
+    ),
+    (
+        "instant",
+        FINE,
+        &[
+            r#""2027-03-31T10:00:00Z""#,
+            r#""2027-03-31T10:00:00.123+01:00""#,
+            r#""2027-03-31T23:59:60Z""#,
+        ],
+    ),
+    (
+        "time",
+        ERROR,
+        &[
+            r#""10:00""#,
+            r#""24:00:00""#,
+            r#""23:59:61""#,
+            r#""10:00:00Z""#,
+            r#""1:00:00""#,
+            r#""10:00:00.""#,
+            "10",
+        ],
+    ),
     ("time", FINE, &[r#""10:00:00""#, r#""23:59:60""#]),
-    ("string", ERROR, &[r#""""#, "[]", "{}", r#"["x"]"#, "null", "1", "true"]),
-    ("string", WARNING, &[r#""  ""#, r#""\t\n""#, r#"" x""#, r#""x ""#, r#""x\u0001y""#, r#""\u0000""#, r#""\u00a0""#, r#""x\u000by""#]),
+    (
+        "string",
+        ERROR,
+        &[r#""""#, "[]", "{}", r#"["x"]"#, "null", "1", "true"],
+    ),
+    (
+        "string",
+        WARNING,
+        &[
+            r#""  ""#,
+            r#""\t\n""#,
+            r#"" x""#,
+            r#""x ""#,
+            r#""x\u0001y""#,
+            r#""\u0000""#,
+            r#""\u00a0""#,
+            r#""x\u000by""#,
+        ],
+    ),
     (
         "string",
         FINE,
-        &[r#""x""#, r#""\u007f""#, r#""<b>x</b>""#, r#""<script>""#, r#""\u202e x""#, r#""\u00e6\ud83d\ude00""#, r#""\u200b""#],
+        &[
+            r#""x""#,
+            r#""\u007f""#,
+            r#""<b>x</b>""#,
+            r#""<script>""#,
+            r#""\u202e x""#,
+            r#""\u00e6\ud83d\ude00""#,
+            r#""\u200b""#,
+        ],
     ),
     ("markdown", ERROR, &[r#""""#]),
     ("markdown", WARNING, &[r#""  ""#, r#""x\u0001y""#]),
-    ("markdown", FINE, &[r#""x""#, r#""<b>x</b>""#, r#""<script>alert(1)</script>""#, r#"" x""#, r#""a < b""#]),
+    (
+        "markdown",
+        FINE,
+        &[
+            r#""x""#,
+            r#""<b>x</b>""#,
+            r#""<script>alert(1)</script>""#,
+            r#"" x""#,
+            r#""a < b""#,
+        ],
+    ),
     (
         "code",
         ERROR,
@@ -150,7 +271,11 @@ const ROWS: &[Row] = &[
         ],
     ),
     ("code", WARNING, &[r#""a\u0001b""#]),
-    ("code", FINE, &[r#""x""#, r#""a b""#, r#""a\u200bb""#, r#""<b>""#]),
+    (
+        "code",
+        FINE,
+        &[r#""x""#, r#""a b""#, r#""a\u200bb""#, r#""<b>""#],
+    ),
     (
         "id",
         ERROR,
@@ -169,7 +294,17 @@ const ROWS: &[Row] = &[
             "1",
         ],
     ),
-    ("id", FINE, &[r#""x""#, r#""A-1.b""#, r#""aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa""#, r#""-""#, r#"".""#]),
+    (
+        "id",
+        FINE,
+        &[
+            r#""x""#,
+            r#""A-1.b""#,
+            r#""aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa""#,
+            r#""-""#,
+            r#"".""#,
+        ],
+    ),
     (
         "uri",
         ERROR,
@@ -233,9 +368,27 @@ const ROWS: &[Row] = &[
     (
         "url",
         ERROR,
-        &[r#""""#, r#""a b""#, r#""tel:+45 1""#, r#""urn:oid:1.2""#, r#""urn:uuid:x""#, r#""oid:1""#, r#""http://x.org/a\u00a0""#],
+        &[
+            r#""""#,
+            r#""a b""#,
+            r#""tel:+45 1""#,
+            r#""urn:oid:1.2""#,
+            r#""urn:uuid:x""#,
+            r#""oid:1""#,
+            r#""http://x.org/a\u00a0""#,
+        ],
     ),
-    ("url", FINE, &[r#""http://x.org""#, r#""x""#, r#""/a""#, r##""#x""##, r#""urn:oid:1.2.208.1""#]),
+    (
+        "url",
+        FINE,
+        &[
+            r#""http://x.org""#,
+            r#""x""#,
+            r#""/a""#,
+            r##""#x""##,
+            r#""urn:oid:1.2.208.1""#,
+        ],
+    ),
     (
         "canonical",
         ERROR,
@@ -277,8 +430,26 @@ const ROWS: &[Row] = &[
             r#""ftp://x""#,
         ],
     ),
-    ("oid", ERROR, &[r#""urn:oid:1.2""#, r#""1.2.3.4""#, r#""urn:oid:1.02.3.4""#, r#""""#, r#""urn:oid:1.2.3.4#x""#]),
-    ("oid", FINE, &[r#""urn:oid:1.2.3.4""#, r#""urn:oid:1.3""#, r#""urn:oid:2.16.840""#]),
+    (
+        "oid",
+        ERROR,
+        &[
+            r#""urn:oid:1.2""#,
+            r#""1.2.3.4""#,
+            r#""urn:oid:1.02.3.4""#,
+            r#""""#,
+            r#""urn:oid:1.2.3.4#x""#,
+        ],
+    ),
+    (
+        "oid",
+        FINE,
+        &[
+            r#""urn:oid:1.2.3.4""#,
+            r#""urn:oid:1.3""#,
+            r#""urn:oid:2.16.840""#,
+        ],
+    ),
     (
         "uuid",
         ERROR,
@@ -290,8 +461,26 @@ const ROWS: &[Row] = &[
             r#""urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c#x""#,
         ],
     ),
-    ("uuid", FINE, &[r#""urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c""#]),
-    ("base64Binary", ERROR, &[r#""""#, r#""AAA""#, r#""AA-_""#, r#""AAAAA""#, "[]", "{}", r#"["x"]"#, "null", "1"]),
+    (
+        "uuid",
+        FINE,
+        &[r#""urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c""#],
+    ),
+    (
+        "base64Binary",
+        ERROR,
+        &[
+            r#""""#,
+            r#""AAA""#,
+            r#""AA-_""#,
+            r#""AAAAA""#,
+            "[]",
+            "{}",
+            r#"["x"]"#,
+            "null",
+            "1",
+        ],
+    ),
     (
         "base64Binary",
         WARNING,
@@ -306,21 +495,38 @@ const ROWS: &[Row] = &[
             r#""QUJD RA==""#,
         ],
     ),
-    ("base64Binary", FINE, &[r#""AAAA""#, r#""AAA=""#, r#""AA==""#, r#""QUJDRA==""#]),
+    (
+        "base64Binary",
+        FINE,
+        &[r#""AAAA""#, r#""AAA=""#, r#""AA==""#, r#""QUJDRA==""#],
+    ),
 ];
 
 /// Here the HL7 validator says something else, and R4 is clear.
 const DIFFERENT: &[Row] = &[
     // https://hl7.org/fhir/R4/datatypes.html#time: the pattern has a fraction of a second; the validator's own does not.
     ("time", FINE, &[r#""10:00:00.5""#, r#""23:59:60.000""#]),
-    // The validator only warns of any primitive that is blank; the patterns of these types do not fit blanks.
+    // The validator only warns of any primitive that is blank; the patterns of these types do not
+    // fit blanks.
     ("date", ERROR, &[r#""   ""#]),
     ("dateTime", ERROR, &[r#"" ""#]),
     ("code", ERROR, &[r#""  ""#]),
     ("id", ERROR, &[r#"" ""#]),
     ("uri", ERROR, &[r#""  ""#]),
     // https://hl7.org/fhir/R4/datatypes.html#base64Binary: the pattern and RFC 4648; the validator counts letters and digits alone.
-    ("base64Binary", ERROR, &[r#""  ""#, r#""A===""#, r#""====""#, r#""AAAA-""#, r#""!!!!""#, r#""AA=A""#, r#""æAAA""#]),
+    (
+        "base64Binary",
+        ERROR,
+        &[
+            r#""  ""#,
+            r#""A===""#,
+            r#""====""#,
+            r#""AAAA-""#,
+            r#""!!!!""#,
+            r#""AA=A""#,
+            r#""æAAA""#,
+        ],
+    ),
 ];
 
 /// The findings about a value: how bad the worst is, and their texts.
@@ -353,7 +559,12 @@ fn a_string_has_at_most_a_mebibyte_of_characters() {
         ("😀".repeat(524_288), FINE),
         ("😀".repeat(524_289), ERROR),
     ] {
-        assert_eq!(findings("string", &Value::from(text.as_str())).0, expected, "{} bytes", text.len());
+        assert_eq!(
+            findings("string", &Value::from(text.as_str())).0,
+            expected,
+            "{} bytes",
+            text.len()
+        );
     }
 }
 
@@ -370,9 +581,21 @@ fn findings_say_what_was_expected_and_quote_only_dates_and_codes() {
             json!("0504440001"),
             "expected a date of a day that exists, as 2027, 2027-03 or 2027-03-31, without a time; found another text",
         ),
-        ("boolean", json!("true"), "expected true or false, found text"),
-        ("code", json!("Karen  Holm"), "expected a code without whitespace but single spaces inside, found another text"),
-        ("integer", json!(5_000_000_000_u64), "expected a whole number of 32 bits (at most 2147483647), found one beyond"),
+        (
+            "boolean",
+            json!("true"),
+            "expected true or false, found text",
+        ),
+        (
+            "code",
+            json!("Karen  Holm"),
+            "expected a code without whitespace but single spaces inside, found another text",
+        ),
+        (
+            "integer",
+            json!(5_000_000_000_u64),
+            "expected a whole number of 32 bits (at most 2147483647), found one beyond",
+        ),
         ("string", json!(null), "expected text, found null"),
     ] {
         assert_eq!(findings(type_name, &value).1, [expected]);
@@ -388,20 +611,62 @@ fn bounds_hold_for_numbers_dates_and_lengths() {
         (json!(5), None, Some(json!(5)), Some(json!(5)), FINE),
         (json!(4), None, Some(json!(5)), None, ERROR),
         (json!(0.10), None, None, Some(json!(0.1)), FINE),
-        (json!("2027-03-31"), None, Some(json!("2027-04-01")), None, ERROR),
-        (json!("2027-03"), None, Some(json!("2027-03-31")), None, FINE),
+        (
+            json!("2027-03-31"),
+            None,
+            Some(json!("2027-04-01")),
+            None,
+            ERROR,
+        ),
+        (
+            json!("2027-03"),
+            None,
+            Some(json!("2027-03-31")),
+            None,
+            FINE,
+        ),
         (json!("2027-03-31"), None, None, Some(json!("2026")), ERROR),
-        (json!("10:00:00"), None, Some(json!("10:00:01")), None, ERROR),
+        (
+            json!("10:00:00"),
+            None,
+            Some(json!("10:00:01")),
+            None,
+            ERROR,
+        ),
         (json!("x"), None, Some(json!("2026")), None, FINE),
         (json!("x"), None, Some(json!(1)), None, FINE),
-        (quantity(1, "kg"), None, Some(quantity(2, "kg")), None, ERROR),
+        (
+            quantity(1, "kg"),
+            None,
+            Some(quantity(2, "kg")),
+            None,
+            ERROR,
+        ),
         (quantity(3, "kg"), None, Some(quantity(2, "kg")), None, FINE),
-        (quantity(3, "g"), None, Some(quantity(2, "kg")), None, WARNING),
-        (json!({ "value": 1 }), None, Some(quantity(2, "kg")), None, WARNING),
+        (
+            quantity(3, "g"),
+            None,
+            Some(quantity(2, "kg")),
+            None,
+            WARNING,
+        ),
+        (
+            json!({ "value": 1 }),
+            None,
+            Some(quantity(2, "kg")),
+            None,
+            WARNING,
+        ),
     ] {
-        let bounds = Bounds { max_length, min_value: min.as_ref(), max_value: max.as_ref() };
+        let bounds = Bounds {
+            max_length,
+            min_value: min.as_ref(),
+            max_value: max.as_ref(),
+        };
         let mut worst = None;
-        primitives::check_bounds(&value, &bounds, &mut |severity, _, _| worst = Some(severity));
+        primitives::check_bounds(&value, &bounds, &mut |severity, _, _| {
+            worst = Some(severity)
+        });
         assert_eq!(worst, expected, "{value} within {bounds:?}");
     }
 }

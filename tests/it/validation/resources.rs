@@ -1,4 +1,5 @@
-//! Resources alone and inside others: their type, what is contained, the entries of a Bundle, and the profiles that they claim.
+//! Resources alone and inside others: their type, what is contained, the entries of a Bundle, and
+//! the profiles that they claim.
 
 use frist::validation::{self, Context};
 use serde_json::{Value, json};
@@ -31,7 +32,10 @@ fn a_resource_says_of_which_type_it_is() {
     }
     // Types that R4 has, and no resource is of.
     for name in ["DomainResource", "HumanName"] {
-        check(json!({ "resourceType": name }), &[&format!("error structure {name}")]);
+        check(
+            json!({ "resourceType": name }),
+            &[&format!("error structure {name}")],
+        );
     }
     check(json!({ "resourceType": "Patient" }), &[]);
 }
@@ -42,34 +46,75 @@ fn the_head_of_a_resource_is_as_it_should_be() {
         (json!({ "id": "a.b-1" }), vec![]),
         (json!({ "id": "a b" }), vec!["error value Patient.id"]),
         (json!({ "id": "" }), vec!["error value Patient.id"]),
-        (json!({ "id": "x".repeat(65) }), vec!["error value Patient.id"]),
+        (
+            json!({ "id": "x".repeat(65) }),
+            vec!["error value Patient.id"],
+        ),
         (json!({ "id": 7 }), vec!["error structure Patient.id"]),
-        (json!({ "id": "a", "_id": { "extension": [{ "url": "http://x.test/e", "valueString": "x" }] } }), vec![]),
-        (json!({ "_id": { "extension": [{ "url": "http://x.test/e", "valueString": "x" }] } }), vec!["error value Patient.id"]),
-        (json!({ "meta": { "lastUpdated": "2027-01-01" } }), vec!["error value Patient.meta.lastUpdated kp-date-1"]),
-        (json!({ "meta": { "versionId": "a b" } }), vec!["error value Patient.meta.versionId"]),
-        (json!({ "meta": { "profile": "http://x.test" } }), vec!["error structure Patient.meta.profile"]),
-        (json!({ "meta": { "profile": [1] } }), vec!["error structure Patient.meta.profile[0]"]),
-        (json!({ "implicitRules": "no address" }), vec!["error value Patient.implicitRules"]),
+        (
+            json!({ "id": "a", "_id": { "extension": [{ "url": "http://x.test/e", "valueString": "x" }] } }),
+            vec![],
+        ),
+        (
+            json!({ "_id": { "extension": [{ "url": "http://x.test/e", "valueString": "x" }] } }),
+            vec!["error value Patient.id"],
+        ),
+        (
+            json!({ "meta": { "lastUpdated": "2027-01-01" } }),
+            vec!["error value Patient.meta.lastUpdated kp-date-1"],
+        ),
+        (
+            json!({ "meta": { "versionId": "a b" } }),
+            vec!["error value Patient.meta.versionId"],
+        ),
+        (
+            json!({ "meta": { "profile": "http://x.test" } }),
+            vec!["error structure Patient.meta.profile"],
+        ),
+        (
+            json!({ "meta": { "profile": [1] } }),
+            vec!["error structure Patient.meta.profile[0]"],
+        ),
+        (
+            json!({ "implicitRules": "no address" }),
+            vec!["error value Patient.implicitRules"],
+        ),
     ] {
-        check(merged(&json!({ "resourceType": "Patient" }), &members), &expected);
+        check(
+            merged(&json!({ "resourceType": "Patient" }), &members),
+            &expected,
+        );
     }
 }
 
 #[test]
 fn what_is_contained_is_a_resource_of_its_own() {
     let organization = json!({ "resourceType": "Organization", "id": "o", "name": "x" });
-    let with =
-        |contained: Value| json!({ "resourceType": "Patient", "contained": contained, "managingOrganization": { "reference": "#o" } });
+    let with = |contained: Value| json!({ "resourceType": "Patient", "contained": contained, "managingOrganization": { "reference": "#o" } });
     let in_first = |more: Value| with(json!([merged(&organization, &more)]));
     let at = "Patient.contained[0]";
     for (value, expected) in [
         (in_first(json!({})), vec![]),
-        (in_first(json!({ "nickname": "x" })), vec![format!("error structure {at}")]),
-        (in_first(json!({ "name": 1 })), vec![format!("error structure {at}.name")]),
-        (in_first(json!({ "name": null, "active": true })), vec![format!("error invariant {at} org-1")]),
-        (in_first(json!({ "telecom": [{ "system": "pigeon" }] })), vec![format!("error code-invalid {at}.telecom[0].system")]),
-        (in_first(json!({ "meta": { "versionId": "1" } })), vec!["error invariant Patient dom-4".to_owned()]),
+        (
+            in_first(json!({ "nickname": "x" })),
+            vec![format!("error structure {at}")],
+        ),
+        (
+            in_first(json!({ "name": 1 })),
+            vec![format!("error structure {at}.name")],
+        ),
+        (
+            in_first(json!({ "name": null, "active": true })),
+            vec![format!("error invariant {at} org-1")],
+        ),
+        (
+            in_first(json!({ "telecom": [{ "system": "pigeon" }] })),
+            vec![format!("error code-invalid {at}.telecom[0].system")],
+        ),
+        (
+            in_first(json!({ "meta": { "versionId": "1" } })),
+            vec!["error invariant Patient dom-4".to_owned()],
+        ),
         (
             in_first(
                 json!({ "meta": { "security": [{ "system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R" }] } }),
@@ -81,16 +126,24 @@ fn what_is_contained_is_a_resource_of_its_own() {
             vec![format!("warning not-supported {at}.meta.profile[0]")],
         ),
         (
-            in_first(json!({ "meta": { "profile": ["https://kronikerpakker.dk/fhir/StructureDefinition/kp-organization"] } })),
+            in_first(
+                json!({ "meta": { "profile": ["https://kronikerpakker.dk/fhir/StructureDefinition/kp-organization"] } }),
+            ),
             vec![format!("error required {at}.identifier")],
         ),
         (
             with(json!([organization, { "resourceType": "Organization", "id": "p", "name": "x" }])),
             vec!["error invariant Patient.contained[1] dom-3".to_owned()],
         ),
-        (with(json!([organization, organization])), vec!["error duplicate Patient.contained[1].id".to_owned()]),
+        (
+            with(json!([organization, organization])),
+            vec!["error duplicate Patient.contained[1].id".to_owned()],
+        ),
     ] {
-        check(value, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+        check(
+            value,
+            &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
     }
 }
 
@@ -100,13 +153,22 @@ fn what_is_contained_without_type_or_id_or_twice_is_refused() {
     for (value, expected) in [
         (
             patient(json!([{ "id": "o", "name": "x" }])),
-            vec!["error structure Patient.contained[0]", "error invariant Patient.contained[0] dom-3"],
+            vec![
+                "error structure Patient.contained[0]",
+                "error invariant Patient.contained[0] dom-3",
+            ],
         ),
         (
             patient(json!([{ "resourceType": "Nothing", "id": "o" }])),
-            vec!["error structure Patient.contained[0]", "error invariant Patient.contained[0] dom-3"],
+            vec![
+                "error structure Patient.contained[0]",
+                "error invariant Patient.contained[0] dom-3",
+            ],
         ),
-        (patient(json!({ "resourceType": "Organization" })), vec!["error structure Patient.contained"]),
+        (
+            patient(json!({ "resourceType": "Organization" })),
+            vec!["error structure Patient.contained"],
+        ),
         (
             patient(json!(["#o"])),
             vec![
@@ -139,11 +201,26 @@ fn an_entry_of_a_bundle_is_held_against_its_type_and_what_it_claims() {
     let put = json!({ "method": "PUT", "url": "Patient/a" });
     for (value, expected) in [
         (of(json!({ "resourceType": "Patient" })), vec![]),
-        (of(json!({ "resourceType": "Patient", "gender": "f" })), vec!["error code-invalid Bundle.entry[0].resource.gender"]),
-        (of(json!({ "resourceType": "Nothing" })), vec!["error structure Bundle.entry[0].resource"]),
-        (of(json!({ "active": true })), vec!["error structure Bundle.entry[0].resource"]),
-        (of(json!("Patient/1")), vec!["error structure Bundle.entry[0].resource"]),
-        (of(json!([{ "resourceType": "Patient" }])), vec!["error structure Bundle.entry[0].resource"]),
+        (
+            of(json!({ "resourceType": "Patient", "gender": "f" })),
+            vec!["error code-invalid Bundle.entry[0].resource.gender"],
+        ),
+        (
+            of(json!({ "resourceType": "Nothing" })),
+            vec!["error structure Bundle.entry[0].resource"],
+        ),
+        (
+            of(json!({ "active": true })),
+            vec!["error structure Bundle.entry[0].resource"],
+        ),
+        (
+            of(json!("Patient/1")),
+            vec!["error structure Bundle.entry[0].resource"],
+        ),
+        (
+            of(json!([{ "resourceType": "Patient" }])),
+            vec!["error structure Bundle.entry[0].resource"],
+        ),
         (
             of(
                 json!({ "resourceType": "Patient", "meta": { "profile": ["https://kronikerpakker.dk/fhir/StructureDefinition/kp-patient"] } }),
@@ -151,11 +228,25 @@ fn an_entry_of_a_bundle_is_held_against_its_type_and_what_it_claims() {
             vec!["error required Bundle.entry[0].resource.identifier"],
         ),
         (
-            of(json!({ "resourceType": "Patient", "contained": [{ "resourceType": "Organization", "id": "o", "name": "x" }] })),
+            of(
+                json!({ "resourceType": "Patient", "contained": [{ "resourceType": "Organization", "id": "o", "name": "x" }] }),
+            ),
             vec!["error invariant Bundle.entry[0].resource.contained[0] dom-3"],
         ),
-        (bundle("transaction", json!({ "resource": { "resourceType": "Patient", "id": "a" }, "request": put })), vec![]),
-        (bundle("transaction", json!({ "resource": { "resourceType": "Patient", "id": "a" } })), vec!["error invariant Bundle bdl-3"]),
+        (
+            bundle(
+                "transaction",
+                json!({ "resource": { "resourceType": "Patient", "id": "a" }, "request": put }),
+            ),
+            vec![],
+        ),
+        (
+            bundle(
+                "transaction",
+                json!({ "resource": { "resourceType": "Patient", "id": "a" } }),
+            ),
+            vec!["error invariant Bundle bdl-3"],
+        ),
         (
             bundle(
                 "transaction",
@@ -163,15 +254,30 @@ fn an_entry_of_a_bundle_is_held_against_its_type_and_what_it_claims() {
             ),
             vec!["error code-invalid Bundle.entry[0].request.method"],
         ),
-        (bundle("collection", json!({ "resource": { "resourceType": "Patient" }, "request": put })), vec!["error invariant Bundle bdl-3"]),
-        (bundle("heap", json!({ "resource": { "resourceType": "Patient" } })), vec!["error code-invalid Bundle.type"]),
         (
-            bundle("collection", json!({ "resource": { "resourceType": "Patient" }, "search": { "mode": "match" } })),
+            bundle(
+                "collection",
+                json!({ "resource": { "resourceType": "Patient" }, "request": put }),
+            ),
+            vec!["error invariant Bundle bdl-3"],
+        ),
+        (
+            bundle("heap", json!({ "resource": { "resourceType": "Patient" } })),
+            vec!["error code-invalid Bundle.type"],
+        ),
+        (
+            bundle(
+                "collection",
+                json!({ "resource": { "resourceType": "Patient" }, "search": { "mode": "match" } }),
+            ),
             vec!["error invariant Bundle bdl-2"],
         ),
         (
             bundle("collection", json!({ "link": [{ "relation": "self" }] })),
-            vec!["error required Bundle.entry[0].link[0].url", "error invariant Bundle.entry[0] bdl-5"],
+            vec![
+                "error required Bundle.entry[0].link[0].url",
+                "error invariant Bundle.entry[0] bdl-5",
+            ],
         ),
     ] {
         check(value, &expected);
@@ -182,17 +288,24 @@ fn an_entry_of_a_bundle_is_held_against_its_type_and_what_it_claims() {
 fn a_parameter_may_be_a_resource() {
     let of = |parameter: Value| json!({ "resourceType": "Parameters", "parameter": [parameter] });
     for (value, expected) in [
-        (of(json!({ "name": "a", "resource": { "resourceType": "Patient" } })), vec![]),
+        (
+            of(json!({ "name": "a", "resource": { "resourceType": "Patient" } })),
+            vec![],
+        ),
         (
             of(json!({ "name": "a", "resource": { "resourceType": "Patient", "active": 1 } })),
             vec!["error structure Parameters.parameter[0].resource.active"],
         ),
         (
-            of(json!({ "name": "a", "valueString": "x", "resource": { "resourceType": "Patient" } })),
+            of(
+                json!({ "name": "a", "valueString": "x", "resource": { "resourceType": "Patient" } }),
+            ),
             vec!["error invariant Parameters.parameter[0] inv-1"],
         ),
         (
-            of(json!({ "name": "a", "part": [{ "name": "b", "valueCode": "x" }, { "valueCode": "x" }] })),
+            of(
+                json!({ "name": "a", "part": [{ "name": "b", "valueCode": "x" }, { "valueCode": "x" }] }),
+            ),
             vec!["error required Parameters.parameter[0].part[1].name"],
         ),
     ] {
@@ -217,33 +330,75 @@ fn of_others() -> Vec<Value> {
 fn a_profile_that_is_claimed_is_enforced_if_it_is_known() {
     let validator = validator(of_others());
     let own = |id: &str| format!("{PUBLISHED}/{id}");
-    let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } });
+    let observation =
+        json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } });
     let coded = json!({ "coding": [{ "system": "http://x.test/codes", "code": "m" }] });
     for (profiles, members, expected) in [
-        (vec![own("with-method")], json!({ "method": { "text": "x" } }), vec![]),
-        (vec![own("with-method|1.0.0")], json!({}), vec!["error required Observation.method"]),
-        (vec![own("with-method")], json!({ "method": coded }), vec!["error invariant Observation x-1"]),
+        (
+            vec![own("with-method")],
+            json!({ "method": { "text": "x" } }),
+            vec![],
+        ),
+        (
+            vec![own("with-method|1.0.0")],
+            json!({}),
+            vec!["error required Observation.method"],
+        ),
+        (
+            vec![own("with-method")],
+            json!({ "method": coded }),
+            vec!["error invariant Observation x-1"],
+        ),
         (
             vec![own("with-method"), own("with-note")],
             json!({}),
-            vec!["error required Observation.method", "error required Observation.note"],
+            vec![
+                "error required Observation.method",
+                "error required Observation.note",
+            ],
         ),
         // What is wrong by the type is told once, however many profiles are claimed.
         (
             vec![own("with-method"), own("with-note")],
             json!({ "status": "done", "method": { "text": "x" }, "note": [{ "text": "long" }] }),
-            vec!["error code-invalid Observation.status", "warning invariant Observation x-2"],
+            vec![
+                "error code-invalid Observation.status",
+                "warning invariant Observation x-2",
+            ],
         ),
-        (vec![own("unknown")], json!({}), vec!["warning not-supported Observation.meta.profile[0]"]),
-        (vec![own("with-method|2.0.0")], json!({}), vec!["warning not-supported Observation.meta.profile[0]"]),
+        (
+            vec![own("unknown")],
+            json!({}),
+            vec!["warning not-supported Observation.meta.profile[0]"],
+        ),
+        (
+            vec![own("with-method|2.0.0")],
+            json!({}),
+            vec!["warning not-supported Observation.meta.profile[0]"],
+        ),
         (
             vec![own("unknown"), own("with-note")],
             json!({}),
-            vec!["warning not-supported Observation.meta.profile[0]", "error required Observation.note"],
+            vec![
+                "warning not-supported Observation.meta.profile[0]",
+                "error required Observation.note",
+            ],
         ),
-        (vec!["http://hl7.org/fhir/StructureDefinition/Observation".into()], json!({}), vec![]),
-        (vec!["http://hl7.org/fhir/StructureDefinition/Resource".into()], json!({}), vec![]),
-        (vec!["http://hl7.org/fhir/StructureDefinition/Patient".into()], json!({}), vec!["error structure Observation.meta.profile[0]"]),
+        (
+            vec!["http://hl7.org/fhir/StructureDefinition/Observation".into()],
+            json!({}),
+            vec![],
+        ),
+        (
+            vec!["http://hl7.org/fhir/StructureDefinition/Resource".into()],
+            json!({}),
+            vec![],
+        ),
+        (
+            vec!["http://hl7.org/fhir/StructureDefinition/Patient".into()],
+            json!({}),
+            vec!["error structure Observation.meta.profile[0]"],
+        ),
         (
             vec!["https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition".into()],
             json!({}),
@@ -271,11 +426,21 @@ fn a_profile_that_is_claimed_is_enforced_if_it_is_known() {
 #[test]
 fn a_resource_is_held_against_the_profiles_that_are_asked_for() {
     let validator = validator(of_others());
-    let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } });
+    let observation =
+        json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } });
     for (profile, expected) in [
-        ("http://x.test/StructureDefinition/with-method", vec!["error required Observation.method"]),
-        ("http://x.test/StructureDefinition/unknown", vec!["warning not-supported Observation"]),
-        ("https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition", vec!["error structure Observation"]),
+        (
+            "http://x.test/StructureDefinition/with-method",
+            vec!["error required Observation.method"],
+        ),
+        (
+            "http://x.test/StructureDefinition/unknown",
+            vec!["warning not-supported Observation"],
+        ),
+        (
+            "https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition",
+            vec!["error structure Observation"],
+        ),
     ] {
         check_by(&validator, &observation, &[profile], &expected);
     }
@@ -283,18 +448,37 @@ fn a_resource_is_held_against_the_profiles_that_are_asked_for() {
 
 #[test]
 fn a_type_of_the_packages_is_held_against_its_profile_and_those_of_other_packages() {
-    let stricter = Profile::on("Condition", "stricter").with("Condition.clinicalStatus", json!({ "min": 1 })).build();
+    let stricter = Profile::on("Condition", "stricter")
+        .with("Condition.clinicalStatus", json!({ "min": 1 }))
+        .build();
     let validator = validator([stricter]);
     let check = |value: &Value, profiles: &[&str]| {
-        let context = Context { validator: &validator, profiles, today: TODAY, has_target_group: &has_target_group };
-        lines(&validation::check(&frist::fhir::Resource::from_value(value.clone()).unwrap(), &context))
+        let context = Context {
+            validator: &validator,
+            profiles,
+            today: TODAY,
+            has_target_group: &has_target_group,
+        };
+        lines(&validation::check(
+            &frist::fhir::Resource::from_value(value.clone()).unwrap(),
+            &context,
+        ))
     };
     let mut condition = valid("Condition");
     assert!(check(&condition, &[]).is_empty());
     let missing = ["error required Condition.clinicalStatus"];
-    assert_eq!(check(&condition, &[&format!("{PUBLISHED}/stricter")]), missing);
+    assert_eq!(
+        check(&condition, &[&format!("{PUBLISHED}/stricter")]),
+        missing
+    );
     condition["meta"] = json!({ "profile": [format!("{PUBLISHED}/stricter")] });
     assert_eq!(check(&condition, &[]), missing);
-    condition.as_object_mut().unwrap().shift_remove("recordedDate");
-    assert_eq!(check(&condition, &[]), ["error required Condition.recordedDate", missing[0]]);
+    condition
+        .as_object_mut()
+        .unwrap()
+        .shift_remove("recordedDate");
+    assert_eq!(
+        check(&condition, &[]),
+        ["error required Condition.recordedDate", missing[0]]
+    );
 }

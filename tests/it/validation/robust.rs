@@ -17,7 +17,9 @@ use crate::support::facade::guide_validator;
 /// The guide's examples.
 static EXAMPLES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let files = guide::FOLDER.get_dir("example").unwrap().files();
-    let all: Vec<Value> = files.map(|file| file.contents_utf8().unwrap().parse().unwrap()).collect();
+    let all: Vec<Value> = files
+        .map(|file| file.contents_utf8().unwrap().parse().unwrap())
+        .collect();
     assert!(all.len() >= 20, "only {} examples", all.len());
     all
 });
@@ -25,7 +27,12 @@ static EXAMPLES: LazyLock<Vec<Value>> = LazyLock::new(|| {
 /// The findings about a value on a day on which nothing in the examples lies ahead.
 fn findings_later(value: &Value) -> Vec<Issue> {
     let validator = guide_validator();
-    let context = Context { validator: &validator, profiles: &[], today: date(2031, 1, 1), has_target_group: &|_| true };
+    let context = Context {
+        validator: &validator,
+        profiles: &[],
+        today: date(2031, 1, 1),
+        has_target_group: &|_| true,
+    };
     check(&Resource::from_value(value.clone()).unwrap(), &context)
 }
 
@@ -51,7 +58,11 @@ fn any_change() -> impl Strategy<Value = Change> {
         (place(), any_json()).prop_map(|(at, value)| Change::Replace(at, value)),
         (place(), place()).prop_map(|(from, to)| Change::Copy(from, to)),
         (place(), 0_usize..6).prop_map(|(at, times)| Change::Repeat(at, times)),
-        (place(), prop::sample::select(KEYS), any_json()).prop_map(|(at, key, value)| Change::Add(at, key.to_owned(), value)),
+        (place(), prop::sample::select(KEYS), any_json()).prop_map(|(at, key, value)| Change::Add(
+            at,
+            key.to_owned(),
+            value
+        )),
     ]
 }
 
@@ -76,7 +87,11 @@ fn changed(mut value: Value, changes: &[Change]) -> Value {
             Change::Add(at, key, new) => {
                 let pointer = place(at);
                 let around = pointer.rsplit_once('/').map_or("", |(around, _)| around);
-                let holder = if value.pointer(pointer).unwrap().is_object() { pointer } else { around };
+                let holder = if value.pointer(pointer).unwrap().is_object() {
+                    pointer
+                } else {
+                    around
+                };
                 if let Some(Value::Object(members)) = value.pointer_mut(holder)
                     && !(holder.is_empty() && key == "resourceType")
                 {
@@ -91,12 +106,23 @@ fn changed(mut value: Value, changes: &[Change]) -> Value {
 /// JSON pointers of all that stands in a value, but for the name of its type.
 fn places(value: &Value) -> Vec<String> {
     let below = |key: String, value: &Value| {
-        let inner = places(value).into_iter().map(|rest| format!("/{key}{rest}"));
-        std::iter::once(format!("/{key}")).chain(inner).collect::<Vec<_>>()
+        let inner = places(value)
+            .into_iter()
+            .map(|rest| format!("/{key}{rest}"));
+        std::iter::once(format!("/{key}"))
+            .chain(inner)
+            .collect::<Vec<_>>()
     };
     let mut found: Vec<String> = match value {
-        Value::Array(items) => items.iter().enumerate().flat_map(|(at, item)| below(at.to_string(), item)).collect(),
-        Value::Object(members) => members.iter().flat_map(|(key, member)| below(key.clone(), member)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(at, item)| below(at.to_string(), item))
+            .collect(),
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(key, member)| below(key.clone(), member))
+            .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![],
     };
     found.retain(|pointer| pointer != "/resourceType");
@@ -116,8 +142,15 @@ fn remove(value: &mut Value, pointer: &str) {
 fn reordered(value: &Value, seed: u64) -> Value {
     match value {
         Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().map(|(key, value)| (key.clone(), reordered(value, seed))).collect();
-            members.sort_by_key(|(key, _)| key.bytes().fold(seed, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)));
+            let mut members: Vec<_> = members
+                .iter()
+                .map(|(key, value)| (key.clone(), reordered(value, seed)))
+                .collect();
+            members.sort_by_key(|(key, _)| {
+                key.bytes().fold(seed, |mixed, byte| {
+                    (mixed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+                })
+            });
             Value::Object(members.into_iter().collect())
         }
         Value::Array(items) => items.iter().map(|item| reordered(item, seed)).collect(),
@@ -128,10 +161,22 @@ fn reordered(value: &Value, seed: u64) -> Value {
 #[test]
 fn no_finding_repeats_a_number_or_a_name() {
     let secret = ["0101901234", "010190-1234", "Hansen", "Åse Test Hansen"];
-    for kind in ["Patient", "Condition", "CarePlan", "ServiceRequest", "Encounter", "Goal", "CareTeam", "Subscription"] {
+    for kind in [
+        "Patient",
+        "Condition",
+        "CarePlan",
+        "ServiceRequest",
+        "Encounter",
+        "Goal",
+        "CareTeam",
+        "Subscription",
+    ] {
         let valid = valid(kind);
         for secret in secret {
-            for pointer in texts(&valid).into_iter().filter(|pointer| pointer != "/resourceType") {
+            for pointer in texts(&valid)
+                .into_iter()
+                .filter(|pointer| pointer != "/resourceType")
+            {
                 let mut value = valid.clone();
                 *value.pointer_mut(&pointer).unwrap() = secret.into();
                 for issue in findings(&value) {
@@ -144,11 +189,23 @@ fn no_finding_repeats_a_number_or_a_name() {
 
 /// JSON pointers of all texts in a value.
 fn texts(value: &Value) -> Vec<String> {
-    let below = |key: String, value: &Value| texts(value).into_iter().map(|rest| format!("/{key}{rest}")).collect::<Vec<_>>();
+    let below = |key: String, value: &Value| {
+        texts(value)
+            .into_iter()
+            .map(|rest| format!("/{key}{rest}"))
+            .collect::<Vec<_>>()
+    };
     match value {
         Value::String(_) => vec![String::new()],
-        Value::Array(items) => items.iter().enumerate().flat_map(|(at, item)| below(at.to_string(), item)).collect(),
-        Value::Object(members) => members.iter().flat_map(|(key, member)| below(key.clone(), member)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(at, item)| below(at.to_string(), item))
+            .collect(),
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(key, member)| below(key.clone(), member))
+            .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => vec![],
     }
 }
@@ -161,16 +218,35 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         "\\PC{0,12}".prop_map(Value::from),
         "[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9:.]{0,12}Z?)?)?)?".prop_map(Value::from),
-        prop::sample::select(vec!["Patient/1", "#a", "urn:uuid:1", "Patient?x", "revoked", "official", "http://cvr.dk", "", "æ/ø"])
-            .prop_map(Value::from),
-        prop::sample::select(vec!["urn:oid:1.2.208.176.1.2", "https://kronikerpakker.dk/fhir/StructureDefinition/kp-postponement"])
-            .prop_map(Value::from),
+        prop::sample::select(vec![
+            "Patient/1",
+            "#a",
+            "urn:uuid:1",
+            "Patient?x",
+            "revoked",
+            "official",
+            "http://cvr.dk",
+            "",
+            "æ/ø"
+        ])
+        .prop_map(Value::from),
+        prop::sample::select(vec![
+            "urn:oid:1.2.208.176.1.2",
+            "https://kronikerpakker.dk/fhir/StructureDefinition/kp-postponement"
+        ])
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(5, 60, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((prop::sample::select(KEYS), inner), 0..8)
-                .prop_map(|members| Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())),
+            prop::collection::vec((prop::sample::select(KEYS), inner), 0..8).prop_map(|members| {
+                Value::Object(
+                    members
+                        .into_iter()
+                        .map(|(key, value)| (key.to_owned(), value))
+                        .collect(),
+                )
+            }),
         ]
     })
 }
@@ -290,7 +366,11 @@ fn of_many_findings_as_many_are_kept_as_are_told() {
     let mut value = valid("Patient");
     value["name"] = vec![Value::from(0); 5_000].into();
     let found = findings(&value);
-    assert!(found.len() > ISSUES_MAX && found.len() <= ISSUES_MAX + 2, "{}", found.len());
+    assert!(
+        found.len() > ISSUES_MAX && found.len() <= ISSUES_MAX + 2,
+        "{}",
+        found.len()
+    );
     assert!(found.iter().any(Issue::refuses));
 }
 
@@ -306,12 +386,17 @@ fn what_is_to_be_held_against_each_other_too_often_ends_the_check_with_a_finding
                 "human": "all names are families", "expression": "%resource.descendants().where(family.exists()).exists()" }] }
         ] } }"#;
     let package = frist::schema::Package::from_definitions("a.test", "1", vec![hungry.into()]);
-    let validator = frist::validation::Validator::new(frist::schema::Definitions::core().with(&package).unwrap());
+    let validator = frist::validation::Validator::new(
+        frist::schema::Definitions::core().with(&package).unwrap(),
+    );
     let names = |count: usize| vec![serde_json::json!({ "family": "x" }); count];
     let of = |count| serde_json::json!({ "resourceType": "Patient", "name": names(count) });
     let few = validator.check(&of(20), &["http://a.test/hungry"]);
     assert!(few.iter().all(|finding| !finding.refuses()), "{few:?}");
     let many = validator.check(&of(5_000), &["http://a.test/hungry"]);
-    let costly: Vec<_> = many.iter().filter(|finding| finding.code == frist::fhir::IssueCode::TooCostly).collect();
+    let costly: Vec<_> = many
+        .iter()
+        .filter(|finding| finding.code == frist::fhir::IssueCode::TooCostly)
+        .collect();
     assert!(costly.len() == 1 && costly[0].refuses(), "{many:?}");
 }

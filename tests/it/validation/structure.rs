@@ -17,7 +17,8 @@ fn check(members: Value, expected: &[&str]) {
 /// The Patient of this text, since [`Value`] keeps no member that is null in an edit.
 #[track_caller]
 fn check_text(members: &str, expected: &[&str]) {
-    let patient: Value = serde_json::from_str(&format!(r#"{{"resourceType":"Patient",{members}}}"#)).unwrap();
+    let patient: Value =
+        serde_json::from_str(&format!(r#"{{"resourceType":"Patient",{members}}}"#)).unwrap();
     check_by(&guide_validator(), &patient, &[], expected);
 }
 
@@ -25,32 +26,76 @@ fn check_text(members: &str, expected: &[&str]) {
 fn only_elements_of_the_type_are_there() {
     for (members, expected) in [
         (json!({ "nickname": "x" }), vec!["error structure Patient"]),
-        (json!({ "Name": [{ "text": "x" }] }), vec!["error structure Patient"]),
-        (json!({ "_nickname": { "id": "a" } }), vec!["error structure Patient"]),
-        (json!({ "name": [{ "first": "x", "text": "x" }] }), vec!["error structure Patient.name[0]"]),
-        (json!({ "name": [{ "text": "x" }, { "period": { "begin": "2027" } }] }), vec!["error structure Patient.name[1].period"]),
-        (json!({ "contact": [{ "name": { "text": "x" }, "phone": "1" }] }), vec!["error structure Patient.contact[0]"]),
-        (json!({ "resourceType": "Patient", "meta": { "resourceType": "Meta", "versionId": "1" } }), vec!["error structure Patient.meta"]),
-        (json!({ "name": [{ "resourceType": "HumanName", "text": "x" }] }), vec!["error structure Patient.name[0]"]),
-        (json!({ "fhir_comments": ["x"] }), vec!["error structure Patient"]),
+        (
+            json!({ "Name": [{ "text": "x" }] }),
+            vec!["error structure Patient"],
+        ),
+        (
+            json!({ "_nickname": { "id": "a" } }),
+            vec!["error structure Patient"],
+        ),
+        (
+            json!({ "name": [{ "first": "x", "text": "x" }] }),
+            vec!["error structure Patient.name[0]"],
+        ),
+        (
+            json!({ "name": [{ "text": "x" }, { "period": { "begin": "2027" } }] }),
+            vec!["error structure Patient.name[1].period"],
+        ),
+        (
+            json!({ "contact": [{ "name": { "text": "x" }, "phone": "1" }] }),
+            vec!["error structure Patient.contact[0]"],
+        ),
+        (
+            json!({ "resourceType": "Patient", "meta": { "resourceType": "Meta", "versionId": "1" } }),
+            vec!["error structure Patient.meta"],
+        ),
+        (
+            json!({ "name": [{ "resourceType": "HumanName", "text": "x" }] }),
+            vec!["error structure Patient.name[0]"],
+        ),
+        (
+            json!({ "fhir_comments": ["x"] }),
+            vec!["error structure Patient"],
+        ),
         // Only primitives have extensions beside them.
-        (json!({ "name": [{ "text": "x" }], "_name": [{ "id": "a" }] }), vec!["error structure Patient"]),
+        (
+            json!({ "name": [{ "text": "x" }], "_name": [{ "id": "a" }] }),
+            vec!["error structure Patient"],
+        ),
         // The parts of an element that is defined by another one are its.
         (
             json!({ "communication": [{ "language": { "coding": [{ "system": "urn:ietf:bcp:47", "code": "da" }] }, "tongue": "x" }] }),
             vec!["error structure Patient.communication[0]"],
         ),
-        (json!({ "_birthDate": { "extension": [{ "url": "http://x.test/e", "valueCode": "x" }] } }), vec![]),
+        (
+            json!({ "_birthDate": { "extension": [{ "url": "http://x.test/e", "valueCode": "x" }] } }),
+            vec![],
+        ),
     ] {
         check(members, &expected);
     }
     let list = |part: Value| json!({ "resourceType": "Questionnaire", "status": "draft", "item": [{ "linkId": "1", "type": "group", "item": [part] }] });
-    let inner = |more: Value| super::merged(&json!({ "linkId": "2", "type": "string", "text": "x" }), &more);
+    let inner = |more: Value| {
+        super::merged(
+            &json!({ "linkId": "2", "type": "string", "text": "x" }),
+            &more,
+        )
+    };
     for (part, expected) in [
         (inner(json!({})), vec![]),
-        (inner(json!({ "answer": 1 })), vec!["error structure Questionnaire.item[0].item[0]"]),
-        (inner(json!({ "linkId": null })), vec!["error required Questionnaire.item[0].item[0].linkId"]),
-        (inner(json!({ "type": "ring" })), vec!["error code-invalid Questionnaire.item[0].item[0].type"]),
+        (
+            inner(json!({ "answer": 1 })),
+            vec!["error structure Questionnaire.item[0].item[0]"],
+        ),
+        (
+            inner(json!({ "linkId": null })),
+            vec!["error required Questionnaire.item[0].item[0].linkId"],
+        ),
+        (
+            inner(json!({ "type": "ring" })),
+            vec!["error code-invalid Questionnaire.item[0].item[0].type"],
+        ),
     ] {
         check_by(&guide_validator(), &list(part), &[], &expected);
     }
@@ -59,17 +104,50 @@ fn only_elements_of_the_type_are_there() {
 #[test]
 fn each_element_is_the_json_that_its_type_asks_for() {
     for (members, expected) in [
-        (json!({ "active": "true" }), vec!["error structure Patient.active"]),
-        (json!({ "active": 1 }), vec!["error structure Patient.active"]),
-        (json!({ "active": { "value": true } }), vec!["error structure Patient.active"]),
-        (json!({ "birthDate": 1948 }), vec!["error structure Patient.birthDate"]),
-        (json!({ "birthDate": true }), vec!["error structure Patient.birthDate"]),
-        (json!({ "multipleBirthInteger": "2" }), vec!["error structure Patient.multipleBirth"]),
-        (json!({ "multipleBirthInteger": 2.0 }), vec!["error value Patient.multipleBirth"]),
-        (json!({ "maritalStatus": "M" }), vec!["error structure Patient.maritalStatus"]),
-        (json!({ "maritalStatus": true }), vec!["error structure Patient.maritalStatus"]),
-        (json!({ "name": ["Hansen"] }), vec!["error structure Patient.name[0]"]),
-        (json!({ "name": [{ "given": [{ "value": "x" }] }] }), vec!["error structure Patient.name[0].given[0]"]),
+        (
+            json!({ "active": "true" }),
+            vec!["error structure Patient.active"],
+        ),
+        (
+            json!({ "active": 1 }),
+            vec!["error structure Patient.active"],
+        ),
+        (
+            json!({ "active": { "value": true } }),
+            vec!["error structure Patient.active"],
+        ),
+        (
+            json!({ "birthDate": 1948 }),
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            json!({ "birthDate": true }),
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            json!({ "multipleBirthInteger": "2" }),
+            vec!["error structure Patient.multipleBirth"],
+        ),
+        (
+            json!({ "multipleBirthInteger": 2.0 }),
+            vec!["error value Patient.multipleBirth"],
+        ),
+        (
+            json!({ "maritalStatus": "M" }),
+            vec!["error structure Patient.maritalStatus"],
+        ),
+        (
+            json!({ "maritalStatus": true }),
+            vec!["error structure Patient.maritalStatus"],
+        ),
+        (
+            json!({ "name": ["Hansen"] }),
+            vec!["error structure Patient.name[0]"],
+        ),
+        (
+            json!({ "name": [{ "given": [{ "value": "x" }] }] }),
+            vec!["error structure Patient.name[0].given[0]"],
+        ),
         (json!({ "text": "x" }), vec!["error structure Patient.text"]),
         (json!({ "meta": "x" }), vec!["error structure Patient.meta"]),
     ] {
@@ -80,17 +158,44 @@ fn each_element_is_the_json_that_its_type_asks_for() {
 #[test]
 fn what_repeats_is_an_array_and_nothing_else_is() {
     for (members, expected) in [
-        (r#""name": {"text": "x"}"#, vec!["error structure Patient.name"]),
+        (
+            r#""name": {"text": "x"}"#,
+            vec!["error structure Patient.name"],
+        ),
         (r#""name": []"#, vec!["error structure Patient.name"]),
         (r#""name": "x""#, vec!["error structure Patient.name"]),
-        (r#""name": [[{"text": "x"}]]"#, vec!["error structure Patient.name[0]"]),
-        (r#""name": [{"given": "x"}]"#, vec!["error structure Patient.name[0].given"]),
-        (r#""name": [{"given": [["x"]]}]"#, vec!["error structure Patient.name[0].given[0]"]),
-        (r#""birthDate": ["1948"]"#, vec!["error structure Patient.birthDate"]),
-        (r#""birthDate": []"#, vec!["error structure Patient.birthDate"]),
-        (r#""maritalStatus": [{"text": "x"}]"#, vec!["error structure Patient.maritalStatus"]),
-        (r#""contact": {"name": {"text": "x"}}"#, vec!["error structure Patient.contact"]),
-        (r#""contact": [{"name": [{"text": "x"}]}]"#, vec!["error structure Patient.contact[0].name"]),
+        (
+            r#""name": [[{"text": "x"}]]"#,
+            vec!["error structure Patient.name[0]"],
+        ),
+        (
+            r#""name": [{"given": "x"}]"#,
+            vec!["error structure Patient.name[0].given"],
+        ),
+        (
+            r#""name": [{"given": [["x"]]}]"#,
+            vec!["error structure Patient.name[0].given[0]"],
+        ),
+        (
+            r#""birthDate": ["1948"]"#,
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            r#""birthDate": []"#,
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            r#""maritalStatus": [{"text": "x"}]"#,
+            vec!["error structure Patient.maritalStatus"],
+        ),
+        (
+            r#""contact": {"name": {"text": "x"}}"#,
+            vec!["error structure Patient.contact"],
+        ),
+        (
+            r#""contact": [{"name": [{"text": "x"}]}]"#,
+            vec!["error structure Patient.contact[0].name"],
+        ),
     ] {
         check_text(members, &expected);
     }
@@ -100,20 +205,56 @@ fn what_repeats_is_an_array_and_nothing_else_is() {
 fn null_stands_only_where_the_other_array_has_something() {
     let extra = r#"{"extension":[{"url":"http://x.test/e","valueCode":"x"}]}"#;
     for (members, expected) in [
-        (r#""birthDate": null"#.to_owned(), vec!["error structure Patient.birthDate"]),
-        (r#""name": null"#.to_owned(), vec!["error structure Patient.name"]),
-        (r#""name": [null]"#.to_owned(), vec!["error structure Patient.name[0]"]),
-        (r#""name": [{"text": "x"}, null]"#.to_owned(), vec!["error structure Patient.name[1]"]),
-        (r#""name": [{"text": null, "family": "x"}]"#.to_owned(), vec!["error structure Patient.name[0].text"]),
-        (r#""name": [{"given": ["a", null]}]"#.to_owned(), vec!["error structure Patient.name[0].given[1]"]),
-        (format!(r#""name": [{{"given": ["a", null], "_given": [null, {extra}]}}]"#), vec![]),
-        (format!(r#""name": [{{"given": ["a"], "_given": [null, {extra}]}}]"#), vec![]),
+        (
+            r#""birthDate": null"#.to_owned(),
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            r#""name": null"#.to_owned(),
+            vec!["error structure Patient.name"],
+        ),
+        (
+            r#""name": [null]"#.to_owned(),
+            vec!["error structure Patient.name[0]"],
+        ),
+        (
+            r#""name": [{"text": "x"}, null]"#.to_owned(),
+            vec!["error structure Patient.name[1]"],
+        ),
+        (
+            r#""name": [{"text": null, "family": "x"}]"#.to_owned(),
+            vec!["error structure Patient.name[0].text"],
+        ),
+        (
+            r#""name": [{"given": ["a", null]}]"#.to_owned(),
+            vec!["error structure Patient.name[0].given[1]"],
+        ),
+        (
+            format!(r#""name": [{{"given": ["a", null], "_given": [null, {extra}]}}]"#),
+            vec![],
+        ),
+        (
+            format!(r#""name": [{{"given": ["a"], "_given": [null, {extra}]}}]"#),
+            vec![],
+        ),
         (format!(r#""name": [{{"_given": [{extra}]}}]"#), vec![]),
-        (r#""name": [{"given": ["a"], "_given": [null]}]"#.to_owned(), vec![]),
-        (format!(r#""name": [{{"given": ["a", null, "b"], "_given": [{extra}]}}]"#), vec!["error structure Patient.name[0].given[1]"]),
-        (format!(r#""birthDate": "1948", "_birthDate": {extra}"#), vec![]),
+        (
+            r#""name": [{"given": ["a"], "_given": [null]}]"#.to_owned(),
+            vec![],
+        ),
+        (
+            format!(r#""name": [{{"given": ["a", null, "b"], "_given": [{extra}]}}]"#),
+            vec!["error structure Patient.name[0].given[1]"],
+        ),
+        (
+            format!(r#""birthDate": "1948", "_birthDate": {extra}"#),
+            vec![],
+        ),
         (format!(r#""_birthDate": {extra}"#), vec![]),
-        (r#""birthDate": "1948", "_birthDate": null"#.to_owned(), vec!["error structure Patient.birthDate"]),
+        (
+            r#""birthDate": "1948", "_birthDate": null"#.to_owned(),
+            vec!["error structure Patient.birthDate"],
+        ),
     ] {
         check_text(&members, &expected);
     }
@@ -123,15 +264,42 @@ fn null_stands_only_where_the_other_array_has_something() {
 fn beside_a_primitive_stand_an_id_and_extensions() {
     for (members, expected) in [
         (r#""birthDate": "1948", "_birthDate": {"id": "a"}"#, vec![]),
-        (r#""birthDate": "1948", "_birthDate": {}"#, vec!["error structure Patient.birthDate"]),
-        (r#""birthDate": "1948", "_birthDate": "x""#, vec!["error structure Patient.birthDate"]),
-        (r#""birthDate": "1948", "_birthDate": [{"id": "a"}]"#, vec!["error structure Patient.birthDate"]),
-        (r#""birthDate": "1948", "_birthDate": {"value": "1949"}"#, vec!["error structure Patient.birthDate"]),
-        (r#""birthDate": "1948", "_birthDate": {"period": "x"}"#, vec!["error structure Patient.birthDate"]),
-        (r#""birthDate": "1948", "_birthDate": {"extension": []}"#, vec!["error structure Patient.birthDate.extension"]),
-        (r#""_birthDate": {"id": "a"}"#, vec!["error invariant Patient.birthDate ele-1"]),
-        (r#""name": [{"given": ["a"], "_given": {"id": "a"}}]"#, vec!["error structure Patient.name[0].given"]),
-        (r#""name": [{"given": ["a"], "_given": []}]"#, vec!["error structure Patient.name[0].given"]),
+        (
+            r#""birthDate": "1948", "_birthDate": {}"#,
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            r#""birthDate": "1948", "_birthDate": "x""#,
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            r#""birthDate": "1948", "_birthDate": [{"id": "a"}]"#,
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            r#""birthDate": "1948", "_birthDate": {"value": "1949"}"#,
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            r#""birthDate": "1948", "_birthDate": {"period": "x"}"#,
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            r#""birthDate": "1948", "_birthDate": {"extension": []}"#,
+            vec!["error structure Patient.birthDate.extension"],
+        ),
+        (
+            r#""_birthDate": {"id": "a"}"#,
+            vec!["error invariant Patient.birthDate ele-1"],
+        ),
+        (
+            r#""name": [{"given": ["a"], "_given": {"id": "a"}}]"#,
+            vec!["error structure Patient.name[0].given"],
+        ),
+        (
+            r#""name": [{"given": ["a"], "_given": []}]"#,
+            vec!["error structure Patient.name[0].given"],
+        ),
     ] {
         check_text(members, &expected);
     }
@@ -140,11 +308,26 @@ fn beside_a_primitive_stand_an_id_and_extensions() {
 #[test]
 fn an_element_is_not_empty() {
     for (members, expected) in [
-        (json!({ "maritalStatus": {} }), vec!["error structure Patient.maritalStatus"]),
-        (json!({ "name": [{}] }), vec!["error structure Patient.name[0]"]),
-        (json!({ "name": [{ "id": "a" }] }), vec!["error invariant Patient.name[0] ele-1"]),
-        (json!({ "name": [{ "text": "" }] }), vec!["error value Patient.name[0].text"]),
-        (json!({ "contact": [{}] }), vec!["error structure Patient.contact[0]"]),
+        (
+            json!({ "maritalStatus": {} }),
+            vec!["error structure Patient.maritalStatus"],
+        ),
+        (
+            json!({ "name": [{}] }),
+            vec!["error structure Patient.name[0]"],
+        ),
+        (
+            json!({ "name": [{ "id": "a" }] }),
+            vec!["error invariant Patient.name[0] ele-1"],
+        ),
+        (
+            json!({ "name": [{ "text": "" }] }),
+            vec!["error value Patient.name[0].text"],
+        ),
+        (
+            json!({ "contact": [{}] }),
+            vec!["error structure Patient.contact[0]"],
+        ),
         (json!({ "meta": {} }), vec!["error structure Patient.meta"]),
     ] {
         check(members, &expected);
@@ -154,17 +337,35 @@ fn an_element_is_not_empty() {
 #[test]
 fn of_a_choice_there_is_one_of_a_type_that_it_allows() {
     for (members, expected) in [
-        (json!({ "deceasedBoolean": true, "deceasedDateTime": "2027" }), vec!["error structure Patient.deceased"]),
+        (
+            json!({ "deceasedBoolean": true, "deceasedDateTime": "2027" }),
+            vec!["error structure Patient.deceased"],
+        ),
         (
             json!({ "deceasedBoolean": true, "_deceasedDateTime": { "id": "a", "extension": [{ "url": "http://x.test/e", "valueCode": "x" }] } }),
             vec!["error structure Patient.deceased"],
         ),
         (json!({ "deceased": true }), vec!["error structure Patient"]),
-        (json!({ "deceasedString": "x" }), vec!["error structure Patient"]),
-        (json!({ "deceasedPeriod": { "start": "2027" } }), vec!["error structure Patient"]),
-        (json!({ "deceasedboolean": true }), vec!["error structure Patient"]),
-        (json!({ "deceasedBoolean": [true] }), vec!["error structure Patient.deceased"]),
-        (json!({ "_deceasedBoolean": { "extension": [{ "url": "http://x.test/e", "valueCode": "x" }] } }), vec![]),
+        (
+            json!({ "deceasedString": "x" }),
+            vec!["error structure Patient"],
+        ),
+        (
+            json!({ "deceasedPeriod": { "start": "2027" } }),
+            vec!["error structure Patient"],
+        ),
+        (
+            json!({ "deceasedboolean": true }),
+            vec!["error structure Patient"],
+        ),
+        (
+            json!({ "deceasedBoolean": [true] }),
+            vec!["error structure Patient.deceased"],
+        ),
+        (
+            json!({ "_deceasedBoolean": { "extension": [{ "url": "http://x.test/e", "valueCode": "x" }] } }),
+            vec![],
+        ),
     ] {
         check(members, &expected);
     }
@@ -178,7 +379,10 @@ fn counted() -> Value {
         .with("Observation.device", json!({ "max": "0" }))
         .with("Observation.category", json!({ "min": 2 }))
         .with("Observation.component", json!({ "max": "0" }))
-        .with("Observation.value[x]", json!({ "type": [{ "code": "Quantity" }] }))
+        .with(
+            "Observation.value[x]",
+            json!({ "type": [{ "code": "Quantity" }] }),
+        )
         .with("Observation.identifier.value", json!({ "min": 1 }))
         .build()
 }
@@ -193,27 +397,71 @@ fn an_element_is_there_as_often_as_the_profile_says() {
     let profile = format!("{PUBLISHED}/counted");
     for (edit, expected) in [
         (json!({}), vec![]),
-        (json!({ "subject": null }), vec!["error required Observation.subject"]),
-        (json!({ "status": null, "code": null }), vec!["error required Observation.status", "error required Observation.code"]),
-        (json!({ "category": [{ "text": "a" }] }), vec!["error required Observation.category"]),
-        (json!({ "category": null }), vec!["error required Observation.category"]),
-        (json!({ "category": [] }), vec!["error required Observation.category"]),
-        (json!({ "category": [{ "text": "a" }, { "text": "b" }, { "text": "c" }] }), vec![]),
+        (
+            json!({ "subject": null }),
+            vec!["error required Observation.subject"],
+        ),
+        (
+            json!({ "status": null, "code": null }),
+            vec![
+                "error required Observation.status",
+                "error required Observation.code",
+            ],
+        ),
+        (
+            json!({ "category": [{ "text": "a" }] }),
+            vec!["error required Observation.category"],
+        ),
+        (
+            json!({ "category": null }),
+            vec!["error required Observation.category"],
+        ),
+        (
+            json!({ "category": [] }),
+            vec!["error required Observation.category"],
+        ),
+        (
+            json!({ "category": [{ "text": "a" }, { "text": "b" }, { "text": "c" }] }),
+            vec![],
+        ),
         (json!({ "note": [{ "text": "a" }] }), vec![]),
-        (json!({ "note": [{ "text": "a" }, { "text": "b" }] }), vec!["error structure Observation.note"]),
+        (
+            json!({ "note": [{ "text": "a" }, { "text": "b" }] }),
+            vec!["error structure Observation.note"],
+        ),
         // One that may be there once is an array all the same, if R4 lets it repeat.
-        (json!({ "note": { "text": "a" } }), vec!["error structure Observation.note"]),
-        (json!({ "device": { "reference": "Device/1" } }), vec!["error structure Observation.device"]),
-        (json!({ "component": [{ "code": { "text": "x" }, "valueString": "x" }] }), vec!["error structure Observation.component"]),
+        (
+            json!({ "note": { "text": "a" } }),
+            vec!["error structure Observation.note"],
+        ),
+        (
+            json!({ "device": { "reference": "Device/1" } }),
+            vec!["error structure Observation.device"],
+        ),
+        (
+            json!({ "component": [{ "code": { "text": "x" }, "valueString": "x" }] }),
+            vec!["error structure Observation.component"],
+        ),
         (
             json!({ "identifier": [{ "system": "http://x.test", "value": "1" }, { "system": "http://x.test" }] }),
             vec!["error required Observation.identifier[1].value"],
         ),
         (json!({ "valueQuantity": { "value": 1 } }), vec![]),
-        (json!({ "valueString": "x" }), vec!["error structure Observation.value"]),
-        (json!({ "valueQuantity": { "value": 1 }, "valueString": "x" }), vec!["error structure Observation.value"]),
+        (
+            json!({ "valueString": "x" }),
+            vec!["error structure Observation.value"],
+        ),
+        (
+            json!({ "valueQuantity": { "value": 1 }, "valueString": "x" }),
+            vec!["error structure Observation.value"],
+        ),
     ] {
-        check_by(&validator, &super::merged(&observation, &edit), &[&profile], &expected);
+        check_by(
+            &validator,
+            &super::merged(&observation, &edit),
+            &[&profile],
+            &expected,
+        );
     }
 }
 
@@ -222,11 +470,26 @@ fn valued() -> Value {
     let coding = json!({ "system": "http://x.test/codes", "code": "a" });
     Profile::on("Observation", "valued")
         .with("Observation.status", json!({ "fixedCode": "final" }))
-        .with("Observation.code", json!({ "patternCodeableConcept": { "coding": [coding], "text": "x" } }))
-        .with("Observation.method", json!({ "fixedCodeableConcept": { "coding": [coding] } }))
-        .with("Observation.category", json!({ "patternCodeableConcept": { "text": "c" } }))
-        .with("Observation.value[x]", json!({ "type": [{ "code": "Quantity" }], "patternQuantity": { "value": 1.50 } }))
-        .with("Observation.issued", json!({ "patternInstant": "2027-01-01T00:00:00Z" }))
+        .with(
+            "Observation.code",
+            json!({ "patternCodeableConcept": { "coding": [coding], "text": "x" } }),
+        )
+        .with(
+            "Observation.method",
+            json!({ "fixedCodeableConcept": { "coding": [coding] } }),
+        )
+        .with(
+            "Observation.category",
+            json!({ "patternCodeableConcept": { "text": "c" } }),
+        )
+        .with(
+            "Observation.value[x]",
+            json!({ "type": [{ "code": "Quantity" }], "patternQuantity": { "value": 1.50 } }),
+        )
+        .with(
+            "Observation.issued",
+            json!({ "patternInstant": "2027-01-01T00:00:00Z" }),
+        )
         .build()
 }
 
@@ -239,29 +502,76 @@ fn an_element_is_what_the_profile_fixes_or_outlines() {
     let with_more = json!({ "system": "http://x.test/codes", "code": "a", "display": "A" });
     for (edit, expected) in [
         (json!({}), vec![]),
-        (json!({ "status": "amended" }), vec!["error value Observation.status"]),
+        (
+            json!({ "status": "amended" }),
+            vec!["error value Observation.status"],
+        ),
         (
             json!({ "status": null, "_status": { "extension": [{ "url": "http://x.test/e", "valueCode": "x" }] } }),
-            vec!["error value Observation.status", "error value Observation.status"],
+            vec![
+                "error value Observation.status",
+                "error value Observation.status",
+            ],
         ),
-        (json!({ "code": { "coding": [{ "system": "http://x.test/other", "code": "b" }, with_more] } }), vec![]),
-        (json!({ "code": { "text": "y" } }), vec!["error value Observation.code"]),
-        (json!({ "code": { "text": null } }), vec!["error value Observation.code"]),
+        (
+            json!({ "code": { "coding": [{ "system": "http://x.test/other", "code": "b" }, with_more] } }),
+            vec![],
+        ),
+        (
+            json!({ "code": { "text": "y" } }),
+            vec!["error value Observation.code"],
+        ),
+        (
+            json!({ "code": { "text": null } }),
+            vec!["error value Observation.code"],
+        ),
         (
             json!({ "code": { "coding": [{ "code": "a" }] } }),
-            vec!["error value Observation.code", "warning code-invalid Observation.code.coding[0]"],
+            vec![
+                "error value Observation.code",
+                "warning code-invalid Observation.code.coding[0]",
+            ],
         ),
-        (json!({ "code": { "coding": null } }), vec!["error value Observation.code"]),
+        (
+            json!({ "code": { "coding": null } }),
+            vec!["error value Observation.code"],
+        ),
         (json!({ "method": { "coding": [coding] } }), vec![]),
-        (json!({ "method": { "coding": [with_more] } }), vec!["error value Observation.method"]),
-        (json!({ "method": { "coding": [coding, coding] } }), vec!["error value Observation.method"]),
-        (json!({ "method": { "text": "x", "coding": [coding] } }), vec!["error value Observation.method"]),
-        (json!({ "category": [{ "text": "c", "coding": [coding] }, { "text": "d" }] }), vec!["error value Observation.category[1]"]),
-        (json!({ "valueQuantity": { "value": 1.5, "unit": "m" } }), vec![]),
-        (json!({ "valueQuantity": { "value": 1.51 } }), vec!["error value Observation.value"]),
+        (
+            json!({ "method": { "coding": [with_more] } }),
+            vec!["error value Observation.method"],
+        ),
+        (
+            json!({ "method": { "coding": [coding, coding] } }),
+            vec!["error value Observation.method"],
+        ),
+        (
+            json!({ "method": { "text": "x", "coding": [coding] } }),
+            vec!["error value Observation.method"],
+        ),
+        (
+            json!({ "category": [{ "text": "c", "coding": [coding] }, { "text": "d" }] }),
+            vec!["error value Observation.category[1]"],
+        ),
+        (
+            json!({ "valueQuantity": { "value": 1.5, "unit": "m" } }),
+            vec![],
+        ),
+        (
+            json!({ "valueQuantity": { "value": 1.51 } }),
+            vec!["error value Observation.value"],
+        ),
         (json!({ "issued": "2027-01-01T00:00:00Z" }), vec![]),
-        (json!({ "issued": "2027-01-01T00:00:01Z" }), vec!["error value Observation.issued"]),
+        (
+            json!({ "issued": "2027-01-01T00:00:01Z" }),
+            vec!["error value Observation.issued"],
+        ),
     ] {
-        check_by(&validator, &super::merged(&observation, &edit), &[&profile], &expected);
+        check_by(
+            &validator,
+            &super::merged(&observation, &edit),
+            &[&profile],
+            &expected,
+        );
     }
 }

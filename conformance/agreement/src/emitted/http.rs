@@ -1,4 +1,5 @@
-//! One request, one connection, one answer (HTTP/1.1): enough to ask a server on this machine, and nothing else.
+//! One request, one connection, one answer (HTTP/1.1): enough to ask a server on this machine, and
+//! nothing else.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,12 +12,25 @@ pub(crate) struct Answer {
 }
 
 /// Sends a request. A body is FHIR JSON unless a header says something else.
-pub(crate) fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer, String> {
+pub(crate) fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answer, String> {
     let exchange = || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(120)))?;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-        let named = |name: &str| headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name));
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let named = |name: &str| {
+            headers
+                .iter()
+                .any(|(header, _)| header.eq_ignore_ascii_case(name))
+        };
         if !body.is_empty() && !named("Content-Type") {
             head += "Content-Type: application/fhir+json\r\n";
         }
@@ -36,10 +50,19 @@ fn read(bytes: &[u8]) -> Option<Answer> {
     let ends = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..ends]).ok()?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    let is_chunked = head.lines().any(|line| line.eq_ignore_ascii_case("transfer-encoding: chunked"));
+    let is_chunked = head
+        .lines()
+        .any(|line| line.eq_ignore_ascii_case("transfer-encoding: chunked"));
     let rest = &bytes[ends + 4..];
-    let body = if is_chunked { joined(rest)? } else { rest.to_vec() };
-    Some(Answer { status, body: String::from_utf8(body).ok()? })
+    let body = if is_chunked {
+        joined(rest)?
+    } else {
+        rest.to_vec()
+    };
+    Some(Answer {
+        status,
+        body: String::from_utf8(body).ok()?,
+    })
 }
 
 /// The chunks of a body as one.
@@ -47,7 +70,10 @@ fn joined(mut bytes: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let line = bytes.windows(2).position(|window| window == b"\r\n")?;
-        let size = std::str::from_utf8(&bytes[..line]).ok()?.split(';').next()?;
+        let size = std::str::from_utf8(&bytes[..line])
+            .ok()?
+            .split(';')
+            .next()?;
         let size = usize::from_str_radix(size.trim(), 16).ok()?;
         let begins = line + 2;
         if size == 0 {

@@ -1,4 +1,5 @@
-//! Everything that the server says, said once: the server is started, persons are loaded, and it is asked for all of it.
+//! Everything that the server says, said once: the server is started, persons are loaded, and it is
+//! asked for all of it.
 
 mod http;
 mod posted;
@@ -16,16 +17,36 @@ use server::Server;
 /// A day after every fact of the persons, and after their deadlines.
 const CLOCK: &str = "2034-01-02T09:00:00+01:00";
 /// The types of what is served from the packages: the same for everyone.
-const DEFINITIONS: &[&str] =
-    &["PlanDefinition", "StructureDefinition", "ValueSet", "CodeSystem", "SearchParameter", "OperationDefinition", "CapabilityStatement"];
+const DEFINITIONS: &[&str] = &[
+    "PlanDefinition",
+    "StructureDefinition",
+    "ValueSet",
+    "CodeSystem",
+    "SearchParameter",
+    "OperationDefinition",
+    "CapabilityStatement",
+];
 /// The types of what is said of persons.
-const FACTS: &[&str] =
-    &["Task", "Provenance", "Condition", "CarePlan", "ServiceRequest", "Encounter", "Patient", "Organization", "PractitionerRole", "Goal"];
+const FACTS: &[&str] = &[
+    "Task",
+    "Provenance",
+    "Condition",
+    "CarePlan",
+    "ServiceRequest",
+    "Encounter",
+    "Patient",
+    "Organization",
+    "PractitionerRole",
+    "Goal",
+];
 
 /// What the program `frist` says, of the persons and of an invented population.
 pub(crate) fn lines(program: &Path) -> Result<Vec<Line>, String> {
     let mut emitted = Emitted { lines: Vec::new() };
-    let server = Server::start(program, &["serve", "--clock", CLOCK, "--subscription-http-loopback"])?;
+    let server = Server::start(
+        program,
+        &["serve", "--clock", CLOCK, "--subscription-http-loopback"],
+    )?;
     emitted.load(&server, &sources::persons()?)?;
     requests::ask_all(&server, |name, body| emitted.add(name, body))?;
     posted::collect(&server, |name, body| emitted.add(name, body))?;
@@ -51,21 +72,34 @@ impl Emitted {
             return;
         }
         let resource: Value = serde_json::from_str(body).unwrap_or_default();
-        // A Bundle repeats what has profiles of its own: those that an entry names are checked there.
+        // A Bundle repeats what has profiles of its own: those that an entry names are checked
+        // there.
         let profiles = sources::own_profiles(&resource);
-        self.lines.push(Line { name: format!("emitted/{name}"), profiles, resource: body.to_owned() });
+        self.lines.push(Line {
+            name: format!("emitted/{name}"),
+            profiles,
+            resource: body.to_owned(),
+        });
     }
 
     /// Loads persons, each as a transaction; the answers are the first thing said.
     fn load(&mut self, server: &Server, persons: &[Person]) -> Result<(), String> {
         for (at, person) in persons.iter().enumerate() {
             let entry = |resource: &Value| {
-                let (kind, id) = (resource["resourceType"].as_str().unwrap_or_default(), resource["id"].as_str().unwrap_or_default());
+                let (kind, id) = (
+                    resource["resourceType"].as_str().unwrap_or_default(),
+                    resource["id"].as_str().unwrap_or_default(),
+                );
                 json!({ "resource": resource, "request": { "method": "PUT", "url": format!("{kind}/{id}") } })
             };
             let entries: Vec<Value> = person.resources.iter().map(entry).collect();
-            let body = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries }).to_string();
-            let prefer = ["return=minimal", "return=representation", "return=OperationOutcome"][at % 3];
+            let body = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries })
+                .to_string();
+            let prefer = [
+                "return=minimal",
+                "return=representation",
+                "return=OperationOutcome",
+            ][at % 3];
             let answer = server.ask("POST", "", &[("Prefer", prefer)], &body)?;
             if answer.status != 200 {
                 return Err(format!("{} is refused: {}", person.name, answer.body));
@@ -81,7 +115,8 @@ impl Emitted {
     fn read(&mut self, server: &Server, of: &str, types: &[&str]) -> Result<(), String> {
         for kind in types {
             let pages = server.pages(&format!("/{kind}?_count=50"), usize::MAX)?;
-            // To look into a StructureDefinition takes the public validator seconds, and Bundles of them say nothing that others do not.
+            // To look into a StructureDefinition takes the public validator seconds, and Bundles of
+            // them say nothing that others do not.
             let in_bundles = *kind != "StructureDefinition";
             let mut at = 0;
             for (number, page) in pages.iter().enumerate() {
@@ -93,21 +128,33 @@ impl Emitted {
                     at += 1;
                 }
             }
-            for (number, page) in server.pages(&format!("/{kind}/_history?_count=25"), 2)?.iter().enumerate().filter(|_| in_bundles) {
+            for (number, page) in server
+                .pages(&format!("/{kind}/_history?_count=25"), 2)?
+                .iter()
+                .enumerate()
+                .filter(|_| in_bundles)
+            {
                 self.add(&format!("{of}/history/{kind}/{number}"), &page.to_string());
             }
         }
         Ok(())
     }
 
-    /// Reads what is not of one type: the statement, the history of everything from now back, and the rights of persons.
+    /// Reads what is not of one type: the statement, the history of everything from now back, and
+    /// the rights of persons.
     fn read_of_all(&mut self, server: &Server, of: &str) -> Result<(), String> {
-        self.add(&format!("{of}/metadata"), &server.ask("GET", "/metadata", &[], "")?.body);
+        self.add(
+            &format!("{of}/metadata"),
+            &server.ask("GET", "/metadata", &[], "")?.body,
+        );
         for (number, page) in server.pages("/_history?_count=100", 4)?.iter().enumerate() {
             self.add(&format!("{of}/history/{number}"), &page.to_string());
         }
         let page = server.pages("/Patient?_count=40", 1)?;
-        let patients = page.iter().flat_map(|page| page["entry"].as_array()).flatten();
+        let patients = page
+            .iter()
+            .flat_map(|page| page["entry"].as_array())
+            .flatten();
         for id in patients.filter_map(|entry| entry["resource"]["id"].as_str()) {
             let answer = server.ask("GET", &format!("/Patient/{id}/$rights"), &[], "")?;
             self.add(&format!("{of}/rights/{id}"), &answer.body);

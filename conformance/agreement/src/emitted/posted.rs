@@ -1,4 +1,5 @@
-//! What subscribers are told of themselves: the messages that are posted to an endpoint, and those that come over a websocket.
+//! What subscribers are told of themselves: the messages that are posted to an endpoint, and those
+//! that come over a websocket.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -23,12 +24,35 @@ const REFUSING: &str = "refusing";
 pub(crate) fn collect(server: &Server, mut take: impl FnMut(&str, &str)) -> Result<(), String> {
     let (endpoint, messages) = listen().map_err(|error| format!("no endpoint: {error}"))?;
     for content in CONTENTS {
-        put(server, &subscription(content, &json!({ "type": "rest-hook", "endpoint": format!("{endpoint}/{content}") }), content))?;
-        put(server, &subscription(&format!("listened-{content}"), &json!({ "type": "websocket" }), content))?;
+        put(
+            server,
+            &subscription(
+                content,
+                &json!({ "type": "rest-hook", "endpoint": format!("{endpoint}/{content}") }),
+                content,
+            ),
+        )?;
+        put(
+            server,
+            &subscription(
+                &format!("listened-{content}"),
+                &json!({ "type": "websocket" }),
+                content,
+            ),
+        )?;
     }
-    put(server, &subscription(REFUSING, &json!({ "type": "rest-hook", "endpoint": format!("{endpoint}/{REFUSING}") }), "id-only"))?;
-    let mut missing: Vec<String> =
-        CONTENTS.iter().flat_map(|content| ["handshake", "heartbeat"].map(|kind| format!("{content}/{kind}"))).collect();
+    put(
+        server,
+        &subscription(
+            REFUSING,
+            &json!({ "type": "rest-hook", "endpoint": format!("{endpoint}/{REFUSING}") }),
+            "id-only",
+        ),
+    )?;
+    let mut missing: Vec<String> = CONTENTS
+        .iter()
+        .flat_map(|content| ["handshake", "heartbeat"].map(|kind| format!("{content}/{kind}")))
+        .collect();
     missing.push(format!("{REFUSING}/handshake"));
     await_all(&messages, missing, &mut take)?;
     let mut websocket = bind(server)?;
@@ -41,13 +65,26 @@ pub(crate) fn collect(server: &Server, mut take: impl FnMut(&str, &str)) -> Resu
     diagnosis["subject"]["reference"] = json!("Patient/notified");
     put(server, &person)?;
     put(server, &diagnosis)?;
-    await_all(&messages, CONTENTS.iter().map(|content| format!("{content}/event-notification")).collect(), &mut take)?;
+    await_all(
+        &messages,
+        CONTENTS
+            .iter()
+            .map(|content| format!("{content}/event-notification"))
+            .collect(),
+        &mut take,
+    )?;
     for _ in CONTENTS {
         hear(&mut websocket, "event-notification", &mut take)?;
     }
     for id in CONTENTS.iter().chain([&REFUSING]) {
-        for (what, path) in [("subscription", format!("/Subscription/{id}")), ("status", format!("/Subscription/{id}/$status"))] {
-            take(&format!("notification/{id}/{what}"), &server.ask("GET", &path, &[], "")?.body);
+        for (what, path) in [
+            ("subscription", format!("/Subscription/{id}")),
+            ("status", format!("/Subscription/{id}/$status")),
+        ] {
+            take(
+                &format!("notification/{id}/{what}"),
+                &server.ask("GET", &path, &[], "")?.body,
+            );
         }
     }
     Ok(())
@@ -55,7 +92,9 @@ pub(crate) fn collect(server: &Server, mut take: impl FnMut(&str, &str)) -> Resu
 
 /// A Subscription with a heartbeat, as its profile has it.
 fn subscription(id: &str, channel: &Value, content: &str) -> Value {
-    let guide = |name: &str| format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/{name}");
+    let guide = |name: &str| {
+        format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/{name}")
+    };
     let mut subscription = json!({ "resourceType": "Subscription", "id": id, "meta": { "profile": [guide("backport-subscription")] },
         "status": "requested", "reason": "To be told", "end": "2040-01-01T00:00:00Z", "criteria": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
         "_criteria": { "extension": [{ "url": guide("backport-filter-criteria"), "valueString": "Task?patient=Patient/notified" }] },
@@ -69,14 +108,25 @@ fn subscription(id: &str, channel: &Value, content: &str) -> Value {
 }
 
 fn put(server: &Server, resource: &Value) -> Result<(), String> {
-    let path = format!("/{}/{}", resource["resourceType"].as_str().unwrap_or_default(), resource["id"].as_str().unwrap_or_default());
+    let path = format!(
+        "/{}/{}",
+        resource["resourceType"].as_str().unwrap_or_default(),
+        resource["id"].as_str().unwrap_or_default()
+    );
     let answer = server.ask("PUT", &path, &[], &resource.to_string())?;
-    if answer.status == 201 { Ok(()) } else { Err(format!("PUT {path}: {} {}", answer.status, answer.body)) }
+    if answer.status == 201 {
+        Ok(())
+    } else {
+        Err(format!("PUT {path}: {} {}", answer.status, answer.body))
+    }
 }
 
 /// The type of a notification; empty if it is none.
 fn kind(bundle: &Value) -> String {
-    let mut parameters = bundle["entry"][0]["resource"]["parameter"].as_array().into_iter().flatten();
+    let mut parameters = bundle["entry"][0]["resource"]["parameter"]
+        .as_array()
+        .into_iter()
+        .flatten();
     parameters
         .find(|parameter| parameter["name"] == "type")
         .and_then(|parameter| parameter["valueCode"].as_str())
@@ -85,12 +135,19 @@ fn kind(bundle: &Value) -> String {
 }
 
 /// Waits until these messages came; hands on the first of each. What else comes is passed over.
-fn await_all(messages: &Receiver<(String, String)>, mut missing: Vec<String>, take: &mut impl FnMut(&str, &str)) -> Result<(), String> {
+fn await_all(
+    messages: &Receiver<(String, String)>,
+    mut missing: Vec<String>,
+    take: &mut impl FnMut(&str, &str),
+) -> Result<(), String> {
     let began = Instant::now();
     while !missing.is_empty() {
         let left = PATIENCE.saturating_sub(began.elapsed());
-        let (path, body) = messages.recv_timeout(left).map_err(|_| format!("these messages did not come: {}", missing.join(", ")))?;
-        let bundle: Value = serde_json::from_str(&body).map_err(|error| format!("{path}: {error}"))?;
+        let (path, body) = messages
+            .recv_timeout(left)
+            .map_err(|_| format!("these messages did not come: {}", missing.join(", ")))?;
+        let bundle: Value =
+            serde_json::from_str(&body).map_err(|error| format!("{path}: {error}"))?;
         let name = format!("{path}/{}", kind(&bundle));
         if let Some(at) = missing.iter().position(|missing| *missing == name) {
             missing.remove(at);
@@ -124,17 +181,30 @@ fn serve(stream: TcpStream, tell: &Sender<(String, String)>) -> std::io::Result<
         loop {
             let mut line = String::new();
             reader.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                break;
+            };
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().unwrap_or(0);
             }
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
-        let path = first.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
-        let status = if path == REFUSING { "500 Internal Server Error" } else { "200 OK" };
+        let path = first
+            .split(' ')
+            .nth(1)
+            .unwrap_or_default()
+            .trim_start_matches('/')
+            .to_owned();
+        let status = if path == REFUSING {
+            "500 Internal Server Error"
+        } else {
+            "200 OK"
+        };
         let _ = tell.send((path, String::from_utf8_lossy(&body).into_owned()));
-        reader.get_mut().write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
+        reader
+            .get_mut()
+            .write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
     }
 }
 
@@ -142,32 +212,59 @@ type Websocket = tungstenite::WebSocket<TcpStream>;
 
 /// A websocket that listens to all subscriptions that have one.
 fn bind(server: &Server) -> Result<Websocket, String> {
-    let ids: Vec<_> = CONTENTS.iter().map(|content| format!("id=listened-{content}")).collect();
-    let answer = server.ask("GET", &format!("/Subscription/$get-ws-binding-token?{}", ids.join("&")), &[], "")?;
+    let ids: Vec<_> = CONTENTS
+        .iter()
+        .map(|content| format!("id=listened-{content}"))
+        .collect();
+    let answer = server.ask(
+        "GET",
+        &format!("/Subscription/$get-ws-binding-token?{}", ids.join("&")),
+        &[],
+        "",
+    )?;
     let told: Value = serde_json::from_str(&answer.body).map_err(|error| error.to_string())?;
     let parameter = |name: &str, member: &str| {
         let mut parameters = told["parameter"].as_array().into_iter().flatten();
-        let found = parameters.find(|parameter| parameter["name"] == name).and_then(|parameter| parameter[member].as_str());
-        found.map(str::to_owned).ok_or_else(|| format!("no {name} in {}", answer.body))
+        let found = parameters
+            .find(|parameter| parameter["name"] == name)
+            .and_then(|parameter| parameter[member].as_str());
+        found
+            .map(str::to_owned)
+            .ok_or_else(|| format!("no {name} in {}", answer.body))
     };
     let failed = |error: &dyn std::fmt::Display| format!("no websocket: {error}");
     let stream = TcpStream::connect(server.address()).map_err(|error| failed(&error))?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(|error| failed(&error))?;
-    let (mut websocket, _) = tungstenite::client(parameter("websocket-url", "valueUrl")?, stream).map_err(|error| failed(&error))?;
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .map_err(|error| failed(&error))?;
+    let (mut websocket, _) = tungstenite::client(parameter("websocket-url", "valueUrl")?, stream)
+        .map_err(|error| failed(&error))?;
     let text = format!("bind-with-token {}", parameter("token", "valueString")?);
-    websocket.send(Message::text(text)).map_err(|error| failed(&error))?;
+    websocket
+        .send(Message::text(text))
+        .map_err(|error| failed(&error))?;
     Ok(websocket)
 }
 
 /// The next message of that type; heartbeats come in between.
-fn hear(websocket: &mut Websocket, expected: &str, take: &mut impl FnMut(&str, &str)) -> Result<(), String> {
+fn hear(
+    websocket: &mut Websocket,
+    expected: &str,
+    take: &mut impl FnMut(&str, &str),
+) -> Result<(), String> {
     loop {
-        let Message::Text(text) = websocket.read().map_err(|error| format!("no {expected} came over the websocket: {error}"))? else {
+        let Message::Text(text) = websocket
+            .read()
+            .map_err(|error| format!("no {expected} came over the websocket: {error}"))?
+        else {
             continue;
         };
         let bundle: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         if kind(&bundle) == expected {
-            let subscription = bundle["entry"][0]["resource"]["parameter"][0]["valueReference"]["reference"].as_str().unwrap_or_default();
+            let subscription =
+                bundle["entry"][0]["resource"]["parameter"][0]["valueReference"]["reference"]
+                    .as_str()
+                    .unwrap_or_default();
             let id = subscription.rsplit('/').next().unwrap_or_default();
             take(&format!("notification/{id}/{expected}"), &text);
             return Ok(());

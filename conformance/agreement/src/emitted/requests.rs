@@ -1,4 +1,5 @@
-//! Requests whose answers are not plain resources: refusals of every kind, answers by preference, batches, `$rights`.
+//! Requests whose answers are not plain resources: refusals of every kind, answers by preference,
+//! batches, `$rights`.
 
 use serde_json::{Value, json};
 
@@ -11,14 +12,18 @@ pub(crate) fn ask_all(server: &Server, mut take: impl FnMut(&str, &str)) -> Resu
         let headers: Vec<(&str, &str)> = request.header.into_iter().collect();
         let answer = server.ask(request.method, request.path, &headers, &request.body)?;
         if answer.status != request.status {
-            return Err(format!("{}: expected {}, found {}: {}", request.name, request.status, answer.status, answer.body));
+            return Err(format!(
+                "{}: expected {}, found {}: {}",
+                request.name, request.status, answer.status, answer.body
+            ));
         }
         take(request.name, &answer.body);
     }
     bundles(server, take)
 }
 
-/// One request, and the status that it must have: else the list here would prove less than it seems to.
+/// One request, and the status that it must have: else the list here would prove less than it seems
+/// to.
 struct Request {
     name: &'static str,
     status: u16,
@@ -29,20 +34,40 @@ struct Request {
 }
 
 fn get(name: &'static str, status: u16, path: &'static str) -> Request {
-    Request { name, status, method: "GET", path, header: None, body: String::new() }
+    Request {
+        name,
+        status,
+        method: "GET",
+        path,
+        header: None,
+        body: String::new(),
+    }
 }
 
 fn put(name: &'static str, status: u16, path: &'static str, body: &Value) -> Request {
-    Request { name, status, method: "PUT", path, header: None, body: body.to_string() }
+    Request {
+        name,
+        status,
+        method: "PUT",
+        path,
+        header: None,
+        body: body.to_string(),
+    }
 }
 
 fn post(name: &'static str, status: u16, path: &'static str, body: &Value) -> Request {
-    Request { method: "POST", ..put(name, status, path, body) }
+    Request {
+        method: "POST",
+        ..put(name, status, path, body)
+    }
 }
 
 impl Request {
     fn with(self, name: &'static str, value: &'static str) -> Request {
-        Request { header: Some((name, value)), ..self }
+        Request {
+            header: Some((name, value)),
+            ..self
+        }
     }
 
     fn by(self, method: &'static str) -> Request {
@@ -50,7 +75,10 @@ impl Request {
     }
 
     fn saying(self, body: &str) -> Request {
-        Request { body: body.to_owned(), ..self }
+        Request {
+            body: body.to_owned(),
+            ..self
+        }
     }
 }
 
@@ -68,7 +96,8 @@ pub(crate) fn patient() -> Value {
 
 /// A diagnosis of the person `asked`.
 pub(crate) fn condition(id: &str, day: &str) -> Value {
-    let concept = |system: &str, code: &str| json!({ "coding": [{ "system": system, "code": code }] });
+    let concept =
+        |system: &str, code: &str| json!({ "coding": [{ "system": system, "code": code }] });
     json!({ "resourceType": "Condition", "id": id,
         "clinicalStatus": concept("http://terminology.hl7.org/CodeSystem/condition-clinical", "active"),
         "verificationStatus": concept("http://terminology.hl7.org/CodeSystem/condition-ver-status", "confirmed"),
@@ -85,7 +114,9 @@ fn care_plan(id: &str) -> Value {
 
 /// A subscription of a websocket: nothing is sent anywhere.
 fn subscription() -> Value {
-    let guide = |name: &str| format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/{name}");
+    let guide = |name: &str| {
+        format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/{name}")
+    };
     json!({ "resourceType": "Subscription", "id": "asked", "status": "requested", "reason": "To be asked about",
         "criteria": "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status",
         "_criteria": { "extension": [{ "url": guide("backport-filter-criteria"), "valueString": "Task?patient=Patient/asked" }] },
@@ -96,8 +127,18 @@ fn subscription() -> Value {
 
 /// A person to ask about.
 fn prepare(server: &Server) -> Result<(), String> {
-    for resource in [subscription(), organization(), patient(), condition("asked", "2033-02-15"), condition("deleted", "2033-02-16")] {
-        let path = format!("/{}/{}", resource["resourceType"].as_str().unwrap_or_default(), resource["id"].as_str().unwrap_or_default());
+    for resource in [
+        subscription(),
+        organization(),
+        patient(),
+        condition("asked", "2033-02-15"),
+        condition("deleted", "2033-02-16"),
+    ] {
+        let path = format!(
+            "/{}/{}",
+            resource["resourceType"].as_str().unwrap_or_default(),
+            resource["id"].as_str().unwrap_or_default()
+        );
         let answer = server.ask("PUT", &path, &[], &resource.to_string())?;
         if answer.status != 201 {
             return Err(format!("PUT {path}: {} {}", answer.status, answer.body));
@@ -110,14 +151,30 @@ fn writes() -> Vec<Request> {
     let changed = condition("asked", "2033-02-17");
     let new = condition("new", "2033-02-18");
     let mut nameless = condition("x", "2033-02-19");
-    nameless.as_object_mut().map(|members| members.shift_remove("id"));
+    nameless
+        .as_object_mut()
+        .map(|members| members.shift_remove("id"));
     vec![
-        put("write/representation", 200, "/Condition/asked", &changed).with("Prefer", "return=representation"),
+        put("write/representation", 200, "/Condition/asked", &changed)
+            .with("Prefer", "return=representation"),
         put("write/outcome", 201, "/Condition/new", &new).with("Prefer", "return=OperationOutcome"),
-        put("write/outcome-of-nothing-new", 200, "/Condition/new", &new).with("Prefer", "return=OperationOutcome"),
-        put("write/minimal", 200, "/Condition/asked", &condition("asked", "2033-02-20")).with("Prefer", "return=minimal"),
+        put("write/outcome-of-nothing-new", 200, "/Condition/new", &new)
+            .with("Prefer", "return=OperationOutcome"),
+        put(
+            "write/minimal",
+            200,
+            "/Condition/asked",
+            &condition("asked", "2033-02-20"),
+        )
+        .with("Prefer", "return=minimal"),
         post("write/created", 201, "/Condition", &nameless).with("Prefer", "return=representation"),
-        put("write/warnings", 201, "/CarePlan/warned", &care_plan("warned")).with("Prefer", "return=OperationOutcome"),
+        put(
+            "write/warnings",
+            201,
+            "/CarePlan/warned",
+            &care_plan("warned"),
+        )
+        .with("Prefer", "return=OperationOutcome"),
         get("write/deleted", 204, "/Condition/deleted").by("DELETE"),
     ]
 }
@@ -126,14 +183,29 @@ fn refusals() -> Vec<Request> {
     let typed = |kind: &str| json!({ "resourceType": kind });
     vec![
         post("refused/not-json", 400, "/Patient", &Value::Null).saying("{\"resourceType\":"),
-        post("refused/duplicate-key", 400, "/Patient", &Value::Null).saying(r#"{"resourceType":"Patient","id":"x","id":"y"}"#),
-        post("refused/other-type", 400, "/Patient", &condition("x", "2033-01-01")),
-        post("refused/not-a-bundle", 400, "", &json!({ "resourceType": "Bundle", "type": "collection" })),
+        post("refused/duplicate-key", 400, "/Patient", &Value::Null)
+            .saying(r#"{"resourceType":"Patient","id":"x","id":"y"}"#),
+        post(
+            "refused/other-type",
+            400,
+            "/Patient",
+            &condition("x", "2033-01-01"),
+        ),
+        post(
+            "refused/not-a-bundle",
+            400,
+            "",
+            &json!({ "resourceType": "Bundle", "type": "collection" }),
+        ),
         put("refused/if-match", 400, "/Patient/asked", &patient()).with("If-Match", "x"),
         get("refused/parameter", 400, "/Task?foo=bar"),
         get("refused/values", 400, "/Task?due=xx&_sort=zz&status="),
         get("refused/history-parameter", 400, "/_history?_count=q&foo=1"),
-        get("refused/rights-parameter", 400, "/Patient/asked/$rights?as-of=xx&foo=1"),
+        get(
+            "refused/rights-parameter",
+            400,
+            "/Patient/asked/$rights?as-of=xx&foo=1",
+        ),
         get("refused/not-found", 404, "/Patient/nobody"),
         get("refused/no-such-type", 404, "/Observation"),
         get("refused/no-such-operation", 404, "/Patient/asked/$nothing"),
@@ -143,14 +215,40 @@ fn refusals() -> Vec<Request> {
         get("refused/not-acceptable", 406, "/Patient/asked").with("Accept", "application/fhir+xml"),
         get("refused/delete-of-a-named-one", 409, "/Patient/asked").by("DELETE"),
         get("refused/gone", 410, "/Condition/deleted"),
-        put("refused/other-version", 412, "/Patient/asked", &patient()).with("If-Match", "W/\"77\""),
+        put("refused/other-version", 412, "/Patient/asked", &patient())
+            .with("If-Match", "W/\"77\""),
         put("refused/exists", 412, "/Patient/asked", &patient()).with("If-None-Match", "*"),
         post("refused/media-type", 415, "/Patient", &patient()).with("Content-Type", "text/plain"),
-        post("refused/condition-empty", 422, "/Condition", &typed("Condition")),
-        post("refused/care-plan-empty", 422, "/CarePlan", &typed("CarePlan")),
-        post("refused/referral-empty", 422, "/ServiceRequest", &typed("ServiceRequest")),
-        post("refused/encounter-empty", 422, "/Encounter", &typed("Encounter")),
-        post("refused/organization-empty", 422, "/Organization", &typed("Organization")),
+        post(
+            "refused/condition-empty",
+            422,
+            "/Condition",
+            &typed("Condition"),
+        ),
+        post(
+            "refused/care-plan-empty",
+            422,
+            "/CarePlan",
+            &typed("CarePlan"),
+        ),
+        post(
+            "refused/referral-empty",
+            422,
+            "/ServiceRequest",
+            &typed("ServiceRequest"),
+        ),
+        post(
+            "refused/encounter-empty",
+            422,
+            "/Encounter",
+            &typed("Encounter"),
+        ),
+        post(
+            "refused/organization-empty",
+            422,
+            "/Organization",
+            &typed("Organization"),
+        ),
         post(
             "refused/patient-wrong",
             422,
@@ -172,8 +270,16 @@ fn refusals() -> Vec<Request> {
             &json!({ "resourceType": "Subscription", "status": "active", "reason": "x", "criteria": "Task?status=requested",
             "channel": { "type": "email", "payload": "text/plain" } }),
         ),
-        get("refused/status-parameter", 400, "/Subscription/$status?status=x"),
-        get("refused/events-parameter", 400, "/Subscription/asked/$events?eventsSinceNumber=x"),
+        get(
+            "refused/status-parameter",
+            400,
+            "/Subscription/$status?status=x",
+        ),
+        get(
+            "refused/events-parameter",
+            400,
+            "/Subscription/asked/$events?eventsSinceNumber=x",
+        ),
         put("refused/no-group", 422, "/Condition/asthma", &{
             let mut asthma = condition("asthma", "2033-02-15");
             asthma["code"]["coding"][0]["code"] = json!("R96");
@@ -188,14 +294,31 @@ fn reads() -> Vec<Request> {
     vec![
         get("read/of-version", 200, "/Condition/asked/_history/1"),
         get("read/history", 200, "/Condition/asked/_history"),
-        get("read/history-page", 200, "/Condition/asked/_history?_count=1"),
-        get("read/history-with-deletion", 200, "/Condition/deleted/_history"),
+        get(
+            "read/history-page",
+            200,
+            "/Condition/asked/_history?_count=1",
+        ),
+        get(
+            "read/history-with-deletion",
+            200,
+            "/Condition/deleted/_history",
+        ),
         get("read/history-empty", 200, "/_history?_since=2099-01-01"),
-        get("search/nothing", 200, "/Task?business-status=overdue&due=lt1990-01-01"),
+        get(
+            "search/nothing",
+            200,
+            "/Task?business-status=overdue&due=lt1990-01-01",
+        ),
         get("search/count-alone", 200, "/Task?_count=0"),
         get("search/lenient", 200, "/Task?foo=bar&_count=2").with("Prefer", "handling=lenient"),
-        get("search/lenient-nothing", 200, "/Patient?foo=bar&_id=nobody").with("Prefer", "handling=lenient"),
-        get("search/by-right", 200, "/Task?right=treatment-plan&_sort=due&_count=3"),
+        get("search/lenient-nothing", 200, "/Patient?foo=bar&_id=nobody")
+            .with("Prefer", "handling=lenient"),
+        get(
+            "search/by-right",
+            200,
+            "/Task?right=treatment-plan&_sort=due&_count=3",
+        ),
         get("search/by-post", 200, "/Task/_search")
             .by("POST")
             .saying("_count=2&right=treatment-plan")
@@ -203,12 +326,32 @@ fn reads() -> Vec<Request> {
         get("subscription/read", 200, "/Subscription/asked"),
         get("subscription/status", 200, "/Subscription/asked/$status"),
         get("subscription/statuses", 200, "/Subscription/$status"),
-        get("subscription/no-status", 200, "/Subscription/$status?id=nothing"),
+        get(
+            "subscription/no-status",
+            200,
+            "/Subscription/$status?id=nothing",
+        ),
         get("subscription/events", 200, "/Subscription/asked/$events"),
-        get("subscription/events-empty", 200, "/Subscription/asked/$events?content=empty"),
-        get("subscription/events-full-resource", 200, "/Subscription/asked/$events?content=full-resource"),
-        get("subscription/no-events", 200, "/Subscription/asked/$events?eventsSinceNumber=999"),
-        get("rights/of-a-day", 200, "/Patient/asked/$rights?as-of=2033-06-30"),
+        get(
+            "subscription/events-empty",
+            200,
+            "/Subscription/asked/$events?content=empty",
+        ),
+        get(
+            "subscription/events-full-resource",
+            200,
+            "/Subscription/asked/$events?content=full-resource",
+        ),
+        get(
+            "subscription/no-events",
+            200,
+            "/Subscription/asked/$events?eventsSinceNumber=999",
+        ),
+        get(
+            "rights/of-a-day",
+            200,
+            "/Patient/asked/$rights?as-of=2033-06-30",
+        ),
         post(
             "rights/by-post",
             200,
@@ -221,9 +364,17 @@ fn reads() -> Vec<Request> {
 /// Batches and transactions, with each preference, that go well and that do not.
 fn bundles(server: &Server, mut take: impl FnMut(&str, &str)) -> Result<(), String> {
     for (at, kind) in ["batch", "transaction"].into_iter().enumerate() {
-        for (number, prefer) in ["return=minimal", "return=representation", "return=OperationOutcome"].into_iter().enumerate() {
+        for (number, prefer) in [
+            "return=minimal",
+            "return=representation",
+            "return=OperationOutcome",
+        ]
+        .into_iter()
+        .enumerate()
+        {
             let id = format!("b{at}{number}");
-            let entry = |method: &str, url: &str| json!({ "request": { "method": method, "url": url } });
+            let entry =
+                |method: &str, url: &str| json!({ "request": { "method": method, "url": url } });
             let write = |url: &str, resource: Value| json!({ "request": { "method": "PUT", "url": url }, "resource": resource });
             let mut entries = vec![
                 write(&format!("Condition/{id}"), condition(&id, "2033-03-01")),
@@ -248,16 +399,28 @@ fn bundles(server: &Server, mut take: impl FnMut(&str, &str)) -> Result<(), Stri
             let bundle = json!({ "resourceType": "Bundle", "type": kind, "entry": entries });
             let answer = server.ask("POST", "", &[("Prefer", prefer)], &bundle.to_string())?;
             if answer.status != 200 {
-                return Err(format!("{kind} with {prefer}: {} {}", answer.status, answer.body));
+                return Err(format!(
+                    "{kind} with {prefer}: {} {}",
+                    answer.status, answer.body
+                ));
             }
-            take(&format!("{kind}/{}", prefer.trim_start_matches("return=")), &answer.body);
+            take(
+                &format!("{kind}/{}", prefer.trim_start_matches("return=")),
+                &answer.body,
+            );
         }
         let empty = json!({ "resourceType": "Bundle", "type": kind }).to_string();
-        take(&format!("{kind}/empty"), &server.ask("POST", "", &[], &empty)?.body);
+        take(
+            &format!("{kind}/empty"),
+            &server.ask("POST", "", &[], &empty)?.body,
+        );
     }
     let refused = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
         { "request": { "method": "POST", "url": "CarePlan" }, "resource": { "resourceType": "CarePlan" } },
         { "request": { "method": "POST", "url": "Task" }, "resource": { "resourceType": "Task" } }] });
-    take("transaction/refused", &server.ask("POST", "", &[], &refused.to_string())?.body);
+    take(
+        "transaction/refused",
+        &server.ask("POST", "", &[], &refused.to_string())?.body,
+    );
     Ok(())
 }

@@ -34,24 +34,51 @@ impl Server {
         let fail = |error: std::io::Error| format!("{}: {error}", program.display());
         let folder = tempfile::tempdir().map_err(fail)?;
         let mut command = Command::new(program);
-        command.args(arguments).args(["--listen", "127.0.0.1:0", "--base-url", BASE, "--data"]).arg(folder.path().join("data"));
-        command.env("FRIST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+            .args(arguments)
+            .args(["--listen", "127.0.0.1:0", "--base-url", BASE, "--data"])
+            .arg(folder.path().join("data"));
+        command
+            .env("FRIST_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().map_err(fail)?;
-        let said = child.stdout.take().map(|out| BufReader::new(out).lines().map_while(Result::ok)).into_iter().flatten();
+        let said = child
+            .stdout
+            .take()
+            .map(|out| BufReader::new(out).lines().map_while(Result::ok))
+            .into_iter()
+            .flatten();
         let mut address = None;
         for line in said {
             // `  what to try           http://127.0.0.1:41234/`
-            if let Some((_, rest)) = line.split_once("what to try").filter(|_| line.contains("http://")) {
-                address = rest.trim().trim_start_matches("http://").trim_end_matches('/').parse().ok();
+            if let Some((_, rest)) = line
+                .split_once("what to try")
+                .filter(|_| line.contains("http://"))
+            {
+                address = rest
+                    .trim()
+                    .trim_start_matches("http://")
+                    .trim_end_matches('/')
+                    .parse()
+                    .ok();
                 break;
             }
         }
         match address {
-            Some(address) => Ok(Server { child, address, _folder: folder }),
+            Some(address) => Ok(Server {
+                child,
+                address,
+                _folder: folder,
+            }),
             None => {
                 let _ = child.kill();
                 let _ = child.wait();
-                Err(format!("{} {}: it did not say where it serves", program.display(), arguments.join(" ")))
+                Err(format!(
+                    "{} {}: it did not say where it serves",
+                    program.display(),
+                    arguments.join(" ")
+                ))
             }
         }
     }
@@ -62,9 +89,21 @@ impl Server {
     }
 
     /// Sends a request to an address below the base, or to one that the server gave.
-    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer, String> {
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, String> {
         let below = path.strip_prefix(BASE).unwrap_or(path);
-        http::send(self.address, method, &format!("/fhir{below}"), headers, body)
+        http::send(
+            self.address,
+            method,
+            &format!("/fhir{below}"),
+            headers,
+            body,
+        )
     }
 
     /// The pages of a search or history, from its first address on; at most `pages_max`.
@@ -76,9 +115,14 @@ impl Server {
             if answer.status != 200 {
                 return Err(format!("GET {path}: {} {}", answer.status, answer.body));
             }
-            let page: Value = serde_json::from_str(&answer.body).map_err(|error| format!("GET {path}: {error}"))?;
+            let page: Value = serde_json::from_str(&answer.body)
+                .map_err(|error| format!("GET {path}: {error}"))?;
             let links = page["link"].as_array().into_iter().flatten();
-            next = links.filter(|link| link["relation"] == "next").filter_map(|link| link["url"].as_str()).map(str::to_owned).next();
+            next = links
+                .filter(|link| link["relation"] == "next")
+                .filter_map(|link| link["url"].as_str())
+                .map(str::to_owned)
+                .next();
             found.push(page);
         }
         Ok(found)

@@ -1,4 +1,5 @@
-//! Chance with a seed: the same seed gives the same numbers on every machine and in every year (xorshift64*).
+//! Chance with a seed: the same seed gives the same numbers on every machine and in every year
+//! (xorshift64*).
 
 /// A row of numbers.
 pub(crate) struct Chance(u64);
@@ -19,7 +20,11 @@ impl Chance {
 
     /// A number below `bound`; 0 if there is none.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        if bound == 0 { 0 } else { usize::try_from(self.next() >> 33).map_or(0, |number| number % bound) }
+        if bound == 0 {
+            0
+        } else {
+            usize::try_from(self.next() >> 33).map_or(0, |number| number % bound)
+        }
     }
 
     /// Puts the items in another order.

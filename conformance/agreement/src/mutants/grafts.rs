@@ -1,4 +1,5 @@
-//! What is put into a resource of some type, or into an extension, as the tables beside this file say.
+//! What is put into a resource of some type, or into an extension, as the tables beside this file
+//! say.
 
 use serde_json::{Value, json};
 
@@ -23,23 +24,38 @@ pub(crate) fn mutants(resource: &Value, made: &mut Vec<Mutant>) {
     for [name, kind, raw] in rows(VALUES) {
         let extension = json!({ "url": "http://example.org/x", name: RAW });
         if let Some(value) = grafted(resource, "/extension/-", extension) {
-            made.push(Mutant::raw(&format!("{name}:{kind}"), format!("{resource_type}.extension"), &value, raw));
+            made.push(Mutant::raw(
+                &format!("{name}:{kind}"),
+                format!("{resource_type}.extension"),
+                &value,
+                raw,
+            ));
         }
     }
 }
 
 /// The rows of a table: columns between blanks, the last one as it stands.
-fn rows<const COLUMNS: usize>(table: &'static str) -> impl Iterator<Item = [&'static str; COLUMNS]> {
-    table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(|line| {
-        let mut rest = line;
-        let mut row = [""; COLUMNS];
-        for (at, column) in row.iter_mut().enumerate() {
-            let ends = if at + 1 == COLUMNS { rest.len() } else { rest.find(' ')? };
-            *column = &rest[..ends];
-            rest = rest[ends..].trim_start();
-        }
-        Some(row)
-    })
+fn rows<const COLUMNS: usize>(
+    table: &'static str,
+) -> impl Iterator<Item = [&'static str; COLUMNS]> {
+    table
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .filter_map(|line| {
+            let mut rest = line;
+            let mut row = [""; COLUMNS];
+            for (at, column) in row.iter_mut().enumerate() {
+                let ends = if at + 1 == COLUMNS {
+                    rest.len()
+                } else {
+                    rest.find(' ')?
+                };
+                *column = &rest[..ends];
+                rest = rest[ends..].trim_start();
+            }
+            Some(row)
+        })
 }
 
 #[cfg(test)]
@@ -48,14 +64,21 @@ mod tests {
 
     #[test]
     fn every_line_of_the_tables_is_a_row_and_every_kind_stands_once_for_a_type() {
-        let lines = |table: &'static str| table.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
+        let lines = |table: &'static str| {
+            table
+                .lines()
+                .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+                .count()
+        };
         assert_eq!(rows::<4>(GRAFTS).count(), lines(GRAFTS));
         assert_eq!(rows::<3>(VALUES).count(), lines(VALUES));
         for [_, kind, pointer, raw] in rows::<4>(GRAFTS) {
             assert!(pointer.starts_with('/') && kind.len() > 1, "{kind}");
             assert!(serde_json::from_str::<Value>(raw).is_ok(), "{kind}: {raw}");
         }
-        let mut keys: Vec<_> = rows::<4>(GRAFTS).map(|[types, kind, ..]| (types, kind)).collect();
+        let mut keys: Vec<_> = rows::<4>(GRAFTS)
+            .map(|[types, kind, ..]| (types, kind))
+            .collect();
         keys.extend(rows::<3>(VALUES).map(|[name, kind, _]| (name, kind)));
         let before = keys.len();
         keys.sort_unstable();

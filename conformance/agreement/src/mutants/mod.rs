@@ -1,7 +1,7 @@
 //! Resources broken in every way that a definition forbids, and in some that none does.
 //!
-//! All ways are tried on all places of an example; a seed picks among them, kind after kind, so that each kind has its share.
-//! The same examples and the same seed give the same bytes.
+//! All ways are tried on all places of an example; a seed picks among them, kind after kind, so
+//! that each kind has its share. The same examples and the same seed give the same bytes.
 
 mod chance;
 mod grafts;
@@ -30,13 +30,17 @@ pub(crate) struct Example {
     pub(crate) profiles: Vec<String>,
 }
 
-/// Mutants of examples: all that lack one member, and of the other kinds as many as make `count` in all, picked by the seed.
+/// Mutants of examples: all that lack one member, and of the other kinds as many as make `count` in
+/// all, picked by the seed.
 pub(crate) fn mutants(group: &str, examples: &[Example], seed: u64, count: usize) -> Vec<Line> {
     let mut chance = Chance::seeded(seed);
     let mut by_kind: BTreeMap<String, Vec<(usize, Mutant)>> = BTreeMap::new();
     for (at, example) in examples.iter().enumerate() {
         for mutant in of_one(&example.resource) {
-            by_kind.entry(mutant.kind.clone()).or_default().push((at, mutant));
+            by_kind
+                .entry(mutant.kind.clone())
+                .or_default()
+                .push((at, mutant));
         }
     }
     let mut picked: Vec<(usize, Mutant)> = by_kind.remove("drop").unwrap_or_default();
@@ -47,12 +51,19 @@ pub(crate) fn mutants(group: &str, examples: &[Example], seed: u64, count: usize
         picked.extend(kinds.iter_mut().filter_map(Vec::pop).take(room));
     }
     let line = |(at, mutant): (usize, Mutant)| Line {
-        name: format!("{group}/{}~{}@{}", examples[at].name, mutant.kind, mutant.path),
+        name: format!(
+            "{group}/{}~{}@{}",
+            examples[at].name, mutant.kind, mutant.path
+        ),
         profiles: examples[at].profiles.clone(),
         resource: mutant.text,
     };
     let mut lines: Vec<Line> = picked.into_iter().map(line).collect();
-    lines.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.resource.cmp(&b.resource)));
+    lines.sort_by(|a, b| {
+        a.name
+            .cmp(&b.name)
+            .then_with(|| a.resource.cmp(&b.resource))
+    });
     lines.dedup_by(|a, b| a.name == b.name);
     lines
 }
@@ -88,7 +99,12 @@ mod tests {
             "subject": { "reference": "Patient/1" },
             "recordedDate": "2027-01-01",
         });
-        Example { name: "Condition-a".to_owned(), text: resource.to_string(), resource, profiles: vec!["p".to_owned()] }
+        Example {
+            name: "Condition-a".to_owned(),
+            text: resource.to_string(),
+            resource,
+            profiles: vec!["p".to_owned()],
+        }
     }
 
     #[test]
@@ -103,7 +119,16 @@ mod tests {
     #[test]
     fn every_kind_has_its_share_and_every_member_is_dropped_once() {
         let lines = mutants("mutants", &[example()], 1, 800);
-        let kind = |line: &Line| line.name.split_once('~').unwrap().1.split_once('@').unwrap().0.to_owned();
+        let kind = |line: &Line| {
+            line.name
+                .split_once('~')
+                .unwrap()
+                .1
+                .split_once('@')
+                .unwrap()
+                .0
+                .to_owned()
+        };
         let kinds: std::collections::BTreeSet<String> = lines.iter().map(kind).collect();
         for expected in [
             "drop",
@@ -122,16 +147,31 @@ mod tests {
             assert!(kinds.contains(expected), "{expected}");
         }
         assert_eq!(lines.iter().filter(|line| kind(line) == "drop").count(), 9);
-        let names: std::collections::BTreeSet<&str> = lines.iter().map(|line| line.name.as_str()).collect();
+        let names: std::collections::BTreeSet<&str> =
+            lines.iter().map(|line| line.name.as_str()).collect();
         assert_eq!(names.len(), lines.len());
-        assert!(lines.iter().all(|line| line.resource != example().text && line.profiles == ["p"]));
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.resource != example().text && line.profiles == ["p"])
+        );
     }
 
     #[test]
     fn texts_can_say_what_no_value_can() {
         let lines = mutants("mutants", &[example()], 1, usize::MAX);
-        let text = |name: &str| lines.iter().find(|line| line.name.ends_with(name)).unwrap().resource.as_str();
+        let text = |name: &str| {
+            lines
+                .iter()
+                .find(|line| line.name.ends_with(name))
+                .unwrap()
+                .resource
+                .as_str()
+        };
         assert!(text("~duplicate-key@Condition.id").ends_with(r#","id":"a"}"#));
-        assert!(text("~valueDecimal:leading-zero@Condition.extension").contains(r#""valueDecimal":01.5"#));
+        assert!(
+            text("~valueDecimal:leading-zero@Condition.extension")
+                .contains(r#""valueDecimal":01.5"#)
+        );
     }
 }

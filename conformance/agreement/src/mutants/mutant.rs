@@ -29,12 +29,23 @@ impl Mutant {
 
     /// A mutant made at a path.
     pub(crate) fn at(kind: &str, path: String, value: &Value) -> Mutant {
-        Mutant { kind: kind.to_owned(), path, text: value.to_string().replace(DUPLICATE, "") }
+        Mutant {
+            kind: kind.to_owned(),
+            path,
+            text: value.to_string().replace(DUPLICATE, ""),
+        }
     }
 
     /// A mutant in which [`RAW`] stands for this text.
     pub(crate) fn raw(kind: &str, path: String, value: &Value, raw: &str) -> Mutant {
         let mark = Value::from(RAW).to_string();
-        Mutant { kind: kind.to_owned(), path, text: value.to_string().replacen(&mark, raw, 1).replace(DUPLICATE, "") }
+        Mutant {
+            kind: kind.to_owned(),
+            path,
+            text: value
+                .to_string()
+                .replacen(&mark, raw, 1)
+                .replace(DUPLICATE, ""),
+        }
     }
 }

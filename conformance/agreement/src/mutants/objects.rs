@@ -9,31 +9,66 @@ const BASE: &str = "https://kronikerpakker.dk/fhir/StructureDefinition";
 
 /// The mutants of one object.
 pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant>) {
-    let Value::Object(members) = place.value else { return };
-    let mut add =
-        |kind: &str, name: &str, value: Value| made.push(Mutant::of(kind, place, &with_member(resource, &place.steps, name, value)));
+    let Value::Object(members) = place.value else {
+        return;
+    };
+    let mut add = |kind: &str, name: &str, value: Value| {
+        made.push(Mutant::of(
+            kind,
+            place,
+            &with_member(resource, &place.steps, name, value),
+        ))
+    };
     add("unknown-member", "unknownElement", json!("x"));
     add("unknown-object", "unknownElement", json!({ "a": 1 }));
     add("unknown-empty-name", "", json!("x"));
-    add("unknown-underscore", "_unknownElement", json!({ "id": "a" }));
+    add(
+        "unknown-underscore",
+        "_unknownElement",
+        json!({ "id": "a" }),
+    );
     add("comments", "fhir_comments", json!(["x"]));
     add("value-where-none", "valueString", json!("x"));
     let is_resource = members.contains_key("resourceType");
     if !is_resource {
         add("element-id", "id", json!("a"));
         add("element-id-with-space", "id", json!("a b"));
-        add("element-id-same-as-of-resource", "id", resource.get("id").cloned().unwrap_or(json!("a")));
+        add(
+            "element-id-same-as-of-resource",
+            "id",
+            resource.get("id").cloned().unwrap_or(json!("a")),
+        );
         add("element-id-long", "id", json!("a".repeat(70)));
         add("type-in-element", "resourceType", json!("Patient"));
     }
     for (kind, extension) in extensions() {
-        let already = members.get("extension").and_then(Value::as_array).cloned().unwrap_or_default();
-        add(&format!("extension:{kind}"), "extension", already.into_iter().chain([extension]).collect());
+        let already = members
+            .get("extension")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        add(
+            &format!("extension:{kind}"),
+            "extension",
+            already.into_iter().chain([extension]).collect(),
+        );
     }
     add("extension:empty-array", "extension", json!([]));
-    add("extension:object", "extension", json!({ "url": "http://example.org/x", "valueString": "x" }));
-    add("modifier-extension:unknown", "modifierExtension", json!([{ "url": "http://example.org/x", "valueString": "x" }]));
-    add("modifier-extension:own", "modifierExtension", json!([{ "url": format!("{BASE}/kp-received"), "valueDate": "2027-01-01" }]));
+    add(
+        "extension:object",
+        "extension",
+        json!({ "url": "http://example.org/x", "valueString": "x" }),
+    );
+    add(
+        "modifier-extension:unknown",
+        "modifierExtension",
+        json!([{ "url": "http://example.org/x", "valueString": "x" }]),
+    );
+    add(
+        "modifier-extension:own",
+        "modifierExtension",
+        json!([{ "url": format!("{BASE}/kp-received"), "valueDate": "2027-01-01" }]),
+    );
 }
 
 /// Extensions, right and wrong, where they are right and where they are not.
@@ -41,8 +76,14 @@ fn extensions() -> Vec<(&'static str, Value)> {
     let own = |id: &str| format!("{BASE}/{id}");
     let group = json!({ "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-target-group", "code": "copd" }] });
     vec![
-        ("unknown", json!({ "url": "http://example.org/x", "valueString": "x" })),
-        ("unknown-of-hl7", json!({ "url": "http://hl7.org/fhir/StructureDefinition/no-such-extension", "valueString": "x" })),
+        (
+            "unknown",
+            json!({ "url": "http://example.org/x", "valueString": "x" }),
+        ),
+        (
+            "unknown-of-hl7",
+            json!({ "url": "http://hl7.org/fhir/StructureDefinition/no-such-extension", "valueString": "x" }),
+        ),
         ("no-url", json!({ "valueString": "x" })),
         ("empty-url", json!({ "url": "", "valueString": "x" })),
         ("relative-url", json!({ "url": "x", "valueString": "x" })),
@@ -51,35 +92,89 @@ fn extensions() -> Vec<(&'static str, Value)> {
             "value-and-nested",
             json!({ "url": "http://example.org/x", "valueString": "x", "extension": [{ "url": "y", "valueString": "y" }] }),
         ),
-        ("nested", json!({ "url": "http://example.org/x", "extension": [{ "url": "y", "valueString": "y" }] })),
-        ("two-values", json!({ "url": "http://example.org/x", "valueString": "x", "valueBoolean": true })),
-        ("no-such-value-type", json!({ "url": "http://example.org/x", "valueFoo": "x" })),
-        ("own-misspelt", json!({ "url": own("kp-targetgroup"), "valueCodeableConcept": group })),
-        ("own-group", json!({ "url": own("kp-target-group"), "valueCodeableConcept": group })),
+        (
+            "nested",
+            json!({ "url": "http://example.org/x", "extension": [{ "url": "y", "valueString": "y" }] }),
+        ),
+        (
+            "two-values",
+            json!({ "url": "http://example.org/x", "valueString": "x", "valueBoolean": true }),
+        ),
+        (
+            "no-such-value-type",
+            json!({ "url": "http://example.org/x", "valueFoo": "x" }),
+        ),
+        (
+            "own-misspelt",
+            json!({ "url": own("kp-targetgroup"), "valueCodeableConcept": group }),
+        ),
+        (
+            "own-group",
+            json!({ "url": own("kp-target-group"), "valueCodeableConcept": group }),
+        ),
         (
             "own-group-wrong-code",
             json!({ "url": own("kp-target-group"), "valueCodeableConcept": { "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-target-group", "code": "asthma" }] } }),
         ),
-        ("own-group-text-alone", json!({ "url": own("kp-target-group"), "valueCodeableConcept": { "text": "KOL" } })),
-        ("own-group-wrong-type", json!({ "url": own("kp-target-group"), "valueCode": "copd" })),
-        ("own-group-no-value", json!({ "url": own("kp-target-group") })),
-        ("own-group-nested", json!({ "url": own("kp-target-group"), "extension": [{ "url": "x", "valueCode": "copd" }] })),
-        ("own-group-versioned", json!({ "url": own("kp-target-group|0.1.0"), "valueCodeableConcept": group })),
-        ("own-received", json!({ "url": own("kp-received"), "valueDate": "2027-01-01" })),
-        ("own-received-date-time", json!({ "url": own("kp-received"), "valueDateTime": "2027-01-01" })),
+        (
+            "own-group-text-alone",
+            json!({ "url": own("kp-target-group"), "valueCodeableConcept": { "text": "KOL" } }),
+        ),
+        (
+            "own-group-wrong-type",
+            json!({ "url": own("kp-target-group"), "valueCode": "copd" }),
+        ),
+        (
+            "own-group-no-value",
+            json!({ "url": own("kp-target-group") }),
+        ),
+        (
+            "own-group-nested",
+            json!({ "url": own("kp-target-group"), "extension": [{ "url": "x", "valueCode": "copd" }] }),
+        ),
+        (
+            "own-group-versioned",
+            json!({ "url": own("kp-target-group|0.1.0"), "valueCodeableConcept": group }),
+        ),
+        (
+            "own-received",
+            json!({ "url": own("kp-received"), "valueDate": "2027-01-01" }),
+        ),
+        (
+            "own-received-date-time",
+            json!({ "url": own("kp-received"), "valueDateTime": "2027-01-01" }),
+        ),
         (
             "own-reason",
             json!({ "url": own("kp-status-reason"), "valueCodeableConcept": { "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-status-reason", "code": "ended" }] } }),
         ),
-        ("own-postponement", postponement(&json!({ "start": "2027-01-01" }), &json!("patient"))),
-        ("own-postponement-no-start", postponement(&json!({ "end": "2027-01-01" }), &json!("patient"))),
-        ("own-postponement-wrong-reason", postponement(&json!({ "start": "2027-01-01" }), &json!("holiday"))),
-        ("own-postponement-backwards", postponement(&json!({ "start": "2027-02-01", "end": "2027-01-01" }), &json!("clinical"))),
+        (
+            "own-postponement",
+            postponement(&json!({ "start": "2027-01-01" }), &json!("patient")),
+        ),
+        (
+            "own-postponement-no-start",
+            postponement(&json!({ "end": "2027-01-01" }), &json!("patient")),
+        ),
+        (
+            "own-postponement-wrong-reason",
+            postponement(&json!({ "start": "2027-01-01" }), &json!("holiday")),
+        ),
+        (
+            "own-postponement-backwards",
+            postponement(
+                &json!({ "start": "2027-02-01", "end": "2027-01-01" }),
+                &json!("clinical"),
+            ),
+        ),
         (
             "own-postponement-no-reason",
             json!({ "url": own("kp-postponement"), "extension": [{ "url": "period", "valuePeriod": { "start": "2027-01-01" } }] }),
         ),
-        ("own-postponement-flat", json!({ "url": own("kp-postponement"), "valuePeriod": { "start": "2027-01-01" } })),
+        (
+            "own-postponement-flat",
+            json!({ "url": own("kp-postponement"), "valuePeriod": { "start": "2027-01-01" } }),
+        ),
         (
             "asserted-date",
             json!({ "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDateTime": "2027-01-01" }),
@@ -92,7 +187,10 @@ fn extensions() -> Vec<(&'static str, Value)> {
             "status-reason",
             json!({ "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason", "valueCodeableConcept": { "text": "x" } }),
         ),
-        ("data-absent", json!({ "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown" })),
+        (
+            "data-absent",
+            json!({ "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown" }),
+        ),
         (
             "translation",
             json!({ "url": "http://hl7.org/fhir/StructureDefinition/translation", "extension": [{ "url": "lang", "valueCode": "da" }, { "url": "content", "valueString": "x" }] }),

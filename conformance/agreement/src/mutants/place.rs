@@ -55,15 +55,34 @@ impl Place<'_> {
 /// All places, the resource itself first, in the order of its text.
 pub(crate) fn places(resource: &Value) -> Vec<Place<'_>> {
     let mut found = Vec::new();
-    collect(Place { steps: Vec::new(), value: resource }, &mut found);
+    collect(
+        Place {
+            steps: Vec::new(),
+            value: resource,
+        },
+        &mut found,
+    );
     found
 }
 
 fn collect<'a>(place: Place<'a>, found: &mut Vec<Place<'a>>) {
     let below = |step: Step| place.steps.iter().cloned().chain([step]).collect();
     let children: Vec<Place<'a>> = match place.value {
-        Value::Object(members) => members.iter().map(|(name, value)| Place { steps: below(Step::Member(name.clone())), value }).collect(),
-        Value::Array(items) => items.iter().enumerate().map(|(at, value)| Place { steps: below(Step::Item(at)), value }).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| Place {
+                steps: below(Step::Member(name.clone())),
+                value,
+            })
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(at, value)| Place {
+                steps: below(Step::Item(at)),
+                value,
+            })
+            .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     };
     found.push(place);
@@ -113,7 +132,8 @@ pub(crate) fn with_member(resource: &Value, steps: &[Step], name: &str, value: V
     copy
 }
 
-/// The resource with a value at a JSON pointer, whose missing objects are made; `-` appends to an array. None if something else is there.
+/// The resource with a value at a JSON pointer, whose missing objects are made; `-` appends to an
+/// array. None if something else is there.
 pub(crate) fn grafted(resource: &Value, pointer: &str, value: Value) -> Option<Value> {
     let mut copy = resource.clone();
     let mut target = &mut copy;
@@ -151,19 +171,43 @@ mod tests {
         let places = places(&resource);
         let paths: Vec<String> = places.iter().map(|place| place.path("R")).collect();
         assert_eq!(paths, ["R", "R.a", "R.a[0]", "R.a[0].b", "R.c"]);
-        assert_eq!((places[2].element(), places[2].member(), places[2].is_item()), ("a", None, true));
-        assert_eq!(replaced(&resource, &places[3].steps, json!(2)), json!({ "a": [{ "b": 2 }], "c": "x" }));
-        assert_eq!(removed(&resource, &places[2].steps), json!({ "a": [], "c": "x" }));
-        assert_eq!(removed(&resource, &places[4].steps), json!({ "a": [{ "b": 1 }] }));
-        assert_eq!(with_member(&resource, &places[2].steps, "d", json!(3)), json!({ "a": [{ "b": 1, "d": 3 }], "c": "x" }));
+        assert_eq!(
+            (places[2].element(), places[2].member(), places[2].is_item()),
+            ("a", None, true)
+        );
+        assert_eq!(
+            replaced(&resource, &places[3].steps, json!(2)),
+            json!({ "a": [{ "b": 2 }], "c": "x" })
+        );
+        assert_eq!(
+            removed(&resource, &places[2].steps),
+            json!({ "a": [], "c": "x" })
+        );
+        assert_eq!(
+            removed(&resource, &places[4].steps),
+            json!({ "a": [{ "b": 1 }] })
+        );
+        assert_eq!(
+            with_member(&resource, &places[2].steps, "d", json!(3)),
+            json!({ "a": [{ "b": 1, "d": 3 }], "c": "x" })
+        );
     }
 
     #[test]
     fn a_graft_makes_what_is_missing_and_never_breaks_what_is_there() {
         let resource = json!({ "a": [{ "b": 1 }], "c": "x" });
-        assert_eq!(grafted(&resource, "/a/-", json!(2)).unwrap()["a"], json!([{ "b": 1 }, 2]));
-        assert_eq!(grafted(&resource, "/a/0/b", json!(2)).unwrap()["a"], json!([{ "b": 2 }]));
-        assert_eq!(grafted(&resource, "/d/-/e", json!(2)).unwrap()["d"], json!([{ "e": 2 }]));
+        assert_eq!(
+            grafted(&resource, "/a/-", json!(2)).unwrap()["a"],
+            json!([{ "b": 1 }, 2])
+        );
+        assert_eq!(
+            grafted(&resource, "/a/0/b", json!(2)).unwrap()["a"],
+            json!([{ "b": 2 }])
+        );
+        assert_eq!(
+            grafted(&resource, "/d/-/e", json!(2)).unwrap()["d"],
+            json!([{ "e": 2 }])
+        );
         assert_eq!(grafted(&resource, "/c/d", json!(2)), None);
         assert_eq!(grafted(&resource, "/a/7", json!(2)), None);
     }

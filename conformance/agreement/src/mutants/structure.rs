@@ -1,4 +1,5 @@
-//! What can be wrong with any member or item, whatever it means: gone, empty, of another JSON type, once too often, twice.
+//! What can be wrong with any member or item, whatever it means: gone, empty, of another JSON type,
+//! once too often, twice.
 
 use serde_json::{Value, json};
 
@@ -19,22 +20,47 @@ pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant
     if let Some(name) = place.member() {
         let above = &place.steps[..place.steps.len() - 1];
         let without = removed(resource, &place.steps);
-        add("misspelt", with_member(&without, above, &format!("{name}x"), place.value.clone()));
-        add("wrong-case", with_member(&without, above, &swapped_case(name), place.value.clone()));
-        add("duplicate-key", with_member(resource, above, &format!("{DUPLICATE}{name}"), place.value.clone()));
+        add(
+            "misspelt",
+            with_member(&without, above, &format!("{name}x"), place.value.clone()),
+        );
+        add(
+            "wrong-case",
+            with_member(&without, above, &swapped_case(name), place.value.clone()),
+        );
+        add(
+            "duplicate-key",
+            with_member(
+                resource,
+                above,
+                &format!("{DUPLICATE}{name}"),
+                place.value.clone(),
+            ),
+        );
         for (kind, value) in siblings(place.value) {
-            add(kind, with_member(resource, above, &format!("_{name}"), value));
+            add(
+                kind,
+                with_member(resource, above, &format!("_{name}"), value),
+            );
         }
         if is_primitive(place.value) {
             let absent = json!({ "extension": [absent_reason()] });
-            add("sibling-alone", with_member(&without, above, &format!("_{name}"), absent));
+            add(
+                "sibling-alone",
+                with_member(&without, above, &format!("_{name}"), absent),
+            );
         }
     }
 }
 
 /// What may stand in place of a value, and is wrong.
 fn instead(value: &Value) -> Vec<(&'static str, Value)> {
-    let mut found = vec![("null", Value::Null), ("empty-string", json!("")), ("empty-object", json!({})), ("empty-array", json!([]))];
+    let mut found = vec![
+        ("null", Value::Null),
+        ("empty-string", json!("")),
+        ("empty-object", json!({})),
+        ("empty-array", json!([])),
+    ];
     match value {
         Value::String(text) => {
             found.extend([
@@ -64,7 +90,11 @@ fn instead(value: &Value) -> Vec<(&'static str, Value)> {
             ("array-for-one", json!([number])),
         ]),
         Value::Object(_) => {
-            found.extend([("string-for-object", json!("text")), ("number-for-object", json!(7)), ("array-for-one", json!([value]))]);
+            found.extend([
+                ("string-for-object", json!("text")),
+                ("number-for-object", json!(7)),
+                ("array-for-one", json!([value])),
+            ]);
         }
         Value::Array(items) => found.extend(arrays(items)),
         Value::Null => {}
@@ -76,12 +106,22 @@ fn arrays(items: &[Value]) -> Vec<(&'static str, Value)> {
     let with = |more: Value| Value::Array(items.iter().cloned().chain([more]).collect());
     let mut found = vec![
         ("array-with-null", with(Value::Null)),
-        ("array-with-other-type", with(if items.first().is_some_and(Value::is_object) { json!("text") } else { json!({ "text": "x" }) })),
+        (
+            "array-with-other-type",
+            with(if items.first().is_some_and(Value::is_object) {
+                json!("text")
+            } else {
+                json!({ "text": "x" })
+            }),
+        ),
         ("array-with-empty-object", with(json!({}))),
         ("array-in-array", json!([items])),
     ];
     if let Some(first) = items.first() {
-        found.extend([("one-for-array", first.clone()), ("item-twice", with(first.clone()))]);
+        found.extend([
+            ("one-for-array", first.clone()),
+            ("item-twice", with(first.clone())),
+        ]);
         found.push(("items-reversed", items.iter().rev().cloned().collect()));
     }
     found
@@ -92,8 +132,14 @@ fn siblings(value: &Value) -> Vec<(&'static str, Value)> {
     match value {
         Value::String(_) | Value::Bool(_) | Value::Number(_) => vec![
             ("sibling-with-id", json!({ "id": "a" })),
-            ("sibling-with-extension", json!({ "extension": [{ "url": "http://example.org/x", "valueString": "x" }] })),
-            ("sibling-with-reason", json!({ "extension": [absent_reason()] })),
+            (
+                "sibling-with-extension",
+                json!({ "extension": [{ "url": "http://example.org/x", "valueString": "x" }] }),
+            ),
+            (
+                "sibling-with-reason",
+                json!({ "extension": [absent_reason()] }),
+            ),
             ("sibling-empty", json!({})),
             ("sibling-unknown", json!({ "unknown": "x" })),
             ("sibling-string", json!("x")),
@@ -103,7 +149,14 @@ fn siblings(value: &Value) -> Vec<(&'static str, Value)> {
         Value::Array(items) if items.iter().all(is_primitive) => vec![
             ("siblings-with-id", json!([{ "id": "a" }])),
             ("siblings-null", json!([null])),
-            ("siblings-too-many", items.iter().map(|_| json!({ "id": "a" })).chain([json!({ "id": "b" })]).collect()),
+            (
+                "siblings-too-many",
+                items
+                    .iter()
+                    .map(|_| json!({ "id": "a" }))
+                    .chain([json!({ "id": "b" })])
+                    .collect(),
+            ),
             ("siblings-object", json!({ "id": "a" })),
         ],
         Value::Object(_) | Value::Array(_) => vec![("sibling-of-complex", json!({ "id": "a" }))],

@@ -1,6 +1,7 @@
 //! What can be wrong with a value for what it says: dates, references, codes, addresses.
 //!
-//! What a text means is told from its name and its form, as a program that knows no definitions can.
+//! What a text means is told from its name and its form, as a program that knows no definitions
+//! can.
 
 use serde_json::{Value, json};
 
@@ -48,18 +49,30 @@ const REFERENCES: &[(&str, &str)] = &[
     ("reference:no-type", "1"),
     ("reference:no-id", "Patient/"),
     ("reference:bad-id", "Patient/a_b"),
-    ("reference:long-id", "Patient/12345678901234567890123456789012345678901234567890123456789012345"),
+    (
+        "reference:long-id",
+        "Patient/12345678901234567890123456789012345678901234567890123456789012345",
+    ),
     ("reference:too-deep", "Patient/1/2"),
     ("reference:version", "Patient/1/_history/2"),
     ("reference:version-empty", "Patient/1/_history/"),
     ("reference:missing-contained", "#nowhere"),
     ("reference:container", "#"),
     ("reference:absolute", "http://example.org/fhir/Patient/1"),
-    ("reference:absolute-other-type", "http://example.org/fhir/Medication/1"),
+    (
+        "reference:absolute-other-type",
+        "http://example.org/fhir/Medication/1",
+    ),
     ("reference:absolute-no-type", "http://example.org/anything"),
-    ("reference:urn-uuid", "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c"),
+    (
+        "reference:urn-uuid",
+        "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c",
+    ),
     ("reference:urn-uuid-bad", "urn:uuid:1"),
-    ("reference:urn-uuid-upper", "urn:uuid:0A4E7A02-9D0C-4D1E-8F9C-0A4E7A029D0C"),
+    (
+        "reference:urn-uuid-upper",
+        "urn:uuid:0A4E7A02-9D0C-4D1E-8F9C-0A4E7A029D0C",
+    ),
     ("reference:urn-oid", "urn:oid:1.2.3"),
     ("reference:query", "Patient?identifier=http://example.org|1"),
     ("reference:slash-first", "/Patient/1"),
@@ -75,12 +88,21 @@ const ADDRESSES: &[(&str, &str)] = &[
     ("uri:oid-point", "urn:oid.1.2.208.176.1.4"),
     ("uri:oid-good", "urn:oid:1.2.3"),
     ("uri:uuid-bad", "urn:uuid:123"),
-    ("uri:uuid-upper", "urn:uuid:0A4E7A02-9D0C-4D1E-8F9C-0A4E7A029D0C"),
-    ("uri:uuid-good", "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c"),
+    (
+        "uri:uuid-upper",
+        "urn:uuid:0A4E7A02-9D0C-4D1E-8F9C-0A4E7A029D0C",
+    ),
+    (
+        "uri:uuid-good",
+        "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c",
+    ),
     ("uri:urn-other", "urn:iso:std:iso:3166"),
     ("uri:example", "http://example.org/system"),
     ("uri:https", "https://unknown.dk/system"),
-    ("uri:value-set", "http://hl7.org/fhir/ValueSet/observation-status"),
+    (
+        "uri:value-set",
+        "http://hl7.org/fhir/ValueSet/observation-status",
+    ),
     ("uri:versioned", "http://example.org/system|1"),
     ("uri:fragment", "http://example.org/system#a"),
     ("uri:angle", "<http://example.org>"),
@@ -101,11 +123,17 @@ const CODES: &[(&str, &str)] = &[
 
 /// The mutants of one value.
 pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant>) {
-    let Value::String(text) = place.value else { return };
+    let Value::String(text) = place.value else {
+        return;
+    };
     let element = place.element();
     let mut all = |rows: &[(&str, &str)]| {
         for (kind, value) in rows.iter().filter(|(_, value)| value != text) {
-            made.push(Mutant::of(kind, place, &replaced(resource, &place.steps, json!(value))));
+            made.push(Mutant::of(
+                kind,
+                place,
+                &replaced(resource, &place.steps, json!(value)),
+            ));
         }
     };
     if looks_like_a_date(text) {
@@ -113,13 +141,21 @@ pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant
     }
     match element {
         "reference" => all(REFERENCES),
-        "system" | "url" | "profile" | "instantiatesCanonical" | "instantiatesUri" | "library" => all(ADDRESSES),
+        "system" | "url" | "profile" | "instantiatesCanonical" | "instantiatesUri" | "library" => {
+            all(ADDRESSES)
+        }
         "id" | "versionId" => all(&[
             ("id-value:underscore", "a_b"),
             ("id-value:space", "a b"),
             ("id-value:danish-letter", "æ"),
-            ("id-value:64", "1234567890123456789012345678901234567890123456789012345678901234"),
-            ("id-value:65", "12345678901234567890123456789012345678901234567890123456789012345"),
+            (
+                "id-value:64",
+                "1234567890123456789012345678901234567890123456789012345678901234",
+            ),
+            (
+                "id-value:65",
+                "12345678901234567890123456789012345678901234567890123456789012345",
+            ),
         ]),
         "resourceType" => all(&[
             ("resource-type:unknown", "Foo"),
@@ -133,11 +169,25 @@ pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant
 }
 
 fn looks_like_a_date(text: &str) -> bool {
-    text.get(..4).is_some_and(|year| year.bytes().all(|byte| byte.is_ascii_digit())) && text.as_bytes().get(4) == Some(&b'-')
+    text.get(..4)
+        .is_some_and(|year| year.bytes().all(|byte| byte.is_ascii_digit()))
+        && text.as_bytes().get(4) == Some(&b'-')
 }
 
 fn is_code(element: &str) -> bool {
-    const NAMES: &[&str] =
-        &["code", "status", "intent", "use", "gender", "priority", "language", "type", "rank", "lifecycleStatus", "kind", "mode"];
+    const NAMES: &[&str] = &[
+        "code",
+        "status",
+        "intent",
+        "use",
+        "gender",
+        "priority",
+        "language",
+        "type",
+        "rank",
+        "lifecycleStatus",
+        "kind",
+        "mode",
+    ];
     NAMES.contains(&element) || element == "valueCode"
 }

@@ -1,4 +1,5 @@
-//! Many subscriptions: dead and slow endpoints hold up no other, and a worker with a bug comes back.
+//! Many subscriptions: dead and slow endpoints hold up no other, and a worker with a bug comes
+//! back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,11 +33,17 @@ fn a_hundred_good_endpoints_get_everything_beside_a_dead_and_a_slow_one() {
     while told.values().map(Vec::len).sum::<usize>() < GOOD * usize::try_from(last).unwrap() {
         let message = good.next();
         if message.kind() == "event-notification" {
-            told.entry(message.path.clone()).or_default().extend(message.numbers());
+            told.entry(message.path.clone())
+                .or_default()
+                .extend(message.numbers());
         }
     }
     assert_eq!(told.len(), GOOD);
-    assert!(told.values().all(|numbers| numbers.iter().copied().eq(1..=last)), "{told:?}");
+    assert!(
+        told.values()
+            .all(|numbers| numbers.iter().copied().eq(1..=last)),
+        "{told:?}"
+    );
     slow.expect("handshake");
     assert_eq!(slow.expect("event-notification").numbers(), [1]);
     assert_eq!(slow.unread().len(), 0, "one message at a time");
@@ -46,23 +53,32 @@ fn a_hundred_good_endpoints_get_everything_beside_a_dead_and_a_slow_one() {
 
 #[test]
 fn so_many_dead_endpoints_are_tried_again_at_a_time_and_the_good_ones_do_not_wait_behind_them() {
-    let pace = Pace { retrying_max: 2, ..QUICK };
-    let station = Station::with(Setup { pace, ..Setup::default() });
+    let pace = Pace {
+        retrying_max: 2,
+        ..QUICK
+    };
+    let station = Station::with(Setup {
+        pace,
+        ..Setup::default()
+    });
     let (gate, hanging) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
     let dead: Vec<_> = (1..=4)
         .map(|host| {
             let (gate, hanging, mut events) = (Arc::clone(&gate), Arc::clone(&hanging), 0);
-            Endpoint::at(format!("127.0.0.{host}:0").parse().unwrap(), move |message| {
-                events += usize::from(message.kind() == "event-notification");
-                match events {
-                    0 => Answer::Status(200),
-                    1 => Answer::Status(500),
-                    _ => {
-                        hanging.fetch_add(1, Ordering::SeqCst);
-                        Answer::Held(Arc::clone(&gate))
+            Endpoint::at(
+                format!("127.0.0.{host}:0").parse().unwrap(),
+                move |message| {
+                    events += usize::from(message.kind() == "event-notification");
+                    match events {
+                        0 => Answer::Status(200),
+                        1 => Answer::Status(500),
+                        _ => {
+                            hanging.fetch_add(1, Ordering::SeqCst);
+                            Answer::Held(Arc::clone(&gate))
+                        }
                     }
-                }
-            })
+                },
+            )
         })
         .collect();
     let good = Endpoint::up();
@@ -85,7 +101,11 @@ fn so_many_dead_endpoints_are_tried_again_at_a_time_and_the_good_ones_do_not_wai
         last = station.change("good");
     }
     assert_eq!(good.numbers_until(last), (1..=last).collect::<Vec<_>>());
-    assert_eq!(hanging.load(Ordering::SeqCst), 2, "the others wait for a turn");
+    assert_eq!(
+        hanging.load(Ordering::SeqCst),
+        2,
+        "the others wait for a turn"
+    );
     gate.open();
     for endpoint in &dead {
         assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
@@ -93,7 +113,8 @@ fn so_many_dead_endpoints_are_tried_again_at_a_time_and_the_good_ones_do_not_wai
 }
 
 #[test]
-fn so_many_messages_are_on_their_way_to_one_host_at_a_time_and_another_host_does_not_wait_behind_them() {
+fn so_many_messages_are_on_their_way_to_one_host_at_a_time_and_another_host_does_not_wait_behind_them()
+ {
     const PER_HOST: usize = 128;
     let (gate, hanging) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
     let (held, counted) = (Arc::clone(&gate), Arc::clone(&hanging));
@@ -103,7 +124,9 @@ fn so_many_messages_are_on_their_way_to_one_host_at_a_time_and_another_host_does
     });
     let good = Endpoint::at("127.0.0.2:0".parse().unwrap(), |_| Answer::Status(200));
     let station = Station::new();
-    let ids: Vec<String> = (0..PER_HOST + 3).map(|number| format!("crowd{number}")).collect();
+    let ids: Vec<String> = (0..PER_HOST + 3)
+        .map(|number| format!("crowd{number}"))
+        .collect();
     for id in &ids {
         station.put(&subscription(id, &crowded.url()));
     }
@@ -115,7 +138,11 @@ fn so_many_messages_are_on_their_way_to_one_host_at_a_time_and_another_host_does
     let last = station.change("good");
     good.expect("handshake");
     assert_eq!(good.numbers_until(last), (1..=last).collect::<Vec<_>>());
-    assert_eq!(hanging.load(Ordering::SeqCst), PER_HOST, "the others wait for a turn");
+    assert_eq!(
+        hanging.load(Ordering::SeqCst),
+        PER_HOST,
+        "the others wait for a turn"
+    );
     gate.open();
     ids.iter().for_each(|id| drop(station.until(id, "active")));
 }
@@ -128,20 +155,32 @@ fn a_worker_that_panics_begins_anew_and_nothing_is_missed() {
         let look = counted.fetch_sub(1, Ordering::SeqCst);
         assert!(look != 1, "this bug is meant");
     };
-    let (station, endpoint) = (Station::with(Setup { at_each_look: Arc::new(at_each_look), ..Setup::default() }), Endpoint::up());
+    let (station, endpoint) = (
+        Station::with(Setup {
+            at_each_look: Arc::new(at_each_look),
+            ..Setup::default()
+        }),
+        Endpoint::up(),
+    );
     station.put(&subscription("s", &endpoint.url()));
     station.until("s", "active");
     endpoint.expect("handshake");
     let (mut told, mut last) = (BTreeMap::new(), 0);
-    // At each place where the clock is looked at: as a message is made, as it is signed, as its answer is noted.
+    // At each place where the clock is looked at: as a message is made, as it is signed, as its
+    // answer is noted.
     for place in [1, 2, 3, 1, 2, 3] {
         looks.store(place, Ordering::SeqCst);
         last = station.change("s");
         while told.len() < usize::try_from(last).unwrap() || looks.load(Ordering::SeqCst) > 0 {
             let message = endpoint.expect("event-notification");
-            let [number] = message.numbers()[..] else { panic!("{:?}", message.numbers()) };
+            let [number] = message.numbers()[..] else {
+                panic!("{:?}", message.numbers())
+            };
             assert!(number <= told.len() as u64 + 1, "a gap before {number}");
-            assert_eq!(*told.entry(number).or_insert_with(|| message.id()), message.id());
+            assert_eq!(
+                *told.entry(number).or_insert_with(|| message.id()),
+                message.id()
+            );
         }
     }
     assert_eq!(told.len(), usize::try_from(last).unwrap());

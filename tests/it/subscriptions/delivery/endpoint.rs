@@ -1,4 +1,5 @@
-//! A subscriber's endpoint: a real HTTP server on this machine that tells the test what came, and answers as the test says.
+//! A subscriber's endpoint: a real HTTP server on this machine that tells the test what came, and
+//! answers as the test says.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -44,16 +45,42 @@ impl Received {
     /// A parameter of the status.
     pub(crate) fn parameter(&self, name: &str, member: &str) -> String {
         let parameters = self.json()["entry"][0]["resource"]["parameter"].clone();
-        let found = parameters.as_array().unwrap().iter().find(|parameter| parameter["name"] == name).cloned();
-        found.and_then(|parameter| parameter[member].as_str().map(str::to_owned)).unwrap_or_default()
+        let found = parameters
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|parameter| parameter["name"] == name)
+            .cloned();
+        found
+            .and_then(|parameter| parameter[member].as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 
     /// The numbers of the events.
     pub(crate) fn numbers(&self) -> Vec<u64> {
         let parameters = self.json()["entry"][0]["resource"]["parameter"].clone();
-        let events = parameters.as_array().unwrap().iter().filter(|parameter| parameter["name"] == "notification-event");
-        let number = |event: &Value| event["part"].as_array().unwrap().iter().find(|part| part["name"] == "event-number").cloned();
-        events.map(|event| number(event).unwrap()["valueString"].as_str().unwrap().parse().unwrap()).collect()
+        let events = parameters
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|parameter| parameter["name"] == "notification-event");
+        let number = |event: &Value| {
+            event["part"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|part| part["name"] == "event-number")
+                .cloned()
+        };
+        events
+            .map(|event| {
+                number(event).unwrap()["valueString"]
+                    .as_str()
+                    .unwrap()
+                    .parse()
+                    .unwrap()
+            })
+            .collect()
     }
 
     /// The id of the message.
@@ -88,7 +115,11 @@ impl Gate {
     }
 
     fn pass(&self) {
-        drop(self.1.wait_timeout_while(self.0.lock().unwrap(), PATIENCE, |open| !*open).unwrap());
+        drop(
+            self.1
+                .wait_timeout_while(self.0.lock().unwrap(), PATIENCE, |open| !*open)
+                .unwrap(),
+        );
     }
 }
 
@@ -119,21 +150,36 @@ impl Endpoint {
         Endpoint::at("127.0.0.1:0".parse().unwrap(), answers)
     }
 
-    /// One that is `ehr.example.dk`, and acknowledges everything; and the certificate (PEM) by which it proves that.
+    /// One that is `ehr.example.dk`, and acknowledges everything; and the certificate (PEM) by
+    /// which it proves that.
     pub(crate) fn tls() -> (Self, Vec<u8>) {
         let own = rcgen::generate_simple_self_signed(vec!["ehr.example.dk".to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()).into();
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![own.cert.der().clone()], key).unwrap();
-        let endpoint = Endpoint::listening("127.0.0.1:0".parse().unwrap(), Some(Arc::new(config)), |_| Answer::Status(200));
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .unwrap();
+        let endpoint = Endpoint::listening(
+            "127.0.0.1:0".parse().unwrap(),
+            Some(Arc::new(config)),
+            |_| Answer::Status(200),
+        );
         (endpoint, own.cert.pem().into_bytes())
     }
 
     /// One at that address.
-    pub(crate) fn at(address: SocketAddr, answers: impl FnMut(&Received) -> Answer + Send + 'static) -> Self {
+    pub(crate) fn at(
+        address: SocketAddr,
+        answers: impl FnMut(&Received) -> Answer + Send + 'static,
+    ) -> Self {
         Endpoint::listening(address, None, answers)
     }
 
-    fn listening(address: SocketAddr, tls: Option<Arc<ServerConfig>>, answers: impl FnMut(&Received) -> Answer + Send + 'static) -> Self {
+    fn listening(
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        answers: impl FnMut(&Received) -> Answer + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, received) = channel();
@@ -150,19 +196,31 @@ impl Endpoint {
                     return;
                 }
                 shared.connections.fetch_add(1, Ordering::SeqCst);
-                shared.streams.lock().unwrap().push(stream.try_clone().unwrap());
+                shared
+                    .streams
+                    .lock()
+                    .unwrap()
+                    .push(stream.try_clone().unwrap());
                 let (shared, tell, tls) = (Arc::clone(&shared), tell.clone(), tls.clone());
                 thread::spawn(move || {
                     let socket = stream.try_clone().unwrap();
                     match tls {
-                        Some(tls) => serve(StreamOwned::new(ServerConnection::new(tls).unwrap(), stream), &shared, &tell),
+                        Some(tls) => serve(
+                            StreamOwned::new(ServerConnection::new(tls).unwrap(), stream),
+                            &shared,
+                            &tell,
+                        ),
                         None => serve(stream, &shared, &tell),
                     }
                     let _ = socket.shutdown(Shutdown::Both);
                 });
             }
         });
-        Endpoint { address, received, state }
+        Endpoint {
+            address,
+            received,
+            state,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -176,7 +234,10 @@ impl Endpoint {
 
     /// The next message, which is as the guide has it.
     pub(crate) fn next(&self) -> Received {
-        let received = self.received.recv_timeout(PATIENCE).expect("a message comes");
+        let received = self
+            .received
+            .recv_timeout(PATIENCE)
+            .expect("a message comes");
         let message = received.json();
         assert_eq!(shape::unfit_notification(&message), [""; 0], "{message:#}");
         received
@@ -212,7 +273,12 @@ impl Endpoint {
     pub(crate) fn go_down(&self) {
         self.state.is_down.store(true, Ordering::SeqCst);
         drop(TcpStream::connect(self.address));
-        self.state.streams.lock().unwrap().iter().for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+        self.state
+            .streams
+            .lock()
+            .unwrap()
+            .iter()
+            .for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
     }
 }
 
@@ -229,7 +295,9 @@ fn serve(stream: impl Read + Write, state: &State, tell: &Sender<Received>) {
         let _ = tell.send(received);
         let text = match answer {
             Answer::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n"),
-            Answer::With(status, header) => format!("HTTP/1.1 {status} X\r\n{header}\r\ncontent-length: 0\r\n\r\n"),
+            Answer::With(status, header) => {
+                format!("HTTP/1.1 {status} X\r\n{header}\r\ncontent-length: 0\r\n\r\n")
+            }
             Answer::Cut => break,
             Answer::Broken => "HTTP/1.1 200 X\r\ncontent-length: 100\r\n\r\nhalf".to_owned(),
             Answer::Held(gate) => {
@@ -239,7 +307,12 @@ fn serve(stream: impl Read + Write, state: &State, tell: &Sender<Received>) {
         };
         let is_broken = text.ends_with("half");
         let stream = reader.get_mut();
-        if stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).is_err() || is_broken {
+        if stream
+            .write_all(text.as_bytes())
+            .and_then(|()| stream.flush())
+            .is_err()
+            || is_broken
+        {
             break;
         }
     }
@@ -255,10 +328,16 @@ fn read(reader: &mut BufReader<impl Read>) -> Option<Received> {
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
         headers.insert(name.to_lowercase(), value.trim().to_owned());
     }
     let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
     reader.read_exact(&mut body).ok()?;
-    Some(Received { path, headers, body })
+    Some(Received {
+        path,
+        headers,
+        body,
+    })
 }

@@ -1,4 +1,5 @@
-//! The life of a subscription: what a client, its end and the clock make of it, also in the middle of a message and while the server is down.
+//! The life of a subscription: what a client, its end and the clock make of it, also in the middle
+//! of a message and while the server is down.
 
 use std::sync::Arc;
 
@@ -10,7 +11,13 @@ use super::station::{ONCE, Setup, Station, subscription, with_channel};
 /// Answers 200 to handshakes, and holds what else comes until the gate opens.
 fn holding(gate: &Arc<Gate>) -> impl FnMut(&super::endpoint::Received) -> Answer + Send + 'static {
     let gate = Arc::clone(gate);
-    move |message| if message.kind() == "handshake" { Answer::Status(200) } else { Answer::Held(Arc::clone(&gate)) }
+    move |message| {
+        if message.kind() == "handshake" {
+            Answer::Status(200)
+        } else {
+            Answer::Held(Arc::clone(&gate))
+        }
+    }
 }
 
 #[test]
@@ -71,7 +78,11 @@ fn a_change_of_the_endpoint_is_a_new_handshake_and_what_is_left_goes_there() {
     station.put(&subscription("s", &after.url()));
     after.expect("handshake");
     let first = after.expect("event-notification");
-    assert_eq!((first.numbers(), first.id()), (held.numbers(), held.id()), "it was never acknowledged");
+    assert_eq!(
+        (first.numbers(), first.id()),
+        (held.numbers(), held.id()),
+        "it was never acknowledged"
+    );
     if last > 1 {
         assert_eq!(after.numbers_until(last), (2..=last).collect::<Vec<_>>());
     }
@@ -82,26 +93,55 @@ fn a_change_of_the_endpoint_is_a_new_handshake_and_what_is_left_goes_there() {
 #[test]
 fn silence_is_broken_by_a_heartbeat_that_moves_no_number() {
     let (station, endpoint) = (Station::new(), Endpoint::up());
-    station.put(&with_channel(subscription("s", &endpoint.url()), "heartbeat-period", "valueUnsignedInt", 1));
+    station.put(&with_channel(
+        subscription("s", &endpoint.url()),
+        "heartbeat-period",
+        "valueUnsignedInt",
+        1,
+    ));
     endpoint.expect("handshake");
     let first = endpoint.expect("heartbeat");
     let second = endpoint.expect("heartbeat");
     assert_ne!(first.id(), second.id());
-    assert_eq!((second.numbers(), second.parameter("events-since-subscription-start", "valueString")), (vec![], "0".to_owned()));
+    assert_eq!(
+        (
+            second.numbers(),
+            second.parameter("events-since-subscription-start", "valueString")
+        ),
+        (vec![], "0".to_owned())
+    );
     assert_eq!(second.parameter("status", "valueCode"), "active");
 }
 
 #[test]
 fn a_heartbeat_that_fails_is_a_delivery_that_fails() {
     let (station, endpoint) = (Station::at(ONCE), Endpoint::up());
-    endpoint.answer(|message| Answer::Status(if message.kind() == "handshake" { 200 } else { 503 }));
-    station.put(&with_channel(subscription("s", &endpoint.url()), "heartbeat-period", "valueUnsignedInt", 1));
-    assert_eq!(station.until("s", "error")["error"], "the endpoint answered 503");
+    endpoint.answer(|message| {
+        Answer::Status(if message.kind() == "handshake" {
+            200
+        } else {
+            503
+        })
+    });
+    station.put(&with_channel(
+        subscription("s", &endpoint.url()),
+        "heartbeat-period",
+        "valueUnsignedInt",
+        1,
+    ));
+    assert_eq!(
+        station.until("s", "error")["error"],
+        "the endpoint answered 503"
+    );
 }
 
 #[test]
 fn at_its_end_a_subscription_is_off_whatever_it_was_and_wherever_the_server_was() {
-    let (mut station, endpoint, wrong) = (Station::at(ONCE), Endpoint::up(), Endpoint::answering(|_| Answer::Status(500)));
+    let (mut station, endpoint, wrong) = (
+        Station::at(ONCE),
+        Endpoint::up(),
+        Endpoint::answering(|_| Answer::Status(500)),
+    );
     let ending = |id: &str, endpoint: &Endpoint, end: &str| {
         let mut ending = subscription(id, &endpoint.url());
         ending["end"] = json!(end);
@@ -130,7 +170,14 @@ fn at_its_end_a_subscription_is_off_whatever_it_was_and_wherever_the_server_was(
 fn an_end_that_comes_by_itself_needs_no_one_to_wake_it() {
     let (station, endpoint) = (Station::new(), Endpoint::up());
     let mut ending = subscription("s", &endpoint.url());
-    ending["end"] = json!(station.moment().now.checked_add(jiff::SignedDuration::from_secs(2)).unwrap().to_string());
+    ending["end"] = json!(
+        station
+            .moment()
+            .now
+            .checked_add(jiff::SignedDuration::from_secs(2))
+            .unwrap()
+            .to_string()
+    );
     station.put(&ending);
     station.until("s", "off");
 }
@@ -157,12 +204,22 @@ fn a_start_finds_every_subscription_as_it_was() {
     error.expect("handshake");
     station.crash();
     gate.open();
-    station.start(Setup { pace: ONCE, ..Setup::default() });
+    station.start(Setup {
+        pace: ONCE,
+        ..Setup::default()
+    });
     requested.expect("handshake");
     station.until("requested", "active");
     let last = station.change("active");
     for endpoint in [&active, &requested] {
         assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
     }
-    assert_eq!((error.unread().len(), station.stream("error").last, station.stream("off").last), (0, last, 0));
+    assert_eq!(
+        (
+            error.unread().len(),
+            station.stream("error").last,
+            station.stream("off").last
+        ),
+        (0, last, 0)
+    );
 }

@@ -1,4 +1,5 @@
-//! Delivery by rest-hook, to real endpoints on this machine: in order, at least once, and never anything missed.
+//! Delivery by rest-hook, to real endpoints on this machine: in order, at least once, and never
+//! anything missed.
 
 mod crowd;
 pub(crate) mod endpoint;

@@ -1,4 +1,5 @@
-//! The main road: a handshake, then every event in order, whoever writes and however often the server starts anew.
+//! The main road: a handshake, then every event in order, whoever writes and however often the
+//! server starts anew.
 
 use std::thread;
 
@@ -19,9 +20,24 @@ fn a_handshake_makes_it_active_and_events_come_in_order() {
     station.put(&asked);
     let handshake = endpoint.expect("handshake");
     assert_eq!(handshake.path, "/notified");
-    assert_eq!(handshake.header("content-type"), "application/fhir+json; fhirVersion=4.0");
-    assert_eq!((handshake.header("authorization"), handshake.header("x-twice")), ("Bearer of-the-test", "1"));
-    assert_eq!((handshake.numbers(), handshake.parameter("events-since-subscription-start", "valueString")), (vec![], "0".into()));
+    assert_eq!(
+        handshake.header("content-type"),
+        "application/fhir+json; fhirVersion=4.0"
+    );
+    assert_eq!(
+        (
+            handshake.header("authorization"),
+            handshake.header("x-twice")
+        ),
+        ("Bearer of-the-test", "1")
+    );
+    assert_eq!(
+        (
+            handshake.numbers(),
+            handshake.parameter("events-since-subscription-start", "valueString")
+        ),
+        (vec![], "0".into())
+    );
     station.until("s", "active");
     let mut last = 0;
     for _ in 0..4 {
@@ -38,21 +54,45 @@ fn a_message_is_signed_by_a_secret_of_its_subscription() {
     let message = endpoint.expect("handshake");
     assert_eq!(message.id(), message.json()["id"]);
     let life = station.stream("s").life;
-    let secret = webhook_secret(station.server().store.secret(), &Id::parse("s").unwrap(), life);
-    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
-    let mut signed = format!("{}.{}.", message.id(), message.header("webhook-timestamp")).into_bytes();
+    let secret = webhook_secret(
+        station.server().store.secret(),
+        &Id::parse("s").unwrap(),
+        life,
+    );
+    let key = STANDARD
+        .decode(secret.strip_prefix("whsec_").unwrap())
+        .unwrap();
+    let mut signed =
+        format!("{}.{}.", message.id(), message.header("webhook-timestamp")).into_bytes();
     signed.extend_from_slice(&message.body);
-    assert_eq!(message.header("webhook-signature"), format!("v1,{}", STANDARD.encode(hmac_sha256(&key, &signed))));
+    assert_eq!(
+        message.header("webhook-signature"),
+        format!("v1,{}", STANDARD.encode(hmac_sha256(&key, &signed)))
+    );
     let seconds: i64 = message.header("webhook-timestamp").parse().unwrap();
-    assert!((0..=120).contains(&(station.moment().now.as_second() - seconds)), "the server's clock");
+    assert!(
+        (0..=120).contains(&(station.moment().now.as_second() - seconds)),
+        "the server's clock"
+    );
 }
 
 /// HMAC by its definition (RFC 2104), as a subscriber may have it.
 fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     use sha2::{Digest, Sha256};
-    let padded = |with: u8| (0..64).map(|at| key.get(at).copied().unwrap_or(0) ^ with).collect::<Vec<_>>();
-    let inner = Sha256::new().chain_update(padded(0x36)).chain_update(message).finalize();
-    Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().to_vec()
+    let padded = |with: u8| {
+        (0..64)
+            .map(|at| key.get(at).copied().unwrap_or(0) ^ with)
+            .collect::<Vec<_>>()
+    };
+    let inner = Sha256::new()
+        .chain_update(padded(0x36))
+        .chain_update(message)
+        .finalize();
+    Sha256::new()
+        .chain_update(padded(0x5c))
+        .chain_update(inner)
+        .finalize()
+        .to_vec()
 }
 
 #[test]
@@ -76,16 +116,28 @@ fn full_resources_are_the_tasks_as_they_were_at_the_event() {
     let (station, endpoint) = (Station::new(), Endpoint::up());
     let mut asked = subscription("s", &endpoint.url());
     let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content";
-    asked["channel"]["_payload"] = json!({ "extension": [{ "url": url, "valueCode": "full-resource" }] });
+    asked["channel"]["_payload"] =
+        json!({ "extension": [{ "url": url, "valueCode": "full-resource" }] });
     station.put(&asked);
     station.until("s", "active");
     endpoint.expect("handshake");
     let last = station.change("s").max(station.change("s"));
-    let events = station.server().store.events(&Id::parse("s").unwrap(), 0, 100).unwrap();
+    let events = station
+        .server()
+        .store
+        .events(&Id::parse("s").unwrap(), 0, 100)
+        .unwrap();
     assert_eq!(events.len() as u64, last);
     for event in events {
         let message = endpoint.expect("event-notification");
-        let stored = station.server().store.read_version(&event.focus, event.version).unwrap().unwrap().body.unwrap();
+        let stored = station
+            .server()
+            .store
+            .read_version(&event.focus, event.version)
+            .unwrap()
+            .unwrap()
+            .body
+            .unwrap();
         let stored: Value = serde_json::from_slice(&stored).unwrap();
         assert_eq!(message.json()["entry"][1]["resource"], stored);
     }
@@ -98,7 +150,10 @@ fn a_start_goes_on_where_the_stop_was() {
     station.until("s", "active");
     let first = station.change("s");
     endpoint.expect("handshake");
-    assert_eq!(endpoint.numbers_until(first), (1..=first).collect::<Vec<_>>());
+    assert_eq!(
+        endpoint.numbers_until(first),
+        (1..=first).collect::<Vec<_>>()
+    );
     endpoint.answer(|_| Answer::Status(500));
     let second = station.change("s");
     let refused = endpoint.expect("event-notification");
@@ -108,10 +163,17 @@ fn a_start_goes_on_where_the_stop_was() {
     endpoint.answer(|_| Answer::Status(200));
     station.start(Setup::default());
     let again = endpoint.expect("event-notification");
-    assert_eq!((again.numbers(), again.id()), (vec![first + 1], refused.id()), "no handshake, and the same message");
+    assert_eq!(
+        (again.numbers(), again.id()),
+        (vec![first + 1], refused.id()),
+        "no handshake, and the same message"
+    );
     let third = station.change("s");
     if second > first + 1 || third > first + 1 {
-        assert_eq!(endpoint.numbers_until(third), (first + 2..=third).collect::<Vec<_>>());
+        assert_eq!(
+            endpoint.numbers_until(third),
+            (first + 2..=third).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -131,9 +193,16 @@ fn after_an_error_the_client_asks_again_and_gets_everything_since() {
     }
     station.stop();
     endpoint.answer(|_| Answer::Status(200));
-    station.start(Setup { pace: ONCE, ..Setup::default() });
+    station.start(Setup {
+        pace: ONCE,
+        ..Setup::default()
+    });
     last = last.max(station.change("s"));
-    assert_eq!(endpoint.unread().len(), 0, "the server never heals an error by itself");
+    assert_eq!(
+        endpoint.unread().len(),
+        0,
+        "the server never heals an error by itself"
+    );
     station.put(&subscription("s", &endpoint.url()));
     endpoint.expect("handshake");
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
@@ -143,7 +212,12 @@ fn after_an_error_the_client_asks_again_and_gets_everything_since() {
 #[test]
 fn a_message_of_several_events_keeps_its_events_over_a_crash() {
     let (mut station, endpoint) = (Station::new(), Endpoint::up());
-    let asked = with_channel(subscription("s", &endpoint.url()), "max-count", "valuePositiveInt", 4);
+    let asked = with_channel(
+        subscription("s", &endpoint.url()),
+        "max-count",
+        "valuePositiveInt",
+        4,
+    );
     station.put(&asked);
     station.until("s", "active");
     endpoint.expect("handshake");
@@ -166,7 +240,11 @@ fn a_message_of_several_events_keeps_its_events_over_a_crash() {
         if message.id() != refused.id() {
             break message;
         }
-        assert_eq!(message.numbers(), refused.numbers(), "however many came meanwhile");
+        assert_eq!(
+            message.numbers(),
+            refused.numbers(),
+            "however many came meanwhile"
+        );
     };
     let begin = refused.numbers().last().unwrap() + 1;
     assert_eq!(batch.numbers(), (begin..begin + 4).collect::<Vec<_>>());
@@ -178,5 +256,8 @@ fn a_message_of_several_events_keeps_its_events_over_a_crash() {
     let again = endpoint.expect("event-notification");
     assert_eq!((again.numbers(), again.id()), (batch.numbers(), batch.id()));
     let next = batch.numbers().last().unwrap() + 1;
-    assert_eq!(endpoint.numbers_until(last), (next..=last).collect::<Vec<_>>());
+    assert_eq!(
+        endpoint.numbers_until(last),
+        (next..=last).collect::<Vec<_>>()
+    );
 }

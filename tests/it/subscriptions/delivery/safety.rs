@@ -1,4 +1,5 @@
-//! What a Subscription cannot make the server do: reach what only the server can, or say what is not its own to say.
+//! What a Subscription cannot make the server do: reach what only the server can, or say what is
+//! not its own to say.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,19 +34,42 @@ fn refused(station: &Station, subscription: &Value) -> Vec<String> {
 fn an_endpoint_that_the_policy_forbids_is_refused_and_not_connected_to() {
     let local = Endpoint::up();
     let port = local.address.port();
-    let station = Station::with(Setup { policy: EndpointPolicy::default(), ..Setup::default() });
-    for host in
-        ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "0177.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[64:ff9b::7f00:1]"]
-    {
+    let station = Station::with(Setup {
+        policy: EndpointPolicy::default(),
+        ..Setup::default()
+    });
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "[64:ff9b::7f00:1]",
+    ] {
         for scheme in ["http", "https"] {
             let forbidden = subscription("s", &format!("{scheme}://{host}:{port}/"));
-            assert_eq!(refused(&station, &forbidden), ["Subscription.channel.endpoint"], "{scheme} {host}");
+            assert_eq!(
+                refused(&station, &forbidden),
+                ["Subscription.channel.endpoint"],
+                "{scheme} {host}"
+            );
         }
     }
-    for endpoint in
-        ["https://10.0.0.1/", "https://169.254.169.254/latest", "https://a-secret:a-secret@ehr.example.dk/", "ftp://ehr.example.dk/", "x"]
-    {
-        assert_eq!(refused(&station, &subscription("s", endpoint)), ["Subscription.channel.endpoint"], "{endpoint}");
+    for endpoint in [
+        "https://10.0.0.1/",
+        "https://169.254.169.254/latest",
+        "https://a-secret:a-secret@ehr.example.dk/",
+        "ftp://ehr.example.dk/",
+        "x",
+    ] {
+        assert_eq!(
+            refused(&station, &subscription("s", endpoint)),
+            ["Subscription.channel.endpoint"],
+            "{endpoint}"
+        );
     }
     assert_eq!(local.connections(), 0);
 }
@@ -63,7 +87,11 @@ fn a_header_that_is_not_the_subscribers_is_refused() {
     ] {
         let mut asked = subscription("s", "https://ehr.example.dk/");
         asked["channel"]["header"] = json!(["X-Fine: 1", header]);
-        assert_eq!(refused(&station, &asked), ["Subscription.channel.header[1]"], "{header:?}");
+        assert_eq!(
+            refused(&station, &asked),
+            ["Subscription.channel.header[1]"],
+            "{header:?}"
+        );
     }
 }
 
@@ -74,9 +102,20 @@ fn error_when_resolved(
     lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
 ) -> String {
     let lookup: Lookup = Arc::new(lookup);
-    let station = Station::with(Setup { pace: ONCE, policy, lookup: Some(lookup), ..Setup::default() });
-    station.put(&subscription("s", &format!("https://ehr.example.dk:{port}/")));
-    station.until("s", "error")["error"].as_str().unwrap().to_owned()
+    let station = Station::with(Setup {
+        pace: ONCE,
+        policy,
+        lookup: Some(lookup),
+        ..Setup::default()
+    });
+    station.put(&subscription(
+        "s",
+        &format!("https://ehr.example.dk:{port}/"),
+    ));
+    station.until("s", "error")["error"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 const FORBIDDEN: &str = "the endpoint's name leads to an address that this server may not send to";
@@ -85,9 +124,19 @@ const FORBIDDEN: &str = "the endpoint's name leads to an address that this serve
 fn a_name_that_leads_to_a_forbidden_address_is_not_connected_to() {
     let local = Endpoint::up();
     let port = local.address.port();
-    for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "10.0.0.1", "169.254.169.254", "fd00::1", "fe80::1"] {
+    for address in [
+        "127.0.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "0.0.0.0",
+        "10.0.0.1",
+        "169.254.169.254",
+        "fd00::1",
+        "fe80::1",
+    ] {
         let address: IpAddr = address.parse().unwrap();
-        let error = error_when_resolved(EndpointPolicy::default(), port, move |_| Ok(vec![address]));
+        let error =
+            error_when_resolved(EndpointPolicy::default(), port, move |_| Ok(vec![address]));
         assert_eq!(error, FORBIDDEN, "{address}");
     }
     assert_eq!(local.connections(), 0);
@@ -101,17 +150,33 @@ fn a_name_that_changes_its_answer_is_held_against_the_policy_each_time() {
     // Its first answer is an address that is allowed, as for a check that is made beforehand.
     let lookup: Lookup = Arc::new(move |_| {
         let nth = counted.fetch_add(1, Ordering::SeqCst);
-        Ok(vec![if nth == 0 { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::from([127, 0, 0, 2]) }])
+        Ok(vec![if nth == 0 {
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        } else {
+            IpAddr::from([127, 0, 0, 2])
+        }])
     });
-    let policy = EndpointPolicy { allowed: vec!["127.0.0.1/32".parse().unwrap()], ..EndpointPolicy::default() };
-    let station = Station::with(Setup { pace: ONCE, policy, lookup: Some(lookup), ..Setup::default() });
+    let policy = EndpointPolicy {
+        allowed: vec!["127.0.0.1/32".parse().unwrap()],
+        ..EndpointPolicy::default()
+    };
+    let station = Station::with(Setup {
+        pace: ONCE,
+        policy,
+        lookup: Some(lookup),
+        ..Setup::default()
+    });
     let endpoint = format!("https://ehr.example.dk:{}/", local.address.port());
     for nth in 1..=3 {
         let mut subscription = subscription("s", &endpoint);
         subscription["reason"] = json!(format!("Asked {nth} times"));
         station.put(&subscription);
         assert_eq!(station.until("s", "error")["error"] == FORBIDDEN, nth > 1);
-        assert_eq!(asked.load(Ordering::SeqCst), nth, "one answer for each connection");
+        assert_eq!(
+            asked.load(Ordering::SeqCst),
+            nth,
+            "one answer for each connection"
+        );
         assert_eq!(local.connections(), 1);
     }
 }
@@ -119,8 +184,13 @@ fn a_name_that_changes_its_answer_is_held_against_the_policy_each_time() {
 #[test]
 fn an_allowed_host_is_connected_to_and_must_still_prove_who_it_is() {
     let local = Endpoint::up();
-    let policy = EndpointPolicy { allowed: vec!["ehr.example.dk".parse().unwrap()], ..EndpointPolicy::default() };
-    let error = error_when_resolved(policy, local.address.port(), |_| Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]));
+    let policy = EndpointPolicy {
+        allowed: vec!["ehr.example.dk".parse().unwrap()],
+        ..EndpointPolicy::default()
+    };
+    let error = error_when_resolved(policy, local.address.port(), |_| {
+        Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])
+    });
     // It speaks no TLS.
     assert_ne!(error, FORBIDDEN);
     assert_eq!(local.connections(), 1);
@@ -132,23 +202,46 @@ fn an_endpoint_is_told_by_https_if_an_authority_vouches_for_its_name() {
     let (endpoint, certificate) = Endpoint::tls();
     let port = endpoint.address.port();
     let setup = |authorities: Option<Vec<u8>>| {
-        let policy = EndpointPolicy { allowed: vec!["127.0.0.1".parse().unwrap()], ..EndpointPolicy::default() };
+        let policy = EndpointPolicy {
+            allowed: vec!["127.0.0.1".parse().unwrap()],
+            ..EndpointPolicy::default()
+        };
         let lookup: Lookup = Arc::new(|_| Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]));
-        Setup { pace: ONCE, policy, lookup: Some(lookup), authorities, ..Setup::default() }
+        Setup {
+            pace: ONCE,
+            policy,
+            lookup: Some(lookup),
+            authorities,
+            ..Setup::default()
+        }
     };
     let mut station = Station::with(setup(Some(certificate)));
-    station.put(&subscription("s", &format!("https://ehr.example.dk:{port}/notified")));
+    station.put(&subscription(
+        "s",
+        &format!("https://ehr.example.dk:{port}/notified"),
+    ));
     endpoint.expect("handshake");
     station.until("s", "active");
     let last = station.change("s");
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
     assert_eq!(endpoint.connections(), 1);
     let not_trusted = "there is no trusted TLS connection to the endpoint";
-    station.put(&subscription("other", &format!("https://other.example.dk:{port}/notified")));
-    assert_eq!(station.until("other", "error")["error"], not_trusted, "the certificate is of another name");
+    station.put(&subscription(
+        "other",
+        &format!("https://other.example.dk:{port}/notified"),
+    ));
+    assert_eq!(
+        station.until("other", "error")["error"],
+        not_trusted,
+        "the certificate is of another name"
+    );
     station.stop();
     station.start(setup(None));
     station.change("s");
-    assert_eq!(station.until("s", "error")["error"], not_trusted, "nobody vouches for it");
+    assert_eq!(
+        station.until("s", "error")["error"],
+        not_trusted,
+        "nobody vouches for it"
+    );
     assert_eq!(endpoint.unread().len(), 0);
 }

@@ -38,7 +38,10 @@ pub(crate) const QUICK: Pace = Pace {
 const PERSONS: [&str; 4] = ["p", "p1", "p2", "p3"];
 
 /// Gives up at the first failure.
-pub(crate) const ONCE: Pace = Pace { retry_window: Duration::ZERO, ..QUICK };
+pub(crate) const ONCE: Pace = Pace {
+    retry_window: Duration::ZERO,
+    ..QUICK
+};
 
 /// The server.
 pub(crate) struct Station {
@@ -70,8 +73,18 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        let policy = EndpointPolicy { http_loopback: true, ..EndpointPolicy::default() };
-        Setup { pace: QUICK, policy, lookup: None, authorities: None, power: None, at_each_look: Arc::new(|| {}) }
+        let policy = EndpointPolicy {
+            http_loopback: true,
+            ..EndpointPolicy::default()
+        };
+        Setup {
+            pace: QUICK,
+            policy,
+            lookup: None,
+            authorities: None,
+            power: None,
+            at_each_look: Arc::new(|| {}),
+        }
     }
 }
 
@@ -81,13 +94,20 @@ impl Station {
     }
 
     pub(crate) fn at(pace: Pace) -> Self {
-        Station::with(Setup { pace, ..Setup::default() })
+        Station::with(Setup {
+            pace,
+            ..Setup::default()
+        })
     }
 
     /// A station with a practice and [`PERSONS`].
     pub(crate) fn with(setup: Setup) -> Self {
-        let mut station =
-            Station { folder: tempfile::tempdir().unwrap(), shift: Arc::default(), ids: Arc::new(AtomicU64::new(1)), running: None };
+        let mut station = Station {
+            folder: tempfile::tempdir().unwrap(),
+            shift: Arc::default(),
+            ids: Arc::new(AtomicU64::new(1)),
+            running: None,
+        };
         station.set_clock("2027-03-01T08:00:00Z");
         station.start(setup);
         station.put(&people::practice("gp"));
@@ -102,23 +122,49 @@ impl Station {
     /// Starts it, with what its folder holds.
     pub(crate) fn start(&mut self, setup: Setup) {
         assert!(self.running.is_none(), "it runs already");
-        let store = EmbeddedStore::open(self.folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        let store = EmbeddedStore::open(
+            self.folder.path().join("data"),
+            Engine::Fjall,
+            StoreOptions::default(),
+        )
+        .unwrap();
         let store: Arc<dyn Store> = match setup.power {
-            Some(power) => Arc::new(Surrounded { store: Arc::new(store), around: power }),
+            Some(power) => Arc::new(Surrounded {
+                store: Arc::new(store),
+                around: power,
+            }),
             None => Arc::new(store),
         };
         let wakes = Arc::new(Wakes::default());
         let woken = Arc::clone(&wakes);
-        let server =
-            Server::new(store, Rules::shipped().clone(), GroupTable::shipped().clone(), guide_validator(), BASE.into(), Box::new(|| {}));
-        let server = server.with_endpoints(setup.policy.clone()).with_delivery(Box::new(move |id| woken.wake(id)));
+        let server = Server::new(
+            store,
+            Rules::shipped().clone(),
+            GroupTable::shipped().clone(),
+            guide_validator(),
+            BASE.into(),
+            Box::new(|| {}),
+        );
+        let server = server
+            .with_endpoints(setup.policy.clone())
+            .with_delivery(Box::new(move |id| woken.wake(id)));
         let server = Arc::new(server);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         let client = match setup.lookup {
-            Some(lookup) => Client::resolving_by(setup.policy, setup.authorities.as_deref(), lookup),
+            Some(lookup) => {
+                Client::resolving_by(setup.policy, setup.authorities.as_deref(), lookup)
+            }
             None => Client::new(setup.policy, setup.authorities.as_deref()),
         };
-        let (shift, ids, at_each_look) = (Arc::clone(&self.shift), Arc::clone(&self.ids), setup.at_each_look);
+        let (shift, ids, at_each_look) = (
+            Arc::clone(&self.shift),
+            Arc::clone(&self.ids),
+            setup.at_each_look,
+        );
         let look = move || {
             at_each_look();
             moment(&shift, &ids)
@@ -126,18 +172,37 @@ impl Station {
         let world = subscription_status::world(Arc::clone(&server), Arc::new(look));
         let deliverer = {
             let _within = runtime.enter();
-            Arc::new(Deliverer::start(world, client.unwrap(), setup.pace, Arc::clone(&wakes)))
+            Arc::new(Deliverer::start(
+                world,
+                client.unwrap(),
+                setup.pace,
+                Arc::clone(&wakes),
+            ))
         };
         server.set_deliverer(&deliverer);
-        self.running = Some(Running { server, wakes, deliverer: Some(deliverer), runtime });
+        self.running = Some(Running {
+            server,
+            wakes,
+            deliverer: Some(deliverer),
+            runtime,
+        });
     }
 
     /// Stops it as an operator does.
     pub(crate) fn stop(&mut self) {
-        let Running { server, deliverer, runtime, .. } = self.running.take().unwrap();
+        let Running {
+            server,
+            deliverer,
+            runtime,
+            ..
+        } = self.running.take().unwrap();
         runtime.block_on(Arc::into_inner(deliverer.unwrap()).unwrap().stop());
         drop(runtime);
-        assert_eq!(Arc::strong_count(&server), 1, "something still holds the server");
+        assert_eq!(
+            Arc::strong_count(&server),
+            1,
+            "something still holds the server"
+        );
     }
 
     /// As [`Station::stop`]; answers the folder.
@@ -148,10 +213,19 @@ impl Station {
 
     /// Stops it without a word: what was not written down is lost.
     pub(crate) fn crash(&mut self) {
-        let Running { server, deliverer, runtime, .. } = self.running.take().unwrap();
+        let Running {
+            server,
+            deliverer,
+            runtime,
+            ..
+        } = self.running.take().unwrap();
         drop(runtime);
         drop(deliverer);
-        assert_eq!(Arc::strong_count(&server), 1, "something still holds the server");
+        assert_eq!(
+            Arc::strong_count(&server),
+            1,
+            "something still holds the server"
+        );
     }
 
     fn running(&self) -> &Running {
@@ -170,17 +244,27 @@ impl Station {
     pub(crate) fn ask(&self, request: Request<Body>) -> (u16, String) {
         let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
         let package = Arc::new(frist::packages::download());
-        let wire = Wire::new(Arc::clone(&self.running().server), Box::new(move || moment(&shift, &ids)), package);
+        let wire = Wire::new(
+            Arc::clone(&self.running().server),
+            Box::new(move || moment(&shift, &ids)),
+            package,
+        );
         self.running().runtime.block_on(async {
             let (parts, body) = router(wire).oneshot(request).await.unwrap().into_parts();
             let body = to_bytes(body, usize::MAX).await.unwrap();
-            (parts.status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+            (
+                parts.status.as_u16(),
+                String::from_utf8(body.to_vec()).unwrap(),
+            )
         })
     }
 
     /// Sets the clock, which goes on from there.
     pub(crate) fn set_clock(&self, now: &str) {
-        *self.shift.lock().unwrap() = now.parse::<Timestamp>().unwrap().duration_since(Timestamp::now());
+        *self.shift.lock().unwrap() = now
+            .parse::<Timestamp>()
+            .unwrap()
+            .duration_since(Timestamp::now());
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -197,20 +281,38 @@ impl Station {
         let text = |name: &str| resource[name].as_str().unwrap();
         let key = ResourceKey::parse(&format!("{}/{}", text("resourceType"), text("id"))).unwrap();
         let resource = Resource::from_value(resource.clone()).unwrap();
-        update::update(self.server(), &self.moment(), Target::Key(key), resource, Condition::Any)
+        update::update(
+            self.server(),
+            &self.moment(),
+            Target::Key(key),
+            resource,
+            Condition::Any,
+        )
     }
 
     pub(crate) fn put(&self, resource: &Value) -> Written {
-        self.try_put(resource).unwrap_or_else(|failure| panic!("{failure:?}"))
+        self.try_put(resource)
+            .unwrap_or_else(|failure| panic!("{failure:?}"))
     }
 
     pub(crate) fn delete(&self, id: &str) {
-        delete::delete(self.server(), &self.moment(), Target::Key(subscription_key(id)), Condition::Any).unwrap();
+        delete::delete(
+            self.server(),
+            &self.moment(),
+            Target::Key(subscription_key(id)),
+            Condition::Any,
+        )
+        .unwrap();
     }
 
     /// The Subscription as it is stored.
     pub(crate) fn subscription(&self, id: &str) -> Value {
-        let stored = self.server().store.read(&subscription_key(id)).unwrap().unwrap();
+        let stored = self
+            .server()
+            .store
+            .read(&subscription_key(id))
+            .unwrap()
+            .unwrap();
         serde_json::from_slice(&stored.body.unwrap()).unwrap()
     }
 
@@ -230,7 +332,8 @@ impl Station {
         self.server().store.stream(&Id::parse(id).unwrap()).unwrap()
     }
 
-    /// Makes a change that is one event or more for who follows everything; answers the number of the last one.
+    /// Makes a change that is one event or more for who follows everything; answers the number of
+    /// the last one.
     pub(crate) fn change(&self, subscription: &str) -> u64 {
         self.change_of("p", subscription)
     }
@@ -241,9 +344,14 @@ impl Station {
         let condition = format!("of-{person}");
         let key = ResourceKey::parse(&format!("Condition/{condition}")).unwrap();
         let stored = self.server().store.read(&key).unwrap();
-        let was_refuted = stored.is_none_or(|stored| String::from_utf8(stored.body.unwrap()).unwrap().contains("refuted"));
+        let was_refuted = stored.is_none_or(|stored| {
+            String::from_utf8(stored.body.unwrap())
+                .unwrap()
+                .contains("refuted")
+        });
         let mut condition = people::copd(&condition, person, "2027-02-20");
-        condition["verificationStatus"]["coding"][0]["code"] = json!(if was_refuted { "confirmed" } else { "refuted" });
+        condition["verificationStatus"]["coding"][0]["code"] =
+            json!(if was_refuted { "confirmed" } else { "refuted" });
         self.put(&condition);
         let after = self.stream(subscription).last;
         assert!(after > before, "no event came of it");
@@ -266,7 +374,12 @@ pub(crate) fn subscription_key(id: &str) -> ResourceKey {
 fn moment(shift: &Mutex<SignedDuration>, ids: &Arc<AtomicU64>) -> Moment {
     let ids = Arc::clone(ids);
     let new_id = move || Id::parse(&format!("id-{}", ids.fetch_add(1, Ordering::SeqCst))).unwrap();
-    Moment::new(Timestamp::now().checked_add(*shift.lock().unwrap()).unwrap(), Arc::new(new_id))
+    Moment::new(
+        Timestamp::now()
+            .checked_add(*shift.lock().unwrap())
+            .unwrap(),
+        Arc::new(new_id),
+    )
 }
 
 /// A Subscription to everything.
@@ -279,9 +392,19 @@ pub(crate) fn subscription(id: &str, endpoint: &str) -> Value {
 }
 
 /// The same with an extension of the channel.
-pub(crate) fn with_channel(mut subscription: Value, name: &str, member: &str, value: impl Into<Value>) -> Value {
-    let url = format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-{name}");
-    let mut extensions = subscription["channel"]["extension"].as_array().cloned().unwrap_or_default();
+pub(crate) fn with_channel(
+    mut subscription: Value,
+    name: &str,
+    member: &str,
+    value: impl Into<Value>,
+) -> Value {
+    let url = format!(
+        "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-{name}"
+    );
+    let mut extensions = subscription["channel"]["extension"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     extensions.push(json!({ "url": url, member: value.into() }));
     subscription["channel"]["extension"] = extensions.into();
     subscription

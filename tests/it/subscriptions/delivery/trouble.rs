@@ -1,4 +1,5 @@
-//! Endpoints in trouble: each is tried again until it acknowledges, in order, and none holds up another.
+//! Endpoints in trouble: each is tried again until it acknowledges, in order, and none holds up
+//! another.
 
 use std::sync::Arc;
 
@@ -16,14 +17,19 @@ fn active(pace: Pace, endpoint: &Endpoint) -> Station {
     station
 }
 
-/// Fails some times as told, and then acknowledges: what came is the same message each time, and then what follows it.
+/// Fails some times as told, and then acknowledges: what came is the same message each time, and
+/// then what follows it.
 fn comes_again_after(times: usize, failing: impl Fn(usize) -> Answer + Send + 'static) {
     let endpoint = Endpoint::up();
     let station = active(QUICK, &endpoint);
     let mut count = 0;
     endpoint.answer(move |_| {
         count += 1;
-        if count <= times { failing(count) } else { Answer::Status(200) }
+        if count <= times {
+            failing(count)
+        } else {
+            Answer::Status(200)
+        }
     });
     let last = station.change("s").max(station.change("s"));
     let first = endpoint.expect("event-notification");
@@ -54,7 +60,9 @@ fn an_answer_that_breaks_off_is_no_acknowledgement() {
 fn a_redirect_is_not_followed() {
     let other = Endpoint::up();
     let elsewhere = format!("location: {}", other.url());
-    comes_again_after(2, move |nth| Answer::With(if nth == 1 { 307 } else { 302 }, elsewhere.clone()));
+    comes_again_after(2, move |nth| {
+        Answer::With(if nth == 1 { 307 } else { 302 }, elsewhere.clone())
+    });
     assert_eq!((other.connections(), other.unread().len()), (0, 0));
 }
 
@@ -68,7 +76,10 @@ fn an_endpoint_that_asks_for_a_pause_gets_it() {
     let next = loop {
         let view = station.deliverer().overview().unwrap().remove(0);
         if let Some(next) = view.next_attempt {
-            assert_eq!((view.attempts, view.last_error.unwrap().0), (1, "the endpoint answered 429".to_owned()));
+            assert_eq!(
+                (view.attempts, view.last_error.unwrap().0),
+                (1, "the endpoint answered 429".to_owned())
+            );
             break next;
         }
         std::thread::yield_now();
@@ -88,7 +99,10 @@ fn an_endpoint_that_is_gone_is_not_tried_again() {
     let station = active(QUICK, &endpoint);
     endpoint.answer(|_| Answer::Status(410));
     station.change("s");
-    assert_eq!(station.until("s", "error")["error"], "the endpoint answered 410");
+    assert_eq!(
+        station.until("s", "error")["error"],
+        "the endpoint answered 410"
+    );
     assert_eq!(endpoint.unread().len(), 1);
 }
 
@@ -97,12 +111,18 @@ fn a_handshake_that_is_not_acknowledged_is_an_error() {
     let endpoint = Endpoint::answering(|_| Answer::Status(403));
     let station = Station::new();
     station.put(&subscription("s", &endpoint.url()));
-    assert_eq!(station.until("s", "error")["error"], "the endpoint answered 403");
+    assert_eq!(
+        station.until("s", "error")["error"],
+        "the endpoint answered 403"
+    );
     endpoint.go_down();
     let mut again = subscription("s", &endpoint.url());
     again["reason"] = "Asked again".into();
     station.put(&again);
-    assert_eq!(station.until("s", "error")["error"], "there is no connection to the endpoint");
+    assert_eq!(
+        station.until("s", "error")["error"],
+        "there is no connection to the endpoint"
+    );
 }
 
 #[test]
@@ -163,7 +183,13 @@ fn what_an_operator_asked_for_is_sent_again_after_whatever_stop() {
     gate.open();
     let held = Arc::new(Gate::default());
     let at_four = Arc::clone(&held);
-    endpoint.answer(move |message| if message.numbers() == [4] { Answer::Held(Arc::clone(&at_four)) } else { Answer::Status(200) });
+    endpoint.answer(move |message| {
+        if message.numbers() == [4] {
+            Answer::Held(Arc::clone(&at_four))
+        } else {
+            Answer::Status(200)
+        }
+    });
     station.start(Setup::default());
     for number in [2, 3, 4] {
         assert_eq!(endpoint.expect("event-notification").numbers(), [number]);
@@ -195,22 +221,43 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
     loop {
         let view = station.deliverer().overview().unwrap().remove(0);
         if view.delivered == last {
-            assert_eq!((view.last_event, view.oldest_undelivered, view.attempts, view.last_error), (last, None, 0, None));
+            assert_eq!(
+                (
+                    view.last_event,
+                    view.oldest_undelivered,
+                    view.attempts,
+                    view.last_error
+                ),
+                (last, None, 0, None)
+            );
             break;
         }
     }
     assert_eq!(
-        station.deliverer().replay(&id, 0, 1).unwrap_err().to_string(),
+        station
+            .deliverer()
+            .replay(&id, 0, 1)
+            .unwrap_err()
+            .to_string(),
         format!("expected numbers from 1 to {last}: of events that are kept, and were delivered")
     );
     assert!(station.deliverer().replay(&id, 1, last + 1).is_err());
     station.deliverer().replay(&id, 2, last).unwrap();
     for before in &sent[1..] {
         let again = endpoint.expect("event-notification");
-        assert_eq!((again.numbers(), again.id()), (before.numbers(), before.id()));
+        assert_eq!(
+            (again.numbers(), again.id()),
+            (before.numbers(), before.id())
+        );
     }
     let figures = station.deliverer().figures();
-    assert_eq!((figures.delivered_events, figures.latencies.iter().sum::<u64>()), (last, last));
+    assert_eq!(
+        (
+            figures.delivered_events,
+            figures.latencies.iter().sum::<u64>()
+        ),
+        (last, last)
+    );
     endpoint.answer(|_| Answer::Status(500));
     station.change("s");
     let view = loop {
@@ -220,7 +267,13 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
         }
         std::thread::yield_now();
     };
-    assert_eq!((view.delivered, view.attempts, view.last_error.unwrap().0), (last, 1, "the endpoint answered 500".to_owned()));
+    assert_eq!(
+        (view.delivered, view.attempts, view.last_error.unwrap().0),
+        (last, 1, "the endpoint answered 500".to_owned())
+    );
     assert!(view.oldest_undelivered.is_some() && view.last_event > last);
-    assert!(matches!(station.deliverer().replay(&id, 1, 1), Err(ReplayRefused::NotActive)));
+    assert!(matches!(
+        station.deliverer().replay(&id, 1, 1),
+        Err(ReplayRefused::NotActive)
+    ));
 }

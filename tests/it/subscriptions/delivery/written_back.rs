@@ -1,5 +1,6 @@
-//! What a client writes of a Subscription without asking for anything else disturbs no delivery: nothing is sent twice or out of order, no handshake
-//! comes, and an endpoint that fails has no more time than without it.
+//! What a client writes of a Subscription without asking for anything else disturbs no delivery:
+//! nothing is sent twice or out of order, no handshake comes, and an endpoint that fails has no
+//! more time than without it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +24,18 @@ fn write_back(station: &Station) {
 }
 
 /// Holds messages of that type until the gate opens; acknowledges all others.
-fn holding(gate: &Arc<Gate>, kind: &'static str) -> impl FnMut(&Received) -> Answer + Send + 'static {
+fn holding(
+    gate: &Arc<Gate>,
+    kind: &'static str,
+) -> impl FnMut(&Received) -> Answer + Send + 'static {
     let gate = Arc::clone(gate);
-    move |message| if message.kind() == kind { Answer::Held(Arc::clone(&gate)) } else { Answer::Status(200) }
+    move |message| {
+        if message.kind() == kind {
+            Answer::Held(Arc::clone(&gate))
+        } else {
+            Answer::Status(200)
+        }
+    }
 }
 
 #[test]
@@ -44,7 +54,10 @@ fn a_message_on_its_way_arrives_once_and_the_next_follow() {
     gate.open();
     assert_eq!(endpoint.numbers_until(last), (2..=last).collect::<Vec<_>>());
     let stored = station.subscription("s");
-    assert_eq!((&stored["status"], &stored["contact"][0]["value"]), (&json!("active"), &json!("4")));
+    assert_eq!(
+        (&stored["status"], &stored["contact"][0]["value"]),
+        (&json!("active"), &json!("4"))
+    );
 }
 
 #[test]
@@ -63,7 +76,10 @@ fn a_handshake_on_its_way_is_the_only_one() {
 
 #[test]
 fn an_endpoint_that_fails_gets_no_more_time() {
-    let pace = Pace { retry_window: Duration::from_millis(300), ..QUICK };
+    let pace = Pace {
+        retry_window: Duration::from_millis(300),
+        ..QUICK
+    };
     let (station, endpoint) = (Station::at(pace), Endpoint::up());
     station.put(&subscription("s", &endpoint.url()));
     station.until("s", "active");
@@ -80,12 +96,18 @@ fn an_endpoint_that_fails_gets_no_more_time() {
             .err()
     });
     assert!(refused.is_some(), "it never got into error");
-    assert_eq!(station.until("s", "error")["error"], "the endpoint answered 503");
+    assert_eq!(
+        station.until("s", "error")["error"],
+        "the endpoint answered 503"
+    );
     // Written back it stays in error, and nothing is sent.
     endpoint.answer(|_| Answer::Status(200));
     endpoint.unread();
     write_back(&station);
-    assert_eq!(station.subscription("s")["error"], "the endpoint answered 503");
+    assert_eq!(
+        station.subscription("s")["error"],
+        "the endpoint answered 503"
+    );
     station.put(&subscription("s", &endpoint.url()));
     endpoint.expect("handshake");
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
@@ -98,10 +120,14 @@ fn other_filters_are_asked_for_by_a_new_handshake_and_numbers_go_on() {
     endpoint.expect("handshake");
     station.until("s", "active");
     let before = station.change("s");
-    assert_eq!(endpoint.numbers_until(before), (1..=before).collect::<Vec<_>>());
+    assert_eq!(
+        endpoint.numbers_until(before),
+        (1..=before).collect::<Vec<_>>()
+    );
     let mut filtered = subscription("s", &endpoint.url());
     let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
-    filtered["_criteria"] = json!({ "extension": [{ "url": url, "valueString": "Task?patient=Patient/p1" }] });
+    filtered["_criteria"] =
+        json!({ "extension": [{ "url": url, "valueString": "Task?patient=Patient/p1" }] });
     station.put(&filtered);
     endpoint.expect("handshake");
     station.until("s", "active");
@@ -112,5 +138,8 @@ fn other_filters_are_asked_for_by_a_new_handshake_and_numbers_go_on() {
     assert_eq!(station.stream("s").last, before);
     let after = station.change_of("p1", "s");
     assert!(after > before);
-    assert_eq!(endpoint.numbers_until(after), (before + 1..=after).collect::<Vec<_>>());
+    assert_eq!(
+        endpoint.numbers_until(after),
+        (before + 1..=after).collect::<Vec<_>>()
+    );
 }

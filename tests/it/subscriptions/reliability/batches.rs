@@ -1,4 +1,5 @@
-//! Messages of several events, when the power goes off around them. They come after many that have one event, so that it takes many events to see one.
+//! Messages of several events, when the power goes off around them. They come after many that have
+//! one event, so that it takes many events to see one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,21 +26,49 @@ fn many_are_told(station: &Station, events: usize) {
     let store = &station.server().store;
     let key = ResourceKey::parse("Goal/many").unwrap();
     let previous = store.read(&key).unwrap().map(|stored| stored.version);
-    let body = Resource::parse(br#"{"resourceType":"Goal"}"#).unwrap().stamped(&key.id, Version::after(previous));
-    let content = Some(Content { body, entries: Vec::new() });
-    let event = NewEvent { subscription: Id::parse("s").unwrap(), focus: key.clone() };
-    let writes = vec![Write { key, previous, method: Method::Put, content }];
-    store.commit(ChangeSet { writes, events: vec![event; events], ..ChangeSet::at(station.moment().now) }).unwrap();
+    let body = Resource::parse(br#"{"resourceType":"Goal"}"#)
+        .unwrap()
+        .stamped(&key.id, Version::after(previous));
+    let content = Some(Content {
+        body,
+        entries: Vec::new(),
+    });
+    let event = NewEvent {
+        subscription: Id::parse("s").unwrap(),
+        focus: key.clone(),
+    };
+    let writes = vec![Write {
+        key,
+        previous,
+        method: Method::Put,
+        content,
+    }];
+    store
+        .commit(ChangeSet {
+            writes,
+            events: vec![event; events],
+            ..ChangeSet::at(station.moment().now)
+        })
+        .unwrap();
     station.wake("s");
 }
 
-/// A subscriber is told of many events, and the power goes off at that moment; then it is told of more.
+/// A subscriber is told of many events, and the power goes off at that moment; then it is told of
+/// more.
 pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
-    let setup = || Setup { power: Some(Arc::clone(power)), ..Setup::default() };
+    let setup = || Setup {
+        power: Some(Arc::clone(power)),
+        ..Setup::default()
+    };
     let subscribers = Subscribers::new(BTreeMap::from([("s", Mood::Up)]), 1, Arc::clone(power));
     let roads = ["s-1".to_owned()];
     let mut station = Station::with(setup());
-    station.put(&with_channel(subscription("s", &subscribers.url("s-1")), "max-count", "valuePositiveInt", 4));
+    station.put(&with_channel(
+        subscription("s", &subscribers.url("s-1")),
+        "max-count",
+        "valuePositiveInt",
+        4,
+    ));
     station.until("s", "active");
     // The first that follow a start are told one by one.
     many_are_told(&station, 128);
@@ -50,7 +79,12 @@ pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
     match moment {
         Moment::Commit(commit, side) => power.cut_at(commit, side),
         Moment::Message { is_answered } => {
-            subscribers.set_trap(Trap { name: "s", kind: "event-notification", is_answered, events_min: 2 });
+            subscribers.set_trap(Trap {
+                name: "s",
+                kind: "event-notification",
+                is_answered,
+                events_min: 2,
+            });
         }
     }
     many_are_told(&station, 3);
@@ -66,8 +100,14 @@ pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
         for message in &book.arrived {
             let numbers: Vec<u64> = message.events.iter().map(|event| event.0).collect();
             for number in numbers.iter().copied() {
-                let same = messages.entry(number).or_insert_with(|| (message.id.clone(), numbers.clone()));
-                assert_eq!(*same, (message.id.clone(), numbers.clone()), "{moment:?}: event {number} came in another message");
+                let same = messages
+                    .entry(number)
+                    .or_insert_with(|| (message.id.clone(), numbers.clone()));
+                assert_eq!(
+                    *same,
+                    (message.id.clone(), numbers.clone()),
+                    "{moment:?}: event {number} came in another message"
+                );
                 assert!(number <= last + 1, "{moment:?}: {number} after {last}");
                 last = last.max(number);
             }

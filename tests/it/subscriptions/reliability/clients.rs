@@ -1,4 +1,5 @@
-//! What the clients of a [`Story`] do: they write of people and of their subscriptions, and each thing may be done twice.
+//! What the clients of a [`Story`] do: they write of people and of their subscriptions, and each
+//! thing may be done twice.
 
 use frist::fhir::{Id, Resource};
 use frist::interactions::write::{Condition, Target};
@@ -20,14 +21,24 @@ impl Story {
 
     pub(super) fn delete(&self, name: &str) -> Result<(), Failure> {
         let (server, moment) = (self.station.server(), self.station.moment());
-        delete::delete(server, &moment, Target::Key(subscription_key(name)), Condition::Any).map(drop)
+        delete::delete(
+            server,
+            &moment,
+            Target::Key(subscription_key(name)),
+            Condition::Any,
+        )
+        .map(drop)
     }
 
     /// The diagnosis of somebody, of another day or refuted.
     pub(super) fn diagnosis(&mut self) -> Value {
         let person = self.chance.below(PERSONS as u64);
         let recorded = self.day - i64::try_from(self.chance.below(45)).unwrap().days();
-        let mut condition = people::copd(&format!("c{person}"), &format!("w{person}"), &recorded.to_string());
+        let mut condition = people::copd(
+            &format!("c{person}"),
+            &format!("w{person}"),
+            &recorded.to_string(),
+        );
         if self.chance.below(4) == 0 {
             condition["verificationStatus"]["coding"][0]["code"] = json!("refuted");
         }
@@ -50,11 +61,18 @@ impl Story {
 
     pub(super) fn send(&self, kind: &str, resources: Vec<Value>) -> Result<(), Failure> {
         let entry = |resource: Value| {
-            let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+            let url = format!(
+                "{}/{}",
+                resource["resourceType"].as_str().unwrap(),
+                resource["id"].as_str().unwrap()
+            );
             json!({ "request": { "method": "PUT", "url": url }, "resource": resource })
         };
         let entries: Vec<_> = resources.into_iter().map(entry).collect();
-        let bundle = Resource::from_value(json!({ "resourceType": "Bundle", "type": kind, "entry": entries })).unwrap();
+        let bundle = Resource::from_value(
+            json!({ "resourceType": "Bundle", "type": kind, "entry": entries }),
+        )
+        .unwrap();
         transaction::process(self.station.server(), &self.station.moment(), &bundle).map(drop)
     }
 
@@ -89,7 +107,11 @@ impl Story {
     }
 
     /// The same by doing this.
-    pub(super) fn tell_by(&mut self, name: &str, mut act: impl FnMut(&mut Self) -> Result<(), Failure>) {
+    pub(super) fn tell_by(
+        &mut self,
+        name: &str,
+        mut act: impl FnMut(&mut Self) -> Result<(), Failure>,
+    ) {
         let before = self.station.stream(name).last;
         for _ in 0..TRIES_MAX {
             act(self).unwrap();
@@ -103,7 +125,15 @@ impl Story {
     /// As [`Story::tell`], when the power goes off because of it.
     pub(super) fn tell_in_the_dark(&mut self, name: &str) {
         let id = Id::parse(name).unwrap();
-        let last = |story: &Story| story.station.server().store.stream(&id).map(|stream| stream.last).ok();
+        let last = |story: &Story| {
+            story
+                .station
+                .server()
+                .store
+                .stream(&id)
+                .map(|stream| stream.last)
+                .ok()
+        };
         let before = last(self);
         for _ in 0..TRIES_MAX {
             let written = self.write();
@@ -122,7 +152,8 @@ impl Story {
             patient["identifier"][0]["value"] = json!(format!("04054401{number:02}"));
             patient
         };
-        self.send("transaction", (0..PERSONS).map(person).collect()).unwrap();
+        self.send("transaction", (0..PERSONS).map(person).collect())
+            .unwrap();
     }
 }
 
@@ -131,7 +162,8 @@ pub(super) fn filtered(mut subscription: Value, filter: Option<&str>) -> Value {
     let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
     match filter {
         Some(filter) => {
-            subscription["_criteria"] = json!({ "extension": [{ "url": url, "valueString": format!("Task?{filter}") }] });
+            subscription["_criteria"] =
+                json!({ "extension": [{ "url": url, "valueString": format!("Task?{filter}") }] });
         }
         None => drop(subscription.as_object_mut().unwrap().remove("_criteria")),
     }

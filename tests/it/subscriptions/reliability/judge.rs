@@ -1,5 +1,5 @@
-//! Three accounts of what subscribers are told, which must agree: what arrived, what `$events` tells, and what follows from the histories of the Tasks and of
-//! the Subscriptions alone.
+//! Three accounts of what subscribers are told, which must agree: what arrived, what `$events`
+//! tells, and what follows from the histories of the Tasks and of the Subscriptions alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,24 +34,40 @@ struct Life {
 impl Life {
     /// The roads that its notifications took.
     fn roads(&self) -> BTreeSet<String> {
-        let endpoints = self.versions.iter().filter_map(|(_, content)| content.as_ref()?["channel"]["endpoint"].as_str());
-        endpoints.map(|endpoint| endpoint.splitn(4, '/').last().unwrap().to_owned()).collect()
+        let endpoints = self
+            .versions
+            .iter()
+            .filter_map(|(_, content)| content.as_ref()?["channel"]["endpoint"].as_str());
+        endpoints
+            .map(|endpoint| endpoint.splitn(4, '/').last().unwrap().to_owned())
+            .collect()
     }
 
     /// True if the event concerns it, as it was when the event was committed.
     fn is_told_of(&self, event: &Event) -> bool {
-        let as_it_was = self.versions.iter().rev().find(|(instant, _)| *instant < event.instant);
-        let Some((_, Some(subscription))) = as_it_was else { return false };
+        let as_it_was = self
+            .versions
+            .iter()
+            .rev()
+            .find(|(instant, _)| *instant < event.instant);
+        let Some((_, Some(subscription))) = as_it_was else {
+            return false;
+        };
         if subscription["status"] == "off" {
             return false;
         }
         let filter = &subscription["_criteria"]["extension"][0]["valueString"];
-        match filter.as_str().and_then(|filter| filter.strip_prefix("Task?")?.split_once('=')) {
+        match filter
+            .as_str()
+            .and_then(|filter| filter.strip_prefix("Task?")?.split_once('='))
+        {
             None => true,
             Some(("patient", patient)) => event.patient == patient,
-            Some(("business-status", wanted)) => {
-                event.statuses.iter().flatten().any(|status| wanted.split(',').any(|wanted| wanted == status))
-            }
+            Some(("business-status", wanted)) => event
+                .statuses
+                .iter()
+                .flatten()
+                .any(|status| wanted.split(',').any(|wanted| wanted == status)),
             Some(other) => panic!("{other:?}"),
         }
     }
@@ -61,7 +77,13 @@ impl Life {
 fn history(station: &Station, scope: HistoryScope) -> Vec<StoredVersion> {
     let (mut found, mut before) = (Vec::new(), None);
     loop {
-        let query = HistoryQuery { scope: scope.clone(), since: None, at: None, before, count: 500 };
+        let query = HistoryQuery {
+            scope: scope.clone(),
+            since: None,
+            at: None,
+            before,
+            count: 500,
+        };
         let page = station.server().store.history(&query).unwrap();
         found.extend(page.versions);
         before = page.next;
@@ -73,10 +95,14 @@ fn history(station: &Station, scope: HistoryScope) -> Vec<StoredVersion> {
 }
 
 fn content(stored: &StoredVersion) -> Option<Value> {
-    stored.body.as_ref().map(|body| serde_json::from_slice(body).unwrap())
+    stored
+        .body
+        .as_ref()
+        .map(|body| serde_json::from_slice(body).unwrap())
 }
 
-/// All events, by the histories of the Tasks: one came to be, or its business status is another one.
+/// All events, by the histories of the Tasks: one came to be, or its business status is another
+/// one.
 fn all_events(station: &Station) -> Vec<Event> {
     let mut before: BTreeMap<ResourceKey, String> = BTreeMap::new();
     let mut events = Vec::new();
@@ -85,7 +111,10 @@ fn all_events(station: &Station) -> Vec<Event> {
             before.remove(&stored.key);
             continue;
         };
-        let status = task["businessStatus"]["coding"][0]["code"].as_str().unwrap().to_owned();
+        let status = task["businessStatus"]["coding"][0]["code"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let was = before.insert(stored.key.clone(), status.clone());
         if was.as_ref() != Some(&status) {
             events.push(Event {
@@ -109,7 +138,11 @@ fn lives(station: &Station, id: &str) -> Vec<Life> {
             lives.push(Life::default());
         }
         is_alive = stored.body.is_some();
-        lives.last_mut().unwrap().versions.push((stored.last_updated, content(&stored)));
+        lives
+            .last_mut()
+            .unwrap()
+            .versions
+            .push((stored.last_updated, content(&stored)));
     }
     lives
 }
@@ -119,7 +152,8 @@ fn told(station: &Station, id: &str) -> BTreeMap<u64, (String, u64)> {
     let mut told = BTreeMap::new();
     loop {
         let since = told.len() + 1;
-        let path = format!("/fhir/Subscription/{id}/$events?content=id-only&eventsSinceNumber={since}");
+        let path =
+            format!("/fhir/Subscription/{id}/$events?content=id-only&eventsSinceNumber={since}");
         let (status, text) = station.ask(Request::get(path).body(Body::empty()).unwrap());
         assert_eq!(status, 200, "{text}");
         let bundle: Value = serde_json::from_str(&text).unwrap();
@@ -128,11 +162,15 @@ fn told(station: &Station, id: &str) -> BTreeMap<u64, (String, u64)> {
         if page.is_empty() {
             return told;
         }
-        told.extend(page.into_iter().map(|(number, focus)| (number, focus.unwrap())));
+        told.extend(
+            page.into_iter()
+                .map(|(number, focus)| (number, focus.unwrap())),
+        );
     }
 }
 
-/// Holds what arrived against itself, and answers it by number: numbers come first in order and without a gap, and again only in the same message.
+/// Holds what arrived against itself, and answers it by number: numbers come first in order and
+/// without a gap, and again only in the same message.
 fn in_order(id: &str, arrived: &[&Arrived]) -> BTreeMap<u64, Option<(String, u64)>> {
     let mut told = BTreeMap::new();
     let mut messages: BTreeMap<u64, (&str, Vec<u64>)> = BTreeMap::new();
@@ -141,10 +179,21 @@ fn in_order(id: &str, arrived: &[&Arrived]) -> BTreeMap<u64, Option<(String, u64
         assert!(!numbers.is_empty(), "{id}: a message without events");
         for (number, focus) in &message.events {
             if let Some(before) = messages.get(number) {
-                assert_eq!(*before, (message.id.as_str(), numbers.clone()), "{id}: event {number} came again in another message");
-                assert_eq!(told[number], *focus, "{id}: event {number} came again with another content");
+                assert_eq!(
+                    *before,
+                    (message.id.as_str(), numbers.clone()),
+                    "{id}: event {number} came again in another message"
+                );
+                assert_eq!(
+                    told[number], *focus,
+                    "{id}: event {number} came again with another content"
+                );
             } else {
-                assert_eq!(*number, told.len() as u64 + 1, "{id}: a gap, or another order");
+                assert_eq!(
+                    *number,
+                    told.len() as u64 + 1,
+                    "{id}: a gap, or another order"
+                );
                 told.insert(*number, focus.clone());
                 messages.insert(*number, (&message.id, numbers.clone()));
             }
@@ -153,7 +202,8 @@ fn in_order(id: &str, arrived: &[&Arrived]) -> BTreeMap<u64, Option<(String, u64
     told
 }
 
-/// Holds the three accounts of all Subscriptions with these ids against each other; answers how many events there were.
+/// Holds the three accounts of all Subscriptions with these ids against each other; answers how
+/// many events there were.
 pub(crate) fn judge(station: &Station, ids: &[&str], book: &Book) -> usize {
     let events = all_events(station);
     let mut count = 0;
@@ -162,29 +212,81 @@ pub(crate) fn judge(station: &Station, ids: &[&str], book: &Book) -> usize {
         let last = lives.len() - 1;
         for (at, life) in lives.iter().enumerate() {
             let roads = life.roads();
-            let arrived: Vec<_> = book.arrived.iter().filter(|message| roads.contains(&message.road)).collect();
+            let arrived: Vec<_> = book
+                .arrived
+                .iter()
+                .filter(|message| roads.contains(&message.road))
+                .collect();
             let arrived = in_order(id, &arrived);
-            let expected: Vec<_> = events.iter().filter(|event| life.is_told_of(event)).collect();
-            let of_one_life =
-                |found: &(String, u64)| expected.iter().any(|event| (event.task.as_str(), event.version) == (&found.0, found.1));
-            assert!(arrived.values().flatten().all(of_one_life), "{id}: something arrived that is no event of life {at}");
+            let expected: Vec<_> = events
+                .iter()
+                .filter(|event| life.is_told_of(event))
+                .collect();
+            let of_one_life = |found: &(String, u64)| {
+                expected
+                    .iter()
+                    .any(|event| (event.task.as_str(), event.version) == (&found.0, found.1))
+            };
+            assert!(
+                arrived.values().flatten().all(of_one_life),
+                "{id}: something arrived that is no event of life {at}"
+            );
             count += expected.len();
-            if at < last || content(&station.server().store.read(&subscription_key(id)).unwrap().unwrap()).is_none() {
+            if at < last
+                || content(
+                    &station
+                        .server()
+                        .store
+                        .read(&subscription_key(id))
+                        .unwrap()
+                        .unwrap(),
+                )
+                .is_none()
+            {
                 // Its subscriber was told until it was deleted.
-                assert!(arrived.len() <= expected.len(), "{id}: {} of {} events of life {at}", arrived.len(), expected.len());
+                assert!(
+                    arrived.len() <= expected.len(),
+                    "{id}: {} of {} events of life {at}",
+                    arrived.len(),
+                    expected.len()
+                );
                 continue;
             }
             let told = told(station, id);
-            let as_expected: BTreeSet<_> = expected.iter().map(|event| (event.task.clone(), event.version)).collect();
-            assert_eq!(told.values().cloned().collect::<BTreeSet<_>>(), as_expected, "{id}: $events, and what follows from the histories");
+            let as_expected: BTreeSet<_> = expected
+                .iter()
+                .map(|event| (event.task.clone(), event.version))
+                .collect();
+            assert_eq!(
+                told.values().cloned().collect::<BTreeSet<_>>(),
+                as_expected,
+                "{id}: $events, and what follows from the histories"
+            );
             assert_eq!(told.len(), expected.len(), "{id}: an event has two numbers");
-            let instants = station.server().store.events(&Id::parse(id).unwrap(), 0, usize::MAX).unwrap();
-            assert!(instants.is_sorted_by_key(|event| event.instant), "{id}: another order than that of the commits");
+            let instants = station
+                .server()
+                .store
+                .events(&Id::parse(id).unwrap(), 0, usize::MAX)
+                .unwrap();
+            assert!(
+                instants.is_sorted_by_key(|event| event.instant),
+                "{id}: another order than that of the commits"
+            );
             let numbers: BTreeSet<_> = told.keys().copied().collect();
-            assert_eq!(book.acknowledged_on(&roads), numbers, "{id}: what was acknowledged, and $events");
-            assert!(arrived.keys().eq(&numbers), "{id}: what arrived, and $events");
+            assert_eq!(
+                book.acknowledged_on(&roads),
+                numbers,
+                "{id}: what was acknowledged, and $events"
+            );
+            assert!(
+                arrived.keys().eq(&numbers),
+                "{id}: what arrived, and $events"
+            );
             for (number, focus) in arrived {
-                assert!(focus.is_none_or(|focus| focus == told[&number]), "{id}: event {number} was told otherwise");
+                assert!(
+                    focus.is_none_or(|focus| focus == told[&number]),
+                    "{id}: event {number} was told otherwise"
+                );
             }
         }
     }

@@ -1,8 +1,10 @@
-//! The power goes off again and again while rights change and subscribers misbehave: nothing is lost, no number is left out, nothing comes out of order, and
-//! what comes again is the same message.
+//! The power goes off again and again while rights change and subscribers misbehave: nothing is
+//! lost, no number is left out, nothing comes out of order, and what comes again is the same
+//! message.
 //!
-//! `conformance/subscriptions/run` kills the program at random. Here the same is made to happen at places that chance hits rarely: on either side of the
-//! commit of each step (`power`), at the arrival of a message, between its acknowledgement and the cursor.
+//! `conformance/subscriptions/run` kills the program at random. Here the same is made to happen at
+//! places that chance hits rarely: on either side of the commit of each step (`power`), at the
+//! arrival of a message, between its acknowledgement and the cursor.
 
 mod batches;
 mod chance;
@@ -45,7 +47,8 @@ fn points() -> Vec<Point> {
     points
 }
 
-/// The power goes off at each of the points, in an order by chance, and then all subscribers behave.
+/// The power goes off at each of the points, in an order by chance, and then all subscribers
+/// behave.
 fn nothing_is_missed(seed: u64) {
     let mut chance = Chance::new(seed);
     let mut points = points();
@@ -55,7 +58,10 @@ fn nothing_is_missed(seed: u64) {
         story.chapter(point);
     }
     let events = story.end();
-    assert!(events > SUBSCRIPTIONS.len() * 10, "too little happened: {events} events");
+    assert!(
+        events > SUBSCRIPTIONS.len() * 10,
+        "too little happened: {events} events"
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! A store whose power goes off at a chosen commit: just before it, so that it never was, or just after it, so that it is on the disk and nobody learns it.
+//! A store whose power goes off at a chosen commit: just before it, so that it never was, or just
+//! after it, so that it is on the disk and nobody learns it.
 //!
-//! Commits are atomic, and what is acknowledged is on the disk (`tests/it/power_loss.rs` holds the engines to that, events among it). So whatever ends the
-//! process, what it leaves behind is the commits up to one of them; and what the power does not cut here is not worth cutting.
+//! Commits are atomic, and what is acknowledged is on the disk (`tests/it/power_loss.rs` holds the
+//! engines to that, events among it). So whatever ends the process, what it leaves behind is the
+//! commits up to one of them; and what the power does not cut here is not worth cutting.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
@@ -32,16 +34,29 @@ pub(crate) enum Commit {
 
 impl Commit {
     fn is(self, changes: &ChangeSet) -> bool {
-        let mut subscriptions = changes.writes.iter().filter(|write| write.key.resource_type == ResourceType::Subscription);
+        let mut subscriptions = changes
+            .writes
+            .iter()
+            .filter(|write| write.key.resource_type == ResourceType::Subscription);
         let mut cursors = changes.streams.iter().filter_map(|change| match change {
-            StreamChange::Cursor { delivered, sent, .. } => Some(delivered < sent),
-            StreamChange::Begin(_) | StreamChange::Resends { .. } | StreamChange::Forget { .. } => None,
+            StreamChange::Cursor {
+                delivered, sent, ..
+            } => Some(delivered < sent),
+            StreamChange::Begin(_) | StreamChange::Resends { .. } | StreamChange::Forget { .. } => {
+                None
+            }
         });
         match self {
             Commit::Told => !changes.events.is_empty(),
             Commit::Status(status) => subscriptions.any(|write| {
-                let body = write.content.as_ref().map(|content| content.body.clone().at(Timestamp::UNIX_EPOCH)).unwrap_or_default();
-                String::from_utf8(body).unwrap().contains(&format!("\"status\":\"{status}\""))
+                let body = write
+                    .content
+                    .as_ref()
+                    .map(|content| content.body.clone().at(Timestamp::UNIX_EPOCH))
+                    .unwrap_or_default();
+                String::from_utf8(body)
+                    .unwrap()
+                    .contains(&format!("\"status\":\"{status}\""))
             }),
             Commit::Deletion => subscriptions.any(|write| write.content.is_none()),
             Commit::Batch => cursors.any(|is_batch| is_batch),
@@ -97,19 +112,34 @@ impl Power {
 
     /// Waits until it is off.
     pub(crate) fn until_off(&self) {
-        let (state, waited) = self.went_off.wait_timeout_while(self.state(), PATIENCE, |state| !state.is_off).unwrap();
-        assert!(!waited.timed_out(), "the power never went off: {:?}", state.cut_at);
+        let (state, waited) = self
+            .went_off
+            .wait_timeout_while(self.state(), PATIENCE, |state| !state.is_off)
+            .unwrap();
+        assert!(
+            !waited.timed_out(),
+            "the power never went off: {:?}",
+            state.cut_at
+        );
     }
 }
 
 impl Around for Arc<Power> {
     fn before(&self) -> Result<(), StoreError> {
-        if self.is_off() { Err(StoreError("the power is off".to_owned())) } else { Ok(()) }
+        if self.is_off() {
+            Err(StoreError("the power is off".to_owned()))
+        } else {
+            Ok(())
+        }
     }
 
     fn commit(&self, store: &dyn Store, changes: ChangeSet) -> Result<Committed, CommitError> {
         self.before()?;
-        let side = self.state().cut_at.filter(|(commit, _)| commit.is(&changes)).map(|(_, side)| side);
+        let side = self
+            .state()
+            .cut_at
+            .filter(|(commit, _)| commit.is(&changes))
+            .map(|(_, side)| side);
         if side == Some(Side::Before) {
             self.cut();
             self.before()?;

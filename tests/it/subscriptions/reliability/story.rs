@@ -14,13 +14,22 @@ use super::clients::filtered;
 use super::judge::judge;
 use super::power::{Commit, Power, Side};
 use super::subscribers::{Mood, Subscribers, Trap};
-use crate::subscriptions::delivery::station::{QUICK, Setup, Station, subscription_key, with_channel};
+use crate::subscriptions::delivery::station::{
+    QUICK, Setup, Station, subscription_key, with_channel,
+};
 
-/// The subscriptions: their names, how their subscribers behave, how much they are told, how many events at once, and by what they filter.
+/// The subscriptions: their names, how their subscribers behave, how much they are told, how many
+/// events at once, and by what they filter.
 pub(super) const SUBSCRIPTIONS: &[(&str, Mood, &str, u32, Option<&str>)] = &[
     ("up", Mood::Up, "id-only", 1, None),
     ("full", Mood::Up, "full-resource", 1, None),
-    ("overdue", Mood::Up, "empty", 1, Some("business-status=overdue")),
+    (
+        "overdue",
+        Mood::Up,
+        "empty",
+        1,
+        Some("business-status=overdue"),
+    ),
     ("slow", Mood::Slow, "id-only", 5, None),
     ("flapping", Mood::Flapping, "id-only", 1, None),
     ("failing", Mood::Failing, "id-only", 3, None),
@@ -66,7 +75,8 @@ pub(super) enum Point {
     Failure(Side),
     /// A client changes the filter of its subscription.
     Filter(Side),
-    /// A client changes the endpoint of its subscription while a message is on its way to the one before.
+    /// A client changes the endpoint of its subscription while a message is on its way to the one
+    /// before.
     Endpoint(Side),
     Deletion(Side),
     BetweenDeletionAndCreation,
@@ -85,19 +95,27 @@ pub(super) struct Story {
     pub(super) day: Date,
     /// The present Subscription of each name, as its client has it.
     pub(super) wanted: BTreeMap<&'static str, Value>,
-    /// The roads of the present Subscription of each name, and how many changes of Subscriptions there were.
+    /// The roads of the present Subscription of each name, and how many changes of Subscriptions
+    /// there were.
     roads: BTreeMap<String, Vec<String>>,
     changes: usize,
 }
 
 fn setup(power: &Arc<Power>) -> Setup {
-    Setup { pace: QUICK, power: Some(Arc::clone(power)), ..Setup::default() }
+    Setup {
+        pace: QUICK,
+        power: Some(Arc::clone(power)),
+        ..Setup::default()
+    }
 }
 
 impl Story {
     pub(super) fn begin(mut chance: Chance) -> Self {
         let power = Arc::<Power>::default();
-        let moods = SUBSCRIPTIONS.iter().map(|(name, mood, ..)| (*name, *mood)).collect();
+        let moods = SUBSCRIPTIONS
+            .iter()
+            .map(|(name, mood, ..)| (*name, *mood))
+            .collect();
         let subscribers = Subscribers::new(moods, chance.below(u64::MAX), Arc::clone(&power));
         let station = Station::with(setup(&power));
         let mut story = Story {
@@ -111,9 +129,15 @@ impl Story {
             changes: 0,
         };
         for (name, _, content, most, filter) in SUBSCRIPTIONS {
-            let mut resource = with_channel(story.on_new_road(name), "max-count", "valuePositiveInt", *most);
+            let mut resource = with_channel(
+                story.on_new_road(name),
+                "max-count",
+                "valuePositiveInt",
+                *most,
+            );
             let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content";
-            resource["channel"]["_payload"] = json!({ "extension": [{ "url": url, "valueCode": content }] });
+            resource["channel"]["_payload"] =
+                json!({ "extension": [{ "url": url, "valueCode": content }] });
             story.wanted.insert(name, filtered(resource, *filter));
             story.put_subscription(name).unwrap();
         }
@@ -148,7 +172,12 @@ impl Story {
     }
 
     /// Does something again and again until the power goes off at that commit.
-    fn fail_at(&mut self, commit: Commit, side: Side, mut act: impl FnMut(&mut Self) -> Result<(), Failure>) {
+    fn fail_at(
+        &mut self,
+        commit: Commit,
+        side: Side,
+        mut act: impl FnMut(&mut Self) -> Result<(), Failure>,
+    ) {
         self.power.cut_at(commit, side);
         for _ in 0..TRIES_MAX {
             let done = act(self);
@@ -173,8 +202,12 @@ impl Story {
         }
         match *point {
             Point::Write(side) => self.fail_at(Commit::Told, side, Story::write),
-            Point::Transaction(side) => self.fail_at(Commit::Told, side, |story| story.write_several("transaction")),
-            Point::Batch(side) => self.fail_at(Commit::Told, side, |story| story.write_several("batch")),
+            Point::Transaction(side) => self.fail_at(Commit::Told, side, |story| {
+                story.write_several("transaction")
+            }),
+            Point::Batch(side) => {
+                self.fail_at(Commit::Told, side, |story| story.write_several("batch"))
+            }
             Point::Calendar(side) => self.fail_at(Commit::Told, side, |story| story.days(1)),
             Point::DaysMissed(side) => self.miss_days(side),
             Point::Message { is_answered } => self.fail_on_message(is_answered),
@@ -204,15 +237,26 @@ impl Story {
 
     fn fail_on_message(&mut self, is_answered: bool) {
         self.activate("up");
-        self.subscribers.set_trap(Trap { name: "up", kind: "event-notification", is_answered, events_min: 1 });
+        self.subscribers.set_trap(Trap {
+            name: "up",
+            kind: "event-notification",
+            is_answered,
+            events_min: 1,
+        });
         self.tell_in_the_dark("up");
         self.fail();
     }
 
     fn fail_on_handshake(&mut self, is_answered: bool) {
         self.activate("changing");
-        self.subscribers.set_trap(Trap { name: "changing", kind: "handshake", is_answered, events_min: 0 });
-        self.wanted.get_mut("changing").unwrap()["reason"] = json!(format!("Because of {}", self.changes));
+        self.subscribers.set_trap(Trap {
+            name: "changing",
+            kind: "handshake",
+            is_answered,
+            events_min: 0,
+        });
+        self.wanted.get_mut("changing").unwrap()["reason"] =
+            json!(format!("Because of {}", self.changes));
         self.changes += 1;
         // The answer may come after the handshake did.
         let _ = self.put_subscription("changing");
@@ -222,7 +266,8 @@ impl Story {
     fn fail_when_asked_again(&mut self, name: &'static str, commit: Commit, side: Side) {
         self.power.cut_at(commit, side);
         self.changes += 1;
-        self.wanted.get_mut(name).unwrap()["reason"] = json!(format!("Because of {}", self.changes));
+        self.wanted.get_mut(name).unwrap()["reason"] =
+            json!(format!("Because of {}", self.changes));
         let _ = self.put_subscription(name);
         self.fail();
     }
@@ -288,7 +333,9 @@ impl Story {
     fn fail_with_creation(&mut self, side: Side) {
         self.delete("returning").unwrap();
         self.anew("returning");
-        self.fail_at(Commit::Status("requested"), side, |story| story.put_subscription("returning"));
+        self.fail_at(Commit::Status("requested"), side, |story| {
+            story.put_subscription("returning")
+        });
         self.tell("up");
         self.create();
     }
@@ -326,7 +373,8 @@ impl Story {
             self.activate(name);
         }
         self.until_all_is_acknowledged();
-        // Each kind of event by itself, without another start or another event: what wakes the workers is looked at, too.
+        // Each kind of event by itself, without another start or another event: what wakes the
+        // workers is looked at, too.
         self.tell_by("up", |story| story.days(1));
         self.until_all_is_acknowledged();
         self.tell_by("up", |story| story.write_several("transaction"));
@@ -338,14 +386,20 @@ impl Story {
             events
         });
         let folder = self.station.stop_and_keep();
-        let store = EmbeddedStore::open(folder.path().join("data"), Engine::Fjall, StoreOptions::default()).unwrap();
+        let store = EmbeddedStore::open(
+            folder.path().join("data"),
+            Engine::Fjall,
+            StoreOptions::default(),
+        )
+        .unwrap();
         assert_eq!(store.verify(), Vec::<String>::new());
         events
     }
 
     fn until_all_is_acknowledged(&self) {
         for (name, ..) in SUBSCRIPTIONS {
-            self.subscribers.until_acknowledged(&self.roads[*name], self.station.stream(name).last);
+            self.subscribers
+                .until_acknowledged(&self.roads[*name], self.station.stream(name).last);
         }
     }
 }

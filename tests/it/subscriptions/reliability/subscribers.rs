@@ -50,7 +50,8 @@ pub(crate) struct Arrived {
     /// The path of the endpoint.
     pub(crate) road: String,
     pub(crate) id: String,
-    /// The number of each event, and what it is about: a Task and its version, none if that is not told.
+    /// The number of each event, and what it is about: a Task and its version, none if that is not
+    /// told.
     pub(crate) events: Vec<(u64, Option<(String, u64)>)>,
 }
 
@@ -64,8 +65,16 @@ pub(crate) struct Book {
 
 impl Book {
     /// The events that were acknowledged on one of these roads.
-    pub(crate) fn acknowledged_on<'a>(&self, roads: impl IntoIterator<Item = &'a String>) -> BTreeSet<u64> {
-        roads.into_iter().filter_map(|road| self.acknowledged.get(road)).flatten().copied().collect()
+    pub(crate) fn acknowledged_on<'a>(
+        &self,
+        roads: impl IntoIterator<Item = &'a String>,
+    ) -> BTreeSet<u64> {
+        roads
+            .into_iter()
+            .filter_map(|road| self.acknowledged.get(road))
+            .flatten()
+            .copied()
+            .collect()
     }
 }
 
@@ -86,7 +95,14 @@ pub(crate) struct Subscribers {
 
 impl Subscribers {
     pub(crate) fn new(moods: BTreeMap<&'static str, Mood>, seed: u64, power: Arc<Power>) -> Self {
-        let state = State { book: Book::default(), moods, trap: None, chance: Chance::new(seed), held: Vec::new(), messages: 0 };
+        let state = State {
+            book: Book::default(),
+            moods,
+            trap: None,
+            chance: Chance::new(seed),
+            held: Vec::new(),
+            messages: 0,
+        };
         let shared = Arc::new((Mutex::new(state), Condvar::new()));
         let of_endpoint = Arc::clone(&shared);
         let endpoint = Endpoint::answering(move |message| {
@@ -127,10 +143,23 @@ impl Subscribers {
     }
 
     /// Waits until that event was acknowledged on one of these roads.
-    pub(crate) fn until_acknowledged<'a>(&self, roads: impl IntoIterator<Item = &'a String> + Copy, last: u64) {
-        let is_waiting = |state: &mut State| last > 0 && !state.book.acknowledged_on(roads).contains(&last);
-        let (state, waited) = self.shared.1.wait_timeout_while(self.state(), PATIENCE, is_waiting).unwrap();
-        assert!(!waited.timed_out(), "event {last} never arrived, only {:?}", state.book.acknowledged_on(roads));
+    pub(crate) fn until_acknowledged<'a>(
+        &self,
+        roads: impl IntoIterator<Item = &'a String> + Copy,
+        last: u64,
+    ) {
+        let is_waiting =
+            |state: &mut State| last > 0 && !state.book.acknowledged_on(roads).contains(&last);
+        let (state, waited) = self
+            .shared
+            .1
+            .wait_timeout_while(self.state(), PATIENCE, is_waiting)
+            .unwrap();
+        assert!(
+            !waited.timed_out(),
+            "event {last} never arrived, only {:?}",
+            state.book.acknowledged_on(roads)
+        );
     }
 
     /// What came so far, and how many messages of any kind.
@@ -148,13 +177,23 @@ impl State {
         let (kind, events) = (message.kind(), events_of(&message.json()));
         let numbers: Vec<u64> = events.iter().map(|event| event.0).collect();
         if kind == "event-notification" {
-            self.book.arrived.push(Arrived { road: road.clone(), id: message.id(), events });
+            self.book.arrived.push(Arrived {
+                road: road.clone(),
+                id: message.id(),
+                events,
+            });
         }
-        let is_caught = |trap: &Trap| trap.name == name && trap.kind == kind && numbers.len() >= trap.events_min;
+        let is_caught = |trap: &Trap| {
+            trap.name == name && trap.kind == kind && numbers.len() >= trap.events_min
+        };
         let answer = match self.trap.take_if(|trap| is_caught(trap)) {
             Some(trap) => {
                 power.cut();
-                if trap.is_answered { Answer::Status(200) } else { Answer::Cut }
+                if trap.is_answered {
+                    Answer::Status(200)
+                } else {
+                    Answer::Cut
+                }
             }
             None => {
                 let mood = self.moods.get(name).copied().unwrap_or(Mood::Up);
@@ -162,7 +201,11 @@ impl State {
             }
         };
         if matches!(answer, Answer::Status(200) | Answer::Held(_)) {
-            self.book.acknowledged.entry(road).or_default().extend(numbers);
+            self.book
+                .acknowledged
+                .entry(road)
+                .or_default()
+                .extend(numbers);
         }
         answer
     }
@@ -182,9 +225,14 @@ impl State {
             Mood::Breaking if roll < 3 => Answer::Broken,
             Mood::Breaking if roll < 5 => Answer::Cut,
             Mood::Down if !is_handshake => Answer::Cut,
-            Mood::Up | Mood::Slow | Mood::Flapping | Mood::Failing | Mood::Throttling | Mood::Leaving | Mood::Breaking | Mood::Down => {
-                Answer::Status(200)
-            }
+            Mood::Up
+            | Mood::Slow
+            | Mood::Flapping
+            | Mood::Failing
+            | Mood::Throttling
+            | Mood::Leaving
+            | Mood::Breaking
+            | Mood::Down => Answer::Status(200),
         }
     }
 }
@@ -193,14 +241,36 @@ impl State {
 pub(crate) fn events_of(bundle: &Value) -> Vec<(u64, Option<(String, u64)>)> {
     let entries = bundle["entry"].as_array().unwrap();
     let parameters = entries[0]["resource"]["parameter"].as_array().unwrap();
-    let events = parameters.iter().filter(|parameter| parameter["name"] == "notification-event");
-    let part = |event: &Value, name: &str| event["part"].as_array().unwrap().iter().find(|part| part["name"] == name).cloned();
+    let events = parameters
+        .iter()
+        .filter(|parameter| parameter["name"] == "notification-event");
+    let part = |event: &Value, name: &str| {
+        event["part"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|part| part["name"] == name)
+            .cloned()
+    };
     let told = |(at, event): (usize, &Value)| {
-        let number = part(event, "event-number").unwrap()["valueString"].as_str().unwrap().parse().unwrap();
+        let number = part(event, "event-number").unwrap()["valueString"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
         let focus = part(event, "focus").map(|focus| {
-            let reference = focus["valueReference"]["reference"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+            let reference = focus["valueReference"]["reference"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap()
+                .to_owned();
             let etag = entries[at + 1]["response"]["etag"].as_str().unwrap();
-            (reference, etag.trim_matches(['W', '/', '"']).parse().unwrap())
+            (
+                reference,
+                etag.trim_matches(['W', '/', '"']).parse().unwrap(),
+            )
         });
         (number, focus)
     };
