@@ -4,12 +4,12 @@
 //! makes no sense is an error.
 
 use super::decimal::Decimal;
-use super::evaluate::{Result, Run, error};
+use super::evaluate::{Evaluation, Result, error};
 use super::operand::{Items, Operand, Quantity, Scalar};
 use super::syntax::Operator;
 use super::temporal::{Temporal, Unit};
 
-impl<'a> Run<'a, '_> {
+impl<'a> Evaluation<'a, '_> {
     pub(super) fn arithmetic(
         &self,
         operator: Operator,

@@ -1,13 +1,17 @@
 //! Functions on collections: existence, filters, parts, combinations (<http://hl7.org/fhirpath/N1/#functions>).
 //! Those on text, on numbers, on types and on trees have files of their own.
 
-use super::evaluate::{Result, Run, Scope, error};
+use super::evaluate::{Evaluation, NameScope, Result, error};
 use super::operand::{Items, Operand, Scalar};
-use super::syntax::{Call, Expr, Function};
+use super::syntax::{Expr, Function, FunctionCall};
 use super::types;
 
-impl<'a> Run<'a, '_> {
-    pub(super) fn call(&self, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+impl<'a> Evaluation<'a, '_> {
+    pub(super) fn call(
+        &self,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let base = self.eval(&call.base, scope)?;
         match call.function {
             Function::Empty => Ok(base.is_empty().into()),
@@ -74,7 +78,7 @@ impl<'a> Run<'a, '_> {
         &self,
         base: &Items<'a>,
         criterion: &'a Expr,
-        scope: Scope<'a, '_>,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         for (index, item) in base.as_slice().iter().enumerate() {
             if self.truth(&self.eval(criterion, scope.on(item, index))?)? == Some(true) {
@@ -88,7 +92,7 @@ impl<'a> Run<'a, '_> {
         &self,
         base: &Items<'a>,
         criterion: &'a Expr,
-        scope: Scope<'a, '_>,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         for (index, item) in base.as_slice().iter().enumerate() {
             if self.truth(&self.eval(criterion, scope.on(item, index))?)? != Some(true) {
@@ -102,7 +106,7 @@ impl<'a> Run<'a, '_> {
         &self,
         base: Items<'a>,
         criterion: &'a Expr,
-        scope: Scope<'a, '_>,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         let mut kept = Items::None;
         for (index, item) in base.into_iter().enumerate() {
@@ -117,7 +121,7 @@ impl<'a> Run<'a, '_> {
         &self,
         base: &Items<'a>,
         projection: &'a Expr,
-        scope: Scope<'a, '_>,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         let mut selected = Items::None;
         for (index, item) in base.as_slice().iter().enumerate() {
@@ -131,7 +135,7 @@ impl<'a> Run<'a, '_> {
         &self,
         base: &Items<'a>,
         projection: &'a Expr,
-        scope: Scope<'a, '_>,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         let mut found: Vec<Operand<'a>> = Vec::new();
         let mut round = self.select(base, projection, scope)?;
@@ -153,8 +157,8 @@ impl<'a> Run<'a, '_> {
     fn aggregate(
         &self,
         base: &Items<'a>,
-        call: &'a Call,
-        scope: Scope<'a, '_>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         let mut total = match call.arguments.get(1) {
             Some(start) => self.eval(start, scope)?,
@@ -164,7 +168,7 @@ impl<'a> Run<'a, '_> {
             self.charge(total.as_slice().len())?;
             total = self.eval(
                 &call.arguments[0],
-                Scope {
+                NameScope {
                     total: Some(&total),
                     ..scope.on(item, index)
                 },
@@ -174,8 +178,13 @@ impl<'a> Run<'a, '_> {
     }
 
     /// `iif()`: only the branch that is taken is evaluated.
-    fn choose(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
-        let inner = Scope {
+    fn choose(
+        &self,
+        base: &Items<'a>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Items<'a>> {
+        let inner = NameScope {
             this: self.one(base, "iif()")?,
             ..scope
         };
@@ -207,7 +216,12 @@ impl<'a> Run<'a, '_> {
         .into())
     }
 
-    fn part(&self, base: Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn part(
+        &self,
+        base: Items<'a>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let count = || {
             let count = self.argument(call, 0, scope)?;
             let count = self.integer(&count, call.function.name())?;
@@ -226,8 +240,8 @@ impl<'a> Run<'a, '_> {
     fn with_other(
         &self,
         base: Items<'a>,
-        call: &'a Call,
-        scope: Scope<'a, '_>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         let other = self.argument(call, 0, scope)?;
         if !matches!(call.function, Function::Combine) {
@@ -268,9 +282,9 @@ impl<'a> Run<'a, '_> {
     /// An argument, evaluated where the function stands.
     pub(super) fn argument(
         &self,
-        call: &'a Call,
+        call: &'a FunctionCall,
         place: usize,
-        scope: Scope<'a, '_>,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         call.arguments
             .get(place)

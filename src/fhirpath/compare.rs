@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::decimal::Decimal;
-use super::operand::{Operand, Quantity, Scalar, temporal_sort};
-use super::temporal::{Sort, Temporal};
+use super::operand::{Operand, Quantity, Scalar, temporal_kind};
+use super::temporal::{Temporal, TemporalKind};
 use super::{Model, Node};
 
 /// True if both are the same; none if that cannot be told, as of two dates of different precision.
@@ -63,7 +63,7 @@ pub(super) fn equal(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) 
 }
 
 fn is_temporal(operand: &Operand<'_>, model: &dyn Model) -> bool {
-    matches!(operand, Operand::Node(node) if temporal_sort(*node, model).is_some())
+    matches!(operand, Operand::Node(node) if temporal_kind(*node, model).is_some())
 }
 
 fn scalars_equal(left: &Scalar<'_>, right: &Scalar<'_>) -> Option<bool> {
@@ -76,7 +76,7 @@ fn scalars_equal(left: &Scalar<'_>, right: &Scalar<'_>) -> Option<bool> {
         (Scalar::Temporal(left), Scalar::Temporal(right)) => left.equal(*right),
         (Scalar::Temporal(temporal), Scalar::Text(text))
         | (Scalar::Text(text), Scalar::Temporal(temporal)) => {
-            read_as(text, temporal.sort).map_or(Some(false), |other| other.equal(*temporal))
+            read_as(text, temporal.kind).map_or(Some(false), |other| other.equal(*temporal))
         }
         _ => match (quantity(left), quantity(right)) {
             (Some(left), Some(right)) => {
@@ -104,13 +104,13 @@ fn quantity<'v>(scalar: &Scalar<'v>) -> Option<Quantity<'v>> {
     }
 }
 
-fn read_as(text: &str, sort: Sort) -> Option<Temporal> {
+fn read_as(text: &str, kind: TemporalKind) -> Option<Temporal> {
     Temporal::parse(
         text,
-        if sort == Sort::Time {
-            Sort::Time
+        if kind == TemporalKind::Time {
+            TemporalKind::Time
         } else {
-            Sort::DateTime
+            TemporalKind::DateTime
         },
     )
 }
@@ -133,15 +133,15 @@ pub(super) fn order(
     match (&left, &right) {
         (Scalar::Text(left), Scalar::Text(right)) => Ok(Some(left.cmp(right))),
         (Scalar::Temporal(left), Scalar::Temporal(right))
-            if (left.sort == Sort::Time) == (right.sort == Sort::Time) =>
+            if (left.kind == TemporalKind::Time) == (right.kind == TemporalKind::Time) =>
         {
             Ok(left.order(*right))
         }
         (Scalar::Temporal(left), Scalar::Text(text)) => {
-            Ok(read_as(text, left.sort).and_then(|right| left.order(right)))
+            Ok(read_as(text, left.kind).and_then(|right| left.order(right)))
         }
         (Scalar::Text(text), Scalar::Temporal(right)) => {
-            Ok(read_as(text, right.sort).and_then(|left| left.order(*right)))
+            Ok(read_as(text, right.kind).and_then(|left| left.order(*right)))
         }
         (Scalar::Quantity(_), _) | (_, Scalar::Quantity(_)) => {
             match (quantity(&left), quantity(&right)) {
@@ -151,25 +151,25 @@ pub(super) fn order(
                 }
                 _ => Err(format!(
                     "{} does not compare with {}",
-                    sort_of(&left),
-                    sort_of(&right)
+                    kind_of(&left),
+                    kind_of(&right)
                 )),
             }
         }
         _ => Err(format!(
             "{} does not compare with {}",
-            sort_of(&left),
-            sort_of(&right)
+            kind_of(&left),
+            kind_of(&right)
         )),
     }
 }
 
-fn sort_of(scalar: &Scalar<'_>) -> &'static str {
+fn kind_of(scalar: &Scalar<'_>) -> &'static str {
     match scalar {
         Scalar::Boolean(_) => "a boolean",
         Scalar::Integer(_) | Scalar::Decimal(_) => "a number",
         Scalar::Text(_) => "text",
-        Scalar::Temporal(value) if value.sort == Sort::Time => "a time",
+        Scalar::Temporal(value) if value.kind == TemporalKind::Time => "a time",
         Scalar::Temporal(_) => "a date",
         Scalar::Quantity(_) => "a quantity",
     }

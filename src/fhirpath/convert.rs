@@ -1,17 +1,17 @@
 //! Conversions between types (<http://hl7.org/fhirpath/N1/#conversion>).
 
 use super::decimal::Decimal;
-use super::evaluate::{Result, Run, Scope};
+use super::evaluate::{Evaluation, NameScope, Result};
 use super::operand::{Items, Operand, Quantity, Scalar};
-use super::syntax::{Call, Function};
-use super::temporal::{Precision, Sort, Temporal};
+use super::syntax::{Function, FunctionCall};
+use super::temporal::{Temporal, TemporalKind, TemporalPrecision};
 
-impl<'a> Run<'a, '_> {
+impl<'a> Evaluation<'a, '_> {
     pub(super) fn convert(
         &self,
         base: &Items<'a>,
-        call: &'a Call,
-        scope: Scope<'a, '_>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         let Some(focus) = self.one(base, call.function.name())? else {
             return Ok(Items::None);
@@ -111,23 +111,29 @@ fn to_quantity<'v>(value: &Scalar<'_>) -> Option<Quantity<'v>> {
 }
 
 fn to_temporal(target: Function, value: &Scalar<'_>) -> Option<Temporal> {
-    let sort = match target {
-        Function::ToDate => Sort::Date,
-        Function::ToDateTime => Sort::DateTime,
-        _ => Sort::Time,
+    let kind = match target {
+        Function::ToDate => TemporalKind::Date,
+        Function::ToDateTime => TemporalKind::DateTime,
+        _ => TemporalKind::Time,
     };
     match value {
-        Scalar::Text(text) => match sort {
-            Sort::Date => Temporal::parse(text, Sort::DateTime).map(Temporal::to_date),
-            Sort::Time => Temporal::parse(text.strip_prefix('T').unwrap_or(text), Sort::Time),
-            Sort::DateTime => Temporal::parse(text, Sort::DateTime),
+        Scalar::Text(text) => match kind {
+            TemporalKind::Date => {
+                Temporal::parse(text, TemporalKind::DateTime).map(Temporal::to_date)
+            }
+            TemporalKind::Time => {
+                Temporal::parse(text.strip_prefix('T').unwrap_or(text), TemporalKind::Time)
+            }
+            TemporalKind::DateTime => Temporal::parse(text, TemporalKind::DateTime),
         },
-        Scalar::Temporal(value) => match (value.sort, sort) {
-            (Sort::Time, Sort::Time) => Some(*value),
-            (Sort::Time, _) => None,
-            (_, Sort::Date) => Some(value.to_date()),
-            (_, Sort::DateTime) => Some(value.to_date_time()),
-            (_, Sort::Time) => (value.precision > Precision::Day).then(|| value.to_time()),
+        Scalar::Temporal(value) => match (value.kind, kind) {
+            (TemporalKind::Time, TemporalKind::Time) => Some(*value),
+            (TemporalKind::Time, _) => None,
+            (_, TemporalKind::Date) => Some(value.to_date()),
+            (_, TemporalKind::DateTime) => Some(value.to_date_time()),
+            (_, TemporalKind::Time) => {
+                (value.precision > TemporalPrecision::Day).then(|| value.to_time())
+            }
         },
         _ => None,
     }

@@ -15,7 +15,7 @@ const STEPS_MAX: u32 = 4_000_000;
 pub(super) type Result<T> = std::result::Result<T, EvaluationError>;
 
 /// One evaluation.
-pub(super) struct Run<'a, 'e> {
+pub(super) struct Evaluation<'a, 'e> {
     pub(super) environment: &'e Environment<'a>,
     /// `%context`
     context: Node<'a>,
@@ -24,7 +24,7 @@ pub(super) struct Run<'a, 'e> {
 
 /// What the names of an expression stand for.
 #[derive(Clone, Copy)]
-pub(super) struct Scope<'a, 's> {
+pub(super) struct NameScope<'a, 's> {
     /// `$this`, which paths begin at; none where a function works on an empty collection.
     pub(super) this: Option<&'s Operand<'a>>,
     /// `$index`
@@ -33,10 +33,10 @@ pub(super) struct Scope<'a, 's> {
     pub(super) total: Option<&'s Items<'a>>,
 }
 
-impl<'a, 's> Scope<'a, 's> {
+impl<'a, 's> NameScope<'a, 's> {
     /// The scope of a criterion on one item.
     pub(super) fn on(self, this: &'s Operand<'a>, index: usize) -> Self {
-        Scope {
+        NameScope {
             this: Some(this),
             index: i32::try_from(index).unwrap_or(i32::MAX),
             ..self
@@ -49,7 +49,7 @@ pub(super) fn error<T>(why: impl Into<String>) -> Result<T> {
     Err(EvaluationError(why.into()))
 }
 
-impl<'a, 'e> Run<'a, 'e> {
+impl<'a, 'e> Evaluation<'a, 'e> {
     /// Evaluates an expression on an element, and counts the steps.
     pub(super) fn evaluate(
         expr: &'a Expr,
@@ -57,7 +57,7 @@ impl<'a, 'e> Run<'a, 'e> {
         environment: &'e Environment<'a>,
     ) -> (Result<Items<'a>>, u32) {
         let context = navigate::typed(focus, environment.model);
-        let run = Run {
+        let run = Evaluation {
             environment,
             context,
             steps: Cell::new(0),
@@ -65,7 +65,7 @@ impl<'a, 'e> Run<'a, 'e> {
         let this = Operand::Node(context);
         let items = run.eval(
             expr,
-            Scope {
+            NameScope {
                 this: Some(&this),
                 index: 0,
                 total: None,
@@ -93,7 +93,7 @@ impl<'a, 'e> Run<'a, 'e> {
         self.charge(left.saturating_mul(right) / 4)
     }
 
-    pub(super) fn eval(&self, expr: &'a Expr, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    pub(super) fn eval(&self, expr: &'a Expr, scope: NameScope<'a, '_>) -> Result<Items<'a>> {
         self.charge(1)?;
         match expr {
             Expr::Literal(literal) => Ok(Items::One(literal_operand(literal))),
@@ -169,7 +169,7 @@ impl<'a, 'e> Run<'a, 'e> {
     }
 
     /// The name that begins a path: that of the type of `$this`, or of a child.
-    fn first_step(&self, name: &'a str, scope: Scope<'a, '_>) -> Items<'a> {
+    fn first_step(&self, name: &'a str, scope: NameScope<'a, '_>) -> Items<'a> {
         let Some(this) = scope.this else {
             return Items::None;
         };
@@ -253,7 +253,7 @@ impl<'a, 'e> Run<'a, 'e> {
         operator: Operator,
         left: &'a Expr,
         right: &'a Expr,
-        scope: Scope<'a, '_>,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         let left = self.eval(left, scope)?;
         if matches!(
@@ -332,7 +332,7 @@ impl<'a, 'e> Run<'a, 'e> {
         operator: Operator,
         left: Option<bool>,
         right: &'a Expr,
-        scope: Scope<'a, '_>,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         let right = || self.truth(&self.eval(right, scope)?);
         let result = match (operator, left) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::evaluate::Run;
+use super::evaluate::Evaluation;
 use super::operand::{Items, Operand};
 use super::syntax::Expr;
 use super::{Model, Node, errata, parse, types};
@@ -110,7 +110,7 @@ impl Expression {
         focus: Node<'a>,
         environment: &Environment<'a>,
     ) -> (Result<Vec<Item<'a>>, EvaluationError>, u32) {
-        let (items, steps) = Run::evaluate(&self.tree, focus, environment);
+        let (items, steps) = Evaluation::evaluate(&self.tree, focus, environment);
         (
             items.map(|items| items.into_iter().map(Operand::into_item).collect()),
             steps,
@@ -137,7 +137,7 @@ impl Expression {
         focus: Node<'a>,
         environment: &Environment<'a>,
     ) -> (Result<bool, EvaluationError>, u32) {
-        let (items, steps) = Run::evaluate(&self.tree, focus, environment);
+        let (items, steps) = Evaluation::evaluate(&self.tree, focus, environment);
         let holds = |items: Items<'a>| match &items {
             Items::One(Operand::Boolean(value)) => *value,
             Items::One(item @ Operand::Node(Node { value, .. }))

@@ -3,9 +3,9 @@
 //! Roots, powers and logarithms are computed in binary fractions; all else is exact.
 
 use super::decimal::Decimal;
-use super::evaluate::{Result, Run, Scope, error};
+use super::evaluate::{Evaluation, NameScope, Result, error};
 use super::operand::{Items, Operand, Quantity, Scalar};
-use super::syntax::{Call, Function};
+use super::syntax::{Function, FunctionCall};
 use super::temporal::Temporal;
 
 impl Function {
@@ -19,12 +19,12 @@ impl Function {
     }
 }
 
-impl<'a> Run<'a, '_> {
+impl<'a> Evaluation<'a, '_> {
     pub(super) fn math(
         &self,
         base: &Items<'a>,
-        call: &'a Call,
-        scope: Scope<'a, '_>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         let Some(focus) = self.one(base, call.function.name())? else {
             return Ok(Items::None);

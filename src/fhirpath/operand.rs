@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::decimal::Decimal;
-use super::temporal::{Sort, Temporal, Unit};
+use super::temporal::{Temporal, TemporalKind, Unit};
 use super::{Item, Model, Node};
 
 /// One item of a collection.
@@ -134,7 +134,7 @@ fn node_scalar<'v>(node: Node<'v>, model: &dyn Model) -> Option<Scalar<'v>> {
         Value::Bool(value) => Some(Scalar::Boolean(*value)),
         Value::Number(number) => number_scalar(number.as_str()),
         Value::String(text) => Some(
-            match temporal_sort(node, model).and_then(|sort| Temporal::parse(text, sort)) {
+            match temporal_kind(node, model).and_then(|kind| Temporal::parse(text, kind)) {
                 Some(temporal) => Scalar::Temporal(temporal),
                 None => Scalar::Text(text),
             },
@@ -166,11 +166,11 @@ fn number_scalar(text: &str) -> Option<Scalar<'static>> {
 }
 
 /// What the text of an element is a point of, if its type says that it is one.
-pub(super) fn temporal_sort(node: Node<'_>, model: &dyn Model) -> Option<Sort> {
+pub(super) fn temporal_kind(node: Node<'_>, model: &dyn Model) -> Option<TemporalKind> {
     match model.name(node.type_id?) {
-        "date" => Some(Sort::Date),
-        "dateTime" | "instant" => Some(Sort::DateTime),
-        "time" => Some(Sort::Time),
+        "date" => Some(TemporalKind::Date),
+        "dateTime" | "instant" => Some(TemporalKind::DateTime),
+        "time" => Some(TemporalKind::Time),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use super::decimal::Decimal;
 use super::operand::calendar_unit;
 use super::pattern::{self, Extent};
 use super::syntax::{
-    Call, Expr, Function, Literal, Namespace, Operator, TypeName, TypeTest, Variable,
+    Expr, Function, FunctionCall, Literal, Namespace, Operator, TypeName, TypeTest, Variable,
 };
 use super::token::{Token, tokens};
 
@@ -312,7 +312,7 @@ impl Parser {
             )));
         }
         let pattern = literal_pattern(function, &arguments)?;
-        let call = Call {
+        let call = FunctionCall {
             base: base.expr,
             function,
             arguments: arguments.into(),

@@ -19,7 +19,7 @@ pub(super) enum Expr {
     /// type.
     First(Box<str>),
     Member(Box<Expr>, Box<str>),
-    Call(Box<Call>),
+    Call(Box<FunctionCall>),
     Indexed(Box<(Expr, Expr)>),
     Negative(Box<Expr>),
     Binary(Operator, Box<(Expr, Expr)>),
@@ -52,7 +52,7 @@ pub(super) enum Variable {
 
 /// A function on a collection.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct FunctionCall {
     pub(super) base: Expr,
     pub(super) function: Function,
     pub(super) arguments: Box<[Expr]>,

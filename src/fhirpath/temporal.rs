@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Span};
 
 /// What a value is a point of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Sort {
+pub(super) enum TemporalKind {
     Date,
     DateTime,
     Time,
@@ -16,7 +16,7 @@ pub(super) enum Sort {
 
 /// The last part that is said. Seconds and their fractions are one precision.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Precision {
+pub(super) enum TemporalPrecision {
     Year,
     Month,
     Day,
@@ -28,8 +28,8 @@ pub(super) enum Precision {
 /// A date, a time, or both. What is not said is 1 (month, day) or 0.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Temporal {
-    pub(super) sort: Sort,
-    pub(super) precision: Precision,
+    pub(super) kind: TemporalKind,
+    pub(super) precision: TemporalPrecision,
     date: Date,
     hour: i8,
     minute: i8,
@@ -48,19 +48,19 @@ impl Temporal {
     /// Reads a literal after its `@`: `2020-01`, `2020T`, `2020-01-01T10:00Z`, `T10:00`.
     pub(super) fn literal(text: &str) -> Option<Self> {
         match text.split_once('T') {
-            None => Temporal::parse(text, Sort::Date),
-            Some(("", _)) => Temporal::parse(text.strip_prefix('T')?, Sort::Time),
-            Some((date, "")) => Temporal::parse(date, Sort::DateTime),
-            Some(_) => Temporal::parse(text, Sort::DateTime),
+            None => Temporal::parse(text, TemporalKind::Date),
+            Some(("", _)) => Temporal::parse(text.strip_prefix('T')?, TemporalKind::Time),
+            Some((date, "")) => Temporal::parse(date, TemporalKind::DateTime),
+            Some(_) => Temporal::parse(text, TemporalKind::DateTime),
         }
     }
 
     /// Reads the text of a FHIR `date`, `dateTime`, `instant` or `time`.
-    pub(super) fn parse(text: &str, sort: Sort) -> Option<Self> {
+    pub(super) fn parse(text: &str, kind: TemporalKind) -> Option<Self> {
         let mut bytes = Bytes(text.as_bytes());
         let mut value = Temporal {
-            sort,
-            precision: Precision::Year,
+            kind,
+            precision: TemporalPrecision::Year,
             date: Date::constant(1, 1, 1),
             hour: 0,
             minute: 0,
@@ -69,11 +69,14 @@ impl Temporal {
             fraction_digits: 0,
             offset: None,
         };
-        if sort == Sort::Time {
+        if kind == TemporalKind::Time {
             value.read_time(&mut bytes)?;
         } else {
             value.read_date(&mut bytes)?;
-            if value.precision == Precision::Day && sort == Sort::DateTime && bytes.skip(b'T') {
+            if value.precision == TemporalPrecision::Day
+                && kind == TemporalKind::DateTime
+                && bytes.skip(b'T')
+            {
                 value.read_time(&mut bytes)?;
                 value.offset = bytes.offset()?;
             }
@@ -85,10 +88,10 @@ impl Temporal {
         let year = bytes.number(4)?;
         let (mut month, mut day) = (1, 1);
         if bytes.skip(b'-') {
-            self.precision = Precision::Month;
+            self.precision = TemporalPrecision::Month;
             month = bytes.number(2)?;
             if bytes.skip(b'-') {
-                self.precision = Precision::Day;
+                self.precision = TemporalPrecision::Day;
                 day = bytes.number(2)?;
             }
         }
@@ -102,17 +105,17 @@ impl Temporal {
     }
 
     fn read_time(&mut self, bytes: &mut Bytes<'_>) -> Option<()> {
-        self.precision = Precision::Hour;
+        self.precision = TemporalPrecision::Hour;
         self.hour = bytes.number_below(24)?;
         if !bytes.skip(b':') {
             return Some(());
         }
-        self.precision = Precision::Minute;
+        self.precision = TemporalPrecision::Minute;
         self.minute = bytes.number_below(60)?;
         if !bytes.skip(b':') {
             return Some(());
         }
-        self.precision = Precision::Second;
+        self.precision = TemporalPrecision::Second;
         self.second = bytes.number_below(61)?;
         if bytes.skip(b'.') {
             let digits = bytes
@@ -136,7 +139,7 @@ impl Temporal {
     /// The value of `now()` in UTC.
     pub(super) fn instant(now: jiff::Timestamp) -> Option<Self> {
         let milliseconds = jiff::Timestamp::from_millisecond(now.as_millisecond()).ok()?;
-        Temporal::parse(&format!("{milliseconds:.3}"), Sort::DateTime)
+        Temporal::parse(&format!("{milliseconds:.3}"), TemporalKind::DateTime)
     }
 
     /// The date of a dateTime.
@@ -151,8 +154,8 @@ impl Temporal {
             ..self
         };
         Temporal {
-            sort: Sort::Date,
-            precision: self.precision.min(Precision::Day),
+            kind: TemporalKind::Date,
+            precision: self.precision.min(TemporalPrecision::Day),
             ..nothing
         }
     }
@@ -160,7 +163,7 @@ impl Temporal {
     /// The time of a dateTime.
     pub(super) fn to_time(self) -> Self {
         Temporal {
-            sort: Sort::Time,
+            kind: TemporalKind::Time,
             date: Date::constant(1, 1, 1),
             offset: None,
             ..self
@@ -170,7 +173,7 @@ impl Temporal {
     /// The dateTime that a date is.
     pub(super) fn to_date_time(self) -> Self {
         Temporal {
-            sort: Sort::DateTime,
+            kind: TemporalKind::DateTime,
             ..self
         }
     }
@@ -178,14 +181,14 @@ impl Temporal {
     /// How two values follow each other; none if their precision does not tell, or a date meets a
     /// time.
     pub(super) fn order(self, other: Self) -> Option<Ordering> {
-        if (self.sort == Sort::Time) != (other.sort == Sort::Time) {
+        if (self.kind == TemporalKind::Time) != (other.kind == TemporalKind::Time) {
             return None;
         }
         let (left, right) = (self.in_utc(), other.in_utc());
         let common = left.precision.min(right.precision);
         let said = common as usize + 1;
         let order = left.parts()[..said].cmp(&right.parts()[..said]);
-        let order = if common == Precision::Second {
+        let order = if common == TemporalPrecision::Second {
             order.then(left.nanosecond.cmp(&right.nanosecond))
         } else {
             order
@@ -195,7 +198,7 @@ impl Temporal {
 
     /// True if they are the same; none if they could be but it is not said.
     pub(super) fn equal(self, other: Self) -> Option<bool> {
-        if (self.sort == Sort::Time) != (other.sort == Sort::Time) {
+        if (self.kind == TemporalKind::Time) != (other.kind == TemporalKind::Time) {
             return Some(false);
         }
         if self.offset.is_some() == other.offset.is_some() {
@@ -257,12 +260,12 @@ impl Temporal {
             .as_second()
             + utc.seconds_of_day();
         let length = match self.precision {
-            Precision::Year => i64::from(utc.date.days_in_year()) * 86_400,
-            Precision::Month => i64::from(utc.date.days_in_month()) * 86_400,
-            Precision::Day => 86_400,
-            Precision::Hour => 3_600,
-            Precision::Minute => 60,
-            Precision::Second => 1,
+            TemporalPrecision::Year => i64::from(utc.date.days_in_year()) * 86_400,
+            TemporalPrecision::Month => i64::from(utc.date.days_in_month()) * 86_400,
+            TemporalPrecision::Day => 86_400,
+            TemporalPrecision::Hour => 3_600,
+            TemporalPrecision::Minute => 60,
+            TemporalPrecision::Second => 1,
         };
         let spread = if self.offset.is_some() {
             0
@@ -275,7 +278,7 @@ impl Temporal {
     /// This value moved by so many of a unit; none if it would leave the calendar. What is not said
     /// stays unsaid.
     pub(super) fn moved(self, amount: i64, unit: Unit) -> Option<Self> {
-        if self.sort == Sort::Time {
+        if self.kind == TemporalKind::Time {
             let span = unit.nanoseconds()?.checked_mul(i128::from(amount))?;
             let day = 86_400_000_000_000_i128;
             let of_day = (i128::from(self.seconds_of_day()) * 1_000_000_000
@@ -286,7 +289,7 @@ impl Temporal {
         }
         let months = match unit {
             Unit::Year => Some(amount.checked_mul(12)?),
-            Unit::Month if self.precision == Precision::Year => Some(amount / 12 * 12),
+            Unit::Month if self.precision == TemporalPrecision::Year => Some(amount / 12 * 12),
             Unit::Month => Some(amount),
             _ => None,
         };
@@ -299,11 +302,11 @@ impl Temporal {
         }
         let nanoseconds = unit.nanoseconds()?.checked_mul(i128::from(amount))?;
         let duration = SignedDuration::from_nanos(i64::try_from(nanoseconds).ok()?);
-        if self.precision <= Precision::Day {
+        if self.precision <= TemporalPrecision::Day {
             let days = duration.as_secs() / 86_400;
             let days = match self.precision {
-                Precision::Year => return self.moved(days / 365, Unit::Year),
-                Precision::Month => return self.moved(days / 30, Unit::Month),
+                TemporalPrecision::Year => return self.moved(days / 365, Unit::Year),
+                TemporalPrecision::Month => return self.moved(days / 30, Unit::Month),
                 _ => days,
             };
             let date = self
@@ -398,25 +401,25 @@ impl Unit {
 impl fmt::Display for Temporal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let precision = self.precision;
-        if self.sort != Sort::Time {
+        if self.kind != TemporalKind::Time {
             write!(f, "{:04}", self.date.year())?;
-            if precision >= Precision::Month {
+            if precision >= TemporalPrecision::Month {
                 write!(f, "-{:02}", self.date.month())?;
             }
-            if precision >= Precision::Day {
+            if precision >= TemporalPrecision::Day {
                 write!(f, "-{:02}", self.date.day())?;
             }
-            if precision >= Precision::Hour {
+            if precision >= TemporalPrecision::Hour {
                 f.write_str("T")?;
             }
         }
-        if precision >= Precision::Hour {
+        if precision >= TemporalPrecision::Hour {
             write!(f, "{:02}", self.hour)?;
         }
-        if precision >= Precision::Minute {
+        if precision >= TemporalPrecision::Minute {
             write!(f, ":{:02}", self.minute)?;
         }
-        if precision >= Precision::Second {
+        if precision >= TemporalPrecision::Second {
             write!(f, ":{:02}", self.second)?;
             if self.fraction_digits > 0 {
                 let digits = format!("{:09}", self.nanosecond);

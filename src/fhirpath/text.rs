@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use regex::Regex;
 
 use super::EvaluationError;
-use super::evaluate::{Result, Run, Scope, error};
-use super::operand::{Items, Operand, temporal_sort};
+use super::evaluate::{Evaluation, NameScope, Result, error};
+use super::operand::{Items, Operand, temporal_kind};
 use super::pattern::{self, Extent};
-use super::syntax::{Call, Function};
+use super::syntax::{Function, FunctionCall};
 
 impl Function {
     /// True for a function of this file.
@@ -39,12 +39,12 @@ impl Function {
     }
 }
 
-impl<'a> Run<'a, '_> {
+impl<'a> Evaluation<'a, '_> {
     pub(super) fn text(
         &self,
         base: &Items<'a>,
-        call: &'a Call,
-        scope: Scope<'a, '_>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         if call.function == Function::Join {
             return self.join(base, call, scope);
@@ -143,14 +143,14 @@ impl<'a> Run<'a, '_> {
 
     /// The text of an item; none for what is no text, as a number or an element of type date.
     pub(super) fn text_of<'i>(&self, item: &'i Operand<'a>) -> Option<&'i str> {
-        let is_date = matches!(item, Operand::Node(node) if temporal_sort(*node, self.environment.model).is_some());
+        let is_date = matches!(item, Operand::Node(node) if temporal_kind(*node, self.environment.model).is_some());
         item.as_str().filter(|_| !is_date)
     }
 
     pub(super) fn text_argument<'i>(
         &self,
         items: &'i Items<'a>,
-        call: &Call,
+        call: &FunctionCall,
     ) -> Result<Option<&'i str>> {
         match self.one(items, call.function.name())? {
             None => Ok(None),
@@ -161,7 +161,12 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    fn substring(&self, focus: &str, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn substring(
+        &self,
+        focus: &str,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let (start, length) = (
             self.argument(call, 0, scope)?,
             self.argument(call, 1, scope)?,
@@ -185,7 +190,11 @@ impl<'a> Run<'a, '_> {
 
     /// The pattern of a function: that compiled with the expression, or one that is read from the
     /// data.
-    fn pattern(&self, call: &'a Call, scope: Scope<'a, '_>) -> Result<Option<Cow<'a, Regex>>> {
+    fn pattern(
+        &self,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Option<Cow<'a, Regex>>> {
         if let Some(pattern) = &call.pattern {
             return Ok(Some(Cow::Borrowed(pattern)));
         }
@@ -206,7 +215,12 @@ impl<'a> Run<'a, '_> {
             .map_err(EvaluationError)
     }
 
-    fn join(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn join(
+        &self,
+        base: &Items<'a>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let separator = self.argument(call, 0, scope)?;
         let separator = self.text_argument(&separator, call)?.unwrap_or("");
         let texts: Vec<&str> = base

@@ -34,11 +34,11 @@ const SYMBOLS: &[&str] = &[
 
 /// The tokens of a text, `End` last.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, CompileError> {
-    let mut reader = Reader { rest: text };
+    let mut lexer = Lexer { rest: text };
     let mut tokens = Vec::new();
     loop {
-        reader.skip_space()?;
-        let token = reader.token()?;
+        lexer.skip_space()?;
+        let token = lexer.token()?;
         let end = token == Token::End;
         tokens.push(token);
         if end {
@@ -47,11 +47,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, CompileError> {
     }
 }
 
-struct Reader<'t> {
+struct Lexer<'t> {
     rest: &'t str,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> Lexer<'t> {
     /// Takes as many characters as the test allows.
     fn take_while(&mut self, test: impl Fn(char) -> bool) -> &'t str {
         let end = self.rest.find(|c| !test(c)).unwrap_or(self.rest.len());

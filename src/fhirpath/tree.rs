@@ -3,17 +3,17 @@
 
 use serde_json::Value;
 
-use super::evaluate::{Result, Run, Scope, error};
+use super::evaluate::{Evaluation, NameScope, Result, error};
 use super::operand::{Items, Operand};
-use super::syntax::{Call, Function};
+use super::syntax::{Function, FunctionCall};
 use super::{Node, navigate};
 
-impl<'a> Run<'a, '_> {
+impl<'a> Evaluation<'a, '_> {
     pub(super) fn tree(
         &self,
         base: Items<'a>,
-        call: &'a Call,
-        scope: Scope<'a, '_>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
     ) -> Result<Items<'a>> {
         match call.function {
             Function::Children => self.children(&base),
@@ -126,7 +126,12 @@ impl<'a> Run<'a, '_> {
     }
 
     /// What only the surroundings can tell.
-    fn ask(&self, base: &Items<'a>, call: &'a Call, scope: Scope<'a, '_>) -> Result<Items<'a>> {
+    fn ask(
+        &self,
+        base: &Items<'a>,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Items<'a>> {
         let address = self.argument(call, 0, scope)?;
         let (Some(item), Some(address)) = (base.single(), self.text_argument(&address, call)?)
         else {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::navigate::resource_type;
 use super::operand::Operand;
 use super::syntax::{Namespace, TypeName, TypeTest};
-use super::temporal::Sort;
+use super::temporal::TemporalKind;
 use super::{Model, Node};
 
 const SYSTEM_TYPES: &[&str] = &[
@@ -81,10 +81,10 @@ fn system_type(item: &Operand<'_>) -> Option<&'static str> {
         Operand::Integer(_) => "Integer",
         Operand::Decimal(_) => "Decimal",
         Operand::Text(_) => "String",
-        Operand::Temporal(value) => match value.sort {
-            Sort::Date => "Date",
-            Sort::DateTime => "DateTime",
-            Sort::Time => "Time",
+        Operand::Temporal(value) => match value.kind {
+            TemporalKind::Date => "Date",
+            TemporalKind::DateTime => "DateTime",
+            TemporalKind::Time => "Time",
         },
         Operand::Quantity(_) => "Quantity",
         Operand::Node(_) | Operand::Type { .. } => return None,

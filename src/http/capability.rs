@@ -8,7 +8,7 @@ use crate::fhir::key::Origin;
 use crate::fhir::names;
 use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
 use crate::interactions::{ReferencePolicy, subscription_names};
-use crate::search::parameters::{Kind, Parameter, parameters_of};
+use crate::search::parameters::{Parameter, ParameterKind, parameters_of};
 
 /// An interaction on a type or on one of its resources.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -320,7 +320,8 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
 
 /// What the resources of a type can be asked to bring with them.
 fn includes(resource_type: ResourceType) -> Vec<String> {
-    let named = parameters_of(resource_type).filter(|parameter| parameter.kind == Kind::Reference);
+    let named =
+        parameters_of(resource_type).filter(|parameter| parameter.kind == ParameterKind::Reference);
     std::iter::once("*".to_owned())
         .chain(named.map(|parameter| format!("{resource_type}:{}", parameter.code)))
         .collect()
@@ -332,7 +333,7 @@ fn reverse_includes(
     resource_type: ResourceType,
 ) -> impl Iterator<Item = String> {
     let names_it = move |parameter: &&Parameter| {
-        parameter.kind == Kind::Reference && parameter.targets.contains(&resource_type)
+        parameter.kind == ParameterKind::Reference && parameter.targets.contains(&resource_type)
     };
     parameters_of(source)
         .filter(names_it)

@@ -29,7 +29,7 @@ use crate::interactions::write::{Criteria, Target};
 use crate::interactions::{
     Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, subset, transaction,
 };
-use crate::search::personal;
+use crate::search::personal_parameters;
 
 /// Where the guide's package is.
 pub(super) const PACKAGE_PATH: &str = "/package.tgz";
@@ -380,7 +380,7 @@ fn refuse_cpr_number(wire: &Wire, call: &Call) -> Result<(), Refusal> {
     let holds_it = call.query.iter().any(|(name, value)| {
         [name, value]
             .into_iter()
-            .any(|text| personal::holds_cpr_number(text))
+            .any(|text| personal_parameters::holds_cpr_number(text))
     });
     if !holds_it || wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
         return Ok(());

@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::Failure;
 use super::address::parameters_in;
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
-use crate::search::care::CARE;
+use crate::search::care_dates::CARE;
 use crate::search::compartment::{TASK, types as types_of_compartment};
 use crate::search::parse::{ParsedSearch, parse_search};
-use crate::search::results::{Include, Results};
+use crate::search::results::{Include, IncludeDirection, Results};
 use crate::search::{Clause, Prefix, Test};
 
 /// The types that a person's resources may name, and that are given with them.
@@ -95,7 +95,7 @@ pub(super) fn parse(
         return Err(Failure::BadRequest(wrong));
     }
     let named = |target: &ResourceType| Include {
-        is_reverse: false,
+        direction: IncludeDirection::Forward,
         iterates: true,
         source: None,
         code: None,

@@ -7,7 +7,7 @@ use super::persons::parse_stored;
 use super::{Failure, Server};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
 use crate::search::REFERS_TO;
-use crate::search::results::Include;
+use crate::search::results::{Include, IncludeDirection};
 use crate::search::{Clause, IndexValue, SearchQuery, Test, index_entries};
 use crate::storage::{Position, StoredVersion};
 
@@ -72,8 +72,9 @@ struct Gathering<'a> {
 impl Gathering<'_> {
     /// Includes what is one step away from these.
     fn step(&mut self, frontier: &[StoredVersion], includes: &[Include]) -> Result<(), Failure> {
-        let (reverse, forward): (Vec<&Include>, Vec<&Include>) =
-            includes.iter().partition(|include| include.is_reverse);
+        let (reverse, forward): (Vec<&Include>, Vec<&Include>) = includes
+            .iter()
+            .partition(|include| include.direction == IncludeDirection::Reverse);
         if !forward.is_empty() {
             let mut named: BTreeMap<ResourceType, BTreeSet<ResourceKey>> = BTreeMap::new();
             for found in frontier {

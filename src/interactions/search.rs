@@ -6,8 +6,8 @@ use super::page_token::{self, PAGE, Place};
 use super::{Failure, Server, everything, subset};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
 use crate::search::compartment::{self, OF_PERSON};
-use crate::search::personal::is_personal;
-use crate::search::results::Part;
+use crate::search::personal_parameters::is_personal;
+use crate::search::results::ResourcePart;
 use crate::search::{self, Clause, ParsedSearch};
 use crate::storage::{Position, StoredVersion};
 
@@ -163,7 +163,7 @@ fn understand(
                 .map_err(Failure::BadRequest)?
         }
     };
-    if let Part::Elements(names) = &parsed.results.part {
+    if let ResourcePart::Elements(names) = &parsed.results.part {
         subset::known_elements(server, &types, names)?;
     }
     if let Some(patient) = scope.person() {
@@ -213,7 +213,7 @@ fn page(
     place: Option<Place>,
 ) -> Result<SearchAnswer, Failure> {
     let query = &mut parsed.query;
-    if parsed.results.part == Part::Count {
+    if parsed.results.part == ResourcePart::Count {
         query.count = 0;
     }
     let count = query.count;

@@ -8,7 +8,7 @@ use super::{Failure, Server};
 use crate::fhir::{Issue, IssueCode, ResourceType};
 use crate::schema::{Element, Structure};
 use crate::search::parse::{ParsedSearch, parse_search};
-use crate::search::results::Part;
+use crate::search::results::ResourcePart;
 use crate::storage::StoredVersion;
 
 /// What is always given.
@@ -22,7 +22,7 @@ pub fn asked(
     server: &Server,
     resource_type: ResourceType,
     parameters: &[(String, String)],
-) -> Result<(Part, Vec<(String, String)>), Failure> {
+) -> Result<(ResourcePart, Vec<(String, String)>), Failure> {
     let (about_part, others): (Vec<_>, Vec<_>) = parameters
         .iter()
         .cloned()
@@ -30,14 +30,16 @@ pub fn asked(
     let ParsedSearch { results, .. } =
         parse_search(&[resource_type], &about_part, "").map_err(Failure::BadRequest)?;
     match &results.part {
-        Part::Count => Err(Failure::bad_request(
+        ResourcePart::Count => Err(Failure::bad_request(
             IssueCode::Value,
             "_summary: expected true, text, data or false on a read",
         )),
-        Part::Elements(names) => {
+        ResourcePart::Elements(names) => {
             known_elements(server, &[resource_type], names).map(|()| (results.part, others))
         }
-        Part::Whole | Part::Summary | Part::Text | Part::Data => Ok((results.part, others)),
+        ResourcePart::Whole | ResourcePart::Summary | ResourcePart::Text | ResourcePart::Data => {
+            Ok((results.part, others))
+        }
     }
 }
 
@@ -104,8 +106,12 @@ fn structure(server: &Server, resource_type: ResourceType) -> Option<&Structure>
 ///
 /// # Errors
 /// Of the store, if what is stored is no JSON.
-pub fn cut(server: &Server, part: &Part, version: &mut StoredVersion) -> Result<(), Failure> {
-    if matches!(part, Part::Whole | Part::Count) {
+pub fn cut(
+    server: &Server,
+    part: &ResourcePart,
+    version: &mut StoredVersion,
+) -> Result<(), Failure> {
+    if matches!(part, ResourcePart::Whole | ResourcePart::Count) {
         return Ok(());
     }
     let (Some(body), Some(structure)) = (
@@ -124,7 +130,11 @@ pub fn cut(server: &Server, part: &Part, version: &mut StoredVersion) -> Result<
     Ok(())
 }
 
-fn leave(structure: &Structure, part: &Part, members: Map<String, Value>) -> Map<String, Value> {
+fn leave(
+    structure: &Structure,
+    part: &ResourcePart,
+    members: Map<String, Value>,
+) -> Map<String, Value> {
     let root = &structure.elements[0];
     let kept = |name: &str| {
         let is_required =
@@ -135,13 +145,13 @@ fn leave(structure: &Structure, part: &Part, members: Map<String, Value>) -> Map
                 .any(|key| *key.0 == *name && names_key(structure, key, wanted))
         };
         match part {
-            Part::Whole | Part::Count | Part::Summary => true,
-            Part::Data => name != "text",
-            Part::Text => name == "text" || is_required,
-            Part::Elements(names) => is_required || names.iter().any(is_named),
+            ResourcePart::Whole | ResourcePart::Count | ResourcePart::Summary => true,
+            ResourcePart::Data => name != "text",
+            ResourcePart::Text => name == "text" || is_required,
+            ResourcePart::Elements(names) => is_required || names.iter().any(is_named),
         }
     };
-    if *part == Part::Summary {
+    if *part == ResourcePart::Summary {
         return summary(structure, root, members);
     }
     let is_kept = |key: &str| ALWAYS.contains(&key) || kept(key.strip_prefix('_').unwrap_or(key));

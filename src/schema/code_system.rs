@@ -19,7 +19,7 @@ pub struct CodeSystem {
     /// Its version, or empty.
     pub version: Box<str>,
     /// How much of the system its list of codes is.
-    pub content: Content,
+    pub content: CodeSystemContent,
     /// False if `a` and `A` are the same code. A system that does not say is read as one where
     /// they are: receivers should accept what may be meant (definition of
     /// `CodeSystem.caseSensitive`).
@@ -32,7 +32,7 @@ pub struct CodeSystem {
 /// How much of a code system its list of codes is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the names are FHIR's")]
-pub enum Content {
+pub enum CodeSystemContent {
     NotPresent,
     Example,
     Fragment,
@@ -215,11 +215,11 @@ pub(super) fn compile(line: &str) -> CodeSystem {
         url: boxed("url"),
         version: boxed("version"),
         content: match text(&source, "content") {
-            Some("complete") => Content::Complete,
-            Some("fragment") => Content::Fragment,
-            Some("example") => Content::Example,
-            Some("supplement") => Content::Supplement,
-            _ => Content::NotPresent,
+            Some("complete") => CodeSystemContent::Complete,
+            Some("fragment") => CodeSystemContent::Fragment,
+            Some("example") => CodeSystemContent::Example,
+            Some("supplement") => CodeSystemContent::Supplement,
+            _ => CodeSystemContent::NotPresent,
         },
         is_case_sensitive,
         concepts: concepts(sources, |code| by_code.get(&*key(code)).copied()).into(),

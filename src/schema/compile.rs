@@ -12,7 +12,7 @@ use super::structure::{
 use crate::fhirpath::TypeId;
 
 /// What one definition asks of the others.
-pub(super) trait Surroundings {
+pub(super) trait OtherDefinitions {
     /// The definition of a data type or resource type.
     fn type_id(&self, name: &str) -> Option<TypeId>;
     /// The rules that the definition of a data type has about every value of it; none for a
@@ -24,7 +24,7 @@ pub(super) trait Surroundings {
 
 /// Compiles a condensed line. What a line cannot say (it was made by [`super::condense()`]) is read
 /// as absent.
-pub(super) fn structure(line: &str, around: &dyn Surroundings) -> Structure {
+pub(super) fn structure(line: &str, around: &dyn OtherDefinitions) -> Structure {
     // `parse` rather than `from_str`: it is compiled with serde_json, which is optimized where this
     // crate may not be.
     let source: Value = line.parse().unwrap_or_default();
@@ -140,7 +140,7 @@ fn context(source: &Value) -> ExtensionContext {
 }
 
 /// An element by itself; what connects it with the others comes later.
-fn element(source: &Value, own: &[Arc<Constraint>], around: &dyn Surroundings) -> Element {
+fn element(source: &Value, own: &[Arc<Constraint>], around: &dyn OtherDefinitions) -> Element {
     let path = text(source, "path").unwrap_or_default();
     let last = path.rsplit('.').next().unwrap_or_default();
     let name = last.strip_suffix("[x]").unwrap_or(last);
@@ -211,7 +211,7 @@ fn choice_key(name: &str, code: &str) -> Box<str> {
         .into()
 }
 
-fn element_type(source: &Value, around: &dyn Surroundings) -> ElementType {
+fn element_type(source: &Value, around: &dyn OtherDefinitions) -> ElementType {
     let code: Box<str> = source
         .as_str()
         .map_or_else(|| boxed(source, "code"), Box::from);

@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use super::code_system::{CodeSystem, Content};
+use super::code_system::{CodeSystem, CodeSystemContent};
 use super::definitions::Definitions;
-use super::value_set::{Filter, Selection, ValueSet};
+use super::value_set::{PropertyFilter, Selection, ValueSet};
 use super::well_known::{self, Standing};
 
 /// How deep value sets may name each other; further is taken for a circle.
@@ -115,10 +115,10 @@ impl Definitions {
     /// `|version`.
     pub fn code_in_system(&self, system: &str, code: &str) -> Membership {
         let known = self.code_system(system);
-        if let Some(known) = known.filter(|known| known.content != Content::NotPresent) {
+        if let Some(known) = known.filter(|known| known.content != CodeSystemContent::NotPresent) {
             return match known.content {
                 _ if known.contains(code) => Membership::In,
-                Content::Complete => Membership::NotIn,
+                CodeSystemContent::Complete => Membership::NotIn,
                 _ => Membership::Unknown(Doubt::IncompleteSystem(system.into())),
             };
         }
@@ -212,18 +212,18 @@ impl Definitions {
         }
         let in_system = self.code_in_system(canonical, code);
         part.filters.iter().fold(in_system, |found, filter| {
-            found.and(
-                || match system.filter(|system| system.content == Content::Complete) {
+            found.and(|| {
+                match system.filter(|system| system.content == CodeSystemContent::Complete) {
                     Some(system) => passes(filter, system, code),
                     None => Membership::Unknown(Doubt::Filter(part.system.clone())),
-                },
-            )
+                }
+            })
         })
     }
 }
 
 /// Whether a code of a complete system passes a filter on its place in the hierarchy.
-fn passes(filter: &Filter, system: &CodeSystem, code: &str) -> Membership {
+fn passes(filter: &PropertyFilter, system: &CodeSystem, code: &str) -> Membership {
     if !matches!(&*filter.property, "concept" | "code") {
         return Membership::Unknown(Doubt::Filter(system.url.clone()));
     }

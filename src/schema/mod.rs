@@ -20,7 +20,7 @@ mod units;
 mod value_set;
 mod well_known;
 
-pub use code_system::{CodeSystem, Concept, Content};
+pub use code_system::{CodeSystem, CodeSystemContent, Concept};
 pub use condense::Unusable;
 pub use definitions::{Definitions, Unevaluated};
 pub use membership::{Doubt, Membership};
@@ -30,4 +30,4 @@ pub use structure::{
     Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType,
     ExtensionContext, Slicing, SlicingRules, Strength, Structure, StructureKind,
 };
-pub use value_set::{Expansion, Filter, Selection, ValueSet};
+pub use value_set::{Expansion, PropertyFilter, Selection, ValueSet};

@@ -13,7 +13,7 @@ use super::search_parameter;
 
 /// How much a package may be.
 #[derive(Clone, Copy)]
-struct Bounds {
+struct PackageBounds {
     /// The most bytes that it may unpack to.
     unpacked_bytes_max: u64,
     /// The most bytes of one file in it.
@@ -23,7 +23,7 @@ struct Bounds {
 }
 
 /// Four times what the R4 core package needs, which is among the largest.
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: PackageBounds = PackageBounds {
     unpacked_bytes_max: 256 << 20,
     file_bytes_max: 32 << 20,
     files_max: 100_000,
@@ -146,7 +146,7 @@ fn address(line: &str) -> &str {
         .map_or(line, |(address, _)| address)
 }
 
-fn read(bytes: &[u8], bounds: Bounds) -> Result<Package, PackageError> {
+fn read(bytes: &[u8], bounds: PackageBounds) -> Result<Package, PackageError> {
     let unpacked = flate2::read::MultiGzDecoder::new(bytes).take(bounds.unpacked_bytes_max);
     let mut archive = tar::Archive::new(unpacked);
     let read = read_files(&mut archive, bounds);
@@ -160,7 +160,7 @@ fn read(bytes: &[u8], bounds: Bounds) -> Result<Package, PackageError> {
 
 fn read_files<R: Read>(
     archive: &mut tar::Archive<R>,
-    bounds: Bounds,
+    bounds: PackageBounds,
 ) -> Result<Package, PackageError> {
     let unreadable = |error: std::io::Error| PackageError::Unreadable(error.to_string());
     let mut manifest = None;
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_unpacks_to_too_much_is_refused() {
-        let bounds = Bounds {
+        let bounds = PackageBounds {
             unpacked_bytes_max: 100_000,
             file_bytes_max: 90_000,
             files_max: 2,
@@ -271,7 +271,7 @@ mod tests {
             (bounds, 80_000, false),
             (bounds, 91_000, true),
             (
-                Bounds {
+                PackageBounds {
                     unpacked_bytes_max: 50_000,
                     ..bounds
                 },
@@ -279,7 +279,7 @@ mod tests {
                 true,
             ),
             (
-                Bounds {
+                PackageBounds {
                     files_max: 1,
                     ..bounds
                 },

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use super::code_system::{self, CodeSystem};
-use super::compile::{self, Surroundings};
+use super::compile::{self, OtherDefinitions};
 use super::structure::{Constraint, Structure};
 use super::value_set::{self, ValueSet};
 use crate::fhirpath::TypeId;
@@ -75,13 +75,13 @@ pub(super) enum Put {
 /// Definitions of one resource type.
 #[derive(Debug)]
 pub(super) struct Rack<T> {
-    rows: Vec<Row<T>>,
+    rows: Vec<ShelvedLine<T>>,
     /// Address, and address with version where the address alone means another one, to place.
     places: HashMap<Cow<'static, str>, u32>,
 }
 
 #[derive(Debug)]
-struct Row<T> {
+struct ShelvedLine<T> {
     line: Cow<'static, str>,
     compiled: OnceLock<T>,
 }
@@ -118,7 +118,7 @@ impl<T> Rack<T> {
             Cow::Owned(_) => Cow::Owned(head.url.to_owned()),
         };
         self.places.insert(key, place);
-        self.rows.push(Row {
+        self.rows.push(ShelvedLine {
             line,
             compiled: OnceLock::new(),
         });
@@ -286,7 +286,7 @@ fn identity(constraint: &Constraint) -> Identity {
     )
 }
 
-impl Surroundings for Shelf {
+impl OtherDefinitions for Shelf {
     fn type_id(&self, name: &str) -> Option<TypeId> {
         self.type_place(name).map(|structure| TypeId {
             structure,
@@ -319,7 +319,7 @@ pub(super) struct Stacked<'a> {
     pub(super) top: &'a Shelf,
 }
 
-impl Surroundings for Stacked<'_> {
+impl OtherDefinitions for Stacked<'_> {
     fn type_id(&self, name: &str) -> Option<TypeId> {
         let on_top = || {
             self.top.type_place(name).map(|place| TypeId {

@@ -33,14 +33,14 @@ pub struct Selection {
     /// The codes, if they are listed.
     pub codes: Option<HashSet<Box<str>>>,
     /// What the codes must be like.
-    pub filters: Box<[Filter]>,
+    pub filters: Box<[PropertyFilter]>,
     /// Value sets that the codes must be in, all of them.
     pub value_sets: Box<[Box<str>]>,
 }
 
 /// What codes must be like.
 #[derive(Debug)]
-pub struct Filter {
+pub struct PropertyFilter {
     /// The property that is looked at, as `concept`.
     pub property: Box<str>,
     /// How, as `is-a`.
@@ -155,7 +155,7 @@ fn selection(source: &Value) -> Selection {
     let part = |filter: &Value, at: usize| {
         Box::from(filter.get(at).and_then(Value::as_str).unwrap_or_default())
     };
-    let filter = |filter: &Value| Filter {
+    let filter = |filter: &Value| PropertyFilter {
         property: part(filter, 0),
         operator: part(filter, 1),
         value: part(filter, 2),

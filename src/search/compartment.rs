@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::care;
+use super::care_dates;
 use super::entry::{IndexEntry, IndexValue};
 use super::extract::{self, index_entries};
 use crate::fhir::{ResourceKey, ResourceType};
@@ -51,10 +51,10 @@ pub fn index_marks() -> BTreeMap<String, String> {
             extract::mark(by_them),
         );
         let care = extract::mark([
-            care::CARE.to_owned(),
+            care_dates::CARE.to_owned(),
             marks[&format!("{resource_type}?{OF_PERSON}")].clone(),
         ]);
-        marks.insert(format!("{resource_type}?{}", care::CARE), care);
+        marks.insert(format!("{resource_type}?{}", care_dates::CARE), care);
         marks.extend(
             own.into_iter()
                 .map(|(code, mark)| (format!("{resource_type}?{code}"), mark)),
@@ -74,7 +74,7 @@ pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
     let mut entries = index_entries(key.resource_type, resource);
     let persons = entries_of_persons(key, &entries);
     if !persons.is_empty() {
-        entries.extend(care::entries(key.resource_type, resource));
+        entries.extend(care_dates::entries(key.resource_type, resource));
     }
     entries.extend(persons);
     entries

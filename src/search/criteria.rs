@@ -2,7 +2,7 @@
 //! `_has:Task:focus:status=requested`, to a typed [`Clause`] (<https://hl7.org/fhir/R4/search.html#modifiers>).
 
 use super::modifiers::{in_value_set, subsumed};
-use super::parameters::{Kind, Parameter, parameter_of, parameters_of};
+use super::parameters::{Parameter, ParameterKind, parameter_of, parameters_of};
 use super::query::{Clause, SearchQuery, Test};
 use super::values::{self, date, split_unescaped, unescape};
 use crate::fhir::{Id, ResourceType};
@@ -28,16 +28,16 @@ pub(super) fn criterion(
     value: &str,
     base_url: &str,
 ) -> Result<Clause, Problem> {
-    Reader { value, base_url }.clause(resource_type, name, 0)
+    CriterionReader { value, base_url }.clause(resource_type, name, 0)
 }
 
 #[derive(Clone, Copy)]
-struct Reader<'a> {
+struct CriterionReader<'a> {
     value: &'a str,
     base_url: &'a str,
 }
 
-impl Reader<'_> {
+impl CriterionReader<'_> {
     fn clause(
         self,
         resource_type: ResourceType,
@@ -129,16 +129,22 @@ impl Reader<'_> {
     ) -> Result<Vec<Test>, Problem> {
         let code = parameter.code;
         Ok(match (parameter.kind, modifier) {
-            (Kind::String, "exact") => vec![Test::Exactly(unescape(value))],
-            (Kind::String, "contains") => vec![Test::Contains(super::fold(&unescape(value)))],
-            (Kind::Token, "not") => vec![values::token(code, parameter.own_systems(), value)?],
-            (Kind::Token, "text") => vec![Test::StartsWith(super::fold(&unescape(value)))],
-            (Kind::Token, "in" | "not-in") => in_value_set(parameter, value)?,
-            (Kind::Token, "below") => subsumed(parameter, value, true)?,
-            (Kind::Token, "above") => subsumed(parameter, value, false)?,
-            (Kind::Token, "of-type") if code == "identifier" => vec![values::of_type(code, value)?],
-            (Kind::Reference, "identifier") => vec![values::token(code, &[], value)?],
-            (Kind::Reference, target) => {
+            (ParameterKind::String, "exact") => vec![Test::Exactly(unescape(value))],
+            (ParameterKind::String, "contains") => {
+                vec![Test::Contains(super::fold(&unescape(value)))]
+            }
+            (ParameterKind::Token, "not") => {
+                vec![values::token(code, parameter.own_systems(), value)?]
+            }
+            (ParameterKind::Token, "text") => vec![Test::StartsWith(super::fold(&unescape(value)))],
+            (ParameterKind::Token, "in" | "not-in") => in_value_set(parameter, value)?,
+            (ParameterKind::Token, "below") => subsumed(parameter, value, true)?,
+            (ParameterKind::Token, "above") => subsumed(parameter, value, false)?,
+            (ParameterKind::Token, "of-type") if code == "identifier" => {
+                vec![values::of_type(code, value)?]
+            }
+            (ParameterKind::Reference, "identifier") => vec![values::token(code, &[], value)?],
+            (ParameterKind::Reference, target) => {
                 let target = target
                     .parse()
                     .ok()
@@ -150,8 +156,8 @@ impl Reader<'_> {
                 tests.retain(|test| !matches!(test, Test::Reference(named) if !named.contains(':') && !named.starts_with(&begins)));
                 tests
             }
-            (Kind::Uri, "below") => vec![Test::UriBelow(unescape(value))],
-            (Kind::Uri, "above") => vec![Test::UriAbove(unescape(value))],
+            (ParameterKind::Uri, "below") => vec![Test::UriBelow(unescape(value))],
+            (ParameterKind::Uri, "above") => vec![Test::UriAbove(unescape(value))],
             _ => return Err(Problem::Unknown(unknown_modifier(code))),
         })
     }
@@ -171,7 +177,7 @@ impl Reader<'_> {
         let Some(parameter) = parameter_of(resource_type, code) else {
             return Err(Problem::Unknown(unknown(resource_type, code)));
         };
-        if parameter.kind != Kind::Reference {
+        if parameter.kind != ParameterKind::Reference {
             return Err(Problem::Unknown(format!(
                 "{code}: expected a reference before the point"
             )));
@@ -221,8 +227,8 @@ impl Reader<'_> {
                 "_has: expected a type that this server holds".into(),
             ));
         };
-        let reference =
-            parameter_of(source, code).filter(|parameter| parameter.kind == Kind::Reference);
+        let reference = parameter_of(source, code)
+            .filter(|parameter| parameter.kind == ParameterKind::Reference);
         let Some(reference) =
             reference.filter(|reference| reference.targets.contains(&resource_type))
         else {

@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::entry::{IndexEntry, IndexValue};
-use super::number::Decimal;
-use super::parameters::{Kind, Parameter, definitions, parameters_of};
+use super::number::ScaledNumber;
+use super::parameters::{Parameter, ParameterKind, definitions, parameters_of};
 use crate::fhir::{FhirDate, Reference, ResourceType, names, reference, view};
 use crate::fhirpath::{Environment, Expression, Item, Model, Node};
 
@@ -20,8 +20,9 @@ const READING: u32 = 3;
 /// For each parameter of a type, and for what finds references, a mark of all by which its entries
 /// are made.
 pub(super) fn index_marks(resource_type: ResourceType) -> impl Iterator<Item = (String, String)> {
-    let text_of =
-        |kind: Kind, expression: &Expression| format!("{} {}", kind.as_str(), expression.text());
+    let text_of = |kind: ParameterKind, expression: &Expression| {
+        format!("{} {}", kind.as_str(), expression.text())
+    };
     let parameters = parameters_of(resource_type).map(move |parameter| {
         let own = parameter
             .expressions
@@ -73,13 +74,13 @@ pub fn index_entries(resource_type: ResourceType, resource: &Value) -> Vec<Index
         for expression in &parameter.expressions {
             // Data on which an expression has no result is found by nothing.
             for item in expression.evaluate(focus, &environment).unwrap_or_default() {
-                let mut reading = Reading {
+                let mut reading = EntryCollector {
                     model,
                     code: parameter.code,
                     entries: &mut entries,
                 };
                 match (parameter.kind, &item) {
-                    (Kind::Composite, Item::Node(node)) => {
+                    (ParameterKind::Composite, Item::Node(node)) => {
                         reading.composite(parameter, *node, &environment)
                     }
                     _ => reading.item(parameter.kind, &item),
@@ -131,13 +132,13 @@ pub(super) fn one_system(system: &str) -> &str {
 }
 
 /// The reading of what one parameter found.
-struct Reading<'r> {
+struct EntryCollector<'r> {
     model: &'r dyn Model,
     code: &'r str,
     entries: &'r mut Vec<IndexEntry>,
 }
 
-impl Reading<'_> {
+impl EntryCollector<'_> {
     fn push(&mut self, value: IndexValue) {
         self.entries.push(IndexEntry::new(self.code, value));
     }
@@ -147,7 +148,7 @@ impl Reading<'_> {
             .push(IndexEntry::new(format!("{}:{modifier}", self.code), value));
     }
 
-    fn item(&mut self, kind: Kind, item: &Item<'_>) {
+    fn item(&mut self, kind: ParameterKind, item: &Item<'_>) {
         let (value, type_name) = match item {
             Item::Node(Node {
                 value: Some(value),
@@ -161,14 +162,14 @@ impl Reading<'_> {
             Item::Value(value) => (value, ""),
         };
         match kind {
-            Kind::Token => self.token(value, type_name),
-            Kind::Date => self.date(value),
-            Kind::String => self.text(value, type_name),
-            Kind::Uri => self.address(value, type_name == "canonical", IndexValue::Uri),
-            Kind::Reference => self.reference(value),
-            Kind::Number | Kind::Quantity => self.quantity(value),
+            ParameterKind::Token => self.token(value, type_name),
+            ParameterKind::Date => self.date(value),
+            ParameterKind::String => self.text(value, type_name),
+            ParameterKind::Uri => self.address(value, type_name == "canonical", IndexValue::Uri),
+            ParameterKind::Reference => self.reference(value),
+            ParameterKind::Number | ParameterKind::Quantity => self.quantity(value),
             // A composite is read by its components, which see the element.
-            Kind::Composite => {}
+            ParameterKind::Composite => {}
         }
     }
 
@@ -400,7 +401,7 @@ impl Reading<'_> {
                 .evaluate(element, environment)
                 .unwrap_or_default()
             {
-                Reading {
+                EntryCollector {
                     model: self.model,
                     code: self.code,
                     entries: &mut found,
@@ -422,9 +423,9 @@ impl Reading<'_> {
     }
 }
 
-fn number(value: &Value) -> Option<Decimal> {
+fn number(value: &Value) -> Option<ScaledNumber> {
     if value.is_number() {
-        Decimal::parse(&value.to_string())
+        ScaledNumber::parse(&value.to_string())
     } else {
         None
     }

@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 
 use super::entry::{IndexEntry, IndexValue};
-use super::fold::fold;
 use super::query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test, instant_span_us, is_of};
+use super::text_folding::fold;
 use crate::fhir::ResourceKey;
 
 /// What a query looks at of one version of a resource.

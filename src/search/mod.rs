@@ -3,28 +3,28 @@
 //!
 //! Everything here is pure. How entries become keys of an engine is the store's business.
 
-pub mod care;
+pub mod care_dates;
 pub mod compartment;
 mod criteria;
 pub mod entry;
+pub mod explanation;
 mod extract;
-mod fold;
 mod links;
 pub mod matching;
 mod modifiers;
 mod number;
 pub mod parameters;
 pub mod parse;
-pub mod personal;
-pub mod plan;
+pub mod personal_parameters;
 pub mod query;
 pub mod results;
+mod text_folding;
 mod values;
 
 pub use entry::{IndexEntry, IndexValue};
 pub use extract::{REFERS_TO, index_entries};
-pub use fold::fold;
 pub use links::{TooMany, settle};
 pub use matching::{Row, matches, sort_rows};
 pub use parse::{ParsedSearch, parse, parse_search};
 pub use query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test};
+pub use text_folding::fold;

@@ -10,7 +10,7 @@ use super::criteria::Problem;
 use super::parameters::{Parameter, definitions};
 use super::query::Test;
 use super::values::{system_and_code, unescape};
-use crate::schema::{CodeSystem, Content, Membership, Selection};
+use crate::schema::{CodeSystem, CodeSystemContent, Membership, Selection};
 
 /// The most codes that one value set or code may stand for.
 const CODES_MAX: usize = 5_000;
@@ -71,7 +71,7 @@ fn candidates(
     } else {
         let system = definitions()
             .code_system(&part.system)
-            .filter(|system| system.content == Content::Complete)?;
+            .filter(|system| system.content == CodeSystemContent::Complete)?;
         found.extend(
             system
                 .concepts
@@ -102,7 +102,7 @@ pub(super) fn subsumed(
     };
     let known = definitions()
         .code_system(&system)
-        .filter(|known: &&CodeSystem| known.content == Content::Complete);
+        .filter(|known: &&CodeSystem| known.content == CodeSystemContent::Complete);
     let Some(known) = known.filter(|known| known.contains(&code)) else {
         let text = format!(
             "{name}: expected a code of a system whose hierarchy is known here, those of R4 and of the guide"

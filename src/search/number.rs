@@ -8,15 +8,15 @@ const GREATEST: i128 = i128::MAX / 8;
 
 /// A decimal as a whole number of 10⁻¹², and half a unit of its last written digit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Decimal {
+pub(super) struct ScaledNumber {
     pub(super) scaled: i128,
     pub(super) half_step: i128,
 }
 
-impl Decimal {
+impl ScaledNumber {
     /// The number in the text, as FHIR writes decimals: digits, perhaps with a sign, a point and an
     /// exponent.
-    pub(super) fn parse(text: &str) -> Option<Decimal> {
+    pub(super) fn parse(text: &str) -> Option<ScaledNumber> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (
                 mantissa,
@@ -53,7 +53,7 @@ impl Decimal {
                     .filter(|amount| *amount <= GREATEST)
             });
         let scaled = scale(amount.unwrap_or(GREATEST), last);
-        Some(Decimal {
+        Some(ScaledNumber {
             scaled: if is_negative { -scaled } else { scaled },
             half_step: scale(5, last - 1),
         })
@@ -112,7 +112,7 @@ mod tests {
             ("+5", 5 * ONE - ONE / 2, 5 * ONE + ONE / 2),
         ] {
             assert_eq!(
-                Decimal::parse(text).unwrap().rounded_span(),
+                ScaledNumber::parse(text).unwrap().rounded_span(),
                 (from, until),
                 "{text}"
             );
@@ -124,7 +124,7 @@ mod tests {
         for text in [
             "", "-", ".5", "5.", "1e", "e5", "1,5", "0x5", "1e9999", "--1", "1 ", "٣",
         ] {
-            assert_eq!(Decimal::parse(text), None, "{text}");
+            assert_eq!(ScaledNumber::parse(text), None, "{text}");
         }
         for text in [
             "1e900",
@@ -132,9 +132,9 @@ mod tests {
             "1e-900",
             "0e900",
         ] {
-            let (from, until) = Decimal::parse(text).unwrap().rounded_span();
+            let (from, until) = ScaledNumber::parse(text).unwrap().rounded_span();
             assert!(from < until, "{text}");
-            let _ = Decimal::parse(text).unwrap().approximate_span();
+            let _ = ScaledNumber::parse(text).unwrap().approximate_span();
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::schema::{
 /// The kind of a parameter, which decides how its values are read (<https://hl7.org/fhir/R4/search.html#ptypes>).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the names are FHIR's")]
-pub enum Kind {
+pub enum ParameterKind {
     Number,
     Date,
     String,
@@ -24,23 +24,23 @@ pub enum Kind {
     Uri,
 }
 
-impl Kind {
+impl ParameterKind {
     /// The FHIR code.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Number => "number",
-            Kind::Date => "date",
-            Kind::String => "string",
-            Kind::Token => "token",
-            Kind::Reference => "reference",
-            Kind::Composite => "composite",
-            Kind::Quantity => "quantity",
-            Kind::Uri => "uri",
+            ParameterKind::Number => "number",
+            ParameterKind::Date => "date",
+            ParameterKind::String => "string",
+            ParameterKind::Token => "token",
+            ParameterKind::Reference => "reference",
+            ParameterKind::Composite => "composite",
+            ParameterKind::Quantity => "quantity",
+            ParameterKind::Uri => "uri",
         }
     }
 
-    fn of(code: &str) -> Option<Kind> {
-        use Kind as K;
+    fn of(code: &str) -> Option<ParameterKind> {
+        use ParameterKind as K;
         [
             K::Number,
             K::Date,
@@ -62,7 +62,7 @@ pub struct Parameter {
     /// The name in a query.
     pub code: &'static str,
     /// How its values are read.
-    pub kind: Kind,
+    pub kind: ParameterKind,
     /// The held types that a reference may name; empty for the other kinds.
     pub targets: &'static [ResourceType],
     /// The canonical address of its definition.
@@ -79,7 +79,7 @@ pub struct Parameter {
 #[derive(Debug)]
 pub(super) struct Component {
     /// How its values are read.
-    pub(super) kind: Kind,
+    pub(super) kind: ParameterKind,
     /// Where they stand below what the composite's expression gives.
     pub(super) expression: Expression,
 }
@@ -130,7 +130,7 @@ fn parameter(resource_type: ResourceType, defined: &'static SearchParameter) -> 
         let kind = search_parameters()
             .iter()
             .find(|part| part.url == *definition)
-            .and_then(|part| Kind::of(&part.kind))?;
+            .and_then(|part| ParameterKind::of(&part.kind))?;
         Some(Component {
             kind,
             expression: Expression::compile(expression).ok()?,
@@ -138,7 +138,7 @@ fn parameter(resource_type: ResourceType, defined: &'static SearchParameter) -> 
     };
     Some(Parameter {
         code: &defined.code,
-        kind: Kind::of(&defined.kind)?,
+        kind: ParameterKind::of(&defined.kind)?,
         targets: &defined.targets,
         definition: &defined.url,
         expressions: expressions.collect::<Result<_, _>>().ok()?,

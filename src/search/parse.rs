@@ -2,9 +2,9 @@
 //! here, all at once.
 
 use super::criteria::{Problem, criterion, unknown};
-use super::parameters::{Kind, parameter_of};
+use super::parameters::{ParameterKind, parameter_of};
 use super::query::{SearchQuery, Sort, SortBy};
-use super::results::{self, EXPLAIN, Part, Results};
+use super::results::{self, EXPLAIN, ResourcePart, Results};
 use crate::fhir::{Issue, IssueCode, ResourceType};
 
 /// The greatest page that is served; a greater `_count` is cut to it.
@@ -118,7 +118,7 @@ pub fn parse_search(
             Err(Problem::Wrong(text)) => wrong.push(Issue::error(IssueCode::Value, "", text)),
         }
     }
-    if parsed.results.part == Part::Text && !parsed.results.includes.is_empty() {
+    if parsed.results.part == ResourcePart::Text && !parsed.results.includes.is_empty() {
         let text = "_summary=text: expected without _include and _revinclude, as R4 requires";
         wrong.push(Issue::error(IssueCode::Value, "", text));
     }
@@ -186,7 +186,7 @@ fn sort(resource_type: ResourceType, field: &str) -> Result<Sort, Problem> {
         "_id" => SortBy::Id,
         "_lastUpdated" => SortBy::LastUpdated,
         _ if parameter_of(resource_type, code)
-            .is_some_and(|parameter| parameter.kind != Kind::Composite) =>
+            .is_some_and(|parameter| parameter.kind != ParameterKind::Composite) =>
         {
             SortBy::Parameter(code.to_owned())
         }

@@ -2,7 +2,7 @@
 //! `_elements`, `_include`, `_revinclude` and `_explain` (<https://hl7.org/fhir/R4/search.html#return>).
 
 use super::criteria::Problem;
-use super::parameters::{Kind, parameters_of};
+use super::parameters::{ParameterKind, parameters_of};
 use crate::fhir::ResourceType;
 
 /// What is asked about the answer of a search.
@@ -11,7 +11,7 @@ pub struct Results {
     /// Whether the number of all matches is told.
     pub is_counted: bool,
     /// Which part of each resource is given.
-    pub part: Part,
+    pub part: ResourcePart,
     /// What is given besides the matches.
     pub includes: Vec<Include>,
     /// Whether the answer tells how it was found (`_explain`, this server's own).
@@ -22,7 +22,7 @@ impl Default for Results {
     fn default() -> Self {
         Results {
             is_counted: true,
-            part: Part::Whole,
+            part: ResourcePart::Whole,
             includes: Vec::new(),
             is_explained: false,
         }
@@ -31,7 +31,7 @@ impl Default for Results {
 
 /// Which part of a resource is given.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Part {
+pub enum ResourcePart {
     /// All of it.
     Whole,
     /// What its definition marks as summary (`_summary=true`).
@@ -49,9 +49,8 @@ pub enum Part {
 /// Resources that are given besides: those that others name, or those that name others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Include {
-    /// True if those are given that name what was found (`_revinclude`), false if those are that
-    /// it names (`_include`).
-    pub is_reverse: bool,
+    /// The side of the reference on which they stand.
+    pub direction: IncludeDirection,
     /// True if it applies to what was included too.
     pub iterates: bool,
     /// The type that names; none for any.
@@ -60,6 +59,15 @@ pub struct Include {
     pub code: Option<String>,
     /// The type that is named; none for any.
     pub target: Option<ResourceType>,
+}
+
+/// The side of a reference on which the resources stand that an [`Include`] asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IncludeDirection {
+    /// Resources that a match refers to (`_include`).
+    Forward,
+    /// Resources that refer to a match (`_revinclude`).
+    Reverse,
 }
 
 /// The parameters that are read here.
@@ -129,10 +137,10 @@ pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Re
 /// Reads `_summary` or `_elements`; what both ask together cannot be given.
 pub(super) fn part(code: &str, value: &str, results: &mut Results) -> Result<(), Problem> {
     let part = match (code, value) {
-        ("_summary", "true") => Part::Summary,
-        ("_summary", "text") => Part::Text,
-        ("_summary", "data") => Part::Data,
-        ("_summary", "count") => Part::Count,
+        ("_summary", "true") => ResourcePart::Summary,
+        ("_summary", "text") => ResourcePart::Text,
+        ("_summary", "data") => ResourcePart::Data,
+        ("_summary", "count") => ResourcePart::Count,
         ("_summary", "false") => return Ok(()),
         ("_summary", _) => {
             return Err(Problem::Wrong(
@@ -153,10 +161,10 @@ pub(super) fn part(code: &str, value: &str, results: &mut Results) -> Result<(),
                         .into(),
                 ));
             }
-            Part::Elements(names)
+            ResourcePart::Elements(names)
         }
     };
-    if results.part != Part::Whole {
+    if results.part != ResourcePart::Whole {
         return Err(Problem::Wrong(
             "_summary, _elements: expected one of them, once".into(),
         ));
@@ -166,9 +174,13 @@ pub(super) fn part(code: &str, value: &str, results: &mut Results) -> Result<(),
 }
 
 fn include(name: &str, value: &str, iterates: bool) -> Result<Include, Problem> {
-    let is_reverse = name == "_revinclude";
+    let direction = if name == "_revinclude" {
+        IncludeDirection::Reverse
+    } else {
+        IncludeDirection::Forward
+    };
     let any = Include {
-        is_reverse,
+        direction,
         iterates,
         source: None,
         code: None,
@@ -201,7 +213,8 @@ fn include(name: &str, value: &str, iterates: bool) -> Result<Include, Problem> 
             ..any
         });
     }
-    let references = || parameters_of(source).filter(|parameter| parameter.kind == Kind::Reference);
+    let references =
+        || parameters_of(source).filter(|parameter| parameter.kind == ParameterKind::Reference);
     let Some(parameter) = references().find(|parameter| parameter.code == *code) else {
         let known: Vec<_> = references().map(|parameter| parameter.code).collect();
         return Err(wrong(format!(

@@ -4,8 +4,8 @@ use jiff::civil::DateTime;
 
 use super::criteria::Problem;
 use super::extract::one_system;
-use super::number::Decimal;
-use super::parameters::{Kind, Parameter};
+use super::number::ScaledNumber;
+use super::parameters::{Parameter, ParameterKind};
 use super::query::{Prefix, Test};
 use crate::fhir::dates::copenhagen;
 use crate::fhir::{FhirDate, Id, ResourceKey, ResourceType};
@@ -17,20 +17,20 @@ use crate::fhir::{FhirDate, Id, ResourceKey, ResourceType};
 /// The value cannot be read.
 pub(super) fn tests(
     parameter: &Parameter,
-    kind: Kind,
+    kind: ParameterKind,
     value: &str,
     base_url: &str,
 ) -> Result<Vec<Test>, Problem> {
     let code = parameter.code;
     Ok(match kind {
-        Kind::Token => vec![token(code, parameter.own_systems(), value)?],
-        Kind::Reference => references(code, parameter.targets, value, base_url)?,
-        Kind::Date => vec![date(code, value)?],
-        Kind::Uri => vec![Test::Uri(unescape(value))],
-        Kind::String => vec![Test::StartsWith(super::fold(&unescape(value)))],
-        Kind::Number => vec![quantity(code, value, false)?],
-        Kind::Quantity => vec![quantity(code, value, true)?],
-        Kind::Composite => composite(parameter, value, base_url)?,
+        ParameterKind::Token => vec![token(code, parameter.own_systems(), value)?],
+        ParameterKind::Reference => references(code, parameter.targets, value, base_url)?,
+        ParameterKind::Date => vec![date(code, value)?],
+        ParameterKind::Uri => vec![Test::Uri(unescape(value))],
+        ParameterKind::String => vec![Test::StartsWith(super::fold(&unescape(value)))],
+        ParameterKind::Number => vec![quantity(code, value, false)?],
+        ParameterKind::Quantity => vec![quantity(code, value, true)?],
+        ParameterKind::Composite => composite(parameter, value, base_url)?,
     })
 }
 
@@ -253,7 +253,7 @@ fn quantity(name: &str, value: &str, has_unit: bool) -> Result<Test, Problem> {
             )));
         }
     };
-    let Some(decimal) = Decimal::parse(number) else {
+    let Some(decimal) = ScaledNumber::parse(number) else {
         return Err(Problem::Wrong(format!(
             "{name}: expected {}",
             numbers_as(has_unit)

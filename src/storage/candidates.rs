@@ -9,7 +9,7 @@ use super::probing::Probe;
 use super::record::{CurrentRecord, senseless};
 use super::{Position, SearchError, StoreError};
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::plan::{clause_text, keys_text};
+use crate::search::explanation::{clause_text, keys_text};
 use crate::search::{Clause, IndexEntry, Row, SearchQuery, matches};
 
 /// For each candidate so many keys of another condition are read, in the hope of their end, where

@@ -11,7 +11,7 @@ use super::reading::change;
 use super::record::{ChangeRecord, senseless};
 use super::{Position, SearchError};
 use crate::fhir::ResourceKey;
-use crate::search::plan::{keys_text, sort_text};
+use crate::search::explanation::{keys_text, sort_text};
 use crate::search::{SearchQuery, Sort, SortBy, sort_rows};
 
 /// So many keys are read for each match before it is given up to read them in order: looking at a

@@ -7,7 +7,7 @@
 use super::extensions;
 use super::names::EXT_FILTER_CRITERIA;
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
-use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, personal};
+use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, personal_parameters};
 
 /// What a filter may ask for; each compares by equality, and several values between commas are
 /// joined by "or".
@@ -143,7 +143,7 @@ fn one(text: &str, base_url: &str, expression: &str) -> Result<SearchQuery, Vec<
         .collect();
     if pairs
         .iter()
-        .any(|(_, value)| personal::holds_cpr_number(value))
+        .any(|(_, value)| personal_parameters::holds_cpr_number(value))
     {
         let what = "expected no CPR number in a filter: name a person as Patient/[id]";
         return Err(vec![Issue::error(

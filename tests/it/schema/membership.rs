@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use frist::schema::{Content, Definitions, Doubt, Membership, Package};
+use frist::schema::{CodeSystemContent, Definitions, Doubt, Membership, Package};
 use serde_json::{Value, json};
 
 static CORE: LazyLock<Definitions> = LazyLock::new(Definitions::core);
@@ -473,7 +473,7 @@ fn what_codes_are_called() {
             gender.display("male", None),
             gender.display("man", None)
         ),
-        (Content::Complete, Some("Male"), None)
+        (CodeSystemContent::Complete, Some("Male"), None)
     );
     let supplement = json!({"resourceType": "CodeSystem", "url": "http://x/da", "content": "supplement",
         "supplements": "http://hl7.org/fhir/administrative-gender|4.0.1",

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use frist::schema::guide;
 use frist::search::compartment::found_by;
-use frist::search::parameters::{Kind, Parameter, parameters_of};
+use frist::search::parameters::{Parameter, ParameterKind, parameters_of};
 use frist::search::{IndexEntry, IndexValue, SearchQuery, parse_search};
 use frist::storage::{EmbeddedStore, Engine, Position, Store, StoreOptions};
 use jiff::Timestamp;
@@ -267,11 +267,11 @@ impl Shelf {
         let one = |chance: &mut Chance<'_>| match known.is_empty() {
             false => value_text(&chance.one_of(&known).value, chance),
             true => match parameter.kind {
-                Kind::Date => "2027-03".to_owned(),
-                Kind::Number | Kind::Quantity => "5".to_owned(),
-                Kind::Reference => "Patient/1".to_owned(),
-                Kind::Composite => "x$2027".to_owned(),
-                Kind::String | Kind::Token | Kind::Uri => "x".to_owned(),
+                ParameterKind::Date => "2027-03".to_owned(),
+                ParameterKind::Number | ParameterKind::Quantity => "5".to_owned(),
+                ParameterKind::Reference => "Patient/1".to_owned(),
+                ParameterKind::Composite => "x$2027".to_owned(),
+                ParameterKind::String | ParameterKind::Token | ParameterKind::Uri => "x".to_owned(),
             },
         };
         (0..1 + chance.below(3))
@@ -290,7 +290,7 @@ impl Shelf {
         let parameters: Vec<&Parameter> = parameters_of(resource_type).collect();
         let parameter = *chance.one_of(&parameters);
         let code = parameter.code;
-        if steps > 0 && chance.percent(12) && parameter.kind == Kind::Reference {
+        if steps > 0 && chance.percent(12) && parameter.kind == ParameterKind::Reference {
             let targets: Vec<_> = self
                 .types
                 .iter()
@@ -306,7 +306,8 @@ impl Shelf {
         if steps > 0 && chance.percent(8) {
             let source = *chance.one_of(&self.types);
             let refers = |parameter: &&Parameter| {
-                parameter.kind == Kind::Reference && parameter.targets.contains(&resource_type)
+                parameter.kind == ParameterKind::Reference
+                    && parameter.targets.contains(&resource_type)
             };
             if let Some(reference) = parameters_of(source).find(refers) {
                 let (name, value) = self.criterion(source, steps - 1, chance);
@@ -314,17 +315,20 @@ impl Shelf {
             }
         }
         let modifiers: &[&str] = match parameter.kind {
-            Kind::String => &["", "exact", "contains", "missing"],
-            Kind::Token if code == "identifier" => &["", "", "not", "missing", "text", "of-type"],
-            Kind::Token => &["", "", "not", "missing", "text"],
-            Kind::Reference if parameter.targets.contains(&ResourceType::Patient) => {
+            ParameterKind::String => &["", "exact", "contains", "missing"],
+            ParameterKind::Token if code == "identifier" => {
+                &["", "", "not", "missing", "text", "of-type"]
+            }
+            ParameterKind::Token => &["", "", "not", "missing", "text"],
+            ParameterKind::Reference if parameter.targets.contains(&ResourceType::Patient) => {
                 &["", "", "missing", "identifier", "Patient"]
             }
-            Kind::Reference => &["", "", "missing", "identifier"],
-            Kind::Uri => &["", "below", "above", "missing"],
-            Kind::Date | Kind::Number | Kind::Quantity | Kind::Composite => {
-                &["", "", "", "missing"]
-            }
+            ParameterKind::Reference => &["", "", "missing", "identifier"],
+            ParameterKind::Uri => &["", "below", "above", "missing"],
+            ParameterKind::Date
+            | ParameterKind::Number
+            | ParameterKind::Quantity
+            | ParameterKind::Composite => &["", "", "", "missing"],
         };
         match *chance.one_of(modifiers) {
             "" => (
@@ -382,7 +386,7 @@ impl Shelf {
             });
         }
         let sortable: Vec<&str> = parameters_of(types[0])
-            .filter(|known| known.kind != Kind::Composite)
+            .filter(|known| known.kind != ParameterKind::Composite)
             .map(|known| known.code)
             .collect();
         let sort = |chance: &mut Chance<'_>| {
