@@ -357,6 +357,12 @@ impl Store for EmbeddedStore {
         self.read_state(|reader, position| reader.read(key, position))
     }
 
+    fn read_many(&self, keys: &[ResourceKey]) -> Result<Vec<Option<StoredVersion>>, StoreError> {
+        self.read_state(|reader, position| {
+            keys.iter().map(|key| reader.read(key, position)).collect()
+        })
+    }
+
     fn read_version(
         &self,
         key: &ResourceKey,
@@ -380,9 +386,40 @@ impl Store for EmbeddedStore {
         })?
     }
 
+    fn search_many(&self, queries: &[SearchQuery]) -> Result<Vec<SearchPage>, SearchError> {
+        queries
+            .iter()
+            .try_for_each(|query| self.has_entries_for(query))?;
+        self.read_state(|reader, last| {
+            sound(
+                queries
+                    .iter()
+                    .map(|query| reader.search(query, last))
+                    .collect(),
+            )
+        })?
+    }
+
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
         self.has_entries_for(query)?;
         self.read_state(|reader, position| sound(reader.matching_keys(query, position)))?
+    }
+
+    fn search_keys_many(
+        &self,
+        queries: &[SearchQuery],
+    ) -> Result<Vec<Vec<ResourceKey>>, SearchError> {
+        queries
+            .iter()
+            .try_for_each(|query| self.has_entries_for(query))?;
+        self.read_state(|reader, position| {
+            sound(
+                queries
+                    .iter()
+                    .map(|query| reader.matching_keys(query, position))
+                    .collect(),
+            )
+        })?
     }
 
     fn values(

@@ -328,8 +328,8 @@ impl<'a> Run<'a> {
     }
 
     fn known_version_of(&self, key: &ResourceKey) -> Result<Version, StoreError> {
-        self.judged_version(key, &|_| false)?
-            .map(|(version, _)| version)
+        self.reader
+            .version_number(key, self.position)?
             .ok_or_else(|| missing(key))
     }
 }

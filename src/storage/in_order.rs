@@ -268,7 +268,7 @@ impl Run<'_> {
             let counts = descending || !walk.wanted.contains(&change.key) || {
                 self.look()?;
                 self.reader
-                    .current_in_part(&change.key, &|_| false)?
+                    .head(&change.key)?
                     .is_some_and(|current| current.version == change.version)
             };
             if counts {

@@ -413,6 +413,10 @@ pub trait Store: Send + Sync {
     /// The last version of a resource, a deletion included; none if there never was one.
     fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError>;
 
+    /// The last versions of some resources, in the order of their keys, all of one state: what one
+    /// commit wrote is seen whole or not at all.
+    fn read_many(&self, keys: &[ResourceKey]) -> Result<Vec<Option<StoredVersion>>, StoreError>;
+
     /// That version of a resource, if there is one. Versions are kept for ever.
     fn read_version(
         &self,
@@ -438,10 +442,27 @@ pub trait Store: Send + Sync {
         position: Option<Position>,
     ) -> Result<SearchPage, SearchError>;
 
+    /// What each of some queries matches in the latest state, in the order of the queries. One
+    /// state answers all of them, as [`Store::search`] would one.
+    ///
+    /// # Errors
+    /// Those of the first query that has no answer.
+    fn search_many(&self, queries: &[SearchQuery]) -> Result<Vec<SearchPage>, SearchError>;
+
     /// The keys of all that a query matches (its `offset`, `count` and `sort` ignored) in the
     /// latest state, sorted: exactly what [`Precondition::Matches`] compares. No content is
     /// read: they may be many.
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError>;
+
+    /// The keys that [`Store::search_keys`] answers for each of some queries, in their order, all
+    /// of one state.
+    ///
+    /// # Errors
+    /// Those of the first query that has no answer.
+    fn search_keys_many(
+        &self,
+        queries: &[SearchQuery],
+    ) -> Result<Vec<Vec<ResourceKey>>, SearchError>;
 
     /// The values that index entries of that parameter have in the latest state, of all resources
     /// of the type that exist: each once. None if they are more than `most`. The work is in

@@ -66,6 +66,15 @@ impl<'a> Reader<'a> {
         self.record(Table::Current, &current_key(key))
     }
 
+    /// The last version of a resource, without its entries: nothing of them is read.
+    pub(super) fn head(self, key: &ResourceKey) -> Result<Option<CurrentRecord>, StoreError> {
+        let at = current_key(key);
+        self.0
+            .get(Table::Current, &at)?
+            .map(|sealed| CurrentRecord::head(&at, sealed))
+            .transpose()
+    }
+
     /// The last version of a resource, with no entries but those that are wanted.
     pub(super) fn current_in_part(
         self,
@@ -77,15 +86,6 @@ impl<'a> Reader<'a> {
             .get(Table::Current, &at)?
             .map(|sealed| CurrentRecord::in_part(&at, sealed, is_wanted))
             .transpose()
-    }
-
-    /// What the resource was in the state after `position`.
-    pub(super) fn judged_version(
-        self,
-        key: &ResourceKey,
-        position: Position,
-    ) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
-        self.judged_in_part(key, position, &|_| true)
     }
 
     /// What the resource was in the state after `position`, with the entries that are wanted, and
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
         if current.position <= position {
             return Ok(Some((current.version, current)));
         }
-        let earlier = self.version_at(key, position)?;
+        let earlier = self.version_at(key, position, is_wanted)?;
         Ok(earlier.map(|(version, record)| {
             let deleted = record.body.is_none();
             let (position, last_updated, entries) =
@@ -126,16 +126,8 @@ impl<'a> Reader<'a> {
         key: &ResourceKey,
         version: Version,
     ) -> Result<StoredVersion, StoreError> {
-        let at = version_key(key, version);
-        let sealed = self
-            .0
-            .get(Table::Versions, &at)?
-            .ok_or_else(|| missing(key, version))?;
-        Ok(stored(
-            key,
-            version,
-            VersionRecord::without_entries(&at, sealed)?,
-        ))
+        let record = self.known_version(key, version, &|_| false)?;
+        Ok(stored(key, version, record))
     }
 
     pub(super) fn version(
@@ -146,18 +138,37 @@ impl<'a> Reader<'a> {
         self.record(Table::Versions, &version_key(key, version))
     }
 
-    /// The last version of a resource in the state after `position`.
-    pub(super) fn version_at(
+    /// The number of a resource's last version in the state after `position`.
+    pub(super) fn version_number(
         self,
         key: &ResourceKey,
         position: Position,
+    ) -> Result<Option<Version>, StoreError> {
+        match self.head(key)? {
+            Some(head) if head.position > position => Ok(self
+                .version_at(key, position, &|_| false)?
+                .map(|(version, _)| version)),
+            head => Ok(head.map(|head| head.version)),
+        }
+    }
+
+    /// The last version of a resource in the state after `position`, with the entries that are
+    /// wanted.
+    fn version_at(
+        self,
+        key: &ResourceKey,
+        position: Position,
+        is_wanted: &Wanted<'_>,
     ) -> Result<Option<(Version, VersionRecord)>, StoreError> {
-        let Some(current) = self.current(key)? else {
+        let Some(head) = self.head(key)? else {
             return Ok(None);
         };
-        let mut number = current.version;
+        let mut number = head.version;
+        if head.position > position {
+            number.0 -= 1;
+        }
         while number.0 > 0 {
-            let record = self.known_version(key, number)?;
+            let record = self.known_version(key, number, is_wanted)?;
             if record.position <= position {
                 return Ok(Some((number, record)));
             }
@@ -166,14 +177,28 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    /// A version that must be there, because something names it.
+    /// A version that must be there, because something names it, with the entries that are wanted.
     pub(super) fn known_version(
         self,
         key: &ResourceKey,
         version: Version,
+        is_wanted: &Wanted<'_>,
     ) -> Result<VersionRecord, StoreError> {
-        self.version(key, version)?
+        self.version_in_part(key, version, is_wanted)?
             .ok_or_else(|| missing(key, version))
+    }
+
+    fn version_in_part(
+        self,
+        key: &ResourceKey,
+        version: Version,
+        is_wanted: &Wanted<'_>,
+    ) -> Result<Option<VersionRecord>, StoreError> {
+        let at = version_key(key, version);
+        self.0
+            .get(Table::Versions, &at)?
+            .map(|sealed| VersionRecord::in_part(&at, sealed, is_wanted))
+            .transpose()
     }
 
     /// The last version of a resource in the state after `position`, as the caller of the store
@@ -184,7 +209,7 @@ impl<'a> Reader<'a> {
         position: Position,
     ) -> Result<Option<StoredVersion>, StoreError> {
         Ok(self
-            .version_at(key, position)?
+            .version_at(key, position, &|_| false)?
             .map(|(version, record)| stored(key, version, record)))
     }
 
@@ -196,7 +221,7 @@ impl<'a> Reader<'a> {
         position: Position,
     ) -> Result<Option<StoredVersion>, StoreError> {
         let record = self
-            .version(key, version)?
+            .version_in_part(key, version, &|_| false)?
             .filter(|record| record.position <= position);
         Ok(record.map(|record| stored(key, version, record)))
     }
@@ -280,7 +305,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let is_full = page.versions.len() == query.count;
-            let record = self.known_version(&change.key, change.version)?;
+            let record = self.known_version(&change.key, change.version, &|_| false)?;
             bytes += record.body.as_ref().map_or(0, Vec::len);
             if is_full || (bytes > HISTORY_BYTES_MAX && !page.versions.is_empty()) {
                 page.next = page.versions.last().map(|last| last.position);
@@ -365,7 +390,9 @@ impl<'a> Reader<'a> {
             return Ok(true);
         }
         let next = self
-            .version(&change.key, Version::after(Some(change.version)))?
+            .version_in_part(&change.key, Version::after(Some(change.version)), &|_| {
+                false
+            })?
             .filter(|next| next.position <= position);
         Ok(next.is_none_or(|next| next.last_updated > from))
     }

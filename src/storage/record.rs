@@ -139,13 +139,30 @@ impl CurrentRecord {
             .ok_or_else(|| senseless(Table::Current, key))
     }
 
-    fn read_part(input: &mut Input<'_>, is_wanted: &Wanted<'_>) -> Option<Self> {
+    /// The record of a key of its table without its entries, of which nothing is read.
+    ///
+    /// # Errors
+    /// If the checksum does not fit, or the bytes before the entries are no such record.
+    pub(super) fn head(key: &[u8], sealed: Vec<u8>) -> Result<Self, StoreError> {
+        let bytes = unseal(Table::Current, key, sealed)?;
+        CurrentRecord::read_head(&mut Input(&bytes)).ok_or_else(|| senseless(Table::Current, key))
+    }
+
+    fn read_head(input: &mut Input<'_>) -> Option<Self> {
         Some(CurrentRecord {
             version: Version(input.number()?),
             position: Position(input.number()?),
             last_updated: input.instant()?,
             deleted: input.flag()?,
+            entries: Vec::new(),
+        })
+    }
+
+    fn read_part(input: &mut Input<'_>, is_wanted: &Wanted<'_>) -> Option<Self> {
+        let head = CurrentRecord::read_head(input)?;
+        Some(CurrentRecord {
             entries: input.entries(is_wanted)?,
+            ..head
         })
     }
 }
@@ -237,13 +254,17 @@ impl Record for CurrentRecord {
 }
 
 impl VersionRecord {
-    /// The record of a key of its table, without what the version is found by.
+    /// The record of a key of its table, with no entries but those that are wanted.
     ///
     /// # Errors
     /// If the checksum does not fit, or the bytes are no such record.
-    pub(super) fn without_entries(key: &[u8], sealed: Vec<u8>) -> Result<Self, StoreError> {
+    pub(super) fn in_part(
+        key: &[u8],
+        sealed: Vec<u8>,
+        is_wanted: &Wanted<'_>,
+    ) -> Result<Self, StoreError> {
         let bytes = unseal(Table::Versions, key, sealed)?;
-        VersionRecord::read_part(&mut Input(&bytes), &|_| false)
+        VersionRecord::read_part(&mut Input(&bytes), is_wanted)
             .ok_or_else(|| senseless(Table::Versions, key))
     }
 
@@ -707,7 +728,7 @@ mod tests {
             let record = VersionRecord { position, last_updated, method, entries, body };
             check(&record)?;
             let sealed = seal(Table::Versions, b"k", record.encode());
-            let bare = VersionRecord::without_entries(b"k", sealed);
+            let bare = VersionRecord::in_part(b"k", sealed, &|_| false);
             prop_assert_eq!(bare, Ok(VersionRecord { entries: vec![], ..record }));
             check(&ChangeRecord { resource_type: ResourceType::Task, id: Id::parse("a.7").unwrap(), version, last_updated })?;
             check(&EventRecord { position, instant: at, focus: ResourceKey::parse("Task/a.7").unwrap(), version })?;

@@ -342,7 +342,7 @@ impl Step {
         } in &self.mends
         {
             let key = version_key(owner, *version);
-            let record = reader.known_version(owner, *version)?;
+            let record = reader.known_version(owner, *version, &|_| true)?;
             if record.entries != *entries {
                 put(
                     &mut batch,

@@ -99,7 +99,7 @@ impl Reader<'_> {
         position: Position,
     ) -> Result<Vec<IndexEntry>, StoreError> {
         let found = self
-            .judged_version(key, position)?
+            .judged_in_part(key, position, &|wanted| wanted == parameter)?
             .filter(|(_, current)| !current.deleted);
         let entries = found
             .map(|(_, current)| current.entries)

@@ -102,6 +102,8 @@ promises![
     of_64_conditional_creates_one_wins,
     a_query_that_matches_something_else_refuses_the_commit,
     a_commit_is_whole_or_not_at_all,
+    many_are_read_as_each_would_be,
+    many_are_read_of_one_state,
     commits_of_many_threads_are_all_kept_and_ordered,
     instants_go_up_whatever_the_clock_does,
     history_pages_join_while_others_write,
@@ -568,6 +570,119 @@ fn a_commit_is_whole_or_not_at_all(fixture: &dyn Fixture) {
         for reader in readers {
             reader.join().unwrap();
         }
+    });
+}
+
+fn many_are_read_as_each_would_be(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let (old, new, gone) = (key("Task/old"), key("Task/new"), key("Task/gone"));
+    for write in [
+        put(&old, None, vec![token("status", "", "done")]),
+        put(&old, Some(Version(1)), vec![token("status", "", "open")]),
+        put(&new, None, vec![token("status", "", "open")]),
+        put(&gone, None, vec![token("status", "", "open")]),
+        delete(&gone, Some(Version(1))),
+    ] {
+        commit(&*store, write);
+    }
+    let keys = [new, key("Task/never"), gone, old.clone(), old];
+    let alone: Vec<_> = keys.iter().map(|key| store.read(key).unwrap()).collect();
+    assert_eq!(store.read_many(&keys), Ok(alone));
+    assert_eq!(store.read_many(&[]), Ok(vec![]));
+
+    let queries = [
+        SearchQuery::all(ResourceType::Task, vec![by_token("status", "open")]),
+        SearchQuery::all(ResourceType::Task, vec![by_token("status", "done")]),
+        SearchQuery {
+            count: 1,
+            ..SearchQuery::all(ResourceType::Task, vec![])
+        },
+        SearchQuery::all(ResourceType::CarePlan, vec![]),
+    ];
+    let pages: Vec<_> = queries
+        .iter()
+        .map(|query| store.search(query, None).unwrap())
+        .collect();
+    let totals: Vec<_> = pages.iter().map(|page| page.total).collect();
+    assert_eq!(totals, [2, 0, 2, 0]);
+    assert_eq!(store.search_many(&queries), Ok(pages));
+    let found = queries
+        .iter()
+        .map(|query| store.search_keys(query).unwrap())
+        .collect();
+    assert_eq!(store.search_keys_many(&queries), Ok(found));
+    // One that leads too far leaves all of them without an answer.
+    let bounded = SearchQuery {
+        looks_max: 0,
+        ..SearchQuery::all(
+            ResourceType::Task,
+            vec![Clause::Not {
+                code: "status".to_owned(),
+                any_of: vec![],
+            }],
+        )
+    };
+    let refused = store.search(&bounded, None).unwrap_err();
+    let [first, ..] = queries;
+    let queries = [first, bounded];
+    assert_eq!(store.search_many(&queries), Err(refused.clone()));
+    assert_eq!(store.search_keys_many(&queries), Err(refused));
+}
+
+/// Each commit moves one label to the next resource; whoever looks at all of them together sees
+/// one label and equal versions.
+fn many_are_read_of_one_state(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let keys: Vec<ResourceKey> = (0..5)
+        .map(|number| key(&format!("Task/{number}")))
+        .collect();
+    let move_to = |round: u64| {
+        let previous = (round > 0).then_some(Version(round));
+        let write = |(number, key): (u64, &ResourceKey)| {
+            let label = if number == round % 5 { "here" } else { "away" };
+            put(
+                key,
+                previous,
+                vec![
+                    token("code", "", label),
+                    token("own", "", &number.to_string()),
+                ],
+            )
+        };
+        let writes = (0..).zip(&keys).map(write).collect();
+        store.commit(changes(writes)).unwrap();
+    };
+    move_to(0);
+    let queries: Vec<SearchQuery> = (0..5)
+        .map(|number: u64| {
+            let clauses = vec![
+                by_token("code", "here"),
+                by_token("own", &number.to_string()),
+            ];
+            SearchQuery::all(ResourceType::Task, clauses)
+        })
+        .collect();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut looks = 0;
+            while !done.load(Ordering::Acquire) || looks < 5 {
+                let read = store.read_many(&keys).unwrap();
+                let versions: BTreeSet<_> =
+                    read.into_iter().map(|read| read.unwrap().version).collect();
+                assert_eq!(versions.len(), 1);
+                let pages = store.search_many(&queries).unwrap();
+                let positions: BTreeSet<_> = pages.iter().map(|page| page.position).collect();
+                let totals: usize = pages.iter().map(|page| page.total).sum();
+                assert_eq!((totals, positions.len()), (1, 1));
+                let found = store.search_keys_many(&queries).unwrap();
+                assert_eq!(found.concat().len(), 1);
+                looks += 1;
+            }
+        });
+        (1..60).for_each(move_to);
+        done.store(true, Ordering::Release);
+        reader.join().unwrap();
     });
 }
 

@@ -57,6 +57,10 @@ impl<A: Around> Store for Surrounded<A> {
         self.reading(|store| store.read(key))
     }
 
+    fn read_many(&self, keys: &[ResourceKey]) -> Result<Vec<Option<StoredVersion>>, StoreError> {
+        self.reading(|store| store.read_many(keys))
+    }
+
     fn read_version(
         &self,
         key: &ResourceKey,
@@ -77,8 +81,19 @@ impl<A: Around> Store for Surrounded<A> {
         self.reading(|store| store.search(query, position))
     }
 
+    fn search_many(&self, queries: &[SearchQuery]) -> Result<Vec<SearchPage>, SearchError> {
+        self.reading(|store| store.search_many(queries))
+    }
+
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
         self.reading(|store| store.search_keys(query))
+    }
+
+    fn search_keys_many(
+        &self,
+        queries: &[SearchQuery],
+    ) -> Result<Vec<Vec<ResourceKey>>, SearchError> {
+        self.reading(|store| store.search_keys_many(queries))
     }
 
     fn values(
