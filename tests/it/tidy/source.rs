@@ -19,10 +19,22 @@ pub(super) struct Token<'a> {
 pub(super) struct Path<'a> {
     pub(super) line: usize,
     pub(super) segments: Vec<&'a str>,
-    /// How many modules written in this file (`mod tests { … }`) it stands in.
+    /// The number of modules written in this file (`mod tests { … }`) that it stands in.
     pub(super) inline_depth: usize,
-    /// True for `::fjall::open`, which names a crate even where a module has the same name.
+    /// Set for `::fjall::open`, which names a crate even where a module has the same name.
     pub(super) is_absolute: bool,
+    pub(super) role: Role<'a>,
+}
+
+/// The part that a path plays in its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role<'a> {
+    /// It stands in code.
+    Code,
+    /// A `use` brings it in under this name.
+    Import(&'a str),
+    /// A `pub use` hands it on under this name.
+    ReExport(&'a str),
 }
 
 /// A function with a body.
@@ -33,7 +45,7 @@ pub(super) struct Function<'a> {
     pub(super) lines: usize,
 }
 
-/// The words and marks of a source text.
+/// Returns the words and marks of a source text.
 pub(super) fn tokens(source: &str) -> Vec<Token<'_>> {
     let mut scanner = Scanner {
         source,
@@ -95,7 +107,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A character literal, or a lifetime (which is passed over).
+    /// Reads a character literal, or a lifetime (which is passed over).
     fn quote(&mut self, rest: &'a str) {
         let mut after = rest.char_indices().skip(1);
         let (_, second) = after.next().unwrap_or((1, ' '));
@@ -110,7 +122,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A word, a raw word (`r#type` is `type`), or a text literal with a prefix.
+    /// Reads a word, a raw word (`r#type` is `type`), or a text literal with a prefix.
     fn word(&mut self, rest: &'a str) {
         let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(length);
@@ -163,17 +175,18 @@ fn block_comment_length(rest: &str) -> usize {
     rest.len()
 }
 
-/// The paths of a source text: those of `use`, and every `a::b` in code.
+/// Returns the paths of a source text: those of `use`, and every `a::b` in code.
 pub(super) fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
     let (mut found, mut braces, mut at) = (Vec::new(), Vec::new(), 0);
     while at < tokens.len() {
         let inline_depth = braces.iter().filter(|is_module| **is_module).count();
-        let path = |segments, is_absolute| Path {
+        let path = |segments, is_absolute, role| Path {
             line: tokens[at].line,
             segments,
             inline_depth,
             is_absolute,
+            role,
         };
         match text(at) {
             "{" => braces.push(at >= 2 && text(at - 2) == "mod"),
@@ -182,7 +195,17 @@ pub(super) fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
                 let mut leaves = Vec::new();
                 let end = use_tree(tokens, at + 1, &[], &mut leaves);
                 let is_absolute = text(at + 1) == "::";
-                found.extend(leaves.into_iter().map(|leaf| path(leaf, is_absolute)));
+                let is_handed_on = at > 0 && ["pub", ")"].contains(&text(at - 1));
+                let role = if is_handed_on {
+                    Role::ReExport
+                } else {
+                    Role::Import
+                };
+                found.extend(
+                    leaves
+                        .into_iter()
+                        .map(|(leaf, name)| path(leaf, is_absolute, role(name))),
+                );
                 at = end;
                 continue;
             }
@@ -195,7 +218,7 @@ pub(super) fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
                 }
                 let is_absolute =
                     at > 0 && text(at - 1) == "::" && !text(at.wrapping_sub(2)).ends_with('>');
-                found.push(path(segments, is_absolute));
+                found.push(path(segments, is_absolute, Role::Code));
                 at = next;
                 continue;
             }
@@ -211,14 +234,18 @@ fn use_tree<'a>(
     tokens: &[Token<'a>],
     mut at: usize,
     prefix: &[&'a str],
-    leaves: &mut Vec<Vec<&'a str>>,
+    leaves: &mut Vec<(Vec<&'a str>, &'a str)>,
 ) -> usize {
     let mut segments = prefix.to_vec();
+    let mut alias = None;
     while let Some(token) = tokens.get(at) {
         match token.text {
             "," | "}" | ";" => break,
             "::" => {}
-            "as" => at += 1,
+            "as" => {
+                at += 1;
+                alias = tokens.get(at).map(|token| token.text);
+            }
             "{" => {
                 while tokens
                     .get(at)
@@ -233,12 +260,48 @@ fn use_tree<'a>(
         at += 1;
     }
     if segments.len() > prefix.len() {
-        leaves.push(segments);
+        let last = segments.iter().rfind(|segment| **segment != "self");
+        let name = alias.or(last.copied()).unwrap_or("self");
+        leaves.push((segments, name));
     }
     at
 }
 
-/// The modules that the file declares with `mod name`.
+/// Returns the tokens outside of `#[cfg(test)] mod name { … }`.
+pub(super) fn without_tests<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
+    const OPENING: [&str; 8] = ["#", "[", "cfg", "(", "test", ")", "]", "mod"];
+    let opens = |at: usize| {
+        tokens[at..].len() > OPENING.len() + 1
+            && tokens[at..]
+                .iter()
+                .map(|token| token.text)
+                .take(OPENING.len())
+                .eq(OPENING)
+            && tokens[at + OPENING.len() + 1].text == "{"
+    };
+    let (mut kept, mut at) = (Vec::new(), 0);
+    while at < tokens.len() {
+        if !opens(at) {
+            kept.push(tokens[at]);
+            at += 1;
+            continue;
+        }
+        let mut depth = 0_usize;
+        at += OPENING.len() + 1;
+        while let Some(token) = tokens.get(at) {
+            at += 1;
+            match token.text {
+                "{" => depth += 1,
+                "}" if depth == 1 => break,
+                "}" => depth -= 1,
+                _ => {}
+            }
+        }
+    }
+    kept
+}
+
+/// Returns the modules that the file declares with `mod name`.
 pub(super) fn declared_modules<'a>(tokens: &[Token<'a>]) -> HashSet<&'a str> {
     tokens
         .windows(2)
@@ -247,7 +310,7 @@ pub(super) fn declared_modules<'a>(tokens: &[Token<'a>]) -> HashSet<&'a str> {
         .collect()
 }
 
-/// The functions that have a body.
+/// Returns the functions that have a body.
 pub(super) fn functions<'a>(tokens: &[Token<'a>]) -> Vec<Function<'a>> {
     let starts = tokens
         .windows(2)
@@ -345,6 +408,32 @@ mod tests {
             joined("fn f<'a>() -> impl Sized + use<'a> { x::y() }"),
             ["x::y"]
         );
+    }
+
+    #[test]
+    fn a_use_says_under_which_name_it_brings_in_or_hands_on() {
+        let source = "use a::{b, c as d, e::{self}}; pub(crate) use f::g; h::i();";
+        let roles: Vec<_> = paths(&tokens(source))
+            .into_iter()
+            .map(|path| path.role)
+            .collect();
+        let expected = [
+            Role::Import("b"),
+            Role::Import("d"),
+            Role::Import("e"),
+            Role::ReExport("g"),
+            Role::Code,
+        ];
+        assert_eq!(roles, expected);
+    }
+
+    #[test]
+    fn a_module_of_tests_can_be_left_out() {
+        let source = "a; #[cfg(test)] mod tests { fn b() { c } } #[cfg(test)] mod d; e";
+        let kept = without_tests(&tokens(source));
+        let kept: Vec<_> = kept.iter().map(|token| token.text).collect();
+        let cfg = ["#", "[", "cfg", "(", "test", ")", "]", "mod", "d", ";"];
+        assert_eq!(kept, [&["a", ";"][..], &cfg, &["e"]].concat());
     }
 
     #[test]
