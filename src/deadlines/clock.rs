@@ -4,29 +4,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use serde_json::Value;
 
+use super::owner::TaskOwner;
+use super::stored::Input;
 use super::words::{BusinessStatus, Group, Right, TaskStatus};
-use crate::fhir::{Id, ResourceKey, Version};
-
-/// A version of a resource that a clock was computed from.
-pub type Input = (ResourceKey, Version);
+use crate::fhir::{Id, ResourceKey};
 
 /// One deadline of one person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Clock {
     /// The id of its Task, derived from what the clock is for.
     pub task_id: Id,
-    /// Which right.
+    /// The right.
     pub right: Right,
-    /// For which target group.
+    /// The target group.
     pub group: Group,
     /// The Condition or ServiceRequest it is about.
     pub focus: ResourceKey,
     /// The Patient.
     pub patient: ResourceKey,
-    /// A Reference to who is responsible (address and identifier only), if someone is named.
-    pub owner: Option<Value>,
+    /// The party that is responsible, if one is named.
+    pub owner: Option<TaskOwner>,
     /// The rule: `url|version`.
     pub rule: String,
     /// Day 0.
@@ -39,7 +37,7 @@ pub struct Clock {
     pub net_due: Date,
     /// The one of the two that the rule goes by.
     pub due: Date,
-    /// What ended it.
+    /// The event that ended it, if one did.
     pub stop: Option<Stop>,
     /// `Task.status`.
     pub status: TaskStatus,
@@ -50,25 +48,25 @@ pub struct Clock {
     pub own_gp_verified: bool,
 }
 
-/// What ended a clock.
+/// The event that ended a clock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stop {
-    /// On which day.
+    /// The day.
     pub date: Date,
     /// The plan or encounter that did (under the stop mode `offered` the referral that says when a
     /// first contact is offered).
     pub by: ResourceKey,
 }
 
-/// What the rules say of one person on one day.
+/// The answer of the rules for one person on one day.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rights {
     /// The clocks, by right, group and focus as text.
     pub clocks: Vec<Clock>,
     /// The ids of the Tasks whose trigger is there but gives no right: row 2 of the status table.
     pub not_applicable: BTreeSet<Id>,
-    /// What each clock, and each trigger that gives no right, was computed from; by Task id,
-    /// without repeats.
+    /// The versions that each clock, and each trigger that gives no right, was computed from; by
+    /// Task id, without repeats.
     pub inputs: BTreeMap<Id, Vec<Input>>,
     /// The first later day on which the clocks differ, if no fact changes before it.
     pub next_change: Option<Date>,

@@ -2,36 +2,16 @@
 //! (deadline-rules, sections 4, 5 and 7).
 
 use jiff::civil::Date;
-use serde_json::Value;
 
-use super::calendar::{Postponement, Reason, first_free_after, minus, net_due, plus};
-use super::clock::{Clock, Input, Rights, Stop};
+use super::calendar::{Reason, first_free_after, minus, net_due, plus};
+use super::case::Case;
+use super::clock::{Clock, Rights};
 use super::facts::PersonFacts;
-use super::practice::Party;
 use super::rules::{PausePolicy, Rule, Rules};
-use super::words::{BusinessStatus, Right, TaskStatus};
+use super::words::{BusinessStatus, TaskStatus};
 use super::{prevention_start, treatment_plan};
-use crate::fhir::{Id, ResourceKey};
 
-/// What one right's own rules say of one trigger; what is common to all rights starts here.
-pub(super) struct Case<'a> {
-    pub task_id: Id,
-    pub right: Right,
-    pub focus: &'a ResourceKey,
-    pub owner: Option<&'a Value>,
-    pub start: Date,
-    /// None: not applicable.
-    pub rule: Option<&'a Rule>,
-    pub stop: Option<Stop>,
-    pub declined: bool,
-    pub withdrawn: bool,
-    pub postponements: Vec<Postponement>,
-    /// The practice that made the plan or the referral, once there is one.
-    pub made_by: Option<&'a Party>,
-    pub inputs: Vec<Input>,
-}
-
-/// What the rules say on `day` of a person's facts. Facts dated after it are left out; so it
+/// Derives a person's rights on `day` from the facts. Facts dated after it are left out; so it
 /// answers for today and for any day of the past.
 pub fn derive(facts: &PersonFacts, rules: &Rules, day: Date) -> Rights {
     let (mut rights, mut wake) = evaluate(facts, rules, day);

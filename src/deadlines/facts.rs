@@ -1,5 +1,5 @@
-//! What the rules know of one person (deadline-rules, section 3). Reading never fails: what cannot
-//! be read is not counted.
+//! The facts that the rules know of one person (deadline-rules, section 3). Reading never fails:
+//! what cannot be read is not counted.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,15 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::calendar::{Postponement, day_of};
-use super::clock::Input;
+use super::fact_types::FactType;
 use super::group_table::GroupTable;
 use super::practice::{Party, Practices};
 use super::referrals::{self, Chain};
+use super::stored::Stored;
 use super::words::Group;
-use crate::fhir::reference::Reference;
+use crate::fhir::reference::local_keys;
 use crate::fhir::view::{extensions, has_coding, items};
 use crate::fhir::{ResourceKey, ResourceType, Version, names};
-
-/// A resource as it is stored now.
-#[derive(Clone, Debug)]
-pub struct Stored<'a> {
-    /// Its key.
-    pub key: ResourceKey,
-    /// Its current version.
-    pub version: Version,
-    /// Its content.
-    pub value: &'a Value,
-}
-
-impl Stored<'_> {
-    pub(super) fn input(&self) -> Input {
-        (self.key.clone(), self.version)
-    }
-}
 
 /// The facts of one person.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,7 +35,7 @@ pub struct PersonFacts {
     pub(super) dates: Vec<Date>,
 }
 
-/// What remains to be known of a resource that may be a Task's focus.
+/// The knowledge kept of each resource that may be a Task's focus.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Trigger {
     pub version: Version,
@@ -89,7 +73,7 @@ pub(super) struct Diagnosis {
     pub version: Version,
     pub date: Date,
     pub groups: Vec<Group>,
-    /// Who recorded it, else who asserted it.
+    /// The party that recorded it, else the one that asserted it.
     pub recorder: Party,
     pub postponements: Vec<Postponement>,
 }
@@ -122,47 +106,55 @@ pub(super) struct OfferStart {
 
 impl PersonFacts {
     /// Reads the facts of the person `patient` from the current versions of everything that may say
-    /// something about them: the Patient, the person's Conditions, CarePlans, ServiceRequests
-    /// and Encounters, and the Organizations and PractitionerRoles that
+    /// something about them: the Patient, the person's resources of the
+    /// [`FACT_TYPES`](super::FACT_TYPES), and the Organizations and PractitionerRoles that
     /// [`practice_references`](super::practice_references) names. In any order; other types are
     /// ignored, and what is not stored is left out.
+    ///
+    /// Contents are only borrowed, and of each only the top elements listed by
+    /// [`elements_read`](super::elements_read) are looked at: the caller may leave out all others.
     pub fn read(
         patient: &ResourceKey,
         resources: &[Stored<'_>],
         table: &GroupTable,
     ) -> PersonFacts {
         let practices = Practices::among(resources);
-        let of_type = |resource_type| {
-            resources
-                .iter()
-                .filter(move |stored| stored.key.resource_type == resource_type)
-        };
-        let mut diagnoses: Vec<_> = of_type(ResourceType::Condition)
-            .filter_map(|stored| diagnosis(stored, &practices, table))
-            .collect();
-        let mut plans: Vec<_> = of_type(ResourceType::CarePlan)
-            .filter_map(|stored| plan(stored, &practices))
-            .collect();
-        let mut offer_starts: Vec<_> = of_type(ResourceType::Encounter)
-            .filter_map(offer_start)
-            .collect();
-        diagnoses.sort_by(|left, right| left.key.cmp(&right.key));
-        plans.sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
-        offer_starts.sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
-        let requests: Vec<&Stored<'_>> = of_type(ResourceType::ServiceRequest).collect();
-        let of_patient = of_type(ResourceType::Patient).find(|stored| stored.key == *patient);
+        let of_patient = resources.iter().find(|stored| stored.key == *patient);
         let mut facts = PersonFacts {
             patient: read_patient(patient, of_patient, &practices),
-            diagnoses,
-            plans,
-            chains: referrals::chains(&requests, &practices, table),
-            offer_starts,
-            triggers: of_type(ResourceType::Condition)
-                .chain(requests.iter().copied())
-                .map(trigger)
-                .collect(),
+            diagnoses: Vec::new(),
+            plans: Vec::new(),
+            chains: Vec::new(),
+            offer_starts: Vec::new(),
+            triggers: BTreeMap::new(),
             dates: Vec::new(),
         };
+        let mut requests = Vec::new();
+        for stored in resources {
+            match FactType::of(stored.key.resource_type) {
+                Some(FactType::Condition) => {
+                    facts.diagnoses.extend(diagnosis(stored, &practices, table));
+                    facts.triggers.insert(stored.key.clone(), trigger(stored));
+                }
+                Some(FactType::CarePlan) => facts.plans.extend(plan(stored, &practices)),
+                Some(FactType::ServiceRequest) => {
+                    requests.push(stored);
+                    facts.triggers.insert(stored.key.clone(), trigger(stored));
+                }
+                Some(FactType::Encounter) => facts.offer_starts.extend(offer_start(stored)),
+                None => {}
+            }
+        }
+        facts.chains = referrals::chains(&requests, &practices, table);
+        facts
+            .diagnoses
+            .sort_by(|left, right| left.key.cmp(&right.key));
+        facts
+            .plans
+            .sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
+        facts
+            .offer_starts
+            .sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
         facts.dates = facts.all_dates();
         facts
     }
@@ -243,7 +235,7 @@ fn diagnosis(
         None => day_of(&condition["recordedDate"]),
     };
     let recorder =
-        Some(practices.party(&condition["recorder"])).filter(|party| party.reference.is_some());
+        Some(practices.party(&condition["recorder"])).filter(|party| party.owner.is_some());
     Some(Diagnosis {
         key: stored.key.clone(),
         version: stored.version,
@@ -309,27 +301,14 @@ fn offer_start(stored: &Stored<'_>) -> Option<OfferStart> {
     })
 }
 
-/// The resources of that type that the references name. Only literal references count: no other can
-/// be followed here.
-pub(super) fn local_keys(references: &Value, resource_type: ResourceType) -> Vec<ResourceKey> {
-    let keys =
-        items(references).filter_map(|element| Reference::read(element).local_key().cloned());
-    keys.filter(|key| key.resource_type == resource_type)
-        .collect()
-}
-
-fn trigger(stored: &Stored<'_>) -> (ResourceKey, Trigger) {
+fn trigger(stored: &Stored<'_>) -> Trigger {
     let refuted = has_coding(
         &stored.value["verificationStatus"],
         names::CONDITION_VER_STATUS,
         "entered-in-error",
     );
-    let entered_in_error = refuted || stored.value["status"] == "entered-in-error";
-    (
-        stored.key.clone(),
-        Trigger {
-            version: stored.version,
-            entered_in_error,
-        },
-    )
+    Trigger {
+        version: stored.version,
+        entered_in_error: refuted || stored.value["status"] == "entered-in-error",
+    }
 }

@@ -7,27 +7,34 @@
 //! FHIR.
 
 mod calendar;
+mod case;
 mod clock;
 mod derive;
+mod fact_types;
 mod facts;
 mod group_table;
+mod owner;
 mod practice;
 mod prevention_start;
 mod provenance;
 mod reconcile;
 mod referrals;
 mod rules;
+mod stored;
 mod task;
 mod treatment_plan;
 mod words;
 
-pub use clock::{Clock, Input, Rights, Stop};
+pub use clock::{Clock, Rights, Stop};
 pub use derive::derive;
-pub use facts::{PersonFacts, Stored};
+pub use fact_types::{FACT_TYPES, elements_read};
+pub use facts::PersonFacts;
 pub use group_table::GroupTable;
-pub use practice::practice_references;
+pub use owner::TaskOwner;
+pub use practice::{is_practice, is_same_practice, practice_references};
 pub use provenance::provenance;
 pub use reconcile::{TaskChange, reconcile, task_focus};
 pub use rules::{PausePolicy, Rule, Rules, StopMode};
+pub use stored::{Input, Stored};
 pub use task::{prevention_start_task_id, task, treatment_plan_task_id};
 pub use words::{BusinessStatus, Group, Right, TaskStatus};

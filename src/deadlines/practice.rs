@@ -1,28 +1,35 @@
-//! Who a reference names, as far as rights ask: is it a general practice, is it the person's own,
-//! and how a Task names it (deadline-rules, sections 3 and 6; fhir-profiles, section 2).
+//! The parties that references name, as far as rights ask: is one a general practice, is it the
+//! person's own, and how does a Task name it (deadline-rules, sections 3 and 6; fhir-profiles,
+//! section 2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::clock::Input;
-use super::facts::Stored;
+use super::fact_types::practice_elements;
+use super::owner::TaskOwner;
+use super::stored::{Input, Stored};
 use crate::fhir::reference::Reference;
 use crate::fhir::view::{identifiers, items};
 use crate::fhir::{ResourceKey, ResourceType, names};
 
-/// The Organizations and PractitionerRoles that the facts in a resource depend on: load these, and
-/// the Organizations that the PractitionerRoles among them depend on, before reading facts.
+/// Tells whether a practice is known by resources of this type.
+pub const fn is_practice(resource_type: ResourceType) -> bool {
+    matches!(
+        resource_type,
+        ResourceType::Organization | ResourceType::PractitionerRole
+    )
+}
+
+/// Returns the Organizations and PractitionerRoles that the facts in a resource depend on. Load
+/// these, and the Organizations that the PractitionerRoles among them depend on, before reading
+/// facts.
 pub fn practice_references(resource: &Value) -> Vec<ResourceKey> {
-    let elements: &[&str] = match resource["resourceType"].as_str() {
-        Some("Patient") => &["generalPractitioner"],
-        Some("Condition") => &["recorder", "asserter"],
-        Some("CarePlan") => &["author"],
-        Some("ServiceRequest") => &["requester", "performer"],
-        Some("PractitionerRole") => &["organization"],
-        _ => &[],
-    };
-    let references = elements
+    let resource_type = resource["resourceType"]
+        .as_str()
+        .and_then(|name| name.parse().ok());
+    let references = resource_type
+        .map_or(&[][..], practice_elements)
         .iter()
         .flat_map(|element| items(&resource[*element]));
     let keys: BTreeSet<ResourceKey> = references
@@ -32,20 +39,52 @@ pub fn practice_references(resource: &Value) -> Vec<ResourceKey> {
 }
 
 fn practice_key<'a>(reference: &'a Reference<'_>) -> Option<&'a ResourceKey> {
-    reference.local_key().filter(|key| {
-        matches!(
-            key.resource_type,
-            ResourceType::Organization | ResourceType::PractitionerRole
-        )
-    })
+    reference
+        .local_key()
+        .filter(|key| is_practice(key.resource_type))
 }
 
-/// What one reference says about a party.
+/// Tells whether two contents of one Organization or PractitionerRole (none: it does not exist) are
+/// the same to everyone's facts, so that a change from one to the other concerns nobody.
+pub fn is_same_practice(
+    resource_type: ResourceType,
+    before: Option<&Value>,
+    after: Option<&Value>,
+) -> bool {
+    let read = |content| Practice::read(resource_type, content);
+    before.map(read) == after.map(read)
+}
+
+/// The content of an Organization or PractitionerRole, as far as facts depend on it.
+#[derive(PartialEq)]
+enum Practice<'a> {
+    Organization {
+        identifiers: Vec<(&'a str, &'a str)>,
+    },
+    Role {
+        organization: &'a Value,
+    },
+}
+
+impl<'a> Practice<'a> {
+    fn read(resource_type: ResourceType, content: &'a Value) -> Option<Self> {
+        match resource_type {
+            ResourceType::Organization => Some(Practice::Organization {
+                identifiers: identifiers(content).collect(),
+            }),
+            ResourceType::PractitionerRole => Some(Practice::Role {
+                organization: &content["organization"],
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// A party that one reference names.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Party {
-    /// The reference as a Task carries it: address and identifier only, a stored PractitionerRole
-    /// replaced by its organization. None if there is neither.
-    pub reference: Option<Value>,
+    /// The reference as a Task carries it, a stored PractitionerRole replaced by its organization.
+    pub owner: Option<TaskOwner>,
     /// True for a general practice.
     pub is_general_practice: bool,
     /// Everything by which the organization is known; two parties that share one are the same.
@@ -61,8 +100,8 @@ enum Identity {
 }
 
 impl Identity {
-    /// An identifier; a ydernummer is the same with and without leading zeros, and under its
-    /// mistyped system.
+    /// Returns the identity of an identifier. A ydernummer is the same with and without leading
+    /// zeros, and under its mistyped system.
     fn of(system: &str, value: &str) -> Identity {
         if names::is_ydernummer_system(system) {
             return Identity::Identifier(
@@ -75,7 +114,7 @@ impl Identity {
 }
 
 impl Party {
-    /// True if both name the same organization.
+    /// Tells whether both name the same organization.
     pub(super) fn is_same_as(&self, other: &Party) -> bool {
         !self.identities.is_disjoint(&other.identities)
     }
@@ -83,31 +122,32 @@ impl Party {
 
 /// The stored Organizations and PractitionerRoles.
 pub(super) struct Practices<'a> {
-    by_key: BTreeMap<&'a ResourceKey, &'a Stored<'a>>,
+    by_key: BTreeMap<&'a ResourceKey, (&'a Stored<'a>, Practice<'a>)>,
 }
 
 impl<'a> Practices<'a> {
+    /// Picks the practices out of the resources.
     pub(super) fn among(resources: &'a [Stored<'a>]) -> Self {
-        let practices = resources.iter().filter(|stored| {
-            matches!(
-                stored.key.resource_type,
-                ResourceType::Organization | ResourceType::PractitionerRole
-            )
+        let practices = resources.iter().filter_map(|stored| {
+            let practice = Practice::read(stored.key.resource_type, stored.value)?;
+            Some((&stored.key, (stored, practice)))
         });
         Practices {
-            by_key: practices.map(|stored| (&stored.key, stored)).collect(),
+            by_key: practices.collect(),
         }
     }
 
-    /// What a Reference element says.
+    /// Reads the party that a Reference element names.
     pub(super) fn party(&self, element: &Value) -> Party {
         let reference = Reference::read(element);
         let stored = practice_key(&reference).and_then(|key| self.by_key.get(key));
         let mut party = match stored {
-            Some(stored) if stored.key.resource_type == ResourceType::PractitionerRole => {
-                self.role(element, stored)
+            Some((stored, Practice::Role { organization })) => {
+                self.role(element, stored, organization)
             }
-            Some(stored) => organization(element, stored),
+            Some((stored, Practice::Organization { identifiers })) => {
+                organization(element, stored, identifiers)
+            }
             None => unstored(element, &reference),
         };
         party
@@ -116,39 +156,40 @@ impl<'a> Practices<'a> {
         party
     }
 
-    fn role(&self, element: &Value, role: &Stored<'_>) -> Party {
-        let of_role = &role.value["organization"];
-        let mut party = match Reference::read(of_role).local_key() {
+    fn role(&self, element: &Value, role: &Stored<'_>, organization: &Value) -> Party {
+        let mut party = match Reference::read(organization).local_key() {
             // A role of a role is no organization; reading it would not end.
             Some(key) if key.resource_type == ResourceType::PractitionerRole => Party::default(),
-            _ => self.party(of_role),
+            _ => self.party(organization),
         };
         party
             .identities
             .insert(Identity::Resource(role.key.clone()));
-        party.inputs.push((role.key.clone(), role.version));
-        party.reference = party.reference.or_else(|| written(element));
+        party.inputs.push(role.input());
+        party.owner = party.owner.or_else(|| TaskOwner::read(element));
         party
     }
 }
 
-fn organization(element: &Value, stored: &Stored<'_>) -> Party {
-    let mut identities: BTreeSet<Identity> = identifiers(stored.value)
+fn organization(element: &Value, stored: &Stored<'_>, identifiers: &[(&str, &str)]) -> Party {
+    let mut identities: BTreeSet<Identity> = identifiers
+        .iter()
         .map(|(system, value)| Identity::of(system, value))
         .collect();
     identities.insert(Identity::Resource(stored.key.clone()));
     Party {
-        reference: written(element),
-        is_general_practice: identifiers(stored.value)
+        owner: TaskOwner::read(element),
+        is_general_practice: identifiers
+            .iter()
             .any(|(system, _)| names::is_ydernummer_system(system)),
         identities,
-        inputs: vec![(stored.key.clone(), stored.version)],
+        inputs: vec![stored.input()],
     }
 }
 
 fn unstored(element: &Value, reference: &Reference<'_>) -> Party {
     let mut party = Party {
-        reference: written(element),
+        owner: TaskOwner::read(element),
         ..Party::default()
     };
     party
@@ -158,31 +199,4 @@ fn unstored(element: &Value, reference: &Reference<'_>) -> Party {
         party.is_general_practice = names::is_ydernummer_system(system);
     }
     party
-}
-
-/// The reference with address and identifier only: a display can be a name, and a CPR number stays
-/// where it was sent.
-fn written(element: &Value) -> Option<Value> {
-    let mut reference = Map::new();
-    match Reference::read(element) {
-        Reference::Local(key, _) => {
-            reference.insert("reference".into(), key.to_string().into());
-        }
-        Reference::External(address) => {
-            reference.insert("reference".into(), address.into());
-        }
-        Reference::Contained(_)
-        | Reference::Urn(_)
-        | Reference::Conditional(_)
-        | Reference::Logical(..)
-        | Reference::None => {}
-    }
-    let sent = &element["identifier"];
-    if sent["value"].is_string() && sent["system"] != names::CPR {
-        let parts = ["system", "value"]
-            .into_iter()
-            .filter_map(|part| Some((part.to_owned(), sent.get(part)?.clone())));
-        reference.insert("identifier".into(), Value::Object(parts.collect()));
-    }
-    (!reference.is_empty()).then_some(Value::Object(reference))
 }

@@ -3,16 +3,17 @@
 
 use jiff::civil::Date;
 
-use super::clock::{Input, Stop};
-use super::derive::Case;
+use super::case::Case;
+use super::clock::Stop;
 use super::facts::{Diagnosis, PersonFacts};
 use super::referrals::{Chain, Referral, ReferralState};
 use super::rules::{Rule, Rules, StopMode};
+use super::stored::Input;
 use super::task::prevention_start_task_id;
 use super::words::{Group, Right};
 use crate::fhir::ResourceKey;
 
-/// What the facts known on `day` say of each chain.
+/// Returns the case of each chain by the facts known on `day`.
 pub(super) fn cases<'a>(facts: &'a PersonFacts, rules: &'a Rules, day: Date) -> Vec<Case<'a>> {
     facts
         .chains
@@ -53,7 +54,7 @@ fn case<'a>(
         task_id: prevention_start_task_id(&root.key.id),
         right: Right::PreventionStart,
         focus: &head.key,
-        owner: head.performer.reference.as_ref(),
+        owner: head.performer.owner.as_ref(),
         start: root.date,
         rule,
         stop: stop.map(|(date, by)| Stop {

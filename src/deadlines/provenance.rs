@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::clock::Input;
+use super::stored::Input;
 use super::task::NAMESPACE;
 use crate::fhir::dates::format_instant;
 use crate::fhir::{Id, Version};

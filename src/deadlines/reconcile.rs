@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::clock::{Clock, Input, Rights};
+use super::clock::{Clock, Rights};
 use super::facts::PersonFacts;
+use super::stored::Input;
 use super::task::{business_status, task};
 use super::words::{BusinessStatus, TaskStatus};
 use crate::fhir::dates::format_instant;

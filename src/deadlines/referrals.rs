@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::calendar::{Postponement, day_of};
-use super::clock::Input;
-use super::facts::{Stored, local_keys};
 use super::group_table::GroupTable;
 use super::practice::{Party, Practices};
+use super::stored::{Input, Stored};
 use super::words::Group;
+use crate::fhir::reference::local_keys;
 use crate::fhir::view::{extensions, has_coding, items};
 use crate::fhir::{ResourceKey, ResourceType, Version, names};
 
@@ -88,7 +88,7 @@ pub(super) fn chains(
     chains
 }
 
-/// Which of the named ServiceRequests are linked, stored or not: a union-find.
+/// The links between the named ServiceRequests, stored or not: a union-find.
 #[derive(Default)]
 struct Joined {
     places: BTreeMap<ResourceKey, usize>,
@@ -151,7 +151,7 @@ fn referral(
         requester: practices.party(&request["requester"]),
         performer: performers
             .into_iter()
-            .find(|party| party.reference.is_some())
+            .find(|party| party.owner.is_some())
             .unwrap_or_default(),
         reasons: local_keys(&request["reasonReference"], ResourceType::Condition),
         reason_groups: table.groups_of_concept(&request["reasonCode"]),

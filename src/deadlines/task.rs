@@ -69,7 +69,7 @@ pub fn task(clock: &Clock, last_modified: Timestamp) -> Value {
     set("executionPeriod", execution);
     set("lastModified", json!(format_instant(last_modified)));
     if let Some(owner) = &clock.owner {
-        set("owner", owner.clone());
+        set("owner", owner.to_reference());
     }
     set(
         "restriction",

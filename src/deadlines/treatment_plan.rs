@@ -3,15 +3,15 @@
 
 use jiff::civil::Date;
 
+use super::case::Case;
 use super::clock::Stop;
-use super::derive::Case;
 use super::facts::{Diagnosis, PersonFacts, Plan, PlanState};
 use super::practice::Party;
 use super::rules::Rules;
 use super::task::treatment_plan_task_id;
 use super::words::{Group, Right};
 
-/// What the facts known on `day` say of each group.
+/// Returns the case of each group by the facts known on `day`.
 pub(super) fn cases<'a>(facts: &'a PersonFacts, rules: &'a Rules, day: Date) -> Vec<Case<'a>> {
     Group::ALL
         .iter()
@@ -58,7 +58,7 @@ fn case<'a>(facts: &'a PersonFacts, rules: &'a Rules, group: Group, day: Date) -
         task_id: treatment_plan_task_id(&facts.patient.key.id, group),
         right: Right::TreatmentPlan,
         focus: &focus.key,
-        owner: owner.and_then(|party| party.reference.as_ref()),
+        owner: owner.and_then(|party| party.owner.as_ref()),
         start: focus.date,
         rule: rules.select(group, Right::TreatmentPlan, focus.date),
         stop: first_plan.map(|plan| Stop {
@@ -85,7 +85,7 @@ fn owner<'a>(facts: &'a PersonFacts, focus: &'a Diagnosis) -> Option<&'a Party> 
             .patient
             .practices
             .iter()
-            .filter(|party| party.reference.is_some())
+            .filter(|party| party.owner.is_some())
     };
     named()
         .find(|party| party.is_general_practice)

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::key::{ResourceKey, Version};
+use super::key::{ResourceKey, ResourceType, Version};
+use super::view::items;
 
 /// The target of one Reference element.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,6 +70,15 @@ impl<'a> Reference<'a> {
             _ => None,
         }
     }
+}
+
+/// Returns the resources of that type that a Reference element, or an array of them, names by
+/// literal references: no other can be followed on this server.
+pub fn local_keys(references: &Value, resource_type: ResourceType) -> Vec<ResourceKey> {
+    items(references)
+        .filter_map(|element| Reference::read(element).local_key().cloned())
+        .filter(|key| key.resource_type == resource_type)
+        .collect()
 }
 
 /// Calls `visit` with the FHIRPath and the element of every Reference in the resource that has a

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::Server;
 use super::followers::{Followers, TaskVersion};
-use crate::deadlines::{self, PersonFacts, Rights, Stored, TaskChange};
+use crate::deadlines::{self, FACT_TYPES, PersonFacts, Rights, Stored, TaskChange};
 use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType, Version};
 use crate::search::compartment::found_by;
 use crate::search::{Clause, REFERS_TO, SearchQuery};
@@ -40,30 +40,8 @@ pub struct PendingWrite {
 /// A resource with its version, as the rules read it.
 pub type Known = (ResourceKey, Version, Value);
 
-/// The types that say something about a person's rights.
-const FACTS: &[ResourceType] = &[
-    ResourceType::Condition,
-    ResourceType::CarePlan,
-    ResourceType::ServiceRequest,
-    ResourceType::Encounter,
-];
-/// The types that belong to a person.
-const ABOUT_A_PERSON: &[ResourceType] = &[
-    ResourceType::Condition,
-    ResourceType::CarePlan,
-    ResourceType::ServiceRequest,
-    ResourceType::Encounter,
-    ResourceType::Goal,
-    ResourceType::CareTeam,
-];
-
-/// True for the types by which a general practice is known.
-pub fn is_practice(resource_type: ResourceType) -> bool {
-    matches!(
-        resource_type,
-        ResourceType::Organization | ResourceType::PractitionerRole
-    )
-}
+/// The types that belong to a person and say nothing about the person's rights.
+const OTHERS_ABOUT_A_PERSON: &[ResourceType] = &[ResourceType::Goal, ResourceType::CareTeam];
 
 /// The guard of everything about a person.
 fn person_guard(person: &Id) -> Guard {
@@ -122,7 +100,11 @@ pub fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
     if key.resource_type == ResourceType::Patient {
         return Some(key.id.clone());
     }
-    if !ABOUT_A_PERSON.contains(&key.resource_type) {
+    let of_person = [FACT_TYPES, OTHERS_ABOUT_A_PERSON];
+    if !of_person
+        .iter()
+        .any(|types| types.contains(&key.resource_type))
+    {
         return None;
     }
     match Reference::read(&content["subject"]) {
@@ -147,7 +129,7 @@ fn about(resource_type: ResourceType, person: &Id) -> SearchQuery {
 /// The facts about a person, as they will be after the pending writes; by key.
 fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Known>, SearchError> {
     let mut found = Vec::new();
-    for resource_type in FACTS {
+    for resource_type in FACT_TYPES {
         for stored in server
             .store
             .search(&about(*resource_type, person), None)?
@@ -161,7 +143,7 @@ fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Kn
     }
     for (key, write) in pending
         .iter()
-        .filter(|(key, _)| FACTS.contains(&key.resource_type))
+        .filter(|(key, _)| FACT_TYPES.contains(&key.resource_type))
     {
         if let Some(content) = write
             .content
@@ -212,10 +194,13 @@ pub fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, Search
     let mut persons = BTreeSet::new();
     let mut preconditions = Vec::new();
     for (key, write) in pending {
-        for content in write.before.iter().chain(&write.content) {
+        let (before, after) = (write.before.as_ref(), write.content.as_ref());
+        for content in before.iter().chain(&after) {
             persons.extend(person_of(key, content));
         }
-        if is_practice(key.resource_type) && !same_practice(write) {
+        if deadlines::is_practice(key.resource_type)
+            && !deadlines::is_same_practice(key.resource_type, before, after)
+        {
             dependents(server, key, &mut persons, &mut preconditions)?;
         }
     }
@@ -223,19 +208,6 @@ pub fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, Search
         persons: persons.into_iter().collect(),
         preconditions,
     })
-}
-
-/// True if the write changes nothing of what facts depend on.
-fn same_practice(write: &PendingWrite) -> bool {
-    let relevant = |content: &Option<Value>| {
-        content.as_ref().map(|content| {
-            (
-                content["identifier"].clone(),
-                content["organization"].clone(),
-            )
-        })
-    };
-    relevant(&write.before) == relevant(&write.content)
 }
 
 fn dependents(
@@ -254,7 +226,7 @@ fn dependents(
     let referring = |resource_type| {
         SearchQuery::all(resource_type, vec![Clause::reference(REFERS_TO, practice)])
     };
-    for resource_type in FACTS.iter().copied().chain([ResourceType::Patient]) {
+    for resource_type in FACT_TYPES.iter().copied().chain([ResourceType::Patient]) {
         for key in server.store.search_keys(&referring(resource_type))? {
             // One at a time: a practice may have all of a municipality's persons.
             if let Some((key, _, content)) = lookup(server, &key, &Pending::new())? {

@@ -505,7 +505,7 @@ pub(super) fn placed(change: &Change, failure: Failure) -> Failure {
 fn touched_by(pending: &Pending) -> Vec<Guard> {
     let mut touches = Vec::new();
     for (key, write) in pending {
-        if persons::is_practice(key.resource_type) {
+        if crate::deadlines::is_practice(key.resource_type) {
             touches.push(persons::resource_guard(key));
             let organizations = write
                 .content

@@ -4,6 +4,7 @@
 
 mod examples;
 mod facts;
+mod gathering;
 mod next_change;
 mod tasks;
 

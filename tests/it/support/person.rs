@@ -35,6 +35,11 @@ pub(crate) fn organization(id: &str, identifiers: &[(&str, &str)]) -> Value {
     json!({ "resourceType": "Organization", "id": id, "identifier": identifiers, "active": true, "name": "Prøve" })
 }
 
+/// The PractitionerRole `r` of an organization.
+pub(crate) fn role(organization: Value) -> Value {
+    json!({ "resourceType": "PractitionerRole", "id": "r", "organization": organization })
+}
+
 /// `Patient/p`, whose general practitioner is `Organization/gp`.
 pub(crate) fn patient() -> Value {
     json!({
