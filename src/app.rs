@@ -33,7 +33,7 @@ use crate::packages;
 use crate::search::SearchQuery;
 use crate::storage::{EmbeddedStore, Engine, OpenError, Store, StoreOptions};
 use crate::subscriptions::EndpointPolicy;
-use crate::subscriptions::delivery::{Client, Deliverer, Pace, Wakes};
+use crate::subscriptions::delivery::{Client, Deliverer, DeliverySignals, Pace};
 use crate::validate_command;
 
 /// Why the program ends with an error: one line.
@@ -248,7 +248,7 @@ impl Ready {
 struct Delivery {
     client: Client,
     pace: Pace,
-    wakes: Arc<Wakes>,
+    signals: Arc<DeliverySignals>,
 }
 
 impl Delivery {
@@ -279,7 +279,7 @@ impl Delivery {
             Delivery {
                 client,
                 pace,
-                wakes: Arc::default(),
+                signals: Arc::default(),
             },
             policy,
         ))
@@ -333,7 +333,7 @@ fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
         base_url,
         Box::new(move || wake.notify_one()),
     );
-    let woken = Arc::clone(&delivery.wakes);
+    let woken = Arc::clone(&delivery.signals);
     let server = server
         .with_references(references)
         .with_endpoints(endpoints)
@@ -586,9 +586,9 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let Delivery {
         client,
         pace,
-        wakes,
+        signals,
     } = ready.delivery;
-    let deliverer = Arc::new(Deliverer::start(world, client, pace, wakes));
+    let deliverer = Arc::new(Deliverer::start(world, client, pace, signals));
     ready.server.set_deliverer(&deliverer);
     let retention = tokio::spawn(keep_events(
         Arc::clone(&ready.server),

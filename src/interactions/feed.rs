@@ -11,14 +11,14 @@ use super::persons::parse_stored;
 use super::{Failure, Moment, Server};
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::storage::Stream;
-use crate::subscriptions::notification::{self, About, Kind, Told};
-use crate::subscriptions::{Channel, Content, Status, Subscription};
+use crate::subscriptions::notification::{self, About, NotificationType, NotifiedEvent};
+use crate::subscriptions::{Channel, PayloadContent, Status, Subscription};
 
 /// A subscription, and how far its listener was told.
 #[derive(Clone, Debug)]
 pub struct Feed {
     key: ResourceKey,
-    content: Content,
+    content: PayloadContent,
     life: u64,
     told: u64,
     /// Seconds of silence after which the listener hears a heartbeat.
@@ -70,7 +70,13 @@ impl Feed {
             heartbeat_s: subscription.heartbeat_s,
             end: subscription.end,
         };
-        let handshake = feed.message(server, moment, Kind::Handshake, stream.last, &[]);
+        let handshake = feed.message(
+            server,
+            moment,
+            NotificationType::Handshake,
+            stream.last,
+            &[],
+        );
         Ok((Some(feed), Heard::Message(handshake)))
     }
 
@@ -111,8 +117,10 @@ impl Feed {
             ));
         }
         let stored = match self.content {
-            Content::FullResource => server.store.read_version(&event.focus, event.version)?,
-            Content::Empty | Content::IdOnly => None,
+            PayloadContent::FullResource => {
+                server.store.read_version(&event.focus, event.version)?
+            }
+            PayloadContent::Empty | PayloadContent::IdOnly => None,
         };
         let resource = stored.as_ref().and_then(|stored| stored.body.as_deref());
         self.told = event.number;
@@ -120,9 +128,9 @@ impl Feed {
         Ok(Heard::Message(self.message(
             server,
             moment,
-            Kind::EventNotification,
+            NotificationType::EventNotification,
             last,
-            &[Told {
+            &[NotifiedEvent {
                 event: &event,
                 resource,
             }],
@@ -135,16 +143,16 @@ impl Feed {
     /// Of the store.
     pub fn heartbeat(&self, server: &Server, moment: &Moment) -> Result<Vec<u8>, Failure> {
         let last = server.store.stream(&self.key.id)?.last;
-        Ok(self.message(server, moment, Kind::Heartbeat, last, &[]))
+        Ok(self.message(server, moment, NotificationType::Heartbeat, last, &[]))
     }
 
     fn message(
         &self,
         server: &Server,
         moment: &Moment,
-        kind: Kind,
+        kind: NotificationType,
         last: u64,
-        told: &[Told<'_>],
+        told: &[NotifiedEvent<'_>],
     ) -> Vec<u8> {
         let about = About {
             base_url: &server.base_url,

@@ -14,8 +14,8 @@ use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::search::SearchQuery;
 use crate::storage::{Event, StoredVersion, Stream};
 use crate::subscriptions::delivery::missed;
-use crate::subscriptions::notification::{self, About, Kind, Told};
-use crate::subscriptions::{Channel, Content, Status, Subscription};
+use crate::subscriptions::notification::{self, About, NotificationType, NotifiedEvent};
+use crate::subscriptions::{Channel, PayloadContent, Status, Subscription};
 
 /// How many events an answer has at most.
 pub const EVENTS_MAX: usize = 1_000;
@@ -38,7 +38,7 @@ pub struct Statuses {
 struct Known {
     stored: StoredVersion,
     status: Status,
-    content: Content,
+    content: PayloadContent,
     error: Option<String>,
     stream: Stream,
 }
@@ -68,7 +68,7 @@ impl Known {
                     .as_str()
                     .and_then(Status::from_code)
                     .unwrap_or(Status::Error),
-                Content::Empty,
+                PayloadContent::Empty,
                 None,
             ),
         };
@@ -125,7 +125,7 @@ pub fn status(server: &Server, subscription: &ResourceKey) -> Result<Statuses, F
     let known = Known::of(server, read::read(server, subscription)?)?;
     let statuses = vec![notification::status(
         &known.about(server),
-        Kind::QueryStatus,
+        NotificationType::QueryStatus,
         &[],
     )];
     Ok(Statuses {
@@ -186,7 +186,7 @@ pub fn statuses(server: &Server, parameters: &[(String, String)]) -> Result<Stat
         if wanted.is_empty() || wanted.contains(&known.status) {
             statuses.push(notification::status(
                 &known.about(server),
-                Kind::QueryStatus,
+                NotificationType::QueryStatus,
                 &[],
             ));
         }
@@ -205,7 +205,7 @@ struct Asked {
     /// The last one, if it is said.
     until: Option<u64>,
     /// How much to tell, if it is said.
-    content: Option<Content>,
+    content: Option<PayloadContent>,
 }
 
 /// The events of a subscription as a notification: a Bundle, ready to be sent.
@@ -244,7 +244,7 @@ pub fn events(
         let told: Vec<_> = events
             .iter()
             .zip(&resources)
-            .map(|(event, resource)| Told {
+            .map(|(event, resource)| NotifiedEvent {
                 event,
                 resource: resource.as_deref(),
             })
@@ -256,7 +256,7 @@ pub fn events(
         let links = links(server, subscription, &asked, first, next);
         return Ok(notification::linked_bundle(
             &known.about(server),
-            Kind::QueryEvent,
+            NotificationType::QueryEvent,
             &told,
             (moment.now, &links),
         ));
@@ -269,16 +269,16 @@ pub fn events(
 fn contents(
     server: &Server,
     events: &[Event],
-    content: Content,
+    content: PayloadContent,
 ) -> Result<Vec<Option<Vec<u8>>>, Failure> {
     let (mut contents, mut bytes) = (Vec::new(), 0);
     for event in events {
         let body = match content {
-            Content::FullResource => server
+            PayloadContent::FullResource => server
                 .store
                 .read_version(&event.focus, event.version)?
                 .and_then(|version| version.body),
-            Content::Empty | Content::IdOnly => None,
+            PayloadContent::Empty | PayloadContent::IdOnly => None,
         };
         bytes += body.as_ref().map_or(0, Vec::len);
         if bytes > CONTENT_BYTES_MAX && !contents.is_empty() {
@@ -344,7 +344,7 @@ fn asked(parameters: &[(String, String)]) -> Result<Asked, Failure> {
         let is_read = match name.as_str() {
             "eventsSinceNumber" => set(&mut asked.since, number()),
             "eventsUntilNumber" => set(&mut asked.until, number()),
-            "content" => set(&mut asked.content, Content::from_code(text)),
+            "content" => set(&mut asked.content, PayloadContent::from_code(text)),
             _ => Err(
                 "$events has no such parameter; it has eventsSinceNumber, eventsUntilNumber and content",
             ),

@@ -1,92 +1,30 @@
-//! Where notifications may be sent: https to the public internet, and nothing that a Subscription
-//! could use to reach what only this server can.
+//! The endpoints to which notifications may be sent: https to the public internet, and nothing that
+//! only this server can reach.
 //!
-//! Pure: the address in a Subscription is judged as it stands when it is written, and each address
-//! that its name resolves to when it is connected to (`delivery::client`).
+//! Pure: the address in a Subscription is judged as it stands when the Subscription is written, and
+//! each address that its name resolves to when a connection is made (`delivery::client`).
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 use url::{Host, Url};
 
 use super::Channel;
+use super::channel_headers;
+use super::public_addresses::is_public;
 use crate::fhir::{Issue, IssueCode};
 
 /// The name that every machine has for itself.
 const LOCALHOST: &str = "localhost";
 
-/// Where the address stands.
+/// The element that holds the address.
 const ENDPOINT: &str = "Subscription.channel.endpoint";
 
 /// The most characters of an address.
 const ENDPOINT_CHARS_MAX: usize = 2_048;
-/// The most headers of a channel, and the most characters of one.
-const HEADERS_MAX: usize = 32;
-const HEADER_CHARS_MAX: usize = 4_096;
 
-/// Headers that belong to the connection, to the message or to its signature: a Subscription cannot
-/// set them.
-const HEADERS_OF_THE_SERVER: &[&str] = &[
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-/// What the names of further ones begin with.
-const HEADER_PREFIXES_OF_THE_SERVER: &[&str] = &["proxy-", "webhook-"];
-
-/// IPv4 addresses that are not of the public internet (<https://www.iana.org/assignments/iana-ipv4-special-registry>), and the one at which
-/// a large cloud answers its virtual machines.
-const NOT_PUBLIC_V4: &[Ipv4Net] = &[
-    v4([0, 0, 0, 0], 8),
-    v4([10, 0, 0, 0], 8),
-    v4([100, 64, 0, 0], 10),
-    v4([127, 0, 0, 0], 8),
-    v4([168, 63, 129, 16], 32),
-    v4([169, 254, 0, 0], 16),
-    v4([172, 16, 0, 0], 12),
-    v4([192, 0, 0, 0], 24),
-    v4([192, 0, 2, 0], 24),
-    v4([192, 88, 99, 0], 24),
-    v4([192, 168, 0, 0], 16),
-    v4([198, 18, 0, 0], 15),
-    v4([198, 51, 100, 0], 24),
-    v4([203, 0, 113, 0], 24),
-    v4([224, 0, 0, 0], 4),
-    v4([240, 0, 0, 0], 4),
-];
-
-/// The part of IPv6 that is given out (<https://www.iana.org/assignments/ipv6-unicast-address-assignments>).
-const GIVEN_OUT_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
-/// What in it is not of the public internet: protocol assignments with Teredo, documentation, 6to4
-/// (which carries an IPv4 address), documentation again.
-const NOT_PUBLIC_V6: &[Ipv6Net] = &[
-    v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
-    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
-    v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),
-    v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
-];
-/// Addresses that stand for an IPv4 address behind a translator (RFC 6052).
-const TRANSLATED_V4: Ipv6Net = v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
-
-const fn v4([a, b, c, d]: [u8; 4], bits: u8) -> Ipv4Net {
-    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), bits)
-}
-
-const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], bits: u8) -> Ipv6Net {
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), bits)
-}
-
-/// What an operator lets notifications be sent to, although it is not of the public internet.
+/// A destination that the operator allows although it is not on the public internet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Allowed {
     /// This host, whatever its name resolves to.
@@ -114,16 +52,16 @@ impl std::str::FromStr for Allowed {
     }
 }
 
-/// Where notifications may be sent.
+/// The policy for the endpoints of notifications.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct EndpointPolicy {
-    /// True if they may be sent to this machine itself, also without TLS: for trying out.
+    /// True if they may be sent to this machine itself, also without TLS: for trying things out.
     pub http_loopback: bool,
-    /// What is allowed besides the public internet.
+    /// The destinations allowed besides the public internet.
     pub allowed: Vec<Allowed>,
 }
 
-/// Why an address is refused: what a client may be told.
+/// The reason why an address is refused, as a client may read it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused(pub String);
 
@@ -136,7 +74,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl EndpointPolicy {
-    /// What forbids a channel. No name is resolved.
+    /// Returns the findings that forbid a channel. No name is resolved.
     pub fn findings(&self, channel: &Channel) -> Vec<Issue> {
         let Channel::RestHook {
             endpoint, headers, ..
@@ -148,40 +86,21 @@ impl EndpointPolicy {
         if let Err(Refused(why)) = self.check(endpoint) {
             issues.push(Issue::error(IssueCode::BusinessRule, ENDPOINT, why));
         }
-        if headers.len() > HEADERS_MAX {
-            let text = format!(
-                "expected at most {HEADERS_MAX} headers, found {}",
-                headers.len()
-            );
-            issues.push(Issue::error(
-                IssueCode::TooLong,
-                "Subscription.channel.header",
-                text,
-            ));
-        }
-        for (at, (name, value)) in headers.iter().enumerate() {
-            if let Some(expected) = header_refused(name, value) {
-                issues.push(Issue::error(
-                    IssueCode::BusinessRule,
-                    format!("Subscription.channel.header[{at}]"),
-                    expected,
-                ));
-            }
-        }
+        issues.extend(channel_headers::findings(headers));
         issues
     }
 
-    /// The address, if notifications may be sent there for all that can be seen of it without
-    /// resolving its name.
+    /// Parses an address, and checks whether notifications may be sent there, as far as can be seen
+    /// without resolving its name.
     ///
     /// # Errors
-    /// Why not.
+    /// If they may not.
     pub fn check(&self, endpoint: &str) -> Result<Url, Refused> {
         let refused = |why: &str| Err(Refused(why.to_owned()));
         if endpoint.len() > ENDPOINT_CHARS_MAX {
             return refused("expected an address of at most 2048 characters");
         }
-        // A parser of addresses drops these silently; what is checked must be what stands there.
+        // A parser of addresses drops these silently, but the address must be checked as it stands.
         if endpoint
             .chars()
             .any(|c| c.is_control() || c.is_whitespace())
@@ -224,8 +143,8 @@ impl EndpointPolicy {
         }
     }
 
-    /// True if notifications may be sent to that address, to which the name of a host resolves (no
-    /// name if the address itself was given).
+    /// Tells whether notifications may be sent to that address, to which the name of a host resolves
+    /// (no name if the address itself was given).
     pub fn permits(&self, host: &str, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let host = host.trim_end_matches('.');
@@ -243,51 +162,6 @@ impl EndpointPolicy {
     }
 }
 
-/// True if the address is of the public internet.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !NOT_PUBLIC_V4
-            .iter()
-            .any(|network| network.contains(&address)),
-        IpAddr::V6(address) if TRANSLATED_V4.contains(&address) => {
-            let [.., a, b, c, d] = address.octets();
-            is_public(IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
-        }
-        IpAddr::V6(address) => {
-            GIVEN_OUT_V6.contains(&address)
-                && !NOT_PUBLIC_V6
-                    .iter()
-                    .any(|network| network.contains(&address))
-        }
-    }
-}
-
-/// What is expected of a header instead, if it cannot be sent. Its value is a secret and is never
-/// repeated.
-fn header_refused(name: &str, value: &str) -> Option<&'static str> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return Some("expected a header as 'Name: value'");
-    }
-    if !value
-        .bytes()
-        .all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic())
-    {
-        return Some("expected a value of printable ASCII characters in one line");
-    }
-    if name.len() + value.len() > HEADER_CHARS_MAX {
-        return Some("expected at most 4096 characters");
-    }
-    let name = name.to_ascii_lowercase();
-    let is_ours = HEADERS_OF_THE_SERVER.contains(&name.as_str())
-        || HEADER_PREFIXES_OF_THE_SERVER
-            .iter()
-            .any(|prefix| name.starts_with(prefix));
-    is_ours.then_some(
-        "expected no header that belongs to the connection, the message or its signature",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,7 +174,7 @@ mod tests {
         "https://[64:ff9b::808:808]/",
     ];
 
-    /// Spellings of addresses that are not of the public internet.
+    /// Spellings of addresses that are not on the public internet.
     const PRIVATE: &[&str] = &[
         "https://127.0.0.1/",
         "https://localhost/",
@@ -428,36 +302,5 @@ mod tests {
         for wrong in ["", "10.0.0.0/33", "a b", "https://x"] {
             assert!(wrong.parse::<Allowed>().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn headers_that_cannot_be_sent_are_told_without_their_values() {
-        for (name, value) in [
-            ("Authorization", "Bearer x"),
-            ("X-Api-Key", ""),
-            ("x_y", "a\tb; c=\"d\""),
-        ] {
-            assert_eq!(header_refused(name, value), None, "{name}");
-        }
-        let ours = [
-            "Host",
-            "content-LENGTH",
-            "Transfer-Encoding",
-            "Connection",
-            "Webhook-Signature",
-            "webhook-id",
-            "Proxy-Authorization",
-            "TE",
-        ];
-        for name in ours.iter().chain(&["", "a b", "a\r\nb", "æ", "a:b"]) {
-            assert!(
-                header_refused(name, "secret").is_some_and(|text| !text.contains("secret")),
-                "{name}"
-            );
-        }
-        for value in ["a\r\nHost: x", "a\nb", "a\0", "æ"] {
-            assert!(header_refused("X", value).is_some(), "{value:?}");
-        }
-        assert!(header_refused("X", &"a".repeat(HEADER_CHARS_MAX)).is_some());
     }
 }

@@ -1,17 +1,18 @@
-//! The extensions of a Subscription: each of the backport guide's where it belongs, and none that
-//! the server would have to pass over in silence.
+//! The extensions of a Subscription. Those of the backport guide must stand where they belong, and
+//! the server refuses any that it would have to ignore silently.
 
 use serde_json::Value;
 
 use super::names::{EXT_FILTER_CRITERIA, EXTENSIONS, EXTENSIONS_BACKPORT, is_of_another_version};
 use crate::fhir::{Issue, IssueCode};
 
-/// The first extension with that address on an element, and its place among all extensions there.
+/// Returns the first extension with that address on an element, and its place among all extensions
+/// there.
 pub(super) fn first<'a>(element: &'a Value, url: &str) -> Option<(usize, &'a Value)> {
     all(element).find(|(_, extension)| extension["url"] == url)
 }
 
-/// The extensions on an element, each with its place.
+/// Returns the extensions on an element, each with its place.
 pub(super) fn all(element: &Value) -> impl Iterator<Item = (usize, &Value)> {
     element["extension"]
         .as_array()
@@ -21,23 +22,24 @@ pub(super) fn all(element: &Value) -> impl Iterator<Item = (usize, &Value)> {
 }
 
 /// An extension somewhere in a resource.
-struct Found<'a> {
+struct PlacedExtension<'a> {
     /// The element that it stands on, without indexes.
     element: String,
-    /// Where it stands itself.
+    /// Its own path, with indexes.
     expression: String,
     url: &'a str,
 }
 
-/// A finding for each extension that cannot be honoured where it stands: of another version of
-/// FHIR, of the guide but unknown here, on an element where it means nothing, or once too often.
+/// Returns a finding for each extension that cannot be honoured where it stands: one of another
+/// version of FHIR, one of the guide that is unknown here, one on an element where it means
+/// nothing, or one that is repeated.
 pub(super) fn misplaced(resource: &Value) -> Vec<Issue> {
     let mut found = Vec::new();
     collect(resource, "Subscription", "Subscription", &mut found);
     let mut issues = Vec::new();
     for (
         at,
-        Found {
+        PlacedExtension {
             element,
             expression,
             url,
@@ -87,7 +89,12 @@ pub(super) fn misplaced(resource: &Value) -> Vec<Issue> {
     issues
 }
 
-fn collect<'a>(value: &'a Value, element: &str, expression: &str, found: &mut Vec<Found<'a>>) {
+fn collect<'a>(
+    value: &'a Value,
+    element: &str,
+    expression: &str,
+    found: &mut Vec<PlacedExtension<'a>>,
+) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
@@ -97,7 +104,7 @@ fn collect<'a>(value: &'a Value, element: &str, expression: &str, found: &mut Ve
                     for (at, extension) in member.as_array().into_iter().flatten().enumerate() {
                         let expression = format!("{inside}[{at}]");
                         if let Some(url) = extension["url"].as_str() {
-                            found.push(Found {
+                            found.push(PlacedExtension {
                                 element: element.to_owned(),
                                 expression: expression.clone(),
                                 url,

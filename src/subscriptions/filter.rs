@@ -1,5 +1,5 @@
-//! The filters of a subscription, as `Task?business-status=overdue&owner=Organization/x`: which
-//! events concern it.
+//! The filters of a subscription, such as `Task?business-status=overdue&owner=Organization/x`, which
+//! select its events.
 //!
 //! A filter is a search on Tasks with few parameters, read and evaluated by the same code as any
 //! search.
@@ -9,8 +9,8 @@ use super::names::EXT_FILTER_CRITERIA;
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, personal_parameters};
 
-/// What a filter may ask for; each compares by equality, and several values between commas are
-/// joined by "or".
+/// The search parameters that a filter may have. Each compares by equality, and several values
+/// between commas are joined by "or".
 pub const PARAMETERS: &[&str] = &[
     "patient",
     "owner",
@@ -19,20 +19,20 @@ pub const PARAMETERS: &[&str] = &[
     "business-status",
 ];
 
-/// Where the filters of a Subscription stand.
+/// The element that holds the filters of a Subscription.
 const EXPRESSION: &str = "Subscription.criteria.extension";
-/// How many filters a subscription may have.
+/// The most filters of a subscription.
 pub const FILTERS_MAX: usize = 20;
-/// How many characters a filter may have.
+/// The most characters of a filter.
 pub const FILTER_CHARS_MAX: usize = 4_096;
 
 /// All filters of a subscription; without any, every event concerns it.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub struct Filter {
+pub struct EventFilter {
     queries: Vec<SearchQuery>,
 }
 
-/// A Task before or after a change: what it is found by.
+/// A Task before or after a change, with the index entries that it is found by.
 #[derive(Clone, Copy, Debug)]
 pub struct Side<'a> {
     /// The Task.
@@ -41,12 +41,12 @@ pub struct Side<'a> {
     pub entries: &'a [IndexEntry],
 }
 
-impl Filter {
+impl EventFilter {
     /// Reads the extensions of `criteria`. References to resources of this server may be absolute,
     /// below `base_url`.
     ///
     /// # Errors
-    /// A finding for each that cannot be honoured.
+    /// A finding for each filter that cannot be honoured.
     pub fn read(subscription: &serde_json::Value, base_url: &str) -> Result<Self, Vec<Issue>> {
         let (mut queries, mut issues) = (Vec::new(), Vec::new());
         let filters = extensions::all(&subscription["_criteria"])
@@ -74,15 +74,15 @@ impl Filter {
             }
         }
         if issues.is_empty() {
-            Ok(Filter { queries })
+            Ok(EventFilter { queries })
         } else {
             Err(issues)
         }
     }
 
-    /// True if the change concerns the subscription: the Task as it is now meets every filter, or
-    /// the Task as it was before did, so that whoever follows, say, what is overdue learns as
-    /// well that something no longer is.
+    /// Tells whether the change concerns the subscription: the Task meets every filter now, or met
+    /// them before, so that a follower of overdue Tasks, say, also learns when one is no longer
+    /// overdue.
     pub fn concerns(&self, before: Option<Side<'_>>, after: Side<'_>) -> bool {
         let meets = |side: Side<'_>| {
             // No filter looks at the instant.
@@ -96,7 +96,7 @@ impl Filter {
         meets(after) || before.is_some_and(meets)
     }
 
-    /// The conditions, all of which must hold of a Task that meets the filter.
+    /// Returns the conditions, all of which hold for a Task that meets the filter.
     pub(super) fn clauses(&self) -> impl Iterator<Item = &Clause> {
         self.queries.iter().flat_map(|query| &query.clauses)
     }

@@ -1,28 +1,28 @@
-//! Which of many filters concern an event, without asking each: a thousand subscriptions, each to
-//! its own practice, cost little more than one.
+//! An index of many filters, which finds those that an event concerns without trying each: a
+//! thousand subscriptions, each to its own practice, cost little more than one.
 //!
 //! A filter is found by the values of one of its conditions: a Task that has none of them does not
-//! meet it. What is found is then asked, so that the index only ever saves work:
-//! [`Filter::concerns`] decides.
+//! meet it. Each filter found is then tried, so that the index only ever saves work:
+//! [`EventFilter::concerns`] decides.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::filter::{Filter, Side};
+use super::filter::{EventFilter, Side};
 use crate::search::{Clause, IndexEntry, IndexValue, Test};
 
-/// Filters, each with whom it belongs to.
+/// Filters, each with its owner.
 #[derive(Debug)]
 pub struct FilterIndex<T> {
-    all: Vec<(Filter, T)>,
-    /// By parameter and value, the places in `all` of the filters that are found so.
+    all: Vec<(EventFilter, T)>,
+    /// By parameter and value, the places in `all` of the filters that are found by them.
     by_value: HashMap<String, HashMap<String, Vec<usize>>>,
-    /// The places of those that must be asked each time.
+    /// The places of the filters that must be tried each time.
     unindexed: Vec<usize>,
 }
 
 impl<T> FilterIndex<T> {
-    /// Filters, each with whom it belongs to.
-    pub fn new(all: Vec<(Filter, T)>) -> Self {
+    /// Makes the index of filters, each with its owner.
+    pub fn new(all: Vec<(EventFilter, T)>) -> Self {
         let mut shared: HashMap<(&str, &str), usize> = HashMap::new();
         for value in all
             .iter()
@@ -37,8 +37,8 @@ impl<T> FilterIndex<T> {
             Vec::new(),
         );
         for (place, (filter, _)) in all.iter().enumerate() {
-            // Found by the condition whose values fewest filters share: a practice rather than a
-            // status.
+            // Found by the condition whose values the fewest filters share: a practice rather than
+            // a status.
             let how_many = |values: &Vec<(&str, &str)>| {
                 values
                     .iter()
@@ -66,12 +66,13 @@ impl<T> FilterIndex<T> {
         }
     }
 
-    /// True if there is no filter at all.
+    /// Tells whether there is no filter at all.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Whose filters the change concerns, in the order in which they were given.
+    /// Returns the owners of the filters that the change concerns, in the order in which they were
+    /// given.
     pub fn concerned(&self, before: Option<Side<'_>>, after: Side<'_>) -> impl Iterator<Item = &T> {
         let entries = before
             .into_iter()
@@ -88,8 +89,8 @@ impl<T> FilterIndex<T> {
     }
 }
 
-/// The parameter and values of which a Task must have one to meet the condition; none if it asks
-/// for something else.
+/// Returns the parameter and values of which a Task must have one to meet the condition; none if
+/// the condition is of another kind.
 fn values(clause: &Clause) -> Option<Vec<(&str, &str)>> {
     let Clause::Parameter {
         code: parameter,
@@ -111,7 +112,7 @@ fn values(clause: &Clause) -> Option<Vec<(&str, &str)>> {
     Some(values)
 }
 
-/// The value by which filters are found that the entry may pass.
+/// Returns the value by which the filters that the entry may pass are found.
 fn found_by(entry: &IndexEntry) -> Option<&str> {
     match &entry.value {
         IndexValue::Token { code, .. } => Some(code),

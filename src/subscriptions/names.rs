@@ -1,4 +1,4 @@
-//! Canonical addresses of the Subscriptions R5 Backport guide, version 1.1.0, and of the topic:
+//! The canonical addresses of the Subscriptions R5 Backport guide, version 1.1.0, and of the topic,
 //! each in one place.
 
 /// Builds an address of the backport guide at compile time.
@@ -16,24 +16,24 @@ pub const PROFILE_SUBSCRIPTION: &str = backport!("StructureDefinition/backport-s
 /// Profile of a notification.
 pub const PROFILE_NOTIFICATION: &str =
     backport!("StructureDefinition/backport-subscription-notification-r4");
-/// Profile of what a notification begins with.
+/// Profile of the first resource of a notification.
 pub const PROFILE_STATUS: &str = backport!("StructureDefinition/backport-subscription-status-r4");
 
 /// Extension of `criteria`: a filter.
 pub const EXT_FILTER_CRITERIA: &str = backport!("StructureDefinition/backport-filter-criteria");
-/// Extension of `channel.payload`: how much a notification tells.
+/// Extension of `channel.payload`: the detail of a notification.
 pub const EXT_PAYLOAD_CONTENT: &str = backport!("StructureDefinition/backport-payload-content");
-/// Extension of `channel`: after how many seconds of silence a heartbeat is sent.
+/// Extension of `channel`: the seconds of silence after which a heartbeat is sent.
 pub const EXT_HEARTBEAT_PERIOD: &str = backport!("StructureDefinition/backport-heartbeat-period");
-/// Extension of `channel`: how many seconds an endpoint has to answer.
+/// Extension of `channel`: the seconds that an endpoint has to answer.
 pub const EXT_TIMEOUT: &str = backport!("StructureDefinition/backport-timeout");
-/// Extension of `channel`: how many events one notification may carry.
+/// Extension of `channel`: the most events of one notification.
 pub const EXT_MAX_COUNT: &str = backport!("StructureDefinition/backport-max-count");
 
 /// Extension of a CapabilityStatement: a topic that can be subscribed to.
 pub const EXT_CAPABILITY_TOPIC: &str =
     backport!("StructureDefinition/capabilitystatement-subscriptiontopic-canonical");
-/// What a server for R4 instantiates.
+/// The CapabilityStatement that a server for R4 instantiates.
 pub const CAPABILITY_SERVER: &str =
     backport!("CapabilityStatement/backport-subscription-server-r4");
 /// Operation `$status`.
@@ -47,7 +47,7 @@ pub const OPERATION_BINDING_TOKEN: &str =
 /// Operation `$resend`, of version 1.2.0 of the guide.
 pub const OPERATION_RESEND: &str = backport!("OperationDefinition/backport-subscription-resend");
 
-/// What the extensions of the guide begin with.
+/// The prefix of the guide's extensions.
 pub const EXTENSIONS_BACKPORT: &str = backport!("StructureDefinition/");
 /// The extensions of the guide that are honoured, and the element that each stands on.
 pub const EXTENSIONS: &[(&str, &str)] = &[
@@ -58,9 +58,10 @@ pub const EXTENSIONS: &[(&str, &str)] = &[
     (EXT_MAX_COUNT, "Subscription.channel"),
 ];
 
-/// True for an extension by which something of another version of FHIR is put into an R4 resource
-/// (<https://hl7.org/fhir/versions.html#extensions>): `http://hl7.org/fhir/5.0/StructureDefinition/extension-Subscription.topic`, and whatever else
-/// lies below a version.
+/// Tells whether an extension puts an element of another version of FHIR into an R4 resource
+/// (<https://hl7.org/fhir/versions.html#extensions>), as
+/// `http://hl7.org/fhir/5.0/StructureDefinition/extension-Subscription.topic` does. Every address
+/// below a version counts.
 pub fn is_of_another_version(url: &str) -> bool {
     let version = url
         .strip_prefix("http://hl7.org/fhir/")

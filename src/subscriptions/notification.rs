@@ -1,43 +1,43 @@
-//! What a subscriber is told: the status of a subscription as a Parameters resource, and the Bundle
-//! that it leads (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-backport-subscription-notification-r4.html>).
+//! Notifications: the status of a subscription as a Parameters resource, and the Bundle that begins
+//! with it (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-backport-subscription-notification-r4.html>).
 //!
-//! Pure, and careful with what it says: no content of a Task but in a message of the content
-//! full-resource, and nothing of a person in any other.
+//! Pure, and careful with what it says: only messages with the content full-resource have the
+//! content of a Task, and nothing in any other tells of a person.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::names::{PROFILE_NOTIFICATION, PROFILE_STATUS, TOPIC};
-use super::{Content, Status};
+use super::{PayloadContent, Status};
 use crate::fhir::dates::format_instant;
 use crate::fhir::{Id, Version};
 use crate::storage::Event;
 
-/// Why something is told.
+/// The type of a notification.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// An endpoint is asked whether it listens.
+pub enum NotificationType {
+    /// Asks an endpoint whether it listens.
     Handshake,
     /// Nothing happened for a while.
     Heartbeat,
     /// Something happened.
     EventNotification,
-    /// Somebody asked how a subscription stands.
+    /// Answers a query for the status of a subscription.
     QueryStatus,
-    /// Somebody asked for events of the past.
+    /// Answers a query for past events.
     QueryEvent,
 }
 
-impl Kind {
-    /// The code (<http://hl7.org/fhir/ValueSet/subscription-notification-type>).
+impl NotificationType {
+    /// Returns the code (<http://hl7.org/fhir/ValueSet/subscription-notification-type>).
     pub const fn as_str(self) -> &'static str {
         match self {
-            Kind::Handshake => "handshake",
-            Kind::Heartbeat => "heartbeat",
-            Kind::EventNotification => "event-notification",
-            Kind::QueryStatus => "query-status",
-            Kind::QueryEvent => "query-event",
+            NotificationType::Handshake => "handshake",
+            NotificationType::Heartbeat => "heartbeat",
+            NotificationType::EventNotification => "event-notification",
+            NotificationType::QueryStatus => "query-status",
+            NotificationType::QueryEvent => "query-event",
         }
     }
 }
@@ -49,41 +49,41 @@ pub struct About<'a> {
     pub base_url: &'a str,
     /// The id of the Subscription.
     pub id: &'a Id,
-    /// How it stands.
+    /// Its status.
     pub status: Status,
-    /// How much is told.
-    pub content: Content,
-    /// Which of the Subscriptions that had this id.
+    /// The detail of its notifications.
+    pub content: PayloadContent,
+    /// Tells apart the Subscriptions that had this id one after the other.
     pub life: u64,
     /// The number of its last event, delivered or not.
     pub events_since_start: u64,
-    /// What is wrong with it, for its subscriber to read.
+    /// A description of its problem, for the subscriber.
     pub error: Option<&'a str>,
 }
 
 impl About<'_> {
-    /// The address of the Subscription.
+    /// Returns the address of the Subscription.
     fn address(&self) -> String {
         format!("{}/Subscription/{}", self.base_url, self.id)
     }
 }
 
-/// An event that is told.
+/// An event of a notification.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct NotifiedEvent<'a> {
     /// The event.
     pub event: &'a Event,
     /// The stored bytes of the version that it is about; used for the content full-resource alone.
     pub resource: Option<&'a [u8]>,
 }
 
-/// The status of a subscription, as a Parameters resource that fits
+/// Makes the status of a subscription: a Parameters resource that fits
 /// `backport-subscription-status-r4`.
-pub fn status(about: &About<'_>, kind: Kind, told: &[Told<'_>]) -> Value {
+pub fn status(about: &About<'_>, kind: NotificationType, told: &[NotifiedEvent<'_>]) -> Value {
     let mut parameters =
         vec![json!({ "name": "subscription", "valueReference": { "reference": about.address() } })];
-    // The guide: not in an empty message.
-    if about.content != Content::Empty {
+    // The guide excludes it from an empty message.
+    if about.content != PayloadContent::Empty {
         parameters.push(json!({ "name": "topic", "valueCanonical": TOPIC }));
     }
     parameters.push(json!({ "name": "status", "valueCode": about.status.as_str() }));
@@ -105,24 +105,29 @@ fn event_parts(about: &About<'_>, event: &Event) -> Vec<Value> {
         json!({ "name": "event-number", "valueString": event.number.to_string() }),
         json!({ "name": "timestamp", "valueInstant": format_instant(event.instant) }),
     ];
-    if about.content != Content::Empty {
+    if about.content != PayloadContent::Empty {
         let focus = format!("{}/{}", about.base_url, event.focus);
         parts.push(json!({ "name": "focus", "valueReference": { "reference": focus, "type": event.focus.resource_type.as_str() } }));
     }
     parts
 }
 
-/// The message: a Bundle that fits `backport-subscription-notification-r4`. Resources stand in it
+/// Makes the message: a Bundle that fits `backport-subscription-notification-r4`, with resources
 /// byte for byte as they are stored.
-pub fn bundle(about: &About<'_>, kind: Kind, told: &[Told<'_>], timestamp: Timestamp) -> Vec<u8> {
+pub fn bundle(
+    about: &About<'_>,
+    kind: NotificationType,
+    told: &[NotifiedEvent<'_>],
+    timestamp: Timestamp,
+) -> Vec<u8> {
     linked_bundle(about, kind, told, (timestamp, &[]))
 }
 
-/// As [`bundle`], with links: relation and address of each.
+/// Makes the same as [`bundle`], with links: relation and address of each.
 pub fn linked_bundle(
     about: &About<'_>,
-    kind: Kind,
-    told: &[Told<'_>],
+    kind: NotificationType,
+    told: &[NotifiedEvent<'_>],
     (timestamp, links): (Timestamp, &[(&str, String)]),
 ) -> Vec<u8> {
     let id = message_id(about, kind, told, timestamp);
@@ -141,7 +146,7 @@ pub fn linked_bundle(
     }
     head["entry"] = json!([status_entry(about, kind, told, &id)]);
     let mut out = head.to_string().into_bytes();
-    if about.content != Content::Empty && !told.is_empty() {
+    if about.content != PayloadContent::Empty && !told.is_empty() {
         // Behind the last entry, which ends the array and the Bundle.
         out.truncate(out.len() - "]}".len());
         for told in told {
@@ -153,8 +158,13 @@ pub fn linked_bundle(
     out
 }
 
-/// The entry that every message begins with.
-fn status_entry(about: &About<'_>, kind: Kind, told: &[Told<'_>], bundle: &Uuid) -> Value {
+/// Makes the entry that every message begins with.
+fn status_entry(
+    about: &About<'_>,
+    kind: NotificationType,
+    told: &[NotifiedEvent<'_>],
+    bundle: &Uuid,
+) -> Value {
     let id = Uuid::new_v5(bundle, b"status");
     let mut entry = json!({ "fullUrl": id.urn().to_string() });
     let mut resource = status(about, kind, told);
@@ -167,12 +177,16 @@ fn status_entry(about: &About<'_>, kind: Kind, told: &[Told<'_>], bundle: &Uuid)
     entry
 }
 
-/// The entry of an event: what was asked for when the version came to be, what was answered, and
-/// the version itself if it may be told.
-fn event_entry(out: &mut Vec<u8>, about: &About<'_>, Told { event, resource }: &Told<'_>) {
+/// Appends the entry of an event: the request that made the version, its response, and the version
+/// itself if the content allows it.
+fn event_entry(
+    out: &mut Vec<u8>,
+    about: &About<'_>,
+    NotifiedEvent { event, resource }: &NotifiedEvent<'_>,
+) {
     let full_url = format!("{}/{}", about.base_url, event.focus);
     out.extend_from_slice(format!("{{\"fullUrl\":{}", Value::from(full_url)).as_bytes());
-    if let Some(resource) = resource.filter(|_| about.content == Content::FullResource) {
+    if let Some(resource) = resource.filter(|_| about.content == PayloadContent::FullResource) {
         out.extend_from_slice(b",\"resource\":");
         out.extend_from_slice(resource);
     }
@@ -186,16 +200,16 @@ fn event_entry(out: &mut Vec<u8>, about: &About<'_>, Told { event, resource }: &
     out.extend_from_slice(format!(",\"request\":{request},\"response\":{response}}}").as_bytes());
 }
 
-/// The id of a message. One that tells events to their subscriber has the same whenever it is sent
-/// again; any other is a message of its own.
+/// Returns the id of a message. A message with events for their subscriber has the same id whenever
+/// it is sent again; each other message has its own.
 pub(super) fn message_id(
     about: &About<'_>,
-    kind: Kind,
-    told: &[Told<'_>],
+    kind: NotificationType,
+    told: &[NotifiedEvent<'_>],
     timestamp: Timestamp,
 ) -> Uuid {
     match (kind, told) {
-        (Kind::EventNotification, [first, ..]) => {
+        (NotificationType::EventNotification, [first, ..]) => {
             let last = told.last().unwrap_or(first);
             bundle_id(
                 about.base_url,
@@ -218,8 +232,8 @@ pub(super) fn message_id(
     }
 }
 
-/// The id of the message with those events, for ever: it names the server too, since a subscriber
-/// of two servers tells duplicates by it.
+/// Returns the permanent id of the message with those events. It depends on the server too, since a
+/// subscriber of two servers recognizes duplicates by it.
 pub fn bundle_id(base_url: &str, subscription: &Id, life: u64, first: u64, last: u64) -> Uuid {
     let name = format!("{base_url}/Subscription/{subscription}#{life}/{first}-{last}");
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())

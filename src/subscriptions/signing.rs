@@ -1,6 +1,6 @@
 //! Signatures of notifications (<https://www.standardwebhooks.com/>, <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>):
-//! by them a subscriber knows that this server sent a message, when, and that nothing in it was
-//! changed.
+//! with them a subscriber verifies that this server sent a message, when, and that nothing in it
+//! was changed.
 //!
 //! The secret of a subscription is derived from that of the store. It stands in no resource and in
 //! no log.
@@ -14,12 +14,12 @@ use sha2::Sha256;
 use crate::fhir::Id;
 use crate::storage::SECRET_BYTES;
 
-/// What a secret begins with when it is told.
+/// The prefix of a secret in its text form.
 const SECRET_PREFIX: &str = "whsec_";
-/// What the derivation is for: another use of the store's secret gives other bytes.
+/// The purpose of the derivation: another use of the store's secret gives other bytes.
 const PURPOSE: &[u8] = b"frist webhook secret 1\0";
 
-/// The bytes by which the messages of one life of a subscription are signed.
+/// The key that signs the messages of one life of a subscription.
 pub(super) struct WebhookKey(Vec<u8>);
 
 impl WebhookKey {
@@ -40,7 +40,7 @@ impl WebhookKey {
         )
     }
 
-    /// The value of `webhook-signature` for an attempt at that instant.
+    /// Returns the value of `webhook-signature` for an attempt at that instant.
     pub(super) fn sign(&self, message_id: &str, attempted: Timestamp, body: &[u8]) -> String {
         let seconds = attempted.as_second().to_string();
         let signature = mac(
@@ -51,8 +51,9 @@ impl WebhookKey {
     }
 }
 
-/// The secret that the subscriber checks signatures with, as `whsec_…`. It is another one for each
-/// Subscription that has the same id one after the other, and the same for ever for one of them.
+/// Returns the secret with which the subscriber verifies signatures, as `whsec_…`. Subscriptions
+/// that have the same id one after the other have different secrets; the secret of one of them
+/// never changes.
 pub fn webhook_secret(store_secret: &[u8; SECRET_BYTES], subscription: &Id, life: u64) -> String {
     format!(
         "{SECRET_PREFIX}{}",

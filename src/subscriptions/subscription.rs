@@ -4,12 +4,12 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Filter;
+use super::EventFilter;
 use super::extensions;
 use super::names::{EXT_HEARTBEAT_PERIOD, EXT_MAX_COUNT, EXT_PAYLOAD_CONTENT, EXT_TIMEOUT, TOPIC};
 use crate::fhir::{Issue, IssueCode};
 
-/// How a subscription stands (<https://hl7.org/fhir/R4/valueset-subscription-status.html>).
+/// The status of a subscription (<https://hl7.org/fhir/R4/valueset-subscription-status.html>).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
     /// The client asked for it: a handshake is due.
@@ -19,12 +19,12 @@ pub enum Status {
     /// The endpoint cannot be reached: events are kept, and sent once the client asks for the
     /// subscription again.
     Error,
-    /// The client does not want it, or its time is over: there are no events.
+    /// The client does not want it any more, or it has ended: there are no events.
     Off,
 }
 
 impl Status {
-    /// The FHIR code.
+    /// Returns the FHIR code.
     pub const fn as_str(self) -> &'static str {
         match self {
             Status::Requested => "requested",
@@ -34,7 +34,7 @@ impl Status {
         }
     }
 
-    /// The status with that code.
+    /// Returns the status with that code.
     pub fn from_code(code: &str) -> Option<Self> {
         [
             Status::Requested,
@@ -47,36 +47,40 @@ impl Status {
     }
 }
 
-/// How much a notification tells.
+/// The detail of a notification.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Content {
-    /// That something happened.
+pub enum PayloadContent {
+    /// Only the fact that something happened.
     Empty,
-    /// What it happened to.
+    /// The address of the Task that it happened to.
     IdOnly,
     /// The Task as it was at the event.
     FullResource,
 }
 
-impl Content {
-    /// The code.
+impl PayloadContent {
+    /// Returns the code.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Content::Empty => "empty",
-            Content::IdOnly => "id-only",
-            Content::FullResource => "full-resource",
+            PayloadContent::Empty => "empty",
+            PayloadContent::IdOnly => "id-only",
+            PayloadContent::FullResource => "full-resource",
         }
     }
 
-    /// The content with that code.
+    /// Returns the content with that code.
     pub fn from_code(code: &str) -> Option<Self> {
-        [Content::Empty, Content::IdOnly, Content::FullResource]
-            .into_iter()
-            .find(|content| content.as_str() == code)
+        [
+            PayloadContent::Empty,
+            PayloadContent::IdOnly,
+            PayloadContent::FullResource,
+        ]
+        .into_iter()
+        .find(|content| content.as_str() == code)
     }
 }
 
-/// Where notifications go.
+/// The channel of notifications.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Channel {
     /// They are posted to an address.
@@ -90,27 +94,27 @@ pub enum Channel {
     Websocket,
 }
 
-/// What is asked for.
+/// A Subscription that can be honoured.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Subscription {
-    /// How it stands.
+    /// Its status.
     pub status: Status,
-    /// Which events concern it.
-    pub filter: Filter,
-    /// Where notifications go.
+    /// The filter that selects its events.
+    pub filter: EventFilter,
+    /// The channel of its notifications.
     pub channel: Channel,
     /// The media type in which they are sent.
     pub media_type: &'static str,
-    /// How much they tell.
-    pub content: Content,
+    /// The detail of its notifications.
+    pub content: PayloadContent,
     /// Seconds of silence after which a heartbeat is sent.
     pub heartbeat_s: Option<u32>,
     /// Seconds that the endpoint has to answer.
     pub timeout_s: Option<u32>,
-    /// How many events one notification may carry: at most [`MESSAGE_EVENTS_MAX`], also if the
-    /// client would take more.
+    /// The most events of one notification: at most [`MESSAGE_EVENTS_MAX`], even if the client would
+    /// take more.
     pub max_count: u32,
-    /// When it ends.
+    /// Its end.
     pub end: Option<Timestamp>,
 }
 
@@ -120,7 +124,7 @@ const PAYLOADS: &[&str] = &["application/fhir+json", "application/json"];
 const HEARTBEAT_S_MAX: u32 = 31_536_000;
 /// The longest time that an endpoint may ask for to answer, in seconds.
 const TIMEOUT_S_MAX: u32 = 300;
-/// How many events one notification carries at most.
+/// The most events of one notification, whatever a Subscription asks for.
 pub const MESSAGE_EVENTS_MAX: u32 = 1_000;
 
 impl Subscription {
@@ -164,9 +168,9 @@ impl Subscription {
         let timeout_s = number(EXT_TIMEOUT, "valueUnsignedInt", TIMEOUT_S_MAX);
         let max_count = number(EXT_MAX_COUNT, "valuePositiveInt", u32::MAX)
             .map_or(1, |count| count.min(MESSAGE_EVENTS_MAX));
-        let filter = Filter::read(resource, base_url).unwrap_or_else(|wrong| {
+        let filter = EventFilter::read(resource, base_url).unwrap_or_else(|wrong| {
             found.extend(wrong);
-            Filter::default()
+            EventFilter::default()
         });
         match (status, channel, media_type, content) {
             (Some(status), Some(channel), Some(media_type), Some(content)) if found.is_empty() => {
@@ -187,8 +191,8 @@ impl Subscription {
         }
     }
 
-    /// What is wrong with a Subscription that a client writes at that instant: all that
-    /// [`Subscription::read`] finds, and an end that has come already.
+    /// Returns the findings about a Subscription that a client writes at that instant: all those of
+    /// [`Subscription::read`], and one about an end that has passed already.
     pub fn findings(resource: &Value, base_url: &str, now: Timestamp) -> Vec<Issue> {
         match Subscription::read(resource, base_url) {
             Ok(read) if read.status != Status::Off && read.end.is_some_and(|end| end <= now) => {
@@ -207,14 +211,14 @@ impl Subscription {
 }
 
 impl Channel {
-    /// The channel of a Subscription, whatever is wrong with the rest; none if it is not one that
-    /// is offered.
+    /// Reads the channel of a Subscription, whatever is wrong with the rest; none if this server
+    /// does not offer it.
     pub fn of(resource: &Value) -> Option<Self> {
         read_channel(&resource["channel"], &mut |_, _, _| {})
     }
 }
 
-/// Notes a finding: where, of which kind, and what was expected.
+/// A receiver of findings: the element, the kind, and what was expected.
 type Refuse<'a> = dyn FnMut(&str, IssueCode, String) + 'a;
 
 fn read_channel(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Channel> {
@@ -307,11 +311,13 @@ fn read_media_type(channel: &Value, refuse: &mut Refuse<'_>) -> Option<&'static 
     known
 }
 
-fn read_content(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Content> {
+fn read_content(channel: &Value, refuse: &mut Refuse<'_>) -> Option<PayloadContent> {
     let Some((at, extension)) = extensions::first(&channel["_payload"], EXT_PAYLOAD_CONTENT) else {
-        return Some(Content::IdOnly);
+        return Some(PayloadContent::IdOnly);
     };
-    let content = extension["valueCode"].as_str().and_then(Content::from_code);
+    let content = extension["valueCode"]
+        .as_str()
+        .and_then(PayloadContent::from_code);
     if content.is_none() {
         let expression = format!("Subscription.channel.payload.extension[{at}].value");
         refuse(
@@ -323,7 +329,7 @@ fn read_content(channel: &Value, refuse: &mut Refuse<'_>) -> Option<Content> {
     content
 }
 
-/// A number of an extension of the channel, from 1 to a greatest one.
+/// Reads the number of an extension of the channel, from 1 to a greatest one.
 fn read_number(
     channel: &Value,
     url: &str,

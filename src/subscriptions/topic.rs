@@ -1,14 +1,14 @@
-//! The topic: when a version of a Task is an event.
+//! The topic, which decides whether a version of a Task is an event.
 
 use serde_json::Value;
 
-/// True if the version of a rights Task that follows `before` (none if it is the first, or the one
-/// before was deleted) is an event: the Task was created, or its `businessStatus` changed.
+/// Tells whether the version of a rights Task that follows `before` (none if it is the first, or the
+/// one before was deleted) is an event: the Task was created, or its `businessStatus` changed.
 pub fn is_event(before: Option<&Value>, after: &Value) -> bool {
     before.is_none_or(|before| status_code(before) != status_code(after))
 }
 
-/// The code of the deadline status.
+/// Returns the code of the deadline status.
 fn status_code(task: &Value) -> Option<&str> {
     task["businessStatus"]["coding"][0]["code"].as_str()
 }

@@ -1,9 +1,9 @@
-//! The HTTP client of notifications: what is sent where, and what of the answer matters. The only
-//! file here that knows the client's library.
+//! The HTTP client of notifications. It sends a message and judges the answer; the only file here
+//! that knows the client's library.
 //!
-//! No redirect is followed and no proxy asked; each address that a name resolves to is held against
-//! the policy, and the connection goes to those alone. Nothing that is sent or answered is ever
-//! logged.
+//! It follows no redirect and asks no proxy. Each address that a name resolves to is checked against
+//! the policy, and connections go to permitted addresses only. Nothing that is sent or answered is
+//! ever logged.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -19,9 +19,9 @@ use url::Url;
 
 use crate::subscriptions::endpoint::{EndpointPolicy, Refused};
 
-/// How long a connection may take to come about.
+/// The longest time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection is kept while nothing is sent.
+/// The time for which an idle connection is kept.
 const IDLE_MAX: Duration = Duration::from_secs(50);
 /// The most bytes of an answer that are read. Nothing in them is needed, but a connection whose
 /// answer was read can be used again.
@@ -46,35 +46,34 @@ pub struct Client {
 pub(super) struct Post<'a> {
     /// The headers that the Subscription asks for: secrets.
     pub(super) headers: &'a [(String, String)],
-    /// What the message is.
+    /// The media type of the message.
     pub(super) content_type: String,
     /// Its id, the seconds of the attempt, its signature.
     pub(super) signed: [String; 3],
     /// The bytes.
     pub(super) body: Vec<u8>,
-    /// How long the endpoint has to answer.
+    /// The time that the endpoint has to answer.
     pub(super) timeout: Duration,
 }
 
-/// The way to an endpoint, free for one message.
+/// The way to an endpoint, with a permit for one message.
 pub(super) struct Way {
     url: Url,
-    _turn: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// The headers of [`Post::signed`].
 const SIGNED: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
 
-/// An answer that is none of success.
+/// A failed attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Trouble {
-    /// What is wrong, for the subscriber and the operator to read: no secret, no address, no
-    /// person.
+    /// A description for the subscriber and the operator: no secret, no address, no person.
     pub(super) text: String,
-    /// True if there is no sense in another attempt: the endpoint says that it is gone, or may not
-    /// be sent to.
+    /// True if another attempt makes no sense: the endpoint says that it is gone, or nothing may be
+    /// sent to it.
     pub(super) is_final: bool,
-    /// What it says of when to come again.
+    /// The value of its Retry-After header.
     pub(super) retry_after: Option<String>,
 }
 
@@ -89,11 +88,11 @@ impl Trouble {
 }
 
 impl Client {
-    /// A client for what the policy allows, which trusts the certificates that this machine trusts
-    /// and those of `authorities` (PEM).
+    /// Makes a client for the endpoints that the policy allows, which trusts the certificates that
+    /// this machine trusts and those of `authorities` (PEM).
     ///
     /// # Errors
-    /// What is wrong with the certificates.
+    /// If the certificates cannot be used.
     pub fn new(policy: EndpointPolicy, authorities: Option<&[u8]>) -> Result<Self, String> {
         let lookup: Lookup = Arc::new(|name| {
             Ok((name, 0)
@@ -104,7 +103,7 @@ impl Client {
         Client::resolving_by(policy, authorities, lookup)
     }
 
-    /// As [`Client::new`], with another way to find addresses.
+    /// Does the same as [`Client::new`], with another way to find addresses.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -130,7 +129,7 @@ impl Client {
                 .http1_only()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_MAX)
-                .dns_resolver(Arc::new(Checked {
+                .dns_resolver(Arc::new(PermittedResolver {
                     policy: Arc::clone(&policy),
                     lookup: Arc::clone(&lookup),
                     permits: Arc::new(Semaphore::new(RESOLVING_MAX)),
@@ -157,7 +156,7 @@ impl Client {
         })
     }
 
-    /// Waits for a turn of the endpoint's host.
+    /// Waits for a permit of the endpoint's host.
     ///
     /// # Errors
     /// If nothing may be sent there.
@@ -177,14 +176,14 @@ impl Client {
         // It is never closed.
         Ok(Way {
             url,
-            _turn: host.acquire_owned().await.ok(),
+            _permit: host.acquire_owned().await.ok(),
         })
     }
 
     /// Sends a message once.
     ///
     /// # Errors
-    /// Why it was not acknowledged.
+    /// If it was not acknowledged.
     pub(super) async fn post(&self, way: Way, post: Post<'_>) -> Result<(), Trouble> {
         let mut request = self
             .http
@@ -229,7 +228,7 @@ impl Client {
         Ok(())
     }
 
-    /// The turns of a host.
+    /// Returns the permits of a host.
     fn host(&self, authority: &str) -> Arc<Semaphore> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = hosts.get(authority).and_then(Weak::upgrade) {
@@ -242,7 +241,7 @@ impl Client {
     }
 }
 
-/// What went wrong, in words that repeat nothing of the request.
+/// Describes the error in words that repeat nothing of the request.
 fn trouble(error: &reqwest::Error) -> Trouble {
     let mut source: Option<&(dyn Error + 'static)> = error.source();
     let (mut is_refused, mut is_tls) = (false, false);
@@ -269,14 +268,14 @@ fn trouble(error: &reqwest::Error) -> Trouble {
     })
 }
 
-/// Resolves names to the addresses that the policy permits.
-struct Checked {
+/// A resolver of names that passes on only the addresses which the policy permits.
+struct PermittedResolver {
     policy: Arc<EndpointPolicy>,
     lookup: Lookup,
     permits: Arc<Semaphore>,
 }
 
-impl Resolve for Checked {
+impl Resolve for PermittedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (policy, lookup, permits) = (
             Arc::clone(&self.policy),
@@ -286,7 +285,7 @@ impl Resolve for Checked {
         Box::pin(async move {
             let permit = permits.acquire_owned().await?;
             let name = name.as_str().to_owned();
-            // The turn belongs to the thread: it is busy until the answer comes, whether or not
+            // The permit belongs to the thread: it is busy until the answer comes, whether or not
             // anyone waits for it.
             let resolved = tokio::task::spawn_blocking(move || {
                 let _permit = permit;

@@ -1,6 +1,6 @@
-//! How far each subscription was delivered, on the disk: one task writes what all workers note in
-//! one commit, so that a thousand subscriptions do not sync a thousand times. What an operator
-//! asked to be sent again goes the same way.
+//! The positions of delivery on the disk: one task writes what all workers note in one commit, so
+//! that a thousand subscriptions do not sync a thousand times. The events that an operator asks to
+//! send again are written in the same way.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::World;
-use super::figures::Desk;
+use super::state::SharedState;
+use super::world::World;
 use crate::fhir::Id;
 use crate::storage::{ChangeSet, StreamChange};
 
-/// How far one subscription was delivered, as [`crate::storage::Stream`] counts.
+/// The position of delivery of one subscription, as [`crate::storage::Stream`] counts.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Cursor {
-    /// Of which life.
+pub(super) struct DeliveryCursor {
+    /// The life that the numbers belong to.
     pub(super) life: u64,
     /// The last event that was acknowledged.
     pub(super) delivered: u64,
@@ -24,103 +24,104 @@ pub(super) struct Cursor {
     pub(super) sent: u64,
 }
 
-/// How long a cursor that nobody waits for may be kept from the disk. What is lost by a stop
-/// meanwhile is sent again, as the same message.
+/// The longest time before a cursor that nobody waits for is on the disk. If it is lost by a stop
+/// meanwhile, its events are sent again, as the same message.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The most notes that wait: who notes more, waits with them.
+/// The most notes that wait: a worker that notes more, waits with them.
 const NOTES_MAX: usize = 1_024;
 
-/// What is noted, and who waits for it to be on the disk.
+/// A change to write, and the sender to tell when it is on the disk.
 struct Note {
-    what: What,
+    change: NotedChange,
     done: Option<oneshot::Sender<()>>,
 }
 
-enum What {
-    /// How far a subscription is delivered.
-    Cursor(Id, Cursor),
-    /// That what is to be sent again of it changed. It is read from the desk when it is written:
-    /// who notes it first is not always written first.
-    Resends(Id, Arc<Desk>),
-    /// Nothing: what was noted before is waited for.
-    Before,
+/// A change to write.
+enum NotedChange {
+    /// The position of a subscription.
+    Cursor(Id, DeliveryCursor),
+    /// The events to send again, read from the state at the moment of writing, since notes are not
+    /// always written in the order in which they were made.
+    Resends(Id, Arc<SharedState>),
+    /// Nothing new: the sender waits for the notes before.
+    Flush,
 }
 
-/// The store takes no cursor: it has failed.
+/// The failure of the store to take a cursor.
 #[derive(Debug)]
 pub(super) struct NotRecorded;
 
-/// Where workers note how far they are.
+/// The place where workers note their positions.
 #[derive(Clone)]
 pub(super) struct Cursors {
     notes: mpsc::Sender<Note>,
 }
 
 impl Cursors {
-    /// The place for notes, and the work that writes them.
+    /// Makes the place for notes, and the work that writes them.
     pub(super) fn new(world: Arc<World>) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (notes, received) = mpsc::channel(NOTES_MAX);
         (Cursors { notes }, keep(world, received))
     }
 
-    /// Notes a cursor, which will be written soon.
-    pub(super) async fn note(&self, subscription: &Id, cursor: Cursor) {
+    /// Notes a cursor, to be written soon.
+    pub(super) async fn note(&self, subscription: &Id, cursor: DeliveryCursor) {
         // Without a writer everything is about to stop.
         let _ = self
             .notes
             .send(Note {
-                what: What::Cursor(subscription.clone(), cursor),
+                change: NotedChange::Cursor(subscription.clone(), cursor),
                 done: None,
             })
             .await;
     }
 
-    /// Notes that fewer events are to be sent again than lay on that desk.
-    pub(super) async fn note_resends(&self, subscription: &Id, desk: &Arc<Desk>) {
+    /// Notes that there are fewer events to send again than before.
+    pub(super) async fn note_resends(&self, subscription: &Id, state: &Arc<SharedState>) {
         let _ = self
             .notes
             .send(Note {
-                what: What::Resends(subscription.clone(), Arc::clone(desk)),
+                change: NotedChange::Resends(subscription.clone(), Arc::clone(state)),
                 done: None,
             })
             .await;
     }
 
-    /// Notes which events are to be sent again; blocks until that is on the disk.
+    /// Notes new events to send again; blocks until that is on the disk.
     pub(super) fn record_resends(
         &self,
         subscription: &Id,
-        desk: &Arc<Desk>,
+        state: &Arc<SharedState>,
     ) -> Result<(), NotRecorded> {
         let (done, is_done) = oneshot::channel();
         let note = Note {
-            what: What::Resends(subscription.clone(), Arc::clone(desk)),
+            change: NotedChange::Resends(subscription.clone(), Arc::clone(state)),
             done: Some(done),
         };
         self.notes.blocking_send(note).map_err(|_| NotRecorded)?;
         is_done.blocking_recv().map_err(|_| NotRecorded)
     }
 
-    /// Notes a cursor; done when it is on the disk.
+    /// Notes a cursor and waits until it is on the disk.
     pub(super) async fn record(
         &self,
         subscription: &Id,
-        cursor: Cursor,
+        cursor: DeliveryCursor,
     ) -> Result<(), NotRecorded> {
-        self.wait_for(What::Cursor(subscription.clone(), cursor))
+        self.wait_for(NotedChange::Cursor(subscription.clone(), cursor))
             .await
     }
 
-    /// Done when all that was noted before is on the disk.
+    /// Waits until everything that was noted before is on the disk.
     pub(super) async fn flush(&self) -> Result<(), NotRecorded> {
-        self.wait_for(What::Before).await
+        self.wait_for(NotedChange::Flush).await
     }
 
-    async fn wait_for(&self, what: What) -> Result<(), NotRecorded> {
+    async fn wait_for(&self, change: NotedChange) -> Result<(), NotRecorded> {
         let (done, is_done) = oneshot::channel();
         self.notes
             .send(Note {
-                what,
+                change,
                 done: Some(done),
             })
             .await
@@ -129,17 +130,19 @@ impl Cursors {
     }
 }
 
-/// Writes what is noted, all that is there at once.
+/// Writes the notes, all that are there in one commit.
 async fn keep(world: Arc<World>, mut received: mpsc::Receiver<Note>) {
     while let Some(first) = received.recv().await {
-        let (mut noted, mut waiting) = (Noted::default(), Vec::new());
+        let (mut pending, mut waiting) = (PendingChanges::default(), Vec::new());
         let mut take = |note: Note| {
-            match note.what {
-                What::Cursor(subscription, cursor) => {
-                    drop(noted.cursors.insert(subscription, cursor))
+            match note.change {
+                NotedChange::Cursor(subscription, cursor) => {
+                    pending.cursors.insert(subscription, cursor);
                 }
-                What::Resends(subscription, desk) => drop(noted.desks.insert(subscription, desk)),
-                What::Before => {}
+                NotedChange::Resends(subscription, state) => {
+                    pending.resends.insert(subscription, state);
+                }
+                NotedChange::Flush => {}
             }
             waiting.extend(note.done);
             !waiting.is_empty()
@@ -160,7 +163,7 @@ async fn keep(world: Arc<World>, mut received: mpsc::Receiver<Note>) {
             take(note);
         }
         let world = Arc::clone(&world);
-        let committed = tokio::task::spawn_blocking(move || commit(&world, noted)).await;
+        let committed = tokio::task::spawn_blocking(move || commit(&world, pending)).await;
         match committed {
             Ok(Ok(())) => waiting
                 .into_iter()
@@ -174,39 +177,31 @@ async fn keep(world: Arc<World>, mut received: mpsc::Receiver<Note>) {
     }
 }
 
-/// What one commit writes.
+/// The changes of one commit.
 #[derive(Default)]
-struct Noted {
-    cursors: BTreeMap<Id, Cursor>,
-    desks: BTreeMap<Id, Arc<Desk>>,
+struct PendingChanges {
+    cursors: BTreeMap<Id, DeliveryCursor>,
+    resends: BTreeMap<Id, Arc<SharedState>>,
 }
 
-fn commit(world: &World, Noted { cursors, desks }: Noted) -> Result<(), String> {
-    let cursor = |(
+fn commit(world: &World, pending: PendingChanges) -> Result<(), String> {
+    let cursor = |(subscription, cursor): (Id, DeliveryCursor)| StreamChange::Cursor {
         subscription,
-        Cursor {
-            life,
-            delivered,
-            sent,
-        },
-    )| StreamChange::Cursor {
-        subscription,
-        life,
-        delivered,
-        sent,
+        life: cursor.life,
+        delivered: cursor.delivered,
+        sent: cursor.sent,
     };
-    let resends = |(subscription, desk): (Id, Arc<Desk>)| {
-        let desk = desk.lock();
+    let resends = |(subscription, state): (Id, Arc<SharedState>)| {
+        let state = state.lock();
         Some(StreamChange::Resends {
             subscription,
-            life: desk.life?,
-            ranges: desk.replays.iter().copied().collect(),
+            life: state.life?,
+            ranges: state.replays.iter().copied().collect(),
         })
     };
+    let cursors = pending.cursors.into_iter().map(cursor);
     let streams: Vec<_> = cursors
-        .into_iter()
-        .map(cursor)
-        .chain(desks.into_iter().filter_map(resends))
+        .chain(pending.resends.into_iter().filter_map(resends))
         .collect();
     if streams.is_empty() {
         return Ok(());

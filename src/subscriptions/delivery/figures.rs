@@ -1,9 +1,7 @@
-//! What an operator sees of delivery: how each subscription stands, and counters. No person, no
+//! The operator's view of delivery: the state of each subscription, and counters. No person, no
 //! address and no secret is in it.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,7 +9,7 @@ use jiff::Timestamp;
 use crate::fhir::Id;
 use crate::subscriptions::Status;
 
-/// How one subscription stands.
+/// The state of one subscription.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SubscriptionView {
     /// The id of the Subscription.
@@ -26,11 +24,11 @@ pub struct SubscriptionView {
     pub forgotten: u64,
     /// The instant of the oldest event that was not acknowledged, of those that are kept.
     pub oldest_undelivered: Option<Timestamp>,
-    /// How often sending failed since it last succeeded.
+    /// Failures since the last success.
     pub attempts: u32,
-    /// How sending last failed, and when.
+    /// The last failure, and its instant.
     pub last_error: Option<(String, Timestamp)>,
-    /// When it is tried again.
+    /// The instant of the next attempt after a failure.
     pub next_attempt: Option<Timestamp>,
 }
 
@@ -40,7 +38,7 @@ pub const LATENCY_BOUNDS_S: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0,
 ];
 
-/// What was counted since the start.
+/// The counts since the start.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Figures {
     /// Events that were acknowledged.
@@ -49,14 +47,14 @@ pub struct Figures {
     pub acknowledged: u64,
     /// Messages of any kind that were not.
     pub failed: u64,
-    /// How long events took from their commit to their acknowledgement: how many in each class of
+    /// The times from the commit of an event to its acknowledgement: how many in each class of
     /// [`LATENCY_BOUNDS_S`], and longer.
     pub latencies: Vec<u64>,
     /// The sum of them, in seconds.
     pub latency_sum_s: f64,
 }
 
-/// Counts.
+/// Counters that all workers add to.
 #[derive(Default)]
 pub(super) struct Counters {
     delivered_events: AtomicU64,
@@ -67,7 +65,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// A message was acknowledged at `now`, with events of these instants.
+    /// Counts a message that was acknowledged at `now`, with events of these instants.
     pub(super) fn acknowledged(&self, events: &[Timestamp], now: Timestamp) {
         self.acknowledged.fetch_add(1, Ordering::Relaxed);
         self.delivered_events
@@ -86,12 +84,12 @@ impl Counters {
         }
     }
 
-    /// A message was not acknowledged.
+    /// Counts a message that was not acknowledged.
     pub(super) fn failed(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counts.
+    /// Returns the counts.
     pub(super) fn figures(&self) -> Figures {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Figures {
@@ -101,35 +99,5 @@ impl Counters {
             latencies: self.latencies.iter().map(count).collect(),
             latency_sum_s: Duration::from_micros(count(&self.latency_sum_us)).as_secs_f64(),
         }
-    }
-}
-
-/// What a worker shows, and what it is asked for.
-#[derive(Default)]
-pub(super) struct Desk(Mutex<OnDesk>);
-
-/// What lies there.
-#[derive(Default)]
-pub(super) struct OnDesk {
-    /// How the Subscription stands; none until the worker has looked.
-    pub(super) status: Option<Status>,
-    /// The last event that was acknowledged; none until the worker has looked.
-    pub(super) delivered: Option<u64>,
-    /// Failures since the last success.
-    pub(super) attempts: u32,
-    /// The last of them.
-    pub(super) last_error: Option<(String, Timestamp)>,
-    /// When it is tried again.
-    pub(super) next_attempt: Option<Timestamp>,
-    /// Of which life of the Subscription the following are; none until the worker has looked.
-    pub(super) life: Option<u64>,
-    /// Events to send again: first and last.
-    pub(super) replays: VecDeque<(u64, u64)>,
-}
-
-impl Desk {
-    /// Takes what lies there for a moment.
-    pub(super) fn lock(&self) -> MutexGuard<'_, OnDesk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

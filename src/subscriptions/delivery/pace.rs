@@ -1,4 +1,4 @@
-//! When a delivery that failed is tried again. Pure.
+//! The pauses between the attempts of a delivery. Pure.
 
 use std::time::Duration;
 
@@ -11,27 +11,26 @@ use crate::fhir::Id;
 /// The longest pause that an endpoint can ask for by Retry-After.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
-/// How long things take at most, and how they are repeated.
+/// The longest times that things may take, and the pauses before they are repeated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pace {
     /// The pause after the first failure; each further one is twice as long.
     pub first_retry: Duration,
     /// The longest pause.
     pub longest_retry: Duration,
-    /// How long a delivery is tried again before the subscription is in error.
+    /// The time for which a delivery is tried again before the subscription is in error.
     pub retry_window: Duration,
-    /// How long an endpoint has to answer, if the Subscription does not say.
+    /// The time that an endpoint has to answer, if the Subscription does not say.
     pub answer_timeout: Duration,
     /// The pause after a bug.
     pub after_panic: Duration,
-    /// The most subscriptions whose last attempt failed that attempt it again at a time: however
-    /// many endpoints are dead, no more connections hang. Those that are well do not wait
-    /// behind them.
+    /// The most retries at a time, of all subscriptions together: however many endpoints are dead,
+    /// no more connections hang. Subscriptions whose last attempt succeeded do not wait for them.
     pub retrying_max: usize,
 }
 
 impl Default for Pace {
-    /// A day: an outage that is mended by the next morning needs nobody's hand.
+    /// Tries for a day: an outage that ends by the next morning needs no intervention.
     fn default() -> Self {
         Pace {
             first_retry: Duration::from_secs(1),
@@ -45,9 +44,9 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The pause after that many failures in a row: between half of the full pause and all of it,
-    /// so that subscriptions which failed together do not come back together; for one
-    /// subscription always the same.
+    /// Returns the pause after that many failures in a row: between half of the full pause and all
+    /// of it, so that subscriptions which failed together do not come back together; always the
+    /// same for one subscription.
     pub(super) fn pause(&self, subscription: &Id, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(30);
         let full = self
@@ -62,7 +61,7 @@ impl Pace {
     }
 }
 
-/// The pause that a Retry-After asks for, in seconds or until a date (RFC 9110, section 10.2.3);
+/// Returns the pause that a Retry-After asks for, in seconds or until a date (RFC 9110, section 10.2.3);
 /// none if it cannot be read.
 pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();

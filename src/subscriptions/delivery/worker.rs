@@ -1,5 +1,5 @@
 //! The task of one subscription: it sleeps until something is due, sends one message at a time, and
-//! writes down how it went.
+//! records the outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Shared;
-use super::account::{Account, Message, Purpose, Seen, Step};
 use super::client::{Post, Trouble};
-use super::figures::Desk;
+use super::message::{Message, Purpose};
 use super::pace::retry_after;
+use super::progress::{DueAction, SubscriptionProgress};
+use super::seen::{self, SeenSubscription};
+use super::shared::SharedByWorkers;
+use super::state::SharedState;
 use crate::fhir::Id;
 use crate::subscriptions::{Channel, Status, Subscription};
 
@@ -27,12 +29,12 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// The task of one subscription.
 pub(super) struct Worker {
     id: Id,
-    shared: Arc<Shared>,
-    bell: Arc<Notify>,
-    desk: Arc<Desk>,
-    /// What is known of the subscription; taken out while a thread works with it.
-    account: Option<Account>,
-    /// When something was last sent and acknowledged.
+    shared: Arc<SharedByWorkers>,
+    signal: Arc<Notify>,
+    state: Arc<SharedState>,
+    /// The progress of the subscription; taken out while a thread works with it.
+    progress: Option<SubscriptionProgress>,
+    /// The moment of the last acknowledgement.
     last_sent: Instant,
     /// Failures in a row.
     failing: Option<Failing>,
@@ -45,11 +47,11 @@ struct Failing {
     count: u32,
 }
 
-/// What the worker does after a step.
-enum Then {
-    /// Looks what is due.
+/// The state of a worker between two actions.
+enum WorkerState {
+    /// Looks for what is due.
     Look,
-    /// Waits: for its bell, or so long.
+    /// Waits for its signal, at most so long.
     Wait(Option<Duration>),
     /// Waits so long, or until the Subscription asks for something else.
     Retry(Duration),
@@ -58,67 +60,75 @@ enum Then {
 }
 
 impl Worker {
-    pub(super) fn new(id: Id, shared: Arc<Shared>, bell: Arc<Notify>, desk: Arc<Desk>) -> Self {
-        let account = Some(Account::new(id.clone()));
-        Worker {
-            id,
-            shared,
-            bell,
-            desk,
-            account,
+    /// Makes the worker of a Subscription; none if it has one.
+    pub(super) fn begin(id: &Id, shared: &Arc<SharedByWorkers>) -> Option<Self> {
+        let signal = shared.signals.begin(id)?;
+        // After a worker that panicked its state is still there.
+        let state = Arc::clone(shared.states().entry(id.clone()).or_default());
+        Some(Worker {
+            id: id.clone(),
+            shared: Arc::clone(shared),
+            signal,
+            state,
+            progress: Some(SubscriptionProgress::new(id.clone())),
             last_sent: Instant::now(),
             failing: None,
-        }
+        })
     }
 
     /// Works until the Subscription is deleted.
     pub(super) async fn run(mut self) {
         loop {
             match self.step().await {
-                Then::Look => {}
-                Then::Wait(None) => self.bell.notified().await,
-                Then::Wait(Some(most)) => {
-                    let _ = tokio::time::timeout(most, self.bell.notified()).await;
+                WorkerState::Look => {}
+                WorkerState::Wait(None) => self.signal.notified().await,
+                WorkerState::Wait(Some(most)) => {
+                    let _ = tokio::time::timeout(most, self.signal.notified()).await;
                 }
-                Then::Retry(pause) => {
-                    self.desk.lock().next_attempt =
+                WorkerState::Retry(pause) => {
+                    self.state.lock().next_attempt =
                         (self.shared.world.now)().checked_add(pause).ok();
-                    if tokio::time::timeout(pause, self.moved()).await.is_ok() {
+                    if tokio::time::timeout(pause, self.until_changed())
+                        .await
+                        .is_ok()
+                    {
                         self.failing = None;
                     }
-                    self.desk.lock().next_attempt = None;
+                    self.state.lock().next_attempt = None;
                 }
-                Then::End => break,
+                WorkerState::End => break,
             }
         }
-        // Whoever made it exist again before this rang a bell that nobody hears any more.
+        // A write before this that made it exist again sent a signal that nobody heard any more.
         self.shared.end(&self.id);
     }
 
-    async fn step(&mut self) -> Then {
+    /// Finds out what is due, and does it.
+    async fn step(&mut self) -> WorkerState {
         let before = self.seen();
         let silence = self.last_sent.elapsed();
-        let replay = self.desk.lock().replays.front().map(|(first, _)| *first);
-        let Some(mut account) = self.account.take() else {
-            return Then::End;
+        let replay = self.state.lock().next_replay();
+        let Some(mut progress) = self.progress.take() else {
+            return WorkerState::End;
         };
         let shared = Arc::clone(&self.shared);
-        let Ok(turn) = Arc::clone(&self.shared.preparing).acquire_owned().await else {
-            return Then::End;
+        let Ok(permit) = Arc::clone(&self.shared.preparing).acquire_owned().await else {
+            return WorkerState::End;
         };
         let looked = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let step = account.next(&shared.world, silence, replay);
-            (account, step)
+            let _permit = permit;
+            let due = progress.next(&shared.world, silence, replay);
+            (progress, due)
         });
-        let Ok((mut account, step)) = looked.await else {
+        let Ok((mut progress, due)) = looked.await else {
             tracing::error!(subscription = %self.id, "finding out what is due panicked");
-            self.account = Some(Account::new(self.id.clone()));
-            return Then::Retry(self.shared.pace.after_panic);
+            self.progress = Some(SubscriptionProgress::new(self.id.clone()));
+            return WorkerState::Retry(self.shared.pace.after_panic);
         };
-        let resends = account.resends.take();
-        self.account = Some(account);
-        let is_more = resends.is_some_and(|(life, ranges)| self.take_resends(life, ranges));
+        let resends = progress.resends.take();
+        self.progress = Some(progress);
+        let is_more = resends
+            .is_some_and(|(life, ranges)| self.state.lock().take_stored_replays(life, ranges));
         if !self
             .seen()
             .zip(before)
@@ -127,47 +137,48 @@ impl Worker {
             self.failing = None;
         }
         self.show();
-        match step {
-            Ok(_) if is_more => Then::Look,
-            Ok(step) => self.take(step).await,
+        match due {
+            Ok(_) if is_more => WorkerState::Look,
+            Ok(due) => self.act(due).await,
             Err(error) => self.store_failed(&error.to_string()),
         }
     }
 
-    async fn take(&mut self, step: Step) -> Then {
-        match step {
-            Step::Gone => Then::End,
-            Step::Rest => Then::Wait(self.until_end()),
-            Step::Idle(heartbeat) => {
-                Then::Wait([heartbeat, self.until_end()].into_iter().flatten().min())
+    async fn act(&mut self, due: DueAction) -> WorkerState {
+        match due {
+            DueAction::Gone => WorkerState::End,
+            DueAction::Rest => WorkerState::Wait(self.until_end()),
+            DueAction::Idle(heartbeat) => {
+                WorkerState::Wait([heartbeat, self.until_end()].into_iter().flatten().min())
             }
-            Step::End => self.set_status(Status::Off, None).await,
-            Step::Activate => self.set_status(Status::Active, None).await,
-            Step::NotKept => {
+            DueAction::End => self.set_status(Status::Off, None).await,
+            DueAction::Activate => self.set_status(Status::Active, None).await,
+            DueAction::NotKept => {
                 self.replayed().await;
-                Then::Look
+                WorkerState::Look
             }
-            Step::Record(cursor) => match self.shared.cursors.record(&self.id, cursor).await {
+            DueAction::Record(cursor) => match self.shared.cursors.record(&self.id, cursor).await {
                 Ok(()) => {
-                    if let Some(account) = &mut self.account {
-                        account.recorded(cursor);
+                    if let Some(progress) = &mut self.progress {
+                        progress.recorded(cursor);
                     }
-                    Then::Look
+                    WorkerState::Look
                 }
                 Err(_) => self.store_failed("the cursor was not taken"),
             },
-            Step::Send(message) => self.send(message).await,
+            DueAction::LookAgain => WorkerState::Look,
+            DueAction::Send(message) => self.send(message).await,
         }
     }
 
-    /// Sends a message, unless the Subscription asks for something else meanwhile: then what it is
-    /// about may not be wanted any more.
-    async fn send(&mut self, message: Message) -> Then {
+    /// Sends a message, unless the Subscription asks for something else meanwhile: then the message
+    /// may not be wanted any more.
+    async fn send(&mut self, message: Message) -> WorkerState {
         let Some(subscription) = self.subscription() else {
-            return Then::Look;
+            return WorkerState::Look;
         };
         let Channel::RestHook { endpoint, headers } = &subscription.channel else {
-            return Then::Look;
+            return WorkerState::Look;
         };
         let Message {
             purpose,
@@ -183,35 +194,30 @@ impl Worker {
         let content_type = format!("{}; fhirVersion=4.0", subscription.media_type);
         let sending = async {
             let way = self.shared.client.way(endpoint).await?;
-            let _turn = if self.failing.is_some() {
+            let _permit = if self.failing.is_some() {
                 self.shared.retrying.acquire().await.ok()
             } else {
                 None
             };
-            // Signed when it goes: a subscriber refuses what was signed long ago.
+            // Signed when it is sent: a subscriber refuses a signature of long ago.
             let attempted = (self.shared.world.now)();
             let signed = [
                 id.clone(),
                 attempted.as_second().to_string(),
                 key.sign(&id, attempted, &body),
             ];
-            self.shared
-                .client
-                .post(
-                    way,
-                    Post {
-                        headers,
-                        content_type,
-                        signed,
-                        body,
-                        timeout,
-                    },
-                )
-                .await
+            let post = Post {
+                headers,
+                content_type,
+                signed,
+                body,
+                timeout,
+            };
+            self.shared.client.post(way, post).await
         };
         let answered = tokio::select! {
             answered = sending => answered,
-            () = self.moved() => return Then::Look,
+            () = self.until_changed() => return WorkerState::Look,
         };
         match answered {
             Ok(()) => self.acknowledged(purpose).await,
@@ -219,10 +225,10 @@ impl Worker {
         }
     }
 
-    async fn acknowledged(&mut self, purpose: Purpose) -> Then {
+    async fn acknowledged(&mut self, purpose: Purpose) -> WorkerState {
         self.failing = None;
         self.last_sent = Instant::now();
-        self.desk.lock().attempts = 0;
+        self.state.lock().attempts = 0;
         let now = (self.shared.world.now)();
         match purpose {
             Purpose::Handshake => {
@@ -236,16 +242,16 @@ impl Worker {
             }
             Purpose::Events { last, instants } => {
                 self.shared.counters.acknowledged(&instants, now);
-                if let Some(account) = &mut self.account {
-                    account.acknowledged(last);
-                    self.shared.cursors.note(&self.id, account.cursor).await;
+                if let Some(progress) = &mut self.progress {
+                    progress.acknowledged(last);
+                    self.shared.cursors.note(&self.id, progress.cursor).await;
                 }
             }
         }
-        Then::Look
+        WorkerState::Look
     }
 
-    async fn failed(&mut self, purpose: &Purpose, trouble: Trouble) -> Then {
+    async fn failed(&mut self, purpose: &Purpose, trouble: Trouble) -> WorkerState {
         let now = (self.shared.world.now)();
         let pace = &self.shared.pace;
         let Failing { since, count } = self.failing.unwrap_or(Failing {
@@ -256,9 +262,9 @@ impl Worker {
         self.failing = Some(Failing { since, count });
         self.shared.counters.failed();
         {
-            let mut desk = self.desk.lock();
-            desk.attempts = desk.attempts.saturating_add(1);
-            desk.last_error = Some((trouble.text.clone(), now));
+            let mut state = self.state.lock();
+            state.attempts = state.attempts.saturating_add(1);
+            state.last_error = Some((trouble.text.clone(), now));
         }
         let left = pace.retry_window.saturating_sub(since.elapsed());
         if trouble.is_final || *purpose == Purpose::Handshake || left.is_zero() {
@@ -271,19 +277,20 @@ impl Worker {
             .unwrap_or_default();
         // The last attempt is at the end of the window, or when the endpoint asked for it.
         let pause = pace.pause(&self.id, count).min(left).max(asked);
-        tracing::info!(subscription = %self.id, attempts = count, pause_ms = pause.as_millis(), "{}: it is tried again", trouble.text);
-        Then::Retry(pause)
+        tracing::info!(subscription = %self.id, attempts = count, pause_ms = pause.as_millis(), "{}: it will be tried again", trouble.text);
+        WorkerState::Retry(pause)
     }
 
     /// Writes the status, if the Subscription still asks for the same.
-    async fn set_status(&mut self, to: Status, error: Option<String>) -> Then {
+    async fn set_status(&mut self, to: Status, error: Option<String>) -> WorkerState {
         let Some(seen) = self.seen() else {
-            return Then::Look;
+            return WorkerState::Look;
         };
         let (shared, id) = (Arc::clone(&self.shared), self.id.clone());
         let written = tokio::task::spawn_blocking(move || {
-            while let Some(version) =
-                Account::unmoved(&id, &seen, &shared.world).map_err(|error| error.to_string())?
+            while let Some(version) = seen
+                .version_if_unchanged(&id, &shared.world)
+                .map_err(|error| error.to_string())?
             {
                 if (shared.world.set_status)(&id, version, to, error.as_deref())?.is_some() {
                     return Ok(true);
@@ -296,80 +303,65 @@ impl Worker {
                 if is_written {
                     self.failing = None;
                 }
-                Then::Look
+                WorkerState::Look
             }
             Ok(Err(error)) => self.store_failed(&error),
             Err(_) => self.store_failed("the writer panicked"),
         }
     }
 
-    fn store_failed(&self, error: &str) -> Then {
+    fn store_failed(&self, error: &str) -> WorkerState {
         tracing::error!(subscription = %self.id, "delivery waits for the store: {error}");
-        Then::Retry(STORE_PAUSE)
+        WorkerState::Retry(STORE_PAUSE)
     }
 
-    /// Done when the Subscription asks for something else than when it was last looked at.
-    async fn moved(&self) {
+    /// Waits until the Subscription asks for something else than when it was last looked at.
+    async fn until_changed(&self) {
         loop {
-            self.bell.notified().await;
+            self.signal.notified().await;
             let (shared, id, seen) = (Arc::clone(&self.shared), self.id.clone(), self.seen());
-            let moved = tokio::task::spawn_blocking(move || match seen {
-                Some(seen) => {
-                    Account::unmoved(&id, &seen, &shared.world).map(|version| version.is_none())
-                }
-                None => Account::exists(&id, &shared.world),
+            let is_changed = tokio::task::spawn_blocking(move || match seen {
+                Some(seen) => seen
+                    .version_if_unchanged(&id, &shared.world)
+                    .map(|version| version.is_none()),
+                None => seen::exists(&id, &shared.world),
             });
-            if matches!(moved.await, Ok(Ok(true))) {
+            if matches!(is_changed.await, Ok(Ok(true))) {
                 return;
             }
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
         }
     }
 
-    /// The first event to send again was sent.
+    /// Passes over the first event to send again.
     async fn replayed(&self) {
-        {
-            let mut desk = self.desk.lock();
-            if let Some((first, last)) = desk.replays.pop_front()
-                && first < last
-            {
-                desk.replays.push_front((first + 1, last));
-            }
-        }
-        self.shared.cursors.note_resends(&self.id, &self.desk).await;
+        self.state.lock().pass_replay();
+        self.shared
+            .cursors
+            .note_resends(&self.id, &self.state)
+            .await;
     }
 
-    /// Puts on the desk what was asked to be sent again before this start; true if there is any.
-    /// What lies there of the same life is newer: a worker before this one left it.
-    fn take_resends(&self, life: u64, ranges: Vec<(u64, u64)>) -> bool {
-        let mut desk = self.desk.lock();
-        if desk.life.replace(life) == Some(life) {
-            return false;
-        }
-        desk.replays = ranges.into();
-        !desk.replays.is_empty()
-    }
-
-    /// Shows how the subscription stands.
+    /// Shows the state of the subscription to the operator.
     fn show(&self) {
-        let mut desk = self.desk.lock();
-        desk.status = self.subscription().map(|subscription| subscription.status);
-        desk.delivered = self
-            .account
+        let mut state = self.state.lock();
+        state.status = self.subscription().map(|subscription| subscription.status);
+        state.delivered = self
+            .progress
             .as_ref()
-            .map(|account| account.cursor.delivered);
+            .map(|progress| progress.cursor.delivered);
     }
 
-    /// The Subscription, as it was when it was last looked at.
-    fn seen(&self) -> Option<Seen> {
-        self.account.as_ref()?.seen.clone()
+    /// Returns the Subscription, as it was when it was last looked at.
+    fn seen(&self) -> Option<SeenSubscription> {
+        self.progress.as_ref()?.seen.clone()
     }
 
     fn subscription(&self) -> Option<Arc<Subscription>> {
-        self.account.as_ref()?.seen.as_ref()?.subscription.clone()
+        self.progress.as_ref()?.subscription()
     }
 
-    /// How long until the subscription ends, at most as long as a sleep may be.
+    /// Returns the time until the subscription ends, at most [`SLEEP_MAX`].
     fn until_end(&self) -> Option<Duration> {
         let subscription = self
             .subscription()

@@ -4,7 +4,7 @@
 use frist::fhir::{ResourceKey, ResourceType};
 use frist::search::index_entries;
 use frist::subscriptions::filter::Side;
-use frist::subscriptions::{Filter, FilterIndex};
+use frist::subscriptions::{EventFilter, FilterIndex};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ proptest! {
     ) {
         let read = |texts: &Vec<String>| {
             let texts: Vec<_> = texts.iter().map(String::as_str).collect();
-            Filter::read(&filtered("s", &texts), "http://frist.test/fhir").unwrap()
+            EventFilter::read(&filtered("s", &texts), "http://frist.test/fhir").unwrap()
         };
         let all: Vec<_> = filters.iter().map(read).enumerate().map(|(number, filter)| (filter, number)).collect();
         let key = ResourceKey::parse("Task/t").unwrap();

@@ -6,8 +6,10 @@
 use frist::fhir::dates::format_instant;
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
 use frist::storage::Event;
-use frist::subscriptions::notification::{About, Kind, Told, bundle, bundle_id, status};
-use frist::subscriptions::{Content, Status};
+use frist::subscriptions::notification::{
+    About, NotificationType, NotifiedEvent, bundle, bundle_id, status,
+};
+use frist::subscriptions::{PayloadContent, Status};
 use frist::validation::{self, Context};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,12 +17,12 @@ use serde_json::{Value, json};
 use crate::support::facade::{BASE, guide_validator};
 
 const PROFILES: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition";
-const KINDS: &[Kind] = &[
-    Kind::Handshake,
-    Kind::Heartbeat,
-    Kind::EventNotification,
-    Kind::QueryStatus,
-    Kind::QueryEvent,
+const KINDS: &[NotificationType] = &[
+    NotificationType::Handshake,
+    NotificationType::Heartbeat,
+    NotificationType::EventNotification,
+    NotificationType::QueryStatus,
+    NotificationType::QueryEvent,
 ];
 const STATUSES: &[Status] = &[
     Status::Requested,
@@ -28,7 +30,11 @@ const STATUSES: &[Status] = &[
     Status::Error,
     Status::Off,
 ];
-const CONTENTS: &[Content] = &[Content::Empty, Content::IdOnly, Content::FullResource];
+const CONTENTS: &[PayloadContent] = &[
+    PayloadContent::Empty,
+    PayloadContent::IdOnly,
+    PayloadContent::FullResource,
+];
 
 /// The parameters of a status: name, type of the value, least and most.
 const STATUS_PARAMETERS: &[(&str, &str, usize, usize)] = &[
@@ -327,7 +333,7 @@ fn event(number: u64, task: &str, version: &str) -> Event {
 /// A Task as it may be stored: with digits and an order of its own.
 const TASK: &str = r#"{"resourceType":"Task","id":"t1","status":"requested","intent":"order","restriction":{"repetitions":1},"input":[{"type":{"text":"x"},"valueDecimal":1.00}]}"#;
 
-fn about<'a>(id: &'a Id, status: Status, content: Content) -> About<'a> {
+fn about<'a>(id: &'a Id, status: Status, content: PayloadContent) -> About<'a> {
     About {
         base_url: BASE,
         id,
@@ -349,7 +355,7 @@ fn messages() -> Vec<(String, Vec<u8>)> {
     let events = [event(11, "t1", "1"), event(12, "t1", "2")];
     let told: Vec<_> = events
         .iter()
-        .map(|event| Told {
+        .map(|event| NotifiedEvent {
             event,
             resource: Some(TASK.as_bytes()),
         })
@@ -358,7 +364,10 @@ fn messages() -> Vec<(String, Vec<u8>)> {
     for kind in KINDS {
         for status in STATUSES {
             for content in CONTENTS {
-                let told: &[Told] = if matches!(kind, Kind::EventNotification | Kind::QueryEvent) {
+                let told: &[NotifiedEvent] = if matches!(
+                    kind,
+                    NotificationType::EventNotification | NotificationType::QueryEvent
+                ) {
                     &told
                 } else {
                     &[]
@@ -628,24 +637,24 @@ fn the_entry_of_an_event_says_what_happened() {
 #[test]
 fn a_message_that_is_sent_again_has_the_same_id_and_no_other_has_it() {
     let id = Id::parse("s1").unwrap();
-    let about = about(&id, Status::Active, Content::IdOnly);
+    let about = about(&id, Status::Active, PayloadContent::IdOnly);
     let (first, second) = (event(11, "t1", "1"), event(12, "t2", "1"));
     let both = [
-        Told {
+        NotifiedEvent {
             event: &first,
             resource: None,
         },
-        Told {
+        NotifiedEvent {
             event: &second,
             resource: None,
         },
     ];
-    let id_of = |about: &About, kind, told: &[Told], now: &str| {
+    let id_of = |about: &About, kind, told: &[NotifiedEvent], now: &str| {
         parsed(&bundle(about, kind, told, instant(now)))["id"].clone()
     };
     let sent = id_of(
         &about,
-        Kind::EventNotification,
+        NotificationType::EventNotification,
         &both,
         "2027-03-01T08:00:01Z",
     );
@@ -654,7 +663,7 @@ fn a_message_that_is_sent_again_has_the_same_id_and_no_other_has_it() {
         sent,
         id_of(
             &about,
-            Kind::EventNotification,
+            NotificationType::EventNotification,
             &both,
             "2027-03-02T08:00:01Z"
         ),
@@ -670,7 +679,7 @@ fn a_message_that_is_sent_again_has_the_same_id_and_no_other_has_it() {
             "fewer events",
             id_of(
                 &about,
-                Kind::EventNotification,
+                NotificationType::EventNotification,
                 &both[..1],
                 "2027-03-01T08:00:01Z",
             ),
@@ -679,7 +688,7 @@ fn a_message_that_is_sent_again_has_the_same_id_and_no_other_has_it() {
             "another life",
             id_of(
                 &other_life,
-                Kind::EventNotification,
+                NotificationType::EventNotification,
                 &both,
                 "2027-03-01T08:00:01Z",
             ),
@@ -688,29 +697,54 @@ fn a_message_that_is_sent_again_has_the_same_id_and_no_other_has_it() {
             "another server",
             id_of(
                 &other_server,
-                Kind::EventNotification,
+                NotificationType::EventNotification,
                 &both,
                 "2027-03-01T08:00:01Z",
             ),
         ),
         (
             "a query",
-            id_of(&about, Kind::QueryEvent, &both, "2027-03-01T08:00:01Z"),
+            id_of(
+                &about,
+                NotificationType::QueryEvent,
+                &both,
+                "2027-03-01T08:00:01Z",
+            ),
         ),
         (
             "a heartbeat",
-            id_of(&about, Kind::Heartbeat, &[], "2027-03-01T08:00:01Z"),
+            id_of(
+                &about,
+                NotificationType::Heartbeat,
+                &[],
+                "2027-03-01T08:00:01Z",
+            ),
         ),
         (
             "a later heartbeat",
-            id_of(&about, Kind::Heartbeat, &[], "2027-03-01T08:00:02Z"),
+            id_of(
+                &about,
+                NotificationType::Heartbeat,
+                &[],
+                "2027-03-01T08:00:02Z",
+            ),
         ),
     ] {
         assert_ne!(sent, other, "{what}");
     }
     assert_ne!(
-        id_of(&about, Kind::Heartbeat, &[], "2027-03-01T08:00:01Z"),
-        id_of(&about, Kind::Heartbeat, &[], "2027-03-01T08:00:02Z"),
+        id_of(
+            &about,
+            NotificationType::Heartbeat,
+            &[],
+            "2027-03-01T08:00:01Z"
+        ),
+        id_of(
+            &about,
+            NotificationType::Heartbeat,
+            &[],
+            "2027-03-01T08:00:02Z"
+        ),
         "each heartbeat is a message of its own"
     );
 }
@@ -720,8 +754,8 @@ fn a_status_that_is_asked_for_fits_its_profile() {
     let id = Id::parse("s1").unwrap();
     for status_code in STATUSES {
         let told = status(
-            &about(&id, *status_code, Content::IdOnly),
-            Kind::QueryStatus,
+            &about(&id, *status_code, PayloadContent::IdOnly),
+            NotificationType::QueryStatus,
             &[],
         );
         assert_eq!(unfit_status(&told), [""; 0], "{told:#}");

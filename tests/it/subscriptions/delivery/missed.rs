@@ -8,22 +8,27 @@ use axum::http::Request;
 use frist::interactions::retention::forget;
 use serde_json::{Value, json};
 
+use super::delivering_server::{DeliveringServer, ONCE, Setup, subscription, with_channel};
 use super::endpoint::{Answer, Endpoint, Gate, Received};
-use super::station::{ONCE, Setup, Station, subscription, with_channel};
 use crate::subscriptions::{parameter, shape};
 
 /// Forgets the events before that instant.
-fn forget_before(station: &Station, before: &str) {
-    forget(station.server(), &station.moment(), before.parse().unwrap()).unwrap();
+fn forget_before(server: &DeliveringServer, before: &str) {
+    forget(
+        server.as_server(),
+        &server.moment(),
+        before.parse().unwrap(),
+    )
+    .unwrap();
 }
 
-fn get(station: &Station, path: &str) -> (u16, String) {
-    station.ask(Request::get(path).body(Body::empty()).unwrap())
+fn get(server: &DeliveringServer, path: &str) -> (u16, String) {
+    server.ask(Request::get(path).body(Body::empty()).unwrap())
 }
 
 /// What `$status` says is wrong.
-fn told_by_status(station: &Station) -> String {
-    let (_, text) = get(station, "/fhir/Subscription/s/$status");
+fn told_by_status(server: &DeliveringServer) -> String {
+    let (_, text) = get(server, "/fhir/Subscription/s/$status");
     let bundle: Value = serde_json::from_str(&text).unwrap();
     let status = &bundle["entry"][0]["resource"];
     assert_eq!(shape::unfit_status(status), [""; 0]);
@@ -61,34 +66,34 @@ fn missed(last: u64) -> String {
     )
 }
 
-/// A station of 1 March with a subscription in error, which has so many events of that day that
+/// A server on 1 March with a subscription in error, which has so many events of that day that
 /// were never acknowledged.
-fn in_error(endpoint: &Endpoint) -> (Station, u64) {
-    let station = Station::at(ONCE);
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+fn in_error(endpoint: &Endpoint) -> (DeliveringServer, u64) {
+    let server = DeliveringServer::at(ONCE);
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.expect("handshake");
     endpoint.answer(|_| Answer::Status(500));
-    let last = station.change("s");
+    let last = server.change("s");
     assert_eq!(endpoint.expect("event-notification").numbers(), [1]);
-    station.until("s", "error");
-    (station, last)
+    server.until("s", "error");
+    (server, last)
 }
 
 #[test]
 fn who_was_in_error_for_longer_than_events_are_kept_is_told_what_it_missed() {
     let endpoint = Endpoint::up();
-    let (mut station, missed_until) = in_error(&endpoint);
-    station.set_clock("2027-03-11T08:00:00Z");
-    station.change_of("p1", "s");
-    let last = station.change_of("p2", "s");
-    assert_eq!(told_by_status(&station), "the endpoint answered 500");
-    forget_before(&station, "2027-03-10T08:00:00Z");
+    let (mut server, missed_until) = in_error(&endpoint);
+    server.set_clock("2027-03-11T08:00:00Z");
+    server.change_of("p1", "s");
+    let last = server.change_of("p2", "s");
+    assert_eq!(told_by_status(&server), "the endpoint answered 500");
+    forget_before(&server, "2027-03-10T08:00:00Z");
     assert_eq!(
-        told_by_status(&station),
+        told_by_status(&server),
         format!("the endpoint answered 500; {}", missed(missed_until))
     );
-    let (_, metrics) = get(&station, "/metrics");
+    let (_, metrics) = get(&server, "/metrics");
     assert!(
         metrics.contains(&format!(
             "\nfrist_subscription_missed_events {missed_until}\n"
@@ -102,7 +107,7 @@ fn who_was_in_error_for_longer_than_events_are_kept_is_told_what_it_missed() {
         )),
         "{metrics}"
     );
-    let (_, page) = get(&station, "/");
+    let (_, page) = get(&server, "/");
     assert!(
         page.contains(&format!("<td>{missed_until} event")),
         "{page}"
@@ -117,7 +122,7 @@ fn who_was_in_error_for_longer_than_events_are_kept_is_told_what_it_missed() {
             Answer::Held(Arc::clone(&held))
         }
     });
-    station.put(&subscription("s", &endpoint.url()));
+    server.put(&subscription("s", &endpoint.url()));
     assert_eq!(told_by(&endpoint.expect("handshake")), missed(missed_until));
     let first = endpoint.expect("event-notification");
     assert_eq!(
@@ -125,10 +130,10 @@ fn who_was_in_error_for_longer_than_events_are_kept_is_told_what_it_missed() {
         (vec![missed_until + 1], missed(missed_until))
     );
     // It was not acknowledged yet: it is told again.
-    station.crash();
+    server.crash();
     gate.open();
     endpoint.answer(|_| Answer::Status(200));
-    station.start(Setup {
+    server.start(Setup {
         pace: ONCE,
         ..Setup::default()
     });
@@ -144,23 +149,23 @@ fn who_was_in_error_for_longer_than_events_are_kept_is_told_what_it_missed() {
             (vec![number], String::new())
         );
     }
-    station.stop();
-    station.start(Setup {
+    server.stop();
+    server.start(Setup {
         pace: ONCE,
         ..Setup::default()
     });
-    assert_eq!(told_by_status(&station), "", "its subscriber knows");
-    let (status, _) = get(&station, "/fhir/Subscription/s/$events?eventsSinceNumber=1");
+    assert_eq!(told_by_status(&server), "", "its subscriber knows");
+    let (status, _) = get(&server, "/fhir/Subscription/s/$events?eventsSinceNumber=1");
     assert_eq!(status, 422);
 }
 
 #[test]
 fn if_nothing_is_kept_the_handshake_says_so_and_the_next_event_too() {
     let endpoint = Endpoint::up();
-    let (station, last) = in_error(&endpoint);
-    forget_before(&station, "2027-03-10T08:00:00Z");
+    let (server, last) = in_error(&endpoint);
+    forget_before(&server, "2027-03-10T08:00:00Z");
     endpoint.answer(|_| Answer::Status(200));
-    station.put(&with_channel(
+    server.put(&with_channel(
         subscription("s", &endpoint.url()),
         "heartbeat-period",
         "valueUnsignedInt",
@@ -168,7 +173,7 @@ fn if_nothing_is_kept_the_handshake_says_so_and_the_next_event_too() {
     ));
     assert_eq!(told_by(&endpoint.expect("handshake")), missed(last));
     assert_eq!(told_by(&endpoint.expect("heartbeat")), missed(last));
-    station.change_of("p1", "s");
+    server.change_of("p1", "s");
     let next = loop {
         let next = endpoint.next();
         if next.kind() == "event-notification" {
@@ -184,24 +189,24 @@ fn if_nothing_is_kept_the_handshake_says_so_and_the_next_event_too() {
 #[test]
 fn what_is_on_its_way_is_not_forgotten_however_old_it_is() {
     let endpoint = Endpoint::up();
-    let mut station = Station::new();
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+    let mut server = DeliveringServer::new();
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.expect("handshake");
-    let delivered = station.change("s");
+    let delivered = server.change("s");
     assert_eq!(
         endpoint.numbers_until(delivered),
         (1..=delivered).collect::<Vec<_>>()
     );
     endpoint.answer(|_| Answer::Status(500));
-    station.change_of("p1", "s");
-    let last = station.change_of("p2", "s");
+    server.change_of("p1", "s");
+    let last = server.change_of("p2", "s");
     // Down for longer than events are kept.
-    station.stop();
-    station.set_clock("2027-09-01T08:00:00Z");
-    station.start(Setup::default());
-    forget_before(&station, "2027-06-01T08:00:00Z");
-    let stream = station.stream("s");
+    server.stop();
+    server.set_clock("2027-09-01T08:00:00Z");
+    server.start(Setup::default());
+    forget_before(&server, "2027-06-01T08:00:00Z");
+    let stream = server.stream("s");
     assert_eq!((stream.forgotten, stream.last), (delivered, last));
     drop(endpoint.unread());
     endpoint.answer(|_| Answer::Status(200));
@@ -215,7 +220,7 @@ fn what_is_on_its_way_is_not_forgotten_however_old_it_is() {
     // A client that wants none any more has no one to tell.
     let mut off = subscription("s", &endpoint.url());
     off["status"] = json!("off");
-    station.put(&off);
-    forget_before(&station, "2027-06-01T08:00:00Z");
-    assert_eq!(station.stream("s").forgotten, last);
+    server.put(&off);
+    forget_before(&server, "2027-06-01T08:00:00Z");
+    assert_eq!(server.stream("s").forgotten, last);
 }

@@ -1,13 +1,13 @@
 //! Delivery by rest-hook, to real endpoints on this machine: in order, at least once, and never
 //! anything missed.
 
-mod crowd;
+pub(crate) mod delivering_server;
 pub(crate) mod endpoint;
-mod life;
+mod in_order;
+mod lifecycle;
+mod many_subscriptions;
 mod missed;
 mod operator;
-mod road;
 mod safety;
-pub(crate) mod station;
 mod trouble;
 mod written_back;

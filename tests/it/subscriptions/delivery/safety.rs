@@ -11,12 +11,12 @@ use frist::subscriptions::EndpointPolicy;
 use frist::subscriptions::delivery::Lookup;
 use serde_json::{Value, json};
 
+use super::delivering_server::{DeliveringServer, ONCE, Setup, subscription};
 use super::endpoint::Endpoint;
-use super::station::{ONCE, Setup, Station, subscription};
 
 /// The expressions of the findings that refuse it.
-fn refused(station: &Station, subscription: &Value) -> Vec<String> {
-    match station.try_put(subscription) {
+fn refused(server: &DeliveringServer, subscription: &Value) -> Vec<String> {
+    match server.try_put(subscription) {
         Err(Failure::Unprocessable(issues)) => {
             let refusing = issues.into_iter().filter(frist::fhir::Issue::refuses);
             refusing
@@ -34,7 +34,7 @@ fn refused(station: &Station, subscription: &Value) -> Vec<String> {
 fn an_endpoint_that_the_policy_forbids_is_refused_and_not_connected_to() {
     let local = Endpoint::up();
     let port = local.address.port();
-    let station = Station::with(Setup {
+    let server = DeliveringServer::with(Setup {
         policy: EndpointPolicy::default(),
         ..Setup::default()
     });
@@ -52,7 +52,7 @@ fn an_endpoint_that_the_policy_forbids_is_refused_and_not_connected_to() {
         for scheme in ["http", "https"] {
             let forbidden = subscription("s", &format!("{scheme}://{host}:{port}/"));
             assert_eq!(
-                refused(&station, &forbidden),
+                refused(&server, &forbidden),
                 ["Subscription.channel.endpoint"],
                 "{scheme} {host}"
             );
@@ -66,7 +66,7 @@ fn an_endpoint_that_the_policy_forbids_is_refused_and_not_connected_to() {
         "x",
     ] {
         assert_eq!(
-            refused(&station, &subscription("s", endpoint)),
+            refused(&server, &subscription("s", endpoint)),
             ["Subscription.channel.endpoint"],
             "{endpoint}"
         );
@@ -76,7 +76,7 @@ fn an_endpoint_that_the_policy_forbids_is_refused_and_not_connected_to() {
 
 #[test]
 fn a_header_that_is_not_the_subscribers_is_refused() {
-    let station = Station::new();
+    let server = DeliveringServer::new();
     for header in [
         "Host: a-secret",
         "Content-Length: 1",
@@ -88,31 +88,31 @@ fn a_header_that_is_not_the_subscribers_is_refused() {
         let mut asked = subscription("s", "https://ehr.example.dk/");
         asked["channel"]["header"] = json!(["X-Fine: 1", header]);
         assert_eq!(
-            refused(&station, &asked),
+            refused(&server, &asked),
             ["Subscription.channel.header[1]"],
             "{header:?}"
         );
     }
 }
 
-/// A station that resolves every name so, and the text of the error of a subscription to `https://ehr.example.dk` at that port.
+/// A server that resolves every name so, and the text of the error of a subscription to `https://ehr.example.dk` at that port.
 fn error_when_resolved(
     policy: EndpointPolicy,
     port: u16,
     lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
 ) -> String {
     let lookup: Lookup = Arc::new(lookup);
-    let station = Station::with(Setup {
+    let server = DeliveringServer::with(Setup {
         pace: ONCE,
         policy,
         lookup: Some(lookup),
         ..Setup::default()
     });
-    station.put(&subscription(
+    server.put(&subscription(
         "s",
         &format!("https://ehr.example.dk:{port}/"),
     ));
-    station.until("s", "error")["error"]
+    server.until("s", "error")["error"]
         .as_str()
         .unwrap()
         .to_owned()
@@ -160,7 +160,7 @@ fn a_name_that_changes_its_answer_is_held_against_the_policy_each_time() {
         allowed: vec!["127.0.0.1/32".parse().unwrap()],
         ..EndpointPolicy::default()
     };
-    let station = Station::with(Setup {
+    let server = DeliveringServer::with(Setup {
         pace: ONCE,
         policy,
         lookup: Some(lookup),
@@ -170,8 +170,8 @@ fn a_name_that_changes_its_answer_is_held_against_the_policy_each_time() {
     for nth in 1..=3 {
         let mut subscription = subscription("s", &endpoint);
         subscription["reason"] = json!(format!("Asked {nth} times"));
-        station.put(&subscription);
-        assert_eq!(station.until("s", "error")["error"] == FORBIDDEN, nth > 1);
+        server.put(&subscription);
+        assert_eq!(server.until("s", "error")["error"] == FORBIDDEN, nth > 1);
         assert_eq!(
             asked.load(Ordering::SeqCst),
             nth,
@@ -215,31 +215,31 @@ fn an_endpoint_is_told_by_https_if_an_authority_vouches_for_its_name() {
             ..Setup::default()
         }
     };
-    let mut station = Station::with(setup(Some(certificate)));
-    station.put(&subscription(
+    let mut server = DeliveringServer::with(setup(Some(certificate)));
+    server.put(&subscription(
         "s",
         &format!("https://ehr.example.dk:{port}/notified"),
     ));
     endpoint.expect("handshake");
-    station.until("s", "active");
-    let last = station.change("s");
+    server.until("s", "active");
+    let last = server.change("s");
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
     assert_eq!(endpoint.connections(), 1);
     let not_trusted = "there is no trusted TLS connection to the endpoint";
-    station.put(&subscription(
+    server.put(&subscription(
         "other",
         &format!("https://other.example.dk:{port}/notified"),
     ));
     assert_eq!(
-        station.until("other", "error")["error"],
+        server.until("other", "error")["error"],
         not_trusted,
         "the certificate is of another name"
     );
-    station.stop();
-    station.start(setup(None));
-    station.change("s");
+    server.stop();
+    server.start(setup(None));
+    server.change("s");
     assert_eq!(
-        station.until("s", "error")["error"],
+        server.until("s", "error")["error"],
         not_trusted,
         "nobody vouches for it"
     );

@@ -3,25 +3,25 @@
 
 use std::sync::Arc;
 
+use super::delivering_server::{DeliveringServer, ONCE, QUICK, Setup, subscription};
 use super::endpoint::{Answer, Endpoint, Gate};
-use super::station::{ONCE, QUICK, Setup, Station, subscription};
 use frist::subscriptions::Status;
 use frist::subscriptions::delivery::{Pace, ReplayRefused};
 
-/// A station with an active subscription `s` to that endpoint, whose handshake was read.
-fn active(pace: Pace, endpoint: &Endpoint) -> Station {
-    let station = Station::at(pace);
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+/// A server with an active subscription `s` to that endpoint, whose handshake was read.
+fn active(pace: Pace, endpoint: &Endpoint) -> DeliveringServer {
+    let server = DeliveringServer::at(pace);
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.expect("handshake");
-    station
+    server
 }
 
 /// Fails some times as told, and then acknowledges: what came is the same message each time, and
 /// then what follows it.
 fn comes_again_after(times: usize, failing: impl Fn(usize) -> Answer + Send + 'static) {
     let endpoint = Endpoint::up();
-    let station = active(QUICK, &endpoint);
+    let server = active(QUICK, &endpoint);
     let mut count = 0;
     endpoint.answer(move |_| {
         count += 1;
@@ -31,7 +31,7 @@ fn comes_again_after(times: usize, failing: impl Fn(usize) -> Answer + Send + 's
             Answer::Status(200)
         }
     });
-    let last = station.change("s").max(station.change("s"));
+    let last = server.change("s").max(server.change("s"));
     let first = endpoint.expect("event-notification");
     assert_eq!(first.numbers(), [1]);
     for _ in 0..times {
@@ -41,8 +41,8 @@ fn comes_again_after(times: usize, failing: impl Fn(usize) -> Answer + Send + 's
     if last > 1 {
         assert_eq!(endpoint.numbers_until(last), (2..=last).collect::<Vec<_>>());
     }
-    assert_eq!(station.subscription("s")["status"], "active");
-    let figures = station.deliverer().figures();
+    assert_eq!(server.subscription("s")["status"], "active");
+    let figures = server.deliverer().figures();
     assert_eq!(figures.failed, times as u64);
 }
 
@@ -69,12 +69,12 @@ fn a_redirect_is_not_followed() {
 #[test]
 fn an_endpoint_that_asks_for_a_pause_gets_it() {
     let endpoint = Endpoint::up();
-    let station = active(QUICK, &endpoint);
+    let server = active(QUICK, &endpoint);
     endpoint.answer(|_| Answer::With(429, "retry-after: 3000".to_owned()));
-    station.change("s");
+    server.change("s");
     endpoint.expect("event-notification");
     let next = loop {
-        let view = station.deliverer().overview().unwrap().remove(0);
+        let view = server.deliverer().overview().unwrap().remove(0);
         if let Some(next) = view.next_attempt {
             assert_eq!(
                 (view.attempts, view.last_error.unwrap().0),
@@ -84,11 +84,11 @@ fn an_endpoint_that_asks_for_a_pause_gets_it() {
         }
         std::thread::yield_now();
     };
-    let seconds = next.duration_since(station.moment().now).as_secs();
+    let seconds = next.duration_since(server.moment().now).as_secs();
     assert!((2_000..=3_000).contains(&seconds), "{seconds}");
     // A client that writes its subscription anew does not wait for that.
     endpoint.answer(|_| Answer::Status(200));
-    station.put(&subscription("s", &endpoint.url()));
+    server.put(&subscription("s", &endpoint.url()));
     endpoint.expect("handshake");
     assert_eq!(endpoint.expect("event-notification").numbers(), [1]);
 }
@@ -96,11 +96,11 @@ fn an_endpoint_that_asks_for_a_pause_gets_it() {
 #[test]
 fn an_endpoint_that_is_gone_is_not_tried_again() {
     let endpoint = Endpoint::up();
-    let station = active(QUICK, &endpoint);
+    let server = active(QUICK, &endpoint);
     endpoint.answer(|_| Answer::Status(410));
-    station.change("s");
+    server.change("s");
     assert_eq!(
-        station.until("s", "error")["error"],
+        server.until("s", "error")["error"],
         "the endpoint answered 410"
     );
     assert_eq!(endpoint.unread().len(), 1);
@@ -109,18 +109,18 @@ fn an_endpoint_that_is_gone_is_not_tried_again() {
 #[test]
 fn a_handshake_that_is_not_acknowledged_is_an_error() {
     let endpoint = Endpoint::answering(|_| Answer::Status(403));
-    let station = Station::new();
-    station.put(&subscription("s", &endpoint.url()));
+    let server = DeliveringServer::new();
+    server.put(&subscription("s", &endpoint.url()));
     assert_eq!(
-        station.until("s", "error")["error"],
+        server.until("s", "error")["error"],
         "the endpoint answered 403"
     );
     endpoint.go_down();
     let mut again = subscription("s", &endpoint.url());
     again["reason"] = "Asked again".into();
-    station.put(&again);
+    server.put(&again);
     assert_eq!(
-        station.until("s", "error")["error"],
+        server.until("s", "error")["error"],
         "there is no connection to the endpoint"
     );
 }
@@ -129,9 +129,9 @@ fn a_handshake_that_is_not_acknowledged_is_an_error() {
 fn an_endpoint_that_went_down_gets_everything_once_it_is_up() {
     let endpoint = Endpoint::up();
     let address = endpoint.address;
-    let station = active(QUICK, &endpoint);
+    let server = active(QUICK, &endpoint);
     drop(endpoint);
-    let last = (0..4).map(|_| station.change("s")).max().unwrap();
+    let last = (0..4).map(|_| server.change("s")).max().unwrap();
     let endpoint = loop {
         // The port is free again once the last one has let it go.
         if std::net::TcpListener::bind(address).is_ok() {
@@ -144,17 +144,17 @@ fn an_endpoint_that_went_down_gets_everything_once_it_is_up() {
 #[test]
 fn a_slow_endpoint_and_a_dead_one_hold_up_no_other() {
     let (slow, good, dead) = (Endpoint::up(), Endpoint::up(), Endpoint::up());
-    let station = active(QUICK, &slow);
+    let server = active(QUICK, &slow);
     for (id, endpoint) in [("good", &good), ("dead", &dead)] {
-        station.put(&subscription(id, &endpoint.url()));
-        station.until(id, "active");
+        server.put(&subscription(id, &endpoint.url()));
+        server.until(id, "active");
     }
     dead.go_down();
     let gate = Arc::new(Gate::default());
     let held = Arc::clone(&gate);
     slow.answer(move |_| Answer::Held(Arc::clone(&held)));
     good.expect("handshake");
-    let last = (0..5).map(|_| station.change("good")).max().unwrap();
+    let last = (0..5).map(|_| server.change("good")).max().unwrap();
     assert_eq!(good.numbers_until(last), (1..=last).collect::<Vec<_>>());
     assert_eq!(slow.expect("event-notification").numbers(), [1]);
     assert_eq!(slow.unread().len(), 0, "one message at a time");
@@ -165,21 +165,21 @@ fn a_slow_endpoint_and_a_dead_one_hold_up_no_other() {
 #[test]
 fn what_an_operator_asked_for_is_sent_again_after_whatever_stop() {
     let endpoint = Endpoint::up();
-    let mut station = active(QUICK, &endpoint);
+    let mut server = active(QUICK, &endpoint);
     let mut last = 0;
     while last < 6 {
-        last = station.change("s");
+        last = server.change("s");
     }
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
-    while station.deliverer().overview().unwrap()[0].delivered < last {}
+    while server.deliverer().overview().unwrap()[0].delivered < last {}
     let gate = Arc::new(Gate::default());
     let held = Arc::clone(&gate);
     endpoint.answer(move |_| Answer::Held(Arc::clone(&held)));
     let id = frist::fhir::Id::parse("s").unwrap();
-    station.deliverer().replay(&id, 2, 5).unwrap();
-    station.deliverer().replay(&id, 1, 1).unwrap();
+    server.deliverer().replay(&id, 2, 5).unwrap();
+    server.deliverer().replay(&id, 1, 1).unwrap();
     assert_eq!(endpoint.expect("event-notification").numbers(), [2]);
-    station.crash();
+    server.crash();
     gate.open();
     let held = Arc::new(Gate::default());
     let at_four = Arc::clone(&held);
@@ -190,36 +190,36 @@ fn what_an_operator_asked_for_is_sent_again_after_whatever_stop() {
             Answer::Status(200)
         }
     });
-    station.start(Setup::default());
+    server.start(Setup::default());
     for number in [2, 3, 4] {
         assert_eq!(endpoint.expect("event-notification").numbers(), [number]);
     }
     // An orderly stop writes down how far that is.
-    station.stop();
+    server.stop();
     held.open();
     endpoint.answer(|_| Answer::Status(200));
-    station.start(Setup::default());
-    let new = station.change("s");
+    server.start(Setup::default());
+    let new = server.change("s");
     for number in [4, 5, 1].into_iter().chain(last + 1..=new) {
         assert_eq!(endpoint.expect("event-notification").numbers(), [number]);
     }
-    station.stop();
-    station.start(Setup::default());
-    assert_eq!(station.server().store.resends(&id).unwrap(), []);
+    server.stop();
+    server.start(Setup::default());
+    assert_eq!(server.as_server().store.resends(&id).unwrap(), []);
 }
 
 #[test]
 fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
     let endpoint = Endpoint::up();
-    let station = active(ONCE, &endpoint);
-    let last = (0..3).map(|_| station.change("s")).max().unwrap();
+    let server = active(ONCE, &endpoint);
+    let last = (0..3).map(|_| server.change("s")).max().unwrap();
     let mut sent = Vec::new();
     while sent.len() < usize::try_from(last).unwrap() {
         sent.push(endpoint.expect("event-notification"));
     }
     let id = frist::fhir::Id::parse("s").unwrap();
     loop {
-        let view = station.deliverer().overview().unwrap().remove(0);
+        let view = server.deliverer().overview().unwrap().remove(0);
         if view.delivered == last {
             assert_eq!(
                 (
@@ -234,15 +234,15 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
         }
     }
     assert_eq!(
-        station
+        server
             .deliverer()
             .replay(&id, 0, 1)
             .unwrap_err()
             .to_string(),
         format!("expected numbers from 1 to {last}: of events that are kept, and were delivered")
     );
-    assert!(station.deliverer().replay(&id, 1, last + 1).is_err());
-    station.deliverer().replay(&id, 2, last).unwrap();
+    assert!(server.deliverer().replay(&id, 1, last + 1).is_err());
+    server.deliverer().replay(&id, 2, last).unwrap();
     for before in &sent[1..] {
         let again = endpoint.expect("event-notification");
         assert_eq!(
@@ -250,7 +250,7 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
             (before.numbers(), before.id())
         );
     }
-    let figures = station.deliverer().figures();
+    let figures = server.deliverer().figures();
     assert_eq!(
         (
             figures.delivered_events,
@@ -259,9 +259,9 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
         (last, last)
     );
     endpoint.answer(|_| Answer::Status(500));
-    station.change("s");
+    server.change("s");
     let view = loop {
-        let view = station.deliverer().overview().unwrap().remove(0);
+        let view = server.deliverer().overview().unwrap().remove(0);
         if view.status == Status::Error {
             break view;
         }
@@ -273,7 +273,7 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
     );
     assert!(view.oldest_undelivered.is_some() && view.last_event > last);
     assert!(matches!(
-        station.deliverer().replay(&id, 1, 1),
+        server.deliverer().replay(&id, 1, 1),
         Err(ReplayRefused::NotActive)
     ));
 }

@@ -8,19 +8,19 @@ use std::time::Duration;
 use frist::subscriptions::delivery::Pace;
 use serde_json::{Value, json};
 
+use super::delivering_server::{DeliveringServer, QUICK, subscription};
 use super::endpoint::{Answer, Endpoint, Gate, Received};
-use super::station::{QUICK, Station, subscription};
 
 /// The stored Subscription with another telephone number.
-fn with_contact(station: &Station, number: usize) -> Value {
-    let mut stored = station.subscription("s");
+fn with_contact(server: &DeliveringServer, number: usize) -> Value {
+    let mut stored = server.subscription("s");
     stored["contact"] = json!([{ "system": "phone", "value": number.to_string() }]);
     stored
 }
 
 /// Writes the Subscription back a few times.
-fn write_back(station: &Station) {
-    (0..5).for_each(|number| drop(station.put(&with_contact(station, number))));
+fn write_back(server: &DeliveringServer) {
+    (0..5).for_each(|number| drop(server.put(&with_contact(server, number))));
 }
 
 /// Holds messages of that type until the gate opens; acknowledges all others.
@@ -42,18 +42,18 @@ fn holding(
 fn a_message_on_its_way_arrives_once_and_the_next_follow() {
     let gate = Arc::new(Gate::default());
     let endpoint = Endpoint::answering(holding(&gate, "event-notification"));
-    let station = Station::new();
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+    let server = DeliveringServer::new();
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.expect("handshake");
-    station.change("s");
+    server.change("s");
     assert_eq!(endpoint.expect("event-notification").numbers(), [1]);
-    write_back(&station);
-    let last = station.change("s");
-    write_back(&station);
+    write_back(&server);
+    let last = server.change("s");
+    write_back(&server);
     gate.open();
     assert_eq!(endpoint.numbers_until(last), (2..=last).collect::<Vec<_>>());
-    let stored = station.subscription("s");
+    let stored = server.subscription("s");
     assert_eq!(
         (&stored["status"], &stored["contact"][0]["value"]),
         (&json!("active"), &json!("4"))
@@ -64,13 +64,13 @@ fn a_message_on_its_way_arrives_once_and_the_next_follow() {
 fn a_handshake_on_its_way_is_the_only_one() {
     let gate = Arc::new(Gate::default());
     let endpoint = Endpoint::answering(holding(&gate, "handshake"));
-    let station = Station::new();
-    station.put(&subscription("s", &endpoint.url()));
+    let server = DeliveringServer::new();
+    server.put(&subscription("s", &endpoint.url()));
     endpoint.expect("handshake");
-    write_back(&station);
+    write_back(&server);
     gate.open();
-    assert_eq!(station.until("s", "active")["contact"][0]["value"], "4");
-    let last = station.change("s");
+    assert_eq!(server.until("s", "active")["contact"][0]["value"], "4");
+    let last = server.change("s");
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
 }
 
@@ -80,16 +80,16 @@ fn an_endpoint_that_fails_gets_no_more_time() {
         retry_window: Duration::from_millis(300),
         ..QUICK
     };
-    let (station, endpoint) = (Station::at(pace), Endpoint::up());
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+    let (server, endpoint) = (DeliveringServer::at(pace), Endpoint::up());
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.answer(|_| Answer::Status(503));
-    let last = station.change("s");
+    let last = server.change("s");
     // A window that began anew with each write would never end.
     let refused = (0..20_000).find_map(|number| {
-        station
+        server
             .try_put(&{
-                let mut sent = with_contact(&station, number);
+                let mut sent = with_contact(&server, number);
                 sent["status"] = json!("active");
                 sent
             })
@@ -97,29 +97,29 @@ fn an_endpoint_that_fails_gets_no_more_time() {
     });
     assert!(refused.is_some(), "it never got into error");
     assert_eq!(
-        station.until("s", "error")["error"],
+        server.until("s", "error")["error"],
         "the endpoint answered 503"
     );
     // Written back it stays in error, and nothing is sent.
     endpoint.answer(|_| Answer::Status(200));
     endpoint.unread();
-    write_back(&station);
+    write_back(&server);
     assert_eq!(
-        station.subscription("s")["error"],
+        server.subscription("s")["error"],
         "the endpoint answered 503"
     );
-    station.put(&subscription("s", &endpoint.url()));
+    server.put(&subscription("s", &endpoint.url()));
     endpoint.expect("handshake");
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
 }
 
 #[test]
 fn other_filters_are_asked_for_by_a_new_handshake_and_numbers_go_on() {
-    let (station, endpoint) = (Station::new(), Endpoint::up());
-    station.put(&subscription("s", &endpoint.url()));
+    let (server, endpoint) = (DeliveringServer::new(), Endpoint::up());
+    server.put(&subscription("s", &endpoint.url()));
     endpoint.expect("handshake");
-    station.until("s", "active");
-    let before = station.change("s");
+    server.until("s", "active");
+    let before = server.change("s");
     assert_eq!(
         endpoint.numbers_until(before),
         (1..=before).collect::<Vec<_>>()
@@ -128,15 +128,15 @@ fn other_filters_are_asked_for_by_a_new_handshake_and_numbers_go_on() {
     let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
     filtered["_criteria"] =
         json!({ "extension": [{ "url": url, "valueString": "Task?patient=Patient/p1" }] });
-    station.put(&filtered);
+    server.put(&filtered);
     endpoint.expect("handshake");
-    station.until("s", "active");
+    server.until("s", "active");
     // What happens to another person is none of its concern any more.
     let other = Endpoint::up();
-    station.put(&subscription("all", &other.url()));
-    station.change("all");
-    assert_eq!(station.stream("s").last, before);
-    let after = station.change_of("p1", "s");
+    server.put(&subscription("all", &other.url()));
+    server.change("all");
+    assert_eq!(server.stream("s").last, before);
+    let after = server.change_of("p1", "s");
     assert!(after > before);
     assert_eq!(
         endpoint.numbers_until(after),

@@ -9,7 +9,9 @@ use frist::storage::{ChangeSet, Content, Method, NewEvent, Write};
 
 use super::power::{Commit, Power, Side};
 use super::subscribers::{Mood, Subscribers, Trap};
-use crate::subscriptions::delivery::station::{Setup, Station, subscription, with_channel};
+use crate::subscriptions::delivery::delivering_server::{
+    DeliveringServer, Setup, subscription, with_channel,
+};
 
 /// When the power goes off.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +24,8 @@ pub(super) enum Moment {
 }
 
 /// So many rights change in one commit.
-fn many_are_told(station: &Station, events: usize) {
-    let store = &station.server().store;
+fn many_are_told(server: &DeliveringServer, events: usize) {
+    let store = &server.as_server().store;
     let key = ResourceKey::parse("Goal/many").unwrap();
     let previous = store.read(&key).unwrap().map(|stored| stored.version);
     let body = Resource::parse(br#"{"resourceType":"Goal"}"#)
@@ -47,10 +49,10 @@ fn many_are_told(station: &Station, events: usize) {
         .commit(ChangeSet {
             writes,
             events: vec![event; events],
-            ..ChangeSet::at(station.moment().now)
+            ..ChangeSet::at(server.moment().now)
         })
         .unwrap();
-    station.wake("s");
+    server.wake("s");
 }
 
 /// A subscriber is told of many events, and the power goes off at that moment; then it is told of
@@ -61,19 +63,19 @@ pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
         ..Setup::default()
     };
     let subscribers = Subscribers::new(BTreeMap::from([("s", Mood::Up)]), 1, Arc::clone(power));
-    let roads = ["s-1".to_owned()];
-    let mut station = Station::with(setup());
-    station.put(&with_channel(
+    let paths = ["s-1".to_owned()];
+    let mut server = DeliveringServer::with(setup());
+    server.put(&with_channel(
         subscription("s", &subscribers.url("s-1")),
         "max-count",
         "valuePositiveInt",
         4,
     ));
-    station.until("s", "active");
+    server.until("s", "active");
     // The first that follow a start are told one by one.
-    many_are_told(&station, 128);
-    subscribers.until_acknowledged(&roads, 128);
-    while station.stream("s").delivered < 128 {
+    many_are_told(&server, 128);
+    subscribers.until_acknowledged(&paths, 128);
+    while server.stream("s").delivered < 128 {
         std::thread::yield_now();
     }
     match moment {
@@ -87,13 +89,13 @@ pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
             });
         }
     }
-    many_are_told(&station, 3);
+    many_are_told(&server, 3);
     power.until_off();
-    station.crash();
+    server.crash();
     power.restore();
-    station.start(setup());
-    many_are_told(&station, 2);
-    subscribers.until_acknowledged(&roads, 133);
+    server.start(setup());
+    many_are_told(&server, 2);
+    subscribers.until_acknowledged(&paths, 133);
     subscribers.book(|book, _| {
         let mut messages = BTreeMap::new();
         let mut last = 0;

@@ -8,7 +8,7 @@ use jiff::ToSpan;
 use serde_json::{Value, json};
 
 use super::story::{SUBSCRIPTIONS, Story, TRIES_MAX};
-use crate::subscriptions::delivery::station::subscription_key;
+use crate::subscriptions::delivery::delivering_server::subscription_key;
 use crate::support::people;
 
 /// How many persons there are.
@@ -16,11 +16,11 @@ const PERSONS: usize = 10;
 
 impl Story {
     pub(super) fn put_subscription(&mut self, name: &str) -> Result<(), Failure> {
-        self.station.try_put(&self.wanted[name]).map(drop)
+        self.server.try_put(&self.wanted[name]).map(drop)
     }
 
     pub(super) fn delete(&self, name: &str) -> Result<(), Failure> {
-        let (server, moment) = (self.station.server(), self.station.moment());
+        let (server, moment) = (self.server.as_server(), self.server.moment());
         delete::delete(
             server,
             &moment,
@@ -48,7 +48,7 @@ impl Story {
     pub(super) fn write(&mut self) -> Result<(), Failure> {
         self.subscribers.let_go();
         let diagnosis = self.diagnosis();
-        self.station.try_put(&diagnosis).map(drop)
+        self.server.try_put(&diagnosis).map(drop)
     }
 
     pub(super) fn write_several(&mut self, kind: &str) -> Result<(), Failure> {
@@ -73,21 +73,21 @@ impl Story {
             json!({ "resourceType": "Bundle", "type": kind, "entry": entries }),
         )
         .unwrap();
-        transaction::process(self.station.server(), &self.station.moment(), &bundle).map(drop)
+        transaction::process(self.server.as_server(), &self.server.moment(), &bundle).map(drop)
     }
 
     /// Days pass, and the calendar changes what they change.
     pub(super) fn days(&mut self, days: i64) -> Result<(), Failure> {
         self.subscribers.let_go();
         self.day += days.days();
-        self.station.set_clock(&format!("{}T08:00:00Z", self.day));
-        calendar::run(self.station.server(), &self.station.moment(), |_, _| {}).map(drop)
+        self.server.set_clock(&format!("{}T08:00:00Z", self.day));
+        calendar::run(self.server.as_server(), &self.server.moment(), |_, _| {}).map(drop)
     }
 
     /// The clients of subscriptions in error ask for them again.
     pub(super) fn ask_again(&mut self) {
         for (name, ..) in SUBSCRIPTIONS {
-            if self.station.subscription(name)["status"] == "error" {
+            if self.server.subscription(name)["status"] == "error" {
                 self.put_subscription(name).unwrap();
             }
         }
@@ -95,10 +95,10 @@ impl Story {
 
     /// Makes a Subscription active whatever it was.
     pub(super) fn activate(&mut self, name: &str) {
-        if self.station.subscription(name)["status"] == "error" {
+        if self.server.subscription(name)["status"] == "error" {
             self.put_subscription(name).unwrap();
         }
-        self.station.until(name, "active");
+        self.server.until(name, "active");
     }
 
     /// Makes rights change until somebody has one more event.
@@ -112,10 +112,10 @@ impl Story {
         name: &str,
         mut act: impl FnMut(&mut Self) -> Result<(), Failure>,
     ) {
-        let before = self.station.stream(name).last;
+        let before = self.server.stream(name).last;
         for _ in 0..TRIES_MAX {
             act(self).unwrap();
-            if self.station.stream(name).last > before {
+            if self.server.stream(name).last > before {
                 return;
             }
         }
@@ -127,8 +127,8 @@ impl Story {
         let id = Id::parse(name).unwrap();
         let last = |story: &Story| {
             story
-                .station
-                .server()
+                .server
+                .as_server()
                 .store
                 .stream(&id)
                 .map(|stream| stream.last)

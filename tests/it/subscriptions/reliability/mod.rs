@@ -9,10 +9,10 @@
 mod batches;
 mod chance;
 mod clients;
-mod judge;
 pub(crate) mod power;
 mod story;
 mod subscribers;
+mod three_accounts;
 
 use std::sync::Arc;
 

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::chance::Chance;
 use super::clients::filtered;
-use super::judge::judge;
 use super::power::{Commit, Power, Side};
 use super::subscribers::{Mood, Subscribers, Trap};
-use crate::subscriptions::delivery::station::{
-    QUICK, Setup, Station, subscription_key, with_channel,
+use super::three_accounts::compare_accounts;
+use crate::subscriptions::delivery::delivering_server::{
+    DeliveringServer, QUICK, Setup, subscription_key, with_channel,
 };
 
 /// The subscriptions: their names, how their subscribers behave, how much they are told, how many
@@ -88,16 +88,16 @@ pub(super) enum Point {
 }
 
 pub(super) struct Story {
-    pub(super) station: Station,
+    pub(super) server: DeliveringServer,
     pub(super) power: Arc<Power>,
     pub(super) subscribers: Subscribers,
     pub(super) chance: Chance,
     pub(super) day: Date,
     /// The present Subscription of each name, as its client has it.
     pub(super) wanted: BTreeMap<&'static str, Value>,
-    /// The roads of the present Subscription of each name, and how many changes of Subscriptions
+    /// The paths of the present Subscription of each name, and how many changes of Subscriptions
     /// there were.
-    roads: BTreeMap<String, Vec<String>>,
+    paths: BTreeMap<String, Vec<String>>,
     changes: usize,
 }
 
@@ -117,20 +117,20 @@ impl Story {
             .map(|(name, mood, ..)| (*name, *mood))
             .collect();
         let subscribers = Subscribers::new(moods, chance.below(u64::MAX), Arc::clone(&power));
-        let station = Station::with(setup(&power));
+        let server = DeliveringServer::with(setup(&power));
         let mut story = Story {
-            station,
+            server,
             power,
             subscribers,
             chance,
             day: date(2027, 3, 1),
             wanted: BTreeMap::new(),
-            roads: BTreeMap::new(),
+            paths: BTreeMap::new(),
             changes: 0,
         };
         for (name, _, content, most, filter) in SUBSCRIPTIONS {
             let mut resource = with_channel(
-                story.on_new_road(name),
+                story.on_new_path(name),
                 "max-count",
                 "valuePositiveInt",
                 *most,
@@ -147,18 +147,18 @@ impl Story {
 
     /// A Subscription to everything that begins a life, as far as its client knows.
     fn anew(&mut self, name: &'static str) {
-        self.roads.remove(name);
-        let anew = self.on_new_road(name);
+        self.paths.remove(name);
+        let anew = self.on_new_path(name);
         self.wanted.insert(name, anew);
     }
 
     /// A Subscription to everything, with an endpoint that there was not before.
-    fn on_new_road(&mut self, name: &str) -> Value {
+    fn on_new_path(&mut self, name: &str) -> Value {
         self.changes += 1;
-        let road = format!("{name}-{}", self.changes);
-        let url = self.subscribers.url(&road);
-        self.roads.entry(name.to_owned()).or_default().push(road);
-        crate::subscriptions::delivery::station::subscription(name, &url)
+        let path = format!("{name}-{}", self.changes);
+        let url = self.subscribers.url(&path);
+        self.paths.entry(name.to_owned()).or_default().push(path);
+        crate::subscriptions::delivery::delivering_server::subscription(name, &url)
     }
 
     // ---- What happens to the machine ----
@@ -166,9 +166,9 @@ impl Story {
     fn fail(&mut self) {
         self.power.until_off();
         self.subscribers.let_go();
-        self.station.crash();
+        self.server.crash();
         self.power.restore();
-        self.station.start(setup(&self.power));
+        self.server.start(setup(&self.power));
     }
 
     /// Does something again and again until the power goes off at that commit.
@@ -308,7 +308,7 @@ impl Story {
     fn fail_with_endpoint(&mut self, side: Side) {
         self.subscribers.set_mood("changing", Mood::Down);
         self.tell("up");
-        let url = self.on_new_road("changing")["channel"]["endpoint"].clone();
+        let url = self.on_new_path("changing")["channel"]["endpoint"].clone();
         self.wanted.get_mut("changing").unwrap()["channel"]["endpoint"] = url;
         self.fail_when_asked_again("changing", Commit::Status("requested"), side);
         self.subscribers.set_mood("changing", Mood::Up);
@@ -342,7 +342,7 @@ impl Story {
 
     fn create(&mut self) {
         let key: ResourceKey = subscription_key("returning");
-        let stored = self.station.server().store.read(&key).unwrap();
+        let stored = self.server.as_server().store.read(&key).unwrap();
         if stored.is_none_or(|stored| stored.body.is_none()) {
             self.anew("returning");
         }
@@ -360,9 +360,9 @@ impl Story {
 
     fn stop_and_start(&mut self) {
         self.tell("up");
-        self.station.stop();
+        self.server.stop();
         self.subscribers.let_go();
-        self.station.start(setup(&self.power));
+        self.server.start(setup(&self.power));
     }
 
     /// All subscribers behave, and all accounts agree; answers how many events there were.
@@ -381,11 +381,11 @@ impl Story {
         self.until_all_is_acknowledged();
         let names: Vec<_> = SUBSCRIPTIONS.iter().map(|(name, ..)| *name).collect();
         let events = self.subscribers.book(|book, messages| {
-            let events = judge(&self.station, &names, book);
+            let events = compare_accounts(&self.server, &names, book);
             eprintln!("{events} events, {} messages with events, {messages} in all: lost 0, gaps 0, order broken 0", book.arrived.len());
             events
         });
-        let folder = self.station.stop_and_keep();
+        let folder = self.server.stop_and_keep();
         let store = EmbeddedStore::open(
             folder.path().join("data"),
             Engine::Fjall,
@@ -399,7 +399,7 @@ impl Story {
     fn until_all_is_acknowledged(&self) {
         for (name, ..) in SUBSCRIPTIONS {
             self.subscribers
-                .until_acknowledged(&self.roads[*name], self.station.stream(name).last);
+                .until_acknowledged(&self.paths[*name], self.server.stream(name).last);
         }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Trap {
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
     /// The path of the endpoint.
-    pub(crate) road: String,
+    pub(crate) path: String,
     pub(crate) id: String,
     /// The number of each event, and what it is about: a Task and its version, none if that is not
     /// told.
@@ -59,19 +59,19 @@ pub(crate) struct Arrived {
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) arrived: Vec<Arrived>,
-    /// The events that were acknowledged, by road.
+    /// The events that were acknowledged, by path.
     pub(crate) acknowledged: BTreeMap<String, BTreeSet<u64>>,
 }
 
 impl Book {
-    /// The events that were acknowledged on one of these roads.
+    /// The events that were acknowledged on one of these paths.
     pub(crate) fn acknowledged_on<'a>(
         &self,
-        roads: impl IntoIterator<Item = &'a String>,
+        paths: impl IntoIterator<Item = &'a String>,
     ) -> BTreeSet<u64> {
-        roads
+        paths
             .into_iter()
-            .filter_map(|road| self.acknowledged.get(road))
+            .filter_map(|path| self.acknowledged.get(path))
             .flatten()
             .copied()
             .collect()
@@ -87,7 +87,7 @@ struct State {
     messages: u64,
 }
 
-/// All subscribers: one endpoint, with roads that begin with the name of a subscription.
+/// All subscribers: one endpoint, with paths that begin with the name of a subscription.
 pub(crate) struct Subscribers {
     pub(crate) endpoint: Endpoint,
     shared: Arc<(Mutex<State>, Condvar)>,
@@ -117,8 +117,8 @@ impl Subscribers {
         self.shared.0.lock().unwrap()
     }
 
-    pub(crate) fn url(&self, road: &str) -> String {
-        format!("http://{}/{road}", self.endpoint.address)
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.endpoint.address)
     }
 
     pub(crate) fn set_mood(&self, name: &'static str, mood: Mood) {
@@ -142,14 +142,14 @@ impl Subscribers {
         state.held.drain(..).for_each(|gate| gate.open());
     }
 
-    /// Waits until that event was acknowledged on one of these roads.
+    /// Waits until that event was acknowledged on one of these paths.
     pub(crate) fn until_acknowledged<'a>(
         &self,
-        roads: impl IntoIterator<Item = &'a String> + Copy,
+        paths: impl IntoIterator<Item = &'a String> + Copy,
         last: u64,
     ) {
         let is_waiting =
-            |state: &mut State| last > 0 && !state.book.acknowledged_on(roads).contains(&last);
+            |state: &mut State| last > 0 && !state.book.acknowledged_on(paths).contains(&last);
         let (state, waited) = self
             .shared
             .1
@@ -158,7 +158,7 @@ impl Subscribers {
         assert!(
             !waited.timed_out(),
             "event {last} never arrived, only {:?}",
-            state.book.acknowledged_on(roads)
+            state.book.acknowledged_on(paths)
         );
     }
 
@@ -172,13 +172,13 @@ impl Subscribers {
 impl State {
     fn answer(&mut self, message: &Received, power: &Power) -> Answer {
         self.messages += 1;
-        let road = message.path.trim_start_matches('/').to_owned();
-        let name = road.split('-').next().unwrap_or_default();
+        let path = message.path.trim_start_matches('/').to_owned();
+        let name = path.split('-').next().unwrap_or_default();
         let (kind, events) = (message.kind(), events_of(&message.json()));
         let numbers: Vec<u64> = events.iter().map(|event| event.0).collect();
         if kind == "event-notification" {
             self.book.arrived.push(Arrived {
-                road: road.clone(),
+                path: path.clone(),
                 id: message.id(),
                 events,
             });
@@ -203,7 +203,7 @@ impl State {
         if matches!(answer, Answer::Status(200) | Answer::Held(_)) {
             self.book
                 .acknowledged
-                .entry(road)
+                .entry(path)
                 .or_default()
                 .extend(numbers);
         }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::subscribers::{Arrived, Book, events_of};
-use crate::subscriptions::delivery::station::{Station, subscription_key};
+use crate::subscriptions::delivery::delivering_server::{DeliveringServer, subscription_key};
 use crate::subscriptions::shape;
 
 /// A version of a Task that is an event: which, when, and what one can follow it by.
@@ -32,8 +32,8 @@ struct Life {
 }
 
 impl Life {
-    /// The roads that its notifications took.
-    fn roads(&self) -> BTreeSet<String> {
+    /// The paths that its notifications took.
+    fn paths(&self) -> BTreeSet<String> {
         let endpoints = self
             .versions
             .iter()
@@ -74,7 +74,7 @@ impl Life {
 }
 
 /// All versions, oldest first.
-fn history(station: &Station, scope: HistoryScope) -> Vec<StoredVersion> {
+fn history(server: &DeliveringServer, scope: HistoryScope) -> Vec<StoredVersion> {
     let (mut found, mut before) = (Vec::new(), None);
     loop {
         let query = HistoryQuery {
@@ -84,7 +84,7 @@ fn history(station: &Station, scope: HistoryScope) -> Vec<StoredVersion> {
             before,
             count: 500,
         };
-        let page = station.server().store.history(&query).unwrap();
+        let page = server.as_server().store.history(&query).unwrap();
         found.extend(page.versions);
         before = page.next;
         if before.is_none() {
@@ -103,10 +103,10 @@ fn content(stored: &StoredVersion) -> Option<Value> {
 
 /// All events, by the histories of the Tasks: one came to be, or its business status is another
 /// one.
-fn all_events(station: &Station) -> Vec<Event> {
+fn all_events(server: &DeliveringServer) -> Vec<Event> {
     let mut before: BTreeMap<ResourceKey, String> = BTreeMap::new();
     let mut events = Vec::new();
-    for stored in history(station, HistoryScope::Type(ResourceType::Task)) {
+    for stored in history(server, HistoryScope::Type(ResourceType::Task)) {
         let Some(task) = content(&stored) else {
             before.remove(&stored.key);
             continue;
@@ -130,10 +130,10 @@ fn all_events(station: &Station) -> Vec<Event> {
 }
 
 /// The lives of the Subscriptions that had that id.
-fn lives(station: &Station, id: &str) -> Vec<Life> {
+fn lives(server: &DeliveringServer, id: &str) -> Vec<Life> {
     let mut lives: Vec<Life> = Vec::new();
     let mut is_alive = false;
-    for stored in history(station, HistoryScope::Instance(subscription_key(id))) {
+    for stored in history(server, HistoryScope::Instance(subscription_key(id))) {
         if !is_alive {
             lives.push(Life::default());
         }
@@ -148,13 +148,13 @@ fn lives(station: &Station, id: &str) -> Vec<Life> {
 }
 
 /// What `$events` tells, by number: the Task and its version.
-fn told(station: &Station, id: &str) -> BTreeMap<u64, (String, u64)> {
+fn told(server: &DeliveringServer, id: &str) -> BTreeMap<u64, (String, u64)> {
     let mut told = BTreeMap::new();
     loop {
         let since = told.len() + 1;
         let path =
             format!("/fhir/Subscription/{id}/$events?content=id-only&eventsSinceNumber={since}");
-        let (status, text) = station.ask(Request::get(path).body(Body::empty()).unwrap());
+        let (status, text) = server.ask(Request::get(path).body(Body::empty()).unwrap());
         assert_eq!(status, 200, "{text}");
         let bundle: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(shape::unfit_notification(&bundle), [""; 0]);
@@ -204,18 +204,18 @@ fn in_order(id: &str, arrived: &[&Arrived]) -> BTreeMap<u64, Option<(String, u64
 
 /// Holds the three accounts of all Subscriptions with these ids against each other; answers how
 /// many events there were.
-pub(crate) fn judge(station: &Station, ids: &[&str], book: &Book) -> usize {
-    let events = all_events(station);
+pub(crate) fn compare_accounts(server: &DeliveringServer, ids: &[&str], book: &Book) -> usize {
+    let events = all_events(server);
     let mut count = 0;
     for id in ids {
-        let lives = lives(station, id);
+        let lives = lives(server, id);
         let last = lives.len() - 1;
         for (at, life) in lives.iter().enumerate() {
-            let roads = life.roads();
+            let paths = life.paths();
             let arrived: Vec<_> = book
                 .arrived
                 .iter()
-                .filter(|message| roads.contains(&message.road))
+                .filter(|message| paths.contains(&message.path))
                 .collect();
             let arrived = in_order(id, &arrived);
             let expected: Vec<_> = events
@@ -234,8 +234,8 @@ pub(crate) fn judge(station: &Station, ids: &[&str], book: &Book) -> usize {
             count += expected.len();
             if at < last
                 || content(
-                    &station
-                        .server()
+                    &server
+                        .as_server()
                         .store
                         .read(&subscription_key(id))
                         .unwrap()
@@ -252,7 +252,7 @@ pub(crate) fn judge(station: &Station, ids: &[&str], book: &Book) -> usize {
                 );
                 continue;
             }
-            let told = told(station, id);
+            let told = told(server, id);
             let as_expected: BTreeSet<_> = expected
                 .iter()
                 .map(|event| (event.task.clone(), event.version))
@@ -263,8 +263,8 @@ pub(crate) fn judge(station: &Station, ids: &[&str], book: &Book) -> usize {
                 "{id}: $events, and what follows from the histories"
             );
             assert_eq!(told.len(), expected.len(), "{id}: an event has two numbers");
-            let instants = station
-                .server()
+            let instants = server
+                .as_server()
                 .store
                 .events(&Id::parse(id).unwrap(), 0, usize::MAX)
                 .unwrap();
@@ -274,7 +274,7 @@ pub(crate) fn judge(station: &Station, ids: &[&str], book: &Book) -> usize {
             );
             let numbers: BTreeSet<_> = told.keys().copied().collect();
             assert_eq!(
-                book.acknowledged_on(&roads),
+                book.acknowledged_on(&paths),
                 numbers,
                 "{id}: what was acknowledged, and $events"
             );

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::delivering_server::{DeliveringServer, ONCE, Setup, subscription, with_channel};
 use super::endpoint::{Answer, Endpoint, Gate};
-use super::station::{ONCE, Setup, Station, subscription, with_channel};
 
 /// Answers 200 to handshakes, and holds what else comes until the gate opens.
 fn holding(gate: &Arc<Gate>) -> impl FnMut(&super::endpoint::Received) -> Answer + Send + 'static {
@@ -24,20 +24,20 @@ fn holding(gate: &Arc<Gate>) -> impl FnMut(&super::endpoint::Received) -> Answer
 fn a_deleted_subscription_is_told_nothing_more_and_its_successor_begins_at_one() {
     let gate = Arc::new(Gate::default());
     let endpoint = Endpoint::answering(holding(&gate));
-    let station = Station::new();
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+    let server = DeliveringServer::new();
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.expect("handshake");
-    station.change("s");
-    station.change("s");
+    server.change("s");
+    server.change("s");
     let before = endpoint.expect("event-notification");
-    station.delete("s");
-    station.put(&subscription("s", &endpoint.url()));
+    server.delete("s");
+    server.put(&subscription("s", &endpoint.url()));
     endpoint.expect("handshake");
     // The answer to the event before is nobody's any more.
     gate.open();
-    station.until("s", "active");
-    let last = station.change("s");
+    server.until("s", "active");
+    let last = server.change("s");
     let after = endpoint.expect("event-notification");
     assert_eq!((after.numbers(), before.numbers()), (vec![1], vec![1]));
     assert_ne!(after.id(), before.id(), "another life");
@@ -50,16 +50,16 @@ fn a_deleted_subscription_is_told_nothing_more_and_its_successor_begins_at_one()
 fn a_subscription_that_is_put_off_stops_at_once_and_goes_on_when_it_is_asked_for() {
     let gate = Arc::new(Gate::default());
     let endpoint = Endpoint::answering(holding(&gate));
-    let station = Station::new();
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+    let server = DeliveringServer::new();
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.expect("handshake");
-    let last = station.change("s").max(station.change("s"));
+    let last = server.change("s").max(server.change("s"));
     assert_eq!(endpoint.expect("event-notification").numbers(), [1]);
     let mut off = subscription("s", &endpoint.url());
     off["status"] = json!("off");
-    station.put(&off);
-    station.put(&subscription("s", &endpoint.url()));
+    server.put(&off);
+    server.put(&subscription("s", &endpoint.url()));
     endpoint.expect("handshake");
     gate.open();
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
@@ -69,13 +69,13 @@ fn a_subscription_that_is_put_off_stops_at_once_and_goes_on_when_it_is_asked_for
 fn a_change_of_the_endpoint_is_a_new_handshake_and_what_is_left_goes_there() {
     let gate = Arc::new(Gate::default());
     let (before, after) = (Endpoint::answering(holding(&gate)), Endpoint::up());
-    let station = Station::new();
-    station.put(&subscription("s", &before.url()));
-    station.until("s", "active");
+    let server = DeliveringServer::new();
+    server.put(&subscription("s", &before.url()));
+    server.until("s", "active");
     before.expect("handshake");
-    let last = station.change("s").max(station.change("s"));
+    let last = server.change("s").max(server.change("s"));
     let held = before.expect("event-notification");
-    station.put(&subscription("s", &after.url()));
+    server.put(&subscription("s", &after.url()));
     after.expect("handshake");
     let first = after.expect("event-notification");
     assert_eq!(
@@ -92,8 +92,8 @@ fn a_change_of_the_endpoint_is_a_new_handshake_and_what_is_left_goes_there() {
 
 #[test]
 fn silence_is_broken_by_a_heartbeat_that_moves_no_number() {
-    let (station, endpoint) = (Station::new(), Endpoint::up());
-    station.put(&with_channel(
+    let (server, endpoint) = (DeliveringServer::new(), Endpoint::up());
+    server.put(&with_channel(
         subscription("s", &endpoint.url()),
         "heartbeat-period",
         "valueUnsignedInt",
@@ -115,7 +115,7 @@ fn silence_is_broken_by_a_heartbeat_that_moves_no_number() {
 
 #[test]
 fn a_heartbeat_that_fails_is_a_delivery_that_fails() {
-    let (station, endpoint) = (Station::at(ONCE), Endpoint::up());
+    let (server, endpoint) = (DeliveringServer::at(ONCE), Endpoint::up());
     endpoint.answer(|message| {
         Answer::Status(if message.kind() == "handshake" {
             200
@@ -123,22 +123,22 @@ fn a_heartbeat_that_fails_is_a_delivery_that_fails() {
             503
         })
     });
-    station.put(&with_channel(
+    server.put(&with_channel(
         subscription("s", &endpoint.url()),
         "heartbeat-period",
         "valueUnsignedInt",
         1,
     ));
     assert_eq!(
-        station.until("s", "error")["error"],
+        server.until("s", "error")["error"],
         "the endpoint answered 503"
     );
 }
 
 #[test]
 fn at_its_end_a_subscription_is_off_whatever_it_was_and_wherever_the_server_was() {
-    let (mut station, endpoint, wrong) = (
-        Station::at(ONCE),
+    let (mut server, endpoint, wrong) = (
+        DeliveringServer::at(ONCE),
         Endpoint::up(),
         Endpoint::answering(|_| Answer::Status(500)),
     );
@@ -147,39 +147,39 @@ fn at_its_end_a_subscription_is_off_whatever_it_was_and_wherever_the_server_was(
         ending["end"] = json!(end);
         ending
     };
-    station.put(&ending("s", &endpoint, "2027-03-01T12:00:00Z"));
-    station.put(&ending("later", &endpoint, "2027-03-02T12:00:00Z"));
-    station.put(&ending("wrong", &wrong, "2027-03-01T12:00:00Z"));
-    station.until("s", "active");
-    station.until("later", "active");
-    station.until("wrong", "error");
-    station.set_clock("2027-03-01T12:00:00Z");
-    station.wake("s");
-    station.wake("later");
-    station.wake("wrong");
-    station.until("s", "off");
-    station.until("wrong", "off");
-    assert_eq!(station.subscription("later")["status"], "active");
-    station.stop();
-    station.set_clock("2027-03-05T12:00:00Z");
-    station.start(Setup::default());
-    station.until("later", "off");
+    server.put(&ending("s", &endpoint, "2027-03-01T12:00:00Z"));
+    server.put(&ending("later", &endpoint, "2027-03-02T12:00:00Z"));
+    server.put(&ending("wrong", &wrong, "2027-03-01T12:00:00Z"));
+    server.until("s", "active");
+    server.until("later", "active");
+    server.until("wrong", "error");
+    server.set_clock("2027-03-01T12:00:00Z");
+    server.wake("s");
+    server.wake("later");
+    server.wake("wrong");
+    server.until("s", "off");
+    server.until("wrong", "off");
+    assert_eq!(server.subscription("later")["status"], "active");
+    server.stop();
+    server.set_clock("2027-03-05T12:00:00Z");
+    server.start(Setup::default());
+    server.until("later", "off");
 }
 
 #[test]
 fn an_end_that_comes_by_itself_needs_no_one_to_wake_it() {
-    let (station, endpoint) = (Station::new(), Endpoint::up());
+    let (server, endpoint) = (DeliveringServer::new(), Endpoint::up());
     let mut ending = subscription("s", &endpoint.url());
     ending["end"] = json!(
-        station
+        server
             .moment()
             .now
             .checked_add(jiff::SignedDuration::from_secs(2))
             .unwrap()
             .to_string()
     );
-    station.put(&ending);
-    station.until("s", "off");
+    server.put(&ending);
+    server.until("s", "off");
 }
 
 #[test]
@@ -190,35 +190,35 @@ fn a_start_finds_every_subscription_as_it_was() {
         move |_| Answer::Held(Arc::clone(&gate))
     });
     let (active, error) = (Endpoint::up(), Endpoint::answering(|_| Answer::Status(500)));
-    let mut station = Station::at(ONCE);
-    station.put(&subscription("requested", &requested.url()));
-    station.put(&subscription("active", &active.url()));
-    station.put(&subscription("error", &error.url()));
+    let mut server = DeliveringServer::at(ONCE);
+    server.put(&subscription("requested", &requested.url()));
+    server.put(&subscription("active", &active.url()));
+    server.put(&subscription("error", &error.url()));
     let mut off = subscription("off", &active.url());
     off["status"] = json!("off");
-    station.put(&off);
+    server.put(&off);
     requested.expect("handshake");
     active.expect("handshake");
-    station.until("active", "active");
-    station.until("error", "error");
+    server.until("active", "active");
+    server.until("error", "error");
     error.expect("handshake");
-    station.crash();
+    server.crash();
     gate.open();
-    station.start(Setup {
+    server.start(Setup {
         pace: ONCE,
         ..Setup::default()
     });
     requested.expect("handshake");
-    station.until("requested", "active");
-    let last = station.change("active");
+    server.until("requested", "active");
+    let last = server.change("active");
     for endpoint in [&active, &requested] {
         assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
     }
     assert_eq!(
         (
             error.unread().len(),
-            station.stream("error").last,
-            station.stream("off").last
+            server.stream("error").last,
+            server.stream("off").last
         ),
         (0, last, 0)
     );

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
+use super::delivering_server::{DeliveringServer, QUICK, Setup, subscription};
 use super::endpoint::{Answer, Endpoint, Gate};
-use super::station::{QUICK, Setup, Station, subscription};
 use frist::subscriptions::delivery::Pace;
 
 const GOOD: usize = 100;
@@ -14,21 +14,21 @@ const GOOD: usize = 100;
 #[test]
 fn a_hundred_good_endpoints_get_everything_beside_a_dead_and_a_slow_one() {
     let (good, slow, dead) = (Endpoint::up(), Endpoint::up(), Endpoint::up());
-    let station = Station::new();
-    station.put(&subscription("slow", &slow.url()));
-    station.put(&subscription("dead", &dead.url()));
-    station.until("slow", "active");
-    station.until("dead", "active");
+    let server = DeliveringServer::new();
+    server.put(&subscription("slow", &slow.url()));
+    server.put(&subscription("dead", &dead.url()));
+    server.until("slow", "active");
+    server.until("dead", "active");
     let ids: Vec<String> = (0..GOOD).map(|number| format!("good{number}")).collect();
     for id in &ids {
-        station.put(&subscription(id, &format!("http://{}/{id}", good.address)));
+        server.put(&subscription(id, &format!("http://{}/{id}", good.address)));
     }
-    ids.iter().for_each(|id| drop(station.until(id, "active")));
+    ids.iter().for_each(|id| drop(server.until(id, "active")));
     dead.go_down();
     let gate = Arc::new(Gate::default());
     let held = Arc::clone(&gate);
     slow.answer(move |_| Answer::Held(Arc::clone(&held)));
-    let last = (0..3).map(|_| station.change("slow")).max().unwrap();
+    let last = (0..3).map(|_| server.change("slow")).max().unwrap();
     let mut told: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     while told.values().map(Vec::len).sum::<usize>() < GOOD * usize::try_from(last).unwrap() {
         let message = good.next();
@@ -57,7 +57,7 @@ fn so_many_dead_endpoints_are_tried_again_at_a_time_and_the_good_ones_do_not_wai
         retrying_max: 2,
         ..QUICK
     };
-    let station = Station::with(Setup {
+    let server = DeliveringServer::with(Setup {
         pace,
         ..Setup::default()
     });
@@ -82,15 +82,15 @@ fn so_many_dead_endpoints_are_tried_again_at_a_time_and_the_good_ones_do_not_wai
         })
         .collect();
     let good = Endpoint::up();
-    station.put(&subscription("good", &good.url()));
-    station.until("good", "active");
+    server.put(&subscription("good", &good.url()));
+    server.until("good", "active");
     good.expect("handshake");
     for (number, endpoint) in dead.iter().enumerate() {
-        station.put(&subscription(&format!("dead{number}"), &endpoint.url()));
-        station.until(&format!("dead{number}"), "active");
+        server.put(&subscription(&format!("dead{number}"), &endpoint.url()));
+        server.until(&format!("dead{number}"), "active");
         endpoint.expect("handshake");
     }
-    let mut last = station.change("good");
+    let mut last = server.change("good");
     for endpoint in &dead {
         assert_eq!(endpoint.expect("event-notification").numbers(), [1]);
     }
@@ -98,7 +98,7 @@ fn so_many_dead_endpoints_are_tried_again_at_a_time_and_the_good_ones_do_not_wai
         std::thread::yield_now();
     }
     for _ in 0..6 {
-        last = station.change("good");
+        last = server.change("good");
     }
     assert_eq!(good.numbers_until(last), (1..=last).collect::<Vec<_>>());
     assert_eq!(
@@ -118,24 +118,24 @@ fn so_many_messages_are_on_their_way_to_one_host_at_a_time_and_another_host_does
     const PER_HOST: usize = 128;
     let (gate, hanging) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
     let (held, counted) = (Arc::clone(&gate), Arc::clone(&hanging));
-    let crowded = Endpoint::at("127.0.0.1:0".parse().unwrap(), move |_| {
+    let busy = Endpoint::at("127.0.0.1:0".parse().unwrap(), move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
         Answer::Held(Arc::clone(&held))
     });
     let good = Endpoint::at("127.0.0.2:0".parse().unwrap(), |_| Answer::Status(200));
-    let station = Station::new();
+    let server = DeliveringServer::new();
     let ids: Vec<String> = (0..PER_HOST + 3)
-        .map(|number| format!("crowd{number}"))
+        .map(|number| format!("many{number}"))
         .collect();
     for id in &ids {
-        station.put(&subscription(id, &crowded.url()));
+        server.put(&subscription(id, &busy.url()));
     }
     while hanging.load(Ordering::SeqCst) < PER_HOST {
         std::thread::yield_now();
     }
-    station.put(&subscription("good", &good.url()));
-    station.until("good", "active");
-    let last = station.change("good");
+    server.put(&subscription("good", &good.url()));
+    server.until("good", "active");
+    let last = server.change("good");
     good.expect("handshake");
     assert_eq!(good.numbers_until(last), (1..=last).collect::<Vec<_>>());
     assert_eq!(
@@ -144,7 +144,7 @@ fn so_many_messages_are_on_their_way_to_one_host_at_a_time_and_another_host_does
         "the others wait for a turn"
     );
     gate.open();
-    ids.iter().for_each(|id| drop(station.until(id, "active")));
+    ids.iter().for_each(|id| drop(server.until(id, "active")));
 }
 
 #[test]
@@ -155,22 +155,22 @@ fn a_worker_that_panics_begins_anew_and_nothing_is_missed() {
         let look = counted.fetch_sub(1, Ordering::SeqCst);
         assert!(look != 1, "this bug is meant");
     };
-    let (station, endpoint) = (
-        Station::with(Setup {
+    let (server, endpoint) = (
+        DeliveringServer::with(Setup {
             at_each_look: Arc::new(at_each_look),
             ..Setup::default()
         }),
         Endpoint::up(),
     );
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.expect("handshake");
     let (mut told, mut last) = (BTreeMap::new(), 0);
     // At each place where the clock is looked at: as a message is made, as it is signed, as its
     // answer is noted.
     for place in [1, 2, 3, 1, 2, 3] {
         looks.store(place, Ordering::SeqCst);
-        last = station.change("s");
+        last = server.change("s");
         while told.len() < usize::try_from(last).unwrap() || looks.load(Ordering::SeqCst) > 0 {
             let message = endpoint.expect("event-notification");
             let [number] = message.numbers()[..] else {

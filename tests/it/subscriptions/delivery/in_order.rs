@@ -1,4 +1,4 @@
-//! The main road: a handshake, then every event in order, whoever writes and however often the
+//! The usual course: a handshake, then every event in order, whoever writes and however often the
 //! server starts anew.
 
 use std::thread;
@@ -9,15 +9,15 @@ use frist::fhir::Id;
 use frist::subscriptions::signing::webhook_secret;
 use serde_json::{Value, json};
 
+use super::delivering_server::{DeliveringServer, ONCE, Setup, subscription, with_channel};
 use super::endpoint::{Answer, Endpoint};
-use super::station::{ONCE, Setup, Station, subscription, with_channel};
 
 #[test]
 fn a_handshake_makes_it_active_and_events_come_in_order() {
-    let (station, endpoint) = (Station::new(), Endpoint::up());
+    let (server, endpoint) = (DeliveringServer::new(), Endpoint::up());
     let mut asked = subscription("s", &endpoint.url());
     asked["channel"]["header"] = json!(["Authorization: Bearer of-the-test", "X-Twice: 1"]);
-    station.put(&asked);
+    server.put(&asked);
     let handshake = endpoint.expect("handshake");
     assert_eq!(handshake.path, "/notified");
     assert_eq!(
@@ -38,10 +38,10 @@ fn a_handshake_makes_it_active_and_events_come_in_order() {
         ),
         (vec![], "0".into())
     );
-    station.until("s", "active");
+    server.until("s", "active");
     let mut last = 0;
     for _ in 0..4 {
-        last = station.change("s");
+        last = server.change("s");
     }
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
     assert_eq!(endpoint.connections(), 1, "the connection is kept");
@@ -49,13 +49,13 @@ fn a_handshake_makes_it_active_and_events_come_in_order() {
 
 #[test]
 fn a_message_is_signed_by_a_secret_of_its_subscription() {
-    let (station, endpoint) = (Station::new(), Endpoint::up());
-    station.put(&subscription("s", &endpoint.url()));
+    let (server, endpoint) = (DeliveringServer::new(), Endpoint::up());
+    server.put(&subscription("s", &endpoint.url()));
     let message = endpoint.expect("handshake");
     assert_eq!(message.id(), message.json()["id"]);
-    let life = station.stream("s").life;
+    let life = server.stream("s").life;
     let secret = webhook_secret(
-        station.server().store.secret(),
+        server.as_server().store.secret(),
         &Id::parse("s").unwrap(),
         life,
     );
@@ -71,7 +71,7 @@ fn a_message_is_signed_by_a_secret_of_its_subscription() {
     );
     let seconds: i64 = message.header("webhook-timestamp").parse().unwrap();
     assert!(
-        (0..=120).contains(&(station.moment().now.as_second() - seconds)),
+        (0..=120).contains(&(server.moment().now.as_second() - seconds)),
         "the server's clock"
     );
 }
@@ -97,41 +97,41 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
 
 #[test]
 fn events_of_several_writers_come_each_once_and_in_order() {
-    let (station, endpoint) = (Station::new(), Endpoint::up());
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+    let (server, endpoint) = (DeliveringServer::new(), Endpoint::up());
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.expect("handshake");
     thread::scope(|scope| {
         for writer in ["p1", "p2", "p3"] {
-            let station = &station;
-            scope.spawn(move || (0..5).map(|_| station.change_of(writer, "s")).max());
+            let server = &server;
+            scope.spawn(move || (0..5).map(|_| server.change_of(writer, "s")).max());
         }
     });
-    let last = station.stream("s").last;
+    let last = server.stream("s").last;
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
 }
 
 #[test]
 fn full_resources_are_the_tasks_as_they_were_at_the_event() {
-    let (station, endpoint) = (Station::new(), Endpoint::up());
+    let (server, endpoint) = (DeliveringServer::new(), Endpoint::up());
     let mut asked = subscription("s", &endpoint.url());
     let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content";
     asked["channel"]["_payload"] =
         json!({ "extension": [{ "url": url, "valueCode": "full-resource" }] });
-    station.put(&asked);
-    station.until("s", "active");
+    server.put(&asked);
+    server.until("s", "active");
     endpoint.expect("handshake");
-    let last = station.change("s").max(station.change("s"));
-    let events = station
-        .server()
+    let last = server.change("s").max(server.change("s"));
+    let events = server
+        .as_server()
         .store
         .events(&Id::parse("s").unwrap(), 0, 100)
         .unwrap();
     assert_eq!(events.len() as u64, last);
     for event in events {
         let message = endpoint.expect("event-notification");
-        let stored = station
-            .server()
+        let stored = server
+            .as_server()
             .store
             .read_version(&event.focus, event.version)
             .unwrap()
@@ -145,30 +145,30 @@ fn full_resources_are_the_tasks_as_they_were_at_the_event() {
 
 #[test]
 fn a_start_goes_on_where_the_stop_was() {
-    let (mut station, endpoint) = (Station::new(), Endpoint::up());
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
-    let first = station.change("s");
+    let (mut server, endpoint) = (DeliveringServer::new(), Endpoint::up());
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
+    let first = server.change("s");
     endpoint.expect("handshake");
     assert_eq!(
         endpoint.numbers_until(first),
         (1..=first).collect::<Vec<_>>()
     );
     endpoint.answer(|_| Answer::Status(500));
-    let second = station.change("s");
+    let second = server.change("s");
     let refused = endpoint.expect("event-notification");
     assert_eq!(refused.numbers(), [first + 1]);
-    station.stop();
+    server.stop();
     drop(endpoint.unread());
     endpoint.answer(|_| Answer::Status(200));
-    station.start(Setup::default());
+    server.start(Setup::default());
     let again = endpoint.expect("event-notification");
     assert_eq!(
         (again.numbers(), again.id()),
         (vec![first + 1], refused.id()),
         "no handshake, and the same message"
     );
-    let third = station.change("s");
+    let third = server.change("s");
     if second > first + 1 || third > first + 1 {
         assert_eq!(
             endpoint.numbers_until(third),
@@ -179,59 +179,59 @@ fn a_start_goes_on_where_the_stop_was() {
 
 #[test]
 fn after_an_error_the_client_asks_again_and_gets_everything_since() {
-    let (mut station, endpoint) = (Station::at(ONCE), Endpoint::up());
-    station.put(&subscription("s", &endpoint.url()));
-    station.until("s", "active");
+    let (mut server, endpoint) = (DeliveringServer::at(ONCE), Endpoint::up());
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
     endpoint.expect("handshake");
     endpoint.answer(|_| Answer::Status(500));
-    let mut last = station.change("s");
+    let mut last = server.change("s");
     assert_eq!(endpoint.expect("event-notification").numbers(), [1]);
-    let failed = station.until("s", "error");
+    let failed = server.until("s", "error");
     assert_eq!(failed["error"], "the endpoint answered 500");
     for _ in 0..3 {
-        last = station.change("s");
+        last = server.change("s");
     }
-    station.stop();
+    server.stop();
     endpoint.answer(|_| Answer::Status(200));
-    station.start(Setup {
+    server.start(Setup {
         pace: ONCE,
         ..Setup::default()
     });
-    last = last.max(station.change("s"));
+    last = last.max(server.change("s"));
     assert_eq!(
         endpoint.unread().len(),
         0,
         "the server never heals an error by itself"
     );
-    station.put(&subscription("s", &endpoint.url()));
+    server.put(&subscription("s", &endpoint.url()));
     endpoint.expect("handshake");
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
-    assert_eq!(station.until("s", "active")["error"], Value::Null);
+    assert_eq!(server.until("s", "active")["error"], Value::Null);
 }
 
 #[test]
 fn a_message_of_several_events_keeps_its_events_over_a_crash() {
-    let (mut station, endpoint) = (Station::new(), Endpoint::up());
+    let (mut server, endpoint) = (DeliveringServer::new(), Endpoint::up());
     let asked = with_channel(
         subscription("s", &endpoint.url()),
         "max-count",
         "valuePositiveInt",
         4,
     );
-    station.put(&asked);
-    station.until("s", "active");
+    server.put(&asked);
+    server.until("s", "active");
     endpoint.expect("handshake");
     // Those that follow a start go out one by one; past them, several go together.
     let mut last = 0;
     while last < 128 {
-        last = station.change("s");
+        last = server.change("s");
     }
     assert_eq!(endpoint.numbers_until(last).len() as u64, last);
     endpoint.answer(|_| Answer::Status(500));
-    station.change("s");
+    server.change("s");
     let refused = endpoint.expect("event-notification");
     for _ in 0..6 {
-        last = station.change("s");
+        last = server.change("s");
     }
     let first = refused.id();
     endpoint.answer(move |message| Answer::Status(if message.id() == first { 200 } else { 500 }));
@@ -248,11 +248,11 @@ fn a_message_of_several_events_keeps_its_events_over_a_crash() {
     };
     let begin = refused.numbers().last().unwrap() + 1;
     assert_eq!(batch.numbers(), (begin..begin + 4).collect::<Vec<_>>());
-    last = last.max(station.change("s"));
-    station.crash();
+    last = last.max(server.change("s"));
+    server.crash();
     drop(endpoint.unread());
     endpoint.answer(|_| Answer::Status(200));
-    station.start(Setup::default());
+    server.start(Setup::default());
     let again = endpoint.expect("event-notification");
     assert_eq!((again.numbers(), again.id()), (batch.numbers(), batch.id()));
     let next = batch.numbers().last().unwrap() + 1;

@@ -13,7 +13,7 @@ use frist::interactions::write::{Condition, Target};
 use frist::interactions::{Failure, Moment, Server, Written, delete, subscription_status, update};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions, Stream};
 use frist::subscriptions::EndpointPolicy;
-use frist::subscriptions::delivery::{Client, Deliverer, Lookup, Pace, Wakes};
+use frist::subscriptions::delivery::{Client, Deliverer, DeliverySignals, Lookup, Pace};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -44,7 +44,7 @@ pub(crate) const ONCE: Pace = Pace {
 };
 
 /// The server.
-pub(crate) struct Station {
+pub(crate) struct DeliveringServer {
     folder: TempDir,
     shift: Arc<Mutex<SignedDuration>>,
     ids: Arc<AtomicU64>,
@@ -53,12 +53,12 @@ pub(crate) struct Station {
 
 struct Running {
     server: Arc<Server>,
-    wakes: Arc<Wakes>,
+    signals: Arc<DeliverySignals>,
     deliverer: Option<Arc<Deliverer>>,
     runtime: tokio::runtime::Runtime,
 }
 
-/// How a station is set up.
+/// How a server is set up.
 pub(crate) struct Setup {
     pub(crate) pace: Pace,
     pub(crate) policy: EndpointPolicy,
@@ -88,35 +88,35 @@ impl Default for Setup {
     }
 }
 
-impl Station {
+impl DeliveringServer {
     pub(crate) fn new() -> Self {
-        Station::with(Setup::default())
+        DeliveringServer::with(Setup::default())
     }
 
     pub(crate) fn at(pace: Pace) -> Self {
-        Station::with(Setup {
+        DeliveringServer::with(Setup {
             pace,
             ..Setup::default()
         })
     }
 
-    /// A station with a practice and [`PERSONS`].
+    /// A server with a practice and [`PERSONS`].
     pub(crate) fn with(setup: Setup) -> Self {
-        let mut station = Station {
+        let mut server = DeliveringServer {
             folder: tempfile::tempdir().unwrap(),
             shift: Arc::default(),
             ids: Arc::new(AtomicU64::new(1)),
             running: None,
         };
-        station.set_clock("2027-03-01T08:00:00Z");
-        station.start(setup);
-        station.put(&people::practice("gp"));
+        server.set_clock("2027-03-01T08:00:00Z");
+        server.start(setup);
+        server.put(&people::practice("gp"));
         for (at, person) in PERSONS.iter().enumerate() {
             let mut patient = people::patient(person);
             patient["identifier"][0]["value"] = json!(format!("040544000{}", at + 1));
-            station.put(&patient);
+            server.put(&patient);
         }
-        station
+        server
     }
 
     /// Starts it, with what its folder holds.
@@ -135,8 +135,8 @@ impl Station {
             }),
             None => Arc::new(store),
         };
-        let wakes = Arc::new(Wakes::default());
-        let woken = Arc::clone(&wakes);
+        let signals = Arc::new(DeliverySignals::default());
+        let woken = Arc::clone(&signals);
         let server = Server::new(
             store,
             Rules::shipped().clone(),
@@ -176,13 +176,13 @@ impl Station {
                 world,
                 client.unwrap(),
                 setup.pace,
-                Arc::clone(&wakes),
+                Arc::clone(&signals),
             ))
         };
         server.set_deliverer(&deliverer);
         self.running = Some(Running {
             server,
-            wakes,
+            signals,
             deliverer: Some(deliverer),
             runtime,
         });
@@ -205,7 +205,7 @@ impl Station {
         );
     }
 
-    /// As [`Station::stop`]; answers the folder.
+    /// As [`DeliveringServer::stop`]; answers the folder.
     pub(crate) fn stop_and_keep(mut self) -> TempDir {
         self.stop();
         std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
@@ -232,7 +232,7 @@ impl Station {
         self.running.as_ref().unwrap()
     }
 
-    pub(crate) fn server(&self) -> &Server {
+    pub(crate) fn as_server(&self) -> &Server {
         &self.running().server
     }
 
@@ -273,7 +273,7 @@ impl Station {
 
     /// Wakes the worker, as time does.
     pub(crate) fn wake(&self, id: &str) {
-        self.running().wakes.wake(&Id::parse(id).unwrap());
+        self.running().signals.wake(&Id::parse(id).unwrap());
     }
 
     /// PUT, as a client does.
@@ -282,7 +282,7 @@ impl Station {
         let key = ResourceKey::parse(&format!("{}/{}", text("resourceType"), text("id"))).unwrap();
         let resource = Resource::from_value(resource.clone()).unwrap();
         update::update(
-            self.server(),
+            self.as_server(),
             &self.moment(),
             Target::Key(key),
             resource,
@@ -297,7 +297,7 @@ impl Station {
 
     pub(crate) fn delete(&self, id: &str) {
         delete::delete(
-            self.server(),
+            self.as_server(),
             &self.moment(),
             Target::Key(subscription_key(id)),
             Condition::Any,
@@ -308,7 +308,7 @@ impl Station {
     /// The Subscription as it is stored.
     pub(crate) fn subscription(&self, id: &str) -> Value {
         let stored = self
-            .server()
+            .as_server()
             .store
             .read(&subscription_key(id))
             .unwrap()
@@ -329,7 +329,10 @@ impl Station {
     }
 
     pub(crate) fn stream(&self, id: &str) -> Stream {
-        self.server().store.stream(&Id::parse(id).unwrap()).unwrap()
+        self.as_server()
+            .store
+            .stream(&Id::parse(id).unwrap())
+            .unwrap()
     }
 
     /// Makes a change that is one event or more for who follows everything; answers the number of
@@ -338,12 +341,12 @@ impl Station {
         self.change_of("p", subscription)
     }
 
-    /// As [`Station::change`], of that person.
+    /// As [`DeliveringServer::change`], of that person.
     pub(crate) fn change_of(&self, person: &str, subscription: &str) -> u64 {
         let before = self.stream(subscription).last;
         let condition = format!("of-{person}");
         let key = ResourceKey::parse(&format!("Condition/{condition}")).unwrap();
-        let stored = self.server().store.read(&key).unwrap();
+        let stored = self.as_server().store.read(&key).unwrap();
         let was_refuted = stored.is_none_or(|stored| {
             String::from_utf8(stored.body.unwrap())
                 .unwrap()
@@ -359,7 +362,7 @@ impl Station {
     }
 }
 
-impl Drop for Station {
+impl Drop for DeliveringServer {
     fn drop(&mut self) {
         if self.running.is_some() && !std::thread::panicking() {
             self.stop();
