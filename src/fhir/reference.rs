@@ -1,5 +1,7 @@
 //! What a FHIR Reference names (<https://hl7.org/fhir/R4/references.html>).
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::key::{ResourceKey, ResourceType, Version};
@@ -109,7 +111,8 @@ fn walk<'a>(value: &'a Value, path: &mut String, visit: &mut impl FnMut(&str, &'
         }
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
-                path.push_str(&format!("[{at}]"));
+                // Writing to a string cannot fail.
+                let _ = write!(path, "[{at}]");
                 walk(item, path, visit);
                 path.truncate(length);
             }

@@ -234,8 +234,12 @@ impl Decimal {
         (-self.exponent).max(0).unsigned_abs()
     }
 
-    pub(super) fn is_negative(self) -> bool {
-        self.coefficient < 0
+    /// The number without its sign.
+    pub(super) fn absolute(self) -> Self {
+        Decimal {
+            coefficient: self.coefficient.abs(),
+            exponent: self.exponent,
+        }
     }
 
     /// The number as a whole one; none if it has a fraction or is out of range.

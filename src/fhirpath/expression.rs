@@ -1,76 +1,19 @@
 //! An expression: compiled from text, evaluated on an element.
 
-use std::fmt;
-
 use serde_json::Value;
 
+use super::environment::{Environment, Item};
+use super::error::{CompileError, EvaluationError};
 use super::evaluate::Evaluation;
 use super::operand::{Items, Operand};
 use super::syntax::Expr;
-use super::{Model, Node, errata, parse, types};
+use super::{Node, errata, parse, types};
 
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Expression {
     text: Box<str>,
     tree: Expr,
-}
-
-/// Why an expression cannot be compiled: its syntax is wrong, or it uses what this evaluator does
-/// not have.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CompileError(pub String);
-
-impl fmt::Display for CompileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for CompileError {}
-
-/// Why an expression has no result on this element: the data is not what the expression's author
-/// expected.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct EvaluationError(pub String);
-
-impl fmt::Display for EvaluationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for EvaluationError {}
-
-/// What an evaluation depends on besides the element. All that is answered from outside is a value
-/// or a pure function.
-pub struct Environment<'a> {
-    /// The types.
-    pub model: &'a dyn Model,
-    /// `%resource`: the resource that contains the element, contained ones included.
-    pub resource: Node<'a>,
-    /// `%rootResource`: the resource that contains `%resource`, or `%resource` itself.
-    pub root_resource: Node<'a>,
-    /// `%extension`: of a rule about where an extension may stand, the extension; none elsewhere.
-    pub extension: Option<Node<'a>>,
-    /// The instant of `now()` and `today()`; none where no expression may ask.
-    pub now: Option<jiff::Timestamp>,
-    /// `resolve()` for what is not contained in `root_resource`: the resource that a reference
-    /// names, if it can be told (entries of the same Bundle, say).
-    pub resolve: &'a dyn Fn(&str) -> Option<Node<'a>>,
-    /// `memberOf(value set)`; none if that cannot be told.
-    pub member_of: &'a dyn Fn(Node<'a>, &str) -> Option<bool>,
-    /// `conformsTo(profile)`; none if the profile is not known.
-    pub conforms_to: &'a dyn Fn(Node<'a>, &str) -> Option<bool>,
-}
-
-/// One item of a result.
-#[derive(Clone, Debug)]
-pub enum Item<'a> {
-    /// An element of the resource.
-    Node(Node<'a>),
-    /// A value that the expression made.
-    Value(Value),
 }
 
 impl Expression {
@@ -101,6 +44,19 @@ impl Expression {
         environment: &Environment<'a>,
     ) -> Result<Vec<Item<'a>>, EvaluationError> {
         self.evaluate_counted(focus, environment).0
+    }
+
+    /// As [`Expression::evaluate`], one item after the other; none where it gives an error.
+    pub fn items<'a>(
+        &'a self,
+        focus: Node<'a>,
+        environment: &Environment<'a>,
+    ) -> impl Iterator<Item = Item<'a>> + use<'a> {
+        let (items, _) = Evaluation::evaluate(&self.tree, focus, environment);
+        items
+            .unwrap_or(Items::None)
+            .into_iter()
+            .map(Operand::into_item)
     }
 
     /// As [`Expression::evaluate`], with the steps that it took: a step is done in some ten

@@ -33,15 +33,9 @@ impl<'a> Evaluation<'a, '_> {
             Some(Scalar::Integer(value)) => Decimal::from(value),
             Some(Scalar::Decimal(value)) => value,
             Some(Scalar::Quantity(quantity)) if call.function == Function::Abs => {
-                let value = if quantity.value.is_negative() {
-                    quantity.value.negate()
-                } else {
-                    quantity.value
-                };
-                let unit = quantity.unit.into_owned().into();
                 return Ok(Items::One(Operand::Quantity(Box::new(Quantity {
-                    value,
-                    unit,
+                    value: quantity.value.absolute(),
+                    unit: quantity.unit.into_owned().into(),
                     is_calendar: quantity.is_calendar,
                 }))));
             }
@@ -55,18 +49,8 @@ impl<'a> Evaluation<'a, '_> {
             |value: Option<Decimal>| value.and_then(Decimal::to_integer).map(Operand::Integer);
         let binary = |value: f64| Decimal::from_f64(value).map(Operand::Decimal);
         let result = match call.function {
-            Function::Abs => {
-                let value = if number.is_negative() {
-                    number.negate()
-                } else {
-                    number
-                };
-                if is_integer {
-                    whole(Some(value))
-                } else {
-                    Some(Operand::Decimal(value))
-                }
-            }
+            Function::Abs if is_integer => whole(Some(number.absolute())),
+            Function::Abs => Some(Operand::Decimal(number.absolute())),
             Function::Ceiling => whole(number.negate().floor().map(Decimal::negate)),
             Function::Floor => whole(number.floor()),
             Function::Truncate => whole(number.truncate()),
@@ -83,14 +67,8 @@ impl<'a> Evaluation<'a, '_> {
             }
             function => {
                 let argument = self.argument(call, 0, scope)?;
-                let argument = match self
-                    .one(&argument, function.name())?
-                    .map(|item| item.scalar(self.environment.model))
-                {
-                    None => return Ok(Items::None),
-                    Some(Some(Scalar::Integer(value))) => Decimal::from(value),
-                    Some(Some(Scalar::Decimal(value))) => value,
-                    Some(_) => return error(format!("{}() takes a number", function.name())),
+                let Some(argument) = self.number(&argument, function)? else {
+                    return Ok(Items::None);
                 };
                 if function == Function::Log {
                     binary(number.to_f64().log(argument.to_f64()))
@@ -100,6 +78,19 @@ impl<'a> Evaluation<'a, '_> {
             }
         };
         Ok(result.into())
+    }
+
+    /// Returns the only item as a number; an error if it is something else.
+    fn number(&self, items: &Items<'a>, function: Function) -> Result<Option<Decimal>> {
+        match self
+            .one(items, function.name())?
+            .map(|item| item.scalar(self.environment.model))
+        {
+            None => Ok(None),
+            Some(Some(Scalar::Integer(value))) => Ok(Some(Decimal::from(value))),
+            Some(Some(Scalar::Decimal(value))) => Ok(Some(value)),
+            Some(_) => error(format!("{}() takes a number", function.name())),
+        }
     }
 
     /// `now()`, `today()` and `timeOfDay()`, all in UTC and of one instant.

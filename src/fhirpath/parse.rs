@@ -14,35 +14,6 @@ const NESTING_MAX: u32 = 40;
 /// How deep the tree of an expression may be, chains of operators and of steps included.
 const DEPTH_MAX: u32 = 200;
 
-/// The binary operators with how tight they bind; the tightest are unary signs and what follows a
-/// dot.
-const OPERATORS: &[(&str, u8, Operator)] = &[
-    ("*", 10, Operator::Multiply),
-    ("/", 10, Operator::Divide),
-    ("div", 10, Operator::WholeDivide),
-    ("mod", 10, Operator::Modulo),
-    ("+", 9, Operator::Add),
-    ("-", 9, Operator::Subtract),
-    ("&", 9, Operator::Concatenate),
-    ("|", 7, Operator::Union),
-    ("<=", 6, Operator::LessOrEqual),
-    ("<", 6, Operator::Less),
-    (">", 6, Operator::Greater),
-    (">=", 6, Operator::GreaterOrEqual),
-    ("=", 5, Operator::Equal),
-    ("~", 5, Operator::Equivalent),
-    ("!=", 5, Operator::NotEqual),
-    ("!~", 5, Operator::NotEquivalent),
-    ("in", 4, Operator::In),
-    ("contains", 4, Operator::Contains),
-    ("and", 3, Operator::And),
-    ("or", 2, Operator::Or),
-    ("xor", 2, Operator::Xor),
-    ("implies", 1, Operator::Implies),
-];
-/// How tight `is` and `as` bind.
-const TYPE_OPERATORS: u8 = 8;
-
 /// The expression of a text.
 pub(super) fn parse(text: &str) -> Result<Expr, CompileError> {
     let mut parser = Parser {
@@ -121,8 +92,7 @@ impl Parser {
             Token::Word(word) => &**word,
             _ => return None,
         };
-        let (_, tightness, operator) = OPERATORS.iter().find(|(known, ..)| *known == name)?;
-        (*tightness >= least).then_some((*tightness, *operator))
+        Operator::named(name).filter(|(tightness, _)| *tightness >= least)
     }
 
     /// Operators of one tightness group from the left.
@@ -140,7 +110,7 @@ impl Parser {
                 let right = self.expression(tightness + 1)?;
                 left = Tree::above(
                     left.depth.max(right.depth),
-                    binary(operator, left.expr, right.expr),
+                    Expr::binary(operator, left.expr, right.expr),
                 )?;
                 continue;
             }
@@ -149,7 +119,7 @@ impl Parser {
                 Token::Word(word) if **word == *"as" => TypeTest::As,
                 _ => break,
             };
-            if TYPE_OPERATORS < least {
+            if TypeTest::TIGHTNESS < least {
                 break;
             }
             self.at += 1;
@@ -372,61 +342,11 @@ fn literal_pattern(
     }
 }
 
-/// The operation; a union of which only the members matter is left unsorted.
-fn binary(operator: Operator, left: Expr, right: Expr) -> Expr {
-    let (left, right) = match operator {
-        Operator::In => (left, gathered(right)),
-        Operator::Contains => (gathered(left), right),
-        _ => (left, right),
-    };
-    Expr::Binary(operator, Box::new((left, right)))
-}
-
-/// The same collection, in which an item may stand twice.
-fn gathered(expr: Expr) -> Expr {
-    match expr {
-        Expr::Binary(Operator::Union, sides) => {
-            let (left, right) = *sides;
-            Expr::Binary(
-                Operator::Gather,
-                Box::new((gathered(left), gathered(right))),
-            )
-        }
-        other => other,
-    }
+fn unexpected(expected: &str, found: &Token) -> CompileError {
+    CompileError(format!("expected {expected}, found {found}"))
 }
 
 fn variable(name: &str) -> Result<Variable, CompileError> {
-    let text = |text: String| Ok(Variable::Text(text.into()));
-    match name {
-        "context" => Ok(Variable::Context),
-        "resource" => Ok(Variable::Resource),
-        "rootResource" => Ok(Variable::RootResource),
-        "extension" => Ok(Variable::Extension),
-        "ucum" => text("http://unitsofmeasure.org".into()),
-        "sct" => text("http://snomed.info/sct".into()),
-        "loinc" => text("http://loinc.org".into()),
-        "us-zip" => text("[0-9]{5}(-[0-9]{4}){0,1}".into()),
-        _ => match name.split_once('-') {
-            Some(("vs", id)) => text(format!("http://hl7.org/fhir/ValueSet/{id}")),
-            Some(("ext", id)) => text(format!("http://hl7.org/fhir/StructureDefinition/{id}")),
-            _ => Err(CompileError(format!(
-                "found %{name}, which is not supported"
-            ))),
-        },
-    }
-}
-
-fn unexpected(expected: &str, found: &Token) -> CompileError {
-    let found = match found {
-        Token::Word(word) | Token::Delimited(word) => format!("'{word}'"),
-        Token::Text(_) => "a string".to_owned(),
-        Token::Number(number) => format!("the number {number}"),
-        Token::Temporal(_) => "a date or time".to_owned(),
-        Token::Variable(name) => format!("%{name}"),
-        Token::Special(name) => format!("${name}"),
-        Token::Symbol(symbol) => format!("'{symbol}'"),
-        Token::End => "the end".to_owned(),
-    };
-    CompileError(format!("expected {expected}, found {found}"))
+    Variable::named(name)
+        .ok_or_else(|| CompileError(format!("found %{name}, which is not supported")))
 }

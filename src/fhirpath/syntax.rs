@@ -26,6 +26,32 @@ pub(super) enum Expr {
     Type(TypeTest, Box<Expr>, TypeName),
 }
 
+impl Expr {
+    /// Builds an operation. A union of which only the members matter is left unsorted.
+    pub(super) fn binary(operator: Operator, left: Expr, right: Expr) -> Expr {
+        let (left, right) = match operator {
+            Operator::In => (left, right.gathered()),
+            Operator::Contains => (left.gathered(), right),
+            _ => (left, right),
+        };
+        Expr::Binary(operator, Box::new((left, right)))
+    }
+
+    /// Returns the same collection, in which an item may now stand twice.
+    fn gathered(self) -> Expr {
+        match self {
+            Expr::Binary(Operator::Union, sides) => {
+                let (left, right) = *sides;
+                Expr::Binary(
+                    Operator::Gather,
+                    Box::new((left.gathered(), right.gathered())),
+                )
+            }
+            other => other,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Literal {
     Boolean(bool),
@@ -48,6 +74,28 @@ pub(super) enum Variable {
     Extension,
     /// One that stands for an address.
     Text(Box<str>),
+}
+
+impl Variable {
+    /// Returns the variable with this name, if it is supported.
+    pub(super) fn named(name: &str) -> Option<Variable> {
+        let text = |text: String| Some(Variable::Text(text.into()));
+        match name {
+            "context" => Some(Variable::Context),
+            "resource" => Some(Variable::Resource),
+            "rootResource" => Some(Variable::RootResource),
+            "extension" => Some(Variable::Extension),
+            "ucum" => text("http://unitsofmeasure.org".into()),
+            "sct" => text("http://snomed.info/sct".into()),
+            "loinc" => text("http://loinc.org".into()),
+            "us-zip" => text("[0-9]{5}(-[0-9]{4}){0,1}".into()),
+            _ => match name.split_once('-')? {
+                ("vs", id) => text(format!("http://hl7.org/fhir/ValueSet/{id}")),
+                ("ext", id) => text(format!("http://hl7.org/fhir/StructureDefinition/{id}")),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// A function on a collection.
@@ -89,12 +137,53 @@ pub(super) enum Operator {
     Implies,
 }
 
-/// What is asked about a type.
+/// The binary operators and their tightness. Unary signs and dots bind tighter than all of these.
+const OPERATORS: &[(&str, u8, Operator)] = &[
+    ("*", 10, Operator::Multiply),
+    ("/", 10, Operator::Divide),
+    ("div", 10, Operator::WholeDivide),
+    ("mod", 10, Operator::Modulo),
+    ("+", 9, Operator::Add),
+    ("-", 9, Operator::Subtract),
+    ("&", 9, Operator::Concatenate),
+    ("|", 7, Operator::Union),
+    ("<=", 6, Operator::LessOrEqual),
+    ("<", 6, Operator::Less),
+    (">", 6, Operator::Greater),
+    (">=", 6, Operator::GreaterOrEqual),
+    ("=", 5, Operator::Equal),
+    ("~", 5, Operator::Equivalent),
+    ("!=", 5, Operator::NotEqual),
+    ("!~", 5, Operator::NotEquivalent),
+    ("in", 4, Operator::In),
+    ("contains", 4, Operator::Contains),
+    ("and", 3, Operator::And),
+    ("or", 2, Operator::Or),
+    ("xor", 2, Operator::Xor),
+    ("implies", 1, Operator::Implies),
+];
+
+impl Operator {
+    /// Returns the operator with this name and its tightness.
+    pub(super) fn named(name: &str) -> Option<(u8, Operator)> {
+        OPERATORS
+            .iter()
+            .find(|(known, ..)| *known == name)
+            .map(|(_, tightness, operator)| (*tightness, *operator))
+    }
+}
+
+/// A question about a type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum TypeTest {
     Is,
     As,
     OfType,
+}
+
+impl TypeTest {
+    /// The tightness of `is` and `as` among the binary operators.
+    pub(super) const TIGHTNESS: u8 = 8;
 }
 
 #[derive(Debug)]

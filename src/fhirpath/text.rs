@@ -64,80 +64,92 @@ impl<'a> Evaluation<'a, '_> {
             return Ok(Items::None);
         };
         self.charge(focus.len() / 16)?;
-        let owned = |text: String| Ok(Items::One(Operand::Text(text.into())));
-        let integer = |number: usize| {
-            Ok(Items::One(Operand::Integer(
-                i32::try_from(number).unwrap_or(i32::MAX),
-            )))
-        };
         match call.function {
-            Function::Length => integer(focus.chars().count()),
-            Function::Upper => owned(focus.to_uppercase()),
-            Function::Lower => owned(focus.to_lowercase()),
-            Function::Trim => owned(focus.trim().to_owned()),
+            Function::Length => Ok(integer(focus.chars().count())),
+            Function::Upper => Ok(owned(focus.to_uppercase())),
+            Function::Lower => Ok(owned(focus.to_lowercase())),
+            Function::Trim => Ok(owned(focus.trim().to_owned())),
             Function::ToChars => Ok(focus
                 .chars()
                 .map(|character| Operand::Text(character.to_string().into()))
                 .collect()),
             Function::Substring => self.substring(focus, call, scope),
-            Function::Matches | Function::MatchesFull => {
-                let Some(pattern) = self.pattern(call, scope)? else {
+            Function::Matches | Function::MatchesFull => self.matches(focus, call, scope),
+            Function::ReplaceMatches => self.replace_matches(focus, call, scope),
+            _ => self.with_text(focus, call, scope),
+        }
+    }
+
+    /// Evaluates a function that takes texts as arguments.
+    fn with_text(
+        &self,
+        focus: &str,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Items<'a>> {
+        let (first, second) = (
+            self.argument(call, 0, scope)?,
+            self.argument(call, 1, scope)?,
+        );
+        let Some(first) = self.text_argument(&first, call)? else {
+            return Ok(Items::None);
+        };
+        match call.function {
+            Function::StartsWith => Ok(focus.starts_with(first).into()),
+            Function::EndsWith => Ok(focus.ends_with(first).into()),
+            Function::Contains => Ok(focus.contains(first).into()),
+            Function::IndexOf => Ok(match focus.find(first) {
+                Some(at) => integer(focus[..at].chars().count()),
+                None => Items::One(Operand::Integer(-1)),
+            }),
+            Function::Split => Ok(focus
+                .split(first)
+                .map(|part| Operand::Text(part.to_owned().into()))
+                .collect()),
+            _ => {
+                let Some(second) = self.text_argument(&second, call)? else {
                     return Ok(Items::None);
                 };
-                Ok(
-                    (!focus.is_empty() && !pattern.as_str().is_empty() && pattern.is_match(focus))
-                        .into(),
-                )
+                self.charge(focus.len().saturating_mul(second.len()) / 16)?;
+                Ok(owned(focus.replace(first, second)))
             }
-            Function::ReplaceMatches => {
-                let replacement = self.argument(call, 1, scope)?;
-                match (
-                    self.pattern(call, scope)?,
-                    self.text_argument(&replacement, call)?,
-                ) {
-                    (Some(pattern), Some(_)) if pattern.as_str().is_empty() => {
-                        owned(focus.to_owned())
-                    }
-                    (Some(pattern), Some(replacement)) => {
-                        self.charge(focus.len().saturating_mul(replacement.len()) / 16)?;
-                        owned(
-                            pattern
-                                .replace_all(focus, pattern::replacement(replacement))
-                                .into_owned(),
-                        )
-                    }
-                    _ => Ok(Items::None),
-                }
+        }
+    }
+
+    fn matches(
+        &self,
+        focus: &str,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Items<'a>> {
+        let Some(pattern) = self.pattern(call, scope)? else {
+            return Ok(Items::None);
+        };
+        let is_empty = focus.is_empty() || pattern.as_str().is_empty();
+        Ok((!is_empty && pattern.is_match(focus)).into())
+    }
+
+    fn replace_matches(
+        &self,
+        focus: &str,
+        call: &'a FunctionCall,
+        scope: NameScope<'a, '_>,
+    ) -> Result<Items<'a>> {
+        let replacement = self.argument(call, 1, scope)?;
+        match (
+            self.pattern(call, scope)?,
+            self.text_argument(&replacement, call)?,
+        ) {
+            (Some(pattern), Some(_)) if pattern.as_str().is_empty() => Ok(owned(focus.to_owned())),
+            (Some(pattern), Some(replacement)) => {
+                self.charge(focus.len().saturating_mul(replacement.len()) / 16)?;
+                Ok(owned(
+                    pattern
+                        .replace_all(focus, pattern::replacement(replacement))
+                        .into_owned(),
+                ))
             }
-            function => {
-                let (first, second) = (
-                    self.argument(call, 0, scope)?,
-                    self.argument(call, 1, scope)?,
-                );
-                let Some(first) = self.text_argument(&first, call)? else {
-                    return Ok(Items::None);
-                };
-                match function {
-                    Function::StartsWith => Ok(focus.starts_with(first).into()),
-                    Function::EndsWith => Ok(focus.ends_with(first).into()),
-                    Function::Contains => Ok(focus.contains(first).into()),
-                    Function::IndexOf => match focus.find(first) {
-                        Some(at) => integer(focus[..at].chars().count()),
-                        None => Ok(Items::One(Operand::Integer(-1))),
-                    },
-                    Function::Split => Ok(focus
-                        .split(first)
-                        .map(|part| Operand::Text(part.to_owned().into()))
-                        .collect()),
-                    _ => {
-                        let Some(second) = self.text_argument(&second, call)? else {
-                            return Ok(Items::None);
-                        };
-                        self.charge(focus.len().saturating_mul(second.len()) / 16)?;
-                        owned(focus.replace(first, second))
-                    }
-                }
-            }
+            _ => Ok(Items::None),
         }
     }
 
@@ -232,4 +244,12 @@ impl<'a> Evaluation<'a, '_> {
         self.charge(joined.len() / 16)?;
         Ok(Items::One(Operand::Text(joined.into())))
     }
+}
+
+fn owned<'v>(text: String) -> Items<'v> {
+    Items::One(Operand::Text(text.into()))
+}
+
+fn integer<'v>(number: usize) -> Items<'v> {
+    Items::One(Operand::Integer(i32::try_from(number).unwrap_or(i32::MAX)))
 }

@@ -1,5 +1,7 @@
 //! The tokens of FHIRPath (<http://hl7.org/fhirpath/N1/#lexical-elements>). Knows no grammar.
 
+use std::fmt;
+
 use super::CompileError;
 use super::temporal::Temporal;
 
@@ -24,6 +26,22 @@ pub(super) enum Token {
     Symbol(&'static str),
     /// After the last.
     End,
+}
+
+impl fmt::Display for Token {
+    /// Describes the token in an error. The content of strings and dates is not repeated.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Token::Word(word) | Token::Delimited(word) => write!(f, "'{word}'"),
+            Token::Text(_) => f.write_str("a string"),
+            Token::Number(number) => write!(f, "the number {number}"),
+            Token::Temporal(_) => f.write_str("a date or time"),
+            Token::Variable(name) => write!(f, "%{name}"),
+            Token::Special(name) => write!(f, "${name}"),
+            Token::Symbol(symbol) => write!(f, "'{symbol}'"),
+            Token::End => f.write_str("the end"),
+        }
+    }
 }
 
 /// Longer ones first, where one begins like another.
@@ -207,6 +225,6 @@ fn is_of_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
 
-fn error(found: impl std::fmt::Display) -> CompileError {
+fn error(found: impl fmt::Display) -> CompileError {
     CompileError(format!("found {found}"))
 }

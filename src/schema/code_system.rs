@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::condense::{head, items, text};
+use super::definition_json::{head, items, text};
 
 /// The most levels of concepts below concepts; deeper ones would be a mistake.
 const LEVELS_MAX: usize = 60;
@@ -38,6 +38,14 @@ pub enum CodeSystemContent {
     Fragment,
     Complete,
     Supplement,
+}
+
+/// The standing of a code in a system that no package contains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum CodeStanding {
+    Valid,
+    Invalid,
+    Unsure,
 }
 
 /// One concept.

@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::definition_json::{head, items, text};
 use super::{code_system, value_set};
 
 /// Why a definition cannot be used.
@@ -53,32 +54,6 @@ pub(super) fn condense(definition: &Value) -> Result<Option<String>, Unusable> {
         url: url.to_owned(),
         why,
     })
-}
-
-pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key)?.as_str()
-}
-
-pub(super) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
-}
-
-/// The first keys of a line, common to all definitions.
-pub(super) fn head(definition: &Value, resource_type: &str) -> Map<String, Value> {
-    let mut head = Map::new();
-    head.insert("resourceType".to_owned(), json!(resource_type));
-    head.insert(
-        "url".to_owned(),
-        json!(text(definition, "url").unwrap_or_default()),
-    );
-    head.insert(
-        "version".to_owned(),
-        json!(text(definition, "version").unwrap_or_default()),
-    );
-    head
 }
 
 fn structure(definition: &Value) -> Result<Value, String> {

@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use super::code_system::{CodeSystem, CodeSystemContent};
+use super::code_system::{CodeStanding, CodeSystem, CodeSystemContent};
 use super::definitions::Definitions;
 use super::value_set::{PropertyFilter, Selection, ValueSet};
-use super::well_known::{self, Standing};
+use super::well_known;
 
 /// How deep value sets may name each other; further is taken for a circle.
 const DEPTH_MAX: usize = 16;
@@ -99,7 +99,7 @@ impl Membership {
 /// The code that is looked for; an element of type `code` has no system of its own, for the value
 /// set gives it.
 #[derive(Clone, Copy)]
-struct Wanted<'a> {
+struct WantedCode<'a> {
     system: Option<&'a str>,
     code: &'a str,
 }
@@ -108,7 +108,7 @@ impl Definitions {
     /// Whether a code is in a value set. Without a system (for elements of type `code`) any system
     /// of the value set will do.
     pub fn membership(&self, value_set: &str, system: Option<&str>, code: &str) -> Membership {
-        self.in_value_set(value_set, Wanted { system, code }, 0)
+        self.in_value_set(value_set, WantedCode { system, code }, 0)
     }
 
     /// Whether a code is one of a code system, of which the address is perhaps followed by
@@ -123,14 +123,16 @@ impl Definitions {
             };
         }
         match well_known::standing(system, code) {
-            Some(Standing::Valid) => Membership::In,
-            Some(Standing::Invalid) => Membership::NotIn,
-            Some(Standing::Unsure) => Membership::Unknown(Doubt::IncompleteSystem(system.into())),
+            Some(CodeStanding::Valid) => Membership::In,
+            Some(CodeStanding::Invalid) => Membership::NotIn,
+            Some(CodeStanding::Unsure) => {
+                Membership::Unknown(Doubt::IncompleteSystem(system.into()))
+            }
             None => Membership::Unknown(Doubt::UnknownSystem(system.into())),
         }
     }
 
-    fn in_value_set(&self, canonical: &str, wanted: Wanted<'_>, depth: usize) -> Membership {
+    fn in_value_set(&self, canonical: &str, wanted: WantedCode<'_>, depth: usize) -> Membership {
         let Some(value_set) = self.value_set(canonical) else {
             return Membership::Unknown(Doubt::UnknownValueSet(canonical.into()));
         };
@@ -159,7 +161,12 @@ impl Definitions {
         }
     }
 
-    fn in_composition(&self, value_set: &ValueSet, wanted: Wanted<'_>, depth: usize) -> Membership {
+    fn in_composition(
+        &self,
+        value_set: &ValueSet,
+        wanted: WantedCode<'_>,
+        depth: usize,
+    ) -> Membership {
         if value_set.include.is_empty() {
             return Membership::Unknown(Doubt::NoContent(value_set.url.clone()));
         }
@@ -177,7 +184,7 @@ impl Definitions {
         })
     }
 
-    fn in_selection(&self, part: &Selection, wanted: Wanted<'_>, depth: usize) -> Membership {
+    fn in_selection(&self, part: &Selection, wanted: WantedCode<'_>, depth: usize) -> Membership {
         let in_system = if part.system.is_empty() {
             Membership::of(!part.value_sets.is_empty())
         } else if wanted.system.is_some_and(|wanted| *wanted != *part.system) {

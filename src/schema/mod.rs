@@ -8,7 +8,9 @@
 mod code_system;
 mod compile;
 mod condense;
+mod definition_json;
 mod definitions;
+mod element_tree;
 pub mod guide;
 mod membership;
 mod model;

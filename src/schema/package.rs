@@ -8,8 +8,9 @@ use std::io::Read;
 
 use serde_json::Value;
 
-use super::condense::{Unusable, condense, text};
-use super::search_parameter;
+use super::condense::{Unusable, condense};
+use super::definition_json::text;
+use super::{guide, search_parameter};
 
 /// How much a package may be.
 #[derive(Clone, Copy)]
@@ -97,6 +98,15 @@ impl Package {
             version: version.to_owned(),
             definitions,
         }
+    }
+
+    /// The guide's own package, embedded when the program is built.
+    pub fn guide() -> Package {
+        Package::from_definitions(
+            "dk.kronikerpakker.fhir",
+            env!("CARGO_PKG_VERSION"),
+            guide::definitions().map(Box::from).collect(),
+        )
     }
 
     /// One line for each definition with what a check needs of it, in order of type and address,

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use super::condense::{head, items, text};
+use super::definition_json::{head, items, text};
 use super::guide;
 use crate::fhir::ResourceType;
 

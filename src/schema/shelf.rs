@@ -173,7 +173,7 @@ pub(super) struct Shelf {
     type_constraints: Vec<OnceLock<Vec<Arc<Constraint>>>>,
     /// Addresses of code systems to what adds names to them.
     supplements: HashMap<Box<str>, Vec<u32>>,
-    constraints: Mutex<HashMap<Identity, Arc<Constraint>>>,
+    constraints: Mutex<HashMap<ConstraintIdentity, Arc<Constraint>>>,
 }
 
 impl Shelf {
@@ -276,9 +276,9 @@ impl Shelf {
 }
 
 /// What makes two constraints the same: key, expression, and whether breaking it is an error.
-type Identity = (Box<str>, Box<str>, bool);
+type ConstraintIdentity = (Box<str>, Box<str>, bool);
 
-fn identity(constraint: &Constraint) -> Identity {
+fn identity(constraint: &Constraint) -> ConstraintIdentity {
     (
         constraint.key.clone(),
         constraint.expression.clone(),

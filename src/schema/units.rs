@@ -3,7 +3,7 @@
 //! Only whether a code is a unit is told, not what it measures. The lists are the standard's
 //! symbols alone. <https://ucum.org/ucum>
 
-use super::well_known::Standing;
+use super::code_system::CodeStanding;
 
 /// The prefixes of metric symbols.
 const PREFIXES: [&str; 24] = [
@@ -35,18 +35,18 @@ const OTHER: &str = "10* 10^ [pi] % [ppth] [ppm] [ppb] [pptr] gon deg ' '' min h
 
 /// Whether a code is a unit. A symbol in square brackets that is not listed may be one that came
 /// later: most new ones are such units of single laboratory methods.
-pub(super) fn standing(code: &str) -> Standing {
+pub(super) fn standing(code: &str) -> CodeStanding {
     let Some(symbols) = symbols(code) else {
-        return Standing::Invalid;
+        return CodeStanding::Invalid;
     };
     let unlisted: Vec<_> = symbols
         .into_iter()
         .filter(|symbol| !is_listed(symbol))
         .collect();
     match &unlisted[..] {
-        [] => Standing::Valid,
-        unlisted if unlisted.iter().all(|symbol| symbol.contains('[')) => Standing::Unsure,
-        _ => Standing::Invalid,
+        [] => CodeStanding::Valid,
+        unlisted if unlisted.iter().all(|symbol| symbol.contains('[')) => CodeStanding::Unsure,
+        _ => CodeStanding::Invalid,
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::condense::{head, items, text};
+use super::definition_json::{head, items, text};
 
 /// A compiled ValueSet.
 #[derive(Debug)]

@@ -4,16 +4,9 @@
 //! Where a rule says less than the registry behind it, a code that fits the rule is taken for one.
 //! The lists are the standards' codes alone, without names.
 
+use super::code_system::CodeStanding;
 use super::shelf::CORE;
 use super::units;
-
-/// What is known about a code of one of these systems.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Standing {
-    Valid,
-    Invalid,
-    Unsure,
-}
 
 /// The codes of ISO 639-1 (<https://www.loc.gov/standards/iso639-2/php/code_list.php>).
 const LANGUAGES: &str = "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en \
@@ -46,24 +39,24 @@ const STATES: &str = "AK AL AR AS AZ CA CO CT DC DE FL FM GA GU HI IA ID IL IN K
     NV NY OH OK OR PA PR PW RI SC SD TN TX UM UT VA VI VT WA WI WV WY";
 
 /// Whether a code is one of a system; none if the system is not one of these.
-pub(super) fn standing(system: &str, code: &str) -> Option<Standing> {
+pub(super) fn standing(system: &str, code: &str) -> Option<CodeStanding> {
     let listed = |list: &str| {
         if code.len() >= 2 && list.split(' ').any(|known| known == code) {
-            Standing::Valid
+            CodeStanding::Valid
         } else {
-            Standing::Invalid
+            CodeStanding::Invalid
         }
     };
     match system {
         // Media types are registered by the thousand, and anyone may make one up (RFC 6838).
-        "urn:ietf:bcp:13" => Some(Standing::Valid),
+        "urn:ietf:bcp:13" => Some(CodeStanding::Valid),
         "urn:ietf:bcp:47" => Some(if is_language_tag(code) {
-            Standing::Valid
+            CodeStanding::Valid
         } else {
-            Standing::Invalid
+            CodeStanding::Invalid
         }),
         "urn:iso:std:iso:4217" => Some(listed(CURRENCIES)),
-        "urn:iso:std:iso:3166" if is_country(code) => Some(Standing::Valid),
+        "urn:iso:std:iso:3166" if is_country(code) => Some(CodeStanding::Valid),
         "urn:iso:std:iso:3166" => Some(listed(COUNTRIES)),
         "https://www.usps.com/" => Some(listed(STATES)),
         "http://unitsofmeasure.org" => Some(units::standing(code)),

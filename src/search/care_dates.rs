@@ -6,15 +6,12 @@
 
 use serde_json::Value;
 
+use super::date_spans::{DateSpan, date_span, outer_span};
 use super::entry::{IndexEntry, IndexValue};
-use super::extract::{period, span};
 use crate::fhir::{ResourceType, names, view};
 
 /// The entries under which a server finds what is a person's by when the care was.
 pub const CARE: &str = "_care";
-
-/// A span of time: the first microsecond, and the first one after it.
-type Span = (i64, i64);
 
 /// The entries of a resource: at least one.
 pub(super) fn entries(resource_type: ResourceType, resource: &Value) -> Vec<IndexEntry> {
@@ -23,7 +20,7 @@ pub(super) fn entries(resource_type: ResourceType, resource: &Value) -> Vec<Inde
         spans.push((i64::MIN, i64::MAX));
     }
     // A period that ends before it starts is where it starts.
-    let entry = |(from_us, until_us): Span| IndexValue::Date {
+    let entry = |(from_us, until_us): DateSpan| IndexValue::Date {
         from_us,
         until_us: until_us.max(from_us.saturating_add(1)),
     };
@@ -36,29 +33,29 @@ pub(super) fn entries(resource_type: ResourceType, resource: &Value) -> Vec<Inde
     entries
 }
 
-fn spans(resource_type: ResourceType, resource: &Value) -> Vec<Span> {
+fn spans(resource_type: ResourceType, resource: &Value) -> Vec<DateSpan> {
     use ResourceType as T;
     let at = |names: &[&str]| {
         names
             .iter()
-            .filter_map(|name| span_of(&resource[*name]))
+            .filter_map(|name| outer_span(&resource[*name]))
             .collect()
     };
     match resource_type {
         // From its onset, or else from when it was known, up to its abatement.
         T::Condition => {
             let asserted = view::extensions(resource, names::CONDITION_ASSERTED_DATE)
-                .filter_map(|extension| span(&extension["valueDateTime"]));
-            let begins: Vec<Span> = at(&["onsetDateTime", "onsetPeriod", "recordedDate"]);
+                .filter_map(|extension| date_span(&extension["valueDateTime"]));
+            let begins: Vec<DateSpan> = at(&["onsetDateTime", "onsetPeriod", "recordedDate"]);
             let end = ["abatementDateTime", "abatementPeriod"]
                 .iter()
-                .find_map(|name| span_of(&resource[*name]));
+                .find_map(|name| outer_span(&resource[*name]));
             from_first(begins.into_iter().chain(asserted), end)
         }
         // From when it was agreed up to the end of its period.
         T::CarePlan => from_first(
             at(&["period", "created"]).into_iter(),
-            span_of(&resource["period"]),
+            outer_span(&resource["period"]),
         ),
         T::ServiceRequest => at(&[
             "authoredOn",
@@ -68,15 +65,15 @@ fn spans(resource_type: ResourceType, resource: &Value) -> Vec<Span> {
         ]),
         T::Encounter | T::CareTeam => at(&["period"]),
         T::Goal => {
-            let mut dates: Vec<Span> = at(&["startDate"]);
+            let mut dates: Vec<DateSpan> = at(&["startDate"]);
             dates.extend(
-                view::items(&resource["target"]).filter_map(|target| span(&target["dueDate"])),
+                view::items(&resource["target"]).filter_map(|target| date_span(&target["dueDate"])),
             );
             dates
         }
         T::Task => {
-            let mut periods: Vec<Span> = at(&["executionPeriod"]);
-            periods.extend(span_of(&resource["restriction"]["period"]));
+            let mut periods: Vec<DateSpan> = at(&["executionPeriod"]);
+            periods.extend(outer_span(&resource["restriction"]["period"]));
             periods
         }
         T::Provenance => at(&["occurredDateTime", "occurredPeriod", "recorded"]),
@@ -86,7 +83,7 @@ fn spans(resource_type: ResourceType, resource: &Value) -> Vec<Span> {
 }
 
 /// From the first of these up to the end of that one, or on and on.
-fn from_first(begins: impl Iterator<Item = Span>, end: Option<Span>) -> Vec<Span> {
+fn from_first(begins: impl Iterator<Item = DateSpan>, end: Option<DateSpan>) -> Vec<DateSpan> {
     let until_us = end.map_or(i64::MAX, |end| end.1);
     begins
         .map(|begin| begin.0)
@@ -94,29 +91,6 @@ fn from_first(begins: impl Iterator<Item = Span>, end: Option<Span>) -> Vec<Span
         .map(|from_us| (from_us, until_us))
         .into_iter()
         .collect()
-}
-
-/// A date, a Period, or the outer limits of a Timing.
-fn span_of(value: &Value) -> Option<Span> {
-    match value {
-        Value::String(_) => span(value),
-        Value::Object(_) if value.get("start").is_some() || value.get("end").is_some() => {
-            Some(period(value))
-        }
-        Value::Object(_) => {
-            let bounds = value["repeat"].get("boundsPeriod").map(period);
-            let spans: Vec<Span> = view::items(&value["event"])
-                .filter_map(span)
-                .chain(bounds)
-                .collect();
-            spans
-                .iter()
-                .map(|span| span.0)
-                .min()
-                .zip(spans.iter().map(|span| span.1).max())
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
-    }
 }
 
 #[cfg(test)]

@@ -83,10 +83,8 @@ pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
 /// Whose a resource is, by what it is found by: the persons in whose compartment it is, and of a
 /// Task also the one that it is for, since a right of a person is told by a Task.
 fn entries_of_persons(key: &ResourceKey, entries: &[IndexEntry]) -> Vec<IndexEntry> {
-    let is_patient = |target: &String| {
-        ResourceKey::parse(target)
-            .is_some_and(|target| target.resource_type == ResourceType::Patient)
-    };
+    let is_patient =
+        |target: &String| target.starts_with("Patient/") && ResourceKey::parse(target).is_some();
     let named = entries
         .iter()
         .filter(|entry| tells_person(key.resource_type, &entry.parameter))

@@ -1,19 +1,12 @@
 //! From one criterion, as `code=a,b`, `owner:Organization.name=x` or
 //! `_has:Task:focus:status=requested`, to a typed [`Clause`] (<https://hl7.org/fhir/R4/search.html#modifiers>).
 
-use super::modifiers::{in_value_set, subsumed};
+use super::modifiers::{Subsumption, in_value_set, subsumed};
 use super::parameters::{Parameter, ParameterKind, parameter_of, parameters_of};
+use super::problem::Problem;
 use super::query::{Clause, SearchQuery, Test};
 use super::values::{self, date, split_unescaped, unescape};
 use crate::fhir::{Id, ResourceType};
-
-/// Why a parameter cannot be honoured.
-pub(super) enum Problem {
-    /// It is not known, or not with this modifier.
-    Unknown(String),
-    /// Its value cannot be read.
-    Wrong(String),
-}
 
 /// How many steps to other resources one criterion may make.
 const STEPS_MAX: usize = 4;
@@ -138,8 +131,8 @@ impl CriterionReader<'_> {
             }
             (ParameterKind::Token, "text") => vec![Test::StartsWith(super::fold(&unescape(value)))],
             (ParameterKind::Token, "in" | "not-in") => in_value_set(parameter, value)?,
-            (ParameterKind::Token, "below") => subsumed(parameter, value, true)?,
-            (ParameterKind::Token, "above") => subsumed(parameter, value, false)?,
+            (ParameterKind::Token, "below") => subsumed(parameter, value, Subsumption::Below)?,
+            (ParameterKind::Token, "above") => subsumed(parameter, value, Subsumption::Above)?,
             (ParameterKind::Token, "of-type") if code == "identifier" => {
                 vec![values::of_type(code, value)?]
             }

@@ -55,75 +55,65 @@ fn holds(clause: &Clause, row: Row<'_>) -> bool {
     }
 }
 
+/// Tells whether a value passes a test; one of another kind never does.
 fn passes(test: &Test, value: &IndexValue) -> bool {
-    match (test, value) {
-        (
-            Test::Token {
-                system: wanted_system,
-                code: wanted_code,
-            },
-            IndexValue::Token { system, code },
-        ) => is_wanted(wanted_system, system) && is_wanted(wanted_code, code),
-        (Test::Reference(wanted), IndexValue::Reference(target)) => wanted == target,
-        (Test::ReferenceIn(wanted), IndexValue::Reference(target)) => wanted.contains(target),
-        (
-            Test::Date {
-                prefix,
-                from_us,
-                until_us,
-            },
-            IndexValue::Date {
-                from_us: first,
-                until_us: after,
-            },
-        ) => compare(*prefix, (from_us, until_us), (first, after)),
-        (Test::StartsWith(start), IndexValue::Text(text)) => fold(text).starts_with(start.as_str()),
-        (Test::Contains(part), IndexValue::Text(text)) => fold(text).contains(part.as_str()),
-        (Test::Exactly(wanted), IndexValue::Text(text)) => wanted == text,
-        (Test::Uri(wanted), IndexValue::Uri(address)) => wanted == address,
-        (Test::UriBelow(wanted), IndexValue::Uri(address)) => goes_on(wanted, address),
-        (Test::UriAbove(wanted), IndexValue::Uri(address)) => goes_on(address, wanted),
-        (
-            Test::Quantity {
-                prefix,
-                from,
-                until,
-                system: wanted_system,
-                code: wanted_code,
-            },
-            IndexValue::Quantity {
-                from: first,
-                until: after,
-                system,
-                code,
-            },
-        ) => {
-            is_wanted(wanted_system, system)
-                && is_wanted(wanted_code, code)
-                && compare(*prefix, (from, until), (first, after))
+    match test {
+        Test::Token {
+            system: wanted_system,
+            code: wanted_code,
+        } => matches!(
+            value,
+            IndexValue::Token { system, code }
+                if is_wanted(wanted_system, system) && is_wanted(wanted_code, code)
+        ),
+        Test::Reference(wanted) => {
+            matches!(value, IndexValue::Reference(target) if wanted == target)
         }
-        (Test::Composite(tests), IndexValue::Composite(values)) => {
-            tests.len() == values.len()
-                && tests
-                    .iter()
-                    .zip(values)
-                    .all(|(test, value)| passes(test, value))
+        Test::ReferenceIn(wanted) => {
+            matches!(value, IndexValue::Reference(target) if wanted.contains(target))
         }
-        (
-            Test::Token { .. }
-            | Test::Reference(_)
-            | Test::ReferenceIn(_)
-            | Test::Date { .. }
-            | Test::StartsWith(_)
-            | Test::Contains(_)
-            | Test::Exactly(_)
-            | Test::Uri(_)
-            | Test::UriBelow(_)
-            | Test::UriAbove(_)
-            | Test::Quantity { .. }
-            | Test::Composite(_),
-            _,
-        ) => false,
+        Test::Date {
+            prefix,
+            from_us,
+            until_us,
+        } => matches!(
+            value,
+            IndexValue::Date { from_us: first, until_us: after }
+                if compare(*prefix, (from_us, until_us), (first, after))
+        ),
+        Test::StartsWith(start) => {
+            matches!(value, IndexValue::Text(text) if fold(text).starts_with(start.as_str()))
+        }
+        Test::Contains(part) => {
+            matches!(value, IndexValue::Text(text) if fold(text).contains(part.as_str()))
+        }
+        Test::Exactly(wanted) => matches!(value, IndexValue::Text(text) if wanted == text),
+        Test::Uri(wanted) => matches!(value, IndexValue::Uri(address) if wanted == address),
+        Test::UriBelow(wanted) => {
+            matches!(value, IndexValue::Uri(address) if goes_on(wanted, address))
+        }
+        Test::UriAbove(wanted) => {
+            matches!(value, IndexValue::Uri(address) if goes_on(address, wanted))
+        }
+        Test::Quantity {
+            prefix,
+            from,
+            until,
+            system: wanted_system,
+            code: wanted_code,
+        } => matches!(
+            value,
+            IndexValue::Quantity { from: first, until: after, system, code }
+                if is_wanted(wanted_system, system)
+                    && is_wanted(wanted_code, code)
+                    && compare(*prefix, (from, until), (first, after))
+        ),
+        Test::Composite(tests) => matches!(
+            value,
+            IndexValue::Composite(values)
+                if tests.len() == values.len()
+                    && tests.iter().zip(values).all(|(test, value)| passes(test, value))
+        ),
     }
 }
 

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::criteria::Problem;
 use super::parameters::{Parameter, definitions};
+use super::problem::Problem;
 use super::query::Test;
 use super::values::{system_and_code, unescape};
 use crate::schema::{CodeSystem, CodeSystemContent, Membership, Selection};
@@ -82,11 +82,20 @@ fn candidates(
     (found.len() <= CODES_MAX).then_some(())
 }
 
-/// The codes that are kinds of one, or of which it is a kind; itself among them.
+/// The side of a code in its hierarchy on which other codes are looked for.
+#[derive(Clone, Copy)]
+pub(super) enum Subsumption {
+    /// The codes that are kinds of the code.
+    Below,
+    /// The codes that the code is a kind of.
+    Above,
+}
+
+/// Returns the codes below or above one, itself among them.
 pub(super) fn subsumed(
     parameter: &Parameter,
     value: &str,
-    is_below: bool,
+    side: Subsumption,
 ) -> Result<Vec<Test>, Problem> {
     let name = parameter.code;
     let (system, code) = system_and_code(name, value)?;
@@ -109,12 +118,9 @@ pub(super) fn subsumed(
         );
         return Err(Problem::Wrong(text));
     };
-    let is_meant = |other: &str| {
-        if is_below {
-            known.is_a(other, &code)
-        } else {
-            known.is_a(&code, other)
-        }
+    let is_meant = |other: &str| match side {
+        Subsumption::Below => known.is_a(other, &code),
+        Subsumption::Above => known.is_a(&code, other),
     };
     let codes = known
         .concepts

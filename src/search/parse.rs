@@ -1,8 +1,9 @@
 //! From the text of a query to a typed [`SearchQuery`]: everything that cannot be honoured is found
 //! here, all at once.
 
-use super::criteria::{Problem, criterion, unknown};
+use super::criteria::{criterion, unknown};
 use super::parameters::{ParameterKind, parameter_of};
+use super::problem::Problem;
 use super::query::{SearchQuery, Sort, SortBy};
 use super::results::{self, EXPLAIN, ResourcePart, Results};
 use crate::fhir::{Issue, IssueCode, ResourceType};

@@ -1,8 +1,8 @@
 //! What a search asks about its answer, rather than about what matches: `_total`, `_summary`,
 //! `_elements`, `_include`, `_revinclude` and `_explain` (<https://hl7.org/fhir/R4/search.html#return>).
 
-use super::criteria::Problem;
 use super::parameters::{ParameterKind, parameters_of};
+use super::problem::Problem;
 use crate::fhir::ResourceType;
 
 /// What is asked about the answer of a search.

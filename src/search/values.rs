@@ -2,10 +2,10 @@
 
 use jiff::civil::DateTime;
 
-use super::criteria::Problem;
-use super::extract::one_system;
+use super::index_values::one_system;
 use super::number::ScaledNumber;
 use super::parameters::{Parameter, ParameterKind};
+use super::problem::Problem;
 use super::query::{Prefix, Test};
 use crate::fhir::dates::copenhagen;
 use crate::fhir::{FhirDate, Id, ResourceKey, ResourceType};
@@ -28,8 +28,7 @@ pub(super) fn tests(
         ParameterKind::Date => vec![date(code, value)?],
         ParameterKind::Uri => vec![Test::Uri(unescape(value))],
         ParameterKind::String => vec![Test::StartsWith(super::fold(&unescape(value)))],
-        ParameterKind::Number => vec![quantity(code, value, false)?],
-        ParameterKind::Quantity => vec![quantity(code, value, true)?],
+        ParameterKind::Number | ParameterKind::Quantity => vec![numeric(code, kind, value)?],
         ParameterKind::Composite => composite(parameter, value, base_url)?,
     })
 }
@@ -234,9 +233,16 @@ fn span_us(text: &str) -> Option<(i64, i64)> {
     ))
 }
 
-/// A number, or `number|system|code`, with its prefix. Without a prefix the number stands for all
-/// that is rounded to it; after one for itself alone.
-fn quantity(name: &str, value: &str, has_unit: bool) -> Result<Test, Problem> {
+/// Reads a number, or for a quantity `number|system|code`, with its prefix. Without a prefix the
+/// number stands for everything that is rounded to it; after one for itself alone.
+fn numeric(name: &str, kind: ParameterKind, value: &str) -> Result<Test, Problem> {
+    let is_quantity = kind == ParameterKind::Quantity;
+    let expected = if is_quantity {
+        "a number as 5.4, 5.4|system|code or 5.4||code, alone or after a prefix"
+    } else {
+        "a number, alone or after a prefix"
+    };
+    let wrong = || Problem::Wrong(format!("{name}: expected {expected}"));
     let (prefix, rest) = prefixed(value);
     let parts: Vec<String> = split_unescaped(rest, '|')
         .iter()
@@ -245,25 +251,15 @@ fn quantity(name: &str, value: &str, has_unit: bool) -> Result<Test, Problem> {
     let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
     let (number, system, code) = match parts.as_slice() {
         [number] => (number, None, None),
-        [number, system, code] if has_unit => (number, filled(system), filled(code)),
-        _ => {
-            return Err(Problem::Wrong(format!(
-                "{name}: expected {}",
-                numbers_as(has_unit)
-            )));
-        }
+        [number, system, code] if is_quantity => (number, filled(system), filled(code)),
+        _ => return Err(wrong()),
     };
-    let Some(decimal) = ScaledNumber::parse(number) else {
-        return Err(Problem::Wrong(format!(
-            "{name}: expected {}",
-            numbers_as(has_unit)
-        )));
-    };
+    let number = ScaledNumber::parse(number).ok_or_else(wrong)?;
     let (from, until) = match prefix {
-        Prefix::Eq | Prefix::Ne => decimal.rounded_span(),
-        Prefix::Ap => decimal.approximate_span(),
+        Prefix::Eq | Prefix::Ne => number.rounded_span(),
+        Prefix::Ap => number.approximate_span(),
         Prefix::Gt | Prefix::Lt | Prefix::Ge | Prefix::Le | Prefix::Sa | Prefix::Eb => {
-            decimal.exact_span()
+            number.exact_span()
         }
     };
     Ok(Test::Quantity {
@@ -273,14 +269,6 @@ fn quantity(name: &str, value: &str, has_unit: bool) -> Result<Test, Problem> {
         system,
         code,
     })
-}
-
-fn numbers_as(has_unit: bool) -> &'static str {
-    if has_unit {
-        "a number as 5.4, 5.4|system|code or 5.4||code, alone or after a prefix"
-    } else {
-        "a number, alone or after a prefix"
-    }
 }
 
 /// `first$second`: what each part stands for, in all ways in which both can be meant.
