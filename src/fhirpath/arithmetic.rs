@@ -1,7 +1,7 @@
 //! Arithmetic on numbers, quantities, texts and dates (<http://hl7.org/fhirpath/N1/#math-1>, <http://hl7.org/fhirpath/N1/#datetime-arithmetic>).
 //!
-//! What cannot be computed (a division by zero, a number that has no room) gives nothing; what
-//! makes no sense is an error.
+//! Operations without a result (a division by zero, a number that has no room) give nothing;
+//! operations without a meaning are errors.
 
 use super::decimal::Decimal;
 use super::evaluate::{Evaluation, Result, error};
@@ -62,7 +62,7 @@ fn decimal(scalar: &Scalar<'_>) -> Option<Decimal> {
     }
 }
 
-/// None for an overflow or a division by zero.
+/// Computes with two integers; none for an overflow or a division by zero.
 fn integers(operator: Operator, left: i32, right: i32) -> Option<i32> {
     match operator {
         Operator::Add => left.checked_add(right),
@@ -118,7 +118,7 @@ fn quantities<'a>(
     }
 }
 
-/// A date or time, so much later or earlier.
+/// Moves a date or time later or earlier by a quantity of time.
 fn moved<'a>(operator: Operator, from: Temporal, by: &Quantity<'_>) -> Result<Items<'a>> {
     let Some(unit) = Unit::named(&by.unit) else {
         return error("a date is moved by a unit of time of the calendar");

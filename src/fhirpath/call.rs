@@ -130,7 +130,8 @@ impl<'a> Evaluation<'a, '_> {
         Ok(selected)
     }
 
-    /// What the projection gives on the items, on what it gave, and so on, each item once.
+    /// Applies the projection to the items, then to its results, and so on; each item is returned
+    /// once.
     fn repeat(
         &self,
         base: &Items<'a>,
@@ -177,7 +178,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(total)
     }
 
-    /// `iif()`: only the branch that is taken is evaluated.
+    /// Evaluates `iif()`: only the branch that is taken.
     fn choose(
         &self,
         base: &Items<'a>,
@@ -236,7 +237,7 @@ impl<'a> Evaluation<'a, '_> {
         })
     }
 
-    /// Functions on two collections.
+    /// Evaluates a function on two collections.
     fn with_other(
         &self,
         base: Items<'a>,
@@ -279,7 +280,7 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
-    /// An argument, evaluated where the function stands.
+    /// Evaluates an argument in the scope of the function.
     pub(super) fn argument(
         &self,
         call: &'a FunctionCall,

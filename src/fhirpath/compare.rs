@@ -10,7 +10,8 @@ use super::operand::{Operand, Quantity, Scalar, temporal_kind};
 use super::temporal::{Temporal, TemporalKind};
 use super::{Model, Node};
 
-/// True if both are the same; none if that cannot be told, as of two dates of different precision.
+/// Returns true if both are the same; none if that cannot be told, as with two dates of different
+/// precision.
 pub(super) fn equal(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> Option<bool> {
     if let (
         Operand::Node(Node {
@@ -96,7 +97,7 @@ fn number(scalar: &Scalar<'_>) -> Option<Decimal> {
     }
 }
 
-/// A quantity, or a number as one.
+/// Returns a quantity, or a number as one.
 fn quantity<'v>(scalar: &Scalar<'v>) -> Option<Quantity<'v>> {
     match scalar {
         Scalar::Quantity(quantity) => Some(quantity.clone()),
@@ -115,10 +116,10 @@ fn read_as(text: &str, kind: TemporalKind) -> Option<Temporal> {
     )
 }
 
-/// How two operands follow each other; none if that cannot be told.
+/// Compares the order of two operands; none if it cannot be told.
 ///
 /// # Errors
-/// They are of kinds that do not compare.
+/// The operands are of kinds that do not compare.
 pub(super) fn order(
     left: &Operand<'_>,
     right: &Operand<'_>,
@@ -175,8 +176,8 @@ fn kind_of(scalar: &Scalar<'_>) -> &'static str {
     }
 }
 
-/// True if both mean the same: text without regard to case and space, decimals to the lesser
-/// precision, sets without regard to order.
+/// Returns true if both mean the same: texts regardless of case and space, decimals to the lesser
+/// precision, sets regardless of order.
 pub(super) fn equivalent(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> bool {
     match (left.scalar(model), right.scalar(model)) {
         (Some(left), Some(right)) => scalars_equivalent(&left, &right),
@@ -237,7 +238,7 @@ fn nodes_same(left: Node<'_>, right: Node<'_>, by: Comparison) -> bool {
     both(left.value, right.value) && both(left.extras, right.extras)
 }
 
-/// How two pieces of JSON are compared as elements.
+/// The rule by which two pieces of JSON are compared as elements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Equality,
@@ -280,14 +281,14 @@ fn same(left: &Value, right: &Value, by: Comparison) -> bool {
 /// From so many items on, text is looked up instead of compared with each.
 const MANY: usize = 8;
 
-/// True if items are looked up to find what is distinct among them, rather than compared with each
-/// other.
+/// Returns true if the distinct items are found by looking texts up rather than by comparing each
+/// item with every other.
 pub(super) fn are_looked_up(items: &[Operand<'_>], model: &dyn Model) -> bool {
     let plain = |item: &Operand<'_>| item.as_str().is_some() && !is_temporal(item, model);
     items.len() >= MANY && items.iter().all(plain)
 }
 
-/// The place of each item that equals none before it.
+/// Returns the places of the items that equal none before them.
 pub(super) fn distinct(items: &[Operand<'_>], model: &dyn Model) -> Vec<usize> {
     if are_looked_up(items, model) {
         let mut seen = HashSet::with_capacity(items.len());

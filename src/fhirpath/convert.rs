@@ -46,7 +46,7 @@ impl<'a> Evaluation<'a, '_> {
     }
 }
 
-/// The value as another type; none if it is not one of it.
+/// Converts a value to another type; none if it has no such form.
 fn converted<'v>(target: Function, value: &Scalar<'_>, unit: Option<&str>) -> Option<Operand<'v>> {
     match target {
         Function::ToBoolean => to_boolean(value).map(Operand::Boolean),

@@ -10,11 +10,11 @@ pub(super) struct Decimal {
     exponent: i32,
 }
 
-/// The coefficient has at most so many digits, so that two can always be brought to one scale.
+/// The most digits of a coefficient, so that two can always be brought to one scale.
 const DIGITS_MAX: u32 = 36;
-/// Exponents go no further than this on both sides of zero.
+/// The greatest distance of an exponent from zero.
 const EXPONENT_MAX: i32 = 1_000;
-/// Digits after the point that a quotient is computed to.
+/// The digits after the point to which a quotient is computed.
 const QUOTIENT_SCALE: i32 = 17;
 
 impl Decimal {
@@ -49,13 +49,13 @@ impl Decimal {
         .bounded()
     }
 
-    /// This number, unless it is too long to compute with.
+    /// Returns this number, unless it is too long to compute with.
     fn bounded(self) -> Option<Self> {
         let fits = digits(self.coefficient) <= DIGITS_MAX && self.exponent.abs() <= EXPONENT_MAX;
         fits.then_some(self)
     }
 
-    /// The number nearest to a binary fraction, as it is written; none for what is no number.
+    /// Returns the number that a binary fraction is written as; none for infinities and NaN.
     pub(super) fn from_f64(value: f64) -> Option<Self> {
         value
             .is_finite()
@@ -64,7 +64,7 @@ impl Decimal {
             .map(Decimal::plain)
     }
 
-    /// With the point written out instead of an exponent, where that has room.
+    /// Writes the point out instead of an exponent, where there is room for it.
     fn plain(self) -> Self {
         if self.exponent <= 0 {
             return self;
@@ -76,8 +76,8 @@ impl Decimal {
         self.to_string().parse().unwrap_or(f64::NAN)
     }
 
-    /// The same number with another exponent; none if digits other than zero would be lost or there
-    /// is no room.
+    /// Returns the same number with another exponent; none if digits other than zero would be lost
+    /// or there is no room.
     fn rescaled(self, exponent: i32) -> Option<Self> {
         let coefficient = if exponent <= self.exponent {
             self.coefficient
@@ -95,7 +95,7 @@ impl Decimal {
         })
     }
 
-    /// Without zeros at the end of its fraction.
+    /// Removes the zeros at the end of the fraction.
     fn trimmed(mut self) -> Self {
         while self.exponent < 0 && self.coefficient % 10 == 0 {
             self.coefficient /= 10;
@@ -104,7 +104,7 @@ impl Decimal {
         self
     }
 
-    /// Both with the smaller of their exponents.
+    /// Returns both coefficients with the smaller of the exponents.
     fn aligned(self, other: Self) -> Option<(i128, i128, i32)> {
         let exponent = self.exponent.min(other.exponent);
         Some((
@@ -155,8 +155,8 @@ impl Decimal {
         .bounded()
     }
 
-    /// The quotient, rounded towards zero after [`QUOTIENT_SCALE`] digits; none for a division by
-    /// zero.
+    /// Returns the quotient, rounded towards zero after [`QUOTIENT_SCALE`] digits; none for a
+    /// division by zero.
     pub(super) fn divide(self, other: Self) -> Option<Self> {
         if other.coefficient == 0 {
             return None;
@@ -177,7 +177,7 @@ impl Decimal {
         .bounded()
     }
 
-    /// What is left of a division whose quotient is whole.
+    /// Returns the remainder of the division with a whole quotient; none for a division by zero.
     pub(super) fn remainder(self, other: Self) -> Option<Self> {
         let (left, right, exponent) = self.aligned(other)?;
         (right != 0).then(|| Decimal {
@@ -186,7 +186,7 @@ impl Decimal {
         })
     }
 
-    /// The whole quotient, rounded towards zero.
+    /// Returns the whole quotient, rounded towards zero.
     pub(super) fn whole_quotient(self, other: Self) -> Option<Self> {
         let (left, right, _) = self.aligned(other)?;
         left.checked_div(right).map(|coefficient| Decimal {
@@ -195,12 +195,12 @@ impl Decimal {
         })
     }
 
-    /// Without its fraction.
+    /// Returns the number without its fraction.
     pub(super) fn truncate(self) -> Option<Self> {
         self.whole_quotient(Decimal::from(1))
     }
 
-    /// The greatest whole number that is not greater.
+    /// Returns the greatest whole number that is not greater.
     pub(super) fn floor(self) -> Option<Self> {
         let whole = self.truncate()?;
         if self.compare(whole).is_lt() {
@@ -210,7 +210,7 @@ impl Decimal {
         }
     }
 
-    /// Rounded half away from zero to so many digits after the point.
+    /// Rounds half away from zero to this many digits after the point.
     pub(super) fn round(self, scale: u32) -> Option<Self> {
         let exponent = -i32::try_from(scale).ok()?;
         if self.exponent >= exponent {
@@ -229,12 +229,12 @@ impl Decimal {
         })
     }
 
-    /// How many digits stand after the point.
+    /// Returns the number of digits after the point.
     pub(super) fn scale(self) -> u32 {
         (-self.exponent).max(0).unsigned_abs()
     }
 
-    /// The number without its sign.
+    /// Returns the number without its sign.
     pub(super) fn absolute(self) -> Self {
         Decimal {
             coefficient: self.coefficient.abs(),
@@ -242,12 +242,12 @@ impl Decimal {
         }
     }
 
-    /// The number as a whole one; none if it has a fraction or is out of range.
+    /// Returns the number as a whole one; none if it has a fraction or is out of range.
     pub(super) fn to_whole(self) -> Option<i64> {
         i64::try_from(self.rescaled(0)?.coefficient).ok()
     }
 
-    /// The number as an integer of FHIRPath; none if it has a fraction or is out of range.
+    /// Returns the number as an integer of FHIRPath; none if it has a fraction or is out of range.
     pub(super) fn to_integer(self) -> Option<i32> {
         i32::try_from(self.rescaled(0)?.coefficient).ok()
     }

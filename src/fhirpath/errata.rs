@@ -1,10 +1,11 @@
-//! Invariants (and one search) that R4 publishes with a mistake, and what they are taken to mean.
+//! Invariants (and one search parameter) that R4 publishes with a mistake, and their intended
+//! meaning.
 //!
 //! As published they fail on good resources (a rule on an absent element has no result, and no
 //! result is a failure) or pass on bad ones (a pattern that is found anywhere where the whole name
 //! was meant). R5 mends most of them; the public validator mends all.
 
-/// The published text, and the rule that is meant.
+/// Published texts, each with the rule that is meant.
 const MENDED: &[(&str, &str)] = &[
     // The search parameter mothersMaidenName: what the extension of that name says; there is none
     // of the published address.
@@ -69,7 +70,7 @@ const MENDED: &[(&str, &str)] = &[
     ),
 ];
 
-/// The rule that is meant by a published text: nearly always the text itself.
+/// Returns the intended rule of a published text: nearly always the text itself.
 pub(super) fn as_meant(text: &str) -> &str {
     MENDED
         .iter()

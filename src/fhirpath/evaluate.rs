@@ -8,8 +8,8 @@ use super::operand::{Items, Operand, Quantity, Scalar};
 use super::syntax::{Expr, Literal, Operator, TypeTest, Variable};
 use super::{Environment, EvaluationError, Node, navigate, types};
 
-/// Steps that one evaluation may take: far more than any invariant needs, and soon over for one
-/// that would never end.
+/// The most steps of one evaluation: far more than any invariant needs, and soon spent by one that
+/// would never end.
 const STEPS_MAX: u32 = 4_000_000;
 
 pub(super) type Result<T> = std::result::Result<T, EvaluationError>;
@@ -22,10 +22,10 @@ pub(super) struct Evaluation<'a, 'e> {
     steps: Cell<u32>,
 }
 
-/// What the names of an expression stand for.
+/// The meaning of the names in an expression.
 #[derive(Clone, Copy)]
 pub(super) struct NameScope<'a, 's> {
-    /// `$this`, which paths begin at; none where a function works on an empty collection.
+    /// `$this`, where paths begin; none where a function works on an empty collection.
     pub(super) this: Option<&'s Operand<'a>>,
     /// `$index`
     pub(super) index: i32,
@@ -34,7 +34,7 @@ pub(super) struct NameScope<'a, 's> {
 }
 
 impl<'a, 's> NameScope<'a, 's> {
-    /// The scope of a criterion on one item.
+    /// Returns the scope for a criterion on one item.
     pub(super) fn on(self, this: &'s Operand<'a>, index: usize) -> Self {
         NameScope {
             this: Some(this),
@@ -44,7 +44,7 @@ impl<'a, 's> NameScope<'a, 's> {
     }
 }
 
-/// An error with its reason.
+/// Returns an error with its reason.
 pub(super) fn error<T>(why: impl Into<String>) -> Result<T> {
     Err(EvaluationError(why.into()))
 }
@@ -74,7 +74,7 @@ impl<'a, 'e> Evaluation<'a, 'e> {
         (items, run.steps.get())
     }
 
-    /// Counts work, so that none goes on forever.
+    /// Counts work, so that no evaluation goes on forever.
     pub(super) fn charge(&self, steps: usize) -> Result<()> {
         let spent = self
             .steps
@@ -168,7 +168,7 @@ impl<'a, 'e> Evaluation<'a, 'e> {
         }
     }
 
-    /// The name that begins a path: that of the type of `$this`, or of a child.
+    /// Resolves the name that begins a path: the type of `$this`, or one of its children.
     fn first_step(&self, name: &'a str, scope: NameScope<'a, '_>) -> Items<'a> {
         let Some(this) = scope.this else {
             return Items::None;
@@ -206,7 +206,7 @@ impl<'a, 'e> Evaluation<'a, 'e> {
         }
     }
 
-    /// The only item of an operand; an error if there are several.
+    /// Returns the only item of an operand; an error if there are several.
     pub(super) fn one<'i>(
         &self,
         items: &'i Items<'a>,
@@ -219,7 +219,7 @@ impl<'a, 'e> Evaluation<'a, 'e> {
         }
     }
 
-    /// The only item as an integer.
+    /// Returns the only item as an integer; an error if it is something else.
     pub(super) fn integer(&self, items: &Items<'a>, what: &str) -> Result<Option<i32>> {
         match self
             .one(items, what)?
@@ -231,7 +231,7 @@ impl<'a, 'e> Evaluation<'a, 'e> {
         }
     }
 
-    /// What a collection says as a condition: one item that is not a boolean says yes.
+    /// Reads a collection as a condition: one item that is not a boolean counts as true.
     pub(super) fn truth(&self, items: &Items<'a>) -> Result<Option<bool>> {
         match items.as_slice() {
             [] => Ok(None),

@@ -17,8 +17,8 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// Compiles an expression. The few invariants of R4 that are published with a mistake compile
-    /// as what they are meant to say.
+    /// Compiles an expression. The few invariants that R4 publishes with a mistake are compiled as
+    /// they are meant.
     ///
     /// # Errors
     /// Its syntax is wrong, or it uses a function or operator that is not supported.
@@ -29,15 +29,16 @@ impl Expression {
         })
     }
 
-    /// The expression as it was published.
+    /// Returns the expression as it was published.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The items that the expression gives on an element.
+    /// Evaluates the expression on an element.
     ///
     /// # Errors
-    /// The data is not what the expression's author expected, as several items where one was.
+    /// The data is not what the author of the expression expected, for instance several items instead
+    /// of one.
     pub fn evaluate<'a>(
         &'a self,
         focus: Node<'a>,
@@ -46,7 +47,8 @@ impl Expression {
         self.evaluate_counted(focus, environment).0
     }
 
-    /// As [`Expression::evaluate`], one item after the other; none where it gives an error.
+    /// Evaluates the expression as [`Expression::evaluate`] does, but returns the items one by one,
+    /// and none in place of an error.
     pub fn items<'a>(
         &'a self,
         focus: Node<'a>,
@@ -59,8 +61,7 @@ impl Expression {
             .map(Operand::into_item)
     }
 
-    /// As [`Expression::evaluate`], with the steps that it took: a step is done in some ten
-    /// nanoseconds.
+    /// Evaluates the expression, and counts the steps. A step takes about ten nanoseconds.
     pub fn evaluate_counted<'a>(
         &'a self,
         focus: Node<'a>,
@@ -73,9 +74,9 @@ impl Expression {
         )
     }
 
-    /// True if the invariant holds on the element: the result is true, as the public validator
-    /// takes it. No result is a failure; one item that is not a boolean, or several items, are
-    /// a success.
+    /// Returns true if the invariant holds on the element: if the result is true in the reading of
+    /// the public validator. No result is a failure; one item that is not a boolean, or several
+    /// items, are a success.
     ///
     /// # Errors
     /// As [`Expression::evaluate`].
@@ -87,7 +88,7 @@ impl Expression {
         self.holds_counted(focus, environment).0
     }
 
-    /// As [`Expression::holds`], with the steps that it took.
+    /// Evaluates the invariant as [`Expression::holds`] does, and counts the steps.
     pub fn holds_counted<'a>(
         &'a self,
         focus: Node<'a>,

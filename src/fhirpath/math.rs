@@ -9,7 +9,7 @@ use super::syntax::{Function, FunctionCall};
 use super::temporal::Temporal;
 
 impl Function {
-    /// True for a function of this file.
+    /// Returns true for a function of this file.
     pub(super) fn is_on_numbers(self) -> bool {
         use Function::*;
         matches!(
@@ -93,7 +93,7 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
-    /// `now()`, `today()` and `timeOfDay()`, all in UTC and of one instant.
+    /// Answers `now()`, `today()` and `timeOfDay()`, all in UTC and for one instant.
     pub(super) fn clock<'v>(&self, function: Function) -> Result<Items<'v>> {
         let Some(now) = self.environment.now.and_then(Temporal::instant) else {
             return error(format!("{}() has no answer here", function.name()));
@@ -106,7 +106,7 @@ impl<'a> Evaluation<'a, '_> {
     }
 }
 
-/// Exact for small whole exponents.
+/// Raises a number to a power; exactly for small whole exponents.
 fn power<'v>(base: Decimal, exponent: Decimal, is_integer: bool) -> Option<Operand<'v>> {
     let exact = exponent
         .to_integer()

@@ -1,9 +1,9 @@
 //! FHIRPath, compiled once and evaluated over parsed JSON (<http://hl7.org/fhirpath/N1/>, <https://hl7.org/fhir/R4/fhirpath.html>).
 //!
-//! Exactly the language that invariants, search parameters and FHIRPath Patch need: what is not
-//! supported is an error when an expression is compiled, never a silent pass. Nothing here reads a
-//! clock, a file or a store; what an element's type is, is asked of a [`Model`]. Where the
-//! specification leaves room, the answers are those of the public HL7 validator.
+//! The language is exactly what invariants, search parameters and FHIRPath Patch need: anything
+//! else is an error when an expression is compiled, never a silent pass. Nothing here reads a
+//! clock, a file or a store; the types of elements come from a [`Model`]. Where the specification
+//! leaves room, the answers are those of the public HL7 validator.
 
 mod arithmetic;
 mod call;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::operand::{Items, Operand};
 use super::{Model, Node, TypeId};
 
-/// Up to so many members, looking at each is quicker than asking for one by name.
+/// The most members up to which looking at each is quicker than asking for one by name.
 const FEW_MEMBERS: usize = 12;
 
 /// Adds the children of an element that have this name.
@@ -55,7 +55,7 @@ pub(super) fn members<'a>(node: Node<'a>, name: &str, model: &'a dyn Model, foun
     }
 }
 
-/// The value under a key and what stands under the same key after a line.
+/// Returns the value under a key, and the value under the same key after an underscore.
 fn pair<'a>(object: &'a Map<String, Value>, name: &str) -> (Option<&'a Value>, Option<&'a Value>) {
     let is_extras =
         |key: &str| key.len() == name.len() + 1 && key.starts_with('_') && key.ends_with(name);
@@ -86,7 +86,7 @@ fn pair<'a>(object: &'a Map<String, Value>, name: &str) -> (Option<&'a Value>, O
     }
 }
 
-/// All children of an element, in the order of its JSON.
+/// Adds all children of an element, in the order of its JSON.
 pub(super) fn children<'a>(node: Node<'a>, model: &'a dyn Model, found: &mut Items<'a>) {
     let Some(object) = node
         .value
@@ -147,7 +147,7 @@ fn add<'a>(
     }
 }
 
-/// False for what counts as absent: null, and an element with nothing in it.
+/// Returns false for values that count as absent: null, and an element with nothing in it.
 fn is_there(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -156,7 +156,7 @@ fn is_there(value: &Value) -> bool {
     }
 }
 
-/// A resource inside another is of the type that it names.
+/// Gives a resource inside another the type that it names.
 pub(super) fn typed<'a>(node: Node<'a>, model: &dyn Model) -> Node<'a> {
     let any_resource = node
         .type_id
@@ -170,7 +170,7 @@ pub(super) fn typed<'a>(node: Node<'a>, model: &dyn Model) -> Node<'a> {
     }
 }
 
-/// The name of the type of a resource, as it says itself.
+/// Returns the type that a resource names.
 pub(super) fn resource_type(node: Node<'_>) -> Option<&str> {
     match node.value {
         Some(Value::Object(object)) => object.get("resourceType").and_then(Value::as_str),

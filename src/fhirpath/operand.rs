@@ -1,4 +1,4 @@
-//! What an evaluation handles: elements, values, and collections of both.
+//! The material of an evaluation: elements, values, and collections of both.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ pub(super) enum Operand<'a> {
     Text(Cow<'a, str>),
     Temporal(Temporal),
     Quantity(Box<Quantity<'a>>),
-    /// What `type()` gives.
+    /// The result of `type()`.
     Type {
         namespace: &'static str,
         name: &'a str,
@@ -36,7 +36,7 @@ pub(super) struct Quantity<'a> {
     pub(super) is_calendar: bool,
 }
 
-/// What an operand is worth as a primitive value.
+/// The primitive value of an operand.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Scalar<'v> {
     Boolean(bool),
@@ -48,8 +48,8 @@ pub(super) enum Scalar<'v> {
 }
 
 impl<'a> Operand<'a> {
-    /// Its primitive value; none for an element that has children only, or a number that is too
-    /// long to compute with.
+    /// Returns the primitive value; none for an element that has only children, or a number that is
+    /// too long to compute with.
     pub(super) fn scalar<'v>(&'v self, model: &dyn Model) -> Option<Scalar<'v>> {
         Some(match self {
             Operand::Node(node) => return node_scalar(*node, model),
@@ -74,7 +74,8 @@ impl<'a> Operand<'a> {
         })
     }
 
-    /// Its text as it stands, if it is text; of dates and codes too where they are elements.
+    /// Returns the text as it stands, if the operand is text; also of dates and codes if they are
+    /// elements.
     pub(super) fn as_str(&self) -> Option<&str> {
         match self {
             Operand::Node(Node {
@@ -86,7 +87,7 @@ impl<'a> Operand<'a> {
         }
     }
 
-    /// Its primitive value as text; none for what has none.
+    /// Returns the primitive value as text; none if there is no value.
     pub(super) fn to_text(&self) -> Option<Cow<'_, str>> {
         Some(match self {
             Operand::Node(node) => match node.value? {
@@ -108,7 +109,7 @@ impl<'a> Operand<'a> {
         })
     }
 
-    /// A value of its own, as the public interface gives it.
+    /// Returns the item of the public interface.
     pub(super) fn into_item(self) -> Item<'a> {
         let number = |text: String| text.parse().map_or(Value::Null, Value::Number);
         Item::Value(match self {
@@ -165,7 +166,7 @@ fn number_scalar(text: &str) -> Option<Scalar<'static>> {
     }
 }
 
-/// What the text of an element is a point of, if its type says that it is one.
+/// Tells which kind of date or time the text of an element is; none if its type is another one.
 pub(super) fn temporal_kind(node: Node<'_>, model: &dyn Model) -> Option<TemporalKind> {
     match model.name(node.type_id?) {
         "date" => Some(TemporalKind::Date),
@@ -176,7 +177,7 @@ pub(super) fn temporal_kind(node: Node<'_>, model: &dyn Model) -> Option<Tempora
 }
 
 impl<'v> Quantity<'v> {
-    /// A number without a unit.
+    /// Returns a number without a unit.
     pub(super) fn of_number(value: Decimal) -> Self {
         Quantity {
             value,
@@ -221,7 +222,7 @@ impl<'v> Quantity<'v> {
         }
     }
 
-    /// The value and a name of its dimension, such that values of one dimension compare. A year or
+    /// Returns the value and the name of its dimension; values of one dimension compare. A year or
     /// month of the calendar is not the definite duration of the same name.
     pub(super) fn canonical(&self) -> (Decimal, &str) {
         let (length, dimension) = match &*self.unit {
@@ -245,7 +246,7 @@ impl<'v> Quantity<'v> {
     }
 }
 
-/// The name of a unit of the calendar in the singular, if the word is one.
+/// Returns the name of a unit of the calendar in the singular, if the word is one.
 pub(super) fn calendar_unit(word: &str) -> Option<&'static str> {
     Some(match word {
         "year" | "years" => "year",
@@ -303,7 +304,7 @@ impl<'a> Items<'a> {
         }
     }
 
-    /// The only item; none if there is none or there are several.
+    /// Returns the only item; none if there is none or there are several.
     pub(super) fn single(&self) -> Option<&Operand<'a>> {
         match self.as_slice() {
             [item] => Some(item),

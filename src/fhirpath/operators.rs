@@ -147,7 +147,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(left.len() == right.len() && left.iter().all(in_right))
     }
 
-    /// True if all of the items are in the collection.
+    /// Returns true if all of the items are in the collection.
     fn membership(&self, items: &Items<'a>, collection: &Items<'a>) -> Result<Items<'a>> {
         let (items, collection) = (items.as_slice(), collection.as_slice());
         self.charge(items.len().saturating_mul(collection.len()))?;
@@ -157,14 +157,14 @@ impl<'a> Evaluation<'a, '_> {
             .into())
     }
 
-    /// True if an item of the collection is equal.
+    /// Returns true if an item of the collection is equal.
     pub(super) fn contains(&self, collection: &[Operand<'a>], item: &Operand<'a>) -> bool {
         collection
             .iter()
             .any(|other| compare::equal(other, item, self.environment.model) == Some(true))
     }
 
-    /// The items without duplicates.
+    /// Returns the items without duplicates.
     pub(super) fn distinct(&self, items: Items<'a>) -> Result<Items<'a>> {
         let Items::Many(items) = items else {
             return Ok(items);

@@ -1,4 +1,5 @@
-//! From tokens to an expression, by the grammar of FHIRPath (<http://hl7.org/fhirpath/N1/grammar.html>).
+//! From tokens to an expression, by the grammar of FHIRPath
+//! (<http://hl7.org/fhirpath/N1/grammar.html>).
 
 use super::CompileError;
 use super::decimal::Decimal;
@@ -9,12 +10,12 @@ use super::syntax::{
 };
 use super::token::{Token, tokens};
 
-/// How deep brackets, arguments and signs may nest.
+/// The deepest nesting of brackets, arguments and signs.
 const NESTING_MAX: u32 = 40;
-/// How deep the tree of an expression may be, chains of operators and of steps included.
+/// The greatest depth of the tree of an expression, chains of operators and steps included.
 const DEPTH_MAX: u32 = 200;
 
-/// The expression of a text.
+/// Parses a text into an expression.
 pub(super) fn parse(text: &str) -> Result<Expr, CompileError> {
     let mut parser = Parser {
         tokens: tokens(text)?,
@@ -39,7 +40,7 @@ impl Tree {
         Tree { expr, depth: 1 }
     }
 
-    /// A tree above others, of which the deepest is given.
+    /// Builds a tree above others; `depth` is that of the deepest.
     fn above(depth: u32, expr: Expr) -> Result<Self, CompileError> {
         if depth >= DEPTH_MAX {
             return Err(CompileError(format!(
@@ -85,7 +86,7 @@ impl Parser {
         }
     }
 
-    /// The binary operator that comes next, if it binds at least so tight.
+    /// Returns the next binary operator, if it binds at least this tightly.
     fn operator(&self, least: u8) -> Option<(u8, Operator)> {
         let name = match self.peek() {
             Token::Symbol(symbol) => symbol,
@@ -95,7 +96,7 @@ impl Parser {
         Operator::named(name).filter(|(tightness, _)| *tightness >= least)
     }
 
-    /// Operators of one tightness group from the left.
+    /// Parses operators; those of one tightness group from the left.
     fn expression(&mut self, least: u8) -> Result<Tree, CompileError> {
         if self.nesting >= NESTING_MAX {
             return Err(CompileError(format!(
@@ -152,7 +153,7 @@ impl Parser {
         }
     }
 
-    /// A term, then steps and indices.
+    /// Parses a term, then steps and indices.
     fn path(&mut self) -> Result<Tree, CompileError> {
         let mut tree = self.term()?;
         loop {
@@ -226,7 +227,7 @@ impl Parser {
         Ok(Tree::leaf(expr))
     }
 
-    /// A number, with a unit if one follows.
+    /// Parses a number, with a unit if one follows.
     fn number(&mut self, text: &str) -> Result<Literal, CompileError> {
         let value = Decimal::parse(text).ok_or_else(|| {
             CompileError("found a number that is too long to compute with".into())
@@ -247,7 +248,7 @@ impl Parser {
         })
     }
 
-    /// A function with its arguments; its name is read.
+    /// Parses a function with its arguments, after its name.
     fn call(&mut self, base: Tree, name: &str) -> Result<Tree, CompileError> {
         self.expect("(")?;
         let test = match name {
@@ -322,7 +323,7 @@ fn number_literal(text: &str, value: Decimal) -> Literal {
         .map_or(Literal::Decimal(value), Literal::Integer)
 }
 
-/// The pattern of a function that takes one, if it can be compiled now.
+/// Compiles the pattern of a function that takes one, if the pattern is a literal.
 fn literal_pattern(
     function: Function,
     arguments: &[Expr],

@@ -1,24 +1,25 @@
 //! Regular expressions as the public validator reads them, in the syntax of the engine used here.
 //!
 //! `matches()` finds its pattern anywhere in the text, and a dot stands for a line break too. `\d`,
-//! `\w`, `\s` and `\b` know ASCII only. The engine works in linear time: what would need another
-//! (look-around, back references) is refused.
+//! `\w`, `\s` and `\b` know ASCII only. The engine works in linear time; patterns that need another
+//! kind (look-around, back references) are refused.
 
 use regex::{Regex, RegexBuilder};
 
-/// Memory that a pattern which stands in an expression may take when compiled, which it is once.
+/// The most memory of a compiled pattern that stands in an expression, and so is compiled once.
 pub(super) const WRITTEN_SIZE_MAX: usize = 1 << 20;
-/// The same of a pattern that is read from the data, and compiled each time.
+/// The most memory of a compiled pattern that is read from the data, and so is compiled each time.
 pub(super) const READ_SIZE_MAX: usize = 1 << 16;
 
-/// How much of a text a pattern must match.
+/// The part of a text that a pattern must match.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Somewhere,
     Whole,
 }
 
-/// Compiles a pattern that takes no more memory than this; the error says why it cannot be used.
+/// Compiles a pattern, which may take no more memory than this; the error says why it cannot be
+/// used.
 pub(super) fn compile(pattern: &str, extent: Extent, size_max: usize) -> Result<Regex, String> {
     let translated = match extent {
         Extent::Somewhere => translate(pattern),
@@ -36,8 +37,8 @@ pub(super) fn compile(pattern: &str, extent: Extent, size_max: usize) -> Result<
     })
 }
 
-/// The classes written out in ASCII; `$` may stand before a last line break, as it does where the
-/// pattern comes from.
+/// Writes the classes out in ASCII. `$` may stand before a last line break, as in the engine of the
+/// public validator.
 fn translate(pattern: &str) -> String {
     let mut translated = String::with_capacity(pattern.len() + 16);
     let mut characters = pattern.chars().peekable();
@@ -91,7 +92,8 @@ fn translate(pattern: &str) -> String {
     translated
 }
 
-/// A replacement of the public validator (`$1`, `\$`) in the syntax of the engine used here.
+/// Translates a replacement of the public validator (`$1`, `\$`) into the syntax of the engine used
+/// here.
 pub(super) fn replacement(text: &str) -> String {
     let mut translated = String::with_capacity(text.len() + 8);
     let mut characters = text.chars().peekable();

@@ -1,11 +1,11 @@
-//! A compiled expression: a tree whose names are resolved as far as text allows.
+//! A compiled expression: a tree whose names are resolved as far as the text allows.
 
 use regex::Regex;
 
 use super::decimal::Decimal;
 use super::temporal::Temporal;
 
-/// An expression. What it is evaluated on is `$this` of its surroundings.
+/// An expression, evaluated on `$this` of its surroundings.
 #[derive(Debug)]
 pub(super) enum Expr {
     Literal(Literal),
@@ -15,8 +15,8 @@ pub(super) enum Expr {
     Index,
     Total,
     Variable(Variable),
-    /// A name that begins a path: a child of `$this`, or `$this` itself if the name is that of its
-    /// type.
+    /// A name that begins a path: a child of `$this`, or `$this` itself if it has a type of that
+    /// name.
     First(Box<str>),
     Member(Box<Expr>, Box<str>),
     Call(Box<FunctionCall>),
@@ -199,7 +199,7 @@ pub(super) enum Namespace {
     Unsaid,
 }
 
-/// The functions by name, with the fewest and most arguments each takes. `is`, `as` and `ofType`
+/// The functions by name, with the least and greatest number of arguments. `is`, `as` and `ofType`
 /// take types and are not here.
 macro_rules! functions {
     ($($variant:ident $name:literal $least:literal $most:literal,)*) => {
@@ -207,7 +207,7 @@ macro_rules! functions {
         pub(super) enum Function { $($variant,)* }
 
         impl Function {
-            /// The function with this name, and how many arguments it takes.
+            /// Returns the function with this name, and the number of arguments that it takes.
             pub(super) fn named(name: &str) -> Option<(Function, std::ops::RangeInclusive<usize>)> {
                 Some(match name {
                     $($name => (Function::$variant, $least..=$most),)*

@@ -1,7 +1,7 @@
 //! Functions on text (<http://hl7.org/fhirpath/N1/#string-manipulation>).
 //!
-//! Where the specification leaves room (several items, something else than text) the answers are
-//! those of the public validator.
+//! Where the specification leaves room (several items, or something other than text), the answers
+//! are those of the public validator.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use super::pattern::{self, Extent};
 use super::syntax::{Function, FunctionCall};
 
 impl Function {
-    /// True for a function of this file.
+    /// Returns true for a function of this file.
     pub(super) fn is_on_text(self) -> bool {
         use Function::*;
         matches!(
@@ -153,7 +153,8 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
-    /// The text of an item; none for what is no text, as a number or an element of type date.
+    /// Returns the text of an item; none for a number, an element of type date, and anything else
+    /// that is not text.
     pub(super) fn text_of<'i>(&self, item: &'i Operand<'a>) -> Option<&'i str> {
         let is_date = matches!(item, Operand::Node(node) if temporal_kind(*node, self.environment.model).is_some());
         item.as_str().filter(|_| !is_date)
@@ -200,8 +201,7 @@ impl<'a> Evaluation<'a, '_> {
             .into())
     }
 
-    /// The pattern of a function: that compiled with the expression, or one that is read from the
-    /// data.
+    /// Returns the pattern of a function: compiled with the expression, or read from the data.
     fn pattern(
         &self,
         call: &'a FunctionCall,

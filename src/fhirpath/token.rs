@@ -24,7 +24,7 @@ pub(super) enum Token {
     Special(Box<str>),
     /// An operator or bracket.
     Symbol(&'static str),
-    /// After the last.
+    /// The end, after the last token.
     End,
 }
 
@@ -44,13 +44,13 @@ impl fmt::Display for Token {
     }
 }
 
-/// Longer ones first, where one begins like another.
+/// The symbols, longer ones first where one begins like another.
 const SYMBOLS: &[&str] = &[
     "!=", "!~", "<=", ">=", "{", "}", "(", ")", "[", "]", ".", ",", "+", "-", "*", "/", "|", "&",
     "=", "~", "<", ">",
 ];
 
-/// The tokens of a text, `End` last.
+/// Splits a text into tokens, `End` last.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, CompileError> {
     let mut lexer = Lexer { rest: text };
     let mut tokens = Vec::new();
@@ -136,7 +136,7 @@ impl<'t> Lexer<'t> {
         &all[..length]
     }
 
-    /// What stands between quotes, its escapes read.
+    /// Reads the text between quotes, with its escapes resolved.
     fn quoted(&mut self, quote: char) -> Result<Box<str>, CompileError> {
         let mut text = String::new();
         let mut characters = self.rest.char_indices().skip(1);

@@ -1,4 +1,4 @@
-//! Functions that know elements: children, extensions, references, and the additions of FHIR
+//! Functions on elements: children, extensions, references, and the additions of FHIR
 //! (<https://hl7.org/fhir/R4/fhirpath.html#functions>).
 
 use serde_json::Value;
@@ -64,7 +64,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(found)
     }
 
-    /// All elements below the given ones, level by level.
+    /// Returns all elements below the given ones, level by level.
     fn descendants(&self, base: &Items<'a>) -> Result<Items<'a>> {
         let mut all = Items::None;
         let mut level = self.children(base)?;
@@ -93,7 +93,7 @@ impl<'a> Evaluation<'a, '_> {
         extensions.into_iter().filter(has_url).collect()
     }
 
-    /// The resource that a Reference, or the text of one, names.
+    /// Finds the resource that a Reference, or the text of one, names.
     fn resolve(&self, item: &Operand<'a>) -> Result<Option<Node<'a>>> {
         let reference = match item {
             Operand::Node(Node {
@@ -125,7 +125,7 @@ impl<'a> Evaluation<'a, '_> {
         }))
     }
 
-    /// What only the surroundings can tell.
+    /// Evaluates a function that only the environment can answer.
     fn ask(
         &self,
         base: &Items<'a>,

@@ -1,4 +1,5 @@
-//! What type an item is, and which types it fits (<http://hl7.org/fhirpath/N1/#types>, <https://hl7.org/fhir/R4/fhirpath.html#types>).
+//! The types of items (<http://hl7.org/fhirpath/N1/#types>,
+//! <https://hl7.org/fhir/R4/fhirpath.html#types>).
 
 use serde_json::Value;
 
@@ -12,9 +13,9 @@ const SYSTEM_TYPES: &[&str] = &[
     "Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity",
 ];
 
-/// True if the item is of the type, as far as the test goes: `is` counts all that a type
-/// specializes; `as` and `ofType` take a primitive only by its own name, and `as` forgives the case
-/// of letters, as the public validator does for R4.
+/// Returns true if the item is of the type in the sense of the test: `is` accepts every type that
+/// specializes it; `as` and `ofType` accept a primitive only by its own name, and `as` ignores the
+/// case of letters, as the public validator does for R4.
 pub(super) fn fits(
     item: &Operand<'_>,
     type_name: &TypeName,
@@ -38,7 +39,7 @@ pub(super) fn fits(
     }
 }
 
-/// True if the element is of the type or of one that specializes it.
+/// Returns true if the element is of the type or of one that specializes it.
 pub(super) fn node_is(node: Node<'_>, name: &str, model: &dyn Model) -> bool {
     match node.type_id {
         Some(type_id) => model.name(type_id) == name || model.is_a(type_id, name),
@@ -46,7 +47,7 @@ pub(super) fn node_is(node: Node<'_>, name: &str, model: &dyn Model) -> bool {
     }
 }
 
-/// True if there is such a type.
+/// Returns true if there is such a type.
 pub(super) fn is_known(type_name: &TypeName, model: &dyn Model) -> bool {
     let system = type_name.namespace != Namespace::Fhir && SYSTEM_TYPES.contains(&&*type_name.name);
     let fhir =
@@ -54,12 +55,12 @@ pub(super) fn is_known(type_name: &TypeName, model: &dyn Model) -> bool {
     system || fhir
 }
 
-/// True for an element of type boolean, even one that has no value.
+/// Returns true for an element of type boolean, even without a value.
 pub(super) fn is_boolean(item: &Operand<'_>, model: &dyn Model) -> bool {
     matches!(item, Operand::Node(Node { type_id: Some(type_id), .. }) if model.name(*type_id) == "boolean")
 }
 
-/// What JSON alone tells of the type of an element.
+/// Returns the type of an element as far as JSON alone tells it.
 fn own_name(node: Node<'_>) -> Option<&str> {
     match node.value? {
         Value::Bool(_) => Some("boolean"),
@@ -74,7 +75,7 @@ fn own_name(node: Node<'_>) -> Option<&str> {
     }
 }
 
-/// The type of a value that is no element.
+/// Returns the type of a value that is no element.
 fn system_type(item: &Operand<'_>) -> Option<&'static str> {
     Some(match item {
         Operand::Boolean(_) => "Boolean",
@@ -91,7 +92,7 @@ fn system_type(item: &Operand<'_>) -> Option<&'static str> {
     })
 }
 
-/// What `type()` says of an item.
+/// Returns the result of `type()` for an item.
 pub(super) fn type_of<'a>(item: &Operand<'a>, model: &'a dyn Model) -> Option<Operand<'a>> {
     match item {
         Operand::Node(node) => {

@@ -1,4 +1,4 @@
-//! One CodeSystem: its codes, what they are called, and which stands above which.
+//! One CodeSystem: its codes, their names, and their hierarchy.
 //!
 //! <https://hl7.org/fhir/R4/codesystem.html>
 
@@ -18,18 +18,17 @@ pub struct CodeSystem {
     pub url: Box<str>,
     /// Its version, or empty.
     pub version: Box<str>,
-    /// How much of the system its list of codes is.
+    /// The part of the system that its list of codes covers.
     pub content: CodeSystemContent,
-    /// False if `a` and `A` are the same code. A system that does not say is read as one where
-    /// they are: receivers should accept what may be meant (definition of
-    /// `CodeSystem.caseSensitive`).
+    /// False if `a` and `A` are the same code. A system that does not say is read as one where they
+    /// are: receivers should accept what may be meant (definition of `CodeSystem.caseSensitive`).
     pub is_case_sensitive: bool,
     /// Its concepts in the order of the definition.
     pub concepts: Box<[Concept]>,
     by_code: HashMap<Box<str>, usize>,
 }
 
-/// How much of a code system its list of codes is.
+/// The part of a code system that its list of codes covers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the names are FHIR's")]
 pub enum CodeSystemContent {
@@ -53,27 +52,27 @@ pub(super) enum CodeStanding {
 pub struct Concept {
     /// Its code.
     pub code: Box<str>,
-    /// What it is called, or empty.
+    /// Its display, or empty.
     pub display: Box<str>,
-    /// What else it is called: language, or empty, and name.
+    /// Its other names: language, or empty, and name.
     pub designations: Box<[(Box<str>, Box<str>)]>,
-    /// The concepts that it is a kind of, directly.
+    /// The concepts of which it is directly a kind.
     pub parents: Box<[usize]>,
 }
 
 impl CodeSystem {
-    /// The concept with this code.
+    /// Returns the concept with this code.
     pub fn concept(&self, code: &str) -> Option<&Concept> {
         self.place(code).map(|place| &self.concepts[place])
     }
 
-    /// True if the code is in the list. What a no means depends on [`CodeSystem::content`].
+    /// Returns true if the code is in the list. The meaning of false depends on
+    /// [`CodeSystem::content`].
     pub fn contains(&self, code: &str) -> bool {
         self.place(code).is_some()
     }
 
-    /// What a code is called in a language, or in that of the definition if no language is asked
-    /// for.
+    /// Returns the name of a code in a language, or in that of the definition if none is asked for.
     pub fn display(&self, code: &str, language: Option<&str>) -> Option<&str> {
         let concept = self.concept(code)?;
         let Some(language) = language else {
@@ -86,7 +85,7 @@ impl CodeSystem {
             .map(|(_, name)| &**name)
     }
 
-    /// True if the code is a kind of the other, or the other itself.
+    /// Returns true if the code is a kind of the other, or the other itself.
     pub fn is_a(&self, code: &str, ancestor: &str) -> bool {
         let (Some(place), Some(ancestor)) = (self.place(code), self.place(ancestor)) else {
             return false;
@@ -105,7 +104,7 @@ impl CodeSystem {
         false
     }
 
-    /// True if two codes of this system are the same.
+    /// Returns true if two codes of this system are the same.
     pub fn is_same(&self, one: &str, other: &str) -> bool {
         if self.is_case_sensitive {
             one == other
@@ -125,8 +124,8 @@ impl CodeSystem {
     }
 }
 
-/// The condensed form: a concept is `[code, display, more]`, where `more` has its level below the
-/// top, its other names, and the codes below it that do not stand below it.
+/// Condenses a published CodeSystem. A concept becomes `[code, display, more]`, where `more` has
+/// its level below the top, its other names, and the codes below it that are not nested in it.
 pub(super) fn condense(definition: &Value) -> Result<Value, String> {
     let mut condensed = head(definition, "CodeSystem");
     if let Some(supplemented) = text(definition, "supplements") {

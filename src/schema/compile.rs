@@ -12,18 +12,17 @@ use super::structure::{
 };
 use crate::fhirpath::TypeId;
 
-/// What one definition asks of the others.
+/// The questions that one definition asks of the others.
 pub(super) trait OtherDefinitions {
-    /// The definition of a data type or resource type.
+    /// Returns the type of a data type or resource type.
     fn type_id(&self, name: &str) -> Option<TypeId>;
-    /// The rules that the definition of a data type has about every value of it; none for a
-    /// resource type.
+    /// Returns the rules of a data type that hold for every value of it; none for a resource type.
     fn type_constraints(&self, name: &str) -> Vec<Arc<Constraint>>;
-    /// The constraint as it is shared by all structures.
+    /// Returns the constraint as it is shared by all structures.
     fn shared(&self, constraint: Constraint) -> Arc<Constraint>;
 }
 
-/// Compiles a condensed line. What a line cannot say (it was made by [`super::condense()`]) is read
+/// Compiles a condensed line. Values that a line made by [`super::condense()`] cannot hold are read
 /// as absent.
 pub(super) fn structure(line: &str, around: &dyn OtherDefinitions) -> Structure {
     // `parse` rather than `from_str`: it is compiled with serde_json, which is optimized where this
@@ -60,8 +59,8 @@ pub(super) fn structure(line: &str, around: &dyn OtherDefinitions) -> Structure 
     }
 }
 
-/// The constraints of a condensed line that stand at its root, as far as they can be read without
-/// the rest of the line.
+/// Returns the constraints at the root of a condensed line, as far as they can be read without the
+/// rest of the line.
 pub(super) fn root_constraints(line: &str) -> Vec<Constraint> {
     let Some((head, list)) = line.split_once(",\"constraint\":") else {
         return Vec::new();
@@ -136,7 +135,7 @@ fn context(source: &Value) -> ExtensionContext {
     }
 }
 
-/// An element by itself; what connects it with the others comes later.
+/// Compiles an element by itself; it is connected with the others later.
 fn element(source: &Value, own: &[Arc<Constraint>], around: &dyn OtherDefinitions) -> Element {
     let path = text(source, "path").unwrap_or_default();
     let last = path.rsplit('.').next().unwrap_or_default();

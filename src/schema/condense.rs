@@ -1,5 +1,5 @@
-//! From a definition as published to one line with what a check needs: texts that no finding
-//! repeats are left out.
+//! From a definition as published to one line with everything that a check needs; texts that no
+//! finding repeats are left out.
 //!
 //! The line is JSON with FHIR's names where it says the same thing. It begins with `resourceType`,
 //! `url` and `version` (for a StructureDefinition also `type`, `derivation` and `kind`), so that an
@@ -10,12 +10,12 @@ use serde_json::{Map, Value, json};
 use super::definition_json::{head, items, text};
 use super::{code_system, value_set};
 
-/// Why a definition cannot be used.
+/// The reason why a definition cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unusable {
     /// Its canonical address, or empty.
     pub url: String,
-    /// What is the matter.
+    /// The reason.
     pub why: String,
 }
 
@@ -26,10 +26,10 @@ const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefi
 const BEST_PRACTICE: &str =
     "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice";
 
-/// One line for a published definition; none for a resource that no check reads.
+/// Condenses a published definition to one line; none for a resource that no check reads.
 ///
 /// # Errors
-/// It is a definition that a check would need, and cannot be used as it is.
+/// A check needs the definition, and it cannot be used as it is.
 pub(super) fn condense(definition: &Value) -> Result<Option<String>, Unusable> {
     let condensed = match text(definition, "resourceType") {
         Some("StructureDefinition") => structure(definition),
@@ -103,7 +103,7 @@ fn structure(definition: &Value) -> Result<Value, String> {
     Ok(Value::Object(condensed))
 }
 
-/// One element; its constraints become places in the list of all.
+/// Condenses one element; its constraints become places in the list of all.
 fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String> {
     let path = text(source, "path").ok_or("an element has no path")?;
     let mut element = Map::new();
@@ -175,7 +175,7 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
     Ok(Value::Object(element))
 }
 
-/// The value of `fixed[x]` and the like, whatever its type.
+/// Returns the value of `fixed[x]` and the like, whatever its type.
 fn typed<'a>(source: &'a Value, prefix: &str) -> Option<&'a Value> {
     let is_typed = |key: &str| {
         key.strip_prefix(prefix)
@@ -188,7 +188,7 @@ fn typed<'a>(source: &'a Value, prefix: &str) -> Option<&'a Value> {
         .map(|(_, value)| value)
 }
 
-/// A type: its name alone, if there is nothing more to say about it.
+/// Condenses a type: to its name alone, if there is nothing more to say about it.
 fn element_type(kind: &Value, element: &Value) -> Value {
     let code = fhir_type(kind, element);
     let mut condensed = Map::new();
@@ -204,8 +204,8 @@ fn element_type(kind: &Value, element: &Value) -> Value {
     Value::Object(condensed)
 }
 
-/// The FHIR type of an element: published definitions name system types of FHIRPath for `id`, `url`
-/// and the values of primitives.
+/// Returns the FHIR type of an element: published definitions name system types of FHIRPath for
+/// `id`, `url` and the values of primitives.
 fn fhir_type<'a>(kind: &'a Value, element: &Value) -> &'a str {
     let code = text(kind, "code").unwrap_or_default();
     let Some(system_type) = code.strip_prefix(SYSTEM_TYPES) else {
@@ -265,7 +265,7 @@ fn slicing(slicing: &Value) -> Value {
     Value::Object(condensed)
 }
 
-/// The place of a constraint in the list of all of the structure.
+/// Returns the place of a constraint in the list of the structure, and adds it if it is not there.
 fn place(constraint: &Value, constraints: &mut Vec<Value>) -> usize {
     let mut condensed = Map::new();
     for key in ["key", "human", "expression"] {

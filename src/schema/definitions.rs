@@ -1,4 +1,4 @@
-//! All that is known: the R4 core package and the packages that were added.
+//! All definitions: the R4 core package and the packages that were added.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use super::structure::{Element, Structure, StructureKind};
 use super::value_set::ValueSet;
 use crate::fhirpath::TypeId;
 
-/// The definitions that resources are held against. They never change once made: share them.
+/// The definitions that resources are checked against. They never change once made: share them.
 ///
-/// Where two packages define the same address, the first that was added is meant, the R4 core
-/// package before all; with `|version` behind the address, the one of that version.
+/// If two packages define the same address, the address means the first one that was added, after
+/// the R4 core package; with `|version` it means the definition of that version.
 #[derive(Debug)]
 pub struct Definitions {
     core: &'static Shelf,
@@ -22,7 +22,7 @@ pub struct Definitions {
     left_out: Vec<Unusable>,
 }
 
-/// A rule of a definition that cannot be evaluated, so that nothing is held against it.
+/// A rule of a definition that cannot be evaluated, and so is not checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unevaluated {
     /// The address of the structure.
@@ -31,12 +31,13 @@ pub struct Unevaluated {
     pub key: String,
     /// Its expression.
     pub expression: String,
-    /// What about the expression is not supported.
+    /// The part of the expression that is not supported.
     pub why: String,
 }
 
 impl Definitions {
-    /// The R4 base: types, resources, profiles, extensions and code systems of `hl7.fhir.r4.core`.
+    /// Returns the R4 base: types, resources, profiles, extensions and code systems of
+    /// `hl7.fhir.r4.core`.
     pub fn core() -> Definitions {
         Definitions {
             core: &CORE,
@@ -45,8 +46,8 @@ impl Definitions {
         }
     }
 
-    /// These definitions and those of a package. What cannot be used of it is told by
-    /// [`Definitions::left_out`].
+    /// Adds the definitions of a package. [`Definitions::left_out`] lists those that cannot be
+    /// used.
     ///
     /// # Errors
     /// None of the package's definitions can be used.
@@ -67,33 +68,33 @@ impl Definitions {
         Ok(self)
     }
 
-    /// The definitions of added packages that cannot be used, with the reason.
+    /// Returns the definitions of added packages that cannot be used, with the reason.
     pub fn left_out(&self) -> &[Unusable] {
         &self.left_out
     }
 
-    /// The structure with this address, perhaps with `|version`.
+    /// Returns the structure with this address, perhaps with `|version`.
     pub fn structure(&self, canonical: &str) -> Option<&Structure> {
         self.place(canonical).map(|place| self.structure_at(place))
     }
 
-    /// The definition of the data type or resource type with this name.
+    /// Returns the definition of the data type or resource type with this name.
     pub fn type_structure(&self, type_name: &str) -> Option<&Structure> {
         self.type_place(type_name)
             .map(|place| self.structure_at(place))
     }
 
-    /// The structure that a type is part of.
+    /// Returns the structure that a type is part of.
     pub fn structure_of(&self, id: TypeId) -> &Structure {
         self.structure_at(id.structure)
     }
 
-    /// The element that a type is.
+    /// Returns the element that a type stands for.
     pub fn element(&self, id: TypeId) -> &Element {
         &self.structure_of(id).elements[id.element as usize]
     }
 
-    /// The type that stands for the structure with this address, perhaps with `|version`.
+    /// Returns the type that stands for the structure with this address, perhaps with `|version`.
     pub fn type_id(&self, canonical: &str) -> Option<TypeId> {
         self.place(canonical).map(|structure| TypeId {
             structure,
@@ -101,19 +102,19 @@ impl Definitions {
         })
     }
 
-    /// True if there is a data type or resource type with this name.
+    /// Returns true if there is a data type or resource type with this name.
     pub fn is_known_type(&self, name: &str) -> bool {
         self.type_place(name).is_some()
     }
 
-    /// True if there are resources of the type with this name.
+    /// Returns true if there are resources of the type with this name.
     pub fn is_resource_type(&self, name: &str) -> bool {
         self.type_structure(name).is_some_and(|structure| {
             structure.kind == StructureKind::Resource && !structure.is_abstract
         })
     }
 
-    /// The resource types that can be instantiated, in order.
+    /// Returns the resource types that can be instantiated, in order.
     pub fn resource_names(&self) -> Vec<&str> {
         let heads = self
             .core
@@ -128,8 +129,8 @@ impl Definitions {
             .collect()
     }
 
-    /// The code system with this address, perhaps with `|version`; one of HL7's own in any version,
-    /// if that one is not there.
+    /// Returns the code system with this address, perhaps with `|version`. If that version is not
+    /// there, one of HL7's own is returned in any version.
     pub fn code_system(&self, canonical: &str) -> Option<&CodeSystem> {
         let exact = self
             .core
@@ -138,8 +139,8 @@ impl Definitions {
         exact.or_else(|| self.core.code_system(address_of_hl7(canonical)?))
     }
 
-    /// The value set with this address, perhaps with `|version`; one of HL7's own in any version,
-    /// if that one is not there.
+    /// Returns the value set with this address, perhaps with `|version`. If that version is not
+    /// there, one of HL7's own is returned in any version.
     pub fn value_set(&self, canonical: &str) -> Option<&ValueSet> {
         let exact = self
             .core
@@ -148,8 +149,8 @@ impl Definitions {
         exact.or_else(|| self.core.value_set(address_of_hl7(canonical)?))
     }
 
-    /// All that a code is called, in any language, by its system and by what adds names to it:
-    /// first its display. Nothing if the code is not known.
+    /// Returns all names of a code, in any language, from its system and its supplements: first its
+    /// display. Nothing if the code is not known.
     pub fn displays(&self, system: &str, code: &str) -> Vec<&str> {
         let Some(own) = self.code_system(system) else {
             return Vec::new();
@@ -171,8 +172,8 @@ impl Definitions {
             .collect()
     }
 
-    /// The rules that cannot be evaluated, of all definitions. This compiles everything: it is not
-    /// for each start.
+    /// Returns the rules of all definitions that cannot be evaluated. This compiles everything, and
+    /// is not for every start.
     pub fn unevaluated(&self) -> Vec<Unevaluated> {
         let mut found = Vec::new();
         for place in 0..self.core.structures.len() + self.added.structures.len() {
@@ -205,7 +206,7 @@ impl Definitions {
             .or_else(|| Some(self.core.structures.len() + self.added.type_place(name)?))
     }
 
-    /// The place of the structure with this address, perhaps with `|version`.
+    /// Returns the place of the structure with this address, perhaps with `|version`.
     pub(super) fn place(&self, canonical: &str) -> Option<u32> {
         let added = || Some(self.core.structures.len() + self.added.structures.place(canonical)?);
         self.core.structures.place(canonical).or_else(added)
@@ -230,8 +231,9 @@ impl Definitions {
     }
 }
 
-/// The address without version of what HL7 publishes: its definitions name its terminology with the
-/// version of FHIR, where the terminology has a version of its own (`http://terminology.hl7.org/ValueSet/v3-NullFlavor|4.0.1`).
+/// Returns the address without version of a definition of HL7. Its definitions name its terminology
+/// with the version of FHIR, where the terminology has a version of its own
+/// (`http://terminology.hl7.org/ValueSet/v3-NullFlavor|4.0.1`).
 fn address_of_hl7(canonical: &str) -> Option<&str> {
     let (url, _) = canonical.split_once('|')?;
     ["http://hl7.org/fhir/", "http://terminology.hl7.org/"]

@@ -53,8 +53,8 @@ fn connect(elements: &mut [Element]) {
     }
 }
 
-/// A slice of a choice of types may be written as the key under which it stands (`onsetAge` for
-/// `onset[x]:onsetAge`): here all are written in the long way.
+/// Writes a slice of a choice of types in the long form: it may be written as the key under which
+/// it stands (`onsetAge` for `onset[x]:onsetAge`).
 fn unshorten(elements: &mut [Element], at: usize, siblings: &[usize]) {
     let name = &elements[at].name;
     let Some(&whole) = siblings
@@ -76,9 +76,9 @@ fn unshorten(elements: &mut [Element], at: usize, siblings: &[usize]) {
     (element.name, element.path, element.is_choice) = (whole_name, whole_path, true);
 }
 
-/// The element that this one is a slice of: the sibling of the same name, or one of its slices for
-/// `slice/reslice`. A slice that stands alone (some published definitions leave the whole out) is
-/// an element like any other.
+/// Returns the element that this one is a slice of: the sibling of the same name, or one of its
+/// slices for `slice/reslice`. A slice that stands alone (some published definitions leave the
+/// whole out) is an element like any other.
 fn sliced(
     elements: &[Element],
     at: usize,
@@ -119,7 +119,7 @@ fn refer(elements: &mut [Element], sources: &[Value]) {
     }
 }
 
-/// The keys of an element's children, sorted.
+/// Returns the keys of an element's children, sorted.
 fn keys(elements: &[Element], at: usize) -> Box<[(Box<str>, usize, usize)]> {
     let mut keys = Vec::new();
     for (place, child) in elements[at].children.iter().enumerate() {

@@ -7,7 +7,7 @@ use include_dir::{Dir, include_dir};
 /// `example`.
 pub static FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles/package");
 
-/// The guide's own SearchParameters, as published.
+/// Returns the guide's own SearchParameters, as published.
 pub(super) fn search_parameters() -> impl Iterator<Item = &'static str> {
     texts(&["SearchParameter-"])
 }

@@ -1,7 +1,8 @@
-//! Whether a code is in a value set, as far as the loaded packages can tell.
+//! Membership of codes in value sets, as far as the loaded packages can tell.
 //!
-//! A code is taken for a member or not only where the definitions decide it; all else is a doubt
-//! with its reason, as for filters on systems that nobody may hand on. <https://hl7.org/fhir/R4/valueset.html#compositions>
+//! A code counts as a member or not only where the definitions decide it; everything else is a
+//! doubt with its reason, for instance filters on systems that may not be redistributed.
+//! <https://hl7.org/fhir/R4/valueset.html#compositions>
 
 use std::fmt;
 
@@ -10,10 +11,10 @@ use super::definitions::Definitions;
 use super::value_set::{PropertyFilter, Selection, ValueSet};
 use super::well_known;
 
-/// How deep value sets may name each other; further is taken for a circle.
+/// The deepest chain of value sets that name each other; a longer one is taken for a circle.
 const DEPTH_MAX: usize = 16;
 
-/// Whether a code is in a value set or a code system.
+/// The answer to whether a code is in a value set or a code system.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
 pub enum Membership {
@@ -25,8 +26,8 @@ pub enum Membership {
     Unknown(Doubt),
 }
 
-/// Why it cannot be told whether a code is in a value set or a code system. Each names what the
-/// doubt is about.
+/// The reason why it cannot be told whether a code is in a value set or a code system. Each names
+/// the definition that the doubt is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Doubt {
     /// The value set is not among the definitions.
@@ -35,7 +36,7 @@ pub enum Doubt {
     UnknownSystem(Box<str>),
     /// Only a part of the code system is, and the code is not in it.
     IncompleteSystem(Box<str>),
-    /// The value set selects codes of a system by what is not looked at here.
+    /// The value set selects codes of a system by a property that is not looked at here.
     Filter(Box<str>),
     /// Value sets name each other without end.
     Circle(Box<str>),
@@ -70,7 +71,7 @@ impl Membership {
         }
     }
 
-    /// What holds if both must hold.
+    /// Combines two answers that must both hold.
     fn and(self, other: impl FnOnce() -> Membership) -> Membership {
         match self {
             Membership::NotIn => Membership::NotIn,
@@ -82,7 +83,7 @@ impl Membership {
         }
     }
 
-    /// What holds if one of them must hold.
+    /// Combines answers of which one must hold.
     fn any(members: impl Iterator<Item = Membership>) -> Membership {
         let mut found = Membership::NotIn;
         for member in members {
@@ -96,7 +97,7 @@ impl Membership {
     }
 }
 
-/// The code that is looked for; an element of type `code` has no system of its own, for the value
+/// The code that is looked for. An element of type `code` has no system of its own, since the value
 /// set gives it.
 #[derive(Clone, Copy)]
 struct WantedCode<'a> {
@@ -105,14 +106,13 @@ struct WantedCode<'a> {
 }
 
 impl Definitions {
-    /// Whether a code is in a value set. Without a system (for elements of type `code`) any system
-    /// of the value set will do.
+    /// Tells whether a code is in a value set. Without a system (for elements of type `code`) any
+    /// system of the value set will do.
     pub fn membership(&self, value_set: &str, system: Option<&str>, code: &str) -> Membership {
         self.in_value_set(value_set, WantedCode { system, code }, 0)
     }
 
-    /// Whether a code is one of a code system, of which the address is perhaps followed by
-    /// `|version`.
+    /// Tells whether a code is in a code system, whose address may be followed by `|version`.
     pub fn code_in_system(&self, system: &str, code: &str) -> Membership {
         let known = self.code_system(system);
         if let Some(known) = known.filter(|known| known.content != CodeSystemContent::NotPresent) {
@@ -198,7 +198,7 @@ impl Definitions {
         })
     }
 
-    /// Whether a code is among those that are selected from one system.
+    /// Tells whether a code is among those selected from one system.
     fn selected(&self, part: &Selection, code: &str) -> Membership {
         let versioned;
         let canonical = if part.version.is_empty() {
@@ -229,7 +229,7 @@ impl Definitions {
     }
 }
 
-/// Whether a code of a complete system passes a filter on its place in the hierarchy.
+/// Tells whether a code of a complete system passes a filter on its place in the hierarchy.
 fn passes(filter: &PropertyFilter, system: &CodeSystem, code: &str) -> Membership {
     if !matches!(&*filter.property, "concept" | "code") {
         return Membership::Unknown(Doubt::Filter(system.url.clone()));

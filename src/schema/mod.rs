@@ -1,9 +1,10 @@
-//! The definitions that a resource is held against: packages as published, compiled once.
+//! The definitions that resources are checked against: packages as published, compiled once.
 //!
-//! A [`Package`] is read from bytes and condensed to what a check needs, one definition a line;
+//! A [`Package`] is read from bytes and condensed to what a check needs, one definition per line;
 //! [`Definitions`] indexes the lines and compiles a definition when it is first asked for. The R4
 //! core package is embedded in condensed form. Nothing here opens a file, reads a clock or looks at
-//! a resource. <https://hl7.org/fhir/R4/structuredefinition.html>, <https://hl7.org/fhir/R4/elementdefinition.html>
+//! a resource. <https://hl7.org/fhir/R4/structuredefinition.html>,
+//! <https://hl7.org/fhir/R4/elementdefinition.html>
 
 mod code_system;
 mod compile;

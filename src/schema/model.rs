@@ -1,15 +1,15 @@
-//! What FHIRPath asks about types, answered from the definitions.
+//! The model of types that FHIRPath asks, answered from the definitions.
 
 use super::definitions::Definitions;
 use crate::fhirpath::{Model, TypeId};
 
-/// The most levels between a type and the root of all: a definition based on itself does not turn
-/// in a circle.
+/// The most levels between a type and the root of all; it bounds the walk if a definition is based
+/// on itself.
 const LEVELS_MAX: usize = 16;
 
 impl Definitions {
-    /// The type whose children an element has: itself if the structure lists them, or else the
-    /// definition of its only type.
+    /// Returns the type whose children an element has: the element itself if the structure lists
+    /// them, or else the definition of its only type.
     fn content(&self, of: TypeId) -> Option<TypeId> {
         let element = self.element(of);
         if !element.children.is_empty() {
@@ -30,7 +30,7 @@ impl Definitions {
         }
     }
 
-    /// True if what stands under this key of JSON, in an object of type `of`, is an array.
+    /// Returns true if the member under this key of JSON, in an object of type `of`, is an array.
     pub fn repeats(&self, of: TypeId, key: &str) -> bool {
         let Some(of) = self.content(of) else {
             return false;

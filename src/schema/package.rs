@@ -1,7 +1,8 @@
-//! A package of definitions as published: an NPM tarball with one JSON file a resource.
+//! A package of definitions as published: an NPM tarball with one JSON file per resource.
 //!
-//! Sizes are bounded, for a small file can unpack to a large one; nothing is written anywhere.
-//! <https://hl7.org/fhir/packages.html>, <https://confluence.hl7.org/display/FHIR/NPM+Package+Specification>
+//! Sizes are bounded, since a small file can unpack to a large one; nothing is written anywhere.
+//! <https://hl7.org/fhir/packages.html>,
+//! <https://confluence.hl7.org/display/FHIR/NPM+Package+Specification>
 
 use std::fmt;
 use std::io::Read;
@@ -12,7 +13,7 @@ use super::condense::{Unusable, condense};
 use super::definition_json::text;
 use super::{guide, search_parameter};
 
-/// How much a package may be.
+/// The bounds of a package.
 #[derive(Clone, Copy)]
 struct PackageBounds {
     /// The most bytes that it may unpack to.
@@ -41,15 +42,14 @@ pub struct Package {
     pub definitions: Vec<Box<str>>,
 }
 
-/// Why a package cannot be read or used.
+/// The reason why a package cannot be read or used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PackageError {
-    /// The bytes are no gzipped tarball, or a file in it is not what it should be; the sentence
-    /// says what.
+    /// The bytes are no gzipped tarball, or a file in it is malformed; the sentence says why.
     Unreadable(String),
     /// It unpacks to more than it may.
     TooLarge,
-    /// It is for other versions of FHIR, which are named.
+    /// The package is for other versions of FHIR, which are named.
     OtherFhirVersion(String),
     /// None of its definitions can be used, for these reasons.
     NothingUsable(Vec<Unusable>),
@@ -91,7 +91,7 @@ impl Package {
         read(bytes, BOUNDS)
     }
 
-    /// A package of definitions that are at hand, as JSON texts.
+    /// Makes a package of definitions that are at hand, as JSON texts.
     pub fn from_definitions(name: &str, version: &str, definitions: Vec<Box<str>>) -> Package {
         Package {
             name: name.to_owned(),
@@ -100,7 +100,7 @@ impl Package {
         }
     }
 
-    /// The guide's own package, embedded when the program is built.
+    /// Returns the guide's own package, embedded when the program is built.
     pub fn guide() -> Package {
         Package::from_definitions(
             "dk.kronikerpakker.fhir",
@@ -109,8 +109,8 @@ impl Package {
         )
     }
 
-    /// One line for each definition with what a check needs of it, in order of type and address,
-    /// and the definitions that cannot be used.
+    /// Condenses each definition to one line with everything that a check needs, in order of type
+    /// and address, and returns the definitions that cannot be used beside them.
     pub fn condensed(&self) -> (Vec<String>, Vec<Unusable>) {
         let (mut lines, mut unusable) = (Vec::new(), Vec::new());
         for definition in &self.definitions {
@@ -132,7 +132,7 @@ impl Package {
         (lines, unusable)
     }
 
-    /// One line for each SearchParameter of a type that the server holds, in order of address.
+    /// Condenses each SearchParameter of a held type to one line, in order of address.
     pub fn condensed_search(&self) -> Vec<String> {
         let texts = self
             .definitions
@@ -150,7 +150,7 @@ impl Package {
     }
 }
 
-/// The beginning of a line with resource type and address.
+/// Returns the beginning of a line, with resource type and address.
 fn address(line: &str) -> &str {
     line.split_once(",\"version\"")
         .map_or(line, |(address, _)| address)
@@ -208,7 +208,7 @@ fn read_files<R: Read>(
     })
 }
 
-/// The name of a file directly below `package/`, if it is JSON.
+/// Returns the name of a JSON file directly below `package/`.
 fn file_name(path: &str) -> Option<&str> {
     let name = path
         .strip_prefix("./")
@@ -217,7 +217,7 @@ fn file_name(path: &str) -> Option<&str> {
     (name.ends_with(".json") && !name.contains('/')).then_some(name)
 }
 
-/// True if the text is likely one of the definitions that are condensed; a wrong yes does no harm.
+/// Returns true if the text is likely a definition that is condensed; a wrong yes does no harm.
 fn is_definition(content: &str) -> bool {
     [
         "\"StructureDefinition\"",
@@ -229,7 +229,7 @@ fn is_definition(content: &str) -> bool {
     .any(|name| content.contains(name))
 }
 
-/// Name and version of a package.
+/// Reads the name and version of a package.
 fn read_manifest(content: &str) -> Result<(String, String), PackageError> {
     let manifest: Value = content
         .parse()
@@ -253,7 +253,7 @@ fn read_manifest(content: &str) -> Result<(String, String), PackageError> {
 mod tests {
     use super::*;
 
-    /// A package with its manifest and one other file of so many bytes.
+    /// Returns a package with its manifest and one other file of this many bytes.
     fn package(bytes: usize) -> Vec<u8> {
         let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
             Vec::new(),

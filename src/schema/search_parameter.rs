@@ -1,7 +1,7 @@
-//! SearchParameters: what resources are found by, as published (<https://hl7.org/fhir/R4/searchparameter.html>).
+//! SearchParameters as published (<https://hl7.org/fhir/R4/searchparameter.html>).
 //!
-//! Of the R4 core package those are kept that can be asked of a type that the server holds and that
-//! say where their values stand.
+//! The parameters kept of the R4 core package are those of held types that define where their
+//! values stand.
 
 use std::sync::LazyLock;
 
@@ -27,17 +27,17 @@ pub struct SearchParameter {
     pub code: String,
     /// Its kind, as `token`.
     pub kind: String,
-    /// Where its values stand: FHIRPath by the name of the type, or by `Resource` for all types.
+    /// The places of its values: FHIRPath by the name of the type, or by `Resource` for all types.
     pub expressions: Vec<(String, String)>,
     /// The held types that a reference may name.
     pub targets: Vec<ResourceType>,
-    /// Of a composite: the addresses of its parts, and where their values stand below those of the
-    /// expression.
+    /// The components of a composite: the addresses of their parameters, and the places of their
+    /// values below those of the expression.
     pub components: Vec<(String, String)>,
 }
 
 impl SearchParameter {
-    /// The parameter that a published definition, or a condensed one, defines.
+    /// Reads a published or condensed definition.
     fn read(definition: &Value) -> SearchParameter {
         let own = |key| text(definition, key).unwrap_or_default().to_owned();
         let pair = |first: Option<&str>, second: Option<&str>| {
@@ -64,7 +64,7 @@ impl SearchParameter {
     }
 }
 
-/// The parameters of R4, and those of the guide.
+/// Returns the parameters of R4 and of the guide.
 pub fn search_parameters() -> &'static [SearchParameter] {
     static ALL: LazyLock<Vec<SearchParameter>> = LazyLock::new(|| {
         let of_core = CORE_LINES.lines();
@@ -80,8 +80,8 @@ pub fn search_parameters() -> &'static [SearchParameter] {
     &ALL
 }
 
-/// One line for a published SearchParameter; none if no held type has it, or if it does not say
-/// where its values stand.
+/// Condenses a published SearchParameter to one line; none if no held type has it, or if it does
+/// not define where its values stand.
 pub(super) fn condense(definition: &Value) -> Option<String> {
     let by_type = by_type(definition);
     // The package has examples of definitions too, which redefine what others define.
@@ -120,8 +120,8 @@ fn is_held(name: &str) -> bool {
     name.parse::<ResourceType>().is_ok()
 }
 
-/// The alternatives of a published expression by the type at whose name they begin, for the held
-/// types among its bases.
+/// Groups the alternatives of a published expression by the type at whose name they begin, for the
+/// held types among its bases.
 fn by_type(definition: &Value) -> Vec<(String, String)> {
     let alternatives = alternatives(text(definition, "expression").unwrap_or_default());
     let bases = items(definition, "base")
@@ -140,7 +140,7 @@ fn by_type(definition: &Value) -> Vec<(String, String)> {
     bases.filter_map(of_base).collect()
 }
 
-/// The parts of an expression between the `|` that stand in no parenthesis and no text.
+/// Returns the parts of an expression between the `|` that stand in no parenthesis and no text.
 pub fn alternatives(expression: &str) -> Vec<&str> {
     let (mut depth, mut in_text, mut start, mut parts) = (0_u32, false, 0, Vec::new());
     for (at, byte) in expression.bytes().enumerate() {

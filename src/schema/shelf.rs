@@ -1,4 +1,4 @@
-//! A package's definitions: an index of condensed lines, of which each is compiled when it is first
+//! A package's definitions: an index of condensed lines, each of which is compiled when it is first
 //! asked for.
 
 use std::borrow::Cow;
@@ -29,16 +29,16 @@ pub(super) struct Head<'a> {
     pub(super) resource_type: &'a str,
     pub(super) url: &'a str,
     pub(super) version: &'a str,
-    /// Of a CodeSystem: the one to which it adds names.
+    /// The system that a CodeSystem adds names to.
     pub(super) supplements: &'a str,
-    /// Of a StructureDefinition, as the next ones.
+    /// The type of a StructureDefinition; the next members are of it too.
     pub(super) type_name: &'a str,
     pub(super) derivation: &'a str,
     pub(super) kind: &'a str,
 }
 
 impl<'a> Head<'a> {
-    /// Reads the keys in the order in which they were written; what is not there is empty.
+    /// Reads the keys in the order in which they were written; missing ones are empty.
     pub(super) fn of(line: &'a str) -> Head<'a> {
         let mut rest = line;
         let mut next = |key: &str| {
@@ -61,7 +61,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// What became of a line.
+/// The fate of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Put {
     /// It has been added.
@@ -76,7 +76,7 @@ pub(super) enum Put {
 #[derive(Debug)]
 pub(super) struct Rack<T> {
     rows: Vec<ShelvedLine<T>>,
-    /// Address, and address with version where the address alone means another one, to place.
+    /// Places by address; by address with version where the address alone means another definition.
     places: HashMap<Cow<'static, str>, u32>,
 }
 
@@ -96,7 +96,7 @@ impl<T> Default for Rack<T> {
 }
 
 impl<T> Rack<T> {
-    /// Adds a line that neither this nor the rack below has.
+    /// Adds a line, unless this or the one below has it.
     fn put(&mut self, line: Cow<'static, str>, below: Option<&Rack<T>>) -> Put {
         let place = self.len();
         let head = Head::of(&line);
@@ -133,7 +133,7 @@ impl<T> Rack<T> {
         u32::try_from(self.rows.len()).unwrap_or(u32::MAX)
     }
 
-    /// The place of the definition with this address, perhaps with `|version`.
+    /// Returns the place of the definition with this address, perhaps with `|version`.
     pub(super) fn place(&self, canonical: &str) -> Option<u32> {
         let Some((url, version)) = canonical.split_once('|') else {
             return self.places.get(canonical).copied();
@@ -154,7 +154,7 @@ impl<T> Rack<T> {
         self.rows.iter().map(|row| Head::of(&row.line))
     }
 
-    /// The definition at this place, compiled now if it never was.
+    /// Returns the definition at this place, compiled now if it never was.
     pub(super) fn get(&self, place: u32, compile: impl FnOnce(&str) -> T) -> &T {
         let row = &self.rows[place as usize];
         row.compiled.get_or_init(|| compile(&row.line))
@@ -167,17 +167,17 @@ pub(super) struct Shelf {
     pub(super) structures: Rack<Structure>,
     code_systems: Rack<CodeSystem>,
     value_sets: Rack<ValueSet>,
-    /// Names of types to the place of their definition.
+    /// The places of definitions by the name of their type.
     types: HashMap<Cow<'static, str>, u32>,
     /// The rules at the root of each structure, if it defines a data type.
     type_constraints: Vec<OnceLock<Vec<Arc<Constraint>>>>,
-    /// Addresses of code systems to what adds names to them.
+    /// The places of supplements by the address of their code system.
     supplements: HashMap<Box<str>, Vec<u32>>,
     constraints: Mutex<HashMap<ConstraintIdentity, Arc<Constraint>>>,
 }
 
 impl Shelf {
-    /// Adds a line that neither this shelf nor the one below has.
+    /// Adds a line, unless this or the one below has it.
     pub(super) fn put(&mut self, line: Cow<'static, str>, below: Option<&Shelf>) -> Put {
         let head = Head::of(&line);
         match head.resource_type {
@@ -223,19 +223,19 @@ impl Shelf {
         put
     }
 
-    /// The place of the definition of this type.
+    /// Returns the place of the definition of this type.
     pub(super) fn type_place(&self, name: &str) -> Option<u32> {
         self.types.get(name).copied()
     }
 
-    /// The code system with this address, perhaps with `|version`.
+    /// Returns the code system with this address, perhaps with `|version`.
     pub(super) fn code_system(&self, canonical: &str) -> Option<&CodeSystem> {
         self.code_systems
             .place(canonical)
             .map(|place| self.code_systems.get(place, code_system::compile))
     }
 
-    /// What adds names to the code system with this address.
+    /// Returns the supplements of the code system with this address.
     pub(super) fn supplements(&self, url: &str) -> impl Iterator<Item = &CodeSystem> {
         let places = self.supplements.get(url).map_or(&[][..], Vec::as_slice);
         places
@@ -243,14 +243,14 @@ impl Shelf {
             .map(|place| self.code_systems.get(*place, code_system::compile))
     }
 
-    /// The value set with this address, perhaps with `|version`.
+    /// Returns the value set with this address, perhaps with `|version`.
     pub(super) fn value_set(&self, canonical: &str) -> Option<&ValueSet> {
         self.value_sets
             .place(canonical)
             .map(|place| self.value_sets.get(place, value_set::compile))
     }
 
-    /// The rules at the root of the definition of a data type.
+    /// Returns the rules at the root of the definition of a data type.
     fn root_constraints(&self, place: u32) -> &[Arc<Constraint>] {
         self.type_constraints[place as usize].get_or_init(|| {
             let line = self.structures.line(place);
@@ -275,7 +275,8 @@ impl Shelf {
     }
 }
 
-/// What makes two constraints the same: key, expression, and whether breaking it is an error.
+/// The members by which two constraints are the same: key, expression, and whether breaking it is
+/// an error.
 type ConstraintIdentity = (Box<str>, Box<str>, bool);
 
 fn identity(constraint: &Constraint) -> ConstraintIdentity {
@@ -313,7 +314,7 @@ impl OtherDefinitions for Shelf {
     }
 }
 
-/// A shelf on top of another: what it does not have, the one below may.
+/// A shelf on top of another, which is asked for everything that the upper one does not have.
 pub(super) struct Stacked<'a> {
     pub(super) below: &'a Shelf,
     pub(super) top: &'a Shelf,

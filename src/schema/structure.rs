@@ -1,5 +1,5 @@
-//! One StructureDefinition, compiled: its snapshot as a tree in which a walk over JSON finds what
-//! it needs by key.
+//! One StructureDefinition, compiled: its snapshot as a tree in which a walk over JSON finds
+//! elements by key.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,24 +16,24 @@ pub struct Structure {
     pub version: Box<str>,
     /// The type that it constrains, as `Condition` or `Extension`.
     pub type_name: Box<str>,
-    /// What it describes.
+    /// The kind of thing that it describes.
     pub kind: StructureKind,
     /// True for a profile (`derivation` = `constraint`), false for the definition of a type.
     pub is_constraint: bool,
     /// True if nothing can be of exactly this type.
     pub is_abstract: bool,
-    /// The canonical address of what it is based on, or empty.
+    /// The canonical address of the definition that it is based on, or empty.
     pub base: Box<str>,
-    /// Where the extension that it defines may stand; empty if it defines none.
+    /// The places where the extension that it defines may stand; empty if it defines none.
     pub contexts: Box<[ExtensionContext]>,
-    /// What must hold of an element on which the extension stands, as FHIRPath.
+    /// The rules, in FHIRPath, for an element on which the extension stands.
     pub context_invariants: Box<[Arc<Constraint>]>,
     /// The elements of its snapshot, in order; the first is the root. Children and slices are
     /// indices into these.
     pub elements: Box<[Element]>,
 }
 
-/// What a structure describes.
+/// The kind of thing that a structure describes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the names are FHIR's")]
 pub enum StructureKind {
@@ -43,16 +43,16 @@ pub enum StructureKind {
     Logical,
 }
 
-/// Where an extension may stand.
+/// A place where an extension may stand.
 #[derive(Debug)]
 pub struct ExtensionContext {
-    /// How the expression is meant.
+    /// The kind of the expression.
     pub kind: ContextKind,
     /// An element, as `Condition` or `Element`; a FHIRPath; or the address of an extension.
     pub expression: Box<str>,
 }
 
-/// How the expression of an [`ExtensionContext`] is meant.
+/// The kind of the expression of an [`ExtensionContext`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the names are FHIR's")]
 pub enum ContextKind {
@@ -70,11 +70,11 @@ pub struct Element {
     pub path: Box<str>,
     /// The last part of its path without `[x]`, as `onset`.
     pub name: Box<str>,
-    /// What it is called in its slicing, or empty.
+    /// Its name in its slicing, or empty.
     pub slice_name: Box<str>,
-    /// How often it must be there.
+    /// The least number of times that it must be there.
     pub min: u32,
-    /// How often it may be there; none for `*`.
+    /// The greatest number of times that it may be there; none for `*`.
     pub max: Option<u32>,
     /// True if it stands in JSON as an array: the base definition lets it repeat.
     pub is_array: bool,
@@ -102,13 +102,13 @@ pub struct Element {
     /// Its children in the snapshot, in order, without slices; empty if its type says what it
     /// contains.
     pub children: Box<[usize]>,
-    /// Where the children stand in JSON: key, place in `children`, and place in the child's
-    /// `types`; sorted by key.
+    /// The children in JSON: key, place in `children`, and place in the child's `types`; sorted by
+    /// key.
     pub keys: Box<[(Box<str>, usize, usize)]>,
     /// The keys under which it can itself stand in JSON, if it is a choice of types; in the order
     /// of its types.
     pub choice_keys: Box<[Box<str>]>,
-    /// How its repetitions are told apart.
+    /// The rule by which its repetitions are told apart.
     pub slicing: Option<Slicing>,
     /// The elements that are its slices, in order.
     pub slices: Box<[usize]>,
@@ -126,18 +126,19 @@ pub struct ElementType {
     pub code: Box<str>,
     /// The definition of that type.
     pub type_id: Option<TypeId>,
-    /// Profiles on the type, of which a value must fit one.
+    /// Profiles on the type, one of which a value must fit.
     pub profiles: Box<[Box<str>]>,
-    /// Profiles on what a Reference or canonical points at, of which the target must fit one.
+    /// Profiles on the target of a Reference or canonical, one of which the target must fit.
     pub target_profiles: Box<[Box<str>]>,
-    /// How a target may be reached (`contained`, `referenced`, `bundled`); empty if in any way.
+    /// The ways in which a target may be reached (`contained`, `referenced`, `bundled`); empty for
+    /// any way.
     pub aggregation: Box<[Box<str>]>,
 }
 
 /// The codes that an element is bound to.
 #[derive(Debug)]
 pub struct Binding {
-    /// How binding it is.
+    /// The strength of the binding.
     pub strength: Strength,
     /// The canonical address of the value set, perhaps with `|version`.
     pub value_set: Box<str>,
@@ -146,7 +147,7 @@ pub struct Binding {
     pub max_value_set: Option<Box<str>>,
 }
 
-/// How binding a binding is.
+/// The strength of a binding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[expect(missing_docs, reason = "the names are FHIR's")]
 pub enum Strength {
@@ -165,19 +166,19 @@ pub struct Constraint {
     pub is_error: bool,
     /// True if it is no more than good practice (extension `bestpractice`).
     pub is_best_practice: bool,
-    /// What it asks for, in words.
+    /// The rule in words.
     pub human: Box<str>,
     /// The expression as published; empty if it is in words only.
     pub expression: Box<str>,
-    /// The expression compiled when it was first asked for, or why that cannot be.
+    /// The expression compiled when it was first asked for, or the reason why it cannot be.
     pub compiled: OnceLock<Result<Expression, CompileError>>,
 }
 
 impl Constraint {
-    /// The expression, compiled now if it never was.
+    /// Returns the expression, compiled now if it never was.
     ///
     /// # Errors
-    /// It uses what is not supported, or the rule is in words only.
+    /// The expression is not supported, or the rule is in words only.
     pub fn evaluable(&self) -> Result<&Expression, &CompileError> {
         let compile = || match &*self.expression {
             "" => Err(CompileError("the rule has no expression".to_owned())),
@@ -187,27 +188,27 @@ impl Constraint {
     }
 }
 
-/// How repetitions of an element are told apart.
+/// The rule by which repetitions of an element are told apart.
 #[derive(Debug)]
 pub struct Slicing {
-    /// What tells them apart; none if slices are only told by order or not at all.
+    /// The discriminators; none if slices are told apart only by order or not at all.
     pub discriminators: Box<[Discriminator]>,
-    /// Whether there may be others.
+    /// The rule for repetitions that are in no slice.
     pub rules: SlicingRules,
-    /// Whether they must come in the order of the slices.
+    /// True if they must come in the order of the slices.
     pub ordered: bool,
 }
 
-/// What tells slices apart.
+/// A property that tells slices apart.
 #[derive(Debug)]
 pub struct Discriminator {
-    /// What about the element tells.
+    /// The kind of the property.
     pub kind: DiscriminatorKind,
     /// The element, as `$this` or `coding.system` or `resolve().code`.
     pub path: Box<str>,
 }
 
-/// What about an element tells slices apart.
+/// The kind of property that tells slices apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the names are FHIR's")]
 pub enum DiscriminatorKind {
@@ -218,7 +219,7 @@ pub enum DiscriminatorKind {
     Profile,
 }
 
-/// Whether there may be repetitions that are in no slice.
+/// The rule for repetitions that are in no slice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the names are FHIR's")]
 pub enum SlicingRules {
@@ -228,12 +229,12 @@ pub enum SlicingRules {
 }
 
 impl Structure {
-    /// True for a primitive type, as `date`, and for a profile on one.
+    /// Returns true for a primitive type, as `date`, and for a profile on one.
     pub fn is_primitive(&self) -> bool {
         self.kind == StructureKind::PrimitiveType
     }
 
-    /// True for a type of resource, and for a profile on one.
+    /// Returns true for a type of resource, and for a profile on one.
     pub fn is_resource(&self) -> bool {
         self.kind == StructureKind::Resource
     }

@@ -1,7 +1,7 @@
 //! Units of measure as UCUM writes them: symbols, some with a prefix, put together by a grammar.
 //!
-//! Only whether a code is a unit is told, not what it measures. The lists are the standard's
-//! symbols alone. <https://ucum.org/ucum>
+//! The meaning of a unit is not read, only whether there is such a unit. The lists contain the
+//! symbols of the standard alone. <https://ucum.org/ucum>
 
 use super::code_system::CodeStanding;
 
@@ -33,8 +33,8 @@ const OTHER: &str = "10* 10^ [pi] % [ppth] [ppm] [ppb] [pptr] gon deg ' '' min h
     [mclg'U] [tb'U] [CCID_50] [TCID_50] [EID_50] [PFU] [FFU] [CFU] [IR] [BAU] [AU] [Amb'a'1'U] [PNU] [Lf] [D'ag'U] [FEU] \
     [ELU] [EU] Ao b att [psi] circ sph [car_m] [car_Au] [smoot] [m/s2/Hz^(1/2)] bit_s";
 
-/// Whether a code is a unit. A symbol in square brackets that is not listed may be one that came
-/// later: most new ones are such units of single laboratory methods.
+/// Tells whether a code is a unit. A symbol in square brackets that is not listed may have been
+/// added later: most new ones are such units of single laboratory methods.
 pub(super) fn standing(code: &str) -> CodeStanding {
     let Some(symbols) = symbols(code) else {
         return CodeStanding::Invalid;
@@ -63,8 +63,8 @@ fn is_listed(symbol: &str) -> bool {
     is_in(METRIC, symbol) || is_in(OTHER, symbol) || prefixed()
 }
 
-/// The symbols of a unit, without numbers, exponents and annotations; none if the grammar does not
-/// build it.
+/// Returns the symbols of a unit, without numbers, exponents and annotations; none if the grammar
+/// does not build it.
 fn symbols(code: &str) -> Option<Vec<&str>> {
     // A space may stand in an annotation: the core package has such units.
     if code.is_empty() || !code.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
@@ -111,7 +111,7 @@ fn symbols(code: &str) -> Option<Vec<&str>> {
     Some(found)
 }
 
-/// The symbol in a component: without exponent; none if it is a number.
+/// Returns the symbol of a component without its exponent; none if it is a number.
 fn symbol(component: &str) -> Option<&str> {
     let base = component.trim_end_matches(|c: char| c.is_ascii_digit());
     if base.is_empty() {

@@ -1,4 +1,4 @@
-//! One ValueSet: which codes it takes from which systems.
+//! One ValueSet: the codes that it takes, and from which systems.
 //!
 //! <https://hl7.org/fhir/R4/valueset.html>
 
@@ -15,15 +15,15 @@ pub struct ValueSet {
     pub url: Box<str>,
     /// Its version, or empty.
     pub version: Box<str>,
-    /// What it takes in.
+    /// The selections that it includes.
     pub include: Box<[Selection]>,
-    /// What it leaves out of that.
+    /// The selections that it excludes from those.
     pub exclude: Box<[Selection]>,
-    /// The codes that it had when it was published, if it says them.
+    /// The codes that it had when it was published, if they are listed.
     pub expansion: Option<Expansion>,
 }
 
-/// Codes of one system, or of other value sets; all that is said must hold of a code.
+/// Codes of one system, or of other value sets; a code must meet everything that is given.
 #[derive(Debug)]
 pub struct Selection {
     /// The system, or empty if only value sets are named.
@@ -32,20 +32,20 @@ pub struct Selection {
     pub version: Box<str>,
     /// The codes, if they are listed.
     pub codes: Option<HashSet<Box<str>>>,
-    /// What the codes must be like.
+    /// The filters that the codes must pass.
     pub filters: Box<[PropertyFilter]>,
     /// Value sets that the codes must be in, all of them.
     pub value_sets: Box<[Box<str>]>,
 }
 
-/// What codes must be like.
+/// A filter on the codes of a system.
 #[derive(Debug)]
 pub struct PropertyFilter {
     /// The property that is looked at, as `concept`.
     pub property: Box<str>,
-    /// How, as `is-a`.
+    /// The operator, as `is-a`.
     pub operator: Box<str>,
-    /// What with.
+    /// The value that it is compared with.
     pub value: Box<str>,
 }
 
@@ -58,7 +58,8 @@ pub struct Expansion {
     pub is_complete: bool,
 }
 
-/// The condensed form has FHIR's names, codes as plain texts, and the expansion as a flat list.
+/// Condenses a published ValueSet: with FHIR's names, codes as plain texts, and the expansion as a
+/// flat list.
 pub(super) fn condense(definition: &Value) -> Value {
     let mut condensed = head(definition, "ValueSet");
     for key in ["include", "exclude"] {
@@ -115,7 +116,8 @@ fn condense_selection(source: &Value) -> Value {
     Value::Object(condensed)
 }
 
-/// Concepts that only group others have no code, or say that they are abstract.
+/// Adds the codes of an expansion. Concepts that only group others have no code, or say that they
+/// are abstract.
 fn flatten(sources: &[Value], codes: &mut Vec<Value>) {
     for source in sources {
         if let Some(code) =

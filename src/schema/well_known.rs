@@ -1,8 +1,8 @@
-//! Code systems that no package contains, and whose codes follow a rule or are few: languages,
-//! media types, currencies, countries, units, states of the USA.
+//! Code systems that no package contains, whose codes follow a rule or are few: languages, media
+//! types, currencies, countries, units, states of the USA.
 //!
-//! Where a rule says less than the registry behind it, a code that fits the rule is taken for one.
-//! The lists are the standards' codes alone, without names.
+//! A code that fits the rule is accepted even where the registry behind it says more. The lists
+//! contain the codes of the standards alone, without names.
 
 use super::code_system::CodeStanding;
 use super::shelf::CORE;
@@ -38,7 +38,7 @@ const COUNTRIES: &str = "ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF ATG
 const STATES: &str = "AK AL AR AS AZ CA CO CT DC DE FL FM GA GU HI IA ID IL IN KS KY LA MA MD ME MH MI MN MO MP MS MT NC ND NE NH NJ NM \
     NV NY OH OK OR PA PR PW RI SC SD TN TX UM UT VA VI VT WA WI WV WY";
 
-/// Whether a code is one of a system; none if the system is not one of these.
+/// Tells whether a code belongs to a system; none if the system is not one of these.
 pub(super) fn standing(system: &str, code: &str) -> Option<CodeStanding> {
     let listed = |list: &str| {
         if code.len() >= 2 && list.split(' ').any(|known| known == code) {
@@ -64,7 +64,7 @@ pub(super) fn standing(system: &str, code: &str) -> Option<CodeStanding> {
     }
 }
 
-/// True for a code of two letters of ISO 3166-1.
+/// Returns true for a code of two letters of ISO 3166-1.
 fn is_country(code: &str) -> bool {
     let countries = CORE.value_set("http://hl7.org/fhir/ValueSet/iso3166-1-2");
     countries.is_some_and(|countries| {
@@ -76,8 +76,8 @@ fn is_country(code: &str) -> bool {
     })
 }
 
-/// True for a tag as RFC 5646 builds them, whose language and country are known. Languages of three
-/// letters are too many to list.
+/// Returns true for a tag built as in RFC 5646 whose language and country are known. Languages of
+/// three letters are too many to list.
 fn is_language_tag(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let language = parts.next().unwrap_or_default().to_ascii_lowercase();

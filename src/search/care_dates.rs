@@ -1,8 +1,9 @@
-//! When the care was that a resource is about: what `start` and `end` of `$everything` ask for
-//! (<https://hl7.org/fhir/R4/patient-operation-everything.html>), which is not when it was recorded.
+//! The dates of the care that a resource is about, which `start` and `end` of `$everything` ask for
+//! (<https://hl7.org/fhir/R4/patient-operation-everything.html>). They are not the dates at which
+//! it was recorded.
 //!
-//! R4 leaves to the server which dates these are. What has none of them is of any time, so that
-//! nothing is left out that may matter.
+//! R4 leaves the choice of these dates to the server. A resource without any counts as of any time,
+//! so that nothing that may matter is left out.
 
 use serde_json::Value;
 
@@ -10,10 +11,11 @@ use super::date_spans::{DateSpan, date_span, outer_span};
 use super::entry::{IndexEntry, IndexValue};
 use crate::fhir::{ResourceType, names, view};
 
-/// The entries under which a server finds what is a person's by when the care was.
+/// The parameter of the entries by which a server finds the resources of a person by the date of
+/// the care.
 pub const CARE: &str = "_care";
 
-/// The entries of a resource: at least one.
+/// Returns the entries of a resource: at least one.
 pub(super) fn entries(resource_type: ResourceType, resource: &Value) -> Vec<IndexEntry> {
     let mut spans = spans(resource_type, resource);
     if spans.is_empty() {
@@ -82,7 +84,7 @@ fn spans(resource_type: ResourceType, resource: &Value) -> Vec<DateSpan> {
     }
 }
 
-/// From the first of these up to the end of that one, or on and on.
+/// Returns the span from the first of these up to the end of that one, or without an end.
 fn from_first(begins: impl Iterator<Item = DateSpan>, end: Option<DateSpan>) -> Vec<DateSpan> {
     let until_us = end.map_or(i64::MAX, |end| end.1);
     begins
@@ -101,7 +103,7 @@ mod tests {
     use super::*;
     use crate::fhir::FhirDate;
 
-    /// From the beginning of one day to the end of the other; a star is open.
+    /// Returns an entry from the beginning of one day to the end of the other; a star is open.
     fn days(first: &str, last: &str) -> IndexEntry {
         let day = |text: &str| FhirDate::parse(text).map(FhirDate::range_us);
         let (from_us, until_us) = (

@@ -1,5 +1,6 @@
-//! What belongs to a person: the compartment of a Patient (<https://hl7.org/fhir/R4/compartmentdefinition-patient.html>), by R4's own
-//! definition, and what the server adds to it for `$everything`.
+//! The resources of a person: the compartment of a Patient as R4 defines it
+//! (<https://hl7.org/fhir/R4/compartmentdefinition-patient.html>), and the additions of the server
+//! for `$everything`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,17 +12,17 @@ use super::entry::{IndexEntry, IndexValue};
 use super::extract::{self, index_entries};
 use crate::fhir::{ResourceKey, ResourceType};
 
-/// The entries under which a server finds all that belongs to a person.
+/// The parameter of the entries by which a server finds all resources of a person.
 pub const OF_PERSON: &str = "_person";
 
-/// For each type of R4 by which parameters a resource is in the compartment of the Patient that it
-/// names; without any, none of it is.
+/// For each type of R4, the parameters by which a resource is in the compartment of the Patient
+/// that it names; without any, no resource of the type is.
 static DEFINITION: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
     let data = include_str!("../../profiles/packages/r4-patient-compartment.json");
     serde_json::from_str(data).unwrap_or_default()
 });
 
-/// The held types of which resources are in the compartment of a Patient, in order.
+/// Returns the held types with resources in the compartment of a Patient, in order.
 pub fn types() -> Vec<ResourceType> {
     ResourceType::ALL
         .iter()
@@ -36,8 +37,8 @@ fn parameters(resource_type: ResourceType) -> &'static [String] {
         .map_or(&[], Vec::as_slice)
 }
 
-/// For each parameter of each held type, as `Task?owner`, a mark of all by which [`found_by`] makes
-/// its entries: entries with another mark must be made anew.
+/// Returns for each parameter of each held type, as `Task?owner`, a mark of everything by which
+/// [`found_by`] makes its entries. Entries with another mark must be made anew.
 pub fn index_marks() -> BTreeMap<String, String> {
     let mut marks = BTreeMap::new();
     for resource_type in ResourceType::ALL.iter().copied() {
@@ -63,13 +64,13 @@ pub fn index_marks() -> BTreeMap<String, String> {
     marks
 }
 
-/// True if a parameter of a type tells whose a resource is.
+/// Returns true if a parameter of a type tells which person a resource belongs to.
 fn tells_person(resource_type: ResourceType, code: &str) -> bool {
     parameters(resource_type).iter().any(|known| known == code) || (resource_type, code) == TASK
 }
 
-/// All that a stored resource is found by: its parameters, whose it is, and if it is someone's,
-/// when the care was.
+/// Returns all index entries of a stored resource: those of its parameters, of its persons, and, if
+/// it belongs to a person, of the dates of the care.
 pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
     let mut entries = index_entries(key.resource_type, resource);
     let persons = entries_of_persons(key, &entries);
@@ -80,8 +81,8 @@ pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
     entries
 }
 
-/// Whose a resource is, by what it is found by: the persons in whose compartment it is, and of a
-/// Task also the one that it is for, since a right of a person is told by a Task.
+/// Returns the entries of the persons in whose compartment a resource is. A Task also belongs to
+/// the person that it is for, since Tasks tell of the rights of a person.
 fn entries_of_persons(key: &ResourceKey, entries: &[IndexEntry]) -> Vec<IndexEntry> {
     let is_patient =
         |target: &String| target.starts_with("Patient/") && ResourceKey::parse(target).is_some();
@@ -100,5 +101,6 @@ fn entries_of_persons(key: &ResourceKey, entries: &[IndexEntry]) -> Vec<IndexEnt
         .collect()
 }
 
-/// The type that is a person's besides those of the definition, and the parameter that says whose.
+/// The type that belongs to a person although the definition does not list it, and the parameter
+/// that names the person.
 pub const TASK: (ResourceType, &str) = (ResourceType::Task, "patient");

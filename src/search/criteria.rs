@@ -8,13 +8,13 @@ use super::query::{Clause, SearchQuery, Test};
 use super::values::{self, date, split_unescaped, unescape};
 use crate::fhir::{Id, ResourceType};
 
-/// How many steps to other resources one criterion may make.
+/// The most steps to other resources in one criterion.
 const STEPS_MAX: usize = 4;
 
 /// Reads a criterion on resources of a type.
 ///
 /// # Errors
-/// It is not known, or its value cannot be read.
+/// The parameter is not known, or its value cannot be read.
 pub(super) fn criterion(
     resource_type: ResourceType,
     name: &str,
@@ -64,7 +64,7 @@ impl CriterionReader<'_> {
         }
     }
 
-    /// `code:modifier=value`
+    /// Reads `code:modifier=value`.
     fn plain(self, resource_type: ResourceType, name: &str) -> Result<Clause, Problem> {
         let (code, modifier) = name
             .split_once(':')
@@ -155,8 +155,8 @@ impl CriterionReader<'_> {
         })
     }
 
-    /// `reference:Type.rest=value`; without a type, every type that may be named and has what the
-    /// rest asks for.
+    /// Reads `reference:Type.rest=value`; without a type, for every type that may be named and has
+    /// the parameter after the point.
     fn chain(
         self,
         resource_type: ResourceType,
@@ -206,7 +206,7 @@ impl CriterionReader<'_> {
         }
     }
 
-    /// `_has:Type:reference:rest=value`
+    /// Reads `_has:Type:reference:rest=value`.
     fn has(self, resource_type: ResourceType, rest: &str, step: usize) -> Result<Clause, Problem> {
         let mut parts = rest.splitn(3, ':');
         let (Some(source), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next())
@@ -237,8 +237,8 @@ impl CriterionReader<'_> {
     }
 }
 
-/// What to say of a parameter that the type does not have. A name that could be anything is not
-/// repeated.
+/// Describes a parameter that the type does not have. The name is repeated only if it looks like
+/// one.
 pub(super) fn unknown(resource_type: ResourceType, code: &str) -> String {
     let like_a_name = (1..=40).contains(&code.len())
         && code
@@ -263,7 +263,7 @@ fn unknown_modifier(code: &str) -> String {
     format!("{code}: the modifier is not supported")
 }
 
-/// The values between commas; `\,` stands for a comma within one.
+/// Returns the values between commas; `\,` stands for a comma within one.
 fn alternatives(value: &str) -> impl Iterator<Item = String> {
     split_unescaped(value, ',').into_iter()
 }

@@ -1,12 +1,12 @@
-//! Index entries: what a resource can be found by.
+//! Index entries: the values by which a resource can be found.
 
 /// One value of one search parameter of one version of a resource.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct IndexEntry {
-    /// The parameter's code, as `identifier`; or with what a modifier looks at, as
-    /// `owner:identifier` for a reference's own identifier, `code:text` for what a code is
-    /// called, `identifier:of-type` for an identifier by its type. `_ref` marks entries that only
-    /// the server asks for.
+    /// The parameter's code, as `identifier`; or with the modifier that looks at it, as
+    /// `owner:identifier` for a reference's own identifier, `code:text` for the name of a code,
+    /// `identifier:of-type` for an identifier by its type. `_ref` marks entries that only the
+    /// server asks for.
     pub parameter: String,
     /// The value.
     pub value: IndexValue,
@@ -15,7 +15,7 @@ pub struct IndexEntry {
 /// The value of an index entry.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum IndexValue {
-    /// A code or identifier; no system is the empty text.
+    /// A code or identifier.
     Token {
         /// The system, or empty.
         system: String,
@@ -52,7 +52,7 @@ pub enum IndexValue {
 }
 
 impl IndexEntry {
-    /// An entry of that parameter.
+    /// Returns an entry of that parameter.
     pub fn new(parameter: impl Into<String>, value: IndexValue) -> Self {
         IndexEntry {
             parameter: parameter.into(),

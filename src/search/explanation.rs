@@ -1,9 +1,9 @@
-//! How a search is told to whom asks how it is answered: parameters and kinds of conditions by
-//! name, never a value.
+//! The words in which `_explain` describes a search: parameters and kinds of conditions by name,
+//! never a value.
 
 use super::query::{Clause, Prefix, Sort, SortBy, Test};
 
-/// A condition, without its values.
+/// Describes a condition, without its values.
 pub fn clause_text(clause: &Clause) -> String {
     match clause {
         Clause::Ids(_) => "_id".to_owned(),
@@ -17,7 +17,7 @@ pub fn clause_text(clause: &Clause) -> String {
     }
 }
 
-/// An order.
+/// Describes an order.
 pub fn sort_text(sort: &[Sort]) -> String {
     let of = |sort: &Sort| {
         let by = match &sort.by {
@@ -34,7 +34,7 @@ pub fn sort_text(sort: &[Sort]) -> String {
     sort.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
-/// `1 key`, `2 keys`.
+/// Writes `1 key`, `2 keys`.
 pub fn keys_text(keys: usize) -> String {
     if keys == 1 {
         "1 key".to_owned()

@@ -1,5 +1,5 @@
-//! From a resource to its index entries: the parameters' expressions are evaluated, and what they
-//! find is read by kind (<https://hl7.org/fhir/R4/search.html#ptypes>).
+//! From a resource to its index entries: the expressions of the parameters are evaluated, and the
+//! elements that they find are read by `index_values`.
 
 use serde_json::Value;
 
@@ -9,16 +9,16 @@ use super::parameters::{ParameterKind, definitions, parameters_of};
 use crate::fhir::{Reference, ResourceType, reference};
 use crate::fhirpath::{Environment, Expression, Item, Model, Node, TypeId};
 
-/// The entries under which a server finds every resource that names another one: all local
-/// references in it.
+/// The parameter of the entries by which a server finds every resource that names another one: all
+/// local references in it.
 pub const REFERS_TO: &str = "_ref";
 
-/// Goes up with every change here by which the same resource gets other entries: stored entries are
-/// then made anew.
+/// The number of this way of reading. It goes up with every change here that gives the same
+/// resource other entries: stored entries are then made anew.
 const READING: u32 = 3;
 
-/// For each parameter of a type, and for what finds references, a mark of all by which its entries
-/// are made.
+/// Returns, for each parameter of a type and for references, a mark of everything by which its
+/// entries are made.
 pub(super) fn index_marks(resource_type: ResourceType) -> impl Iterator<Item = (String, String)> {
     let text_of = |kind: ParameterKind, expression: &Expression| {
         format!("{} {}", kind.as_str(), expression.text())
@@ -37,7 +37,7 @@ pub(super) fn index_marks(resource_type: ResourceType) -> impl Iterator<Item = (
     parameters.chain([(REFERS_TO.to_owned(), mark([]))])
 }
 
-/// A short name for texts that say how entries are made.
+/// Returns a short name for the texts by which entries are made.
 pub(super) fn mark(texts: impl IntoIterator<Item = String>) -> String {
     let texts: Vec<_> = texts.into_iter().collect();
     let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, texts.join("\n").as_bytes())
@@ -46,7 +46,7 @@ pub(super) fn mark(texts: impl IntoIterator<Item = String>) -> String {
     format!("{READING}/{}", &id[..16])
 }
 
-/// What a resource is found by.
+/// Returns the index entries of a resource.
 pub fn index_entries(resource_type: ResourceType, resource: &Value) -> Vec<IndexEntry> {
     let model = definitions();
     let focus = Node {
@@ -100,7 +100,8 @@ pub fn index_entries(resource_type: ResourceType, resource: &Value) -> Vec<Index
     entries
 }
 
-/// What `resolve()` gives: nothing is read, but the type of what is named stands in its address.
+/// Returns a node for `resolve()`: nothing is read, since the address says of which type the target
+/// is.
 fn stand_in<'a>(type_id: TypeId) -> Node<'a> {
     Node {
         value: None,
@@ -109,7 +110,8 @@ fn stand_in<'a>(type_id: TypeId) -> Node<'a> {
     }
 }
 
-/// The type in `Patient/7`, `https://elsewhere.dk/fhir/Patient/7` or `Patient/7/_history/2`.
+/// Returns the type in `Patient/7`, `https://elsewhere.dk/fhir/Patient/7` or
+/// `Patient/7/_history/2`.
 fn type_in(address: &str) -> Option<&str> {
     let current = address
         .split_once("/_history/")

@@ -13,7 +13,8 @@ use crate::fhirpath::{Environment, Item, Model, Node};
 /// The system of the codes of currencies.
 const CURRENCIES: &str = "urn:iso:std:iso:4217";
 
-/// The system that is meant: the known typo of the ydernummer system is read as the right one.
+/// Returns the system that is meant: the known typo of the ydernummer system is read as the right
+/// one.
 pub(super) fn one_system(system: &str) -> &str {
     if names::is_ydernummer_system(system) {
         names::YDERNUMMER
@@ -134,7 +135,7 @@ impl EntryCollector<'_> {
         }
     }
 
-    /// A text, or all texts of a HumanName or an Address.
+    /// Adds a text, or all texts of a HumanName or an Address.
     fn text(&mut self, value: &Value, type_name: &str) {
         let parts: &[&str] = match type_name {
             "HumanName" => &["text", "family", "given", "prefix", "suffix"],
@@ -156,7 +157,7 @@ impl EntryCollector<'_> {
             .for_each(|text| self.push(IndexValue::Text(text.to_owned())));
     }
 
-    /// An address as it stands, and one of a definition also without its version.
+    /// Adds an address as it stands, and that of a definition also without its version.
     fn address(&mut self, value: &Value, is_canonical: bool, entry: impl Fn(String) -> IndexValue) {
         let Some(address) = value.as_str() else {
             return;

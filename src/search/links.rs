@@ -8,15 +8,15 @@ use super::entry::{IndexEntry, IndexValue};
 use super::query::{Clause, SearchQuery, Test};
 use crate::fhir::ResourceKey;
 
-/// How many resources one step may come to: each becomes a value that the next step looks for.
+/// The most resources that one step may come to: each becomes a value that the next step looks for.
 const STEP_MAX: usize = 20_000;
 
-/// Why a search costs too much.
+/// The reason why a search costs too much.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TooMany {
-    /// A step of a chain or of `_has` comes to more resources than are followed: this many.
+    /// A step of a chain or of `_has` comes to more than this many resources.
     Followed(usize),
-    /// More resources would have to be looked at one by one than may be: this many.
+    /// More than this many resources would have to be looked at one by one.
     LookedAt(usize),
 }
 
@@ -34,20 +34,19 @@ impl fmt::Display for TooMany {
     }
 }
 
-/// Finds what a settled query matches: each resource with those of its index entries that are of
-/// the parameter, if one is named. It may stop as soon as it has found more than as many as it is
-/// told.
+/// Finds the matches of a settled query: each resource with its index entries of the parameter, if
+/// one is named. It may stop as soon as it has found more than the given number.
 pub(super) type Find<'f, E> = &'f mut dyn FnMut(
     &SearchQuery,
     Option<&str>,
     usize,
 ) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E>;
 
-/// The query with what it asks about other resources replaced by what that comes to, so that each
+/// Replaces the conditions on other resources by the resources that they come to, so that each
 /// resource can be judged alone.
 ///
 /// # Errors
-/// Those of `find`, and if a step comes to too many resources.
+/// The errors of `find`, and a step that comes to too many resources.
 pub fn settle<E: From<TooMany>>(query: &SearchQuery, find: Find<'_, E>) -> Result<SearchQuery, E> {
     let clauses = query
         .clauses

@@ -1,5 +1,5 @@
-//! Which resources a query accepts, and in which order: the definition that every engine's index
-//! must agree with.
+//! The meaning of a query: the resources that it accepts, and their order. The index of every
+//! engine must agree with it.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use super::query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test, instant_span
 use super::text_folding::fold;
 use crate::fhir::ResourceKey;
 
-/// What a query looks at of one version of a resource.
+/// One version of a resource as a query looks at it.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     /// The resource.
@@ -21,7 +21,7 @@ pub struct Row<'a> {
     pub entries: &'a [IndexEntry],
 }
 
-/// True if the query's types and clauses accept the row.
+/// Returns true if the query's types and clauses accept the row.
 pub fn matches(query: &SearchQuery, row: Row<'_>) -> bool {
     query.types.contains(&row.key.resource_type)
         && query.clauses.iter().all(|clause| holds(clause, row))
@@ -121,15 +121,15 @@ fn is_wanted(wanted: &Option<String>, found: &str) -> bool {
     wanted.as_ref().is_none_or(|wanted| wanted == found)
 }
 
-/// True if the address is the upper one, or the upper one with more of a path behind it.
+/// Returns true if the address is the upper one, or continues its path.
 fn goes_on(upper: &str, address: &str) -> bool {
     address
         .strip_prefix(upper)
         .is_some_and(|rest| rest.is_empty() || upper.ends_with('/') || rest.starts_with('/'))
 }
 
-/// The addresses that [`Test::UriAbove`] finds: an address itself, and each at which its path can
-/// be cut off.
+/// Returns the addresses that [`Test::UriAbove`] finds: an address itself, and each at which its
+/// path can be cut off.
 pub fn uris_above(address: &str) -> Vec<&str> {
     let cuts = address
         .match_indices('/')
@@ -140,7 +140,8 @@ pub fn uris_above(address: &str) -> Vec<&str> {
     above
 }
 
-/// R4's table of prefixes over spans; each span is its first value and the first one after it.
+/// Applies R4's table of prefixes to two spans; each span is its first value and the first one
+/// after it.
 fn compare<T: Ord>(prefix: Prefix, asked: (T, T), found: (T, T)) -> bool {
     let contained = asked.0 <= found.0 && found.1 <= asked.1;
     match prefix {
@@ -156,7 +157,7 @@ fn compare<T: Ord>(prefix: Prefix, asked: (T, T), found: (T, T)) -> bool {
     }
 }
 
-/// Puts the rows in the query's order; ties by type and id, so that the order is total.
+/// Puts the rows in the query's order. Ties are ordered by type and id, so that the order is total.
 pub fn sort_rows<R>(rows: &mut [R], sort: &[Sort], view: impl for<'a> Fn(&'a R) -> Row<'a>) {
     rows.sort_by(|left, right| {
         let (left, right) = (view(left), view(right));
@@ -204,7 +205,8 @@ fn sort_value<'a>(code: &str, descending: bool, row: Row<'a>) -> Option<&'a Inde
     }
 }
 
-/// Texts are ordered without regard to case and accents, and only then with.
+/// Compares two values. Texts are ordered without regard to case and accents first, and then with
+/// it.
 fn by_value(left: &IndexValue, right: &IndexValue) -> Ordering {
     match (left, right) {
         (IndexValue::Text(left), IndexValue::Text(right)) => {

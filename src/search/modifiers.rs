@@ -1,8 +1,8 @@
-//! Modifiers of tokens that ask what codes mean: `:in` and `:not-in` a value set, `:below` and
-//! `:above` a code (<https://hl7.org/fhir/R4/search.html#modifiers>).
+//! Modifiers of tokens that ask for the meaning of codes: `:in` and `:not-in` a value set, `:below`
+//! and `:above` a code (<https://hl7.org/fhir/R4/search.html#modifiers>).
 //!
-//! They become lists of codes, from the definitions of R4 and of the guide. What those do not
-//! decide is refused, never guessed.
+//! They become lists of codes, from the definitions of R4 and of the guide. Anything that these do
+//! not decide is refused, never guessed.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::schema::{CodeSystem, CodeSystemContent, Membership, Selection};
 /// The most codes that one value set or code may stand for.
 const CODES_MAX: usize = 5_000;
 
-/// The codes of a value set.
+/// Returns the codes of a value set.
 pub(super) fn in_value_set(parameter: &Parameter, value: &str) -> Result<Vec<Test>, Problem> {
     let (name, canonical) = (parameter.code, unescape(value));
     let Some(value_set) = definitions().value_set(&canonical) else {
@@ -51,7 +51,7 @@ pub(super) fn in_value_set(parameter: &Parameter, value: &str) -> Result<Vec<Tes
     tests(parameter, codes)
 }
 
-/// The codes among which those of a selection are; none if they cannot be listed.
+/// Adds all codes that a selection may contain; none if they cannot be listed.
 fn candidates(
     part: &Selection,
     depth: usize,

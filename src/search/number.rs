@@ -1,9 +1,9 @@
 //! Numbers as spans, with the precision that was written (<https://hl7.org/fhir/R4/search.html#number>).
 
-/// How many digits after the point are told apart; further ones are cut off, here and in what is
+/// The digits after the point that count; further ones are cut off, here and in the values
 /// compared.
 const PLACES: i32 = 12;
-/// The greatest amount that is told apart; what is greater counts as this.
+/// The greatest amount; greater ones count as this.
 const GREATEST: i128 = i128::MAX / 8;
 
 /// A decimal as a whole number of 10⁻¹², and half a unit of its last written digit.
@@ -14,8 +14,7 @@ pub(super) struct ScaledNumber {
 }
 
 impl ScaledNumber {
-    /// The number in the text, as FHIR writes decimals: digits, perhaps with a sign, a point and an
-    /// exponent.
+    /// Reads a decimal as FHIR writes it: digits, perhaps with a sign, a point and an exponent.
     pub(super) fn parse(text: &str) -> Option<ScaledNumber> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (
@@ -59,8 +58,8 @@ impl ScaledNumber {
         })
     }
 
-    /// The span of what is written the same when it is rounded to as many digits: first, and first
-    /// after.
+    /// Returns the span of all numbers that are written the same when rounded to as many digits:
+    /// the first, and the first one after it.
     pub(super) fn rounded_span(self) -> (i128, i128) {
         (
             self.scaled - self.half_step,
@@ -68,12 +67,12 @@ impl ScaledNumber {
         )
     }
 
-    /// The span of the number alone.
+    /// Returns the span of the number alone.
     pub(super) fn exact_span(self) -> (i128, i128) {
         (self.scaled, self.scaled + 1)
     }
 
-    /// The span of a tenth of the number to either side, and no less than its precision.
+    /// Returns the span of a tenth of the number to either side, and no less than its precision.
     pub(super) fn approximate_span(self) -> (i128, i128) {
         let reach = (self.scaled.abs() / 10).max(self.half_step);
         (self.scaled - reach, self.scaled + reach + 1)

@@ -1,5 +1,5 @@
-//! The search parameters of each held type, from the definitions of R4 and of the guide: by them
-//! resources are indexed, queries are read and the CapabilityStatement is made.
+//! The search parameters of each held type, from the definitions of R4 and of the guide. Resources
+//! are indexed, queries are read and the CapabilityStatement is made by them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, OnceLock};
@@ -25,7 +25,7 @@ pub enum ParameterKind {
 }
 
 impl ParameterKind {
-    /// The FHIR code.
+    /// Returns the FHIR code.
     pub fn as_str(self) -> &'static str {
         match self {
             ParameterKind::Number => "number",
@@ -61,15 +61,15 @@ impl ParameterKind {
 pub struct Parameter {
     /// The name in a query.
     pub code: &'static str,
-    /// How its values are read.
+    /// The kind of its values.
     pub kind: ParameterKind,
     /// The held types that a reference may name; empty for the other kinds.
     pub targets: &'static [ResourceType],
     /// The canonical address of its definition.
     pub definition: &'static str,
-    /// Where its values stand in a resource; together.
+    /// The places of its values in a resource; together.
     pub(super) expressions: Vec<Expression>,
-    /// What a composite is made of.
+    /// The components of a composite.
     pub(super) components: Vec<Component>,
     type_name: &'static str,
     own_systems: OnceLock<Vec<String>>,
@@ -78,9 +78,9 @@ pub struct Parameter {
 /// One part of a composite.
 #[derive(Debug)]
 pub(super) struct Component {
-    /// How its values are read.
+    /// The kind of its values.
     pub(super) kind: ParameterKind,
-    /// Where they stand below what the composite's expression gives.
+    /// The place of its values below the element that the composite's expression finds.
     pub(super) expression: Expression,
 }
 
@@ -96,18 +96,19 @@ static TABLE: LazyLock<BTreeMap<ResourceType, Vec<Parameter>>> = LazyLock::new(|
     ResourceType::ALL.iter().map(of_type).collect()
 });
 
-/// The parameters of one type, but `_id` and `_lastUpdated`, which the store knows without an
-/// index.
+/// Returns the parameters of one type, except `_id` and `_lastUpdated`, which the store knows
+/// without an index.
 pub fn parameters_of(resource_type: ResourceType) -> impl Iterator<Item = &'static Parameter> {
     TABLE.get(&resource_type).into_iter().flatten()
 }
 
-/// The parameter of a type with this name.
+/// Returns the parameter of a type with this name.
 pub fn parameter_of(resource_type: ResourceType, code: &str) -> Option<&'static Parameter> {
     parameters_of(resource_type).find(|parameter| parameter.code == code)
 }
 
-/// The definitions by which elements have types, and value sets codes: R4 and the guide.
+/// Returns the definitions of R4 and of the guide, which give elements their types and value sets
+/// their codes.
 pub(super) fn definitions() -> &'static Definitions {
     static ALL: LazyLock<Definitions> = LazyLock::new(|| {
         Definitions::core()
@@ -153,8 +154,8 @@ fn parameter(resource_type: ResourceType, defined: &'static SearchParameter) -> 
 }
 
 impl Parameter {
-    /// The systems that its codes have without saying so, since they are elements of type `code`
-    /// that are bound to value sets.
+    /// Returns the implicit systems of its codes: those of the value sets that its elements of type
+    /// `code` are bound to.
     pub(super) fn own_systems(&self) -> &[String] {
         self.own_systems.get_or_init(|| {
             let mut systems = BTreeSet::new();
@@ -174,7 +175,7 @@ impl Parameter {
 /// The values of a boolean are codes of this system.
 const SPECIAL_VALUES: &str = "http://terminology.hl7.org/CodeSystem/special-values";
 
-/// Adds the systems of the element at a path; a path with functions in it says nothing.
+/// Adds the systems of the element at a path; a path with functions in it adds nothing.
 fn systems_at(
     definitions: &Definitions,
     type_name: &str,
@@ -216,8 +217,8 @@ fn systems_at(
     }
 }
 
-/// The element of a structure that is named by the longest beginning of a path, and the rest of the
-/// path.
+/// Returns the element of a structure that the longest possible beginning of a path names, and the
+/// rest of the path.
 fn longest<'p>(structure: &Structure, path: &'p str) -> Option<(usize, &'p str)> {
     let mut end = path.len();
     while let Some(named) = path.get(..end).filter(|named| named.contains('.')) {

@@ -1,5 +1,5 @@
-//! From the text of a query to a typed [`SearchQuery`]: everything that cannot be honoured is found
-//! here, all at once.
+//! From the text of a query to a typed [`SearchQuery`]. All parameters that cannot be honoured are
+//! found here, at once.
 
 use super::criteria::{criterion, unknown};
 use super::parameters::{ParameterKind, parameter_of};
@@ -10,13 +10,13 @@ use crate::fhir::{Issue, IssueCode, ResourceType};
 
 /// The greatest page that is served; a greater `_count` is cut to it.
 pub const COUNT_MAX: usize = 1_000;
-/// How many values the parameters of one search may have in all: each is compared with what each
-/// candidate is found by.
+/// The most values of all parameters of one search: each is compared with the entries of each
+/// candidate.
 const VALUES_MAX: usize = 10_000;
-/// How many resources one search may look at one by one, because no index says whether they match
-/// or where they stand in the order: about half a second of work.
+/// The most resources that one search may look at one by one, because no index says whether they
+/// match or where they stand in the order: about half a second of work.
 pub const LOOKS_MAX: usize = 100_000;
-/// The page that is served when the query does not say.
+/// The page that is served if the query does not say.
 pub const COUNT_DEFAULT: usize = 50;
 
 /// A query as it was understood.
@@ -24,16 +24,17 @@ pub const COUNT_DEFAULT: usize = 50;
 pub struct ParsedSearch {
     /// The query, with its first page.
     pub query: SearchQuery,
-    /// What the answer shall be like.
+    /// The form of the answer.
     pub results: Results,
     /// The parameters that were applied, as they stood: for the `self` link.
     pub applied: Vec<(String, String)>,
-    /// What is not understood; refused, or passed over under `handling=lenient`.
+    /// The parameters that are not understood; they are refused, or ignored under
+    /// `handling=lenient`.
     pub unknown: Vec<Issue>,
 }
 
-/// Reads the criteria that resources of one type are to meet, as those of a conditional create:
-/// what is about an answer has no meaning among them.
+/// Reads the criteria that resources of one type are to meet, as those of a conditional create.
+/// Parameters about an answer have no meaning among them.
 ///
 /// # Errors
 /// As [`parse_search`].
@@ -55,9 +56,9 @@ pub fn parse(
     Ok(parsed)
 }
 
-/// Reads the parameters of a search on some types (<https://hl7.org/fhir/R4/search.html>), names and values already percent-decoded.
-/// Several types have only the common parameters together, whose names begin with `_`. A reference
-/// to an address below `base_url` is one to a resource of this server.
+/// Reads the parameters of a search on some types (<https://hl7.org/fhir/R4/search.html>), names
+/// and values already percent-decoded. Several types together have only the common parameters,
+/// whose names begin with `_`. An address below `base_url` refers to a resource of this server.
 ///
 /// # Errors
 /// The findings about parameters that are known but whose value cannot be read; or that there are

@@ -1,9 +1,9 @@
-//! What in a query names a person, so that it may stand in no address that the server makes, and a
-//! CPR number in none that it is sent.
+//! Personal data in query parameters. Such values never appear in URLs that the server generates,
+//! and CPR numbers are refused in URLs that it receives.
 
 use crate::fhir::Id;
 
-/// Parameters whose values are about who someone is, whatever type they are of.
+/// The parameters whose values say who someone is, whatever their type.
 const PERSONAL: &[&str] = &[
     "name",
     "given",
@@ -20,8 +20,8 @@ const PERSONAL: &[&str] = &[
     "_content",
 ];
 
-/// True if the value of that parameter may name a person: it is of a name, an address or the like,
-/// or holds a CPR number.
+/// Returns true if the value of that parameter may identify a person: it is a name, an address or
+/// the like, or holds a CPR number.
 pub fn is_personal(name: &str, value: &str) -> bool {
     let last = name
         .rsplit(['.', ':'])
@@ -29,7 +29,7 @@ pub fn is_personal(name: &str, value: &str) -> bool {
     last.is_some() || holds_cpr_number(value)
 }
 
-/// True if a part of the value could be a CPR number.
+/// Returns true if a part of the value could be a CPR number.
 pub fn holds_cpr_number(value: &str) -> bool {
     value
         .split([',', '|', '/', '$', '\\', ' '])

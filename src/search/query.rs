@@ -6,31 +6,31 @@ use jiff::Timestamp;
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
 
-/// What to find, in which order, and which part of the answer.
+/// The conditions of a search, its order, and the part of the answer that is asked for.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SearchQuery {
     /// The types to look in; at least one.
     pub types: Vec<ResourceType>,
-    /// All of these must hold.
+    /// The conditions, all of which must hold.
     pub clauses: Vec<Clause>,
-    /// The order, most significant first; what ties is ordered by type and id.
+    /// The order, most significant first; ties are ordered by type and id.
     pub sort: Vec<Sort>,
-    /// How many matches to pass over.
+    /// The number of matches to skip.
     pub offset: usize,
-    /// How many matches to return at most; 0 asks for the total alone.
+    /// The greatest number of matches to return; 0 asks for the total alone.
     pub count: usize,
-    /// How many bytes of content the matches that are returned may have together; one is returned
+    /// The most bytes of content that the returned matches may have together; one is returned
     /// however large it is.
     pub bytes_max: usize,
-    /// How many resources may be looked at one by one, because no index says whether they match or
-    /// where they stand in the order.
+    /// The most resources that may be looked at one by one, because no index says whether they
+    /// match or where they stand in the order.
     pub looks_max: usize,
-    /// Whether the answer tells how it was found.
+    /// True if the answer is to tell how it was found.
     pub is_explained: bool,
 }
 
 impl SearchQuery {
-    /// Everything of one type that meets these clauses, up to `usize::MAX` of them.
+    /// Returns the query for all resources of one type that meet these conditions.
     pub fn all(resource_type: ResourceType, clauses: Vec<Clause>) -> Self {
         SearchQuery {
             types: vec![resource_type],
@@ -74,7 +74,7 @@ pub enum Clause {
     Missing {
         /// The parameter's code.
         code: String,
-        /// Whether it must be missing.
+        /// True if it must be missing.
         is_missing: bool,
     },
     /// This reference parameter names a resource that one of these queries matches
@@ -89,13 +89,13 @@ pub enum Clause {
     Has {
         /// The code of the other resource's parameter.
         code: String,
-        /// What the other resource is.
+        /// The query for the other resource.
         source: Box<SearchQuery>,
     },
 }
 
 impl SearchQuery {
-    /// True if the conditions or the order look at entries of that parameter.
+    /// Returns true if the conditions or the order look at entries of that parameter.
     pub fn looks_at(&self, parameter: &str) -> bool {
         let of_clause = |clause: &Clause| match clause {
             Clause::Parameter { code, .. } | Clause::Not { code, .. } => code == parameter,
@@ -112,8 +112,8 @@ impl SearchQuery {
     }
 }
 
-/// True if an entry's parameter is this one, or what a modifier of it looks at: an element that has
-/// only that is there.
+/// Returns true if an entry's parameter is this one, alone or with a modifier: an element that has
+/// only such entries is there.
 pub(super) fn is_of(parameter: &str, code: &str) -> bool {
     parameter
         .strip_prefix(code)
@@ -121,7 +121,7 @@ pub(super) fn is_of(parameter: &str, code: &str) -> bool {
 }
 
 impl Clause {
-    /// The condition that a reference parameter names that local resource or address.
+    /// Returns the condition that a reference parameter names this local resource or address.
     pub fn reference(code: &str, target: impl ToString) -> Self {
         Clause::Parameter {
             code: code.to_owned(),
@@ -129,7 +129,7 @@ impl Clause {
         }
     }
 
-    /// True if the condition is about other resources than the one that is judged: see
+    /// Returns true if the condition is about other resources than the one that is judged: see
     /// [`crate::search::settle`].
     pub fn is_linked(&self) -> bool {
         match self {
@@ -162,17 +162,17 @@ pub enum Test {
     /// A date; the bounds are the span of the value asked for, in microseconds since 1970, the
     /// second one after the span.
     Date {
-        /// How to compare.
+        /// The comparison.
         prefix: Prefix,
         /// The first microsecond of the value asked for.
         from_us: i64,
         /// The first microsecond after it.
         until_us: i64,
     },
-    /// Text that starts so, without regard to case and accents; as [`crate::search::fold`] gives
-    /// it.
+    /// Text that starts like this, regardless of case and accents; as [`crate::search::fold`]
+    /// returns it.
     StartsWith(String),
-    /// Text that has this somewhere in it; folded likewise.
+    /// Text that contains this; folded likewise.
     Contains(String),
     /// Exactly this text.
     Exactly(String),
@@ -185,7 +185,7 @@ pub enum Test {
     /// A number or quantity; the bounds are the span of the value asked for, in 10⁻¹², the second
     /// one after the span.
     Quantity {
-        /// How to compare.
+        /// The comparison.
         prefix: Prefix,
         /// The first number of the value asked for.
         from: i128,
@@ -226,13 +226,13 @@ pub enum Prefix {
 /// One criterion of the order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sort {
-    /// By what.
+    /// The value to sort by.
     pub by: SortBy,
     /// Greatest first. Resources without a value come last either way.
     pub descending: bool,
 }
 
-/// What to sort by.
+/// A value to sort by.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SortBy {
     /// The id.
@@ -243,7 +243,7 @@ pub enum SortBy {
     Parameter(String),
 }
 
-/// The span of one microsecond that an instant is, for [`Test::Date`].
+/// Returns the span of the one microsecond of an instant, for [`Test::Date`].
 pub fn instant_span_us(instant: Timestamp) -> (i64, i64) {
     let first = instant.as_microsecond();
     (first, first + 1)

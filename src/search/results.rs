@@ -1,20 +1,21 @@
-//! What a search asks about its answer, rather than about what matches: `_total`, `_summary`,
-//! `_elements`, `_include`, `_revinclude` and `_explain` (<https://hl7.org/fhir/R4/search.html#return>).
+//! The parameters about the answer of a search rather than about the matches: `_total`, `_summary`,
+//! `_elements`, `_include`, `_revinclude` and `_explain`
+//! (<https://hl7.org/fhir/R4/search.html#return>).
 
 use super::parameters::{ParameterKind, parameters_of};
 use super::problem::Problem;
 use crate::fhir::ResourceType;
 
-/// What is asked about the answer of a search.
+/// The form that is asked for of the answer of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Results {
-    /// Whether the number of all matches is told.
+    /// True if the number of all matches is told.
     pub is_counted: bool,
-    /// Which part of each resource is given.
+    /// The part of each resource that is returned.
     pub part: ResourcePart,
-    /// What is given besides the matches.
+    /// The resources that are returned besides the matches.
     pub includes: Vec<Include>,
-    /// Whether the answer tells how it was found (`_explain`, this server's own).
+    /// True if the answer tells how it was found (`_explain`, this server's own).
     pub is_explained: bool,
 }
 
@@ -29,35 +30,35 @@ impl Default for Results {
     }
 }
 
-/// Which part of a resource is given.
+/// The part of a resource that is returned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ResourcePart {
     /// All of it.
     Whole,
-    /// What its definition marks as summary (`_summary=true`).
+    /// The elements that its definition marks as summary (`_summary=true`).
     Summary,
-    /// Its narrative, and what must be there (`_summary=text`).
+    /// Its narrative, and the mandatory elements (`_summary=text`).
     Text,
     /// All but its narrative (`_summary=data`).
     Data,
-    /// Nothing: only how many there are (`_summary=count`).
+    /// Nothing: only the number of matches (`_summary=count`).
     Count,
-    /// These elements, and what must be there (`_elements`).
+    /// These elements, and the mandatory ones (`_elements`).
     Elements(Vec<String>),
 }
 
-/// Resources that are given besides: those that others name, or those that name others.
+/// Resources that are returned besides the matches, found by a reference.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Include {
     /// The side of the reference on which they stand.
     pub direction: IncludeDirection,
-    /// True if it applies to what was included too.
+    /// True if it also applies to included resources.
     pub iterates: bool,
-    /// The type that names; none for any.
+    /// The type that refers; none for any.
     pub source: Option<ResourceType>,
-    /// The parameter by which it names; none for every reference.
+    /// The parameter by which it refers; none for every reference.
     pub code: Option<String>,
-    /// The type that is named; none for any.
+    /// The type that is referred to; none for any.
     pub target: Option<ResourceType>,
 }
 
@@ -83,14 +84,14 @@ pub(super) const NAMES: &[&str] = &[
     EXPLAIN,
 ];
 
-/// What some servers call `_total`, and clients made for them send to all: it asks for what is told
-/// anyway.
+/// The parameter that some servers call `_total`, and that clients made for them send to all: it
+/// asks for what is told anyway.
 const TOTAL_METHOD: &str = "_totalMethod";
 
-/// The parameter that asks how a search is answered: FHIR has none.
+/// The parameter that asks how a search is answered; FHIR has none.
 pub const EXPLAIN: &str = "_explain";
 
-/// Reads one of these parameters; none if it is another one.
+/// Reads one of these parameters; none for any other parameter.
 pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Result<(), Problem>> {
     let (code, modifier) = name
         .split_once(':')
@@ -134,7 +135,7 @@ pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Re
     })
 }
 
-/// Reads `_summary` or `_elements`; what both ask together cannot be given.
+/// Reads `_summary` or `_elements`; both together cannot be met.
 pub(super) fn part(code: &str, value: &str, results: &mut Results) -> Result<(), Problem> {
     let part = match (code, value) {
         ("_summary", "true") => ResourcePart::Summary,

@@ -1,13 +1,14 @@
-//! Texts as they are compared: without case and accents (<https://hl7.org/fhir/R4/search.html#string>).
+//! Texts as they are compared: without case and accents
+//! (<https://hl7.org/fhir/R4/search.html#string>).
 
 use std::iter::once;
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// The text in lower case and without accents, each run of blanks as one. The Danish æ, ø and å are
-/// letters of their own: `Bo` does not find `Bø`, and `ar` does not find `år`, as no Dane would
-/// look for one with the other. German and Swedish ä, ö and ü count as accents.
+/// Returns the text in lower case and without accents, each run of blanks as one. The Danish æ, ø
+/// and å are letters of their own: `Bo` does not find `Bø`, and `ar` does not find `år`, as no Dane
+/// would look for one with the other. German and Swedish ä, ö and ü count as accents.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return one_blank(text.chars().map(|c| c.to_ascii_lowercase()));

@@ -10,8 +10,8 @@ use super::query::{Prefix, Test};
 use crate::fhir::dates::copenhagen;
 use crate::fhir::{FhirDate, Id, ResourceKey, ResourceType};
 
-/// The tests of one alternative of a parameter without a modifier; a bare id stands for one of any
-/// type that the parameter may name.
+/// Returns the tests for one alternative of a parameter without a modifier; a bare id stands for
+/// one of any type that the parameter may name.
 ///
 /// # Errors
 /// The value cannot be read.
@@ -33,7 +33,7 @@ pub(super) fn tests(
     })
 }
 
-/// Cuts at each separator that no backslash precedes; the escapes themselves stay.
+/// Splits at each separator that no backslash precedes; the escapes themselves stay.
 pub(super) fn split_unescaped(text: &str, separator: char) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut escaped = false;
@@ -50,7 +50,7 @@ pub(super) fn split_unescaped(text: &str, separator: char) -> Vec<String> {
     parts
 }
 
-/// The text that is meant by one with escapes (`\,` `\|` `\$` `\\`).
+/// Resolves the escapes in a text (`\,` `\|` `\$` `\\`).
 pub(super) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
@@ -64,7 +64,7 @@ pub(super) fn unescape(text: &str) -> String {
     out
 }
 
-/// System and code of `code`, `system|code`, `|code` or `system|`; none is any.
+/// Reads the system and code of `code`, `system|code`, `|code` or `system|`; none is any.
 pub(super) fn system_and_code(
     name: &str,
     value: &str,
@@ -87,7 +87,7 @@ pub(super) fn system_and_code(
     Ok((system, code))
 }
 
-/// `own_systems` are those that the codes of the parameter have without saying so.
+/// Reads a token. `own_systems` are the implicit systems of the codes of the parameter.
 pub(super) fn token(name: &str, own_systems: &[String], value: &str) -> Result<Test, Problem> {
     let (system, code) = system_and_code(name, value)?;
     let system = system.map(|system| {
@@ -100,7 +100,7 @@ pub(super) fn token(name: &str, own_systems: &[String], value: &str) -> Result<T
     Ok(Test::Token { system, code })
 }
 
-/// An identifier by its type: `system|code|value`, the first two those of the type.
+/// Reads an identifier by its type: `system|code|value`, the first two those of the type.
 pub(super) fn of_type(name: &str, value: &str) -> Result<Test, Problem> {
     let parts: Vec<String> = split_unescaped(value, '|')
         .iter()
@@ -119,8 +119,8 @@ pub(super) fn of_type(name: &str, value: &str) -> Result<Test, Problem> {
     }
 }
 
-/// A reference by id, `Type/id`, or address; one below `base_url` is one to a resource of this
-/// server.
+/// Reads a reference by id, `Type/id`, or address. An address below `base_url` refers to a resource
+/// of this server.
 pub(super) fn references(
     name: &str,
     targets: &[ResourceType],
@@ -158,7 +158,7 @@ pub(super) fn references(
     )))
 }
 
-/// The prefix of a value, and the value; `eq` if none is written.
+/// Splits a value into its prefix, `eq` if none is written, and the rest.
 fn prefixed(value: &str) -> (Prefix, &str) {
     let prefix = match value.get(..2) {
         Some("eq") => Prefix::Eq,
@@ -175,8 +175,9 @@ fn prefixed(value: &str) -> (Prefix, &str) {
     (prefix, &value[2..])
 }
 
-/// A date with its prefix. About a date (`ap`) is within its own length of it: a day of a day, a
-/// year of a year. The span does not depend on today, so that a page is found again tomorrow.
+/// Reads a date with its prefix. About a date (`ap`) is within its own length of it: a day for a
+/// day, a year for a year. The span does not depend on today, so that a page is found again
+/// tomorrow.
 pub(super) fn date(name: &str, value: &str) -> Result<Test, Problem> {
     let (prefix, date) = prefixed(value);
     // A `+` before the zone arrives as a blank when a client did not encode it.
@@ -198,8 +199,8 @@ pub(super) fn date(name: &str, value: &str) -> Result<Test, Problem> {
     })
 }
 
-/// The span of a date. In a search, other than in a resource, the time may lack its seconds, and
-/// its zone: then it is Denmark's.
+/// Returns the span of a date. In a search, unlike in a resource, the time may lack its seconds,
+/// and its zone: then it is Denmark's.
 fn span_us(text: &str) -> Option<(i64, i64)> {
     if let Some(date) = FhirDate::parse(text) {
         return Some(date.range_us());
@@ -271,7 +272,7 @@ fn numeric(name: &str, kind: ParameterKind, value: &str) -> Result<Test, Problem
     })
 }
 
-/// `first$second`: what each part stands for, in all ways in which both can be meant.
+/// Reads `first$second`: the values of the components, in all ways in which both can be meant.
 fn composite(parameter: &Parameter, value: &str, base_url: &str) -> Result<Vec<Test>, Problem> {
     let parts = split_unescaped(value, '$');
     if parts.len() != parameter.components.len() || parts.iter().any(String::is_empty) {

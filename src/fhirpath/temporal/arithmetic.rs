@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Span};
 use super::{Temporal, TemporalKind, TemporalPrecision};
 
 impl Temporal {
-    /// This value moved by so many of a unit; none if it would leave the calendar. What is not said
-    /// stays unsaid.
+    /// Moves the value by an amount of a unit; none if it would leave the calendar. Parts that are
+    /// not given stay open.
     pub(in crate::fhirpath) fn moved(self, amount: i64, unit: Unit) -> Option<Self> {
         if self.kind == TemporalKind::Time {
             let span = unit.nanoseconds()?.checked_mul(i128::from(amount))?;
@@ -98,8 +98,8 @@ pub(in crate::fhirpath) enum Unit {
 }
 
 impl Unit {
-    /// The unit with this name or code; `a` and `mo` are definite durations, which a date cannot be
-    /// moved by.
+    /// Returns the unit with this name or code. `a` and `mo` are definite durations, by which no
+    /// date can be moved.
     pub(in crate::fhirpath) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "year" | "years" => Unit::Year,
@@ -114,7 +114,7 @@ impl Unit {
         })
     }
 
-    /// Its length, if it is always the same.
+    /// Returns the length of the unit, if it is always the same.
     pub(in crate::fhirpath) fn nanoseconds(self) -> Option<i128> {
         Some(match self {
             Unit::Year | Unit::Month => return None,

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 pub(super) use arithmetic::Unit;
 
-/// What a value is a point of.
+/// The kind of a value: a date, a time, or both.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum TemporalKind {
     Date,
@@ -18,7 +18,7 @@ pub(super) enum TemporalKind {
     Time,
 }
 
-/// The last part that is said. Seconds and their fractions are one precision.
+/// The last part that is given. Seconds and their fractions are one precision.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum TemporalPrecision {
     Year,
@@ -29,7 +29,7 @@ pub(super) enum TemporalPrecision {
     Second,
 }
 
-/// A date, a time, or both. What is not said is 1 (month, day) or 0.
+/// A date, a time, or both. Parts that are not given are 1 (month, day) or 0.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Temporal {
     pub(super) kind: TemporalKind,
@@ -45,11 +45,11 @@ pub(super) struct Temporal {
     offset: Option<i16>,
 }
 
-/// A date without a zone could be meant anywhere between these.
+/// The seconds by which a date without a zone may lie earlier or later.
 const ZONE_SPREAD: i64 = 14 * 3_600;
 
 impl Temporal {
-    /// The date of a dateTime.
+    /// Returns the date of a dateTime.
     pub(super) fn to_date(self) -> Self {
         let nothing = Temporal {
             hour: 0,
@@ -67,7 +67,7 @@ impl Temporal {
         }
     }
 
-    /// The time of a dateTime.
+    /// Returns the time of a dateTime.
     pub(super) fn to_time(self) -> Self {
         Temporal {
             kind: TemporalKind::Time,
@@ -77,7 +77,7 @@ impl Temporal {
         }
     }
 
-    /// The dateTime that a date is.
+    /// Returns a date as a dateTime.
     pub(super) fn to_date_time(self) -> Self {
         Temporal {
             kind: TemporalKind::DateTime,
@@ -85,8 +85,8 @@ impl Temporal {
         }
     }
 
-    /// How two values follow each other; none if their precision does not tell, or a date meets a
-    /// time.
+    /// Compares the order of two values; none if their precision does not decide it, or a date
+    /// meets a time.
     pub(super) fn order(self, other: Self) -> Option<Ordering> {
         if (self.kind == TemporalKind::Time) != (other.kind == TemporalKind::Time) {
             return None;
@@ -103,7 +103,7 @@ impl Temporal {
         (order.is_ne() || left.precision == right.precision).then_some(order)
     }
 
-    /// True if they are the same; none if they could be but it is not said.
+    /// Returns true if they are the same; none if they may be.
     pub(super) fn equal(self, other: Self) -> Option<bool> {
         if (self.kind == TemporalKind::Time) != (other.kind == TemporalKind::Time) {
             return Some(false);
@@ -156,7 +156,7 @@ impl Temporal {
         }
     }
 
-    /// The first and the last second that the value can mean.
+    /// Returns the first and the last second that the value can mean.
     fn bounds(self) -> Option<(i64, i64)> {
         let utc = self.in_utc();
         let start = utc

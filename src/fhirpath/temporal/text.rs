@@ -98,7 +98,7 @@ impl Temporal {
         Some(())
     }
 
-    /// The value of `now()` in UTC.
+    /// Returns the value of `now()` in UTC.
     pub(in crate::fhirpath) fn instant(now: jiff::Timestamp) -> Option<Self> {
         let milliseconds = jiff::Timestamp::from_millisecond(now.as_millisecond()).ok()?;
         Temporal::parse(&format!("{milliseconds:.3}"), TemporalKind::DateTime)
@@ -148,7 +148,7 @@ impl fmt::Display for Temporal {
     }
 }
 
-/// What is left to read.
+/// The bytes that are left to read.
 struct Bytes<'t>(&'t [u8]);
 
 impl Bytes<'_> {
@@ -175,7 +175,7 @@ impl Bytes<'_> {
             .and_then(|number| i8::try_from(number).ok())
     }
 
-    /// A zone, if one is there; none if it is not one.
+    /// Reads a zone if there is one; none if it is malformed.
     fn offset(&mut self) -> Option<Option<i16>> {
         if self.skip(b'Z') {
             return Some(Some(0));
