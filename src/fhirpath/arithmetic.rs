@@ -48,7 +48,7 @@ impl<'a> Evaluation<'a, '_> {
             (left, Scalar::Quantity(right)) if operator == Operator::Multiply => {
                 quantities(operator, right, left)
             }
-            _ => return error("arithmetic on values of kinds that do not go together"),
+            _ => return error("arithmetic on values of kinds that cannot be combined"),
         };
         Ok(result.into())
     }
@@ -121,7 +121,7 @@ fn quantities<'a>(
 /// Moves a date or time later or earlier by a quantity of time.
 fn moved<'a>(operator: Operator, from: Temporal, by: &Quantity<'_>) -> Result<Items<'a>> {
     let Some(unit) = Unit::named(&by.unit) else {
-        return error("a date is moved by a unit of time of the calendar");
+        return error("a date can only be moved by a calendar unit of time");
     };
     let (amount, unit) = match unit {
         Unit::Second => (by.value.multiply(Decimal::from(1_000)), Unit::Millisecond),
@@ -136,7 +136,7 @@ fn moved<'a>(operator: Operator, from: Temporal, by: &Quantity<'_>) -> Result<It
     let amount = match operator {
         Operator::Add => amount,
         Operator::Subtract => -amount,
-        _ => return error("to a date only time is added"),
+        _ => return error("only time can be added to a date or taken from it"),
     };
     Ok(from.moved(amount, unit).map(Operand::Temporal).into())
 }

@@ -96,7 +96,7 @@ impl<'a> Evaluation<'a, '_> {
     /// Answers `now()`, `today()` and `timeOfDay()`, all in UTC and for one instant.
     pub(super) fn clock<'v>(&self, function: Function) -> Result<Items<'v>> {
         let Some(now) = self.environment.now.and_then(Temporal::instant) else {
-            return error(format!("{}() has no answer here", function.name()));
+            return error(format!("{}() is not available here", function.name()));
         };
         Ok(Items::One(Operand::Temporal(match function {
             Function::Today => now.to_date(),

@@ -206,9 +206,7 @@ impl Parser {
                 "index" => Expr::Index,
                 "total" => Expr::Total,
                 _ => {
-                    return Err(CompileError(format!(
-                        "found ${name}, which stands for nothing"
-                    )));
+                    return Err(CompileError(format!("found ${name}, which is not defined")));
                 }
             },
             Token::Delimited(name) => Expr::First(name),

@@ -33,7 +33,7 @@ pub(super) fn compile(pattern: &str, extent: Extent, size_max: usize) -> Result<
         regex::Error::CompiledTooBig(limit) => {
             format!("a regular expression that needs more than {limit} bytes")
         }
-        _ => "a regular expression that this evaluator does not have".to_owned(),
+        _ => "a regular expression that this evaluator does not support".to_owned(),
     })
 }
 

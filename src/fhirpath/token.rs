@@ -115,7 +115,7 @@ impl<'t> Lexer<'t> {
                     .find(|symbol| self.rest.starts_with(**symbol));
                 let symbol = symbol.ok_or_else(|| {
                     error(format_args!(
-                        "the character '{first}', which begins nothing"
+                        "the character '{first}', which begins no token"
                     ))
                 })?;
                 self.rest = &self.rest[symbol.len()..];
@@ -174,7 +174,7 @@ impl<'t> Lexer<'t> {
                 }
                 other => {
                     return Err(error(format_args!(
-                        "the escape \\{other}, which stands for nothing"
+                        "the escape \\{other}, which is not defined"
                     )));
                 }
             });

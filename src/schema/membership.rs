@@ -50,14 +50,14 @@ impl fmt::Display for Doubt {
             Doubt::UnknownValueSet(url) => write!(f, "the value set {url} is not known here"),
             Doubt::UnknownSystem(url) => write!(f, "the code system {url} is not known here"),
             Doubt::IncompleteSystem(url) => {
-                write!(f, "of the code system {url} only a part is known here")
+                write!(f, "only a part of the code system {url} is known here")
             }
             Doubt::Filter(url) => write!(
                 f,
-                "the value set selects codes of {url} by what is not known here"
+                "the value set selects codes of {url} by a property that is not known here"
             ),
-            Doubt::Circle(url) => write!(f, "the value set {url} is defined by way of itself"),
-            Doubt::NoContent(url) => write!(f, "the value set {url} does not say its codes"),
+            Doubt::Circle(url) => write!(f, "the value set {url} is defined by itself"),
+            Doubt::NoContent(url) => write!(f, "the value set {url} does not list its codes"),
         }
     }
 }

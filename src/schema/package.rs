@@ -70,7 +70,7 @@ impl fmt::Display for PackageError {
                 write!(f, "the package is for FHIR {versions}, not for FHIR 4.0")
             }
             PackageError::NothingUsable(reasons) => {
-                f.write_str("the package has no definition that can be used")?;
+                f.write_str("the package has no usable definition")?;
                 reasons
                     .first()
                     .map_or(Ok(()), |first| write!(f, ": {} ({})", first.url, first.why))
@@ -119,7 +119,7 @@ impl Package {
             match definition.parse::<Value>() {
                 Err(error) => unusable.push(Unusable {
                     url: String::new(),
-                    why: format!("a file of {} is no JSON: {error}", self.name),
+                    why: format!("a file of {} is not JSON: {error}", self.name),
                 }),
                 Ok(definition) => match condense(&definition) {
                     Ok(line) => lines.extend(line),

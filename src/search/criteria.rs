@@ -197,7 +197,7 @@ impl CriterionReader<'_> {
         match unknown {
             Some(text) if any_of.is_empty() => Err(Problem::Unknown(text)),
             _ if any_of.is_empty() => Err(Problem::Unknown(format!(
-                "{code}: it names no type that this server holds"
+                "{code}: it refers to no type that this server holds"
             ))),
             _ => Ok(Clause::Chain {
                 code: code.to_owned(),

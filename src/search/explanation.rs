@@ -7,7 +7,7 @@ use super::query::{Clause, Prefix, Sort, SortBy, Test};
 pub fn clause_text(clause: &Clause) -> String {
     match clause {
         Clause::Ids(_) => "_id".to_owned(),
-        Clause::Keys(_) => "what was found by _has".to_owned(),
+        Clause::Keys(_) => "resources found by _has".to_owned(),
         Clause::LastUpdated(any_of) => format!("_lastUpdated ({})", tests_text(any_of)),
         Clause::Parameter { code, any_of } => format!("{code} ({})", tests_text(any_of)),
         Clause::Not { code, any_of } => format!("{code}:not ({})", tests_text(any_of)),

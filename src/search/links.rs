@@ -24,7 +24,7 @@ impl fmt::Display for TooMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TooMany::Followed(most) => {
-                write!(f, "a chain or _has leads over more than {most} resources")
+                write!(f, "a chain or _has leads to more than {most} resources")
             }
             TooMany::LookedAt(most) => write!(
                 f,

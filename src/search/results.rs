@@ -123,11 +123,11 @@ pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Re
         },
         (TOTAL_METHOD, None) if value == "count" => Ok(()),
         (TOTAL_METHOD, None) => {
-            wrong("expected count; _total says whether the number of matches is told")
+            wrong("expected count; use _total to choose whether matches are counted")
         }
         ("_contained", None) if value == "false" => Ok(()),
         ("_contained" | "_containedType", None) => {
-            let text = "contained resources are not searched and not answered by themselves: expected '_contained=false', or nothing of it";
+            let text = "contained resources are neither searched nor returned on their own: expected '_contained=false' or neither parameter";
             Err(Problem::Unknown(format!("{code}: {text}")))
         }
         ("_summary" | "_elements", None) => part(code, value, results),
@@ -225,7 +225,7 @@ fn include(name: &str, value: &str, iterates: bool) -> Result<Include, Problem> 
     };
     if target.is_some_and(|target| !parameter.targets.contains(&target)) {
         return Err(wrong(format!(
-            "{source}:{code} names no resource of the last type"
+            "{source}:{code} cannot refer to the last type"
         )));
     }
     Ok(Include {
