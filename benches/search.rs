@@ -33,7 +33,7 @@ use frist::deadlines::{GroupTable, Rules};
 use frist::demo::Population;
 use frist::fhir::{Resource, ResourceKey, copenhagen_date, json};
 use frist::http::{Wire, router};
-use frist::interactions::{Server, transaction};
+use frist::interactions::{Server, overview, transaction};
 use frist::schema::guide;
 use frist::search::compartment::found_by;
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
@@ -94,7 +94,7 @@ fn main() {
         let known = Known::of(&server, population);
         let wire = Wire::new(
             Arc::clone(&server),
-            Box::new(move || clock().moment()),
+            Box::new(move || clock().context()),
             Arc::new(frist::packages::download()),
         );
         wire.set_ready(true);
@@ -177,13 +177,13 @@ fn open(path: &Path) -> Server {
 
 /// Fills the store, if it is empty, and says how long that takes.
 fn load(server: &Server, population: Population) {
-    if server.changes().unwrap() > 0 {
+    if overview::changes(server, &clock().context()).unwrap() > 0 {
         return;
     }
     let start = Instant::now();
     let send = |bundle: serde_json::Value| {
         let bundle = Resource::from_value(bundle).unwrap();
-        transaction::process(server, &clock().moment(), &bundle)
+        transaction::process(server, &clock().context(), &bundle)
             .unwrap_or_else(|failure| panic!("{:?}", failure.issues()));
     };
     for district in District::all(population.size) {
@@ -234,7 +234,7 @@ fn tell_size(path: &Path, server: &Server) {
             .map(|entry| inner(entry.unwrap()))
             .sum()
     }
-    let versions = server.changes().unwrap();
+    let versions = overview::changes(server, &clock().context()).unwrap();
     eprintln!(
         "{versions} versions, {} MB on the disk, {} MB of memory",
         bytes(path) / 1_000_000,

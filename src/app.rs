@@ -26,7 +26,7 @@ use crate::http::cors::Origins;
 use crate::http::{LazyDownload, Wire, listen, router, statement};
 use crate::interactions::reindex::{self, ReindexFrom, Reindexed, Wish};
 use crate::interactions::{
-    Failure, Moment, ReferencePolicy, Server, calendar, definitions, derivation, retention,
+    Context, Failure, ReferencePolicy, Server, calendar, definitions, derivation, retention,
     subscription_status, transaction,
 };
 use crate::packages;
@@ -115,8 +115,8 @@ impl Clock {
     }
 
     /// The time and ids of a request that arrives now.
-    pub fn moment(self) -> Moment {
-        Moment::new(self.now(), Arc::new(|| Id::from(uuid::Uuid::new_v4())))
+    pub fn context(self) -> Context {
+        Context::new(self.now(), Arc::new(|| Id::from(uuid::Uuid::new_v4())))
     }
 }
 
@@ -395,7 +395,7 @@ fn reindex_folder(options: &ReindexOptions) -> Result<(), Stop> {
     }
     let store = open_store(&options.data, options.engine, StoreOptions::default())?;
     let mut told = Told::default();
-    let done = reindex::reindex(&store, ReindexFrom::Beginning, &mut |done| {
+    let done = reindex::reindex_store(&store, ReindexFrom::Beginning, &mut |done| {
         told.tell(done);
         Wish::GoOn
     })?;
@@ -455,7 +455,7 @@ fn finish_index(server: &Arc<Server>) -> std::io::Result<JoinHandle<()>> {
                     Wish::GoOn
                 }
             };
-            match reindex::reindex(&*server.store, ReindexFrom::Rest, watch) {
+            match reindex::reindex_store(&*server.store, ReindexFrom::Rest, watch) {
                 Ok(Some(done)) => {
                     tracing::info!(
                         versions = done.versions,
@@ -492,10 +492,10 @@ fn bind(listen: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), Stop>
 /// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if they
 /// were derived by something else.
 fn catch_up(ready: &Ready, definitions: &[Resource]) -> Result<(), Failure> {
-    let moment = ready.clock.moment();
-    definitions::install(&ready.server, &moment, definitions.to_vec())?;
+    let context = ready.clock.context();
+    definitions::install(&ready.server, &context, definitions.to_vec())?;
     let mut last = None;
-    let done = calendar::run(&ready.server, &moment, |day, done| {
+    let done = calendar::run(&ready.server, &context, |day, done| {
         if last.replace(day) != Some(day) {
             tracing::debug!(%day, persons = done.persons, "making up for days missed");
         }
@@ -507,7 +507,7 @@ fn catch_up(ready: &Ready, definitions: &[Resource]) -> Result<(), Failure> {
             "made up for the days missed"
         );
     }
-    let done = derivation::bring_up_to_date(&ready.server, &moment)?;
+    let done = derivation::bring_up_to_date(&ready.server, &context)?;
     if done.persons > 0 {
         tracing::info!(
             persons = done.persons,
@@ -542,7 +542,7 @@ fn fill(ready: &Ready, patients: usize, seed: u64) -> Result<(), Stop> {
     };
     let send = |bundle: Value| {
         let bundle = Resource::from_value(bundle).map_err(|issue| Stop::failed(issue.text))?;
-        transaction::process(&ready.server, &ready.clock.moment(), &bundle)
+        transaction::process(&ready.server, &ready.clock.context(), &bundle)
             .map(drop)
             .map_err(Stop::from)
     };
@@ -572,7 +572,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     let wire = Wire::shared_with(
         origins,
         Arc::clone(&ready.server),
-        Box::new(move || clock.moment()),
+        Box::new(move || clock.context()),
         ready.download,
     );
     wire.take_cpr_in_addresses(options.common.cpr_in_url == CprInUrl::Allow);
@@ -582,7 +582,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
         Arc::clone(&ready.calendar),
     ));
     let world =
-        subscription_status::world(Arc::clone(&ready.server), Arc::new(move || clock.moment()));
+        subscription_status::world(Arc::clone(&ready.server), Arc::new(move || clock.context()));
     let Delivery {
         client,
         pace,
@@ -592,7 +592,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
     ready.server.set_deliverer(&deliverer);
     let retention = tokio::spawn(keep_events(
         Arc::clone(&ready.server),
-        move || clock.moment(),
+        move || clock.context(),
         options.common.event_retention_days,
     ));
     wire.set_ready(true);
@@ -667,7 +667,7 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
     loop {
         let step = {
             let server = Arc::clone(&server);
-            tokio::task::spawn_blocking(move || calendar::run(&server, &clock.moment(), |_, _| {}))
+            tokio::task::spawn_blocking(move || calendar::run(&server, &clock.context(), |_, _| {}))
         };
         match step.await {
             Ok(Ok(done)) if done.persons > 0 => {
@@ -689,18 +689,18 @@ async fn keep_calendar(server: Arc<Server>, clock: Clock, wake: Arc<Notify>) {
 }
 
 /// Forgets the events that are older than that many days: at the start, and when a day has begun in
-/// Copenhagen. `moment` reads the server's clock.
-async fn keep_events(server: Arc<Server>, moment: impl Fn() -> Moment, days: u16) {
+/// Copenhagen. `context` reads the server's clock.
+async fn keep_events(server: Arc<Server>, context: impl Fn() -> Context, days: u16) {
     let mut last = None;
     loop {
-        let moment = moment();
-        let (now, today) = (moment.now, copenhagen_date(moment.now));
+        let context = context();
+        let (now, today) = (context.now, copenhagen_date(context.now));
         if last.replace(today) != Some(today) {
             let before = now
                 .checked_sub(SignedDuration::from_hours(24 * i64::from(days)))
                 .unwrap_or(Timestamp::MIN);
             let server = Arc::clone(&server);
-            match tokio::task::spawn_blocking(move || retention::forget(&server, &moment, before))
+            match tokio::task::spawn_blocking(move || retention::forget(&server, &context, before))
                 .await
             {
                 Ok(Ok(0)) => {}
@@ -743,7 +743,7 @@ mod tests {
     use crate::deadlines::Rules;
 
     /// A server with a websocket subscription `s` and one event of it, at that instant.
-    fn server_with_an_event(folder: &Path, at: Moment) -> Arc<Server> {
+    fn server_with_an_event(folder: &Path, at: Context) -> Arc<Server> {
         let store = EmbeddedStore::open(
             folder,
             Engine::Fjall,
@@ -798,17 +798,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(Mutex::new(Timestamp::UNIX_EPOCH));
         let set = |to: &str| *clock.lock().expect("the clock") = to.parse().expect("an instant");
-        let moment = {
+        let context = {
             let clock = Arc::clone(&clock);
             move || {
-                Moment::new(
+                Context::new(
                     *clock.lock().expect("the clock"),
                     Arc::new(|| Id::from(uuid::Uuid::new_v4())),
                 )
             }
         };
         set("2027-03-01T09:00:00Z");
-        let server = server_with_an_event(folder.path(), moment());
+        let server = server_with_an_event(folder.path(), context());
         let kept = || {
             server
                 .store
@@ -818,7 +818,7 @@ mod tests {
         };
         assert!(kept() > 0, "there is an event");
         set("2027-03-02T08:00:00Z");
-        let keeper = tokio::spawn(keep_events(Arc::clone(&server), moment, 1));
+        let keeper = tokio::spawn(keep_events(Arc::clone(&server), context, 1));
         let a_look = || tokio::time::sleep(MIDNIGHT_SLEEP_MAX + Duration::from_secs(1));
         for (now, is_kept) in [
             ("2027-03-02T08:00:00Z", true),

@@ -28,7 +28,7 @@ use super::{Wire, encoding, negotiation};
 use crate::fhir::dates::format_instant;
 use crate::fhir::{Id, IssueCode};
 use crate::interactions::export::{self, Export, ExportFile, ExportScope};
-use crate::interactions::{Failure, Position, Server};
+use crate::interactions::{self, Failure, Position, Server};
 
 /// The media type of the files.
 const NDJSON: &str = "application/fhir+ndjson";
@@ -72,7 +72,7 @@ pub(super) fn export(
     }
     let export = export::begin(
         &wire.server,
-        &call.moment,
+        &call.context,
         export::read_request(scope, &parameters, lenient)?,
     )?;
     let request = address(&wire.server.base_url, path, &call.query);
@@ -83,11 +83,11 @@ pub(super) fn export(
         state: Mutex::new(State::Running),
     };
     let (job, answer) = wire.jobs.begin(wire, call, Work::Export(work))?;
-    let server = Arc::clone(&wire.server);
+    let (server, context) = (Arc::clone(&wire.server), call.context.clone());
     tokio::spawn(async move {
         let counting = Arc::clone(&job);
         let Ok(work) = job.export() else { return };
-        let state = match spawn_blocking(move || count(&server, &counting)).await {
+        let state = match spawn_blocking(move || count(&server, &context, &counting)).await {
             Ok(Ok(files)) => State::Done(files),
             Ok(Err(failure)) => {
                 tracing::error!("an export failed: {failure:?}");
@@ -104,7 +104,11 @@ pub(super) fn export(
 }
 
 /// Counts the lines of each file, until the job is cancelled.
-fn count(server: &Server, job: &Job) -> Result<Vec<(ExportFile, u64)>, Failure> {
+fn count(
+    server: &Server,
+    context: &interactions::Context,
+    job: &Job,
+) -> Result<Vec<(ExportFile, u64)>, Failure> {
     let mut files = Vec::new();
     let work = job.export()?;
     for file in work.export.files() {
@@ -113,7 +117,7 @@ fn count(server: &Server, job: &Job) -> Result<Vec<(ExportFile, u64)>, Failure> 
             if job.is_cancelled() {
                 return Ok(Vec::new());
             }
-            let page = work.export.page(server, file, from)?;
+            let page = work.export.page(server, context, file, from)?;
             lines += page.count;
             work.counted.fetch_add(page.count, Ordering::Relaxed);
             from = page.next;
@@ -175,6 +179,7 @@ pub(super) fn file(wire: &Wire, call: &Call, id: &Id, file: ExportFile) -> Resul
     let (server, readers) = (Arc::clone(&wire.server), Arc::clone(&wire.jobs.readers));
     let lines = Lines::Before(Box::new(Cursor {
         server,
+        context: call.context.clone(),
         readers,
         job,
         file,
@@ -206,6 +211,7 @@ type Page = (Vec<u8>, Option<Box<Cursor>>);
 /// Where a body is.
 struct Cursor {
     server: Arc<Server>,
+    context: interactions::Context,
     readers: Arc<Semaphore>,
     job: Arc<Job>,
     file: ExportFile,
@@ -250,7 +256,7 @@ impl Cursor {
             .map_err(|failure| Broken(format!("{failure:?}")))?;
         let page = work
             .export
-            .page(&self.server, self.file, self.from)
+            .page(&self.server, &self.context, self.file, self.from)
             .map_err(|failure| Broken(format!("{failure:?}")))?;
         self.from = page.next;
         let has_ended = page.next.is_none();

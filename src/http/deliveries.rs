@@ -9,7 +9,7 @@ use crate::fhir::Id;
 use crate::interactions::deliveries::{
     Delivered, Figures, LATENCY_BOUNDS_S, Particulars, Status, deliveries, particulars,
 };
-use crate::interactions::{Failure, Moment, Server};
+use crate::interactions::{Context, Failure, Server, overview};
 
 /// How many subscriptions the page shows.
 const SHOWN_MAX: usize = 100;
@@ -26,11 +26,11 @@ const STATUSES: [Status; 4] = [
 ///
 /// # Errors
 /// Of the store.
-pub(super) fn section(server: &Server, moment: &Moment) -> Result<String, Failure> {
-    let Some((all, _)) = deliveries(server)?.filter(|(all, _)| !all.is_empty()) else {
+pub(super) fn section(server: &Server, context: &Context) -> Result<String, Failure> {
+    let Some((all, _)) = deliveries(server, context)?.filter(|(all, _)| !all.is_empty()) else {
         return Ok(String::new());
     };
-    table(all, moment.now, |id| particulars(server, id))
+    table(all, context.now, |id| particulars(server, context, id))
 }
 
 /// How much an operator has to do with it: one in error first, then those that fail, then those
@@ -285,7 +285,7 @@ fn escaped(text: &str) -> String {
 ///
 /// # Errors
 /// Of the store.
-pub(super) fn metrics(server: &Server, moment: &Moment) -> Result<String, Failure> {
+pub(super) fn metrics(server: &Server, context: &Context) -> Result<String, Failure> {
     let mut out = String::new();
     let mut metric = |name: &str, kind: &str, help: &str, value: &dyn std::fmt::Display| {
         let _ = writeln!(
@@ -297,14 +297,14 @@ pub(super) fn metrics(server: &Server, moment: &Moment) -> Result<String, Failur
         "frist_subscription_events_total",
         "counter",
         "Events written since the start, one for each subscription told.",
-        &server.events_written(),
+        &overview::events_written(server, context),
     );
-    let Some((all, figures)) = deliveries(server)? else {
+    let Some((all, figures)) = deliveries(server, context)? else {
         return Ok(out);
     };
     let (depth, oldest) = queue(&all);
     let age = oldest.map_or(0.0, |oldest| {
-        moment.now.duration_since(oldest).as_secs_f64().max(0.0)
+        context.now.duration_since(oldest).as_secs_f64().max(0.0)
     });
     let failing = all
         .iter()

@@ -19,7 +19,7 @@ use super::negotiation::PREFERENCE_APPLIED;
 use super::routes::Call;
 use super::{Wire, bulk, later, reindex};
 use crate::fhir::Id;
-use crate::interactions::Failure;
+use crate::interactions::{Failure, Principal};
 
 /// How many exports there may be, those that are done and not yet deleted included; and how many of
 /// `$reindex`.
@@ -46,6 +46,8 @@ pub(super) struct Jobs {
 
 /// What is answered later.
 pub(super) struct Job {
+    /// Who asked for it, and alone may know of it.
+    principal: Principal,
     expires: Timestamp,
     is_cancelled: AtomicBool,
     pub(super) work: Work,
@@ -86,7 +88,7 @@ impl Job {
         match &self.work {
             // It looks by itself, before each page.
             Work::Export(_) => {}
-            Work::Request(request) => request.moment.abandon(),
+            Work::Request(request) => request.context.abandon(),
             Work::Reindex(work) => work.cancel(),
         }
     }
@@ -126,13 +128,14 @@ impl Jobs {
         all
     }
 
-    /// The job of that id.
+    /// The job of that id, if the same principal asked for it.
     ///
     /// # Errors
     /// `NotFound` if there is none.
     pub(super) fn get(&self, call: &Call, id: &Id) -> Result<Arc<Job>, Failure> {
-        let known = self.kept(call.moment.now).get(id).cloned();
-        known.ok_or_else(|| {
+        let known = self.kept(call.context.now).get(id).cloned();
+        let own = known.filter(|job| job.principal == call.context.principal);
+        own.ok_or_else(|| {
             Failure::not_found(
                 "there is no such job: it expired, was deleted, or ended with the process",
             )
@@ -154,17 +157,18 @@ impl Jobs {
             Work::Request(_) => (REQUEST_LIFETIME, REQUESTS_MAX),
         };
         let expires = call
-            .moment
+            .context
             .now
             .checked_add(lifetime)
             .unwrap_or(Timestamp::MAX);
         let job = Arc::new(Job {
+            principal: call.context.principal.clone(),
             expires,
             is_cancelled: AtomicBool::new(false),
             work,
         });
-        let id = (call.moment.new_id)();
-        let mut all = self.kept(call.moment.now);
+        let id = (call.context.new_id)();
+        let mut all = self.kept(call.context.now);
         let like_it = all
             .values()
             .filter(|kept| discriminant(&kept.work) == discriminant(&job.work));
@@ -196,13 +200,13 @@ pub(super) fn status(wire: &Wire, call: &Call, id: &Id) -> Result<Answer, Refusa
     let job = wire.jobs.get(call, id)?;
     if call.method == Method::DELETE {
         job.cancel();
-        wire.jobs.kept(call.moment.now).remove(id);
+        wire.jobs.kept(call.context.now).remove(id);
         return Ok(Answer::empty(StatusCode::ACCEPTED));
     }
     let answer = match &job.work {
         Work::Export(export) => bulk::status(wire, id, export)?,
         Work::Request(request) => request.status()?,
-        Work::Reindex(work) => work.status(wire)?,
+        Work::Reindex(work) => work.status(wire, call)?,
     };
     let answer = if answer.status() == StatusCode::ACCEPTED {
         answer.with(header::RETRY_AFTER, "1")

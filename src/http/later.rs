@@ -15,7 +15,7 @@ use super::jobs::{Work, locked};
 use super::routes::{Call, answered, sent_resource};
 use super::{Wire, bundle, negotiation};
 use crate::interactions::address::Address;
-use crate::interactions::{Failure, Moment};
+use crate::interactions::{Context, Failure};
 
 /// How long such a request is worked on at most: what it has not committed by then it does not
 /// commit any more.
@@ -24,7 +24,7 @@ const WORK_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 /// A request that is answered later, as a job.
 pub(super) struct Request {
     /// Its time; to abandon it is to stop the work before its next commit.
-    pub(super) moment: Moment,
+    pub(super) context: Context,
     state: Mutex<State>,
 }
 
@@ -101,7 +101,7 @@ pub(super) fn begin(wire: &Arc<Wire>, call: &Call, address: Address) -> Result<A
         sent_resource(call)?;
     }
     let request = Request {
-        moment: call.moment.clone(),
+        context: call.context.clone(),
         state: Mutex::new(State::Waiting(call.body.len())),
     };
     let (job, answer) = wire.jobs.begin(wire, call, Work::Request(request))?;
@@ -118,10 +118,10 @@ pub(super) fn begin(wire: &Arc<Wire>, call: &Call, address: Address) -> Result<A
         }
         *locked(&request.state) = State::Working(call.body.len());
         // What is done now is of now; whoever cancels still reaches it.
-        call.moment.now = (wire.moment)().now;
-        let moment = call.moment.clone();
+        call.context.now = (wire.context)().now;
+        let context = call.context.clone();
         let work = spawn_blocking(move || bundle::later(&answer_of(&wire, &call, address)));
-        *locked(&request.state) = match finished(WORK_TIME_MAX, &moment, work).await {
+        *locked(&request.state) = match finished(WORK_TIME_MAX, &context, work).await {
             Ok(answer) => State::Done(answer.into()),
             Err(_) => {
                 tracing::error!("a request that is answered later panicked");
@@ -136,7 +136,7 @@ pub(super) fn begin(wire: &Arc<Wire>, call: &Call, address: Address) -> Result<A
 fn answer_of(wire: &Arc<Wire>, call: &Call, address: Address) -> Answer {
     let refusal = match answered(wire, call, address) {
         Ok(answer) => return answer,
-        Err(Refusal::Failure(Failure::Busy)) if call.moment.is_abandoned() => Refusal::OutOfTime,
+        Err(Refusal::Failure(Failure::Busy)) if call.context.is_abandoned() => Refusal::OutOfTime,
         Err(refusal) => refusal,
     };
     if let Refusal::Failure(Failure::Store(error)) = &refusal {
@@ -149,13 +149,13 @@ fn answer_of(wire: &Arc<Wire>, call: &Call, address: Address) -> Answer {
 /// not commit any more, and says itself what it had done by then.
 async fn finished<T>(
     time_max: Duration,
-    moment: &Moment,
+    context: &Context,
     mut work: JoinHandle<T>,
 ) -> Result<T, JoinError> {
     if let Ok(done) = tokio::time::timeout(time_max, &mut work).await {
         return done;
     }
-    moment.abandon();
+    context.abandon();
     work.await
 }
 
@@ -173,8 +173,8 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let moment = Moment::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
-        let seen = moment.clone();
+        let context = Context::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
+        let seen = context.clone();
         let answer = runtime.block_on(async {
             // Ends only when it learns it.
             let work = spawn_blocking(move || {
@@ -183,7 +183,7 @@ mod tests {
                 }
                 "what was done"
             });
-            finished(Duration::from_millis(1), &moment, work).await
+            finished(Duration::from_millis(1), &context, work).await
         });
         assert_eq!(answer.unwrap(), "what was done");
     }

@@ -31,7 +31,7 @@ use std::sync::{Arc, LazyLock};
 
 use tokio::sync::Semaphore;
 
-use crate::interactions::{Moment, Server};
+use crate::interactions::{Context, Server};
 
 pub use capability::statement;
 pub use service::router;
@@ -58,7 +58,7 @@ pub type LazyDownload = LazyLock<Download>;
 /// What every request is answered from.
 pub struct Wire {
     server: Arc<Server>,
-    moment: Box<dyn Fn() -> Moment + Send + Sync>,
+    context: Box<dyn Fn() -> Context + Send + Sync>,
     ready: AtomicBool,
     permits: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -75,17 +75,17 @@ impl Wire {
     /// ready until [`Wire::set_ready`].
     pub fn new(
         server: Arc<Server>,
-        moment: Box<dyn Fn() -> Moment + Send + Sync>,
+        context: Box<dyn Fn() -> Context + Send + Sync>,
         package: Arc<LazyDownload>,
     ) -> Arc<Self> {
-        Wire::shared_with(cors::Origins::default(), server, moment, package)
+        Wire::shared_with(cors::Origins::default(), server, context, package)
     }
 
     /// As [`Wire::new`], for pages of these origins too.
     pub fn shared_with(
         origins: cors::Origins,
         server: Arc<Server>,
-        moment: Box<dyn Fn() -> Moment + Send + Sync>,
+        context: Box<dyn Fn() -> Context + Send + Sync>,
         package: Arc<LazyDownload>,
     ) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
@@ -95,7 +95,7 @@ impl Wire {
         let listeners = websocket::Listeners::default();
         Arc::new(Wire {
             server,
-            moment,
+            context,
             ready,
             permits,
             bodies,

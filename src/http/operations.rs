@@ -22,7 +22,7 @@ pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<
     if call.method == Method::POST && !call.body.is_empty() {
         parameters.extend(rights::parameters(&sent_resource(call)?)?);
     }
-    let found = rights::rights(&wire.server, &call.moment, patient, &parameters)?;
+    let found = rights::rights(&wire.server, &call.context, patient, &parameters)?;
     Ok(Answer::fhir(
         StatusCode::OK,
         bundle::rights(&wire.server.base_url, &found),
@@ -49,7 +49,7 @@ pub(super) fn meta(wire: &Wire, call: &Call, scope: &MetaScope) -> Result<Answer
         parameters.extend(meta::sent_parameters(&sent_resource(call)?)?);
     }
     no_parameters(call, &parameters)?;
-    Ok(labelled(&meta::meta(&wire.server, scope)?))
+    Ok(labelled(&meta::meta(&wire.server, &call.context, scope)?))
 }
 
 /// `$meta-add` and `$meta-delete`.
@@ -63,7 +63,7 @@ pub(super) fn meta_change(
     let condition = negotiation::condition(&call.headers)?;
     Ok(labelled(&meta::change(
         &wire.server,
-        &call.moment,
+        &call.context,
         key,
         change,
         &sent_resource(call)?,
@@ -94,7 +94,7 @@ pub(super) fn validate(wire: &Wire, call: &Call, target: Target) -> Result<Answe
         (None, Condition::Any)
     };
     let request = validate::read_request(target, sent, &call.query, condition)?;
-    let issues = validate::validate(&wire.server, &call.moment, request)?;
+    let issues = validate::validate(&wire.server, &call.context, request)?;
     Ok(Answer::outcome(StatusCode::OK, &issues))
 }
 
@@ -108,7 +108,7 @@ pub(super) fn binding_token(
     if !call.body.is_empty() {
         parameters.extend(binding::parameters(&sent_resource(call)?)?);
     }
-    let bound = binding::binding_token(&wire.server, &call.moment, subscription, &parameters)?;
+    let bound = binding::binding_token(&wire.server, &call.context, subscription, &parameters)?;
     let mut parameter = vec![
         json!({ "name": "token", "valueString": bound.token }),
         json!({ "name": "expiration", "valueDateTime": format_instant(bound.expiration) }),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Wire, deliveries};
 use crate::interactions::overview::overview;
-use crate::interactions::{Failure, Moment};
+use crate::interactions::{Context, Failure};
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Frist</title>\
 <meta name=\"viewport\" content=\"width=device-width\"><style>\
@@ -17,15 +17,15 @@ td.n{text-align:right}.wide{overflow-x:auto}.wide table{font-size:14px}.wide td{
 ///
 /// # Errors
 /// Of the store.
-pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
+pub(super) fn page(wire: &Wire, context: &Context) -> Result<String, Failure> {
     let mut out = HEAD.to_owned();
-    let today = wire.server.today(moment);
+    let today = wire.server.today(context);
     let _ = write!(
         out,
         "<h1>Frist</h1><p>FHIR R4 at <code>{}</code>. Today in Copenhagen is {today}.</p>",
         wire.server.base_url
     );
-    let known = overview(&wire.server)?;
+    let known = overview(&wire.server, context)?;
     out.push_str("<h2>Rights</h2><table><tr><th>status</th>");
     for right in &known.rights {
         let _ = write!(out, "<th>{right}</th>");
@@ -42,7 +42,7 @@ pub(super) fn page(wire: &Wire, moment: &Moment) -> Result<String, Failure> {
         out.push_str("</tr>");
     }
     out.push_str("</table>");
-    out.push_str(&deliveries::section(&wire.server, moment)?);
+    out.push_str(&deliveries::section(&wire.server, context)?);
     out.push_str("<h2>Stored</h2><ul>");
     for (resource_type, count) in &known.stored {
         let _ = write!(

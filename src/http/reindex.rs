@@ -16,7 +16,7 @@ use super::routes::{Call, no_parameters, sent_resource};
 use super::{Wire, bundle, negotiation};
 use crate::fhir::IssueCode;
 use crate::interactions::reindex::{self, ReindexFrom, Reindexed, Wish};
-use crate::interactions::{Failure, Server};
+use crate::interactions::{Context, Failure, Server, overview};
 
 /// A `$reindex` as a job.
 pub(super) struct Reindexing {
@@ -55,9 +55,10 @@ pub(super) fn begin(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     let work = Arc::new(work);
     let (began, begins) = sync_channel(1);
     let (server, running) = (Arc::clone(&wire.server), Arc::clone(&work));
+    let context = call.context.clone();
     let task = Arc::clone(&work);
     tokio::spawn(async move {
-        if spawn_blocking(move || running.run(&server, &began))
+        if spawn_blocking(move || running.run(&server, &context, &began))
             .await
             .is_err()
         {
@@ -85,7 +86,7 @@ impl Reindexing {
     }
 
     /// Does it all, and says that it began, or why it did not.
-    fn run(&self, server: &Server, began: &SyncSender<Result<(), Failure>>) {
+    fn run(&self, server: &Server, context: &Context, began: &SyncSender<Result<(), Failure>>) {
         let watch = &mut |done: &Reindexed| {
             *locked(&self.done) = *done;
             // Only the first one is waited for.
@@ -99,7 +100,7 @@ impl Reindexing {
                 _ => Wish::GoOn,
             }
         };
-        let state = match reindex::reindex(&*server.store, ReindexFrom::Beginning, watch) {
+        let state = match reindex::reindex(server, context, ReindexFrom::Beginning, watch) {
             Ok(Some(_)) => State::Done,
             Ok(None) => State::Ended,
             Err(failure) => {
@@ -113,11 +114,11 @@ impl Reindexing {
     }
 
     /// How far it is: what it did when it is done.
-    pub(super) fn status(&self, wire: &Wire) -> Result<Answer, Refusal> {
+    pub(super) fn status(&self, wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         let done = *locked(&self.done);
         match &*locked(&self.state) {
             State::Running => {
-                let changes = wire.server.changes()?;
+                let changes = overview::changes(&wire.server, &call.context)?;
                 let progress = format!(
                     "{} of {changes} versions and {} keys looked at",
                     done.versions, done.keys

@@ -27,7 +27,8 @@ use crate::interactions::update::update;
 use crate::interactions::validate;
 use crate::interactions::write::{Criteria, Target};
 use crate::interactions::{
-    Effect, Failure, HistoryScope, Moment, StoredVersion, Written, read, subset, transaction,
+    Context, Effect, Failure, HistoryScope, StoredVersion, Written, overview, read, subset,
+    transaction,
 };
 use crate::search::personal_parameters;
 
@@ -49,7 +50,7 @@ pub(super) struct Call {
     pub(super) headers: HeaderMap,
     /// As it was before it was compressed.
     pub(super) body: Bytes,
-    pub(super) moment: Moment,
+    pub(super) context: Context,
 }
 
 /// The parameters but those that every request may have, and those.
@@ -142,15 +143,19 @@ pub(super) fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Ans
         Address::TypeHistory(resource_type) => {
             history_answer(wire, call, HistoryScope::Type(resource_type))
         }
-        Address::Instance(key) if looks => read_answer(wire, call, read::read(&wire.server, &key)?),
+        Address::Instance(key) if looks => {
+            read_answer(wire, call, read::read(&wire.server, &call.context, &key)?)
+        }
         Address::Instance(key) => {
             without_parameters(call)?;
             change_answer(wire, call, Target::Key(key))
         }
         Address::InstanceHistory(key) => history_answer(wire, call, HistoryScope::Instance(key)),
-        Address::Version(key, version) => {
-            read_answer(wire, call, read::read_version(&wire.server, &key, version)?)
-        }
+        Address::Version(key, version) => read_answer(
+            wire,
+            call,
+            read::read_version(&wire.server, &call.context, &key, version)?,
+        ),
     }
 }
 
@@ -159,11 +164,11 @@ fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     match call.path.as_str() {
         "/metrics" => {
             let mut text = wire.metrics.text(
-                wire.server.changes()?,
+                overview::changes(&wire.server, &call.context)?,
                 wire.ready.load(Ordering::SeqCst),
                 wire.listeners.count(),
             );
-            text.push_str(&deliveries::metrics(&wire.server, &call.moment)?);
+            text.push_str(&deliveries::metrics(&wire.server, &call.context)?);
             Ok(Answer::text(
                 "text/plain; version=0.0.4; charset=utf-8",
                 text,
@@ -176,7 +181,7 @@ fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         )),
         _ => Ok(Answer::text(
             "text/html; charset=utf-8",
-            page::page(wire, &call.moment)?,
+            page::page(wire, &call.context)?,
         )),
     }
 }
@@ -252,9 +257,14 @@ pub(super) fn no_parameters(call: &Call, parameters: &[(String, String)]) -> Res
 }
 
 fn read_answer(wire: &Wire, call: &Call, mut found: StoredVersion) -> Result<Answer, Refusal> {
-    let (part, others) = subset::asked(&wire.server, found.key.resource_type, &call.query)?;
+    let (part, others) = subset::asked(
+        &wire.server,
+        &call.context,
+        found.key.resource_type,
+        &call.query,
+    )?;
     no_parameters(call, &others)?;
-    subset::cut(&wire.server, &part, &mut found)?;
+    subset::cut(&wire.server, &call.context, &part, &mut found)?;
     let answer = if negotiation::known(&call.headers).is(&found) {
         Answer::empty(StatusCode::NOT_MODIFIED)
     } else {
@@ -277,7 +287,7 @@ fn create_answer(wire: &Wire, call: &Call, resource_type: ResourceType) -> Resul
     };
     let written = create(
         &wire.server,
-        &call.moment,
+        &call.context,
         CreateRequest {
             resource_type,
             resource,
@@ -296,7 +306,7 @@ fn conditional_answer(
     let criteria = Criteria {
         resource_type,
         parameters: call.query.clone(),
-        unused_id: (call.moment.new_id)(),
+        unused_id: (call.context.new_id)(),
     };
     change_answer(wire, call, Target::Matching(criteria))
 }
@@ -305,17 +315,17 @@ fn conditional_answer(
 fn change_answer(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
     let condition = negotiation::condition(&call.headers)?;
     let written = match call.method {
-        Method::DELETE => delete(&wire.server, &call.moment, target, condition)?,
+        Method::DELETE => delete(&wire.server, &call.context, target, condition)?,
         Method::PATCH => patch(
             &wire.server,
-            &call.moment,
+            &call.context,
             target,
             sent_patch(call)?,
             condition,
         )?,
         _ => update(
             &wire.server,
-            &call.moment,
+            &call.context,
             target,
             sent_resource(call)?,
             condition,
@@ -399,6 +409,7 @@ pub(super) fn search_answer(
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = search(
         &wire.server,
+        &call.context,
         &SearchRequest {
             scope,
             parameters,
@@ -434,6 +445,7 @@ fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope) -> Result<Answe
     let (_, lenient) = negotiation::prefer(&call.headers);
     let found = history(
         &wire.server,
+        &call.context,
         HistoryRequest {
             scope,
             parameters: call.query.clone(),
@@ -449,7 +461,7 @@ fn history_answer(wire: &Wire, call: &Call, scope: HistoryScope) -> Result<Answe
 fn bundle_answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     without_parameters(call)?;
     let sent = sent_resource(call)?;
-    let (kind, answers) = transaction::process(&wire.server, &call.moment, &sent)?;
+    let (kind, answers) = transaction::process(&wire.server, &call.context, &sent)?;
     let (wanted, _) = negotiation::prefer(&call.headers);
     let body = bundle::response(
         &wire.server.base_url,

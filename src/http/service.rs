@@ -20,7 +20,7 @@ use super::routes::{Call, Parameters, allow, below_base, dispatch, own_and_gener
 use super::sight::{countable, loggable, request_id};
 use super::{Wire, cors, websocket};
 use crate::interactions::address::{Address, query_pairs};
-use crate::interactions::{Failure, Moment};
+use crate::interactions::{Context, Failure, overview};
 
 /// How long a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
@@ -34,8 +34,9 @@ pub fn router(wire: Arc<Wire>) -> Router {
 
 async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Response<Body> {
     let begun = Instant::now();
-    let moment = (wire.moment)();
-    let request_id = request_id(request.headers(), &moment);
+    let context = (wire.context)();
+    let request_id = request_id(request.headers(), &context);
+    let context = context.of_request(&request_id);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let named = countable(&method);
     let origin = wire.origins.allowed(request.headers());
@@ -47,7 +48,7 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
         ),
         Ok((query, rendering)) => (
             rendering,
-            answer(&wire, moment, request, query, rendering, takes_gzip).await,
+            answer(&wire, context, request, query, rendering, takes_gzip).await,
         ),
         Err(refusal) => (Rendering::default(), Err(refusal)),
     };
@@ -124,7 +125,7 @@ fn understood(request: &Request<Body>) -> Result<((Parameters, Parameters), Rend
 
 async fn answer(
     wire: &Arc<Wire>,
-    moment: Moment,
+    context: Context,
     request: Request<Body>,
     (query, general): (Parameters, Parameters),
     rendering: Rendering,
@@ -134,7 +135,7 @@ async fn answer(
         // Whoever watches the server is answered also when it has no turn to give.
         match request.uri().path() {
             "/livez" => return Ok(Answer::text("text/plain; charset=utf-8", "alive\n")),
-            "/readyz" => return Ok(ready(wire)),
+            "/readyz" => return Ok(ready(wire, &context)),
             _ => {}
         }
     }
@@ -151,7 +152,7 @@ async fn answer(
     let sent = received(body).await?;
     let permit = permit_of(&wire.permits)?;
     let wire = Arc::clone(wire);
-    let patience = moment.clone();
+    let patience = context.clone();
     let work = spawn_blocking(move || {
         let _held_until_done = (held, permit);
         let body = encoding::plain(&parts.headers, sent)?;
@@ -162,7 +163,7 @@ async fn answer(
             general,
             headers: parts.headers,
             body,
-            moment,
+            context,
         };
         dispatch(&wire, &call).map(|answer| answer.rendered(rendering).encoded(takes_gzip))
     });
@@ -174,21 +175,24 @@ async fn answer(
 /// waits.
 async fn within(
     time_max: Duration,
-    moment: &Moment,
+    context: &Context,
     work: JoinHandle<Result<Answer, Refusal>>,
 ) -> Result<Answer, Refusal> {
     match tokio::time::timeout(time_max, work).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err(Refusal::Bug),
         Err(_) => {
-            moment.abandon();
+            context.abandon();
             Err(Refusal::Unfinished)
         }
     }
 }
 
-fn ready(wire: &Wire) -> Answer {
-    let (status, text) = match (wire.ready.load(Ordering::SeqCst), wire.server.changes()) {
+fn ready(wire: &Wire, context: &Context) -> Answer {
+    let (status, text) = match (
+        wire.ready.load(Ordering::SeqCst),
+        overview::changes(&wire.server, context),
+    ) {
         (true, Ok(_)) => (StatusCode::OK, "ready\n"),
         (true, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
@@ -223,9 +227,9 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let moment = Moment::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
+        let context = Context::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
         let answer = runtime.block_on(async {
-            let seen = moment.clone();
+            let seen = context.clone();
             // Ends only when it learns it: the runtime waits for its threads.
             let work = spawn_blocking(move || {
                 while !seen.is_abandoned() {
@@ -233,12 +237,12 @@ mod tests {
                 }
                 Ok(Answer::empty(StatusCode::OK))
             });
-            within(Duration::from_millis(1), &moment, work).await
+            within(Duration::from_millis(1), &context, work).await
         });
         assert!(matches!(answer, Err(Refusal::Unfinished)));
         let done = runtime.block_on(within(
             HANDLER_TIME_MAX,
-            &moment,
+            &context,
             runtime.spawn_blocking(|| Ok(Answer::empty(StatusCode::OK))),
         ));
         assert!(done.is_ok_and(|answer| answer.status() == StatusCode::OK));

@@ -5,17 +5,17 @@ use axum::http::{HeaderMap, HeaderName, Method};
 
 use super::routes::{PACKAGE_PATH, below_base};
 use super::{negotiation, openapi};
-use crate::interactions::Moment;
+use crate::interactions::Context;
 use crate::interactions::address::Address;
 
 /// The longest request id that is taken from a client.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
 /// The client's own request id if it is short, of safe characters and may be seen, else a new one.
-pub(super) fn request_id(headers: &HeaderMap, moment: &Moment) -> String {
+pub(super) fn request_id(headers: &HeaderMap, context: &Context) -> String {
     let sent = negotiation::text(headers, HeaderName::from_static("x-request-id"));
     sent.filter(|id| is_request_id(id))
-        .map_or_else(|| (moment.new_id)().to_string(), str::to_owned)
+        .map_or_else(|| (context.new_id)().to_string(), str::to_owned)
 }
 
 fn is_request_id(text: &str) -> bool {

@@ -21,7 +21,7 @@ fn parameters(call: &Call) -> Result<Parameters, Refusal> {
 
 /// `$status` of the type: how the subscriptions stand that are asked for.
 pub(super) fn statuses(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
-    let found = subscription_events::statuses(&wire.server, &parameters(call)?)?;
+    let found = subscription_events::statuses(&wire.server, &call.context, &parameters(call)?)?;
     Ok(Answer::fhir(
         StatusCode::OK,
         bundle::statuses(&wire.server.base_url, &found),
@@ -35,7 +35,7 @@ pub(super) fn status(
     subscription: &ResourceKey,
 ) -> Result<Answer, Refusal> {
     parameters(call)?;
-    let found = subscription_events::status(&wire.server, subscription)?;
+    let found = subscription_events::status(&wire.server, &call.context, subscription)?;
     Ok(Answer::fhir(
         StatusCode::OK,
         bundle::statuses(&wire.server.base_url, &found),
@@ -48,8 +48,12 @@ pub(super) fn events(
     call: &Call,
     subscription: &ResourceKey,
 ) -> Result<Answer, Refusal> {
-    let found =
-        subscription_events::events(&wire.server, &call.moment, subscription, &parameters(call)?)?;
+    let found = subscription_events::events(
+        &wire.server,
+        &call.context,
+        subscription,
+        &parameters(call)?,
+    )?;
     Ok(Answer::fhir(StatusCode::OK, found))
 }
 
@@ -70,7 +74,8 @@ pub(super) fn resend(
     } else {
         parameters(call)?
     };
-    let (since, until) = deliveries::resend(&wire.server, subscription, &parameters)?;
+    let (since, until) =
+        deliveries::resend(&wire.server, &call.context, subscription, &parameters)?;
     let text = format!("the events from {since} to {until} are sent again");
     Ok(Answer::outcome(
         StatusCode::OK,
@@ -88,6 +93,6 @@ pub(super) fn webhook_secret(
     subscription: &ResourceKey,
 ) -> Result<Answer, Refusal> {
     webhook_secret::without_parameters(&parameters(call)?)?;
-    let told = webhook_secret::webhook_secret(&wire.server, subscription)?;
+    let told = webhook_secret::webhook_secret(&wire.server, &call.context, subscription)?;
     Ok(Answer::made(&told).with(header::CACHE_CONTROL, "no-store"))
 }

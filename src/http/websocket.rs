@@ -22,10 +22,10 @@ use super::error::Refusal;
 use super::routes::below_base;
 use super::{Wire, cors};
 use crate::fhir::Id;
-use crate::interactions::binding::{self, SUBSCRIPTIONS_MAX};
+use crate::interactions::binding::{self, BindingGrant, SUBSCRIPTIONS_MAX};
 use crate::interactions::feed::{Feed, Heard};
-use crate::interactions::watches::Watch;
-use crate::interactions::{Failure, Moment, Server};
+use crate::interactions::subscription_listeners::{Listening, listen_to};
+use crate::interactions::{Context, Failure, Server};
 
 /// Where subscribers listen, below the base.
 const PATH: &str = "/_websocket";
@@ -214,7 +214,7 @@ struct Bound {
     feed: Feed,
     /// When it last told something.
     last_told: Instant,
-    _watch: Watch,
+    _listening: Listening,
 }
 
 impl Listener {
@@ -263,10 +263,10 @@ impl Listener {
     /// When there is next something to say though nothing happens: a heartbeat, or that a
     /// subscription ends.
     fn due(&self) -> Option<Instant> {
-        let moment = (self.wire.moment)();
+        let context = (self.wire.context)();
         let heartbeats = self.feeds.iter().filter_map(Bound::heartbeat_at);
         let ends = self.feeds.iter().filter_map(|bound| {
-            let rest = bound.feed.rest(&moment)?;
+            let rest = bound.feed.rest(&context)?;
             Some(
                 Instant::now()
                     + Duration::try_from(rest)
@@ -297,34 +297,37 @@ impl Listener {
 
     /// Begins to listen to the subscriptions of a token.
     async fn bind(&mut self, token: String) -> Result<(), End> {
-        let ids = read(Arc::clone(&self.wire), move |server, moment| {
-            Ok(binding::redeem(server, moment, &token))
-        })
-        .await?;
-        let Some(ids) = ids else {
+        let before = (self.wire.context)();
+        let redeemed = read(Arc::clone(&self.wire), before, move |server, context| {
+            Ok(binding::redeem(server, context, &token))
+        });
+        let Some(BindingGrant {
+            principal,
+            subscriptions,
+        }) = redeemed.await?
+        else {
             return Err(End::policy(
                 "the token is not known, was used, or is too old: ask for another one",
             ));
         };
-        if self.feeds.len() + ids.len() > SUBSCRIPTIONS_MAX {
+        if self.feeds.len() + subscriptions.len() > SUBSCRIPTIONS_MAX {
             return Err(End::policy(format!(
                 "expected at most {SUBSCRIPTIONS_MAX} subscriptions on one websocket"
             )));
         }
-        for id in ids
+        for id in subscriptions
             .into_iter()
             .filter(|id| self.feeds.iter().all(|bound| bound.feed.id() != id))
             .collect::<Vec<_>>()
         {
             let wake = Arc::clone(&self.wake);
             // Before the feed looks where it begins.
-            let watch = self
-                .wire
-                .server
-                .watch(&id, Arc::new(move || wake.notify_one()));
+            let context = (self.wire.context)().on_behalf_of(principal.clone());
+            let wake = Arc::new(move || wake.notify_one());
+            let listening = listen_to(&self.wire.server, &context, &id, wake);
             let begun = id.clone();
-            let (feed, heard) = read(Arc::clone(&self.wire), move |server, moment| {
-                Feed::begin(server, moment, &begun)
+            let (feed, heard) = read(Arc::clone(&self.wire), context, move |server, context| {
+                Feed::begin(server, context, &begun)
             })
             .await?;
             self.say(&id, heard).await?;
@@ -332,7 +335,7 @@ impl Listener {
             self.feeds.extend(feed.map(|feed| Bound {
                 feed,
                 last_told: Instant::now(),
-                _watch: watch,
+                _listening: listening,
             }));
         }
         Ok(())
@@ -360,14 +363,15 @@ impl Listener {
         };
         let mut feed = bound.feed.clone();
         let is_silent = bound.heartbeat_at().is_some_and(|at| at <= Instant::now());
-        let next = move |server: &Server, moment: &Moment| {
-            let heard = match feed.next(server, moment)? {
-                Heard::Nothing if is_silent => Heard::Message(feed.heartbeat(server, moment)?),
+        let next = move |server: &Server, context: &Context| {
+            let heard = match feed.next(server, context)? {
+                Heard::Nothing if is_silent => Heard::Message(feed.heartbeat(server, context)?),
                 heard => heard,
             };
             Ok((feed, heard))
         };
-        let (feed, heard) = read(Arc::clone(&self.wire), next).await?;
+        let context = (self.wire.context)().on_behalf_of(bound.feed.principal.clone());
+        let (feed, heard) = read(Arc::clone(&self.wire), context, next).await?;
         let id = feed.id().clone();
         let told = self.say(&id, heard).await?;
         if let Some(bound) = self.feeds.get_mut(at) {
@@ -405,12 +409,13 @@ impl Listener {
 /// Does what may wait for the disk.
 async fn read<T: Send + 'static>(
     wire: Arc<Wire>,
-    work: impl FnOnce(&Server, &Moment) -> Result<T, Failure> + Send + 'static,
+    context: Context,
+    work: impl FnOnce(&Server, &Context) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, End> {
     let Ok(_turn) = Arc::clone(&wire.listeners.readers).acquire_owned().await else {
         return Err(End::leaving());
     };
-    match spawn_blocking(move || work(&wire.server, &(wire.moment)())).await {
+    match spawn_blocking(move || work(&wire.server, &context)).await {
         Ok(done) => done.map_err(|failure| End::failed(&failure)),
         Err(panic) => {
             tracing::error!("a subscriber could not be told: {panic}");

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::transaction::{Allowance, EntryAnswer, Request, answer};
-use super::{Failure, Moment, Server};
+use super::{Context, Failure, Server};
 
 /// How many entries of a batch are worked on at once: they share the store's syncs.
 const WORKERS_MAX: usize = 16;
@@ -16,7 +16,7 @@ const THREADS_MAX: usize = 64;
 /// Carries out each request by itself; the answers stand in the order of the requests.
 pub(super) fn batch(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     requests: Vec<Result<Request, Failure>>,
 ) -> Vec<EntryAnswer> {
     let allowance = Allowance::default();
@@ -33,7 +33,7 @@ pub(super) fn batch(
     let work = || {
         let mut answers = Vec::new();
         while let Some((at, request)) = next() {
-            let answer = request.and_then(|request| answer(server, moment, request, &allowance));
+            let answer = request.and_then(|request| answer(server, context, request, &allowance));
             answers.push((at, answer.unwrap_or_else(EntryAnswer::Failed)));
         }
         answers

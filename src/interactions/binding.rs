@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::address::parameters_in;
 use super::persons::parse_stored;
-use super::{Failure, Moment, Server, read};
+use super::{Context, Failure, Principal, Server, read};
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::subscriptions::{Channel, Status, Subscription};
 
@@ -36,19 +36,28 @@ pub struct BindingToken {
 
 /// The tokens that were given out and not used yet.
 #[derive(Default)]
-pub(super) struct Bindings(Mutex<BTreeMap<String, Bound>>);
+pub(super) struct Bindings(Mutex<BTreeMap<String, GivenToken>>);
 
-/// What a token is good for.
-struct Bound {
+/// A token that was given out.
+struct GivenToken {
     until: Timestamp,
-    subscriptions: Vec<Id>,
+    grant: BindingGrant,
+}
+
+/// The rights that a token gives to the websocket that shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BindingGrant {
+    /// Who asked for the token: the websocket listens on behalf of the same principal.
+    pub principal: Principal,
+    /// The subscriptions that it may listen to.
+    pub subscriptions: Vec<Id>,
 }
 
 impl Bindings {
     /// Those that are still good.
-    fn good(&self, now: Timestamp) -> MutexGuard<'_, BTreeMap<String, Bound>> {
+    fn good(&self, now: Timestamp) -> MutexGuard<'_, BTreeMap<String, GivenToken>> {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.retain(|_, bound| bound.until > now);
+        tokens.retain(|_, given| given.until > now);
         tokens
     }
 }
@@ -60,7 +69,7 @@ impl Bindings {
 /// `Unprocessable` for one that has no websocket or is off.
 pub fn binding_token(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     subscription: Option<&ResourceKey>,
     parameters: &[(String, String)],
 ) -> Result<BindingToken, Failure> {
@@ -84,20 +93,26 @@ pub fn binding_token(
         ));
     }
     for id in &subscriptions {
-        listened_to(server, id)?;
+        listened_to(server, context, id)?;
     }
     // Two ids by chance, each of which nobody can guess.
-    let token = format!("{}.{}", (moment.new_id)(), (moment.new_id)());
-    let expiration = moment.now.checked_add(TOKEN_TIME).unwrap_or(Timestamp::MAX);
-    let mut tokens = server.bindings.good(moment.now);
+    let token = format!("{}.{}", (context.new_id)(), (context.new_id)());
+    let expiration = context
+        .now
+        .checked_add(TOKEN_TIME)
+        .unwrap_or(Timestamp::MAX);
+    let mut tokens = server.bindings.good(context.now);
     if tokens.len() >= TOKENS_MAX {
         return Err(Failure::Busy);
     }
     tokens.insert(
         token.clone(),
-        Bound {
+        GivenToken {
             until: expiration,
-            subscriptions: subscriptions.clone(),
+            grant: BindingGrant {
+                principal: context.principal.clone(),
+                subscriptions: subscriptions.clone(),
+            },
         },
     );
     Ok(BindingToken {
@@ -107,13 +122,13 @@ pub fn binding_token(
     })
 }
 
-/// The subscriptions of a token, which is no longer good; none if it is not.
-pub fn redeem(server: &Server, moment: &Moment, token: &str) -> Option<Vec<Id>> {
+/// Takes a token, which is no longer good then; answers none if it is not good.
+pub fn redeem(server: &Server, context: &Context, token: &str) -> Option<BindingGrant> {
     server
         .bindings
-        .good(moment.now)
+        .good(context.now)
         .remove(token)
-        .map(|bound| bound.subscriptions)
+        .map(|given| given.grant)
 }
 
 /// The parameters in a Parameters resource, as they would stand in a query.
@@ -156,9 +171,10 @@ fn asked_ids(parameters: &[(String, String)]) -> Result<Vec<Id>, Failure> {
 }
 
 /// Refuses what cannot be listened to.
-fn listened_to(server: &Server, id: &Id) -> Result<(), Failure> {
+fn listened_to(server: &Server, context: &Context, id: &Id) -> Result<(), Failure> {
     let stored = read::read(
         server,
+        context,
         &ResourceKey::new(ResourceType::Subscription, id.clone()),
     )?;
     let value = parse_stored(&stored.key, stored.body.as_deref().unwrap_or_default())?;

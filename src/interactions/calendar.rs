@@ -5,7 +5,7 @@
 use jiff::civil::Date;
 
 use super::persons::{self, Derived, Pending};
-use super::{Failure, Moment, Server};
+use super::{Context, Failure, Server, subscription_listeners};
 use crate::fhir::{Id, ResourceKey, ResourceType, start_of_day};
 use crate::storage::{ChangeSet, CommitError};
 
@@ -32,10 +32,10 @@ pub struct Progress {
 /// Of the store, or `Busy` if others never cease to write the same persons.
 pub fn run(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     mut progress: impl FnMut(Date, Progress),
 ) -> Result<Progress, Failure> {
-    let today = server.today(moment);
+    let today = server.today(context);
     server.begin_calendar_day(today);
     let mut done = Progress::default();
     loop {
@@ -50,7 +50,7 @@ pub fn run(
             .map(|timer| timer.owner.id)
             .collect();
         for persons in persons.chunks(PERSONS_PER_COMMIT) {
-            done.versions += server.turns.take(|| step(server, moment, persons, day))?;
+            done.versions += server.turns.take(|| step(server, context, persons, day))?;
             done.persons += persons.len();
             progress(day, done);
         }
@@ -64,7 +64,7 @@ pub fn run(
 /// As [`run`].
 pub(super) fn catch_up(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     persons: &[Id],
     today: Date,
 ) -> Result<bool, Failure> {
@@ -73,7 +73,7 @@ pub(super) fn catch_up(
         let key = ResourceKey::new(ResourceType::Patient, person.clone());
         while let Some(day) = server.store.timer(&key)?.filter(|day| *day <= today) {
             made = true;
-            if step(server, moment, std::slice::from_ref(person), day)?.is_none() {
+            if step(server, context, std::slice::from_ref(person), day)?.is_none() {
                 return Ok(made);
             }
         }
@@ -87,18 +87,18 @@ pub(super) fn catch_up(
 /// made twice.
 fn step(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     persons: &[Id],
     day: Date,
 ) -> Result<Option<usize>, Failure> {
     let waiting = due_on(server, persons, day)?;
     let derived = persons::derive(
         server,
+        context,
         &waiting,
         &Pending::new(),
         day,
         start_of_day(day),
-        moment.now,
     )?;
     // Once more after the guards, which move if a timer does after this.
     if due_on(server, &waiting, day)?.len() < waiting.len() {
@@ -107,7 +107,7 @@ fn step(
     if waiting.is_empty() {
         Ok(Some(0))
     } else {
-        commit(server, moment, derived)
+        commit(server, context, derived)
     }
 }
 
@@ -130,7 +130,7 @@ fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure
 /// the facts moved meanwhile.
 pub(super) fn commit(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     derived: Derived,
 ) -> Result<Option<usize>, Failure> {
     let versions = derived.writes.len();
@@ -141,11 +141,11 @@ pub(super) fn commit(
         touches: derived.touches,
         timers: derived.timers,
         events: derived.events,
-        ..ChangeSet::at(moment.now)
+        ..ChangeSet::at(context.now)
     };
     match server.store.commit(changes) {
         Ok(_) => {
-            server.wake(events, &told);
+            subscription_listeners::wake(server, events, &told);
             Ok(Some(versions))
         }
         Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(None),

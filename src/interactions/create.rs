@@ -2,7 +2,7 @@
 
 use super::entry::same_type;
 use super::write::{Action, Change};
-use super::{Failure, Moment, Server, Written};
+use super::{Context, Failure, Server, Written};
 use crate::fhir::{Resource, ResourceType};
 
 /// A resource to create.
@@ -23,18 +23,18 @@ pub struct CreateRequest {
 /// `If-None-Exist` has several matches.
 pub fn create(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     request: CreateRequest,
 ) -> Result<Written, Failure> {
     same_type(request.resource_type, &request.resource)?;
     let action = Action::Create {
         resource: request.resource,
-        id: (moment.new_id)(),
+        id: (context.new_id)(),
         if_none_exist: request.if_none_exist,
     };
     super::write_one(
         server,
-        moment,
+        context,
         Change {
             action,
             full_url: None,

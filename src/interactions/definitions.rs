@@ -2,7 +2,7 @@
 //! searched, and with a history that says which rule was in force when.
 
 use super::write::{Action, Change, Condition, Target, Writer, write};
-use super::{Failure, Moment, Server};
+use super::{Context, Failure, Server};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Resource, ResourceKey, ResourceType};
 use crate::search::SearchQuery;
@@ -13,7 +13,7 @@ use crate::search::SearchQuery;
 /// `BadRequest` for one that has no id or is of a type that is no definition; else as [`write()`].
 pub fn install(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     definitions: Vec<Resource>,
 ) -> Result<(), Failure> {
     let mut changes = Vec::new();
@@ -53,7 +53,7 @@ pub fn install(
             }
         }
     }
-    write(server, moment, Writer::Definitions, &changes, false).map(drop)
+    write(server, context, Writer::Definitions, &changes, false).map(drop)
 }
 
 fn key_of(resource: &Resource) -> Result<ResourceKey, Failure> {

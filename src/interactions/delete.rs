@@ -1,7 +1,7 @@
 //! delete, also conditional (<https://hl7.org/fhir/R4/http.html#delete>): the resource is gone, its history stays.
 
 use super::write::{Action, Change, Condition, Target};
-use super::{Failure, Moment, Server, Written};
+use super::{Context, Failure, Server, Written};
 
 /// Deletes a resource. One that is not there is deleted already; so is what matches nothing.
 ///
@@ -10,13 +10,13 @@ use super::{Failure, Moment, Server, Written};
 /// others refer to it.
 pub fn delete(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     target: Target,
     condition: Condition,
 ) -> Result<Written, Failure> {
     super::write_one(
         server,
-        moment,
+        context,
         Change {
             action: Action::Delete { target, condition },
             full_url: None,

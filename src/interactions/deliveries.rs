@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use serde_json::Value;
 
 use super::persons::parse_stored;
-use super::{Failure, Server, read};
+use super::{Context, Failure, Server, read};
 use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
 use crate::subscriptions::delivery::{Deliverer, ReplayRefused};
 
@@ -54,7 +54,10 @@ pub struct Particulars {
 ///
 /// # Errors
 /// Of the store.
-pub fn deliveries(server: &Server) -> Result<Option<(Vec<Delivered>, Figures)>, Failure> {
+pub fn deliveries(
+    server: &Server,
+    context: &Context,
+) -> Result<Option<(Vec<Delivered>, Figures)>, Failure> {
     let Some(deliverer) = server.deliverer() else {
         return Ok(None);
     };
@@ -64,7 +67,8 @@ pub fn deliveries(server: &Server) -> Result<Option<(Vec<Delivered>, Figures)>, 
             .last_event
             .saturating_sub(view.delivered.max(view.forgotten));
         // With thousands of them, only those that are behind are read.
-        let is_sent_to = missed + waiting > 0 && particulars(server, &view.id)?.endpoint.is_some();
+        let is_sent_to =
+            missed + waiting > 0 && particulars(server, context, &view.id)?.endpoint.is_some();
         let (waiting, missed) = if is_sent_to {
             (waiting, missed)
         } else {
@@ -86,7 +90,7 @@ pub fn deliveries(server: &Server) -> Result<Option<(Vec<Delivered>, Figures)>, 
 ///
 /// # Errors
 /// Of the store.
-pub fn particulars(server: &Server, id: &Id) -> Result<Particulars, Failure> {
+pub fn particulars(server: &Server, _context: &Context, id: &Id) -> Result<Particulars, Failure> {
     let key = ResourceKey::new(ResourceType::Subscription, id.clone());
     let stored = server.store.read(&key)?.and_then(|stored| stored.body);
     let value = stored.map_or(Ok(Value::Null), |body| parse_stored(&key, &body))?;
@@ -113,6 +117,7 @@ pub fn particulars(server: &Server, id: &Id) -> Result<Particulars, Failure> {
 /// `Unprocessable` for what cannot be sent again now.
 pub fn resend(
     server: &Server,
+    context: &Context,
     subscription: &ResourceKey,
     parameters: &[(String, String)],
 ) -> Result<(u64, u64), Failure> {
@@ -149,7 +154,7 @@ pub fn resend(
             return Err(Failure::BadRequest(wrong));
         }
     };
-    read::read(server, subscription)?;
+    read::read(server, context, subscription)?;
     let refused =
         |why: String| Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, "", why)]);
     let deliverer = server

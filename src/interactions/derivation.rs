@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::calendar::{PERSONS_PER_COMMIT, Progress, commit};
 use super::persons::{self, Derived, Pending};
-use super::{Failure, Moment, Server};
+use super::{Context, Failure, Server};
 use crate::fhir::{Id, ResourceType};
 use crate::search::SearchQuery;
 use crate::storage::{Guard, Position};
@@ -21,7 +21,7 @@ use crate::storage::{Guard, Position};
 ///
 /// # Errors
 /// Of the store, or `Busy` if others never cease to write the same persons.
-pub fn bring_up_to_date(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
+pub fn bring_up_to_date(server: &Server, context: &Context) -> Result<Progress, Failure> {
     let (derived, by_these) = (Guard("derived".into()), derived_by(server));
     if let [at, by_these_at] = server
         .store
@@ -31,9 +31,9 @@ pub fn bring_up_to_date(server: &Server, moment: &Moment) -> Result<Progress, Fa
     {
         return Ok(Progress::default());
     }
-    touch(server, moment, vec![derived.clone()])?;
-    let done = derive_all(server, moment)?;
-    touch(server, moment, vec![derived, by_these])?;
+    touch(server, context, vec![derived.clone()])?;
+    let done = derive_all(server, context)?;
+    touch(server, context, vec![derived, by_these])?;
     Ok(done)
 }
 
@@ -51,10 +51,10 @@ fn derived_by(server: &Server) -> Guard {
     ))
 }
 
-fn touch(server: &Server, moment: &Moment, guards: Vec<Guard>) -> Result<(), Failure> {
+fn touch(server: &Server, context: &Context, guards: Vec<Guard>) -> Result<(), Failure> {
     commit(
         server,
-        moment,
+        context,
         Derived {
             touches: guards,
             ..Derived::default()
@@ -63,8 +63,8 @@ fn touch(server: &Server, moment: &Moment, guards: Vec<Guard>) -> Result<(), Fai
     .map(drop)
 }
 
-fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
-    let today = server.today(moment);
+fn derive_all(server: &Server, context: &Context) -> Result<Progress, Failure> {
+    let today = server.today(context);
     let mut done = Progress::default();
     let patients = server
         .store
@@ -73,7 +73,7 @@ fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
         let persons: Vec<Id> = patients.iter().map(|patient| patient.id.clone()).collect();
         done.versions += server
             .turns
-            .take(|| derive_anew(server, moment, &persons, today))?;
+            .take(|| derive_anew(server, context, &persons, today))?;
         done.persons += persons.len();
     }
     Ok(done)
@@ -81,17 +81,17 @@ fn derive_all(server: &Server, moment: &Moment) -> Result<Progress, Failure> {
 
 fn derive_anew(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     persons: &[Id],
     today: Date,
 ) -> Result<Option<usize>, Failure> {
     let derived = persons::derive(
         server,
+        context,
         persons,
         &Pending::new(),
         today,
-        moment.now,
-        moment.now,
+        context.now,
     )?;
-    commit(server, moment, derived)
+    commit(server, context, derived)
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::address::parameters_in;
 use super::persons::{parse_stored, person_of};
-use super::{Failure, Moment, Server};
+use super::{Context, Failure, Server};
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
 use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVersion};
 
@@ -204,12 +204,16 @@ pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
 ///
 /// # Errors
 /// Of the store.
-pub fn begin(server: &Server, moment: &Moment, request: ExportRequest) -> Result<Export, Failure> {
+pub fn begin(
+    server: &Server,
+    context: &Context,
+    request: ExportRequest,
+) -> Result<Export, Failure> {
     let (position, instant) = server.store.last_commit()?;
     Ok(Export {
         request,
         position,
-        transaction_time: instant.unwrap_or(moment.now),
+        transaction_time: instant.unwrap_or(context.now),
     })
 }
 
@@ -240,6 +244,7 @@ impl Export {
     pub fn page(
         &self,
         server: &Server,
+        _context: &Context,
         file: ExportFile,
         from: Option<Position>,
     ) -> Result<ExportPage, Failure> {

@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::persons::parse_stored;
-use super::{Failure, Moment, Server};
+use super::{Context, Failure, Principal, Server};
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::storage::Stream;
 use crate::subscriptions::notification::{self, About, NotificationType, NotifiedEvent};
@@ -17,6 +17,8 @@ use crate::subscriptions::{Channel, PayloadContent, Status, Subscription};
 /// A subscription, and how far its listener was told.
 #[derive(Clone, Debug)]
 pub struct Feed {
+    /// On whose behalf it is listened to.
+    pub principal: Principal,
     key: ResourceKey,
     content: PayloadContent,
     life: u64,
@@ -50,11 +52,11 @@ impl Feed {
     /// Of the store.
     pub fn begin(
         server: &Server,
-        moment: &Moment,
+        context: &Context,
         id: &Id,
     ) -> Result<(Option<Feed>, Heard), Failure> {
         let key = ResourceKey::new(ResourceType::Subscription, id.clone());
-        let open = match open(server, moment, &key)? {
+        let open = match open(server, context, &key)? {
             Ok(open) => open,
             Err(end) => return Ok((None, Heard::End(end))),
         };
@@ -63,6 +65,7 @@ impl Feed {
             stream,
         } = open;
         let feed = Feed {
+            principal: context.principal.clone(),
             key,
             content: subscription.content,
             life: stream.life,
@@ -72,7 +75,7 @@ impl Feed {
         };
         let handshake = feed.message(
             server,
-            moment,
+            context,
             NotificationType::Handshake,
             stream.last,
             &[],
@@ -86,16 +89,16 @@ impl Feed {
     }
 
     /// How long until the subscription ends, if it does.
-    pub fn rest(&self, moment: &Moment) -> Option<SignedDuration> {
-        self.end.map(|end| end.duration_since(moment.now))
+    pub fn rest(&self, context: &Context) -> Option<SignedDuration> {
+        self.end.map(|end| end.duration_since(context.now))
     }
 
     /// What comes next.
     ///
     /// # Errors
     /// Of the store.
-    pub fn next(&mut self, server: &Server, moment: &Moment) -> Result<Heard, Failure> {
-        let open = match open(server, moment, &self.key)? {
+    pub fn next(&mut self, server: &Server, context: &Context) -> Result<Heard, Failure> {
+        let open = match open(server, context, &self.key)? {
             Ok(open) => open,
             Err(end) => return Ok(Heard::End(end)),
         };
@@ -127,7 +130,7 @@ impl Feed {
         let last = stream.last.max(event.number);
         Ok(Heard::Message(self.message(
             server,
-            moment,
+            context,
             NotificationType::EventNotification,
             last,
             &[NotifiedEvent {
@@ -141,15 +144,15 @@ impl Feed {
     ///
     /// # Errors
     /// Of the store.
-    pub fn heartbeat(&self, server: &Server, moment: &Moment) -> Result<Vec<u8>, Failure> {
+    pub fn heartbeat(&self, server: &Server, context: &Context) -> Result<Vec<u8>, Failure> {
         let last = server.store.stream(&self.key.id)?.last;
-        Ok(self.message(server, moment, NotificationType::Heartbeat, last, &[]))
+        Ok(self.message(server, context, NotificationType::Heartbeat, last, &[]))
     }
 
     fn message(
         &self,
         server: &Server,
-        moment: &Moment,
+        context: &Context,
         kind: NotificationType,
         last: u64,
         told: &[NotifiedEvent<'_>],
@@ -163,14 +166,14 @@ impl Feed {
             events_since_start: last,
             error: None,
         };
-        notification::bundle(&about, kind, told, moment.now)
+        notification::bundle(&about, kind, told, context.now)
     }
 }
 
 /// The Subscription as it is now, or why there is nothing to listen to.
 fn open(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     key: &ResourceKey,
 ) -> Result<Result<Open, &'static str>, Failure> {
     let Some(body) = server.store.read(key)?.and_then(|stored| stored.body) else {
@@ -190,7 +193,7 @@ fn open(
             ));
         }
         Status::Requested | Status::Active
-            if subscription.end.is_some_and(|end| end <= moment.now) =>
+            if subscription.end.is_some_and(|end| end <= context.now) =>
         {
             return Ok(Err("the Subscription has ended"));
         }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::page_token::{self, PAGE, Place};
-use super::{Failure, Server};
+use super::page_token::{self, PAGE, PageState};
+use super::{Context, Failure, Server};
 use crate::fhir::{FhirDate, Issue, IssueCode, Version};
 use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
 use crate::storage::{HistoryQuery, HistoryScope, StoreError, StoredVersion};
@@ -46,7 +46,11 @@ pub struct HistoryAnswer {
 /// # Errors
 /// `NotFound` for the history of a resource that never was; `BadRequest` with every parameter that
 /// cannot be honoured.
-pub fn history(server: &Server, request: HistoryRequest) -> Result<HistoryAnswer, Failure> {
+pub fn history(
+    server: &Server,
+    context: &Context,
+    request: HistoryRequest,
+) -> Result<HistoryAnswer, Failure> {
     let path = match &request.scope {
         HistoryScope::System => "_history".to_owned(),
         HistoryScope::Type(resource_type) => format!("{resource_type}/_history"),
@@ -60,7 +64,7 @@ pub fn history(server: &Server, request: HistoryRequest) -> Result<HistoryAnswer
             key.resource_type
         )));
     }
-    let place = page_token::asked(server, &path, &request.parameters)?;
+    let place = page_token::asked(server, context, &path, &request.parameters)?;
     let parameters = place
         .as_ref()
         .map_or(&request.parameters, |place| &place.parameters);
@@ -73,8 +77,9 @@ pub fn history(server: &Server, request: HistoryRequest) -> Result<HistoryAnswer
     let token = |position| {
         page_token::seal(
             server,
+            context,
             &path,
-            &Place {
+            &PageState {
                 position,
                 offset: 0,
                 until: None,

@@ -7,7 +7,7 @@ use super::persons::parse_stored;
 use super::read::existing;
 use super::references;
 use super::write::{Action, Change, Condition, Criteria, Target, Writer, placed};
-use super::{Effect, Failure, Moment, Server};
+use super::{Context, Effect, Failure, Server};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::patch::Surroundings;
@@ -18,14 +18,14 @@ use crate::storage::{Method, Precondition};
 /// on is added to `preconditions`.
 pub(super) fn identify_all(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     writer: Writer,
     changes: &[Change],
     preconditions: &mut Vec<Precondition>,
 ) -> Result<Vec<Entry>, Failure> {
     let mut identify = Identify {
         server,
-        moment,
+        context,
         writer,
         deleted: Vec::new(),
         preconditions,
@@ -42,7 +42,7 @@ pub(super) fn identify_all(
 
 struct Identify<'a> {
     server: &'a Server,
-    moment: &'a Moment,
+    context: &'a Context,
     writer: Writer,
     /// What changes before this one delete: it is no match of a later one.
     deleted: Vec<ResourceKey>,
@@ -180,7 +180,7 @@ impl Identify<'_> {
         let before = parse_stored(&key, stored.body.as_deref().unwrap_or_default())?;
         let surroundings = Surroundings {
             definitions: self.server.validator.definitions(),
-            now: self.moment.now,
+            now: self.context.now,
         };
         let refused = |issue| Failure::Unprocessable(vec![issue]);
         let resource = Resource::from_value(patch.apply(&before, surroundings).map_err(refused)?)

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::address::parameters_in;
 use super::persons::parse_stored;
 use super::write::{Action, Change, Condition, Target};
-use super::{Failure, Moment, Server, Written, read};
+use super::{Context, Failure, Server, Written, read};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, view};
 use crate::patch::Patch;
 use crate::search::IndexValue;
@@ -57,12 +57,14 @@ pub struct Labelled {
 /// # Errors
 /// `NotFound` or `Gone` for what is not there; `BadRequest` if more labels are in use than are
 /// listed.
-pub fn meta(server: &Server, scope: &MetaScope) -> Result<Labelled, Failure> {
+pub fn meta(server: &Server, context: &Context, scope: &MetaScope) -> Result<Labelled, Failure> {
     match scope {
         MetaScope::System => in_use(server, ResourceType::ALL),
         MetaScope::Type(resource_type) => in_use(server, &[*resource_type]),
-        MetaScope::Instance(key) => of_version(read::read(server, key)?),
-        MetaScope::Version(key, version) => of_version(read::read_version(server, key, *version)?),
+        MetaScope::Instance(key) => of_version(read::read(server, context, key)?),
+        MetaScope::Version(key, version) => {
+            of_version(read::read_version(server, context, key, *version)?)
+        }
     }
 }
 
@@ -125,7 +127,7 @@ fn of_version(version: StoredVersion) -> Result<Labelled, Failure> {
 /// As [`super::write::write`]; `BadRequest` for what is no such change.
 pub fn change(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     key: ResourceKey,
     change: LabelChange,
     sent: &Resource,
@@ -139,7 +141,7 @@ pub fn change(
     };
     let Written { version, .. } = super::write_one(
         server,
-        moment,
+        context,
         Change {
             action,
             full_url: None,

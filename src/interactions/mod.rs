@@ -2,13 +2,14 @@
 //! decide, commit, answer.
 //!
 //! Nothing here knows HTTP, an engine or the clock: the time and new ids come with each request as
-//! a [`Moment`].
+//! a [`Context`].
 
 pub mod address;
 mod batch;
 pub mod binding;
 pub mod calendar;
 pub mod content;
+mod context;
 pub mod create;
 pub mod definitions;
 pub mod delete;
@@ -38,20 +39,19 @@ pub mod rights;
 pub mod search;
 mod subscription_check;
 pub mod subscription_events;
+pub mod subscription_listeners;
 pub mod subscription_status;
 pub mod subset;
 pub mod transaction;
 mod turns;
 pub mod update;
 pub mod validate;
-pub mod watches;
 pub mod webhook_secret;
 pub mod write;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::deadlines::{GroupTable, Rules};
@@ -62,40 +62,9 @@ use crate::validation::Validator;
 
 pub use crate::storage::{HistoryQuery, HistoryScope, Method, Position, StoredVersion};
 pub use crate::subscriptions::names as subscription_names;
+pub use context::{Context, Principal};
 pub use failure::Failure;
 pub use references::ReferencePolicy;
-
-/// The time of a request and the ids it may give out: values, so that a test can say "on 24
-/// December".
-#[derive(Clone)]
-pub struct Moment {
-    /// When the request arrived.
-    pub now: Timestamp,
-    /// Gives a new id at each call.
-    pub new_id: Arc<dyn Fn() -> Id + Send + Sync>,
-    is_abandoned: Arc<AtomicBool>,
-}
-
-impl Moment {
-    /// The moment of a request that arrives at that instant.
-    pub fn new(now: Timestamp, new_id: Arc<dyn Fn() -> Id + Send + Sync>) -> Self {
-        Moment {
-            now,
-            new_id,
-            is_abandoned: Arc::default(),
-        }
-    }
-
-    /// Says that nobody waits for the answer any more: what has not been committed will not be.
-    pub fn abandon(&self) {
-        self.is_abandoned.store(true, Ordering::SeqCst);
-    }
-
-    /// True if nobody waits for the answer.
-    pub fn is_abandoned(&self) -> bool {
-        self.is_abandoned.load(Ordering::SeqCst)
-    }
-}
 
 /// How many Subscriptions a server has at most, unless it is told otherwise.
 pub const SUBSCRIPTIONS_MAX: usize = 10_000;
@@ -136,7 +105,7 @@ pub struct Server {
     /// How many events were written since the start.
     events_written: AtomicU64,
     /// Who waits for what happens to a subscription.
-    watches: Arc<watches::Watches>,
+    listeners: Arc<subscription_listeners::SubscriptionListeners>,
     /// Called when a commit set a timer on a day whose calendar step was begun already.
     wake_calendar: Box<dyn Fn() + Send + Sync>,
     /// Called with each Subscription that was written or has a new event, after the commit.
@@ -171,7 +140,7 @@ impl Server {
             bindings: binding::Bindings::default(),
             delivery: deliveries::Delivery::default(),
             events_written: AtomicU64::new(0),
-            watches: Arc::default(),
+            listeners: Arc::default(),
             wake_calendar,
             wake_delivery: Box::new(|_| {}),
         }
@@ -207,8 +176,8 @@ impl Server {
     /// The day that live answers and writes are for: today in Copenhagen, and never a day before
     /// that of a commit or of a calendar step that was begun, however long a request waited and
     /// wherever the clock went.
-    pub fn today(&self, moment: &Moment) -> Date {
-        let mut today = copenhagen_date(moment.now);
+    pub fn today(&self, context: &Context) -> Date {
+        let mut today = copenhagen_date(context.now);
         // A store that cannot say it has failed, and answers nothing else.
         if let Ok((_, Some(last))) = self.store.last_commit() {
             today = today.max(copenhagen_date(last));
@@ -219,20 +188,6 @@ impl Server {
         } else {
             day_of_number(begun).unwrap_or(today)
         }
-    }
-
-    /// How many events were written since the start, one for each subscription that must be told.
-    pub fn events_written(&self) -> u64 {
-        self.events_written.load(Ordering::Relaxed)
-    }
-
-    /// The position of the last commit: how many versions were ever written, and commits that wrote
-    /// none.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn changes(&self) -> Result<u64, Failure> {
-        Ok(self.store.last_commit()?.0.0)
     }
 
     /// Notes that the calendar step of that day begins.
@@ -288,7 +243,11 @@ pub struct Written {
 }
 
 /// Makes one change that a client asks for.
-fn write_one(server: &Server, moment: &Moment, change: write::Change) -> Result<Written, Failure> {
-    let mut written = write::write(server, moment, write::Writer::Client, &[change], false)?;
+fn write_one(
+    server: &Server,
+    context: &Context,
+    change: write::Change,
+) -> Result<Written, Failure> {
+    let mut written = write::write(server, context, write::Writer::Client, &[change], false)?;
     written.pop().ok_or(Failure::Busy)
 }

@@ -1,7 +1,9 @@
 //! What the server knows, in counts: for the page that an operator sees first. No person is in it.
 
+use std::sync::atomic::Ordering;
+
 use super::search::{SearchRequest, SearchScope, search};
-use super::{Failure, Server};
+use super::{Context, Failure, Server};
 use crate::deadlines::{BusinessStatus, Right};
 use crate::fhir::ResourceType;
 
@@ -19,12 +21,13 @@ pub struct Overview {
 ///
 /// # Errors
 /// Of the store.
-pub fn overview(server: &Server) -> Result<Overview, Failure> {
+pub fn overview(server: &Server, context: &Context) -> Result<Overview, Failure> {
     let mut statuses = Vec::new();
     for status in BusinessStatus::ALL {
         let of_right = |right: &Right| {
             count(
                 server,
+                context,
                 ResourceType::Task,
                 &[("right", right.code()), ("business-status", status.code())],
             )
@@ -36,7 +39,7 @@ pub fn overview(server: &Server) -> Result<Overview, Failure> {
     }
     let mut stored = Vec::new();
     for resource_type in ResourceType::ALL {
-        stored.push((*resource_type, count(server, *resource_type, &[])?));
+        stored.push((*resource_type, count(server, context, *resource_type, &[])?));
     }
     stored.retain(|(_, count)| *count > 0);
     Ok(Overview {
@@ -46,8 +49,24 @@ pub fn overview(server: &Server) -> Result<Overview, Failure> {
     })
 }
 
+/// Returns the position of the last commit: how many versions were ever written, and commits that
+/// wrote none.
+///
+/// # Errors
+/// Of the store.
+pub fn changes(server: &Server, _context: &Context) -> Result<u64, Failure> {
+    Ok(server.store.last_commit()?.0.0)
+}
+
+/// Returns how many events were written since the start, one for each subscription that must be
+/// told.
+pub fn events_written(server: &Server, _context: &Context) -> u64 {
+    server.events_written.load(Ordering::Relaxed)
+}
+
 fn count(
     server: &Server,
+    context: &Context,
     resource_type: ResourceType,
     criteria: &[(&str, &str)],
 ) -> Result<usize, Failure> {
@@ -60,5 +79,5 @@ fn count(
         parameters,
         lenient: false,
     };
-    Ok(search(server, &request)?.total.unwrap_or(0))
+    Ok(search(server, context, &request)?.total.unwrap_or(0))
 }

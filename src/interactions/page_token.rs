@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Failure, Position, Server};
+use super::{Context, Failure, Position, Principal, Server};
 use crate::fhir::IssueCode;
 
 /// The parameter of this server's paging links.
@@ -20,7 +20,7 @@ pub const PAGE: &str = "_page";
 
 /// Where a page is: all that must be known to answer it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct PageState {
     /// The state that is paged through; for a history, the position before which the page begins.
     pub position: Position,
     /// How many matches come before the page.
@@ -31,32 +31,37 @@ pub struct Place {
     pub parameters: Vec<(String, String)>,
 }
 
-/// The token of a page below that path, as `Condition` or `Condition/7/_history`: it is good for
-/// that path alone.
-pub fn seal(server: &Server, path: &str, place: &Place) -> String {
-    let Place {
+/// Returns the token of a page below that path, as `Condition` or `Condition/7/_history`: it is good
+/// for that path and for the principal who asks, and for no other.
+pub(super) fn seal(server: &Server, context: &Context, path: &str, place: &PageState) -> String {
+    let PageState {
         position,
         offset,
         until,
         parameters,
     } = place;
-    let plain = json!([position.0, offset, until, parameters]).to_string();
+    let principal = context.principal.code();
+    let plain = json!([position.0, offset, until, parameters, principal]).to_string();
     let sealed = Aes256Siv::new(server.store.secret().into()).encrypt([path], plain.as_bytes());
     // Sealing fails only for more headers than one, or more bytes than memory has.
     URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default())
 }
 
-/// What a token says.
+/// Reads a token.
 ///
 /// # Errors
-/// `BadRequest` for one that this server did not make for that path, or made of a state that its
-/// store does not have any more.
-pub fn open(server: &Server, path: &str, token: &str) -> Result<Place, Failure> {
+/// `BadRequest` for one that this server did not make for that path and principal, or made of a
+/// state that its store does not have any more.
+fn open(server: &Server, context: &Context, path: &str, token: &str) -> Result<PageState, Failure> {
     let sealed = URL_SAFE_NO_PAD.decode(token).map_err(|_| foreign())?;
     let plain = Aes256Siv::new(server.store.secret().into())
         .decrypt([path], &sealed)
         .map_err(|_| foreign())?;
-    let place = read(&serde_json::from_slice(&plain).unwrap_or_default()).ok_or_else(foreign)?;
+    let plain = serde_json::from_slice(&plain).unwrap_or_default();
+    if !is_of(&plain, &context.principal) {
+        return Err(foreign());
+    }
+    let place = read(&plain).ok_or_else(foreign)?;
     if place.position > server.store.last_commit()?.0 {
         let text = format!(
             "{PAGE}: the link is of a state that this server does not have any more: search again from the first page"
@@ -73,13 +78,14 @@ pub fn open(server: &Server, path: &str, token: &str) -> Result<Place, Failure> 
 /// As [`open`], and `BadRequest` if something stands beside it that is no part of it.
 pub(super) fn asked(
     server: &Server,
+    context: &Context,
     path: &str,
     parameters: &[(String, String)],
-) -> Result<Option<Place>, Failure> {
+) -> Result<Option<PageState>, Failure> {
     let Some((_, token)) = parameters.iter().find(|(name, _)| name == PAGE) else {
         return Ok(None);
     };
-    let place = open(server, path, token)?;
+    let place = open(server, context, path, token)?;
     let is_part = |pair: &&(String, String)| {
         pair.0 == PAGE && pair.1 == *token || place.parameters.contains(pair)
     };
@@ -91,10 +97,16 @@ pub(super) fn asked(
     Ok(Some(place))
 }
 
-fn read(plain: &Value) -> Option<Place> {
+/// Tells whether a token was given to that principal. One of an earlier version of this program
+/// names nobody: it was given to anyone.
+fn is_of(plain: &Value, principal: &Principal) -> bool {
+    plain[4].as_str().unwrap_or(Principal::Anyone.code()) == principal.code()
+}
+
+fn read(plain: &Value) -> Option<PageState> {
     let number = |value: &Value| usize::try_from(value.as_u64()?).ok();
     let pair = |pair: &Value| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned()));
-    Some(Place {
+    Some(PageState {
         position: Position(plain[0].as_u64()?),
         offset: number(&plain[1])?,
         until: number(&plain[2]),

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::write::{Action, Change, Condition, Target};
-use super::{Failure, Moment, Server, Written};
+use super::{Context, Failure, Server, Written};
 use crate::fhir::{Issue, IssueCode, Resource};
 
 pub use crate::patch::{JSON_PATCH, MERGE_PATCH, Patch};
@@ -17,14 +17,14 @@ pub use crate::patch::{JSON_PATCH, MERGE_PATCH, Patch};
 /// if a step cannot be carried out.
 pub fn patch(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     target: Target,
     patch: Patch,
     condition: Condition,
 ) -> Result<Written, Failure> {
     super::write_one(
         server,
-        moment,
+        context,
         Change {
             action: Action::Patch {
                 target,

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::Server;
 use super::followers::{Followers, TaskVersion};
+use super::{Context, Server};
 use crate::deadlines::{self, FACT_TYPES, PersonFacts, Rights, Stored, TaskChange};
 use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType, Version};
 use crate::search::compartment::found_by;
@@ -49,12 +49,12 @@ fn person_guard(person: &Id) -> Guard {
 }
 
 /// The guard of an Organization or PractitionerRole itself.
-pub fn resource_guard(key: &ResourceKey) -> Guard {
+pub(super) fn resource_guard(key: &ResourceKey) -> Guard {
     Guard(format!("resource/{key}"))
 }
 
 /// The guard of who depends on an Organization or PractitionerRole.
-pub fn dependents_guard(key: &ResourceKey) -> Guard {
+pub(super) fn dependents_guard(key: &ResourceKey) -> Guard {
     Guard(format!("dependents/{key}"))
 }
 
@@ -71,7 +71,7 @@ pub fn parse_stored(key: &ResourceKey, body: &[u8]) -> Result<Value, StoreError>
 ///
 /// # Errors
 /// Of the store.
-pub fn lookup(
+pub(super) fn lookup(
     server: &Server,
     key: &ResourceKey,
     pending: &Pending,
@@ -96,7 +96,7 @@ pub fn lookup(
 }
 
 /// Whom a resource is about.
-pub fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
+pub(super) fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
     if key.resource_type == ResourceType::Patient {
         return Some(key.id.clone());
     }
@@ -162,7 +162,10 @@ fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Kn
 ///
 /// # Errors
 /// Of the store.
-pub fn unmoved(server: &Server, pending: &Pending) -> Result<Vec<Precondition>, SearchError> {
+pub(super) fn unmoved(
+    server: &Server,
+    pending: &Pending,
+) -> Result<Vec<Precondition>, SearchError> {
     let contents = pending.iter().flat_map(|(key, write)| {
         write
             .before
@@ -178,9 +181,9 @@ pub fn unmoved(server: &Server, pending: &Pending) -> Result<Vec<Precondition>, 
 
 /// Whom a request concerns.
 #[derive(Default)]
-pub struct Concerned {
+pub(super) struct Concerned {
     /// The Patients' ids.
-    pub persons: Vec<Id>,
+    pub(super) persons: Vec<Id>,
     /// That nobody else came to depend on what is written.
     pub preconditions: Vec<Precondition>,
 }
@@ -190,7 +193,7 @@ pub struct Concerned {
 ///
 /// # Errors
 /// Of the store.
-pub fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, SearchError> {
+pub(super) fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, SearchError> {
     let mut persons = BTreeSet::new();
     let mut preconditions = Vec::new();
     for (key, write) in pending {
@@ -260,7 +263,7 @@ impl Person {
     ///
     /// # Errors
     /// Of the store.
-    pub fn has_moved(&self, server: &Server) -> Result<bool, SearchError> {
+    pub(super) fn has_moved(&self, server: &Server) -> Result<bool, SearchError> {
         let guard = |expected: &Precondition| match expected {
             Precondition::Unmoved(guard, position) => Some((guard.clone(), *position)),
             Precondition::Matches(..) => None,
@@ -274,7 +277,12 @@ impl Person {
 ///
 /// # Errors
 /// Of the store.
-pub fn gather(server: &Server, person: &Id, pending: &Pending) -> Result<Person, SearchError> {
+pub fn gather(
+    server: &Server,
+    _context: &Context,
+    person: &Id,
+    pending: &Pending,
+) -> Result<Person, SearchError> {
     let key = ResourceKey::new(ResourceType::Patient, person.clone());
     let mut expects = guarded(server, vec![person_guard(person)])?;
     let mut known = facts_about(server, person, pending)?;
@@ -328,7 +336,7 @@ fn guarded(server: &Server, guards: Vec<Guard>) -> Result<Vec<Precondition>, Sea
 
 /// What follows from the facts: the Tasks and Provenances to write, and on what that depends.
 #[derive(Default)]
-pub struct Derived {
+pub(super) struct Derived {
     /// New versions of Tasks, each with its Provenance.
     pub writes: Vec<Write>,
     /// That no fact moved.
@@ -352,22 +360,22 @@ impl Derived {
 }
 
 /// The rights of these persons on that day, as they must be stored after the pending writes.
-/// `last_modified` is what changed Tasks say; `recorded` is the time itself.
+/// `last_modified` is what changed Tasks say.
 ///
 /// # Errors
 /// Of the store.
-pub fn derive(
+pub(super) fn derive(
     server: &Server,
+    context: &Context,
     persons: &[Id],
     pending: &Pending,
     day: Date,
     last_modified: Timestamp,
-    recorded: Timestamp,
 ) -> Result<Derived, SearchError> {
     let mut derived = Derived::default();
     let mut people: Vec<(Person, Rights)> = Vec::new();
     for person in persons {
-        let person = gather(server, person, pending)?;
+        let person = gather(server, context, person, pending)?;
         let rights = deadlines::derive(&person.facts, &server.rules, day);
         derived.preconditions.extend(person.expects.iter().cloned());
         derived.touches.push(person_guard(&person.key.id));
@@ -406,7 +414,7 @@ pub fn derive(
         let previous = tasks.get(&change.id).map(|(version, _)| *version);
         derived
             .writes
-            .extend(task_writes(change, previous, day, recorded));
+            .extend(task_writes(change, previous, day, context.now));
     }
     Ok(derived)
 }

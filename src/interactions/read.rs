@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::transaction::etag_version;
-use super::{Failure, Server};
+use super::{Context, Failure, Server};
 use crate::fhir::{ResourceKey, Version};
 use crate::storage::StoredVersion;
 
@@ -37,7 +37,11 @@ impl Known {
 ///
 /// # Errors
 /// `NotFound`, or `Gone` after a deletion.
-pub fn read(server: &Server, key: &ResourceKey) -> Result<StoredVersion, Failure> {
+pub fn read(
+    server: &Server,
+    _context: &Context,
+    key: &ResourceKey,
+) -> Result<StoredVersion, Failure> {
     let found = server.store.read(key)?.ok_or_else(|| {
         Failure::not_found(format!("there is no {} with this id", key.resource_type))
     })?;
@@ -50,6 +54,7 @@ pub fn read(server: &Server, key: &ResourceKey) -> Result<StoredVersion, Failure
 /// `NotFound`, or `Gone` if that version is the deletion.
 pub fn read_version(
     server: &Server,
+    _context: &Context,
     key: &ResourceKey,
     version: Version,
 ) -> Result<StoredVersion, Failure> {

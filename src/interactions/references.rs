@@ -54,7 +54,7 @@ pub struct Resolved {
 ///
 /// # Errors
 /// `PreconditionFailed` if an address that is a search has not exactly one match.
-pub fn resolve(
+pub(super) fn resolve(
     server: &Server,
     entries: &Entries,
     full_url: Option<&str>,
@@ -222,7 +222,7 @@ fn by_search(
 ///
 /// # Errors
 /// `PreconditionFailed` if the query is empty, `BadRequest` if it cannot be understood.
-pub fn matching_keys(
+pub(super) fn matching_keys(
     server: &Server,
     resource_type: ResourceType,
     parameters: &[(String, String)],
@@ -378,7 +378,7 @@ fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
 ///
 /// # Errors
 /// Of the store.
-pub fn check(
+pub(super) fn check(
     server: &Server,
     resource: &Value,
     pending: &Pending,

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::Failure;
 use super::address::parameters_in;
+use super::{Context, Failure, Server};
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::search::IndexEntry;
 use crate::search::compartment::{found_by, index_marks};
@@ -22,12 +22,25 @@ pub fn marks() -> &'static Marks {
     &MARKS
 }
 
-/// Makes the index entries of a store anew, or what is left of that; `watch` is called after each
+/// Makes the index entries of the store anew, or what is left of that; `watch` is called after each
 /// small step. Answers what was done, or none if `watch` ended it.
 ///
 /// # Errors
 /// `Conflict` if it is being done already; of the store.
 pub fn reindex(
+    server: &Server,
+    _context: &Context,
+    from: ReindexFrom,
+    watch: &mut dyn FnMut(&Reindexed) -> Wish,
+) -> Result<Option<Reindexed>, Failure> {
+    reindex_store(&*server.store, from, watch)
+}
+
+/// As [`reindex`], for a store that nobody serves from.
+///
+/// # Errors
+/// As [`reindex`].
+pub fn reindex_store(
     store: &dyn Store,
     from: ReindexFrom,
     watch: &mut dyn FnMut(&Reindexed) -> Wish,

@@ -10,7 +10,7 @@
 use jiff::Timestamp;
 
 use super::persons::parse_stored;
-use super::{Failure, Moment, Server, followers};
+use super::{Context, Failure, Server, followers};
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::storage::{ChangeSet, CommitError, Forgettable, Precondition, StreamChange};
 use crate::subscriptions::{Channel, Status, Subscription};
@@ -22,10 +22,10 @@ const EVENTS_PER_COMMIT: usize = 500;
 ///
 /// # Errors
 /// Of the store.
-pub fn forget(server: &Server, moment: &Moment, before: Timestamp) -> Result<usize, Failure> {
+pub fn forget(server: &Server, context: &Context, before: Timestamp) -> Result<usize, Failure> {
     let mut commits = 0;
     for subscription in server.store.streams()? {
-        while let Some(changes) = step(server, moment, &subscription, before)? {
+        while let Some(changes) = step(server, context, &subscription, before)? {
             match server.store.commit(changes) {
                 Ok(_) => commits += 1,
                 // It exists again: look anew.
@@ -40,7 +40,7 @@ pub fn forget(server: &Server, moment: &Moment, before: Timestamp) -> Result<usi
 /// The next commit, if a subscription has events to be forgotten.
 fn step(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     subscription: &Id,
     before: Timestamp,
 ) -> Result<Option<ChangeSet>, Failure> {
@@ -84,7 +84,7 @@ fn step(
             limit: EVENTS_PER_COMMIT,
             which,
         }],
-        ..ChangeSet::at(moment.now)
+        ..ChangeSet::at(context.now)
     }))
 }
 

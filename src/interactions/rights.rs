@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::address::parameters_in;
 use super::persons::{self, Pending, Person};
-use super::{Failure, Moment, Server, read};
+use super::{Context, Failure, Server, read};
 use crate::deadlines;
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, start_of_day};
 
@@ -35,13 +35,13 @@ pub struct Rights {
 /// `NotFound` or `Gone` for the Patient, `BadRequest` for parameters that are not understood.
 pub fn rights(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     patient: &ResourceKey,
     parameters: &[(String, String)],
 ) -> Result<Rights, Failure> {
-    let day = asked_day(parameters)?.unwrap_or_else(|| server.today(moment));
-    read::read(server, patient)?;
-    let person = gather(server, patient)?;
+    let day = asked_day(parameters)?.unwrap_or_else(|| server.today(context));
+    read::read(server, context, patient)?;
+    let person = gather(server, context, patient)?;
     let rights = deadlines::derive(&person.facts, &server.rules, day);
     let tasks = rights
         .clocks
@@ -51,15 +51,15 @@ pub fn rights(
     Ok(Rights {
         patient: patient.clone(),
         day,
-        asked_at: moment.now,
+        asked_at: context.now,
         tasks,
     })
 }
 
 /// The facts of one moment: never the one half of a transaction without the other.
-fn gather(server: &Server, patient: &ResourceKey) -> Result<Person, Failure> {
+fn gather(server: &Server, context: &Context, patient: &ResourceKey) -> Result<Person, Failure> {
     for _ in 0..ATTEMPTS_MAX {
-        let person = persons::gather(server, &patient.id, &Pending::new())?;
+        let person = persons::gather(server, context, &patient.id, &Pending::new())?;
         if !person.has_moved(server)? {
             return Ok(person);
         }

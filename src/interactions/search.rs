@@ -2,8 +2,8 @@
 
 use super::address::Address;
 use super::includes::{Included, included};
-use super::page_token::{self, PAGE, Place};
-use super::{Failure, Server, everything, subset};
+use super::page_token::{self, PAGE, PageState};
+use super::{Context, Failure, Server, everything, subset};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
 use crate::search::compartment::{self, OF_PERSON};
 use crate::search::personal_parameters::is_personal;
@@ -125,12 +125,16 @@ impl SearchAnswer {
 /// # Errors
 /// `BadRequest` with every parameter that cannot be honoured; `NotFound` or `Gone` if the Patient
 /// of the scope is not there.
-pub fn search(server: &Server, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
+pub fn search(
+    server: &Server,
+    context: &Context,
+    request: &SearchRequest,
+) -> Result<SearchAnswer, Failure> {
     if let Some(patient) = request.scope.person() {
-        super::read::read(server, patient)?;
+        super::read::read(server, context, patient)?;
     }
     let path = request.scope.path();
-    let place = page_token::asked(server, &path, &request.parameters)?;
+    let place = page_token::asked(server, context, &path, &request.parameters)?;
     let parameters = place
         .as_ref()
         .map_or(&request.parameters, |place| &place.parameters);
@@ -138,7 +142,7 @@ pub fn search(server: &Server, request: &SearchRequest) -> Result<SearchAnswer, 
     if !request.lenient && !parsed.unknown.is_empty() {
         return Err(Failure::BadRequest(parsed.unknown));
     }
-    page(server, path, parsed, place)
+    page(server, context, path, parsed, place)
 }
 
 /// The query of a scope and parameters.
@@ -208,9 +212,10 @@ fn asked_types(
 
 fn page(
     server: &Server,
+    context: &Context,
     path: String,
     mut parsed: ParsedSearch,
-    place: Option<Place>,
+    place: Option<PageState>,
 ) -> Result<SearchAnswer, Failure> {
     let query = &mut parsed.query;
     if parsed.results.part == ResourcePart::Count {
@@ -236,6 +241,7 @@ fn page(
     )?;
     let links = Links {
         server,
+        context,
         path: &path,
         position: found.position,
         applied: &parsed.applied,
@@ -243,7 +249,7 @@ fn page(
     let (offset, end) = (query.offset, query.offset + found.matches.len());
     let mut matches = found.matches;
     for version in matches.iter_mut().chain(&mut versions) {
-        subset::cut(server, &parsed.results.part, version)?;
+        subset::cut(server, context, &parsed.results.part, version)?;
     }
     let passed_over = parsed.unknown.iter().map(|issue| Issue {
         severity: Severity::Warning,
@@ -265,6 +271,7 @@ fn page(
 /// What makes the links of one answer.
 struct Links<'a> {
     server: &'a Server,
+    context: &'a Context,
     path: &'a str,
     position: Position,
     applied: &'a [(String, String)],
@@ -272,13 +279,13 @@ struct Links<'a> {
 
 impl Links<'_> {
     fn token(&self, offset: usize, until: Option<usize>) -> String {
-        let place = Place {
+        let place = PageState {
             position: self.position,
             offset,
             until,
             parameters: self.applied.to_vec(),
         };
-        page_token::seal(self.server, self.path, &place)
+        page_token::seal(self.server, self.context, self.path, &place)
     }
 
     /// The query of the page's own address: what was applied, and a token if that is not all or may

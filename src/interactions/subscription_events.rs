@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::address::parameters_in;
 use super::persons::parse_stored;
-use super::{Failure, Moment, Server, read};
+use super::{Context, Failure, Server, read};
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::search::SearchQuery;
 use crate::storage::{Event, StoredVersion, Stream};
@@ -121,8 +121,12 @@ impl Known {
 ///
 /// # Errors
 /// `NotFound` or `Gone` for the Subscription.
-pub fn status(server: &Server, subscription: &ResourceKey) -> Result<Statuses, Failure> {
-    let known = Known::of(server, read::read(server, subscription)?)?;
+pub fn status(
+    server: &Server,
+    context: &Context,
+    subscription: &ResourceKey,
+) -> Result<Statuses, Failure> {
+    let known = Known::of(server, read::read(server, context, subscription)?)?;
     let statuses = vec![notification::status(
         &known.about(server),
         NotificationType::QueryStatus,
@@ -140,7 +144,11 @@ pub fn status(server: &Server, subscription: &ResourceKey) -> Result<Statuses, F
 ///
 /// # Errors
 /// `BadRequest` for parameters that are not understood.
-pub fn statuses(server: &Server, parameters: &[(String, String)]) -> Result<Statuses, Failure> {
+pub fn statuses(
+    server: &Server,
+    _context: &Context,
+    parameters: &[(String, String)],
+) -> Result<Statuses, Failure> {
     let (mut ids, mut wanted, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for (name, text) in parameters
         .iter()
@@ -215,13 +223,13 @@ struct Asked {
 /// `Unprocessable` for events that are not kept any more.
 pub fn events(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     subscription: &ResourceKey,
     parameters: &[(String, String)],
 ) -> Result<Vec<u8>, Failure> {
     let asked = asked(parameters)?;
     for _ in 0..ATTEMPTS_MAX {
-        let mut known = Known::of(server, read::read(server, subscription)?)?;
+        let mut known = Known::of(server, read::read(server, context, subscription)?)?;
         let first = asked.since.unwrap_or(1).max(1);
         let last = asked.until.unwrap_or(u64::MAX).min(known.stream.last);
         let kept_from = known.stream.forgotten + 1;
@@ -258,7 +266,7 @@ pub fn events(
             &known.about(server),
             NotificationType::QueryEvent,
             &told,
-            (moment.now, &links),
+            (context.now, &links),
         ));
     }
     Err(Failure::Busy)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::write::{Action, Change, Condition, Target, Writer, write};
-use super::{Failure, Moment, Server, StoredVersion};
+use super::{Context, Failure, Server, StoredVersion};
 use crate::fhir::{Id, Issue, Resource, ResourceKey, ResourceType, Version};
 use crate::subscriptions::Status;
 use crate::subscriptions::delivery::World;
@@ -18,7 +18,7 @@ use crate::subscriptions::delivery::World;
 /// Of the store.
 pub fn set_status(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     id: &Id,
     seen: Version,
     to: Status,
@@ -50,7 +50,7 @@ pub fn set_status(
     };
     match write(
         server,
-        moment,
+        context,
         Writer::Delivery,
         &[Change {
             action,
@@ -65,15 +65,15 @@ pub fn set_status(
     }
 }
 
-/// What delivery works with, of this server; `moment` gives the time and ids of each write.
-pub fn world(server: Arc<Server>, moment: Arc<dyn Fn() -> Moment + Send + Sync>) -> World {
-    let clock = Arc::clone(&moment);
+/// What delivery works with, of this server; `context` gives the time and ids of each write.
+pub fn world(server: Arc<Server>, context: Arc<dyn Fn() -> Context + Send + Sync>) -> World {
+    let clock = Arc::clone(&context);
     World {
         store: Arc::clone(&server.store),
         base_url: server.base_url.clone(),
         now: Box::new(move || clock().now),
         set_status: Box::new(move |id, seen, to, error| {
-            let written = set_status(&server, &moment(), id, seen, to, error);
+            let written = set_status(&server, &context(), id, seen, to, error);
             let told = |failure: Failure| {
                 failure
                     .issues()

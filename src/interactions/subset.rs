@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::persons::parse_stored;
-use super::{Failure, Server};
+use super::{Context, Failure, Server};
 use crate::fhir::{Issue, IssueCode, ResourceType};
 use crate::schema::{Element, Structure};
 use crate::search::parse::{ParsedSearch, parse_search};
@@ -20,6 +20,7 @@ const ALWAYS: &[&str] = &["resourceType", "id", "meta"];
 /// `BadRequest` for one that cannot be given.
 pub fn asked(
     server: &Server,
+    _context: &Context,
     resource_type: ResourceType,
     parameters: &[(String, String)],
 ) -> Result<(ResourcePart, Vec<(String, String)>), Failure> {
@@ -108,6 +109,7 @@ fn structure(server: &Server, resource_type: ResourceType) -> Option<&Structure>
 /// Of the store, if what is stored is no JSON.
 pub fn cut(
     server: &Server,
+    _context: &Context,
     part: &ResourcePart,
     version: &mut StoredVersion,
 ) -> Result<(), Failure> {

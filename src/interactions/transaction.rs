@@ -10,7 +10,7 @@ use super::address::{Address, criteria, query_pairs};
 use super::read::Known;
 use super::search::{SearchAnswer, SearchRequest, SearchScope};
 use super::write::{Action, Change, Condition, Criteria, Target, Writer};
-use super::{Failure, Moment, Server, Written, batch, patch, read, rights, search, write};
+use super::{Context, Failure, Server, Written, batch, patch, read, rights, search, write};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, Version};
 use crate::storage::StoredVersion;
 
@@ -69,7 +69,7 @@ pub(super) struct Reading {
 /// understood.
 pub fn process(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     bundle: &Resource,
 ) -> Result<(BundleKind, Vec<EntryAnswer>), Failure> {
     let kind = match (bundle.type_name(), bundle.value()["type"].as_str()) {
@@ -107,11 +107,11 @@ pub fn process(
     let requests: Vec<_> = entries
         .iter()
         .enumerate()
-        .map(|(at, entry)| understand(moment, at, entry))
+        .map(|(at, entry)| understand(context, at, entry))
         .collect();
     let answers = match kind {
-        BundleKind::Batch => batch::batch(server, moment, requests),
-        BundleKind::Transaction => transaction(server, moment, requests)?,
+        BundleKind::Batch => batch::batch(server, context, requests),
+        BundleKind::Transaction => transaction(server, context, requests)?,
     };
     Ok((kind, answers))
 }
@@ -119,14 +119,14 @@ pub fn process(
 /// Carries out one request by itself.
 pub(super) fn answer(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     request: Request,
     allowance: &Allowance,
 ) -> Result<EntryAnswer, Failure> {
     let answer = match request {
         Request::Write(change) => EntryAnswer::Written(super::write_one(
             server,
-            moment,
+            context,
             Change {
                 place: None,
                 ..change
@@ -134,8 +134,8 @@ pub(super) fn answer(
         )?),
         Request::Read(reading) => {
             let found = match reading.version {
-                None => read::read(server, &reading.key)?,
-                Some(version) => read::read_version(server, &reading.key, version)?,
+                None => read::read(server, context, &reading.key)?,
+                Some(version) => read::read_version(server, context, &reading.key, version)?,
             };
             if reading.known.is(&found) {
                 EntryAnswer::NotModified(found)
@@ -143,9 +143,11 @@ pub(super) fn answer(
                 EntryAnswer::Found(found)
             }
         }
-        Request::Search(request) => EntryAnswer::Searched(search::search(server, &request)?),
+        Request::Search(request) => {
+            EntryAnswer::Searched(search::search(server, context, &request)?)
+        }
         Request::Rights(patient, parameters) => {
-            EntryAnswer::Rights(rights::rights(server, moment, &patient, &parameters)?)
+            EntryAnswer::Rights(rights::rights(server, context, &patient, &parameters)?)
         }
     };
     match &answer {
@@ -195,7 +197,7 @@ impl Allowance {
 /// Deletes, creates and updates commit together; then the reads see what they did.
 fn transaction(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     requests: Vec<Result<Request, Failure>>,
 ) -> Result<Vec<EntryAnswer>, Failure> {
     let requests = all_or_findings(requests)?;
@@ -212,14 +214,14 @@ fn transaction(
     let (places, changes): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
     let allowance = Allowance::default();
     let unforeseen = reads.iter().filter_map(|(at, request)| {
-        foresee(server, request, &changes, &allowance)
+        foresee(server, context, request, &changes, &allowance)
             .err()
             .map(|failure| failure.in_entry(*at))
     });
     if let Some(failure) = Failure::together(unforeseen.collect()) {
         return Err(failure);
     }
-    let written = write::write(server, moment, Writer::Client, &changes, true)?;
+    let written = write::write(server, context, Writer::Client, &changes, true)?;
     let mut answers: Vec<_> = places
         .into_iter()
         .zip(written.into_iter().map(EntryAnswer::Written))
@@ -229,7 +231,7 @@ fn transaction(
         // Foreseen, but others write too. What is committed must not be told as a failure.
         answers.push((
             at,
-            answer(server, moment, request, &allowance).unwrap_or_else(EntryAnswer::Failed),
+            answer(server, context, request, &allowance).unwrap_or_else(EntryAnswer::Failed),
         ));
     }
     answers.sort_by_key(|(at, _)| *at);
@@ -317,6 +319,7 @@ fn refuse_equal_addresses(requests: &[Request]) -> Result<(), Failure> {
 /// A read that would fail after the commit fails before it.
 fn foresee(
     server: &Server,
+    context: &Context,
     request: &Request,
     changes: &[Change],
     allowance: &Allowance,
@@ -324,16 +327,18 @@ fn foresee(
     match request {
         Request::Read(Reading {
             key, version: None, ..
-        }) => foresee_current(server, key, changes, allowance),
+        }) => foresee_current(server, context, key, changes, allowance),
         Request::Read(Reading {
             key,
             version: Some(version),
             ..
-        }) => allowance.take([&read::read_version(server, key, *version)?]),
-        Request::Search(request) => allowance.take(search::search(server, request)?.found()),
+        }) => allowance.take([&read::read_version(server, context, key, *version)?]),
+        Request::Search(request) => {
+            allowance.take(search::search(server, context, request)?.found())
+        }
         Request::Rights(patient, parameters) => {
             rights::asked_day(parameters)?;
-            foresee_current(server, patient, changes, &Allowance::default())
+            foresee_current(server, context, patient, changes, &Allowance::default())
         }
         Request::Write(_) => Ok(()),
     }
@@ -342,6 +347,7 @@ fn foresee(
 /// That the resource will be there after the changes.
 fn foresee_current(
     server: &Server,
+    context: &Context,
     key: &ResourceKey,
     changes: &[Change],
     allowance: &Allowance,
@@ -369,11 +375,11 @@ fn foresee_current(
         Some(false) => Err(Failure::not_found(format!(
             "{key} is deleted by the same transaction"
         ))),
-        None => allowance.take([&read::read(server, key)?]),
+        None => allowance.take([&read::read(server, context, key)?]),
     }
 }
 
-fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Failure> {
+fn understand(context: &Context, at: usize, entry: &Value) -> Result<Request, Failure> {
     let wrong = |element: &str, text: &str| {
         Failure::BadRequest(vec![Issue::error(
             IssueCode::Invalid,
@@ -431,17 +437,17 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
                 .transpose()?;
             change(Action::Create {
                 resource,
-                id: (moment.new_id)(),
+                id: (context.new_id)(),
                 if_none_exist,
             })
         }
         ("PUT", address @ (Address::Instance(_) | Address::Type(_)), _) => change(Action::Update {
-            target: target(moment, address, query)?,
+            target: target(context, address, query)?,
             resource: resource()?,
             condition: condition()?,
         }),
         ("PATCH", address @ (Address::Instance(_) | Address::Type(_)), _) => {
-            let target = target(moment, address, query)?;
+            let target = target(context, address, query)?;
             change(Action::Patch {
                 target,
                 patch: patch::in_entry(&resource()?)?,
@@ -450,7 +456,7 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
         }
         ("DELETE", address @ (Address::Instance(_) | Address::Type(_)), _) => {
             change(Action::Delete {
-                target: target(moment, address, query)?,
+                target: target(context, address, query)?,
                 condition: condition()?,
             })
         }
@@ -473,13 +479,13 @@ fn understand(moment: &Moment, at: usize, entry: &Value) -> Result<Request, Fail
 }
 
 /// Which resource an entry names: by its id, or by criteria.
-fn target(moment: &Moment, address: Address, query: &str) -> Result<Target, Failure> {
+fn target(context: &Context, address: Address, query: &str) -> Result<Target, Failure> {
     match (address, query.is_empty()) {
         (Address::Instance(key), true) => Ok(Target::Key(key)),
         (Address::Type(resource_type), _) => Ok(Target::Matching(Criteria {
             resource_type,
             parameters: query_pairs(query)?,
-            unused_id: (moment.new_id)(),
+            unused_id: (context.new_id)(),
         })),
         _ => Err(Failure::not_allowed("expected no parameters beside an id")),
     }

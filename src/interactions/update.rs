@@ -1,7 +1,7 @@
 //! update, also as create with the client's id, and conditional update (<https://hl7.org/fhir/R4/http.html#update>).
 
 use super::write::{Action, Change, Condition, Target};
-use super::{Failure, Moment, Server, Written};
+use super::{Context, Failure, Server, Written};
 use crate::fhir::Resource;
 
 /// Makes this the content of the resource. The same content again writes nothing.
@@ -11,14 +11,14 @@ use crate::fhir::Resource;
 /// resources match, `Conflict` if the content has the id of another one than matches.
 pub fn update(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     target: Target,
     resource: Resource,
     condition: Condition,
 ) -> Result<Written, Failure> {
     super::write_one(
         server,
-        moment,
+        context,
         Change {
             action: Action::Update {
                 target,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::address::{PARAMETERS_MAX, too_many_parameters};
 use super::entry::same_type;
 use super::write::{self, Action, Change, Condition, Writer};
-use super::{Failure, Moment, Server, persons, read};
+use super::{Context, Failure, Server, persons, read};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 
 /// What to check.
@@ -69,7 +69,7 @@ impl Mode {
 /// there.
 pub fn validate(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     request: ValidateRequest,
 ) -> Result<Vec<Issue>, Failure> {
     let ValidateRequest {
@@ -109,7 +109,7 @@ pub fn validate(
                 writer,
                 Action::Create {
                     resource,
-                    id: (moment.new_id)(),
+                    id: (context.new_id)(),
                     if_none_exist: None,
                 },
             )
@@ -124,7 +124,7 @@ pub fn validate(
                 (None, Some(resource)) => (Writer::Nobody, update(key, resource, Condition::Any)),
                 (None, None) => (
                     Writer::Nobody,
-                    update(key.clone(), stored(server, &key)?, Condition::Any),
+                    update(key.clone(), stored(server, context, &key)?, Condition::Any),
                 ),
                 (Some(Mode::Create), Some(resource)) => {
                     (Writer::Client, update(key, resource, Condition::Absent))
@@ -145,7 +145,7 @@ pub fn validate(
                 }
                 (Some(Mode::Profile), None) => (
                     Writer::Nobody,
-                    update(key.clone(), stored(server, &key)?, Condition::Any),
+                    update(key.clone(), stored(server, context, &key)?, Condition::Any),
                 ),
                 (Some(Mode::Profile), Some(_)) => {
                     return Err(wrong(
@@ -158,7 +158,7 @@ pub fn validate(
     let profiles: Vec<&str> = profile.as_deref().into_iter().collect();
     write::findings(
         server,
-        moment,
+        context,
         writer,
         Change {
             action,
@@ -180,8 +180,8 @@ fn no_resource() -> Failure {
     )
 }
 
-fn stored(server: &Server, key: &ResourceKey) -> Result<Resource, Failure> {
-    let found = read::read(server, key)?;
+fn stored(server: &Server, context: &Context, key: &ResourceKey) -> Result<Resource, Failure> {
+    let found = read::read(server, context, key)?;
     let value = persons::parse_stored(key, found.body.as_deref().unwrap_or_default())?;
     Resource::from_value(value).map_err(|issue| Failure::BadRequest(vec![issue]))
 }

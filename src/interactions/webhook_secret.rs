@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::persons::parse_stored;
-use super::{Failure, Server, read};
+use super::{Context, Failure, Server, read};
 use crate::fhir::{Issue, IssueCode, ResourceKey};
 use crate::subscriptions::signing;
 
@@ -15,8 +15,12 @@ use crate::subscriptions::signing;
 /// # Errors
 /// `NotFound` or `Gone` for the Subscription, `Unprocessable` for one whose messages are not
 /// signed.
-pub fn webhook_secret(server: &Server, subscription: &ResourceKey) -> Result<Value, Failure> {
-    let stored = read::read(server, subscription)?;
+pub fn webhook_secret(
+    server: &Server,
+    context: &Context,
+    subscription: &ResourceKey,
+) -> Result<Value, Failure> {
+    let stored = read::read(server, context, subscription)?;
     let value = parse_stored(subscription, stored.body.as_deref().unwrap_or_default())?;
     if value["channel"]["type"] != "rest-hook" {
         let text =

@@ -13,7 +13,10 @@ use super::patch::Patch;
 use super::persons::{self, Pending};
 use super::references::{self, Entries};
 use super::referrers::Referrers;
-use super::{Failure, Moment, Server, Written, calendar, content, followers, subscription_check};
+use super::{
+    Context, Failure, Server, Written, calendar, content, followers, subscription_check,
+    subscription_listeners,
+};
 use crate::fhir::{
     Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day,
 };
@@ -128,14 +131,14 @@ pub enum Writer {
 /// What forbids them, with the findings about all of them at once.
 pub fn write(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     writer: Writer,
     changes: &[Change],
     is_transaction: bool,
 ) -> Result<Vec<Written>, Failure> {
     let attempt = Attempt {
         server,
-        moment,
+        context,
         writer,
         changes,
         is_transaction,
@@ -151,14 +154,14 @@ pub fn write(
 /// Of the store: then nothing is known.
 pub fn findings(
     server: &Server,
-    moment: &Moment,
+    context: &Context,
     writer: Writer,
     change: Change,
     profiles: &[&str],
 ) -> Result<Vec<Issue>, Failure> {
     let attempt = Attempt {
         server,
-        moment,
+        context,
         writer,
         changes: &[change],
         is_transaction: false,
@@ -178,7 +181,7 @@ pub fn findings(
 
 struct Attempt<'a> {
     server: &'a Server,
-    moment: &'a Moment,
+    context: &'a Context,
     writer: Writer,
     changes: &'a [Change],
     is_transaction: bool,
@@ -200,7 +203,7 @@ impl Attempt<'_> {
         let mut preconditions = Vec::new();
         let mut entries = identify_all(
             self.server,
-            self.moment,
+            self.context,
             self.writer,
             self.changes,
             &mut preconditions,
@@ -231,21 +234,21 @@ impl Attempt<'_> {
             return Ok(Some(entries.into_iter().map(Entry::unchanged).collect()));
         }
         preconditions.extend(entries.iter().filter_map(Entry::still_so));
-        let today = self.server.today(self.moment);
+        let today = self.server.today(self.context);
         let concerned = persons::concerned(self.server, &pending)?;
-        if calendar::catch_up(self.server, self.moment, &concerned.persons, today)? {
+        if calendar::catch_up(self.server, self.context, &concerned.persons, today)? {
             return Ok(None);
         }
         // A request that waited across midnight is of the day that has begun, and so is what it
         // changes.
-        let last_modified = self.moment.now.max(start_of_day(today));
+        let last_modified = self.context.now.max(start_of_day(today));
         let derived = persons::derive(
             self.server,
+            self.context,
             &concerned.persons,
             &pending,
             today,
             last_modified,
-            self.moment.now,
         )?;
         let mut told = derived.told();
         told.extend(followers::subscriptions(&pending).map(|(key, _)| key.id.clone()));
@@ -255,7 +258,7 @@ impl Attempt<'_> {
             timers: derived.timers.clone(),
             events: derived.events,
             streams: followers::begun(&pending),
-            ..ChangeSet::at(self.moment.now)
+            ..ChangeSet::at(self.context.now)
         };
         changes.preconditions.extend(concerned.preconditions);
         changes.preconditions.extend(derived.preconditions);
@@ -284,7 +287,7 @@ impl Attempt<'_> {
         for timer in derived.timers.iter().filter_map(|timer| timer.day) {
             self.server.timer_was_set(timer);
         }
-        self.server.wake(events, &told);
+        subscription_listeners::wake(self.server, events, &told);
         Ok(Some(
             entries
                 .into_iter()
@@ -296,7 +299,7 @@ impl Attempt<'_> {
 
     /// Stops what nobody waits for any more: no one will learn how it failed.
     fn awaited(&self) -> Result<(), Failure> {
-        if self.moment.is_abandoned() {
+        if self.context.is_abandoned() {
             Err(Failure::Busy)
         } else {
             Ok(())
@@ -345,7 +348,7 @@ impl Attempt<'_> {
             let others = written.iter().filter(|(key, _)| **key != entry.key);
             let row = |key, entries| Row {
                 key,
-                last_updated: self.moment.now,
+                last_updated: self.context.now,
                 entries,
             };
             if let Some((other, _)) = others
@@ -392,7 +395,7 @@ impl Attempt<'_> {
     fn known_to_each_other(&self, entries: &[Entry]) -> Entries {
         let mut known = Entries {
             is_transaction: self.is_transaction,
-            now: self.moment.now,
+            now: self.context.now,
             ..Entries::default()
         };
         for (entry, change) in entries.iter().zip(self.changes) {
@@ -425,7 +428,7 @@ impl Attempt<'_> {
         preconditions: &mut Vec<Precondition>,
     ) -> Result<(), Failure> {
         let referrers = Referrers::of(self.server, pending);
-        let today = self.server.today(self.moment);
+        let today = self.server.today(self.context);
         let mut too_many = followers::too_many(self.server, pending)?;
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
@@ -446,7 +449,7 @@ impl Attempt<'_> {
                             .and_then(|write| write.before.as_ref());
                         subscription_check::check(
                             self.server,
-                            self.moment.now,
+                            self.context.now,
                             before,
                             resource.value(),
                             issues,

@@ -11,7 +11,7 @@ use super::{changes, clinic, organization, without_id};
 fn what_nobody_waits_for_any_more_is_not_committed() {
     let facade = clinic();
     let before = changes(&facade);
-    let moment = facade.moment();
+    let context = facade.context();
     let create = || {
         let resource = Resource::from_value(without_id(organization("", "x"))).unwrap();
         let request = CreateRequest {
@@ -19,18 +19,18 @@ fn what_nobody_waits_for_any_more_is_not_committed() {
             resource,
             if_none_exist: None,
         };
-        create(facade.server(), &moment, request)
+        create(facade.server(), &context, request)
     };
     assert!(create().is_ok());
     assert_eq!(changes(&facade), before + 1);
-    moment.abandon();
+    context.abandon();
     assert!(create().is_err());
     let entry = json!({ "request": { "method": "PUT", "url": "Organization/a" }, "resource": organization("a", "x") });
     for kind in ["batch", "transaction"] {
         let bundle = json!({ "resourceType": "Bundle", "type": kind, "entry": [entry] });
         let _ = transaction::process(
             facade.server(),
-            &moment,
+            &context,
             &Resource::from_value(bundle).unwrap(),
         );
     }

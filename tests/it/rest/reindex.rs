@@ -138,7 +138,7 @@ fn another_one_meanwhile_is_refused_and_a_deleted_one_ends() {
     let facade = population();
     let store = &facade.server().store;
     let mut steps = 0;
-    let done = reindex::reindex(&**store, ReindexFrom::Beginning, &mut |_| {
+    let done = reindex::reindex_store(&**store, ReindexFrom::Beginning, &mut |_| {
         expect(&ask(&facade), 409);
         steps += 1;
         Wish::GoOn

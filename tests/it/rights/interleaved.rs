@@ -9,7 +9,7 @@ use frist::fhir::{Resource, ResourceKey, start_of_day};
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
 use frist::interactions::write::{Condition, Target};
-use frist::interactions::{Failure, Moment, Server, Written, rights, transaction};
+use frist::interactions::{Context, Failure, Server, Written, rights, transaction};
 use jiff::ToSpan;
 use jiff::civil::date;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ pub(crate) fn interrupted<R>(
     facade: &Facade,
     after: usize,
     interrupt: impl FnOnce() + Send,
-    act: impl FnOnce(&Server, &Moment) -> R,
+    act: impl FnOnce(&Server, &Context) -> R,
 ) -> (R, bool) {
     let mut result = None;
     let mut came = false;
@@ -82,7 +82,7 @@ pub(crate) fn interrupted<R>(
             BASE.into(),
             Box::new(|| {}),
         );
-        result = Some(act(&server, &facade.moment()));
+        result = Some(act(&server, &facade.context()));
         drop(server);
         came = other.join().unwrap();
     });
@@ -140,7 +140,11 @@ impl Person {
 }
 
 /// Writes it as a client does.
-pub(crate) fn put(server: &Server, moment: &Moment, resource: &Value) -> Result<Written, Failure> {
+pub(crate) fn put(
+    server: &Server,
+    context: &Context,
+    resource: &Value,
+) -> Result<Written, Failure> {
     let resource = Resource::from_value(resource.clone()).unwrap();
     let key = ResourceKey::parse(&format!(
         "{}/{}",
@@ -148,7 +152,7 @@ pub(crate) fn put(server: &Server, moment: &Moment, resource: &Value) -> Result<
         resource.id().unwrap()
     ))
     .unwrap();
-    update(server, moment, Target::Key(key), resource, Condition::Any)
+    update(server, context, Target::Key(key), resource, Condition::Any)
 }
 
 #[test]
@@ -159,8 +163,8 @@ fn a_patient_about_whom_something_is_written_meanwhile_is_not_deleted() {
         let written = Mutex::new(None);
         let write =
             || *written.lock().unwrap() = Some(facade.put(&person.condition).status.as_u16());
-        let (deleted, came) = interrupted(&facade, after, write, |server, moment| {
-            delete(server, moment, Target::Key(person.key()), Condition::Any)
+        let (deleted, came) = interrupted(&facade, after, write, |server, context| {
+            delete(server, context, Target::Key(person.key()), Condition::Any)
         });
         match (*written.lock().unwrap(), deleted) {
             (Some(201), Err(Failure::Conflict(_))) | (None, Ok(_)) => {}
@@ -186,8 +190,8 @@ fn what_a_transaction_found_as_it_should_be_is_still_so_when_the_rest_is_written
         let mut changed = same.clone();
         changed["name"] = "Another".into();
         let change = || assert!(facade.transaction(&[&changed, &absent]).status.is_success());
-        let (answered, came) = interrupted(&facade, after, change, |server, moment| {
-            transaction::process(server, moment, &bundle).map(drop)
+        let (answered, came) = interrupted(&facade, after, change, |server, context| {
+            transaction::process(server, context, &bundle).map(drop)
         });
         match answered {
             Err(Failure::PreconditionFailed(_)) if came => {
@@ -214,8 +218,8 @@ fn nothing_is_written_about_a_patient_who_is_deleted_meanwhile() {
                     .as_u16(),
             )
         };
-        let (written, came) = interrupted(&facade, after, delete, |server, moment| {
-            put(server, moment, &person.condition)
+        let (written, came) = interrupted(&facade, after, delete, |server, context| {
+            put(server, context, &person.condition)
         });
         match (*deleted.lock().unwrap(), written) {
             (Some(204), Err(Failure::Unprocessable(_))) | (None, Ok(_)) => {}
@@ -243,8 +247,8 @@ fn an_answer_never_has_one_half_of_a_transaction() {
                     .is_success()
             )
         };
-        let (found, came) = interrupted(&facade, after, write, |server, moment| {
-            rights::rights(server, moment, &person.key(), &[])
+        let (found, came) = interrupted(&facade, after, write, |server, context| {
+            rights::rights(server, context, &person.key(), &[])
         });
         let found = found.unwrap();
         let task = &found.tasks[0];
@@ -270,8 +274,8 @@ fn a_practice_gets_its_ydernummer_in_the_middle_of_a_plan() {
         facade.put_ok(&unnumbered);
         facade.put_ok(&person.condition);
         let number = || drop(facade.put_ok(&person.practice));
-        let (written, came) = interrupted(&facade, after, number, |server, moment| {
-            put(server, moment, &person.plan)
+        let (written, came) = interrupted(&facade, after, number, |server, context| {
+            put(server, context, &person.plan)
         });
         written.unwrap();
         let expected = if came { ["met"] } else { ["due-soon"] };
@@ -303,7 +307,7 @@ fn a_request_that_waited_across_midnight_does_not_take_the_day_back() {
         person.condition["recordedDate"] = diagnosed.to_string().into();
         facade.put_ok(&person.condition);
         person.condition["note"] = json!([{ "text": "sent again" }]);
-        let waiting = facade.moment();
+        let waiting = facade.context();
         let after_midnight = || {
             facade.set_clock(&(midnight + 1.second()).to_string());
             facade.put_ok(&copd(

@@ -102,8 +102,10 @@ fn live_tasks(facade: &Facade, patient: &str) -> Vec<Value> {
 /// very bytes that are stored.
 fn assert_recomputed_to_the_byte(facade: &Facade, patient: &str) {
     let server = facade.server();
-    let person = persons::gather(server, &Id::parse(patient).unwrap(), &Pending::new()).unwrap();
-    for clock in derive(&person.facts, &server.rules, server.today(&facade.moment())).clocks {
+    let context = facade.context();
+    let id = Id::parse(patient).unwrap();
+    let person = persons::gather(server, &context, &id, &Pending::new()).unwrap();
+    for clock in derive(&person.facts, &server.rules, server.today(&context)).clocks {
         let key = ResourceKey::new(ResourceType::Task, clock.task_id.clone());
         let stored = facade.store().read(&key).unwrap().unwrap();
         let bytes = stored.body.unwrap();

@@ -75,7 +75,7 @@ fn a_server_that_starts_with_other_rules_derives_the_rights_anew() {
     );
     let facade = facade.restart_with("2029-01-03T10:00:00Z", rules_with(&[START_IN_14_DAYS]));
     let bring_up_to_date =
-        |facade: &Facade| derivation::bring_up_to_date(facade.server(), &facade.moment()).unwrap();
+        |facade: &Facade| derivation::bring_up_to_date(facade.server(), &facade.context()).unwrap();
     let done = bring_up_to_date(&facade);
     assert_eq!((done.persons, done.versions), (1, 2));
     assert_eq!(
@@ -154,7 +154,7 @@ fn a_rule_that_is_taken_away_takes_its_rights_away() {
         &copd("c", "p", "2027-03-01"),
     ]);
     let facade = facade.restart_with("2027-03-01T11:00:00Z", Rules::default());
-    derivation::bring_up_to_date(facade.server(), &facade.moment()).unwrap();
+    derivation::bring_up_to_date(facade.server(), &facade.context()).unwrap();
     let task = stored_tasks(&facade, "p").into_values().next().unwrap();
     assert_eq!(
         (status(&task).as_str(), &task["lastModified"]),

@@ -306,8 +306,8 @@ fn a_subscription_that_comes_in_the_middle_of_a_write_misses_nothing_and_has_not
             &[&format!("Task?patient=Patient/{id}")],
         );
         let subscribe = || drop(facade.put_ok(&subscription));
-        let (written, came) = interrupted(&facade, after, subscribe, |server, moment| {
-            put(server, moment, &condition)
+        let (written, came) = interrupted(&facade, after, subscribe, |server, context| {
+            put(server, context, &condition)
         });
         written.unwrap();
         if came {
@@ -328,8 +328,8 @@ fn a_write_in_the_middle_of_a_new_subscription_is_told_if_it_was_committed_after
         let condition = copd(&format!("c{after}"), &patient, "2027-02-01");
         let subscription = filtered(&id, &[&format!("Task?patient=Patient/{patient}")]);
         let write = || drop(facade.put_ok(&condition));
-        let (written, came) = interrupted(&facade, after, write, |server, moment| {
-            put(server, moment, &subscription)
+        let (written, came) = interrupted(&facade, after, write, |server, context| {
+            put(server, context, &subscription)
         });
         written.unwrap();
         assert_eq!(

@@ -541,7 +541,7 @@ fn there_are_as_many_subscriptions_as_the_bound_says() {
         let resource = frist::fhir::Resource::from_value(subscription(id)).unwrap();
         update(
             &server,
-            &facade.moment(),
+            &facade.context(),
             Target::Key(key),
             resource,
             Condition::Any,

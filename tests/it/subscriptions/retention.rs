@@ -40,7 +40,7 @@ fn told_of_four() -> Facade {
 fn forget_before(facade: &Facade, before: &str) -> usize {
     forget(
         facade.server(),
-        &facade.moment(),
+        &facade.context(),
         before.parse::<Timestamp>().unwrap(),
     )
     .unwrap()

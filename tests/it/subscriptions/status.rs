@@ -53,7 +53,7 @@ fn tell(facade: &Facade, subscription: &str, task: &str, bytes: usize, times: us
     let changes = ChangeSet {
         writes: vec![write],
         events: vec![event; times],
-        ..ChangeSet::at(facade.moment().now)
+        ..ChangeSet::at(facade.context().now)
     };
     facade.store().commit(changes).unwrap();
 }
@@ -153,7 +153,7 @@ fn a_status_in_error_says_what_is_wrong_and_goes_on_counting() {
     let (id, seen) = (Id::parse("s").unwrap(), Version(1));
     set_status(
         facade.server(),
-        &facade.moment(),
+        &facade.context(),
         &id,
         seen,
         Status::Error,

@@ -27,7 +27,7 @@ fn server_sets(facade: &Facade, status: Status) {
             .unwrap()
             .version;
         let error = (status == Status::Error).then_some(REASON);
-        if set_status(facade.server(), &facade.moment(), &id, seen, status, error)
+        if set_status(facade.server(), &facade.context(), &id, seen, status, error)
             .unwrap()
             .is_some()
         {

@@ -13,7 +13,7 @@ use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
 use frist::http::{LazyDownload, Wire, router};
-use frist::interactions::{Moment, ReferencePolicy, Server, calendar, definitions, reindex};
+use frist::interactions::{Context, ReferencePolicy, Server, calendar, definitions, reindex};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
 use frist::validation::Validator;
 use jiff::Timestamp;
@@ -134,7 +134,7 @@ impl Facade {
         facade.wire = Wire::shared_with(
             origins,
             server,
-            Box::new(move || moment(&clock, &ids)),
+            Box::new(move || context(&clock, &ids)),
             Arc::clone(&PACKAGE),
         );
         facade.router = router(Arc::clone(&facade.wire));
@@ -146,7 +146,7 @@ impl Facade {
         let (clock, ids) = (Arc::clone(&self.now), Arc::clone(&self.next_id));
         let wire = Wire::new(
             Arc::clone(&self.server),
-            Box::new(move || moment(&clock, &ids)),
+            Box::new(move || context(&clock, &ids)),
             Arc::clone(&PACKAGE),
         );
         wire.take_cpr_in_addresses(true);
@@ -190,7 +190,7 @@ impl Facade {
         let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
         let wire = Wire::new(
             Arc::clone(&server),
-            Box::new(move || moment(&clock, &ids)),
+            Box::new(move || context(&clock, &ids)),
             Arc::clone(&PACKAGE),
         );
         wire.set_ready(true);
@@ -255,7 +255,7 @@ impl Facade {
     }
 
     fn run_calendar(&self) -> usize {
-        calendar::run(&self.server, &self.moment(), |_, _| {})
+        calendar::run(&self.server, &self.context(), |_, _| {})
             .unwrap()
             .versions
     }
@@ -266,12 +266,12 @@ impl Facade {
             .iter()
             .map(|resource| Resource::from_value(resource.clone()).unwrap())
             .collect();
-        definitions::install(&self.server, &self.moment(), resources).unwrap();
+        definitions::install(&self.server, &self.context(), resources).unwrap();
     }
 
     /// The time and ids of a request made now.
-    pub(crate) fn moment(&self) -> Moment {
-        moment(&self.now, &self.next_id)
+    pub(crate) fn context(&self) -> Context {
+        context(&self.now, &self.next_id)
     }
 
     /// The routes, to be served otherwise than a request at a time.
@@ -404,10 +404,10 @@ impl Facade {
     }
 }
 
-fn moment(clock: &Mutex<Timestamp>, next_id: &Arc<AtomicU64>) -> Moment {
+fn context(clock: &Mutex<Timestamp>, next_id: &Arc<AtomicU64>) -> Context {
     let ids = Arc::clone(next_id);
     let new_id = move || Id::parse(&format!("id-{}", ids.fetch_add(1, Ordering::SeqCst))).unwrap();
-    Moment::new(*clock.lock().unwrap(), Arc::new(new_id))
+    Context::new(*clock.lock().unwrap(), Arc::new(new_id))
 }
 
 /// The path of a Bundle's link, to be asked again.

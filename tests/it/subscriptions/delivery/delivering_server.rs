@@ -10,7 +10,7 @@ use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType};
 use frist::http::{Wire, router};
 use frist::interactions::write::{Condition, Target};
-use frist::interactions::{Failure, Moment, Server, Written, delete, subscription_status, update};
+use frist::interactions::{Context, Failure, Server, Written, delete, subscription_status, update};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions, Stream};
 use frist::subscriptions::EndpointPolicy;
 use frist::subscriptions::delivery::{Client, Deliverer, DeliverySignals, Lookup, Pace};
@@ -167,7 +167,7 @@ impl DeliveringServer {
         );
         let look = move || {
             at_each_look();
-            moment(&shift, &ids)
+            context(&shift, &ids)
         };
         let world = subscription_status::world(Arc::clone(&server), Arc::new(look));
         let deliverer = {
@@ -246,7 +246,7 @@ impl DeliveringServer {
         let package = Arc::new(frist::packages::download());
         let wire = Wire::new(
             Arc::clone(&self.running().server),
-            Box::new(move || moment(&shift, &ids)),
+            Box::new(move || context(&shift, &ids)),
             package,
         );
         self.running().runtime.block_on(async {
@@ -267,8 +267,8 @@ impl DeliveringServer {
             .duration_since(Timestamp::now());
     }
 
-    pub(crate) fn moment(&self) -> Moment {
-        moment(&self.shift, &self.ids)
+    pub(crate) fn context(&self) -> Context {
+        context(&self.shift, &self.ids)
     }
 
     /// Wakes the worker, as time does.
@@ -283,7 +283,7 @@ impl DeliveringServer {
         let resource = Resource::from_value(resource.clone()).unwrap();
         update::update(
             self.as_server(),
-            &self.moment(),
+            &self.context(),
             Target::Key(key),
             resource,
             Condition::Any,
@@ -298,7 +298,7 @@ impl DeliveringServer {
     pub(crate) fn delete(&self, id: &str) {
         delete::delete(
             self.as_server(),
-            &self.moment(),
+            &self.context(),
             Target::Key(subscription_key(id)),
             Condition::Any,
         )
@@ -374,10 +374,10 @@ pub(crate) fn subscription_key(id: &str) -> ResourceKey {
     ResourceKey::new(ResourceType::Subscription, Id::parse(id).unwrap())
 }
 
-fn moment(shift: &Mutex<SignedDuration>, ids: &Arc<AtomicU64>) -> Moment {
+fn context(shift: &Mutex<SignedDuration>, ids: &Arc<AtomicU64>) -> Context {
     let ids = Arc::clone(ids);
     let new_id = move || Id::parse(&format!("id-{}", ids.fetch_add(1, Ordering::SeqCst))).unwrap();
-    Moment::new(
+    Context::new(
         Timestamp::now()
             .checked_add(*shift.lock().unwrap())
             .unwrap(),

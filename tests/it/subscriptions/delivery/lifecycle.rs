@@ -172,7 +172,7 @@ fn an_end_that_comes_by_itself_needs_no_one_to_wake_it() {
     let mut ending = subscription("s", &endpoint.url());
     ending["end"] = json!(
         server
-            .moment()
+            .context()
             .now
             .checked_add(jiff::SignedDuration::from_secs(2))
             .unwrap()

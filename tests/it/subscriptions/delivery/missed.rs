@@ -16,7 +16,7 @@ use crate::subscriptions::{parameter, shape};
 fn forget_before(server: &DeliveringServer, before: &str) {
     forget(
         server.as_server(),
-        &server.moment(),
+        &server.context(),
         before.parse().unwrap(),
     )
     .unwrap();

@@ -84,7 +84,7 @@ fn an_endpoint_that_asks_for_a_pause_gets_it() {
         }
         std::thread::yield_now();
     };
-    let seconds = next.duration_since(server.moment().now).as_secs();
+    let seconds = next.duration_since(server.context().now).as_secs();
     assert!((2_000..=3_000).contains(&seconds), "{seconds}");
     // A client that writes its subscription anew does not wait for that.
     endpoint.answer(|_| Answer::Status(200));

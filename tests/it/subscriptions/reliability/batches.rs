@@ -49,7 +49,7 @@ fn many_are_told(server: &DeliveringServer, events: usize) {
         .commit(ChangeSet {
             writes,
             events: vec![event; events],
-            ..ChangeSet::at(server.moment().now)
+            ..ChangeSet::at(server.context().now)
         })
         .unwrap();
     server.wake("s");

@@ -20,10 +20,10 @@ impl Story {
     }
 
     pub(super) fn delete(&self, name: &str) -> Result<(), Failure> {
-        let (server, moment) = (self.server.as_server(), self.server.moment());
+        let (server, context) = (self.server.as_server(), self.server.context());
         delete::delete(
             server,
-            &moment,
+            &context,
             Target::Key(subscription_key(name)),
             Condition::Any,
         )
@@ -73,7 +73,7 @@ impl Story {
             json!({ "resourceType": "Bundle", "type": kind, "entry": entries }),
         )
         .unwrap();
-        transaction::process(self.server.as_server(), &self.server.moment(), &bundle).map(drop)
+        transaction::process(self.server.as_server(), &self.server.context(), &bundle).map(drop)
     }
 
     /// Days pass, and the calendar changes what they change.
@@ -81,7 +81,7 @@ impl Story {
         self.subscribers.let_go();
         self.day += days.days();
         self.server.set_clock(&format!("{}T08:00:00Z", self.day));
-        calendar::run(self.server.as_server(), &self.server.moment(), |_, _| {}).map(drop)
+        calendar::run(self.server.as_server(), &self.server.context(), |_, _| {}).map(drop)
     }
 
     /// The clients of subscriptions in error ask for them again.

@@ -1,0 +1,78 @@
+//! Who asks, when and why: the argument that stands beside the server in every interaction.
+//!
+//! Time and ids are values, so that a test can say "on 24 December". What is done later for a
+//! request (jobs, further pages, websockets) carries the context, or the principal, of the request
+//! that asked for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+
+use crate::fhir::Id;
+
+/// On whose behalf something is done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Principal {
+    /// Nobody is asked who they are.
+    Anyone,
+}
+
+impl Principal {
+    /// The word under which a token keeps the principal.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Principal::Anyone => "anyone",
+        }
+    }
+}
+
+/// The circumstances of one request, or of one piece of work that the server does by itself.
+#[derive(Clone)]
+pub struct Context {
+    /// On whose behalf it is done.
+    pub principal: Principal,
+    /// When the request arrived.
+    pub now: Timestamp,
+    /// Gives a new id at each call.
+    pub new_id: Arc<dyn Fn() -> Id + Send + Sync>,
+    /// The id under which the log speaks of the request; none for what the server does by itself.
+    pub request_id: Option<Arc<str>>,
+    is_abandoned: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// The context of something that begins at that instant, on behalf of anyone.
+    pub fn new(now: Timestamp, new_id: Arc<dyn Fn() -> Id + Send + Sync>) -> Self {
+        Context {
+            principal: Principal::Anyone,
+            now,
+            new_id,
+            request_id: None,
+            is_abandoned: Arc::default(),
+        }
+    }
+
+    /// The same context on behalf of this principal.
+    pub fn on_behalf_of(self, principal: Principal) -> Self {
+        Context { principal, ..self }
+    }
+
+    /// The same context for the request of that id.
+    pub fn of_request(self, id: &str) -> Self {
+        Context {
+            request_id: Some(id.into()),
+            ..self
+        }
+    }
+
+    /// Says that nobody waits for the answer any more: what has not been committed will not be.
+    pub fn abandon(&self) {
+        self.is_abandoned.store(true, Ordering::SeqCst);
+    }
+
+    /// Tells whether nobody waits for the answer any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.is_abandoned.load(Ordering::SeqCst)
+    }
+}
