@@ -1,4 +1,4 @@
-//! What this server can do: one table of interactions that both routes requests and makes the
+//! The abilities of this server: one table of interactions that both routes requests and makes the
 //! CapabilityStatement, so that it cannot lie.
 
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ impl Interaction {
 
 use Interaction as I;
 
-/// What is done to resources of a type.
+/// Returns what is done to resources of a type.
 pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interaction] {
     match resource_type.origin() {
         Origin::Clients => &[
@@ -70,7 +70,7 @@ pub(super) fn interactions_of(resource_type: ResourceType) -> &'static [Interact
 struct Operation {
     name: &'static str,
     definition: &'static str,
-    /// What of the definition is not done.
+    /// The part of the definition that is not done.
     documentation: Option<&'static str>,
 }
 
@@ -175,7 +175,7 @@ const WEBHOOK_SECRET: Operation = Operation {
     documentation: None,
 };
 
-/// The operations on resources of a type.
+/// Returns the operations on resources of a type.
 fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
     match resource_type.origin() {
         _ if resource_type == ResourceType::Patient => &[
@@ -203,7 +203,7 @@ fn operations_of(resource_type: ResourceType) -> &'static [Operation] {
     }
 }
 
-/// What R4 has no element for.
+/// The ability for which R4 has no element.
 const ASYNCHRONOUS: &str = "Prefer: respond-async is honoured for searches, histories, $everything, and batch and transaction Bundles: 202, and at \
      Content-Location the status, then a Bundle of type batch-response with one entry. $export and $reindex are always answered so. All else is answered at once.";
 
@@ -318,7 +318,7 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
     resource
 }
 
-/// What the resources of a type can be asked to bring with them.
+/// Returns what the resources of a type can be asked to bring with them.
 fn includes(resource_type: ResourceType) -> Vec<String> {
     let named =
         parameters_of(resource_type).filter(|parameter| parameter.kind == ParameterKind::Reference);
@@ -327,7 +327,7 @@ fn includes(resource_type: ResourceType) -> Vec<String> {
         .collect()
 }
 
-/// By what resources of `source` come with those of a type that they name.
+/// Returns by what resources of `source` come with those of a type that they name.
 fn reverse_includes(
     source: ResourceType,
     resource_type: ResourceType,

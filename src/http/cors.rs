@@ -7,17 +7,16 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-use super::Wire;
 use super::answer::Answer;
 use super::negotiation::text;
 
-/// What a page may read of an answer besides its body.
+/// The headers that a page may read of an answer.
 const EXPOSED: &str = "ETag, Location, Content-Location, Last-Modified, X-Request-Id, X-Progress, Retry-After, Preference-Applied";
-/// What a page may send besides a body.
+/// The headers that a page may send.
 const SENT: &str = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Request-Id";
-/// How long a browser may remember that it asked, in seconds.
+/// The time for which a browser may remember that it asked, in seconds.
 const REMEMBERED_SECONDS: &str = "600";
-/// What an answer depends on besides its address.
+/// The headers on which an answer depends besides its address.
 const VARY: &str = "Accept, Accept-Encoding";
 const VARY_SHARED: &str = "Accept, Accept-Encoding, Origin";
 
@@ -26,18 +25,26 @@ const VARY_SHARED: &str = "Accept, Accept-Encoding, Origin";
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// These origins, each as [`origin`] reads it.
+    /// Takes origins, each as [`origin`] reads it.
     pub fn new(origins: Vec<String>) -> Self {
         Origins(origins)
     }
 
-    /// The origin of the request, if it is one of these.
+    /// Returns the origin of the request, if it is one of these.
     pub(super) fn allowed(&self, headers: &HeaderMap) -> Option<String> {
         let from = text(headers, header::ORIGIN)?;
         self.0.iter().find(|allowed| *allowed == from).cloned()
     }
 
-    /// The names of the request headers on which answers depend.
+    /// Tells whether the request is of a page that is neither the server's own nor of an origin that
+    /// may use it: for what browsers send anywhere without asking.
+    pub(super) fn is_foreign(&self, base_url: &str, headers: &HeaderMap) -> bool {
+        let own = base_url.strip_suffix("/fhir").unwrap_or(base_url);
+        let is_own = text(headers, header::ORIGIN) == Some(own);
+        headers.contains_key(header::ORIGIN) && self.allowed(headers).is_none() && !is_own
+    }
+
+    /// Returns the names of the request headers on which answers depend.
     pub(super) fn vary(&self) -> &'static str {
         if self.0.is_empty() { VARY } else { VARY_SHARED }
     }
@@ -46,7 +53,7 @@ impl Origins {
 /// Reads an origin as browsers write it: `https://ehr.example.dk`, with a port if it is not the usual one.
 ///
 /// # Errors
-/// What is expected. `*` and `null` are no origins: everyone may have them.
+/// The form that is expected. `*` and `null` are no origins: everyone may have them.
 pub fn origin(text: &str) -> Result<String, &'static str> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));
     let (host, port) = match rest.rsplit_once(':') {
@@ -73,19 +80,7 @@ pub fn origin(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// True for the request of a page that is neither the server's own nor of an origin that may use
-/// it: for what browsers send anywhere without asking.
-pub(super) fn is_foreign(wire: &Wire, headers: &HeaderMap) -> bool {
-    let base = wire
-        .server
-        .base_url
-        .strip_suffix("/fhir")
-        .unwrap_or(&wire.server.base_url);
-    let is_own = text(headers, header::ORIGIN) == Some(base);
-    headers.contains_key(header::ORIGIN) && wire.origins.allowed(headers).is_none() && !is_own
-}
-
-/// The answer with what lets a page of that origin read it.
+/// Returns the answer with what lets a page of that origin read it.
 pub(super) fn shared(answer: Answer, origin: Option<String>) -> Answer {
     match origin {
         Some(origin) => answer
@@ -95,8 +90,8 @@ pub(super) fn shared(answer: Answer, origin: Option<String>) -> Answer {
     }
 }
 
-/// The answer to what a browser asks before it sends a page's request: which methods and headers it
-/// may have.
+/// Returns the answer to a browser that asks, before it sends a page's request, which methods and
+/// headers it may have.
 pub(super) fn preflight(answer: Answer, headers: &HeaderMap, allow: &str) -> Answer {
     if !headers.contains_key(HeaderName::from_static("access-control-request-method")) {
         return answer;

@@ -11,19 +11,21 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
+use super::answer::Answer;
 use super::error::Refusal;
-use super::negotiation::{decisive, listed, quality};
+use super::media::{listed, quality};
+use super::negotiation::decisive;
 use crate::fhir::IssueCode;
 use crate::interactions::Failure;
 
 /// The greatest body that is read, as it is sent and as it is after unpacking.
 pub(super) const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
-/// What is smaller than this is not compressed: it fits in one packet either way.
+/// The size below which nothing is compressed: it fits in one packet either way.
 const GZIP_BYTES_MIN: usize = 1_024;
 /// Media types of text, which gets much smaller.
 const TEXTUAL: &[&str] = &["application/fhir+json", "application/json", "text/"];
 
-/// The body as it was before it was compressed.
+/// Returns the body as it was before it was compressed.
 ///
 /// # Errors
 /// `UnsupportedEncoding` for another way of compression, `TooLarge` for one that unpacks beyond the
@@ -57,7 +59,7 @@ fn unpacked(packed: &[u8]) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-/// True if the client takes gzip, and likes it no less than what is not compressed.
+/// Tells whether the client takes gzip, and likes it no less than what is not compressed.
 pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     let codings: Vec<_> = listed(headers, header::ACCEPT_ENCODING).collect();
     let liking = |wanted: &[&str]| {
@@ -80,8 +82,25 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     gzip > 0.0 && gzip >= liking(&["identity"]).unwrap_or(0.0)
 }
 
-/// The body compressed, if that is worth the work.
-pub(super) fn packed(media_type: &str, body: &[u8]) -> Option<Vec<u8>> {
+/// Returns the answer compressed, if the client takes that and it is worth the work. Its ETag is
+/// weak, and so still says the truth.
+pub(super) fn encoded(answer: Answer, takes_gzip: bool) -> Answer {
+    let media_type = answer.header(&header::CONTENT_TYPE).unwrap_or("");
+    let packed = if takes_gzip {
+        packed(media_type, answer.body())
+    } else {
+        None
+    };
+    match packed {
+        Some(packed) => answer
+            .of_body(packed)
+            .with(header::CONTENT_ENCODING, "gzip"),
+        None => answer,
+    }
+}
+
+/// Returns the body compressed, if that is worth the work.
+fn packed(media_type: &str, body: &[u8]) -> Option<Vec<u8>> {
     if body.len() < GZIP_BYTES_MIN
         || !TEXTUAL
             .iter()

@@ -3,11 +3,11 @@
 use axum::http::{StatusCode, header};
 
 use super::answer::Answer;
-use super::negotiation::{ACCEPT_PATCH, PATCHES};
+use super::media::{ACCEPT_PATCH, PATCHES, etag};
 use crate::fhir::{Issue, IssueCode};
 use crate::interactions::Failure;
 
-/// Why a request was not answered as asked: by an interaction, or by the wire itself.
+/// A reason not to answer a request as asked: of an interaction, or of the wire itself.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// The interaction says so.
@@ -52,7 +52,7 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// The status of a failure, on the wire and in a batch's answer.
+/// Returns the status of a failure, on the wire and in a batch's answer.
 pub(super) fn status(failure: &Failure) -> StatusCode {
     match failure {
         Failure::BadRequest(_) => StatusCode::BAD_REQUEST,
@@ -70,81 +70,107 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
 }
 
 impl Refusal {
-    /// What the client is told about its request of that id.
+    /// Returns the answer to the client's request of that id.
     pub(super) fn answer(&self, request_id: &str) -> Answer {
-        let one =
-            |status, code, text: &str| Answer::outcome(status, &[Issue::error(code, "", text)]);
-        match self {
-            Refusal::Failure(failure) => of_failure(failure),
-            Refusal::NotAcceptable => one(
-                StatusCode::NOT_ACCEPTABLE,
-                IssueCode::NotSupported,
-                "expected Accept or _format to allow application/fhir+json or application/json",
-            ),
-            Refusal::UnsupportedMediaType(expected) => {
-                one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, &format!("expected Content-Type {expected}, in UTF-8"))
-            }
-            Refusal::UnsupportedPatch => one(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                IssueCode::NotSupported,
-                "expected Content-Type application/json-patch+json, application/merge-patch+json, or application/fhir+json for a FHIRPath Patch, in UTF-8",
-            )
-            .with(ACCEPT_PATCH, PATCHES),
-            Refusal::UnsupportedEncoding => {
-                one(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, "expected Content-Encoding gzip or none")
-                    .with(header::ACCEPT_ENCODING, "gzip, identity")
-            }
-            Refusal::TooLarge(bytes_max) => {
-                one(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, &format!("expected a body of at most {bytes_max} bytes"))
-            }
-            Refusal::Slow => one(StatusCode::REQUEST_TIMEOUT, IssueCode::Timeout, "the body did not arrive in time"),
-            Refusal::MethodNotAllowed(allow) => {
-                one(StatusCode::METHOD_NOT_ALLOWED, IssueCode::NotSupported, &format!("this address allows {allow}"))
-                    .with(header::ALLOW, *allow)
-            }
-            Refusal::NotUpgraded => one(
-                StatusCode::UPGRADE_REQUIRED,
-                IssueCode::NotSupported,
-                "this address is for websockets: expected Connection: Upgrade and Upgrade: websocket, in version 13",
-            )
-            .with(header::UPGRADE, "websocket"),
-            Refusal::ForeignOrigin => one(StatusCode::FORBIDDEN, IssueCode::BusinessRule, "pages of this origin may not use this server"),
-            Refusal::Overload => {
-                one(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Throttled, "too many requests at once; send the request again")
-                    .with(header::RETRY_AFTER, "1")
-            }
-            Refusal::TooManyJobs => {
-                one(StatusCode::TOO_MANY_REQUESTS, IssueCode::Throttled, "too many jobs are kept; DELETE one that is no longer needed")
-                    .with(header::RETRY_AFTER, "60")
-            }
-            Refusal::JobFailed => one(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                IssueCode::Exception,
-                &format!(
-                    "the job failed; look what it did before you ask for it again, and tell the operator the id of this request: {request_id}"
-                ),
-            ),
-            Refusal::OutOfTime => one(
-                StatusCode::SERVICE_UNAVAILABLE,
-                IssueCode::Timeout,
-                "the work took longer than it may, and nothing of it was written; ask for less at once",
-            ),
-            // No Retry-After: what was begun may yet be committed, and the same create again would be another one.
-            Refusal::Unfinished => one(
-                StatusCode::SERVICE_UNAVAILABLE,
-                IssueCode::Timeout,
-                "the answer was not ready in time, and what was asked for may still be done: look before you send the request again",
-            ),
-            Refusal::Bug => one(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                IssueCode::Exception,
-                &format!("the server failed; tell its operator the id of this request: {request_id}"),
-            ),
+        if let Refusal::Failure(failure) = self {
+            return of_failure(failure);
         }
+        let (status, code) = self.status();
+        let answer = Answer::outcome(status, &[Issue::error(code, "", self.text(request_id))]);
+        match self {
+            Refusal::UnsupportedPatch => answer.with(ACCEPT_PATCH, PATCHES),
+            Refusal::UnsupportedEncoding => answer.with(header::ACCEPT_ENCODING, "gzip, identity"),
+            Refusal::MethodNotAllowed(allow) => answer.with(header::ALLOW, *allow),
+            Refusal::NotUpgraded => answer.with(header::UPGRADE, "websocket"),
+            Refusal::Overload => answer.with(header::RETRY_AFTER, "1"),
+            Refusal::TooManyJobs => answer.with(header::RETRY_AFTER, "60"),
+            // No Retry-After for what is unfinished: it may yet be committed, and the same create
+            // again would be another one.
+            Refusal::Failure(_)
+            | Refusal::NotAcceptable
+            | Refusal::UnsupportedMediaType(_)
+            | Refusal::TooLarge(_)
+            | Refusal::Slow
+            | Refusal::ForeignOrigin
+            | Refusal::JobFailed
+            | Refusal::OutOfTime
+            | Refusal::Unfinished
+            | Refusal::Bug => answer,
+        }
+    }
+
+    fn status(&self) -> (StatusCode, IssueCode) {
+        use IssueCode as Code;
+        match self {
+            Refusal::Failure(failure) => (status(failure), Code::Exception),
+            Refusal::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, Code::NotSupported),
+            Refusal::UnsupportedMediaType(_)
+            | Refusal::UnsupportedPatch
+            | Refusal::UnsupportedEncoding => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::NotSupported)
+            }
+            Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, Code::TooLong),
+            Refusal::Slow => (StatusCode::REQUEST_TIMEOUT, Code::Timeout),
+            Refusal::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, Code::NotSupported),
+            Refusal::NotUpgraded => (StatusCode::UPGRADE_REQUIRED, Code::NotSupported),
+            Refusal::ForeignOrigin => (StatusCode::FORBIDDEN, Code::BusinessRule),
+            Refusal::Overload => (StatusCode::SERVICE_UNAVAILABLE, Code::Throttled),
+            Refusal::TooManyJobs => (StatusCode::TOO_MANY_REQUESTS, Code::Throttled),
+            Refusal::JobFailed | Refusal::Bug => {
+                (StatusCode::INTERNAL_SERVER_ERROR, Code::Exception)
+            }
+            Refusal::OutOfTime | Refusal::Unfinished => {
+                (StatusCode::SERVICE_UNAVAILABLE, Code::Timeout)
+            }
+        }
+    }
+
+    fn text(&self, request_id: &str) -> String {
+        let text = match self {
+            Refusal::Failure(_) => "",
+            Refusal::NotAcceptable => {
+                "expected Accept or _format to allow application/fhir+json or application/json"
+            }
+            Refusal::UnsupportedMediaType(expected) => {
+                return format!("expected Content-Type {expected}, in UTF-8");
+            }
+            Refusal::UnsupportedPatch => {
+                "expected Content-Type application/json-patch+json, application/merge-patch+json, or application/fhir+json for a FHIRPath Patch, in UTF-8"
+            }
+            Refusal::UnsupportedEncoding => "expected Content-Encoding gzip or none",
+            Refusal::TooLarge(bytes_max) => {
+                return format!("expected a body of at most {bytes_max} bytes");
+            }
+            Refusal::Slow => "the body did not arrive in time",
+            Refusal::MethodNotAllowed(allow) => return format!("this address allows {allow}"),
+            Refusal::NotUpgraded => {
+                "this address is for websockets: expected Connection: Upgrade and Upgrade: websocket, in version 13"
+            }
+            Refusal::ForeignOrigin => "pages of this origin may not use this server",
+            Refusal::Overload => "too many requests at once; send the request again",
+            Refusal::TooManyJobs => "too many jobs are kept; DELETE one that is no longer needed",
+            Refusal::JobFailed => {
+                return format!(
+                    "the job failed; look what it did before you ask for it again, and tell the operator the id of this request: {request_id}"
+                );
+            }
+            Refusal::OutOfTime => {
+                "the work took longer than it may, and nothing of it was written; ask for less at once"
+            }
+            Refusal::Unfinished => {
+                "the answer was not ready in time, and what was asked for may still be done: look before you send the request again"
+            }
+            Refusal::Bug => {
+                return format!(
+                    "the server failed; tell its operator the id of this request: {request_id}"
+                );
+            }
+        };
+        text.to_owned()
     }
 }
 
-/// What the client is told of an interaction that was not carried out.
+/// Returns the answer to an interaction that was not carried out.
 fn of_failure(failure: &Failure) -> Answer {
     let answer = Answer::outcome(status(failure), &failure.issues());
     let decides = if let Failure::Several(first, _) = failure {
@@ -153,7 +179,7 @@ fn of_failure(failure: &Failure) -> Answer {
         failure
     };
     match decides {
-        Failure::Gone(_, version) => answer.with(header::ETAG, super::answer::etag(*version)),
+        Failure::Gone(_, version) => answer.with(header::ETAG, etag(*version)),
         Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
         Failure::BeingIndexed(_) => answer.with(header::RETRY_AFTER, "30"),
         // Met in the entry of a transaction only: this is what the address of the Bundle itself

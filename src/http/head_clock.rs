@@ -1,4 +1,4 @@
-//! How long a client may take to send the head of a request: counted from its first byte, so that a
+//! The time that a client may take to send the head of a request: counted from its first byte, so that a
 //! connection may rest between requests.
 //!
 //! hyper has one clock for both, the rest and the head. This one looks at the bytes as they come
@@ -18,17 +18,17 @@ use tokio::time::Instant;
 
 /// The clock of one connection.
 #[derive(Clone)]
-pub(super) struct HeadClock(Arc<Shared>);
+pub(super) struct HeadClock(Arc<Connection>);
 
-struct Shared {
+struct Connection {
     time_max: Duration,
-    phase: Mutex<Phase>,
+    phase: Mutex<ConnectionPhase>,
     changed: Notify,
 }
 
-/// What a connection does.
+/// The phases of a connection.
 #[derive(Clone, Copy)]
-enum Phase {
+enum ConnectionPhase {
     /// The head of a request must be whole at that instant.
     Head(Instant),
     /// So many requests are being answered.
@@ -42,15 +42,15 @@ enum Phase {
 impl HeadClock {
     /// The clock of a connection that was just made: its first head must come at once.
     pub(super) fn started(time_max: Duration) -> Self {
-        let phase = Mutex::new(Phase::Head(Instant::now() + time_max));
-        HeadClock(Arc::new(Shared {
+        let phase = Mutex::new(ConnectionPhase::Head(Instant::now() + time_max));
+        HeadClock(Arc::new(Connection {
             time_max,
             phase,
             changed: Notify::new(),
         }))
     }
 
-    fn change(&self, next: impl FnOnce(Phase) -> Phase) {
+    fn change(&self, next: impl FnOnce(ConnectionPhase) -> ConnectionPhase) {
         let mut phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
         *phase = next(*phase);
         self.0.changed.notify_one();
@@ -59,18 +59,20 @@ impl HeadClock {
     /// The head of a request has come, which is answered until the turn is dropped.
     pub(super) fn has_head(&self, is_http_2: bool) -> Turn {
         self.change(|phase| match phase {
-            _ if is_http_2 => Phase::Unwatched,
-            Phase::Answering(others) => Phase::Answering(others + 1),
-            Phase::Head(_) | Phase::Resting => Phase::Answering(1),
-            Phase::Unwatched => Phase::Unwatched,
+            _ if is_http_2 => ConnectionPhase::Unwatched,
+            ConnectionPhase::Answering(others) => ConnectionPhase::Answering(others + 1),
+            ConnectionPhase::Head(_) | ConnectionPhase::Resting => ConnectionPhase::Answering(1),
+            ConnectionPhase::Unwatched => ConnectionPhase::Unwatched,
         });
         Turn(self.clone())
     }
 
     fn has_bytes(&self) {
         self.change(|phase| match phase {
-            Phase::Resting => Phase::Head(Instant::now() + self.0.time_max),
-            Phase::Head(_) | Phase::Answering(_) | Phase::Unwatched => phase,
+            ConnectionPhase::Resting => ConnectionPhase::Head(Instant::now() + self.0.time_max),
+            ConnectionPhase::Head(_)
+            | ConnectionPhase::Answering(_)
+            | ConnectionPhase::Unwatched => phase,
         });
     }
 
@@ -79,13 +81,13 @@ impl HeadClock {
         loop {
             let phase = *self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
             match phase {
-                Phase::Head(until) => tokio::select! {
+                ConnectionPhase::Head(until) => tokio::select! {
                     () = tokio::time::sleep_until(until) => return,
                     () = self.0.changed.notified() => {}
                 },
-                Phase::Answering(_) | Phase::Resting | Phase::Unwatched => {
-                    self.0.changed.notified().await
-                }
+                ConnectionPhase::Answering(_)
+                | ConnectionPhase::Resting
+                | ConnectionPhase::Unwatched => self.0.changed.notified().await,
             }
         }
     }
@@ -97,9 +99,13 @@ pub(super) struct Turn(HeadClock);
 impl Drop for Turn {
     fn drop(&mut self) {
         self.0.change(|phase| match phase {
-            Phase::Answering(1) => Phase::Resting,
-            Phase::Answering(requests) => Phase::Answering(requests.saturating_sub(1)),
-            Phase::Head(_) | Phase::Resting | Phase::Unwatched => phase,
+            ConnectionPhase::Answering(1) => ConnectionPhase::Resting,
+            ConnectionPhase::Answering(requests) => {
+                ConnectionPhase::Answering(requests.saturating_sub(1))
+            }
+            ConnectionPhase::Head(_) | ConnectionPhase::Resting | ConnectionPhase::Unwatched => {
+                phase
+            }
         });
     }
 }

@@ -16,9 +16,9 @@ use tokio::sync::Semaphore;
 
 use super::head_clock::{HeadClock, Held, Watched};
 
-/// How many connections may be open at once; more wait to be accepted.
+/// The most connections that may be open at once; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 4_096;
-/// How long a client may be silent.
+/// The time for which a client may be silent.
 #[derive(Clone, Copy)]
 struct Patience {
     /// From the first byte of a request's head to its last one; for the first request, from the
@@ -34,12 +34,12 @@ const PATIENCE: Patience = Patience {
 };
 /// The greatest head of a request.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// How many requests one HTTP/2 connection may have open.
+/// The most requests that one HTTP/2 connection may have open.
 const STREAMS_MAX: u32 = 128;
-/// How long no connection is accepted after one could not be: without file descriptors, the next
+/// The time for which no connection is accepted after one could not be: without file descriptors, the next
 /// one could not be either.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a stop waits for requests that are being answered.
+/// The time that a stop waits for requests that are being answered.
 const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Serves until `stop` is done; then takes no new connection and lets what was begun come to its
@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    /// What a client reads that sends this and waits until the server closes the connection.
+    /// Returns what a client reads that sends this and waits until the server closes the connection.
     fn sent(address: std::net::SocketAddr, bytes: &[u8]) -> std::io::Result<String> {
         let mut stream = std::net::TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;

@@ -1,9 +1,9 @@
-//! What the headers ask for (<https://hl7.org/fhir/R4/http.html#mime-type>, <https://hl7.org/fhir/R4/http.html#ops>).
+//! The wishes and conditions in the headers of a request (<https://hl7.org/fhir/R4/http.html#mime-type>, <https://hl7.org/fhir/R4/http.html#ops>).
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-use super::answer;
 use super::error::Refusal;
+use super::media::{Rendering, essence, is_json, listed, quality};
 use crate::fhir::IssueCode;
 use crate::interactions::Failure;
 use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
@@ -11,7 +11,7 @@ use crate::interactions::read::Known;
 use crate::interactions::transaction::etag_version;
 use crate::interactions::write::Condition;
 
-/// What a client wants back from a write (`Prefer: return=`).
+/// The answer that a client wants to a write (`Prefer: return=`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Return {
     /// No body.
@@ -23,7 +23,7 @@ pub(super) enum Return {
 }
 
 impl Return {
-    /// The wish as it was honoured, for `Preference-Applied`.
+    /// Returns the wish as it was honoured, for `Preference-Applied`.
     pub(super) fn applied(self) -> &'static str {
         match self {
             Return::Minimal => "return=minimal",
@@ -33,50 +33,17 @@ impl Return {
     }
 }
 
-/// The header that tells which wish was honoured.
-pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-
-/// The header that tells in which ways a patch may be sent (<https://www.rfc-editor.org/rfc/rfc5789#section-3.1>).
-pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-/// Those ways: JSON Patch, JSON Merge Patch, and FHIRPath Patch.
-pub(super) const PATCHES: &str =
-    "application/json-patch+json, application/merge-patch+json, application/fhir+json";
-
-/// How an answer is written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Rendering {
-    /// Its media type.
-    pub(super) media_type: &'static str,
-    /// In lines that people can read.
-    pub(super) is_pretty: bool,
-}
-
 /// The parameters that every request may have besides its own.
 pub(super) const GENERAL_PARAMETERS: &[&str] = &["_format", "_pretty"];
 
-const FHIR_JSON: Rendering = Rendering {
-    media_type: answer::FHIR_JSON,
-    is_pretty: false,
-};
-const PLAIN_JSON: Rendering = Rendering {
-    media_type: answer::PLAIN_JSON,
-    is_pretty: false,
-};
-
-impl Default for Rendering {
-    fn default() -> Self {
-        FHIR_JSON
-    }
-}
-
-/// The text of a header that gives advice: the first one, if it is text.
+/// Returns the text of a header that gives advice: the first one, if it is text.
 pub(super) fn text(headers: &HeaderMap, name: impl Into<HeaderName>) -> Option<&str> {
     headers
         .get(name.into())
         .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
 }
 
-/// The text of a header on which it depends what is written: never passed over because it cannot be
+/// Returns the text of a header that decides about a write: never passed over because it cannot be
 /// read.
 pub(super) fn decisive(
     headers: &HeaderMap,
@@ -96,8 +63,8 @@ pub(super) fn decisive(
     }
 }
 
-/// How the client wants the answer; refused if it is nothing that this server writes. `_format`
-/// wins over `Accept`.
+/// Returns the form in which the client wants the answer; refuses any that this server does not
+/// write. `_format` wins over `Accept`.
 pub(super) fn rendering(
     headers: &HeaderMap,
     query: &[(String, String)],
@@ -132,18 +99,18 @@ pub(super) fn rendering(
 
 fn of_format(format: &str) -> Option<Rendering> {
     if format == "json" {
-        Some(FHIR_JSON)
+        Some(Rendering::FHIR)
     } else {
-        is_json(format).then(|| of_media_type(format))
+        is_json(format).then(|| Rendering::of_media_type(format))
     }
 }
 
-/// What the client likes best of what can be given; of equals what it names first. A narrow range
-/// says more than a wide one.
+/// Returns the form that the client likes best of those that can be given; of equals the one that it
+/// names first. A narrow range says more than a wide one.
 fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
     let ranges: Vec<_> = listed(headers, header::ACCEPT).collect();
     if ranges.is_empty() {
-        return Some(FHIR_JSON);
+        return Some(Rendering::FHIR);
     }
     let liking = |rendering: &Rendering| {
         let named = essence(rendering.media_type);
@@ -157,7 +124,7 @@ fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
             })?;
         Some((quality(ranges[at]), at)).filter(|(quality, _)| *quality > 0.0)
     };
-    let liked = [FHIR_JSON, PLAIN_JSON]
+    let liked = [Rendering::FHIR, Rendering::PLAIN]
         .into_iter()
         .filter_map(|rendering| Some((liking(&rendering)?, rendering)));
     let better = |one: &(f32, usize), other: &(f32, usize)| {
@@ -166,75 +133,6 @@ fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
     liked
         .reduce(|best, next| if better(&next.0, &best.0) { next } else { best })
         .map(|(_, rendering)| rendering)
-}
-
-/// The elements of a header that is a list.
-pub(super) fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|element| !element.is_empty())
-}
-
-/// How much a client likes an element of such a list, from 0 (not at all) to 1.
-pub(super) fn quality(element: &str) -> f32 {
-    let parameters = element
-        .split(';')
-        .skip(1)
-        .filter_map(|parameter| parameter.trim().split_once('='));
-    let stated = parameters
-        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
-        .find_map(|(_, value)| value.trim().parse().ok());
-    stated
-        .filter(|quality| (0.0..=1.0).contains(quality))
-        .unwrap_or(1.0)
-}
-
-/// A client that asks for the generic type gets its answer under that name.
-fn of_media_type(media_type: &str) -> Rendering {
-    if essence(media_type) == "application/json" {
-        PLAIN_JSON
-    } else {
-        FHIR_JSON
-    }
-}
-
-fn essence(media_type: &str) -> String {
-    media_type
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase()
-}
-
-/// The versions of FHIR that a media type may ask for: R4, and R4B, in which all that is held here
-/// is as in R4.
-const FHIR_VERSIONS: &[&str] = &["4.0", "4.0.1", "4.3"];
-
-/// True for FHIR JSON of R4 in UTF-8.
-fn is_json(media_type: &str) -> bool {
-    let parameters_fit =
-        media_type
-            .split(';')
-            .skip(1)
-            .all(|parameter| match parameter.trim().split_once('=') {
-                Some((name, value)) => match name.trim().to_ascii_lowercase().as_str() {
-                    "charset" => value.trim_matches('"').eq_ignore_ascii_case("utf-8"),
-                    "fhirversion" => FHIR_VERSIONS.contains(&value.trim_matches('"')),
-                    _ => true,
-                },
-                None => true,
-            });
-    parameters_fit
-        && matches!(
-            essence(media_type).as_str(),
-            "application/fhir+json" | "application/json"
-        )
 }
 
 /// Refuses a body that is not FHIR JSON.
@@ -247,7 +145,7 @@ pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// How a patch is sent.
+/// The ways in which a patch is sent.
 pub(super) enum SentPatch {
     /// As JSON Patch.
     Json,
@@ -282,7 +180,7 @@ pub(super) fn sends_form(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// What `Prefer` says: the wanted body, if it is said, and whether to pass over unknown parameters.
+/// Reads `Prefer`: the wanted body, if it is said, and whether to pass over unknown parameters.
 /// Of two wishes the first one counts (<https://www.rfc-editor.org/rfc/rfc7240>).
 pub(super) fn prefer(headers: &HeaderMap) -> (Option<Return>, bool) {
     let wanted = preference(headers, "return").and_then(|wanted| match wanted.as_str() {
@@ -297,7 +195,7 @@ pub(super) fn prefer(headers: &HeaderMap) -> (Option<Return>, bool) {
     )
 }
 
-/// The value of a preference in lower case, empty if it has none; none if it is not said.
+/// Returns the value of a preference in lower case, empty if it has none; none if it is not said.
 pub(super) fn preference(headers: &HeaderMap, wanted: &str) -> Option<String> {
     // Clients part preferences by `;` too, though that begins a parameter of the one before.
     let parts =
@@ -307,7 +205,7 @@ pub(super) fn preference(headers: &HeaderMap, wanted: &str) -> Option<String> {
     Some(value.trim().trim_matches('"').to_ascii_lowercase())
 }
 
-/// The condition of `If-Match` or `If-None-Match: *` on a write.
+/// Reads the condition of `If-Match` or `If-None-Match: *` on a write.
 pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Refusal> {
     if let Some(etag) = decisive(headers, header::IF_MATCH)? {
         let version = etag_version(etag);
@@ -330,7 +228,7 @@ pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Refusal> {
     }
 }
 
-/// What the client says that it has already, on a read.
+/// Reads from a read's headers the version that the client has already.
 pub(super) fn known(headers: &HeaderMap) -> Known {
     // Tags that cannot be read are none of this server's, but still win over the instant.
     let none_match = headers.contains_key(header::IF_NONE_MATCH).then(|| {

@@ -5,8 +5,9 @@ use axum::http::{Method, StatusCode, header};
 use serde_json::json;
 
 use super::answer::Answer;
+use super::call::{Call, no_parameters, sent_resource, without_parameters};
 use super::error::Refusal;
-use super::routes::{Call, no_parameters, search_answer, sent_resource, without_parameters};
+use super::reading::answer_search;
 use super::{Wire, bundle, negotiation, websocket};
 use crate::fhir::ResourceKey;
 use crate::fhir::dates::format_instant;
@@ -16,7 +17,7 @@ use crate::interactions::validate::{self, Target};
 use crate::interactions::write::Condition;
 use crate::interactions::{binding, everything, meta, rights};
 
-/// `$rights`: the Tasks of a person as of a day.
+/// Answers `$rights`: the Tasks of a person as of a day.
 pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<Answer, Refusal> {
     let mut parameters = call.query.clone();
     if call.method == Method::POST && !call.body.is_empty() {
@@ -29,7 +30,7 @@ pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<
     ))
 }
 
-/// `$everything`: a page of all that belongs to a person.
+/// Answers `$everything`: a page of all that belongs to a person.
 pub(super) fn everything(
     wire: &Wire,
     call: &Call,
@@ -39,10 +40,10 @@ pub(super) fn everything(
     if !call.body.is_empty() {
         parameters.extend(everything::sent_parameters(&sent_resource(call)?)?);
     }
-    search_answer(wire, call, SearchScope::Everything(patient), parameters)
+    answer_search(wire, call, SearchScope::Everything(patient), parameters)
 }
 
-/// `$meta`: the labels of a version, or those in use.
+/// Answers `$meta`: the labels of a version, or those in use.
 pub(super) fn meta(wire: &Wire, call: &Call, scope: &MetaScope) -> Result<Answer, Refusal> {
     let mut parameters = call.query.clone();
     if !call.body.is_empty() {
@@ -52,7 +53,7 @@ pub(super) fn meta(wire: &Wire, call: &Call, scope: &MetaScope) -> Result<Answer
     Ok(labelled(&meta::meta(&wire.server, &call.context, scope)?))
 }
 
-/// `$meta-add` and `$meta-delete`.
+/// Carries out `$meta-add` and `$meta-delete`.
 pub(super) fn meta_change(
     wire: &Wire,
     call: &Call,
@@ -81,7 +82,7 @@ fn labelled(Labelled { meta, version }: &Labelled) -> Answer {
     }
 }
 
-/// `$validate`: findings are the answer, with 200, also when they refuse the resource.
+/// Answers `$validate`: findings are the answer, with 200, also when they refuse the resource.
 pub(super) fn validate(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
     let (sent, condition) = if call.method == Method::POST {
         let sent = if call.body.is_empty() {
@@ -98,7 +99,7 @@ pub(super) fn validate(wire: &Wire, call: &Call, target: Target) -> Result<Answe
     Ok(Answer::outcome(StatusCode::OK, &issues))
 }
 
-/// `$get-ws-binding-token`: what a client needs to listen over a websocket.
+/// Answers `$get-ws-binding-token` with what a client needs to listen over a websocket.
 pub(super) fn binding_token(
     wire: &Wire,
     call: &Call,
@@ -127,7 +128,7 @@ pub(super) fn binding_token(
     ))
 }
 
-/// The package with the guide's definitions, as clients of the package registries take it.
+/// Answers with the package of the guide's definitions, as clients of the package registries take it.
 pub(super) fn package(wire: &Wire, call: &Call) -> Answer {
     let package = &wire.package;
     let etag = format!("\"{:032x}\"", xxhash_rust::xxh3::xxh3_128(&package.bytes));

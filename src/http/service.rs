@@ -1,4 +1,4 @@
-//! What every request goes through: its id, its body within bounds, its turn among the others, and
+//! The way of every request: its id, its body within bounds, its turn among the others, and
 //! what every answer carries.
 
 use std::sync::Arc;
@@ -12,22 +12,25 @@ use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, h
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::allow::allowed;
 use super::answer::Answer;
-use super::encoding::{self, BODY_BYTES_MAX};
+use super::call::{Call, Parameters, own_and_general};
+use super::encoding::{self, BODY_BYTES_MAX, encoded};
 use super::error::Refusal;
-use super::negotiation::{self, Rendering};
-use super::routes::{Call, Parameters, allow, below_base, dispatch, own_and_general};
-use super::sight::{countable, loggable, request_id};
-use super::{Wire, cors, websocket};
+use super::media::{ACCEPT_PATCH, PATCHES, Rendering};
+use super::paths::below_base;
+use super::redaction::{countable, loggable, request_id};
+use super::routes::dispatch;
+use super::{Wire, cors, negotiation, websocket};
 use crate::interactions::address::{Address, query_pairs};
 use crate::interactions::{Context, Failure, overview};
 
-/// How long a body may take to arrive.
+/// The time that a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long a client waits for an answer at most.
+/// The longest time that a client waits for an answer.
 const HANDLER_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// The routes of the server.
+/// Returns the routes of the server.
 pub fn router(wire: Arc<Wire>) -> Router {
     Router::new().fallback(serve).with_state(wire)
 }
@@ -64,14 +67,11 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
                 }
                 _ => {}
             }
-            refusal
-                .answer(&request_id)
-                .rendered(rendering)
-                .encoded(takes_gzip)
+            encoded(refusal.answer(&request_id).rendered(rendering), takes_gzip)
         }
     };
     let (status, seconds) = (answer.status().as_u16(), begun.elapsed().as_secs_f64());
-    wire.metrics.answered(named, status, seconds);
+    wire.metrics.count(named, status, seconds);
     tracing::info!(request.id = %request_id, http.method = named, http.path = %loggable(&path), http.status = status, duration_ms = seconds * 1e3, "answered");
     // What is told of people is kept by no cache on the way, and asked for anew by the client's
     // own.
@@ -94,12 +94,12 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     response
 }
 
-/// Which methods an address has, and what a browser may send from a page of that origin.
+/// Answers which methods an address has, and what a browser may send from a page of that origin.
 fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, Refusal> {
-    let allow = allow(path)?;
+    let allow = allowed(path)?;
     let mut answer = Answer::empty(StatusCode::NO_CONTENT).with(header::ALLOW, allow);
     if allow.contains("PATCH") {
-        answer = answer.with(negotiation::ACCEPT_PATCH, negotiation::PATCHES);
+        answer = answer.with(ACCEPT_PATCH, PATCHES);
     }
     Ok(if is_shared {
         cors::preflight(answer, headers, allow)
@@ -108,8 +108,8 @@ fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, R
     })
 }
 
-/// The parameters of the address, those that say how the answer is to be written by themselves, and
-/// what that comes to.
+/// Reads the parameters of the address, those that say how the answer is to be written by
+/// themselves, and the form that they come to.
 fn understood(request: &Request<Body>) -> Result<((Parameters, Parameters), Rendering), Refusal> {
     let query = query_pairs(request.uri().query().unwrap_or(""))?;
     let is_fhir_json = match below_base(request.uri().path()) {
@@ -165,12 +165,12 @@ async fn answer(
             body,
             context,
         };
-        dispatch(&wire, &call).map(|answer| answer.rendered(rendering).encoded(takes_gzip))
+        dispatch(&wire, &call).map(|answer| encoded(answer.rendered(rendering), takes_gzip))
     });
     within(HANDLER_TIME_MAX, &patience, work).await
 }
 
-/// The answer, if it comes in time. A thread cannot be stopped: work that takes longer keeps its
+/// Returns the answer, if it comes in time. A thread cannot be stopped: work that takes longer keeps its
 /// permit until it is done, or comes to the point where it would commit and finds that nobody
 /// waits.
 async fn within(
@@ -200,7 +200,7 @@ fn ready(wire: &Wire, context: &Context) -> Answer {
     Answer::text("text/plain; charset=utf-8", text).of_status(status)
 }
 
-/// The body as it was sent, within its bounds of time and size.
+/// Receives the body as it was sent, within its bounds of time and size.
 async fn received(body: Body) -> Result<Bytes, Refusal> {
     let body = tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
     body.map_err(|_| Refusal::Slow)?

@@ -3,14 +3,14 @@
 use axum::http::{Method, StatusCode, header};
 
 use super::answer::Answer;
+use super::call::{Call, Parameters, sent_resource};
 use super::error::Refusal;
-use super::routes::{Call, Parameters, sent_resource};
-use super::{Wire, bundle, cors, negotiation};
+use super::{Wire, bundle, negotiation};
 use crate::fhir::{Issue, IssueCode, ResourceKey, Severity};
 use crate::interactions::address::query_pairs;
 use crate::interactions::{Failure, deliveries, subscription_events, webhook_secret};
 
-/// The parameters of the address and those that were sent.
+/// Returns the parameters of the address and those that were sent.
 fn parameters(call: &Call) -> Result<Parameters, Refusal> {
     let mut parameters = call.query.clone();
     if call.method == Method::POST && !call.body.is_empty() {
@@ -19,7 +19,7 @@ fn parameters(call: &Call) -> Result<Parameters, Refusal> {
     Ok(parameters)
 }
 
-/// `$status` of the type: how the subscriptions stand that are asked for.
+/// Answers `$status` of the type: how the subscriptions stand that are asked for.
 pub(super) fn statuses(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     let found = subscription_events::statuses(&wire.server, &call.context, &parameters(call)?)?;
     Ok(Answer::fhir(
@@ -28,7 +28,7 @@ pub(super) fn statuses(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     ))
 }
 
-/// `$status` of one subscription.
+/// Answers `$status` of one subscription.
 pub(super) fn status(
     wire: &Wire,
     call: &Call,
@@ -42,7 +42,7 @@ pub(super) fn status(
     ))
 }
 
-/// `$events`: events of the past as a notification.
+/// Answers `$events`: events of the past as a notification.
 pub(super) fn events(
     wire: &Wire,
     call: &Call,
@@ -57,7 +57,7 @@ pub(super) fn events(
     Ok(Answer::fhir(StatusCode::OK, found))
 }
 
-/// `$resend`: what was delivered is sent again. Parameters come as a resource, or as the form of
+/// Carries out `$resend`: what was delivered is sent again. Parameters come as a resource, or as the form of
 /// the page at `/`.
 pub(super) fn resend(
     wire: &Wire,
@@ -65,7 +65,10 @@ pub(super) fn resend(
     subscription: &ResourceKey,
 ) -> Result<Answer, Refusal> {
     // A browser sends a form from any page to anywhere, and says from where it comes.
-    if cors::is_foreign(wire, &call.headers) {
+    if wire
+        .origins
+        .is_foreign(&wire.server.base_url, &call.headers)
+    {
         return Err(Refusal::ForeignOrigin);
     }
     let parameters = if negotiation::sends_form(&call.headers).is_ok() {
@@ -86,7 +89,7 @@ pub(super) fn resend(
     ))
 }
 
-/// `$webhook-secret`: what the subscriber checks signatures with. It is kept nowhere on the way.
+/// Answers `$webhook-secret` with what the subscriber checks signatures with. It is kept nowhere on the way.
 pub(super) fn webhook_secret(
     wire: &Wire,
     call: &Call,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::persons::parse_stored;
@@ -26,6 +27,14 @@ impl Server {
         self.delivery.0.get().and_then(Weak::upgrade)
     }
 }
+
+/// All statuses, those first that an operator looks for.
+pub const STATUSES: [Status; 4] = [
+    Status::Error,
+    Status::Requested,
+    Status::Active,
+    Status::Off,
+];
 
 /// One subscription with what is still to be delivered.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,6 +93,19 @@ pub fn deliveries(
         views.collect::<Result<_, Failure>>()?,
         deliverer.figures(),
     )))
+}
+
+/// Returns how many events wait, and since when the oldest of them does. An event for one that is
+/// off is wanted by nobody at present.
+pub fn queue(all: &[Delivered]) -> (u64, Option<Timestamp>) {
+    let behind = || {
+        all.iter()
+            .filter(|one| one.waiting > 0 && one.view.status != Status::Off)
+    };
+    (
+        behind().map(|one| one.waiting).sum(),
+        behind().filter_map(|one| one.view.oldest_undelivered).min(),
+    )
 }
 
 /// What a Subscription says of its delivery.

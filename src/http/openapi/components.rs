@@ -1,13 +1,10 @@
-//! What the operations of the document have in common.
+//! The components that the operations of the document have in common.
 
 use serde_json::{Value, json};
 
-use super::reference;
+use super::parts::{ID_PATTERN, reference};
 
-/// An id.
-pub(super) const ID_PATTERN: &str = "^[A-Za-z0-9.-]{1,64}$";
-
-/// What the operations refer to.
+/// Returns the components that the operations refer to.
 pub(super) fn components() -> Value {
     let header =
         |name: &str, schema: Value| json!({ "name": name, "in": "header", "schema": schema });

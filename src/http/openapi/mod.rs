@@ -6,18 +6,17 @@
 
 mod components;
 mod parameters;
+mod parts;
 
 use serde_json::{Map, Value, json};
 
+use self::parts::{array, reference};
+use super::allow::allowed;
 use super::capability;
-use super::routes::allow;
 use crate::fhir::ResourceType;
 use crate::interactions::{ReferencePolicy, examples};
 
-/// Where the document is.
-pub(super) const PATH: &str = "/openapi.json";
-
-/// What stands for each variable of a path when it is looked up whether the path names something.
+/// The samples that stand for the variables of a path, to look up whether it names something.
 const SAMPLES: &[(&str, &str)] = &[("{id}", "x"), ("{vid}", "1"), ("{file}", "Patient.ndjson")];
 /// The paths of a type, besides those of its operations.
 const OF_TYPE: &[&str] = &[
@@ -28,7 +27,7 @@ const OF_TYPE: &[&str] = &[
     "/{id}/_history",
     "/{id}/_history/{vid}",
 ];
-/// Where the operations of a type may be.
+/// The places at which the operations of a type may be.
 const OF_OPERATION: &[&str] = &["", "/{id}", "/{id}/_history/{vid}"];
 /// The paths of the whole system, besides those of its operations.
 const OF_SYSTEM: &[&str] = &[
@@ -40,7 +39,7 @@ const OF_SYSTEM: &[&str] = &[
     "/_jobs/{id}/{file}",
 ];
 
-/// The document of a server with that base.
+/// Returns the document of a server with that base.
 pub(super) fn document(base_url: &str) -> Value {
     let statement = capability::statement(base_url, ReferencePolicy::default());
     let rest = &statement["rest"][0];
@@ -97,16 +96,8 @@ pub(super) fn document(base_url: &str) -> Value {
     })
 }
 
-fn array(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
 fn names(elements: &Value) -> impl Iterator<Item = &str> {
     array(elements).filter_map(|element| element["name"].as_str())
-}
-
-fn reference(section: &str, name: &str) -> Value {
-    json!({ "$ref": format!("#/components/{section}/{name}") })
 }
 
 /// Adds a path with its methods, if it names something.
@@ -116,7 +107,7 @@ fn add(paths: &mut Map<String, Value>, path: &str, resource: Option<&Value>) {
         .fold(format!("/fhir{path}"), |sample, (name, value)| {
             sample.replace(name, value)
         });
-    let Ok(allow) = allow(&sample) else { return };
+    let Ok(allow) = allowed(&sample) else { return };
     let mut item = Map::new();
     let parameters: Vec<_> = SAMPLES
         .iter()
@@ -166,7 +157,7 @@ fn operation(method: &str, path: &str, resource: Option<&Value>) -> Value {
     operation
 }
 
-/// What comes back, by status.
+/// Returns the responses, by status.
 fn responses(method: &str, path: &str) -> Value {
     let success = match (method, path.rsplit('/').next().unwrap_or_default()) {
         (_, "$export" | "$reindex") => json!({ "202": reference("responses", "Begun") }),
@@ -226,7 +217,7 @@ fn link(paths: &mut Map<String, Value>, kind: &str) {
     }
 }
 
-/// The body of a request, if it has one.
+/// Returns the body of a request, if it has one.
 fn body(method: &str, path: &str, resource: Option<&Value>) -> Option<Value> {
     let kind = resource.and_then(|resource| resource["type"].as_str());
     let example = || {

@@ -1,9 +1,9 @@
-//! The parameters of each request: what the CapabilityStatement says can be searched for, and what
-//! may be asked about the answer.
+//! The parameters of each request: those that the CapabilityStatement has for searches, and those
+//! about the answer.
 
 use serde_json::{Value, json};
 
-use super::{array, reference};
+use super::parts::{ID_PATTERN, array, reference};
 use crate::fhir::ResourceType;
 use crate::http::negotiation::GENERAL_PARAMETERS;
 use crate::interactions::examples;
@@ -22,7 +22,7 @@ pub(super) fn of_path(name: &str, path: &str) -> Value {
     });
     match example {
         Some(example) => {
-            let schema = json!({ "type": "string", "pattern": super::components::ID_PATTERN });
+            let schema = json!({ "type": "string", "pattern": ID_PATTERN });
             json!({ "name": name, "in": "path", "required": true, "schema": schema, "example": example })
         }
         None => reference("parameters", name),
@@ -190,7 +190,7 @@ pub(super) fn of_search(path: &str, resource: Option<&Value>) -> Vec<Value> {
     parameters
 }
 
-/// What may be asked about the answer of a search (<https://hl7.org/fhir/R4/search.html#return>).
+/// Returns what may be asked about the answer of a search (<https://hl7.org/fhir/R4/search.html#return>).
 fn of_results(resource: Option<&Value>) -> Vec<Value> {
     let with = |name: &str, kind: &str, text: &str, schema: Value| {
         let mut parameter = query(name, kind, text);

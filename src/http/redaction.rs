@@ -1,17 +1,17 @@
-//! What an operator sees of a request, in the log and in the metrics: never anything that could be
+//! The part of a request that an operator sees, in the log and in the metrics: never anything that could be
 //! a person's number, or that a client can make up without end.
 
 use axum::http::{HeaderMap, HeaderName, Method};
 
-use super::routes::{PACKAGE_PATH, below_base};
-use super::{negotiation, openapi};
+use super::negotiation;
+use super::paths::{below_base, is_beside_base};
 use crate::interactions::Context;
 use crate::interactions::address::Address;
 
 /// The longest request id that is taken from a client.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
-/// The client's own request id if it is short, of safe characters and may be seen, else a new one.
+/// Returns the client's own request id if it is short, of safe characters and may be seen, else a new one.
 pub(super) fn request_id(headers: &HeaderMap, context: &Context) -> String {
     let sent = negotiation::text(headers, HeaderName::from_static("x-request-id"));
     sent.filter(|id| is_request_id(id))
@@ -28,7 +28,7 @@ fn is_request_id(text: &str) -> bool {
         && !words.into_iter().any(like_a_cpr_number)
 }
 
-/// The method by a name of its own, if it is a known one: any word can be sent as a method, and
+/// Returns the method by a name of its own, if it is a known one: any word can be sent as a method, and
 /// each that is counted is kept.
 pub(super) fn countable(method: &Method) -> &'static str {
     [
@@ -39,7 +39,7 @@ pub(super) fn countable(method: &Method) -> &'static str {
     .unwrap_or("(unknown)")
 }
 
-/// The path as it may be seen: one that is no address of this server could hold anything, and so
+/// Returns the path as it may be seen: one that is no address of this server could hold anything, and so
 /// could an escape.
 pub(super) fn loggable(path: &str) -> &str {
     let known = match below_base(path) {
@@ -48,15 +48,12 @@ pub(super) fn loggable(path: &str) -> &str {
                 && !path.contains('%')
                 && !path.split('/').any(like_a_cpr_number)
         }
-        None => matches!(
-            path,
-            "/" | "/livez" | "/readyz" | "/metrics" | PACKAGE_PATH | openapi::PATH
-        ),
+        None => is_beside_base(path),
     };
     if known { path } else { "(unknown)" }
 }
 
-/// True for ten digits, with or without a hyphen: clients choose ids, and this one should never
+/// Returns true for ten digits, with or without a hyphen: clients choose ids, and this one should never
 /// have been chosen.
 fn like_a_cpr_number(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();

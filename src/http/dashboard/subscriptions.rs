@@ -1,28 +1,21 @@
-//! The delivery of notifications as an operator sees it, on the page and in the metrics: no person,
-//! no secret, of an endpoint the host alone.
+//! The delivery of notifications as an operator sees it: no person, no secret, of an endpoint the
+//! host alone.
 
 use std::fmt::Write as _;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::html::{escaped, length, shown};
 use crate::fhir::Id;
 use crate::interactions::deliveries::{
-    Delivered, Figures, LATENCY_BOUNDS_S, Particulars, Status, deliveries, particulars,
+    Delivered, Particulars, STATUSES, Status, deliveries, particulars, queue,
 };
-use crate::interactions::{Context, Failure, Server, overview};
+use crate::interactions::{Context, Failure, Server};
 
-/// How many subscriptions the page shows.
+/// The number of subscriptions that the page shows at most.
 const SHOWN_MAX: usize = 100;
 
-/// All statuses, those first that an operator looks for.
-const STATUSES: [Status; 4] = [
-    Status::Error,
-    Status::Requested,
-    Status::Active,
-    Status::Off,
-];
-
-/// The part of the page about subscriptions; nothing if there are none.
+/// Returns the part of the page about subscriptions; nothing if there are none.
 ///
 /// # Errors
 /// Of the store.
@@ -33,7 +26,7 @@ pub(super) fn section(server: &Server, context: &Context) -> Result<String, Fail
     table(all, context.now, |id| particulars(server, context, id))
 }
 
-/// How much an operator has to do with it: one in error first, then those that fail, then those
+/// Returns how much an operator has to do with it: one in error first, then those that fail, then those
 /// that are behind, the longest first.
 fn urgency(one: &Delivered) -> (u8, Timestamp) {
     let place = match one.view.status {
@@ -53,7 +46,7 @@ fn urgency(one: &Delivered) -> (u8, Timestamp) {
     )
 }
 
-/// What the page says of these.
+/// Returns what the page says of these.
 fn table(
     mut all: Vec<Delivered>,
     now: Timestamp,
@@ -93,7 +86,7 @@ fn table(
     Ok(out)
 }
 
-/// All of them in a sentence or two.
+/// Tells of all of them in a sentence or two.
 fn summary(all: &[Delivered], now: Timestamp) -> String {
     let counts = STATUSES.map(|status| {
         (
@@ -125,19 +118,6 @@ fn summary(all: &[Delivered], now: Timestamp) -> String {
     format!(
         "{}. {waiting} Times are UTC, as in the log.",
         counts.join(", ")
-    )
-}
-
-/// How many events wait, and since when the oldest of them does. What waits for one that is off is
-/// wanted by nobody at present.
-fn queue(all: &[Delivered]) -> (u64, Option<Timestamp>) {
-    let behind = || {
-        all.iter()
-            .filter(|one| one.waiting > 0 && one.view.status != Status::Off)
-    };
-    (
-        behind().map(|one| one.waiting).sum(),
-        behind().filter_map(|one| one.view.oldest_undelivered).min(),
     )
 }
 
@@ -196,7 +176,7 @@ fn row(out: &mut String, one: &Delivered, particulars: &Particulars, now: Timest
     out.push_str("</td></tr>");
 }
 
-/// What is wrong with one, in words; that nothing is, too.
+/// Tells what is wrong with one, in words; that nothing is, too.
 fn trouble(one: &Delivered, particulars: &Particulars, now: Timestamp) -> String {
     let Delivered {
         view,
@@ -254,131 +234,6 @@ fn trouble(one: &Delivered, particulars: &Particulars, now: Timestamp) -> String
     format!(
         "{too_old} too old to be kept before any delivery, and the subscriber does not know yet; {state}"
     )
-}
-
-/// An instant for an operator.
-fn shown(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// How long something takes, in its largest two units.
-fn length(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs().max(0);
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        (_, _, _) => format!("{days} d {hours} h"),
-    }
-}
-
-/// Text as it may stand in HTML.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-/// The figures as metrics.
-///
-/// # Errors
-/// Of the store.
-pub(super) fn metrics(server: &Server, context: &Context) -> Result<String, Failure> {
-    let mut out = String::new();
-    let mut metric = |name: &str, kind: &str, help: &str, value: &dyn std::fmt::Display| {
-        let _ = writeln!(
-            out,
-            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
-        );
-    };
-    metric(
-        "frist_subscription_events_total",
-        "counter",
-        "Events written since the start, one for each subscription told.",
-        &overview::events_written(server, context),
-    );
-    let Some((all, figures)) = deliveries(server, context)? else {
-        return Ok(out);
-    };
-    let (depth, oldest) = queue(&all);
-    let age = oldest.map_or(0.0, |oldest| {
-        context.now.duration_since(oldest).as_secs_f64().max(0.0)
-    });
-    let failing = all
-        .iter()
-        .filter(|one| one.view.status != Status::Error && one.view.attempts > 0)
-        .count();
-    metric(
-        "frist_subscriptions_failing",
-        "gauge",
-        "Subscriptions whose last message was not acknowledged, and is tried again.",
-        &failing,
-    );
-    metric(
-        "frist_subscription_queue_events",
-        "gauge",
-        "Events that wait to be delivered, but for subscriptions that are off.",
-        &depth,
-    );
-    let missed: u64 = all.iter().map(|one| one.missed).sum();
-    let help = "Events that were too old to be kept before they were delivered, until their subscriber is told.";
-    metric("frist_subscription_missed_events", "gauge", help, &missed);
-    metric(
-        "frist_subscription_oldest_undelivered_seconds",
-        "gauge",
-        "Age of the oldest of them; 0 if none waits.",
-        &format!("{age:.3}"),
-    );
-    metric(
-        "frist_subscription_events_delivered_total",
-        "counter",
-        "Events acknowledged since the start.",
-        &figures.delivered_events,
-    );
-    metric(
-        "frist_subscription_messages_acknowledged_total",
-        "counter",
-        "Messages acknowledged, of any kind.",
-        &figures.acknowledged,
-    );
-    metric(
-        "frist_subscription_messages_failed_total",
-        "counter",
-        "Attempts to send a message that were not acknowledged.",
-        &figures.failed,
-    );
-    out.push_str("# HELP frist_subscriptions Subscriptions by their status.\n# TYPE frist_subscriptions gauge\n");
-    for status in STATUSES {
-        let count = all.iter().filter(|one| one.view.status == status).count();
-        let _ = writeln!(
-            out,
-            "frist_subscriptions{{status=\"{}\"}} {count}",
-            status.as_str()
-        );
-    }
-    histogram(&mut out, &figures);
-    Ok(out)
-}
-
-fn histogram(out: &mut String, figures: &Figures) {
-    const NAME: &str = "frist_subscription_delivery_seconds";
-    let _ = writeln!(
-        out,
-        "# HELP {NAME} From the commit of an event to its acknowledgement.\n# TYPE {NAME} histogram"
-    );
-    let mut count = 0;
-    for (bound, events) in LATENCY_BOUNDS_S.iter().zip(&figures.latencies) {
-        count += events;
-        let _ = writeln!(out, "{NAME}_bucket{{le=\"{bound}\"}} {count}");
-    }
-    let count: u64 = figures.latencies.iter().sum();
-    let _ = writeln!(
-        out,
-        "{NAME}_bucket{{le=\"+Inf\"}} {count}\n{NAME}_sum {:.6}\n{NAME}_count {count}",
-        figures.latency_sum_s
-    );
 }
 
 #[cfg(test)]
@@ -507,25 +362,5 @@ mod tests {
             shown_of(all)
                 .contains("… and 100 more, and among them some that are in error or behind")
         );
-    }
-
-    #[test]
-    fn lengths_are_told_in_their_largest_units() {
-        let told = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 9_000_000]
-            .map(|seconds| length(SignedDuration::from_secs(seconds)));
-        assert_eq!(
-            told,
-            [
-                "0 s",
-                "59 s",
-                "1 min 0 s",
-                "59 min 59 s",
-                "1 h 0 min",
-                "23 h 59 min",
-                "1 d 0 h",
-                "104 d 4 h"
-            ]
-        );
-        assert_eq!(length(SignedDuration::from_secs(-5)), "0 s");
     }
 }

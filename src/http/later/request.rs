@@ -1,35 +1,46 @@
-//! Requests that the client does not want to wait for (`Prefer: respond-async`, <https://hl7.org/fhir/R4/async.html>): searches, histories,
-//! `$everything` and Bundles. Each is carried out once, as it would be at once, and its answer
-//! kept: a Bundle of one entry, as R5 has it (<https://hl7.org/fhir/R5/async-bundle.html>).
+//! Requests that the client does not want to wait for (`Prefer: respond-async`): searches,
+//! histories, `$everything` and Bundles. Each is carried out once, as it would be at once, and its
+//! answer kept: a Bundle of one entry, as R5 has it (<https://hl7.org/fhir/R5/async-bundle.html>).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderName, Method, StatusCode};
+use jiff::SignedDuration;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-use super::answer::Answer;
-use super::error::Refusal;
-use super::jobs::{Work, locked};
-use super::routes::{Call, answered, sent_resource};
-use super::{Wire, bundle, negotiation};
+use super::jobs::{JobBounds, Work, locked};
+use crate::fhir::Id;
+use crate::http::answer::Answer;
+use crate::http::call::{Call, sent_resource};
+use crate::http::error::Refusal;
+use crate::http::{Wire, bundle, negotiation};
 use crate::interactions::address::Address;
 use crate::interactions::{Context, Failure};
 
-/// How long such a request is worked on at most: what it has not committed by then it does not
+/// The longest time that such a request is worked on: what it has not committed by then it does not
 /// commit any more.
 const WORK_TIME_MAX: Duration = Duration::from_secs(10 * 60);
+/// The bounds on such requests and their answers.
+const BOUNDS: JobBounds = JobBounds {
+    kind: "request",
+    jobs_max: 64,
+    lifetime: SignedDuration::from_hours(1),
+};
+
+/// The way in which a request is answered at once.
+pub(in crate::http) type Answering = fn(&Wire, &Call, Address) -> Result<Answer, Refusal>;
 
 /// A request that is answered later, as a job.
-pub(super) struct Request {
+struct Awaited {
     /// Its time; to abandon it is to stop the work before its next commit.
-    pub(super) context: Context,
-    state: Mutex<State>,
+    context: Context,
+    progress: Mutex<RequestProgress>,
 }
 
-/// How far it is.
-enum State {
+/// The progress of a request.
+enum RequestProgress {
     /// It waits for its turn, with a body of so many bytes.
     Waiting(usize),
     /// It is being worked on.
@@ -39,33 +50,40 @@ enum State {
     Failed,
 }
 
-impl Request {
-    /// How many bytes are kept for it; never none.
-    pub(super) fn kept_bytes(&self) -> usize {
-        match &*locked(&self.state) {
-            State::Waiting(bytes) | State::Working(bytes) => *bytes + 1,
-            State::Done(answer) => answer.len(),
-            State::Failed => 1,
+impl Work for Awaited {
+    fn bounds(&self) -> &'static JobBounds {
+        &BOUNDS
+    }
+
+    fn status(&self, _id: &Id) -> Result<Answer, Refusal> {
+        let under_way = |text: &str| {
+            Answer::empty(StatusCode::ACCEPTED).with(HeaderName::from_static("x-progress"), text)
+        };
+        match &*locked(&self.progress) {
+            RequestProgress::Waiting(_) => Ok(under_way("waiting for its turn")),
+            RequestProgress::Working(_) => Ok(under_way("being worked on")),
+            RequestProgress::Done(answer) => Ok(Answer::fhir(StatusCode::OK, answer.to_vec())),
+            RequestProgress::Failed => Err(Refusal::JobFailed),
         }
     }
 
-    /// How far it is: its answer when it is done.
-    pub(super) fn status(&self) -> Result<Answer, Refusal> {
-        let progress = |text: &str| {
-            Answer::empty(StatusCode::ACCEPTED).with(HeaderName::from_static("x-progress"), text)
-        };
-        match &*locked(&self.state) {
-            State::Waiting(_) => Ok(progress("waiting for its turn")),
-            State::Working(_) => Ok(progress("being worked on")),
-            State::Done(answer) => Ok(Answer::fhir(StatusCode::OK, answer.to_vec())),
-            State::Failed => Err(Refusal::JobFailed),
+    fn cancel(&self) {
+        self.context.abandon();
+    }
+
+    /// Never none.
+    fn kept_bytes(&self) -> usize {
+        match &*locked(&self.progress) {
+            RequestProgress::Waiting(bytes) | RequestProgress::Working(bytes) => *bytes + 1,
+            RequestProgress::Done(answer) => answer.len(),
+            RequestProgress::Failed => 1,
         }
     }
 }
 
-/// True if the client asks for a later answer to what may take long. All else is answered at once,
+/// Tells whether the client asks for a later answer to what may take long. All else is answered at once,
 /// which a preference allows.
-pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
+pub(in crate::http) fn is_wanted(call: &Call, address: &Address) -> bool {
     let (reads, posts) = (call.method == Method::GET, call.method == Method::POST);
     let may_take_long = match address {
         Address::System | Address::Everything(_) => reads || posts,
@@ -96,44 +114,51 @@ pub(super) fn is_wanted(call: &Call, address: &Address) -> bool {
 }
 
 /// Takes the request: 202, and where its status is. A Bundle that is none is refused at once.
-pub(super) fn begin(wire: &Arc<Wire>, call: &Call, address: Address) -> Result<Answer, Refusal> {
+///
+/// # Errors
+/// As [`sent_resource`] of a Bundle; `TooManyJobs`.
+pub(in crate::http) fn begin(
+    wire: &Arc<Wire>,
+    call: &Call,
+    address: Address,
+    answered: Answering,
+) -> Result<Answer, Refusal> {
     if call.method == Method::POST && address == Address::System {
         sent_resource(call)?;
     }
-    let request = Request {
+    let awaited = Arc::new(Awaited {
         context: call.context.clone(),
-        state: Mutex::new(State::Waiting(call.body.len())),
-    };
-    let (job, answer) = wire.jobs.begin(wire, call, Work::Request(request))?;
+        progress: Mutex::new(RequestProgress::Waiting(call.body.len())),
+    });
+    let base_url = &wire.server.base_url;
+    let answer = wire.jobs.begin(base_url, call, Arc::clone(&awaited) as _)?;
     let (wire, mut call) = (Arc::clone(wire), call.clone());
     tokio::spawn(async move {
-        let Work::Request(request) = &job.work else {
-            return;
-        };
         let Ok(_turn) = Arc::clone(&wire.jobs.workers).acquire_owned().await else {
             return;
         };
-        if job.is_cancelled() {
+        if awaited.context.is_abandoned() {
             return;
         }
-        *locked(&request.state) = State::Working(call.body.len());
+        *locked(&awaited.progress) = RequestProgress::Working(call.body.len());
         // What is done now is of now; whoever cancels still reaches it.
         call.context.now = (wire.context)().now;
         let context = call.context.clone();
-        let work = spawn_blocking(move || bundle::later(&answer_of(&wire, &call, address)));
-        *locked(&request.state) = match finished(WORK_TIME_MAX, &context, work).await {
-            Ok(answer) => State::Done(answer.into()),
+        let work =
+            spawn_blocking(move || bundle::later(&answer_of(&wire, &call, address, answered)));
+        *locked(&awaited.progress) = match finished(WORK_TIME_MAX, &context, work).await {
+            Ok(answer) => RequestProgress::Done(answer.into()),
             Err(_) => {
                 tracing::error!("a request that is answered later panicked");
-                State::Failed
+                RequestProgress::Failed
             }
         };
     });
     Ok(answer)
 }
 
-/// The answer that the client would have had at once.
-fn answer_of(wire: &Arc<Wire>, call: &Call, address: Address) -> Answer {
+/// Returns the answer that the client would have had at once.
+fn answer_of(wire: &Wire, call: &Call, address: Address, answered: Answering) -> Answer {
     let refusal = match answered(wire, call, address) {
         Ok(answer) => return answer,
         Err(Refusal::Failure(Failure::Busy)) if call.context.is_abandoned() => Refusal::OutOfTime,
@@ -145,7 +170,7 @@ fn answer_of(wire: &Arc<Wire>, call: &Call, address: Address) -> Answer {
     refusal.answer("")
 }
 
-/// What the work comes to. A thread cannot be stopped: after that time the work learns that it must
+/// Returns what the work comes to. A thread cannot be stopped: after that time the work learns that it must
 /// not commit any more, and says itself what it had done by then.
 async fn finished<T>(
     time_max: Duration,

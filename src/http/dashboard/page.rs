@@ -1,8 +1,9 @@
-//! The page at `/`: what this server knows, in counts, and links to try. No person is on it.
+//! The page at `/`: the knowledge of this server in counts, and links to try.
 
 use std::fmt::Write as _;
 
-use super::{Wire, deliveries};
+use super::subscriptions;
+use crate::http::Wire;
 use crate::interactions::overview::overview;
 use crate::interactions::{Context, Failure};
 
@@ -13,11 +14,11 @@ h1{margin-bottom:0}table{border-collapse:collapse}td,th{border:1px solid #ccc;pa
 td.n{text-align:right}.wide{overflow-x:auto}.wide table{font-size:14px}.wide td{vertical-align:top}.wide td:nth-child(6),.wide td:last-child{white-space:nowrap}.wide td:nth-child(7){min-width:18rem}\
 .trouble{background:#fdecea}input{width:4.5rem}code{background:#f3f3f3;padding:0 .25rem}</style></head><body>";
 
-/// The page as HTML.
+/// Returns the page as HTML.
 ///
 /// # Errors
 /// Of the store.
-pub(super) fn page(wire: &Wire, context: &Context) -> Result<String, Failure> {
+pub(in crate::http) fn page(wire: &Wire, context: &Context) -> Result<String, Failure> {
     let mut out = HEAD.to_owned();
     let today = wire.server.today(context);
     let _ = write!(
@@ -42,7 +43,7 @@ pub(super) fn page(wire: &Wire, context: &Context) -> Result<String, Failure> {
         out.push_str("</tr>");
     }
     out.push_str("</table>");
-    out.push_str(&deliveries::section(&wire.server, context)?);
+    out.push_str(&subscriptions::section(&wire.server, context)?);
     out.push_str("<h2>Stored</h2><ul>");
     for (resource_type, count) in &known.stored {
         let _ = write!(

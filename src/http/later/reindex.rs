@@ -1,4 +1,4 @@
-//! `$reindex`, answered later: its kick-off, and how far it is. What is done is
+//! `$reindex`, answered later: its kick-off, and how far it is. The work itself is
 //! `interactions::reindex`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,35 +6,45 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderName, StatusCode};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::answer::Answer;
-use super::error::Refusal;
-use super::jobs::{Work, locked};
-use super::routes::{Call, no_parameters, sent_resource};
-use super::{Wire, bundle, negotiation};
-use crate::fhir::IssueCode;
+use super::jobs::{JobBounds, Work, locked};
+use crate::fhir::{Id, IssueCode};
+use crate::http::answer::Answer;
+use crate::http::call::{Call, no_parameters, sent_resource};
+use crate::http::error::Refusal;
+use crate::http::{Wire, bundle, negotiation};
 use crate::interactions::reindex::{self, ReindexFrom, Reindexed, Wish};
 use crate::interactions::{Context, Failure, Server, overview};
 
+/// The bounds on `$reindex`.
+const BOUNDS: JobBounds = JobBounds {
+    kind: "$reindex",
+    jobs_max: 16,
+    lifetime: SignedDuration::from_hours(6),
+};
+
 /// A `$reindex` as a job.
-pub(super) struct Reindexing {
+struct Reindexing {
+    server: Arc<Server>,
+    context: Context,
     is_cancelled: AtomicBool,
     done: Mutex<Reindexed>,
-    state: Mutex<State>,
+    progress: Mutex<ReindexProgress>,
 }
 
-/// How far it is.
-enum State {
+/// The progress of a `$reindex`.
+enum ReindexProgress {
     Running,
     Done,
     /// It failed, or the server stops.
     Ended,
 }
 
-/// The kick-off: 202, and where the status is, as soon as the first step is done.
-pub(super) fn begin(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+/// Begins it: 202, and where the status is, as soon as the first step is done.
+pub(in crate::http) fn begin(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     if negotiation::preference(&call.headers, "respond-async").is_none() {
         return Err(Failure::bad_request(
             IssueCode::Required,
@@ -47,46 +57,35 @@ pub(super) fn begin(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         parameters.extend(reindex::parameters(&sent_resource(call)?)?);
     }
     no_parameters(call, &parameters)?;
-    let work = Reindexing {
+    let work = Arc::new(Reindexing {
+        server: Arc::clone(&wire.server),
+        context: call.context.clone(),
         is_cancelled: AtomicBool::new(false),
         done: Mutex::default(),
-        state: Mutex::new(State::Running),
-    };
-    let work = Arc::new(work);
+        progress: Mutex::new(ReindexProgress::Running),
+    });
     let (began, begins) = sync_channel(1);
-    let (server, running) = (Arc::clone(&wire.server), Arc::clone(&work));
-    let context = call.context.clone();
-    let task = Arc::clone(&work);
+    let (running, task) = (Arc::clone(&work), Arc::clone(&work));
     tokio::spawn(async move {
-        if spawn_blocking(move || running.run(&server, &context, &began))
-            .await
-            .is_err()
-        {
+        if spawn_blocking(move || running.run(&began)).await.is_err() {
             tracing::error!("$reindex panicked");
-            *locked(&task.state) = State::Ended;
+            *locked(&task.progress) = ReindexProgress::Ended;
         }
     });
     begins.recv().map_err(|_| Refusal::Bug)??;
-    match wire
+    let begun = wire
         .jobs
-        .begin(wire, call, Work::Reindex(Arc::clone(&work)))
-    {
-        Ok((_, answer)) => Ok(answer),
-        Err(refusal) => {
-            work.cancel();
-            Err(refusal)
-        }
+        .begin(&wire.server.base_url, call, Arc::clone(&work) as _);
+    if begun.is_err() {
+        work.cancel();
     }
+    begun
 }
 
 impl Reindexing {
-    /// Ends it before its next step.
-    pub(super) fn cancel(&self) {
-        self.is_cancelled.store(true, Ordering::SeqCst);
-    }
-
     /// Does it all, and says that it began, or why it did not.
-    fn run(&self, server: &Server, context: &Context, began: &SyncSender<Result<(), Failure>>) {
+    fn run(&self, began: &SyncSender<Result<(), Failure>>) {
+        let server = &self.server;
         let watch = &mut |done: &Reindexed| {
             *locked(&self.done) = *done;
             // Only the first one is waited for.
@@ -100,25 +99,32 @@ impl Reindexing {
                 _ => Wish::GoOn,
             }
         };
-        let state = match reindex::reindex(server, context, ReindexFrom::Beginning, watch) {
-            Ok(Some(_)) => State::Done,
-            Ok(None) => State::Ended,
+        let progress = match reindex::reindex(server, &self.context, ReindexFrom::Beginning, watch)
+        {
+            Ok(Some(_)) => ReindexProgress::Done,
+            Ok(None) => ReindexProgress::Ended,
             Err(failure) => {
                 if began.try_send(Err(failure.clone())).is_err() {
                     tracing::error!("$reindex failed: {failure:?}");
                 }
-                State::Ended
+                ReindexProgress::Ended
             }
         };
-        *locked(&self.state) = state;
+        *locked(&self.progress) = progress;
+    }
+}
+
+impl Work for Reindexing {
+    fn bounds(&self) -> &'static JobBounds {
+        &BOUNDS
     }
 
-    /// How far it is: what it did when it is done.
-    pub(super) fn status(&self, wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    /// Returns how much was looked at and mended when it is done.
+    fn status(&self, _id: &Id) -> Result<Answer, Refusal> {
         let done = *locked(&self.done);
-        match &*locked(&self.state) {
-            State::Running => {
-                let changes = overview::changes(&wire.server, &call.context)?;
+        match &*locked(&self.progress) {
+            ReindexProgress::Running => {
+                let changes = overview::changes(&self.server, &self.context)?;
                 let progress = format!(
                     "{} of {changes} versions and {} keys looked at",
                     done.versions, done.keys
@@ -126,12 +132,16 @@ impl Reindexing {
                 Ok(Answer::empty(StatusCode::ACCEPTED)
                     .with(HeaderName::from_static("x-progress"), progress))
             }
-            State::Done => Ok(Answer::fhir(
+            ReindexProgress::Done => Ok(Answer::fhir(
                 StatusCode::OK,
                 bundle::later(&Answer::made(&told(done))),
             )),
-            State::Ended => Err(Refusal::JobFailed),
+            ReindexProgress::Ended => Err(Refusal::JobFailed),
         }
+    }
+
+    fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::SeqCst);
     }
 }
 

@@ -1,0 +1,135 @@
+//! Bundles of answers: to the entries of a batch or transaction, and to a request that was answered
+//! later.
+
+use axum::http::{StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::pages;
+use super::writer::BundleWriter;
+use crate::fhir::dates::format_instant;
+use crate::fhir::issue::operation_outcome;
+use crate::fhir::{ResourceKey, Severity};
+use crate::http::answer::Answer;
+use crate::http::error::status;
+use crate::http::media::{etag, location};
+use crate::http::negotiation::Return;
+use crate::interactions::transaction::{BundleKind, EntryAnswer};
+use crate::interactions::{Effect, StoredVersion, Written};
+
+/// Writes the answers to the entries of a batch or transaction, in their order. They have no fullUrl: one
+/// resource may stand in several (bdl-7), and the location says which it is.
+pub(in crate::http) fn response(
+    base_url: &str,
+    kind: BundleKind,
+    answers: &[EntryAnswer],
+    wanted: Return,
+) -> Vec<u8> {
+    let kind = match kind {
+        BundleKind::Batch => "batch-response",
+        BundleKind::Transaction => "transaction-response",
+    };
+    let mut bundle = BundleWriter::new(kind, Map::new());
+    for answer in answers {
+        match answer {
+            EntryAnswer::Written(written) => written_entry(&mut bundle, base_url, written, wanted),
+            EntryAnswer::Found(found) => {
+                bundle.entry(
+                    None,
+                    found.body.as_deref(),
+                    &json!({ "response": of_version("200 OK", found) }),
+                );
+            }
+            EntryAnswer::NotModified(found) => {
+                bundle.entry(
+                    None,
+                    None,
+                    &json!({ "response": of_version("304 Not Modified", found) }),
+                );
+            }
+            EntryAnswer::Searched(found) => {
+                bundle.entry(
+                    None,
+                    Some(&pages::searchset(base_url, found, &[])),
+                    &json!({ "response": { "status": "200 OK" } }),
+                );
+            }
+            EntryAnswer::Rights(found) => {
+                bundle.entry(
+                    None,
+                    Some(&pages::rights(base_url, found)),
+                    &json!({ "response": { "status": "200 OK" } }),
+                );
+            }
+            EntryAnswer::Failed(failure) => {
+                let outcome = operation_outcome(&failure.issues());
+                bundle.entry(None, None, &json!({ "response": { "status": status(failure).to_string(), "outcome": outcome } }));
+            }
+        }
+    }
+    bundle.end()
+}
+
+/// Writes the answer to a request that was answered later, as the only entry of a Bundle.
+pub(in crate::http) fn later(answer: &Answer) -> Vec<u8> {
+    let mut response = json!({ "status": answer.status().to_string() });
+    for (member, name) in [("location", header::LOCATION), ("etag", header::ETAG)] {
+        if let Some(value) = answer.header(&name) {
+            response[member] = Value::from(value);
+        }
+    }
+    let is_refusal = answer.status().is_client_error() || answer.status().is_server_error();
+    if is_refusal {
+        response["outcome"] = serde_json::from_slice(answer.body()).unwrap_or_default();
+    }
+    let mut bundle = BundleWriter::new("batch-response", Map::new());
+    let resource = Some(answer.body()).filter(|body| !is_refusal && !body.is_empty());
+    bundle.entry(None, resource, &json!({ "response": response }));
+    bundle.end()
+}
+
+fn of_version(status: &str, version: &StoredVersion) -> Value {
+    json!({ "status": status, "etag": etag(version.version), "lastModified": format_instant(version.last_updated) })
+}
+
+fn written_entry(bundle: &mut BundleWriter, base_url: &str, written: &Written, wanted: Return) {
+    let mut response = match &written.version {
+        Some(version) => of_version(&effect_status(written.effect).to_string(), version),
+        None => json!({ "status": effect_status(written.effect).to_string() }),
+    };
+    if let Some(at) = place(base_url, &written.key, written) {
+        response["location"] = Value::from(at);
+    }
+    // What is only good to know comes to who asks for it: of most resources there is something.
+    if wanted == Return::OperationOutcome
+        || written
+            .issues
+            .iter()
+            .any(|issue| issue.severity != Severity::Information)
+    {
+        response["outcome"] = operation_outcome(&written.issues);
+    }
+    let body = written
+        .version
+        .as_ref()
+        .and_then(|version| version.body.as_deref());
+    let resource =
+        body.filter(|_| wanted == Return::Representation && written.effect != Effect::Deleted);
+    bundle.entry(None, resource, &json!({ "response": response }));
+}
+
+fn place(base_url: &str, key: &ResourceKey, written: &Written) -> Option<String> {
+    let version = written
+        .version
+        .as_ref()
+        .filter(|_| written.effect != Effect::Deleted)?;
+    Some(location(base_url, key, version.version))
+}
+
+/// Returns the status of a write that was carried out.
+pub(in crate::http) fn effect_status(effect: Effect) -> StatusCode {
+    match effect {
+        Effect::Created => StatusCode::CREATED,
+        Effect::Updated | Effect::Unchanged => StatusCode::OK,
+        Effect::Deleted => StatusCode::NO_CONTENT,
+    }
+}

@@ -1,0 +1,7 @@
+//! The pages for people: no person is on them, and no secret.
+
+mod html;
+mod page;
+mod subscriptions;
+
+pub(super) use page::page;

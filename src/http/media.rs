@@ -1,0 +1,134 @@
+//! The words of headers: media types, the forms in which an answer is written, lists with
+//! preferences, and the text of entity tags and dates.
+
+use axum::http::{HeaderMap, HeaderName};
+use jiff::Timestamp;
+
+use crate::fhir::{ResourceKey, Version};
+
+/// The media type of FHIR JSON.
+pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+/// The generic media type of JSON.
+pub(super) const PLAIN_JSON: &str = "application/json; charset=utf-8";
+
+/// The header that tells which wish was honoured.
+pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// The header that tells in which ways a patch may be sent (<https://www.rfc-editor.org/rfc/rfc5789#section-3.1>).
+pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// The ways in which a patch may be sent: JSON Patch, JSON Merge Patch, and FHIRPath Patch.
+pub(super) const PATCHES: &str =
+    "application/json-patch+json, application/merge-patch+json, application/fhir+json";
+
+/// The form in which an answer is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Rendering {
+    /// Its media type.
+    pub(super) media_type: &'static str,
+    /// In lines that people can read.
+    pub(super) is_pretty: bool,
+}
+
+impl Rendering {
+    /// FHIR JSON under its own media type.
+    pub(super) const FHIR: Rendering = Rendering {
+        media_type: FHIR_JSON,
+        is_pretty: false,
+    };
+    /// FHIR JSON under the generic media type.
+    pub(super) const PLAIN: Rendering = Rendering {
+        media_type: PLAIN_JSON,
+        is_pretty: false,
+    };
+
+    /// Returns the form for a client that asks for that media type: one that asks for the generic
+    /// type gets its answer under that name.
+    pub(super) fn of_media_type(media_type: &str) -> Self {
+        if essence(media_type) == "application/json" {
+            Rendering::PLAIN
+        } else {
+            Rendering::FHIR
+        }
+    }
+}
+
+impl Default for Rendering {
+    fn default() -> Self {
+        Rendering::FHIR
+    }
+}
+
+/// Returns a media type without its parameters, in lower case.
+pub(super) fn essence(media_type: &str) -> String {
+    media_type
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase()
+}
+
+/// The versions of FHIR that a media type may ask for: R4, and R4B, in which all that is held here
+/// is as in R4.
+const FHIR_VERSIONS: &[&str] = &["4.0", "4.0.1", "4.3"];
+
+/// Returns true for FHIR JSON of R4 in UTF-8.
+pub(super) fn is_json(media_type: &str) -> bool {
+    let parameters_fit =
+        media_type
+            .split(';')
+            .skip(1)
+            .all(|parameter| match parameter.trim().split_once('=') {
+                Some((name, value)) => match name.trim().to_ascii_lowercase().as_str() {
+                    "charset" => value.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+                    "fhirversion" => FHIR_VERSIONS.contains(&value.trim_matches('"')),
+                    _ => true,
+                },
+                None => true,
+            });
+    parameters_fit
+        && matches!(
+            essence(media_type).as_str(),
+            "application/fhir+json" | "application/json"
+        )
+}
+
+/// Returns the elements of a header that is a list.
+pub(super) fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|element| !element.is_empty())
+}
+
+/// Returns how much a client likes an element of such a list, from 0 (not at all) to 1.
+pub(super) fn quality(element: &str) -> f32 {
+    let parameters = element
+        .split(';')
+        .skip(1)
+        .filter_map(|parameter| parameter.trim().split_once('='));
+    let stated = parameters
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+        .find_map(|(_, value)| value.trim().parse().ok());
+    stated
+        .filter(|quality| (0.0..=1.0).contains(quality))
+        .unwrap_or(1.0)
+}
+
+/// Writes a version as an ETag: `W/"3"`.
+pub(super) fn etag(version: Version) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// Writes an instant as `Last-Modified` has it.
+pub(super) fn http_date(instant: Timestamp) -> String {
+    instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// Returns the address of a version: `[base]/Condition/7/_history/3`.
+pub(super) fn location(base_url: &str, key: &ResourceKey, version: Version) -> String {
+    format!("{base_url}/{key}/_history/{version}")
+}

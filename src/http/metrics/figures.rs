@@ -1,0 +1,137 @@
+//! All figures of a server: of itself, of its requests and of its deliveries.
+
+use std::sync::atomic::Ordering;
+
+use super::exposition::{Exposition, MetricKind};
+use crate::http::Wire;
+use crate::interactions::deliveries::{
+    Figures, LATENCY_BOUNDS_S, STATUSES, Status, deliveries, queue,
+};
+use crate::interactions::{Context, Failure, Server, overview};
+
+/// Returns the figures as text.
+///
+/// # Errors
+/// Of the store.
+pub(in crate::http) fn text(wire: &Wire, context: &Context) -> Result<String, Failure> {
+    let mut out = Exposition::default();
+    out.one(
+        "frist_ready",
+        MetricKind::Gauge,
+        "Whether requests are welcome.",
+        u8::from(wire.ready.load(Ordering::SeqCst)),
+    );
+    out.one(
+        "frist_changes_total",
+        MetricKind::Counter,
+        "Position of the last commit: one for each version, and for each commit of none.",
+        overview::changes(&wire.server, context)?,
+    );
+    out.one(
+        "frist_listeners",
+        MetricKind::Gauge,
+        "Subscribers connected by websocket.",
+        wire.listeners.count(),
+    );
+    wire.metrics.write(&mut out);
+    out.one(
+        "frist_subscription_events_total",
+        MetricKind::Counter,
+        "Events written since the start, one for each subscription told.",
+        overview::events_written(&wire.server, context),
+    );
+    write_deliveries(&mut out, &wire.server, context)?;
+    Ok(out.into_text())
+}
+
+fn write_deliveries(
+    out: &mut Exposition,
+    server: &Server,
+    context: &Context,
+) -> Result<(), Failure> {
+    let Some((all, figures)) = deliveries(server, context)? else {
+        return Ok(());
+    };
+    let (depth, oldest) = queue(&all);
+    let age = oldest.map_or(0.0, |oldest| {
+        context.now.duration_since(oldest).as_secs_f64().max(0.0)
+    });
+    let failing = all
+        .iter()
+        .filter(|one| one.view.status != Status::Error && one.view.attempts > 0)
+        .count();
+    let missed: u64 = all.iter().map(|one| one.missed).sum();
+    out.one(
+        "frist_subscriptions_failing",
+        MetricKind::Gauge,
+        "Subscriptions whose last message was not acknowledged, and is tried again.",
+        failing,
+    );
+    out.one(
+        "frist_subscription_queue_events",
+        MetricKind::Gauge,
+        "Events that wait to be delivered, but for subscriptions that are off.",
+        depth,
+    );
+    out.one(
+        "frist_subscription_missed_events",
+        MetricKind::Gauge,
+        "Events that were too old to be kept before they were delivered, until their subscriber is told.",
+        missed,
+    );
+    out.one(
+        "frist_subscription_oldest_undelivered_seconds",
+        MetricKind::Gauge,
+        "Age of the oldest of them; 0 if none waits.",
+        format!("{age:.3}"),
+    );
+    out.one(
+        "frist_subscription_events_delivered_total",
+        MetricKind::Counter,
+        "Events acknowledged since the start.",
+        figures.delivered_events,
+    );
+    out.one(
+        "frist_subscription_messages_acknowledged_total",
+        MetricKind::Counter,
+        "Messages acknowledged, of any kind.",
+        figures.acknowledged,
+    );
+    out.one(
+        "frist_subscription_messages_failed_total",
+        MetricKind::Counter,
+        "Attempts to send a message that were not acknowledged.",
+        figures.failed,
+    );
+    out.begin(
+        "frist_subscriptions",
+        MetricKind::Gauge,
+        "Subscriptions by their status.",
+    );
+    for status in STATUSES {
+        let count = all.iter().filter(|one| one.view.status == status).count();
+        let status = status.as_str();
+        out.value("frist_subscriptions", &[("status", &status)], count);
+    }
+    write_latencies(out, &figures);
+    Ok(())
+}
+
+fn write_latencies(out: &mut Exposition, figures: &Figures) {
+    const BUCKET: &str = "frist_subscription_delivery_seconds_bucket";
+    out.begin(
+        "frist_subscription_delivery_seconds",
+        MetricKind::Histogram,
+        "From the commit of an event to its acknowledgement.",
+    );
+    let mut count = 0;
+    for (bound, events) in LATENCY_BOUNDS_S.iter().zip(&figures.latencies) {
+        count += events;
+        out.value(BUCKET, &[("le", bound)], count);
+    }
+    let count: u64 = figures.latencies.iter().sum();
+    let sum = format!("{:.6}", figures.latency_sum_s);
+    out.value(BUCKET, &[("le", &"+Inf")], count);
+    out.value("frist_subscription_delivery_seconds_sum", &[], sum);
+    out.value("frist_subscription_delivery_seconds_count", &[], count);
+}

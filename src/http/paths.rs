@@ -1,0 +1,19 @@
+//! The paths of the server: those below the base of FHIR, and the few beside it.
+
+/// The path of the guide's package.
+pub(super) const PACKAGE: &str = "/package.tgz";
+/// The path of the OpenAPI document.
+pub(super) const OPENAPI: &str = "/openapi.json";
+/// The paths beside the base, each of which can be looked at and no more.
+const BESIDE: [&str; 6] = ["/", "/livez", "/readyz", "/metrics", PACKAGE, OPENAPI];
+
+/// Returns the part of a path that follows `/fhir`, if it is below it.
+pub(super) fn below_base(path: &str) -> Option<&str> {
+    path.strip_prefix("/fhir")
+        .filter(|below| below.is_empty() || below.starts_with('/'))
+}
+
+/// Returns true for a path beside the base that names something.
+pub(super) fn is_beside_base(path: &str) -> bool {
+    BESIDE.contains(&path)
+}

@@ -1,0 +1,97 @@
+//! The state of the wire: the server and all that is kept beside it while it serves.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use tokio::sync::Semaphore;
+
+use super::cors::Origins;
+use super::later::Jobs;
+use super::listeners::Listeners;
+use super::metrics::Requests;
+use crate::interactions::{Context, Server};
+
+/// The most requests that may be worked on at once; more are turned away with 503.
+const REQUESTS_MAX: usize = 512;
+/// The most requests with a body that may be received or worked on at once, which bounds the memory
+/// that bodies take.
+const BODIES_MAX: usize = 512;
+
+/// A file to be downloaded as it is.
+#[derive(Debug)]
+pub struct Download {
+    /// The name under which a client should keep it.
+    pub file_name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// A file that is made when it is first asked for: few clients ask, and every start would wait for
+/// it.
+pub type LazyDownload = LazyLock<Download>;
+
+/// The state from which every request is answered.
+pub struct Wire {
+    pub(super) server: Arc<Server>,
+    pub(super) context: Box<dyn Fn() -> Context + Send + Sync>,
+    pub(super) ready: AtomicBool,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) bodies: Arc<Semaphore>,
+    pub(super) metrics: Requests,
+    pub(super) package: Arc<LazyDownload>,
+    pub(super) origins: Origins,
+    pub(super) jobs: Jobs,
+    pub(super) takes_cpr_in_addresses: AtomicBool,
+    pub(super) listeners: Listeners,
+}
+
+impl Wire {
+    /// Takes the server, the source of each request's time and ids, and the guide's package. Not
+    /// ready until [`Wire::set_ready`].
+    pub fn new(
+        server: Arc<Server>,
+        context: Box<dyn Fn() -> Context + Send + Sync>,
+        package: Arc<LazyDownload>,
+    ) -> Arc<Self> {
+        Wire::shared_with(Origins::default(), server, context, package)
+    }
+
+    /// As [`Wire::new`], for pages of these origins too.
+    pub fn shared_with(
+        origins: Origins,
+        server: Arc<Server>,
+        context: Box<dyn Fn() -> Context + Send + Sync>,
+        package: Arc<LazyDownload>,
+    ) -> Arc<Self> {
+        Arc::new(Wire {
+            server,
+            context,
+            ready: AtomicBool::new(false),
+            permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            bodies: Arc::new(Semaphore::new(BODIES_MAX)),
+            metrics: Requests::default(),
+            package,
+            origins,
+            jobs: Jobs::default(),
+            takes_cpr_in_addresses: AtomicBool::new(false),
+            listeners: Listeners::default(),
+        })
+    }
+
+    /// Sets whether a request may have a CPR number in its address. It is refused until this allows
+    /// it: addresses stand in the logs and histories of all that is on the way.
+    pub fn take_cpr_in_addresses(&self, takes: bool) {
+        self.takes_cpr_in_addresses.store(takes, Ordering::SeqCst);
+    }
+
+    /// Sets whether `/readyz` answers that requests are welcome.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::SeqCst);
+    }
+
+    /// Tells all who listen over a websocket that the server stops, and waits a moment until they
+    /// have heard it.
+    pub async fn leave(&self) {
+        self.listeners.leave().await;
+    }
+}
