@@ -84,15 +84,16 @@ pub fn found_by(key: &ResourceKey, resource: &Value) -> Vec<IndexEntry> {
 /// Returns the entries of the persons in whose compartment a resource is. A Task also belongs to
 /// the person that it is for, since Tasks tell of the rights of a person.
 fn entries_of_persons(key: &ResourceKey, entries: &[IndexEntry]) -> Vec<IndexEntry> {
-    let is_patient =
-        |target: &String| target.starts_with("Patient/") && ResourceKey::parse(target).is_some();
-    let named = entries
-        .iter()
-        .filter(|entry| tells_person(key.resource_type, &entry.parameter))
-        .filter_map(|entry| match &entry.value {
-            IndexValue::Reference(target) if is_patient(target) => Some(target.clone()),
-            _ => None,
-        });
+    let named = entries.iter().filter_map(|entry| match &entry.value {
+        IndexValue::Reference(target)
+            if target.starts_with("Patient/")
+                && tells_person(key.resource_type, &entry.parameter)
+                && ResourceKey::parse(target).is_some() =>
+        {
+            Some(target.clone())
+        }
+        _ => None,
+    });
     let own = (key.resource_type == ResourceType::Patient).then(|| key.to_string());
     let persons: std::collections::BTreeSet<_> = named.chain(own).collect();
     persons
