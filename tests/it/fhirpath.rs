@@ -1,5 +1,5 @@
-//! FHIRPath, through its public interface: what compiles, what each function and operator gives,
-//! what invariants say.
+//! FHIRPath, through its public interface: expressions that compile, the results of each function
+//! and operator, and invariants.
 
 #![allow(clippy::unwrap_used)]
 
@@ -40,7 +40,7 @@ fn environment<'a>(model: &'a Types, resource: &'a Value) -> Environment<'a> {
     }
 }
 
-/// The result of an expression on a resource as JSON, or what is wrong.
+/// The result of an expression on a resource as JSON, or the error.
 fn result(text: &str, resource: &Value) -> Result<Value, String> {
     let expression = Expression::compile(text).map_err(|error| format!("{text}: {error}"))?;
     let environment = environment(&TYPES, resource);

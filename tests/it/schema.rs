@@ -1,5 +1,4 @@
-//! The definitions: the embedded core package is what was published, every structure of it
-//! compiles, and the questions that a check asks get the answers of the specification.
+//! The definitions: the embedded core package is the published one, every structure of it compiles, and the questions that a check asks get the answers of the specification.
 
 #![allow(clippy::unwrap_used)]
 

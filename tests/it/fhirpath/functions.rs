@@ -1,4 +1,4 @@
-//! What each function gives on no item, on one, and on several.
+//! The results of each function on no item, on one, and on several.
 
 use std::cell::RefCell;
 

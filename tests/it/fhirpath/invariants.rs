@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::environment;
 use super::model::{CORE, TYPES};
 
-/// Whether an invariant holds on every element of a resource that it is about.
+/// Tells whether an invariant holds on every element of a resource that it is about.
 fn holds(definition: &str, key: &str, resource: &Value) -> bool {
     let structure = CORE
         .structures
@@ -48,8 +48,8 @@ fn holds(definition: &str, key: &str, resource: &Value) -> bool {
     })
 }
 
-/// Asserts that an invariant holds on the first resources and not on the others. What has no
-/// `resourceType` is a data type.
+/// Asserts that an invariant holds on the first resources and not on the others. A value without
+/// `resourceType` is of a data type.
 #[track_caller]
 fn check(definition: &str, key: &str, good: &[Value], bad: &[Value]) {
     for resource in good {

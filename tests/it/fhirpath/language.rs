@@ -1,10 +1,10 @@
-//! The language: literals, precedence, paths, and what is refused.
+//! The language: literals, precedence, paths, and refusals.
 
 use serde_json::{Value, json};
 
 use super::{check, result};
 
-/// A person with what the tables ask for.
+/// A person with the elements that the tables ask for.
 pub(super) fn person() -> Value {
     json!({
         "resourceType": "Patient",

@@ -1,4 +1,4 @@
-//! What each operator gives, on nothing, one item and several.
+//! The results of each operator on nothing, one item and several.
 
 use serde_json::{Value, json};
 

@@ -21,7 +21,7 @@ fn invariants(structures: &[Value]) -> BTreeSet<&str> {
         .collect()
 }
 
-/// What does not compile, with its reason.
+/// The expressions that do not compile, with the reason.
 fn refused<'e>(expressions: impl IntoIterator<Item = &'e str>) -> Vec<String> {
     let compiled = expressions
         .into_iter()

@@ -8,7 +8,7 @@ use std::path::Path;
 use frist::schema::{Definitions, Element, Package, Strength, Structure};
 use serde_json::Value;
 
-/// What the core package names and does not contain: code lists of others.
+/// The addresses that the core package names and does not contain: code lists of others.
 const CORE_NAMES_WITHOUT_HAVING: [&str; 3] = [
     "http://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5.html#table_B.5-1",
     "http://dicom.nema.org/medical/dicom/current/output/chtml/part16/sect_CID_29.html",
@@ -16,7 +16,7 @@ const CORE_NAMES_WITHOUT_HAVING: [&str; 3] = [
 ];
 const CORE_NAMES_IN_ANOTHER_VERSION: &str = "http://loinc.org/vs/LL379-9|4.0.1";
 
-/// What dk-core takes from packages that it depends on.
+/// The addresses that dk-core takes from packages that it depends on.
 const DK_CORE_NAMES_WITHOUT_HAVING: [&str; 5] = [
     "http://hl7.org/fhir/5.0/StructureDefinition/extension-DocumentReference.version",
     "http://hl7.org/fhir/StructureDefinition/address-official",
@@ -25,14 +25,14 @@ const DK_CORE_NAMES_WITHOUT_HAVING: [&str; 5] = [
     "https://profiles.ihe.net/ITI/MHD/ValueSet/DocumentReferenceStats",
 ];
 
-/// What was found in the structures of a package.
+/// The findings in the structures of a package.
 #[derive(Default)]
 struct Survey {
     structures: usize,
     elements: usize,
     /// Addresses that are named and not known.
     unknown: BTreeSet<String>,
-    /// What is wrong with a tree.
+    /// Mistakes in a tree.
     wrong: Vec<String>,
 }
 
@@ -81,7 +81,7 @@ fn survey(definitions: &Definitions, package: &Package) -> Survey {
     survey
 }
 
-/// The addresses that an element names and that are not known.
+/// Returns the addresses that an element names and that are not known.
 fn unknown(definitions: &Definitions, element: &Element) -> Vec<String> {
     let profiles = element
         .types
@@ -102,7 +102,7 @@ fn unknown(definitions: &Definitions, element: &Element) -> Vec<String> {
         .collect()
 }
 
-/// What is wrong with an element as a part of a tree.
+/// Returns the mistakes of an element as a part of a tree.
 fn wrong<'a>(
     definitions: &Definitions,
     structure: &'a Structure,

@@ -1,4 +1,4 @@
-//! The condensed core package is exactly what the published one gives. `FRIST_BLESS=1` writes it
+//! The condensed core package is exactly the published one, condensed. `FRIST_BLESS=1` writes it
 //! anew.
 
 use std::path::Path;
@@ -15,7 +15,7 @@ fn packages() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/packages")
 }
 
-/// Compares a condensed file with what the published package gives, or writes it.
+/// Compares a condensed file with the published package, condensed, or writes it.
 fn compare(file: &str, lines: &[String]) {
     let text = lines.join("\n") + "\n";
     let condensed = packages().join(file);

@@ -1,4 +1,4 @@
-//! Which codes are in which value sets and code systems.
+//! Membership of codes in value sets and code systems.
 
 use std::sync::LazyLock;
 

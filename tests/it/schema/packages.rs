@@ -1,5 +1,5 @@
-//! Packages: what is read of them, what is refused and why, and that nothing in one makes the
-//! server fall over.
+//! Packages: their contents, refusals with the reason, and robustness: nothing in a package makes
+//! the server fall over.
 
 use frist::fhirpath::Model;
 use frist::schema::{Definitions, Package, PackageError};

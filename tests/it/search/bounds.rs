@@ -1,5 +1,5 @@
-//! What a search costs, counted in looks at resources: what the index answers looks at none, and
-//! what it does not is bounded.
+//! The cost of a search, counted in looks at resources: conditions that the index answers look at
+//! none, and looks for other conditions are bounded.
 
 use frist::fhir::{Id, IssueCode, ResourceKey, ResourceType};
 use frist::interactions::Failure;

@@ -1,6 +1,6 @@
 //! Every parameter finds something: resources are made up from the definitions, with each element
-//! in each of its types, and each parameter must be found in one of them. An expression that gives
-//! nothing would never be noticed otherwise.
+//! in each of its types, and each parameter must be found in one of them. An expression without
+//! a result would never be noticed otherwise.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 const DEPTH_MAX: usize = 6;
 
-/// Makes up elements: of what can be chosen the one in this place, round and round.
+/// Makes up elements: of each choice the one in this place, round and round.
 struct Maker<'d> {
     definitions: &'d Definitions,
     place: usize,
@@ -138,7 +138,7 @@ impl Maker<'_> {
     }
 }
 
-/// What is found by extensions, which no definition of a type has.
+/// The elements found by extensions, which no definition of a type has.
 fn with_extensions(mut resource: Value) -> Value {
     let url = |id: &str| match id {
         "kp-target-group" => format!("https://kronikerpakker.dk/fhir/StructureDefinition/{id}"),
@@ -151,7 +151,7 @@ fn with_extensions(mut resource: Value) -> Value {
     resource
 }
 
-/// A resource that has everything of its type, of each choice the one in that place.
+/// Makes a resource that has everything of its type, of each choice the one in that place.
 pub(super) fn made_up(resource_type: ResourceType, place: usize) -> Value {
     static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(Definitions::core);
     let maker = Maker {

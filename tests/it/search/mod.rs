@@ -1,5 +1,5 @@
-//! Searching without a server: what is read of a query, what a resource is found by, and what
-//! matches. Tables by kind of parameter.
+//! Searching without a server: reading queries, index entries of resources, and matching. Tables by
+//! kind of parameter.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub(crate) const BASE: &str = "http://frist.test/fhir";
 
-/// Resources with what they are found by.
+/// Resources with their index entries.
 pub(crate) struct Shelf(Vec<(ResourceKey, Vec<IndexEntry>)>);
 
 impl Shelf {
@@ -51,7 +51,7 @@ impl Shelf {
         })
     }
 
-    /// The ids that a query as `Patient?name=x` finds, or what is wrong with it.
+    /// Returns the ids that a query as `Patient?name=x` finds, or the error.
     pub(crate) fn find(&self, search: &str) -> Result<Vec<String>, String> {
         let query = read(search)?;
         let mut find = |query: &SearchQuery, code: Option<&str>, _: usize| {
@@ -77,7 +77,7 @@ impl Shelf {
             .collect())
     }
 
-    /// Each query finds exactly these ids; none stands for a refusal.
+    /// Checks that each query finds exactly these ids; none stands for a refusal.
     #[track_caller]
     pub(crate) fn check(&self, table: &[(&str, Option<&[&str]>)]) {
         for (search, expected) in table {

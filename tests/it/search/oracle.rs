@@ -1,7 +1,7 @@
 //! The store's search of real resources against its definition: resources with everything that
 //! their types have, and the guide's examples, changed at random; queries of every kind, made of
-//! what those resources say. What the store answers is what filtering everything with
-//! [`frist::search::matches`] gives, in every state and for every page.
+//! their values. The answer of the store is the result of filtering everything with
+//! [`frist::search::matches`], in every state and for every page.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use super::every::made_up;
 use crate::store_contract::{changes, delete, keys_of, put};
 use crate::store_search::{Known, expected_page};
 
-/// What looks like chance.
+/// Numbers that look like chance.
 struct Chance<'r>(&'r mut TestRng);
 
 impl Chance<'_> {
@@ -242,7 +242,7 @@ fn value_text(value: &IndexValue, chance: &mut Chance<'_>) -> String {
     }
 }
 
-/// What is stored, to make queries of.
+/// The stored resources, to make queries of.
 struct Shelf {
     types: Vec<ResourceType>,
     entries: BTreeMap<ResourceType, Vec<IndexEntry>>,
@@ -407,7 +407,7 @@ impl Shelf {
     }
 }
 
-/// A store that many versions of random resources were written to, and what was there after each
+/// A store to which many versions of random resources were written, and its state after each
 /// commit.
 fn filled(store: &dyn Store, chance: &mut Chance<'_>) -> (Shelf, Vec<(Position, Known)>) {
     let mut types: Vec<ResourceType> = (0..2).map(|_| *chance.one_of(ResourceType::ALL)).collect();
