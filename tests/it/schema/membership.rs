@@ -96,7 +96,7 @@ fn codes_of_the_core_package() {
             "insuranceplan-type",
             "http://terminology.hl7.org/CodeSystem/insurance-plan-type",
             "x",
-            "of the code system",
+            "only a part of the code system",
         ),
         (
             "no-such-set",
@@ -218,7 +218,7 @@ fn codes_that_follow_a_rule_or_are_few() {
             &[
                 (
                     "k[new'U]/L",
-                    "of the code system http://unitsofmeasure.org only a part",
+                    "only a part of the code system http://unitsofmeasure.org",
                 ),
                 ("[new'U]/florin", OUT),
             ],
