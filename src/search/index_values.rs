@@ -59,7 +59,10 @@ impl EntryCollector<'_> {
             ParameterKind::Token => self.token(value, type_name),
             ParameterKind::Date => self.date(value),
             ParameterKind::String => self.text(value, type_name),
-            ParameterKind::Uri => self.address(value, type_name == "canonical", IndexValue::Uri),
+            ParameterKind::Uri if type_name == "canonical" => {
+                self.canonical(value, IndexValue::Uri)
+            }
+            ParameterKind::Uri => self.address(value, IndexValue::Uri),
             ParameterKind::Reference => self.reference(value),
             ParameterKind::Number | ParameterKind::Quantity => self.quantity(value),
             // A composite is read by its components, which see the element.
@@ -157,21 +160,28 @@ impl EntryCollector<'_> {
             .for_each(|text| self.push(IndexValue::Text(text.to_owned())));
     }
 
-    /// Adds an address as it stands, and that of a definition also without its version.
-    fn address(&mut self, value: &Value, is_canonical: bool, entry: impl Fn(String) -> IndexValue) {
+    /// Adds an address as it stands.
+    fn address(&mut self, value: &Value, entry: impl Fn(String) -> IndexValue) {
+        if let Some(address) = value.as_str() {
+            self.push(entry(address.to_owned()));
+        }
+    }
+
+    /// Adds the address of a definition as it stands, and without its version.
+    fn canonical(&mut self, value: &Value, entry: impl Fn(String) -> IndexValue) {
         let Some(address) = value.as_str() else {
             return;
         };
         self.push(entry(address.to_owned()));
         let bare = view::without_version(address);
-        if is_canonical && bare != address {
+        if bare != address {
             self.push(entry(bare.to_owned()));
         }
     }
 
     fn reference(&mut self, value: &Value) {
         if value.is_string() {
-            return self.address(value, true, IndexValue::Reference);
+            return self.canonical(value, IndexValue::Reference);
         }
         match Reference::read(value) {
             Reference::Local(key, _) => self.push(IndexValue::Reference(key.to_string())),
