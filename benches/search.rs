@@ -29,11 +29,10 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use frist::app::Clock;
-use frist::deadlines::{GroupTable, Rules};
 use frist::demo::Population;
 use frist::fhir::{Resource, ResourceKey, copenhagen_date, json};
 use frist::http::{Wire, router};
-use frist::interactions::{Server, overview, transaction};
+use frist::interactions::{Server, ServerParts, overview, transaction};
 use frist::schema::guide;
 use frist::search::compartment::found_by;
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
@@ -165,14 +164,7 @@ fn open(path: &Path) -> Server {
     let store = EmbeddedStore::open(path, Engine::Fjall, StoreOptions::default()).unwrap();
     let validator = Arc::new(frist::packages::validator(&[]).unwrap());
     let base = "http://frist.test/fhir".to_owned();
-    Server::new(
-        Arc::new(store),
-        Rules::shipped().clone(),
-        GroupTable::shipped().clone(),
-        validator,
-        base,
-        Box::new(|| {}),
-    )
+    Server::new(ServerParts::shipped(Arc::new(store), validator, base))
 }
 
 /// Fills the store, if it is empty, and says how long that takes.

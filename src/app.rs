@@ -19,16 +19,15 @@ use crate::config::{
     Command, CprInUrl, DEMO_CLOCK, DemoOptions, LogFormat, References, ReindexOptions,
     ServeOptions, SubscriptionOptions,
 };
-use crate::deadlines::GroupTable;
 use crate::demo::Population;
 use crate::fhir::{Id, Issue, Resource, ResourceType, copenhagen_date, start_of_day};
 use crate::http::cors::Origins;
 use crate::http::{LazyDownload, Wire, listen, router, statement};
-use crate::interactions::reindex::{self, ReindexFrom, Reindexed, Wish};
-use crate::interactions::{
-    Context, Failure, ReferencePolicy, Server, calendar, definitions, derivation, retention,
-    subscription_status, transaction,
+use crate::interactions::upkeep::reindex::{ReindexFrom, Reindexed, Wish};
+use crate::interactions::upkeep::{
+    calendar, definitions, derivation, reindex, retention, subscription_status,
 };
+use crate::interactions::{Context, Failure, ReferencePolicy, Server, ServerParts, transaction};
 use crate::packages;
 use crate::search::SearchQuery;
 use crate::storage::{EmbeddedStore, Engine, OpenError, Store, StoreOptions};
@@ -325,20 +324,15 @@ fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
     };
     definitions.push(Resource::made(statement(&base_url, references)));
     let dynamic: Arc<dyn Store> = store.clone();
-    let server = Server::new(
-        dynamic,
-        rules,
-        GroupTable::shipped().clone(),
-        validator,
-        base_url,
-        Box::new(move || wake.notify_one()),
-    );
     let woken = Arc::clone(&delivery.signals);
-    let server = server
-        .with_references(references)
-        .with_endpoints(endpoints)
-        .with_delivery(Box::new(move |id| woken.wake(id)));
-    let server = Arc::new(server);
+    let server = Arc::new(Server::new(ServerParts {
+        rules,
+        references,
+        endpoints,
+        wake_calendar: Box::new(move || wake.notify_one()),
+        wake_delivery: Box::new(move |id| woken.wake(id)),
+        ..ServerParts::shipped(dynamic, validator, base_url)
+    }));
     let indexing = if store.is_reindex_due() {
         Some(finish_index(&server))
     } else {
@@ -740,7 +734,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::deadlines::Rules;
+    use crate::deadlines::{GroupTable, Rules};
 
     /// A server with a websocket subscription `s` and one event of it, at that instant.
     fn server_with_an_event(folder: &Path, at: Context) -> Arc<Server> {
@@ -754,14 +748,12 @@ mod tests {
         .expect("a store");
         let validator = Arc::new(packages::validator(&[]).expect("the packages"));
         let (rules, groups) = (Rules::shipped().clone(), GroupTable::shipped().clone());
-        let server = Server::new(
-            Arc::new(store),
+        let base_url = "http://127.0.0.1/fhir".to_owned();
+        let server = Server::new(ServerParts {
             rules,
             groups,
-            validator,
-            "http://127.0.0.1/fhir".into(),
-            Box::new(|| {}),
-        );
+            ..ServerParts::shipped(Arc::new(store), validator, base_url)
+        });
         let condition = |system, code| json!([{ "coding": [{ "system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code }] }]);
         let resources = [
             json!({ "resourceType": "Subscription", "id": "s", "status": "requested", "reason": "To see what is forgotten",

@@ -18,7 +18,7 @@ use crate::config::{FindingsFormat, ValidateOptions};
 use crate::deadlines::GroupTable;
 use crate::fhir::issue::operation_outcome;
 use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Severity};
-use crate::interactions::content;
+use crate::interactions::writing::content;
 use crate::packages;
 use crate::validation::{self, Validator};
 

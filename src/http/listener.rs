@@ -17,9 +17,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::Wire;
 use super::listeners::LEAVE_TIME_MAX;
 use crate::fhir::Id;
-use crate::interactions::binding::{self, BindingGrant, SUBSCRIPTIONS_MAX};
-use crate::interactions::feed::{Feed, Heard};
-use crate::interactions::subscription_listeners::{Listening, listen_to};
+use crate::interactions::subscription::binding;
+use crate::interactions::subscription::binding::{BindingGrant, SUBSCRIPTIONS_MAX};
+use crate::interactions::subscription::feed::{Feed, Heard, Listening, listen_to};
 use crate::interactions::{Context, Failure, Server};
 
 /// The longest thing that a client may say: a token, with room.

@@ -4,12 +4,11 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 use super::error::Refusal;
 use super::media::{Rendering, essence, is_json, listed, quality};
-use crate::fhir::IssueCode;
+use crate::fhir::{IssueCode, Version};
 use crate::interactions::Failure;
+use crate::interactions::change::Condition;
 use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
-use crate::interactions::read::Known;
-use crate::interactions::transaction::etag_version;
-use crate::interactions::write::Condition;
+use crate::interactions::read::ClientCopy;
 
 /// The answer that a client wants to a write (`Prefer: return=`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -208,7 +207,7 @@ pub(super) fn preference(headers: &HeaderMap, wanted: &str) -> Option<String> {
 /// Reads the condition of `If-Match` or `If-None-Match: *` on a write.
 pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Refusal> {
     if let Some(etag) = decisive(headers, header::IF_MATCH)? {
-        let version = etag_version(etag);
+        let version = Version::from_etag(etag);
         let wrong = || {
             Failure::bad_request(
                 IssueCode::Value,
@@ -229,7 +228,7 @@ pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Refusal> {
 }
 
 /// Reads from a read's headers the version that the client has already.
-pub(super) fn known(headers: &HeaderMap) -> Known {
+pub(super) fn known(headers: &HeaderMap) -> ClientCopy {
     // Tags that cannot be read are none of this server's, but still win over the instant.
     let none_match = headers.contains_key(header::IF_NONE_MATCH).then(|| {
         text(headers, header::IF_NONE_MATCH)
@@ -238,7 +237,7 @@ pub(super) fn known(headers: &HeaderMap) -> Known {
     });
     let since = text(headers, header::IF_MODIFIED_SINCE)
         .and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-    Known {
+    ClientCopy {
         none_match,
         modified_since: since.map(|since| since.timestamp()),
     }

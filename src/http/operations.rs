@@ -11,11 +11,13 @@ use super::reading::answer_search;
 use super::{Wire, bundle, negotiation, websocket};
 use crate::fhir::ResourceKey;
 use crate::fhir::dates::format_instant;
-use crate::interactions::meta::{LabelChange, Labelled, MetaScope};
+use crate::interactions::change::Condition;
+use crate::interactions::meta::Labelled;
+use crate::interactions::scopes::{LabelChange, MetaScope};
 use crate::interactions::search::SearchScope;
-use crate::interactions::validate::{self, Target};
-use crate::interactions::write::Condition;
-use crate::interactions::{binding, everything, meta, rights};
+use crate::interactions::subscription::binding;
+use crate::interactions::validate::ValidationTarget;
+use crate::interactions::{everything, meta, rights, validate};
 
 /// Answers `$rights`: the Tasks of a person as of a day.
 pub(super) fn rights(wire: &Wire, call: &Call, patient: &ResourceKey) -> Result<Answer, Refusal> {
@@ -83,7 +85,11 @@ fn labelled(Labelled { meta, version }: &Labelled) -> Answer {
 }
 
 /// Answers `$validate`: findings are the answer, with 200, also when they refuse the resource.
-pub(super) fn validate(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
+pub(super) fn validate(
+    wire: &Wire,
+    call: &Call,
+    target: ValidationTarget,
+) -> Result<Answer, Refusal> {
     let (sent, condition) = if call.method == Method::POST {
         let sent = if call.body.is_empty() {
             None

@@ -17,9 +17,9 @@ use super::writing::{answer_bundle, answer_change, answer_conditional_change, an
 use super::{Wire, capability, dashboard, metrics, openapi, operations, subscriptions};
 use crate::fhir::IssueCode;
 use crate::interactions::address::Address;
-use crate::interactions::export::ExportScope;
+use crate::interactions::change::ChangeTarget;
+use crate::interactions::scopes::ExportScope;
 use crate::interactions::search::SearchScope;
-use crate::interactions::write::Target;
 use crate::interactions::{Failure, HistoryScope, read, validate};
 use crate::search::personal_parameters;
 
@@ -73,9 +73,11 @@ fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Answer, Refusa
         ))),
         Address::SystemHistory => answer_history(wire, call, HistoryScope::System),
         Address::TypeValidate(resource_type) => {
-            operations::validate(wire, call, validate::Target::Type(resource_type))
+            operations::validate(wire, call, validate::ValidationTarget::Type(resource_type))
         }
-        Address::Validate(key) => operations::validate(wire, call, validate::Target::Instance(key)),
+        Address::Validate(key) => {
+            operations::validate(wire, call, validate::ValidationTarget::Instance(key))
+        }
         Address::BindingToken(subscription) => {
             operations::binding_token(wire, call, subscription.as_ref())
         }
@@ -108,7 +110,7 @@ fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Answer, Refusa
         }
         Address::Instance(key) => {
             without_parameters(call)?;
-            answer_change(wire, call, Target::Key(key))
+            answer_change(wire, call, ChangeTarget::Key(key))
         }
         Address::InstanceHistory(key) => answer_history(wire, call, HistoryScope::Instance(key)),
         Address::Version(key, version) => answer_read(

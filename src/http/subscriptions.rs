@@ -7,21 +7,22 @@ use super::call::{Call, Parameters, sent_resource};
 use super::error::Refusal;
 use super::{Wire, bundle, negotiation};
 use crate::fhir::{Issue, IssueCode, ResourceKey, Severity};
+use crate::interactions::Failure;
 use crate::interactions::address::query_pairs;
-use crate::interactions::{Failure, deliveries, subscription_events, webhook_secret};
+use crate::interactions::subscription::{deliveries, events, webhook_secret};
 
 /// Returns the parameters of the address and those that were sent.
 fn parameters(call: &Call) -> Result<Parameters, Refusal> {
     let mut parameters = call.query.clone();
     if call.method == Method::POST && !call.body.is_empty() {
-        parameters.extend(subscription_events::parameters(&sent_resource(call)?)?);
+        parameters.extend(events::parameters(&sent_resource(call)?)?);
     }
     Ok(parameters)
 }
 
 /// Answers `$status` of the type: how the subscriptions stand that are asked for.
 pub(super) fn statuses(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
-    let found = subscription_events::statuses(&wire.server, &call.context, &parameters(call)?)?;
+    let found = events::statuses(&wire.server, &call.context, &parameters(call)?)?;
     Ok(Answer::fhir(
         StatusCode::OK,
         bundle::statuses(&wire.server.base_url, &found),
@@ -35,7 +36,7 @@ pub(super) fn status(
     subscription: &ResourceKey,
 ) -> Result<Answer, Refusal> {
     parameters(call)?;
-    let found = subscription_events::status(&wire.server, &call.context, subscription)?;
+    let found = events::status(&wire.server, &call.context, subscription)?;
     Ok(Answer::fhir(
         StatusCode::OK,
         bundle::statuses(&wire.server.base_url, &found),
@@ -48,7 +49,7 @@ pub(super) fn events(
     call: &Call,
     subscription: &ResourceKey,
 ) -> Result<Answer, Refusal> {
-    let found = subscription_events::events(
+    let found = events::events(
         &wire.server,
         &call.context,
         subscription,

@@ -10,11 +10,11 @@ use super::negotiation::{self, Return, SentPatch};
 use super::{Wire, bundle};
 use crate::fhir::ResourceType;
 use crate::interactions::address::criteria;
+use crate::interactions::change::{ChangeTarget, Criteria};
 use crate::interactions::create::{CreateRequest, create};
 use crate::interactions::delete::delete;
 use crate::interactions::patch::{Patch, patch};
 use crate::interactions::update::update;
-use crate::interactions::write::{Criteria, Target};
 use crate::interactions::{Effect, Failure, Written, transaction};
 
 /// Creates a resource, and answers with it.
@@ -57,11 +57,15 @@ pub(super) fn answer_conditional_change(
         parameters: call.query.clone(),
         unused_id: (call.context.new_id)(),
     };
-    answer_change(wire, call, Target::Matching(criteria))
+    answer_change(wire, call, ChangeTarget::Matching(criteria))
 }
 
 /// Carries out a `PUT`, `PATCH` or `DELETE`.
-pub(super) fn answer_change(wire: &Wire, call: &Call, target: Target) -> Result<Answer, Refusal> {
+pub(super) fn answer_change(
+    wire: &Wire,
+    call: &Call,
+    target: ChangeTarget,
+) -> Result<Answer, Refusal> {
     let condition = negotiation::condition(&call.headers)?;
     let written = match call.method {
         Method::DELETE => delete(&wire.server, &call.context, target, condition)?,

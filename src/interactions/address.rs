@@ -4,8 +4,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::Failure;
-use super::export::{ExportFile, ExportScope};
-use super::meta::{LabelChange, MetaScope};
+use super::scopes::{ExportFile, ExportScope, LabelChange, MetaScope};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, IssueCode, Resource, ResourceKey, ResourceType, Version, view};
 use crate::search::compartment;

@@ -1,23 +1,20 @@
 //! What a batch does (<https://hl7.org/fhir/R4/http.html#transaction>): its entries are carried out one by one, in no order, several at
 //! a time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::transaction::{Allowance, EntryAnswer, Request, answer};
+use super::bundle_entry::{Allowance, EntryAnswer, EntryRequest, answer};
 use super::{Context, Failure, Server};
 
 /// How many entries of a batch are worked on at once: they share the store's syncs.
 const WORKERS_MAX: usize = 16;
-/// How many threads all batches together have for that, besides those of their requests.
-const THREADS_MAX: usize = 64;
 
 /// Carries out each request by itself; the answers stand in the order of the requests.
 pub(super) fn batch(
     server: &Server,
     context: &Context,
-    requests: Vec<Result<Request, Failure>>,
+    requests: Vec<Result<EntryRequest, Failure>>,
 ) -> Vec<EntryAnswer> {
     let allowance = Allowance::default();
     let threads = server
@@ -54,39 +51,4 @@ pub(super) fn batch(
     });
     answers.sort_by_key(|(at, _)| *at);
     answers.into_iter().map(|(_, answer)| answer).collect()
-}
-
-/// The threads that all batches of a server have beside those of their requests.
-pub(super) struct BatchThreads(AtomicUsize);
-
-impl Default for BatchThreads {
-    fn default() -> Self {
-        BatchThreads(AtomicUsize::new(THREADS_MAX))
-    }
-}
-
-impl BatchThreads {
-    /// So many threads, or as many as are left, until they are dropped.
-    fn borrow(&self, wanted: usize) -> Borrowed<'_> {
-        let before = self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                Some(left.saturating_sub(wanted))
-            });
-        Borrowed {
-            count: before.unwrap_or(0).min(wanted),
-            from: self,
-        }
-    }
-}
-
-struct Borrowed<'a> {
-    count: usize,
-    from: &'a BatchThreads,
-}
-
-impl Drop for Borrowed<'_> {
-    fn drop(&mut self) {
-        self.from.0.fetch_add(self.count, Ordering::Relaxed);
-    }
 }

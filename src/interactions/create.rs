@@ -1,7 +1,8 @@
 //! create, also conditional (<https://hl7.org/fhir/R4/http.html#create>).
 
-use super::entry::same_type;
-use super::write::{Action, Change};
+use super::change::{Action, Change};
+use super::writing::attempt::write_one;
+use super::writing::entry::same_type;
 use super::{Context, Failure, Server, Written};
 use crate::fhir::{Resource, ResourceType};
 
@@ -19,7 +20,7 @@ pub struct CreateRequest {
 /// Stores a new resource under an id that the server chooses.
 ///
 /// # Errors
-/// As [`super::write::write`]; `BadRequest` for content of another type, `PreconditionFailed` if
+/// As [`super::writing::attempt::write`]; `BadRequest` for content of another type, `PreconditionFailed` if
 /// `If-None-Exist` has several matches.
 pub fn create(
     server: &Server,
@@ -32,7 +33,7 @@ pub fn create(
         id: (context.new_id)(),
         if_none_exist: request.if_none_exist,
     };
-    super::write_one(
+    write_one(
         server,
         context,
         Change {

@@ -9,7 +9,9 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use super::address::parameters_in;
-use super::persons::{parse_stored, person_of};
+use super::scopes::{ExportFile, ExportScope};
+use super::stored::parse_stored;
+use super::writing::persons::person_of;
 use super::{Context, Failure, Server};
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
 use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVersion};
@@ -18,35 +20,6 @@ use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVer
 const PAGE_CHANGES: usize = 16;
 /// What the files are written in, by each of its names.
 const FORMATS: &[&str] = &["application/fhir+ndjson", "application/ndjson", "ndjson"];
-
-/// Of what an export is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ExportScope {
-    /// Everything that is stored.
-    System,
-    /// Patients, and what is about one (<https://hl7.org/fhir/R4/compartmentdefinition-patient.html>).
-    Patients,
-}
-
-impl ExportScope {
-    /// The types that belong to it.
-    fn types(self) -> &'static [ResourceType] {
-        use ResourceType as T;
-        match self {
-            ExportScope::System => ResourceType::ALL,
-            ExportScope::Patients => &[
-                T::Patient,
-                T::Condition,
-                T::CarePlan,
-                T::ServiceRequest,
-                T::Encounter,
-                T::Goal,
-                T::CareTeam,
-                T::Task,
-            ],
-        }
-    }
-}
 
 /// What a client asks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -67,50 +40,6 @@ pub struct Export {
     position: Position,
     /// The instant of the commit after which it shows the state.
     pub transaction_time: Timestamp,
-}
-
-/// One file of an export.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ExportFile {
-    /// The resources of a type, one a line.
-    Resources(ResourceType),
-    /// What was deleted of a type, a line each: a transaction Bundle with one DELETE.
-    Deleted(ResourceType),
-}
-
-impl ExportFile {
-    /// The name of the file: `Condition.ndjson`, `Condition.deleted.ndjson`.
-    pub fn name(self) -> String {
-        match self {
-            ExportFile::Resources(resource_type) => format!("{resource_type}.ndjson"),
-            ExportFile::Deleted(resource_type) => format!("{resource_type}.deleted.ndjson"),
-        }
-    }
-
-    /// The file of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        let stem = name.strip_suffix(".ndjson")?;
-        match stem.strip_suffix(".deleted") {
-            Some(resource_type) => resource_type.parse().ok().map(ExportFile::Deleted),
-            None => stem.parse().ok().map(ExportFile::Resources),
-        }
-    }
-
-    /// The type that a line of it has.
-    pub fn line_type(self) -> &'static str {
-        match self {
-            ExportFile::Resources(resource_type) => resource_type.as_str(),
-            ExportFile::Deleted(_) => "Bundle",
-        }
-    }
-
-    fn resource_type(self) -> ResourceType {
-        match self {
-            ExportFile::Resources(resource_type) | ExportFile::Deleted(resource_type) => {
-                resource_type
-            }
-        }
-    }
 }
 
 /// A part of a file.

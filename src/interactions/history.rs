@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::page_token::{self, PAGE, PageState};
-use super::{Context, Failure, Server};
+use super::page_token::{PAGE, PageState};
+use super::{Context, Failure, Server, page_token};
 use crate::fhir::{FhirDate, Issue, IssueCode, Version};
 use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
 use crate::storage::{HistoryQuery, HistoryScope, StoreError, StoredVersion};

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::persons::parse_stored;
+use super::stored::parse_stored;
 use super::{Failure, Server};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
 use crate::search::REFERS_TO;

@@ -10,15 +10,15 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::address::parameters_in;
-use super::persons::parse_stored;
-use super::write::{Action, Change, Condition, Target};
+use super::change::{Action, Change, ChangeTarget, Condition};
+use super::scopes::{LabelChange, MetaScope};
+use super::stored::parse_stored;
+use super::writing::attempt::write_one;
 use super::{Context, Failure, Server, Written, read};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, view};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, view};
 use crate::patch::Patch;
 use crate::search::IndexValue;
 use crate::storage::StoredVersion;
-
-pub use crate::patch::LabelChange;
 
 /// How many labels of a kind a list of those in use has at most.
 const LABELS_MAX: usize = 10_000;
@@ -28,19 +28,6 @@ const LABELS: [(&str, &str); 3] = [
     ("security", "_security"),
     ("tag", "_tag"),
 ];
-
-/// Of what the labels are asked for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum MetaScope {
-    /// Everything that is stored now.
-    System,
-    /// All resources of a type.
-    Type(ResourceType),
-    /// A resource, as it is now.
-    Instance(ResourceKey),
-    /// A version of a resource.
-    Version(ResourceKey, Version),
-}
 
 /// A Meta, and the version that it is of, if it is of one.
 pub struct Labelled {
@@ -124,7 +111,7 @@ fn of_version(version: StoredVersion) -> Result<Labelled, Failure> {
 /// Adds labels to a resource, or removes them; answers its Meta. What is so already writes nothing.
 ///
 /// # Errors
-/// As [`super::write::write`]; `BadRequest` for what is no such change.
+/// As [`super::writing::attempt::write`]; `BadRequest` for what is no such change.
 pub fn change(
     server: &Server,
     context: &Context,
@@ -135,11 +122,11 @@ pub fn change(
 ) -> Result<Labelled, Failure> {
     let patch = Patch::of_labels(change, sent_meta(sent)?).map_err(Failure::BadRequest)?;
     let action = Action::Patch {
-        target: Target::Key(key),
+        target: ChangeTarget::Key(key),
         patch,
         condition,
     };
-    let Written { version, .. } = super::write_one(
+    let Written { version, .. } = write_one(
         server,
         context,
         Change {
@@ -148,7 +135,7 @@ pub fn change(
             place: None,
         },
     )?;
-    of_version(version.ok_or(Failure::Busy)?)
+    of_version(version.expect("a resource that was patched has a version"))
 }
 
 /// The parameters of `$meta` in a Parameters resource: it has none, and says so to what is sent.

@@ -4,7 +4,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::write::{Action, Change, Condition, Target};
+use super::change::{Action, Change, ChangeTarget, Condition};
+use super::writing::attempt::write_one;
 use super::{Context, Failure, Server, Written};
 use crate::fhir::{Issue, IssueCode, Resource};
 
@@ -13,16 +14,16 @@ pub use crate::patch::{JSON_PATCH, MERGE_PATCH, Patch};
 /// Patches a resource. A patch that changes nothing writes nothing.
 ///
 /// # Errors
-/// As [`super::write::write`]; `NotFound` or `Gone` if there is nothing to patch, `Unprocessable`
+/// As [`super::writing::attempt::write`]; `NotFound` or `Gone` if there is nothing to patch, `Unprocessable`
 /// if a step cannot be carried out.
 pub fn patch(
     server: &Server,
     context: &Context,
-    target: Target,
+    target: ChangeTarget,
     patch: Patch,
     condition: Condition,
 ) -> Result<Written, Failure> {
-    super::write_one(
+    write_one(
         server,
         context,
         Change {

@@ -2,21 +2,20 @@
 
 use jiff::Timestamp;
 
-use super::transaction::etag_version;
 use super::{Context, Failure, Server};
 use crate::fhir::{ResourceKey, Version};
 use crate::storage::StoredVersion;
 
 /// What a client says that it has already (<https://hl7.org/fhir/R4/http.html#cread>).
 #[derive(Clone, Default, Debug)]
-pub struct Known {
+pub struct ClientCopy {
     /// The ETags of `If-None-Match`: one or several, or `*`.
     pub none_match: Option<String>,
     /// The instant of `If-Modified-Since`; without meaning beside ETags.
     pub modified_since: Option<Timestamp>,
 }
 
-impl Known {
+impl ClientCopy {
     /// True if that is what the client has.
     pub fn is(&self, found: &StoredVersion) -> bool {
         match (&self.none_match, self.modified_since) {
@@ -24,7 +23,7 @@ impl Known {
                 etags.trim() == "*"
                     || etags
                         .split(',')
-                        .any(|etag| etag_version(etag) == Some(found.version))
+                        .any(|etag| Version::from_etag(etag) == Some(found.version))
             }
             // HTTP dates have whole seconds.
             (None, Some(since)) => found.last_updated.as_second() <= since.as_second(),

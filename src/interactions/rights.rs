@@ -6,7 +6,9 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::address::parameters_in;
-use super::persons::{self, Pending, Person};
+use super::writing::pending::Pending;
+use super::writing::persons;
+use super::writing::persons::Person;
 use super::{Context, Failure, Server, read};
 use crate::deadlines;
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, start_of_day};

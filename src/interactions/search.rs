@@ -2,8 +2,8 @@
 
 use super::address::Address;
 use super::includes::{Included, included};
-use super::page_token::{self, PAGE, PageState};
-use super::{Context, Failure, Server, everything, subset};
+use super::page_token::{PAGE, PageState};
+use super::{Context, Failure, Server, everything, page_token, subset};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
 use crate::search::compartment::{self, OF_PERSON};
 use crate::search::personal_parameters::is_personal;

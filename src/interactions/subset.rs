@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::persons::parse_stored;
+use super::stored::parse_stored;
 use super::{Context, Failure, Server};
 use crate::fhir::{Issue, IssueCode, ResourceType};
 use crate::schema::{Element, Structure};

@@ -1,22 +1,23 @@
 //! update, also as create with the client's id, and conditional update (<https://hl7.org/fhir/R4/http.html#update>).
 
-use super::write::{Action, Change, Condition, Target};
+use super::change::{Action, Change, ChangeTarget, Condition};
+use super::writing::attempt::write_one;
 use super::{Context, Failure, Server, Written};
 use crate::fhir::Resource;
 
 /// Makes this the content of the resource. The same content again writes nothing.
 ///
 /// # Errors
-/// As [`super::write::write`]; `PreconditionFailed` if the condition does not hold or several
+/// As [`super::writing::attempt::write`]; `PreconditionFailed` if the condition does not hold or several
 /// resources match, `Conflict` if the content has the id of another one than matches.
 pub fn update(
     server: &Server,
     context: &Context,
-    target: Target,
+    target: ChangeTarget,
     resource: Resource,
     condition: Condition,
 ) -> Result<Written, Failure> {
-    super::write_one(
+    write_one(
         server,
         context,
         Change {

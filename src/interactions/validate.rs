@@ -8,15 +8,17 @@
 use serde_json::Value;
 
 use super::address::{PARAMETERS_MAX, too_many_parameters};
-use super::entry::same_type;
-use super::write::{self, Action, Change, Condition, Writer};
-use super::{Context, Failure, Server, persons, read};
+use super::change::{Action, Change, ChangeTarget, Condition, Writer};
+use super::stored::parse_stored;
+use super::writing::attempt;
+use super::writing::entry::same_type;
+use super::{Context, Failure, Server, read};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 
 /// What to check.
 pub struct ValidateRequest {
     /// What the address names.
-    pub target: Target,
+    pub target: ValidationTarget,
     /// The resource that was sent, if one was.
     pub resource: Option<Resource>,
     /// For what it is checked; of its content alone if nothing is said.
@@ -29,7 +31,7 @@ pub struct ValidateRequest {
 
 /// What the address of a `$validate` names.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Target {
+pub enum ValidationTarget {
     /// A type.
     Type(ResourceType),
     /// A resource, which for a check of what is sent need not exist.
@@ -91,7 +93,7 @@ pub fn validate(
         )]));
     }
     let (writer, action) = match target {
-        Target::Type(resource_type) => {
+        ValidationTarget::Type(resource_type) => {
             let writer = match mode {
                 None => Writer::Nobody,
                 Some(Mode::Create) => Writer::Client,
@@ -114,9 +116,9 @@ pub fn validate(
                 },
             )
         }
-        Target::Instance(key) => {
+        ValidationTarget::Instance(key) => {
             let update = |key, resource, condition| Action::Update {
-                target: write::Target::Key(key),
+                target: ChangeTarget::Key(key),
                 resource,
                 condition,
             };
@@ -136,7 +138,7 @@ pub fn validate(
                 (Some(Mode::Delete), _) => (
                     Writer::Client,
                     Action::Delete {
-                        target: write::Target::Key(key),
+                        target: ChangeTarget::Key(key),
                         condition,
                     },
                 ),
@@ -156,7 +158,7 @@ pub fn validate(
         }
     };
     let profiles: Vec<&str> = profile.as_deref().into_iter().collect();
-    write::findings(
+    attempt::findings(
         server,
         context,
         writer,
@@ -182,7 +184,7 @@ fn no_resource() -> Failure {
 
 fn stored(server: &Server, context: &Context, key: &ResourceKey) -> Result<Resource, Failure> {
     let found = read::read(server, context, key)?;
-    let value = persons::parse_stored(key, found.body.as_deref().unwrap_or_default())?;
+    let value = parse_stored(key, found.body.as_deref().unwrap_or_default())?;
     Resource::from_value(value).map_err(|issue| Failure::BadRequest(vec![issue]))
 }
 
@@ -192,7 +194,7 @@ fn stored(server: &Server, context: &Context, key: &ResourceKey) -> Result<Resou
 /// `BadRequest` for parameters that are not understood or stand twice, and for a part `resource`
 /// that is no resource.
 pub fn read_request(
-    target: Target,
+    target: ValidationTarget,
     sent: Option<Resource>,
     query: &[(String, String)],
     condition: Condition,

@@ -13,7 +13,8 @@ use crate::http::answer::Answer;
 use crate::http::error::status;
 use crate::http::media::{etag, location};
 use crate::http::negotiation::Return;
-use crate::interactions::transaction::{BundleKind, EntryAnswer};
+use crate::interactions::bundle_entry::EntryAnswer;
+use crate::interactions::transaction::BundleKind;
 use crate::interactions::{Effect, StoredVersion, Written};
 
 /// Writes the answers to the entries of a batch or transaction, in their order. They have no fullUrl: one

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::html::{escaped, length, shown};
 use crate::fhir::Id;
-use crate::interactions::deliveries::{
+use crate::interactions::subscription::deliveries::{
     Delivered, Particulars, STATUSES, Status, deliveries, particulars, queue,
 };
 use crate::interactions::{Context, Failure, Server};

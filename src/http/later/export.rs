@@ -22,8 +22,8 @@ use crate::http::call::{Call, sent_resource};
 use crate::http::error::Refusal;
 use crate::http::media::PLAIN_JSON;
 use crate::http::{Wire, encoding, negotiation};
-use crate::interactions::Failure;
-use crate::interactions::export::{self, ExportFile, ExportScope};
+use crate::interactions::scopes::{ExportFile, ExportScope};
+use crate::interactions::{Failure, export};
 
 /// The media type of the files.
 const NDJSON: &str = "application/fhir+ndjson";

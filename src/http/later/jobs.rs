@@ -15,7 +15,7 @@ use crate::http::answer::Answer;
 use crate::http::call::Call;
 use crate::http::error::Refusal;
 use crate::http::media::{PREFERENCE_APPLIED, http_date};
-use crate::interactions::export::ExportFile;
+use crate::interactions::scopes::ExportFile;
 use crate::interactions::{Context, Failure, Principal};
 
 /// The most bytes of bodies and answers that are kept when another request is taken.

@@ -14,7 +14,8 @@ use hyper::body::Frame;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::interactions::export::{Export, ExportFile};
+use crate::interactions::export::Export;
+use crate::interactions::scopes::ExportFile;
 use crate::interactions::{Context, Position, Server};
 
 /// The origin of an export's files.

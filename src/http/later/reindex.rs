@@ -16,7 +16,8 @@ use crate::http::answer::Answer;
 use crate::http::call::{Call, no_parameters, sent_resource};
 use crate::http::error::Refusal;
 use crate::http::{Wire, bundle, negotiation};
-use crate::interactions::reindex::{self, ReindexFrom, Reindexed, Wish};
+use crate::interactions::upkeep::reindex;
+use crate::interactions::upkeep::reindex::{ReindexFrom, Reindexed, Wish};
 use crate::interactions::{Context, Failure, Server, overview};
 
 /// The bounds on `$reindex`.

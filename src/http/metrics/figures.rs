@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::exposition::{Exposition, MetricKind};
 use crate::http::Wire;
-use crate::interactions::deliveries::{
+use crate::interactions::subscription::deliveries::{
     Figures, LATENCY_BOUNDS_S, STATUSES, Status, deliveries, queue,
 };
 use crate::interactions::{Context, Failure, Server, overview};

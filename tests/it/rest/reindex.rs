@@ -1,7 +1,8 @@
 //! `$reindex`, and what is answered while the search index is made anew.
 
 use axum::body::Body;
-use frist::interactions::reindex::{self, ReindexFrom, Wish};
+use frist::interactions::upkeep::reindex;
+use frist::interactions::upkeep::reindex::{ReindexFrom, Wish};
 use frist::storage::{Indexing, Marks, ReindexError};
 use serde_json::json;
 

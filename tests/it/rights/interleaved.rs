@@ -3,13 +3,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::dates::format_instant;
 use frist::fhir::{Resource, ResourceKey, start_of_day};
+use frist::interactions::change::{ChangeTarget, Condition};
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
-use frist::interactions::write::{Condition, Target};
-use frist::interactions::{Context, Failure, Server, Written, rights, transaction};
+use frist::interactions::{Context, Failure, Server, ServerParts, Written, rights, transaction};
 use jiff::ToSpan;
 use jiff::civil::date;
 use serde_json::{Value, json};
@@ -74,14 +73,11 @@ pub(crate) fn interrupted<R>(
             store: Arc::clone(facade.store()),
             around: Interrupted(Mutex::new((after, Some(interruption)))),
         };
-        let server = Server::new(
+        let server = Server::new(ServerParts::shipped(
             Arc::new(store),
-            Rules::shipped().clone(),
-            GroupTable::shipped().clone(),
             guide_validator(),
             BASE.into(),
-            Box::new(|| {}),
-        );
+        ));
         result = Some(act(&server, &facade.context()));
         drop(server);
         came = other.join().unwrap();
@@ -152,7 +148,13 @@ pub(crate) fn put(
         resource.id().unwrap()
     ))
     .unwrap();
-    update(server, context, Target::Key(key), resource, Condition::Any)
+    update(
+        server,
+        context,
+        ChangeTarget::Key(key),
+        resource,
+        Condition::Any,
+    )
 }
 
 #[test]
@@ -164,7 +166,12 @@ fn a_patient_about_whom_something_is_written_meanwhile_is_not_deleted() {
         let write =
             || *written.lock().unwrap() = Some(facade.put(&person.condition).status.as_u16());
         let (deleted, came) = interrupted(&facade, after, write, |server, context| {
-            delete(server, context, Target::Key(person.key()), Condition::Any)
+            delete(
+                server,
+                context,
+                ChangeTarget::Key(person.key()),
+                Condition::Any,
+            )
         });
         match (*written.lock().unwrap(), deleted) {
             (Some(201), Err(Failure::Conflict(_))) | (None, Ok(_)) => {}

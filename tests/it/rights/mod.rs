@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use frist::deadlines::{self, derive};
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
-use frist::interactions::persons::{self, Pending};
+use frist::interactions::writing::pending::Pending;
+use frist::interactions::writing::persons;
 use jiff::Timestamp;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 //! than when the server last ran derive everyone's rights anew (deadline-rules, section 1).
 
 use frist::deadlines::Rules;
-use frist::interactions::derivation;
+use frist::interactions::upkeep::derivation;
 use serde_json::{Value, json};
 
 use super::{live_tasks, status, stored_tasks};

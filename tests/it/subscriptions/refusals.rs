@@ -4,9 +4,9 @@
 //! The seven that the public test kit asks for are the first seven tests: channel type, payload,
 //! combination of channel and payload, filter, topic, endpoint, extension of another version.
 
+use frist::interactions::change::{ChangeTarget, Condition};
 use frist::interactions::update::update;
-use frist::interactions::write::{Condition, Target};
-use frist::interactions::{Failure, Server};
+use frist::interactions::{Failure, Server, ServerParts};
 use serde_json::{Value, json};
 
 use super::{GUIDE, TOPIC, filtered, subscription};
@@ -527,22 +527,23 @@ fn a_subscription_may_claim_the_profile_of_the_guide() {
 #[test]
 fn there_are_as_many_subscriptions_as_the_bound_says() {
     let facade = Facade::at(NOW);
-    let server = Server::new(
-        facade.store().clone(),
-        facade.server().rules.clone(),
-        facade.server().groups.clone(),
-        facade.server().validator.clone(),
-        facade.server().base_url.clone(),
-        Box::new(|| {}),
-    )
-    .with_subscriptions_max(3);
+    let Server {
+        validator,
+        base_url,
+        ..
+    } = &**facade.server();
+    let store = facade.store().clone();
+    let server = Server::new(ServerParts {
+        subscriptions_max: 3,
+        ..ServerParts::shipped(store, validator.clone(), base_url.clone())
+    });
     let put = |id: &str| {
         let key = frist::fhir::ResourceKey::parse(&format!("Subscription/{id}")).unwrap();
         let resource = frist::fhir::Resource::from_value(subscription(id)).unwrap();
         update(
             &server,
             &facade.context(),
-            Target::Key(key),
+            ChangeTarget::Key(key),
             resource,
             Condition::Any,
         )

@@ -1,6 +1,6 @@
 //! Events are kept for a time: what is forgotten is said to be, and never passed over.
 
-use frist::interactions::retention::forget;
+use frist::interactions::upkeep::retention::forget;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

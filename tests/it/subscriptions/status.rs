@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use frist::fhir::{Id, Resource, ResourceKey, Version};
-use frist::interactions::subscription_status::set_status;
+use frist::interactions::upkeep::subscription_status::set_status;
 use frist::storage::{ChangeSet, Content, NewEvent, Write};
 use frist::subscriptions::Status;
 use serde_json::{Value, json};

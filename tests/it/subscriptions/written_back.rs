@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use frist::fhir::Id;
-use frist::interactions::subscription_status::set_status;
+use frist::interactions::upkeep::subscription_status::set_status;
 use frist::subscriptions::Status;
 use serde_json::{Value, json};
 

@@ -9,11 +9,12 @@ use std::sync::{Arc, LazyLock, Mutex};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use frist::deadlines::{GroupTable, Rules};
+use frist::deadlines::Rules;
 use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
 use frist::http::{LazyDownload, Wire, router};
-use frist::interactions::{Context, ReferencePolicy, Server, calendar, definitions, reindex};
+use frist::interactions::upkeep::{calendar, definitions, reindex};
+use frist::interactions::{Context, ReferencePolicy, Server, ServerParts};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
 use frist::validation::Validator;
 use jiff::Timestamp;
@@ -178,15 +179,12 @@ impl Facade {
         )
         .unwrap();
         let wake = Box::new(|| {});
-        let server = Server::new(
-            Arc::new(store),
+        let server = Arc::new(Server::new(ServerParts {
             rules,
-            GroupTable::shipped().clone(),
-            guide_validator(),
-            BASE.into(),
-            wake,
-        );
-        let server = Arc::new(server.with_references(references));
+            references,
+            wake_calendar: wake,
+            ..ServerParts::shipped(Arc::new(store), guide_validator(), BASE.into())
+        }));
         let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
         let wire = Wire::new(
             Arc::clone(&server),

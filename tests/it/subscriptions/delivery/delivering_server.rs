@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use frist::deadlines::{GroupTable, Rules};
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType};
 use frist::http::{Wire, router};
-use frist::interactions::write::{Condition, Target};
-use frist::interactions::{Context, Failure, Server, Written, delete, subscription_status, update};
+use frist::interactions::change::{ChangeTarget, Condition};
+use frist::interactions::upkeep::subscription_status;
+use frist::interactions::{Context, Failure, Server, ServerParts, Written, delete, update};
 use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions, Stream};
 use frist::subscriptions::EndpointPolicy;
 use frist::subscriptions::delivery::{Client, Deliverer, DeliverySignals, Lookup, Pace};
@@ -137,18 +137,11 @@ impl DeliveringServer {
         };
         let signals = Arc::new(DeliverySignals::default());
         let woken = Arc::clone(&signals);
-        let server = Server::new(
-            store,
-            Rules::shipped().clone(),
-            GroupTable::shipped().clone(),
-            guide_validator(),
-            BASE.into(),
-            Box::new(|| {}),
-        );
-        let server = server
-            .with_endpoints(setup.policy.clone())
-            .with_delivery(Box::new(move |id| woken.wake(id)));
-        let server = Arc::new(server);
+        let server = Arc::new(Server::new(ServerParts {
+            endpoints: setup.policy.clone(),
+            wake_delivery: Box::new(move |id| woken.wake(id)),
+            ..ServerParts::shipped(store, guide_validator(), BASE.into())
+        }));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -284,7 +277,7 @@ impl DeliveringServer {
         update::update(
             self.as_server(),
             &self.context(),
-            Target::Key(key),
+            ChangeTarget::Key(key),
             resource,
             Condition::Any,
         )
@@ -299,7 +292,7 @@ impl DeliveringServer {
         delete::delete(
             self.as_server(),
             &self.context(),
-            Target::Key(subscription_key(id)),
+            ChangeTarget::Key(subscription_key(id)),
             Condition::Any,
         )
         .unwrap();

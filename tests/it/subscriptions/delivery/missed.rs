@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
-use frist::interactions::retention::forget;
+use frist::interactions::upkeep::retention::forget;
 use serde_json::{Value, json};
 
 use super::delivering_server::{DeliveringServer, ONCE, Setup, subscription, with_channel};

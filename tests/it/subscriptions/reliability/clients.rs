@@ -2,8 +2,9 @@
 //! thing may be done twice.
 
 use frist::fhir::{Id, Resource};
-use frist::interactions::write::{Condition, Target};
-use frist::interactions::{Failure, calendar, delete, transaction};
+use frist::interactions::change::{ChangeTarget, Condition};
+use frist::interactions::upkeep::calendar;
+use frist::interactions::{Failure, delete, transaction};
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ impl Story {
         delete::delete(
             server,
             &context,
-            Target::Key(subscription_key(name)),
+            ChangeTarget::Key(subscription_key(name)),
             Condition::Any,
         )
         .map(drop)

@@ -13,32 +13,17 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::followers::{Followers, TaskVersion};
-use super::{Context, Server};
+use super::followers::{self, TaskVersion};
+use super::pending::{Pending, lookup};
 use crate::deadlines::{self, FACT_TYPES, PersonFacts, Rights, Stored, TaskChange};
 use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType, Version};
+use crate::interactions::stored::{LoadedResource, parse_stored};
+use crate::interactions::{Context, Server};
 use crate::search::compartment::found_by;
 use crate::search::{Clause, REFERS_TO, SearchQuery};
 use crate::storage::{
-    Content, Guard, Method, NewEvent, Precondition, SearchError, StoreError, TimerChange, Write,
+    Content, Guard, Method, NewEvent, Precondition, SearchError, TimerChange, Write,
 };
-
-/// What a request is about to write, by key.
-pub type Pending = BTreeMap<ResourceKey, PendingWrite>;
-
-/// One resource that a request is about to write.
-#[derive(Clone, Debug)]
-pub struct PendingWrite {
-    /// The version that it will have.
-    pub version: Version,
-    /// Its content; none if it is deleted.
-    pub content: Option<Value>,
-    /// Its content before; none if it did not exist.
-    pub before: Option<Value>,
-}
-
-/// A resource with its version, as the rules read it.
-pub type Known = (ResourceKey, Version, Value);
 
 /// The types that belong to a person and say nothing about the person's rights.
 const OTHERS_ABOUT_A_PERSON: &[ResourceType] = &[ResourceType::Goal, ResourceType::CareTeam];
@@ -49,54 +34,17 @@ fn person_guard(person: &Id) -> Guard {
 }
 
 /// The guard of an Organization or PractitionerRole itself.
-pub(super) fn resource_guard(key: &ResourceKey) -> Guard {
+pub(in crate::interactions) fn resource_guard(key: &ResourceKey) -> Guard {
     Guard(format!("resource/{key}"))
 }
 
 /// The guard of who depends on an Organization or PractitionerRole.
-pub(super) fn dependents_guard(key: &ResourceKey) -> Guard {
+pub(in crate::interactions) fn dependents_guard(key: &ResourceKey) -> Guard {
     Guard(format!("dependents/{key}"))
 }
 
-/// Reads bytes of the store.
-///
-/// # Errors
-/// If they are no JSON, which only damage can bring about.
-pub fn parse_stored(key: &ResourceKey, body: &[u8]) -> Result<Value, StoreError> {
-    serde_json::from_slice(body)
-        .map_err(|_| StoreError(format!("the stored content of {key} is not JSON")))
-}
-
-/// A resource as it will be after the pending writes; none if it does not exist.
-///
-/// # Errors
-/// Of the store.
-pub(super) fn lookup(
-    server: &Server,
-    key: &ResourceKey,
-    pending: &Pending,
-) -> Result<Option<Known>, SearchError> {
-    if let Some(write) = pending.get(key) {
-        return Ok(write
-            .content
-            .as_ref()
-            .map(|content| (key.clone(), write.version, content.clone())));
-    }
-    let Some(stored) = server.store.read(key)? else {
-        return Ok(None);
-    };
-    let Some(body) = &stored.body else {
-        return Ok(None);
-    };
-    Ok(Some((
-        key.clone(),
-        stored.version,
-        parse_stored(key, body)?,
-    )))
-}
-
 /// Whom a resource is about.
-pub(super) fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
+pub(in crate::interactions) fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
     if key.resource_type == ResourceType::Patient {
         return Some(key.id.clone());
     }
@@ -127,7 +75,11 @@ fn about(resource_type: ResourceType, person: &Id) -> SearchQuery {
 }
 
 /// The facts about a person, as they will be after the pending writes; by key.
-fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Known>, SearchError> {
+fn facts_about(
+    server: &Server,
+    person: &Id,
+    pending: &Pending,
+) -> Result<Vec<LoadedResource>, SearchError> {
     let mut found = Vec::new();
     for resource_type in FACT_TYPES {
         for stored in server
@@ -162,7 +114,7 @@ fn facts_about(server: &Server, person: &Id, pending: &Pending) -> Result<Vec<Kn
 ///
 /// # Errors
 /// Of the store.
-pub(super) fn unmoved(
+pub(in crate::interactions) fn unmoved(
     server: &Server,
     pending: &Pending,
 ) -> Result<Vec<Precondition>, SearchError> {
@@ -181,9 +133,9 @@ pub(super) fn unmoved(
 
 /// Whom a request concerns.
 #[derive(Default)]
-pub(super) struct Concerned {
+pub(in crate::interactions) struct Concerned {
     /// The Patients' ids.
-    pub(super) persons: Vec<Id>,
+    pub(in crate::interactions) persons: Vec<Id>,
     /// That nobody else came to depend on what is written.
     pub preconditions: Vec<Precondition>,
 }
@@ -193,7 +145,10 @@ pub(super) struct Concerned {
 ///
 /// # Errors
 /// Of the store.
-pub(super) fn concerned(server: &Server, pending: &Pending) -> Result<Concerned, SearchError> {
+pub(in crate::interactions) fn concerned(
+    server: &Server,
+    pending: &Pending,
+) -> Result<Concerned, SearchError> {
     let mut persons = BTreeSet::new();
     let mut preconditions = Vec::new();
     for (key, write) in pending {
@@ -263,7 +218,7 @@ impl Person {
     ///
     /// # Errors
     /// Of the store.
-    pub(super) fn has_moved(&self, server: &Server) -> Result<bool, SearchError> {
+    pub(in crate::interactions) fn has_moved(&self, server: &Server) -> Result<bool, SearchError> {
         let guard = |expected: &Precondition| match expected {
             Precondition::Unmoved(guard, position) => Some((guard.clone(), *position)),
             Precondition::Matches(..) => None,
@@ -336,7 +291,7 @@ fn guarded(server: &Server, guards: Vec<Guard>) -> Result<Vec<Precondition>, Sea
 
 /// What follows from the facts: the Tasks and Provenances to write, and on what that depends.
 #[derive(Default)]
-pub(super) struct Derived {
+pub(in crate::interactions) struct Derived {
     /// New versions of Tasks, each with its Provenance.
     pub writes: Vec<Write>,
     /// That no fact moved.
@@ -351,7 +306,7 @@ pub(super) struct Derived {
 
 impl Derived {
     /// The subscriptions that have new events.
-    pub(super) fn told(&self) -> BTreeSet<Id> {
+    pub(in crate::interactions) fn told(&self) -> BTreeSet<Id> {
         self.events
             .iter()
             .map(|event| event.subscription.clone())
@@ -364,7 +319,7 @@ impl Derived {
 ///
 /// # Errors
 /// Of the store.
-pub(super) fn derive(
+pub(in crate::interactions) fn derive(
     server: &Server,
     context: &Context,
     persons: &[Id],
@@ -445,7 +400,7 @@ fn tell(
             after: &change.content,
         })
         .collect();
-    let (events, precondition) = Followers::told_of(server, &versions)?;
+    let (events, precondition) = followers::events_of(server, &versions)?;
     derived.events = events;
     derived.preconditions.extend(precondition);
     Ok(())

@@ -6,124 +6,20 @@
 
 use std::collections::BTreeSet;
 
-use super::entry::{Entry, Step, pending, settle};
-use super::failure::locate;
+use super::entry::{Entry, EntryWrite, pending, settle};
 use super::identify::identify_all;
-use super::patch::Patch;
-use super::persons::{self, Pending};
-use super::references::{self, Entries};
+use super::pending::Pending;
+use super::references::KnownEntries;
 use super::referrers::Referrers;
-use super::{
-    Context, Failure, Server, Written, calendar, content, followers, subscription_check,
-    subscription_listeners,
-};
-use crate::fhir::{
-    Body, Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version, start_of_day,
-};
+use super::write_turns::Attempted;
+use super::{content, followers, persons, references, subscription_check};
+use crate::fhir::{Body, Issue, IssueCode, ResourceType, start_of_day};
+use crate::interactions::change::{AskedAs, Change, Writer, placed};
+use crate::interactions::failure::locate;
+use crate::interactions::upkeep::calendar;
+use crate::interactions::{Context, Failure, Server, Written};
 use crate::search::{self, Row, index_entries};
 use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
-
-/// One change that a client asks for.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// What to do.
-    pub action: Action,
-    /// The address under which other entries of the same transaction may name the resource.
-    pub full_url: Option<String>,
-    /// Where it stands among the entries of its transaction; none if it comes alone.
-    pub place: Option<usize>,
-}
-
-/// What to do to a resource.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Store a new resource under `id`, unless the query of `if_none_exist` matches one.
-    Create {
-        /// The content.
-        resource: Resource,
-        /// The id that the server chose for it.
-        id: Id,
-        /// The query of a conditional create.
-        if_none_exist: Option<Vec<(String, String)>>,
-    },
-    /// Make this the content of the resource, which need not exist yet.
-    Update {
-        /// Which resource.
-        target: Target,
-        /// The content.
-        resource: Resource,
-        /// What must be so.
-        condition: Condition,
-    },
-    /// Change the content of the resource, which is there.
-    Patch {
-        /// Which resource.
-        target: Target,
-        /// The changes.
-        patch: Patch,
-        /// What must be so.
-        condition: Condition,
-    },
-    /// Delete the resource.
-    Delete {
-        /// Which resource.
-        target: Target,
-        /// What must be so.
-        condition: Condition,
-    },
-}
-
-/// Which resource a change is about.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Target {
-    /// This one.
-    Key(ResourceKey),
-    /// The only one that matches a query, if there is any (<https://hl7.org/fhir/R4/http.html#cond-update>).
-    Matching(Criteria),
-}
-
-/// The query of a conditional change.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Criteria {
-    /// Where to look.
-    pub resource_type: ResourceType,
-    /// Names and values, percent-decoded.
-    pub parameters: Vec<(String, String)>,
-    /// An id that nothing has: for what is created if nothing matches.
-    pub unused_id: Id,
-}
-
-impl Criteria {
-    /// The key that nothing has.
-    pub(super) fn unused(&self) -> ResourceKey {
-        ResourceKey::new(self.resource_type, self.unused_id.clone())
-    }
-}
-
-/// What a client requires of the version that it changes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Condition {
-    /// Nothing.
-    Any,
-    /// It is this one (`If-Match`).
-    Is(Version),
-    /// There is none (`If-None-Match: *`).
-    Absent,
-}
-
-/// Who writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Writer {
-    /// A client: it may write the types that clients write, and every check is made.
-    Client,
-    /// The server itself, for the definitions it was started with.
-    Definitions,
-    /// The server itself, for the status of a Subscription; its content was checked when the client
-    /// sent it.
-    Delivery,
-    /// Nobody: what is asked is only what a check says of the content, of any type. Never commits.
-    Nobody,
-}
 
 /// Makes all of the changes or none of them.
 ///
@@ -134,17 +30,36 @@ pub fn write(
     context: &Context,
     writer: Writer,
     changes: &[Change],
-    is_transaction: bool,
+    asked_as: AskedAs,
 ) -> Result<Vec<Written>, Failure> {
     let attempt = Attempt {
         server,
         context,
         writer,
         changes,
-        is_transaction,
+        asked_as,
         profiles: &[],
     };
     server.turns.take(|| attempt.run())
+}
+
+/// Makes one change that a client asks for.
+///
+/// # Errors
+/// As [`write()`].
+pub(in crate::interactions) fn write_one(
+    server: &Server,
+    context: &Context,
+    change: Change,
+) -> Result<Written, Failure> {
+    let mut written = write(
+        server,
+        context,
+        Writer::Client,
+        &[change],
+        AskedAs::Requests,
+    )?;
+    Ok(written.pop().expect("one change has one answer"))
 }
 
 /// What [`write()`] would find about this one change, and what a check against these profiles finds
@@ -164,7 +79,7 @@ pub fn findings(
         context,
         writer,
         changes: &[change],
-        is_transaction: false,
+        asked_as: AskedAs::Requests,
         profiles,
     };
     match attempt.decide() {
@@ -184,7 +99,7 @@ struct Attempt<'a> {
     context: &'a Context,
     writer: Writer,
     changes: &'a [Change],
-    is_transaction: bool,
+    asked_as: AskedAs,
     /// What the content is checked against besides what it always is.
     profiles: &'a [&'a str],
 }
@@ -221,8 +136,8 @@ impl Attempt<'_> {
         })
     }
 
-    /// None if something moved meanwhile and all must be gathered again.
-    fn run(&self) -> Result<Option<Vec<Written>>, Failure> {
+    /// Decides and commits.
+    fn run(&self) -> Result<Attempted<Vec<Written>>, Failure> {
         self.awaited()?;
         let Decided {
             mut entries,
@@ -231,13 +146,15 @@ impl Attempt<'_> {
         } = self.decide()?;
         settle(&mut entries, &mut pending);
         if pending.is_empty() {
-            return Ok(Some(entries.into_iter().map(Entry::unchanged).collect()));
+            return Ok(Attempted::Done(
+                entries.into_iter().map(Entry::unchanged).collect(),
+            ));
         }
         preconditions.extend(entries.iter().filter_map(Entry::still_so));
         let today = self.server.today(self.context);
         let concerned = persons::concerned(self.server, &pending)?;
         if calendar::catch_up(self.server, self.context, &concerned.persons, today)? {
-            return Ok(None);
+            return Ok(Attempted::Overtaken);
         }
         // A request that waited across midnight is of the day that has begun, and so is what it
         // changes.
@@ -281,14 +198,16 @@ impl Attempt<'_> {
         self.awaited()?;
         let committed = match self.server.store.commit(changes) {
             Ok(committed) => committed,
-            Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => return Ok(None),
+            Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => {
+                return Ok(Attempted::Overtaken);
+            }
             Err(CommitError::Store(error)) => return Err(error.into()),
         };
         for timer in derived.timers.iter().filter_map(|timer| timer.day) {
             self.server.timer_was_set(timer);
         }
-        subscription_listeners::wake(self.server, events, &told);
-        Ok(Some(
+        self.server.committed(events, &told);
+        Ok(Attempted::Done(
             entries
                 .into_iter()
                 .zip(bodies)
@@ -331,10 +250,10 @@ impl Attempt<'_> {
     /// another match, or two.
     fn refuse_shared_matches(&self, entries: &[Entry]) -> Result<(), Failure> {
         let indexed = |entry: &Entry| match &entry.step {
-            Step::Put(resource, _) => {
+            EntryWrite::Put(resource, _) => {
                 Some(index_entries(entry.key.resource_type, resource.value()))
             }
-            Step::Delete | Step::Nothing(_) => None,
+            EntryWrite::Delete | EntryWrite::Nothing(_) => None,
         };
         if entries.len() < 2 || entries.iter().all(|entry| entry.claims.is_none()) {
             return Ok(());
@@ -376,7 +295,7 @@ impl Attempt<'_> {
         let known = self.known_to_each_other(entries);
         let (mut issues, mut failures) = (Vec::new(), Vec::new());
         for (entry, change) in entries.iter_mut().zip(self.changes) {
-            let Step::Put(resource, _) = &mut entry.step else {
+            let EntryWrite::Put(resource, _) = &mut entry.step else {
                 issues.push(Vec::new());
                 continue;
             };
@@ -392,11 +311,11 @@ impl Attempt<'_> {
     }
 
     /// What the references of the changes may name among the changes themselves.
-    fn known_to_each_other(&self, entries: &[Entry]) -> Entries {
-        let mut known = Entries {
-            is_transaction: self.is_transaction,
+    fn known_to_each_other(&self, entries: &[Entry]) -> KnownEntries {
+        let mut known = KnownEntries {
+            is_transaction: self.asked_as == AskedAs::Transaction,
             now: self.context.now,
-            ..Entries::default()
+            ..KnownEntries::default()
         };
         for (entry, change) in entries.iter().zip(self.changes) {
             if let Some(full_url) = &change.full_url {
@@ -406,14 +325,14 @@ impl Attempt<'_> {
             }
             match &entry.step {
                 _ if self.changes.len() < 2 => {}
-                Step::Put(resource, _) => {
+                EntryWrite::Put(resource, _) => {
                     known.written.push((
                         entry.key.clone(),
                         Some(index_entries(entry.key.resource_type, resource.value())),
                     ));
                 }
-                Step::Delete => known.written.push((entry.key.clone(), None)),
-                Step::Nothing(_) => {}
+                EntryWrite::Delete => known.written.push((entry.key.clone(), None)),
+                EntryWrite::Nothing(_) => {}
             }
         }
         known
@@ -433,7 +352,7 @@ impl Attempt<'_> {
         let mut failures = Vec::new();
         for ((entry, change), issues) in entries.iter().zip(self.changes).zip(&mut issues) {
             match &entry.step {
-                Step::Put(resource, _)
+                EntryWrite::Put(resource, _)
                     if !matches!(self.writer, Writer::Definitions | Writer::Delivery) =>
                 {
                     issues.extend(content::findings(
@@ -463,12 +382,12 @@ impl Attempt<'_> {
                         preconditions,
                     )?);
                 }
-                Step::Delete if self.writer == Writer::Client => {
+                EntryWrite::Delete if self.writer == Writer::Client => {
                     if let Err(failure) = referrers.may_delete(&entry.key, preconditions) {
                         failures.push(placed(change, failure));
                     }
                 }
-                Step::Put(..) | Step::Delete | Step::Nothing(_) => {}
+                EntryWrite::Put(..) | EntryWrite::Delete | EntryWrite::Nothing(_) => {}
             }
         }
         if let Some(failure) = Failure::together(failures) {
@@ -493,14 +412,6 @@ impl Attempt<'_> {
             }
         }
         entries.into_iter().flat_map(|(_, issues)| issues).collect()
-    }
-}
-
-/// A failure of one change; in a transaction it says in which entry.
-pub(super) fn placed(change: &Change, failure: Failure) -> Failure {
-    match change.place {
-        Some(at) => failure.in_entry(at),
-        None => failure,
     }
 }
 

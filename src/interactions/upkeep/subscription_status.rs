@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::write::{Action, Change, Condition, Target, Writer, write};
-use super::{Context, Failure, Server, StoredVersion};
 use crate::fhir::{Id, Issue, Resource, ResourceKey, ResourceType, Version};
+use crate::interactions::change::{Action, AskedAs, Change, ChangeTarget, Condition, Writer};
+use crate::interactions::writing::attempt::write;
+use crate::interactions::{Context, Failure, Server, StoredVersion};
 use crate::subscriptions::Status;
 use crate::subscriptions::delivery::World;
 
@@ -44,7 +45,7 @@ pub fn set_status(
         }
     });
     let action = Action::Update {
-        target: Target::Key(key),
+        target: ChangeTarget::Key(key),
         resource,
         condition: Condition::Is(seen),
     };
@@ -57,7 +58,7 @@ pub fn set_status(
             full_url: None,
             place: None,
         }],
-        false,
+        AskedAs::Requests,
     ) {
         Ok(mut written) => Ok(written.pop().and_then(|written| written.version)),
         Err(Failure::PreconditionFailed(_)) => Ok(None),

@@ -7,10 +7,10 @@
 
 use serde_json::Value;
 
-use super::address::parameters_in;
-use super::persons::parse_stored;
-use super::{Context, Failure, Server, read};
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::address::parameters_in;
+use crate::interactions::stored::parse_stored;
+use crate::interactions::{Context, Failure, Server, read};
 use crate::search::SearchQuery;
 use crate::storage::{Event, StoredVersion, Stream};
 use crate::subscriptions::delivery::missed;

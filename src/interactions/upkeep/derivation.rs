@@ -10,9 +10,12 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::calendar::{PERSONS_PER_COMMIT, Progress, commit};
-use super::persons::{self, Derived, Pending};
-use super::{Context, Failure, Server};
 use crate::fhir::{Id, ResourceType};
+use crate::interactions::writing::pending::Pending;
+use crate::interactions::writing::persons;
+use crate::interactions::writing::persons::Derived;
+use crate::interactions::writing::write_turns::Attempted;
+use crate::interactions::{Context, Failure, Server};
 use crate::search::SearchQuery;
 use crate::storage::{Guard, Position};
 
@@ -84,7 +87,7 @@ fn derive_anew(
     context: &Context,
     persons: &[Id],
     today: Date,
-) -> Result<Option<usize>, Failure> {
+) -> Result<Attempted<usize>, Failure> {
     let derived = persons::derive(
         server,
         context,

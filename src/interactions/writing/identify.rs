@@ -1,22 +1,24 @@
 //! Which resource each change of a request is about, and whether what the client requires of it
 //! holds: the gathering that the write path begins with.
 
-use super::entry::{Entry, Step, same_identity, same_type};
-use super::patch::Patch;
-use super::persons::parse_stored;
-use super::read::existing;
+use super::entry::{Entry, EntryWrite, same_identity, same_type};
 use super::references;
-use super::write::{Action, Change, Condition, Criteria, Target, Writer, placed};
-use super::{Context, Effect, Failure, Server};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::change::{
+    Action, Change, ChangeTarget, Condition, Criteria, Writer, placed,
+};
+use crate::interactions::read::existing;
+use crate::interactions::stored::parse_stored;
+use crate::interactions::{Context, Effect, Failure, Server};
+use crate::patch::Patch;
 use crate::patch::Surroundings;
 use crate::search::SearchQuery;
 use crate::storage::{Method, Precondition};
 
 /// Finds out what each change is about; all failures come back at once. What the commit must insist
 /// on is added to `preconditions`.
-pub(super) fn identify_all(
+pub(in crate::interactions) fn identify_all(
     server: &Server,
     context: &Context,
     writer: Writer,
@@ -63,16 +65,16 @@ impl Identify<'_> {
                 condition,
             } => {
                 let (key, claims) = match target {
-                    Target::Key(key) => {
+                    ChangeTarget::Key(key) => {
                         self.writable(key.resource_type.as_str())?;
                         same_identity(key, resource)?;
                         (key.clone(), None)
                     }
-                    Target::Matching(criteria) => self.updated(criteria, resource)?,
+                    ChangeTarget::Matching(criteria) => self.updated(criteria, resource)?,
                 };
                 let entry = Entry {
                     claims,
-                    ..self.entry(&key, Step::Put(resource.clone(), Method::Put))?
+                    ..self.entry(&key, EntryWrite::Put(resource.clone(), Method::Put))?
                 };
                 if key.id.is_like_cpr() {
                     let text = "expected an id that tells of nobody, found one like a CPR number: that belongs in an identifier";
@@ -93,21 +95,21 @@ impl Identify<'_> {
             } => self.patched(target, patch, *condition),
             Action::Delete { target, condition } => {
                 let key = match target {
-                    Target::Key(key) => {
+                    ChangeTarget::Key(key) => {
                         self.writable(key.resource_type.as_str())?;
                         key.clone()
                     }
                     // Where nothing matches there is nothing to delete, as under an id that nothing
                     // ever had.
-                    Target::Matching(criteria) => self
+                    ChangeTarget::Matching(criteria) => self
                         .one_match(criteria)?
                         .0
                         .unwrap_or_else(|| criteria.unused()),
                 };
-                let mut entry = self.entry(&key, Step::Delete)?;
+                let mut entry = self.entry(&key, EntryWrite::Delete)?;
                 entry.holds(*condition)?;
                 if !entry.exists() {
-                    entry.step = Step::Nothing(Effect::Deleted);
+                    entry.step = EntryWrite::Nothing(Effect::Deleted);
                 }
                 self.deleted.push(key);
                 Ok(entry)
@@ -115,7 +117,7 @@ impl Identify<'_> {
         }
     }
 
-    fn entry(&self, key: &ResourceKey, step: Step) -> Result<Entry, Failure> {
+    fn entry(&self, key: &ResourceKey, step: EntryWrite) -> Result<Entry, Failure> {
         Ok(Entry {
             key: key.clone(),
             previous: self.server.store.read(key)?,
@@ -135,7 +137,7 @@ impl Identify<'_> {
         if let Some(query) = if_none_exist {
             let (found, _) = self.matching(resource_type, query, "If-None-Exist")?;
             if let Some(key) = found {
-                let found = self.entry(&key, Step::Nothing(Effect::Unchanged))?;
+                let found = self.entry(&key, EntryWrite::Nothing(Effect::Unchanged))?;
                 // One that was deleted since is no match; the commit will find that the query's
                 // answer moved.
                 if found.exists() {
@@ -147,7 +149,7 @@ impl Identify<'_> {
         Ok(Entry {
             key,
             previous: None,
-            step: Step::Put(resource.clone(), Method::Post),
+            step: EntryWrite::Put(resource.clone(), Method::Post),
             claims: None,
             warnings: Vec::new(),
         })
@@ -156,23 +158,23 @@ impl Identify<'_> {
     /// What is stored, with the patch applied: from here on it is an update.
     fn patched(
         &mut self,
-        target: &Target,
+        target: &ChangeTarget,
         patch: &Patch,
         condition: Condition,
     ) -> Result<Entry, Failure> {
         let (key, claims) = match target {
-            Target::Key(key) => {
+            ChangeTarget::Key(key) => {
                 self.writable(key.resource_type.as_str())?;
                 (key.clone(), None)
             }
-            Target::Matching(criteria) => match self.one_match(criteria)? {
+            ChangeTarget::Matching(criteria) => match self.one_match(criteria)? {
                 (Some(key), query) => (key, Some(query)),
                 (None, _) => return Err(Failure::not_found("nothing matches the criteria")),
             },
         };
         let mut entry = Entry {
             claims,
-            ..self.entry(&key, Step::Nothing(Effect::Unchanged))?
+            ..self.entry(&key, EntryWrite::Nothing(Effect::Unchanged))?
         };
         let none = || Failure::not_found(format!("there is no {} with this id", key.resource_type));
         let stored = existing(entry.previous.clone().ok_or_else(none)?)?;
@@ -185,7 +187,7 @@ impl Identify<'_> {
         let refused = |issue| Failure::Unprocessable(vec![issue]);
         let resource = Resource::from_value(patch.apply(&before, surroundings).map_err(refused)?)
             .map_err(refused)?;
-        entry.step = Step::Put(resource, Method::Patch);
+        entry.step = EntryWrite::Put(resource, Method::Patch);
         Ok(entry)
     }
 

@@ -4,13 +4,16 @@
 
 use jiff::civil::Date;
 
-use super::persons::{self, Derived, Pending};
-use super::{Context, Failure, Server, subscription_listeners};
 use crate::fhir::{Id, ResourceKey, ResourceType, start_of_day};
+use crate::interactions::writing::pending::Pending;
+use crate::interactions::writing::persons;
+use crate::interactions::writing::persons::Derived;
+use crate::interactions::writing::write_turns::Attempted;
+use crate::interactions::{Context, Failure, Server};
 use crate::storage::{ChangeSet, CommitError};
 
 /// How many persons share one commit.
-pub(super) const PERSONS_PER_COMMIT: usize = 64;
+pub(in crate::interactions) const PERSONS_PER_COMMIT: usize = 64;
 /// How many due timers are asked for at once. Those that were due before them are gone, but the
 /// store steps over what is left of their keys: were each commit to ask anew, a midnight would grow
 /// with the square of its persons.
@@ -62,7 +65,7 @@ pub fn run(
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn catch_up(
+pub(in crate::interactions) fn catch_up(
     server: &Server,
     context: &Context,
     persons: &[Id],
@@ -73,7 +76,8 @@ pub(super) fn catch_up(
         let key = ResourceKey::new(ResourceType::Patient, person.clone());
         while let Some(day) = server.store.timer(&key)?.filter(|day| *day <= today) {
             made = true;
-            if step(server, context, std::slice::from_ref(person), day)?.is_none() {
+            let made_step = step(server, context, std::slice::from_ref(person), day)?;
+            if matches!(made_step, Attempted::Overtaken) {
                 return Ok(made);
             }
         }
@@ -82,7 +86,7 @@ pub(super) fn catch_up(
 }
 
 /// Brings the Tasks of these persons to what they are on that day, on which their timers are due;
-/// answers how many versions were written, or none if the facts moved meanwhile. Whoever writes
+/// answers how many versions were written. Whoever writes
 /// about a person makes the step as well: then the person's timer has moved on, and the step is not
 /// made twice.
 fn step(
@@ -90,7 +94,7 @@ fn step(
     context: &Context,
     persons: &[Id],
     day: Date,
-) -> Result<Option<usize>, Failure> {
+) -> Result<Attempted<usize>, Failure> {
     let waiting = due_on(server, persons, day)?;
     let derived = persons::derive(
         server,
@@ -102,10 +106,10 @@ fn step(
     )?;
     // Once more after the guards, which move if a timer does after this.
     if due_on(server, &waiting, day)?.len() < waiting.len() {
-        return Ok(None);
+        return Ok(Attempted::Overtaken);
     }
     if waiting.is_empty() {
-        Ok(Some(0))
+        Ok(Attempted::Done(0))
     } else {
         commit(server, context, derived)
     }
@@ -126,13 +130,12 @@ fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure
     Ok(due)
 }
 
-/// Commits what was derived and nothing else; answers how many versions were written, or none if
-/// the facts moved meanwhile.
-pub(super) fn commit(
+/// Commits what was derived and nothing else; answers how many versions were written.
+pub(in crate::interactions) fn commit(
     server: &Server,
     context: &Context,
     derived: Derived,
-) -> Result<Option<usize>, Failure> {
+) -> Result<Attempted<usize>, Failure> {
     let versions = derived.writes.len();
     let (told, events) = (derived.told(), derived.events.len());
     let changes = ChangeSet {
@@ -145,10 +148,10 @@ pub(super) fn commit(
     };
     match server.store.commit(changes) {
         Ok(_) => {
-            subscription_listeners::wake(server, events, &told);
-            Ok(Some(versions))
+            server.committed(events, &told);
+            Ok(Attempted::Done(versions))
         }
-        Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(None),
+        Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(Attempted::Overtaken),
         Err(CommitError::Store(error)) => Err(error.into()),
     }
 }

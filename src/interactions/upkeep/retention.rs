@@ -9,9 +9,10 @@
 
 use jiff::Timestamp;
 
-use super::persons::parse_stored;
-use super::{Context, Failure, Server, followers};
 use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::interactions::stored::parse_stored;
+use crate::interactions::writing::followers;
+use crate::interactions::{Context, Failure, Server};
 use crate::storage::{ChangeSet, CommitError, Forgettable, Precondition, StreamChange};
 use crate::subscriptions::{Channel, Status, Subscription};
 

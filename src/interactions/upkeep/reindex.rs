@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::address::parameters_in;
-use super::{Context, Failure, Server};
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::address::parameters_in;
+use crate::interactions::{Context, Failure, Server};
 use crate::search::IndexEntry;
 use crate::search::compartment::{found_by, index_marks};
 use crate::storage::{Indexing, Marks, ReindexError, Store};

@@ -4,16 +4,15 @@
 //! A token is good once and for a minute, and kept in memory: after a restart a client asks for
 //! another one.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::address::parameters_in;
-use super::persons::parse_stored;
-use super::{Context, Failure, Principal, Server, read};
+pub use super::binding_tokens::BindingGrant;
+use super::binding_tokens::GivenToken;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::address::parameters_in;
+use crate::interactions::stored::parse_stored;
+use crate::interactions::{Context, Failure, Server, read};
 use crate::subscriptions::{Channel, Status, Subscription};
 
 /// How long a token can be used.
@@ -32,34 +31,6 @@ pub struct BindingToken {
     pub expiration: Timestamp,
     /// To what.
     pub subscriptions: Vec<Id>,
-}
-
-/// The tokens that were given out and not used yet.
-#[derive(Default)]
-pub(super) struct Bindings(Mutex<BTreeMap<String, GivenToken>>);
-
-/// A token that was given out.
-struct GivenToken {
-    until: Timestamp,
-    grant: BindingGrant,
-}
-
-/// The rights that a token gives to the websocket that shows it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BindingGrant {
-    /// Who asked for the token: the websocket listens on behalf of the same principal.
-    pub principal: Principal,
-    /// The subscriptions that it may listen to.
-    pub subscriptions: Vec<Id>,
-}
-
-impl Bindings {
-    /// Those that are still good.
-    fn good(&self, now: Timestamp) -> MutexGuard<'_, BTreeMap<String, GivenToken>> {
-        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.retain(|_, given| given.until > now);
-        tokens
-    }
 }
 
 /// A token for the subscription that the address names, or for those of the parameters `id`.
@@ -101,7 +72,7 @@ pub fn binding_token(
         .now
         .checked_add(TOKEN_TIME)
         .unwrap_or(Timestamp::MAX);
-    let mut tokens = server.bindings.good(context.now);
+    let mut tokens = server.binding_tokens.good(context.now);
     if tokens.len() >= TOKENS_MAX {
         return Err(Failure::Busy);
     }
@@ -125,7 +96,7 @@ pub fn binding_token(
 /// Takes a token, which is no longer good then; answers none if it is not good.
 pub fn redeem(server: &Server, context: &Context, token: &str) -> Option<BindingGrant> {
     server
-        .bindings
+        .binding_tokens
         .good(context.now)
         .remove(token)
         .map(|given| given.grant)

@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::persons::Pending;
-use super::{Failure, Server};
+use super::pending::Pending;
 use crate::fhir::key::Origin;
 use crate::fhir::{Issue, IssueCode, Reference, ResourceKey, ResourceType, reference};
+use crate::interactions::{Failure, Server};
 use crate::search::{Clause, REFERS_TO, SearchQuery};
 use crate::storage::Precondition;
 
@@ -18,7 +18,7 @@ use crate::storage::Precondition;
 const NAMED_MAX: usize = 5;
 
 /// What the writes of one request refer to.
-pub(super) struct Referrers<'a> {
+pub(in crate::interactions) struct Referrers<'a> {
     server: &'a Server,
     pending: &'a Pending,
     /// By what is referred to.
@@ -27,7 +27,7 @@ pub(super) struct Referrers<'a> {
 
 impl<'a> Referrers<'a> {
     /// Looks through the pending writes.
-    pub(super) fn of(server: &'a Server, pending: &'a Pending) -> Self {
+    pub(in crate::interactions) fn of(server: &'a Server, pending: &'a Pending) -> Self {
         let mut among_pending: BTreeMap<ResourceKey, BTreeSet<ResourceKey>> = BTreeMap::new();
         for (referrer, write) in pending {
             let Some(content) = &write.content else {
@@ -54,7 +54,7 @@ impl<'a> Referrers<'a> {
     ///
     /// # Errors
     /// `Conflict`, naming some who do; of the store.
-    pub(super) fn may_delete(
+    pub(in crate::interactions) fn may_delete(
         &self,
         key: &ResourceKey,
         preconditions: &mut Vec<Precondition>,

@@ -7,9 +7,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::persons::parse_stored;
-use super::{Context, Failure, Principal, Server};
+pub use super::listeners::Listening;
+use super::listeners::Wake;
 use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::interactions::stored::parse_stored;
+use crate::interactions::{Context, Failure, Principal, Server};
 use crate::storage::Stream;
 use crate::subscriptions::notification::{self, About, NotificationType, NotifiedEvent};
 use crate::subscriptions::{Channel, PayloadContent, Status, Subscription};
@@ -168,6 +170,13 @@ impl Feed {
         };
         notification::bundle(&about, kind, told, context.now)
     }
+}
+
+/// Calls `wake` after each commit that wrote the Subscription or an event of it, from any thread,
+/// until what is answered is dropped. What was committed before is to be looked at after this was
+/// called, so that nothing comes between.
+pub fn listen_to(server: &Server, _context: &Context, subscription: &Id, wake: Wake) -> Listening {
+    server.listeners.add(subscription, wake)
 }
 
 /// The Subscription as it is now, or why there is nothing to listen to.

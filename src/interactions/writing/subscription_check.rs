@@ -8,14 +8,14 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Server;
 use crate::fhir::{Issue, IssueCode, view};
+use crate::interactions::Server;
 use crate::subscriptions::names::{EXT_PAYLOAD_CONTENT, PROFILE_SUBSCRIPTION};
 use crate::subscriptions::{Channel, Status, Subscription};
 
 /// Adds what is wrong with a Subscription that follows `before` (none if it is the first version,
 /// or the one before was deleted), besides what R4 says in `issues` already.
-pub(super) fn check(
+pub(in crate::interactions) fn check(
     server: &Server,
     now: Timestamp,
     before: Option<&Value>,

@@ -1,32 +1,15 @@
 //! What an operator sees of the delivery of notifications and asks of it (`$resend`).
 
-use std::sync::{Arc, OnceLock, Weak};
-
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::persons::parse_stored;
-use super::{Context, Failure, Server, read};
 use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
-use crate::subscriptions::delivery::{Deliverer, ReplayRefused};
+use crate::interactions::stored::parse_stored;
+use crate::interactions::{Context, Failure, Server, read};
+use crate::subscriptions::delivery::ReplayRefused;
 
 pub use crate::subscriptions::Status;
 pub use crate::subscriptions::delivery::{Figures, LATENCY_BOUNDS_S, SubscriptionView};
-
-/// The delivery of this server, once it runs.
-#[derive(Default)]
-pub(super) struct Delivery(OnceLock<Weak<Deliverer>>);
-
-impl Server {
-    /// Says who delivers: without effect a second time.
-    pub fn set_deliverer(&self, deliverer: &Arc<Deliverer>) {
-        let _ = self.delivery.0.set(Arc::downgrade(deliverer));
-    }
-
-    fn deliverer(&self) -> Option<Arc<Deliverer>> {
-        self.delivery.0.get().and_then(Weak::upgrade)
-    }
-}
 
 /// All statuses, those first that an operator looks for.
 pub const STATUSES: [Status; 4] = [

@@ -5,31 +5,32 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::persons::{self, Pending, PendingWrite};
-use super::write::Condition;
-use super::{Effect, Failure, Written};
+use super::pending::{Pending, PendingWrite};
 use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
+use crate::interactions::change::Condition;
+use crate::interactions::stored::parse_stored;
+use crate::interactions::{Effect, Failure, Written};
 use crate::search::compartment::found_by;
 use crate::search::query::instant_span_us;
 use crate::search::{Clause, Prefix, SearchQuery, Test};
 use crate::storage::{Committed, Content, Method, Precondition, StoredVersion, Write};
 
 /// One change, as gathered.
-pub(super) struct Entry {
+pub(in crate::interactions) struct Entry {
     /// What it is about.
-    pub(super) key: ResourceKey,
+    pub(in crate::interactions) key: ResourceKey,
     /// The last version, as it was when the change was looked at.
-    pub(super) previous: Option<StoredVersion>,
+    pub(in crate::interactions) previous: Option<StoredVersion>,
     /// What will be done.
-    pub(super) step: Step,
+    pub(in crate::interactions) step: EntryWrite,
     /// The query by which a conditional update or patch found it, or found nothing.
-    pub(super) claims: Option<SearchQuery>,
+    pub(in crate::interactions) claims: Option<SearchQuery>,
     /// What the answer says of the content.
-    pub(super) warnings: Vec<Issue>,
+    pub(in crate::interactions) warnings: Vec<Issue>,
 }
 
 /// What will be done to the resource.
-pub(super) enum Step {
+pub(in crate::interactions) enum EntryWrite {
     /// This becomes its content.
     Put(Resource, Method),
     /// It is deleted.
@@ -40,12 +41,12 @@ pub(super) enum Step {
 
 impl Entry {
     /// The number of the version that would be written.
-    pub(super) fn next_version(&self) -> Version {
+    pub(in crate::interactions) fn next_version(&self) -> Version {
         Version::after(self.previous.as_ref().map(|previous| previous.version))
     }
 
     /// True if the resource is there, and not deleted.
-    pub(super) fn exists(&self) -> bool {
+    pub(in crate::interactions) fn exists(&self) -> bool {
         self.previous
             .as_ref()
             .is_some_and(|previous| previous.body.is_some())
@@ -55,7 +56,7 @@ impl Entry {
     ///
     /// # Errors
     /// `PreconditionFailed` if it is not.
-    pub(super) fn holds(&self, condition: Condition) -> Result<(), Failure> {
+    pub(in crate::interactions) fn holds(&self, condition: Condition) -> Result<(), Failure> {
         let current = self
             .previous
             .as_ref()
@@ -77,11 +78,11 @@ impl Entry {
     }
 
     /// What is to be written, if anything is, and the bytes that will be stored.
-    pub(super) fn write(&self) -> Option<Write> {
+    pub(in crate::interactions) fn write(&self) -> Option<Write> {
         let (method, content) = match &self.step {
-            Step::Nothing(_) => return None,
-            Step::Delete => (Method::Delete, None),
-            Step::Put(resource, method) => {
+            EntryWrite::Nothing(_) => return None,
+            EntryWrite::Delete => (Method::Delete, None),
+            EntryWrite::Put(resource, method) => {
                 let body = resource.stamped(&self.key.id, self.next_version());
                 let entries = found_by(&self.key, resource.value());
                 (*method, Some(Content { body, entries }))
@@ -97,8 +98,8 @@ impl Entry {
 
     /// What must still hold when others of the same request are written: that this one needs
     /// nothing, as it was found.
-    pub(super) fn still_so(&self) -> Option<Precondition> {
-        let Step::Nothing(_) = self.step else {
+    pub(in crate::interactions) fn still_so(&self) -> Option<Precondition> {
+        let EntryWrite::Nothing(_) = self.step else {
             return None;
         };
         let mut clauses = vec![Clause::Ids(vec![self.key.id.clone()])];
@@ -120,10 +121,10 @@ impl Entry {
     }
 
     /// The answer if nothing was written.
-    pub(super) fn unchanged(self) -> Written {
+    pub(in crate::interactions) fn unchanged(self) -> Written {
         let effect = match self.step {
-            Step::Nothing(effect) => effect,
-            Step::Put(..) | Step::Delete => Effect::Unchanged,
+            EntryWrite::Nothing(effect) => effect,
+            EntryWrite::Put(..) | EntryWrite::Delete => Effect::Unchanged,
         };
         Written {
             key: self.key,
@@ -134,12 +135,16 @@ impl Entry {
     }
 
     /// The answer after the commit of that body.
-    pub(super) fn written(self, body: Option<Body>, committed: Committed) -> Written {
+    pub(in crate::interactions) fn written(
+        self,
+        body: Option<Body>,
+        committed: Committed,
+    ) -> Written {
         let (effect, method) = match &self.step {
-            Step::Nothing(_) => return self.unchanged(),
-            Step::Delete => (Effect::Deleted, Method::Delete),
-            Step::Put(_, method) if self.exists() => (Effect::Updated, *method),
-            Step::Put(_, method) => (Effect::Created, *method),
+            EntryWrite::Nothing(_) => return self.unchanged(),
+            EntryWrite::Delete => (Effect::Deleted, Method::Delete),
+            EntryWrite::Put(_, method) if self.exists() => (Effect::Updated, *method),
+            EntryWrite::Put(_, method) => (Effect::Created, *method),
         };
         let version = StoredVersion {
             key: self.key.clone(),
@@ -162,29 +167,29 @@ impl Entry {
 ///
 /// # Errors
 /// Of the store, if what is stored is no JSON.
-pub(super) fn pending(entries: &[Entry]) -> Result<Pending, Failure> {
+pub(in crate::interactions) fn pending(entries: &[Entry]) -> Result<Pending, Failure> {
     let mut pending = BTreeMap::new();
     for entry in entries {
         let content = match &entry.step {
-            Step::Put(resource, _) => {
+            EntryWrite::Put(resource, _) => {
                 let mut value = resource.value().clone();
                 value["id"] = Value::from(entry.key.id.as_str());
                 Some(value)
             }
-            Step::Delete => None,
-            Step::Nothing(_) => continue,
+            EntryWrite::Delete => None,
+            EntryWrite::Nothing(_) => continue,
         };
         let before = match entry
             .previous
             .as_ref()
             .and_then(|previous| previous.body.as_deref())
         {
-            Some(body) => Some(persons::parse_stored(&entry.key, body)?),
+            Some(body) => Some(parse_stored(&entry.key, body)?),
             None => None,
         };
         pending.insert(
             entry.key.clone(),
-            persons::PendingWrite {
+            PendingWrite {
                 version: entry.next_version(),
                 content,
                 before,
@@ -198,7 +203,10 @@ pub(super) fn pending(entries: &[Entry]) -> Result<Pending, Failure> {
 ///
 /// # Errors
 /// `BadRequest` if it has not.
-pub(super) fn same_type(resource_type: ResourceType, resource: &Resource) -> Result<(), Failure> {
+pub(in crate::interactions) fn same_type(
+    resource_type: ResourceType,
+    resource: &Resource,
+) -> Result<(), Failure> {
     let type_name = resource.type_name();
     if type_name == resource_type.as_str() {
         Ok(())
@@ -215,7 +223,10 @@ pub(super) fn same_type(resource_type: ResourceType, resource: &Resource) -> Res
 ///
 /// # Errors
 /// `BadRequest` if it has not.
-pub(super) fn same_identity(key: &ResourceKey, resource: &Resource) -> Result<(), Failure> {
+pub(in crate::interactions) fn same_identity(
+    key: &ResourceKey,
+    resource: &Resource,
+) -> Result<(), Failure> {
     same_type(key.resource_type, resource)?;
     if resource.id() == Some(key.id.as_str()) {
         return Ok(());
@@ -236,7 +247,7 @@ fn not_of_the_address(at: impl Into<String>, what: &str, expected: &str) -> Fail
 }
 
 /// Leaves out what is stored as it is sent: then a retry writes nothing.
-pub(super) fn settle(entries: &mut [Entry], pending: &mut Pending) {
+pub(in crate::interactions) fn settle(entries: &mut [Entry], pending: &mut Pending) {
     for entry in entries {
         let same = |write: &PendingWrite| match (&write.before, &write.content) {
             (Some(before), Some(content)) => same_content(before, content),
@@ -244,7 +255,7 @@ pub(super) fn settle(entries: &mut [Entry], pending: &mut Pending) {
         };
         if pending.get(&entry.key).is_some_and(same) {
             pending.remove(&entry.key);
-            entry.step = Step::Nothing(Effect::Unchanged);
+            entry.step = EntryWrite::Nothing(Effect::Unchanged);
         }
     }
 }

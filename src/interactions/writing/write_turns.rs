@@ -7,7 +7,7 @@
 
 use std::sync::{PoisonError, RwLock};
 
-use super::Failure;
+use crate::interactions::Failure;
 
 /// How often something is tried beside others.
 const ATTEMPTS_BESIDE_MAX: usize = 8;
@@ -15,29 +15,36 @@ const ATTEMPTS_BESIDE_MAX: usize = 8;
 /// steps that the calendar has due.
 const ATTEMPTS_ALONE_MAX: usize = 64;
 
+/// The outcome of one attempt.
+pub(in crate::interactions) enum Attempted<R> {
+    /// It got through.
+    Done(R),
+    /// Others moved something that it depends on: it has to gather again.
+    Overtaken,
+}
+
 /// The turns of one server.
 #[derive(Default)]
-pub(super) struct Turns(RwLock<()>);
+pub(in crate::interactions) struct WriteTurns(RwLock<()>);
 
-impl Turns {
-    /// Tries until an attempt gets through; one that answers none was overtaken by others and
-    /// gathers again. An attempt never asks for another turn itself.
+impl WriteTurns {
+    /// Tries until an attempt gets through. An attempt never asks for another turn itself.
     ///
     /// # Errors
     /// The attempt's; `Busy` if none got through.
-    pub(super) fn take<R>(
+    pub(in crate::interactions) fn take<R>(
         &self,
-        mut attempt: impl FnMut() -> Result<Option<R>, Failure>,
+        mut attempt: impl FnMut() -> Result<Attempted<R>, Failure>,
     ) -> Result<R, Failure> {
         for _ in 0..ATTEMPTS_BESIDE_MAX {
             let _beside = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(result) = attempt()? {
+            if let Attempted::Done(result) = attempt()? {
                 return Ok(result);
             }
         }
         let _alone = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..ATTEMPTS_ALONE_MAX {
-            if let Some(result) = attempt()? {
+            if let Attempted::Done(result) = attempt()? {
                 return Ok(result);
             }
         }
@@ -51,15 +58,22 @@ mod tests {
 
     #[test]
     fn what_is_overtaken_again_and_again_gets_a_turn_alone() {
-        let turns = Turns::default();
+        let turns = WriteTurns::default();
         let mut attempts = 0;
         let alone = turns.take(|| {
             attempts += 1;
             // Nobody else can have a turn only while this one is alone.
-            Ok(turns.0.try_read().is_err().then_some(attempts))
+            Ok(if turns.0.try_read().is_err() {
+                Attempted::Done(attempts)
+            } else {
+                Attempted::Overtaken
+            })
         });
         assert_eq!(alone.ok(), Some(ATTEMPTS_BESIDE_MAX + 1));
         assert!(turns.0.try_write().is_ok(), "the turn is over");
-        assert!(matches!(turns.take::<()>(|| Ok(None)), Err(Failure::Busy)));
+        assert!(matches!(
+            turns.take::<()>(|| Ok(Attempted::Overtaken)),
+            Err(Failure::Busy)
+        ));
     }
 }

@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::persons::parse_stored;
-use super::{Context, Failure, Server, read};
 use crate::fhir::{Issue, IssueCode, ResourceKey};
+use crate::interactions::stored::parse_stored;
+use crate::interactions::{Context, Failure, Server, read};
 use crate::subscriptions::signing;
 
 /// The secret of a subscription with the channel rest-hook, as Parameters.

@@ -1,10 +1,11 @@
 //! The definitions that the server was started with, kept in the store like everything else: read,
 //! searched, and with a history that says which rule was in force when.
 
-use super::write::{Action, Change, Condition, Target, Writer, write};
-use super::{Context, Failure, Server};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Resource, ResourceKey, ResourceType};
+use crate::interactions::change::{Action, AskedAs, Change, ChangeTarget, Condition, Writer};
+use crate::interactions::writing::attempt::write;
+use crate::interactions::{Context, Failure, Server};
 use crate::search::SearchQuery;
 
 /// Makes the stored definitions these: new and changed ones are written, others deleted.
@@ -22,7 +23,7 @@ pub fn install(
         let key = key_of(&resource)?;
         kept.push(key.clone());
         let action = Action::Update {
-            target: Target::Key(key),
+            target: ChangeTarget::Key(key),
             resource,
             condition: Condition::Any,
         };
@@ -42,7 +43,7 @@ pub fn install(
         {
             if !kept.contains(&key) {
                 let action = Action::Delete {
-                    target: Target::Key(key),
+                    target: ChangeTarget::Key(key),
                     condition: Condition::Any,
                 };
                 changes.push(Change {
@@ -53,7 +54,14 @@ pub fn install(
             }
         }
     }
-    write(server, context, Writer::Definitions, &changes, false).map(drop)
+    write(
+        server,
+        context,
+        Writer::Definitions,
+        &changes,
+        AskedAs::Requests,
+    )
+    .map(drop)
 }
 
 fn key_of(resource: &Resource) -> Result<ResourceKey, Failure> {

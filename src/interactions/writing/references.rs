@@ -6,30 +6,20 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::address::query_pairs;
-use super::persons::{self, Pending};
-use super::{Failure, Server};
+use super::pending::Pending;
+use super::{pending, persons};
 use crate::fhir::{
     Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference, view,
 };
+use crate::interactions::address::query_pairs;
+use crate::interactions::{Failure, ReferencePolicy, Server};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test};
 use crate::storage::{Precondition, SearchError};
 use crate::validation::{self, ResolvedReference};
 
-/// What is said to a literal reference to a type that is held, if what it names is not stored; a
-/// Patient must be stored always.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum ReferencePolicy {
-    /// It may arrive later: a warning.
-    #[default]
-    Later,
-    /// It is refused.
-    Strict,
-}
-
 /// The entries of one request, by the addresses under which they may name each other.
 #[derive(Default)]
-pub struct Entries {
+pub struct KnownEntries {
     /// `fullUrl` to the key that the entry has on this server.
     pub by_full_url: HashMap<String, ResourceKey>,
     /// What the other entries are found by once they are written; none for one that is deleted.
@@ -42,7 +32,7 @@ pub struct Entries {
 
 /// What resolving found besides the rewritten resource.
 #[derive(Default)]
-pub struct Resolved {
+pub struct ResolvedReferences {
     /// What is wrong with the references.
     pub issues: Vec<Issue>,
     /// What must still match when the request is committed.
@@ -54,13 +44,13 @@ pub struct Resolved {
 ///
 /// # Errors
 /// `PreconditionFailed` if an address that is a search has not exactly one match.
-pub(super) fn resolve(
+pub(in crate::interactions) fn resolve(
     server: &Server,
-    entries: &Entries,
+    entries: &KnownEntries,
     full_url: Option<&str>,
     resource: &mut Resource,
-) -> Result<Resolved, Failure> {
-    let mut resolved = Resolved::default();
+) -> Result<ResolvedReferences, Failure> {
+    let mut resolved = ResolvedReferences::default();
     let mut addresses: HashMap<String, String> = HashMap::new();
     let mut found = Vec::new();
     reference::for_each(
@@ -84,10 +74,10 @@ pub(super) fn resolve(
             &mut resolved.preconditions,
         );
         match target.map_err(|failure| at_reference(&path, failure))? {
-            Target::AsItStands => {}
-            Target::Key(key) => drop(addresses.insert(address, key.to_string())),
-            Target::Address(local) => drop(addresses.insert(address, local)),
-            Target::Wrong(text) => resolved.issues.push(Issue::error(
+            ReferenceRewrite::AsItStands => {}
+            ReferenceRewrite::Key(key) => drop(addresses.insert(address, key.to_string())),
+            ReferenceRewrite::Address(local) => drop(addresses.insert(address, local)),
+            ReferenceRewrite::Wrong(text) => resolved.issues.push(Issue::error(
                 IssueCode::Value,
                 format!("{path}.reference"),
                 text,
@@ -101,7 +91,7 @@ pub(super) fn resolve(
     Ok(resolved)
 }
 
-enum Target {
+enum ReferenceRewrite {
     AsItStands,
     Key(ResourceKey),
     /// Of this server, perhaps with a version.
@@ -111,34 +101,34 @@ enum Target {
 
 fn target(
     server: &Server,
-    entries: &Entries,
+    entries: &KnownEntries,
     full_url: Option<&str>,
     address: &str,
     preconditions: &mut Vec<Precondition>,
-) -> Result<Target, Failure> {
+) -> Result<ReferenceRewrite, Failure> {
     if let Some(key) = entries.by_full_url.get(address) {
-        return Ok(Target::Key(key.clone()));
+        return Ok(ReferenceRewrite::Key(key.clone()));
     }
     Ok(match Reference::parse(address) {
-        Reference::Urn(_) => Target::Wrong(
+        Reference::Urn(_) => ReferenceRewrite::Wrong(
             "expected the fullUrl of an entry of the same transaction: no entry has this one"
                 .into(),
         ),
         Reference::Conditional(query) if entries.is_transaction => {
-            Target::Key(by_search(server, entries, query, preconditions)?)
+            ReferenceRewrite::Key(by_search(server, entries, query, preconditions)?)
         }
-        Reference::Conditional(_) => {
-            Target::Wrong("a reference that is a search is understood in a transaction only".into())
-        }
+        Reference::Conditional(_) => ReferenceRewrite::Wrong(
+            "a reference that is a search is understood in a transaction only".into(),
+        ),
         Reference::External(absolute) => match absolute
             .strip_prefix(&server.base_url)
             .and_then(|rest| rest.strip_prefix('/'))
         {
             Some(local) => match Reference::parse(local) {
-                Reference::Local(..) => Target::Address(local.to_owned()),
-                _ => Target::AsItStands,
+                Reference::Local(..) => ReferenceRewrite::Address(local.to_owned()),
+                _ => ReferenceRewrite::AsItStands,
             },
-            None => Target::AsItStands,
+            None => ReferenceRewrite::AsItStands,
         },
         // A relative address is relative to the base of its entry's fullUrl.
         Reference::Local(key, None) => {
@@ -146,14 +136,14 @@ fn target(
                 .and_then(base_of)
                 .and_then(|base| entries.by_full_url.get(&format!("{base}/{key}")))
             {
-                Some(entry) => Target::Key(entry.clone()),
-                None => Target::AsItStands,
+                Some(entry) => ReferenceRewrite::Key(entry.clone()),
+                None => ReferenceRewrite::AsItStands,
             }
         }
         Reference::Local(_, Some(_))
         | Reference::Contained(_)
         | Reference::Logical(..)
-        | Reference::None => Target::AsItStands,
+        | Reference::None => ReferenceRewrite::AsItStands,
     })
 }
 
@@ -191,7 +181,7 @@ fn at_reference(path: &str, mut failure: Failure) -> Failure {
 /// (FHIR resolves these references last).
 fn by_search(
     server: &Server,
-    entries: &Entries,
+    entries: &KnownEntries,
     query: &str,
     preconditions: &mut Vec<Precondition>,
 ) -> Result<ResourceKey, Failure> {
@@ -222,7 +212,7 @@ fn by_search(
 ///
 /// # Errors
 /// `PreconditionFailed` if the query is empty, `BadRequest` if it cannot be understood.
-pub(super) fn matching_keys(
+pub(in crate::interactions) fn matching_keys(
     server: &Server,
     resource_type: ResourceType,
     parameters: &[(String, String)],
@@ -254,7 +244,7 @@ fn conditional_query(
 /// What a query matches once the entries of the same request are written.
 fn keys_with(
     server: &Server,
-    entries: &Entries,
+    entries: &KnownEntries,
     query: SearchQuery,
     preconditions: &mut Vec<Precondition>,
 ) -> Result<Vec<ResourceKey>, Failure> {
@@ -319,9 +309,9 @@ fn patients_with(system: &str, value: &str) -> SearchQuery {
 /// reference.
 fn logical_subject(
     server: &Server,
-    entries: &Entries,
+    entries: &KnownEntries,
     resource: &mut Resource,
-    resolved: &mut Resolved,
+    resolved: &mut ResolvedReferences,
 ) -> Result<(), Failure> {
     let Reference::Logical(system, value) = Reference::read(&resource.value()["subject"]) else {
         return Ok(());
@@ -378,7 +368,7 @@ fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
 ///
 /// # Errors
 /// Of the store.
-pub(super) fn check(
+pub(in crate::interactions) fn check(
     server: &Server,
     resource: &Value,
     pending: &Pending,
@@ -489,11 +479,11 @@ struct Named<'a> {
     server: &'a Server,
     pending: &'a Pending,
     /// None for what is not stored.
-    found: HashMap<ResourceKey, Option<Found>>,
+    found: HashMap<ResourceKey, Option<NamedResource>>,
 }
 
 /// What matters of a resource that is named.
-struct Found {
+struct NamedResource {
     /// Whom it is about, if anyone.
     person: Option<Id>,
     /// If it is a Patient, the identifiers.
@@ -514,16 +504,16 @@ impl Named<'_> {
         })
     }
 
-    fn found(&mut self, key: &ResourceKey) -> Result<Option<&Found>, SearchError> {
+    fn found(&mut self, key: &ResourceKey) -> Result<Option<&NamedResource>, SearchError> {
         if !self.found.contains_key(key) {
-            let known = persons::lookup(self.server, key, self.pending)?;
+            let known = pending::lookup(self.server, key, self.pending)?;
             let found = known.map(|(key, _, content)| {
                 let own = view::identifiers(&content)
                     .filter(|_| key.resource_type == ResourceType::Patient);
                 let identifiers = own
                     .map(|(system, value)| (system.to_owned(), value.to_owned()))
                     .collect();
-                Found {
+                NamedResource {
                     person: persons::person_of(&key, &content),
                     identifiers,
                 }
@@ -546,19 +536,19 @@ impl Named<'_> {
                 validation::Target::OtherIdentifier
             }
             Some(_) if is_patient => validation::Target::Person(key),
-            Some(Found {
+            Some(NamedResource {
                 person: Some(person),
                 ..
             }) => {
                 validation::Target::Person(ResourceKey::new(ResourceType::Patient, person.clone()))
             }
-            Some(Found { person: None, .. }) => validation::Target::NoPerson,
+            Some(NamedResource { person: None, .. }) => validation::Target::NoPerson,
         })
     }
 }
 
 /// True if a reference says an identifier of a system in which the Patient has others.
-fn has_other_identifier(patient: &Found, reference: &Value) -> bool {
+fn has_other_identifier(patient: &NamedResource, reference: &Value) -> bool {
     let Some((system, value)) = view::identifiers(reference).next() else {
         return false;
     };

@@ -1,0 +1,125 @@
+//! The changes that clients ask for: of which resource, to do what, and what must be so. Pure values;
+//! `writing` carries them out.
+
+use super::Failure;
+use crate::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
+use crate::patch::Patch;
+
+/// One change that a client asks for.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What to do.
+    pub action: Action,
+    /// The address under which other entries of the same transaction may name the resource.
+    pub full_url: Option<String>,
+    /// Where it stands among the entries of its transaction; none if it comes alone.
+    pub place: Option<usize>,
+}
+
+/// What to do to a resource.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Store a new resource under `id`, unless the query of `if_none_exist` matches one.
+    Create {
+        /// The content.
+        resource: Resource,
+        /// The id that the server chose for it.
+        id: Id,
+        /// The query of a conditional create.
+        if_none_exist: Option<Vec<(String, String)>>,
+    },
+    /// Make this the content of the resource, which need not exist yet.
+    Update {
+        /// Which resource.
+        target: ChangeTarget,
+        /// The content.
+        resource: Resource,
+        /// What must be so.
+        condition: Condition,
+    },
+    /// Change the content of the resource, which is there.
+    Patch {
+        /// Which resource.
+        target: ChangeTarget,
+        /// The changes.
+        patch: Patch,
+        /// What must be so.
+        condition: Condition,
+    },
+    /// Delete the resource.
+    Delete {
+        /// Which resource.
+        target: ChangeTarget,
+        /// What must be so.
+        condition: Condition,
+    },
+}
+
+/// Which resource a change is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ChangeTarget {
+    /// This one.
+    Key(ResourceKey),
+    /// The only one that matches a query, if there is any (<https://hl7.org/fhir/R4/http.html#cond-update>).
+    Matching(Criteria),
+}
+
+/// The query of a conditional change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Criteria {
+    /// Where to look.
+    pub resource_type: ResourceType,
+    /// Names and values, percent-decoded.
+    pub parameters: Vec<(String, String)>,
+    /// An id that nothing has: for what is created if nothing matches.
+    pub unused_id: Id,
+}
+
+impl Criteria {
+    /// The key that nothing has.
+    pub(super) fn unused(&self) -> ResourceKey {
+        ResourceKey::new(self.resource_type, self.unused_id.clone())
+    }
+}
+
+/// What a client requires of the version that it changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// Nothing.
+    Any,
+    /// It is this one (`If-Match`).
+    Is(Version),
+    /// There is none (`If-None-Match: *`).
+    Absent,
+}
+
+/// How changes that commit together were asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AskedAs {
+    /// Each by itself.
+    Requests,
+    /// As the entries of one transaction, where references may be searches.
+    Transaction,
+}
+
+/// Who writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Writer {
+    /// A client: it may write the types that clients write, and every check is made.
+    Client,
+    /// The server itself, for the definitions it was started with.
+    Definitions,
+    /// The server itself, for the status of a Subscription; its content was checked when the client
+    /// sent it.
+    Delivery,
+    /// Nobody: what is asked is only what a check says of the content, of any type. Never commits.
+    Nobody,
+}
+
+/// A failure of one change; in a transaction it says in which entry.
+pub(super) fn placed(change: &Change, failure: Failure) -> Failure {
+    match change.place {
+        Some(at) => failure.in_entry(at),
+        None => failure,
+    }
+}

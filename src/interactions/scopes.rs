@@ -1,0 +1,91 @@
+//! The scopes of operations that the path of an address names.
+
+use crate::fhir::{ResourceKey, ResourceType, Version};
+
+pub use crate::patch::LabelChange;
+
+/// Of what an export is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportScope {
+    /// Everything that is stored.
+    System,
+    /// Patients, and what is about one (<https://hl7.org/fhir/R4/compartmentdefinition-patient.html>).
+    Patients,
+}
+
+impl ExportScope {
+    /// The types that belong to it.
+    pub(super) fn types(self) -> &'static [ResourceType] {
+        use ResourceType as T;
+        match self {
+            ExportScope::System => ResourceType::ALL,
+            ExportScope::Patients => &[
+                T::Patient,
+                T::Condition,
+                T::CarePlan,
+                T::ServiceRequest,
+                T::Encounter,
+                T::Goal,
+                T::CareTeam,
+                T::Task,
+            ],
+        }
+    }
+}
+
+/// One file of an export.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportFile {
+    /// The resources of a type, one a line.
+    Resources(ResourceType),
+    /// What was deleted of a type, a line each: a transaction Bundle with one DELETE.
+    Deleted(ResourceType),
+}
+
+impl ExportFile {
+    /// The name of the file: `Condition.ndjson`, `Condition.deleted.ndjson`.
+    pub fn name(self) -> String {
+        match self {
+            ExportFile::Resources(resource_type) => format!("{resource_type}.ndjson"),
+            ExportFile::Deleted(resource_type) => format!("{resource_type}.deleted.ndjson"),
+        }
+    }
+
+    /// The file of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let stem = name.strip_suffix(".ndjson")?;
+        match stem.strip_suffix(".deleted") {
+            Some(resource_type) => resource_type.parse().ok().map(ExportFile::Deleted),
+            None => stem.parse().ok().map(ExportFile::Resources),
+        }
+    }
+
+    /// The type that a line of it has.
+    pub fn line_type(self) -> &'static str {
+        match self {
+            ExportFile::Resources(resource_type) => resource_type.as_str(),
+            ExportFile::Deleted(_) => "Bundle",
+        }
+    }
+
+    pub(super) fn resource_type(self) -> ResourceType {
+        match self {
+            ExportFile::Resources(resource_type) | ExportFile::Deleted(resource_type) => {
+                resource_type
+            }
+        }
+    }
+}
+
+/// Of what the labels are asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MetaScope {
+    /// Everything that is stored now.
+    System,
+    /// All resources of a type.
+    Type(ResourceType),
+    /// A resource, as it is now.
+    Instance(ResourceKey),
+    /// A version of a resource.
+    Version(ResourceKey, Version),
+}

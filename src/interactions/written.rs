@@ -1,0 +1,30 @@
+//! The answer of a write.
+
+use crate::fhir::{Issue, ResourceKey};
+use crate::storage::StoredVersion;
+
+/// What a write did to its resource.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// The resource is new, or exists again.
+    Created,
+    /// It has a new version.
+    Updated,
+    /// It was so already: nothing was written.
+    Unchanged,
+    /// It is deleted (or was deleted or never there).
+    Deleted,
+}
+
+/// The answer of a write.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The resource.
+    pub key: ResourceKey,
+    /// What happened.
+    pub effect: Effect,
+    /// The version that is now the last one; none if the resource never was.
+    pub version: Option<StoredVersion>,
+    /// Warnings about the content.
+    pub issues: Vec<Issue>,
+}
