@@ -239,7 +239,7 @@ fn trouble(one: &Delivered, particulars: &Particulars, now: Timestamp) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interactions::deliveries::SubscriptionView;
+    use crate::interactions::subscription::deliveries::SubscriptionView;
 
     const NOW: &str = "2027-03-01T08:00:00Z";
 
