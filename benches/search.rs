@@ -35,7 +35,8 @@ use frist::http::{Wire, router};
 use frist::interactions::{Server, ServerParts, overview, transaction};
 use frist::schema::guide;
 use frist::search::compartment::found_by;
-use frist::storage::{EmbeddedStore, Engine, Store, StoreOptions};
+use frist::storage::Store;
+use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
 use jiff::Timestamp;
 use tower::ServiceExt as _;
 

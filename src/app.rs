@@ -30,7 +30,8 @@ use crate::interactions::upkeep::{
 use crate::interactions::{Context, Failure, ReferencePolicy, Server, ServerParts, transaction};
 use crate::packages;
 use crate::search::SearchQuery;
-use crate::storage::{EmbeddedStore, Engine, OpenError, Store, StoreOptions};
+use crate::storage::Store;
+use crate::storage::embedded::{EmbeddedStore, Engine, OpenError, StoreOptions};
 use crate::subscriptions::EndpointPolicy;
 use crate::subscriptions::delivery::{Client, Deliverer, DeliverySignals, Pace};
 use crate::validate_command;
@@ -224,7 +225,7 @@ struct Ready {
     listener: std::net::TcpListener,
     address: SocketAddr,
     server: Arc<Server>,
-    store: Arc<EmbeddedStore>,
+    store: Arc<dyn Store>,
     clock: Clock,
     calendar: Arc<Notify>,
     download: Arc<LazyDownload>,
@@ -307,7 +308,6 @@ fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
         cache_bytes: common.cache_mb.saturating_mul(1024 * 1024),
     };
     let store = open_store(&options.data, common.engine, store_options)?;
-    let store = Arc::new(store);
     let (_, last) = store
         .last_commit()
         .map_err(|error| Stop::failed(error.to_string()))?;
@@ -323,7 +323,6 @@ fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
         References::Strict => ReferencePolicy::Strict,
     };
     definitions.push(Resource::made(statement(&base_url, references)));
-    let dynamic: Arc<dyn Store> = store.clone();
     let woken = Arc::clone(&delivery.signals);
     let server = Arc::new(Server::new(ServerParts {
         rules,
@@ -331,7 +330,7 @@ fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
         endpoints,
         wake_calendar: Box::new(move || wake.notify_one()),
         wake_delivery: Box::new(move |id| woken.wake(id)),
-        ..ServerParts::shipped(dynamic, validator, base_url)
+        ..ServerParts::shipped(Arc::clone(&store), validator, base_url)
     }));
     let indexing = if store.is_reindex_due() {
         Some(finish_index(&server))
@@ -365,15 +364,17 @@ fn prepare(options: &ServeOptions) -> Result<Ready, Stop> {
 }
 
 /// Opens the store of a data folder, for entries as this program makes them.
-fn open_store(data: &Path, engine: Engine, options: StoreOptions) -> Result<EmbeddedStore, Stop> {
-    EmbeddedStore::open_indexed(data, engine, options, reindex::marks()).map_err(
-        |error| match error {
+fn open_store(data: &Path, engine: Engine, options: StoreOptions) -> Result<Arc<dyn Store>, Stop> {
+    let opened = EmbeddedStore::open_indexed(data, engine, options, reindex::marks());
+    match opened {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(match error {
             OpenError::Locked(_) => Stop::failed(format!(
                 "{error}; a server that runs makes its search index anew when it is sent {REINDEX}"
             )),
             _ => Stop::failed(error.to_string()),
-        },
-    )
+        }),
+    }
 }
 
 /// How a running server is asked to make its index anew.
@@ -389,7 +390,7 @@ fn reindex_folder(options: &ReindexOptions) -> Result<(), Stop> {
     }
     let store = open_store(&options.data, options.engine, StoreOptions::default())?;
     let mut told = Told::default();
-    let done = reindex::reindex_store(&store, ReindexFrom::Beginning, &mut |done| {
+    let done = reindex::reindex_store(&*store, ReindexFrom::Beginning, &mut |done| {
         told.tell(done);
         Wish::GoOn
     })?;
@@ -630,7 +631,7 @@ async fn serve(options: ServeOptions, ready: Ready) -> Result<(), Stop> {
 }
 
 /// Done when the program is asked to stop, or the store has failed.
-async fn stopped(store: Arc<EmbeddedStore>) {
+async fn stopped(store: Arc<dyn Store>) {
     let interrupt = tokio::signal::ctrl_c();
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
@@ -638,16 +639,13 @@ async fn stopped(store: Arc<EmbeddedStore>) {
             Err(_) => std::future::pending().await,
         }
     };
-    let failed = async {
-        let mut often = tokio::time::interval(Duration::from_millis(200));
-        while store.failure().is_none() {
-            often.tick().await;
-        }
-    };
+    let failure = Arc::new(Notify::new());
+    let failing = Arc::clone(&failure);
+    store.on_failure(Box::new(move || failing.notify_one()));
     tokio::select! {
         _ = interrupt => {}
         () = terminate => {}
-        () = failed => {}
+        () = failure.notified() => {}
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use crate::fhir::FhirDate;
 use crate::http::cors::origin;
-use crate::storage::Engine;
+use crate::storage::embedded::Engine;
 use crate::subscriptions::endpoint::Allowed;
 
 /// `frist`: shows whether the deadline rights of people in package pathways are kept.

@@ -1,8 +1,8 @@
-//! Contained resources: each has an id of its own, and something refers to it
+//! Contained resources: each has an id of its own and is there because something refers to it
 //! (<https://hl7.org/fhir/R4/references.html#contained>, rule dom-3).
 //!
-//! The rule is published as a FHIRPath that visits every element for every contained resource; this
-//! code visits every element once.
+//! That rule is published as a FHIRPath that visits every element for every contained resource.
+//! This visits every element once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,26 +10,25 @@ use serde_json::Value;
 
 use crate::fhir::{IssueCode, Severity};
 
-/// Rule: every contained resource is referred to.
+/// Every contained resource is referred to.
 const REFERRED_TO: &str = "dom-3";
 
 /// Elements that hold words or codes, so that `#x` in them names nothing.
 #[rustfmt::skip]
 const WORDS: &[&str] = &[
-    "id", "display", "text", "title", "name", "description", "comment", "code", "value",
-    "valueString", "valueMarkdown", "valueCode", "valueId",
+    "id", "display", "text", "title", "name", "description", "comment", "code", "value", "valueString", "valueMarkdown", "valueCode", "valueId",
 ];
 
-/// The receiver of a finding: how bad it is, its kind, the path below the resource, the rule, and
+/// Who is told of a finding: how bad it is, its kind, the path below the resource, the rule, and
 /// what was expected and found.
-pub type PathRuleReport<'r> = dyn FnMut(Severity, IssueCode, &str, &'static str, &str) + 'r;
+pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str, &'static str, &str) + 'r;
 
-/// Reports contained resources without an id, with the id of another one, or without a reference to
-/// them.
+/// Reports contained resources without an id, with the id of another one, or that nothing in the
+/// resource refers to.
 ///
-/// A contained resource counts as referred to if the resource itself refers to it, or another
-/// contained one that counts, or if it refers to its container (`#`).
-pub fn check(resource: &Value, report: &mut PathRuleReport<'_>) {
+/// One is referred to by the resource itself, by another contained one that is, or if it refers to
+/// its container (`#`).
+pub fn check(resource: &Value, report: &mut Report<'_>) {
     let Some(contained) = resource
         .get("contained")
         .and_then(Value::as_array)
@@ -83,7 +82,7 @@ pub fn check(resource: &Value, report: &mut PathRuleReport<'_>) {
     }
 }
 
-/// Tells for each contained resource, by its place, whether it counts as referred to.
+/// Which contained resources are referred to, by their places.
 fn reached<'a>(
     resource: &'a Value,
     contained: &'a [Value],
@@ -110,7 +109,7 @@ fn reached<'a>(
     reached
 }
 
-/// Visits the fragment behind each `#` that begins a text, or an address in XHTML; those of
+/// Calls `visit` with what follows each `#` that begins a text, or an address in XHTML; those of
 /// contained resources may be left out.
 fn for_each_fragment<'a>(
     resource: &'a Value,
@@ -138,7 +137,7 @@ fn for_each_fragment<'a>(
     }
 }
 
-/// Visits the fragments in quotes, as in `href="#x"`.
+/// The fragments in quotes, as in `href="#x"`.
 fn for_each_link<'a>(div: &'a str, visit: &mut impl FnMut(&'a str)) {
     for (at, _) in div.match_indices('#') {
         let quote = div[..at]

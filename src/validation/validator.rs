@@ -1,4 +1,4 @@
-//! The definitions of a server, against which resources are checked.
+//! The definitions that a server has, ready to hold resources against.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::walk;
 use crate::fhir::{Issue, names};
 use crate::schema::Definitions;
 
-/// The package profile of each type that has one: such a resource is checked against it whether it
+/// The package profile of each type that has one: such a resource is held against it whether it
 /// names it or not (fhir-profiles, section 4).
 const PACKAGE_PROFILES: &[(&str, &str)] = &[
     ("Patient", names::PROFILE_PATIENT),
@@ -18,32 +18,31 @@ const PACKAGE_PROFILES: &[(&str, &str)] = &[
     ("Encounter", names::PROFILE_OFFER_ENCOUNTER),
 ];
 
-/// The definitions against which resources are checked. Made once, shared by all requests.
+/// What resources are held against. Made once, shared by all requests.
 pub struct Validator {
     definitions: Definitions,
 }
 
 impl Validator {
-    /// Makes a validator with these definitions.
+    /// A validator that has these definitions.
     pub fn new(definitions: Definitions) -> Self {
         Validator { definitions }
     }
 
-    /// Returns the definitions.
+    /// The definitions.
     pub fn definitions(&self) -> &Definitions {
         &self.definitions
     }
 
-    /// Tells whether resources can be checked against the profile of that canonical address, with
-    /// `|version` or without.
+    /// True if resources can be held against the profile of that canonical address, with `|version`
+    /// or without.
     pub fn knows(&self, profile: &str) -> bool {
         self.definitions
             .structure(profile)
             .is_some_and(crate::schema::Structure::is_resource)
     }
 
-    /// Returns the profile that every resource of a type is checked against, besides those that it
-    /// claims.
+    /// The profile that every resource of a type is held against, besides those that it claims.
     pub fn package_profile(type_name: &str) -> Option<&'static str> {
         PACKAGE_PROFILES
             .iter()
@@ -51,9 +50,9 @@ impl Validator {
             .map(|(_, profile)| *profile)
     }
 
-    /// Returns all findings about a value that should be a resource: by its type, by the profiles
-    /// that it claims in `meta.profile`, and by these profiles (canonical addresses); in the order
-    /// of the definitions, each once. Never fails: a value that is not a resource gives a finding.
+    /// All findings about a value that should be a resource: by its type, by the profiles that it
+    /// claims in `meta.profile`, and by these profiles (canonical addresses); in the order of
+    /// the definitions, each once. Never fails: what is no resource gives a finding.
     pub fn check(&self, resource: &Value, profiles: &[&str]) -> Vec<Issue> {
         let mut sink = Sink::default();
         walk::check(&self.definitions, resource, profiles, &mut sink);

@@ -16,8 +16,9 @@ use std::time::UNIX_EPOCH;
 
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use frist::search::SearchQuery;
+use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
 use frist::storage::{
-    ChangeSet, EmbeddedStore, Engine, Guard, NewEvent, Store, StoreOptions, TimerChange,
+    Calendar, ChangeSet, Commits, EventStreams, Guard, NewEvent, Resources, TimerChange, Upkeep,
 };
 use jiff::civil::date;
 use tempfile::TempDir;

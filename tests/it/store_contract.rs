@@ -3,16 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
 use frist::search::{Clause, IndexEntry, IndexValue, Prefix, SearchQuery, Sort, SortBy, Test};
+use frist::storage::embedded::{EmbeddedStore, Engine, OpenError, StoreOptions};
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Content, EmbeddedStore, Engine, Forgettable, Guard,
-    HistoryQuery, HistoryScope, Method, NewEvent, OpenError, Position, Precondition, Store,
-    StoreOptions, StoredVersion, Stream, StreamChange, Timer, TimerChange, Write,
+    ChangeSet, CommitError, Committed, Forgettable, Guard, HistoryQuery, HistoryScope, LogEntry,
+    Method, NewEvent, Position, Precondition, Store, StoredContent, StoredVersion, Stream,
+    StreamChange, Timer, TimerChange, Upkeep, Write,
 };
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -182,7 +184,7 @@ pub(crate) fn put_text(
         key: key.clone(),
         previous,
         method,
-        content: Some(Content { body, entries }),
+        content: Some(StoredContent { body, entries }),
     }
 }
 
@@ -798,7 +800,7 @@ fn history_pages_join_while_others_write(fixture: &dyn Fixture) {
                     .map(|stored| stored.position)
                     .take_while(|at| at.0 <= 30)
                     .collect();
-                let of_scope = |change: &&Change| {
+                let of_scope = |change: &&LogEntry| {
                     kept.is_none_or(|start| change.key.to_string().starts_with(start))
                 };
                 assert_eq!(
@@ -1420,7 +1422,7 @@ fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
 fn what_is_to_be_sent_again_is_kept_for_its_life(fixture: &dyn Fixture) {
     let mut store = fixture.open();
     let (task, begin) = (key("Task/1"), || StreamChange::Begin(id("s")));
-    let again = |life, ranges: &[(u64, u64)]| StreamChange::Resends {
+    let again = |life, ranges: &[RangeInclusive<u64>]| StreamChange::Resends {
         subscription: id("s"),
         life,
         ranges: ranges.to_vec(),
@@ -1447,20 +1449,20 @@ fn what_is_to_be_sent_again_is_kept_for_its_life(fixture: &dyn Fixture) {
             [],
             "what was asked of the life before is nobody's wish any more"
         );
-        change(&*store, again(life, &[(2, 3), (1, 5)]));
+        change(&*store, again(life, &[2..=3, 1..=5]));
         drop(store);
         store = fixture.open();
-        assert_eq!(store.resends(&id("s")).unwrap(), [(2, 3), (1, 5)]);
+        assert_eq!(store.resends(&id("s")).unwrap(), [2..=3, 1..=5]);
         change(&*store, again(life - 1, &[]));
         assert_eq!(
             store.resends(&id("s")).unwrap().len(),
             2,
             "that was said of the life before"
         );
-        change(&*store, again(life, &[(1, 9), (6, 9)]));
+        change(&*store, again(life, &[1..=9, 6..=9]));
         assert_eq!(
             store.resends(&id("s")).unwrap(),
-            [(1, 5)],
+            [1..=5],
             "no more than there are"
         );
         assert_eq!(store.resends(&id("t")).unwrap(), []);

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use frist::fhir::{ResourceType, Version};
 use frist::search::{Clause, SearchQuery};
+use frist::storage::embedded::{EmbeddedStore, Engine, OpenError, StoreOptions};
 use frist::storage::{
-    EmbeddedStore, Engine, Indexing, Marks, OpenError, Position, ReindexFrom, SearchError, Store,
-    StoreOptions, StoredVersion, Wish,
+    Commits, Indexing, Marks, Position, ReindexFrom, Resources, SearchError, StoredVersion, Upkeep,
+    Wish,
 };
 
 use crate::power_loss::copy;

@@ -13,7 +13,7 @@ use crate::interactions::{Effect, Failure, Written};
 use crate::search::compartment::found_by;
 use crate::search::query::instant_span_us;
 use crate::search::{Clause, Prefix, SearchQuery, Test};
-use crate::storage::{Committed, Content, Method, Precondition, StoredVersion, Write};
+use crate::storage::{Committed, Method, Precondition, StoredContent, StoredVersion, Write};
 
 /// One change, as gathered.
 pub(in crate::interactions) struct Entry {
@@ -85,7 +85,7 @@ impl Entry {
             EntryWrite::Put(resource, method) => {
                 let body = resource.stamped(&self.key.id, self.next_version());
                 let entries = found_by(&self.key, resource.value());
-                (*method, Some(Content { body, entries }))
+                (*method, Some(StoredContent { body, entries }))
             }
         };
         Some(Write {

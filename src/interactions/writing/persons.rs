@@ -22,7 +22,7 @@ use crate::interactions::{Context, Server};
 use crate::search::compartment::found_by;
 use crate::search::{Clause, REFERS_TO, SearchQuery};
 use crate::storage::{
-    Content, Guard, Method, NewEvent, Precondition, SearchError, TimerChange, Write,
+    Guard, Method, NewEvent, Precondition, SearchError, StoredContent, TimerChange, Write,
 };
 
 /// The types that belong to a person and say nothing about the person's rights.
@@ -489,7 +489,7 @@ fn made_by_server(key: ResourceKey, previous: Option<Version>, content: Value) -
     Write {
         previous,
         method: Method::Put,
-        content: Some(Content { body, entries }),
+        content: Some(StoredContent { body, entries }),
         key,
     }
 }

@@ -196,7 +196,7 @@ fn commit(world: &World, pending: PendingChanges) -> Result<(), String> {
         Some(StreamChange::Resends {
             subscription,
             life: state.life?,
-            ranges: state.replays.iter().copied().collect(),
+            ranges: state.replays.iter().cloned().collect(),
         })
     };
     let cursors = pending.cursors.into_iter().map(cursor);

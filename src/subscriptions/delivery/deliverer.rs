@@ -168,7 +168,7 @@ impl Deliverer {
         if state.replays.len() >= REPLAYS_MAX {
             return Err(ReplayRefused::TooMany);
         }
-        state.replays.push_back((from, until));
+        state.replays.push_back(from..=until);
         drop(state);
         let failed = |_| {
             ReplayRefused::Store(StoreError(

@@ -12,6 +12,7 @@
 //! Events that were forgotten before they were acknowledged are passed over, and each message says
 //! that they were missed until the next event is acknowledged.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub(super) struct SubscriptionProgress {
     single_until: u64,
     /// The ranges to send again in this life, as they were stored when the life was first seen;
     /// taken by the worker.
-    pub(super) resends: Option<(u64, Vec<(u64, u64)>)>,
+    pub(super) resends: Option<(u64, Vec<RangeInclusive<u64>>)>,
     /// Up to this event it was logged that events were forgotten before they were delivered.
     logged: u64,
 }

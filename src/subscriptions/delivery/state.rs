@@ -2,6 +2,7 @@
 //! an operator asks it to send again.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -34,29 +35,33 @@ pub(super) struct DeliveryState {
     pub(super) next_attempt: Option<Timestamp>,
     /// The life of the Subscription that `replays` belongs to; none until the worker has looked.
     pub(super) life: Option<u64>,
-    /// Events to send again: first and last.
-    pub(super) replays: VecDeque<(u64, u64)>,
+    /// Events to send again.
+    pub(super) replays: VecDeque<RangeInclusive<u64>>,
 }
 
 impl DeliveryState {
     /// Returns the event to send again next, if there is one.
     pub(super) fn next_replay(&self) -> Option<u64> {
-        self.replays.front().map(|(first, _)| *first)
+        self.replays.front().map(|range| *range.start())
     }
 
     /// Removes the event to send again next: it was sent, or is no longer kept.
     pub(super) fn pass_replay(&mut self) {
-        if let Some((first, last)) = self.replays.pop_front()
-            && first < last
+        if let Some(range) = self.replays.pop_front()
+            && range.start() < range.end()
         {
-            self.replays.push_front((first + 1, last));
+            self.replays.push_front(range.start() + 1..=*range.end());
         }
     }
 
     /// Takes over the ranges that the store has for a life of the Subscription; tells whether there
     /// are any. If this state is of the same life already, it stays: a worker before this one left
     /// it, and it is newer.
-    pub(super) fn take_stored_replays(&mut self, life: u64, ranges: Vec<(u64, u64)>) -> bool {
+    pub(super) fn take_stored_replays(
+        &mut self,
+        life: u64,
+        ranges: Vec<RangeInclusive<u64>>,
+    ) -> bool {
         if self.life.replace(life) == Some(life) {
             return false;
         }

@@ -1,22 +1,19 @@
-//! Documents and messages: the first entry, the entries that it must find in the Bundle, and the
-//! connection of all others with it (<https://hl7.org/fhir/R4/documents.html>,
-//! <https://hl7.org/fhir/R4/messaging.html>).
+//! Documents and messages: what stands first, what it must find in the Bundle, and whether
+//! everything else hangs together with it (<https://hl7.org/fhir/R4/documents.html>, <https://hl7.org/fhir/R4/messaging.html>).
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::indexed::{IndexedBundle, resource_of, text};
+use super::{Entries, Report, resource_of, text};
 use crate::fhir::{IssueCode, Severity};
-use crate::validation::datatypes::PathReport;
 
-/// Elements whose addresses do not name entries.
+/// Elements that hold addresses of other things than entries.
 const NOT_LINKS: &[&str] = &[
     "fullUrl", "system", "profile", "url", "id", "display", "div", "code",
 ];
 
-/// Checks a document or message, whose first entry is `first`.
-pub(super) fn check(bundle: &IndexedBundle<'_>, first: &Value, report: &mut PathReport<'_>) {
+pub(super) fn check(bundle: &Entries<'_>, first: &Value, report: &mut Report<'_>) {
     let expected = if bundle.kind == "document" {
         "Composition"
     } else {
@@ -45,8 +42,7 @@ pub(super) fn check(bundle: &IndexedBundle<'_>, first: &Value, report: &mut Path
                 && bundle.linked(0, reference).is_none()
             {
                 let what = format!(
-                    "expected what the {expected} refers to in the Bundle, found a reference that \
-                     leads to no entry of it"
+                    "expected what the {expected} refers to in the Bundle, found a reference that leads to no entry of it"
                 );
                 report(
                     Severity::Error,
@@ -118,9 +114,9 @@ fn collect_of_composition<'a>(composition: &'a Value, wanted: &mut Vec<(String, 
     }
 }
 
-/// Checks that every entry is reached from the first one by references; in a document also
-/// backwards, with a warning.
-fn check_together(bundle: &IndexedBundle<'_>, report: &mut PathReport<'_>) {
+/// Every entry is to be reached from the first one by references; in a document also backwards,
+/// with a warning.
+fn check_together(bundle: &Entries<'_>, report: &mut Report<'_>) {
     let is_document = bundle.kind == "document";
     let links: Vec<Vec<usize>> = (0..bundle.items.len())
         .map(|at| links_of(bundle, at))
@@ -156,8 +152,7 @@ fn check_together(bundle: &IndexedBundle<'_>, report: &mut PathReport<'_>) {
                 .resource(*source)
                 .is_some_and(|(_, name)| name == "Provenance");
             if is_document && !is_provenance {
-                let what = "expected every entry to be reached from the Composition, found one \
-                    that only refers to what is";
+                let what = "expected every entry to be reached from the Composition, found one that only refers to what is";
                 report(
                     Severity::Warning,
                     IssueCode::Invalid,
@@ -174,13 +169,12 @@ fn check_together(bundle: &IndexedBundle<'_>, report: &mut PathReport<'_>) {
         Severity::Warning
     };
     for at in (0..links.len()).filter(|at| !reached.known[*at] && bundle.resource(*at).is_some()) {
-        let what = "expected every entry to belong to the first one by references, found one that \
-            does not";
+        let what = "expected every entry to belong to the first one by references, found one that does not";
         report(severity, IssueCode::Invalid, &format!(".entry[{at}]"), what);
     }
 }
 
-/// The entries that were reached so far, and their order.
+/// What can be reached so far, and in which order it was.
 struct Reached {
     known: Vec<bool>,
     order: Vec<usize>,
@@ -197,8 +191,8 @@ impl Reached {
     }
 }
 
-/// Returns the entries that texts of this one lead to, without those of a Bundle inside it.
-fn links_of(bundle: &IndexedBundle<'_>, from: usize) -> Vec<usize> {
+/// The entries that texts of this one lead to, those of a Bundle inside of it left out.
+fn links_of(bundle: &Entries<'_>, from: usize) -> Vec<usize> {
     let mut links = Vec::new();
     let mut asked = HashMap::new();
     let mut left = vec![("", &bundle.items[from])];

@@ -1,16 +1,13 @@
-//! Results of a search: the mode of each entry, compared with its resource and the search
-//! (<https://hl7.org/fhir/R4/bundle.html#searchset>).
+//! Results of a search: what each entry is there for, and whether it can be (<https://hl7.org/fhir/R4/bundle.html#searchset>).
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::indexed::{IndexedBundle, IsResource, resource_of, text};
+use super::{Entries, IsResource, Report, resource_of, text};
 use crate::fhir::{IssueCode, Severity};
-use crate::validation::datatypes::PathReport;
 
-/// Checks the entries of a search.
-pub(super) fn check(bundle: &IndexedBundle<'_>, report: &mut PathReport<'_>) {
+pub(super) fn check(bundle: &Entries<'_>, report: &mut Report<'_>) {
     let (entries, is_resource) = (bundle.items, &*bundle.is_resource);
     if entries.is_empty() {
         return;
@@ -54,7 +51,7 @@ pub(super) fn check(bundle: &IndexedBundle<'_>, report: &mut PathReport<'_>) {
     }
 }
 
-/// Returns the types that the address of a search asks for; none if it does not say.
+/// The types that the address of a search asks for; none if that cannot be told.
 fn searched_types<'a>(url: &'a str, is_resource: &IsResource<'_>) -> HashSet<&'a str> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or("");
@@ -74,7 +71,7 @@ fn check_mode(
     id: &str,
     types: &HashSet<&str>,
     path: &str,
-    report: &mut PathReport<'_>,
+    report: &mut Report<'_>,
 ) {
     let mut refuse = |what: &str| report(Severity::Error, IssueCode::Invalid, path, what);
     match mode {
@@ -101,7 +98,7 @@ fn check_without_mode(
     id: &str,
     types: &HashSet<&str>,
     path: &str,
-    report: &mut PathReport<'_>,
+    report: &mut Report<'_>,
 ) {
     let mut warn = |what: &str| report(Severity::Warning, IssueCode::Invalid, path, what);
     if id.is_empty() && name != "OperationOutcome" {
@@ -109,8 +106,7 @@ fn check_without_mode(
     }
     if !types.is_empty() && !types.contains(&name) {
         warn(
-            "expected search.mode, since the resource is not of a type that was searched; found \
-             none",
+            "expected search.mode, since the resource is not of a type that was searched; found none",
         );
     }
 }

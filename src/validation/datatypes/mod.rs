@@ -1,6 +1,5 @@
 //! What the HL7 validator asks of values of a data type by its name, besides structure, terminology
-//! and invariants (<https://hl7.org/fhir/R4/datatypes.html>,
-//! <https://hl7.org/fhir/R4/references.html>).
+//! and invariants (<https://hl7.org/fhir/R4/datatypes.html>, <https://hl7.org/fhir/R4/references.html>).
 //!
 //! Pure and total. What depends on definitions or on the rest of the resource is asked of the
 //! caller by closures. Paths of findings are relative to the value: empty, or as `.system`.
@@ -17,18 +16,18 @@ use super::primitives;
 use crate::fhir::{IssueCode, Severity};
 
 pub(crate) use reference::is_query;
-pub use reference::{ReferenceTarget, Targets, check_reference};
+pub use reference::{Resolved, Targets, check_reference};
 
-/// The receiver of a finding: how bad it is, its kind, the path below the value, and what was
+/// Who is told of a finding: how bad it is, its kind, the path below the value, and what was
 /// expected and found.
-pub type PathReport<'r> = dyn FnMut(Severity, IssueCode, &str, &str) + 'r;
+pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str, &str) + 'r;
 
-/// The place of a value, and the facts that only the definitions tell.
-pub struct ValueContext<'a> {
-    /// True for a Coding that is bound itself or in a CodeableConcept: the binding or the concept
-    /// judges its system.
+/// Where a value stands, and what only the definitions tell.
+pub struct Surroundings<'a> {
+    /// True for a Coding that is bound itself or in a CodeableConcept: its system is judged by the
+    /// binding or the concept.
     pub in_concept: bool,
-    /// True for an Extension inside another one, whose address may be a plain name.
+    /// True for an Extension inside of another one, whose address may be a plain name.
     pub in_extension: bool,
     /// Tells whether that address is one of a value set.
     pub is_value_set: &'a dyn Fn(&str) -> bool,
@@ -42,13 +41,13 @@ const UCUM: &str = "http://unitsofmeasure.org";
 const URI_AS_IDENTIFIER: &str = "urn:ietf:rfc:3986";
 const UUID_AS_IDENTIFIER: &str = "https://tools.ietf.org/html/rfc4122";
 
-/// Checks a value of that type; types without such rules are not checked. A Reference needs more:
-/// see [`check_reference`].
+/// Reports what is wrong with a value of that type; of a type that has no such checks nothing is
+/// said. A Reference has more to be asked about: see [`check_reference`].
 pub fn check(
     type_name: &str,
     value: &Value,
-    surroundings: &ValueContext<'_>,
-    report: &mut PathReport<'_>,
+    surroundings: &Surroundings<'_>,
+    report: &mut Report<'_>,
 ) {
     match type_name {
         "Identifier" => check_identifier(value, report),
@@ -71,7 +70,7 @@ fn is_system(address: &str) -> bool {
         .any(|scheme| address.starts_with(scheme))
 }
 
-fn check_identifier(value: &Value, report: &mut PathReport<'_>) {
+fn check_identifier(value: &Value, report: &mut Report<'_>) {
     let Some(system) = text(value, "system") else {
         return;
     };
@@ -95,15 +94,14 @@ fn check_identifier(value: &Value, report: &mut PathReport<'_>) {
             } else {
                 Severity::Error
             };
-            let what = "expected the system urn:ietf:rfc:3986 and a value that begins with \
-                urn:uuid:, found the system of RFC 4122";
+            let what = "expected the system urn:ietf:rfc:3986 and a value that begins with urn:uuid:, found the system of RFC 4122";
             report(severity, IssueCode::CodeInvalid, ".value", what);
         }
         _ => {}
     }
 }
 
-/// Tells whether the text is a URI with any scheme, in capitals too; that of a file has a path.
+/// Any scheme will do here, in capitals too; a file has a path.
 fn is_uri_value(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
@@ -114,7 +112,7 @@ fn is_uri_value(text: &str) -> bool {
     is_scheme && (scheme != "file" || rest.starts_with('/') || rest.contains(':'))
 }
 
-fn check_coding(value: &Value, surroundings: &ValueContext<'_>, report: &mut PathReport<'_>) {
+fn check_coding(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
     if value.get("code").is_some() && value.get("system").is_none() {
         let what =
             "expected a system for the code, found none: nobody can tell what the code means";
@@ -123,19 +121,14 @@ fn check_coding(value: &Value, surroundings: &ValueContext<'_>, report: &mut Pat
     check_system_of_code(value, surroundings, report);
 }
 
-/// Checks that the system of a code is an absolute address, and not that of a value set, which
-/// defines no codes.
-fn check_system_of_code(
-    value: &Value,
-    surroundings: &ValueContext<'_>,
-    report: &mut PathReport<'_>,
-) {
+/// The system of a code is an absolute address, and not that of a value set: codes are not defined
+/// there.
+fn check_system_of_code(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
     let (Some(system), Some(_)) = (text(value, "system"), text(value, "code")) else {
         return;
     };
     if !is_system(system) {
-        let what = "expected the absolute address of a code system (http:, https: or urn:), found \
-            another text";
+        let what = "expected the absolute address of a code system (http:, https: or urn:), found another text";
         report(Severity::Error, IssueCode::CodeInvalid, ".system", what);
     } else if (surroundings.is_value_set)(system) {
         let what = "expected the address of a code system, found that of a value set";
@@ -150,8 +143,8 @@ fn check_system_of_code(
     }
 }
 
-/// Suggests the system that was meant by an address that no code system can have: one of HL7 that
-/// is unknown there, or nearly that of a well-known one.
+/// What was meant by an address that no code system can have: of HL7, but unknown there, or nearly
+/// that of a well-known one.
 fn misspelt_system(system: &str, is_code_system: &dyn Fn(&str) -> bool) -> Option<&'static str> {
     const WELL_KNOWN: &[&str] = &[
         "http://snomed.info/sct",
@@ -184,9 +177,9 @@ fn misspelt_system(system: &str, is_code_system: &dyn Fn(&str) -> bool) -> Optio
     }
 }
 
-/// Checks a concept. Codings that say little are no error there: there may be better ones beside
-/// them, and text.
-fn check_concept(value: &Value, report: &mut PathReport<'_>) {
+/// In a concept, codings that say little are no error: there may be better ones beside them, and
+/// text.
+fn check_concept(value: &Value, report: &mut Report<'_>) {
     for (at, coding) in value
         .get("coding")
         .and_then(Value::as_array)
@@ -212,18 +205,17 @@ fn check_concept(value: &Value, report: &mut PathReport<'_>) {
     }
 }
 
-fn check_quantity(value: &Value, surroundings: &ValueContext<'_>, report: &mut PathReport<'_>) {
+fn check_quantity(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
     check_system_of_code(value, surroundings, report);
     if text(value, "system") == Some(UCUM)
         && text(value, "code").is_some_and(|code| code.contains('{') && code.contains('}'))
     {
-        let what = "expected a unit of UCUM without an annotation in braces, found one: receivers \
-            may not keep it";
+        let what = "expected a unit of UCUM without an annotation in braces, found one: receivers may not keep it";
         report(Severity::Warning, IssueCode::BusinessRule, ".code", what);
     }
 }
 
-fn check_attachment(value: &Value, report: &mut PathReport<'_>) {
+fn check_attachment(value: &Value, report: &mut Report<'_>) {
     let has = |name: &str| value.get(name).is_some();
     if !["data", "url", "contentType", "language"]
         .into_iter()
@@ -257,7 +249,7 @@ fn check_attachment(value: &Value, report: &mut PathReport<'_>) {
     }
 }
 
-fn check_extension(value: &Value, surroundings: &ValueContext<'_>, report: &mut PathReport<'_>) {
+fn check_extension(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
     let Some(url) = text(value, "url").filter(|url| !url.is_empty()) else {
         return;
     };

@@ -15,29 +15,29 @@ use std::collections::HashSet;
 use super::findings::quoted;
 use crate::fhir::{IssueCode, Severity};
 use rules::Ancestors;
-use xml::{XmlEvent, XmlReader};
+use xml::{Event, Reader};
 
 const NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
-/// The greatest depth to which elements may nest.
+/// How deep elements may nest.
 const DEPTH_MAX: usize = 512;
-/// The most namespaces in force: each element is compared with them.
+/// How many namespaces can be in force: each element is held against them.
 const NAMESPACES_MAX: usize = 64;
 
-/// Rule: only basic formatting elements and attributes.
+/// Only basic formatting elements and attributes.
 const ALLOWED: &str = "txt-1";
-/// Rule: some content.
+/// Some content.
 const CONTENT: &str = "txt-2";
 
-/// The receiver of a finding: how bad it is, its kind, the rule, and what was expected and found in
+/// Who is told of a finding: how bad it is, its kind, the rule, and what was expected and found in
 /// plain English.
-pub type RuleReport<'r> = dyn FnMut(Severity, IssueCode, &'static str, &str) + 'r;
+pub type Report<'r> = dyn FnMut(Severity, IssueCode, &'static str, &str) + 'r;
 
-/// Checks the text of `Narrative.div`.
+/// Reports what is wrong with the text of `Narrative.div`.
 ///
 /// `has_id` tells whether an element of the resource, or of the Bundle around it, has that id: a
 /// link `#x` must lead somewhere. Ids of the narrative itself are found here. Text that is not
 /// well-formed gives one finding, since nothing behind it can be trusted.
-pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut RuleReport<'_>) {
+pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) {
     if !div
         .chars()
         .skip(usize::from(div.starts_with('\u{feff}')))
@@ -46,12 +46,12 @@ pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut RuleReport<'
         let what = "expected characters that XML can hold, found a control character";
         return report(Severity::Error, IssueCode::Invalid, ALLOWED, what);
     }
-    let mut walk = NarrativeCheck {
-        reader: XmlReader::new(div),
+    let mut walk = Walk {
+        reader: Reader::new(div),
         open: Vec::new(),
         names: Ancestors::default(),
         prefixes: Vec::new(),
-        seen: SeenParts::default(),
+        seen: Seen::default(),
     };
     if let Err(fault) = walk.run(report) {
         let what = format!(
@@ -63,7 +63,7 @@ pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut RuleReport<'
     walk.seen.report(has_id, report);
 }
 
-/// Tells whether `check` finds no error, links apart, as the FHIRPath function `htmlChecks()` asks.
+/// True if `check` finds no error, links apart: what the FHIRPath function `htmlChecks()` asks.
 pub fn is_allowed(div: &str) -> bool {
     let mut fine = true;
     check(div, &|_| true, &mut |severity, _, _, _| {
@@ -73,35 +73,35 @@ pub fn is_allowed(div: &str) -> bool {
 }
 
 /// One pass over the text.
-struct NarrativeCheck<'a> {
-    reader: XmlReader<'a>,
+struct Walk<'a> {
+    reader: Reader<'a>,
     /// The elements that are open, by their names as written.
     open: Vec<&'a str>,
-    /// The open elements, without prefixes.
+    /// The same without prefixes.
     names: Ancestors<'a>,
-    /// The namespaces in force: the depth of the declaration, prefix (empty for the default) and
+    /// The namespaces in force: how deep they were declared, prefix (empty for the default) and
     /// address.
     prefixes: Vec<(usize, &'a str, &'a str)>,
-    seen: SeenParts,
+    seen: Seen,
 }
 
-/// The parts that can be judged only at the end.
+/// What can be judged only at the end.
 #[derive(Default)]
-struct SeenParts {
+struct Seen {
     content: bool,
     ids: HashSet<String>,
     anchors: HashSet<String>,
     repeated: bool,
-    /// The fragments that links lead to, each with true if the link is an image.
+    /// Fragments that are linked to, and whether by an image.
     fragments: Vec<(String, bool)>,
 }
 
-impl<'a> NarrativeCheck<'a> {
-    fn run(&mut self, report: &mut RuleReport<'_>) -> Result<(), xml::Fault> {
+impl<'a> Walk<'a> {
+    fn run(&mut self, report: &mut Report<'_>) -> Result<(), xml::Fault> {
         let mut roots = 0;
         while let Some(event) = self.reader.next()? {
             match event {
-                XmlEvent::Open { name, is_empty } => {
+                Event::Open { name, is_empty } => {
                     roots += usize::from(self.open.is_empty());
                     if roots > 1 {
                         return Err("a second element behind the div");
@@ -111,10 +111,10 @@ impl<'a> NarrativeCheck<'a> {
                         self.leave();
                     }
                 }
-                XmlEvent::Close(name) if self.open.last() == Some(&name) => self.leave(),
-                XmlEvent::Close(_) => return Err("an end tag that belongs to no open element"),
-                XmlEvent::Text(has_content) => self.text(has_content, report)?,
-                XmlEvent::Aside => self.aside(report),
+                Event::Close(name) if self.open.last() == Some(&name) => self.leave(),
+                Event::Close(_) => return Err("an end tag that belongs to no open element"),
+                Event::Text(has_content) => self.text(has_content, report)?,
+                Event::Aside => self.aside(report),
             }
         }
         match (self.open.is_empty(), roots) {
@@ -124,7 +124,7 @@ impl<'a> NarrativeCheck<'a> {
         }
     }
 
-    fn enter(&mut self, written: &'a str, report: &mut RuleReport<'_>) -> Result<(), xml::Fault> {
+    fn enter(&mut self, written: &'a str, report: &mut Report<'_>) -> Result<(), xml::Fault> {
         if self.open.len() == DEPTH_MAX {
             return Err("elements that are nested too deep");
         }
@@ -152,8 +152,7 @@ impl<'a> NarrativeCheck<'a> {
             refuse(
                 report,
                 &format!(
-                    "expected elements of the namespace {NAMESPACE}, found one of another or of \
-                     none"
+                    "expected elements of the namespace {NAMESPACE}, found one of another or of none"
                 ),
             );
         }
@@ -200,7 +199,7 @@ impl<'a> NarrativeCheck<'a> {
         }
     }
 
-    fn text(&mut self, has_content: bool, report: &mut RuleReport<'_>) -> Result<(), xml::Fault> {
+    fn text(&mut self, has_content: bool, report: &mut Report<'_>) -> Result<(), xml::Fault> {
         let Some(parent) = self.names.parent() else {
             return if has_content {
                 Err("text outside of the div")
@@ -221,7 +220,7 @@ impl<'a> NarrativeCheck<'a> {
         Ok(())
     }
 
-    fn aside(&self, report: &mut RuleReport<'_>) {
+    fn aside(&self, report: &mut Report<'_>) {
         if let Some(parent) = self
             .names
             .parent()
@@ -234,7 +233,7 @@ impl<'a> NarrativeCheck<'a> {
         }
     }
 
-    fn attributes(&mut self, element: &str, report: &mut RuleReport<'_>) -> Result<(), xml::Fault> {
+    fn attributes(&mut self, element: &str, report: &mut Report<'_>) -> Result<(), xml::Fault> {
         for (name, written) in &self.reader.attributes {
             if !rules::allows_attribute(element, name) {
                 let what = format!(
@@ -278,8 +277,8 @@ impl<'a> NarrativeCheck<'a> {
     }
 }
 
-impl SeenParts {
-    fn report(&self, has_id: &dyn Fn(&str) -> bool, report: &mut RuleReport<'_>) {
+impl Seen {
+    fn report(&self, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) {
         if !self.content {
             report(
                 Severity::Error,
@@ -293,8 +292,7 @@ impl SeenParts {
                 || (!by_image && self.anchors.contains(fragment))
                 || has_id(fragment);
             if !leads {
-                let what = "expected a link to an element of the same resource, found one to an id \
-                    that nothing has";
+                let what = "expected a link to an element of the same resource, found one to an id that nothing has";
                 report(Severity::Error, IssueCode::NotFound, "", what);
             }
         }
@@ -309,6 +307,6 @@ impl SeenParts {
     }
 }
 
-fn refuse(report: &mut RuleReport<'_>, what: &str) {
+fn refuse(report: &mut Report<'_>, what: &str) {
     report(Severity::Error, IssueCode::Invariant, ALLOWED, what);
 }

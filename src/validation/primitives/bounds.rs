@@ -1,18 +1,16 @@
-//! The bounds that a definition sets besides the type: `maxLength`, `minValue[x]` and `maxValue[x]`
+//! What a definition asks of a value besides its type: `maxLength`, `minValue[x]` and `maxValue[x]`
 //! (<https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.minValue_x_>).
 
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::report::ValueReport;
-use super::{numbers, text};
+use super::{Report, numbers, quoted, text};
 use crate::fhir::{FhirDate, IssueCode, Severity};
-use crate::validation::findings::quoted;
 
 /// The bounds of an element.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct ValueBounds<'a> {
+pub struct Bounds<'a> {
     /// The most characters.
     pub max_length: Option<u32>,
     /// The least value, as FHIR JSON.
@@ -21,12 +19,13 @@ pub struct ValueBounds<'a> {
     pub max_value: Option<&'a Value>,
 }
 
-/// Checks whether the value lies within the bounds; values that cannot be compared are not checked.
+/// Reports whether the value lies outside of the bounds; of a value that cannot be compared nothing
+/// is said.
 ///
-/// Numbers compare exactly. Dates compare as spans of time: a value is outside if all of it is. The
-/// numbers of a Quantity compare if system and code are the same; if they are not, a warning says
+/// Numbers compare exactly. Dates compare as spans of time: a value is outside if all of it is. Of
+/// a Quantity the numbers compare if system and code are the same; if they are not, a warning says
 /// so.
-pub fn check_bounds(value: &Value, bounds: &ValueBounds<'_>, report: &mut ValueReport<'_>) {
+pub fn check_bounds(value: &Value, bounds: &Bounds<'_>, report: &mut Report<'_>) {
     if let (Some(max), Value::String(text)) = (bounds.max_length.filter(|max| *max > 0), value)
         && text::is_longer(text, usize::try_from(max).unwrap_or(usize::MAX))
     {
@@ -43,8 +42,7 @@ pub fn check_bounds(value: &Value, bounds: &ValueBounds<'_>, report: &mut ValueR
         let Some(bound) = bound else { continue };
         if value.is_object() && bound.is_object() && !is_same_unit(value, bound) {
             let what = format!(
-                "expected a Quantity of {name} a given value, found one of another unit, which \
-                 cannot be compared"
+                "expected a Quantity of {name} a given value, found one of another unit, which cannot be compared"
             );
             report(Severity::Warning, IssueCode::Value, &what);
         } else if compare(value, bound) == Some(wrong) {
@@ -62,7 +60,7 @@ pub fn check_bounds(value: &Value, bounds: &ValueBounds<'_>, report: &mut ValueR
     }
 }
 
-/// Names a bound, which may be repeated since it comes from a definition.
+/// The bound comes from a definition, so that it may be repeated.
 fn told(bound: &Value) -> String {
     match bound {
         Value::Object(quantity) => quantity.get("value").map(told).unwrap_or_default(),
@@ -96,8 +94,7 @@ fn compare(value: &Value, bound: &Value) -> Option<Ordering> {
     }
 }
 
-/// Compares dates by the time that they stand for; times of day, which all have the same form, by
-/// their letters.
+/// Dates by the time they stand for; times of day, which all have the same form, by their letters.
 fn compare_text(value: &str, bound: &str) -> Option<Ordering> {
     if let (Some(value), Some(bound)) = (FhirDate::parse(value), FhirDate::parse(bound)) {
         let (value, bound) = (value.range_us(), bound.range_us());

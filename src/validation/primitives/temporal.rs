@@ -3,24 +3,23 @@
 //! Days are those of the Gregorian calendar, also before it was made. A leap second is a second;
 //! 24:00 is not a time.
 
-use super::report::{ValueReport, refuse, warn};
-use crate::validation::findings::quoted;
+use super::{Report, quoted, refuse, warn};
 
-/// The first plausible year: an earlier one is most often a mistake.
+/// Earlier years are most often a mistake.
 const PLAUSIBLE_YEAR_MIN: u16 = 1800;
 
-/// The precision of a date.
+/// How precise a date is.
 #[derive(PartialEq, Eq)]
-enum DatePrecision {
+enum Precision {
     Date,
     Day,
     Instant,
 }
 
 /// Checks text that is not empty.
-pub(super) fn check(type_name: &str, text: &str, report: &mut ValueReport<'_>) {
+pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
     if type_name == "time" {
-        let mut rest = UnreadText(text.as_bytes());
+        let mut rest = Rest(text.as_bytes());
         if rest.time().is_none() || !rest.0.is_empty() {
             refuse(
                 report,
@@ -30,9 +29,9 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut ValueReport<'_>) {
         return;
     }
     let expected = match (type_name, read(text)) {
-        ("date", Some((_, DatePrecision::Date | DatePrecision::Day)))
+        ("date", Some((_, Precision::Date | Precision::Day)))
         | ("dateTime", Some(_))
-        | ("instant", Some((_, DatePrecision::Instant))) => {
+        | ("instant", Some((_, Precision::Instant))) => {
             return check_year(text, report);
         }
         ("date", _) => {
@@ -42,8 +41,7 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut ValueReport<'_>) {
             "an instant of a day that exists, with seconds and zone, as 2027-03-31T09:00:00+02:00"
         }
         _ => {
-            "a date of a day that exists, as 2027, 2027-03 or 2027-03-31, or with a time, seconds \
-             and zone, as 2027-03-31T09:00:00+02:00"
+            "a date of a day that exists, as 2027, 2027-03 or 2027-03-31, or with a time, seconds and zone, as 2027-03-31T09:00:00+02:00"
         }
     };
     refuse(
@@ -52,7 +50,7 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut ValueReport<'_>) {
     );
 }
 
-fn check_year(text: &str, report: &mut ValueReport<'_>) {
+fn check_year(text: &str, report: &mut Report<'_>) {
     if read(text).is_some_and(|(year, _)| year < PLAUSIBLE_YEAR_MIN) {
         warn(
             report,
@@ -64,33 +62,33 @@ fn check_year(text: &str, report: &mut ValueReport<'_>) {
     }
 }
 
-/// Reads the year and the precision of a dateTime; none if it is not one.
-fn read(text: &str) -> Option<(u16, DatePrecision)> {
-    let mut rest = UnreadText(text.as_bytes());
+/// The year and the precision of a dateTime, if it is one.
+fn read(text: &str) -> Option<(u16, Precision)> {
+    let mut rest = Rest(text.as_bytes());
     let year = u16::from(rest.two(99)?) * 100 + u16::from(rest.two(99)?);
     if year == 0 {
         return None;
     }
     if rest.0.is_empty() {
-        return Some((year, DatePrecision::Date));
+        return Some((year, Precision::Date));
     }
     let month = rest
         .mark(b'-')
         .and_then(|()| rest.two(12))
         .filter(|month| *month > 0)?;
     if rest.0.is_empty() {
-        return Some((year, DatePrecision::Date));
+        return Some((year, Precision::Date));
     }
     rest.mark(b'-')
         .and_then(|()| rest.two(days_of(year, month)))
         .filter(|day| *day > 0)?;
     if rest.0.is_empty() {
-        return Some((year, DatePrecision::Day));
+        return Some((year, Precision::Day));
     }
     rest.mark(b'T')?;
     rest.time()?;
     rest.zone()?;
-    rest.0.is_empty().then_some((year, DatePrecision::Instant))
+    rest.0.is_empty().then_some((year, Precision::Instant))
 }
 
 fn days_of(year: u16, month: u8) -> u8 {
@@ -102,10 +100,10 @@ fn days_of(year: u16, month: u8) -> u8 {
     }
 }
 
-/// The part of a text that is still to be read.
-struct UnreadText<'a>(&'a [u8]);
+/// What is still to be read.
+struct Rest<'a>(&'a [u8]);
 
-impl UnreadText<'_> {
+impl Rest<'_> {
     fn two(&mut self, max: u8) -> Option<u8> {
         let [tens @ b'0'..=b'9', ones @ b'0'..=b'9', rest @ ..] = self.0 else {
             return None;
@@ -119,7 +117,7 @@ impl UnreadText<'_> {
         Some(())
     }
 
-    /// Reads hours, minutes, seconds and perhaps a fraction.
+    /// Hours, minutes, seconds and perhaps a fraction.
     fn time(&mut self) -> Option<()> {
         self.two(23)?;
         self.mark(b':')?;
@@ -137,7 +135,7 @@ impl UnreadText<'_> {
         Some(())
     }
 
-    /// Reads `Z`, or at most fourteen hours before or after.
+    /// `Z`, or at most fourteen hours before or after.
     fn zone(&mut self) -> Option<()> {
         if self.mark(b'Z').is_some() {
             return Some(());

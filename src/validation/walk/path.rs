@@ -1,4 +1,5 @@
-//! The way from the resource to an element, written out only when a finding needs it.
+//! Where a walk is: the way from the resource to an element, written out only when a finding needs
+//! it.
 
 use std::fmt;
 
@@ -10,12 +11,12 @@ pub(super) struct At<'p> {
     parent: Option<&'p At<'p>>,
     name: &'p str,
     index: Option<usize>,
-    /// The value there, once that is known.
+    /// What stands there, once that is known.
     node: Option<Node<'p>>,
 }
 
 impl<'p> At<'p> {
-    /// Returns the way to the resource itself, or to the type that a walk begins with.
+    /// The resource itself, or the type that a walk begins with.
     pub(super) fn root(name: &'p str) -> At<'p> {
         At {
             parent: None,
@@ -25,7 +26,7 @@ impl<'p> At<'p> {
         }
     }
 
-    /// Returns the way to the element of that name.
+    /// The element of that name.
     pub(super) fn child(&'p self, name: &'p str) -> At<'p> {
         At {
             parent: Some(self),
@@ -35,7 +36,7 @@ impl<'p> At<'p> {
         }
     }
 
-    /// Returns the way to a repetition of the element.
+    /// The repetition of the element.
     pub(super) fn item(self, index: usize) -> At<'p> {
         At {
             index: Some(index),
@@ -43,7 +44,7 @@ impl<'p> At<'p> {
         }
     }
 
-    /// Returns the same way, knowing the value there.
+    /// The same place, knowing what stands there.
     pub(super) fn holding(self, node: Node<'p>) -> At<'p> {
         At {
             node: Some(node),
@@ -51,22 +52,22 @@ impl<'p> At<'p> {
         }
     }
 
-    /// Returns the name of the element.
+    /// The name of the element.
     pub(super) fn name(&self) -> &'p str {
         self.name
     }
 
-    /// Returns the number of the repetition, if it is one.
+    /// Which repetition it is, if it is one.
     pub(super) fn index(&self) -> Option<usize> {
         self.index
     }
 
-    /// Returns the way to the element around it.
+    /// The element around it.
     pub(super) fn parent(&self) -> Option<&'p At<'p>> {
         self.parent
     }
 
-    /// Returns the value there, if that is known.
+    /// What stands there, if that is known.
     pub(super) fn node(&self) -> Option<Node<'p>> {
         self.node
     }

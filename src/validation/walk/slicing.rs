@@ -1,69 +1,49 @@
 //! Repetitions that are told apart (<https://hl7.org/fhir/R4/profiling.html#slicing>).
 //!
-//! An item belongs to the first slice whose discriminators it meets; it is then checked against
-//! that slice, which has all that the sliced element has and more.
+//! An item belongs to the first slice whose discriminators it meets; it is then held against that
+//! slice, which has all that the sliced element has and more.
 
 use serde_json::Value;
 
-use super::ResourceWalk;
-use super::members::{Repetition, Repetitions, type_names};
+use super::members::{Repetition, place};
 use super::path::At;
-use super::shape::Shape;
-use super::value;
-use crate::fhir::{IssueCode, view};
+use super::{Scope, Shape, Walk, value};
+use crate::fhir::{IssueCode, Severity, view};
 use crate::fhirpath::Node;
-use crate::schema::{Discriminator, ElementType, Slicing, SlicingRules};
+use crate::schema::{Discriminator, ElementType, SlicingRules};
 
 /// An item in its slice, by the slice's place among the slices.
-struct SlicedItem<'a> {
+struct Sorted<'a> {
     slice: Option<usize>,
     item: Repetition<'a>,
 }
 
-impl<'a> ResourceWalk<'a, '_> {
-    /// Checks each item against the slice that it belongs to, or else against the sliced element;
+impl<'a> Walk<'a, '_> {
+    /// Holds each item against the slice that it belongs to, or else against the sliced element;
     /// counts each slice.
-    pub(super) fn check_sliced(&mut self, sliced: Repetitions<'a, '_>) {
-        let Some(slicing) = &sliced.shape.element.slicing else {
+    pub(super) fn check_sliced(
+        &mut self,
+        sliced: Shape<'a>,
+        of_type: Option<&'a ElementType>,
+        items: &[Repetition<'a>],
+        at: &At<'_>,
+        scope: Scope<'a>,
+    ) {
+        let Some(slicing) = &sliced.element.slicing else {
             return;
         };
-        let slices: Vec<_> = sliced.shape.slices().collect();
-        let sorted = self.sort(slicing, &slices, sliced);
-        for (number, slice) in slices.iter().enumerate() {
-            let members: Vec<_> = sorted
-                .iter()
-                .filter(|one| one.slice == Some(number))
-                .map(|one| one.item)
-                .collect();
-            let members = Repetitions {
-                items: &members,
-                ..sliced
-            };
-            self.check_slice_count(*slice, members);
-            if is_resliced(*slice) {
-                self.check_sliced(Repetitions {
-                    shape: *slice,
-                    ..members
-                });
-            }
-        }
-        for one in &sorted {
-            self.check_sliced_item(slicing, &slices, one, sliced);
-        }
-        self.check_order(slicing, &sorted, sliced);
-    }
-
-    /// Finds the slice of each item; one that is in two of them is a finding.
-    fn sort(
-        &mut self,
-        slicing: &'a Slicing,
-        slices: &[Shape<'a>],
-        sliced: Repetitions<'a, '_>,
-    ) -> Vec<SlicedItem<'a>> {
-        let mut sorted = Vec::with_capacity(sliced.items.len());
-        for item in sliced.items {
+        let slices: Vec<_> = sliced.slices().collect();
+        let mut sorted = Vec::with_capacity(items.len());
+        for item in items {
             let is_in = |slice: &&Shape<'a>| {
-                self.is_in(**slice, &slicing.discriminators, item.node, sliced)
+                self.is_in(
+                    sliced,
+                    **slice,
+                    &slicing.discriminators,
+                    of_type,
+                    item.found,
+                    scope,
+                )
             };
             let mut matching = slices.iter().enumerate().filter(|(_, slice)| is_in(slice));
             let (slice, other) = (matching.next(), matching.next());
@@ -72,100 +52,111 @@ impl<'a> ResourceWalk<'a, '_> {
                     "expected one slice at most, found both '{}' and '{}'",
                     one.element.slice_name, other.element.slice_name
                 );
-                self.error(IssueCode::Structure, &sliced.place(*item), what);
+                self.error(IssueCode::Structure, &place(sliced, *at, item.index), what);
             }
-            sorted.push(SlicedItem {
+            sorted.push(Sorted {
                 slice: slice.map(|(number, _)| number),
                 item: *item,
             });
         }
-        sorted
-    }
-
-    /// Checks an item against its slice; one that is sliced again was checked there.
-    fn check_sliced_item(
-        &mut self,
-        slicing: &Slicing,
-        slices: &[Shape<'a>],
-        one: &SlicedItem<'a>,
-        sliced: Repetitions<'a, '_>,
-    ) {
-        let at = sliced.place(one.item);
-        let Some(shape) = one.slice.map(|number| slices[number]) else {
-            if slicing.rules == SlicingRules::Closed {
+        for (number, slice) in slices.iter().enumerate() {
+            let members: Vec<_> = sorted
+                .iter()
+                .filter(|item| item.slice == Some(number))
+                .collect();
+            self.check_slice_count(*slice, &members, sliced, at);
+            if slice.element.slicing.is_some() && !slice.element.slices.is_empty() {
+                let again: Vec<_> = members.iter().map(|member| member.item).collect();
+                self.check_sliced(*slice, of_type, &again, at, scope);
+            }
+        }
+        for Sorted { slice, item } in &sorted {
+            let at = place(sliced, *at, item.index);
+            let shape = slice.map_or(sliced, |number| slices[number]);
+            let resliced = slice.is_some()
+                && shape.element.slicing.is_some()
+                && !shape.element.slices.is_empty();
+            if slice.is_none() && slicing.rules == SlicingRules::Closed {
                 let names: Vec<_> = slices
                     .iter()
                     .map(|slice| &*slice.element.slice_name)
                     .collect();
-                let what = format!(
-                    "expected one of the slices {}, found something else",
-                    names.join(", ")
+                self.error(
+                    IssueCode::Structure,
+                    &at,
+                    format!(
+                        "expected one of the slices {}, found something else",
+                        names.join(", ")
+                    ),
                 );
-                self.error(IssueCode::Structure, &at, what);
             }
-            let of_type = self.type_in(sliced.shape, sliced.of_type, &at);
-            return self.check_item(sliced.shape, of_type, sliced.spot(one.item, &at));
-        };
-        if !is_resliced(shape) {
-            let of_type = self.type_in(shape, sliced.of_type, &at);
-            self.check_item(shape, of_type, sliced.spot(one.item, &at));
+            if !resliced {
+                let of_type = type_in(shape, of_type, &at, self);
+                self.check_item(shape, of_type, item.found, &at, scope);
+            }
         }
+        self.check_order(slicing.ordered, slicing.rules, &sorted, sliced, at);
     }
 
-    /// Checks the number of a slice's members.
-    fn check_slice_count(&mut self, slice: Shape<'a>, members: Repetitions<'a, '_>) {
+    fn check_slice_count(
+        &mut self,
+        slice: Shape<'a>,
+        members: &[&Sorted<'a>],
+        sliced: Shape<'a>,
+        at: &At<'_>,
+    ) {
         let element = slice.element;
         let name = &element.slice_name;
-        let count = members.items.len();
-        if count < element.min as usize {
-            let found = if count == 0 {
+        if members.len() < element.min as usize {
+            let found = if members.is_empty() {
                 "none".to_owned()
             } else {
-                format!("only {count}")
+                format!("only {}", members.len())
             };
             let what = format!(
                 "expected at least {} of the slice '{name}' ({}), found {found}",
                 element.min,
                 telling(slice)
             );
-            self.error(IssueCode::Required, members.at, what);
+            self.error(IssueCode::Required, at, what);
         }
         if let Some(max) = element.max {
-            for item in members.items.iter().skip(max as usize) {
+            for Sorted { item, .. } in members.iter().skip(max as usize) {
                 let what = format!(
                     "expected at most {max} of the slice '{name}' ({}), found one more",
                     telling(slice)
                 );
-                self.error(IssueCode::Structure, &members.place(*item), what);
+                self.error(IssueCode::Structure, &place(sliced, *at, item.index), what);
             }
         }
     }
 
-    /// Checks the order of the slices, and that items in no slice are at the end if they must be.
     fn check_order(
         &mut self,
-        slicing: &Slicing,
-        sorted: &[SlicedItem<'a>],
-        sliced: Repetitions<'a, '_>,
+        ordered: bool,
+        rules: SlicingRules,
+        sorted: &[Sorted<'a>],
+        sliced: Shape<'a>,
+        at: &At<'_>,
     ) {
         let mut last = 0;
-        let mut is_open = false;
-        for SlicedItem { slice, item } in sorted {
+        let mut open_since: Option<usize> = None;
+        for Sorted { slice, item } in sorted {
             let Some(slice) = *slice else {
-                is_open = true;
+                open_since = open_since.or(Some(item.index));
                 continue;
             };
-            if slicing.ordered && slice < last {
+            if ordered && slice < last {
                 self.error(
                     IssueCode::Structure,
-                    &sliced.place(*item),
+                    &place(sliced, *at, item.index),
                     "expected the slices in the order of the profile, found another order",
                 );
             }
-            if slicing.rules == SlicingRules::OpenAtEnd && is_open {
+            if rules == SlicingRules::OpenAtEnd && open_since.is_some() {
                 self.error(
                     IssueCode::Structure,
-                    &sliced.place(*item),
+                    &place(sliced, *at, item.index),
                     "expected what is in no slice at the end, found a slice after it",
                 );
             }
@@ -173,19 +164,19 @@ impl<'a> ResourceWalk<'a, '_> {
         }
     }
 
-    /// Tells whether an item meets all discriminators of a slice.
     fn is_in(
         &self,
+        sliced: Shape<'a>,
         slice: Shape<'a>,
         discriminators: &'a [Discriminator],
-        node: Node<'a>,
-        sliced: Repetitions<'a, '_>,
+        of_type: Option<&'a ElementType>,
+        found: Node<'a>,
+        scope: Scope<'a>,
     ) -> bool {
-        let of_type = sliced.of_type;
         if discriminators.is_empty() {
             // Without a discriminator only the types of a choice tell its slices apart; nothing
             // tells those of another element.
-            return sliced.shape.element.is_choice
+            return sliced.element.is_choice
                 && of_type
                     .is_some_and(|of| slice.element.types.iter().any(|one| one.code == of.code));
         }
@@ -195,9 +186,9 @@ impl<'a> ResourceWalk<'a, '_> {
             && &**path == "url"
             && !of.profiles.is_empty()
         {
-            // The address of an extension is that of its definition, even of one that is not at
+            // The address of an extension is that of its definition, also of one that is not at
             // hand.
-            let url = node
+            let url = found
                 .value
                 .and_then(|value| value.get("url"))
                 .and_then(Value::as_str);
@@ -209,38 +200,37 @@ impl<'a> ResourceWalk<'a, '_> {
         }
         discriminators
             .iter()
-            .all(|discriminator| self.meets(slice, discriminator, of_type, node, sliced.scope))
-    }
-
-    /// Returns the type of an item in the slice that it belongs to; if the slice does not have the
-    /// type, that is a finding.
-    fn type_in(
-        &mut self,
-        shape: Shape<'a>,
-        of_type: Option<&'a ElementType>,
-        at: &At<'_>,
-    ) -> Option<&'a ElementType> {
-        let wanted = of_type?;
-        let types = &shape.element.types;
-        let found = types.iter().find(|one| one.code == wanted.code);
-        if found.is_none() {
-            let what = format!(
-                "expected {}, found {}",
-                type_names(shape.element),
-                wanted.code
-            );
-            self.error(IssueCode::Structure, at, what);
-        }
-        found.or(of_type)
+            .all(|discriminator| self.meets(slice, discriminator, of_type, found, scope))
     }
 }
 
-/// Tells whether the members of a slice are told apart again.
-fn is_resliced(slice: Shape<'_>) -> bool {
-    slice.element.slicing.is_some() && !slice.element.slices.is_empty()
+/// The type of an item in the slice that it belongs to; a finding if the slice does not have the
+/// type.
+fn type_in<'a>(
+    shape: Shape<'a>,
+    of_type: Option<&'a ElementType>,
+    at: &At<'_>,
+    walk: &mut Walk<'a, '_>,
+) -> Option<&'a ElementType> {
+    let wanted = of_type?;
+    let found = shape
+        .element
+        .types
+        .iter()
+        .find(|one| one.code == wanted.code);
+    if found.is_none() {
+        let what = format!(
+            "expected {}, found {}",
+            super::members::type_names(shape.element),
+            wanted.code
+        );
+        walk.sink
+            .add(Severity::Error, IssueCode::Structure, at, "", &what);
+    }
+    found.or(of_type)
 }
 
-/// Describes the difference of a slice from others in words.
+/// What tells a slice from others, in words.
 fn telling(slice: Shape<'_>) -> String {
     let own = slice
         .element
@@ -260,7 +250,7 @@ fn telling(slice: Shape<'_>) -> String {
         }))
         .collect();
     if parts.is_empty() {
-        type_names(slice.element)
+        super::members::type_names(slice.element)
     } else {
         parts.join(", ")
     }

@@ -6,7 +6,8 @@ use frist::interactions::Failure;
 use frist::search::{
     Clause, IndexEntry, IndexValue, Prefix, SearchQuery, Sort, SortBy, Test, TooMany,
 };
-use frist::storage::{EmbeddedStore, Engine, SearchError, Store, StoreOptions};
+use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
+use frist::storage::{Commits, Resources, SearchError};
 
 use crate::store_contract::{by_token, changes, noon, put, token};
 

@@ -10,7 +10,7 @@ use frist::subscriptions::notification::{
     About, NotificationType, NotifiedEvent, bundle, bundle_id, status,
 };
 use frist::subscriptions::{PayloadContent, Status};
-use frist::validation::{self, CheckContext};
+use frist::validation::{self, Context};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -302,7 +302,7 @@ fn unfit_content(entries: &[Value]) -> Vec<String> {
 /// What R4 itself refuses.
 pub(crate) fn refused_by_r4(resource: &Value) -> Vec<String> {
     let validator = guide_validator();
-    let context = CheckContext {
+    let context = Context {
         validator: &validator,
         profiles: &[],
         today: jiff::civil::date(2031, 1, 1),

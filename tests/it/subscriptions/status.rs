@@ -3,7 +3,7 @@
 use axum::body::Body;
 use frist::fhir::{Id, Resource, ResourceKey, Version};
 use frist::interactions::upkeep::subscription_status::set_status;
-use frist::storage::{ChangeSet, Content, NewEvent, Write};
+use frist::storage::{ChangeSet, NewEvent, StoredContent, Write};
 use frist::subscriptions::Status;
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn tell(facade: &Facade, subscription: &str, task: &str, bytes: usize, times: us
         key,
         previous: None,
         method: frist::storage::Method::Put,
-        content: Some(Content {
+        content: Some(StoredContent {
             body,
             entries: vec![],
         }),

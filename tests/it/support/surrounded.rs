@@ -2,14 +2,16 @@
 //! commit.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use frist::search::{IndexValue, SearchQuery};
 use frist::storage::{
-    Change, ChangeSet, CommitError, Committed, Event, Guard, HistoryPage, HistoryQuery, Indexing,
-    Position, ReindexError, ReindexFrom, Reindexed, SECRET_BYTES, SearchError, SearchPage, Store,
-    StoreError, StoredVersion, Stream, Timer, Wish,
+    Calendar, ChangeSet, CommitError, Commits, Committed, Event, EventStreams, Guard, HistoryPage,
+    HistoryQuery, Indexing, LogEntry, Position, ReindexError, ReindexFrom, Reindexed, Resources,
+    SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, Timer, Upkeep,
+    Wish,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -48,11 +50,7 @@ impl<A: Around> Surrounded<A> {
     }
 }
 
-impl<A: Around> Store for Surrounded<A> {
-    fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
-        self.around.commit(&*self.store, changes)
-    }
-
+impl<A: Around> Resources for Surrounded<A> {
     fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError> {
         self.reading(|store| store.read(key))
     }
@@ -104,15 +102,27 @@ impl<A: Around> Store for Surrounded<A> {
     ) -> Result<Option<BTreeSet<IndexValue>>, SearchError> {
         self.reading(|store| store.values(resource_type, parameter, most))
     }
+}
+
+impl<A: Around> Commits for Surrounded<A> {
+    fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
+        self.around.commit(&*self.store, changes)
+    }
 
     fn guard_positions(&self, guards: &[Guard]) -> Result<Vec<Position>, StoreError> {
         self.reading(|store| store.guard_positions(guards))
     }
 
-    fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<Change>, StoreError> {
-        self.reading(|store| store.changes_after(position, limit))
+    fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
+        self.reading(|store| store.last_commit())
     }
 
+    fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        self.reading(|store| store.changes_after(position, limit))
+    }
+}
+
+impl<A: Around> Calendar for Surrounded<A> {
     fn timers_due(&self, day: Date, limit: usize) -> Result<Vec<Timer>, StoreError> {
         self.reading(|store| store.timers_due(day, limit))
     }
@@ -120,17 +130,15 @@ impl<A: Around> Store for Surrounded<A> {
     fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
         self.reading(|store| store.timer(owner))
     }
+}
 
+impl<A: Around> EventStreams for Surrounded<A> {
     fn stream(&self, subscription: &Id) -> Result<Stream, StoreError> {
         self.reading(|store| store.stream(subscription))
     }
 
-    fn resends(&self, subscription: &Id) -> Result<Vec<(u64, u64)>, StoreError> {
-        self.reading(|store| store.resends(subscription))
-    }
-
-    fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
-        self.reading(|store| store.oldest_event(subscription))
+    fn streams(&self) -> Result<Vec<Id>, StoreError> {
+        self.reading(|store| store.streams())
     }
 
     fn events(
@@ -142,12 +150,30 @@ impl<A: Around> Store for Surrounded<A> {
         self.reading(|store| store.events(subscription, after, limit))
     }
 
-    fn streams(&self) -> Result<Vec<Id>, StoreError> {
-        self.reading(|store| store.streams())
+    fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {
+        self.reading(|store| store.oldest_event(subscription))
     }
 
-    fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
-        self.reading(|store| store.last_commit())
+    fn resends(&self, subscription: &Id) -> Result<Vec<RangeInclusive<u64>>, StoreError> {
+        self.reading(|store| store.resends(subscription))
+    }
+}
+
+impl<A: Around> Upkeep for Surrounded<A> {
+    fn check_ready(&self) -> Result<(), StoreError> {
+        self.store.check_ready()
+    }
+
+    fn failure(&self) -> Option<StoreError> {
+        self.store.failure()
+    }
+
+    fn on_failure(&self, tell: Box<dyn FnOnce() + Send>) {
+        self.store.on_failure(tell);
+    }
+
+    fn is_reindex_due(&self) -> bool {
+        self.store.is_reindex_due()
     }
 
     fn reindex(
@@ -157,6 +183,10 @@ impl<A: Around> Store for Surrounded<A> {
         watch: &mut dyn FnMut(&Reindexed) -> Wish,
     ) -> Result<Option<Reindexed>, ReindexError> {
         self.store.reindex(indexing, from, watch)
+    }
+
+    fn verify(&self) -> Vec<String> {
+        self.store.verify()
     }
 
     fn secret(&self) -> &[u8; SECRET_BYTES] {

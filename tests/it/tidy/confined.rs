@@ -11,8 +11,8 @@ const WIRE_MODULES: &[&str] = &["http", "app", "main"];
 
 /// Crates of which each has a bounded number of files below one folder: crate, folder, files.
 const CONFINED_CRATES: &[(&str, &str, usize)] = &[
-    ("fjall", "storage/", 1),
-    ("sled", "storage/", 1),
+    ("fjall", "storage/embedded/", 1),
+    ("sled", "storage/embedded/", 1),
     ("reqwest", "", 2),
 ];
 

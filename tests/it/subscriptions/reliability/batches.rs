@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use frist::fhir::{Id, Resource, ResourceKey, Version};
-use frist::storage::{ChangeSet, Content, Method, NewEvent, Write};
+use frist::storage::{ChangeSet, Method, NewEvent, StoredContent, Write};
 
 use super::power::{Commit, Power, Side};
 use super::subscribers::{Mood, Subscribers, Trap};
@@ -31,7 +31,7 @@ fn many_are_told(server: &DeliveringServer, events: usize) {
     let body = Resource::parse(br#"{"resourceType":"Goal"}"#)
         .unwrap()
         .stamped(&key.id, Version::after(previous));
-    let content = Some(Content {
+    let content = Some(StoredContent {
         body,
         entries: Vec::new(),
     });

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use frist::fhir::ResourceKey;
 use frist::interactions::Failure;
-use frist::storage::{EmbeddedStore, Engine, StoreOptions};
+use frist::storage::Upkeep;
+use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 

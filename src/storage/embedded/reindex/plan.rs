@@ -1,0 +1,63 @@
+//! The work that the definitions in use ask for.
+
+use super::super::kv::{KvRead, Table};
+use super::super::reading::ViewReader;
+use super::state::{
+    IndexState, MADE_BY, REST, ReindexPhase, RemainingWork, made_by, made_by_text, target,
+};
+use super::step::ReindexStep;
+use crate::storage::{Marks, Position, ReindexFrom, StoreError};
+
+/// Works out what is known, and must be done, when entries are made by these definitions from now
+/// on; and the records that tell so.
+pub(in crate::storage::embedded) fn plan(
+    view: &dyn KvRead,
+    marks: &Marks,
+    from: ReindexFrom,
+    last: Position,
+) -> Result<(IndexState, ReindexStep), StoreError> {
+    let reader = ViewReader(view);
+    let told = made_by(reader)?;
+    // Nothing is there that could have been made by anything else.
+    let stored = if last == Position(0) {
+        marks.clone()
+    } else {
+        told.clone()
+    };
+    let (kept, changed): (Marks, Marks) = marks
+        .clone()
+        .into_iter()
+        .partition(|(name, mark)| stored.get(name) == Some(mark));
+    let is_known = changed.is_empty() && stored.len() == marks.len();
+    let target = target(marks);
+    let text: Option<String> = reader.record(Table::Meta, REST)?;
+    let begun = text
+        .as_deref()
+        .and_then(RemainingWork::read)
+        .filter(|rest| rest.target == target && from == ReindexFrom::Rest);
+    let phase = if kept.is_empty() && !marks.is_empty() {
+        ReindexPhase::Clear
+    } else {
+        ReindexPhase::Mend
+    };
+    let beginning = RemainingWork {
+        target,
+        phase,
+        next: Vec::new(),
+    };
+    let rest = match begun {
+        Some(rest) => Some(rest),
+        None if is_known && from == ReindexFrom::Rest => None,
+        None => Some(beginning),
+    };
+    let mut step = ReindexStep::default();
+    if kept != told {
+        step.meta.push((MADE_BY, Some(made_by_text(&kept))));
+    }
+    let left = rest.as_ref().map(RemainingWork::text);
+    if left != text {
+        step.meta.push((REST, left));
+    }
+    let pending = changed.into_keys().collect();
+    Ok((IndexState { pending, rest }, step))
+}

@@ -1,0 +1,206 @@
+//! Answering queries: what matches, a page at a time or all keys.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::super::reading::ViewReader;
+use super::candidates::{Candidates, Gathered};
+use super::run::{Match, Matching, SearchRun, SeenVersion, is_of_order};
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::search::{Row, SearchQuery, Sort, SortBy, matches, settle};
+use crate::storage::{Position, SearchError, SearchPage};
+
+impl<'a> ViewReader<'a> {
+    /// Finds one page of what matches in the state after `position`.
+    pub(in crate::storage::embedded) fn search(
+        self,
+        query: &SearchQuery,
+        position: Position,
+    ) -> Result<SearchPage, SearchError> {
+        let run = SearchRun::new(self, query, position);
+        let mut page = SearchPage {
+            position,
+            total: 0,
+            matches: Vec::new(),
+            steps: Vec::new(),
+        };
+        run.fill(query, &mut page)?;
+        page.steps = run.steps.map(RefCell::into_inner).unwrap_or_default();
+        Ok(page)
+    }
+
+    /// Finds the resources that match in the state after `position`, by key.
+    pub(in crate::storage::embedded) fn matching_keys(
+        self,
+        query: &SearchQuery,
+        position: Position,
+    ) -> Result<Vec<ResourceKey>, SearchError> {
+        let run = SearchRun::new(self, query, position);
+        let query = run.settled(&SearchQuery {
+            sort: Vec::new(),
+            ..query.clone()
+        })?;
+        let found = run.find(&query, usize::MAX)?.matches;
+        let mut keys: Vec<ResourceKey> = found.into_iter().map(|found| found.key).collect();
+        keys.sort();
+        Ok(keys)
+    }
+}
+
+impl<'a> SearchRun<'a> {
+    fn fill(&self, query: &SearchQuery, page: &mut SearchPage) -> Result<(), SearchError> {
+        let query = &self.settled(query)?;
+        let matching = self.find(query, usize::MAX)?;
+        page.total = matching.matches.len();
+        if query.count == 0 || query.offset >= page.total {
+            self.tell(|| format!("counted {}", page.total));
+            return Ok(());
+        }
+        let mut bytes: usize = 0;
+        for found in self.in_order(matching, query)? {
+            let version = match &found.seen {
+                Some(seen) => seen.version,
+                None => self.known_version_of(&found.key)?,
+            };
+            let content = self.reader.known_content(&found.key, version)?;
+            bytes = bytes.saturating_add(content.body.as_ref().map_or(0, Vec::len));
+            if bytes > query.bytes_max && !page.matches.is_empty() {
+                break;
+            }
+            page.matches.push(content);
+        }
+        self.tell(|| {
+            format!(
+                "page: {} of {} resources read",
+                page.matches.len(),
+                page.total
+            )
+        });
+        Ok(())
+    }
+
+    /// Follows the chains of the query.
+    fn settled(&self, query: &SearchQuery) -> Result<SearchQuery, SearchError> {
+        settle(query, &mut |query, code, most| {
+            let by = code.map(|code| Sort {
+                by: SortBy::Parameter(code.to_owned()),
+                descending: false,
+            });
+            let query = SearchQuery {
+                sort: by.into_iter().collect(),
+                ..query.clone()
+            };
+            let mut found = self.find(&query, most.saturating_add(1))?.matches;
+            if code.is_some() {
+                self.see(&mut found, &query.sort)?;
+            }
+            self.tell(|| format!("a chain or _has goes on from {} resources", found.len()));
+            Ok(found
+                .into_iter()
+                .map(|found| {
+                    (
+                        found.key,
+                        found.seen.map(|seen| seen.entries).unwrap_or_default(),
+                    )
+                })
+                .collect())
+        })
+    }
+
+    /// Finds what a settled query matches, but no more than `most`.
+    fn find(&self, query: &SearchQuery, most: usize) -> Result<Matching, SearchError> {
+        let mut matching = Matching {
+            matches: Vec::new(),
+            changed: BTreeSet::new(),
+        };
+        let types: BTreeSet<ResourceType> = query.types.iter().copied().collect();
+        for resource_type in types {
+            let (mut found, candidates) = match self.gather(resource_type, query)? {
+                Gathered::Candidates(candidates) => (Vec::new(), candidates),
+                Gathered::Matches(found, changed) => {
+                    let keys = changed.iter().map(|key| (key.clone(), false)).collect();
+                    (
+                        found,
+                        Candidates {
+                            keys,
+                            changed,
+                            is_by_log: true,
+                        },
+                    )
+                }
+            };
+            let begun = found.len();
+            let room = most.saturating_sub(matching.matches.len());
+            let looked_at = self.judge(
+                candidates.keys,
+                candidates.is_by_log,
+                query,
+                room,
+                &mut found,
+            )?;
+            if begun > 0 && found.len() > begun {
+                found.sort_by(|left, right| left.key.cmp(&right.key));
+            }
+            self.tell(|| {
+                format!(
+                    "{resource_type}: {looked_at} looked at one by one; {} match",
+                    found.len()
+                )
+            });
+            found.truncate(room);
+            matching.matches.append(&mut found);
+            matching.changed.extend(candidates.changed);
+        }
+        Ok(matching)
+    }
+
+    /// Adds those of the candidates that match, until there are so many. Returns the number that
+    /// had to be looked at.
+    fn judge(
+        &self,
+        candidates: Vec<(ResourceKey, bool)>,
+        is_by_log: bool,
+        query: &SearchQuery,
+        most: usize,
+        found: &mut Vec<Match>,
+    ) -> Result<usize, SearchError> {
+        let mut looked_at = 0;
+        for (key, is_sure) in candidates {
+            if found.len() >= most {
+                break;
+            }
+            if is_sure {
+                found.push(Match::known(key));
+                continue;
+            }
+            looked_at += 1;
+            if !is_by_log {
+                self.look()?;
+            }
+            let Some((version, mut current)) =
+                self.judged_version(&key, &|parameter| query.looks_at(parameter))?
+            else {
+                continue;
+            };
+            let row = Row {
+                key: &key,
+                last_updated: current.last_updated,
+                entries: &current.entries,
+            };
+            if !current.deleted && matches(query, row) {
+                current
+                    .entries
+                    .retain(|entry| is_of_order(&query.sort, &entry.parameter));
+                found.push(Match {
+                    key,
+                    seen: Some(SeenVersion {
+                        version,
+                        last_updated: current.last_updated,
+                        entries: current.entries,
+                    }),
+                });
+            }
+        }
+        Ok(looked_at)
+    }
+}

@@ -1,0 +1,233 @@
+//! Damage to what is stored: it is found, named without persons, and nothing is acknowledged
+//! after it.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::super::engine::{Engine, StoreOptions};
+use super::super::index_keys::index_keys;
+use super::super::keys::{
+    STATE, current_key, cursor_key, due_key, event_key, guard_key, log_key, resends_key,
+    stream_key, timer_key, type_log_key, version_key,
+};
+use super::super::kv::{Batch, Table};
+use super::super::record::{CursorRecord, EventRecord, Record, ResendsRecord};
+use super::super::seal::seal;
+use super::EmbeddedStore;
+use crate::fhir::{Resource, ResourceKey, ResourceType, Version};
+use crate::search::{IndexEntry, IndexValue};
+use crate::storage::{
+    ChangeSet, CommitError, Commits, Guard, Method, NewEvent, Position, Resources, StoredContent,
+    StreamChange, TimerChange, Upkeep, Write,
+};
+
+fn entry(code: &str) -> IndexEntry {
+    IndexEntry::new(
+        "code",
+        IndexValue::Token {
+            system: String::new(),
+            code: code.to_owned(),
+        },
+    )
+}
+
+/// A store with one Task of two versions, a timer and a guard.
+fn store(path: &Path, key: &ResourceKey) -> EmbeddedStore {
+    let store = EmbeddedStore::open(
+        path,
+        Engine::Fjall,
+        StoreOptions {
+            cache_bytes: 1 << 20,
+        },
+    )
+    .unwrap();
+    for previous in [None, Some(Version(1))] {
+        let body = Resource::parse(br#"{"resourceType":"Task"}"#)
+            .unwrap()
+            .stamped(&key.id, Version::after(previous));
+        let content = Some(StoredContent {
+            body,
+            entries: vec![entry("2512489996")],
+        });
+        let writes = vec![Write {
+            key: key.clone(),
+            previous,
+            method: Method::Put,
+            content,
+        }];
+        let timers = vec![TimerChange {
+            owner: key.clone(),
+            day: Some(Date::constant(2027, 3, 1)),
+        }];
+        let touches = vec![Guard("g".to_owned())];
+        let events = vec![NewEvent {
+            subscription: key.id.clone(),
+            focus: key.clone(),
+        }];
+        let streams = vec![StreamChange::Cursor {
+            subscription: key.id.clone(),
+            life: 0,
+            delivered: 1,
+            sent: 1,
+        }];
+        store
+            .commit(ChangeSet {
+                writes,
+                touches,
+                timers,
+                events,
+                streams,
+                ..ChangeSet::at(Timestamp::UNIX_EPOCH)
+            })
+            .unwrap();
+    }
+    store
+}
+
+#[test]
+fn verify_finds_each_kind_of_damage_and_names_no_person() {
+    let (key, day) = (
+        ResourceKey::parse("Task/7").unwrap(),
+        Date::constant(2027, 3, 1),
+    );
+    let one = || -> Vec<(Table, Vec<u8>)> {
+        vec![
+            (Table::Meta, STATE.to_vec()),
+            (Table::Current, current_key(&key)),
+            (Table::Versions, version_key(&key, Version(1))),
+            (Table::Versions, version_key(&key, Version(2))),
+            (
+                Table::Index,
+                index_keys(&key, &entry("2512489996")).remove(0),
+            ),
+            (Table::Log, log_key(Position(1))),
+            (
+                Table::TypeLog,
+                type_log_key(ResourceType::Task, Position(2)),
+            ),
+            (Table::Timers, timer_key(&key)),
+            (Table::Timers, due_key(day, &key)),
+            (Table::Events, stream_key(&key.id)),
+            (Table::Events, event_key(&key.id, 1)),
+            (Table::Events, event_key(&key.id, 2)),
+        ]
+    };
+    let unit =
+        |table: Table, key: Vec<u8>| (table, key.clone(), Some(seal(table, &key, ().encode())));
+    let other = ResourceKey::parse("Task/8").unwrap();
+    let mut damages: Vec<(Table, Vec<u8>, Option<Vec<u8>>)> = one()
+        .into_iter()
+        .map(|(table, key)| (table, key, None))
+        .collect();
+    damages.extend(
+        one()
+            .into_iter()
+            .map(|(table, key)| (table, key, Some(b"no record of ours".to_vec()))),
+    );
+    damages.push(unit(Table::Index, index_keys(&key, &entry("1")).remove(0)));
+    damages.push(unit(
+        Table::Index,
+        index_keys(&other, &entry("2512489996")).remove(0),
+    ));
+    damages.push(unit(Table::Timers, due_key(day.tomorrow().unwrap(), &key)));
+    let late = guard_key(&Guard("g".to_owned()));
+    damages.push((
+        Table::Guards,
+        late.clone(),
+        Some(seal(Table::Guards, &late, Position(9).encode())),
+    ));
+
+    let beyond = cursor_key(&key.id);
+    let cursor = CursorRecord {
+        delivered: 3,
+        sent: 3,
+    }
+    .encode();
+    damages.push((
+        Table::Events,
+        beyond.clone(),
+        Some(seal(Table::Events, &beyond, cursor)),
+    ));
+    let never = resends_key(&key.id);
+    damages.push((
+        Table::Events,
+        never.clone(),
+        Some(seal(
+            Table::Events,
+            &never,
+            ResendsRecord(vec![2..=3]).encode(),
+        )),
+    ));
+    let foreign = event_key(&key.id, 2);
+    let event = EventRecord {
+        position: Position(2),
+        instant: Timestamp::UNIX_EPOCH,
+        focus: other,
+        version: Version(1),
+    };
+    damages.push((
+        Table::Events,
+        foreign.clone(),
+        Some(seal(Table::Events, &foreign, event.encode())),
+    ));
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &key);
+    let set = |table: Table, key: &[u8], value: Option<Vec<u8>>| {
+        let mut batch = Batch::default();
+        match value {
+            Some(value) => batch.put(table, key.to_vec(), value),
+            None => batch.delete(table, key.to_vec()),
+        }
+        store.shared.kv.apply(batch).unwrap();
+    };
+    for (number, (table, at, value)) in damages.into_iter().enumerate() {
+        assert_eq!(store.verify(), Vec::<String>::new());
+        let sound = store.shared.kv.view().get(table, &at).unwrap();
+        set(table, &at, value);
+        let findings = store.verify();
+        assert!(
+            !findings.is_empty(),
+            "damage {number} in {table:?} was not found"
+        );
+        assert!(
+            findings
+                .iter()
+                .all(|finding| !finding.contains("2512489996")),
+            "{findings:?}"
+        );
+        set(table, &at, sound);
+    }
+}
+
+#[test]
+fn after_a_record_that_does_not_fit_nothing_is_acknowledged() {
+    let (folder, key) = (
+        tempfile::tempdir().unwrap(),
+        ResourceKey::parse("Task/7").unwrap(),
+    );
+    let store = store(folder.path(), &key);
+    let mut batch = Batch::default();
+    batch.put(
+        Table::Versions,
+        version_key(&key, Version(2)),
+        b"no record of ours".to_vec(),
+    );
+    store.shared.kv.apply(batch).unwrap();
+    assert_eq!(store.check_ready(), Ok(()));
+    let error = store.read(&key).unwrap_err();
+    assert_eq!(store.check_ready(), Err(error.clone()));
+    assert_eq!(
+        error.0,
+        "the checksum of the record Task/7/_history/2 in the table 'versions' does not fit"
+    );
+    assert_eq!(store.failure(), Some(error.clone()));
+    assert_eq!(
+        store.commit(ChangeSet::at(Timestamp::UNIX_EPOCH)),
+        Err(CommitError::Store(error.clone()))
+    );
+    assert_eq!(store.last_commit(), Err(error));
+}

@@ -1,0 +1,278 @@
+//! The one writer: it takes all commits that wait, and at most one step of making the index anew,
+//! builds one batch of them, syncs once, and answers them all.
+//!
+//! After the first error nothing is acknowledged any more, and nothing is tried again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::folder::Watermark;
+use super::kv::Kv;
+use super::record::StoreState;
+use super::reindex::{IndexState, ReindexStep};
+use super::staging::CommitGroup;
+use crate::storage::{ChangeSet, CommitError, Committed, StoreError};
+
+/// The number of commits with which a group is closed …
+const GROUP_COMMITS_MAX: usize = 256;
+/// … or the number of bytes that their bodies have then.
+const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The number of commits that can wait before the next one blocks.
+const WAITING_MAX: usize = 1_024;
+/// The interval at which a commit that waits asks whether the engine is still there.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 2_000 });
+
+/// The state that the writer and the readers share.
+pub(super) struct StoreCore {
+    pub(super) kv: Box<dyn Kv>,
+    /// The state that readers see: everything up to it is synced.
+    state: Mutex<StoreState>,
+    index: Mutex<IndexState>,
+    failure: OnceLock<StoreError>,
+    /// Calls to make when the store fails.
+    on_failure: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+}
+
+impl StoreCore {
+    pub(super) fn new(kv: Box<dyn Kv>, state: StoreState, index: IndexState) -> Self {
+        StoreCore {
+            kv,
+            state: Mutex::new(state),
+            index: Mutex::new(index),
+            failure: OnceLock::new(),
+            on_failure: Mutex::default(),
+        }
+    }
+
+    /// Locks what is known of the index.
+    pub(super) fn index(&self) -> MutexGuard<'_, IndexState> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the state that readers see.
+    pub(super) fn state(&self) -> StoreState {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, state: StoreState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Returns the first error, if there was one.
+    pub(super) fn failure(&self) -> Option<&StoreError> {
+        self.failure.get()
+    }
+
+    /// Remembers the error if it is the first one, makes the calls that wait for it, and gives the
+    /// first one back.
+    pub(super) fn fail(&self, error: StoreError) -> StoreError {
+        let first = self.failure.get_or_init(|| error).clone();
+        // Not while the list is locked: a call may ask for another one.
+        let calls = std::mem::take(&mut *self.calls());
+        calls.into_iter().for_each(|call| call());
+        first
+    }
+
+    /// Makes the call once the store fails; now, if it has failed.
+    pub(super) fn on_failure(&self, call: Box<dyn FnOnce() + Send>) {
+        let mut calls = self.calls();
+        if self.failure.get().is_none() {
+            calls.push(call);
+            return;
+        }
+        drop(calls);
+        call();
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<Box<dyn FnOnce() + Send>>> {
+        self.on_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request on its way to the writer, with the place where its answer goes.
+enum WriteRequest {
+    Commit(ChangeSet, SyncSender<Result<Committed, CommitError>>),
+    Mend(ReindexStep, SyncSender<Result<(), StoreError>>),
+}
+
+/// The way to the writer. Dropping it ends the writer, after everything that waits was written.
+pub(super) struct StoreWriter {
+    requests: Option<SyncSender<WriteRequest>>,
+    thread: Option<thread::JoinHandle<()>>,
+    shared: Arc<StoreCore>,
+}
+
+impl StoreWriter {
+    /// Starts the writer.
+    pub(super) fn start(shared: Arc<StoreCore>, watermark: Watermark) -> std::io::Result<Self> {
+        let (requests, waiting) = sync_channel(WAITING_MAX);
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn({
+                let shared = shared.clone();
+                move || {
+                    let run = catch_unwind(AssertUnwindSafe(|| {
+                        write_groups(&shared, &waiting, &watermark)
+                    }));
+                    if run.is_err() {
+                        shared.fail(StoreError("the writer of the store panicked".to_owned()));
+                    }
+                }
+            })?;
+        Ok(StoreWriter {
+            requests: Some(requests),
+            thread: Some(thread),
+            shared,
+        })
+    }
+
+    /// Waits until the commit is synced, or refused.
+    pub(super) fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
+        self.ask(|answer| WriteRequest::Commit(changes, answer))
+    }
+
+    /// Waits until a step of making the index anew is synced.
+    pub(super) fn mend(&self, step: ReindexStep) -> Result<(), StoreError> {
+        self.ask(|answer| WriteRequest::Mend(step, answer))
+    }
+
+    fn ask<T, E: From<StoreError>>(
+        &self,
+        request: impl FnOnce(SyncSender<Result<T, E>>) -> WriteRequest,
+    ) -> Result<T, E> {
+        if let Some(failure) = self.shared.failure() {
+            return Err(failure.clone().into());
+        }
+        let (answer, answered) = sync_channel(1);
+        let gone = || {
+            E::from(
+                self.shared
+                    .fail(StoreError("the writer of the store ended".to_owned())),
+            )
+        };
+        let requests = self.requests.as_ref().ok_or_else(gone)?;
+        requests.send(request(answer)).map_err(|_| gone())?;
+        loop {
+            match answered.recv_timeout(HEALTH_INTERVAL) {
+                Ok(result) => return result,
+                Err(RecvTimeoutError::Disconnected) => return Err(gone()),
+                // An engine whose background work failed can hold the writer for ever.
+                Err(RecvTimeoutError::Timeout) => self
+                    .shared
+                    .kv
+                    .health()
+                    .map_err(|error| self.shared.fail(error))?,
+            }
+        }
+    }
+}
+
+impl Drop for StoreWriter {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        let thread = self.thread.take();
+        if let Some(thread) =
+            thread.filter(|thread| self.shared.failure().is_none() || thread.is_finished())
+        {
+            // Its panic was already made known as the store's failure.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_groups(shared: &StoreCore, waiting: &Receiver<WriteRequest>, watermark: &Watermark) {
+    while let Ok(first) = waiting.recv() {
+        if shared.failure().is_some() {
+            return;
+        }
+        let requests = gather(first, waiting);
+        match write_group(shared, requests) {
+            Ok(()) => watermark.raise(shared.state().instant),
+            Err(error) => {
+                shared.fail(error);
+                return;
+            }
+        }
+    }
+    watermark.close(shared.state().instant);
+}
+
+/// Collects all that wait, within the bounds of a group.
+fn gather(first: WriteRequest, waiting: &Receiver<WriteRequest>) -> Vec<WriteRequest> {
+    let mut bytes = first.body_bytes();
+    let mut requests = vec![first];
+    while requests.len() < GROUP_COMMITS_MAX && bytes < GROUP_BYTES_MAX {
+        let Ok(request) = waiting.try_recv() else {
+            break;
+        };
+        bytes += request.body_bytes();
+        requests.push(request);
+    }
+    requests
+}
+
+impl WriteRequest {
+    fn body_bytes(&self) -> usize {
+        match self {
+            WriteRequest::Commit(changes, _) => changes
+                .writes
+                .iter()
+                .filter_map(|write| write.content.as_ref())
+                .map(|content| content.body.size_bytes())
+                .sum(),
+            // Whoever mends waits for the answer before the next step.
+            WriteRequest::Mend(..) => 0,
+        }
+    }
+}
+
+/// An answer that is ready for whoever asked, who may have gone.
+type PendingAnswer = Box<dyn FnOnce()>;
+
+fn answer_of<T: 'static>(to: SyncSender<T>, result: T) -> PendingAnswer {
+    Box::new(move || drop(to.send(result)))
+}
+
+/// Writes what holds of the group, and answers all of it. After an error nobody is answered: the
+/// answers' channels close, and whoever waits finds the failure.
+fn write_group(shared: &StoreCore, requests: Vec<WriteRequest>) -> Result<(), StoreError> {
+    let mut answers: Vec<PendingAnswer> = Vec::with_capacity(requests.len());
+    let mut changes_something = false;
+    let (batch, state) = {
+        let view = shared.kv.view();
+        let mut group = CommitGroup::new(&*view, shared.state());
+        for request in requests {
+            match request {
+                WriteRequest::Commit(changes, answer) => {
+                    let result = group.add(changes);
+                    if let Err(CommitError::Store(error)) = result {
+                        return Err(shared.fail(error));
+                    }
+                    changes_something |= result.is_ok();
+                    answers.push(answer_of(answer, result));
+                }
+                WriteRequest::Mend(step, answer) => {
+                    group.mend(&step).map_err(|error| shared.fail(error))?;
+                    changes_something = true;
+                    answers.push(answer_of(answer, Ok(())));
+                }
+            }
+        }
+        group.finish()
+    };
+    if changes_something {
+        // The failure must be known before the channels close.
+        shared.kv.apply(batch).map_err(|error| shared.fail(error))?;
+        shared.publish(state);
+    }
+    answers.into_iter().for_each(|answer| answer());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
