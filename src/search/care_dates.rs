@@ -113,17 +113,25 @@ mod tests {
         IndexEntry::new(CARE, IndexValue::Date { from_us, until_us })
     }
 
+    fn check(cases: impl IntoIterator<Item = (ResourceType, Value, Vec<IndexEntry>)>) {
+        for (resource_type, resource, expected) in cases {
+            assert_eq!(
+                entries(resource_type, &resource),
+                expected,
+                "{resource_type} {resource}"
+            );
+        }
+    }
+
+    fn period(start: &str, end: &str) -> Value {
+        json!({ "start": start, "end": end })
+    }
+
     #[test]
-    fn each_type_has_its_own_dates_of_care() {
+    fn a_condition_goes_from_its_onset_to_its_abatement_and_a_plan_over_its_period() {
         use ResourceType as T;
-        let period = |start: &str, end: &str| json!({ "start": start, "end": end });
         let (day, later) = ("2027-03-01", "2027-04-30");
-        for (resource_type, resource, expected) in [
-            (
-                T::Patient,
-                json!({ "birthDate": day }),
-                vec![days("*", "*")],
-            ),
+        check([
             (
                 T::Condition,
                 json!({ "recordedDate": later, "onsetDateTime": "2027-03" }),
@@ -149,6 +157,19 @@ mod tests {
                 T::CarePlan,
                 json!({ "created": later, "period": period(day, later) }),
                 vec![days(day, later)],
+            ),
+        ]);
+    }
+
+    #[test]
+    fn each_type_has_its_own_dates_of_care() {
+        use ResourceType as T;
+        let (day, later) = ("2027-03-01", "2027-04-30");
+        check([
+            (
+                T::Patient,
+                json!({ "birthDate": day }),
+                vec![days("*", "*")],
             ),
             (
                 T::ServiceRequest,
@@ -181,13 +202,7 @@ mod tests {
                 json!({ "recorded": day }),
                 vec![days(day, day)],
             ),
-        ] {
-            assert_eq!(
-                entries(resource_type, &resource),
-                expected,
-                "{resource_type} {resource}"
-            );
-        }
+        ]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The definitions: the embedded core package is the published one, every structure of it compiles, and the questions that a check asks get the answers of the specification.
+//! The definitions: the embedded core package is the published one, every structure of it compiles,
+//! and the questions that a check asks get the answers of the specification.
 
 #![allow(clippy::unwrap_used)]
 

@@ -295,14 +295,19 @@ fn of_plans_orders_and_tasks() {
     );
 }
 
+fn bundle(kind: &str, elements: Value) -> Value {
+    let mut bundle = resource("Bundle", &elements);
+    bundle["type"] = kind.into();
+    bundle
+}
+
+/// The elements of a Bundle with one Patient.
+fn one_patient() -> Value {
+    json!({ "entry": [{ "resource": { "resourceType": "Patient", "id": "p" } }] })
+}
+
 #[test]
-fn of_bundles() {
-    let bundle = |kind: &str, elements: Value| {
-        let mut bundle = resource("Bundle", &elements);
-        bundle["type"] = kind.into();
-        bundle
-    };
-    let patient = json!({"resourceType": "Patient", "id": "p"});
+fn of_entries_by_the_kind_of_bundle() {
     check(
         "Bundle",
         "bdl-1",
@@ -320,7 +325,7 @@ fn of_bundles() {
         json!({"entry": [{"request": {"method": "GET"}}]}),
         json!({"entry": [{"response": {"status": "200"}}]}),
     );
-    let plain = json!({ "entry": [{ "resource": patient }] });
+    let plain = one_patient();
     check(
         "Bundle",
         "bdl-3",
@@ -345,12 +350,17 @@ fn of_bundles() {
     check(
         "Bundle",
         "bdl-5",
-        &[bundle("collection", plain.clone())],
+        &[bundle("collection", plain)],
         &[bundle(
             "collection",
             json!({"entry": [{"fullUrl": "urn:x"}]}),
         )],
     );
+}
+
+#[test]
+fn of_addresses_documents_and_messages() {
+    let plain = one_patient();
     let twice = |kind: &str, version: &str| {
         let entry = |version: &str| json!({"fullUrl": "urn:x", "resource": {"resourceType": "Patient", "meta": {"versionId": version}}});
         bundle(kind, json!({ "entry": [entry("1"), entry(version)] }))
@@ -492,7 +502,7 @@ fn published(definition: &str, key: &str) -> &'static str {
 }
 
 #[test]
-fn of_periods_quantities_and_other_data_types() {
+fn of_periods_and_quantities() {
     let period = |start: &str, end: &str| json!({ "start": start, "end": end });
     check(
         "Period",
@@ -555,6 +565,10 @@ fn of_periods_quantities_and_other_data_types() {
             json!({"low": {"value": 1, "code": "g"}, "high": {"value": 2, "code": "kg"}}),
         ],
     );
+}
+
+#[test]
+fn of_contact_points_and_attachments() {
     check(
         "ContactPoint",
         "cpt-2",
@@ -573,13 +587,15 @@ fn of_periods_quantities_and_other_data_types() {
         ],
         &[json!({"data": "AA=="})],
     );
-    let repeat = |elements: Value| json!({ "repeat": elements });
+}
+
+#[test]
+fn of_timings() {
     let timing = |key, good: Value, bad: Value| {
-        let goal =
-            |timing: Value| resource("ServiceRequest", &json!({ "occurrenceTiming": timing }));
         let expression = published("Timing", key);
-        for (timing, expected) in [(good, true), (bad, false)] {
-            let resource = goal(repeat(timing));
+        for (repeat, expected) in [(good, true), (bad, false)] {
+            let timing = json!({ "occurrenceTiming": { "repeat": repeat } });
+            let resource = resource("ServiceRequest", &timing);
             let expression = Expression::compile(expression).unwrap();
             let path = Expression::compile("occurrence.repeat").unwrap();
             let surroundings = environment(&TYPES, &resource);

@@ -28,14 +28,35 @@ fn check(definitions: &Definitions, value_set: &str, system: &str, code: &str, e
     );
 }
 
+/// Checks codes of a value set of R4, which gives them their system.
+fn check_codes(value_set: &str, cases: &[(&str, &str)]) {
+    for (code, expected) in cases {
+        check_r4(value_set, "", code, expected);
+    }
+}
+
+/// Checks a code of a value set of R4 or of HL7's terminology.
+fn check_r4(value_set: &str, system: &str, code: &str, expected: &str) {
+    let base = if value_set.starts_with("v3-") {
+        "http://terminology.hl7.org/ValueSet"
+    } else {
+        "http://hl7.org/fhir/ValueSet"
+    };
+    check(
+        &CORE,
+        &format!("{base}/{value_set}"),
+        system,
+        code,
+        expected,
+    );
+}
+
 #[test]
 fn codes_of_the_core_package() {
     let gender = "http://hl7.org/fhir/administrative-gender";
     let ver_status = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
-    let role = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
-    let (v2_0131, act, m49) = (
+    let (v2_0131, m49) = (
         "http://terminology.hl7.org/CodeSystem/v2-0131",
-        "http://terminology.hl7.org/CodeSystem/v3-ActCode",
         "http://unstats.un.org/unsd/methods/m49/m49.htm",
     );
     for (value_set, system, code, expected) in [
@@ -71,7 +92,15 @@ fn codes_of_the_core_package() {
             "150",
             "the code system http://unstats.un.org/unsd/methods/m49/m49.htm is",
         ),
-        // Systems that nobody may hand on, or that are only partly there.
+    ] {
+        check_r4(value_set, system, code, expected);
+    }
+}
+
+#[test]
+fn codes_of_systems_that_nobody_may_hand_on_or_that_are_only_partly_there() {
+    let gender = "http://hl7.org/fhir/administrative-gender";
+    for (value_set, system, code, expected) in [
         (
             "observation-codes",
             "http://loinc.org",
@@ -105,19 +134,14 @@ fn codes_of_the_core_package() {
             "the value set http://hl7.org/fhir/ValueSet/no-such-set is not",
         ),
     ] {
-        let base = if value_set.starts_with("v3-") {
-            "http://terminology.hl7.org/ValueSet"
-        } else {
-            "http://hl7.org/fhir/ValueSet"
-        };
-        check(
-            &CORE,
-            &format!("{base}/{value_set}"),
-            system,
-            code,
-            expected,
-        );
+        check_r4(value_set, system, code, expected);
     }
+}
+
+#[test]
+fn codes_that_are_selected_by_their_place_in_a_hierarchy() {
+    let role = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
+    let act = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
     let relationships = "http://terminology.hl7.org/ValueSet/v3-PersonalRelationshipRoleType";
     for (code, expected) in [
         ("FTH", IN),
@@ -179,61 +203,46 @@ fn codes_that_follow_a_rule_or_are_few() {
                 ("DKK EUR", OUT),
             ],
         ),
-        (
-            "ucum-units",
-            &[
-                ("mm[Hg]", IN),
-                ("10*9/L", IN),
-                ("kg/m2", IN),
-                ("mL/min/{1.73_m2}", IN),
-                ("{tablet}", IN),
-            ],
-        ),
-        (
-            "ucum-units",
-            &[
-                ("mm Hg", OUT),
-                ("mg//L", OUT),
-                ("mg/", OUT),
-                ("(mg", OUT),
-                ("[Hg", OUT),
-                ("", OUT),
-                ("mg)", OUT),
-            ],
-        ),
-        (
-            "ucum-units",
-            &[
-                ("dB[SPL]", IN),
-                ("d", IN),
-                ("days", OUT),
-                ("kmin", OUT),
-                ("µg", OUT),
-                ("[m/s2/Hz^(1/2)]", IN),
-                ("m/(s2.K)", IN),
-            ],
-        ),
-        (
-            "ucum-units",
-            &[
-                (
-                    "k[new'U]/L",
-                    "only a part of the code system http://unitsofmeasure.org",
-                ),
-                ("[new'U]/florin", OUT),
-            ],
-        ),
     ] {
-        for (code, expected) in cases {
-            check(
-                &CORE,
-                &format!("http://hl7.org/fhir/ValueSet/{value_set}"),
-                "",
-                code,
-                expected,
-            );
-        }
+        check_codes(value_set, cases);
     }
+}
+
+#[test]
+fn units_are_what_the_grammar_of_ucum_builds_of_its_symbols() {
+    check_codes(
+        "ucum-units",
+        &[
+            ("mm[Hg]", IN),
+            ("10*9/L", IN),
+            ("kg/m2", IN),
+            ("mL/min/{1.73_m2}", IN),
+            ("{tablet}", IN),
+            ("mm Hg", OUT),
+            ("mg//L", OUT),
+            ("mg/", OUT),
+            ("(mg", OUT),
+            ("[Hg", OUT),
+            ("", OUT),
+            ("mg)", OUT),
+            ("dB[SPL]", IN),
+            ("d", IN),
+            ("days", OUT),
+            ("kmin", OUT),
+            ("µg", OUT),
+            ("[m/s2/Hz^(1/2)]", IN),
+            ("m/(s2.K)", IN),
+            (
+                "k[new'U]/L",
+                "only a part of the code system http://unitsofmeasure.org",
+            ),
+            ("[new'U]/florin", OUT),
+        ],
+    );
+}
+
+#[test]
+fn every_common_unit_of_r4_is_a_unit() {
     let common = CORE
         .value_set("http://hl7.org/fhir/ValueSet/ucum-common")
         .unwrap()
@@ -246,6 +255,10 @@ fn codes_that_follow_a_rule_or_are_few() {
         .filter(|code| CORE.code_in_system("http://unitsofmeasure.org", code) != Membership::In)
         .collect();
     assert!(common.len() > 1300 && wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn codes_of_systems_without_a_value_set() {
     for (system, code, expected) in [
         ("urn:iso:std:iso:3166", "DNK", IN),
         ("urn:iso:std:iso:3166", "Denmark", OUT),

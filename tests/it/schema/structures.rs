@@ -256,6 +256,12 @@ fn slices_stand_below_what_they_are_slices_of() {
             ("valueString", 1, 1)
         ]
     );
+}
+
+#[test]
+fn slices_have_slices_and_children_of_their_own() {
+    let definitions = sliced();
+    let structure = definitions.structure("http://x/sliced").unwrap();
     for (id, slices, children) in [
         (
             "Observation.part",
@@ -297,6 +303,12 @@ fn slices_stand_below_what_they_are_slices_of() {
             "{id}"
         );
     }
+}
+
+#[test]
+fn a_slice_of_a_choice_is_written_in_the_long_form_and_content_references_are_resolved() {
+    let definitions = sliced();
+    let structure = definitions.structure("http://x/sliced").unwrap();
     let quantity = element(structure, "Observation.value[x]:valueQuantity");
     assert_eq!(
         (&*quantity.name, &*quantity.path, quantity.is_choice),
@@ -335,17 +347,16 @@ fn slices_stand_below_what_they_are_slices_of() {
     assert_eq!(&*slicing.discriminators[0].path, "$this");
 }
 
+/// An element of a structure of R4.
+fn at<'d>(definitions: &'d Definitions, url: &str, id: &str) -> &'d Element {
+    let url = format!("http://hl7.org/fhir/StructureDefinition/{url}");
+    element(definitions.structure(&url).unwrap(), id)
+}
+
 #[test]
 fn what_elements_say() {
     let definitions = Definitions::core();
-    let at = |url: &str, id: &str| {
-        element(
-            definitions
-                .structure(&format!("http://hl7.org/fhir/StructureDefinition/{url}"))
-                .unwrap(),
-            id,
-        )
-    };
+    let at = |url: &str, id: &str| at(&definitions, url, id);
     let url = at("condition-assertedDate", "Extension.url");
     assert_eq!(
         url.fixed,
@@ -387,6 +398,12 @@ fn what_elements_say() {
         (code.min, code.max, code.fixed.as_ref()),
         (1, Some(1), Some(&json!("85354-9")))
     );
+}
+
+#[test]
+fn what_rules_and_structures_say() {
+    let definitions = Definitions::core();
+    let at = |url: &str, id: &str| at(&definitions, url, id);
     let practice = at("Patient", "Patient")
         .constraints
         .iter()

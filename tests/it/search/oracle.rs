@@ -161,11 +161,48 @@ fn escaped(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
+fn prefix(chance: &mut Chance<'_>) -> &'static str {
+    *chance.one_of(&["", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
+}
+
+fn date_text(from_us: i64, chance: &mut Chance<'_>) -> String {
+    let instant = Timestamp::from_microsecond(from_us).unwrap_or(Timestamp::UNIX_EPOCH);
+    let own = instant
+        .strftime(chance.one_of(&[
+            "%Y",
+            "%Y-%m",
+            "%Y-%m-%d",
+            "%Y-%m-%dT%H:%MZ",
+            "%Y-%m-%dT%H:%M:%SZ",
+        ]))
+        .to_string();
+    let day = if chance.percent(70) {
+        own
+    } else {
+        (*chance.one_of(DATES)).to_owned()
+    };
+    format!("{}{day}", prefix(chance))
+}
+
+fn quantity_text(from: i128, system: &str, code: &str, chance: &mut Chance<'_>) -> String {
+    let number = *chance.one_of(&["5", "5.5", "50", "5e1", "-3", "1e2", "0"]);
+    let whole = from / 1_000_000_000_000;
+    let own = whole.to_string();
+    let number = if chance.percent(50) && (-1_000..1_000_000).contains(&whole) {
+        &own
+    } else {
+        number
+    };
+    let unit = match *chance.one_of(&["", "full", "code"]) {
+        "full" => format!("|{}|{}", escaped(system), escaped(code)),
+        "code" => format!("||{}", escaped(code)),
+        _ => String::new(),
+    };
+    format!("{}{number}{unit}", prefix(chance))
+}
+
 /// A value that a query may have to find this, or something near it.
 fn value_text(value: &IndexValue, chance: &mut Chance<'_>) -> String {
-    let prefix = |chance: &mut Chance<'_>| {
-        *chance.one_of(&["", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
-    };
     match value {
         IndexValue::Token { system, code } => {
             let (system, code) = (escaped(system), escaped(code));
@@ -183,24 +220,7 @@ fn value_text(value: &IndexValue, chance: &mut Chance<'_>) -> String {
                 escaped(target)
             }
         }
-        IndexValue::Date { from_us, .. } => {
-            let instant = Timestamp::from_microsecond(*from_us).unwrap_or(Timestamp::UNIX_EPOCH);
-            let own = instant
-                .strftime(chance.one_of(&[
-                    "%Y",
-                    "%Y-%m",
-                    "%Y-%m-%d",
-                    "%Y-%m-%dT%H:%MZ",
-                    "%Y-%m-%dT%H:%M:%SZ",
-                ]))
-                .to_string();
-            let day = if chance.percent(70) {
-                own
-            } else {
-                (*chance.one_of(DATES)).to_owned()
-            };
-            format!("{}{day}", prefix(chance))
-        }
+        IndexValue::Date { from_us, .. } => date_text(*from_us, chance),
         IndexValue::Text(text) => {
             let letters: Vec<char> = text.chars().collect();
             let length = 1 + chance.below(letters.len());
@@ -217,24 +237,7 @@ fn value_text(value: &IndexValue, chance: &mut Chance<'_>) -> String {
         }),
         IndexValue::Quantity {
             from, system, code, ..
-        } => {
-            let number = *chance.one_of(&["5", "5.5", "50", "5e1", "-3", "1e2", "0"]);
-            let own = (from / 1_000_000_000_000).to_string();
-            let number = if chance.percent(50)
-                && (-1_000..1_000_000).contains(&(from / 1_000_000_000_000))
-            {
-                &own
-            } else {
-                number
-            };
-            let unit = *chance.one_of(&["", "full", "code"]);
-            let unit = match unit {
-                "full" => format!("|{}|{}", escaped(system), escaped(code)),
-                "code" => format!("||{}", escaped(code)),
-                _ => String::new(),
-            };
-            format!("{}{number}{unit}", prefix(chance))
-        }
+        } => quantity_text(*from, system, code, chance),
         IndexValue::Composite(values) => values
             .iter()
             .map(|value| value_text(value, chance))
