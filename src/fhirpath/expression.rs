@@ -37,8 +37,8 @@ impl Expression {
     /// Evaluates the expression on an element.
     ///
     /// # Errors
-    /// The data is not what the author of the expression expected, for instance several items instead
-    /// of one.
+    /// The data is not what the author of the expression expected, for instance several items
+    /// instead of one.
     pub fn evaluate<'a>(
         &'a self,
         focus: Node<'a>,

@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod environments;
 mod functions;
 mod invariants;
+mod invariants_of_bundles;
+mod invariants_of_data_types;
 mod language;
 mod model;
 mod operators;

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod all;
+mod compositions;
 mod core;
 mod membership;
 mod packages;
+mod slices;
 mod structures;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
+mod chance;
 mod every;
 mod links;
 mod modifiers;

@@ -15,124 +15,13 @@ use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
 use frist::storage::{Commits, Position, Resources, Store};
 use jiff::Timestamp;
 use proptest::prelude::*;
-use proptest::test_runner::TestRng;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::BASE;
+use super::chance::{ADDRESSES, Chance, DATES, mutate};
 use super::every::made_up;
 use crate::store_contract::{changes, delete, keys_of, put};
 use crate::store_search::{Known, expected_page};
-
-/// Numbers that look like chance.
-struct Chance<'r>(&'r mut TestRng);
-
-impl Chance<'_> {
-    fn below(&mut self, end: usize) -> usize {
-        self.0.random_range(0..end.max(1))
-    }
-
-    fn one_of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
-
-    fn percent(&mut self, share: usize) -> bool {
-        self.below(100) < share
-    }
-}
-
-const DATES: &[&str] = &[
-    "2026",
-    "2027-02",
-    "2027-03-01",
-    "2027-03-02",
-    "2027-03-01T09:00:00+01:00",
-    "2027-03-01T08:00:00Z",
-    "2027-03-28T02:30:00+01:00",
-    "1950-12-24",
-];
-const TEXTS: &[&str] = &[
-    "Åse",
-    "åse marie",
-    "Ostergaard",
-    "Østergård",
-    "André",
-    "andre",
-    "x",
-    "a,b",
-    "p|q",
-    "d$e",
-    r"back\slash",
-    "Müller  B",
-];
-const CODES: &[&str] = &["active", "draft", "completed", "x", "DJ44", "male"];
-const ADDRESSES: &[&str] = &[
-    "http://x/y",
-    "http://x/y/z",
-    "http://x/yz",
-    "urn:oid:1.2.3",
-    "http://x/y|2.0",
-];
-
-/// Changes values and leaves out elements, here and there.
-fn mutate(value: &mut Value, chance: &mut Chance<'_>) {
-    match value {
-        Value::String(text) => {
-            let begins_with_digit = text.starts_with(|first: char| first.is_ascii_digit());
-            let is_date = begins_with_digit
-                && text.len() >= 4
-                && text.bytes().take(4).all(|byte| byte.is_ascii_digit());
-            let pool: &[&str] = match () {
-                () if is_date => DATES,
-                () if text.contains("://") => ADDRESSES,
-                () if text
-                    .split_once('/')
-                    .is_some_and(|(kind, _)| kind.parse::<ResourceType>().is_ok()) =>
-                {
-                    let kind = text.split('/').next().unwrap().to_owned();
-                    *text = format!("{kind}/{}", chance.below(12));
-                    return;
-                }
-                () if text.contains(' ') || chance.percent(50) => TEXTS,
-                () => CODES,
-            };
-            if chance.percent(40) {
-                *text = (*chance.one_of(pool)).to_owned();
-            }
-        }
-        Value::Number(_) => {
-            *value = chance
-                .one_of(&[
-                    json!(5),
-                    json!(5.5),
-                    json!(49.6),
-                    json!(50),
-                    json!(-3),
-                    json!(100),
-                ])
-                .clone()
-        }
-        Value::Bool(truth) => *truth = chance.percent(50),
-        Value::Array(items) => {
-            items.iter_mut().for_each(|item| mutate(item, chance));
-            if let Some(first) = items.first().filter(|_| chance.percent(20)).cloned() {
-                let mut other = first;
-                mutate(&mut other, chance);
-                items.push(other);
-            }
-        }
-        Value::Object(members) => {
-            members.retain(|name, _| {
-                matches!(name.as_str(), "resourceType" | "reference" | "url") || !chance.percent(12)
-            });
-            for (name, member) in members.iter_mut() {
-                if name != "resourceType" && name != "url" {
-                    mutate(member, chance);
-                }
-            }
-        }
-        Value::Null => {}
-    }
-}
 
 /// A resource of the type: one of the guide's examples, or one with everything.
 fn resource(resource_type: ResourceType, chance: &mut Chance<'_>) -> Value {
