@@ -161,12 +161,16 @@ pub(super) fn typed<'a>(node: Node<'a>, model: &dyn Model) -> Node<'a> {
     let any_resource = node
         .type_id
         .is_none_or(|type_id| matches!(model.name(type_id), "Resource" | "DomainResource"));
+    // Most elements are of another type, and then need not be asked.
+    if !any_resource {
+        return node;
+    }
     match resource_type(node) {
-        Some(name) if any_resource => Node {
+        Some(name) => Node {
             type_id: model.type_named(name).or(node.type_id),
             ..node
         },
-        _ => node,
+        None => node,
     }
 }
 
