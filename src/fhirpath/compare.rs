@@ -36,7 +36,7 @@ pub(super) fn equal(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) 
         }
     }
     match (left.scalar(model), right.scalar(model)) {
-        // Text is compared with the text of what is no text, as the public validator does.
+        // Text is compared with the text form of other values, as the public validator does.
         (
             Some(Scalar::Text(text)),
             Some(Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Decimal(_)),

@@ -7,8 +7,8 @@
 
 /// Published texts, each with the rule that is meant.
 const MENDED: &[(&str, &str)] = &[
-    // The search parameter mothersMaidenName: what the extension of that name says; there is none
-    // of the published address.
+    // The search parameter mothersMaidenName: the value of the extension of that name; no extension
+    // has the published address.
     (
         "Patient.extension('http://hl7.org/fhir/StructureDefinition/patient-extensions-Patient-mothersMaidenName')",
         "Patient.extension('http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName').value",

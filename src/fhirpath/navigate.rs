@@ -46,7 +46,7 @@ pub(super) fn members<'a>(node: Node<'a>, name: &str, model: &'a dyn Model, foun
         let chosen = bare.len() > name.len()
             && bare.starts_with(name)
             && keys.iter().any(|choice| **choice == *bare);
-        // What stands under both keys is found by the one without the line.
+        // A member under both keys is found by the key without the underscore.
         if !chosen || (bare.len() < key.len() && object.contains_key(bare)) {
             continue;
         }

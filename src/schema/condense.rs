@@ -93,7 +93,7 @@ fn structure(definition: &Value) -> Result<Value, String> {
         .iter()
         .map(|source| element(source, &mut constraints))
         .collect::<Result<Vec<_>, _>>()?;
-    // Whoever wants to know what a data type asks of each value need not read its elements.
+    // The rules for every value of a data type can be read without its elements.
     let of_root = elements
         .first()
         .map_or(0, |root| items(root, "constraint").len());

@@ -160,7 +160,7 @@ fn read(bytes: &[u8], bounds: PackageBounds) -> Result<Package, PackageError> {
     let unpacked = flate2::read::MultiGzDecoder::new(bytes).take(bounds.unpacked_bytes_max);
     let mut archive = tar::Archive::new(unpacked);
     let read = read_files(&mut archive, bounds);
-    // Where the bound cuts the archive off, what is left of it is broken: the bound is the reason.
+    // An archive that the bound cuts off is broken; the reason is the bound.
     if archive.into_inner().limit() == 0 {
         Err(PackageError::TooLarge)
     } else {

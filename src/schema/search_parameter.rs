@@ -69,7 +69,7 @@ pub fn search_parameters() -> &'static [SearchParameter] {
     static ALL: LazyLock<Vec<SearchParameter>> = LazyLock::new(|| {
         let of_core = CORE_LINES.lines();
         let of_guide = guide::search_parameters();
-        // What is embedded is JSON: the tests read all of it.
+        // The embedded texts are JSON: the tests read all of them.
         let definitions = of_core
             .chain(of_guide)
             .filter_map(|text| text.parse::<Value>().ok());
@@ -84,7 +84,7 @@ pub fn search_parameters() -> &'static [SearchParameter] {
 /// not define where its values stand.
 pub(super) fn condense(definition: &Value) -> Option<String> {
     let by_type = by_type(definition);
-    // The package has examples of definitions too, which redefine what others define.
+    // The package also has examples of definitions, which define existing parameters again.
     if by_type.is_empty()
         || text(definition, "url")?.starts_with("http://hl7.org/fhir/SearchParameter/example")
     {

@@ -89,7 +89,7 @@ fn is_language_tag(tag: &str) -> bool {
     let mut is_plain = true;
     is_known
         && parts.all(|part| {
-            // After a part of one letter comes what an extension says.
+            // The parts after one of a single letter belong to an extension.
             is_plain &= part.len() > 1;
             let is_country_or_other =
                 !is_plain || part.len() != 2 || is_country(&part.to_ascii_uppercase());

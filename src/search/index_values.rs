@@ -190,7 +190,7 @@ impl EntryCollector<'_> {
             | Reference::Conditional(address) => {
                 self.push(IndexValue::Reference(address.to_owned()));
             }
-            // It can be asked for by what it says itself alone; and the element is not missing.
+            // It is found only by its own anchor; and the element is not missing.
             Reference::Contained(anchor) => self.push(IndexValue::Reference(format!("#{anchor}"))),
             Reference::Logical(..) | Reference::None => {}
         }

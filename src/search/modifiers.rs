@@ -141,7 +141,7 @@ fn tests(parameter: &Parameter, codes: Vec<(String, String)>) -> Result<Vec<Test
             parameter.code
         )));
     }
-    // Codes of elements that have no system of their own stand in the index without.
+    // Codes of elements without a system of their own are indexed without one.
     let of = |(system, code): (String, String)| {
         let system = if parameter.own_systems().contains(&system) {
             String::new()

@@ -138,7 +138,7 @@ fn apply(
     base_url: &str,
     query: &mut SearchQuery,
 ) -> Result<(), Problem> {
-    // What all types have, each has.
+    // A parameter of all types is one of each.
     let Some(first) = types.first().copied() else {
         return Err(Problem::Unknown("expected a type to search in".into()));
     };

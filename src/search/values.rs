@@ -131,7 +131,7 @@ pub(super) fn references(
     let below = value
         .strip_prefix(base_url)
         .and_then(|below| below.strip_prefix('/'));
-    // What names a version is stored as a reference to the resource.
+    // A reference to a version is stored as one to the resource.
     let current =
         |key: &str| ResourceKey::parse(key.split_once("/_history/").map_or(key, |(key, _)| key));
     if let Some(key) = current(below.unwrap_or(&value)) {
