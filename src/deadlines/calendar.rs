@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::fhir::view::extensions;
 use crate::fhir::{FhirDate, names};
 
-/// Why a start or a plan was postponed.
+/// The reason why a start or a plan was postponed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Reason {
     Patient,
@@ -26,7 +26,8 @@ pub(super) struct Postponement {
 }
 
 impl Postponement {
-    /// The postponements on a Condition or ServiceRequest; one that cannot be read is not counted.
+    /// Reads the postponements on a Condition or ServiceRequest; one that cannot be read is not
+    /// counted.
     pub(super) fn of(resource: &Value) -> Vec<Postponement> {
         extensions(resource, names::EXT_POSTPONEMENT)
             .filter_map(Postponement::read)
@@ -51,7 +52,8 @@ impl Postponement {
         })
     }
 
-    /// The first and last day it covers as known on `day`, for a clock that stopped on `stop`.
+    /// Returns the first and last day it covers as known on `day`, for a clock that stopped on
+    /// `stop`.
     pub(super) fn span(&self, day: Date, stop: Option<Date>) -> Option<(Date, Date)> {
         let last = match self.end {
             Some(end) => end.yesterday().ok()?,
@@ -60,42 +62,42 @@ impl Postponement {
         (self.start <= day && self.start <= last).then_some((self.start, last))
     }
 
-    /// True if it covers `day`, as known on that day, for a clock that has not stopped.
+    /// Tells whether it covers `day`, as known on that day, for a clock that has not stopped.
     pub(super) fn covers(&self, day: Date) -> bool {
         self.span(day, None)
             .is_some_and(|(first, last)| (first..=last).contains(&day))
     }
 
-    /// True if it was open on `day`.
+    /// Tells whether it was open on `day`.
     pub(super) fn is_open(&self, day: Date) -> bool {
         self.end.is_none() && self.start <= day
     }
 }
 
-/// The calendar date in Copenhagen of a FHIR date, dateTime or instant; none if it cannot be read
-/// or is less precise than a day.
+/// Reads the calendar date in Copenhagen of a FHIR date, dateTime or instant; none if it cannot be
+/// read or is less precise than a day.
 pub(super) fn day_of(element: &Value) -> Option<Date> {
     FhirDate::parse(element.as_str()?)?.date()
 }
 
-/// `day` plus that many days; the end of the calendar (year 9999) if it is beyond.
+/// Adds days to a day; returns the end of the calendar (year 9999) if it is beyond.
 pub(super) fn plus(day: Date, days: u32) -> Date {
     day.saturating_add(i64::from(days).days())
 }
 
-/// `day` less that many days.
+/// Subtracts days from a day.
 pub(super) fn minus(day: Date, days: u32) -> Date {
     day.saturating_sub(i64::from(days).days())
 }
 
-/// How many days `later` is after `earlier`; 0 if it is not.
+/// Counts the days from `earlier` to `later`; 0 if it is not later.
 fn days_between(earlier: Date, later: Date) -> u32 {
     let hours = later.duration_since(earlier).as_hours();
     u32::try_from(hours / 24).unwrap_or(0)
 }
 
-/// The day on which the count of days after `start` reaches `days`, skipping each day within a span
-/// (first and last day).
+/// Returns the day on which the count of days after `start` reaches `days`, skipping each day
+/// within a span (first and last day).
 pub(super) fn net_due(start: Date, days: u32, mut spans: Vec<(Date, Date)>) -> Date {
     spans.sort_unstable();
     let (mut counted_to, mut left) = (start, days);
@@ -113,7 +115,7 @@ pub(super) fn net_due(start: Date, days: u32, mut spans: Vec<(Date, Date)>) -> D
     plus(counted_to, left)
 }
 
-/// The first day after `day` that no span covers; none at the end of the calendar.
+/// Returns the first day after `day` that no span covers; none at the end of the calendar.
 pub(super) fn first_free_after(day: Date, mut spans: Vec<(Date, Date)>) -> Option<Date> {
     spans.sort_unstable();
     let mut free = day.checked_add(1.day()).ok()?;

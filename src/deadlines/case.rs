@@ -7,7 +7,7 @@ use super::calendar::Postponement;
 use super::clock::Stop;
 use super::owner::TaskOwner;
 use super::practice::Party;
-use super::rules::Rule;
+use super::rule::Rule;
 use super::stored::Input;
 use super::words::Right;
 use crate::fhir::{Id, ResourceKey};

@@ -7,7 +7,8 @@ use super::calendar::{Reason, first_free_after, minus, net_due, plus};
 use super::case::Case;
 use super::clock::{Clock, Rights};
 use super::facts::PersonFacts;
-use super::rules::{PausePolicy, Rule, Rules};
+use super::rule::{PausePolicy, Rule};
+use super::rules::Rules;
 use super::words::{BusinessStatus, TaskStatus};
 use super::{prevention_start, treatment_plan};
 
@@ -26,7 +27,7 @@ pub fn derive(facts: &PersonFacts, rules: &Rules, day: Date) -> Rights {
     rights
 }
 
-/// The rights on `day`, and a later day such that nothing changes between the two.
+/// Returns the rights on `day`, and a later day such that nothing changes between the two.
 fn evaluate(facts: &PersonFacts, rules: &Rules, day: Date) -> (Rights, Option<Date>) {
     let mut rights = Rights::default();
     let mut wake = facts
@@ -119,7 +120,7 @@ fn clock(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, day: Date) -> Clock 
     }
 }
 
-/// Rows 3 to 11 of the status table, first match wins.
+/// Applies rows 3 to 11 of the status table; the first match wins.
 fn status(
     case: &Case<'_>,
     rule: &Rule,
@@ -172,8 +173,8 @@ fn status(
     (T::Requested, B::Running)
 }
 
-/// The first day after `day` on which the clock can change without a fact that becomes known or
-/// ends on that day.
+/// Returns the first day after `day` on which the clock can change without a fact that becomes
+/// known or ends on that day.
 fn next_step(case: &Case<'_>, rule: &Rule, clock: &Clock, day: Date) -> Option<Date> {
     if clock.stop.is_some() {
         return None;
@@ -190,8 +191,8 @@ fn next_step(case: &Case<'_>, rule: &Rule, clock: &Clock, day: Date) -> Option<D
         .min()
 }
 
-/// While a postponement is open, each day it goes on moves the net due date; unless that day is
-/// covered anyway, or the count is full.
+/// Returns the day on which the net due date moves next. While a postponement is open, each day it
+/// goes on moves it, unless that day is covered anyway or the count is full.
 fn net_due_moves(case: &Case<'_>, clock: &Clock, day: Date) -> Option<Date> {
     case.postponements
         .iter()

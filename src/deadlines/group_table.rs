@@ -1,4 +1,4 @@
-//! Which target group a diagnosis belongs to (fhir-profiles, section 3). The table is data:
+//! The table that gives a diagnosis its target group (fhir-profiles, section 3). It is data:
 //! `profiles/target-groups.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,13 +28,13 @@ pub struct GroupTable {
 struct Terminology {
     /// An address that ends in `*` stands for all that begin so.
     systems: Vec<String>,
-    reading: Reading,
+    reading: CodeReading,
     column: String,
 }
 
-/// How a code is compared with the table.
+/// The way a code is compared with the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Reading {
+enum CodeReading {
     /// The part before `+`, without its leading D, begins with the code in the table.
     Sks,
     /// Without the dot, it begins with the code in the table.
@@ -43,8 +43,20 @@ enum Reading {
     Whole,
 }
 
+impl CodeReading {
+    const ALL: [CodeReading; 3] = [CodeReading::Sks, CodeReading::Icd10, CodeReading::Whole];
+
+    const fn code(self) -> &'static str {
+        match self {
+            CodeReading::Sks => "sks",
+            CodeReading::Icd10 => "icd-10",
+            CodeReading::Whole => "whole",
+        }
+    }
+}
+
 impl GroupTable {
-    /// The table that the project ships.
+    /// Returns the table that the project ships.
     pub fn shipped() -> &'static GroupTable {
         &SHIPPED
     }
@@ -87,7 +99,7 @@ impl GroupTable {
         })
     }
 
-    /// The groups of a Condition, in the order of the rules page: the extension `kp-target-group`,
+    /// Returns the groups of a Condition, in the order of the rules page: the extension `kp-target-group`,
     /// if present, decides alone; otherwise the code does. Empty if no group can be determined.
     pub fn groups_of_condition(&self, condition: &Value) -> Vec<Group> {
         let mut asserted = extensions(condition, names::EXT_TARGET_GROUP).peekable();
@@ -103,13 +115,37 @@ impl GroupTable {
         groups.into_iter().collect()
     }
 
-    /// The groups of a CodeableConcept, or of an array of them, by code; in the order of the rules
-    /// page.
+    /// Returns the groups of a CodeableConcept, or of an array of them, by code; in the order of the
+    /// rules page.
     pub fn groups_of_concept(&self, concepts: &Value) -> Vec<Group> {
         let groups: BTreeSet<Group> = codings(concepts)
             .flat_map(|(system, code)| self.groups_of_code(system, code))
             .collect();
         groups.into_iter().collect()
+    }
+
+    /// Writes down everything the table says, a line for each terminology and each code. Only a
+    /// change of the table changes it.
+    pub(super) fn written(&self) -> String {
+        let GroupTable {
+            terminologies,
+            columns,
+        } = self;
+        let terminologies = terminologies.iter().map(|terminology| {
+            let Terminology {
+                systems,
+                reading,
+                column,
+            } = terminology;
+            let (reading, systems) = (reading.code(), systems.join(" "));
+            format!("terminology {column} reading {reading} systems {systems}\n")
+        });
+        let codes = columns.iter().flat_map(|(column, codes)| {
+            codes
+                .iter()
+                .map(move |(code, group)| format!("code {column} {code} {group}\n"))
+        });
+        terminologies.chain(codes).collect()
     }
 
     fn groups_of_code(&self, system: &str, code: &str) -> Vec<Group> {
@@ -126,13 +162,13 @@ impl GroupTable {
         };
         let code = code.to_ascii_uppercase();
         let fits = |listed: &str| match terminology.reading {
-            Reading::Sks => code
+            CodeReading::Sks => code
                 .split('+')
                 .next()
                 .and_then(|main| main.strip_prefix('D'))
                 .is_some_and(|icd| icd.starts_with(listed)),
-            Reading::Icd10 => code.replace('.', "").starts_with(listed),
-            Reading::Whole => code == listed,
+            CodeReading::Icd10 => code.replace('.', "").starts_with(listed),
+            CodeReading::Whole => code == listed,
         };
         codes
             .iter()
@@ -158,16 +194,13 @@ fn terminology(element: &Value) -> Result<Terminology, String> {
         "terminology '{}'",
         element["name"].as_str().unwrap_or("without a name")
     );
-    let reading = match text(element, "reading", &at)? {
-        "sks" => Reading::Sks,
-        "icd-10" => Reading::Icd10,
-        "whole" => Reading::Whole,
-        other => {
-            return Err(format!(
-                "{at}.reading: expected 'sks', 'icd-10' or 'whole', found '{other}'"
-            ));
-        }
-    };
+    let code = text(element, "reading", &at)?;
+    let reading = CodeReading::ALL
+        .into_iter()
+        .find(|reading| reading.code() == code)
+        .ok_or_else(|| {
+            format!("{at}.reading: expected 'sks', 'icd-10' or 'whole', found '{code}'")
+        })?;
     let systems = texts(element, "systems", &at)?
         .into_iter()
         .map(str::to_owned)

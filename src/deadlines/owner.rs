@@ -1,4 +1,4 @@
-//! Who is responsible for a right, as its Task names them.
+//! The party that is responsible for a right, as its Task names it.
 
 use serde_json::{Map, Value};
 

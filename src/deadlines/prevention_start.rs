@@ -7,7 +7,8 @@ use super::case::Case;
 use super::clock::Stop;
 use super::facts::{Diagnosis, PersonFacts};
 use super::referrals::{Chain, Referral, ReferralState};
-use super::rules::{Rule, Rules, StopMode};
+use super::rule::{Rule, StopMode};
+use super::rules::Rules;
 use super::stored::Input;
 use super::task::prevention_start_task_id;
 use super::words::{Group, Right};
@@ -73,7 +74,7 @@ fn case<'a>(
     })
 }
 
-/// Of the groups that have a rule, the rule with the fewest days; of several, the first in the
+/// Selects the rule with the fewest days among those of the groups; of several, the first in the
 /// order of the table.
 fn shortest(rules: &Rules, groups: impl Iterator<Item = Group>, start: Date) -> Option<&Rule> {
     groups
@@ -81,7 +82,7 @@ fn shortest(rules: &Rules, groups: impl Iterator<Item = Group>, start: Date) -> 
         .min_by_key(|rule| (rule.days, rule.group))
 }
 
-/// The earliest day known on `day` that stops the clock, and what says so.
+/// Returns the earliest day known on `day` that stops the clock, and the resource that says so.
 fn stop<'a>(
     facts: &'a PersonFacts,
     members: &'a [Referral],

@@ -1,4 +1,5 @@
-//! Where a version of a rights Task comes from (reliability-and-security; <https://hl7.org/fhir/R4/provenance.html>).
+//! The origin of a version of a rights Task (reliability-and-security;
+//! <https://hl7.org/fhir/R4/provenance.html>).
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -10,9 +11,9 @@ use super::task::NAMESPACE;
 use crate::fhir::dates::format_instant;
 use crate::fhir::{Id, Version};
 
-/// The Provenance of one version of a derived Task: the versions it was computed from, the rule,
-/// and the day it was computed for. Its id follows from the Task's id and version. The rule is the
-/// one that the Task names.
+/// Builds the Provenance of one version of a derived Task: the versions it was computed from, the
+/// rule, and the day it was computed for. Its id follows from the Task's id and version. The rule
+/// is the one that the Task names.
 pub fn provenance(
     task: &Value,
     task_version: Version,

@@ -22,17 +22,17 @@ pub struct TaskChange {
     pub id: Id,
     /// Its content, without version and `lastUpdated`.
     pub content: Value,
-    /// What it was computed from, for its Provenance.
+    /// The versions it was computed from, for its Provenance.
     pub inputs: Vec<Input>,
 }
 
-/// The Condition or ServiceRequest that a Task is about.
+/// Returns the Condition or ServiceRequest that a Task is about.
 pub fn task_focus(task: &Value) -> Option<ResourceKey> {
     Reference::read(&task["focus"]).local_key().cloned()
 }
 
-/// The Tasks to write so that what is stored says what the rules say, by id; none if it does
-/// already.
+/// Returns the Tasks to write, by id, so that the stored ones say what the rules say; none if they
+/// do already.
 ///
 /// `people` are the persons concerned. `existing` are the current contents of all Tasks for them,
 /// and of any other Task that has the id of one of their clocks (a referral that was moved to
@@ -98,7 +98,7 @@ pub fn reconcile(
     changes.into_values().collect()
 }
 
-/// Rows 1 and 2 of the status table: the stored Task with another status.
+/// Applies rows 1 and 2 of the status table: returns the stored Task with another status.
 fn without_clock(
     id: &Id,
     stored: &Value,
@@ -132,8 +132,8 @@ fn without_clock(
     content
 }
 
-/// What a Task without a clock follows from: the trigger that gives no right; else the Patient and
-/// the focus, as far as they are stored.
+/// Returns the versions that a Task without a clock follows from: the trigger that gives no right;
+/// else the Patient and the focus, as far as they are stored.
 fn inputs_without_clock(id: &Id, stored: &Value, people: &[(&PersonFacts, &Rights)]) -> Vec<Input> {
     if let Some(inputs) = people.iter().find_map(|(_, rights)| rights.inputs.get(id)) {
         return inputs.clone();
@@ -164,7 +164,7 @@ fn without_version(task: &Value) -> Value {
     content
 }
 
-/// True if both say the same but for version, `lastUpdated` and `lastModified`.
+/// Tells whether both say the same but for version, `lastUpdated` and `lastModified`.
 fn says_the_same(left: &Value, right: &Value) -> bool {
     let said = |task: &Value| {
         let mut content = without_version(task);

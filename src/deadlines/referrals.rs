@@ -47,8 +47,8 @@ pub(super) enum ReferralState {
     Withdrawn,
 }
 
-/// The chains of a person's ServiceRequests, of any status; a chain without a counted member is
-/// left out.
+/// Builds the chains of a person's ServiceRequests, of any status; a chain without a counted member
+/// is left out.
 pub(super) fn chains(
     requests: &[&Stored<'_>],
     practices: &Practices<'_>,

@@ -12,7 +12,7 @@ use crate::fhir::{Id, names};
 /// The project's namespace of derived ids. Changing it changes the id of every Task.
 pub(super) const NAMESPACE: Uuid = Uuid::from_u128(0x5f77_7675_bc4a_4f89_bde6_d063_fcff_dc9c);
 
-/// The id of the Task for a person's treatment plan for a group.
+/// Returns the id of the Task for a person's treatment plan for a group.
 pub fn treatment_plan_task_id(patient: &Id, group: Group) -> Id {
     Uuid::new_v5(
         &NAMESPACE,
@@ -21,12 +21,12 @@ pub fn treatment_plan_task_id(patient: &Id, group: Group) -> Id {
     .into()
 }
 
-/// The id of the Task for the referral chain with that root.
+/// Returns the id of the Task for the referral chain with that root.
 pub fn prevention_start_task_id(root: &Id) -> Id {
     Uuid::new_v5(&NAMESPACE, format!("prevention-start|{root}").as_bytes()).into()
 }
 
-/// The Task of a clock, without version and `lastUpdated`, its elements in the order of R4.
+/// Builds the Task of a clock, without version and `lastUpdated`, its elements in the order of R4.
 ///
 /// `last_modified` is the instant of the change: of the write that caused it, or the beginning of
 /// the day if the calendar did.
@@ -109,7 +109,7 @@ fn inputs(clock: &Clock) -> Value {
     ])
 }
 
-/// `Task.businessStatus` of a deadline status.
+/// Builds the `Task.businessStatus` of a deadline status.
 pub(super) fn business_status(status: BusinessStatus) -> Value {
     concept(names::CS_RIGHT_STATUS, status.code(), status.danish())
 }

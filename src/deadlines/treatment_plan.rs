@@ -77,8 +77,8 @@ fn case<'a>(facts: &'a PersonFacts, rules: &'a Rules, group: Group, day: Date) -
     })
 }
 
-/// The person's general practice, else the first that the Patient names, else who recorded or
-/// asserted the diagnosis.
+/// Picks the responsible party: the person's general practice, else the first that the Patient
+/// names, else the one that recorded or asserted the diagnosis.
 fn owner<'a>(facts: &'a PersonFacts, focus: &'a Diagnosis) -> Option<&'a Party> {
     let named = || {
         facts

@@ -13,22 +13,22 @@ macro_rules! coded {
             /// Every one, in the order of the rules page.
             pub const ALL: &'static [$name] = &[$($name::$variant),+];
 
-            /// The code.
+            /// Returns the code.
             pub const fn code(self) -> &'static str {
                 match self { $($name::$variant => $code),+ }
             }
 
-            /// The Danish name: the display in coded elements.
+            /// Returns the Danish name: the display in coded elements.
             pub const fn danish(self) -> &'static str {
                 match self { $($name::$variant => $danish),+ }
             }
 
-            /// The English name.
+            /// Returns the English name.
             pub const fn english(self) -> &'static str {
                 match self { $($name::$variant => $english),+ }
             }
 
-            /// The one with that code, if there is one.
+            /// Returns the one with that code, if there is one.
             pub fn from_code(code: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.code() == code)
             }

@@ -1,9 +1,10 @@
 //! The vocabulary: resources as the JSON that was received, their keys, references, dates and
-//! issues.
+//! issues, and the guide's package.
 //!
 //! Nothing here does I/O or knows another module of this crate.
 
 pub mod dates;
+pub mod guide;
 pub mod issue;
 pub mod json;
 pub mod key;

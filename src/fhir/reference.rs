@@ -1,4 +1,4 @@
-//! What a FHIR Reference names (<https://hl7.org/fhir/R4/references.html>).
+//! The target of a FHIR Reference (<https://hl7.org/fhir/R4/references.html>).
 
 use std::fmt::Write as _;
 
@@ -65,7 +65,7 @@ impl<'a> Reference<'a> {
         })
     }
 
-    /// The resource of this server that is named, if one is.
+    /// Returns the resource of this server that is named, if one is.
     pub fn local_key(&self) -> Option<&ResourceKey> {
         match self {
             Reference::Local(key, _) => Some(key),

@@ -5,6 +5,7 @@
 mod examples;
 mod facts;
 mod gathering;
+mod golden;
 mod next_change;
 mod tasks;
 

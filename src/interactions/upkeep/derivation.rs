@@ -1,5 +1,5 @@
 //! Everyone's rights derived anew, when what they are derived by is no longer what it was: other
-//! rules, another code table, another version of the program (deadline-rules, section 1).
+//! rules, another code table, another way of deriving (deadline-rules, section 1).
 //!
 //! The store remembers by two guards what the last derivation was made by. `derived` moves when one
 //! begins and when it ends, `derived-by/<what>` only when it ends, in the same commit: both stand
@@ -7,9 +7,9 @@
 //! short is made again, whatever the server is started with next.
 
 use jiff::civil::Date;
-use uuid::Uuid;
 
 use super::calendar::{PERSONS_PER_COMMIT, Progress, commit};
+use crate::deadlines;
 use crate::fhir::{Id, ResourceType};
 use crate::interactions::writing::pending::Pending;
 use crate::interactions::writing::persons;
@@ -20,7 +20,7 @@ use crate::search::SearchQuery;
 use crate::storage::{Guard, Position};
 
 /// Derives everyone's rights as of today, unless the stored ones were derived by the same rules,
-/// code table and program.
+/// code table and way of deriving.
 ///
 /// # Errors
 /// Of the store, or `Busy` if others never cease to write the same persons.
@@ -40,17 +40,11 @@ pub fn bring_up_to_date(server: &Server, context: &Context) -> Result<Progress, 
     Ok(done)
 }
 
-/// The guard whose name tells what rights are derived by.
+/// Returns the guard whose name tells what rights are derived by.
 fn derived_by(server: &Server) -> Guard {
-    let what = format!(
-        "{} {:?} {:?}",
-        env!("CARGO_PKG_VERSION"),
-        server.rules,
-        server.groups
-    );
     Guard(format!(
         "derived-by/{}",
-        Uuid::new_v5(&Uuid::NAMESPACE_URL, what.as_bytes())
+        deadlines::fingerprint(&server.rules, &server.groups)
     ))
 }
 
