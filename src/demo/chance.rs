@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 pub(super) struct Chance(u64);
 
 impl Chance {
-    /// The sequence of that person under that seed.
+    /// Begins the sequence of that person under that seed.
     pub(super) fn of_person(seed: u64, index: usize) -> Self {
         let mut chance = Chance(seed);
         let of_seed = chance.next();
@@ -22,23 +22,23 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number of the range; its first one if the range is empty.
+    /// Draws a number of the range; its first one if the range is empty.
     pub(super) fn within(&mut self, range: RangeInclusive<i64>) -> i64 {
         let width = (range.end() - range.start()).max(0) as u64 + 1;
         range.start() + (self.next() % width) as i64
     }
 
-    /// True so many times of a hundred.
+    /// Returns true in so many of a hundred draws.
     pub(super) fn percent(&mut self, share: u8) -> bool {
         self.next() % 100 < u64::from(share)
     }
 
-    /// One of the list.
+    /// Picks one of the list.
     pub(super) fn pick<T: Copy>(&mut self, list: &[T]) -> T {
         list[(self.next() % list.len() as u64) as usize]
     }
 
-    /// One of the list, in proportion to the weights.
+    /// Picks one of the list, in proportion to the weights.
     pub(super) fn weighted<T: Copy>(&mut self, list: &[(u32, T)]) -> T {
         let total: u32 = list.iter().map(|(weight, _)| weight).sum();
         let mut left = (self.next() % u64::from(total)) as u32;

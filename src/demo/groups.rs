@@ -3,25 +3,25 @@
 
 use jiff::civil::{Date, date};
 
-use super::resources::{Code, ICPC, SKS, SNOMED};
+use super::codes::{Code, ICPC, SKS, SNOMED};
 
-/// When the first rights begin.
+/// The day on which the first rights begin.
 pub(super) const RIGHTS_BEGIN: Date = date(2027, 1, 1);
 
 /// A target group and the codes that its diseases are sent with.
-pub(super) struct Group {
+pub(super) struct DiseaseGroup {
     /// Its code in `kp-target-group`.
     pub(super) code: &'static str,
-    /// From when its rights exist (deadline-rules, section 1).
+    /// The day from which its rights exist (deadline-rules, section 1).
     pub(super) rights_begin: Date,
-    /// No code means the group: it is stated by an extension.
+    /// True if no code means the group, so that an extension states it.
     pub(super) is_stated: bool,
     pub(super) icpc: Code,
     pub(super) sks: Code,
     pub(super) snomed: Code,
 }
 
-const COPD: Group = Group {
+const COPD: DiseaseGroup = DiseaseGroup {
     code: "copd",
     rights_begin: RIGHTS_BEGIN,
     is_stated: false,
@@ -29,7 +29,7 @@ const COPD: Group = Group {
     sks: (SKS, "DJ449", "Kronisk obstruktiv lungesygdom UNS"),
     snomed: (SNOMED, "13645005", "Chronic obstructive lung disease"),
 };
-const LOW_BACK_PAIN: Group = Group {
+const LOW_BACK_PAIN: DiseaseGroup = DiseaseGroup {
     code: "low-back-pain",
     rights_begin: RIGHTS_BEGIN,
     is_stated: true,
@@ -37,7 +37,7 @@ const LOW_BACK_PAIN: Group = Group {
     sks: (SKS, "DM545", "Lænderygsmerter"),
     snomed: (SNOMED, "278860009", "Chronic low back pain"),
 };
-pub(super) const TYPE_2_DIABETES: Group = Group {
+pub(super) const TYPE_2_DIABETES: DiseaseGroup = DiseaseGroup {
     code: "type-2-diabetes",
     rights_begin: date(2028, 1, 1),
     is_stated: false,
@@ -45,7 +45,7 @@ pub(super) const TYPE_2_DIABETES: Group = Group {
     sks: (SKS, "DE119", "Type 2-diabetes uden komplikationer"),
     snomed: (SNOMED, "44054006", "Diabetes mellitus type 2"),
 };
-pub(super) const HEART_DISEASE: Group = Group {
+pub(super) const HEART_DISEASE: DiseaseGroup = DiseaseGroup {
     code: "heart-disease",
     rights_begin: date(2029, 1, 1),
     is_stated: false,
@@ -54,8 +54,8 @@ pub(super) const HEART_DISEASE: Group = Group {
     snomed: (SNOMED, "414545008", "Ischemic heart disease"),
 };
 
-/// What a story can be about; COPD is the more common of the first two.
-pub(super) const GROUPS: &[&Group] = &[
+/// The groups that a story can be about; COPD is the more common of the first two.
+pub(super) const GROUPS: &[&DiseaseGroup] = &[
     &COPD,
     &COPD,
     &LOW_BACK_PAIN,

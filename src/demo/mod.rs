@@ -10,47 +10,47 @@
 //! the day is 2027-03-01 or later (before, the rights have not existed long enough for everything
 //! to have happened).
 
+mod bundle;
 mod chance;
+mod codes;
+mod diagnoses;
 mod groups;
 mod people;
 mod places;
 mod plots;
+mod referrals;
 mod resources;
 mod story;
+mod teller;
 
 use jiff::civil::Date;
 use serde_json::Value;
 
-/// How many of the first persons it takes to see every status.
+pub use story::PersonStory;
+
+/// The number of first persons that it takes to see every status.
 pub const OPENING: usize = plots::OPENING.len();
 
-/// Who is to be invented, and for which day.
+/// The persons to invent, and the day for which.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Population {
-    /// How many persons.
+    /// The number of persons.
     pub size: usize,
-    /// What everything that looks like chance follows from.
+    /// The seed of everything that looks like chance.
     pub seed: u64,
     /// The day that stories end on: nothing in them is dated later, but for the end of a
     /// postponement.
     pub today: Date,
 }
 
-/// What one person's systems send.
-#[derive(Clone, PartialEq, Debug)]
-pub struct PersonStory {
-    /// Transaction Bundles, to be posted in this order. A second one is a correction of the first.
-    pub bundles: Vec<Value>,
-}
-
 impl Population {
-    /// The transaction Bundle of the practices, hospitals and prevention centres that the persons'
-    /// resources refer to: post it first.
+    /// Builds the transaction Bundle of the practices, hospitals and prevention centres that the
+    /// persons' resources refer to: post it first.
     pub fn organizations() -> Value {
         places::organizations()
     }
 
-    /// The persons' stories, made one by one.
+    /// Tells the persons' stories, one by one.
     pub fn persons(&self) -> impl Iterator<Item = PersonStory> + use<> {
         let Population { size, seed, today } = *self;
         (0..size).map(move |index| story::tell(index, seed, today))

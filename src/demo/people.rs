@@ -1,12 +1,12 @@
-//! Who the persons are: names from short lists, and CPR numbers that nobody has.
+//! The persons themselves: names from short lists, and CPR numbers that nobody has.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 
 use super::chance::Chance;
 
-/// A person's master data.
-pub(super) struct Person {
+/// The master data of an invented person.
+pub(super) struct InventedPerson {
     pub(super) is_woman: bool,
     pub(super) given: Vec<&'static str>,
     pub(super) family: &'static str,
@@ -19,14 +19,14 @@ pub(super) struct Person {
 
 /// The first birth day; a serial that begins with 9 belongs to those born from 1937 on.
 const BIRTHS_FROM: Date = date(1939, 1, 1);
-/// How many birth days there are: a prime, so that steps of any other length visit all of them.
+/// The number of birth days: a prime, so that steps of any other length visit all of them.
 const BIRTH_DAYS: usize = 17_387;
 const BIRTH_STEP: usize = 7_919;
 /// Serials of one birth day and sex: 9000, 9002 … 9998 for women.
 const SERIALS: usize = 500;
 
-impl Person {
-    /// The person of that number. No two of the first eight million have the same CPR number.
+impl InventedPerson {
+    /// Invents the person of that number. No two of the first eight million have the same CPR number.
     pub(super) fn invent(index: usize, chance: &mut Chance) -> Self {
         let is_woman = chance.percent(52);
         let day = (index * BIRTH_STEP + 4_211) % BIRTH_DAYS;
@@ -38,7 +38,7 @@ impl Person {
         if chance.percent(35) {
             given.extend(Some(chance.pick(names)).filter(|second| *second != given[0]));
         }
-        Person {
+        InventedPerson {
             is_woman,
             given,
             family: chance.pick(FAMILIES),

@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::resources::{reference, transaction};
+use super::bundle::{reference, transaction};
+use super::codes::{SNOMED, SOR};
 use crate::fhir::names::YDERNUMMER;
 
-/// Where people live and practices are.
+/// The towns where people live and practices are.
 pub(super) const TOWNS: &[&str] = &[
     "Nordåby",
     "Birkelund",
@@ -88,22 +89,22 @@ const CENTRES: &[&str] = &[
     "Havnens Sundhedshus",
 ];
 
-/// The practice's id, from its place in [`PRACTICES`].
+/// Returns the practice's id, from its place in [`PRACTICES`].
 pub(super) fn practice_id(practice: usize) -> String {
     format!("practice-{:02}", practice + 1)
 }
 
-/// The practice's ydernummer.
+/// Returns the practice's ydernummer.
 pub(super) fn ydernummer(practice: usize) -> String {
     format!("{:06}", 990_101 + practice)
 }
 
-/// The prevention centre of those who live near the practice.
+/// Returns the id of the prevention centre of those who live near the practice.
 pub(super) fn centre_id(practice: usize) -> String {
     format!("centre-{}", PRACTICES[practice].town % CENTRES.len() + 1)
 }
 
-/// The hospital of those who live near the practice.
+/// Returns the id of the hospital of those who live near the practice.
 pub(super) fn hospital_id(practice: usize) -> String {
     format!(
         "hospital-{}",
@@ -111,7 +112,7 @@ pub(super) fn hospital_id(practice: usize) -> String {
     )
 }
 
-/// The Bundle with all of them, and a doctor's role at each practice and hospital.
+/// Builds the Bundle with all of them, and a doctor's role at each practice and hospital.
 pub(super) fn organizations() -> Value {
     let mut entries = Vec::new();
     for (at, practice) in PRACTICES.iter().enumerate() {
@@ -151,9 +152,9 @@ fn organization(id: &str, name: &str, number: usize, (code, display): (&str, &st
     json!({
         "resourceType": "Organization",
         "id": id,
-        "identifier": [{ "use": "official", "system": super::resources::SOR, "value": format!("9900{number:06}16005") }],
+        "identifier": [{ "use": "official", "system": SOR, "value": format!("9900{number:06}16005") }],
         "active": true,
-        "type": [{ "coding": [{ "system": super::resources::SNOMED, "code": code, "display": display }] }],
+        "type": [{ "coding": [{ "system": SNOMED, "code": code, "display": display }] }],
         "name": name,
     })
 }
@@ -168,7 +169,7 @@ fn doctor(organization_id: &str, title: &str) -> Value {
     })
 }
 
-/// The id of the doctor's role at an organization.
+/// Returns the id of the doctor's role at an organization.
 pub(super) fn doctor_id(organization_id: &str) -> String {
     format!("{organization_id}-doctor")
 }

@@ -1,8 +1,8 @@
-//! What happens to a person, before it has dates: which right takes which course, and how often.
+//! The plot of a person, before it has dates: the course of each right, and how often it is taken.
 
 use super::chance::Chance;
 
-/// How a right goes; the names are those of deadline-rules section 5, where `void` has several
+/// The course of a right; the names are those of deadline-rules section 5, where `void` has several
 /// causes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Course {
@@ -87,7 +87,7 @@ pub(super) const OPENING: &[Plot] = &[
     start(Course::Died),
 ];
 
-/// How often a course is taken by those who come after, of a thousand.
+/// The share of each course among those who come after, in thousandths.
 const WEIGHTS: &[(u32, Course)] = &[
     (430, Course::Met),
     (210, Course::Running),
@@ -104,7 +104,7 @@ const WEIGHTS: &[(u32, Course)] = &[
 ];
 
 impl Plot {
-    /// The plot of that person.
+    /// Chooses the plot of that person.
     pub(super) fn of_person(index: usize, chance: &mut Chance) -> Self {
         if let Some(plot) = OPENING.get(index) {
             return *plot;

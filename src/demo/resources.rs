@@ -3,52 +3,21 @@
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::people::Person;
+use super::bundle::reference;
+use super::codes::Code;
+use super::people::InventedPerson;
 use super::places::practice_id;
 use crate::fhir::copenhagen;
 use crate::fhir::names::{
-    CONDITION_ASSERTED_DATE, CONDITION_VER_STATUS, CPR, CS_CAREPLAN_CATEGORY, CS_PREVENTION_OFFER,
-    CS_STATUS_REASON, CS_TARGET_GROUP, EXT_POSTPONEMENT, EXT_RECEIVED, EXT_STATUS_REASON,
-    EXT_TARGET_GROUP, REQUEST_STATUS_REASON,
+    CONDITION_ASSERTED_DATE, CONDITION_VER_STATUS, CPR, CS_CAREPLAN_CATEGORY, CS_STATUS_REASON,
+    CS_TARGET_GROUP, EXT_POSTPONEMENT, EXT_RECEIVED, EXT_STATUS_REASON, EXT_TARGET_GROUP,
+    REQUEST_STATUS_REASON,
 };
 
-/// The identifier system of Danish health organizations.
-pub(super) const SOR: &str = "urn:oid:1.2.208.176.1.1";
-/// SNOMED CT.
-pub(super) const SNOMED: &str = "http://snomed.info/sct";
-/// Danish hospital diagnoses.
-pub(super) const SKS: &str = "urn:oid:1.2.208.176.2.4.12";
-/// Diagnoses of general practice.
-pub(super) const ICPC: &str = "urn:oid:1.2.208.176.2.31";
 /// The identifiers of the imagined sender.
 const SENDER: &str = "https://ehr.example.org/id";
 
-/// A code of some system: system, code, display.
-pub(super) type Code = (&'static str, &'static str, &'static str);
-
-/// A transaction that puts each resource under its own id.
-pub(super) fn transaction(resources: Vec<Value>) -> Value {
-    let url = |resource: &Value| {
-        format!(
-            "{}/{}",
-            text(resource, "resourceType"),
-            text(resource, "id")
-        )
-    };
-    let put = |resource: Value| json!({ "request": { "method": "PUT", "url": url(&resource) }, "resource": resource });
-    json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.into_iter().map(put).collect::<Vec<_>>() })
-}
-
-fn text<'a>(resource: &'a Value, name: &str) -> &'a str {
-    resource[name].as_str().unwrap_or("")
-}
-
-/// A literal reference.
-pub(super) fn reference(resource_type: &str, id: &str) -> Value {
-    json!({ "reference": format!("{resource_type}/{id}") })
-}
-
-/// A dateTime on that day: the day alone, or with a time of day in Copenhagen (hour, minute).
+/// Builds a dateTime on that day: the day alone, or with a time of day in Copenhagen (hour, minute).
 pub(super) fn date_time(day: Date, time: Option<(i8, i8)>) -> Value {
     let Some((hour, minute)) = time else {
         return Value::from(day.to_string());
@@ -90,7 +59,7 @@ pub(super) fn postpone(resource: &mut Value, from: Date, until: Option<Date>, re
     extend(resource, EXT_POSTPONEMENT, "extension", parts);
 }
 
-/// A reason of a status.
+/// Builds the reason of a status.
 pub(super) fn status_reason(code: &str) -> Value {
     json!({ "coding": [{ "system": CS_STATUS_REASON, "code": code }] })
 }
@@ -117,8 +86,8 @@ pub(super) fn change_referral(referral: &mut Value, status: &str, reason: &str) 
     );
 }
 
-/// A Patient who belongs to the practice of that place in the list.
-pub(super) fn patient(id: &str, person: &Person, practice: usize) -> Value {
+/// Builds a Patient who belongs to the practice of that place in the list.
+pub(super) fn patient(id: &str, person: &InventedPerson, practice: usize) -> Value {
     json!({
         "resourceType": "Patient",
         "id": id,
@@ -132,7 +101,7 @@ pub(super) fn patient(id: &str, person: &Person, practice: usize) -> Value {
     })
 }
 
-/// A confirmed diagnosis. `asserted` is the day it was made, if that is not the day it was
+/// Builds a confirmed diagnosis. `asserted` is the day it was made, if that is not the day it was
 /// recorded.
 pub(super) fn condition(
     id: &str,
@@ -179,7 +148,7 @@ pub(super) fn assert_group(condition: &mut Value, group: &str) {
     );
 }
 
-/// A treatment plan in force, drawn up by the author.
+/// Builds a treatment plan in force, drawn up by the author.
 pub(super) fn care_plan(
     id: &str,
     patient_id: &str,
@@ -202,7 +171,7 @@ pub(super) fn care_plan(
     })
 }
 
-/// A referral to a prevention offer. Its reason is to be added.
+/// Builds a referral to a prevention offer. Its reason is to be added.
 pub(super) fn referral(
     id: &str,
     patient_id: &str,
@@ -236,7 +205,7 @@ pub(super) fn receive(referral: &mut Value, day: Date) {
     );
 }
 
-/// A contact at the centre on the ground of a referral; over if it has an end.
+/// Builds a contact at the centre because of a referral; it is over if it has an end.
 pub(super) fn encounter(
     id: &str,
     patient_id: &str,
@@ -258,22 +227,3 @@ pub(super) fn encounter(
         "serviceProvider": reference("Organization", centre_id),
     })
 }
-
-/// The conversation that comes before an offer, and is not yet one.
-pub(super) const CONVERSATION: Code = (
-    CS_PREVENTION_OFFER,
-    "clarifying-conversation",
-    "Afklarende samtale",
-);
-
-/// What people are referred to.
-pub(super) const OFFERS: &[Code] = &[
-    (CS_PREVENTION_OFFER, "disease-management", "Sygdomsmestring"),
-    (CS_PREVENTION_OFFER, "physical-activity", "Fysisk aktivitet"),
-    (CS_PREVENTION_OFFER, "nutrition", "Ernæring"),
-    (
-        CS_PREVENTION_OFFER,
-        "nicotine-cessation",
-        "Nikotinafvænning",
-    ),
-];
