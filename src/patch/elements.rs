@@ -1,23 +1,25 @@
-//! Elements in the JSON of FHIR: where one stands, and how it comes and goes with what stands
-//! beside it (`given` and `_given`).
+//! Elements in the JSON of FHIR: their places, and their coming and going together with what stands
+//! beside them (`given` and `_given`).
 
 use serde_json::{Map, Value};
 
-use super::given::Pair;
 use crate::fhirpath::{Model, Node, TypeId};
 use crate::schema::Definitions;
 
 /// A step on the way to an element.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Token {
+pub(super) enum PlaceToken {
     Key(String),
     Index(usize),
 }
 
-/// The way from the resource to an element.
-pub(super) type Place = Vec<Token>;
+/// An element as it stands in JSON: the value, and what stands beside a primitive one.
+pub(super) type Pair = (Option<Value>, Option<Value>);
 
-/// Where an element stands; none if it is no part of the resource.
+/// The way from the resource to an element.
+pub(super) type Place = Vec<PlaceToken>;
+
+/// Finds the place of an element; none if it is no part of the resource.
 pub(super) fn place_of(resource: &Value, node: Node<'_>) -> Option<Place> {
     let mut place = Place::new();
     match (node.value, node.extras) {
@@ -28,7 +30,7 @@ pub(super) fn place_of(resource: &Value, node: Node<'_>) -> Option<Place> {
             }
             // The element itself stands under the key without the line.
             let key = place.iter_mut().rev().find_map(|token| {
-                if let Token::Key(key) = token {
+                if let PlaceToken::Key(key) = token {
                     Some(key)
                 } else {
                     None
@@ -56,40 +58,40 @@ fn locate(value: &Value, sought: &Value, place: &mut Place) -> bool {
     match value {
         Value::Object(members) => members
             .iter()
-            .any(|(key, member)| within(Token::Key(key.clone()), member)),
+            .any(|(key, member)| within(PlaceToken::Key(key.clone()), member)),
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .any(|(at, item)| within(Token::Index(at), item)),
+            .any(|(at, item)| within(PlaceToken::Index(at), item)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
-/// What stands at a place.
-pub(super) fn found<'a>(resource: &'a Value, place: &[Token]) -> Option<&'a Value> {
+/// Returns the value at a place.
+pub(super) fn found<'a>(resource: &'a Value, place: &[PlaceToken]) -> Option<&'a Value> {
     place.iter().try_fold(resource, |value, token| match token {
-        Token::Key(key) => value.get(key),
-        Token::Index(at) => value.get(at),
+        PlaceToken::Key(key) => value.get(key),
+        PlaceToken::Index(at) => value.get(at),
     })
 }
 
-/// The object at a place.
+/// Returns the object at a place.
 pub(super) fn object_at<'a>(
     resource: &'a mut Value,
-    place: &[Token],
+    place: &[PlaceToken],
 ) -> Option<&'a mut Map<String, Value>> {
     let found = place.iter().try_fold(resource, |value, token| match token {
-        Token::Key(key) => value.get_mut(key),
-        Token::Index(at) => value.get_mut(at),
+        PlaceToken::Key(key) => value.get_mut(key),
+        PlaceToken::Index(at) => value.get_mut(at),
     });
     found?.as_object_mut()
 }
 
-/// The type of what stands at a place.
+/// Returns the type of the value at a place.
 pub(super) fn type_at(
     definitions: &Definitions,
     resource: &Value,
-    place: &[Token],
+    place: &[PlaceToken],
 ) -> Option<TypeId> {
     let own = |value: &Value| {
         value["resourceType"]
@@ -99,13 +101,13 @@ pub(super) fn type_at(
     let (mut value, mut type_id) = (resource, own(resource));
     for token in place {
         (value, type_id) = match token {
-            Token::Key(key) => (
+            PlaceToken::Key(key) => (
                 &value[key],
                 type_id.and_then(|type_id| {
                     definitions.key_type(type_id, key.strip_prefix('_').unwrap_or(key))
                 }),
             ),
-            Token::Index(at) => (&value[at], type_id),
+            PlaceToken::Index(at) => (&value[at], type_id),
         };
         type_id = own(value).or(type_id);
     }
@@ -122,8 +124,8 @@ pub(super) struct Member {
     pub(super) type_id: Option<TypeId>,
 }
 
-/// The member of that name in an object of a type; for a choice of types the one for a value of the
-/// type with that suffix.
+/// Returns the member of that name in an object of a type; for a choice of types the one for a value
+/// of the type with that suffix.
 pub(super) fn slot(
     definitions: &Definitions,
     of: Option<TypeId>,
@@ -153,7 +155,7 @@ pub(super) fn slot(
         .ok_or_else(none)
 }
 
-/// The name of the element that stands under a key: of a choice of types without the type.
+/// Returns the name of the element that stands under a key: of a choice of types without the type.
 pub(super) fn name_of<'k>(definitions: &Definitions, of: Option<TypeId>, key: &'k str) -> &'k str {
     let ends = key
         .char_indices()
@@ -166,7 +168,7 @@ pub(super) fn name_of<'k>(definitions: &Definitions, of: Option<TypeId>, key: &'
     ends.map(|end| &key[..end]).find(is_choice).unwrap_or(key)
 }
 
-/// Adds a member to an object: at the end of its array, or where none is yet.
+/// Adds a member to an object: at the end of its array, or as a member that was not there.
 pub(super) fn put(
     object: &mut Map<String, Value>,
     key: &str,
@@ -188,7 +190,7 @@ pub(super) fn put(
     Ok(())
 }
 
-/// Makes this the member of an object.
+/// Sets a member of an object.
 pub(super) fn set(object: &mut Map<String, Value>, key: &str, (value, extras): Pair) {
     for (key, part) in [(key.to_owned(), value), (format!("_{key}"), extras)] {
         match part {
@@ -198,7 +200,7 @@ pub(super) fn set(object: &mut Map<String, Value>, key: &str, (value, extras): P
     }
 }
 
-/// How many items an element has.
+/// Counts the items of an element.
 pub(super) fn length(object: &Map<String, Value>, key: &str) -> usize {
     let items = |key: &str| {
         object
@@ -209,7 +211,7 @@ pub(super) fn length(object: &Map<String, Value>, key: &str) -> usize {
     items(key).max(items(&format!("_{key}")))
 }
 
-/// True if the element is the item at that place of a list.
+/// Tells whether the element is the item at that place of a list.
 pub(super) fn is_item(object: &Map<String, Value>, key: &str, at: usize, node: Node<'_>) -> bool {
     let (part, key) = if node.value.is_some() {
         (node.value, key.to_owned())
@@ -273,7 +275,7 @@ pub(super) fn insert_item(
     Ok(())
 }
 
-/// Makes this the item at that place, which is there.
+/// Sets the item at that place, which is there.
 pub(super) fn set_item(object: &mut Map<String, Value>, key: &str, at: usize, pair: Pair) {
     edit_items(object, key, |items| items[at] = pair);
 }
@@ -287,12 +289,12 @@ pub(super) fn move_item(object: &mut Map<String, Value>, key: &str, from: usize,
 }
 
 /// Removes an element, and whatever is empty without it.
-pub(super) fn remove(resource: &mut Value, place: &[Token]) -> Result<(), String> {
+pub(super) fn remove(resource: &mut Value, place: &[PlaceToken]) -> Result<(), String> {
     let mut place = place;
     loop {
         let above = match place {
             [] => return Err("expected a part of the resource, found all of it".to_owned()),
-            [above @ .., Token::Key(key), Token::Index(at)] => {
+            [above @ .., PlaceToken::Key(key), PlaceToken::Index(at)] => {
                 let object =
                     object_at(resource, above).ok_or("expected an element in an object")?;
                 match key.strip_prefix('_') {
@@ -305,13 +307,15 @@ pub(super) fn remove(resource: &mut Value, place: &[Token]) -> Result<(), String
                 }
                 above
             }
-            [above @ .., Token::Key(key)] => {
+            [above @ .., PlaceToken::Key(key)] => {
                 let object =
                     object_at(resource, above).ok_or("expected an element in an object")?;
                 set(object, key, (None, None));
                 above
             }
-            [.., Token::Index(_)] => return Err("expected an element that has a name".to_owned()),
+            [.., PlaceToken::Index(_)] => {
+                return Err("expected an element that has a name".to_owned());
+            }
         };
         match found(resource, above) {
             Some(Value::Object(members)) if members.is_empty() => place = above,

@@ -1,181 +1,31 @@
-//! FHIRPath Patch (<https://hl7.org/fhir/R4/fhirpatch.html>).
+//! Carrying out a FHIRPath Patch (<https://hl7.org/fhir/R4/fhirpatch.html>).
 
 use serde_json::Value;
 
+use super::context::PatchContext;
+use super::depth::{depth, too_deep};
 use super::elements::{
-    self, Place, Token, found, insert_item, is_item, length, move_item, name_of, object_at,
-    place_of, put, set, set_item, slot,
+    self, Pair, Place, PlaceToken, found, insert_item, is_item, length, move_item, name_of,
+    object_at, place_of, put, set, set_item, slot,
 };
 use super::given::Given;
-use super::{Surroundings, depth, too_deep};
+use super::operation::{PatchChange, PatchOperation};
 use crate::fhir::json::DEPTH_MAX;
-use crate::fhir::{Issue, IssueCode, Resource};
+use crate::fhir::{Issue, IssueCode};
 use crate::fhirpath::{Environment, Expression, Item, Model, Node};
 use crate::schema::Definitions;
-
-/// How many operations one patch may have: each may look at the whole resource.
-const OPERATIONS_MAX: usize = 100;
-
-/// One operation, with its place among the parameters.
-#[derive(Debug)]
-pub(super) struct Step {
-    at: usize,
-    path: Expression,
-    operation: Operation,
-}
-
-#[derive(Debug)]
-enum Operation {
-    Add {
-        name: String,
-        value: Given,
-    },
-    /// Also where the list is not there yet, if its element is named at the end of the path: what
-    /// has it, and the name.
-    Insert {
-        index: usize,
-        value: Given,
-        in_nothing: Option<(Expression, String)>,
-    },
-    Delete,
-    Replace {
-        value: Given,
-    },
-    Move {
-        source: usize,
-        destination: usize,
-    },
-}
-
-/// Reads all operations; what is wrong with any of them comes back at once.
-pub(super) fn read(parameters: &Resource) -> Result<Vec<Step>, Vec<Issue>> {
-    let wrong = |code, at: &str, text: String| vec![Issue::error(code, at, text)];
-    if parameters.type_name() != "Parameters" {
-        return Err(wrong(
-            IssueCode::Invalid,
-            "",
-            "expected a Parameters resource with operations, found another resource".to_owned(),
-        ));
-    }
-    let sent = match parameters.value().get("parameter") {
-        None => &[][..],
-        Some(Value::Array(sent)) => sent,
-        Some(_) => {
-            return Err(wrong(
-                IssueCode::Structure,
-                "Parameters.parameter",
-                "expected an array".to_owned(),
-            ));
-        }
-    };
-    if sent.len() > OPERATIONS_MAX {
-        let text = format!(
-            "expected at most {OPERATIONS_MAX} operations, found {}",
-            sent.len()
-        );
-        return Err(wrong(IssueCode::TooCostly, "Parameters.parameter", text));
-    }
-    let (mut steps, mut issues) = (Vec::new(), Vec::new());
-    for (at, parameter) in sent.iter().enumerate() {
-        match read_step(at, parameter) {
-            Ok(step) => steps.push(step),
-            Err(text) => issues.push(Issue::error(IssueCode::Invalid, place(at), text)),
-        }
-    }
-    if issues.is_empty() {
-        Ok(steps)
-    } else {
-        Err(issues)
-    }
-}
-
-fn place(at: usize) -> String {
-    format!("Parameters.parameter[{at}]")
-}
-
-fn read_step(at: usize, parameter: &Value) -> Result<Step, String> {
-    if parameter["name"] != "operation" {
-        return Err("expected a parameter 'operation', found another".to_owned());
-    }
-    let parts = parameter["part"]
-        .as_array()
-        .ok_or("expected the parts type and path")?;
-    let part = |name: &str| {
-        let mut named = parts.iter().filter(|part| part["name"] == *name);
-        match (named.next(), named.next()) {
-            (Some(part), None) => Ok(part),
-            (None, _) => Err(format!("expected the part '{name}', found none")),
-            (Some(_), Some(_)) => Err(format!("expected the part '{name}' once, found it again")),
-        }
-    };
-    let text = |name: &str| {
-        let value = part(name)?;
-        let text = value["valueString"]
-            .as_str()
-            .or_else(|| value["valueCode"].as_str());
-        text.ok_or_else(|| format!("expected the part '{name}' to be text"))
-    };
-    let number = |name: &str| {
-        let number = part(name)?["valueInteger"]
-            .as_u64()
-            .and_then(|number| usize::try_from(number).ok());
-        number.ok_or_else(|| format!("expected the part '{name}' to be a whole number, 0 or more"))
-    };
-    let value = || Given::read(part("value")?).map_err(|what| format!("value: {what}"));
-    let compiled = |path: &str| {
-        Expression::compile(path)
-            .map_err(|_| "expected the path to be FHIRPath that this server understands".to_owned())
-    };
-    let path = text("path")?;
-    let operation = match text("type")? {
-        "add" => Operation::Add {
-            name: text("name")?.to_owned(),
-            value: value()?,
-        },
-        "insert" => {
-            let split = path
-                .trim()
-                .rsplit_once('.')
-                .filter(|(_, name)| name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-            let in_nothing = split.and_then(|(above, name)| {
-                Some((Expression::compile(above).ok()?, name.to_owned()))
-            });
-            Operation::Insert {
-                index: number("index")?,
-                value: value()?,
-                in_nothing,
-            }
-        }
-        "delete" => Operation::Delete,
-        "replace" => Operation::Replace { value: value()? },
-        "move" => Operation::Move {
-            source: number("source")?,
-            destination: number("destination")?,
-        },
-        _ => {
-            return Err(
-                "expected the type to be one of add, insert, delete, replace and move".to_owned(),
-            );
-        }
-    };
-    Ok(Step {
-        at,
-        path: compiled(path)?,
-        operation,
-    })
-}
 
 /// Carries out all operations in their order.
 ///
 /// # Errors
-/// Why the first one that cannot be carried out cannot be.
+/// The reason why the first one that fails cannot be carried out.
 pub(super) fn apply(
-    steps: &[Step],
+    operations: &[PatchOperation],
     resource: &mut Value,
-    surroundings: Surroundings<'_>,
+    context: PatchContext<'_>,
 ) -> Result<(), Issue> {
-    for step in steps {
-        let done = carry_out(step, resource, surroundings);
+    for operation in operations {
+        let done = carry_out(operation, resource, context);
         let done = done.and_then(|()| {
             if depth(resource) > DEPTH_MAX {
                 Err(too_deep())
@@ -183,30 +33,30 @@ pub(super) fn apply(
                 Ok(())
             }
         });
-        done.map_err(|text| Issue::error(IssueCode::Processing, place(step.at), text))?;
+        done.map_err(|text| Issue::error(IssueCode::Processing, operation.place(), text))?;
     }
     Ok(())
 }
 
 fn carry_out(
-    step: &Step,
+    operation: &PatchOperation,
     resource: &mut Value,
-    surroundings: Surroundings<'_>,
+    context: PatchContext<'_>,
 ) -> Result<(), String> {
-    let definitions = surroundings.definitions;
-    let nodes = evaluate(&step.path, resource, surroundings)?;
-    match &step.operation {
-        Operation::Add { name, value } => {
+    let definitions = context.definitions;
+    let nodes = evaluate(&operation.path, resource, context)?;
+    match &operation.change {
+        PatchChange::Add { name, value } => {
             let place = only(resource, &nodes)?;
             add(resource, &place, name, value, definitions)
         }
-        Operation::Insert {
+        PatchChange::Insert {
             index,
             value,
             in_nothing,
         } => match (nodes.is_empty(), in_nothing) {
             (true, Some((above, name))) if *index == 0 => {
-                let above = only(resource, &evaluate(above, resource, surroundings)?)?;
+                let above = only(resource, &evaluate(above, resource, context)?)?;
                 let of = elements::type_at(definitions, resource, &above);
                 if !slot(definitions, of, name, value.suffix())?.repeats {
                     return Err("expected a list, found an element that does not repeat".to_owned());
@@ -219,16 +69,16 @@ fn carry_out(
             }
         },
         // What is not there is deleted already.
-        Operation::Delete if nodes.is_empty() => Ok(()),
-        Operation::Delete => {
+        PatchChange::Delete if nodes.is_empty() => Ok(()),
+        PatchChange::Delete => {
             let place = only(resource, &nodes)?;
             elements::remove(resource, &place)
         }
-        Operation::Replace { value } => {
+        PatchChange::Replace { value } => {
             let place = only(resource, &nodes)?;
             replace(resource, &place, value, definitions)
         }
-        Operation::Move {
+        PatchChange::Move {
             source,
             destination,
         } => {
@@ -243,13 +93,13 @@ fn carry_out(
     }
 }
 
-/// The elements that a path gives.
+/// Returns the elements that a path gives.
 fn evaluate<'a>(
     path: &'a Expression,
     resource: &'a Value,
-    surroundings: Surroundings<'a>,
+    context: PatchContext<'a>,
 ) -> Result<Vec<Node<'a>>, String> {
-    let model = surroundings.definitions;
+    let model = context.definitions;
     let type_id = resource["resourceType"]
         .as_str()
         .and_then(|name| model.type_named(name));
@@ -263,7 +113,7 @@ fn evaluate<'a>(
         resource: root,
         root_resource: root,
         extension: None,
-        now: Some(surroundings.now),
+        now: Some(context.now),
         resolve: &|_| None,
         member_of: &|_, _| None,
         conforms_to: &|_, _| None,
@@ -310,12 +160,12 @@ fn add(
     add_beside(resource, place, &member, pair)
 }
 
-/// Adds an extension or an id to a primitive: what it has stands beside it.
+/// Adds an extension or an id to a primitive, whose members stand beside it.
 fn add_beside(
     resource: &mut Value,
     place: &Place,
     member: &elements::Member,
-    pair: super::given::Pair,
+    pair: Pair,
 ) -> Result<(), String> {
     if !matches!(member.key.as_str(), "extension" | "id") {
         return Err(
@@ -323,8 +173,8 @@ fn add_beside(
         );
     }
     let (above, key, at) = match place.as_slice() {
-        [above @ .., Token::Key(key), Token::Index(at)] => (above, key, Some(*at)),
-        [above @ .., Token::Key(key)] => (above, key, None),
+        [above @ .., PlaceToken::Key(key), PlaceToken::Index(at)] => (above, key, Some(*at)),
+        [above @ .., PlaceToken::Key(key)] => (above, key, None),
         _ => return Err("expected an element that has a name".to_owned()),
     };
     let object = object_at(resource, above).ok_or("expected an element in an object")?;
@@ -355,8 +205,8 @@ fn replace(
     definitions: &Definitions,
 ) -> Result<(), String> {
     let (above, key, at) = match place.as_slice() {
-        [above @ .., Token::Key(key), Token::Index(at)] => (above, key, Some(*at)),
-        [above @ .., Token::Key(key)] => (above, key, None),
+        [above @ .., PlaceToken::Key(key), PlaceToken::Index(at)] => (above, key, Some(*at)),
+        [above @ .., PlaceToken::Key(key)] => (above, key, None),
         _ => return Err("expected a part of the resource, found all of it".to_owned()),
     };
     let of = elements::type_at(definitions, resource, above);
@@ -397,12 +247,12 @@ fn insert(
 
 const NO_LIST: &str = "expected the path to give all items of one list, found something else";
 
-/// The object and the key of the list that these are all the items of, in their order. Only the
-/// first is looked for: a list may be long.
+/// Returns the object and the key of the list that has exactly these items in this order. Only the
+/// first is searched for: a list may be long.
 fn whole_list(resource: &Value, nodes: &[Node<'_>]) -> Result<(Place, String), String> {
     let no_list = || NO_LIST.to_owned();
     let place = place_of(resource, *nodes.first().ok_or_else(no_list)?).ok_or_else(no_list)?;
-    let [above @ .., Token::Key(key), Token::Index(0)] = place.as_slice() else {
+    let [above @ .., PlaceToken::Key(key), PlaceToken::Index(0)] = place.as_slice() else {
         return Err(no_list());
     };
     let object = found(resource, above)

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::elements::{Member, put, slot};
+use super::elements::{Member, Pair, put, slot};
 use crate::fhirpath::TypeId;
 use crate::schema::Definitions;
 
@@ -22,9 +22,6 @@ pub(super) enum Given {
     /// A resource.
     Resource(Value),
 }
-
-/// An element as it stands in JSON: the value, and what stands beside a primitive one.
-pub(super) type Pair = (Option<Value>, Option<Value>);
 
 impl Given {
     /// Reads the part `value` of an operation, or a part of one.
@@ -66,7 +63,7 @@ impl Given {
         }
     }
 
-    /// The end of the key under which it stands in a choice of types.
+    /// Returns the end of the key under which it stands in a choice of types.
     pub(super) fn suffix(&self) -> &str {
         match self {
             Given::Typed { suffix, .. } => suffix,
@@ -74,7 +71,7 @@ impl Given {
         }
     }
 
-    /// The value as an element of that type has it.
+    /// Returns the value as an element of that type has it.
     pub(super) fn pair(
         &self,
         of: Option<TypeId>,

@@ -5,21 +5,21 @@
 
 use serde_json::{Map, Value};
 
-use super::{depth, too_deep};
+use super::depth::{depth, too_deep};
 use crate::fhir::json::DEPTH_MAX;
 use crate::fhir::{Issue, IssueCode};
 
-/// How many steps one patch may have.
+/// The most steps that one patch may have.
 const STEPS_MAX: usize = 1_000;
-/// How much all `copy` steps together may copy, as text.
+/// The most that all `copy` steps together may copy, as text.
 const COPIED_BYTES_MAX: usize = 5 * 1024 * 1024;
 
 /// The names on the way to a place; none for the whole document.
 type Pointer = Vec<String>;
 
-/// One step.
+/// One step of a JSON Patch.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum JsonPatchStep {
     Add(Pointer, Value),
     Remove(Pointer),
     Replace(Pointer, Value),
@@ -28,8 +28,11 @@ pub(super) enum Step {
     Test(Pointer, Value),
 }
 
-/// Reads all steps; what is wrong with any of them comes back at once.
-pub(super) fn read(document: &Value) -> Result<Vec<Step>, Vec<Issue>> {
+/// Reads all steps.
+///
+/// # Errors
+/// The findings about all steps, at once.
+pub(super) fn read(document: &Value) -> Result<Vec<JsonPatchStep>, Vec<Issue>> {
     let wrong = |code, text: String| Issue::error(code, "", text);
     let Value::Array(sent) = document else {
         return Err(vec![wrong(
@@ -60,7 +63,7 @@ pub(super) fn read(document: &Value) -> Result<Vec<Step>, Vec<Issue>> {
     }
 }
 
-fn read_step(step: &Value) -> Result<Step, String> {
+fn read_step(step: &Value) -> Result<JsonPatchStep, String> {
     let pointer = |name: &str| match step.get(name).and_then(Value::as_str) {
         Some(text) => read_pointer(text).ok_or_else(|| {
             format!("expected '{name}' to be a JSON Pointer, such as /name/0/family")
@@ -73,18 +76,18 @@ fn read_step(step: &Value) -> Result<Step, String> {
             .ok_or("expected a 'value', found none")
     };
     match step.get("op").and_then(Value::as_str) {
-        Some("add") => Ok(Step::Add(pointer("path")?, value()?)),
-        Some("remove") => Ok(Step::Remove(pointer("path")?)),
-        Some("replace") => Ok(Step::Replace(pointer("path")?, value()?)),
-        Some("move") => Ok(Step::Move {
+        Some("add") => Ok(JsonPatchStep::Add(pointer("path")?, value()?)),
+        Some("remove") => Ok(JsonPatchStep::Remove(pointer("path")?)),
+        Some("replace") => Ok(JsonPatchStep::Replace(pointer("path")?, value()?)),
+        Some("move") => Ok(JsonPatchStep::Move {
             from: pointer("from")?,
             to: pointer("path")?,
         }),
-        Some("copy") => Ok(Step::Copy {
+        Some("copy") => Ok(JsonPatchStep::Copy {
             from: pointer("from")?,
             to: pointer("path")?,
         }),
-        Some("test") => Ok(Step::Test(pointer("path")?, value()?)),
+        Some("test") => Ok(JsonPatchStep::Test(pointer("path")?, value()?)),
         _ => Err("expected 'op' to be one of add, remove, replace, move, copy and test".to_owned()),
     }
 }
@@ -106,8 +109,8 @@ fn read_pointer(text: &str) -> Option<Pointer> {
 /// Carries out all steps in their order.
 ///
 /// # Errors
-/// Why the first one that cannot be carried out cannot be.
-pub(super) fn apply(steps: &[Step], document: &mut Value) -> Result<(), Issue> {
+/// The reason why the first one that fails cannot be carried out.
+pub(super) fn apply(steps: &[JsonPatchStep], document: &mut Value) -> Result<(), Issue> {
     let mut may_copy_bytes = COPIED_BYTES_MAX;
     for (at, step) in steps.iter().enumerate() {
         let done = carry_out(step, document, &mut may_copy_bytes);
@@ -124,25 +127,29 @@ pub(super) fn apply(steps: &[Step], document: &mut Value) -> Result<(), Issue> {
 
 const NOTHING_THERE: &str = "expected something at its path, found nothing there";
 
-fn carry_out(step: &Step, document: &mut Value, may_copy_bytes: &mut usize) -> Result<(), String> {
+fn carry_out(
+    step: &JsonPatchStep,
+    document: &mut Value,
+    may_copy_bytes: &mut usize,
+) -> Result<(), String> {
     match step {
-        Step::Add(path, value) => insert(document, path, value.clone()),
-        Step::Remove(path) => remove(document, path).map(drop),
-        Step::Replace(path, value) => {
+        JsonPatchStep::Add(path, value) => insert(document, path, value.clone()),
+        JsonPatchStep::Remove(path) => remove(document, path).map(drop),
+        JsonPatchStep::Replace(path, value) => {
             if path.len() + depth(value) > DEPTH_MAX {
                 return Err(too_deep());
             }
             *found_mut(document, path).ok_or(NOTHING_THERE)? = value.clone();
             Ok(())
         }
-        Step::Move { from, to } => {
+        JsonPatchStep::Move { from, to } => {
             if to.len() > from.len() && to.starts_with(from) {
                 return Err("expected 'path' not to be inside of 'from'".to_owned());
             }
             let value = remove(document, from)?;
             insert(document, to, value)
         }
-        Step::Copy { from, to } => {
+        JsonPatchStep::Copy { from, to } => {
             let value = found(document, from)
                 .ok_or("expected something at its 'from', found nothing there")?;
             let left = may_copy_bytes.checked_sub(value.to_string().len());
@@ -152,7 +159,7 @@ fn carry_out(step: &Step, document: &mut Value, may_copy_bytes: &mut usize) -> R
             let value = value.clone();
             insert(document, to, value)
         }
-        Step::Test(path, value) => match found(document, path) {
+        JsonPatchStep::Test(path, value) => match found(document, path) {
             Some(found) if same(found, value) => Ok(()),
             Some(_) => Err("the test failed: another value is there".to_owned()),
             None => Err("the test failed: nothing is there".to_owned()),
@@ -176,7 +183,7 @@ fn found_mut<'a>(document: &'a mut Value, path: &[String]) -> Option<&'a mut Val
     })
 }
 
-/// A place in an array: digits, without a zero before others.
+/// Reads a place in an array: digits, without a zero before others.
 fn index(name: &str) -> Option<usize> {
     let plain =
         name == "0" || (!name.starts_with('0') && name.bytes().all(|byte| byte.is_ascii_digit()));
@@ -233,8 +240,8 @@ fn remove(document: &mut Value, path: &[String]) -> Result<Value, String> {
     removed.ok_or_else(|| NOTHING_THERE.to_owned())
 }
 
-/// Equality as RFC 6902 has it (section 4.6): of numbers by what they are worth, of objects in any
-/// order.
+/// Tells whether two values are equal as RFC 6902 has it (section 4.6): numbers by what they are
+/// worth, objects in any order.
 fn same(left: &Value, right: &Value) -> bool {
     let members = |left: &Map<String, Value>, right: &Map<String, Value>| {
         left.len() == right.len()
@@ -258,8 +265,8 @@ fn same(left: &Value, right: &Value) -> bool {
     }
 }
 
-/// What a number is worth: if it is negative, its digits without zeros at the ends, and the power
-/// of ten of the last of them. None for a power that no number of health has.
+/// Returns what a number is worth: whether it is negative, its digits without zeros at the ends, and
+/// the power of ten of the last of them. None for a power that no number of health care has.
 fn worth(number: &str) -> Option<(bool, String, i64)> {
     let (negative, number) = number
         .strip_prefix('-')

@@ -1,24 +1,27 @@
-//! JSON Merge Patch (RFC 7396): an object with what changes, in which null takes away and an array
-//! replaces the whole of one.
+//! JSON Merge Patch (RFC 7396): an object with the changed members, in which null removes a member
+//! and an array replaces the whole of one.
 
 use serde_json::{Map, Value};
 
 use crate::fhir::{Issue, IssueCode};
 
 /// Reads the object.
+///
+/// # Errors
+/// That it is none.
 pub(super) fn read(document: Value) -> Result<Map<String, Value>, Vec<Issue>> {
     match document {
         Value::Object(members) => Ok(members),
         _ => Err(vec![Issue::error(
             IssueCode::Structure,
             "",
-            "expected a JSON Merge Patch: an object with what changes",
+            "expected a JSON Merge Patch: an object with the members to change",
         )]),
     }
 }
 
-/// Changes what it names. Neither nests deeper than a resource may, so that the result does not
-/// either.
+/// Changes the members that it names. Neither nests deeper than a resource may, so that the result
+/// does not either.
 pub(super) fn apply(members: &Map<String, Value>, target: &mut Value) {
     if !target.is_object() {
         *target = Value::Object(Map::new());

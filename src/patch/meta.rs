@@ -1,8 +1,8 @@
 //! Adding and removing labels: the profiles, tags and security labels of a resource, each a set
 //! (<https://hl7.org/fhir/R4/resource-operation-meta-add.html>, <https://hl7.org/fhir/R4/resource-operation-meta-delete.html>).
 //!
-//! A profile is what its address says, with its version; a tag or security label is its system and
-//! code, whatever its version and display.
+//! A profile is identified by its address, with the version; a tag or security label by its system
+//! and code, whatever its version and display.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,19 @@ use serde_json::{Map, Value};
 
 use crate::fhir::{Issue, IssueCode};
 
-/// What is done with labels.
+/// The change that is made to labels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LabelChange {
-    /// Those that are not there yet are added.
+    /// Adds the labels that are not there yet.
     Add,
-    /// Those that are there are removed.
+    /// Removes the labels that are there.
     Remove,
 }
 
 /// The elements that are sets of labels.
 const SETS: [&str; 3] = ["profile", "tag", "security"];
-/// What the server alone sets: clients send it back as they got it, and it says nothing here.
+/// The elements that the server alone sets: clients send them back as they got them, and they say
+/// nothing here.
 const SET_BY_SERVER: [&str; 2] = ["versionId", "lastUpdated"];
 
 /// A change of labels that was understood.
@@ -32,13 +33,13 @@ pub(super) struct Labels {
     items: Vec<(&'static str, Vec<Value>)>,
 }
 
-/// What an item is told by: an address; or a system, if there is one, and a code.
+/// The identity of a label: an address; or a system, if there is one, and a code.
 type Identity = (Option<String>, String);
 
 /// Reads a Meta whose labels are to be added or removed.
 ///
 /// # Errors
-/// The findings about all that is no label.
+/// A finding about everything that is no label.
 pub(super) fn read(change: LabelChange, meta: &Value) -> Result<Labels, Vec<Issue>> {
     let Some(members) = meta.as_object() else {
         return Err(vec![Issue::error(

@@ -1,26 +1,28 @@
 //! Patches: changes told as steps, applied to the JSON of a resource (<https://hl7.org/fhir/R4/http.html#patch>).
 //!
 //! JSON Patch (RFC 6902) steps along the JSON, FHIRPath Patch along the elements; a JSON Merge
-//! Patch (RFC 7396) has what changes as it is to be; labels are added and removed as sets. Each is
-//! applied as a whole or not at all, keeps the digits and the order of what it does not touch, and
-//! is bounded in its steps and in what it makes. Pure: what a patch makes is held against the
-//! profiles by who writes it. No text of a finding repeats a value or a path of the patch.
+//! Patch (RFC 7396) holds the changed members as they are to be; labels are added and removed as
+//! sets. Each is applied as a whole or not at all, keeps the digits and the order of what it does
+//! not touch, and is bounded in its steps and in its result. Pure: the result is validated by
+//! whoever writes it. No text of a finding repeats a value or a path of the patch.
 
+mod context;
+mod depth;
 mod elements;
 mod fhirpath_patch;
 mod given;
 mod json_patch;
 mod merge_patch;
 mod meta;
+mod operation;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::fhir::{Issue, IssueCode, Resource, json};
-use crate::schema::Definitions;
 
+pub use context::PatchContext;
 pub use meta::LabelChange;
 
 /// The greatest resource that a patch may make, as text.
@@ -37,26 +39,17 @@ pub struct Patch(Arc<Steps>);
 
 #[derive(Debug)]
 enum Steps {
-    Json(Vec<json_patch::Step>),
-    FhirPath(Vec<fhirpath_patch::Step>),
+    Json(Vec<json_patch::JsonPatchStep>),
+    FhirPath(Vec<operation::PatchOperation>),
     Merge(Map<String, Value>),
     Labels(meta::Labels),
-}
-
-/// What a patch is applied with.
-#[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// The types of elements.
-    pub definitions: &'a Definitions,
-    /// The instant of `now()` and `today()`.
-    pub now: Timestamp,
 }
 
 impl Patch {
     /// Reads a JSON Patch document.
     ///
     /// # Errors
-    /// What makes it none: not strict JSON, or the findings about all steps.
+    /// That it is not strict JSON, or the findings about all steps.
     pub fn parse_json_patch(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
         Ok(Patch(Arc::new(Steps::Json(json_patch::read(&parsed(
             bytes,
@@ -66,15 +59,15 @@ impl Patch {
     /// Reads a JSON Merge Patch.
     ///
     /// # Errors
-    /// What makes it none: not strict JSON, or no object.
+    /// That it is not strict JSON, or no object.
     pub fn parse_merge_patch(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
         Ok(Patch(Arc::new(Steps::Merge(merge_patch::read(parsed(
             bytes,
         )?)?))))
     }
 
-    /// Reads a patch that is sent as JSON of no particular kind: Parameters say their type, and
-    /// what says none is a JSON Merge Patch.
+    /// Reads a patch that is sent as JSON of no particular kind: Parameters, which say their type, or
+    /// a JSON Merge Patch, which does not.
     ///
     /// # Errors
     /// As [`Patch::from_parameters`] and [`Patch::parse_merge_patch`].
@@ -89,9 +82,9 @@ impl Patch {
     /// Reads the Parameters of a FHIRPath Patch (<https://hl7.org/fhir/R4/fhirpatch.html>).
     ///
     /// # Errors
-    /// What makes it none: another resource, or the findings about all operations.
+    /// That it is another resource, or the findings about all operations.
     pub fn from_parameters(parameters: &Resource) -> Result<Self, Vec<Issue>> {
-        Ok(Patch(Arc::new(Steps::FhirPath(fhirpath_patch::read(
+        Ok(Patch(Arc::new(Steps::FhirPath(operation::read(
             parameters,
         )?))))
     }
@@ -99,20 +92,20 @@ impl Patch {
     /// Reads a Meta whose profiles, tags and security labels are to be added or removed.
     ///
     /// # Errors
-    /// The findings about all of it that is no label.
+    /// A finding about everything in it that is no label.
     pub fn of_labels(change: LabelChange, meta: &Value) -> Result<Self, Vec<Issue>> {
         Ok(Patch(Arc::new(Steps::Labels(meta::read(change, meta)?))))
     }
 
-    /// The resource after all steps.
+    /// Applies all steps to a resource and returns the result.
     ///
     /// # Errors
-    /// Why a step cannot be carried out, or what it must not change.
-    pub fn apply(&self, resource: &Value, surroundings: Surroundings<'_>) -> Result<Value, Issue> {
+    /// The reason why a step cannot be carried out, or the element that it must not change.
+    pub fn apply(&self, resource: &Value, context: PatchContext<'_>) -> Result<Value, Issue> {
         let mut patched = resource.clone();
         match &*self.0 {
             Steps::Json(steps) => json_patch::apply(steps, &mut patched)?,
-            Steps::FhirPath(steps) => fhirpath_patch::apply(steps, &mut patched, surroundings)?,
+            Steps::FhirPath(steps) => fhirpath_patch::apply(steps, &mut patched, context)?,
             Steps::Merge(members) => merge_patch::apply(members, &mut patched),
             Steps::Labels(labels) => meta::apply(labels, &mut patched),
         }
@@ -137,8 +130,8 @@ fn parsed(bytes: &[u8]) -> Result<Value, Vec<Issue>> {
     })
 }
 
-/// That the patch left alone what the server sets. What it removed is set again; another value is
-/// refused.
+/// Checks that the patch left alone what the server sets. An element that it removed is set again;
+/// another value is refused.
 fn keeps_identity(before: &Value, after: &Value) -> Result<(), Issue> {
     let type_name = before["resourceType"].as_str().unwrap_or("");
     let refused = |at: &str| {
@@ -163,27 +156,4 @@ fn keeps_identity(before: &Value, after: &Value) -> Result<(), Issue> {
         }
     }
     Ok(())
-}
-
-/// How deep arrays and objects nest in a value; at most one more than is allowed is told.
-fn depth(value: &Value) -> usize {
-    fn walk(value: &Value, left: usize) -> usize {
-        let deepest = |inner: Option<usize>| 1 + inner.unwrap_or(0);
-        match value {
-            _ if left == 0 => 0,
-            Value::Object(members) => {
-                deepest(members.values().map(|member| walk(member, left - 1)).max())
-            }
-            Value::Array(items) => deepest(items.iter().map(|item| walk(item, left - 1)).max()),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-        }
-    }
-    walk(value, json::DEPTH_MAX + 1)
-}
-
-fn too_deep() -> String {
-    format!(
-        "expected no more than {} levels, found more",
-        json::DEPTH_MAX
-    )
 }

@@ -11,8 +11,7 @@ use crate::interactions::change::{
 use crate::interactions::read::existing;
 use crate::interactions::stored::parse_stored;
 use crate::interactions::{Context, Effect, Failure, Server};
-use crate::patch::Patch;
-use crate::patch::Surroundings;
+use crate::patch::{Patch, PatchContext};
 use crate::search::SearchQuery;
 use crate::storage::{Method, Precondition};
 
@@ -180,7 +179,7 @@ impl Identify<'_> {
         let stored = existing(entry.previous.clone().ok_or_else(none)?)?;
         entry.holds(condition)?;
         let before = parse_stored(&key, stored.body.as_deref().unwrap_or_default())?;
-        let surroundings = Surroundings {
+        let surroundings = PatchContext {
             definitions: self.server.validator.definitions(),
             now: self.context.now,
         };
