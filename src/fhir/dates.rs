@@ -14,18 +14,18 @@ static COPENHAGEN: LazyLock<TimeZone> = LazyLock::new(|| {
         .expect("the bundled time zone data holds Europe/Copenhagen")
 });
 
-/// The time zone of Denmark.
+/// Returns the time zone of Denmark.
 pub fn copenhagen() -> TimeZone {
     COPENHAGEN.clone()
 }
 
-/// The calendar date in Copenhagen at that instant.
+/// Returns the calendar date in Copenhagen at that instant.
 pub fn copenhagen_date(instant: Timestamp) -> Date {
     instant.to_zoned(copenhagen()).date()
 }
 
-/// The instant at which that day begins in Copenhagen. The last days of the calendar (year 9999)
-/// all begin at its last instant.
+/// Returns the instant at which that day begins in Copenhagen. The last days of the calendar (year
+/// 9999) all begin at its last instant.
 pub fn start_of_day(day: Date) -> Timestamp {
     day.to_zoned(copenhagen())
         .map_or(Timestamp::MAX, |start| start.timestamp())
@@ -45,7 +45,7 @@ pub enum FhirDate {
 }
 
 impl FhirDate {
-    /// The date in the text, if it is a FHIR date or dateTime of a day that exists
+    /// Reads the date in the text, if it is a FHIR date or dateTime of a day that exists
     /// (<https://hl7.org/fhir/R4/datatypes.html#dateTime>).
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -77,7 +77,7 @@ impl FhirDate {
         parse_time(day, &text[10..])
     }
 
-    /// The calendar date in Copenhagen, if the precision reaches a day.
+    /// Returns the calendar date in Copenhagen, if the precision reaches a day.
     pub fn date(self) -> Option<Date> {
         match self {
             FhirDate::Year(_) | FhirDate::Month(..) => None,
@@ -86,13 +86,13 @@ impl FhirDate {
         }
     }
 
-    /// True for a `date`: a year, a month or a day, without a time.
+    /// Tells whether it is a `date`: a year, a month or a day, without a time.
     pub fn is_date(self) -> bool {
         !matches!(self, FhirDate::Instant(..))
     }
 
-    /// The span of time the value stands for, first instant and the first one after it, in
-    /// microseconds since 1970; a value without zone is in Copenhagen (search prefixes compare
+    /// Returns the span of time the value stands for, its first instant and the first one after it,
+    /// in microseconds since 1970; a value without zone is in Copenhagen (search prefixes compare
     /// such spans).
     pub fn range_us(self) -> (i64, i64) {
         let days = |first: Date, length: Span| {
@@ -167,7 +167,7 @@ fn parse_time(day: Date, text: &str) -> Option<FhirDate> {
     Some(FhirDate::Instant(instant, step_ns))
 }
 
-/// An instant as FHIR writes it, in UTC with six fraction digits: always 27 characters.
+/// Writes an instant as FHIR does, in UTC with six fraction digits: always 27 characters.
 pub fn format_instant(instant: Timestamp) -> String {
     format!("{instant:.6}")
 }

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-/// How many findings are told at once: a body of a few megabytes can have a wrong value every other
-/// byte.
+/// The most findings that are told at once: a body of a few megabytes can have a wrong value every
+/// other byte.
 pub const ISSUES_MAX: usize = 1_000;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Severity {
     /// Processing stopped.
@@ -23,7 +23,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The FHIR code.
+    /// Returns the FHIR code.
     pub fn as_str(self) -> &'static str {
         match self {
             Severity::Fatal => "fatal",
@@ -43,7 +43,7 @@ macro_rules! issue_codes {
         }
 
         impl IssueCode {
-            /// The FHIR code.
+            /// Returns the FHIR code.
             pub fn as_str(self) -> &'static str {
                 match self { $(IssueCode::$name => $code),+ }
             }
@@ -64,7 +64,7 @@ issue_codes! {
 /// One finding: where, what was expected, what came.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Issue {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// The kind of finding.
     pub code: IssueCode,
@@ -78,7 +78,7 @@ pub struct Issue {
 }
 
 impl Issue {
-    /// An error at `expression`.
+    /// Makes an error at `expression`.
     pub fn error(code: IssueCode, expression: impl Into<String>, text: impl Into<String>) -> Self {
         Issue {
             severity: Severity::Error,
@@ -89,7 +89,7 @@ impl Issue {
         }
     }
 
-    /// A warning at `expression`.
+    /// Makes a warning at `expression`.
     pub fn warning(
         code: IssueCode,
         expression: impl Into<String>,
@@ -101,7 +101,7 @@ impl Issue {
         }
     }
 
-    /// An information at `expression`.
+    /// Makes an information at `expression`.
     pub fn information(expression: impl Into<String>, text: impl Into<String>) -> Self {
         Issue {
             severity: Severity::Information,
@@ -109,13 +109,13 @@ impl Issue {
         }
     }
 
-    /// The same finding, naming the rule that made it.
+    /// Returns the same finding, naming the rule that made it.
     pub fn by_rule(mut self, rule: impl Into<Cow<'static, str>>) -> Self {
         self.rule = rule.into();
         self
     }
 
-    /// True if the finding refuses the content.
+    /// Tells whether the finding refuses the content.
     pub fn refuses(&self) -> bool {
         matches!(self.severity, Severity::Fatal | Severity::Error)
     }
@@ -135,7 +135,7 @@ impl Issue {
         issue
     }
 
-    /// Where, what was expected and what came, in one sentence.
+    /// Writes in one sentence the place, what was expected and what was found.
     fn sentence(&self) -> String {
         if self.expression.is_empty() || self.text.starts_with(&self.expression) {
             self.text.clone()
@@ -145,9 +145,9 @@ impl Issue {
     }
 }
 
-/// The OperationOutcome that carries these findings, those that refuse the content before the
-/// others, since many clients show the first one alone; one that says "all well" if there are none.
-/// Of more than [`ISSUES_MAX`] it has the first ones, and says that there are more.
+/// Builds the OperationOutcome that carries these findings, those that refuse the content before
+/// the others, since many clients show the first one alone; one that says "all well" if there are
+/// none. Of more than [`ISSUES_MAX`] it has the first ones, and says that there are more.
 pub fn operation_outcome(issues: &[Issue]) -> Value {
     let refusing = issues.iter().filter(|issue| issue.refuses());
     let others = issues.iter().filter(|issue| !issue.refuses());

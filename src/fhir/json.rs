@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How deep arrays and objects may nest.
+/// The greatest depth to which arrays and objects may nest.
 pub const DEPTH_MAX: usize = 64;
 
 /// `serde_json` hands a number over as a map with this single key, so that its digits are kept.

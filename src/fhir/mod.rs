@@ -3,6 +3,7 @@
 //!
 //! Nothing here does I/O or knows another module of this crate.
 
+pub mod cpr;
 pub mod dates;
 pub mod guide;
 pub mod issue;

@@ -83,7 +83,8 @@ pub const TASK_CODE: &str = "http://hl7.org/fhir/CodeSystem/task-code";
 /// HL7's verification statuses of a Condition.
 pub const CONDITION_VER_STATUS: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
 
-/// The profile of the guide that resources of a type are checked against or made by, if it has one.
+/// Returns the profile of the guide that resources of a type are checked against or made by, if it
+/// has one.
 pub fn profile_of(resource_type: ResourceType) -> Option<&'static str> {
     match resource_type {
         ResourceType::Patient => Some(PROFILE_PATIENT),
@@ -111,7 +112,7 @@ pub fn profile_of(resource_type: ResourceType) -> Option<&'static str> {
     }
 }
 
-/// True for the ydernummer system, also as it is commonly mistyped.
+/// Tells whether it is the ydernummer system, also as it is commonly mistyped.
 pub fn is_ydernummer_system(system: &str) -> bool {
     system == YDERNUMMER || system == YDERNUMMER_TYPO
 }

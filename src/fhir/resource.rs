@@ -64,17 +64,17 @@ impl Resource {
         Resource { value, text: None }
     }
 
-    /// The parsed JSON.
+    /// Returns the parsed JSON.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// The `resourceType` as it stands.
+    /// Returns the `resourceType` as it stands.
     pub fn type_name(&self) -> &str {
         self.value["resourceType"].as_str().unwrap_or("")
     }
 
-    /// The `id` as it stands, if it is text.
+    /// Returns the `id` as it stands, if it is text.
     pub fn id(&self) -> Option<&str> {
         self.value["id"].as_str()
     }
@@ -85,8 +85,8 @@ impl Resource {
         self.text = None;
     }
 
-    /// The bytes to store: as received, with `id`, `meta.versionId` and `meta.lastUpdated` set by
-    /// the server. The instant is left open, because only the commit knows it: see [`Body`].
+    /// Returns the bytes to store: as received, with `id`, `meta.versionId` and `meta.lastUpdated`
+    /// set by the server. The instant is left open, because only the commit knows it: see [`Body`].
     pub fn stamped(&self, id: &Id, version: Version) -> Body {
         let made;
         let text = match &self.text {
@@ -115,12 +115,12 @@ pub struct Body {
 }
 
 impl Body {
-    /// How many bytes there are.
+    /// Counts the bytes.
     pub fn size_bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The bytes with `meta.lastUpdated` set to that instant.
+    /// Returns the bytes with `meta.lastUpdated` set to that instant.
     pub fn at(mut self, instant: Timestamp) -> Vec<u8> {
         let text = format_instant(instant);
         self.bytes[self.instant_at..self.instant_at + text.len()].copy_from_slice(text.as_bytes());

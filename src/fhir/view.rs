@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-/// The items of an element that may be an array, a single value or absent.
+/// Returns the items of an element that may be an array, a single value or absent.
 pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
     let (many, one) = match value {
         Value::Array(items) => (items.as_slice(), None),
@@ -13,7 +13,8 @@ pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
     many.iter().chain(one)
 }
 
-/// The codings of a CodeableConcept, or of each one of an array of them: (system or "", code).
+/// Returns the codings of a CodeableConcept, or of each one of an array of them: (system or "",
+/// code).
 pub fn codings(concepts: &Value) -> impl Iterator<Item = (&str, &str)> {
     items(concepts)
         .flat_map(|concept| items(&concept["coding"]))
@@ -25,17 +26,17 @@ pub fn codings(concepts: &Value) -> impl Iterator<Item = (&str, &str)> {
         })
 }
 
-/// True if the concept or concepts hold that code of that system.
+/// Tells whether the concept or concepts hold that code of that system.
 pub fn has_coding(concepts: &Value, system: &str, code: &str) -> bool {
     codings(concepts).any(|coding| coding == (system, code))
 }
 
-/// The extensions with that address, directly on the element.
+/// Returns the extensions with that address, directly on the element.
 pub fn extensions<'a>(element: &'a Value, url: &str) -> impl Iterator<Item = &'a Value> {
     items(&element["extension"]).filter(move |extension| extension["url"].as_str() == Some(url))
 }
 
-/// The identifiers of a resource or Reference: (system or "", value).
+/// Returns the identifiers of a resource or Reference: (system or "", value).
 pub fn identifiers(resource: &Value) -> impl Iterator<Item = (&str, &str)> {
     items(&resource["identifier"]).filter_map(|identifier| {
         Some((
@@ -45,7 +46,7 @@ pub fn identifiers(resource: &Value) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The parts of a system address before a `|version`.
+/// Returns a canonical address without its `|version`.
 pub fn without_version(canonical: &str) -> &str {
     canonical
         .split_once('|')

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderName, Method};
 
 use super::negotiation;
 use super::paths::{below_base, is_beside_base};
+use crate::fhir::cpr::could_be_cpr_number;
 use crate::interactions::Context;
 use crate::interactions::address::Address;
 
@@ -25,7 +26,7 @@ fn is_request_id(text: &str) -> bool {
         .chain(text.split(['.', '_', ':', '-']));
     (1..=REQUEST_ID_BYTES_MAX).contains(&text.len())
         && text.bytes().all(is_safe)
-        && !words.into_iter().any(like_a_cpr_number)
+        && !words.into_iter().any(could_be_cpr_number)
 }
 
 /// Returns the method by a name of its own, if it is a known one: any word can be sent as a method, and
@@ -46,21 +47,11 @@ pub(super) fn loggable(path: &str) -> &str {
         Some(below) => {
             Address::read(below).is_ok()
                 && !path.contains('%')
-                && !path.split('/').any(like_a_cpr_number)
+                && !path.split('/').any(could_be_cpr_number)
         }
         None => is_beside_base(path),
     };
     if known { path } else { "(unknown)" }
-}
-
-/// Returns true for ten digits, with or without a hyphen: clients choose ids, and this one should never
-/// have been chosen.
-fn like_a_cpr_number(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    digits == 10
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ use super::reading::{answer_history, answer_read, answer_search, answer_search_o
 use super::writing::{answer_bundle, answer_change, answer_conditional_change, answer_create};
 use super::{Wire, capability, dashboard, metrics, openapi, operations, subscriptions};
 use crate::fhir::IssueCode;
+use crate::fhir::cpr;
 use crate::interactions::address::Address;
 use crate::interactions::change::ChangeTarget;
 use crate::interactions::scopes::ExportScope;
 use crate::interactions::search::SearchScope;
 use crate::interactions::{Failure, HistoryScope, read, validate};
-use crate::search::personal_parameters;
 
 /// Answers a request: the blocking part.
 pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal> {
@@ -146,7 +146,7 @@ fn refuse_cpr_number(wire: &Wire, call: &Call) -> Result<(), Refusal> {
     let holds_it = call.query.iter().any(|(name, value)| {
         [name, value]
             .into_iter()
-            .any(|text| personal_parameters::holds_cpr_number(text))
+            .any(|text| cpr::holds_cpr_number(text))
     });
     if !holds_it || wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
         return Ok(());

@@ -1,7 +1,7 @@
 //! Personal data in query parameters. Such values never appear in URLs that the server generates,
 //! and CPR numbers are refused in URLs that it receives.
 
-use crate::fhir::Id;
+use crate::fhir::cpr::holds_cpr_number;
 
 /// The parameters whose values say who someone is, whatever their type.
 const PERSONAL: &[&str] = &[
@@ -27,14 +27,6 @@ pub fn is_personal(name: &str, value: &str) -> bool {
         .rsplit(['.', ':'])
         .find(|part| PERSONAL.contains(part) || part.starts_with("address-"));
     last.is_some() || holds_cpr_number(value)
-}
-
-/// Returns true if a part of the value could be a CPR number.
-pub fn holds_cpr_number(value: &str) -> bool {
-    value
-        .split([',', '|', '/', '$', '\\', ' '])
-        .filter_map(Id::parse)
-        .any(|part| part.is_like_cpr())
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 
 use super::extensions;
 use super::names::EXT_FILTER_CRITERIA;
+use crate::fhir::cpr;
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
-use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, personal_parameters};
+use crate::search::{self, Clause, IndexEntry, Row, SearchQuery};
 
 /// The search parameters that a filter may have. Each compares by equality, and several values
 /// between commas are joined by "or".
@@ -141,10 +142,7 @@ fn one(text: &str, base_url: &str, expression: &str) -> Result<SearchQuery, Vec<
         .into_iter()
         .map(|(name, value)| (name.trim_end_matches(":in").to_owned(), value))
         .collect();
-    if pairs
-        .iter()
-        .any(|(_, value)| personal_parameters::holds_cpr_number(value))
-    {
+    if pairs.iter().any(|(_, value)| cpr::holds_cpr_number(value)) {
         let what = "expected no CPR number in a filter: name a person as Patient/[id]";
         return Err(vec![Issue::error(
             IssueCode::BusinessRule,

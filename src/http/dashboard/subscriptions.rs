@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::html::{escaped, length, shown};
 use crate::fhir::Id;
+use crate::fhir::cpr::is_cpr_number;
 use crate::interactions::subscription::deliveries::{
     Delivered, Particulars, STATUSES, Status, deliveries, particulars, queue,
 };
@@ -124,7 +125,7 @@ fn summary(all: &[Delivered], now: Timestamp) -> String {
 fn row(out: &mut String, one: &Delivered, particulars: &Particulars, now: Timestamp) {
     let Delivered { view, waiting, .. } = one;
     // Clients choose ids, and this one should never have been chosen.
-    let id = if view.id.is_like_cpr() {
+    let id = if is_cpr_number(view.id.as_str()) {
         "(hidden)"
     } else {
         view.id.as_str()
@@ -158,7 +159,7 @@ fn row(out: &mut String, one: &Delivered, particulars: &Particulars, now: Timest
     if particulars.endpoint.is_some()
         && view.status == Status::Active
         && view.delivered > 0
-        && !view.id.is_like_cpr()
+        && !is_cpr_number(view.id.as_str())
     {
         let last = view.delivered;
         let number = |name: &str, label: &str| {

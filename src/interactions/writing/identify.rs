@@ -3,6 +3,7 @@
 
 use super::entry::{Entry, EntryWrite, same_identity, same_type};
 use super::references;
+use crate::fhir::cpr::is_cpr_number;
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::change::{
@@ -75,7 +76,7 @@ impl Identify<'_> {
                     claims,
                     ..self.entry(&key, EntryWrite::Put(resource.clone(), Method::Put))?
                 };
-                if key.id.is_like_cpr() {
+                if is_cpr_number(key.id.as_str()) {
                     let text = "expected an id that tells of nobody, found one like a CPR number: that belongs in an identifier";
                     let at = format!("{}.id", key.resource_type);
                     return Err(Failure::Unprocessable(vec![Issue::error(

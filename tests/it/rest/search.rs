@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use frist::search::personal_parameters::holds_cpr_number;
+use frist::fhir::cpr::holds_cpr_number;
 use serde_json::{Value, json};
 
 use super::{NOW, expect, person, population};
