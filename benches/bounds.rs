@@ -1,5 +1,5 @@
-//! How long the validation of what is as large as the server takes can be: `cargo bench --bench
-//! bounds [-- WORD…]`.
+//! The time that validating a body of the greatest size can take: `cargo bench --bench bounds [--
+//! WORD…]`.
 //!
 //! Each row is a body of 5 MB that was made to be slow in one way. It asserts nothing.
 
@@ -16,7 +16,7 @@ use frist::fhir::{Resource, json};
 use frist::validation::{Context, Validator, check, person_references};
 use jiff::civil::date;
 
-/// What `src/http` takes at most.
+/// The greatest body that `src/http` accepts.
 const BYTES_MAX: usize = 5 * 1024 * 1024;
 
 fn main() {

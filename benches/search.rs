@@ -1,6 +1,5 @@
-//! How long the searches take that users make, and how that grows with the population:
-//! `cargo bench --bench search -- [PERSONS…] [--data DIR] [WORD…]`, where a word is part of a
-//! query's name.
+//! The time of the searches that users make, and its growth with the population: `cargo bench
+//! --bench search -- [PERSONS…] [--data DIR] [WORD…]`, where a word is part of a query's name.
 //!
 //! A population of [`frist::demo`] is loaded through ordinary transactions, in districts of ten
 //! thousand persons with practices, hospitals and centres of their own, as a country has them: a
@@ -46,10 +45,11 @@ use requests::{Ask, Known, QUERIES, Query};
 /// The instant at which the population's stories end.
 const NOW: &str = "2027-03-01T09:00:00+01:00";
 const SEED: u64 = 1;
-/// How many transactions wait at once while a store is filled: commits that wait together share a
-/// sync.
+/// The number of transactions that wait at once while a store is filled: commits that wait together
+/// share a sync.
 const LOADERS: usize = 8;
-/// How long a query is measured with each number of clients, after a tenth of that to get warm.
+/// The time for which a query is measured with each number of clients, after a tenth of that to get
+/// warm.
 const TIME: Duration = Duration::from_millis(1_500);
 const ROUNDS_MIN: usize = 60;
 
@@ -235,7 +235,7 @@ fn tell_size(path: &Path, server: &Server) {
     );
 }
 
-/// Of this process, as the system tells it.
+/// Reads a figure of this process from the system, in megabytes.
 fn memory_mb(what: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status
@@ -311,7 +311,7 @@ fn send(runtime: &tokio::runtime::Runtime, router: &Router, ask: Ask) {
     });
 }
 
-/// How one query did on one population.
+/// The figures of one query on one population.
 struct Measured {
     p50: Duration,
     p99: Duration,

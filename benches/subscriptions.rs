@@ -1,6 +1,6 @@
-//! How long it takes until a subscriber knows, and what a midnight costs on which many Tasks turn
-//! overdue: `cargo bench --bench subscriptions -- [--only WORD] [--subscriptions N] [--tasks N]
-//! [--seconds N] [--data DIR]`, where the word is `latency`, `isolation`, `midnight` or `waiting`.
+//! The time until a subscriber knows, and the cost of a midnight on which many Tasks turn overdue:
+//! `cargo bench --bench subscriptions -- [--only WORD] [--subscriptions N] [--tasks N] [--seconds
+//! N] [--data DIR]`, where the word is `latency`, `isolation`, `midnight` or `waiting`.
 //!
 //! The program runs as a process of its own, on a folder on the disk, and syncs each commit;
 //! requests and notifications go through sockets of this machine. Whoever writes and whoever
@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use midnight::Shape;
 
-/// What is asked for.
+/// The options of the command line.
 struct Options {
     only: Option<String>,
     /// So many subscriptions, of the numbers that latency is measured with.
@@ -188,7 +188,7 @@ fn processor() -> String {
     line.split(": ").nth(1).unwrap_or("unknown").to_owned()
 }
 
-/// How long something took: usually, seldom, and at most.
+/// The time that something took: usually, seldom, and at most.
 pub(crate) struct Tail([Duration; 3]);
 
 impl Tail {

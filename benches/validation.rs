@@ -1,5 +1,5 @@
-//! How long a validation takes: `cargo bench --bench validation [-- WORD…]`, where a word is part
-//! of a resource's name.
+//! The time that a validation takes: `cargo bench --bench validation [-- WORD…]`, where a word is
+//! part of a resource's name.
 //!
 //! Each round is timed by itself, since what a sender notices is the slow one: p50 and p99 are of
 //! single validations, not of means. Allocations are counted apart from the time. It asserts
@@ -23,7 +23,7 @@ use serde_json::Value;
 /// A plan as practices write them, longer than the guide's full example: about 4 KB.
 const PLAN_4_KB: &str = include_str!("data/careplan-4kb.json");
 
-/// How long each row is measured, after as many rounds as it takes to be warm.
+/// The time for which each row is measured, after as many rounds as it takes to be warm.
 const TIME: Duration = Duration::from_millis(400);
 const ROUNDS_MIN: usize = 1_000;
 

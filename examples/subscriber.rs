@@ -43,16 +43,16 @@ use tokio::sync::mpsc;
 
 const TOPIC: &str = "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status";
 const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition";
-/// How far the time of a message may be from this machine's clock.
+/// The greatest difference between the time of a message and this machine's clock.
 const TOLERANCE_SECONDS: u64 = 300;
-/// How many messages may wait to be worked on. One more is answered with 503: the server sends it
-/// again.
+/// The most messages that may wait to be worked on. One more is answered with 503: the server sends
+/// it again.
 const WAITING_MAX: usize = 1_000;
 /// The most bytes that a message has.
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The pause before the server is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long the server may take to answer.
+/// The time that the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Receives notifications of changes of rights from a Frist server, prints a line for each event,
@@ -66,10 +66,10 @@ struct Options {
     /// The id of the Subscription; it is created if it is not there
     #[arg(long, default_value = "example", value_parser = fhir_id)]
     subscription: String,
-    /// What to be told of, such as 'Task?business-status=overdue'; everything if it is not said
+    /// The events to be told of, such as 'Task?business-status=overdue'; all of them by default
     #[arg(long)]
     filter: Option<String>,
-    /// Where to listen
+    /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:9090")]
     listen: SocketAddr,
     /// The address by which the server reaches this program, if it is another one (https, through
@@ -79,7 +79,7 @@ struct Options {
     /// The file that keeps the number of the last event that was dealt with
     #[arg(long, default_value = "subscriber-state.json")]
     state: PathBuf,
-    /// How often the server is asked how the Subscription stands
+    /// The time between two questions to the server how the Subscription stands
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     look_every: u64,
     /// The server has a clock of its own (--clock): the time of a message is not held against this
@@ -100,7 +100,7 @@ fn fhir_id(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// What you do with an event: for example read the Task, and call the practice.
+/// Does your work for an event: for example reads the Task, and calls the practice.
 ///
 /// It is called for each event, in order and once. If the program is killed after it and before the
 /// number is in the file, it is called once more after the start: do what may be done twice, or
@@ -128,18 +128,18 @@ struct Event {
     number: u64,
     /// When it happened.
     at: String,
-    /// Which Task changed, as `Task/7`: no name and no CPR number.
+    /// The Task that changed, as `Task/7`: no name and no CPR number.
     focus: String,
 }
 
-/// What a notification says, and the answers to `$events` and `$status`: a Bundle that begins with
-/// a Parameters resource.
+/// The content of a notification, and of the answers to `$events` and `$status`: a Bundle that
+/// begins with a Parameters resource.
 struct Message {
     /// `handshake`, `event-notification`, `heartbeat`, `query-status` or `query-event`.
     kind: String,
-    /// How the Subscription stands: `requested`, `active`, `error` or `off`.
+    /// The status of the Subscription: `requested`, `active`, `error` or `off`.
     status: String,
-    /// What is wrong, if it is in error.
+    /// The trouble, if it is in error.
     error: String,
     /// The number of its last event, whether or not it is in this message.
     count: u64,
@@ -198,7 +198,7 @@ fn named<'a>(parameters: &'a [Value], name: &str) -> Option<&'a Value> {
         .find(|parameter| parameter["name"] == name)
 }
 
-/// Why the server did not answer what it was asked.
+/// The reason why the server did not answer what it was asked.
 enum Problem {
     /// It may do so in a while.
     Later(String),
@@ -335,12 +335,12 @@ async fn patiently<T, F: Future<Output = Result<T, Problem>>>(
     }
 }
 
-/// Who receives.
+/// The receiver of the messages.
 struct Receiver {
-    /// What signatures are checked with.
+    /// The secret that signatures are checked with.
     secret: Vec<u8>,
     is_rehearsal: bool,
-    /// Where messages wait to be worked on.
+    /// The queue of messages that wait to be worked on.
     waiting: mpsc::Sender<Message>,
 }
 
@@ -371,8 +371,8 @@ async fn receive(
 }
 
 impl Receiver {
-    /// Whether the server signed this message, a moment ago. There may be several signatures, as
-    /// while a secret is changed: one must be right.
+    /// Checks that the server signed this message, a moment ago. There may be several signatures,
+    /// as while a secret is changed: one must be right.
     fn check_signature(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), &'static str> {
         let header = |name: &str| {
             headers
@@ -416,11 +416,11 @@ impl Receiver {
     }
 }
 
-/// How far the work is, in a file.
+/// The progress of the work, in a file.
 struct Progress {
     file: PathBuf,
-    /// Of which Subscription: one that is created anew under the same id has another secret, and
-    /// counts from 1 again.
+    /// The Subscription it belongs to: one that is created anew under the same id has another
+    /// secret, and counts from 1 again.
     of: String,
     /// The number of the last event that was dealt with.
     last: u64,
@@ -529,8 +529,8 @@ async fn catch_up(server: &Server, progress: &mut Progress, until: u64) -> Resul
     Ok(())
 }
 
-/// How the Subscription stands. The numbers go up for ever; if they do not, what they count is not
-/// what it was.
+/// Asks how the Subscription stands. The numbers go up for ever; if they do not, what they count is
+/// not what it was.
 async fn standing(server: &Server, count: &mut u64) -> Result<Message, String> {
     let address = format!("{}/$status", server.subscription);
     let (standing, _) = patiently(|| server.message(&address)).await?;

@@ -4,9 +4,9 @@ use frist::demo::Population;
 use frist::fhir::names::YDERNUMMER;
 use serde_json::Value;
 
-/// How many persons live in a district.
+/// The number of persons who live in a district.
 const PERSONS: usize = 10_000;
-/// Where the ids of institutions begin.
+/// The beginnings of the ids of institutions.
 const INSTITUTIONS: &[&str] = &["practice-", "hospital-", "centre-"];
 
 /// A district, by its number.
@@ -19,7 +19,7 @@ impl District {
         (0..persons.div_ceil(PERSONS)).map(District)
     }
 
-    /// Where that person lives.
+    /// Returns the district in which that person lives.
     pub(crate) fn of_person(index: usize) -> Self {
         District(index / PERSONS)
     }

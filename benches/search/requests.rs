@@ -1,4 +1,4 @@
-//! What users ask for.
+//! The requests that users make.
 
 use frist::demo::Population;
 use frist::fhir::names::{CPR, YDERNUMMER};
@@ -129,7 +129,7 @@ pub(crate) struct Person {
     pub(crate) cpr: String,
 }
 
-/// What is known of a population to ask about.
+/// The knowledge of a population that requests are made from.
 pub(crate) struct Known {
     persons: Vec<Person>,
     regions: Vec<Vec<String>>,

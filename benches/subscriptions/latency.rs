@@ -17,17 +17,17 @@ const RECORDED: &str = "2027-02-20";
 /// Writes before anything is measured, in seconds.
 const WARM_S: usize = 2;
 
-/// What is measured.
+/// The shape of a measurement.
 pub(crate) struct Shape {
-    /// How many subscriptions are measured.
+    /// The number of subscriptions that are measured.
     pub(crate) subscriptions: usize,
-    /// Whether each follows one practice, so that a write concerns one of them; otherwise each
+    /// True if each follows one practice, so that a write concerns one of them; otherwise each
     /// follows everything.
     pub(crate) by_owner: bool,
     pub(crate) max_count: u32,
     /// Writes a second.
     pub(crate) rate: usize,
-    /// Whether one dead and one slow endpoint follow everything besides.
+    /// True if one dead and one slow endpoint follow everything besides.
     pub(crate) with_troubles: bool,
 }
 

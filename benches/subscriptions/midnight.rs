@@ -18,8 +18,8 @@ const LOADED_AT: &str = "2027-03-12T12:00:00+01:00";
 const MIDNIGHT: &str = "2027-03-13T00:00:00+01:00";
 /// Everyone belongs to one of so many practices.
 pub(crate) const PRACTICES: usize = 100;
-/// How long before midnight the server is started: it must be ready by then, and the subscriptions
-/// made.
+/// The time before midnight at which the server is started: it must be ready by then, and the
+/// subscriptions made.
 const LEAD: SignedDuration = SignedDuration::from_secs(20);
 /// Between two reads, and two writes, that are made meanwhile.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -36,7 +36,7 @@ pub(crate) async fn load(folder: &Path, tasks: usize) {
     );
 }
 
-/// Who follows.
+/// The subscriptions that follow the Tasks.
 pub(crate) enum Shape {
     /// So many follow everything.
     Everything(usize),

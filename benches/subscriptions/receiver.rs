@@ -1,5 +1,5 @@
-//! Where the notifications arrive: an endpoint for each subscription, in this process, that notes
-//! when and which events came.
+//! The receiver of the notifications: an endpoint for each subscription, in this process, that
+//! notes when and which events came.
 //!
 //! It reads HTTP as far as the server's client speaks it, and does as little as it can: what it
 //! costs, it takes from the server's two cores.
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long the slow endpoint takes to answer.
+/// The time that the slow endpoint takes to answer.
 pub(crate) const SLOW: Duration = Duration::from_secs(1);
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
@@ -24,7 +24,7 @@ pub(crate) struct Arrival {
     pub(crate) instant: Timestamp,
 }
 
-/// What one endpoint received.
+/// The events that one endpoint received.
 #[derive(Default)]
 pub(crate) struct Slot {
     /// The number of the last event.
@@ -32,7 +32,7 @@ pub(crate) struct Slot {
     pub(crate) arrivals: Vec<Arrival>,
 }
 
-/// How an endpoint behaves.
+/// The behaviour of an endpoint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     Good,
@@ -93,12 +93,12 @@ impl Receiver {
         self.shared.is_dead.store(is_dead, Ordering::SeqCst);
     }
 
-    /// How many events arrived, at all endpoints.
+    /// Counts the events that arrived, at all endpoints.
     pub(crate) fn events(&self) -> u64 {
         self.shared.events.load(Ordering::SeqCst)
     }
 
-    /// How many messages were answered.
+    /// Counts the messages that were answered.
     pub(crate) fn messages(&self) -> u64 {
         self.shared.messages.load(Ordering::SeqCst)
     }

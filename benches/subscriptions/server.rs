@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::receiver::Receiver;
 
-/// How many persons come in one transaction while a server is filled.
+/// The number of persons that come in one transaction while a server is filled.
 const PERSONS_PER_TRANSACTION: usize = 100;
-/// How many transactions wait at once.
+/// The number of transactions that wait at once.
 const LOADERS: usize = 8;
 
 /// A server that runs on a folder.
@@ -22,7 +22,7 @@ pub(crate) struct Server {
     http: reqwest::Client,
 }
 
-/// What a write came to.
+/// The result of a write.
 pub(crate) struct Written {
     /// When it was sent, and answered.
     pub(crate) sent: Instant,
@@ -239,7 +239,7 @@ impl Server {
         }
     }
 
-    /// How many events were written since it was started.
+    /// Reads the number of events that were written since it was started.
     pub(crate) async fn events_written(&self) -> u64 {
         let text = self.get("/metrics").await;
         let line = text
@@ -249,7 +249,7 @@ impl Server {
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
-    /// Of the process, as the system tells it.
+    /// Reads a figure of the process from the system, in megabytes.
     pub(crate) fn memory_mb(&self, what: &str) -> u64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();

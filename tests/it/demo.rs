@@ -32,7 +32,7 @@ fn key(resource: &Value) -> ResourceKey {
     ResourceKey::parse(&text).unwrap_or_else(|| panic!("no key: {text}"))
 }
 
-/// What the rules say after the first so many of a story's Bundles.
+/// Derives the rights after the first so many of a story's Bundles.
 fn rights_after(story: &PersonStory, bundles: usize, today: Date) -> Rights {
     let organizations = Population::organizations();
     let sent = [&organizations]

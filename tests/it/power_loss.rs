@@ -1,5 +1,5 @@
-//! What was acknowledged survives: the death of the process, and a loss of power as the C source
-//! beside models it.
+//! Acknowledged writes survive the death of the process, and a loss of power as the C source beside
+//! models it.
 //!
 //! Both run this very test binary again as a child that commits as fast as it can and says what was
 //! acknowledged.

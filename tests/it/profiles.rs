@@ -167,7 +167,7 @@ fn a_profile_that_complies_with_a_danish_core_profile_says_so() {
     }
 }
 
-/// What the server finds in a resource.
+/// Returns what the server finds in a resource.
 fn findings(resource: &Value) -> Vec<Issue> {
     let has_target_group = |condition: &Value| {
         !GroupTable::shipped()

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::people::{copd, patient, plan, practice, referral, region};
 
-/// What the program did.
+/// The end of the program, and its output.
 struct Ended {
     code: i32,
     out: String,

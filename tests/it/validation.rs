@@ -1,5 +1,5 @@
-//! What a resource is refused for before a clock may depend on it: rows of an edit and the findings
-//! it must give.
+//! The reasons why a resource is refused before a clock may depend on it: rows of an edit and the
+//! findings it must give.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Which resources the two sides judge alike, which not, and whether each disagreement has a
-//! reason.
+//! The comparison of the two sides: the resources that they judge alike, those that they do not,
+//! and the reason of each disagreement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ const VALID: &[&str] = &["examples", "complies", "persons", "emitted"];
 /// Groups of which none may be.
 const INVALID: &[&str] = &["invalid"];
 
-/// How many resources of a group were judged how.
+/// The number of resources of a group by how they were judged.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Counts {
     pub(crate) both_valid: usize,
@@ -27,7 +27,7 @@ impl Counts {
         self.agreed() + self.hl7_refuses + self.frist_refuses + self.hl7_fails
     }
 
-    /// Those that both judge alike.
+    /// Counts the resources that both judge alike.
     pub(crate) fn agreed(self) -> usize {
         self.both_valid + self.both_invalid
     }
@@ -36,18 +36,18 @@ impl Counts {
 /// Two verdicts of one resource.
 pub(crate) type Pair<'a> = (&'a Verdict, &'a Verdict);
 
-/// What came of a comparison.
+/// The result of a comparison.
 pub(crate) struct Comparison<'a> {
     pub(crate) groups: BTreeMap<&'a str, Counts>,
     /// For each difference of the list, in its order, the resources that it explains.
     pub(crate) explained: Vec<(&'a Difference, Vec<Pair<'a>>)>,
     pub(crate) unexplained: Vec<Pair<'a>>,
-    /// Why the run fails, apart from what is unexplained.
+    /// The reasons why the run fails, apart from what is unexplained.
     pub(crate) faults: Vec<String>,
 }
 
 impl Comparison<'_> {
-    /// True if nothing is left to explain or to mend.
+    /// Tells whether nothing is left to explain or to mend.
     pub(crate) fn is_well(&self) -> bool {
         self.unexplained.is_empty() && self.faults.is_empty()
     }
@@ -215,7 +215,8 @@ mod tests {
         differences::read(file.path()).unwrap()
     }
 
-    /// What the report of two verdicts about one resource holds, and whether the run is well.
+    /// Checks what the report of two verdicts about one resource holds, and whether the run is
+    /// well.
     fn check(
         name: &str,
         hl7: Result<Option<&str>, &str>,

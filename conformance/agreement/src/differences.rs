@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::line::{Finding, Verdict};
 
-/// Who refuses what the other accepts, and by which findings; all of them must be among these
+/// The side that refuses what the other accepts, and its findings; all of them must be among these
 /// patterns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Side {
@@ -27,12 +27,12 @@ pub(crate) struct Difference {
     side: Side,
     /// True if not every choice of mutants has a case of it.
     pub(crate) is_rare: bool,
-    /// Why, with the page of the specification that decides.
+    /// The reason, with the page of the specification that decides.
     pub(crate) reason: String,
 }
 
 impl Difference {
-    /// True if this is why the two disagree about a resource.
+    /// Tells whether this is why the two disagree about a resource.
     pub(crate) fn explains(&self, hl7: &Verdict, frist: &Verdict) -> bool {
         let named = self.names.iter().any(|pattern| matches(pattern, &hl7.name));
         let by = |patterns: &[String], verdict: &Verdict| {
@@ -59,7 +59,7 @@ impl Difference {
             }
     }
 
-    /// True if none of these groups can have a resource that it is about.
+    /// Tells whether none of these groups can have a resource that it is about.
     pub(crate) fn is_about_none_of(&self, groups: &[&str]) -> bool {
         let group = |pattern: &String| pattern.split('/').next().unwrap_or_default().to_owned();
         !self
@@ -68,7 +68,7 @@ impl Difference {
             .any(|pattern| groups.iter().any(|name| matches(&group(pattern), name)))
     }
 
-    /// Who refuses, in words.
+    /// Names the side that refuses.
     pub(crate) fn side(&self) -> &'static str {
         match self.side {
             Side::Hl7(_) => "HL7 refuses",
@@ -78,7 +78,7 @@ impl Difference {
     }
 }
 
-/// What patterns are matched with: the id, where, and the text of a finding.
+/// Returns the text that patterns are matched with: the id, the location and the text of a finding.
 pub(crate) fn said(finding: &Finding) -> String {
     format!(
         "{} @ {} : {}",
@@ -151,7 +151,7 @@ fn difference(entry: &Value) -> Result<Difference, String> {
     })
 }
 
-/// True if the text is as the pattern, in which `*` stands for anything.
+/// Tells whether the text is as the pattern, in which `*` stands for anything.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();

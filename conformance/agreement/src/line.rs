@@ -22,7 +22,7 @@ pub(crate) struct Line {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Finding {
     pub(crate) severity: String,
-    /// Where, as each side says it.
+    /// The place, as each side names it.
     pub(crate) location: String,
     /// The public validator's message id, or Frist's `code` and rule.
     pub(crate) id: String,
@@ -30,23 +30,23 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// True if it makes the resource invalid.
+    /// Tells whether it makes the resource invalid.
     pub(crate) fn refuses(&self) -> bool {
         matches!(self.severity.as_str(), "error" | "fatal")
     }
 }
 
-/// What one side says of one resource.
+/// The verdict of one side about one resource.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Verdict {
     pub(crate) name: String,
     pub(crate) findings: Vec<Finding>,
-    /// Why there is no verdict: the validator itself failed.
+    /// The reason why there is no verdict: the validator itself failed.
     pub(crate) crash: Option<String>,
 }
 
 impl Verdict {
-    /// True if nothing refuses the resource.
+    /// Tells whether nothing refuses the resource.
     pub(crate) fn is_valid(&self) -> bool {
         !self.findings.iter().any(Finding::refuses)
     }

@@ -1,4 +1,4 @@
-//! Whether Frist and the public HL7 validator say the same of the same resources; `run` beside this
+//! The agreement of Frist and the public HL7 validator about the same resources; `run` beside this
 //! crate says how it is used.
 //!
 //! Exit codes: 0 they agree, or differ only for reasons that are written down; 1 anything else; 2
@@ -43,10 +43,10 @@ enum Command {
         /// The same number gives the same mutants.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// How many mutants of the package's own examples.
+        /// The number of mutants of the package's own examples.
         #[arg(long, default_value_t = 4_000)]
         count: usize,
-        /// How many mutants of the examples published with dk-core.
+        /// The number of mutants of the examples published with dk-core.
         #[arg(long, default_value_t = 2_000)]
         danish_count: usize,
     },
@@ -54,19 +54,19 @@ enum Command {
     Frist {
         /// The resources.
         lines: PathBuf,
-        /// Where to write the verdicts.
+        /// The file to write the verdicts to.
         out: PathBuf,
     },
     /// Compare verdicts.
     Compare {
-        /// What the public validator says.
+        /// The verdicts of the public validator.
         hl7: PathBuf,
-        /// What Frist says.
+        /// The verdicts of Frist.
         frist: PathBuf,
-        /// Where they may disagree, and why.
+        /// The differences that are allowed, with their reasons.
         #[arg(long)]
         differences: PathBuf,
-        /// Where to write the report.
+        /// The file to write the report to.
         #[arg(long)]
         report: Option<PathBuf>,
         /// Print the disagreements without a reason, grouped by what could be their reason.

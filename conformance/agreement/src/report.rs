@@ -8,7 +8,7 @@ use crate::comparison::{Comparison, Pair, group};
 use crate::differences::said;
 use crate::line::{Finding, Verdict};
 
-/// What the groups are.
+/// The groups, in words.
 const GROUPS: &[(&str, &str)] = &[
     (
         "examples",
@@ -45,7 +45,7 @@ const GROUPS: &[(&str, &str)] = &[
     ),
 ];
 
-/// How many names of an explained difference are shown.
+/// The most names of an explained difference that are shown.
 const NAMES_MAX: usize = 3;
 
 /// The report, as Markdown.

@@ -1,6 +1,6 @@
-//! What Frist says of a resource, through the library: its form and its profiles, and not the rules
-//! of its business (dates that have not come yet, persons who are not stored), of which no
-//! validator of FHIR can know.
+//! The verdict of Frist about a resource, through the library: its form and its profiles, and not
+//! the rules of its business (dates that have not come yet, persons who are not stored), of which
+//! no validator of FHIR can know.
 
 use frist::fhir::Issue;
 use frist::fhir::json;

@@ -1,4 +1,4 @@
-//! What counts as a fact (deadline-rules, sections 3 and 4).
+//! The facts that count (deadline-rules, sections 3 and 4).
 
 use frist::deadlines::{Rules, TaskOwner, derive};
 use frist::fhir::names;

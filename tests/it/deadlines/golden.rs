@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::support::deadline_cases::{self, DeadlineCase};
 
-/// Of the cases, one in so many is in the golden set.
+/// One case in so many is in the golden set.
 const ONE_IN: usize = 6;
 
 /// Everything that is written for a person from day to day, and at last when everything known of

@@ -1,5 +1,5 @@
-//! What an address allows (OPTIONS), and pages of other origins that may use the server from a
-//! browser.
+//! The methods that an address allows (OPTIONS), and pages of other origins that may use the server
+//! from a browser.
 
 use axum::body::Body;
 

@@ -1,4 +1,4 @@
-//! What was accepted comes back as it was: digits, order, escapes and blanks
+//! Accepted bytes come back as they were: digits, order, escapes and blanks
 //! (reliability-and-security: JSON is strict).
 
 use super::{NOW, changes, clinic, expect};

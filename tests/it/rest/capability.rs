@@ -726,7 +726,7 @@ fn nothing_is_said_that_is_not_tested() {
     }
 }
 
-/// What the backport guide asks of a server for R4 (its CapabilityStatement
+/// Checks what the backport guide asks of a server for R4 (its CapabilityStatement
 /// backport-subscription-server-r4), and each of it done.
 #[test]
 fn who_subscribes_finds_all_that_the_backport_guide_asks_for() {

@@ -1,4 +1,4 @@
-//! How a search was answered, for whom operates the server: `_explain=true`.
+//! The explanation of how a search was answered, for whoever operates the server: `_explain=true`.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::support::facade::{Facade, link};
 
 const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
 
-/// What is told of a search, a line each.
+/// Returns what is told of a search, a line each.
 fn steps(bundle: &Value) -> Vec<String> {
     let first = &bundle["entry"][0];
     assert_eq!(

@@ -72,8 +72,8 @@ fn with(members: &Value) -> Facade {
     facade
 }
 
-/// What the operations make of the members (those that everyone has are left out where they are as
-/// before).
+/// Returns what the operations make of the members (those that everyone has are left out where they
+/// are as before).
 #[track_caller]
 fn check(members: &Value, operations: &[Value], expected: &Value) {
     let facade = with(members);

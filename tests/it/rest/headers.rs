@@ -1,4 +1,5 @@
-//! What the headers ask for and say (<https://hl7.org/fhir/R4/http.html#mime-type>, <https://hl7.org/fhir/R4/http.html#ops>).
+//! The headers of requests and answers (<https://hl7.org/fhir/R4/http.html#mime-type>,
+//! <https://hl7.org/fhir/R4/http.html#ops>).
 
 use axum::body::Body;
 

@@ -14,7 +14,7 @@ use super::{changes, clinic, expect, person};
 use crate::support::facade::{Facade, Reply};
 use crate::support::people::{copd, patient, region};
 
-/// How many requests with a body the server takes at once.
+/// The most requests with a body that the server takes at once.
 const BODIES_MAX: usize = 512;
 
 /// A body that never comes, and tells when the server waits for it.

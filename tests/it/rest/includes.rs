@@ -1,4 +1,5 @@
-//! What comes with the matches: `_include` and `_revinclude` (<https://hl7.org/fhir/R4/search.html#revinclude>).
+//! The resources that come with the matches: `_include` and `_revinclude`
+//! (<https://hl7.org/fhir/R4/search.html#revinclude>).
 
 use serde_json::{Value, json};
 

@@ -167,7 +167,7 @@ fn expect(reply: &Reply, status: u16) {
     }
 }
 
-/// How many versions were written so far.
+/// Counts the versions that were written so far.
 fn changes(facade: &Facade) -> u64 {
     facade.store().last_commit().unwrap().0.0
 }

@@ -1,5 +1,5 @@
-//! What time alone brings about: the step at 00:00 in Copenhagen, and making up for days missed
-//! (deadline-rules, section 7).
+//! The changes that time alone brings about: the step at 00:00 in Copenhagen, and making up for
+//! days missed (deadline-rules, section 7).
 
 use frist::fhir::{copenhagen_date, names, start_of_day};
 use frist::storage::Position;
@@ -161,7 +161,7 @@ fn a_postponement_that_ends_lets_the_clock_run_again_by_itself() {
     assert_eq!(story(&facade, &the_task(&facade)), expected);
 }
 
-/// What was known of many persons on that day, in one server; answers their ids.
+/// Stores what was known of many persons on that day in one server, and returns their ids.
 fn everyone_on(facade: &Facade, today: Date) -> Vec<String> {
     let cases: Vec<usize> = (0..CASES.len()).step_by(2).collect();
     for some in cases.chunks(30) {

@@ -1,5 +1,5 @@
-//! What another writer does in the very middle of a request, made to happen each time: between what
-//! the request reads first and what it reads next.
+//! Another writer in the very middle of a request, made to happen each time: between the first
+//! reading of the request and the next.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +20,7 @@ use crate::support::surrounded::{Around, Surrounded};
 
 type Interruption = Box<dyn FnOnce() + Send>;
 
-/// That something happens after a number of readings.
+/// An interruption after a number of readings.
 struct Interrupted(Mutex<(usize, Option<Interruption>)>);
 
 impl Around for Interrupted {

@@ -36,7 +36,7 @@ fn stored_tasks(facade: &Facade, patient: &str) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// What `$rights` answers, for today or for a day of the past.
+/// Asks `$rights`, for today or for a day of the past.
 fn rights(facade: &Facade, patient: &str, as_of: Option<&str>) -> Vec<Value> {
     let query = as_of.map(|day| format!("?as-of={day}")).unwrap_or_default();
     let reply = facade.get(&format!("Patient/{patient}/$rights{query}"));
@@ -60,7 +60,7 @@ fn status(task: &Value) -> String {
     )
 }
 
-/// What a Task says: all of it but its version and times.
+/// Returns what a Task says: all of it but its version and times.
 fn said(task: &Value) -> Value {
     let mut said = task.clone();
     let members = said.as_object_mut().unwrap();

@@ -119,8 +119,8 @@ fn earlier(resource: &Value) -> Value {
     earlier
 }
 
-/// How one resource arrives: as it is; after an earlier state; or after it was there, and deleted
-/// again.
+/// Lists the arrivals of one resource: as it is; after an earlier state; or after it was there, and
+/// deleted again.
 fn arrivals(resource: &Value, history: u8) -> Vec<Arrival> {
     let put = |value: &Value| Arrival::Put(value.clone());
     match (history, resource["resourceType"] == "Patient") {
@@ -137,9 +137,9 @@ struct Plan {
     today: Date,
     /// For each resource (by key, as far as there are so many): how it arrives.
     histories: Vec<u8>,
-    /// Which resource's turn it is, again and again.
+    /// The resources whose turn it is, again and again.
     turns: Vec<usize>,
-    /// How many arrivals share a transaction; 1 for a write of its own.
+    /// The number of arrivals that share a transaction; 1 for a write of its own.
     splits: Vec<usize>,
 }
 

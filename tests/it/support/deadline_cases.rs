@@ -94,7 +94,7 @@ pub(crate) fn patient_key(id: &str) -> ResourceKey {
     ResourceKey::new(ResourceType::Patient, Id::parse(id).expect("a fitting id"))
 }
 
-/// What a rights Task says, in the words of the cases.
+/// Sums up what a rights Task says, in the words of the cases.
 pub(crate) fn summary(task: &Value) -> Value {
     let code = |concept: &Value, system: &str| {
         let codings = concept["coding"].as_array().into_iter().flatten();

@@ -41,7 +41,7 @@ pub(crate) struct Facade {
     runtime: tokio::runtime::Runtime,
 }
 
-/// What came back.
+/// The answer that came back.
 #[derive(Debug)]
 pub(crate) struct Reply {
     /// The status.
@@ -435,7 +435,7 @@ pub(crate) fn transaction_of(resources: &[&Value]) -> Value {
     serde_json::json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.iter().map(entry).collect::<Vec<_>>() })
 }
 
-/// What resources are held against: read once for all tests.
+/// Returns the validator that resources are checked with: read once for all tests.
 pub(crate) fn guide_validator() -> Arc<Validator> {
     static VALIDATOR: LazyLock<Arc<Validator>> =
         LazyLock::new(|| Arc::new(frist::packages::validator(&[]).unwrap()));

@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! The support that the integration tests share.
 
 pub(crate) mod deadline_cases;
 pub(crate) mod facade;

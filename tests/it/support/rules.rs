@@ -5,7 +5,7 @@ use std::path::Path;
 use frist::fhir::names;
 use serde_json::{Value, json};
 
-/// What a test wants of a rule.
+/// The rule that a test wants.
 #[derive(Clone, Debug)]
 pub(crate) struct RuleSpec<'a> {
     pub(crate) group: &'a str,

@@ -16,7 +16,7 @@ use frist::storage::{
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-/// What is around a store; nothing, unless it says so.
+/// The surroundings of a store; nothing happens in them by default.
 pub(crate) trait Around: Send + Sync {
     /// Before each reading; none takes place if this fails.
     fn before(&self) -> Result<(), StoreError> {

@@ -39,13 +39,13 @@ fn findings_later(value: &Value) -> Vec<Issue> {
 /// A change somewhere in a resource.
 #[derive(Clone, Debug)]
 enum Change {
-    /// What stands there is taken away.
+    /// Takes away what stands there.
     Remove(Index),
     /// Something else stands there.
     Replace(Index, Value),
-    /// What stands at the first place stands at the second too.
+    /// Puts what stands at the first place at the second too.
     Copy(Index, Index),
-    /// What stands there stands there in an array so many times.
+    /// Puts what stands there into an array so many times.
     Repeat(Index, usize),
     /// The object, or the one around, has another member.
     Add(Index, String, Value),

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What came back.
+/// The answer that came back.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,

@@ -40,7 +40,7 @@ const FACTS: &[&str] = &[
     "Goal",
 ];
 
-/// What the program `frist` says, of the persons and of an invented population.
+/// Collects what the program `frist` says, of the persons and of an invented population.
 pub(crate) fn lines(program: &Path) -> Result<Vec<Line>, String> {
     let mut emitted = Emitted { lines: Vec::new() };
     let server = Server::start(

@@ -1,5 +1,5 @@
-//! What subscribers are told of themselves: the messages that are posted to an endpoint, and those
-//! that come over a websocket.
+//! The messages that subscribers get unasked: those that are posted to an endpoint, and those that
+//! come over a websocket.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use super::server::Server;
 
 /// Longer than a message takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a message tells.
+/// The contents that a message can have.
 const CONTENTS: &[&str] = &["empty", "id-only", "full-resource"];
 /// The path of an endpoint that acknowledges nothing.
 const REFUSING: &str = "refusing";

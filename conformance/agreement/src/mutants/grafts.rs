@@ -1,5 +1,5 @@
-//! What is put into a resource of some type, or into an extension, as the tables beside this file
-//! say.
+//! The parts that are put into a resource of some type, or into an extension, as the tables beside
+//! this file say.
 
 use serde_json::{Value, json};
 

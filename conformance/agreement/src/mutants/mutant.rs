@@ -12,11 +12,11 @@ pub(crate) const RAW: &str = "\u{27e6}raw\u{27e7}";
 /// A resource that was changed in one way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Mutant {
-    /// What was done, as `drop` or `date:no-such-day`.
+    /// The change that was made, as `drop` or `date:no-such-day`.
     pub(crate) kind: String,
-    /// Where.
+    /// The place of the change.
     pub(crate) path: String,
-    /// What came of it.
+    /// The changed resource as text.
     pub(crate) text: String,
 }
 

@@ -1,4 +1,4 @@
-//! What can be wrong in any object: members that nobody knows, ids, and extensions.
+//! The mistakes that any object can have: members that nobody knows, ids, and extensions.
 
 use serde_json::{Value, json};
 

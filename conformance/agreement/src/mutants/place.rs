@@ -46,7 +46,7 @@ impl Place<'_> {
         }
     }
 
-    /// True if it is an item of an array.
+    /// Tells whether it is an item of an array.
     pub(crate) fn is_item(&self) -> bool {
         matches!(self.steps.last(), Some(Step::Item(_)))
     }

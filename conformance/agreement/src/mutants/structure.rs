@@ -1,5 +1,5 @@
-//! What can be wrong with any member or item, whatever it means: gone, empty, of another JSON type,
-//! once too often, twice.
+//! The mistakes that any member or item can have, whatever it means: gone, empty, of another JSON
+//! type, once too often, twice.
 
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant
     }
 }
 
-/// What may stand in place of a value, and is wrong.
+/// Lists wrong values to put in place of a value.
 fn instead(value: &Value) -> Vec<(&'static str, Value)> {
     let mut found = vec![
         ("null", Value::Null),
@@ -127,7 +127,7 @@ fn arrays(items: &[Value]) -> Vec<(&'static str, Value)> {
     found
 }
 
-/// What may stand beside a value under its name with an underscore.
+/// Lists values to put beside a value, under its name with an underscore.
 fn siblings(value: &Value) -> Vec<(&'static str, Value)> {
     match value {
         Value::String(_) | Value::Bool(_) | Value::Number(_) => vec![

@@ -1,6 +1,6 @@
-//! What can be wrong with a value for what it says: dates, references, codes, addresses.
+//! The mistakes of a value in what it says: dates, references, codes, addresses.
 //!
-//! What a text means is told from its name and its form, as a program that knows no definitions
+//! The meaning of a text is told from its name and its form, as a program that knows no definitions
 //! can.
 
 use serde_json::{Value, json};

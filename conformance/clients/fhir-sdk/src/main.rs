@@ -1,5 +1,5 @@
-//! What users of the fhir-sdk client (Rust, its R4B types) do with a server, and what they must
-//! get. A line for each step that is done.
+//! The steps that users of the fhir-sdk client (Rust, its R4B types) take with a server, and the
+//! answers that they must get. Prints a line for each step that is done.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
