@@ -6,7 +6,7 @@
 //! practice does not grow when the country does. Then each request goes through the real
 //! router in this process, from one client and from four; no socket is in between. With `--data`
 //! the stores stay for the next run. Before all that it says how long it takes to index one plan.
-//! It asserts that requests succeed, and no time; what was measured stands in the README.
+//! It asserts that requests succeed, and no time; what was measured stands in docs/performance.md.
 
 #![allow(
     missing_docs,

@@ -6,7 +6,7 @@
 //! requests and notifications go through sockets of this machine. Whoever writes and whoever
 //! receives is this process: on two cores the server has what it leaves. `--data` keeps the persons
 //! of the midnight for the next run, and says on which disk. It asserts that every event arrives,
-//! once and in order, and no time; what was measured stands in the README.
+//! once and in order, and no time; what was measured stands in docs/performance.md.
 
 #![allow(
     missing_docs,

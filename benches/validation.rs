@@ -3,7 +3,7 @@
 //!
 //! Each round is timed by itself, since what a sender notices is the slow one: p50 and p99 are of
 //! single validations, not of means. Allocations are counted apart from the time. It asserts
-//! nothing; what was measured stands in the README.
+//! nothing; what was measured stands in docs/performance.md.
 
 #![allow(
     missing_docs,

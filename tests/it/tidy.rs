@@ -7,6 +7,7 @@ mod context;
 mod docstrings;
 mod lengths;
 mod machine;
+mod map;
 mod modules;
 mod names;
 mod source;
