@@ -338,7 +338,7 @@ impl Followed {
     /// Returns when its next heartbeat is due, if it has any.
     fn heartbeat_at(&self) -> Option<Instant> {
         self.feed
-            .heartbeat_s
+            .heartbeat_s()
             .map(|seconds| self.last_told + Duration::from_secs(seconds.into()))
     }
 }

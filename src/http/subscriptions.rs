@@ -9,7 +9,7 @@ use super::{Wire, bundle, negotiation};
 use crate::fhir::{Issue, IssueCode, ResourceKey, Severity};
 use crate::interactions::Failure;
 use crate::interactions::address::query_pairs;
-use crate::interactions::subscription::{deliveries, events, webhook_secret};
+use crate::interactions::subscription::{deliveries, events, status, webhook_secret};
 
 /// Returns the parameters of the address and those that were sent.
 fn parameters(call: &Call) -> Result<Parameters, Refusal> {
@@ -22,7 +22,7 @@ fn parameters(call: &Call) -> Result<Parameters, Refusal> {
 
 /// Answers `$status` of the type: how the subscriptions stand that are asked for.
 pub(super) fn statuses(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
-    let found = events::statuses(&wire.server, &call.context, &parameters(call)?)?;
+    let found = status::statuses(&wire.server, &call.context, &parameters(call)?)?;
     Ok(Answer::fhir(
         StatusCode::OK,
         bundle::statuses(&wire.server.base_url, &found),
@@ -36,7 +36,7 @@ pub(super) fn status(
     subscription: &ResourceKey,
 ) -> Result<Answer, Refusal> {
     parameters(call)?;
-    let found = events::status(&wire.server, &call.context, subscription)?;
+    let found = status::status(&wire.server, &call.context, subscription)?;
     Ok(Answer::fhir(
         StatusCode::OK,
         bundle::statuses(&wire.server.base_url, &found),

@@ -24,6 +24,25 @@ pub struct Stream {
     pub sent: u64,
 }
 
+impl Stream {
+    /// Returns the numbers of the events that were forgotten before the subscriber acknowledged
+    /// them; none if all others arrived, or can still be sent.
+    pub fn missed(&self) -> Option<RangeInclusive<u64>> {
+        (self.forgotten > self.delivered).then(|| self.delivered + 1..=self.forgotten)
+    }
+
+    /// Returns the number of the last event that will not be sent any more: it was acknowledged, or
+    /// is forgotten.
+    pub fn settled(&self) -> u64 {
+        self.delivered.max(self.forgotten)
+    }
+
+    /// Returns how many events wait to be delivered.
+    pub fn waiting(&self) -> u64 {
+        self.last.saturating_sub(self.settled())
+    }
+}
+
 /// An event as it is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {

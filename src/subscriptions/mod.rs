@@ -14,10 +14,12 @@ pub mod names;
 pub mod notification;
 mod public_addresses;
 pub mod signing;
+mod standing;
 pub mod subscription;
 pub mod topic;
 
 pub use endpoint::EndpointPolicy;
 pub use filter::EventFilter;
 pub use filter_index::FilterIndex;
+pub use standing::{Standing, missed};
 pub use subscription::{Channel, PayloadContent, Status, Subscription};

@@ -10,7 +10,7 @@ use crate::http::media::etag;
 use crate::interactions::history::{HistoryAnswer, PastVersion};
 use crate::interactions::page_token::PAGE;
 use crate::interactions::search::SearchAnswer;
-use crate::interactions::subscription::events::Statuses;
+use crate::interactions::subscription::status::Statuses;
 use crate::interactions::{Method, rights};
 
 /// Writes an address below the base.

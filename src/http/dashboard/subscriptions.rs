@@ -32,7 +32,7 @@ pub(super) fn section(server: &Server, context: &Context) -> Result<String, Fail
 fn urgency(one: &Delivered) -> (u8, Timestamp) {
     let place = match one.view.status {
         Status::Error => 0,
-        Status::Requested | Status::Active if one.view.attempts > 0 || one.missed > 0 => 1,
+        Status::Requested | Status::Active if one.view.failures.attempts > 0 || one.missed > 0 => 1,
         Status::Requested | Status::Active if one.waiting > 0 => 2,
         Status::Requested => 3,
         Status::Active => 4,
@@ -142,7 +142,7 @@ fn row(out: &mut String, one: &Delivered, particulars: &Particulars, now: Timest
         },
         view.status.as_str(),
         escaped(particulars.endpoint.as_deref().unwrap_or("websocket")),
-        view.last_event,
+        view.stream.last,
         if particulars.endpoint.is_some() {
             waiting.to_string()
         } else {
@@ -158,10 +158,10 @@ fn row(out: &mut String, one: &Delivered, particulars: &Particulars, now: Timest
     // What was delivered can be sent again, and only to who is listening.
     if particulars.endpoint.is_some()
         && view.status == Status::Active
-        && view.delivered > 0
+        && view.stream.delivered > 0
         && !is_cpr_number(view.id.as_str())
     {
-        let last = view.delivered;
+        let last = view.stream.delivered;
         let number = |name: &str, label: &str| {
             format!(
                 "<input name=\"{name}\" type=\"number\" min=\"1\" max=\"{last}\" placeholder=\"{label}\" aria-label=\"{label}\" required>"
@@ -184,14 +184,14 @@ fn trouble(one: &Delivered, particulars: &Particulars, now: Timestamp) -> String
         waiting,
         missed,
     } = one;
-    let last = view.last_error.as_ref().map(|(error, at)| {
+    let last = view.failures.last.as_ref().map(|(error, at)| {
         format!(
             "{error}, at {} ({} ago)",
             shown(*at),
             length(now.duration_since(*at))
         )
     });
-    let again = view.next_attempt.map_or_else(String::new, |at| {
+    let again = view.failures.next_attempt.map_or_else(String::new, |at| {
         format!("; tried again in {}", length(at.duration_since(now)))
     });
     let state = match view.status {
@@ -201,11 +201,11 @@ fn trouble(one: &Delivered, particulars: &Particulars, now: Timestamp) -> String
                 .unwrap_or_else(|| "no reason is known".to_owned());
             format!("{why}; its client has to ask for it again")
         }
-        Status::Active | Status::Requested if view.attempts > 0 => {
-            let attempts = if view.attempts == 1 {
+        Status::Active | Status::Requested if view.failures.attempts > 0 => {
+            let attempts = if view.failures.attempts == 1 {
                 "1 attempt".to_owned()
             } else {
-                format!("{} attempts", view.attempts)
+                format!("{} attempts", view.failures.attempts)
             };
             format!(
                 "{attempts} failed, the last one: {}{again}",
@@ -240,7 +240,9 @@ fn trouble(one: &Delivered, particulars: &Particulars, now: Timestamp) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interactions::subscription::deliveries::SubscriptionView;
+    use crate::interactions::subscription::deliveries::{
+        DeliveryFailures, Stream, SubscriptionView,
+    };
 
     const NOW: &str = "2027-03-01T08:00:00Z";
 
@@ -260,13 +262,17 @@ mod tests {
         let view = SubscriptionView {
             id,
             status,
-            last_event: 10,
-            delivered: 10 - waiting,
-            forgotten: 0,
+            stream: Stream {
+                last: 10,
+                delivered: 10 - waiting,
+                ..Stream::default()
+            },
             oldest_undelivered: since,
-            attempts,
-            last_error,
-            next_attempt,
+            failures: DeliveryFailures {
+                attempts,
+                last: last_error,
+                next_attempt,
+            },
         };
         Delivered {
             view,

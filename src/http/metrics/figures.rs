@@ -58,7 +58,7 @@ fn write_deliveries(
     });
     let failing = all
         .iter()
-        .filter(|one| one.view.status != Status::Error && one.view.attempts > 0)
+        .filter(|one| one.view.status != Status::Error && one.view.failures.attempts > 0)
         .count();
     let missed: u64 = all.iter().map(|one| one.missed).sum();
     out.one(

@@ -11,9 +11,8 @@ pub use super::binding_tokens::BindingGrant;
 use super::binding_tokens::GivenToken;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::address::parameters_in;
-use crate::interactions::stored::parse_stored;
 use crate::interactions::{Context, Failure, Server, read};
-use crate::subscriptions::{Channel, Status, Subscription};
+use crate::subscriptions::{Channel, Standing, Status};
 
 /// How long a token can be used.
 const TOKEN_TIME: SignedDuration = SignedDuration::from_secs(60);
@@ -148,9 +147,10 @@ fn listened_to(server: &Server, context: &Context, id: &Id) -> Result<(), Failur
         context,
         &ResourceKey::new(ResourceType::Subscription, id.clone()),
     )?;
-    let value = parse_stored(&stored.key, stored.body.as_deref().unwrap_or_default())?;
-    let subscription =
-        Subscription::read(&value, &server.base_url).map_err(Failure::Unprocessable)?;
+    let Some(standing) = Standing::read(&stored, &server.base_url)? else {
+        return Err(Failure::Gone(stored.key, stored.version));
+    };
+    let subscription = standing.verdict.map_err(Failure::Unprocessable)?;
     let refused = |expression: &str, text: &str| {
         let text = format!("{}: {text}", stored.key);
         Err(Failure::Unprocessable(vec![Issue::error(
@@ -159,7 +159,7 @@ fn listened_to(server: &Server, context: &Context, id: &Id) -> Result<(), Failur
             text,
         )]))
     };
-    match (subscription.channel, subscription.status) {
+    match (&subscription.channel, subscription.status) {
         (Channel::RestHook { .. }, _) => refused(
             "Subscription.channel.type",
             "expected a Subscription whose channel is a websocket",

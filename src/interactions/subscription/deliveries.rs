@@ -1,15 +1,17 @@
 //! What an operator sees of the delivery of notifications and asks of it (`$resend`).
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
-use crate::interactions::stored::parse_stored;
 use crate::interactions::{Context, Failure, Server, read};
 use crate::subscriptions::delivery::ReplayRefused;
+use crate::subscriptions::{Channel, Standing};
 
+pub use crate::storage::Stream;
 pub use crate::subscriptions::Status;
-pub use crate::subscriptions::delivery::{Figures, LATENCY_BOUNDS_S, SubscriptionView};
+pub use crate::subscriptions::delivery::{
+    DeliveryFailures, Figures, LATENCY_BOUNDS_S, SubscriptionView,
+};
 
 /// All statuses, those first that an operator looks for.
 pub const STATUSES: [Status; 4] = [
@@ -54,10 +56,11 @@ pub fn deliveries(
         return Ok(None);
     };
     let views = deliverer.overview()?.into_iter().map(|view| {
-        let missed = view.forgotten.saturating_sub(view.delivered);
-        let waiting = view
-            .last_event
-            .saturating_sub(view.delivered.max(view.forgotten));
+        let missed = view
+            .stream
+            .missed()
+            .map_or(0, |missed| missed.count() as u64);
+        let waiting = view.stream.waiting();
         // With thousands of them, only those that are behind are read.
         let is_sent_to =
             missed + waiting > 0 && particulars(server, context, &view.id)?.endpoint.is_some();
@@ -97,21 +100,23 @@ pub fn queue(all: &[Delivered]) -> (u64, Option<Timestamp>) {
 /// Of the store.
 pub fn particulars(server: &Server, _context: &Context, id: &Id) -> Result<Particulars, Failure> {
     let key = ResourceKey::new(ResourceType::Subscription, id.clone());
-    let stored = server.store.read(&key)?.and_then(|stored| stored.body);
-    let value = stored.map_or(Ok(Value::Null), |body| parse_stored(&key, &body))?;
-    let endpoint = value["channel"]["endpoint"]
-        .as_str()
-        .filter(|_| value["channel"]["type"] == "rest-hook");
-    let origin = |endpoint: &str| {
-        url::Url::parse(endpoint).map_or_else(
-            |_| String::new(),
-            |endpoint| endpoint.origin().ascii_serialization(),
-        )
+    let stored = server.store.read(&key)?;
+    let standing = match &stored {
+        Some(stored) => Standing::read(stored, &server.base_url)?,
+        None => None,
     };
-    Ok(Particulars {
-        endpoint: endpoint.map(origin),
-        error: value["error"].as_str().map(str::to_owned),
-    })
+    let Some(Standing { channel, error, .. }) = standing else {
+        return Ok(Particulars::default());
+    };
+    let endpoint = match channel {
+        Some(Channel::RestHook { endpoint, .. }) => Some(
+            url::Url::parse(&endpoint)
+                .map(|endpoint| endpoint.origin().ascii_serialization())
+                .unwrap_or_default(),
+        ),
+        Some(Channel::Websocket) | None => None,
+    };
+    Ok(Particulars { endpoint, error })
 }
 
 /// Sends events again that were delivered, from one number to another, both included; answers what

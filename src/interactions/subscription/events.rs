@@ -1,213 +1,27 @@
-//! `$status` and `$events`: how subscriptions stand, and their events of the past
+//! `$events`: the events of the past
 //! (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/OperationDefinition-backport-subscription-events.html>).
 //!
 //! Events come from the store and nowhere else, so that whoever missed a message finds it here.
 //! What is too old to be there is said to be: an answer has every event that was asked for, or says
 //! how to ask for the rest, or is none.
 
-use serde_json::Value;
-
-use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use super::status::SubscriptionSnapshot;
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey};
 use crate::interactions::address::parameters_in;
-use crate::interactions::stored::parse_stored;
 use crate::interactions::{Context, Failure, Server, read};
-use crate::search::SearchQuery;
-use crate::storage::{Event, StoredVersion, Stream};
-use crate::subscriptions::delivery::missed;
+use crate::storage::Event;
+use crate::subscriptions::PayloadContent;
 use crate::subscriptions::notification::{self, About, NotificationType, NotifiedEvent};
-use crate::subscriptions::{Channel, PayloadContent, Status, Subscription};
 
-/// How many events an answer has at most.
+/// The most events of an answer.
 pub const EVENTS_MAX: usize = 1_000;
-/// How many bytes of Tasks an answer has at most, but for the first one.
+/// The most bytes of Tasks in an answer, but for the first one.
 const CONTENT_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How often the events are read anew after they changed while they were read.
+/// The most times that events are read anew after they changed while they were read.
 const ATTEMPTS_MAX: usize = 100;
 
-/// How some subscriptions stand.
-pub struct Statuses {
-    /// The path that was asked, below the base.
-    pub path: String,
-    /// What was asked, as it was applied.
-    pub applied: Vec<(String, String)>,
-    /// A Parameters resource for each.
-    pub statuses: Vec<Value>,
-}
-
-/// A subscription with its events in figures, as of one moment.
-struct Known {
-    stored: StoredVersion,
-    status: Status,
-    content: PayloadContent,
-    error: Option<String>,
-    stream: Stream,
-}
-
-impl Known {
-    fn of(server: &Server, stored: StoredVersion) -> Result<Self, Failure> {
-        let value = parse_stored(&stored.key, stored.body.as_deref().unwrap_or_default())?;
-        let stream = server.store.stream(&stored.key.id)?;
-        // One that another version of this program accepted and this one cannot honour is told of
-        // nothing: it stands as it says.
-        let (status, content, missed) = match Subscription::read(&value, &server.base_url) {
-            // Of a websocket nothing is known to be delivered, and what is too old may have been.
-            Ok(Subscription {
-                status,
-                content,
-                channel: Channel::Websocket,
-                ..
-            }) => (status, content, None),
-            Ok(Subscription {
-                status,
-                content,
-                channel: Channel::RestHook { .. },
-                ..
-            }) => (status, content, missed(&stream)),
-            Err(_) => (
-                value["status"]
-                    .as_str()
-                    .and_then(Status::from_code)
-                    .unwrap_or(Status::Error),
-                PayloadContent::Empty,
-                None,
-            ),
-        };
-        let errors: Vec<_> = value["error"]
-            .as_str()
-            .map(str::to_owned)
-            .into_iter()
-            .chain(missed)
-            .collect();
-        let error = Some(errors.join("; ")).filter(|error| !error.is_empty());
-        Ok(Known {
-            stored,
-            status,
-            content,
-            error,
-            stream,
-        })
-    }
-
-    fn about<'a>(&'a self, server: &'a Server) -> About<'a> {
-        About {
-            base_url: &server.base_url,
-            id: &self.stored.key.id,
-            status: self.status,
-            content: self.content,
-            life: self.stream.life,
-            events_since_start: self.stream.last,
-            error: self.error.as_deref(),
-        }
-    }
-
-    /// True if nothing was written, begun or forgotten since.
-    fn still_is(&self, server: &Server) -> Result<bool, Failure> {
-        let stream = server.store.stream(&self.stored.key.id)?;
-        let version = server
-            .store
-            .read(&self.stored.key)?
-            .map(|stored| stored.version);
-        Ok((stream.life, stream.forgotten, version)
-            == (
-                self.stream.life,
-                self.stream.forgotten,
-                Some(self.stored.version),
-            ))
-    }
-}
-
-/// How one subscription stands. Parameters are passed over, as the definition of the operation
-/// says.
-///
-/// # Errors
-/// `NotFound` or `Gone` for the Subscription.
-pub fn status(
-    server: &Server,
-    context: &Context,
-    subscription: &ResourceKey,
-) -> Result<Statuses, Failure> {
-    let known = Known::of(server, read::read(server, context, subscription)?)?;
-    let statuses = vec![notification::status(
-        &known.about(server),
-        NotificationType::QueryStatus,
-        &[],
-    )];
-    Ok(Statuses {
-        path: format!("{subscription}/$status"),
-        applied: Vec::new(),
-        statuses,
-    })
-}
-
-/// How all subscriptions stand, or those with one of the ids and one of the statuses that are
-/// named.
-///
-/// # Errors
-/// `BadRequest` for parameters that are not understood.
-pub fn statuses(
-    server: &Server,
-    _context: &Context,
-    parameters: &[(String, String)],
-) -> Result<Statuses, Failure> {
-    let (mut ids, mut wanted, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, text) in parameters
-        .iter()
-        .flat_map(|(name, text)| text.split(',').map(move |text| (name, text)))
-    {
-        match name.as_str() {
-            "id" => match Id::parse(text) {
-                Some(id) => ids.push(id),
-                None => wrong.push(parameter_issue(
-                    IssueCode::Value,
-                    "id: expected the id of a Subscription",
-                )),
-            },
-            "status" => match Status::from_code(text) {
-                Some(status) => wanted.push(status),
-                None => wrong.push(parameter_issue(
-                    IssueCode::CodeInvalid,
-                    "status: expected requested, active, error or off",
-                )),
-            },
-            _ => wrong.push(parameter_issue(
-                IssueCode::NotSupported,
-                "$status has no such parameter; it has id and status",
-            )),
-        }
-    }
-    if !wrong.is_empty() {
-        return Err(Failure::BadRequest(wrong));
-    }
-    let mut statuses = Vec::new();
-    for stored in server
-        .store
-        .search(
-            &SearchQuery::all(ResourceType::Subscription, Vec::new()),
-            None,
-        )?
-        .matches
-    {
-        if !ids.is_empty() && !ids.contains(&stored.key.id) {
-            continue;
-        }
-        let known = Known::of(server, stored)?;
-        if wanted.is_empty() || wanted.contains(&known.status) {
-            statuses.push(notification::status(
-                &known.about(server),
-                NotificationType::QueryStatus,
-                &[],
-            ));
-        }
-    }
-    Ok(Statuses {
-        path: "Subscription/$status".to_owned(),
-        applied: parameters.to_vec(),
-        statuses,
-    })
-}
-
-/// What `$events` is asked for.
-struct Asked {
+/// The events that a client asks for.
+struct EventsRequest {
     /// The first event, if it is said.
     since: Option<u64>,
     /// The last one, if it is said.
@@ -216,7 +30,7 @@ struct Asked {
     content: Option<PayloadContent>,
 }
 
-/// The events of a subscription as a notification: a Bundle, ready to be sent.
+/// Answers the events of a subscription as a notification: a Bundle, ready to be sent.
 ///
 /// # Errors
 /// `NotFound` or `Gone` for the Subscription, `BadRequest` for parameters that are not understood,
@@ -229,7 +43,8 @@ pub fn events(
 ) -> Result<Vec<u8>, Failure> {
     let asked = asked(parameters)?;
     for _ in 0..ATTEMPTS_MAX {
-        let mut known = Known::of(server, read::read(server, context, subscription)?)?;
+        let stored = read::read(server, context, subscription)?;
+        let known = SubscriptionSnapshot::read(server, stored)?;
         let first = asked.since.unwrap_or(1).max(1);
         let last = asked.until.unwrap_or(u64::MAX).min(known.stream.last);
         let kept_from = known.stream.forgotten + 1;
@@ -244,9 +59,10 @@ pub fn events(
         } else {
             server.store.events(&subscription.id, first - 1, count)?
         };
-        known.content = asked.content.unwrap_or(known.content);
-        let resources = contents(server, &events, known.content)?;
-        if !known.still_is(server)? {
+        let about = known.about(server);
+        let content = asked.content.unwrap_or(about.content);
+        let resources = contents(server, &events, content)?;
+        if !known.is_current(server)? {
             continue;
         }
         let told: Vec<_> = events
@@ -263,7 +79,7 @@ pub fn events(
             .filter(|next| *next <= last);
         let links = links(server, subscription, &asked, first, next);
         return Ok(notification::linked_bundle(
-            &known.about(server),
+            &About { content, ..about },
             NotificationType::QueryEvent,
             &told,
             (context.now, &links),
@@ -272,7 +88,7 @@ pub fn events(
     Err(Failure::Busy)
 }
 
-/// The stored bytes of what the events are about, if they are told: of as many events as an answer
+/// Reads the stored bytes of the Tasks of events, if they are told: of as many events as an answer
 /// has room for.
 fn contents(
     server: &Server,
@@ -297,11 +113,11 @@ fn contents(
     Ok(contents)
 }
 
-/// The links of an answer: what it is, and where it goes on.
+/// Returns the links of an answer: to itself, and to the events that follow.
 fn links(
     server: &Server,
     subscription: &ResourceKey,
-    asked: &Asked,
+    asked: &EventsRequest,
     first: u64,
     next: Option<u64>,
 ) -> Vec<(&'static str, String)> {
@@ -323,7 +139,7 @@ fn links(
         .collect()
 }
 
-/// What to say to who asks for what is too old.
+/// Refuses events that are too old to be kept.
 fn forgotten(kept_from: u64) -> Failure {
     let text = format!(
         "events before number {kept_from} are not kept any more: what they told is in the history of the Tasks; ask with \
@@ -336,8 +152,8 @@ fn parameter_issue(code: IssueCode, text: &str) -> Issue {
     Issue::error(code, "", text.to_owned())
 }
 
-fn asked(parameters: &[(String, String)]) -> Result<Asked, Failure> {
-    let mut asked = Asked {
+fn asked(parameters: &[(String, String)]) -> Result<EventsRequest, Failure> {
+    let mut asked = EventsRequest {
         since: None,
         until: None,
         content: None,
@@ -394,7 +210,7 @@ fn asked(parameters: &[(String, String)]) -> Result<Asked, Failure> {
     }
 }
 
-/// Sets what was not set yet.
+/// Sets a parameter that was not set yet.
 fn set<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), &'static str> {
     match (place.is_some(), value) {
         (true, _) => Err("expected once, found twice"),
@@ -408,7 +224,7 @@ fn set<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), &'static str> {
     }
 }
 
-/// The parameters in a Parameters resource, as they would stand in a query.
+/// Reads the parameters in a Parameters resource, as they would stand in a query.
 ///
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.

@@ -1,54 +1,53 @@
-//! What somebody hears who listens to a subscription over a websocket
+//! The messages of a subscription over a websocket
 //! (<https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/channels.html#websockets>): a handshake, and then each event from then on.
 //!
 //! Nothing is kept for a listener but the number of the last event that it was told: what comes
 //! next is read from the store. A websocket tells nobody whether a message arrived, so the server
 //! counts nothing as delivered; who missed something sees it by the number, and asks `$events`.
 
-use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+use jiff::SignedDuration;
 
 pub use super::listeners::Listening;
 use super::listeners::Wake;
 use crate::fhir::{Id, ResourceKey, ResourceType};
-use crate::interactions::stored::parse_stored;
 use crate::interactions::{Context, Failure, Principal, Server};
 use crate::storage::Stream;
 use crate::subscriptions::notification::{self, About, NotificationType, NotifiedEvent};
-use crate::subscriptions::{Channel, PayloadContent, Status, Subscription};
+use crate::subscriptions::{Channel, PayloadContent, Standing, Status, Subscription};
 
-/// A subscription, and how far its listener was told.
+/// A subscription and the place in its events up to which its listener was told.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    /// On whose behalf it is listened to.
+    /// The principal on whose behalf it is listened to.
     pub principal: Principal,
-    key: ResourceKey,
-    content: PayloadContent,
+    standing: Standing,
+    subscription: Arc<Subscription>,
     life: u64,
     told: u64,
-    /// Seconds of silence after which the listener hears a heartbeat.
-    pub heartbeat_s: Option<u32>,
-    end: Option<Timestamp>,
 }
 
-/// What a listener hears next.
+/// The next thing that a listener hears.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Heard {
     /// Nothing yet.
     Nothing,
     /// This Bundle.
     Message(Vec<u8>),
-    /// That there will be nothing more, and why.
+    /// The end, and its reason.
     End(&'static str),
 }
 
 /// A Subscription that can be listened to.
-struct Open {
-    subscription: Subscription,
+struct OpenSubscription {
+    standing: Standing,
+    subscription: Arc<Subscription>,
     stream: Stream,
 }
 
 impl Feed {
-    /// The feed of everything that happens from now on, and the handshake.
+    /// Begins the feed of everything that happens from now on, with a handshake.
     ///
     /// # Errors
     /// Of the store.
@@ -58,62 +57,60 @@ impl Feed {
         id: &Id,
     ) -> Result<(Option<Feed>, Heard), Failure> {
         let key = ResourceKey::new(ResourceType::Subscription, id.clone());
-        let open = match open(server, context, &key)? {
+        let OpenSubscription {
+            standing,
+            subscription,
+            stream,
+        } = match open(server, context, &key)? {
             Ok(open) => open,
             Err(end) => return Ok((None, Heard::End(end))),
         };
-        let Open {
-            subscription,
-            stream,
-        } = open;
         let feed = Feed {
             principal: context.principal.clone(),
-            key,
-            content: subscription.content,
+            standing,
+            subscription,
             life: stream.life,
             told: stream.last,
-            heartbeat_s: subscription.heartbeat_s,
-            end: subscription.end,
         };
-        let handshake = feed.message(
-            server,
-            context,
-            NotificationType::Handshake,
-            stream.last,
-            &[],
-        );
+        let handshake = feed.message(server, context, NotificationType::Handshake, &stream, &[]);
         Ok((Some(feed), Heard::Message(handshake)))
     }
 
-    /// The id of the Subscription.
+    /// Returns the id of the Subscription.
     pub fn id(&self) -> &Id {
-        &self.key.id
+        &self.standing.key.id
     }
 
-    /// How long until the subscription ends, if it does.
+    /// Returns the seconds of silence after which the listener hears a heartbeat.
+    pub fn heartbeat_s(&self) -> Option<u32> {
+        self.subscription.heartbeat_s
+    }
+
+    /// Returns the time until the subscription ends, if it does.
     pub fn rest(&self, context: &Context) -> Option<SignedDuration> {
-        self.end.map(|end| end.duration_since(context.now))
+        self.subscription
+            .end
+            .map(|end| end.duration_since(context.now))
     }
 
-    /// What comes next.
+    /// Finds the next event to tell.
     ///
     /// # Errors
     /// Of the store.
     pub fn next(&mut self, server: &Server, context: &Context) -> Result<Heard, Failure> {
-        let open = match open(server, context, &self.key)? {
+        let OpenSubscription {
+            standing,
+            subscription,
+            stream,
+        } = match open(server, context, &self.standing.key)? {
             Ok(open) => open,
             Err(end) => return Ok(Heard::End(end)),
         };
-        let Open {
-            subscription,
-            stream,
-        } = open;
         if stream.life != self.life {
             return Ok(Heard::End("the Subscription was deleted"));
         }
-        self.content = subscription.content;
-        (self.heartbeat_s, self.end) = (subscription.heartbeat_s, subscription.end);
-        let Some(event) = server.store.events(&self.key.id, self.told, 1)?.pop() else {
+        (self.standing, self.subscription) = (standing, subscription);
+        let Some(event) = server.store.events(self.id(), self.told, 1)?.pop() else {
             return Ok(Heard::Nothing);
         };
         if event.number != self.told + 1 {
@@ -121,7 +118,7 @@ impl Feed {
                 "events were forgotten before they could be told",
             ));
         }
-        let stored = match self.content {
+        let stored = match self.subscription.content {
             PayloadContent::FullResource => {
                 server.store.read_version(&event.focus, event.version)?
             }
@@ -129,12 +126,15 @@ impl Feed {
         };
         let resource = stored.as_ref().and_then(|stored| stored.body.as_deref());
         self.told = event.number;
-        let last = stream.last.max(event.number);
+        let stream = Stream {
+            last: stream.last.max(event.number),
+            ..stream
+        };
         Ok(Heard::Message(self.message(
             server,
             context,
             NotificationType::EventNotification,
-            last,
+            &stream,
             &[NotifiedEvent {
                 event: &event,
                 resource,
@@ -142,13 +142,13 @@ impl Feed {
         )))
     }
 
-    /// What is heard when nothing happens.
+    /// Makes the message that is heard when nothing happens.
     ///
     /// # Errors
     /// Of the store.
     pub fn heartbeat(&self, server: &Server, context: &Context) -> Result<Vec<u8>, Failure> {
-        let last = server.store.stream(&self.key.id)?.last;
-        Ok(self.message(server, context, NotificationType::Heartbeat, last, &[]))
+        let stream = server.store.stream(self.id())?;
+        Ok(self.message(server, context, NotificationType::Heartbeat, &stream, &[]))
     }
 
     fn message(
@@ -156,17 +156,14 @@ impl Feed {
         server: &Server,
         context: &Context,
         kind: NotificationType,
-        last: u64,
+        stream: &Stream,
         told: &[NotifiedEvent<'_>],
     ) -> Vec<u8> {
         let about = About {
-            base_url: &server.base_url,
-            id: &self.key.id,
+            // Whoever listens is told, whether or not the server has noted it already.
             status: Status::Active,
-            content: self.content,
             life: self.life,
-            events_since_start: last,
-            error: None,
+            ..self.standing.about(&server.base_url, stream, None)
         };
         notification::bundle(&about, kind, told, context.now)
     }
@@ -179,16 +176,20 @@ pub fn listen_to(server: &Server, _context: &Context, subscription: &Id, wake: W
     server.listeners.add(subscription, wake)
 }
 
-/// The Subscription as it is now, or why there is nothing to listen to.
+/// Reads the Subscription as it is now; answers why there is nothing to listen to, if so.
 fn open(
     server: &Server,
     context: &Context,
     key: &ResourceKey,
-) -> Result<Result<Open, &'static str>, Failure> {
-    let Some(body) = server.store.read(key)?.and_then(|stored| stored.body) else {
+) -> Result<Result<OpenSubscription, &'static str>, Failure> {
+    let standing = match &server.store.read(key)? {
+        Some(stored) => Standing::read(stored, &server.base_url)?,
+        None => None,
+    };
+    let Some(standing) = standing else {
         return Ok(Err("the Subscription was deleted"));
     };
-    let Ok(subscription) = Subscription::read(&parse_stored(key, &body)?, &server.base_url) else {
+    let Some(subscription) = standing.subscription().cloned() else {
         return Ok(Err("the Subscription cannot be honoured"));
     };
     if subscription.channel != Channel::Websocket {
@@ -209,7 +210,8 @@ fn open(
         Status::Requested | Status::Active => {}
     }
     let stream = server.store.stream(&key.id)?;
-    Ok(Ok(Open {
+    Ok(Ok(OpenSubscription {
+        standing,
         subscription,
         stream,
     }))

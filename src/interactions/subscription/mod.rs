@@ -6,4 +6,5 @@ pub mod deliveries;
 pub mod events;
 pub mod feed;
 pub(super) mod listeners;
+pub mod status;
 pub mod webhook_secret;

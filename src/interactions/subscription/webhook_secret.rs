@@ -6,9 +6,8 @@
 use serde_json::{Value, json};
 
 use crate::fhir::{Issue, IssueCode, ResourceKey};
-use crate::interactions::stored::parse_stored;
 use crate::interactions::{Context, Failure, Server, read};
-use crate::subscriptions::signing;
+use crate::subscriptions::{Standing, signing};
 
 /// The secret of a subscription with the channel rest-hook, as Parameters.
 ///
@@ -21,8 +20,8 @@ pub fn webhook_secret(
     subscription: &ResourceKey,
 ) -> Result<Value, Failure> {
     let stored = read::read(server, context, subscription)?;
-    let value = parse_stored(subscription, stored.body.as_deref().unwrap_or_default())?;
-    if value["channel"]["type"] != "rest-hook" {
+    let standing = Standing::read(&stored, &server.base_url)?;
+    if !standing.is_some_and(|standing| standing.is_posted()) {
         let text =
             "expected a subscription with the channel rest-hook: only what is posted is signed";
         return Err(Failure::Unprocessable(vec![Issue::error(

@@ -10,11 +10,10 @@
 use jiff::Timestamp;
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
-use crate::interactions::stored::parse_stored;
 use crate::interactions::writing::followers;
 use crate::interactions::{Context, Failure, Server};
 use crate::storage::{ChangeSet, CommitError, Forgettable, Precondition, StreamChange};
-use crate::subscriptions::{Channel, Status, Subscription};
+use crate::subscriptions::Standing;
 
 /// How many events are forgotten in one commit: few, so that no request waits long behind them.
 const EVENTS_PER_COMMIT: usize = 500;
@@ -54,9 +53,14 @@ fn step(
         .copied()
         .unwrap_or_default();
     let key = ResourceKey::new(ResourceType::Subscription, subscription.clone());
-    let stored = server.store.read(&key)?.and_then(|stored| stored.body);
-    let (before, preconditions, which) = match &stored {
-        Some(body) => (before, Vec::new(), forgettable(server, &key, body)?),
+    let stored = server.store.read(&key)?;
+    let standing = match &stored {
+        Some(stored) => Standing::read(stored, &server.base_url)?,
+        None => None,
+    };
+    let (before, preconditions, which) = match standing {
+        Some(standing) if standing.is_awaited() => (before, Vec::new(), Forgettable::Delivered),
+        Some(_) => (before, Vec::new(), Forgettable::All),
         None => (
             Timestamp::MAX,
             vec![Precondition::Unmoved(followers::guard(), position)],
@@ -87,27 +91,4 @@ fn step(
         }],
         ..ChangeSet::at(context.now)
     }))
-}
-
-/// Which events of a Subscription that exists may be forgotten when they are old.
-fn forgettable(server: &Server, key: &ResourceKey, body: &[u8]) -> Result<Forgettable, Failure> {
-    Ok(
-        match Subscription::read(&parse_stored(key, body)?, &server.base_url) {
-            Ok(Subscription {
-                status: Status::Requested | Status::Active,
-                channel: Channel::RestHook { .. },
-                ..
-            }) => Forgettable::Delivered,
-            Ok(Subscription {
-                status: Status::Requested | Status::Active,
-                channel: Channel::Websocket,
-                ..
-            }) => Forgettable::All,
-            Ok(Subscription {
-                status: Status::Error | Status::Off,
-                ..
-            })
-            | Err(_) => Forgettable::All,
-        },
-    )
 }

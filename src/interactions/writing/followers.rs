@@ -12,11 +12,10 @@ use super::follower_cache::FollowersAt;
 use super::pending::{Pending, PendingWrite};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::Server;
-use crate::interactions::stored::parse_stored;
 use crate::search::{SearchQuery, index_entries};
 use crate::storage::{Guard, NewEvent, Precondition, SearchError, StreamChange};
 use crate::subscriptions::filter::Side;
-use crate::subscriptions::{FilterIndex, Status, Subscription, topic};
+use crate::subscriptions::{FilterIndex, Standing, Status, topic};
 
 /// The guard of who follows what.
 pub(in crate::interactions) fn guard() -> Guard {
@@ -108,10 +107,15 @@ fn current(server: &Server) -> Result<FollowersAt, SearchError> {
         )?
         .matches
     {
-        let Some(body) = &stored.body else { continue };
-        match Subscription::read(&parse_stored(&stored.key, body)?, &server.base_url) {
+        let Some(standing) = Standing::read(&stored, &server.base_url)? else {
+            continue;
+        };
+        match standing.verdict {
             Ok(subscription) if subscription.status == Status::Off => {}
-            Ok(subscription) => followers.push((subscription.filter, stored.key.id)),
+            Ok(subscription) => {
+                let subscription = Arc::unwrap_or_clone(subscription);
+                followers.push((subscription.filter, standing.key.id));
+            }
             Err(_) => {
                 tracing::error!(subscription = %stored.key, "a stored Subscription cannot be honoured: it is told of nothing")
             }

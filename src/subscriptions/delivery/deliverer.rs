@@ -16,7 +16,7 @@ use super::shared::SharedByWorkers;
 use super::worker::Worker;
 use super::world::World;
 use crate::fhir::Id;
-use crate::storage::StoreError;
+use crate::storage::{StoreError, Stream};
 use crate::subscriptions::Status;
 
 /// The most ranges that wait to be sent again to one subscriber.
@@ -112,13 +112,12 @@ impl Deliverer {
             views.push(SubscriptionView {
                 id,
                 status,
-                last_event: stream.last,
-                delivered,
-                forgotten: stream.forgotten,
+                stream: Stream {
+                    delivered,
+                    ..stream
+                },
                 oldest_undelivered: None,
-                attempts: state.attempts,
-                last_error: state.last_error.clone(),
-                next_attempt: state.next_attempt,
+                failures: state.failures.clone(),
             });
         }
         for view in &mut views {
@@ -126,7 +125,7 @@ impl Deliverer {
                 .shared
                 .world
                 .store
-                .events(&view.id, view.delivered, 1)?;
+                .events(&view.id, view.stream.delivered, 1)?;
             view.oldest_undelivered = oldest.first().map(|event| event.instant);
         }
         Ok(views)

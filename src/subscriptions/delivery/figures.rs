@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::fhir::Id;
+use crate::storage::Stream;
 use crate::subscriptions::Status;
 
 /// The state of one subscription.
@@ -16,19 +17,22 @@ pub struct SubscriptionView {
     pub id: Id,
     /// Its status.
     pub status: Status,
-    /// The number of its last event.
-    pub last_event: u64,
-    /// The number of the last event that was acknowledged.
-    pub delivered: u64,
-    /// The number of the last event that was forgotten because it was too old.
-    pub forgotten: u64,
+    /// Its events in figures, as far as its worker has delivered them.
+    pub stream: Stream,
     /// The instant of the oldest event that was not acknowledged, of those that are kept.
     pub oldest_undelivered: Option<Timestamp>,
-    /// Failures since the last success.
+    /// Its failures.
+    pub failures: DeliveryFailures,
+}
+
+/// The failures of one delivery.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DeliveryFailures {
+    /// How many attempts failed since the last success.
     pub attempts: u32,
     /// The last failure, and its instant.
-    pub last_error: Option<(String, Timestamp)>,
-    /// The instant of the next attempt after a failure.
+    pub last: Option<(String, Timestamp)>,
+    /// The instant of the next attempt.
     pub next_attempt: Option<Timestamp>,
 }
 

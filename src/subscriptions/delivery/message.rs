@@ -10,7 +10,7 @@ use crate::subscriptions::notification::{
     About, NotificationType, NotifiedEvent, bundle, message_id,
 };
 use crate::subscriptions::signing::WebhookKey;
-use crate::subscriptions::{PayloadContent, Subscription};
+use crate::subscriptions::{PayloadContent, Subscription, missed};
 
 /// The most bytes of resources in one message, unless a single one is larger.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
@@ -170,20 +170,4 @@ impl MessageWriter<'_> {
             key: WebhookKey::derive(self.world.store.secret(), self.id, self.stream.life),
         }
     }
-}
-
-/// Says which events were forgotten before the subscriber acknowledged them, if any were: each
-/// message tells it so until one with events is acknowledged.
-pub fn missed(stream: &Stream) -> Option<String> {
-    let Stream {
-        delivered,
-        forgotten,
-        ..
-    } = stream;
-    let first = delivered + 1;
-    (forgotten > delivered).then(|| {
-        format!(
-            "events {first} to {forgotten} were never acknowledged and are no longer kept: what they told is in the history of the Tasks"
-        )
-    })
 }

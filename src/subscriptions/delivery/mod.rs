@@ -27,7 +27,6 @@ mod world;
 pub use client::{Client, Lookup};
 pub use deliverer::{Deliverer, ReplayRefused};
 pub use delivery_signals::DeliverySignals;
-pub use figures::{Figures, LATENCY_BOUNDS_S, SubscriptionView};
-pub use message::missed;
+pub use figures::{DeliveryFailures, Figures, LATENCY_BOUNDS_S, SubscriptionView};
 pub use pace::{Pace, RETRY_AFTER_MAX};
 pub use world::{SetStatus, World};

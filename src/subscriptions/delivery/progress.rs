@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cursors::DeliveryCursor;
-use super::message::{EventRange, Message, MessageWriter, Purpose, missed};
+use super::message::{EventRange, Message, MessageWriter, Purpose};
 use super::seen::SeenSubscription;
 use super::world::World;
 use crate::fhir::Id;
 use crate::storage::{StoreError, Stream};
-use crate::subscriptions::{Channel, Status, Subscription};
+use crate::subscriptions::{Channel, Status, Subscription, missed};
 
 /// The most events that are sent one by one before the cursor is written.
 const UNRECORDED_MAX: u64 = 128;
@@ -120,7 +120,7 @@ impl SubscriptionProgress {
                         .replay(number)?
                         .map_or(DueAction::NotKept, DueAction::Send));
                 }
-                if stream.delivered.max(stream.forgotten) < stream.last {
+                if stream.waiting() > 0 {
                     return self.next_events(world, &subscription, stream);
                 }
                 let messages = self.messages(world, &subscription, stream);
@@ -166,7 +166,7 @@ impl SubscriptionProgress {
     fn next_range(&self, subscription: &Subscription, stream: &Stream) -> EventRange {
         // What is too old to be kept is passed over, but counts as delivered only when the
         // subscriber was told of it.
-        let after = stream.delivered.max(stream.forgotten);
+        let after = stream.settled();
         let sent_already = self.cursor.sent.saturating_sub(after);
         let is_fixed = sent_already > 0;
         let events_max = if is_fixed {
@@ -212,8 +212,8 @@ impl SubscriptionProgress {
         let is_new = self
             .seen
             .as_ref()
-            .is_none_or(|seen| seen.version != latest.version);
-        if is_new && latest.subscription.is_none() {
+            .is_none_or(|seen| seen.standing.version != latest.standing.version);
+        if is_new && latest.standing.verdict.is_err() {
             tracing::error!(subscription = %self.id, "a stored Subscription cannot be honoured: nothing is sent");
         }
         self.seen = Some(latest);
@@ -263,7 +263,7 @@ impl SubscriptionProgress {
     /// Returns the Subscription, as it was when it was last looked at; none if it cannot be
     /// honoured.
     pub(super) fn subscription(&self) -> Option<Arc<Subscription>> {
-        self.seen.as_ref()?.subscription.clone()
+        self.seen.as_ref()?.standing.subscription().cloned()
     }
 
     /// Notes that the cursor is on the disk.

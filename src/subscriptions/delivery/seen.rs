@@ -1,37 +1,20 @@
 //! A version of a Subscription as its worker saw it, and whether the stored one still asks for the
 //! same. Reads the store, and may block on the disk.
 
-use std::sync::Arc;
-
 use super::world::World;
 use crate::fhir::{Id, ResourceKey, ResourceType, Version};
 use crate::storage::StoreError;
-use crate::subscriptions::Subscription;
+use crate::subscriptions::Standing;
 
 /// A version of a Subscription.
 #[derive(Clone)]
 pub(super) struct SeenSubscription {
-    pub(super) version: Version,
+    pub(super) standing: Standing,
     /// Tells apart the Subscriptions that had this id one after the other.
     life: u64,
-    /// The Subscription; none if it cannot be honoured.
-    pub(super) subscription: Option<Arc<Subscription>>,
 }
 
 impl SeenSubscription {
-    fn read(world: &World, id: &Id, version: Version, body: &[u8]) -> Result<Self, StoreError> {
-        let value = serde_json::from_slice(body)
-            .map_err(|error| StoreError(format!("Subscription/{id} is not JSON: {error}")))?;
-        let subscription = Subscription::read(&value, &world.base_url)
-            .ok()
-            .map(Arc::new);
-        Ok(SeenSubscription {
-            version,
-            life: world.store.stream(id)?.life,
-            subscription,
-        })
-    }
-
     /// Reads the stored Subscription, unless its version is the one that was seen; none if it does
     /// not exist.
     pub(super) fn latest(
@@ -39,15 +22,19 @@ impl SeenSubscription {
         id: &Id,
         world: &World,
     ) -> Result<Option<Self>, StoreError> {
-        let stored = world.store.read(&key(id))?;
-        let Some((version, body)) = stored.and_then(|stored| Some((stored.version, stored.body?)))
-        else {
+        let Some(stored) = world.store.read(&key(id))? else {
             return Ok(None);
         };
-        match seen {
-            Some(seen) if seen.version == version => Ok(Some(seen.clone())),
-            _ => SeenSubscription::read(world, id, version, &body).map(Some),
+        if let Some(seen) = seen.filter(|seen| seen.standing.version == stored.version) {
+            return Ok(Some(seen.clone()));
         }
+        let Some(standing) = Standing::read(&stored, &world.base_url)? else {
+            return Ok(None);
+        };
+        Ok(Some(SeenSubscription {
+            standing,
+            life: world.store.stream(id)?.life,
+        }))
     }
 
     /// Returns the version of the Subscription now, if it still asks for the same.
@@ -58,16 +45,18 @@ impl SeenSubscription {
     ) -> Result<Option<Version>, StoreError> {
         let latest = SeenSubscription::latest(Some(self), id, world)?;
         Ok(latest
-            .filter(|latest| latest.version == self.version || latest.asks_as(self))
-            .map(|latest| latest.version))
+            .filter(|latest| {
+                latest.standing.version == self.standing.version || latest.asks_as(self)
+            })
+            .map(|latest| latest.standing.version))
     }
 
     /// Tells whether both ask for the same: other changes to a Subscription, such as to its labels,
     /// start nothing again.
     pub(super) fn asks_as(&self, other: &SeenSubscription) -> bool {
         self.life == other.life
-            && self.subscription.is_some()
-            && self.subscription == other.subscription
+            && self.standing.verdict.is_ok()
+            && self.standing.verdict == other.standing.verdict
     }
 }
 

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
-
+use super::figures::DeliveryFailures;
 use crate::subscriptions::Status;
 
 /// The state of one delivery, shared between its worker, the operator and the writer of cursors.
@@ -27,12 +26,8 @@ pub(super) struct DeliveryState {
     pub(super) status: Option<Status>,
     /// The last event that was acknowledged; none until the worker has looked.
     pub(super) delivered: Option<u64>,
-    /// Failures since the last success.
-    pub(super) attempts: u32,
-    /// The last of them.
-    pub(super) last_error: Option<(String, Timestamp)>,
-    /// The instant of the next attempt after a failure.
-    pub(super) next_attempt: Option<Timestamp>,
+    /// Its failures.
+    pub(super) failures: DeliveryFailures,
     /// The life of the Subscription that `replays` belongs to; none until the worker has looked.
     pub(super) life: Option<u64>,
     /// Events to send again.

@@ -86,7 +86,7 @@ impl Worker {
                     let _ = tokio::time::timeout(most, self.signal.notified()).await;
                 }
                 WorkerState::Retry(pause) => {
-                    self.state.lock().next_attempt =
+                    self.state.lock().failures.next_attempt =
                         (self.shared.world.now)().checked_add(pause).ok();
                     if tokio::time::timeout(pause, self.until_changed())
                         .await
@@ -94,7 +94,7 @@ impl Worker {
                     {
                         self.failing = None;
                     }
-                    self.state.lock().next_attempt = None;
+                    self.state.lock().failures.next_attempt = None;
                 }
                 WorkerState::End => break,
             }
@@ -228,7 +228,7 @@ impl Worker {
     async fn acknowledged(&mut self, purpose: Purpose) -> WorkerState {
         self.failing = None;
         self.last_sent = Instant::now();
-        self.state.lock().attempts = 0;
+        self.state.lock().failures.attempts = 0;
         let now = (self.shared.world.now)();
         match purpose {
             Purpose::Handshake => {
@@ -263,8 +263,9 @@ impl Worker {
         self.shared.counters.failed();
         {
             let mut state = self.state.lock();
-            state.attempts = state.attempts.saturating_add(1);
-            state.last_error = Some((trouble.text.clone(), now));
+            let failures = &mut state.failures;
+            failures.attempts = failures.attempts.saturating_add(1);
+            failures.last = Some((trouble.text.clone(), now));
         }
         let left = pace.retry_window.saturating_sub(since.elapsed());
         if trouble.is_final || *purpose == Purpose::Handshake || left.is_zero() {

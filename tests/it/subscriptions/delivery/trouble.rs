@@ -75,9 +75,9 @@ fn an_endpoint_that_asks_for_a_pause_gets_it() {
     endpoint.expect("event-notification");
     let next = loop {
         let view = server.deliverer().overview().unwrap().remove(0);
-        if let Some(next) = view.next_attempt {
+        if let Some(next) = view.failures.next_attempt {
             assert_eq!(
-                (view.attempts, view.last_error.unwrap().0),
+                (view.failures.attempts, view.failures.last.unwrap().0),
                 (1, "the endpoint answered 429".to_owned())
             );
             break next;
@@ -171,7 +171,7 @@ fn what_an_operator_asked_for_is_sent_again_after_whatever_stop() {
         last = server.change("s");
     }
     assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
-    while server.deliverer().overview().unwrap()[0].delivered < last {}
+    while server.deliverer().overview().unwrap()[0].stream.delivered < last {}
     let gate = Arc::new(Gate::default());
     let held = Arc::clone(&gate);
     endpoint.answer(move |_| Answer::Held(Arc::clone(&held)));
@@ -220,13 +220,13 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
     let id = frist::fhir::Id::parse("s").unwrap();
     loop {
         let view = server.deliverer().overview().unwrap().remove(0);
-        if view.delivered == last {
+        if view.stream.delivered == last {
             assert_eq!(
                 (
-                    view.last_event,
+                    view.stream.last,
                     view.oldest_undelivered,
-                    view.attempts,
-                    view.last_error
+                    view.failures.attempts,
+                    view.failures.last
                 ),
                 (last, None, 0, None)
             );
@@ -268,10 +268,14 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
         std::thread::yield_now();
     };
     assert_eq!(
-        (view.delivered, view.attempts, view.last_error.unwrap().0),
+        (
+            view.stream.delivered,
+            view.failures.attempts,
+            view.failures.last.unwrap().0
+        ),
         (last, 1, "the endpoint answered 500".to_owned())
     );
-    assert!(view.oldest_undelivered.is_some() && view.last_event > last);
+    assert!(view.oldest_undelivered.is_some() && view.stream.last > last);
     assert!(matches!(
         server.deliverer().replay(&id, 1, 1),
         Err(ReplayRefused::NotActive)
