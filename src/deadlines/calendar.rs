@@ -142,11 +142,15 @@ mod tests {
         fn net_due_counts_each_day_after_start_that_nothing_covers(
             days in 0_u32..40, spans in prop::collection::vec((-20_i64..60, 0_i64..30), 0..5)
         ) {
-            let spans: Vec<_> = spans.into_iter().map(|(first, length)| (nth(first), nth(first + length))).collect();
+            let spans: Vec<_> = spans
+                .into_iter()
+                .map(|(first, length)| (nth(first), nth(first + length)))
+                .collect();
             let (mut day, mut counted) = (nth(0), 0);
             while counted < days {
                 day = day.tomorrow().unwrap();
-                counted += u32::from(!spans.iter().any(|(first, last)| (*first..=*last).contains(&day)));
+                let covered = spans.iter().any(|(first, last)| (*first..=*last).contains(&day));
+                counted += u32::from(!covered);
             }
             prop_assert_eq!(net_due(nth(0), days, spans), day);
         }

@@ -1,5 +1,5 @@
-//! One trigger under the rules of one right: what each right's file makes, and `derive` turns into a
-//! clock.
+//! One trigger under the rules of one right: what each right's file makes, and `derive` turns into
+//! a clock.
 
 use jiff::civil::Date;
 
@@ -8,11 +8,12 @@ use super::clock::Stop;
 use super::owner::TaskOwner;
 use super::practice::Party;
 use super::rule::Rule;
-use super::stored::Input;
+use super::stored::SourceVersion;
 use super::words::Right;
 use crate::fhir::{Id, ResourceKey};
 
-/// The answer of one right's own rules for one trigger. What is common to all rights starts from it.
+/// The answer of one right's own rules for one trigger. What is common to all rights starts from
+/// it.
 pub(super) struct Case<'a> {
     pub task_id: Id,
     pub right: Right,
@@ -27,5 +28,5 @@ pub(super) struct Case<'a> {
     pub postponements: Vec<Postponement>,
     /// The practice that made the plan or the referral, once there is one.
     pub made_by: Option<&'a Party>,
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<SourceVersion>,
 }

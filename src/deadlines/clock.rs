@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use super::owner::TaskOwner;
-use super::stored::Input;
+use super::stored::SourceVersion;
 use super::words::{BusinessStatus, Group, Right, TaskStatus};
 use crate::fhir::{Id, ResourceKey};
 
@@ -67,7 +67,7 @@ pub struct Rights {
     pub not_applicable: BTreeSet<Id>,
     /// The versions that each clock, and each trigger that gives no right, was computed from; by
     /// Task id, without repeats.
-    pub inputs: BTreeMap<Id, Vec<Input>>,
+    pub inputs: BTreeMap<Id, Vec<SourceVersion>>,
     /// The first later day on which the clocks differ, if no fact changes before it.
     pub next_change: Option<Date>,
 }

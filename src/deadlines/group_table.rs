@@ -99,8 +99,9 @@ impl GroupTable {
         })
     }
 
-    /// Returns the groups of a Condition, in the order of the rules page: the extension `kp-target-group`,
-    /// if present, decides alone; otherwise the code does. Empty if no group can be determined.
+    /// Returns the groups of a Condition, in the order of the rules page: the extension
+    /// `kp-target-group`, if present, decides alone; otherwise the code does. Empty if no group can
+    /// be determined.
     pub fn groups_of_condition(&self, condition: &Value) -> Vec<Group> {
         let mut asserted = extensions(condition, names::EXT_TARGET_GROUP).peekable();
         if asserted.peek().is_none() {
@@ -115,8 +116,8 @@ impl GroupTable {
         groups.into_iter().collect()
     }
 
-    /// Returns the groups of a CodeableConcept, or of an array of them, by code; in the order of the
-    /// rules page.
+    /// Returns the groups of a CodeableConcept, or of an array of them, by code; in the order of
+    /// the rules page.
     pub fn groups_of_concept(&self, concepts: &Value) -> Vec<Group> {
         let groups: BTreeSet<Group> = codings(concepts)
             .flat_map(|(system, code)| self.groups_of_code(system, code))
@@ -311,12 +312,16 @@ mod tests {
     #[test]
     fn the_extension_decides_alone() {
         let extension = |code: &str| {
-            json!({ "url": names::EXT_TARGET_GROUP,
-                    "valueCodeableConcept": { "coding": [{ "system": names::CS_TARGET_GROUP, "code": code }] } })
+            let coding = json!({ "system": names::CS_TARGET_GROUP, "code": code });
+            json!({
+                "url": names::EXT_TARGET_GROUP,
+                "valueCodeableConcept": { "coding": [coding] },
+            })
         };
         let condition = |extensions: Value| {
-            json!({ "extension": extensions, "code": { "coding": [
-                { "system": "http://hl7.org/fhir/sid/icd-10", "code": "E11" }, { "system": "http://hl7.org/fhir/sid/icd-10", "code": "J44" }] } })
+            let icd =
+                |code: &str| json!({ "system": "http://hl7.org/fhir/sid/icd-10", "code": code });
+            json!({ "extension": extensions, "code": { "coding": [icd("E11"), icd("J44")] } })
         };
         let table = GroupTable::shipped();
         assert_eq!(

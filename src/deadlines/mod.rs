@@ -40,6 +40,6 @@ pub use provenance::provenance;
 pub use reconcile::{TaskChange, reconcile, task_focus};
 pub use rule::{PausePolicy, Rule, StopMode};
 pub use rules::Rules;
-pub use stored::{Input, Stored};
+pub use stored::{SourceVersion, Stored};
 pub use task::{prevention_start_task_id, task, treatment_plan_task_id};
 pub use words::{BusinessStatus, Group, Right, TaskStatus};

@@ -1,5 +1,5 @@
-//! A rule read from its PlanDefinition (fhir-profiles, `kp-rule`). Everything that is wrong with one
-//! is told at once.
+//! A rule read from its PlanDefinition (fhir-profiles, `kp-rule`). Everything that is wrong with
+//! one is told at once.
 
 use serde_json::Value;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::fact_types::practice_elements;
 use super::owner::TaskOwner;
-use super::stored::{Input, Stored};
+use super::stored::{SourceVersion, Stored};
 use crate::fhir::reference::Reference;
 use crate::fhir::view::{identifiers, items};
 use crate::fhir::{ResourceKey, ResourceType, names};
@@ -90,7 +90,7 @@ pub(super) struct Party {
     /// Everything by which the organization is known; two parties that share one are the same.
     identities: BTreeSet<Identity>,
     /// The stored resources that were read for this.
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<SourceVersion>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

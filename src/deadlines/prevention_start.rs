@@ -9,7 +9,7 @@ use super::facts::{Diagnosis, PersonFacts};
 use super::referrals::{Chain, Referral, ReferralState};
 use super::rule::{Rule, StopMode};
 use super::rules::Rules;
-use super::stored::Input;
+use super::stored::SourceVersion;
 use super::task::prevention_start_task_id;
 use super::words::{Group, Right};
 use crate::fhir::ResourceKey;
@@ -118,7 +118,7 @@ fn inputs(
     members: &[Referral],
     reasons: &[&Diagnosis],
     day: Date,
-) -> Vec<Input> {
+) -> Vec<SourceVersion> {
     let mut inputs = chain.joining.clone();
     inputs.extend(
         members

@@ -6,10 +6,13 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::stored::Input;
+use super::stored::SourceVersion;
 use super::task::NAMESPACE;
 use crate::fhir::dates::format_instant;
 use crate::fhir::{Id, Version};
+
+const DATA_OPERATION: &str = "http://terminology.hl7.org/CodeSystem/v3-DataOperation";
+const PARTICIPANT_TYPE: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
 
 /// Builds the Provenance of one version of a derived Task: the versions it was computed from, the
 /// rule, and the day it was computed for. Its id follows from the Task's id and version. The rule
@@ -17,7 +20,7 @@ use crate::fhir::{Id, Version};
 pub fn provenance(
     task: &Value,
     task_version: Version,
-    inputs: &[Input],
+    inputs: &[SourceVersion],
     day: Date,
     recorded: Timestamp,
 ) -> Value {
@@ -45,14 +48,17 @@ pub fn provenance(
     };
     set(
         "activity",
-        json!({ "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/v3-DataOperation", "code": activity }] }),
+        json!({ "coding": [{ "system": DATA_OPERATION, "code": activity }] }),
     );
-    let assembler = json!({ "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "assembler" });
+    let assembler = json!({ "system": PARTICIPANT_TYPE, "code": "assembler" });
     set(
         "agent",
         json!([{ "type": { "coding": [assembler] }, "who": { "display": "Frist" } }]),
     );
-    let entity = |(key, version): &Input| json!({ "role": "source", "what": { "reference": format!("{key}/_history/{version}") } });
+    let entity = |(key, version): &SourceVersion| {
+        let reference = format!("{key}/_history/{version}");
+        json!({ "role": "source", "what": { "reference": reference } })
+    };
     if !inputs.is_empty() {
         set("entity", inputs.iter().map(entity).collect());
     }

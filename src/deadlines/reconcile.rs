@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::clock::{Clock, Rights};
 use super::facts::PersonFacts;
-use super::stored::Input;
+use super::stored::SourceVersion;
 use super::task::{business_status, task};
 use super::words::{BusinessStatus, TaskStatus};
 use crate::fhir::dates::format_instant;
@@ -23,7 +23,7 @@ pub struct TaskChange {
     /// Its content, without version and `lastUpdated`.
     pub content: Value,
     /// The versions it was computed from, for its Provenance.
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<SourceVersion>,
 }
 
 /// Returns the Condition or ServiceRequest that a Task is about.
@@ -134,7 +134,11 @@ fn without_clock(
 
 /// Returns the versions that a Task without a clock follows from: the trigger that gives no right;
 /// else the Patient and the focus, as far as they are stored.
-fn inputs_without_clock(id: &Id, stored: &Value, people: &[(&PersonFacts, &Rights)]) -> Vec<Input> {
+fn inputs_without_clock(
+    id: &Id,
+    stored: &Value,
+    people: &[(&PersonFacts, &Rights)],
+) -> Vec<SourceVersion> {
     if let Some(inputs) = people.iter().find_map(|(_, rights)| rights.inputs.get(id)) {
         return inputs.clone();
     }

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::calendar::{Postponement, day_of};
 use super::group_table::GroupTable;
 use super::practice::{Party, Practices};
-use super::stored::{Input, Stored};
+use super::stored::{SourceVersion, Stored};
 use super::words::Group;
 use crate::fhir::reference::local_keys;
 use crate::fhir::view::{extensions, has_coding, items};
@@ -20,7 +20,7 @@ pub(super) struct Chain {
     /// The counted members, by referral date and id.
     pub members: Vec<Referral>,
     /// Members that are not counted: they only join the others.
-    pub joining: Vec<Input>,
+    pub joining: Vec<SourceVersion>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -67,8 +67,8 @@ impl Rules {
         }
     }
 
-    /// Returns these rules with the additional ones: one of the same version for the same group and right
-    /// replaces, under whatever url; any other is added.
+    /// Returns these rules with the additional ones: one of the same version for the same group and
+    /// right replaces, under whatever url; any other is added.
     pub fn with(mut self, additional: Rules) -> Rules {
         let identity = |rule: &Rule| (rule.group, rule.right, rule.version.clone());
         self.by_canonical
@@ -78,8 +78,8 @@ impl Rules {
     }
 
     /// Selects the rule for a clock of that group and right that starts on that day: the version
-    /// with the latest effective start on or before it. Of several with the same effective start the
-    /// lowest version, which was there first: a version that is added later never moves a due
+    /// with the latest effective start on or before it. Of several with the same effective start
+    /// the lowest version, which was there first: a version that is added later never moves a due
     /// date that stands (to correct one, replace it under the same url and version).
     pub fn select(&self, group: Group, right: Right, clock_start: Date) -> Option<&Rule> {
         let candidates = self.iter().filter(|rule| {
@@ -94,8 +94,8 @@ impl Rules {
         })
     }
 
-    /// Returns the rules that no clock ever uses, because a lower version for the same group and right has
-    /// the same effective start; worth a warning to whoever added them.
+    /// Returns the rules that no clock ever uses, because a lower version for the same group and
+    /// right has the same effective start; worth a warning to whoever added them.
     pub fn unused(&self) -> Vec<&Rule> {
         self.iter()
             .filter(|rule| self.select(rule.group, rule.right, rule.effective_from) != Some(rule))

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::fhir::{ResourceKey, Version};
 
 /// A version of a resource that something was computed from.
-pub type Input = (ResourceKey, Version);
+pub type SourceVersion = (ResourceKey, Version);
 
 /// A resource as it is stored now. The content is borrowed, and may be limited to the elements that
 /// [`elements_read`](super::elements_read) lists.
@@ -20,7 +20,7 @@ pub struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    pub(super) fn input(&self) -> Input {
+    pub(super) fn input(&self) -> SourceVersion {
         (self.key.clone(), self.version)
     }
 }

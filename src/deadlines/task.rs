@@ -47,15 +47,17 @@ pub fn task(clock: &Clock, last_modified: Timestamp) -> Value {
         "extension",
         json!([{ "url": names::EXT_TARGET_GROUP, "valueCodeableConcept": group }]),
     );
+    let system = format!("{}/sid/right-task", names::CANONICAL_BASE);
     set(
         "identifier",
-        json!([{ "system": names::CANONICAL_BASE.to_owned() + "/sid/right-task", "value": clock.task_id.as_str() }]),
+        json!([{ "system": system, "value": clock.task_id.as_str() }]),
     );
     set("instantiatesCanonical", json!(clock.rule));
     set("status", json!(clock.status.code()));
     set("businessStatus", business_status(clock.business_status));
     set("intent", json!("order"));
-    let right = json!({ "system": names::CS_RIGHT, "code": clock.right.code(), "display": clock.right.danish() });
+    let (code, display) = (clock.right.code(), clock.right.danish());
+    let right = json!({ "system": names::CS_RIGHT, "code": code, "display": display });
     set(
         "code",
         json!({ "coding": [{ "system": names::TASK_CODE, "code": "fulfill" }, right] }),
@@ -77,9 +79,10 @@ pub fn task(clock: &Clock, last_modified: Timestamp) -> Value {
     );
     set("input", inputs(clock));
     if let Some(stop) = &clock.stop {
+        let by = json!({ "reference": stop.by.to_string() });
         set(
             "output",
-            json!([{ "type": { "text": "Fristen er stoppet af" }, "valueReference": { "reference": stop.by.to_string() } }]),
+            json!([{ "type": { "text": "Fristen er stoppet af" }, "valueReference": by }]),
         );
     }
     Value::Object(task)

@@ -2,7 +2,9 @@
 //! names (deadline-rules, sections 1 and 5; fhir-profiles, section 1).
 
 macro_rules! coded {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $code:literal, $danish:literal, $english:literal;)+ }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($variant:ident = $code:literal, $danish:literal, $english:literal;)+
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum $name {
@@ -46,18 +48,21 @@ coded! {
     /// A right that has a deadline.
     Right {
         TreatmentPlan = "treatment-plan", "Behandlingsplan", "Treatment plan";
-        PreventionStart = "prevention-start", "Start på forebyggelsestilbud", "Start of a prevention offer";
+        PreventionStart = "prevention-start",
+            "Start på forebyggelsestilbud", "Start of a prevention offer";
     }
 }
 
 coded! {
-    /// A target group of the packages. The order decides ties between groups (deadline-rules, section 4).
+    /// A target group of the packages. The order decides ties between groups (deadline-rules,
+    /// section 4).
     Group {
         Copd = "copd", "KOL", "COPD";
         LowBackPain = "low-back-pain", "Kroniske lænderygsmerter", "Chronic low back pain";
         Type2Diabetes = "type-2-diabetes", "Type 2-diabetes", "Type 2 diabetes";
         HeartDisease = "heart-disease", "Hjertesygdom", "Heart disease";
-        ComplexMultimorbidity = "complex-multimorbidity", "Kompleks multisygdom", "Complex multimorbidity";
+        ComplexMultimorbidity = "complex-multimorbidity",
+            "Kompleks multisygdom", "Complex multimorbidity";
     }
 }
 
@@ -67,8 +72,10 @@ coded! {
         Running = "running", "Fristen løber", "Running";
         DueSoon = "due-soon", "Fristen udløber snart", "Due soon";
         Overdue = "overdue", "Fristen er overskredet", "Overdue";
-        PostponedPatient = "postponed-patient", "Udskudt efter patientens ønske", "Postponed by the patient";
-        PostponedClinical = "postponed-clinical", "Udskudt af kliniske grunde", "Postponed for clinical reasons";
+        PostponedPatient = "postponed-patient",
+            "Udskudt efter patientens ønske", "Postponed by the patient";
+        PostponedClinical = "postponed-clinical",
+            "Udskudt af kliniske grunde", "Postponed for clinical reasons";
         Met = "met", "Overholdt", "Met";
         MetLate = "met-late", "Opfyldt for sent", "Met late";
         Declined = "declined", "Afslået af patienten", "Declined by the patient";
@@ -78,7 +85,8 @@ coded! {
 }
 
 coded! {
-    /// `Task.status`, the codes of R4 that a rights Task uses (<https://hl7.org/fhir/R4/valueset-task-status.html>).
+    /// `Task.status`, the codes of R4 that a rights Task uses
+    /// (<https://hl7.org/fhir/R4/valueset-task-status.html>).
     TaskStatus {
         Requested = "requested", "Anmodet", "Requested";
         OnHold = "on-hold", "Sat i bero", "On Hold";

@@ -11,8 +11,12 @@ pub(super) fn transaction(resources: Vec<Value>) -> Value {
             text(resource, "id")
         )
     };
-    let put = |resource: Value| json!({ "request": { "method": "PUT", "url": url(&resource) }, "resource": resource });
-    json!({ "resourceType": "Bundle", "type": "transaction", "entry": resources.into_iter().map(put).collect::<Vec<_>>() })
+    let put = |resource: Value| {
+        let request = json!({ "method": "PUT", "url": url(&resource) });
+        json!({ "request": request, "resource": resource })
+    };
+    let entries: Vec<Value> = resources.into_iter().map(put).collect();
+    json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries })
 }
 
 fn text<'a>(resource: &'a Value, name: &str) -> &'a str {

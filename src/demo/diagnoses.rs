@@ -69,8 +69,8 @@ impl Teller {
         self.told.push(condition);
     }
 
-    /// Tells of a diagnosis made before the rights existed, sometimes recorded again since, in a new
-    /// practice.
+    /// Tells of a diagnosis made before the rights existed, sometimes recorded again since, in a
+    /// new practice.
     pub(super) fn old_diagnosis(&mut self) -> ToldDiagnosis {
         let group = self.group();
         let id = format!("{}-condition-1", self.id);
@@ -96,7 +96,8 @@ impl Teller {
         }
     }
 
-    /// Tells of a disease whose package comes later: it gives no right yet, and never one to a plan.
+    /// Tells of a disease whose package comes later: it gives no right yet, and never one to a
+    /// plan.
     pub(super) fn other_disease(&mut self) {
         let day = self.day_before_rights();
         let group = self.chance.pick(&[&TYPE_2_DIABETES, &HEART_DISEASE]);
@@ -173,8 +174,8 @@ impl Teller {
         corrected
     }
 
-    /// Picks the target group of the story's disease: one whose rights have existed for two months, or
-    /// one of the first two.
+    /// Picks the target group of the story's disease: one whose rights have existed for two months,
+    /// or one of the first two.
     fn group(&mut self) -> &'static DiseaseGroup {
         let begun = |group: &&&DiseaseGroup| {
             self.today - 60.days() >= group.rights_begin || group.rights_begin == RIGHTS_BEGIN
@@ -184,8 +185,8 @@ impl Teller {
     }
 }
 
-/// Builds the Condition as it is sent when it should never have been made: without a clinical status
-/// (con-5).
+/// Builds the Condition as it is sent when it should never have been made: without a clinical
+/// status (con-5).
 fn entered_in_error(condition: &Value) -> Value {
     let mut corrected = condition.clone();
     corrected["verificationStatus"]["coding"][0]["code"] = Value::from("entered-in-error");

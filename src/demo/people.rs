@@ -26,7 +26,8 @@ const BIRTH_STEP: usize = 7_919;
 const SERIALS: usize = 500;
 
 impl InventedPerson {
-    /// Invents the person of that number. No two of the first eight million have the same CPR number.
+    /// Invents the person of that number. No two of the first eight million have the same CPR
+    /// number.
     pub(super) fn invent(index: usize, chance: &mut Chance) -> Self {
         let is_woman = chance.percent(52);
         let day = (index * BIRTH_STEP + 4_211) % BIRTH_DAYS;

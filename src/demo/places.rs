@@ -18,58 +18,58 @@ pub(super) const TOWNS: &[&str] = &[
 ];
 
 /// A general practice.
-pub(super) struct Practice {
+pub(super) struct InventedPractice {
     name: &'static str,
     town: usize,
 }
 
 /// The practices; their numbers follow from their places in the list.
-pub(super) const PRACTICES: &[Practice] = &[
-    Practice {
+pub(super) const PRACTICES: &[InventedPractice] = &[
+    InventedPractice {
         name: "Lægehuset Møllebakken",
         town: 3,
     },
-    Practice {
+    InventedPractice {
         name: "Lægerne ved Åen",
         town: 0,
     },
-    Practice {
+    InventedPractice {
         name: "Birkelund Lægecenter",
         town: 1,
     },
-    Practice {
+    InventedPractice {
         name: "Lægefællesskabet Torvet",
         town: 1,
     },
-    Practice {
+    InventedPractice {
         name: "Sønderkilde Lægehus",
         town: 2,
     },
-    Practice {
+    InventedPractice {
         name: "Lægerne Kildegade",
         town: 2,
     },
-    Practice {
+    InventedPractice {
         name: "Praksis Østerhede",
         town: 4,
     },
-    Practice {
+    InventedPractice {
         name: "Lægehuset Heden",
         town: 4,
     },
-    Practice {
+    InventedPractice {
         name: "Havnens Læger",
         town: 5,
     },
-    Practice {
+    InventedPractice {
         name: "Lægerne Fyrvej",
         town: 5,
     },
-    Practice {
+    InventedPractice {
         name: "Nordåby Lægehus",
         town: 0,
     },
-    Practice {
+    InventedPractice {
         name: "Lægeklinikken Højen",
         town: 3,
     },
@@ -149,10 +149,11 @@ pub(super) fn organizations() -> Value {
 }
 
 fn organization(id: &str, name: &str, number: usize, (code, display): (&str, &str)) -> Value {
+    let sor = format!("9900{number:06}16005");
     json!({
         "resourceType": "Organization",
         "id": id,
-        "identifier": [{ "use": "official", "system": SOR, "value": format!("9900{number:06}16005") }],
+        "identifier": [{ "use": "official", "system": SOR, "value": sor }],
         "active": true,
         "type": [{ "coding": [{ "system": SNOMED, "code": code, "display": display }] }],
         "name": name,

@@ -14,10 +14,14 @@ use crate::fhir::names::{
     REQUEST_STATUS_REASON,
 };
 
+const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+const CONDITION_CATEGORY: &str = "http://terminology.hl7.org/CodeSystem/condition-category";
+const CONDITION_CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/condition-clinical";
 /// The identifiers of the imagined sender.
 const SENDER: &str = "https://ehr.example.org/id";
 
-/// Builds a dateTime on that day: the day alone, or with a time of day in Copenhagen (hour, minute).
+/// Builds a dateTime on that day: the day alone, or with a time of day in Copenhagen (hour,
+/// minute).
 pub(super) fn date_time(day: Date, time: Option<(i8, i8)>) -> Value {
     let Some((hour, minute)) = time else {
         return Value::from(day.to_string());
@@ -55,7 +59,10 @@ pub(super) fn postpone(resource: &mut Value, from: Date, until: Option<Date>, re
     if let Some(until) = until {
         period["end"] = Value::from(until.to_string());
     }
-    let parts = json!([{ "url": "period", "valuePeriod": period }, { "url": "reason", "valueCode": reason }]);
+    let parts = json!([
+        { "url": "period", "valuePeriod": period },
+        { "url": "reason", "valueCode": reason },
+    ]);
     extend(resource, EXT_POSTPONEMENT, "extension", parts);
 }
 
@@ -96,7 +103,9 @@ pub(super) fn patient(id: &str, person: &InventedPerson, practice: usize) -> Val
         "name": [{ "use": "official", "family": person.family, "given": person.given }],
         "gender": if person.is_woman { "female" } else { "male" },
         "birthDate": person.birth.to_string(),
-        "address": [{ "use": "home", "line": [person.street], "city": person.town, "country": "DK" }],
+        "address": [
+            { "use": "home", "line": [person.street], "city": person.town, "country": "DK" },
+        ],
         "generalPractitioner": [reference("Organization", &practice_id(practice))],
     })
 }
@@ -120,9 +129,9 @@ pub(super) fn condition(
         "resourceType": "Condition",
         "id": id,
         "identifier": [{ "system": SENDER, "value": id }],
-        "clinicalStatus": status("http://terminology.hl7.org/CodeSystem/condition-clinical", "active"),
+        "clinicalStatus": status(CONDITION_CLINICAL, "active"),
         "verificationStatus": status(CONDITION_VER_STATUS, "confirmed"),
-        "category": [status("http://terminology.hl7.org/CodeSystem/condition-category", "problem-list-item")],
+        "category": [status(CONDITION_CATEGORY, "problem-list-item")],
         "code": { "coding": codings },
         "subject": reference("Patient", patient_id),
         "recordedDate": recorded,
@@ -219,7 +228,7 @@ pub(super) fn encounter(
         "id": id,
         "identifier": [{ "system": SENDER, "value": id }],
         "status": if period["end"].is_string() { "finished" } else { "in-progress" },
-        "class": { "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB", "display": "ambulatory" },
+        "class": { "system": ACT_CODE, "code": "AMB", "display": "ambulatory" },
         "type": [coded(*offer)],
         "subject": reference("Patient", patient_id),
         "basedOn": [reference("ServiceRequest", referral_id)],

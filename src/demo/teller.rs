@@ -39,8 +39,8 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    /// Picks the practice that acts: the person's own, now and then another; as an Organization or as its
-    /// doctor.
+    /// Picks the practice that acts: the person's own, now and then another; as an Organization or
+    /// as its doctor.
     pub(super) fn responsible(&mut self) -> Value {
         let practice = if self.chance.percent(6) {
             (self.practice + 1) % PRACTICES.len()
@@ -58,7 +58,8 @@ impl Teller {
     /// Picks the practice that acts, or only its number, as some systems send it.
     pub(super) fn responsible_or_number(&mut self) -> Value {
         if self.chance.percent(10) {
-            json!({ "type": "Organization", "identifier": { "system": YDERNUMMER, "value": ydernummer(self.practice) } })
+            let number = json!({ "system": YDERNUMMER, "value": ydernummer(self.practice) });
+            json!({ "type": "Organization", "identifier": number })
         } else {
             self.responsible()
         }
@@ -100,7 +101,8 @@ impl Teller {
         self.today - ago.days()
     }
 
-    /// Writes that day as a dateTime, sometimes with a time; today without one, since the day is not over.
+    /// Writes that day as a dateTime, sometimes with a time; today without one, since the day is
+    /// not over.
     pub(super) fn at(&mut self, ago: i64) -> Value {
         let time = (
             self.chance.within(8..=15) as i8,

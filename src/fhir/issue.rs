@@ -55,9 +55,11 @@ issue_codes! {
     Invalid = "invalid", Structure = "structure", Required = "required", Value = "value",
     Invariant = "invariant", Processing = "processing", NotSupported = "not-supported",
     Duplicate = "duplicate", MultipleMatches = "multiple-matches", NotFound = "not-found",
-    Deleted = "deleted", TooLong = "too-long", CodeInvalid = "code-invalid", Extension = "extension",
+    Deleted = "deleted", TooLong = "too-long", CodeInvalid = "code-invalid",
+    Extension = "extension",
     TooCostly = "too-costly", BusinessRule = "business-rule", Conflict = "conflict",
-    Transient = "transient", Exception = "exception", Informational = "informational", Timeout = "timeout",
+    Transient = "transient", Exception = "exception", Informational = "informational",
+    Timeout = "timeout",
     Throttled = "throttled",
 }
 
@@ -123,10 +125,12 @@ impl Issue {
     fn to_json(&self) -> Value {
         let mut details = json!({});
         if !self.rule.is_empty() {
-            details["coding"] = json!([{ "system": super::names::CANONICAL_BASE.to_owned() + "/CodeSystem/kp-finding", "code": self.rule }]);
+            let system = format!("{}/CodeSystem/kp-finding", super::names::CANONICAL_BASE);
+            details["coding"] = json!([{ "system": system, "code": self.rule }]);
         }
         details["text"] = Value::from(self.text.as_str());
-        let mut issue = json!({ "severity": self.severity.as_str(), "code": self.code.as_str(), "details": details });
+        let (severity, code) = (self.severity.as_str(), self.code.as_str());
+        let mut issue = json!({ "severity": severity, "code": code, "details": details });
         if !self.expression.is_empty() {
             issue["expression"] = json!([self.expression]);
         }

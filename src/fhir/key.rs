@@ -37,7 +37,10 @@ macro_rules! resource_types {
         impl FromStr for ResourceType {
             type Err = UnknownType;
             fn from_str(text: &str) -> Result<Self, UnknownType> {
-                match text { $(stringify!($name) => Ok(ResourceType::$name),)+ _ => Err(UnknownType) }
+                match text {
+                    $(stringify!($name) => Ok(ResourceType::$name),)+
+                    _ => Err(UnknownType),
+                }
             }
         }
     };

@@ -17,11 +17,11 @@ pub(super) enum PlaceToken {
 pub(super) type Pair = (Option<Value>, Option<Value>);
 
 /// The way from the resource to an element.
-pub(super) type Place = Vec<PlaceToken>;
+pub(super) type ElementPlace = Vec<PlaceToken>;
 
 /// Finds the place of an element; none if it is no part of the resource.
-pub(super) fn place_of(resource: &Value, node: Node<'_>) -> Option<Place> {
-    let mut place = Place::new();
+pub(super) fn place_of(resource: &Value, node: Node<'_>) -> Option<ElementPlace> {
+    let mut place = ElementPlace::new();
     match (node.value, node.extras) {
         (Some(value), _) => locate(resource, value, &mut place).then_some(place),
         (None, Some(extras)) => {
@@ -43,7 +43,7 @@ pub(super) fn place_of(resource: &Value, node: Node<'_>) -> Option<Place> {
     }
 }
 
-fn locate(value: &Value, sought: &Value, place: &mut Place) -> bool {
+fn locate(value: &Value, sought: &Value, place: &mut ElementPlace) -> bool {
     if std::ptr::eq(value, sought) {
         return true;
     }
@@ -124,8 +124,8 @@ pub(super) struct Member {
     pub(super) type_id: Option<TypeId>,
 }
 
-/// Returns the member of that name in an object of a type; for a choice of types the one for a value
-/// of the type with that suffix.
+/// Returns the member of that name in an object of a type; for a choice of types the one for a
+/// value of the type with that suffix.
 pub(super) fn slot(
     definitions: &Definitions,
     of: Option<TypeId>,

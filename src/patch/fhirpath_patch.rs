@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::context::PatchContext;
 use super::depth::{depth, too_deep};
 use super::elements::{
-    self, Pair, Place, PlaceToken, found, insert_item, is_item, length, move_item, name_of,
+    self, ElementPlace, Pair, PlaceToken, found, insert_item, is_item, length, move_item, name_of,
     object_at, place_of, put, set, set_item, slot,
 };
 use super::given::Given;
@@ -83,7 +83,11 @@ fn carry_out(
             destination,
         } => {
             if (*source).max(*destination) >= nodes.len() {
-                return Err("expected source and destination to be indices of the list, found a greater one".to_owned());
+                return Err(
+                    "expected source and destination to be indices of the list, found a greater \
+                     one"
+                    .to_owned(),
+                );
             }
             let (above, key) = whole_list(resource, &nodes)?;
             let object = object_at(resource, &above).ok_or(NO_LIST)?;
@@ -132,7 +136,7 @@ fn evaluate<'a>(
 const NO_PART: &str =
     "expected the path to give elements of the resource, found a value that it made";
 
-fn only(resource: &Value, nodes: &[Node<'_>]) -> Result<Place, String> {
+fn only(resource: &Value, nodes: &[Node<'_>]) -> Result<ElementPlace, String> {
     match nodes {
         [node] => place_of(resource, *node).ok_or_else(|| NO_PART.to_owned()),
         [] => Err("expected the path to give one element, found none".to_owned()),
@@ -145,7 +149,7 @@ fn only(resource: &Value, nodes: &[Node<'_>]) -> Result<Place, String> {
 
 fn add(
     resource: &mut Value,
-    place: &Place,
+    place: &ElementPlace,
     name: &str,
     value: &Given,
     definitions: &Definitions,
@@ -163,7 +167,7 @@ fn add(
 /// Adds an extension or an id to a primitive, whose members stand beside it.
 fn add_beside(
     resource: &mut Value,
-    place: &Place,
+    place: &ElementPlace,
     member: &elements::Member,
     pair: Pair,
 ) -> Result<(), String> {
@@ -200,7 +204,7 @@ fn add_beside(
 
 fn replace(
     resource: &mut Value,
-    place: &Place,
+    place: &ElementPlace,
     value: &Given,
     definitions: &Definitions,
 ) -> Result<(), String> {
@@ -232,7 +236,7 @@ fn replace(
 
 fn insert(
     resource: &mut Value,
-    list: &(Place, String),
+    list: &(ElementPlace, String),
     index: usize,
     value: &Given,
     definitions: &Definitions,
@@ -249,7 +253,7 @@ const NO_LIST: &str = "expected the path to give all items of one list, found so
 
 /// Returns the object and the key of the list that has exactly these items in this order. Only the
 /// first is searched for: a list may be long.
-fn whole_list(resource: &Value, nodes: &[Node<'_>]) -> Result<(Place, String), String> {
+fn whole_list(resource: &Value, nodes: &[Node<'_>]) -> Result<(ElementPlace, String), String> {
     let no_list = || NO_LIST.to_owned();
     let place = place_of(resource, *nodes.first().ok_or_else(no_list)?).ok_or_else(no_list)?;
     let [above @ .., PlaceToken::Key(key), PlaceToken::Index(0)] = place.as_slice() else {

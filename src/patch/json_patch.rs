@@ -265,8 +265,8 @@ fn same(left: &Value, right: &Value) -> bool {
     }
 }
 
-/// Returns what a number is worth: whether it is negative, its digits without zeros at the ends, and
-/// the power of ten of the last of them. None for a power that no number of health care has.
+/// Returns what a number is worth: whether it is negative, its digits without zeros at the ends,
+/// and the power of ten of the last of them. None for a power that no number of health care has.
 fn worth(number: &str) -> Option<(bool, String, i64)> {
     let (negative, number) = number
         .strip_prefix('-')

@@ -1,5 +1,6 @@
 //! Adding and removing labels: the profiles, tags and security labels of a resource, each a set
-//! (<https://hl7.org/fhir/R4/resource-operation-meta-add.html>, <https://hl7.org/fhir/R4/resource-operation-meta-delete.html>).
+//! (<https://hl7.org/fhir/R4/resource-operation-meta-add.html>,
+//! <https://hl7.org/fhir/R4/resource-operation-meta-delete.html>).
 //!
 //! A profile is identified by its address, with the version; a tag or security label by its system
 //! and code, whatever its version and display.
@@ -34,7 +35,7 @@ pub(super) struct Labels {
 }
 
 /// The identity of a label: an address; or a system, if there is one, and a code.
-type Identity = (Option<String>, String);
+type LabelIdentity = (Option<String>, String);
 
 /// Reads a Meta whose labels are to be added or removed.
 ///
@@ -89,7 +90,7 @@ pub(super) fn read(change: LabelChange, meta: &Value) -> Result<Labels, Vec<Issu
     }
 }
 
-fn identity(label: &Value) -> Option<Identity> {
+fn identity(label: &Value) -> Option<LabelIdentity> {
     match label {
         Value::String(address) => Some((None, address.clone())),
         Value::Object(coding) => Some((
@@ -124,7 +125,8 @@ pub(super) fn apply(labels: &Labels, resource: &mut Value) {
 }
 
 fn add(meta: &mut Map<String, Value>, set: &str, items: &[Value]) {
-    let mut present: BTreeSet<Identity> = array(meta, set).iter().filter_map(identity).collect();
+    let mut present: BTreeSet<LabelIdentity> =
+        array(meta, set).iter().filter_map(identity).collect();
     let new: Vec<_> = items
         .iter()
         .filter(|item| identity(item).is_some_and(|identity| present.insert(identity)))
@@ -143,7 +145,7 @@ fn add(meta: &mut Map<String, Value>, set: &str, items: &[Value]) {
 }
 
 fn remove(meta: &mut Map<String, Value>, set: &str, items: &[Value]) {
-    let unwanted: BTreeSet<Identity> = items.iter().filter_map(identity).collect();
+    let unwanted: BTreeSet<LabelIdentity> = items.iter().filter_map(identity).collect();
     let is_kept: Vec<bool> = array(meta, set)
         .iter()
         .map(|item| identity(item).is_none_or(|identity| !unwanted.contains(&identity)))

@@ -1,4 +1,5 @@
-//! Patches: changes told as steps, applied to the JSON of a resource (<https://hl7.org/fhir/R4/http.html#patch>).
+//! Patches: changes told as steps, applied to the JSON of a resource
+//! (<https://hl7.org/fhir/R4/http.html#patch>).
 //!
 //! JSON Patch (RFC 6902) steps along the JSON, FHIRPath Patch along the elements; a JSON Merge
 //! Patch (RFC 7396) holds the changed members as they are to be; labels are added and removed as
@@ -66,8 +67,8 @@ impl Patch {
         )?)?))))
     }
 
-    /// Reads a patch that is sent as JSON of no particular kind: Parameters, which say their type, or
-    /// a JSON Merge Patch, which does not.
+    /// Reads a patch that is sent as JSON of no particular kind: Parameters, which say their type,
+    /// or a JSON Merge Patch, which does not.
     ///
     /// # Errors
     /// As [`Patch::from_parameters`] and [`Patch::parse_merge_patch`].
