@@ -160,7 +160,7 @@ fn clock() -> Clock {
     Clock::starting_at(NOW.parse().unwrap())
 }
 
-/// The server over the store in that folder.
+/// Returns the server over the store in that folder.
 fn open(path: &Path) -> Server {
     let store = EmbeddedStore::open(path, Engine::Fjall, StoreOptions::default()).unwrap();
     let validator = Arc::new(frist::packages::validator(&[]).unwrap());
@@ -337,7 +337,7 @@ fn at(latencies: &[Duration], share: f64) -> Duration {
     latencies[(latencies.len() as f64 * share) as usize]
 }
 
-/// The instant of the change so many changes before the last one.
+/// Returns the instant of the change so many changes before the last one.
 fn instant_before(store: &dyn Store, changes: u64) -> Timestamp {
     let (last, _) = store.last_commit().unwrap();
     let before = frist::storage::Position(last.0.saturating_sub(changes));

@@ -206,7 +206,7 @@ impl std::fmt::Display for Tail {
     }
 }
 
-/// The cells of a row.
+/// Returns the cells of a row.
 pub(crate) fn cells(tails: &[Tail]) -> String {
     tails
         .iter()

@@ -49,8 +49,8 @@ fn main() {
     }
 }
 
-/// The guide's examples of what a check is made for, and the plan, as they would be sent: without
-/// white space.
+/// Returns the guide's examples of what a check is made for, and the plan, as they would be sent:
+/// without white space.
 fn resources() -> Vec<(String, String)> {
     let folder = guide::FOLDER.get_dir("example").unwrap();
     let mut all: Vec<(String, &str)> = folder
@@ -100,7 +100,7 @@ fn measure(name: &str, text: &str, validator: &Validator) {
     );
 }
 
-/// The median and the 99th percentile of single rounds, in microseconds.
+/// Returns the median and the 99th percentile of single rounds, in microseconds.
 fn percentiles(mut round: impl FnMut()) -> (f64, f64) {
     let mut timed = |time: Duration, rounds_min: usize| {
         let mut rounds = Vec::new();

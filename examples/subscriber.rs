@@ -272,8 +272,8 @@ impl Server {
         .await
     }
 
-    /// The secret of the Subscription. A new one is off at first, so that its secret is known
-    /// before the first message comes.
+    /// Returns the secret of the Subscription. A new one is off at first, so that its secret is
+    /// known before the first message comes.
     async fn secret(&self, subscription: &Value) -> Result<Vec<u8>, Problem> {
         let told = match self
             .ask(
@@ -302,7 +302,7 @@ impl Server {
         secret.ok_or_else(|| Problem::Never(format!("{} tells no secret", self.subscription)))
     }
 
-    /// A Bundle that leads with a status, and the address where it goes on.
+    /// Fetches a Bundle that leads with a status, and the address where it goes on.
     async fn message(&self, address: &str) -> Result<(Message, Option<String>), Problem> {
         let bundle = self.ask(self.http.get(address)).await?;
         let message = Message::read(&bundle).ok_or_else(|| {

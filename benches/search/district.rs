@@ -14,7 +14,7 @@ const INSTITUTIONS: &[&str] = &["practice-", "hospital-", "centre-"];
 pub(crate) struct District(usize);
 
 impl District {
-    /// The districts of so many persons.
+    /// Returns the districts of so many persons.
     pub(crate) fn all(persons: usize) -> impl Iterator<Item = District> {
         (0..persons.div_ceil(PERSONS)).map(District)
     }
@@ -24,7 +24,7 @@ impl District {
         District(index / PERSONS)
     }
 
-    /// The ids of its practices and centres: who owns Tasks.
+    /// Returns the ids of its practices and centres: who owns Tasks.
     pub(crate) fn owners(self) -> Vec<String> {
         let mut bundle = self.own(Population::organizations());
         let entries = bundle["entry"].as_array_mut().unwrap().iter_mut();
@@ -36,7 +36,7 @@ impl District {
             .collect()
     }
 
-    /// The same Bundle with the institutions of this district.
+    /// Returns the same Bundle with the institutions of this district.
     pub(crate) fn own(self, mut bundle: Value) -> Value {
         self.rename(&mut bundle);
         bundle

@@ -84,7 +84,7 @@ impl Receiver {
         receiver
     }
 
-    /// The address of an endpoint.
+    /// Returns the address of an endpoint.
     pub(crate) fn endpoint(&self, slot: usize) -> String {
         format!("http://127.0.0.1:{}/{slot}", self.port)
     }
@@ -139,7 +139,8 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     }
 }
 
-/// The endpoint of a message that is there as a whole, where its body begins and where it ends.
+/// Returns the endpoint of a message that is there as a whole, where its body begins and where it
+/// ends.
 fn message(bytes: &[u8]) -> Option<(usize, usize, usize)> {
     let body_at = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&bytes[..body_at])

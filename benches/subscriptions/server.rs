@@ -267,7 +267,7 @@ impl Server {
         std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").unwrap();
     }
 
-    /// The seconds that the process computed.
+    /// Returns the seconds that the process computed.
     pub(crate) fn cpu_s(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
         let figures: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
@@ -286,7 +286,7 @@ impl Drop for Server {
 
 const EVENTS_WRITTEN: &str = "frist_subscription_events_total ";
 
-/// The id of a practice.
+/// Returns the id of a practice.
 pub(crate) fn practice_id(number: usize) -> String {
     format!("practice-{number}")
 }
@@ -301,7 +301,7 @@ fn practice(number: usize) -> Value {
     })
 }
 
-/// A person of one of so many practices.
+/// Makes a person of one of so many practices.
 pub(crate) fn patient(number: usize, practices: usize) -> Value {
     json!({
         "resourceType": "Patient", "id": format!("person-{number}"), "name": [{ "use": "official", "family": "Prøve", "given": ["Nr"] }],
@@ -310,7 +310,7 @@ pub(crate) fn patient(number: usize, practices: usize) -> Value {
     })
 }
 
-/// The diagnosis of a person: confirmed, or refuted.
+/// Returns the diagnosis of a person: confirmed, or refuted.
 pub(crate) fn condition(person: usize, recorded: &str, verified: &str) -> Value {
     let coding = |system: &str, code: &str| json!([{ "system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code }]);
     json!({

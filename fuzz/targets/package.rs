@@ -48,7 +48,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// A resource that claims the profile, or has the extension, with something in many places.
+/// Makes a resource that claims the profile, or has the extension, with something in many places.
 fn example(kind: &str, url: &str) -> Value {
     json!({ "resourceType": if kind == "Extension" { "Patient" } else { kind }, "meta": { "profile": [url] },
         "extension": [{ "url": url, "valueString": "x" }, { "url": url, "extension": [{ "url": "a", "valueCode": "b" }] }],
@@ -58,7 +58,7 @@ fn example(kind: &str, url: &str) -> Value {
         "code": { "coding": [{ "system": "urn:x", "code": "a" }] }, "subject": { "reference": "#p" }, "status": "active" })
 }
 
-/// The files as a package: the first is its `package.json`.
+/// Returns the files as a package: the first is its `package.json`.
 fn packed(text: &str) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));
     for (at, file) in text.split("\n---\n").enumerate() {

@@ -99,7 +99,7 @@ fn rules_written_into_a_folder_are_read_as_they_were() {
     assert_eq!(Rules::from_plan_definitions(&definitions), Ok(case.rules()));
 }
 
-/// The rights of `Patient/p` on that day under the shipped rules.
+/// Returns the rights of `Patient/p` on that day under the shipped rules.
 fn rights(resources: &[Value], day: &str) -> Rights {
     derive(
         &deadline_cases::facts("p", resources),
@@ -108,7 +108,7 @@ fn rights(resources: &[Value], day: &str) -> Rights {
     )
 }
 
-/// A clock in one line: right, group, focus, start, due date, the statuses.
+/// Returns a clock in one line: right, group, focus, start, due date, the statuses.
 fn line(clock: &Clock) -> String {
     format!(
         "{} {} {} {}..{} {}/{}",

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use model::{TYPES, Types};
 
-/// A resource, typed by what it says it is.
+/// Returns a resource, typed by what it says it is.
 fn node<'a>(model: &'a dyn Model, resource: &'a Value) -> Node<'a> {
     let name = resource["resourceType"].as_str();
     Node {
@@ -43,7 +43,7 @@ fn environment<'a>(model: &'a Types, resource: &'a Value) -> Environment<'a> {
     }
 }
 
-/// The result of an expression on a resource as JSON, or the error.
+/// Returns the result of an expression on a resource as JSON, or the error.
 fn result(text: &str, resource: &Value) -> Result<Value, String> {
     let expression = Expression::compile(text).map_err(|error| format!("{text}: {error}"))?;
     let environment = environment(&TYPES, resource);

@@ -311,7 +311,7 @@ impl PowerLoss {
         Some(PowerLoss { place, library })
     }
 
-    /// A new folder.
+    /// Makes a new folder.
     fn folder(&self, name: &str) -> PathBuf {
         let folder = tempfile::Builder::new()
             .prefix(name)

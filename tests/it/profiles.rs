@@ -17,7 +17,7 @@ use serde_json::Value;
 const BASE: &str = "https://kronikerpakker.dk/fhir/StructureDefinition/";
 const TRANSLATION: &str = "http://hl7.org/fhir/StructureDefinition/translation";
 
-/// The JSON files of a folder, by name without `.json`.
+/// Returns the JSON files of a folder, by name without `.json`.
 fn folder(path: &str) -> BTreeMap<String, Value> {
     let files = std::fs::read_dir(path)
         .unwrap()
@@ -39,7 +39,7 @@ fn folder(path: &str) -> BTreeMap<String, Value> {
     .collect()
 }
 
-/// The profiles of resources and the extensions, by id.
+/// Returns the profiles of resources and the extensions, by id.
 fn structures() -> BTreeMap<String, Value> {
     let definitions = folder("profiles/package");
     definitions
@@ -57,7 +57,7 @@ fn profiles() -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The Danish text beside an element's English one.
+/// Returns the Danish text beside an element's English one.
 fn danish<'a>(element: &'a Value, name: &str) -> Option<&'a str> {
     let translation = view::extensions(&element[name], TRANSLATION).next()?;
     let part = |name: &str| view::extensions(translation, name).next();

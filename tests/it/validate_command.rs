@@ -50,7 +50,7 @@ fn frist_on_no_day(folder: &Path, arguments: &[&str], input: &str) -> Ended {
 }
 
 impl Ended {
-    /// The lines that tell of errors, and the last one.
+    /// Returns the lines that tell of errors, and the last one.
     fn errors(&self) -> Vec<&str> {
         let errors = self.out.lines().filter(|line| line.contains(": error "));
         errors.chain(self.out.lines().last()).collect()
@@ -82,7 +82,7 @@ fn folder(files: &[(&str, String)]) -> TempDir {
     folder
 }
 
-/// A diagnosis of the day after the check.
+/// Makes a diagnosis of the day after the check.
 fn future() -> Value {
     copd("future", "p", "2027-03-02")
 }
@@ -366,7 +366,7 @@ fn wrong_options_are_told_in_a_line_and_exit_2() {
     }
 }
 
-/// A package with these files.
+/// Makes a package with these files.
 fn package(files: &[(&str, Value)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
         Vec::new(),

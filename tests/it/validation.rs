@@ -31,7 +31,7 @@ use serde_json::{Map, Value, json};
 /// The day on which everything in these tests is written.
 const TODAY: Date = date(2031, 1, 1);
 
-/// The findings about a value.
+/// Returns the findings about a value.
 fn findings(value: &Value) -> Vec<Issue> {
     let validator = guide_validator();
     let context = Context {
@@ -43,7 +43,7 @@ fn findings(value: &Value) -> Vec<Issue> {
     validation::check(&Resource::from_value(value.clone()).unwrap(), &context)
 }
 
-/// The table of fhir-profiles, section 3, as short as it can be said.
+/// Returns the table of fhir-profiles, section 3, as short as it can be said.
 fn has_target_group(condition: &Value) -> bool {
     if view::extensions(
         condition,
@@ -116,8 +116,8 @@ fn check_by(validator: &Validator, value: &Value, profiles: &[&str], expected: &
     assert_eq!(found, expected, "{value}");
 }
 
-/// The findings, each as a line; what is only good to know (good practice that the small resources
-/// of these tests do not follow, codes that nobody here can check) is left out.
+/// Returns the findings, each as a line; what is only good to know (good practice that the small
+/// resources of these tests do not follow, codes that nobody here can check) is left out.
 fn lines(issues: &[Issue]) -> Vec<String> {
     issues
         .iter()
@@ -126,7 +126,7 @@ fn lines(issues: &[Issue]) -> Vec<String> {
         .collect()
 }
 
-/// The findings about a resource on its way into the server, each as a line.
+/// Returns the findings about a resource on its way into the server, each as a line.
 fn told(value: &Value) -> Vec<String> {
     lines(&findings(value))
 }
@@ -149,7 +149,7 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The value with the edit applied.
+/// Returns the value with the edit applied.
 fn merged(value: &Value, edit: &Value) -> Value {
     let mut value = value.clone();
     merge(&mut value, edit);

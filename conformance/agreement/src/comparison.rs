@@ -22,7 +22,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// All resources of the group.
+    /// Returns all resources of the group.
     pub(crate) fn total(self) -> usize {
         self.agreed() + self.hl7_refuses + self.frist_refuses + self.hl7_fails
     }
@@ -53,7 +53,7 @@ impl Comparison<'_> {
     }
 }
 
-/// The group of a resource: what stands before the first slash of its name.
+/// Returns the group of a resource: what stands before the first slash of its name.
 pub(crate) fn group(name: &str) -> &str {
     name.split('/').next().unwrap_or_default()
 }
@@ -194,7 +194,8 @@ mod tests {
     use crate::line::Finding;
     use crate::{differences, report};
 
-    /// A verdict: valid, refused by a finding of this id, or none because the validator failed.
+    /// Returns a verdict: valid, refused by a finding of this id, or none because the validator
+    /// failed.
     fn verdict(name: &str, said: Result<Option<&str>, &str>) -> Verdict {
         let finding = |id: &str| Finding {
             severity: "error".into(),

@@ -9,7 +9,7 @@ use crate::line::Line;
 use crate::mutants::Example;
 use crate::sources;
 
-/// All of it; with what the program `frist` emits.
+/// Returns all of it; with what the program `frist` emits.
 pub(crate) fn lines(frist: &Path) -> Result<Vec<Line>, String> {
     let own = sources::own_examples()?;
     let danish = sources::danish_examples()?;
@@ -44,7 +44,7 @@ pub(crate) fn lines(frist: &Path) -> Result<Vec<Line>, String> {
     Ok(lines)
 }
 
-/// The published Danish examples that can be broken: those that are valid for the server.
+/// Returns the published Danish examples that can be broken: those that are valid for the server.
 pub(crate) fn danish_to_break() -> Result<Vec<Example>, String> {
     Ok(sources::danish_examples()?
         .into_iter()
@@ -60,7 +60,7 @@ fn line(group: &str, example: &Example, profiles: Vec<String>) -> Line {
     }
 }
 
-/// The resources of the persons, each once: the same practice cares for all of them.
+/// Returns the resources of the persons, each once: the same practice cares for all of them.
 fn persons() -> Result<Vec<Line>, String> {
     let mut seen = BTreeSet::new();
     let mut lines = Vec::new();

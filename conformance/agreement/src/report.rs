@@ -48,7 +48,7 @@ const GROUPS: &[(&str, &str)] = &[
 /// The most names of an explained difference that are shown.
 const NAMES_MAX: usize = 3;
 
-/// The report, as Markdown.
+/// Returns the report, as Markdown.
 pub(crate) fn markdown(comparison: &Comparison<'_>) -> String {
     let mut text = String::from(
         "# Agreement with the public HL7 validator\n\n\
@@ -160,7 +160,7 @@ fn disagreement((hl7, frist): Pair<'_>) -> String {
     }
 }
 
-/// The unexplained disagreements by who refuses, by what, and after what was done: the most
+/// Returns the unexplained disagreements by who refuses, by what, and after what was done: the most
 /// frequent first, with an example each.
 pub(crate) fn triage(comparison: &Comparison<'_>) -> String {
     let mut causes: BTreeMap<String, (usize, Pair<'_>)> = BTreeMap::new();
@@ -216,7 +216,7 @@ fn cause((hl7, frist): Pair<'_>) -> String {
     format!("{who} {kind}")
 }
 
-/// A message without what it quotes.
+/// Returns a message without what it quotes.
 fn without_quotes(message: &str) -> String {
     message.split('\'').step_by(2).collect::<Vec<_>>().join("…")
 }

@@ -47,8 +47,8 @@ const PROFILES: &[(&str, &str, Option<&str>)] = &[
     ("PlanDefinition", "kp-rule", None),
 ];
 
-/// The profiles of the project that resources of a type are checked against whether they name them
-/// or not.
+/// Returns the profiles of the project that resources of a type are checked against whether they
+/// name them or not.
 pub(crate) fn own_profiles(resource: &Value) -> Vec<String> {
     let kind = resource["resourceType"].as_str().unwrap_or_default();
     PROFILES
@@ -58,7 +58,7 @@ pub(crate) fn own_profiles(resource: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The root of the project.
+/// Returns the root of the project.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -69,7 +69,7 @@ pub(crate) struct Person {
     pub(crate) resources: Vec<Value>,
 }
 
-/// The persons of the deadline cases.
+/// Returns the persons of the deadline cases.
 pub(crate) fn persons() -> Result<Vec<Person>, String> {
     let path = root().join("conformance/deadline-cases.json");
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -85,7 +85,7 @@ pub(crate) fn persons() -> Result<Vec<Person>, String> {
     Ok(cases.iter().map(person).collect())
 }
 
-/// The valid examples of the package.
+/// Returns the valid examples of the package.
 pub(crate) fn own_examples() -> Result<Vec<Example>, String> {
     json_files(&root().join("profiles/package/example"))?
         .into_iter()
@@ -93,7 +93,7 @@ pub(crate) fn own_examples() -> Result<Vec<Example>, String> {
         .collect()
 }
 
-/// The wrong ones, each for one reason.
+/// Returns the wrong ones, each for one reason.
 pub(crate) fn invalid_examples() -> Result<Vec<Example>, String> {
     let files = json_files(&root().join("conformance/invalid"))?;
     files
@@ -115,8 +115,8 @@ pub(crate) fn reasons() -> Result<BTreeMap<String, Option<String>>, String> {
         .collect())
 }
 
-/// The examples of the published Danish package, whatever their type, if `FRIST_DK_CORE` names its
-/// file.
+/// Returns the examples of the published Danish package, whatever their type, if `FRIST_DK_CORE`
+/// names its file.
 pub(crate) fn danish_examples() -> Result<Vec<Example>, String> {
     let Some(file) = std::env::var_os("FRIST_DK_CORE").map(PathBuf::from) else {
         return Ok(Vec::new());
@@ -154,7 +154,7 @@ fn example((name, text): (String, String)) -> Result<Example, String> {
     })
 }
 
-/// The published Danish profile that the project's profile of a type complies with.
+/// Returns the published Danish profile that the project's profile of a type complies with.
 pub(crate) fn danish_profile(resource: &Value) -> Option<String> {
     let kind = resource["resourceType"].as_str().unwrap_or_default();
     PROFILES
@@ -163,7 +163,7 @@ pub(crate) fn danish_profile(resource: &Value) -> Option<String> {
         .and_then(|(_, _, danish)| danish.map(str::to_owned))
 }
 
-/// The names, without their ending, and texts of the JSON files of a folder, by name.
+/// Returns the names, without their ending, and texts of the JSON files of a folder, by name.
 fn json_files(folder: &Path) -> Result<Vec<(String, String)>, String> {
     let fail = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut found = Vec::new();
@@ -180,7 +180,7 @@ fn json_files(folder: &Path) -> Result<Vec<(String, String)>, String> {
     Ok(found)
 }
 
-/// The published Danish package, if `FRIST_DK_CORE` names its file.
+/// Returns the published Danish package, if `FRIST_DK_CORE` names its file.
 pub(crate) fn danish_package() -> Result<Option<Package>, String> {
     let Some(file) = std::env::var_os("FRIST_DK_CORE").map(PathBuf::from) else {
         return Ok(None);

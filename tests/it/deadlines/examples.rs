@@ -12,7 +12,8 @@ fn person(more: &[Value]) -> Vec<Value> {
     [&[patient(), gp(), hospital()], more].concat()
 }
 
-/// The due date of the only clock on its first day, and the instant from which it is overdue.
+/// Returns the due date of the only clock on its first day, and the instant from which it is
+/// overdue.
 fn due_and_overdue_from(icd10: &str, recorded: &str) -> (String, String) {
     let resources = person(&[condition("c", icd10, recorded)]);
     let first = FhirDate::parse(recorded).and_then(FhirDate::date).unwrap();

@@ -22,7 +22,7 @@ fn edited(mut resource: Value, element: &str, value: Value) -> Value {
     resource
 }
 
-/// The Reference to the owner of the first clock.
+/// Returns the Reference to the owner of the first clock.
 fn owner_of(resources: &[Value]) -> Option<Value> {
     let rights = rights(resources, "2027-03-10");
     rights.clocks[0].owner.as_ref().map(TaskOwner::to_reference)

@@ -15,7 +15,7 @@ fn edited(mut resource: Value, element: &str, value: Value) -> Value {
     resource
 }
 
-/// The facts of the case's person from those of its resources that `keep` gives back.
+/// Returns the facts of the case's person from those of its resources that `keep` gives back.
 fn facts(case: &DeadlineCase, keep: impl Fn(ResourceType, &Value) -> Option<Value>) -> PersonFacts {
     let kept = |resource: &Value| keep(deadline_cases::key(resource).resource_type, resource);
     let resources: Vec<Value> = case.resources.iter().filter_map(kept).collect();

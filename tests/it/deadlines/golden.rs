@@ -18,8 +18,8 @@ use crate::support::deadline_cases::{self, DeadlineCase};
 /// One case in so many is in the golden set.
 const ONE_IN: usize = 6;
 
-/// Everything that is written for a person from day to day, and at last when everything known of
-/// the person is deleted.
+/// Returns everything that is written for a person from day to day, and at last when everything
+/// known of the person is deleted.
 fn written(case: &DeadlineCase) -> String {
     let mut tasks = BTreeMap::new();
     let mut written = String::new();

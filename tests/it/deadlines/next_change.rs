@@ -209,7 +209,8 @@ fn days() -> Vec<Date> {
         .collect()
 }
 
-/// The Tasks that are stored after the calendar ran on those days, and how often each was written.
+/// Returns the Tasks that are stored after the calendar ran on those days, and how often each was
+/// written.
 fn run_calendar(
     facts: &PersonFacts,
     days: impl Iterator<Item = (Date, Rights)>,

@@ -90,8 +90,8 @@ fn at(instant: &str) -> Timestamp {
     instant.parse().unwrap()
 }
 
-/// The changes for `Patient/p` on that day. What is stored carries a version, as the store writes
-/// it.
+/// Returns the changes for `Patient/p` on that day. What is stored carries a version, as the store
+/// writes it.
 fn changes(
     resources: &[Value],
     existing: &[Value],

@@ -66,7 +66,7 @@ pub(super) fn check(definition: &str, key: &str, good: &[Value], bad: &[Value]) 
     }
 }
 
-/// A resource of a type with these elements.
+/// Makes a resource of a type with these elements.
 pub(super) fn resource(name: &str, elements: &Value) -> Value {
     let mut resource = json!({ "resourceType": name });
     resource
@@ -197,7 +197,7 @@ fn of_persons_and_organizations() {
     );
 }
 
-/// A CodeableConcept.
+/// Makes a CodeableConcept.
 fn concept(system: &str, code: &str) -> Value {
     json!({ "coding": [{ "system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code }] })
 }

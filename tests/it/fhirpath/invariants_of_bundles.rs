@@ -10,7 +10,7 @@ fn bundle(kind: &str, elements: Value) -> Value {
     bundle
 }
 
-/// The elements of a Bundle with one Patient.
+/// Returns the elements of a Bundle with one Patient.
 fn one_patient() -> Value {
     json!({ "entry": [{ "resource": { "resourceType": "Patient", "id": "p" } }] })
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{check, result};
 
-/// A person with the elements that the tables ask for.
+/// Makes a person with the elements that the tables ask for.
 pub(super) fn person() -> Value {
     json!({
         "resourceType": "Patient",

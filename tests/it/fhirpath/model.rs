@@ -151,7 +151,7 @@ impl Types {
     }
 }
 
-/// The FHIR type of an element, also where the snapshot has that of FHIRPath.
+/// Returns the FHIR type of an element, also where the snapshot has that of FHIRPath.
 fn type_code(definition: &Value) -> &str {
     match definition["code"].as_str().unwrap() {
         code if code.contains('/') => definition["extension"][0]["valueUrl"]

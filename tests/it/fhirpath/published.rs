@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::model::{CORE, package};
 
-/// The invariants of these definitions.
+/// Returns the invariants of these definitions.
 fn invariants(structures: &[Value]) -> BTreeSet<&str> {
     let views = structures
         .iter()
@@ -21,7 +21,7 @@ fn invariants(structures: &[Value]) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The expressions that do not compile, with the reason.
+/// Returns the expressions that do not compile, with the reason.
 fn refused<'e>(expressions: impl IntoIterator<Item = &'e str>) -> Vec<String> {
     let compiled = expressions
         .into_iter()

@@ -1,4 +1,5 @@
-//! batch (<https://hl7.org/fhir/R4/http.html#transaction>): entry by entry, each with its own answer.
+//! batch (<https://hl7.org/fhir/R4/http.html#transaction>): entry by entry, each with its own
+//! answer.
 
 use serde_json::{Value, json};
 

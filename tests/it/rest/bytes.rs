@@ -4,7 +4,7 @@
 use super::{NOW, changes, clinic, expect};
 use crate::support::facade::{BASE, Facade};
 
-/// A Goal whose content is written in a way that no writer of JSON would.
+/// Makes a Goal whose content is written in a way that no writer of JSON would.
 fn odd(id: &str) -> String {
     format!(
         r#"{{"resourceType":"Goal","id":"{id}","subject":{{"reference":"Patient/p"}},

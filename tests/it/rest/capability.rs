@@ -1,6 +1,7 @@
-//! The CapabilityStatement tells the truth (<https://hl7.org/fhir/R4/http.html#capabilities>): what it says is done here, for each word of
-//! it, and what it does not say is refused. All of it is read from the statement that the server
-//! gives and from the core package, so that a change of either is tested without a change here.
+//! The CapabilityStatement tells the truth (<https://hl7.org/fhir/R4/http.html#capabilities>): what
+//! it says is done here, for each word of it, and what it does not say is refused. All of it is
+//! read from the statement that the server gives and from the core package, so that a change of
+//! either is tested without a change here.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -24,8 +25,8 @@ const ALL_INTERACTIONS: &[&str] = &[
     "search-type",
 ];
 
-/// A server that holds something of every type, as far as anything makes it, with the published
-/// definitions.
+/// Makes a server that holds something of every type, as far as anything makes it, with the
+/// published definitions.
 fn server() -> Facade {
     let facade = population();
     let (_, definitions) = frist::packages::rules_and_definitions(None).unwrap();
@@ -53,7 +54,7 @@ fn text(value: &Value) -> &str {
         .unwrap_or_else(|| panic!("expected text, found {value}"))
 }
 
-/// The resources that the statement lists, by type.
+/// Returns the resources that the statement lists, by type.
 fn resources(statement: &Value) -> BTreeMap<String, Value> {
     array(&statement["rest"][0]["resource"])
         .iter()
@@ -67,7 +68,7 @@ fn says(resource: &Value, code: &str) -> bool {
         .any(|interaction| interaction["code"] == code)
 }
 
-/// The definitions in the core package whose file begins so.
+/// Returns the definitions in the core package whose file begins so.
 fn core(beginnings: &[&str]) -> Vec<Value> {
     let file = std::fs::File::open("profiles/packages/hl7.fhir.r4.core-4.0.1.tgz").unwrap();
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));

@@ -1,4 +1,5 @@
-//! Searching in all types, and in what belongs to a Patient (<https://hl7.org/fhir/R4/http.html#vsearch>).
+//! Searching in all types, and in what belongs to a Patient
+//! (<https://hl7.org/fhir/R4/http.html#vsearch>).
 
 use std::io::Read;
 
@@ -9,7 +10,7 @@ use crate::support::facade::{Facade, Reply, link};
 
 const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
 
-/// The matches as "Type/id", in order.
+/// Returns the matches as "Type/id", in order.
 fn found(reply: &Reply) -> Vec<String> {
     expect(reply, 200);
     let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -34,7 +34,7 @@ fn send_packed(facade: &Facade, method: &str, path: &str, coding: &str, body: Ve
     )
 }
 
-/// The answer's headers, and its body as it came.
+/// Returns the answer's headers, and its body as it came.
 fn get(facade: &Facade, method: &str, path: &str, accept: &str) -> (HeaderMap, Vec<u8>) {
     let request = Request::builder()
         .method(method)

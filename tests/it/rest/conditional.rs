@@ -228,7 +228,7 @@ fn of_64_transactions_at_once_with_one_identifier_exactly_one_creates() {
     assert_eq!(facade.search_all("Patient").len(), 1);
 }
 
-/// The Tasks as `$rights` has them, without what a stored version has besides.
+/// Returns the Tasks as `$rights` has them, without what a stored version has besides.
 fn comparable(tasks: Vec<Value>) -> BTreeSet<String> {
     let plain = |mut task: Value| {
         for name in ["versionId", "lastUpdated"] {

@@ -1,4 +1,5 @@
-//! Conditional delete (<https://hl7.org/fhir/R4/http.html#3.1.0.7.1>): one match goes, several stay.
+//! Conditional delete (<https://hl7.org/fhir/R4/http.html#3.1.0.7.1>): one match goes, several
+//! stay.
 
 use axum::body::Body;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use crate::support::people::copd;
 
 const QUERY: &str = "Condition?identifier=https://ehr.test/id|1";
 
-/// A clinic with two Conditions of the identifier 1 and one of 2.
+/// Makes a clinic with two Conditions of the identifier 1 and one of 2.
 fn server() -> Facade {
     let facade = clinic();
     for (id, value) in [("a", "1"), ("b", "1"), ("c", "2")] {

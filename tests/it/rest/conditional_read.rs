@@ -1,4 +1,5 @@
-//! Conditional read in Bundles (<https://hl7.org/fhir/R4/http.html#cread>); by headers it is in `read`.
+//! Conditional read in Bundles (<https://hl7.org/fhir/R4/http.html#cread>); by headers it is in
+//! `read`.
 
 use serde_json::{Value, json};
 

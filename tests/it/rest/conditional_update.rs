@@ -11,7 +11,7 @@ use crate::support::people::{copd, plan};
 
 const QUERY: &str = "Condition?identifier=https://ehr.test/id|1";
 
-/// A Condition of that day with the identifier that [`QUERY`] asks for.
+/// Makes a Condition of that day with the identifier that [`QUERY`] asks for.
 fn sent(id: &str, recorded: &str) -> Value {
     let resource = identified(copd(id, "p", recorded), "1");
     if id.is_empty() {

@@ -10,7 +10,7 @@ fn delete(facade: &Facade, path: &str) -> Reply {
     facade.send("DELETE", path, &[], Body::empty())
 }
 
-/// A server whose `Organization/a` had two versions and is deleted.
+/// Makes a server whose `Organization/a` had two versions and is deleted.
 fn deleted() -> Facade {
     let facade = Facade::at(NOW);
     facade.put_ok(&organization("a", "one"));

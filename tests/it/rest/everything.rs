@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{expect, population};
 use crate::support::facade::{Facade, link};
 
-/// Each entry as "mode Type/id", Tasks by their focus, sorted, each page's after the page before.
+/// Returns each entry as "mode Type/id", Tasks by their focus, sorted, each page's after the page
+/// before.
 fn everything(facade: &Facade, first: &str) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut next = Some(first.to_owned());

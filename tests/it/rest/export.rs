@@ -1,4 +1,5 @@
-//! `$export` and the asynchronous pattern (<https://hl7.org/fhir/uv/bulkdata/STU2/export.html>, <https://hl7.org/fhir/R4/async.html>).
+//! `$export` and the asynchronous pattern (<https://hl7.org/fhir/uv/bulkdata/STU2/export.html>,
+//! <https://hl7.org/fhir/R4/async.html>).
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -14,7 +15,7 @@ use crate::support::people::{copd, plan};
 
 const ASYNC: (&str, &str) = ("prefer", "respond-async");
 
-/// The path of an address of the server, to be asked again.
+/// Returns the path of an address of the server, to be asked again.
 fn path(address: &str) -> String {
     address
         .strip_prefix(BASE)
@@ -58,8 +59,8 @@ fn manifest(facade: &Facade, asked: &str) -> Value {
     reply.json()
 }
 
-/// The lines of all files that the manifest tells of under that name, each of the type and as many
-/// as it says.
+/// Returns the lines of all files that the manifest tells of under that name, each of the type and
+/// as many as it says.
 fn lines(facade: &Facade, manifest: &Value, told: &str) -> Vec<Value> {
     let mut all = Vec::new();
     for file in manifest[told].as_array().unwrap() {
@@ -104,7 +105,7 @@ fn keys(resources: &[Value]) -> BTreeSet<String> {
     keys
 }
 
-/// All that is stored now, by search.
+/// Returns all that is stored now, by search.
 fn stored(facade: &Facade) -> Vec<Value> {
     let statement = facade.get("metadata").json();
     let types = statement["rest"][0]["resource"]

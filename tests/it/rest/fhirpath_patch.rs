@@ -1,4 +1,5 @@
-//! FHIRPath Patch (<https://hl7.org/fhir/R4/fhirpatch.html>): each operation on each kind of element.
+//! FHIRPath Patch (<https://hl7.org/fhir/R4/fhirpatch.html>): each operation on each kind of
+//! element.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +7,7 @@ use super::{changes, clinic, expect};
 use crate::support::facade::{Facade, Reply};
 use crate::support::people::patient;
 
-/// A part of an operation.
+/// Makes a part of an operation.
 fn part(name: &str, key: &str, value: impl Into<Value>) -> Value {
     json!({ "name": name, key: value.into() })
 }
@@ -60,7 +61,7 @@ fn patch(facade: &Facade, operations: &[Value]) -> Reply {
     facade.send("PATCH", "Patient/p", &[], parameters.to_string())
 }
 
-/// A clinic whose `Patient/p` has these members besides those of everyone.
+/// Makes a clinic whose `Patient/p` has these members besides those of everyone.
 fn with(members: &Value) -> Facade {
     let facade = clinic();
     let mut person = patient("p");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{NOW, expect, organization, person};
 use crate::support::facade::{BASE, Facade, link};
 
-/// A server with changes at 9, 10, 11, 12 and 13 o'clock in Copenhagen.
+/// Makes a server with changes at 9, 10, 11, 12 and 13 o'clock in Copenhagen.
 fn server() -> Facade {
     let facade = Facade::at(NOW);
     facade.put_ok(&organization("a", "one"));
@@ -21,7 +21,7 @@ fn server() -> Facade {
     facade
 }
 
-/// Each entry as "method url status etag".
+/// Returns each entry as "method url status etag".
 fn lines(bundle: &Value) -> Vec<String> {
     let line = |entry: &Value| {
         let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{NOW, expect, organization, population};
 use crate::support::facade::{Facade, link};
 
-/// Each entry as "mode Type/id", Tasks by their focus, in order.
+/// Returns each entry as "mode Type/id", Tasks by their focus, in order.
 fn entries(bundle: &Value) -> Vec<String> {
     let line = |entry: &Value| {
         let resource = &entry["resource"];

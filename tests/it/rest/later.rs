@@ -1,5 +1,6 @@
-//! Requests that the client does not wait for (`Prefer: respond-async`, <https://hl7.org/fhir/R4/async.html>): each is carried out once, and its
-//! answer is the only entry of a Bundle.
+//! Requests that the client does not wait for (`Prefer: respond-async`,
+//! <https://hl7.org/fhir/R4/async.html>): each is carried out once, and its answer is the only
+//! entry of a Bundle.
 
 use axum::body::Body;
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ fn finished(facade: &Facade, status: &str) -> Reply {
     }
 }
 
-/// The only entry of the answer.
+/// Returns the only entry of the answer.
 #[track_caller]
 fn entry(reply: &Reply) -> Value {
     expect(reply, 200);

@@ -9,7 +9,7 @@ use crate::support::people::copd;
 
 const KP_CONDITION: &str = "https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition";
 
-/// The Meta that was answered.
+/// Returns the Meta that was answered.
 #[track_caller]
 fn meta_of(reply: &Reply) -> Value {
     expect(reply, 200);
@@ -38,8 +38,8 @@ fn tag(code: &str) -> Value {
     json!({ "system": "https://ehr.test/tags", "code": code })
 }
 
-/// A clinic with `Condition/c`, which has two versions and labels, and `Condition/d`, which has
-/// none.
+/// Makes a clinic with `Condition/c`, which has two versions and labels, and `Condition/d`, which
+/// has none.
 fn labelled() -> Facade {
     let facade = clinic();
     let mut condition = copd("c", "p", "2027-02-20");

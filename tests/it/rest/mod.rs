@@ -1,5 +1,5 @@
-//! The promises of the REST interface, one file per interaction (<https://hl7.org/fhir/R4/http.html>), kept through the real router and
-//! the real store.
+//! The promises of the REST interface, one file per interaction
+//! (<https://hl7.org/fhir/R4/http.html>), kept through the real router and the real store.
 
 #![allow(clippy::unwrap_used)]
 
@@ -49,7 +49,7 @@ use crate::support::people::{copd, encounter, patient, plan, practice, referral,
 /// The instant at which the tests happen.
 const NOW: &str = "2027-03-01T09:00:00+01:00";
 
-/// A server with `Organization/gp`, `Organization/region` and `Patient/p`.
+/// Makes a server with `Organization/gp`, `Organization/region` and `Patient/p`.
 fn clinic() -> Facade {
     let facade = Facade::at(NOW);
     for resource in [practice("gp"), region("region"), patient("p")] {
@@ -58,8 +58,8 @@ fn clinic() -> Facade {
     facade
 }
 
-/// A server with two persons, `p` and `q`, and something of every type that clients write; each has
-/// the identifier `<Type>-<id>`.
+/// Makes a server with two persons, `p` and `q`, and something of every type that clients write;
+/// each has the identifier `<Type>-<id>`.
 fn population() -> Facade {
     let facade = Facade::at(NOW);
     let about = |kind: &str, id: &str| json!({ "resourceType": kind, "id": id, "subject": { "reference": "Patient/p" } });
@@ -107,27 +107,27 @@ fn population() -> Facade {
     facade
 }
 
-/// A Patient with that CPR number.
+/// Makes a Patient with that CPR number.
 fn person(id: &str, cpr: &str) -> Value {
     let mut person = patient(id);
     person["identifier"][0]["value"] = cpr.into();
     person
 }
 
-/// An Organization of no importance, named so.
+/// Makes an Organization of no importance, named so.
 fn organization(id: &str, name: &str) -> Value {
     let mut organization = region(id);
     organization["name"] = name.into();
     organization
 }
 
-/// The resource with an identifier of its sender.
+/// Returns the resource with an identifier of its sender.
 fn identified(mut resource: Value, value: &str) -> Value {
     resource["identifier"] = json!([{ "system": "https://ehr.test/id", "value": value }]);
     resource
 }
 
-/// The resource without an id, as a client creates it.
+/// Returns the resource without an id, as a client creates it.
 fn without_id(mut resource: Value) -> Value {
     resource.as_object_mut().unwrap().shift_remove("id");
     resource

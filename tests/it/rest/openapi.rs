@@ -20,7 +20,7 @@ fn document(facade: &Facade) -> Value {
     reply.json()
 }
 
-/// The paths with the methods that each has.
+/// Returns the paths with the methods that each has.
 fn paths(document: &Value) -> Vec<(String, BTreeSet<String>)> {
     let paths = document["paths"].as_object().unwrap().iter();
     paths
@@ -166,7 +166,7 @@ fn each_operation_has_a_name_of_its_own_and_each_reference_a_target() {
     }
 }
 
-/// The example of each body by its method and path.
+/// Returns the example of each body by its method and path.
 fn examples(document: &Value, method: &str) -> Vec<(String, Value)> {
     let of_path = |(path, item): (&String, &Value)| {
         let content = &item[method]["requestBody"]["content"]["application/fhir+json"];

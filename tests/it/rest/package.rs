@@ -20,7 +20,7 @@ fn ask(facade: &Facade, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, Vec
     facade.send_for_bytes(request.body(Body::empty()).unwrap())
 }
 
-/// The files of a package, by path; each must be as every packing makes it.
+/// Returns the files of a package, by path; each must be as every packing makes it.
 fn files(bytes: &[u8]) -> BTreeMap<String, Value> {
     let mut files = BTreeMap::new();
     for entry in tar::Archive::new(flate2::read::GzDecoder::new(bytes))

@@ -12,7 +12,7 @@ use crate::support::facade::{Facade, Reply, link};
 
 const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
 
-/// A server with seven Organizations.
+/// Makes a server with seven Organizations.
 fn server() -> Facade {
     let facade = Facade::at(NOW);
     for number in 0..7 {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{NOW, expect, organization};
 use crate::support::facade::{Facade, link};
 
-/// A server with the Organizations `o00` to `o<count - 1>`.
+/// Makes a server with the Organizations `o00` to `o<count - 1>`.
 fn server(count: usize) -> Facade {
     let facade = Facade::at(NOW);
     let all: Vec<Value> = (0..count)

@@ -1,5 +1,5 @@
-//! patch (<https://hl7.org/fhir/R4/http.html#patch>) with JSON Patch; what holds of any patch is here, what of FHIRPath Patch alone in
-//! `fhirpath_patch`.
+//! patch (<https://hl7.org/fhir/R4/http.html#patch>) with JSON Patch; what holds of any patch is
+//! here, what of FHIRPath Patch alone in `fhirpath_patch`.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::people::copd;
 
 const JSON_PATCH: (&str, &str) = ("content-type", "application/json-patch+json");
 
-/// A clinic with a Condition `c` of the identifier 1.
+/// Makes a clinic with a Condition `c` of the identifier 1.
 fn server() -> Facade {
     let facade = clinic();
     facade.put_ok(&identified(copd("c", "p", "2027-02-20"), "1"));

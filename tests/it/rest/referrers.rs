@@ -28,7 +28,7 @@ fn transaction(facade: &Facade, entries: &[Value]) -> Reply {
     facade.post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries }))
 }
 
-/// A clinic with a diagnosis `c` and its plan `cp`.
+/// Makes a clinic with a diagnosis `c` and its plan `cp`.
 fn server() -> Facade {
     let facade = clinic();
     facade.put_ok(&copd("c", "p", "2027-02-20"));
@@ -36,7 +36,7 @@ fn server() -> Facade {
     facade
 }
 
-/// An organization that is part of another, in some way.
+/// Makes an organization that is part of another, in some way.
 fn part_of(id: &str, reference: &Value) -> Value {
     let mut part = organization(id, "part");
     part["partOf"] = reference.clone();
@@ -201,7 +201,7 @@ fn a_batch_deletes_what_nobody_refers_to() {
     assert_eq!(outcome.issues(), ["error conflict"]);
 }
 
-/// A strict server with what [`clinic`] has.
+/// Makes a strict server with what [`clinic`] has.
 fn strict() -> Facade {
     let facade = Facade::strict(NOW);
     for resource in [practice("gp"), region("region"), patient("p")] {

@@ -15,7 +15,7 @@ fn ask(facade: &Facade) -> Reply {
     facade.send("POST", "$reindex", &[ASYNC], Body::empty())
 }
 
-/// The answer at the end of a job.
+/// Returns the answer at the end of a job.
 fn finished(facade: &Facade, begun: &Reply) -> Reply {
     expect(begun, 202);
     let status = begun

@@ -1,4 +1,5 @@
-//! search by GET and POST (<https://hl7.org/fhir/R4/http.html#search>, <https://hl7.org/fhir/R4/search.html>).
+//! search by GET and POST (<https://hl7.org/fhir/R4/http.html#search>,
+//! <https://hl7.org/fhir/R4/search.html>).
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use super::{NOW, expect, person, population};
 use crate::support::facade::{BASE, Facade, link};
 use crate::support::people::practice;
 
-/// The ids of the matches of `Type?query`, in order. Tasks are named by their focus, which says
-/// more than their ids.
+/// Returns the ids of the matches of `Type?query`, in order. Tasks are named by their focus, which
+/// says more than their ids.
 fn found(bundle: &Value) -> Vec<String> {
     let entries = bundle["entry"]
         .as_array()

@@ -1,4 +1,5 @@
-//! Parts of resources and counts: `_summary`, `_elements` and `_total` (<https://hl7.org/fhir/R4/search.html#summary>).
+//! Parts of resources and counts: `_summary`, `_elements` and `_total`
+//! (<https://hl7.org/fhir/R4/search.html#summary>).
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::support::facade::{Facade, link};
 
 const SUBSETTED: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 
-/// A server with a CarePlan that has much.
+/// Makes a server with a CarePlan that has much.
 fn server() -> Facade {
     let facade = population();
     let mut plan = facade.get("CarePlan/cp").json();
@@ -25,7 +26,7 @@ fn server() -> Facade {
     facade
 }
 
-/// The names of the members of a resource.
+/// Returns the names of the members of a resource.
 fn names(resource: &Value) -> Vec<&str> {
     resource
         .as_object()

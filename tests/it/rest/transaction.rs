@@ -1,4 +1,5 @@
-//! transaction (<https://hl7.org/fhir/R4/http.html#transaction>): all or nothing, in FHIR's order of processing.
+//! transaction (<https://hl7.org/fhir/R4/http.html#transaction>): all or nothing, in FHIR's order
+//! of processing.
 
 use axum::body::Body;
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use super::{NOW, changes, clinic, expect, identified, organization, person, with
 use crate::support::facade::{BASE, Facade, Reply};
 use crate::support::people::{copd, patient, plan, practice, referral, region};
 
-/// An entry with that method, address and resource.
+/// Makes an entry with that method, address and resource.
 fn entry(method: &str, url: &str, resource: Value) -> Value {
     let mut entry = json!({ "request": { "method": method, "url": url } });
     if !resource.is_null() {
@@ -44,7 +45,7 @@ fn send(facade: &Facade, entries: Vec<Value>) -> Reply {
     facade.post(&json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries }))
 }
 
-/// The statuses of the entries.
+/// Returns the statuses of the entries.
 #[track_caller]
 fn statuses(reply: &Reply) -> Vec<String> {
     expect(reply, 200);

@@ -1,4 +1,5 @@
-//! `$validate` tells what a write would find, and writes nothing (<https://hl7.org/fhir/R4/resource-operation-validate.html>).
+//! `$validate` tells what a write would find, and writes nothing
+//! (<https://hl7.org/fhir/R4/resource-operation-validate.html>).
 
 use axum::body::Body;
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ fn refuses(issues: &Value) -> bool {
         .any(|issue| matches!(issue["severity"].as_str(), Some("error" | "fatal")))
 }
 
-/// The places of the errors.
+/// Returns the places of the errors.
 fn errors(issues: &Value) -> Vec<&str> {
     let errors = issues
         .as_array()
@@ -51,7 +52,7 @@ fn errors(issues: &Value) -> Vec<&str> {
     places
 }
 
-/// The codes and places of the errors in an answer.
+/// Returns the codes and places of the errors in an answer.
 fn errors_of(reply: &Reply) -> Vec<String> {
     reply
         .issues()
@@ -60,7 +61,7 @@ fn errors_of(reply: &Reply) -> Vec<String> {
         .collect()
 }
 
-/// The resource with each of its elements in turn left out or made something else.
+/// Returns the resource with each of its elements in turn left out or made something else.
 fn mutants(resource: &Value) -> Vec<Value> {
     let mut pointers = Vec::new();
     walk(resource, String::new(), &mut pointers);
@@ -110,7 +111,7 @@ fn walk(value: &Value, pointer: String, pointers: &mut Vec<String>) {
     }
 }
 
-/// One of each type that clients write, as stored.
+/// Returns one of each type that clients write, as stored.
 fn one_of_each(facade: &Facade) -> Vec<Value> {
     let kinds = frist::fhir::ResourceType::ALL
         .iter()
@@ -342,7 +343,7 @@ fn what_only_the_server_writes_is_checked_too_but_could_not_be_sent() {
     }
 }
 
-/// A Parameters resource of these parts.
+/// Makes a Parameters resource of these parts.
 fn parameters(parts: &[Value]) -> String {
     json!({ "resourceType": "Parameters", "parameter": parts }).to_string()
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::support::facade::Facade;
 use crate::support::people::{copd, patient, plan, practice, referral, region};
 
-/// A server with one person who has this diagnosis.
+/// Makes a server with one person who has this diagnosis.
 fn with_diagnosis(now: &str, condition: &Value) -> Facade {
     let facade = Facade::at(now);
     let reply = facade.transaction(&[&practice("gp"), &region("region"), &patient("p"), condition]);
@@ -175,8 +175,8 @@ fn everyone_on(facade: &Facade, today: Date) -> Vec<String> {
         .collect()
 }
 
-/// All versions of all Tasks of these persons, as far as they do not depend on when they were
-/// written down.
+/// Returns all versions of all Tasks of these persons, as far as they do not depend on when they
+/// were written down.
 fn histories(facade: &Facade, patients: &[String]) -> Vec<Value> {
     let mut found = Vec::new();
     for patient in patients {

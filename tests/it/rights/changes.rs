@@ -8,7 +8,7 @@ use super::{business_status, live_tasks, status, stored_tasks, story};
 use crate::support::facade::Facade;
 use crate::support::people::{copd, encounter, patient, plan, practice, referral};
 
-/// A server with the diagnosis `c` of 2027-03-01, on that day.
+/// Makes a server with the diagnosis `c` of 2027-03-01, on that day.
 fn with_diagnosis() -> Facade {
     let facade = server("2027-03-01T10:00:00Z");
     facade.put_ok(&copd("c", "p", "2027-03-01"));
@@ -161,7 +161,7 @@ fn a_diagnosis_of_another_group_moves_to_the_task_of_that_group() {
     );
 }
 
-/// The statuses of the live Tasks of a person.
+/// Returns the statuses of the live Tasks of a person.
 fn statuses(facade: &Facade, patient: &str) -> Vec<String> {
     live_tasks(facade, patient)
         .iter()
@@ -250,7 +250,7 @@ fn a_person_who_is_deleted_with_everything_leaves_tasks_in_error() {
     assert_eq!(facade.advance("2027-06-01T10:00:00Z"), 0);
 }
 
-/// A practice without its ydernummer.
+/// Makes a practice without its ydernummer.
 fn unnumbered(id: &str) -> Value {
     let mut practice = practice(id);
     practice["identifier"].as_array_mut().unwrap().truncate(1);

@@ -10,8 +10,8 @@ use crate::support::facade::Facade;
 use crate::support::people::referral;
 use crate::validation::examples::{REFUSED_EXAMPLES, examples};
 
-/// The issues of a refusal, without what is only a warning, as the list of refused examples writes
-/// them.
+/// Returns the issues of a refusal, without what is only a warning, as the list of refused examples
+/// writes them.
 fn errors(outcome: &Value) -> Vec<String> {
     outcome["issue"]
         .as_array()

@@ -102,7 +102,7 @@ struct Person {
 }
 
 impl Person {
-    /// The person of one run; the Patient and the practice are there.
+    /// Returns the person of one run; the Patient and the practice are there.
     fn of_run(facade: &Facade, after: usize) -> Person {
         let id = format!("p{after}");
         let (practice, condition) = (

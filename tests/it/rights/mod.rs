@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use crate::support::facade::Facade;
 
-/// The stored Tasks of a person, by id.
+/// Returns the stored Tasks of a person, by id.
 fn stored_tasks(facade: &Facade, patient: &str) -> BTreeMap<String, Value> {
     let tasks = facade.search_all(&format!("Task?patient=Patient/{patient}"));
     tasks
@@ -44,7 +44,7 @@ fn rights(facade: &Facade, patient: &str, as_of: Option<&str>) -> Vec<Value> {
     reply.resources()
 }
 
-/// The code of `Task.businessStatus`.
+/// Returns the code of `Task.businessStatus`.
 fn business_status(task: &Value) -> &str {
     task["businessStatus"]["coding"][0]["code"]
         .as_str()
@@ -71,9 +71,9 @@ fn said(task: &Value) -> Value {
     said
 }
 
-/// The stored Tasks of a person whose clocks are there today, as `$rights` says; every other one
-/// must have lost its clock (rows 1 and 2). Panics unless what is stored is what the rules say
-/// today.
+/// Returns the stored Tasks of a person whose clocks are there today, as `$rights` says; every
+/// other one must have lost its clock (rows 1 and 2). Panics unless what is stored is what the
+/// rules say today.
 fn live_tasks(facade: &Facade, patient: &str) -> Vec<Value> {
     let mut stored = stored_tasks(facade, patient);
     let mut live = Vec::new();
@@ -122,7 +122,7 @@ fn assert_recomputed_to_the_byte(facade: &Facade, patient: &str) {
     }
 }
 
-/// All versions of a Task, the first one first.
+/// Returns all versions of a Task, the first one first.
 fn versions(facade: &Facade, task: &Value) -> Vec<Value> {
     let key = ResourceKey::new(
         ResourceType::Task,
@@ -142,7 +142,7 @@ fn versions(facade: &Facade, task: &Value) -> Vec<Value> {
         .collect()
 }
 
-/// Each version of a Task as `status/businessStatus lastModified`, the first one first.
+/// Returns each version of a Task as `status/businessStatus lastModified`, the first one first.
 fn story(facade: &Facade, task: &Value) -> Vec<String> {
     let line = |task: Value| {
         format!(

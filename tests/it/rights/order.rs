@@ -56,8 +56,8 @@ fn key(resource: &Value) -> String {
     )
 }
 
-/// The resources of these persons that can be written on that day, each once, by key: the others
-/// are dated later. A death is not known before it happened.
+/// Returns the resources of these persons that can be written on that day, each once, by key: the
+/// others are dated later. A death is not known before it happened.
 pub(super) fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value> {
     let has_target_group = |condition: &Value| {
         !GroupTable::shipped()
@@ -97,7 +97,7 @@ pub(super) fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value
         .collect()
 }
 
-/// The resource in a state that it had before, as its system sent it then.
+/// Returns the resource in a state that it had before, as its system sent it then.
 fn earlier(resource: &Value) -> Value {
     let mut earlier = resource.clone();
     match resource["resourceType"].as_str().unwrap() {
@@ -181,8 +181,8 @@ impl Plan {
         self.cases.iter().map(|case| CASES[*case].patient.as_str())
     }
 
-    /// The transactions: each person's Patient comes before what is about the person, all else in
-    /// any order.
+    /// Returns the transactions: each person's Patient comes before what is about the person, all
+    /// else in any order.
     fn transactions(&self, resources: &BTreeMap<String, Value>) -> Vec<Vec<Arrival>> {
         let mut waiting: Vec<Vec<Arrival>> = resources
             .values()

@@ -32,7 +32,7 @@ fn at_once(writers: usize, write: impl Fn(usize) + Sync) {
     });
 }
 
-/// A practice without its ydernummer.
+/// Makes a practice without its ydernummer.
 fn unnumbered(id: &str) -> Value {
     let mut practice = practice(id);
     practice["identifier"].as_array_mut().unwrap().truncate(1);
@@ -167,7 +167,8 @@ fn a_practice_that_gets_and_loses_its_ydernummer_while_plans_come_in_leaves_no_s
     }
 }
 
-/// A diagnosis whose plan is postponed, with no end in sight: each day moves the net due date.
+/// Makes a diagnosis whose plan is postponed, with no end in sight: each day moves the net due
+/// date.
 fn postponed(id: &str, patient: &str) -> Value {
     let mut condition = copd(id, patient, "2027-02-01");
     condition["extension"] = json!([{ "url": names::EXT_POSTPONEMENT, "extension": [

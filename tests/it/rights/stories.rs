@@ -8,7 +8,7 @@ use super::{live_tasks, rights, status, stored_tasks, story};
 use crate::support::facade::Facade;
 use crate::support::people::{copd, encounter, patient, plan, practice, referral, region};
 
-/// A server with the organizations and the Patient `p`.
+/// Makes a server with the organizations and the Patient `p`.
 pub(super) fn server(now: &str) -> Facade {
     let facade = Facade::at(now);
     let reply = facade.transaction(&[&practice("gp"), &region("region"), &patient("p")]);
@@ -16,7 +16,7 @@ pub(super) fn server(now: &str) -> Facade {
     facade
 }
 
-/// The one live Task of `p` for a right.
+/// Returns the one live Task of `p` for a right.
 pub(super) fn task_for(facade: &Facade, right: &str) -> Value {
     let of_right = |task: &Value| task["code"]["coding"][1]["code"] == right;
     let mut live: Vec<Value> = live_tasks(facade, "p")
@@ -56,7 +56,7 @@ pub(super) fn coded(resource: Value, system: &str, code: &str) -> Value {
     )
 }
 
-/// A revoked CarePlan or ServiceRequest.
+/// Makes a revoked CarePlan or ServiceRequest.
 pub(super) fn revoked(resource: Value, reason: &str) -> Value {
     let url = if resource["resourceType"] == "CarePlan" {
         names::EXT_STATUS_REASON

@@ -12,7 +12,8 @@ use super::{rights, status, stored_tasks, versions};
 use crate::support::facade::Facade;
 use crate::support::people::{copd, patient, plan, practice, referral};
 
-/// A server with the rights of `p` (plan running, offer not yet started) and of `q` (plan made).
+/// Makes a server with the rights of `p` (plan running, offer not yet started) and of `q` (plan
+/// made).
 fn with_rights() -> Facade {
     let facade = server("2027-03-01T10:00:00Z");
     let q = with(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::membership::CORE;
 
-/// The core package and these definitions.
+/// Returns the core package and these definitions.
 fn with(definitions: &[Value]) -> Definitions {
     let texts = definitions
         .iter()
@@ -16,7 +16,7 @@ fn with(definitions: &[Value]) -> Definitions {
         .unwrap()
 }
 
-/// A code system in which `whole` stands above `Part`, and `part-of-both` below it and below
+/// Makes a code system in which `whole` stands above `Part`, and `part-of-both` below it and below
 /// `other`.
 fn system() -> Value {
     json!({"resourceType": "CodeSystem", "url": "http://x/s", "version": "2", "content": "complete", "caseSensitive": true, "concept": [

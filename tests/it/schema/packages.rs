@@ -6,7 +6,7 @@ use frist::schema::{Definitions, Package, PackageError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A gzipped tarball of these files.
+/// Makes a gzipped tarball of these files.
 fn tgz(files: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
         Vec::new(),
@@ -87,7 +87,7 @@ fn what_is_no_package_is_refused() {
     }
 }
 
-/// The core package and these definitions.
+/// Returns the core package and these definitions.
 fn with(definitions: &[Value]) -> Result<Definitions, PackageError> {
     Definitions::core().with(&Package::from_definitions(
         "test",
@@ -192,7 +192,7 @@ fn the_first_definition_of_an_address_is_meant_unless_a_version_is_named() {
     );
 }
 
-/// Any JSON, of few words, so that keys and codes meet.
+/// Returns any JSON, of few words, so that keys and codes meet.
 fn any_json() -> impl Strategy<Value = Value> {
     let word = prop::sample::select(vec![
         "",
@@ -237,7 +237,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A definition with one place replaced.
+/// Makes a definition with one place replaced.
 fn damaged() -> impl Strategy<Value = Value> {
     let code_system = json!({"resourceType": "CodeSystem", "url": "http://x/s", "content": "complete", "supplements": "http://x/s",
         "concept": [{"code": "a", "display": "A", "designation": [{"language": "da", "value": "A"}], "concept": [{"code": "b"}]},

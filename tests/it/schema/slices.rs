@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::structures::element;
 
-/// The ids of some elements.
+/// Returns the ids of some elements.
 fn ids<'a>(structure: &'a Structure, places: &[usize]) -> Vec<&'a str> {
     places
         .iter()
@@ -13,8 +13,8 @@ fn ids<'a>(structure: &'a Structure, places: &[usize]) -> Vec<&'a str> {
         .collect()
 }
 
-/// A profile on Observation with slices of slices, and a choice element sliced in both ways that
-/// are in use.
+/// Makes a profile on Observation with slices of slices, and a choice element sliced in both ways
+/// that are in use.
 fn sliced() -> Definitions {
     let element = |path: &str, slice: &str, more: Value| {
         let mut element = json!({"path": path, "base": {"path": path, "max": "*"}, "max": "*", "type": [{"code": "BackboneElement"}]});

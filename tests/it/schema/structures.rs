@@ -158,7 +158,7 @@ fn the_resource_types_are_those_that_can_be_instantiated() {
     assert!(definitions.is_known_type("Quantity") && !definitions.is_known_type("bodyweight"));
 }
 
-/// An element of a structure of R4.
+/// Makes an element of a structure of R4.
 fn at<'d>(definitions: &'d Definitions, url: &str, id: &str) -> &'d Element {
     let url = format!("http://hl7.org/fhir/StructureDefinition/{url}");
     element(definitions.structure(&url).unwrap(), id)

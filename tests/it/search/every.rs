@@ -138,7 +138,7 @@ impl Maker<'_> {
     }
 }
 
-/// The elements found by extensions, which no definition of a type has.
+/// Returns the elements found by extensions, which no definition of a type has.
 fn with_extensions(mut resource: Value) -> Value {
     let url = |id: &str| match id {
         "kp-target-group" => format!("https://kronikerpakker.dk/fhir/StructureDefinition/{id}"),

@@ -96,7 +96,7 @@ impl Shelf {
     }
 }
 
-/// A query as it was understood.
+/// Returns a query as it was understood.
 pub(crate) fn read(search: &str) -> Result<SearchQuery, String> {
     let (kind, query) = search.split_once('?').unwrap();
     let kind: ResourceType = kind.parse().unwrap();

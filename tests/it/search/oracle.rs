@@ -23,7 +23,7 @@ use super::every::made_up;
 use crate::store_contract::{changes, delete, keys_of, put};
 use crate::store_search::{Known, expected_page};
 
-/// A resource of the type: one of the guide's examples, or one with everything.
+/// Makes a resource of the type: one of the guide's examples, or one with everything.
 fn resource(resource_type: ResourceType, chance: &mut Chance<'_>) -> Value {
     let folder = guide::FOLDER.get_dir("example").unwrap();
     let texts = folder.files().filter_map(|file| file.contents_utf8());
@@ -38,7 +38,7 @@ fn resource(resource_type: ResourceType, chance: &mut Chance<'_>) -> Value {
     resource
 }
 
-/// A text of a query in which separators stand for themselves.
+/// Makes a text of a query in which separators stand for themselves.
 fn escaped(text: &str) -> String {
     let escape = |c| {
         if matches!(c, ',' | '|' | '$' | '\\') {
@@ -90,7 +90,7 @@ fn quantity_text(from: i128, system: &str, code: &str, chance: &mut Chance<'_>) 
     format!("{}{number}{unit}", prefix(chance))
 }
 
-/// A value that a query may have to find this, or something near it.
+/// Makes a value that a query may have to find this, or something near it.
 fn value_text(value: &IndexValue, chance: &mut Chance<'_>) -> String {
     match value {
         IndexValue::Token { system, code } => {
@@ -142,7 +142,7 @@ struct Shelf {
 }
 
 impl Shelf {
-    /// Some values of a parameter, between commas.
+    /// Returns some values of a parameter, between commas.
     fn values(
         &self,
         resource_type: ResourceType,
@@ -173,7 +173,7 @@ impl Shelf {
             .join(",")
     }
 
-    /// One criterion on resources of a type; it may lead to others so many steps away.
+    /// Returns one criterion on resources of a type; it may lead to others so many steps away.
     fn criterion(
         &self,
         resource_type: ResourceType,
@@ -241,7 +241,7 @@ impl Shelf {
         }
     }
 
-    /// A whole query as it is typed.
+    /// Makes a whole query as it is typed.
     fn query(
         &self,
         last_us: i64,
@@ -300,7 +300,7 @@ impl Shelf {
     }
 }
 
-/// A store to which many versions of random resources were written, and its state after each
+/// Makes a store to which many versions of random resources were written, and its state after each
 /// commit.
 fn filled(store: &dyn Store, chance: &mut Chance<'_>) -> (Shelf, Vec<(Position, Known)>) {
     let mut types: Vec<ResourceType> = (0..2).map(|_| *chance.one_of(ResourceType::ALL)).collect();

@@ -21,7 +21,7 @@ pub(crate) struct DeadlineCase {
     pub(crate) plan_definitions: Vec<Value>,
 }
 
-/// All cases.
+/// Returns all cases.
 pub(crate) fn all() -> Vec<DeadlineCase> {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -55,7 +55,7 @@ impl DeadlineCase {
         }
     }
 
-    /// The rules of the case.
+    /// Returns the rules of the case.
     pub(crate) fn rules(&self) -> Rules {
         if self.plan_definitions.is_empty() {
             return Rules::shipped().clone();
@@ -65,7 +65,7 @@ impl DeadlineCase {
     }
 }
 
-/// The key of a resource.
+/// Returns the key of a resource.
 pub(crate) fn key(resource: &Value) -> ResourceKey {
     let text = |name: &str| {
         resource[name]
@@ -76,7 +76,7 @@ pub(crate) fn key(resource: &Value) -> ResourceKey {
         .expect("a held type and a fitting id")
 }
 
-/// The facts of a person from resources, each in its first version.
+/// Returns the facts of a person from resources, each in its first version.
 pub(crate) fn facts(patient: &str, resources: &[Value]) -> PersonFacts {
     let stored: Vec<Stored<'_>> = resources
         .iter()
@@ -89,7 +89,7 @@ pub(crate) fn facts(patient: &str, resources: &[Value]) -> PersonFacts {
     PersonFacts::read(&patient_key(patient), &stored, GroupTable::shipped())
 }
 
-/// The key of a Patient.
+/// Returns the key of a Patient.
 pub(crate) fn patient_key(id: &str) -> ResourceKey {
     ResourceKey::new(ResourceType::Patient, Id::parse(id).expect("a fitting id"))
 }

@@ -53,12 +53,12 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The body as JSON; null if there is none.
+    /// Returns the body as JSON; null if there is none.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
-    /// A header as text; empty if it is not there.
+    /// Returns a header as text; empty if it is not there.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -66,7 +66,7 @@ impl Reply {
             .unwrap_or("")
     }
 
-    /// The resources of a Bundle's entries.
+    /// Returns the resources of a Bundle's entries.
     pub(crate) fn resources(&self) -> Vec<Value> {
         self.json()["entry"]
             .as_array()
@@ -76,7 +76,7 @@ impl Reply {
             .collect()
     }
 
-    /// The issues of an OperationOutcome, each as "severity code expression"; those of good
+    /// Returns the issues of an OperationOutcome, each as "severity code expression"; those of good
     /// practice, which the small resources of the tests do not follow, left out.
     pub(crate) fn issues(&self) -> Vec<String> {
         let outcome = self.json();
@@ -103,12 +103,12 @@ impl Reply {
 }
 
 impl Facade {
-    /// A server with the shipped rules, whose clock stands at that instant.
+    /// Makes a server with the shipped rules, whose clock stands at that instant.
     pub(crate) fn at(now: &str) -> Self {
         Facade::with_rules(now, Rules::shipped().clone())
     }
 
-    /// A server that refuses references to what is not stored.
+    /// Makes a server that refuses references to what is not stored.
     pub(crate) fn strict(now: &str) -> Self {
         let now = Arc::new(Mutex::new(now.parse().unwrap()));
         Facade::open_with(
@@ -120,14 +120,14 @@ impl Facade {
         )
     }
 
-    /// A server with these rules.
+    /// Makes a server with these rules.
     pub(crate) fn with_rules(now: &str, rules: Rules) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now = Arc::new(Mutex::new(now.parse().unwrap()));
         Facade::open(folder, now, Arc::new(AtomicU64::new(1)), rules)
     }
 
-    /// A server that pages of these origins may use.
+    /// Makes a server that pages of these origins may use.
     pub(crate) fn shared_with(now: &str, origins: &[&str]) -> Self {
         let mut facade = Facade::at(now);
         let origins = Origins::new(origins.iter().map(|origin| (*origin).to_owned()).collect());
@@ -143,7 +143,7 @@ impl Facade {
         facade
     }
 
-    /// The same server, which takes a CPR number in an address.
+    /// Returns the same server, which takes a CPR number in an address.
     pub(crate) fn taking_cpr_numbers(mut self) -> Self {
         let (clock, ids) = (Arc::clone(&self.now), Arc::clone(&self.next_id));
         let wire = Wire::new(
@@ -268,27 +268,27 @@ impl Facade {
         definitions::install(&self.server, &self.context(), resources).unwrap();
     }
 
-    /// The time and ids of a request made now.
+    /// Returns the time and ids of a request made now.
     pub(crate) fn context(&self) -> Context {
         context(&self.now, &self.next_id)
     }
 
-    /// The routes, to be served otherwise than a request at a time.
+    /// Returns the routes, to be served otherwise than a request at a time.
     pub(crate) fn router(&self) -> Router {
         self.router.clone()
     }
 
-    /// The wire.
+    /// Returns the wire.
     pub(crate) fn wire(&self) -> &Arc<Wire> {
         &self.wire
     }
 
-    /// The server behind the wire.
+    /// Returns the server behind the wire.
     pub(crate) fn server(&self) -> &Arc<Server> {
         &self.server
     }
 
-    /// The store behind the server.
+    /// Returns the store behind the server.
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
         &self.server.store
     }
@@ -384,12 +384,12 @@ impl Facade {
         self.send("POST", path, &[], resource.to_string())
     }
 
-    /// A transaction of PUTs.
+    /// Sends a transaction of PUTs.
     pub(crate) fn transaction(&self, resources: &[&Value]) -> Reply {
         self.post(&transaction_of(resources))
     }
 
-    /// All pages of a search, joined.
+    /// Returns all pages of a search, joined.
     pub(crate) fn search_all(&self, query: &str) -> Vec<Value> {
         let mut found = Vec::new();
         let mut next = Some(query.to_owned());
@@ -409,7 +409,7 @@ fn context(clock: &Mutex<Timestamp>, next_id: &Arc<AtomicU64>) -> Context {
     Context::new(*clock.lock().unwrap(), Arc::new(new_id))
 }
 
-/// The path of a Bundle's link, to be asked again.
+/// Returns the path of a Bundle's link, to be asked again.
 pub(crate) fn link(bundle: &Value, relation: &str) -> Option<String> {
     let links = bundle["link"].as_array()?;
     let link = links.iter().find(|link| link["relation"] == relation)?;
@@ -422,7 +422,7 @@ pub(crate) fn link(bundle: &Value, relation: &str) -> Option<String> {
     )
 }
 
-/// A transaction Bundle that PUTs these resources under their own ids.
+/// Makes a transaction Bundle that PUTs these resources under their own ids.
 pub(crate) fn transaction_of(resources: &[&Value]) -> Value {
     let entry = |resource: &&Value| {
         let url = format!(

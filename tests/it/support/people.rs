@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// A general practice, with SOR number and ydernummer.
+/// Makes a general practice, with SOR number and ydernummer.
 pub(crate) fn practice(id: &str) -> Value {
     json!({
         "resourceType": "Organization", "id": id,
@@ -14,7 +14,7 @@ pub(crate) fn practice(id: &str) -> Value {
     })
 }
 
-/// An organization that is no general practice.
+/// Makes an organization that is no general practice.
 pub(crate) fn region(id: &str) -> Value {
     json!({
         "resourceType": "Organization", "id": id,
@@ -23,7 +23,7 @@ pub(crate) fn region(id: &str) -> Value {
     })
 }
 
-/// A person.
+/// Makes a person.
 pub(crate) fn patient(id: &str) -> Value {
     json!({
         "resourceType": "Patient", "id": id,
@@ -33,7 +33,7 @@ pub(crate) fn patient(id: &str) -> Value {
     })
 }
 
-/// A confirmed COPD diagnosis of that day.
+/// Makes a confirmed COPD diagnosis of that day.
 pub(crate) fn copd(id: &str, patient: &str, recorded: &str) -> Value {
     json!({
         "resourceType": "Condition", "id": id,
@@ -45,7 +45,7 @@ pub(crate) fn copd(id: &str, patient: &str, recorded: &str) -> Value {
     })
 }
 
-/// An active treatment plan of that day, by `Organization/gp`.
+/// Makes an active treatment plan of that day, by `Organization/gp`.
 pub(crate) fn plan(id: &str, patient: &str, condition: &str, created: &str) -> Value {
     json!({
         "resourceType": "CarePlan", "id": id, "status": "active", "intent": "plan",
@@ -57,7 +57,7 @@ pub(crate) fn plan(id: &str, patient: &str, condition: &str, created: &str) -> V
     })
 }
 
-/// An active referral of that day, by `Organization/gp` to `Organization/region`.
+/// Makes an active referral of that day, by `Organization/gp` to `Organization/region`.
 pub(crate) fn referral(id: &str, patient: &str, condition: &str, authored: &str) -> Value {
     json!({
         "resourceType": "ServiceRequest", "id": id, "status": "active", "intent": "order",
@@ -70,7 +70,7 @@ pub(crate) fn referral(id: &str, patient: &str, condition: &str, authored: &str)
     })
 }
 
-/// The first meeting of a prevention offer, on that day.
+/// Returns the first meeting of a prevention offer, on that day.
 pub(crate) fn encounter(id: &str, patient: &str, referral: &str, start: &str) -> Value {
     json!({
         "resourceType": "Encounter", "id": id, "status": "in-progress",

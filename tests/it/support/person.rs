@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// The system of this test's own identifiers.
 const IDS: &str = "https://ehr.test/id";
 
-/// A general practice, `Organization/gp`, with SOR and ydernummer 077410.
+/// Makes a general practice, `Organization/gp`, with SOR and ydernummer 077410.
 pub(crate) fn gp() -> Value {
     organization(
         "gp",
@@ -18,7 +18,7 @@ pub(crate) fn gp() -> Value {
     )
 }
 
-/// A hospital, `Organization/hospital`.
+/// Makes a hospital, `Organization/hospital`.
 pub(crate) fn hospital() -> Value {
     organization(
         "hospital",
@@ -26,7 +26,7 @@ pub(crate) fn hospital() -> Value {
     )
 }
 
-/// An Organization with those identifiers.
+/// Makes an Organization with those identifiers.
 pub(crate) fn organization(id: &str, identifiers: &[(&str, &str)]) -> Value {
     let identifiers: Vec<Value> = identifiers
         .iter()
@@ -35,7 +35,7 @@ pub(crate) fn organization(id: &str, identifiers: &[(&str, &str)]) -> Value {
     json!({ "resourceType": "Organization", "id": id, "identifier": identifiers, "active": true, "name": "Prøve" })
 }
 
-/// The PractitionerRole `r` of an organization.
+/// Returns the PractitionerRole `r` of an organization.
 pub(crate) fn role(organization: Value) -> Value {
     json!({ "resourceType": "PractitionerRole", "id": "r", "organization": organization })
 }
@@ -50,7 +50,7 @@ pub(crate) fn patient() -> Value {
     })
 }
 
-/// A confirmed diagnosis with an ICD-10 code, recorded on that date.
+/// Makes a confirmed diagnosis with an ICD-10 code, recorded on that date.
 pub(crate) fn condition(id: &str, icd10: &str, recorded: &str) -> Value {
     json!({
         "resourceType": "Condition", "id": id,
@@ -63,7 +63,7 @@ pub(crate) fn condition(id: &str, icd10: &str, recorded: &str) -> Value {
     })
 }
 
-/// An active treatment plan by `Organization/gp` for those Conditions.
+/// Makes an active treatment plan by `Organization/gp` for those Conditions.
 pub(crate) fn plan(id: &str, conditions: &[&str], created: &str) -> Value {
     json!({
         "resourceType": "CarePlan", "id": id,
@@ -77,7 +77,7 @@ pub(crate) fn plan(id: &str, conditions: &[&str], created: &str) -> Value {
     })
 }
 
-/// The plan, revoked for that reason.
+/// Returns the plan, revoked for that reason.
 pub(crate) fn revoked_plan(mut plan: Value, reason: &str) -> Value {
     plan["status"] = json!("revoked");
     with_extension(
@@ -88,7 +88,7 @@ pub(crate) fn revoked_plan(mut plan: Value, reason: &str) -> Value {
     )
 }
 
-/// An active referral by `Organization/gp` because of that Condition.
+/// Makes an active referral by `Organization/gp` because of that Condition.
 pub(crate) fn referral(id: &str, condition: &str, authored: &str) -> Value {
     json!({
         "resourceType": "ServiceRequest", "id": id,
@@ -103,7 +103,7 @@ pub(crate) fn referral(id: &str, condition: &str, authored: &str) -> Value {
     })
 }
 
-/// The referral, revoked for that reason.
+/// Returns the referral, revoked for that reason.
 pub(crate) fn revoked_referral(mut referral: Value, reason: &str) -> Value {
     referral["status"] = json!("revoked");
     with_extension(
@@ -114,13 +114,13 @@ pub(crate) fn revoked_referral(mut referral: Value, reason: &str) -> Value {
     )
 }
 
-/// The referral, replacing that one.
+/// Returns the referral, replacing that one.
 pub(crate) fn replacing(mut referral: Value, replaced: &str) -> Value {
     referral["replaces"] = json!([reference(&format!("ServiceRequest/{replaced}"))]);
     referral
 }
 
-/// The start of an offer, based on that referral.
+/// Returns the start of an offer, based on that referral.
 pub(crate) fn encounter(id: &str, referral: &str, start: &str) -> Value {
     json!({
         "resourceType": "Encounter", "id": id,
@@ -134,7 +134,7 @@ pub(crate) fn encounter(id: &str, referral: &str, start: &str) -> Value {
     })
 }
 
-/// The resource, postponed from the start until (not including) the end, if it has one.
+/// Returns the resource, postponed from the start until (not including) the end, if it has one.
 pub(crate) fn postponed(resource: Value, start: &str, end: Option<&str>, reason: &str) -> Value {
     let mut period = json!({ "start": start });
     if let Some(end) = end {
@@ -144,7 +144,7 @@ pub(crate) fn postponed(resource: Value, start: &str, end: Option<&str>, reason:
     with_extension(resource, names::EXT_POSTPONEMENT, "extension", parts)
 }
 
-/// The Condition, asserted on that date.
+/// Returns the Condition, asserted on that date.
 pub(crate) fn asserted(condition: Value, date: &str) -> Value {
     with_extension(
         condition,
@@ -154,7 +154,7 @@ pub(crate) fn asserted(condition: Value, date: &str) -> Value {
     )
 }
 
-/// The resource with one extension more.
+/// Returns the resource with one extension more.
 pub(crate) fn with_extension(mut resource: Value, url: &str, member: &str, value: Value) -> Value {
     let mut extensions = resource["extension"]
         .as_array()
@@ -165,12 +165,12 @@ pub(crate) fn with_extension(mut resource: Value, url: &str, member: &str, value
     resource
 }
 
-/// A literal Reference.
+/// Makes a literal Reference.
 pub(crate) fn reference(address: &str) -> Value {
     json!({ "reference": address })
 }
 
-/// A CodeableConcept with one coding.
+/// Makes a CodeableConcept with one coding.
 pub(crate) fn concept(system: &str, code: &str) -> Value {
     json!({ "coding": [{ "system": system, "code": code }] })
 }

@@ -66,7 +66,7 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    /// A profile on a type, with the address [`PUBLISHED`]`/id`; it asks for nothing yet.
+    /// Makes a profile on a type, with the address [`PUBLISHED`]`/id`; it asks for nothing yet.
     pub(crate) fn on(type_name: &str, id: &str) -> Self {
         let kind = if SNAPSHOTS[type_name]
             .iter()
@@ -90,7 +90,7 @@ impl Profile {
         }
     }
 
-    /// An extension that may stand in these elements.
+    /// Makes an extension that may stand in these elements.
     pub(crate) fn extension(id: &str, contexts: &[&str]) -> Self {
         let contexts: Vec<_> = contexts
             .iter()
@@ -104,13 +104,14 @@ impl Profile {
             )
     }
 
-    /// The same with one member more of the definition itself.
+    /// Returns the same with one member more of the definition itself.
     pub(crate) fn saying(mut self, member: &str, value: Value) -> Self {
         self.definition.insert(member.to_owned(), value);
         self
     }
 
-    /// The same with more said of the element with that id: of a data type's own elements too.
+    /// Returns the same with more said of the element with that id: of a data type's own elements
+    /// too.
     pub(crate) fn with(mut self, id: &str, more: Value) -> Self {
         let at = self.open(id);
         let Value::Object(more) = more else {
@@ -120,7 +121,8 @@ impl Profile {
         self
     }
 
-    /// The same with one slice more: `sliced` is the id of the element, `name` that of the slice.
+    /// Returns the same with one slice more: `sliced` is the id of the element, `name` that of the
+    /// slice.
     pub(crate) fn slice(mut self, sliced: &str, name: &str, more: Value) -> Self {
         let at = self.open(sliced);
         let id = format!("{sliced}:{name}");
@@ -155,8 +157,8 @@ impl Profile {
         self.with(&id, more)
     }
 
-    /// The place of an element; the elements of the type of what it stands in are put in if they
-    /// are not there yet.
+    /// Returns the place of an element; the elements of the type of what it stands in are put in if
+    /// they are not there yet.
     fn open(&mut self, id: &str) -> usize {
         if let Some(at) = self.elements.iter().position(|element| element["id"] == id) {
             return at;
@@ -189,7 +191,7 @@ impl Profile {
             .unwrap_or_else(|| panic!("no element {id}"))
     }
 
-    /// The StructureDefinition.
+    /// Returns the StructureDefinition.
     pub(crate) fn build(mut self) -> Value {
         self.definition
             .insert("snapshot".to_owned(), json!({ "element": self.elements }));
@@ -202,7 +204,8 @@ fn is_at_or_below(element: &Value, id: &str) -> bool {
     below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ':']))
 }
 
-/// A validator that has R4, the guide and a package of these definitions, all of which it can use.
+/// Makes a validator that has R4, the guide and a package of these definitions, all of which it can
+/// use.
 pub(crate) fn validator(definitions: impl IntoIterator<Item = Value>) -> Validator {
     let texts = definitions
         .into_iter()

@@ -31,7 +31,7 @@ pub(crate) const START_IN_14_DAYS: RuleSpec<'static> = RuleSpec {
 };
 
 impl<'a> RuleSpec<'a> {
-    /// The rule as `conformance/deadline-cases.json` writes it.
+    /// Returns the rule as `conformance/deadline-cases.json` writes it.
     pub(crate) fn of_case(rule: &'a Value) -> Self {
         let text = |name: &str| {
             rule[name]
@@ -55,12 +55,12 @@ impl<'a> RuleSpec<'a> {
         }
     }
 
-    /// The id of its PlanDefinition.
+    /// Returns the id of its PlanDefinition.
     pub(crate) fn id(&self) -> String {
         format!("{}-{}-{}", self.group, self.right, self.version)
     }
 
-    /// The rule as a PlanDefinition.
+    /// Returns the rule as a PlanDefinition.
     pub(crate) fn plan_definition(&self) -> Value {
         let base = names::CANONICAL_BASE;
         json!({

@@ -26,7 +26,7 @@ pub(crate) trait Around: Send + Sync {
     /// After each reading.
     fn after(&self) {}
 
-    /// A commit.
+    /// Carries out a commit.
     fn commit(&self, store: &dyn Store, changes: ChangeSet) -> Result<Committed, CommitError> {
         store.commit(changes)
     }

@@ -168,8 +168,8 @@ fn a_code_is_one_of_the_system_that_it_names_wherever_it_stands() {
     );
 }
 
-/// A profile with a value set of its own: two codes of a system that is known whole, and all of a
-/// system that nobody here knows.
+/// Makes a profile with a value set of its own: two codes of a system that is known whole, and all
+/// of a system that nobody here knows.
 fn bound(strength: &str) -> Vec<Value> {
     let value_set = |id: &str, include: Value| json!({ "resourceType": "ValueSet", "url": format!("http://x.test/ValueSet/{id}"), "version": "1.0.0", "status": "active", "compose": { "include": [include] } });
     let known = json!({ "resourceType": "CodeSystem", "url": "http://x.test/CodeSystem/known", "version": "1.0.0", "status": "active",

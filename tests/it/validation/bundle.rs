@@ -15,7 +15,7 @@ use super::datatypes::{any_json, is_resource};
 
 const UUID: &str = "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0";
 
-/// The findings as `severity path`, those of every reference in the entries among them.
+/// Returns the findings as `severity path`, those of every reference in the entries among them.
 fn findings(bundle: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let entries = Entries::of(bundle, is_resource);
@@ -291,8 +291,8 @@ fn what_a_transaction_creates_needs_no_address() {
         (request("POST", UUID, "x"), &["error .entry[0]"]),
         (request("POST", UUID, "Patient/1"), &[]),
         (request("PUT", "", "Patient/1"), &["error .entry[0]"]),
-        // https://hl7.org/fhir/R4/bundle-definitions.html#Bundle.entry.fullUrl: it can be empty on a POST. The HL7 validator asks for it
-        // as soon as there is a reference.
+        // https://hl7.org/fhir/R4/bundle-definitions.html#Bundle.entry.fullUrl: it can be empty on
+        // a POST. The HL7 validator asks for it as soon as there is a reference.
         (request("POST", "", "Patient/1"), &[]),
         (request("POST", "", "http://x.org/fhir/Patient/1"), &[]),
         (request("POST", "", "Patient?identifier=x"), &[]),

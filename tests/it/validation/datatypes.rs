@@ -8,7 +8,7 @@ use frist::validation::datatypes::{self, Resolved, Surroundings, Targets};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Some of the resource types of R4.
+/// Returns some of the resource types of R4.
 pub(super) fn is_resource(name: &str) -> bool {
     #[rustfmt::skip]
     const NAMES: &[&str] = &[
@@ -28,7 +28,7 @@ fn surroundings() -> Surroundings<'static> {
     }
 }
 
-/// The findings about a value as `severity path`.
+/// Returns the findings about a value as `severity path`.
 fn findings(type_name: &str, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     datatypes::check(
@@ -245,7 +245,7 @@ fn the_address_of_an_extension_is_absolute() {
     assert_eq!(found, 0);
 }
 
-/// The findings about a reference to Patient or Group, beside a contained Patient `p` and
+/// Returns the findings about a reference to Patient or Group, beside a contained Patient `p` and
 /// Observation `o`.
 fn reference_findings(value: &Value) -> Vec<String> {
     let resolve = |address: &str| match address {
@@ -306,7 +306,8 @@ fn a_reference_is_an_address_of_the_right_type() {
         ),
         (&["error "], &["#o"]),
         // The HL7 validator, as it comes, looks only at targets that are at hand. The definitions
-        // name the types that are allowed: https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.type.targetProfile
+        // name the types that are allowed:
+        // https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.type.targetProfile
         (
             &["error "],
             &[
@@ -437,7 +438,7 @@ fn contained_resources_are_referred_to() {
     }
 }
 
-/// Any JSON, with names that FHIR uses.
+/// Returns any JSON, with names that FHIR uses.
 pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         any::<String>(),

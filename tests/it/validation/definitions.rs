@@ -8,7 +8,7 @@ use std::path::Path;
 use frist::deadlines::{BusinessStatus, Group, Right};
 use serde_json::Value;
 
-/// The definitions of the package, by file name.
+/// Returns the definitions of the package, by file name.
 fn definitions() -> BTreeMap<String, Value> {
     let files = std::fs::read_dir("profiles/package")
         .unwrap()
@@ -86,8 +86,8 @@ fn every_rule_that_the_source_or_a_profile_names_is_published() {
     );
 }
 
-/// The text literals in a source file that have the form of a rule's key, as `kp-sr-2`, or are
-/// given to `by_rule`.
+/// Returns the text literals in a source file that have the form of a rule's key, as `kp-sr-2`, or
+/// are given to `by_rule`.
 fn rules_in(source: &str) -> Vec<String> {
     let like_a_rule = |text: &str| {
         let parts: Vec<&str> = text.split('-').collect();
@@ -289,8 +289,8 @@ struct BaseElement {
     of_type: String,
 }
 
-/// The elements of the published types and of the data types they use, by path, from the R4 core
-/// package.
+/// Returns the elements of the published types and of the data types they use, by path, from the R4
+/// core package.
 fn r4_elements() -> BTreeMap<String, BaseElement> {
     let types = [PUBLISHED, &["CodeableConcept", "Coding"]].concat();
     let wanted: Vec<String> = types

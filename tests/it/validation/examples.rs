@@ -132,7 +132,7 @@ fn the_published_danish_examples_are_accepted_or_refused_for_a_named_reason() {
     assert_eq!(accepted, BTreeMap::from(expected));
 }
 
-/// The examples of the types that clients write, by file name.
+/// Returns the examples of the types that clients write, by file name.
 pub(crate) fn examples(package: &Path) -> BTreeMap<String, Value> {
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(
         std::fs::File::open(package).unwrap(),

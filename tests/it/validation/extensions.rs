@@ -1,4 +1,5 @@
-//! Extensions: by their definition, where they may stand, and what they hold (<https://hl7.org/fhir/R4/extensibility.html>).
+//! Extensions: by their definition, where they may stand, and what they hold
+//! (<https://hl7.org/fhir/R4/extensibility.html>).
 
 use serde_json::{Value, json};
 

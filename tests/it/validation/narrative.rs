@@ -341,8 +341,9 @@ const WHOLE_REFUSED: &[&str] = &[
     r#"<div xmlns="http://www.w3.org/1999/xhtml" foo="x">x</div>"#,
 ];
 
-/// Here the HL7 validator finds nothing. XML 1.0 does not allow the first ones; the last are active content
-/// (<https://hl7.org/fhir/R4/narrative.html#xhtml>) in a spelling or a place that it does not look at.
+/// Here the HL7 validator finds nothing. XML 1.0 does not allow the first ones; the last are active
+/// content (<https://hl7.org/fhir/R4/narrative.html#xhtml>) in a spelling or a place that it does
+/// not look at.
 #[rustfmt::skip]
 const REFUSED_HERE: &[&str] = &[
     "&amp", "]]>", "<!-- a -- b -->x", r#"<p style="x" style="y">x</p>"#, "<p class>x</p>", "<p class=x>x</p>", r#"<p class="<">x</p>"#,

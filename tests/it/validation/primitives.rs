@@ -504,7 +504,8 @@ const ROWS: &[Row] = &[
 
 /// Here the HL7 validator says something else, and R4 is clear.
 const DIFFERENT: &[Row] = &[
-    // https://hl7.org/fhir/R4/datatypes.html#time: the pattern has a fraction of a second; the validator's own does not.
+    // https://hl7.org/fhir/R4/datatypes.html#time: the pattern has a fraction of a second; the
+    // validator's own does not.
     ("time", FINE, &[r#""10:00:00.5""#, r#""23:59:60.000""#]),
     // The validator only warns of any primitive that is blank; the patterns of these types do not
     // fit blanks.
@@ -513,7 +514,8 @@ const DIFFERENT: &[Row] = &[
     ("code", ERROR, &[r#""  ""#]),
     ("id", ERROR, &[r#"" ""#]),
     ("uri", ERROR, &[r#""  ""#]),
-    // https://hl7.org/fhir/R4/datatypes.html#base64Binary: the pattern and RFC 4648; the validator counts letters and digits alone.
+    // https://hl7.org/fhir/R4/datatypes.html#base64Binary: the pattern and RFC 4648; the validator
+    // counts letters and digits alone.
     (
         "base64Binary",
         ERROR,
@@ -529,7 +531,7 @@ const DIFFERENT: &[Row] = &[
     ),
 ];
 
-/// The findings about a value: how bad the worst is, and their texts.
+/// Returns the findings about a value: how bad the worst is, and their texts.
 fn findings(type_name: &str, value: &Value) -> (Option<Severity>, Vec<String>) {
     let (mut worst, mut texts) = (None, Vec::new());
     primitives::check(type_name, value, &mut |severity, _, text| {

@@ -1,4 +1,5 @@
-//! References: what they may name, as far as the resource or the Bundle around it tells (<https://hl7.org/fhir/R4/references.html>).
+//! References: what they may name, as far as the resource or the Bundle around it tells
+//! (<https://hl7.org/fhir/R4/references.html>).
 
 use serde_json::{Value, json};
 
@@ -96,8 +97,8 @@ fn a_reference_names_one_of_the_types_that_the_element_allows() {
     );
 }
 
-/// A profile whose subject is a Patient with a name, and another one whose subject may be a Device
-/// too.
+/// Makes a profile whose subject is a Patient with a name, and another one whose subject may be a
+/// Device too.
 fn named() -> Vec<Value> {
     let to = |id: &str| json!({ "type": [{ "code": "Reference", "targetProfile": [format!("{PUBLISHED}/{id}"), "http://hl7.org/fhir/StructureDefinition/Device"] }] });
     let target = Profile::on("Patient", "named").with("Patient.name", json!({ "min": 1 }));

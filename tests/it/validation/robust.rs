@@ -24,7 +24,7 @@ static EXAMPLES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     all
 });
 
-/// The findings about a value on a day on which nothing in the examples lies ahead.
+/// Returns the findings about a value on a day on which nothing in the examples lies ahead.
 fn findings_later(value: &Value) -> Vec<Issue> {
     let validator = guide_validator();
     let context = Context {
@@ -138,7 +138,7 @@ fn remove(value: &mut Value, pointer: &str) {
     }
 }
 
-/// The members of each object in an order that the seed gives.
+/// Returns the members of each object in an order that the seed gives.
 fn reordered(value: &Value, seed: u64) -> Value {
     match value {
         Value::Object(members) => {
@@ -210,7 +210,7 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// Any JSON value, with keys that checks read.
+/// Returns any JSON value, with keys that checks read.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

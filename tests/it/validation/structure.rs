@@ -371,7 +371,7 @@ fn of_a_choice_there_is_one_of_a_type_that_it_allows() {
     }
 }
 
-/// A profile that says how often elements are there, and which types a choice has.
+/// Makes a profile that says how often elements are there, and which types a choice has.
 fn counted() -> Value {
     Profile::on("Observation", "counted")
         .with("Observation.subject", json!({ "min": 1 }))
@@ -465,7 +465,7 @@ fn an_element_is_there_as_often_as_the_profile_says() {
     }
 }
 
-/// A profile that says what elements are equal to, or contain.
+/// Makes a profile that says what elements are equal to, or contain.
 fn valued() -> Value {
     let coding = json!({ "system": "http://x.test/codes", "code": "a" });
     Profile::on("Observation", "valued")

@@ -65,7 +65,7 @@ fn read(bytes: &[u8]) -> Option<Answer> {
     })
 }
 
-/// The chunks of a body as one.
+/// Returns the chunks of a body as one.
 fn joined(mut bytes: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {

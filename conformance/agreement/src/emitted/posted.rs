@@ -90,7 +90,7 @@ pub(crate) fn collect(server: &Server, mut take: impl FnMut(&str, &str)) -> Resu
     Ok(())
 }
 
-/// A Subscription with a heartbeat, as its profile has it.
+/// Makes a Subscription with a heartbeat, as its profile has it.
 fn subscription(id: &str, channel: &Value, content: &str) -> Value {
     let guide = |name: &str| {
         format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/{name}")
@@ -121,7 +121,7 @@ fn put(server: &Server, resource: &Value) -> Result<(), String> {
     }
 }
 
-/// The type of a notification; empty if it is none.
+/// Returns the type of a notification; empty if it is none.
 fn kind(bundle: &Value) -> String {
     let mut parameters = bundle["entry"][0]["resource"]["parameter"]
         .as_array()
@@ -157,7 +157,7 @@ fn await_all(
     Ok(())
 }
 
-/// An endpoint on this machine: its address, and path and body of what comes.
+/// Makes an endpoint on this machine: its address, and path and body of what comes.
 fn listen() -> std::io::Result<(String, Receiver<(String, String)>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let (address, (tell, received)) = (format!("http://{}", listener.local_addr()?), channel());
@@ -210,7 +210,7 @@ fn serve(stream: TcpStream, tell: &Sender<(String, String)>) -> std::io::Result<
 
 type Websocket = tungstenite::WebSocket<TcpStream>;
 
-/// A websocket that listens to all subscriptions that have one.
+/// Makes a websocket that listens to all subscriptions that have one.
 fn bind(server: &Server) -> Result<Websocket, String> {
     let ids: Vec<_> = CONTENTS
         .iter()
@@ -246,7 +246,7 @@ fn bind(server: &Server) -> Result<Websocket, String> {
     Ok(websocket)
 }
 
-/// The next message of that type; heartbeats come in between.
+/// Returns the next message of that type; heartbeats come in between.
 fn hear(
     websocket: &mut Websocket,
     expected: &str,

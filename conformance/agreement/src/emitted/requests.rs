@@ -87,14 +87,14 @@ fn organization() -> Value {
         "identifier": [{ "system": "urn:oid:1.2.208.176.1.1", "value": "99000010016005" }, { "system": "urn:oid:1.2.208.176.1.4", "value": "990101" }] })
 }
 
-/// The person `asked`.
+/// Returns the person `asked`.
 pub(crate) fn patient() -> Value {
     json!({ "resourceType": "Patient", "id": "asked", "name": [{ "use": "official", "family": "Test", "given": ["Asked"] }],
         "identifier": [{ "use": "official", "system": "urn:oid:1.2.208.176.1.2", "value": "0703579000" }],
         "generalPractitioner": [{ "reference": "Organization/asked" }] })
 }
 
-/// A diagnosis of the person `asked`.
+/// Makes a diagnosis of the person `asked`.
 pub(crate) fn condition(id: &str, day: &str) -> Value {
     let concept =
         |system: &str, code: &str| json!({ "coding": [{ "system": system, "code": code }] });
@@ -112,7 +112,7 @@ fn care_plan(id: &str) -> Value {
         "author": { "reference": "Organization/asked" } })
 }
 
-/// A subscription of a websocket: nothing is sent anywhere.
+/// Makes a subscription of a websocket: nothing is sent anywhere.
 fn subscription() -> Value {
     let guide = |name: &str| {
         format!("http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/{name}")
@@ -125,7 +125,7 @@ fn subscription() -> Value {
             "_payload": { "extension": [{ "url": guide("backport-payload-content"), "valueCode": "id-only" }] } } })
 }
 
-/// A person to ask about.
+/// Makes a person to ask about.
 fn prepare(server: &Server) -> Result<(), String> {
     for resource in [
         subscription(),

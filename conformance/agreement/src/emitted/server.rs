@@ -106,7 +106,7 @@ impl Server {
         )
     }
 
-    /// The pages of a search or history, from its first address on; at most `pages_max`.
+    /// Returns the pages of a search or history, from its first address on; at most `pages_max`.
     pub(crate) fn pages(&self, path: &str, pages_max: usize) -> Result<Vec<Value>, String> {
         let mut next = Some(path.to_owned());
         let mut found = Vec::new();

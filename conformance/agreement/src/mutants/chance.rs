@@ -5,7 +5,7 @@
 pub(crate) struct Chance(u64);
 
 impl Chance {
-    /// The row of that seed.
+    /// Returns the row of that seed.
     pub(crate) fn seeded(seed: u64) -> Self {
         // A state of zero would stay zero; the constant only spreads small seeds.
         Chance(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
@@ -18,7 +18,7 @@ impl Chance {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    /// A number below `bound`; 0 if there is none.
+    /// Returns a number below `bound`; 0 if there is none.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         if bound == 0 {
             0

@@ -34,7 +34,7 @@ pub(crate) fn mutants(resource: &Value, made: &mut Vec<Mutant>) {
     }
 }
 
-/// The rows of a table: columns between blanks, the last one as it stands.
+/// Returns the rows of a table: columns between blanks, the last one as it stands.
 fn rows<const COLUMNS: usize>(
     table: &'static str,
 ) -> impl Iterator<Item = [&'static str; COLUMNS]> {

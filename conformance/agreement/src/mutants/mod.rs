@@ -68,7 +68,7 @@ pub(crate) fn mutants(group: &str, examples: &[Example], seed: u64, count: usize
     lines
 }
 
-/// Everything that can be done to one resource.
+/// Returns everything that can be done to one resource.
 fn of_one(resource: &Value) -> Vec<Mutant> {
     let mut made = Vec::new();
     for place in place::places(resource) {

@@ -21,13 +21,13 @@ pub(crate) struct Mutant {
 }
 
 impl Mutant {
-    /// A mutant made at a place.
+    /// Makes a mutant at a place.
     pub(crate) fn of(kind: &str, place: &Place<'_>, value: &Value) -> Mutant {
         let resource_type = value["resourceType"].as_str().unwrap_or("Resource");
         Mutant::at(kind, place.path(resource_type), value)
     }
 
-    /// A mutant made at a path.
+    /// Makes a mutant at a path.
     pub(crate) fn at(kind: &str, path: String, value: &Value) -> Mutant {
         Mutant {
             kind: kind.to_owned(),
@@ -36,7 +36,7 @@ impl Mutant {
         }
     }
 
-    /// A mutant in which [`RAW`] stands for this text.
+    /// Makes a mutant in which [`RAW`] stands for this text.
     pub(crate) fn raw(kind: &str, path: String, value: &Value, raw: &str) -> Mutant {
         let mark = Value::from(RAW).to_string();
         Mutant {

@@ -29,7 +29,7 @@ impl Place<'_> {
         path
     }
 
-    /// The name of the element: of an item that of its array.
+    /// Returns the name of the element: of an item that of its array.
     pub(crate) fn element(&self) -> &str {
         let names = self.steps.iter().rev().filter_map(|step| match step {
             Step::Member(name) => Some(name.as_str()),
@@ -38,7 +38,7 @@ impl Place<'_> {
         names.into_iter().next().unwrap_or_default()
     }
 
-    /// The member of an object that it is; not an item of an array, and not the resource.
+    /// Returns the member of an object that it is; not an item of an array, and not the resource.
     pub(crate) fn member(&self) -> Option<&str> {
         match self.steps.last() {
             Some(Step::Member(name)) => Some(name),
@@ -52,7 +52,7 @@ impl Place<'_> {
     }
 }
 
-/// All places, the resource itself first, in the order of its text.
+/// Returns all places, the resource itself first, in the order of its text.
 pub(crate) fn places(resource: &Value) -> Vec<Place<'_>> {
     let mut found = Vec::new();
     collect(
@@ -89,7 +89,7 @@ fn collect<'a>(place: Place<'a>, found: &mut Vec<Place<'a>>) {
     children.into_iter().for_each(|child| collect(child, found));
 }
 
-/// The value at a place.
+/// Returns the value at a place.
 pub(crate) fn at<'a>(resource: &'a mut Value, steps: &[Step]) -> Option<&'a mut Value> {
     steps.iter().try_fold(resource, |value, step| match step {
         Step::Member(name) => value.get_mut(name),
@@ -97,7 +97,7 @@ pub(crate) fn at<'a>(resource: &'a mut Value, steps: &[Step]) -> Option<&'a mut 
     })
 }
 
-/// The resource with another value at a place.
+/// Returns the resource with another value at a place.
 pub(crate) fn replaced(resource: &Value, steps: &[Step], value: Value) -> Value {
     let mut copy = resource.clone();
     if let Some(target) = at(&mut copy, steps) {
@@ -106,7 +106,7 @@ pub(crate) fn replaced(resource: &Value, steps: &[Step], value: Value) -> Value 
     copy
 }
 
-/// The resource without what is at a place.
+/// Returns the resource without what is at a place.
 pub(crate) fn removed(resource: &Value, steps: &[Step]) -> Value {
     let mut copy = resource.clone();
     if let Some((last, above)) = steps.split_last() {
@@ -123,7 +123,8 @@ pub(crate) fn removed(resource: &Value, steps: &[Step]) -> Value {
     copy
 }
 
-/// The resource with a member put into the object at a place, in place of the one of that name.
+/// Returns the resource with a member put into the object at a place, in place of the one of that
+/// name.
 pub(crate) fn with_member(resource: &Value, steps: &[Step], name: &str, value: Value) -> Value {
     let mut copy = resource.clone();
     if let Some(Value::Object(members)) = at(&mut copy, steps) {
@@ -132,8 +133,8 @@ pub(crate) fn with_member(resource: &Value, steps: &[Step], name: &str, value: V
     copy
 }
 
-/// The resource with a value at a JSON pointer, whose missing objects are made; `-` appends to an
-/// array. None if something else is there.
+/// Returns the resource with a value at a JSON pointer, whose missing objects are made; `-` appends
+/// to an array. None if something else is there.
 pub(crate) fn grafted(resource: &Value, pointer: &str, value: Value) -> Option<Value> {
     let mut copy = resource.clone();
     let mut target = &mut copy;
