@@ -51,7 +51,7 @@ fn escaped(text: &str) -> String {
 }
 
 fn prefix(chance: &mut Chance<'_>) -> &'static str {
-    *chance.one_of(&["", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
+    chance.one_of::<&str>(&["", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
 }
 
 fn date_text(from_us: i64, chance: &mut Chance<'_>) -> String {
