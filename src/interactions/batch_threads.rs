@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many threads all batches together have, besides those of their requests.
+/// The number of threads that all batches have together, besides those of their requests.
 const THREADS_MAX: usize = 64;
 
-/// The threads that all batches of a server have beside those of their requests.
+/// The threads that all batches of a server have besides those of their requests.
 pub(super) struct BatchThreads(AtomicUsize);
 
 impl Default for BatchThreads {
@@ -15,7 +15,7 @@ impl Default for BatchThreads {
 }
 
 impl BatchThreads {
-    /// So many threads, or as many as are left, until they are dropped.
+    /// Lends so many threads, or as many as are left, until they are dropped.
     pub(super) fn borrow(&self, wanted: usize) -> BorrowedThreads<'_> {
         let before = self
             .0

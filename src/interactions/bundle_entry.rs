@@ -28,7 +28,7 @@ pub enum EntryAnswer {
     /// To the GET of a search.
     Searched(SearchAnswer),
     /// To the GET of `$rights`.
-    Rights(rights::Rights),
+    Rights(rights::PatientRights),
     /// The entry was not carried out: any of a batch, and of a transaction what could no longer be
     /// read after its commit.
     Failed(Failure),

@@ -8,15 +8,15 @@ use crate::patch::Patch;
 /// One change that a client asks for.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// What to do.
+    /// The action.
     pub action: Action,
     /// The address under which other entries of the same transaction may name the resource.
     pub full_url: Option<String>,
-    /// Where it stands among the entries of its transaction; none if it comes alone.
+    /// The place among the entries of its transaction; none if it comes alone.
     pub place: Option<usize>,
 }
 
-/// What to do to a resource.
+/// An action on a resource.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Store a new resource under `id`, unless the query of `if_none_exist` matches one.
@@ -30,32 +30,32 @@ pub enum Action {
     },
     /// Make this the content of the resource, which need not exist yet.
     Update {
-        /// Which resource.
+        /// The resource.
         target: ChangeTarget,
         /// The content.
         resource: Resource,
-        /// What must be so.
+        /// The condition.
         condition: Condition,
     },
     /// Change the content of the resource, which is there.
     Patch {
-        /// Which resource.
+        /// The resource.
         target: ChangeTarget,
         /// The changes.
         patch: Patch,
-        /// What must be so.
+        /// The condition.
         condition: Condition,
     },
     /// Delete the resource.
     Delete {
-        /// Which resource.
+        /// The resource.
         target: ChangeTarget,
-        /// What must be so.
+        /// The condition.
         condition: Condition,
     },
 }
 
-/// Which resource a change is about.
+/// The resource that a change is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ChangeTarget {
     /// This one.
@@ -67,7 +67,7 @@ pub enum ChangeTarget {
 /// The query of a conditional change.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Criteria {
-    /// Where to look.
+    /// The type of the resource.
     pub resource_type: ResourceType,
     /// Names and values, percent-decoded.
     pub parameters: Vec<(String, String)>,
@@ -76,13 +76,13 @@ pub struct Criteria {
 }
 
 impl Criteria {
-    /// The key that nothing has.
+    /// Returns a key that nothing has.
     pub(super) fn unused(&self) -> ResourceKey {
         ResourceKey::new(self.resource_type, self.unused_id.clone())
     }
 }
 
-/// What a client requires of the version that it changes.
+/// A requirement of the version that a client changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Condition {
     /// Nothing.
@@ -93,7 +93,7 @@ pub enum Condition {
     Absent,
 }
 
-/// How changes that commit together were asked for.
+/// The way in which changes that commit together were asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AskedAs {
     /// Each by itself.
@@ -102,7 +102,7 @@ pub enum AskedAs {
     Transaction,
 }
 
-/// Who writes.
+/// The writer of a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Writer {
     /// A client: it may write the types that clients write, and every check is made.
@@ -116,7 +116,7 @@ pub enum Writer {
     Nobody,
 }
 
-/// A failure of one change; in a transaction it says in which entry.
+/// Says of a failure which change it is about, if that is an entry of a transaction.
 pub(super) fn placed(change: &Change, failure: Failure) -> Failure {
     match change.place {
         Some(at) => failure.in_entry(at),

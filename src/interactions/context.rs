@@ -1,4 +1,4 @@
-//! Who asks, when and why: the argument that stands beside the server in every interaction.
+//! The context of an interaction: who asks, and when. It stands beside the server in each of them.
 //!
 //! Time and ids are values, so that a test can say "on 24 December". What is done later for a
 //! request (jobs, further pages, websockets) carries the context, or the principal, of the request
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::fhir::Id;
 
-/// On whose behalf something is done.
+/// The one on whose behalf something is done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Principal {
     /// Nobody is asked who they are.
@@ -19,7 +19,7 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// The word under which a token keeps the principal.
+    /// Returns the word by which a token names the principal.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Principal::Anyone => "anyone",
@@ -30,7 +30,7 @@ impl Principal {
 /// The circumstances of one request, or of one piece of work that the server does by itself.
 #[derive(Clone)]
 pub struct Context {
-    /// On whose behalf it is done.
+    /// The one on whose behalf it is done.
     pub principal: Principal,
     /// When the request arrived.
     pub now: Timestamp,
@@ -42,7 +42,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// The context of something that begins at that instant, on behalf of anyone.
+    /// Makes the context of something that begins at that instant, on behalf of anyone.
     pub fn new(now: Timestamp, new_id: Arc<dyn Fn() -> Id + Send + Sync>) -> Self {
         Context {
             principal: Principal::Anyone,
@@ -53,12 +53,12 @@ impl Context {
         }
     }
 
-    /// The same context on behalf of this principal.
+    /// Returns the same context on behalf of this principal.
     pub fn on_behalf_of(self, principal: Principal) -> Self {
         Context { principal, ..self }
     }
 
-    /// The same context for the request of that id.
+    /// Returns the same context for the request of that id.
     pub fn of_request(self, id: &str) -> Self {
         Context {
             request_id: Some(id.into()),

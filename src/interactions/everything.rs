@@ -24,7 +24,7 @@ const NAMED: &[ResourceType] = &[
     ResourceType::HealthcareService,
 ];
 
-/// The types of what is a person's.
+/// Returns the types of the resources that belong to a person.
 pub(super) fn types() -> Vec<ResourceType> {
     let mut types = types_of_compartment();
     types.push(TASK.0);
@@ -116,7 +116,7 @@ fn date(prefix: Prefix, (from_us, until_us): (i64, i64)) -> Test {
     }
 }
 
-/// The parameters in a Parameters resource, as they would stand in a query.
+/// Reads the parameters in a Parameters resource, as they would stand in a query.
 ///
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.

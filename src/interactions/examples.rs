@@ -1,5 +1,5 @@
-//! Examples to show to who does not know FHIR: of each type one that a write accepts, from the
-//! guide where it has one.
+//! Examples for readers who do not know FHIR: for each type a resource that a write accepts, taken
+//! from the guide where it has one.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,8 @@ use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
 use crate::schema::guide::FOLDER;
 
-/// An example of a resource that clients write, with the id under which it would be known; none of
-/// a type that has none.
+/// Returns an example of a resource that clients write, with the id under which it would be known;
+/// none for a type that has none.
 ///
 /// They belong together: all of them are accepted in one transaction, and by themselves once the
 /// guide's examples are stored.
@@ -44,7 +44,7 @@ pub fn example(resource_type: ResourceType) -> Option<Value> {
     }
 }
 
-/// The id of a definition of the guide that every server has; none of another type.
+/// Returns the id of a definition of the guide that every server has; none for another type.
 pub fn known_id(resource_type: ResourceType) -> Option<&'static str> {
     if resource_type.origin() != Origin::Definitions {
         return None;
@@ -58,7 +58,7 @@ pub fn known_id(resource_type: ResourceType) -> Option<&'static str> {
         .map(|(_, id)| id)
 }
 
-/// The smallest example of the guide.
+/// Returns the smallest example of the guide.
 fn of_guide(resource_type: ResourceType) -> Option<Value> {
     let is_it = |name: &str| {
         name.starts_with(&format!("{resource_type}-")) && name.ends_with("-small.json")

@@ -16,15 +16,15 @@ use super::{Context, Failure, Server};
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
 use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVersion};
 
-/// How many changes are read at once: a resource may be as large as a request.
+/// The number of changes that are read at once: a resource may be as large as a request.
 const PAGE_CHANGES: usize = 16;
-/// What the files are written in, by each of its names.
+/// The format of the files, by each of its names.
 const FORMATS: &[&str] = &["application/fhir+ndjson", "application/ndjson", "ndjson"];
 
-/// What a client asks for.
+/// An export as a client asks for it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ExportRequest {
-    /// Of what.
+    /// The scope.
     pub scope: ExportScope,
     /// The types that are wanted.
     pub types: Vec<ResourceType>,
@@ -32,7 +32,7 @@ pub struct ExportRequest {
     pub since: Option<Timestamp>,
 }
 
-/// What will be exported: it never changes, whatever is written meanwhile.
+/// The state that will be exported: it never changes, whatever is written meanwhile.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Export {
     request: ExportRequest,
@@ -47,13 +47,13 @@ pub struct Export {
 pub struct ExportPage {
     /// Whole lines.
     pub lines: Vec<u8>,
-    /// How many.
+    /// The number of lines.
     pub count: u64,
-    /// Where the next page begins; none if this was the last one.
+    /// The beginning of the next page; none if this was the last one.
     pub next: Option<Position>,
 }
 
-/// The parameters of the kick-off; what is not understood is passed over if `lenient`.
+/// Reads the parameters of the kick-off; if `lenient`, passes over those that are not understood.
 ///
 /// # Errors
 /// `BadRequest` with every parameter that cannot be honoured.
@@ -116,7 +116,7 @@ pub fn read_request(
     })
 }
 
-/// The parameters in a Parameters resource, as they would stand in a query.
+/// Reads the parameters in a Parameters resource, as they would stand in a query.
 ///
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
@@ -147,7 +147,7 @@ pub fn begin(
 }
 
 impl Export {
-    /// The files that it may have; one without a line need not be told of.
+    /// Returns the files that it may have; one without a line need not be told of.
     pub fn files(&self) -> Vec<ExportFile> {
         let resources = self
             .request
@@ -166,7 +166,7 @@ impl Export {
         resources.chain(deleted).collect()
     }
 
-    /// The lines of a file, newest change first, from where the page before ended.
+    /// Reads the lines of a file, newest change first, from where the page before ended.
     ///
     /// # Errors
     /// Of the store.
@@ -211,7 +211,7 @@ impl Export {
         })
     }
 
-    /// True if the resource belongs to the scope.
+    /// Tells whether the resource belongs to the scope.
     fn has(&self, version: &StoredVersion) -> Result<bool, StoreError> {
         if self.request.scope == ExportScope::System
             || matches!(
@@ -226,14 +226,14 @@ impl Export {
     }
 }
 
-/// The first instant after this one that a commit can have.
+/// Returns the first instant after this one that a commit can have.
 fn just_after(instant: Timestamp) -> Timestamp {
     instant
         .checked_add(1.microsecond())
         .unwrap_or(Timestamp::MAX)
 }
 
-/// What makes the same deletion elsewhere.
+/// Makes the Bundle that repeats the deletion elsewhere.
 fn deletion(version: &StoredVersion) -> Value {
     json!({
         "resourceType": "Bundle",

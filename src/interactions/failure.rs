@@ -3,7 +3,7 @@
 use crate::fhir::{Issue, IssueCode, ResourceKey};
 use crate::storage::{SearchError, StoreError};
 
-/// Why an interaction was not carried out.
+/// The reason why an interaction was not carried out.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Failure {
     /// The request itself cannot be understood.
@@ -24,7 +24,7 @@ pub enum Failure {
     Several(Box<Failure>, Vec<Issue>),
     /// Too many others wrote the same data at once: try again.
     Busy,
-    /// What this parameter, as `Task?owner`, finds is being made anew by other definitions: try
+    /// The index of this parameter, as `Task?owner`, is being rebuilt for another definition: try
     /// again.
     BeingIndexed(String),
     /// The store cannot be used.
@@ -32,27 +32,27 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A request that cannot be understood, for one reason.
+    /// Makes the failure of a request that cannot be understood, for one reason.
     pub fn bad_request(code: IssueCode, text: impl Into<String>) -> Self {
         Failure::BadRequest(vec![Issue::error(code, "", text)])
     }
 
-    /// Something that is not there.
+    /// Makes the failure of a request for something that is not there.
     pub fn not_found(text: impl Into<String>) -> Self {
         Failure::NotFound(Issue::error(IssueCode::NotFound, "", text))
     }
 
-    /// An interaction that is not offered.
+    /// Makes the failure of an interaction that is not offered.
     pub fn not_allowed(text: impl Into<String>) -> Self {
         Failure::NotAllowed(Issue::error(IssueCode::NotSupported, "", text))
     }
 
-    /// A condition of the request that does not hold.
+    /// Makes the failure of a condition that does not hold.
     pub fn precondition(code: IssueCode, text: impl Into<String>) -> Self {
         Failure::PreconditionFailed(Issue::error(code, "", text))
     }
 
-    /// True if it is gone when the index is made anew.
+    /// Tells whether it will be gone once the index is rebuilt.
     pub fn is_of_index(&self) -> bool {
         match self {
             Failure::BeingIndexed(_) => true,
@@ -61,7 +61,7 @@ impl Failure {
         }
     }
 
-    /// The findings that tell the client what is wrong.
+    /// Returns the findings that tell the client what is wrong.
     pub fn issues(&self) -> Vec<Issue> {
         let one = |code, text: String| vec![Issue::error(code, "", text)];
         match self {
@@ -95,7 +95,7 @@ impl Failure {
         }
     }
 
-    /// The same failure as one of the entry of a Bundle at that place.
+    /// Returns the same failure as that of the entry of a Bundle at that place.
     pub fn in_entry(mut self, at: usize) -> Self {
         match &mut self {
             Failure::BadRequest(issues)
@@ -114,7 +114,8 @@ impl Failure {
         self
     }
 
-    /// All of these, if there is any; a store that cannot be used is the only one that counts.
+    /// Joins these failures, if there are any; a store that cannot be used is the only one that
+    /// counts.
     pub fn together(mut failures: Vec<Failure>) -> Option<Failure> {
         if let Some(at) = failures
             .iter()

@@ -10,7 +10,7 @@ use crate::storage::{HistoryQuery, HistoryScope, StoreError, StoredVersion};
 
 /// A history as the client asked for it.
 pub struct HistoryRequest {
-    /// Of what.
+    /// The scope.
     pub scope: HistoryScope,
     /// Names and values, percent-decoded, in order.
     pub parameters: Vec<(String, String)>,
@@ -24,24 +24,25 @@ pub struct HistoryRequest {
 pub struct PastVersion {
     /// The version.
     pub version: StoredVersion,
-    /// True if the resource did not exist before it: it is the first one, or follows a deletion.
+    /// True if the resource did not exist before it: it is the first version, or follows a
+    /// deletion.
     pub is_creation: bool,
 }
 
 /// One page of a history.
 #[derive(Debug)]
 pub struct HistoryAnswer {
-    /// Of what it is, below the base.
+    /// The path of the history, below the base.
     pub path: String,
     /// The versions, newest first.
     pub versions: Vec<PastVersion>,
-    /// What was applied: the query of this page's own address.
+    /// The parameters that were applied: the query of this page's own address.
     pub applied: Vec<(String, String)>,
     /// The token of the next page; none if this was the last one.
     pub next: Option<String>,
 }
 
-/// One page of past versions, newest first.
+/// Returns one page of past versions, newest first.
 ///
 /// # Errors
 /// `NotFound` for the history of a resource that never was; `BadRequest` with every parameter that
@@ -159,7 +160,7 @@ fn understand(scope: HistoryScope, parameters: &[(String, String)]) -> Result<Un
     }
 }
 
-/// More digits than a number has are cut like any other large number.
+/// Reads a count. More digits than a number has are cut like any other large number.
 fn count(value: &str) -> Option<usize> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| value.parse().unwrap_or(COUNT_MAX).min(COUNT_MAX))

@@ -1,5 +1,6 @@
-//! What a page holds besides its matches (<https://hl7.org/fhir/R4/search.html#revinclude>): those that they name, and those that name
-//! them, as they were in the state that is searched; each once, and no more than a bound.
+//! The resources that a page holds besides its matches
+//! (<https://hl7.org/fhir/R4/search.html#revinclude>): those that the matches name and those that
+//! name them, as they were in the state that is searched; each once, and no more than a bound.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +12,17 @@ use crate::search::results::{Include, IncludeDirection};
 use crate::search::{Clause, IndexValue, SearchQuery, Test, index_entries};
 use crate::storage::{Position, StoredVersion};
 
-/// How many resources a page may include.
+/// The most resources that a page may include.
 pub(super) const INCLUDED_MAX: usize = 1_000;
-/// How many bytes of content they may have together.
+/// The most bytes of content that they may have together.
 const INCLUDED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// What is included, in the order in which it was come upon.
+/// The resources that are included, in the order in which they were found.
 #[derive(Default)]
 pub(super) struct Included {
     /// The resources.
     pub(super) versions: Vec<StoredVersion>,
-    /// What to tell if there would be more.
+    /// A warning if there would be more.
     pub(super) cut: Option<Issue>,
 }
 
@@ -156,7 +157,8 @@ impl Gathering<'_> {
     }
 }
 
-/// The resources of this server that a resource names by what the includes follow.
+/// Returns the resources of this server that a resource names by the parameters that the includes
+/// follow.
 fn named_by(
     found: &StoredVersion,
     includes: &[&Include],

@@ -20,7 +20,7 @@ use crate::patch::Patch;
 use crate::search::IndexValue;
 use crate::storage::StoredVersion;
 
-/// How many labels of a kind a list of those in use has at most.
+/// The most labels of a kind in a list of those in use.
 const LABELS_MAX: usize = 10_000;
 /// The elements of a Meta that are lists of labels, and the search parameter of each.
 const LABELS: [(&str, &str); 3] = [
@@ -37,9 +37,9 @@ pub struct Labelled {
     pub version: Option<StoredVersion>,
 }
 
-/// The Meta of a resource or version; of more than one the labels that are in use. A label in use
-/// has neither display nor version, and a profile that is claimed with its version stands without
-/// it too: a search finds the resource by either.
+/// Returns the Meta of a resource or version; of more than one the labels that are in use. A label
+/// in use has neither display nor version, and a profile that is claimed with its version stands
+/// without it too: a search finds the resource by either.
 ///
 /// # Errors
 /// `NotFound` or `Gone` for what is not there; `BadRequest` if more labels are in use than are
@@ -86,7 +86,7 @@ fn too_many() -> Failure {
     Failure::bad_request(IssueCode::TooCostly, text)
 }
 
-/// What an index entry says of a label.
+/// Returns the label that an index entry stands for.
 fn label(value: IndexValue) -> Option<Value> {
     match value {
         IndexValue::Uri(address) => Some(Value::from(address)),
@@ -138,7 +138,8 @@ pub fn change(
     of_version(version.expect("a resource that was patched has a version"))
 }
 
-/// The parameters of `$meta` in a Parameters resource: it has none, and says so to what is sent.
+/// Reads the parameters of `$meta` in a Parameters resource: it has none, and says so if one is
+/// sent.
 ///
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
@@ -146,7 +147,7 @@ pub fn sent_parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure
     parameters_in(sent, |_| String::new())
 }
 
-/// The only parameter of a change.
+/// Reads the only parameter of a change.
 fn sent_meta(sent: &Resource) -> Result<&Value, Failure> {
     let wrong = || {
         let text = "expected a Parameters resource with one parameter 'meta' and its valueMeta, and no other";

@@ -1,5 +1,5 @@
-//! What a client can do, one file per FHIR interaction, and the steps that each takes: gather,
-//! decide, commit, answer.
+//! The interactions: everything that a client can do, one file for each FHIR interaction, and the
+//! steps that each takes: gather, decide, commit, answer.
 //!
 //! Nothing here knows HTTP, an engine or the clock: the time and new ids come with each request as
 //! a [`Context`].

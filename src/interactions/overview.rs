@@ -1,4 +1,5 @@
-//! What the server knows, in counts: for the page that an operator sees first. No person is in it.
+//! The content of the server in counts, for the page that an operator sees first. No person is in
+//! it.
 
 use std::sync::atomic::Ordering;
 
@@ -13,7 +14,7 @@ pub struct Overview {
     pub rights: Vec<&'static str>,
     /// For each status the number of Tasks of each right, in the order of `rights`.
     pub statuses: Vec<(&'static str, Vec<usize>)>,
-    /// How many resources there are of each type that has any.
+    /// The number of resources of each type that has any.
     pub stored: Vec<(ResourceType, usize)>,
 }
 

@@ -18,16 +18,16 @@ use crate::fhir::IssueCode;
 /// The parameter of this server's paging links.
 pub const PAGE: &str = "_page";
 
-/// Where a page is: all that must be known to answer it.
+/// The state of a page: all that must be known to answer it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PageState {
     /// The state that is paged through; for a history, the position before which the page begins.
     pub position: Position,
-    /// How many matches come before the page.
+    /// The number of matches before the page.
     pub offset: usize,
-    /// Where the page ends at the latest, if not by its count: the page after it is known already.
+    /// The end of the page, if not given by its count: the page after it is known already.
     pub until: Option<usize>,
-    /// What was asked, as it was applied.
+    /// The parameters, as they were applied.
     pub parameters: Vec<(String, String)>,
 }
 
@@ -71,8 +71,8 @@ fn open(server: &Server, context: &Context, path: &str, token: &str) -> Result<P
     Ok(place)
 }
 
-/// The place that a token names, if one was sent. What stands beside it must be part of it: nothing
-/// that is asked is passed over.
+/// Reads the token, if one was sent. What stands beside it must be part of it: nothing that is
+/// asked is passed over.
 ///
 /// # Errors
 /// As [`open`], and `BadRequest` if something stands beside it that is no part of it.

@@ -38,8 +38,8 @@ pub fn patch(
     )
 }
 
-/// The patch in the entry of a Bundle: the Parameters of a FHIRPath Patch, or a JSON Patch or JSON
-/// Merge Patch in a Binary.
+/// Reads the patch in the entry of a Bundle: the Parameters of a FHIRPath Patch, or a JSON Patch or
+/// JSON Merge Patch in a Binary.
 ///
 /// # Errors
 /// `BadRequest` if it is neither.

@@ -6,7 +6,7 @@ use super::{Context, Failure, Server};
 use crate::fhir::{ResourceKey, Version};
 use crate::storage::StoredVersion;
 
-/// What a client says that it has already (<https://hl7.org/fhir/R4/http.html#cread>).
+/// The version that a client says it has already (<https://hl7.org/fhir/R4/http.html#cread>).
 #[derive(Clone, Default, Debug)]
 pub struct ClientCopy {
     /// The ETags of `If-None-Match`: one or several, or `*`.
@@ -16,7 +16,7 @@ pub struct ClientCopy {
 }
 
 impl ClientCopy {
-    /// True if that is what the client has.
+    /// Tells whether that is the version that the client has.
     pub fn is(&self, found: &StoredVersion) -> bool {
         match (&self.none_match, self.modified_since) {
             (Some(etags), _) => {
@@ -32,7 +32,7 @@ impl ClientCopy {
     }
 }
 
-/// The current version of a resource.
+/// Reads the current version of a resource.
 ///
 /// # Errors
 /// `NotFound`, or `Gone` after a deletion.
@@ -47,7 +47,7 @@ pub fn read(
     existing(found)
 }
 
-/// One version of a resource.
+/// Reads one version of a resource.
 ///
 /// # Errors
 /// `NotFound`, or `Gone` if that version is the deletion.
@@ -66,7 +66,7 @@ pub fn read_version(
     })?)
 }
 
-/// The version, if it has a body.
+/// Returns the version, if it has a body.
 ///
 /// # Errors
 /// `Gone` if it is a deletion.

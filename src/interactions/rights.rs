@@ -13,13 +13,13 @@ use super::{Context, Failure, Server, read};
 use crate::deadlines;
 use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceKey, start_of_day};
 
-/// How often the facts are gathered anew after others moved them.
+/// The most times that the facts are gathered again after others moved them.
 const ATTEMPTS_MAX: usize = 1_000;
 /// The last day that can be asked about: the next one begins beyond what an instant can express.
 const LAST_DAY: Date = Date::constant(9999, 12, 30);
 
 /// The rights of a person.
-pub struct Rights {
+pub struct PatientRights {
     /// The Patient.
     pub patient: ResourceKey,
     /// The day the answer is for.
@@ -30,8 +30,8 @@ pub struct Rights {
     pub tasks: Vec<Value>,
 }
 
-/// The rights of a Patient as of the day that the parameter `as-of` names; today if it is not
-/// there.
+/// Returns the rights of a Patient as of the day that the parameter `as-of` names; today if it is
+/// not there.
 ///
 /// # Errors
 /// `NotFound` or `Gone` for the Patient, `BadRequest` for parameters that are not understood.
@@ -40,7 +40,7 @@ pub fn rights(
     context: &Context,
     patient: &ResourceKey,
     parameters: &[(String, String)],
-) -> Result<Rights, Failure> {
+) -> Result<PatientRights, Failure> {
     let day = asked_day(parameters)?.unwrap_or_else(|| server.today(context));
     read::read(server, context, patient)?;
     let person = gather(server, context, patient)?;
@@ -50,7 +50,7 @@ pub fn rights(
         .iter()
         .map(|clock| deadlines::task(clock, start_of_day(day)))
         .collect();
-    Ok(Rights {
+    Ok(PatientRights {
         patient: patient.clone(),
         day,
         asked_at: context.now,
@@ -58,7 +58,7 @@ pub fn rights(
     })
 }
 
-/// The facts of one moment: never the one half of a transaction without the other.
+/// Gathers the facts of one moment: never the one half of a transaction without the other.
 fn gather(server: &Server, context: &Context, patient: &ResourceKey) -> Result<Person, Failure> {
     for _ in 0..ATTEMPTS_MAX {
         let person = persons::gather(server, context, &patient.id, &Pending::new())?;
@@ -69,7 +69,7 @@ fn gather(server: &Server, context: &Context, patient: &ResourceKey) -> Result<P
     Err(Failure::Busy)
 }
 
-/// The day that `as-of` names, if it is there.
+/// Reads the day that `as-of` names, if it is there.
 pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>, Failure> {
     let mut day = None;
     let mut wrong = Vec::new();
@@ -100,7 +100,7 @@ pub(super) fn asked_day(parameters: &[(String, String)]) -> Result<Option<Date>,
     }
 }
 
-/// The parameters in a Parameters resource, as they would stand in a query.
+/// Reads the parameters in a Parameters resource, as they would stand in a query.
 ///
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.

@@ -4,7 +4,7 @@ use crate::fhir::{ResourceKey, ResourceType, Version};
 
 pub use crate::patch::LabelChange;
 
-/// Of what an export is.
+/// The scope of an export.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ExportScope {
     /// Everything that is stored.
@@ -14,7 +14,7 @@ pub enum ExportScope {
 }
 
 impl ExportScope {
-    /// The types that belong to it.
+    /// Returns the types that belong to it.
     pub(super) fn types(self) -> &'static [ResourceType] {
         use ResourceType as T;
         match self {
@@ -38,12 +38,12 @@ impl ExportScope {
 pub enum ExportFile {
     /// The resources of a type, one a line.
     Resources(ResourceType),
-    /// What was deleted of a type, a line each: a transaction Bundle with one DELETE.
+    /// The deletions of a type, a line each: a transaction Bundle with one DELETE.
     Deleted(ResourceType),
 }
 
 impl ExportFile {
-    /// The name of the file: `Condition.ndjson`, `Condition.deleted.ndjson`.
+    /// Returns the name of the file: `Condition.ndjson`, `Condition.deleted.ndjson`.
     pub fn name(self) -> String {
         match self {
             ExportFile::Resources(resource_type) => format!("{resource_type}.ndjson"),
@@ -51,7 +51,7 @@ impl ExportFile {
         }
     }
 
-    /// The file of that name.
+    /// Reads the name of a file.
     pub fn parse(name: &str) -> Option<Self> {
         let stem = name.strip_suffix(".ndjson")?;
         match stem.strip_suffix(".deleted") {
@@ -60,7 +60,7 @@ impl ExportFile {
         }
     }
 
-    /// The type that a line of it has.
+    /// Returns the type that a line of it has.
     pub fn line_type(self) -> &'static str {
         match self {
             ExportFile::Resources(resource_type) => resource_type.as_str(),
@@ -77,7 +77,7 @@ impl ExportFile {
     }
 }
 
-/// Of what the labels are asked for.
+/// The scope of `$meta`: the resources whose labels are asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum MetaScope {
     /// Everything that is stored now.

@@ -11,13 +11,13 @@ use crate::search::results::ResourcePart;
 use crate::search::{self, Clause, ParsedSearch};
 use crate::storage::{Position, StoredVersion};
 
-/// How many bytes of content the matches of one page have together; one is given however large it
-/// is.
+/// The most bytes of content that the matches of one page have together; one is given however large
+/// it is.
 const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The parameter of a search in several types that says in which.
 const TYPE: &str = "_type";
 
-/// Where to search.
+/// The scope of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SearchScope {
     /// In a type.
@@ -31,7 +31,7 @@ pub enum SearchScope {
 }
 
 impl SearchScope {
-    /// What a GET of that address searches, if it does.
+    /// Returns the scope that a GET of that address searches, if it does.
     pub fn of(address: &Address) -> Option<Self> {
         match address {
             Address::Type(resource_type) => Some(SearchScope::Type(*resource_type)),
@@ -44,7 +44,7 @@ impl SearchScope {
         }
     }
 
-    /// The path below the base.
+    /// Returns the path below the base.
     fn path(&self) -> String {
         match self {
             SearchScope::Type(resource_type) => resource_type.to_string(),
@@ -57,7 +57,7 @@ impl SearchScope {
         }
     }
 
-    /// The types that can be searched here.
+    /// Returns the types that can be searched here.
     fn types(&self) -> Vec<ResourceType> {
         match self {
             SearchScope::Type(resource_type) | SearchScope::Compartment(_, Some(resource_type)) => {
@@ -69,7 +69,7 @@ impl SearchScope {
         }
     }
 
-    /// The Patient to whom everything that is found belongs.
+    /// Returns the Patient to whom everything that is found belongs.
     fn person(&self) -> Option<&ResourceKey> {
         match self {
             SearchScope::Compartment(patient, _) | SearchScope::Everything(patient) => {
@@ -82,7 +82,7 @@ impl SearchScope {
 
 /// A search as the client asked it.
 pub struct SearchRequest {
-    /// Where to look.
+    /// The scope.
     pub scope: SearchScope,
     /// Names and values, percent-decoded, in order.
     pub parameters: Vec<(String, String)>,
@@ -92,15 +92,16 @@ pub struct SearchRequest {
 
 /// The answer to a search.
 pub struct SearchAnswer {
-    /// What was searched, below the base.
+    /// The path of the search, below the base.
     pub path: String,
     /// The resources of the page that match, in order.
     pub matches: Vec<StoredVersion>,
-    /// What is given besides.
+    /// The resources that are included besides.
     pub included: Vec<StoredVersion>,
-    /// How many resources match in all, if that is told.
+    /// The number of all matches, if that is told.
     pub total: Option<usize>,
-    /// What was applied: the query of this page's own address, in which nothing names a person.
+    /// The parameters that were applied: the query of this page's own address, in which nothing
+    /// names a person.
     pub applied: Vec<(String, String)>,
     /// The token of the next page, if there is one.
     pub next: Option<String>,
@@ -108,19 +109,19 @@ pub struct SearchAnswer {
     pub previous: Option<String>,
     /// Warnings about what was passed over or left out.
     pub warnings: Vec<Issue>,
-    /// How it was found, step by step, if that is asked: without any value that was asked for.
+    /// The steps by which it was found, if that is asked: without any value that was asked for.
     pub steps: Vec<String>,
 }
 
 impl SearchAnswer {
-    /// All resources of the answer.
+    /// Returns all resources of the answer.
     pub fn found(&self) -> impl Iterator<Item = &StoredVersion> {
         self.matches.iter().chain(&self.included)
     }
 }
 
-/// One page of matches. Its `next` page, asked for by [`PAGE`], neither skips nor repeats whatever
-/// is written meanwhile.
+/// Returns one page of matches. Its `next` page, asked for by [`PAGE`], neither skips nor repeats
+/// whatever is written meanwhile.
 ///
 /// # Errors
 /// `BadRequest` with every parameter that cannot be honoured; `NotFound` or `Gone` if the Patient
@@ -145,7 +146,7 @@ pub fn search(
     page(server, context, path, parsed, place)
 }
 
-/// The query of a scope and parameters.
+/// Reads the query of a scope and parameters.
 fn understand(
     server: &Server,
     scope: &SearchScope,
@@ -180,7 +181,7 @@ fn understand(
     Ok(parsed)
 }
 
-/// The types that `_type` names, of those that there are.
+/// Returns the types that `_type` names, of those that there are.
 fn asked_types(
     possible: Vec<ResourceType>,
     named: &[(String, String)],
@@ -268,7 +269,7 @@ fn page(
     })
 }
 
-/// What makes the links of one answer.
+/// The maker of the links of one answer.
 struct Links<'a> {
     server: &'a Server,
     context: &'a Context,
@@ -288,8 +289,8 @@ impl Links<'_> {
         page_token::seal(self.server, self.context, self.path, &place)
     }
 
-    /// The query of the page's own address: what was applied, and a token if that is not all or may
-    /// not be seen.
+    /// Returns the query of the page's own address: the parameters that were applied, and a token
+    /// if they are not all or may not be seen.
     fn own(&self, offset: usize, until: Option<usize>) -> Vec<(String, String)> {
         let mut own: Vec<_> = self
             .applied

@@ -22,7 +22,7 @@ use crate::subscriptions::EndpointPolicy;
 use crate::subscriptions::delivery::Deliverer;
 use crate::validation::Validator;
 
-/// How many Subscriptions a server has at most, unless it is told otherwise.
+/// The most Subscriptions that a server has, unless it is told otherwise.
 pub const SUBSCRIPTIONS_MAX: usize = 10_000;
 
 /// The parts of which a server is made.
@@ -31,17 +31,17 @@ pub struct ServerParts {
     pub store: Arc<dyn Store>,
     /// The rules in force.
     pub rules: Rules,
-    /// Which codes belong to which target group.
+    /// The target groups of the codes.
     pub groups: GroupTable,
-    /// What resources are held against.
+    /// The validator of resources.
     pub validator: Arc<Validator>,
     /// The base of this server's own addresses, as `http://127.0.0.1:8080/fhir`.
     pub base_url: String,
-    /// What is said to references to what is not stored.
+    /// The answer to references to resources that are not stored.
     pub references: ReferencePolicy,
-    /// Where a Subscription may have notifications sent.
+    /// The addresses to which a Subscription may have notifications sent.
     pub endpoints: EndpointPolicy,
-    /// How many Subscriptions there may be.
+    /// The most Subscriptions that there may be.
     pub subscriptions_max: usize,
     /// Called when a commit set a timer on a day whose calendar step was begun already: the
     /// calendar has work before the next midnight.
@@ -70,42 +70,42 @@ impl ServerParts {
     }
 }
 
-/// What every interaction works with.
+/// The server, with which every interaction works.
 pub struct Server {
     /// The durable state.
     pub store: Arc<dyn Store>,
     /// The rules in force.
     pub rules: Rules,
-    /// Which codes belong to which target group.
+    /// The target groups of the codes.
     pub groups: GroupTable,
-    /// What resources are held against.
+    /// The validator of resources.
     pub validator: Arc<Validator>,
     /// The base of this server's own addresses, as `http://127.0.0.1:8080/fhir`.
     pub base_url: String,
-    /// What is said to references to what is not stored.
+    /// The answer to references to resources that are not stored.
     pub references: ReferencePolicy,
-    /// Where a Subscription may have notifications sent.
+    /// The addresses to which a Subscription may have notifications sent.
     pub endpoints: EndpointPolicy,
-    /// How many Subscriptions there may be.
+    /// The most Subscriptions that there may be.
     pub(super) subscriptions_max: usize,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
     calendar_day: AtomicI64,
-    /// Who may commit when.
+    /// The turns in which writes commit.
     pub(super) turns: WriteTurns,
     /// The threads with which batches work besides those of their requests.
     pub(super) batch_threads: BatchThreads,
     /// Set when the server stops: what it does besides requests, and can go on with at the next
     /// start, ends.
     pub is_stopping: AtomicBool,
-    /// Who must be told of what.
+    /// The subscriptions that must be told of events.
     pub(super) followers: FollowerCache,
     /// The tokens by which websockets are bound.
     pub(super) binding_tokens: BindingTokens,
     /// The delivery of notifications, once it runs.
     deliverer: OnceLock<Weak<Deliverer>>,
-    /// How many events were written since the start.
+    /// The number of events that were written since the start.
     pub(super) events_written: AtomicU64,
-    /// Who waits for what happens to a subscription.
+    /// The listeners that wait for events of a subscription.
     pub(super) listeners: Arc<SubscriptionListeners>,
     wake_calendar: Box<dyn Fn() + Send + Sync>,
     wake_delivery: Box<dyn Fn(&Id) + Send + Sync>,

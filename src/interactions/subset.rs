@@ -11,10 +11,11 @@ use crate::search::parse::{ParsedSearch, parse_search};
 use crate::search::results::ResourcePart;
 use crate::storage::StoredVersion;
 
-/// What is always given.
+/// The elements that are always given.
 const ALWAYS: &[&str] = &["resourceType", "id", "meta"];
 
-/// Which part of a resource a read asks for, and the parameters that are about something else.
+/// Reads which part of a resource a read asks for; answers it with the parameters that are about
+/// something else.
 ///
 /// # Errors
 /// `BadRequest` for one that cannot be given.
@@ -44,7 +45,7 @@ pub fn asked(
     }
 }
 
-/// That each name is one of an element that one of the types has.
+/// Checks that each name is one of an element that one of the types has.
 ///
 /// # Errors
 /// `BadRequest` with all that are not.
@@ -86,11 +87,11 @@ pub(super) fn known_elements(
     }
 }
 
-/// Where an element stands in JSON, as its structure has it.
+/// The place of an element in JSON, as its structure has it.
 type Key = (Box<str>, usize, usize);
 
-/// A choice of types is named as the definition does (`onset`) or by the key under which it stands
-/// (`onsetAge`).
+/// Tells whether a name is that of an element. A choice of types is named as the definition does
+/// (`onset`) or by the key under which it stands (`onsetAge`).
 fn names_key(structure: &Structure, (key, place, _): &Key, name: &str) -> bool {
     let child = &structure.elements[structure.elements[0].children[*place]];
     **key == *name || *child.name == *name
@@ -103,7 +104,7 @@ fn structure(server: &Server, resource_type: ResourceType) -> Option<&Structure>
         .type_structure(resource_type.as_str())
 }
 
-/// Leaves that part of a version.
+/// Reduces a version to that part.
 ///
 /// # Errors
 /// Of the store, if what is stored is no JSON.
@@ -163,8 +164,8 @@ fn leave(
         .collect()
 }
 
-/// What the definition marks, of the element and of what stands in it; what must be there and what
-/// must not be ignored stays too.
+/// Keeps the elements that the definition marks, in the element and in what stands in it; required
+/// elements and modifiers stay too.
 fn summary(
     structure: &Structure,
     element: &Element,

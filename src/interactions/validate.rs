@@ -15,21 +15,21 @@ use super::writing::entry::same_type;
 use super::{Context, Failure, Server, read};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 
-/// What to check.
+/// A check that a client asks for.
 pub struct ValidateRequest {
-    /// What the address names.
+    /// The target of the address.
     pub target: ValidationTarget,
     /// The resource that was sent, if one was.
     pub resource: Option<Resource>,
-    /// For what it is checked; of its content alone if nothing is said.
+    /// The purpose of the check; of the content alone if none is said.
     pub mode: Option<Mode>,
     /// The profile to check it against besides those that always count.
     pub profile: Option<String>,
-    /// What an update or deletion is to require.
+    /// The condition of an update or deletion.
     pub condition: Condition,
 }
 
-/// What the address of a `$validate` names.
+/// The target of a `$validate`: what its address names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ValidationTarget {
     /// A type.
@@ -38,7 +38,8 @@ pub enum ValidationTarget {
     Instance(ResourceKey),
 }
 
-/// For what a resource is checked (<https://hl7.org/fhir/R4/valueset-resource-validation-mode.html>).
+/// The purpose for which a resource is checked
+/// (<https://hl7.org/fhir/R4/valueset-resource-validation-mode.html>).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
     /// To be created.
@@ -63,10 +64,10 @@ impl Mode {
     }
 }
 
-/// The findings that the write would give.
+/// Returns the findings that the write would give.
 ///
 /// # Errors
-/// What forbids the check itself: `BadRequest` for parameters that do not go together,
+/// The reason that forbids the check itself: `BadRequest` for parameters that do not go together,
 /// `Unprocessable` for an unknown profile, `NotFound` and `Gone` for a stored resource that is not
 /// there.
 pub fn validate(
@@ -74,17 +75,9 @@ pub fn validate(
     context: &Context,
     request: ValidateRequest,
 ) -> Result<Vec<Issue>, Failure> {
-    let ValidateRequest {
-        target,
-        resource,
-        mode,
-        profile,
-        condition,
-    } = request;
-    if profile
-        .as_deref()
-        .is_some_and(|profile| !server.validator.knows(profile))
-    {
+    let profile = request.profile.clone();
+    let is_unknown = |profile: &String| !server.validator.knows(profile);
+    if profile.as_ref().is_some_and(is_unknown) {
         let text = "profile: expected one that this server has, found one that it does not have; nothing was checked";
         return Err(Failure::Unprocessable(vec![Issue::error(
             IssueCode::NotSupported,
@@ -92,83 +85,90 @@ pub fn validate(
             text,
         )]));
     }
-    let (writer, action) = match target {
+    let (writer, action) = match &request.target {
         ValidationTarget::Type(resource_type) => {
-            let writer = match mode {
-                None => Writer::Nobody,
-                Some(Mode::Create) => Writer::Client,
-                Some(Mode::Update | Mode::Delete | Mode::Profile) => {
-                    return Err(wrong(
-                        "mode: 'update', 'delete' and 'profile' are asked of a resource: [type]/[id]/$validate",
-                    ));
-                }
-            };
-            let resource = resource.ok_or_else(no_resource)?;
+            let resource_type = *resource_type;
+            let (writer, resource) = asked_of_type(request)?;
             if let Err(failure) = same_type(resource_type, &resource) {
                 return Ok(failure.issues());
             }
-            (
-                writer,
-                Action::Create {
-                    resource,
-                    id: (context.new_id)(),
-                    if_none_exist: None,
-                },
-            )
+            let action = Action::Create {
+                resource,
+                id: (context.new_id)(),
+                if_none_exist: None,
+            };
+            (writer, action)
         }
         ValidationTarget::Instance(key) => {
-            let update = |key, resource, condition| Action::Update {
-                target: ChangeTarget::Key(key),
-                resource,
-                condition,
-            };
-            match (mode, resource) {
-                (None, Some(resource)) => (Writer::Nobody, update(key, resource, Condition::Any)),
-                (None, None) => (
-                    Writer::Nobody,
-                    update(key.clone(), stored(server, context, &key)?, Condition::Any),
-                ),
-                (Some(Mode::Create), Some(resource)) => {
-                    (Writer::Client, update(key, resource, Condition::Absent))
-                }
-                (Some(Mode::Update), Some(resource)) => {
-                    (Writer::Client, update(key, resource, condition))
-                }
-                (Some(Mode::Create | Mode::Update), None) => return Err(no_resource()),
-                (Some(Mode::Delete), _) => (
-                    Writer::Client,
-                    Action::Delete {
-                        target: ChangeTarget::Key(key),
-                        condition,
-                    },
-                ),
-                (Some(Mode::Profile), None) if profile.is_none() => {
-                    return Err(wrong("mode 'profile': expected the parameter profile"));
-                }
-                (Some(Mode::Profile), None) => (
-                    Writer::Nobody,
-                    update(key.clone(), stored(server, context, &key)?, Condition::Any),
-                ),
-                (Some(Mode::Profile), Some(_)) => {
-                    return Err(wrong(
-                        "mode 'profile' is asked of what is stored: leave the mode out to check the resource that you send",
-                    ));
-                }
-            }
+            let key = key.clone();
+            asked_of_instance(server, context, key, request)?
         }
     };
+    let change = Change {
+        action,
+        full_url: None,
+        place: None,
+    };
     let profiles: Vec<&str> = profile.as_deref().into_iter().collect();
-    attempt::findings(
-        server,
-        context,
-        writer,
-        Change {
-            action,
-            full_url: None,
-            place: None,
-        },
-        &profiles,
-    )
+    attempt::findings(server, context, writer, change, &profiles)
+}
+
+/// Finds out which creation is to be checked.
+fn asked_of_type(request: ValidateRequest) -> Result<(Writer, Resource), Failure> {
+    let writer = match request.mode {
+        None => Writer::Nobody,
+        Some(Mode::Create) => Writer::Client,
+        Some(Mode::Update | Mode::Delete | Mode::Profile) => {
+            return Err(wrong(
+                "mode: 'update', 'delete' and 'profile' are asked of a resource: [type]/[id]/$validate",
+            ));
+        }
+    };
+    Ok((writer, request.resource.ok_or_else(no_resource)?))
+}
+
+/// Finds out which write of a resource is to be checked.
+fn asked_of_instance(
+    server: &Server,
+    context: &Context,
+    key: ResourceKey,
+    request: ValidateRequest,
+) -> Result<(Writer, Action), Failure> {
+    let ValidateRequest {
+        resource,
+        mode,
+        profile,
+        condition,
+        ..
+    } = request;
+    let target = ChangeTarget::Key(key.clone());
+    let (writer, resource, condition) = match (mode, resource) {
+        (None, Some(resource)) => (Writer::Nobody, resource, Condition::Any),
+        (Some(Mode::Create), Some(resource)) => (Writer::Client, resource, Condition::Absent),
+        (Some(Mode::Update), Some(resource)) => (Writer::Client, resource, condition),
+        (Some(Mode::Create | Mode::Update), None) => return Err(no_resource()),
+        (Some(Mode::Delete), _) => {
+            return Ok((Writer::Client, Action::Delete { target, condition }));
+        }
+        (Some(Mode::Profile), None) if profile.is_none() => {
+            return Err(wrong("mode 'profile': expected the parameter profile"));
+        }
+        (None | Some(Mode::Profile), None) => {
+            let stored = stored(server, context, &key)?;
+            (Writer::Nobody, stored, Condition::Any)
+        }
+        (Some(Mode::Profile), Some(_)) => {
+            return Err(wrong(
+                "mode 'profile' is asked of what is stored: leave the mode out to check the resource that you send",
+            ));
+        }
+    };
+    let action = Action::Update {
+        target,
+        resource,
+        condition,
+    };
+    Ok((writer, action))
 }
 
 fn wrong(text: &str) -> Failure {
@@ -188,7 +188,7 @@ fn stored(server: &Server, context: &Context, key: &ResourceKey) -> Result<Resou
     Resource::from_value(value).map_err(|issue| Failure::BadRequest(vec![issue]))
 }
 
-/// What a body and the parameters of the address ask for.
+/// Reads what a body and the parameters of the address ask for.
 ///
 /// # Errors
 /// `BadRequest` for parameters that are not understood or stand twice, and for a part `resource`
@@ -294,7 +294,7 @@ fn once<T>(name: &str, before: Option<&T>) -> Result<(), String> {
     }
 }
 
-/// The value of a parameter: clients send a canonical address as one of four types.
+/// Returns the value of a parameter: clients send a canonical address as one of four types.
 fn value_of(part: &Value) -> &str {
     let named = ["valueCode", "valueUri", "valueCanonical", "valueString"]
         .into_iter()

@@ -3,7 +3,7 @@
 use crate::fhir::{Issue, ResourceKey};
 use crate::storage::StoredVersion;
 
-/// What a write did to its resource.
+/// The effect of a write on its resource.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// The resource is new, or exists again.
@@ -21,7 +21,7 @@ pub enum Effect {
 pub struct Written {
     /// The resource.
     pub key: ResourceKey,
-    /// What happened.
+    /// The effect.
     pub effect: Effect,
     /// The version that is now the last one; none if the resource never was.
     pub version: Option<StoredVersion>,

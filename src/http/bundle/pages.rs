@@ -125,7 +125,7 @@ fn past_entry(
 }
 
 /// Writes the rights of a person as of a day.
-pub(in crate::http) fn rights(base_url: &str, rights: &rights::Rights) -> Vec<u8> {
+pub(in crate::http) fn rights(base_url: &str, rights: &rights::PatientRights) -> Vec<u8> {
     let head = json!({
         "link": [{ "relation": "self", "url": format!("{base_url}/{}/$rights?as-of={}", rights.patient, rights.day) }],
         "timestamp": format_instant(rights.asked_at),

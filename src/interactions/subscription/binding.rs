@@ -14,25 +14,26 @@ use crate::interactions::address::parameters_in;
 use crate::interactions::{Context, Failure, Server, read};
 use crate::subscriptions::{Channel, Standing, Status};
 
-/// How long a token can be used.
+/// The time during which a token can be used.
 const TOKEN_TIME: SignedDuration = SignedDuration::from_secs(60);
-/// How many tokens may wait to be used.
+/// The most tokens that may wait to be used.
 const TOKENS_MAX: usize = 10_000;
-/// How many subscriptions a token, and a websocket, may have.
+/// The most subscriptions of a token, and of a websocket.
 pub const SUBSCRIPTIONS_MAX: usize = 100;
 
-/// What a client needs to listen.
+/// A token with which a client listens.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BindingToken {
-    /// What it says to be bound.
+    /// The word that the client says to be bound.
     pub token: String,
-    /// Until when.
+    /// The end of the token's life.
     pub expiration: Timestamp,
-    /// To what.
+    /// The subscriptions that it is bound to.
     pub subscriptions: Vec<Id>,
 }
 
-/// A token for the subscription that the address names, or for those of the parameters `id`.
+/// Gives out a token for the subscription that the address names, or for those of the parameters
+/// `id`.
 ///
 /// # Errors
 /// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for a Subscription,
@@ -101,7 +102,7 @@ pub fn redeem(server: &Server, context: &Context, token: &str) -> Option<Binding
         .map(|given| given.grant)
 }
 
-/// The parameters in a Parameters resource, as they would stand in a query.
+/// Reads the parameters in a Parameters resource, as they would stand in a query.
 ///
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.

@@ -14,23 +14,23 @@ pub(in crate::interactions) struct BindingTokens(Mutex<BTreeMap<String, GivenTok
 
 /// A token that was given out.
 pub(super) struct GivenToken {
-    /// When it ends to be good.
+    /// The instant from which it is no longer good.
     pub(super) until: Timestamp,
-    /// What it is good for.
+    /// The rights that it gives.
     pub(super) grant: BindingGrant,
 }
 
 /// The rights that a token gives to the websocket that shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BindingGrant {
-    /// Who asked for the token: the websocket listens on behalf of the same principal.
+    /// The principal who asked for the token: the websocket listens on behalf of the same one.
     pub principal: Principal,
     /// The subscriptions that it may listen to.
     pub subscriptions: Vec<Id>,
 }
 
 impl BindingTokens {
-    /// Those that are still good.
+    /// Returns those that are still good.
     pub(super) fn good(&self, now: Timestamp) -> MutexGuard<'_, BTreeMap<String, GivenToken>> {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.retain(|_, given| given.until > now);

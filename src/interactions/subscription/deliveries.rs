@@ -1,4 +1,5 @@
-//! What an operator sees of the delivery of notifications and asks of it (`$resend`).
+//! The delivery of notifications as an operator sees it, and the operation by which events are sent
+//! again (`$resend`).
 
 use jiff::Timestamp;
 
@@ -24,27 +25,27 @@ pub const STATUSES: [Status; 4] = [
 /// One subscription with what is still to be delivered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delivered {
-    /// How it stands.
+    /// The state of its delivery.
     pub view: SubscriptionView,
-    /// How many events wait to be delivered; to a websocket, none does.
+    /// The number of events that wait to be delivered; to a websocket, none does.
     pub waiting: u64,
-    /// How many events were forgotten before they were delivered, of those that its subscriber has
-    /// not been told of yet.
+    /// The number of events that were forgotten before they were delivered, of those that its
+    /// subscriber has not been told of yet.
     pub missed: u64,
 }
 
-/// What the Subscription itself says of where it is delivered.
+/// The parts of a Subscription that say where it is delivered.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Particulars {
     /// The scheme and host of its endpoint: what else stands in the address may be a secret. None
     /// for a websocket.
     pub endpoint: Option<String>,
-    /// Why it is in error.
+    /// The reason why it is in error.
     pub error: Option<String>,
 }
 
-/// How each subscription stands, and what was counted since the start; none if nothing is delivered
-/// here.
+/// Returns the state of each subscription, and the counts since the start; none if nothing is
+/// delivered here.
 ///
 /// # Errors
 /// Of the store.
@@ -94,7 +95,7 @@ pub fn queue(all: &[Delivered]) -> (u64, Option<Timestamp>) {
     )
 }
 
-/// What a Subscription says of its delivery.
+/// Reads where a Subscription is delivered.
 ///
 /// # Errors
 /// Of the store.
@@ -119,8 +120,7 @@ pub fn particulars(server: &Server, _context: &Context, id: &Id) -> Result<Parti
     Ok(Particulars { endpoint, error })
 }
 
-/// Sends events again that were delivered, from one number to another, both included; answers what
-/// was asked.
+/// Sends delivered events again, from one number to another, both included; answers what was asked.
 ///
 /// # Errors
 /// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for the Subscription,

@@ -26,7 +26,7 @@ struct EventsRequest {
     since: Option<u64>,
     /// The last one, if it is said.
     until: Option<u64>,
-    /// How much to tell, if it is said.
+    /// The detail of the events, if it is said.
     content: Option<PayloadContent>,
 }
 

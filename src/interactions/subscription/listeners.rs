@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::fhir::Id;
 
-/// What is called with nothing to tell but that there is something to look at; must not block.
+/// A call that tells a listener that there is something to look at; it must not block.
 pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// All who listen, by subscription.

@@ -9,7 +9,7 @@ use crate::fhir::{Issue, IssueCode, ResourceKey};
 use crate::interactions::{Context, Failure, Server, read};
 use crate::subscriptions::{Standing, signing};
 
-/// The secret of a subscription with the channel rest-hook, as Parameters.
+/// Answers the secret of a subscription with the channel rest-hook, as Parameters.
 ///
 /// # Errors
 /// `NotFound` or `Gone` for the Subscription, `Unprocessable` for one whose messages are not

@@ -12,19 +12,19 @@ use crate::interactions::writing::write_turns::Attempted;
 use crate::interactions::{Context, Failure, Server};
 use crate::storage::{ChangeSet, CommitError};
 
-/// How many persons share one commit.
+/// The number of persons that share one commit.
 pub(in crate::interactions) const PERSONS_PER_COMMIT: usize = 64;
-/// How many due timers are asked for at once. Those that were due before them are gone, but the
-/// store steps over what is left of their keys: were each commit to ask anew, a midnight would grow
-/// with the square of its persons.
+/// The number of due timers that are asked for at once. Those that were due before them are gone,
+/// but the store steps over what is left of their keys: were each commit to ask anew, a midnight
+/// would grow with the square of its persons.
 const TIMERS_PER_LOOK: usize = 4_096;
 
-/// What a run of the calendar did.
+/// The progress of a run of the calendar.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Progress {
-    /// How many persons' rights were looked at.
+    /// The number of persons whose rights were looked at.
     pub persons: usize,
-    /// How many versions were written.
+    /// The number of versions that were written.
     pub versions: usize,
 }
 
@@ -60,8 +60,8 @@ pub fn run(
     }
 }
 
-/// If the calendar has a step due for one of these persons, makes it. Answers whether it had: then
-/// what was gathered before is stale.
+/// Makes the step of the calendar that is due for these persons, if one is. Answers whether there
+/// was one: then what was gathered before is stale.
 ///
 /// # Errors
 /// As [`run`].
@@ -115,7 +115,7 @@ fn step(
     }
 }
 
-/// Those of the persons whose timers are due on that day.
+/// Returns those of the persons whose timers are due on that day.
 fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure> {
     let mut due = Vec::new();
     for person in persons {

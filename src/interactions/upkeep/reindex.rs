@@ -17,7 +17,7 @@ pub use crate::storage::{ReindexFrom, Reindexed, Wish};
 
 static MARKS: LazyLock<Marks> = LazyLock::new(index_marks);
 
-/// By what this program makes index entries.
+/// Returns the definitions by which this program makes index entries.
 pub fn marks() -> &'static Marks {
     &MARKS
 }
@@ -36,7 +36,7 @@ pub fn reindex(
     reindex_store(&*server.store, from, watch)
 }
 
-/// As [`reindex`], for a store that nobody serves from.
+/// Does as [`reindex`], for a store that nobody serves from.
 ///
 /// # Errors
 /// As [`reindex`].
@@ -57,7 +57,7 @@ pub fn reindex_store(
         .map_err(Failure::from)
 }
 
-/// The parameters in a Parameters resource, of which `$reindex` has none.
+/// Reads the parameters in a Parameters resource; `$reindex` has none.
 ///
 /// # Errors
 /// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.

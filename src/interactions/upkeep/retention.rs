@@ -15,7 +15,8 @@ use crate::interactions::{Context, Failure, Server};
 use crate::storage::{ChangeSet, CommitError, Forgettable, Precondition, StreamChange};
 use crate::subscriptions::Standing;
 
-/// How many events are forgotten in one commit: few, so that no request waits long behind them.
+/// The number of events that are forgotten in one commit: few, so that no request waits long behind
+/// them.
 const EVENTS_PER_COMMIT: usize = 500;
 
 /// Forgets all events that were committed before that instant. Answers how many commits that took.
@@ -37,7 +38,7 @@ pub fn forget(server: &Server, context: &Context, before: Timestamp) -> Result<u
     Ok(commits)
 }
 
-/// The next commit, if a subscription has events to be forgotten.
+/// Prepares the next commit, if a subscription has events to be forgotten.
 fn step(
     server: &Server,
     context: &Context,

@@ -66,7 +66,8 @@ pub fn set_status(
     }
 }
 
-/// What delivery works with, of this server; `context` gives the time and ids of each write.
+/// Makes the surroundings of delivery for this server; `context` gives the time and ids of each
+/// write.
 pub fn world(server: Arc<Server>, context: Arc<dyn Fn() -> Context + Send + Sync>) -> World {
     let clock = Arc::clone(&context);
     World {

@@ -1,5 +1,5 @@
-//! What the content of a resource is held against: the one place that asks for a check. Knows no
-//! store: what is refused because of other resources is found by who writes.
+//! The check of the content of a resource: the one place that asks for it. Knows no store: refusals
+//! because of other resources are found by those who write.
 
 use jiff::civil::Date;
 use serde_json::Value;
@@ -8,8 +8,8 @@ use crate::deadlines::GroupTable;
 use crate::fhir::{Issue, Resource};
 use crate::validation::{self, Validator};
 
-/// All findings about the content as of that day: those that every write makes, and those of a
-/// check against each of these profiles.
+/// Returns all findings about the content as of that day: those that every write makes, and those
+/// of a check against each of these profiles.
 pub fn findings(
     resource: &Resource,
     validator: &Validator,

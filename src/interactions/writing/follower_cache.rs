@@ -12,14 +12,14 @@ use crate::subscriptions::FilterIndex;
 pub(super) struct FollowersAt {
     /// The position of the guard.
     pub(super) position: Position,
-    /// What each follows.
+    /// The filters of the followers.
     pub(super) index: Arc<FilterIndex<Id>>,
 }
 
 /// The followers as they were read last.
 #[derive(Default)]
 pub(in crate::interactions) struct FollowerCache {
-    /// None before they were read.
+    /// The followers; none before they were read.
     pub(super) known: Mutex<Option<FollowersAt>>,
     /// An upper bound of the number of Subscriptions, once they were counted.
     pub(super) at_most: Mutex<Option<usize>>,

@@ -1,4 +1,4 @@
-//! Which subscriptions must be told of a change of a Task: in the very commit that makes it.
+//! The subscriptions that must be told of a change of a Task, in the very commit that makes it.
 //!
 //! What was read of the subscriptions is kept between commits; a guard that every change of who
 //! follows what moves says whether it still holds, so that a subscription which was acknowledged
@@ -17,7 +17,7 @@ use crate::storage::{Guard, NewEvent, Precondition, SearchError, StreamChange};
 use crate::subscriptions::filter::Side;
 use crate::subscriptions::{FilterIndex, Standing, Status, topic};
 
-/// The guard of who follows what.
+/// Returns the guard of who follows what.
 pub(in crate::interactions) fn guard() -> Guard {
     Guard("subscriptions".to_owned())
 }
@@ -32,7 +32,7 @@ pub(in crate::interactions) struct TaskVersion<'a> {
     pub(in crate::interactions) after: &'a Value,
 }
 
-/// The events that these versions are, and what must still be so when they are committed.
+/// Finds the events that these versions are, and what must still be so when they are committed.
 ///
 /// # Errors
 /// Of the store.
@@ -78,7 +78,7 @@ pub(in crate::interactions) fn events_of(
     Ok((events, Some(Precondition::Unmoved(guard(), position))))
 }
 
-/// The followers as they are now.
+/// Reads the followers as they are now.
 fn current(server: &Server) -> Result<FollowersAt, SearchError> {
     // Asked for before anything is read: what moves after this is found out when the events are
     // committed.
@@ -129,7 +129,7 @@ fn current(server: &Server) -> Result<FollowersAt, SearchError> {
     Ok(known)
 }
 
-/// The guard, if these writes change who follows what.
+/// Returns the guard, if these writes change who follows what.
 pub(in crate::interactions) fn touched(pending: &Pending) -> Option<Guard> {
     let follows = |content: &Option<Value>| {
         let content = content
@@ -143,7 +143,7 @@ pub(in crate::interactions) fn touched(pending: &Pending) -> Option<Guard> {
         .then(guard)
 }
 
-/// The subscriptions that these writes bring about: their events count from 1.
+/// Returns the streams of the subscriptions that these writes create: their events count from 1.
 pub(in crate::interactions) fn begun(pending: &Pending) -> Vec<StreamChange> {
     created(pending)
         .map(|key| StreamChange::Begin(key.id.clone()))
@@ -156,7 +156,7 @@ fn created(pending: &Pending) -> impl Iterator<Item = &ResourceKey> {
         .map(|(key, _)| key)
 }
 
-/// A finding if these writes bring about more subscriptions than there may be.
+/// Returns a finding if these writes create more subscriptions than there may be.
 ///
 /// # Errors
 /// Of the store.
@@ -193,7 +193,7 @@ pub(in crate::interactions) fn too_many(
     Ok((total > most).then(|| Issue::error(IssueCode::TooCostly, "Subscription", text())))
 }
 
-/// What these writes do to Subscriptions.
+/// Returns the writes of Subscriptions.
 pub(in crate::interactions) fn subscriptions(
     pending: &Pending,
 ) -> impl Iterator<Item = (&ResourceKey, &PendingWrite)> {

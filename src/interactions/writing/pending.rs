@@ -9,7 +9,7 @@ use crate::interactions::Server;
 use crate::interactions::stored::{LoadedResource, parse_stored};
 use crate::storage::SearchError;
 
-/// What a request is about to write, by key.
+/// The writes that a request is about to make, by key.
 pub type Pending = BTreeMap<ResourceKey, PendingWrite>;
 
 /// One resource that a request is about to write.
@@ -23,7 +23,7 @@ pub struct PendingWrite {
     pub before: Option<Value>,
 }
 
-/// A resource as it will be after the pending writes; none if it does not exist.
+/// Reads a resource as it will be after the pending writes; none if it does not exist.
 ///
 /// # Errors
 /// Of the store.

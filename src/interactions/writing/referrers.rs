@@ -1,4 +1,5 @@
-//! Who refers to a resource: one that others name stays (<https://hl7.org/fhir/R4/http.html#delete>).
+//! The resources that refer to a resource: one that others name stays
+//! (<https://hl7.org/fhir/R4/http.html#delete>).
 //!
 //! A referrer is a resource that clients write and that has a literal reference to the other,
 //! anywhere in it; contained and logical references are none. What the server itself derives does
@@ -14,10 +15,10 @@ use crate::interactions::{Failure, Server};
 use crate::search::{Clause, REFERS_TO, SearchQuery};
 use crate::storage::Precondition;
 
-/// How many referrers are named in an answer.
+/// The most referrers that are named in an answer.
 const NAMED_MAX: usize = 5;
 
-/// What the writes of one request refer to.
+/// The references of the writes of one request.
 pub(in crate::interactions) struct Referrers<'a> {
     server: &'a Server,
     pending: &'a Pending,
@@ -49,8 +50,8 @@ impl<'a> Referrers<'a> {
         }
     }
 
-    /// That nothing will refer to the resource once the pending writes are made; the commit will
-    /// insist that nobody else came to.
+    /// Checks that nothing will refer to the resource once the pending writes are made; the commit
+    /// will insist that nobody else came to.
     ///
     /// # Errors
     /// `Conflict`, naming some who do; of the store.

@@ -1,5 +1,5 @@
-//! Who may commit when: all at once as long as it goes well, and whoever keeps being overtaken
-//! alone.
+//! The turns in which writes commit: all at once as long as it goes well, and a write that keeps
+//! being overtaken alone.
 //!
 //! Commits that depend on the same facts refuse each other, and then gather again. That is quick
 //! for a write about one person; but a write that concerns a whole practice would find something
@@ -9,9 +9,9 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::interactions::Failure;
 
-/// How often something is tried beside others.
+/// The most attempts beside others.
 const ATTEMPTS_BESIDE_MAX: usize = 8;
-/// How often it is then tried alone, when nobody overtakes it: the first attempts may only make the
+/// The most attempts alone after them, when nobody overtakes: the first ones may only make the
 /// steps that the calendar has due.
 const ATTEMPTS_ALONE_MAX: usize = 64;
 
