@@ -85,12 +85,12 @@ impl Failure {
             Failure::BeingIndexed(parameter) => one(
                 IssueCode::Transient,
                 format!(
-                    "what {parameter} finds is being made anew, since its definition is another one; send the request again later"
+                    "the search index of {parameter} is being rebuilt for its new definition; send the request again later"
                 ),
             ),
             Failure::Store(_) => one(
                 IssueCode::Exception,
-                "the store cannot be used; the operator must look at the server".into(),
+                "the store cannot be used; the server needs its operator".into(),
             ),
         }
     }

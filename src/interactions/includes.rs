@@ -194,8 +194,8 @@ fn named_by(
 
 fn cut() -> Issue {
     let text = format!(
-        "more was to be included than a page may hold ({INCLUDED_MAX} resources, {INCLUDED_BYTES_MAX} bytes): ask for fewer matches with \
-         _count, or search for the rest by itself"
+        "not everything is included, since a page holds at most {INCLUDED_MAX} such resources with {INCLUDED_BYTES_MAX} bytes: ask for fewer \
+         matches with _count, or search for the rest separately"
     );
     Issue {
         severity: Severity::Warning,

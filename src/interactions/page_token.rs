@@ -64,7 +64,7 @@ fn open(server: &Server, context: &Context, path: &str, token: &str) -> Result<P
     let place = read(&plain).ok_or_else(foreign)?;
     if place.position > server.store.last_commit()?.0 {
         let text = format!(
-            "{PAGE}: the link is of a state that this server does not have any more: search again from the first page"
+            "{PAGE}: the link belongs to a state that this server no longer has: search again from the first page"
         );
         return Err(Failure::bad_request(IssueCode::NotFound, text));
     }
@@ -91,7 +91,7 @@ pub(super) fn asked(
     };
     if parameters.iter().filter(is_part).count() < parameters.len() {
         let text =
-            format!("{PAGE}: expected the link as the server made it, without parameters besides");
+            format!("{PAGE}: expected the link as the server made it, without further parameters");
         return Err(Failure::bad_request(IssueCode::Value, text));
     }
     Ok(Some(place))
@@ -122,7 +122,7 @@ fn foreign() -> Failure {
     Failure::bad_request(
         IssueCode::Value,
         format!(
-            "{PAGE}: expected the token of a link that this server made for this address, as it stands"
+            "{PAGE}: expected the token of a link that this server made for this address, unchanged"
         ),
     )
 }

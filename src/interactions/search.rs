@@ -205,7 +205,7 @@ fn asked_types(
     if types.is_empty() {
         return Err(Failure::bad_request(
             IssueCode::Value,
-            format!("{TYPE}: no type is in all of them"),
+            format!("{TYPE}: expected types that stand in each of the lists, found none"),
         ));
     }
     Ok(types)

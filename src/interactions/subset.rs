@@ -75,7 +75,7 @@ pub(super) fn known_elements(
                 IssueCode::Value,
                 "",
                 format!(
-                    "_elements: expected names of elements of the resource itself; '{name}' is none"
+                    "_elements: expected names of elements of the resource itself; '{name}' is not one"
                 ),
             )
         });

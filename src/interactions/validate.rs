@@ -120,7 +120,7 @@ fn asked_of_type(request: ValidateRequest) -> Result<(Writer, Resource), Failure
         Some(Mode::Create) => Writer::Client,
         Some(Mode::Update | Mode::Delete | Mode::Profile) => {
             return Err(wrong(
-                "mode: 'update', 'delete' and 'profile' are asked of a resource: [type]/[id]/$validate",
+                "mode: 'update', 'delete' and 'profile' need the id of a resource: [type]/[id]/$validate",
             ));
         }
     };
@@ -159,7 +159,7 @@ fn asked_of_instance(
         }
         (Some(Mode::Profile), Some(_)) => {
             return Err(wrong(
-                "mode 'profile' is asked of what is stored: leave the mode out to check the resource that you send",
+                "mode 'profile' checks the stored resource: leave out the mode to check the one that you send",
             ));
         }
     };

@@ -167,9 +167,9 @@ pub fn resend(
     read::read(server, context, subscription)?;
     let refused =
         |why: String| Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, "", why)]);
-    let deliverer = server
-        .deliverer()
-        .ok_or_else(|| refused("this server delivers nothing at present".to_owned()))?;
+    let deliverer = server.deliverer().ok_or_else(|| {
+        refused("this server does not deliver notifications at present".to_owned())
+    })?;
     match deliverer.replay(&subscription.id, since, until) {
         Ok(()) => Ok((since, until)),
         Err(ReplayRefused::Store(error)) => Err(error.into()),

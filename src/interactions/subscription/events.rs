@@ -142,7 +142,7 @@ fn links(
 /// Refuses events that are too old to be kept.
 fn forgotten(kept_from: u64) -> Failure {
     let text = format!(
-        "events before number {kept_from} are not kept any more: what they told is in the history of the Tasks; ask with \
+        "events before number {kept_from} are no longer kept: what they told is in the history of the Tasks; ask with \
          eventsSinceNumber={kept_from} for those that are"
     );
     Failure::Unprocessable(vec![parameter_issue(IssueCode::Deleted, &text)])

@@ -33,7 +33,8 @@ pub(in crate::interactions) fn check(
             .next()
             .is_none()
     {
-        let text = "expected the extension backport-payload-content: the profile that is claimed asks for it";
+        let text =
+            "expected the extension backport-payload-content: the claimed profile requires it";
         found.push(Issue::error(
             IssueCode::Required,
             "Subscription.channel.payload.extension",
@@ -98,11 +99,10 @@ fn status_finding(before: Option<&Value>, sent: &Value, base_url: &str) -> Optio
     if !is_as_before {
         return refused(format!(
             "expected 'requested' (or 'off'), found '{status}', which stays only while criteria, filters, channel and end are as they were: \
-             what is asked for anew begins with a handshake"
+             a subscription that asks for anything else begins with a handshake"
         ));
     }
-    let text =
-        "expected what is stored: while the status stays, only the server says what is wrong";
+    let text = "expected the stored text: while the status stays the same, only the server writes what is wrong";
     (before["error"] != sent["error"])
         .then(|| Issue::error(IssueCode::BusinessRule, "Subscription.error", text))
 }

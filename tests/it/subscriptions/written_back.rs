@@ -188,7 +188,7 @@ fn what_asks_for_something_else_has_to_be_requested() {
             expect_refused(
                 &facade.put(&asked),
                 "Subscription.status",
-                "what is asked for anew begins with a handshake",
+                "a subscription that asks for anything else begins with a handshake",
             );
             assert_eq!(read(&facade), stored);
             asked["status"] = json!("requested");
