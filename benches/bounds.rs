@@ -24,7 +24,7 @@ fn main() {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let validator = frist::packages::validator(&[]).unwrap();
+    let validator = frist::app::packages::validator(&[]).unwrap();
     println!(
         "{:<34}{:>9}{:>10}{:>10}{:>10}",
         "body", "KB", "findings", "parse ms", "check ms"

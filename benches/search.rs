@@ -27,10 +27,10 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use frist::app::Clock;
+use frist::app::ServerClock;
 use frist::demo::Population;
 use frist::fhir::{Resource, ResourceKey, copenhagen_date, json};
-use frist::http::{Wire, router};
+use frist::http::{Wire, WireOptions, router};
 use frist::interactions::{Server, ServerParts, overview, transaction};
 use frist::schema::guide;
 use frist::search::compartment::found_by;
@@ -94,8 +94,10 @@ fn main() {
         let known = Known::of(&server, population);
         let wire = Wire::new(
             Arc::clone(&server),
-            Box::new(move || clock().context()),
-            Arc::new(frist::packages::download()),
+            WireOptions::plain(
+                Box::new(move || clock().context()),
+                Arc::new(frist::app::packages::download()),
+            ),
         );
         wire.set_ready(true);
         let router = router(wire);
@@ -156,14 +158,14 @@ fn tell_indexing() {
     );
 }
 
-fn clock() -> Clock {
-    Clock::starting_at(NOW.parse().unwrap())
+fn clock() -> ServerClock {
+    ServerClock::starting_at(NOW.parse().unwrap())
 }
 
 /// Returns the server over the store in that folder.
 fn open(path: &Path) -> Server {
     let store = EmbeddedStore::open(path, Engine::Fjall, StoreOptions::default()).unwrap();
-    let validator = Arc::new(frist::packages::validator(&[]).unwrap());
+    let validator = Arc::new(frist::app::packages::validator(&[]).unwrap());
     let base = "http://frist.test/fhir".to_owned();
     Server::new(ServerParts::shipped(Arc::new(store), validator, base))
 }

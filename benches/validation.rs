@@ -33,7 +33,7 @@ fn main() {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let validator = frist::packages::validator(&[]).unwrap();
+    let validator = frist::app::packages::validator(&[]).unwrap();
     println!(
         "{:<34} {:>6}   {:>20}   {:>20}   {:>16}",
         "", "", "validate", "parse and validate", "allocations of"

@@ -16,31 +16,31 @@ use crate::subscriptions::endpoint::Allowed;
 #[derive(Parser, Debug)]
 #[command(name = "frist", version, about)]
 pub struct Options {
-    /// What to do; `serve` if nothing is said.
+    /// The command; `serve` if none is given.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What the program does.
+/// The commands of the program.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Serve FHIR R4 from a data folder.
     Serve(ServeOptions),
     /// Fill a data folder with an invented population, and serve it.
     Demo(DemoOptions),
-    /// Make the search index of a data folder anew, while no server uses it, and check the store.
+    /// Rebuild the search index of a data folder while no server uses it, and check the store.
     ///
-    /// A server that was started with other definitions does so by itself, beside its work; and one
-    /// that runs does so when it is sent POST /fhir/$reindex with the header 'Prefer:
+    /// A server that was started with other definitions does so by itself, beside its work. A
+    /// running server does so when it is sent POST /fhir/$reindex with the header 'Prefer:
     /// respond-async'.
     Reindex(ReindexOptions),
     /// Check resources in files as a server would, without one.
     ///
-    /// Everything is checked that a write checks, but what depends on other resources: that the
+    /// Checks everything that a write checks, except what depends on other resources: that the
     /// Patient is stored, that all references name one person, that no other Patient has the
-    /// identifier. A server finds these too, by its operation $validate.
+    /// identifier. The operation $validate of a server checks these too.
     ///
-    /// Exit code: 0 if nothing would be refused, 1 if something would or cannot be read, 2 for
+    /// Exit code: 0 if nothing would be refused, 1 if something would be or cannot be read, 2 for
     /// wrong options.
     Validate(ValidateOptions),
 }
@@ -48,13 +48,13 @@ pub enum Command {
 /// The options of `frist serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeOptions {
-    /// Where to listen: a loopback address, as everyone who can reach it is let in.
+    /// The address to listen on: a loopback address, because everyone who can reach it is let in.
     #[arg(long, default_value = "127.0.0.1:8080", env = "FRIST_LISTEN")]
     pub listen: SocketAddr,
-    /// The data folder; made if it is not there.
+    /// The data folder; created if it does not exist.
     #[arg(long, default_value = "frist-data", env = "FRIST_DATA")]
     pub data: PathBuf,
-    /// What every command that serves has.
+    /// The options of every command that serves.
     #[command(flatten)]
     pub common: CommonOptions,
 }
@@ -62,76 +62,77 @@ pub struct ServeOptions {
 /// The options of `frist demo`.
 #[derive(Args, Clone, Debug)]
 pub struct DemoOptions {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:8080", env = "FRIST_LISTEN")]
     pub listen: SocketAddr,
     /// The data folder; filled if it holds no Patient yet.
     #[arg(long, default_value = "frist-demo-data")]
     pub data: PathBuf,
-    /// How many persons to invent.
+    /// The number of persons to invent.
     #[arg(long, default_value_t = 200)]
     pub patients: usize,
-    /// The same number gives the same persons.
+    /// The seed of the invented population: the same number gives the same persons.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// What every command that serves has.
+    /// The options of every command that serves.
     #[command(flatten)]
     pub common: CommonOptions,
 }
 
-/// The options that both have.
+/// The options of every command that serves.
 #[derive(Args, Clone, Debug)]
 pub struct CommonOptions {
-    /// Start the server's clock at this instant (RFC 3339) and let it run, for demonstrations and
-    /// rehearsals.
+    /// Start the server's clock at this instant (RFC 3339) and let it run on, for demonstrations
+    /// and rehearsals.
     #[arg(long, value_name = "RFC3339")]
     pub clock: Option<Timestamp>,
     /// A folder of PlanDefinitions (*.json) that replace shipped rules of the same version for the
     /// same group and right, or add versions.
     #[arg(long, value_name = "DIR", env = "FRIST_RULES")]
     pub rules: Option<PathBuf>,
-    /// A package (NPM, *.tgz) whose profiles are enforced too where a resource claims them in
+    /// A package (NPM, *.tgz) whose profiles are enforced as well where a resource claims them in
     /// meta.profile; repeatable.
     #[arg(long, value_name = "FILE.tgz")]
     pub package: Vec<PathBuf>,
-    /// The engine of the data folder.
+    /// The storage engine of the data folder.
     #[arg(long, default_value_t = Engine::Fjall, env = "FRIST_ENGINE")]
     pub engine: Engine,
-    /// The most memory, in megabytes, in which the engine keeps what it read from the disk.
+    /// The most memory, in megabytes, that the engine uses to keep what it has read from the disk.
     #[arg(long, default_value_t = 128, value_name = "MB", env = "FRIST_CACHE_MB")]
     pub cache_mb: u64,
-    /// What is said to a reference to a type that is held here, if what it names is not stored: it
-    /// may arrive later, or is refused.
+    /// The answer to a reference to a resource of a type held here that is not stored: accept it
+    /// with a warning, since it may arrive later, or refuse it.
     #[arg(long, value_enum, default_value_t = References::Later, env = "FRIST_REFERENCES")]
     pub references: References,
-    /// The base of the server's own addresses, if clients reach it by another one than `http://LISTEN/fhir`.
+    /// The base URL that clients use, if it differs from `http://LISTEN/fhir`.
     #[arg(long, value_name = "URL", env = "FRIST_BASE_URL", value_parser = base_url)]
     pub base_url: Option<String>,
-    /// An origin whose pages may use the server from a browser, such as `https://ehr.example.dk`; repeatable. None if it is not said.
+    /// An origin whose web pages may use the server from a browser, such as
+    /// `https://ehr.example.dk`; repeatable. No origin may by default.
     #[arg(long, value_name = "ORIGIN", env = "FRIST_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origin: Vec<String>,
-    /// For how many days the events of subscriptions are kept, so that a subscriber can ask for
-    /// what it missed.
+    /// The number of days for which events of subscriptions are kept, so that a subscriber can ask
+    /// for what it missed.
     #[arg(long, default_value_t = 90, value_name = "DAYS", env = "FRIST_EVENT_RETENTION_DAYS", value_parser = clap::value_parser!(u16).range(1..))]
     pub event_retention_days: u16,
-    /// Whether a request may have a CPR number in its address. Addresses are kept in logs on the
-    /// way; a form in a POST is not.
+    /// The answer to a CPR number in the URL of a request. URLs end up in logs on the way; the form
+    /// of a POST does not.
     #[arg(long, value_enum, default_value_t = CprInUrl::Refuse, env = "FRIST_CPR_IN_URL")]
     pub cpr_in_url: CprInUrl,
-    /// Where notifications of subscriptions may be sent, and how often.
+    /// The options of the delivery of notifications.
     #[command(flatten)]
     pub subscriptions: SubscriptionOptions,
-    /// How log lines are written, to standard error; FRIST_LOG sets what is logged (`info`,
+    /// The format of log lines, which go to standard error; FRIST_LOG sets what is logged (`info`,
     /// `frist=debug`, …).
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
     pub log_format: LogFormat,
 }
 
-/// The options of subscriptions. Notifications are sent by https to the public internet; what else
-/// is allowed is said here.
+/// The options of subscriptions. Notifications are sent by https to the public internet; these
+/// allow more.
 #[derive(Args, Clone, Debug)]
 pub struct SubscriptionOptions {
-    /// Let subscriptions send to this machine itself, also by http: for trying out.
+    /// Let subscriptions send to this machine itself, also by http: for trying things out.
     #[arg(long, env = "FRIST_SUBSCRIPTION_HTTP_LOOPBACK")]
     pub subscription_http_loopback: bool,
     /// A host (`hooks.region.dk`) or network (`10.20.0.0/16`) that subscriptions may send to
@@ -143,12 +144,12 @@ pub struct SubscriptionOptions {
         value_delimiter = ','
     )]
     pub subscription_allow: Vec<Allowed>,
-    /// Certificates (PEM) of authorities that vouch for endpoints, besides those that this machine
-    /// trusts.
+    /// A file of certificates (PEM) of authorities to trust for endpoints, besides those that this
+    /// machine trusts.
     #[arg(long, value_name = "FILE.pem", env = "FRIST_SUBSCRIPTION_CA")]
     pub subscription_ca: Option<PathBuf>,
-    /// How many minutes a notification is sent again and again before its subscription is in
-    /// error.
+    /// The number of minutes for which a failing notification is retried before its subscription is
+    /// in error.
     #[arg(long, value_name = "MINUTES", default_value_t = 24 * 60, env = "FRIST_SUBSCRIPTION_RETRY_WINDOW")]
     pub subscription_retry_window: u64,
 }
@@ -159,10 +160,10 @@ pub struct ReindexOptions {
     /// The data folder.
     #[arg(long, default_value = "frist-data", env = "FRIST_DATA")]
     pub data: PathBuf,
-    /// The engine of the data folder.
+    /// The storage engine of the data folder.
     #[arg(long, default_value_t = Engine::Fjall, env = "FRIST_ENGINE")]
     pub engine: Engine,
-    /// How log lines are written, to standard error.
+    /// The format of log lines, which go to standard error.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
     pub log_format: LogFormat,
 }
@@ -170,58 +171,57 @@ pub struct ReindexOptions {
 /// The options of `frist validate`.
 #[derive(Args, Clone, Debug)]
 pub struct ValidateOptions {
-    /// Files: one resource each, or one a line if the name ends with .ndjson; folders, with all
-    /// *.json and *.ndjson below them but package.json and hidden ones; - for standard input,
-    /// in either form. A Bundle is checked with the resources in it.
+    /// Files with one resource each, or one per line if the name ends with .ndjson; folders,
+    /// searched for *.json and *.ndjson except package.json and hidden files; - for standard input,
+    /// in either form. The resources in a Bundle are checked too.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// A package (NPM, *.tgz) whose profiles can be claimed and asked for; repeatable.
     #[arg(long, value_name = "FILE.tgz")]
     pub package: Vec<PathBuf>,
-    /// Check against this profile too, besides the one of the resource's type and those that it
-    /// claims in meta.profile.
+    /// A profile to check against, besides that of the resource's type and those that it claims in
+    /// meta.profile.
     #[arg(long, value_name = "URL")]
     pub profile: Vec<String>,
-    /// How findings are written, to standard output.
+    /// The format of findings, which go to standard output.
     #[arg(long, value_enum, default_value_t = FindingsFormat::Text)]
     pub format: FindingsFormat,
-    /// The day after which nothing may be dated. If it is not said, what is dated after today in
-    /// Copenhagen is only warned of.
+    /// The day after which nothing may be dated. By default, dates after today in Copenhagen only
+    /// give warnings.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub day: Option<Date>,
 }
 
-/// How findings are written.
+/// The format of findings.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub enum FindingsFormat {
-    /// A line for each finding, `file:expression: severity code [rule] text`, and at the end how
-    /// many there were.
+    /// A line per finding, `file:expression: severity code [rule] text`, and the counts at the end.
     Text,
-    /// A JSON object in a line for each finding.
+    /// A JSON object per line and finding.
     Json,
-    /// An OperationOutcome in a line for each resource, also for one without findings.
+    /// An OperationOutcome per line and resource, also for one without findings.
     Outcome,
 }
 
-/// What is done with a search that has a CPR number in its address.
+/// The answer to a search that has a CPR number in its URL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum CprInUrl {
-    /// It is refused, with the hint to send a form.
+    /// Refuse it, and say how to send a form instead.
     Refuse,
-    /// It is answered.
+    /// Answer it.
     Allow,
 }
 
-/// What is said to a reference to what is not stored.
+/// The answer to a reference to what is not stored.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub enum References {
-    /// A warning: it counts from when what it names arrives.
+    /// Accept it with a warning: it counts from when the resource arrives.
     Later,
-    /// Refused, with 422.
+    /// Refuse it with 422.
     Strict,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub enum LogFormat {
     /// For people.
@@ -237,7 +237,7 @@ impl Options {
     /// Reads the command line. `frist` alone is `frist serve`.
     ///
     /// # Errors
-    /// What clap has to say: also the texts of `--help` and `--version`.
+    /// The message of clap: also the texts of `--help` and `--version`.
     pub fn read(
         arguments: impl IntoIterator<Item = std::ffi::OsString>,
     ) -> Result<Command, clap::Error> {

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     };
     match app::run(command) {
         Ok(code) => code,
-        Err(app::Stop { text, is_usage }) => {
+        Err(app::ExitError { text, is_usage }) => {
             eprintln!("error: {text}");
             ExitCode::from(if is_usage { 2 } else { 1 })
         }

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use within::within_time;
 
 static VALIDATOR: LazyLock<Validator> =
-    LazyLock::new(|| frist::packages::validator(&[]).expect("the guide's package is whole"));
+    LazyLock::new(|| frist::app::packages::validator(&[]).expect("the guide's package is whole"));
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(value) = json::parse(bytes) else {

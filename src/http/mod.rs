@@ -33,4 +33,4 @@ mod writing;
 
 pub use capability::statement;
 pub use service::router;
-pub use wire::{Download, LazyDownload, Wire};
+pub use wire::{Download, LazyDownload, Wire, WireOptions};

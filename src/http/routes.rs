@@ -1,7 +1,6 @@
 //! The way from a request to an interaction.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::http::Method;
 
@@ -148,7 +147,7 @@ fn refuse_cpr_number(wire: &Wire, call: &Call) -> Result<(), Refusal> {
             .into_iter()
             .any(|text| cpr::holds_cpr_number(text))
     });
-    if !holds_it || wire.takes_cpr_in_addresses.load(Ordering::SeqCst) {
+    if !holds_it || wire.takes_cpr_in_addresses {
         return Ok(());
     }
     let text = "expected no CPR number in an address, since addresses are kept in logs: send a search as a form, with POST and _search at the \

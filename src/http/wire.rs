@@ -30,6 +30,35 @@ pub struct Download {
 /// it.
 pub type LazyDownload = LazyLock<Download>;
 
+/// The parts with which a wire serves.
+pub struct WireOptions {
+    /// Makes the context of each request: its time and its ids.
+    pub context: Box<dyn Fn() -> Context + Send + Sync>,
+    /// The guide's package, to be downloaded.
+    pub package: Arc<LazyDownload>,
+    /// The origins whose pages may use the server.
+    pub origins: Origins,
+    /// True if a request may have a CPR number in its address. Addresses stand in the logs and
+    /// histories of all that is on the way.
+    pub takes_cpr_in_addresses: bool,
+}
+
+impl WireOptions {
+    /// Returns the options that hold if nothing is said: no pages of others, and no CPR number in
+    /// an address.
+    pub fn plain(
+        context: Box<dyn Fn() -> Context + Send + Sync>,
+        package: Arc<LazyDownload>,
+    ) -> Self {
+        WireOptions {
+            context,
+            package,
+            origins: Origins::default(),
+            takes_cpr_in_addresses: false,
+        }
+    }
+}
+
 /// The state from which every request is answered.
 pub struct Wire {
     pub(super) server: Arc<Server>,
@@ -41,28 +70,19 @@ pub struct Wire {
     pub(super) package: Arc<LazyDownload>,
     pub(super) origins: Origins,
     pub(super) jobs: Jobs,
-    pub(super) takes_cpr_in_addresses: AtomicBool,
+    pub(super) takes_cpr_in_addresses: bool,
     pub(super) listeners: Listeners,
 }
 
 impl Wire {
-    /// Takes the server, the source of each request's time and ids, and the guide's package. Not
-    /// ready until [`Wire::set_ready`].
-    pub fn new(
-        server: Arc<Server>,
-        context: Box<dyn Fn() -> Context + Send + Sync>,
-        package: Arc<LazyDownload>,
-    ) -> Arc<Self> {
-        Wire::shared_with(Origins::default(), server, context, package)
-    }
-
-    /// As [`Wire::new`], for pages of these origins too.
-    pub fn shared_with(
-        origins: Origins,
-        server: Arc<Server>,
-        context: Box<dyn Fn() -> Context + Send + Sync>,
-        package: Arc<LazyDownload>,
-    ) -> Arc<Self> {
+    /// Makes a wire to that server. Not ready until [`Wire::set_ready`].
+    pub fn new(server: Arc<Server>, options: WireOptions) -> Arc<Self> {
+        let WireOptions {
+            context,
+            package,
+            origins,
+            takes_cpr_in_addresses,
+        } = options;
         Arc::new(Wire {
             server,
             context,
@@ -73,15 +93,9 @@ impl Wire {
             package,
             origins,
             jobs: Jobs::default(),
-            takes_cpr_in_addresses: AtomicBool::new(false),
+            takes_cpr_in_addresses,
             listeners: Listeners::default(),
         })
-    }
-
-    /// Sets whether a request may have a CPR number in its address. It is refused until this allows
-    /// it: addresses stand in the logs and histories of all that is on the way.
-    pub fn take_cpr_in_addresses(&self, takes: bool) {
-        self.takes_cpr_in_addresses.store(takes, Ordering::SeqCst);
     }
 
     /// Sets whether `/readyz` answers that requests are welcome.

@@ -12,7 +12,7 @@ use crate::line::{Finding, Line, Verdict};
 /// Frist's verdict of each line, with the guide's definitions and those of these packages.
 pub(crate) fn of(lines: &[Line], packages: Option<Package>) -> Result<Vec<Verdict>, String> {
     let packages: Vec<Package> = packages.into_iter().collect();
-    let validator = frist::packages::validator(&packages).map_err(|stop| stop.text)?;
+    let validator = frist::app::packages::validator(&packages).map_err(|stop| stop.text)?;
     Ok(lines
         .iter()
         .map(|line| Verdict {

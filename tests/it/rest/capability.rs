@@ -29,7 +29,7 @@ const ALL_INTERACTIONS: &[&str] = &[
 /// published definitions.
 fn server() -> Facade {
     let facade = population();
-    let (_, definitions) = frist::packages::rules_and_definitions(None).unwrap();
+    let (_, definitions) = frist::app::packages::rules_and_definitions(None).unwrap();
     let definitions: Vec<_> = definitions
         .iter()
         .map(|definition| definition.value().clone())

@@ -50,7 +50,7 @@ fn files(bytes: &[u8]) -> BTreeMap<String, Value> {
 #[test]
 fn the_package_holds_every_definition_that_the_server_serves() {
     let facade = Facade::at(NOW);
-    let (_, definitions) = frist::packages::rules_and_definitions(None).unwrap();
+    let (_, definitions) = frist::app::packages::rules_and_definitions(None).unwrap();
     facade.install(
         &definitions
             .iter()
@@ -140,7 +140,7 @@ fn the_index_tells_what_each_file_is() {
 fn the_package_is_the_same_bytes_each_time_and_is_not_sent_twice() {
     let facade = Facade::at(NOW);
     let (_, headers, bytes) = ask(&facade, &[]);
-    assert_eq!(bytes, frist::packages::download().bytes);
+    assert_eq!(bytes, frist::app::packages::download().bytes);
     let etag = headers["etag"].to_str().unwrap();
     assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
     for known in [

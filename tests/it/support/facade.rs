@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use frist::deadlines::Rules;
 use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
-use frist::http::{LazyDownload, Wire, router};
+use frist::http::{LazyDownload, Wire, WireOptions, router};
 use frist::interactions::upkeep::{calendar, definitions, reindex};
 use frist::interactions::{Context, ReferencePolicy, Server, ServerParts};
 use frist::storage::Store;
@@ -28,7 +28,7 @@ pub(crate) const BASE: &str = "http://frist.test/fhir";
 
 /// The guide's package, packed once for all servers.
 static PACKAGE: LazyLock<Arc<LazyDownload>> =
-    LazyLock::new(|| Arc::new(frist::packages::download()));
+    LazyLock::new(|| Arc::new(frist::app::packages::download()));
 
 /// A server under test.
 pub(crate) struct Facade {
@@ -133,11 +133,15 @@ impl Facade {
         let origins = Origins::new(origins.iter().map(|origin| (*origin).to_owned()).collect());
         let (clock, ids) = (Arc::clone(&facade.now), Arc::clone(&facade.next_id));
         let server = Arc::clone(&facade.server);
-        facade.wire = Wire::shared_with(
-            origins,
+        facade.wire = Wire::new(
             server,
-            Box::new(move || context(&clock, &ids)),
-            Arc::clone(&PACKAGE),
+            WireOptions {
+                origins,
+                ..WireOptions::plain(
+                    Box::new(move || context(&clock, &ids)),
+                    Arc::clone(&PACKAGE),
+                )
+            },
         );
         facade.router = router(Arc::clone(&facade.wire));
         facade
@@ -148,10 +152,14 @@ impl Facade {
         let (clock, ids) = (Arc::clone(&self.now), Arc::clone(&self.next_id));
         let wire = Wire::new(
             Arc::clone(&self.server),
-            Box::new(move || context(&clock, &ids)),
-            Arc::clone(&PACKAGE),
+            WireOptions {
+                takes_cpr_in_addresses: true,
+                ..WireOptions::plain(
+                    Box::new(move || context(&clock, &ids)),
+                    Arc::clone(&PACKAGE),
+                )
+            },
         );
-        wire.take_cpr_in_addresses(true);
         self.router = router(wire);
         self
     }
@@ -189,8 +197,10 @@ impl Facade {
         let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
         let wire = Wire::new(
             Arc::clone(&server),
-            Box::new(move || context(&clock, &ids)),
-            Arc::clone(&PACKAGE),
+            WireOptions::plain(
+                Box::new(move || context(&clock, &ids)),
+                Arc::clone(&PACKAGE),
+            ),
         );
         wire.set_ready(true);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -438,6 +448,6 @@ pub(crate) fn transaction_of(resources: &[&Value]) -> Value {
 /// Returns the validator that resources are checked with: read once for all tests.
 pub(crate) fn guide_validator() -> Arc<Validator> {
     static VALIDATOR: LazyLock<Arc<Validator>> =
-        LazyLock::new(|| Arc::new(frist::packages::validator(&[]).unwrap()));
+        LazyLock::new(|| Arc::new(frist::app::packages::validator(&[]).unwrap()));
     Arc::clone(&VALIDATOR)
 }

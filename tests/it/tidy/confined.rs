@@ -73,7 +73,7 @@ fn wire_outside_http(file: &Source) -> Vec<String> {
 fn the_wire_is_named_only_in_http_and_app() {
     expect_none(
         in_sources(wire_outside_http),
-        "the crates of the wire belong to src/http and src/app.rs:",
+        "the crates of the wire belong to src/http and src/app:",
     );
 }
 
@@ -135,7 +135,7 @@ fn hidden_inputs(file: &Source) -> Vec<String> {
 fn time_and_new_ids_are_values_everywhere_but_in_app() {
     expect_none(
         in_sources(hidden_inputs),
-        "take the time or the id as an argument; only src/app.rs reads the clock and makes ids:",
+        "take the time or the id as an argument; only src/app reads the clock and makes ids:",
     );
 }
 
@@ -179,7 +179,10 @@ fn crates_in_the_wrong_place() {
         wire_outside_http(&file("http/mod.rs", "use axum::Router;")),
         [""; 0]
     );
-    assert_eq!(unconfined(&["app.rs"], ("fjall", "storage/", 1)).len(), 1);
+    assert_eq!(
+        unconfined(&["app/mod.rs"], ("fjall", "storage/", 1)).len(),
+        1
+    );
     assert_eq!(
         unconfined(&["storage/a.rs", "storage/b.rs"], ("fjall", "storage/", 1)).len(),
         1
@@ -218,7 +221,11 @@ fn clocks_ids_and_effects() {
             count,
             "{text}"
         );
-        assert_eq!(hidden_inputs(&file("app.rs", text)), [""; 0], "{text}");
+        assert_eq!(
+            hidden_inputs(&file("app/clock.rs", text)),
+            [""; 0],
+            "{text}"
+        );
     }
     assert_eq!(
         hidden_inputs(&file("http/mod.rs", "Instant::now(); SystemTime::now()")),

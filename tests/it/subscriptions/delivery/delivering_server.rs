@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType};
-use frist::http::{Wire, router};
+use frist::http::{Wire, WireOptions, router};
 use frist::interactions::change::{ChangeTarget, Condition};
 use frist::interactions::upkeep::subscription_status;
 use frist::interactions::{Context, Failure, Server, ServerParts, Written, delete, update};
@@ -237,11 +237,10 @@ impl DeliveringServer {
     /// One request through the wire: its status and its body.
     pub(crate) fn ask(&self, request: Request<Body>) -> (u16, String) {
         let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
-        let package = Arc::new(frist::packages::download());
+        let package = Arc::new(frist::app::packages::download());
         let wire = Wire::new(
             Arc::clone(&self.running().server),
-            Box::new(move || context(&shift, &ids)),
-            package,
+            WireOptions::plain(Box::new(move || context(&shift, &ids)), package),
         );
         self.running().runtime.block_on(async {
             let (parts, body) = router(wire).oneshot(request).await.unwrap().into_parts();

@@ -1,5 +1,5 @@
-//! What the program is started with: the guide's own package, which is built in, the packages of
-//! `--package` and the rules of `--rules`. Reads files; decides nothing.
+//! The definitions with which the program is started: the guide's own package, which is built in,
+//! the packages of `--package` and the rules of `--rules`. Reads files; decides nothing.
 //!
 //! A package is an NPM package with resources (<https://confluence.hl7.org/display/FHIR/NPM+Package+Specification>).
 
@@ -11,7 +11,7 @@ use flate2::{Compression, GzBuilder};
 use include_dir::{Dir, File};
 use serde_json::{Value, json};
 
-use crate::app::Stop;
+use super::exit_error::ExitError;
 use crate::deadlines::{Rule, Rules};
 use crate::fhir::{Id, Resource, ResourceType};
 use crate::http::{Download, LazyDownload};
@@ -34,7 +34,7 @@ const INDEXED: &[&str] = &[
     "derivation",
 ];
 
-/// The files of one folder that hold resources, in order of their names.
+/// Lists the files of one folder that hold resources, in order of their names.
 fn resource_files<'a>(folder: &'a Dir<'a>) -> Vec<&'a File<'a>> {
     let is_resource =
         |name: &str| name.ends_with(".json") && name != DESCRIPTION && !name.starts_with('.');
@@ -53,19 +53,19 @@ fn name_of(path: &Path) -> String {
         .into_owned()
 }
 
-fn parse(file: &File<'_>) -> Result<Resource, Stop> {
+fn parse(file: &File<'_>) -> Result<Resource, ExitError> {
     Resource::parse(file.contents())
-        .map_err(|issue| Stop::failed(format!("{}: {}", file.path().display(), issue.text)))
+        .map_err(|issue| ExitError::failed(format!("{}: {}", file.path().display(), issue.text)))
 }
 
-/// The guide's package as a file that validators and package caches take: always the same bytes,
+/// Makes the guide's package a file that validators and package caches take: always the same bytes,
 /// packed when it is first asked for.
 pub fn download() -> LazyDownload {
     LazyDownload::new(|| pack().expect("the package that is built in is downloaded by tests"))
 }
 
-fn pack() -> Result<Download, Stop> {
-    let wrong = |what: &str| Stop::failed(format!("the package of the guide: {what}"));
+fn pack() -> Result<Download, ExitError> {
+    let wrong = |what: &str| ExitError::failed(format!("the package of the guide: {what}"));
     let description = GUIDE
         .get_file(DESCRIPTION)
         .ok_or_else(|| wrong("it has no package.json"))?
@@ -113,15 +113,15 @@ fn pack() -> Result<Download, Stop> {
     })
 }
 
-/// The packages in these files, in their order.
+/// Reads the packages in these files, in their order.
 ///
 /// # Errors
 /// A file that cannot be read, or is no package of FHIR R4.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, Stop> {
+pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, ExitError> {
     let mut packages = Vec::new();
     for path in paths {
         let wrong =
-            |what: &dyn Display| Stop::failed(format!("--package {}: {what}", path.display()));
+            |what: &dyn Display| ExitError::failed(format!("--package {}: {what}", path.display()));
         let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
         let package = Package::read_tgz(&bytes).map_err(|error| wrong(&error))?;
         if package.definitions.is_empty() {
@@ -140,8 +140,8 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, Stop> {
     Ok(packages)
 }
 
-/// What the resources of a folder are, by file.
-fn index(folder: &Dir<'_>) -> Result<Value, Stop> {
+/// Lists the resources of a folder, by file.
+fn index(folder: &Dir<'_>) -> Result<Value, ExitError> {
     let mut files = Vec::new();
     for file in resource_files(folder) {
         let resource = parse(file)?;
@@ -156,11 +156,11 @@ fn index(folder: &Dir<'_>) -> Result<Value, Stop> {
     Ok(json!({ "index-version": 2, "files": files }))
 }
 
-/// The rules in force and all definitions to serve: those shipped, with those of `--rules`.
+/// Reads the rules in force and all definitions to serve: those shipped, with those of `--rules`.
 ///
 /// # Errors
 /// A folder that has no rules, or wrong ones.
-pub fn rules_and_definitions(folder: Option<&Path>) -> Result<(Rules, Vec<Resource>), Stop> {
+pub fn rules_and_definitions(folder: Option<&Path>) -> Result<(Rules, Vec<Resource>), ExitError> {
     let mut definitions = Vec::new();
     for file in resource_files(&GUIDE) {
         let resource = parse(file)?;
@@ -174,7 +174,7 @@ pub fn rules_and_definitions(folder: Option<&Path>) -> Result<(Rules, Vec<Resour
     let own = own_rules(folder)?;
     let values: Vec<&Value> = own.iter().map(Resource::value).collect();
     let rules = Rules::from_plan_definitions(values).map_err(|wrong| {
-        Stop::usage(format!(
+        ExitError::usage(format!(
             "--rules {}: {}",
             folder.display(),
             wrong.join("; ")
@@ -208,9 +208,9 @@ pub fn rules_and_definitions(folder: Option<&Path>) -> Result<(Rules, Vec<Resour
     Ok((rules, definitions))
 }
 
-fn own_rules(folder: &Path) -> Result<Vec<Resource>, Stop> {
+fn own_rules(folder: &Path) -> Result<Vec<Resource>, ExitError> {
     let wrong =
-        |path: &Path, what: String| Stop::usage(format!("--rules {}: {what}", path.display()));
+        |path: &Path, what: String| ExitError::usage(format!("--rules {}: {what}", path.display()));
     let listing = std::fs::read_dir(folder).map_err(|error| wrong(folder, error.to_string()))?;
     let mut paths: Vec<_> = listing
         .filter_map(Result::ok)
@@ -240,7 +240,7 @@ fn own_rules(folder: &Path) -> Result<Vec<Resource>, Stop> {
     }
 }
 
-/// The rule under an id to read it by: its own, or one made from its url and version.
+/// Puts the rule under an id to read it by: its own, or one made from its url and version.
 fn with_id(mut rule: Resource) -> Resource {
     if rule.id().and_then(Id::parse).is_none() {
         let name = format!("{}|{}", rule.value()["url"], rule.value()["version"]);
@@ -250,12 +250,12 @@ fn with_id(mut rule: Resource) -> Resource {
     rule
 }
 
-/// What resources are held against: R4, the guide, and these packages.
+/// Makes the validator of R4, the guide, and these packages.
 ///
 /// # Errors
 /// A package that cannot be used.
-pub fn validator(packages: &[Package]) -> Result<Validator, Stop> {
-    let failed = |error: PackageError| Stop::failed(error.to_string());
+pub fn validator(packages: &[Package]) -> Result<Validator, ExitError> {
+    let failed = |error: PackageError| ExitError::failed(error.to_string());
     let guide = Definitions::core()
         .with(&Package::guide())
         .map_err(failed)?;
@@ -266,8 +266,8 @@ pub fn validator(packages: &[Package]) -> Result<Validator, Stop> {
         .map_err(failed)
 }
 
-/// What of the packages is not held against resources, a sentence each: definitions that cannot be
-/// used, and rules that use what is not supported. Of R4 itself `ARCHITECTURE.md` tells it.
+/// Lists what of the packages is not checked, a sentence each: definitions that cannot be used, and
+/// rules that use what is not supported. Of R4 itself `ARCHITECTURE.md` tells it.
 pub fn not_checked(validator: &Validator) -> Vec<String> {
     let definitions = validator.definitions();
     let left_out = definitions

@@ -1,0 +1,114 @@
+//! Findings about one resource, and about what is in a Bundle, as a server would have them.
+
+use std::collections::HashSet;
+
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::lines::text_without_place;
+use crate::deadlines::GroupTable;
+use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Severity};
+use crate::interactions::writing::content;
+use crate::validation::{self, Validator};
+
+/// Types that are sent and answered, though they are not held.
+const PASSING: &[&str] = &["Bundle", "OperationOutcome", "Parameters"];
+
+/// The standard by which resources are checked.
+pub(super) struct ContentCheck<'a> {
+    pub(super) validator: Validator,
+    /// The day after which nothing may be dated.
+    pub(super) day: Date,
+    /// True if the options say that day: what is dated later is an error then.
+    pub(super) is_day_said: bool,
+    pub(super) profiles: Vec<&'a str>,
+}
+
+impl ContentCheck<'_> {
+    /// Checks a resource.
+    pub(super) fn findings(&self, resource: &Resource) -> Vec<Issue> {
+        let mut issues = content::findings(
+            resource,
+            &self.validator,
+            GroupTable::shipped(),
+            self.day,
+            &self.profiles,
+        );
+        let type_name = resource.type_name();
+        if type_name.parse::<ResourceType>().is_err() && !PASSING.contains(&type_name) {
+            let text = "a server does not hold resources of this type: it would answer 404";
+            issues.push(Issue::warning(IssueCode::NotSupported, type_name, text));
+        }
+        if type_name == "Bundle" {
+            self.findings_of_entries(resource.value(), "Bundle", &mut issues);
+            each_once(&mut issues);
+        }
+        if !self.is_day_said {
+            issues
+                .iter_mut()
+                .filter(|issue| issue.rule == validation::NOT_IN_FUTURE)
+                .for_each(leave_to_the_server);
+        }
+        issues
+    }
+
+    /// Adds what is found of the resources in a Bundle, each as if it were sent alone.
+    fn findings_of_entries(&self, bundle: &Value, at: &str, issues: &mut Vec<Issue>) {
+        for (number, entry) in bundle["entry"].as_array().into_iter().flatten().enumerate() {
+            let Some(value) = entry.get("resource") else {
+                continue;
+            };
+            let at = format!("{at}.entry[{number}].resource");
+            match Resource::from_value(value.clone()) {
+                Ok(resource) => {
+                    let found = content::findings(
+                        &resource,
+                        &self.validator,
+                        GroupTable::shipped(),
+                        self.day,
+                        &[],
+                    );
+                    issues.extend(
+                        found
+                            .into_iter()
+                            .map(|issue| below(&at, resource.type_name(), issue)),
+                    );
+                    if resource.type_name() == "Bundle" {
+                        self.findings_of_entries(resource.value(), &at, issues);
+                    }
+                }
+                Err(issue) => issues.push(below(&at, "", issue)),
+            }
+        }
+    }
+}
+
+/// Makes a warning of what a server will refuse if it is sent today.
+fn leave_to_the_server(issue: &mut Issue) {
+    issue.severity = Severity::Warning;
+    issue.text += "; a server would refuse it today (--day makes it an error here too)";
+}
+
+/// Leaves out what was found of an entry both in its Bundle and by itself.
+fn each_once(issues: &mut Vec<Issue>) {
+    let mut told = HashSet::new();
+    issues.retain(|issue| {
+        told.insert((
+            issue.severity,
+            issue.code,
+            issue.expression.clone(),
+            issue.rule.clone(),
+            text_without_place(issue).to_owned(),
+        ))
+    });
+}
+
+/// Makes the same finding about what stands at that place of another resource.
+fn below(at: &str, type_name: &str, issue: Issue) -> Issue {
+    let rest = issue.expression.strip_prefix(type_name).unwrap_or("");
+    Issue {
+        expression: format!("{at}{rest}"),
+        text: text_without_place(&issue).to_owned(),
+        ..issue
+    }
+}
