@@ -69,8 +69,14 @@ impl ValueTag {
     }
 }
 
-/// A choice of the entries to read, by their parameter.
-pub(super) type EntryFilter<'w> = dyn Fn(&str) -> bool + 'w;
+/// A choice of the entries to read.
+#[derive(Clone, Copy)]
+pub(super) enum EntryFilter<'f> {
+    Everything,
+    Nothing,
+    /// Those of the parameters that pass.
+    Parameters(&'f dyn Fn(&str) -> bool),
+}
 
 /// Bytes being written.
 pub(super) struct Encoder(Vec<u8>);
@@ -228,19 +234,25 @@ impl<'a> Decoder<'a> {
         std::str::from_utf8(self.bytes()?).ok().map(str::to_owned)
     }
 
-    pub(super) fn entries(&mut self, is_wanted: &EntryFilter<'_>) -> Option<Vec<IndexEntry>> {
+    pub(super) fn entries(&mut self, wanted: EntryFilter<'_>) -> Option<Vec<IndexEntry>> {
         let count = self.number()?;
         // No room is set aside for a count that may be nonsense.
         let mut entries = Vec::new();
         for _ in 0..count {
-            let parameter = std::str::from_utf8(self.bytes()?).ok()?;
-            if is_wanted(parameter) {
-                entries.push(IndexEntry {
+            let parameter = self.bytes()?;
+            let parameter = match wanted {
+                EntryFilter::Everything => Some(std::str::from_utf8(parameter).ok()?),
+                EntryFilter::Nothing => None,
+                EntryFilter::Parameters(passes) => {
+                    Some(std::str::from_utf8(parameter).ok()?).filter(|parameter| passes(parameter))
+                }
+            };
+            match parameter {
+                Some(parameter) => entries.push(IndexEntry {
                     parameter: parameter.to_owned(),
                     value: self.value(0)?,
-                });
-            } else {
-                self.pass_value(0)?;
+                }),
+                None => self.pass_value(0)?,
             }
         }
         Some(entries)

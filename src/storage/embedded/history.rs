@@ -1,5 +1,6 @@
 //! Past versions, newest first.
 
+use super::codec::EntryFilter;
 use super::keys::{log_key, number_at_end, versions_prefix};
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::{ViewReader, change, stored};
@@ -37,7 +38,7 @@ impl<'a> ViewReader<'a> {
                 continue;
             }
             let is_full = page.versions.len() == query.count;
-            let record = self.known_version(&change.key, change.version, &|_| false)?;
+            let record = self.known_version(&change.key, change.version, EntryFilter::Nothing)?;
             bytes += record.body.as_ref().map_or(0, Vec::len);
             if is_full || (bytes > HISTORY_BYTES_MAX && !page.versions.is_empty()) {
                 page.next = page.versions.last().map(|last| last.position);
@@ -123,9 +124,11 @@ impl<'a> ViewReader<'a> {
             return Ok(true);
         }
         let next = self
-            .version_in_part(&change.key, Version::after(Some(change.version)), &|_| {
-                false
-            })?
+            .version_in_part(
+                &change.key,
+                Version::after(Some(change.version)),
+                EntryFilter::Nothing,
+            )?
             .filter(|next| next.position <= position);
         Ok(next.is_none_or(|next| next.last_updated > from))
     }

@@ -28,6 +28,7 @@ mod searching;
 mod sled;
 mod staging;
 mod store;
+mod stream_records;
 mod streams;
 mod verify;
 mod writing;

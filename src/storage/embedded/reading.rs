@@ -72,30 +72,29 @@ impl<'a> ViewReader<'a> {
     pub(super) fn current_in_part(
         self,
         key: &ResourceKey,
-        is_wanted: &EntryFilter<'_>,
+        wanted: EntryFilter<'_>,
     ) -> Result<Option<CurrentRecord>, StoreError> {
         let at = current_key(key);
         self.0
             .get(Table::Current, &at)?
-            .map(|sealed| CurrentRecord::in_part(&at, sealed, is_wanted))
+            .map(|sealed| CurrentRecord::in_part(&at, sealed, wanted))
             .transpose()
     }
 
-    /// Reads what the resource was in the state after `position`, with the entries that are wanted,
-    /// and perhaps others.
+    /// Reads what the resource was in the state after `position`, with the entries that are wanted.
     pub(super) fn judged_in_part(
         self,
         key: &ResourceKey,
         position: Position,
-        is_wanted: &EntryFilter<'_>,
+        wanted: EntryFilter<'_>,
     ) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
-        let Some(current) = self.current_in_part(key, is_wanted)? else {
+        let Some(current) = self.current_in_part(key, wanted)? else {
             return Ok(None);
         };
         if current.position <= position {
             return Ok(Some((current.version, current)));
         }
-        let earlier = self.version_at(key, position, is_wanted)?;
+        let earlier = self.version_at(key, position, wanted)?;
         Ok(earlier.map(|(version, record)| {
             let deleted = record.body.is_none();
             let (position, last_updated, entries) =
@@ -119,7 +118,7 @@ impl<'a> ViewReader<'a> {
         key: &ResourceKey,
         version: Version,
     ) -> Result<StoredVersion, StoreError> {
-        let record = self.known_version(key, version, &|_| false)?;
+        let record = self.known_version(key, version, EntryFilter::Nothing)?;
         Ok(stored(key, version, record))
     }
 
@@ -139,7 +138,7 @@ impl<'a> ViewReader<'a> {
     ) -> Result<Option<Version>, StoreError> {
         match self.head(key)? {
             Some(head) if head.position > position => Ok(self
-                .version_at(key, position, &|_| false)?
+                .version_at(key, position, EntryFilter::Nothing)?
                 .map(|(version, _)| version)),
             head => Ok(head.map(|head| head.version)),
         }
@@ -151,7 +150,7 @@ impl<'a> ViewReader<'a> {
         self,
         key: &ResourceKey,
         position: Position,
-        is_wanted: &EntryFilter<'_>,
+        wanted: EntryFilter<'_>,
     ) -> Result<Option<(Version, VersionRecord)>, StoreError> {
         let Some(head) = self.head(key)? else {
             return Ok(None);
@@ -161,7 +160,7 @@ impl<'a> ViewReader<'a> {
             number.0 -= 1;
         }
         while number.0 > 0 {
-            let record = self.known_version(key, number, is_wanted)?;
+            let record = self.known_version(key, number, wanted)?;
             if record.position <= position {
                 return Ok(Some((number, record)));
             }
@@ -176,9 +175,9 @@ impl<'a> ViewReader<'a> {
         self,
         key: &ResourceKey,
         version: Version,
-        is_wanted: &EntryFilter<'_>,
+        wanted: EntryFilter<'_>,
     ) -> Result<VersionRecord, StoreError> {
-        self.version_in_part(key, version, is_wanted)?
+        self.version_in_part(key, version, wanted)?
             .ok_or_else(|| missing(key, version))
     }
 
@@ -186,12 +185,12 @@ impl<'a> ViewReader<'a> {
         self,
         key: &ResourceKey,
         version: Version,
-        is_wanted: &EntryFilter<'_>,
+        wanted: EntryFilter<'_>,
     ) -> Result<Option<VersionRecord>, StoreError> {
         let at = version_key(key, version);
         self.0
             .get(Table::Versions, &at)?
-            .map(|sealed| VersionRecord::in_part(&at, sealed, is_wanted))
+            .map(|sealed| VersionRecord::in_part(&at, sealed, wanted))
             .transpose()
     }
 
@@ -203,7 +202,7 @@ impl<'a> ViewReader<'a> {
         position: Position,
     ) -> Result<Option<StoredVersion>, StoreError> {
         Ok(self
-            .version_at(key, position, &|_| false)?
+            .version_at(key, position, EntryFilter::Nothing)?
             .map(|(version, record)| stored(key, version, record)))
     }
 
@@ -215,7 +214,7 @@ impl<'a> ViewReader<'a> {
         position: Position,
     ) -> Result<Option<StoredVersion>, StoreError> {
         let record = self
-            .version_in_part(key, version, &|_| false)?
+            .version_in_part(key, version, EntryFilter::Nothing)?
             .filter(|record| record.position <= position);
         Ok(record.map(|record| stored(key, version, record)))
     }

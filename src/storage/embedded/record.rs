@@ -2,7 +2,6 @@
 //!
 //! Bytes that were not written here are an error, never a panic.
 
-use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -66,10 +65,10 @@ impl CurrentRecord {
     pub(super) fn in_part(
         key: &[u8],
         sealed: Vec<u8>,
-        is_wanted: &EntryFilter<'_>,
+        wanted: EntryFilter<'_>,
     ) -> Result<Self, StoreError> {
         let bytes = unseal(Table::Current, key, sealed)?;
-        CurrentRecord::read_part(&mut Decoder::new(&bytes), is_wanted)
+        CurrentRecord::read_part(&mut Decoder::new(&bytes), wanted)
             .ok_or_else(|| senseless(Table::Current, key))
     }
 
@@ -93,10 +92,10 @@ impl CurrentRecord {
         })
     }
 
-    fn read_part(input: &mut Decoder<'_>, is_wanted: &EntryFilter<'_>) -> Option<Self> {
+    fn read_part(input: &mut Decoder<'_>, wanted: EntryFilter<'_>) -> Option<Self> {
         let head = CurrentRecord::read_head(input)?;
         Some(CurrentRecord {
-            entries: input.entries(is_wanted)?,
+            entries: input.entries(wanted)?,
             ..head
         })
     }
@@ -112,6 +111,22 @@ pub(super) struct VersionRecord {
     pub(super) body: Option<Vec<u8>>,
 }
 
+/// Returns the byte by which a method is kept: never change or reuse one.
+fn method_byte(method: Method) -> u8 {
+    match method {
+        Method::Post => 1,
+        Method::Put => 2,
+        Method::Patch => 3,
+        Method::Delete => 4,
+    }
+}
+
+fn read_method(byte: u8) -> Option<Method> {
+    [Method::Post, Method::Put, Method::Patch, Method::Delete]
+        .into_iter()
+        .find(|method| method_byte(*method) == byte)
+}
+
 /// One change in the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct ChangeRecord {
@@ -119,40 +134,6 @@ pub(super) struct ChangeRecord {
     pub(super) id: Id,
     pub(super) version: Version,
     pub(super) last_updated: Timestamp,
-}
-
-/// The events of a subscription, counted from the first that any Subscription with its id had.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct StreamRecord {
-    /// The number of Subscriptions that had the id, the present one included.
-    pub(super) life: u64,
-    /// The number of events that those before the present Subscription had: its own count from
-    /// here.
-    pub(super) base: u64,
-    /// The last event.
-    pub(super) last: u64,
-    /// The last event that was forgotten.
-    pub(super) forgotten: u64,
-}
-
-/// The place up to which the events of a subscription were delivered, counted likewise.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct CursorRecord {
-    pub(super) delivered: u64,
-    pub(super) sent: u64,
-}
-
-/// The ranges of events that are to be sent again, counted likewise.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(super) struct ResendsRecord(pub(super) Vec<RangeInclusive<u64>>);
-
-/// One event.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct EventRecord {
-    pub(super) position: Position,
-    pub(super) instant: Timestamp,
-    pub(super) focus: ResourceKey,
-    pub(super) version: Version,
 }
 
 impl Record for StoreState {
@@ -185,7 +166,7 @@ impl Record for CurrentRecord {
     }
 
     fn read(input: &mut Decoder<'_>) -> Option<Self> {
-        CurrentRecord::read_part(input, &|_| true)
+        CurrentRecord::read_part(input, EntryFilter::Everything)
     }
 }
 
@@ -197,25 +178,19 @@ impl VersionRecord {
     pub(super) fn in_part(
         key: &[u8],
         sealed: Vec<u8>,
-        is_wanted: &EntryFilter<'_>,
+        wanted: EntryFilter<'_>,
     ) -> Result<Self, StoreError> {
         let bytes = unseal(Table::Versions, key, sealed)?;
-        VersionRecord::read_part(&mut Decoder::new(&bytes), is_wanted)
+        VersionRecord::read_part(&mut Decoder::new(&bytes), wanted)
             .ok_or_else(|| senseless(Table::Versions, key))
     }
 
-    fn read_part(input: &mut Decoder<'_>, is_wanted: &EntryFilter<'_>) -> Option<Self> {
+    fn read_part(input: &mut Decoder<'_>, wanted: EntryFilter<'_>) -> Option<Self> {
         Some(VersionRecord {
             position: Position(input.number()?),
             last_updated: input.instant()?,
-            method: match input.byte()? {
-                1 => Method::Post,
-                2 => Method::Put,
-                3 => Method::Patch,
-                4 => Method::Delete,
-                _ => return None,
-            },
-            entries: input.entries(is_wanted)?,
+            method: read_method(input.byte()?)?,
+            entries: input.entries(wanted)?,
             body: if input.flag()? {
                 Some(input.bytes()?.to_vec())
             } else {
@@ -229,12 +204,7 @@ impl Record for VersionRecord {
     fn write(&self, out: &mut Encoder) {
         out.number(self.position.0);
         out.instant(self.last_updated);
-        out.byte(match self.method {
-            Method::Post => 1,
-            Method::Put => 2,
-            Method::Patch => 3,
-            Method::Delete => 4,
-        });
+        out.byte(method_byte(self.method));
         out.entries(&self.entries);
         out.flag(self.body.is_some());
         if let Some(body) = &self.body {
@@ -243,7 +213,7 @@ impl Record for VersionRecord {
     }
 
     fn read(input: &mut Decoder<'_>) -> Option<Self> {
-        VersionRecord::read_part(input, &|_| true)
+        VersionRecord::read_part(input, EntryFilter::Everything)
     }
 }
 
@@ -261,77 +231,6 @@ impl Record for ChangeRecord {
             id: Id::parse(&input.text()?)?,
             version: Version(input.number()?),
             last_updated: input.instant()?,
-        })
-    }
-}
-
-impl Record for StreamRecord {
-    fn write(&self, out: &mut Encoder) {
-        [self.life, self.base, self.last, self.forgotten]
-            .into_iter()
-            .for_each(|number| out.number(number));
-    }
-
-    fn read(input: &mut Decoder<'_>) -> Option<Self> {
-        Some(StreamRecord {
-            life: input.number()?,
-            base: input.number()?,
-            last: input.number()?,
-            forgotten: input.number()?,
-        })
-    }
-}
-
-impl Record for ResendsRecord {
-    fn write(&self, out: &mut Encoder) {
-        out.number(self.0.len() as u64);
-        self.0
-            .iter()
-            .flat_map(|range| [*range.start(), *range.end()])
-            .for_each(|number| out.number(number));
-    }
-
-    fn read(input: &mut Decoder<'_>) -> Option<Self> {
-        let count = input.number()?;
-        (0..count)
-            .map(|_| Some(input.number()?..=input.number()?))
-            .collect::<Option<_>>()
-            .map(ResendsRecord)
-    }
-}
-
-impl Record for CursorRecord {
-    fn write(&self, out: &mut Encoder) {
-        out.number(self.delivered);
-        out.number(self.sent);
-    }
-
-    fn read(input: &mut Decoder<'_>) -> Option<Self> {
-        Some(CursorRecord {
-            delivered: input.number()?,
-            sent: input.number()?,
-        })
-    }
-}
-
-impl Record for EventRecord {
-    fn write(&self, out: &mut Encoder) {
-        out.number(self.position.0);
-        out.instant(self.instant);
-        out.byte(self.focus.resource_type.code());
-        out.text(self.focus.id.as_str());
-        out.number(self.version.0);
-    }
-
-    fn read(input: &mut Decoder<'_>) -> Option<Self> {
-        Some(EventRecord {
-            position: Position(input.number()?),
-            instant: input.instant()?,
-            focus: ResourceKey::new(
-                ResourceType::from_code(input.byte()?)?,
-                Id::parse(&input.text()?)?,
-            ),
-            version: Version(input.number()?),
         })
     }
 }
@@ -389,6 +288,8 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
+    use super::super::seal::seal;
+    use super::super::stream_records::{CursorRecord, EventRecord, StreamRecord};
     use super::*;
     use crate::search::IndexValue;
 
@@ -444,7 +345,7 @@ mod tests {
             let record = VersionRecord { position, last_updated, method, entries, body };
             check(&record)?;
             let sealed = seal(Table::Versions, b"k", record.encode());
-            let bare = VersionRecord::in_part(b"k", sealed, &|_| false);
+            let bare = VersionRecord::in_part(b"k", sealed, EntryFilter::Nothing);
             prop_assert_eq!(bare, Ok(VersionRecord { entries: vec![], ..record }));
             check(&ChangeRecord { resource_type: ResourceType::Task, id: Id::parse("a.7").unwrap(), version, last_updated })?;
             check(&EventRecord { position, instant: at, focus: ResourceKey::parse("Task/a.7").unwrap(), version })?;

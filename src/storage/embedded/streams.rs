@@ -16,8 +16,8 @@ use super::keys::{
 };
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::ViewReader;
-use super::record::{CursorRecord, EventRecord, ResendsRecord, StreamRecord};
 use super::seal::senseless;
+use super::stream_records::{CursorRecord, EventRecord, ResendsRecord, StreamRecord};
 use crate::fhir::{Id, ResourceKey, Version};
 use crate::storage::{Event, Forgettable, Position, StoreError, Stream, StreamChange};
 

@@ -14,8 +14,9 @@ use super::keys::{
 };
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::ViewReader;
-use super::record::{ChangeRecord, CurrentRecord, Record, StoreState, StreamRecord, VersionRecord};
+use super::record::{ChangeRecord, CurrentRecord, Record, StoreState, VersionRecord};
 use super::seal::RecordName;
+use super::stream_records::StreamRecord;
 use crate::fhir::{Id, ResourceKey, Version};
 use crate::storage::{Position, StoreError};
 

@@ -1,5 +1,6 @@
 //! Steps of the work: they are worked out beside the writer, and judged by it once more.
 
+use super::super::codec::EntryFilter;
 use super::super::index_keys::{index_keys, index_keys_of, key_in_index};
 use super::super::keys::{current_key, version_key};
 use super::super::kv::{Batch, KvRead, Table};
@@ -68,7 +69,7 @@ impl ReindexStep {
         } in &self.mends
         {
             let key = version_key(owner, *version);
-            let record = reader.known_version(owner, *version, &|_| true)?;
+            let record = reader.known_version(owner, *version, EntryFilter::Everything)?;
             if record.entries != *entries {
                 put_record(
                     &mut batch,

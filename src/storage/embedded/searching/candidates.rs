@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::codec::EntryFilter;
 use super::super::keys::split_owner;
 use super::super::kv::{Direction, KeyRange, Table};
 use super::super::record::CurrentRecord;
@@ -264,8 +265,9 @@ impl SearchRun<'_> {
             if !query.clauses.is_empty() {
                 self.look()?;
             }
-            let current =
-                CurrentRecord::in_part(&at, sealed, &|parameter| query.looks_at(parameter))?;
+            let looked_at = |parameter: &str| query.looks_at(parameter);
+            let wanted = EntryFilter::Parameters(&looked_at);
+            let current = CurrentRecord::in_part(&at, sealed, wanted)?;
             let row = Row {
                 key: &key,
                 last_updated: current.last_updated,

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use super::super::codec::EntryFilter;
 use super::super::reading::ViewReader;
 use super::candidates::{Candidates, Gathered};
 use super::run::{Match, Matching, SearchRun, SeenVersion, is_of_order};
@@ -177,8 +178,10 @@ impl<'a> SearchRun<'a> {
             if !is_by_log {
                 self.look()?;
             }
-            let Some((version, mut current)) =
-                self.judged_version(&key, &|parameter| query.looks_at(parameter))?
+            let Some((version, mut current)) = self.judged_version(
+                &key,
+                EntryFilter::Parameters(&|parameter| query.looks_at(parameter)),
+            )?
             else {
                 continue;
             };

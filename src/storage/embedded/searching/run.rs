@@ -130,10 +130,10 @@ impl<'a> SearchRun<'a> {
         for found in found.iter_mut().filter(|found| found.seen.is_none()) {
             self.look()?;
             let of_order = |parameter: &str| is_of_order(sort, parameter);
-            let Some((version, mut current)) = self.judged_version(&found.key, &of_order)? else {
+            let wanted = EntryFilter::Parameters(&of_order);
+            let Some((version, current)) = self.judged_version(&found.key, wanted)? else {
                 return Err(missing(&found.key).into());
             };
-            current.entries.retain(|entry| of_order(&entry.parameter));
             found.seen = Some(SeenVersion {
                 version,
                 last_updated: current.last_updated,
@@ -143,14 +143,13 @@ impl<'a> SearchRun<'a> {
         Ok(())
     }
 
-    /// Reads what the resource was in the state that is searched, with the entries that are wanted,
-    /// and perhaps others.
+    /// Reads what the resource was in the state that is searched, with the entries that are wanted.
     pub(super) fn judged_version(
         &self,
         key: &ResourceKey,
-        is_wanted: &EntryFilter<'_>,
+        wanted: EntryFilter<'_>,
     ) -> Result<Option<(Version, CurrentRecord)>, StoreError> {
-        self.reader.judged_in_part(key, self.position, is_wanted)
+        self.reader.judged_in_part(key, self.position, wanted)
     }
 
     pub(super) fn known_version_of(&self, key: &ResourceKey) -> Result<Version, StoreError> {

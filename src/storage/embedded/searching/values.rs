@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::codec::EntryFilter;
 use super::super::index_keys::{
     IndexPrefix, index_keys, key_in_index, stands_alone, value_in_index,
 };
@@ -102,7 +103,11 @@ impl ViewReader<'_> {
         position: Position,
     ) -> Result<Vec<IndexEntry>, StoreError> {
         let found = self
-            .judged_in_part(key, position, &|wanted| wanted == parameter)?
+            .judged_in_part(
+                key,
+                position,
+                EntryFilter::Parameters(&|wanted| wanted == parameter),
+            )?
             .filter(|(_, current)| !current.deleted);
         let entries = found
             .map(|(_, current)| current.entries)

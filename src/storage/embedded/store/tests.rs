@@ -14,8 +14,9 @@ use super::super::keys::{
     stream_key, timer_key, type_log_key, version_key,
 };
 use super::super::kv::{Batch, Table};
-use super::super::record::{CursorRecord, EventRecord, Record, ResendsRecord};
+use super::super::record::Record;
 use super::super::seal::seal;
+use super::super::stream_records::{CursorRecord, EventRecord, ResendsRecord};
 use super::EmbeddedStore;
 use crate::fhir::{Resource, ResourceKey, ResourceType, Version};
 use crate::search::{IndexEntry, IndexValue};
