@@ -2,14 +2,13 @@
 //!
 //! Bytes that were not written here are an error, never a panic.
 
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::codec::{Decoder, Encoder, EntryFilter};
 use super::kv::{Batch, Table};
 use super::seal::{seal, senseless, unseal};
-use crate::fhir::{Id, ResourceKey, ResourceType, Version};
+use crate::fhir::{Id, ResourceType, Version};
 use crate::search::IndexEntry;
 use crate::storage::{Method, Position, StoreError};
 
@@ -291,6 +290,7 @@ mod tests {
     use super::super::seal::seal;
     use super::super::stream_records::{CursorRecord, EventRecord, StreamRecord};
     use super::*;
+    use crate::fhir::ResourceKey;
     use crate::search::IndexValue;
 
     fn entries() -> impl Strategy<Value = Vec<IndexEntry>> {
