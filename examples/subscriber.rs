@@ -1,4 +1,4 @@
-//! A subscriber to start from: it is told of every change of a right, and misses none.
+//! A subscriber to start from: it receives every change of a right, and misses none.
 //!
 //! ```text
 //! cargo run --example subscriber -- --server http://127.0.0.1:8080/fhir --filter 'Task?business-status=overdue'
@@ -6,16 +6,16 @@
 //!
 //! It asks the server for a Subscription, and then
 //! 1. checks the signature of each message and its time (<https://www.standardwebhooks.com/>):
-//!    whoever finds the address could write to it;
+//!    anyone who finds the address could write to it;
 //! 2. answers at once, and works afterwards: a server that waits sends nothing further;
-//! 3. does nothing twice: what comes again has the same number;
+//! 3. does nothing twice: an event that comes again has the same number;
 //! 4. sees by the numbers what it missed, and asks `$events` for it;
 //! 5. keeps the number of the last event that it dealt with in a file: after a stop, at whatever
 //!    moment, it goes on from there;
 //! 6. asks `$status` now and then: whether the last events are missing, which no later number
 //!    shows, and whether the Subscription is in error.
 //!
-//! What you do with an event goes into [`deal_with`].
+//! Put your own work with an event into [`deal_with`].
 
 use std::fs::File;
 use std::io::Write as _;
@@ -45,14 +45,14 @@ const TOPIC: &str = "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-stat
 const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition";
 /// The greatest difference between the time of a message and this machine's clock.
 const TOLERANCE_SECONDS: u64 = 300;
-/// The most messages that may wait to be worked on. One more is answered with 503: the server sends
-/// it again.
+/// The most messages that wait to be worked on. One more is answered with 503: the server sends it
+/// again.
 const WAITING_MAX: usize = 1_000;
-/// The most bytes that a message has.
+/// The most bytes of a message.
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The pause before the server is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The time that the server may take to answer.
+/// The longest time that the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Receives notifications of changes of rights from a Frist server, prints a line for each event,
@@ -66,7 +66,7 @@ struct Options {
     /// The id of the Subscription; it is created if it is not there
     #[arg(long, default_value = "example", value_parser = fhir_id)]
     subscription: String,
-    /// The events to be told of, such as 'Task?business-status=overdue'; all of them by default
+    /// The filter of events, such as 'Task?business-status=overdue'; without it, all events come
     #[arg(long)]
     filter: Option<String>,
     /// The address to listen on
@@ -79,11 +79,11 @@ struct Options {
     /// The file that keeps the number of the last event that was dealt with
     #[arg(long, default_value = "subscriber-state.json")]
     state: PathBuf,
-    /// The time between two questions to the server how the Subscription stands
+    /// The seconds between two queries for the status of the Subscription
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     look_every: u64,
-    /// The server has a clock of its own (--clock): the time of a message is not held against this
-    /// machine's
+    /// Ignore the difference between the time of a message and this machine's clock: for a server
+    /// with a clock of its own (--clock)
     #[arg(long)]
     rehearsal: bool,
 }
@@ -100,11 +100,11 @@ fn fhir_id(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Does your work for an event: for example reads the Task, and calls the practice.
+/// Deals with an event. Put your own work here: for example, read the Task and call the practice.
 ///
 /// It is called for each event, in order and once. If the program is killed after it and before the
-/// number is in the file, it is called once more after the start: do what may be done twice, or
-/// write the number by the same transaction in which your database writes what you do.
+/// number is in the file, it is called once more after the start: do only work that may be done
+/// twice, or write the number in the same transaction as the results of your work.
 fn deal_with(event: &Event) {
     say(&format!(
         "event {}: {} at {}",
@@ -112,34 +112,34 @@ fn deal_with(event: &Event) {
     ));
 }
 
-/// A line on the standard output; if nobody reads it any more, that is no reason to stop.
+/// Writes a line to the standard output; if nobody reads it any more, that is no reason to stop.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// A line on the standard error.
+/// Writes a line to the standard error.
 fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// An event, as a notification or `$events` tells it.
 struct Event {
-    /// They count up by one from 1.
+    /// Its number: they count up by one from 1.
     number: u64,
-    /// When it happened.
+    /// The instant of the change.
     at: String,
     /// The Task that changed, as `Task/7`: no name and no CPR number.
     focus: String,
 }
 
-/// The content of a notification, and of the answers to `$events` and `$status`: a Bundle that
-/// begins with a Parameters resource.
+/// A notification, or an answer to `$events` or `$status`: a Bundle that begins with a Parameters
+/// resource.
 struct Message {
     /// `handshake`, `event-notification`, `heartbeat`, `query-status` or `query-event`.
     kind: String,
     /// The status of the Subscription: `requested`, `active`, `error` or `off`.
     status: String,
-    /// The trouble, if it is in error.
+    /// The error of the Subscription, if it has one.
     error: String,
     /// The number of its last event, whether or not it is in this message.
     count: u64,
@@ -147,7 +147,7 @@ struct Message {
 }
 
 impl Message {
-    /// None if it is something else: rather nothing than half of it.
+    /// Reads a message; none if it is something else, rather than half of it.
     fn read(bundle: &Value) -> Option<Message> {
         let parameters = bundle["entry"][0]["resource"]["parameter"].as_array()?;
         let found = |name: &str| named(parameters, name);
@@ -198,7 +198,7 @@ fn named<'a>(parameters: &'a [Value], name: &str) -> Option<&'a Value> {
         .find(|parameter| parameter["name"] == name)
 }
 
-/// The reason why the server did not answer what it was asked.
+/// The reason why the server did not answer a request.
 enum Problem {
     /// It may do so in a while.
     Later(String),
@@ -335,12 +335,12 @@ async fn patiently<T, F: Future<Output = Result<T, Problem>>>(
     }
 }
 
-/// The receiver of the messages.
+/// The receiver of messages.
 struct Receiver {
-    /// The secret that signatures are checked with.
+    /// The key that checks signatures.
     secret: Vec<u8>,
     is_rehearsal: bool,
-    /// The queue of messages that wait to be worked on.
+    /// The queue of messages to be worked on.
     waiting: mpsc::Sender<Message>,
 }
 
@@ -358,7 +358,7 @@ async fn receive(
         .as_ref()
         .and_then(Message::read)
     else {
-        complain("a message was refused: it is none that this program knows");
+        complain("a message was refused: this program does not know its form");
         return StatusCode::BAD_REQUEST;
     };
     if message.kind == "handshake" {
@@ -371,8 +371,8 @@ async fn receive(
 }
 
 impl Receiver {
-    /// Checks that the server signed this message, a moment ago. There may be several signatures,
-    /// as while a secret is changed: one must be right.
+    /// Checks that the server signed this message a moment ago. There may be several signatures, as
+    /// while a secret is changed: one must be right.
     fn check_signature(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), &'static str> {
         let header = |name: &str| {
             headers
@@ -390,7 +390,7 @@ impl Receiver {
             let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
             mac.update(format!("{id}.{sent}.").as_bytes());
             mac.update(body);
-            // Compared in a time that tells nothing of how much is right.
+            // Compared in constant time.
             mac.verify_slice(&signature).ok()
         };
         if !signatures
@@ -419,8 +419,8 @@ impl Receiver {
 /// The progress of the work, in a file.
 struct Progress {
     file: PathBuf,
-    /// The Subscription it belongs to: one that is created anew under the same id has another
-    /// secret, and counts from 1 again.
+    /// The Subscription that the number belongs to: one that is created again under the same id has
+    /// another secret, and counts from 1 again.
     of: String,
     /// The number of the last event that was dealt with.
     last: u64,
@@ -451,7 +451,7 @@ impl Progress {
         }
         if event.number > self.last + 1 {
             return Err(format!(
-                "event {} is not to be had, although the server should keep it",
+                "event {} is not available, although the server should keep it",
                 self.last + 1
             ));
         }
@@ -522,22 +522,22 @@ async fn catch_up(server: &Server, progress: &mut Progress, until: u64) -> Resul
     }
     if progress.last < until {
         return Err(format!(
-            "event {} is not to be had, although the server should keep it",
+            "event {} is not available, although the server should keep it",
             progress.last + 1
         ));
     }
     Ok(())
 }
 
-/// Asks how the Subscription stands. The numbers go up for ever; if they do not, what they count is
-/// not what it was.
+/// Queries the status of the Subscription. Its numbers never go down; if they do, they count other
+/// events than before.
 async fn standing(server: &Server, count: &mut u64) -> Result<Message, String> {
     let address = format!("{}/$status", server.subscription);
     let (standing, _) = patiently(|| server.message(&address)).await?;
     if standing.count < *count {
         return Err(format!(
             "the server counts {} events of {}, after {count}: an older state of it was restored. What changed since then is in the Tasks: search them, \
-             and begin anew without the file of --state",
+             and start again without the file of --state",
             standing.count, server.subscription
         ));
     }

@@ -1,5 +1,5 @@
-//! The reasons why a resource is refused before a clock may depend on it: rows of an edit and the
-//! findings it must give.
+//! The checks of a resource before a clock may depend on it: rows of an edit and the findings that it
+//! must give.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,12 +1,13 @@
-//! What the HL7 validator asks of values of a data type by its name, besides structure, terminology
-//! and invariants (<https://hl7.org/fhir/R4/datatypes.html>, <https://hl7.org/fhir/R4/references.html>).
+//! The rules of the HL7 validator for values of each data type, besides structure, terminology and
+//! invariants (<https://hl7.org/fhir/R4/datatypes.html>,
+//! <https://hl7.org/fhir/R4/references.html>).
 //!
-//! Pure and total. What depends on definitions or on the rest of the resource is asked of the
-//! caller by closures. Paths of findings are relative to the value: empty, or as `.system`.
+//! Pure and total. Closures of the caller answer questions about definitions or the rest of the
+//! resource. Paths of findings are relative to the value: empty, or as `.system`.
 //!
 //! One check of that validator is left out: that `Attachment.hash` is the SHA-1 of the data.
 //! Whitespace in the Base64 of an Attachment is an error there; the pattern of R4's `base64Binary`
-//! has it, so that it is a warning here, as everywhere else.
+//! allows it, so it is a warning here, as everywhere else.
 
 mod reference;
 

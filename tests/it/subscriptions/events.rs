@@ -1,5 +1,5 @@
-//! Which events there are: exactly the versions of Tasks that the topic and the filters of a
-//! subscription say, whatever way they came to be, each once.
+//! The events of a subscription: exactly the versions of Tasks that its topic and filters select,
+//! however they came to be, each once.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn has_code(concept: &Value, code: &str) -> bool {
         .any(|coding| coding["code"] == code)
 }
 
-/// What a filter means, said once more and without a search.
+/// The meaning of a filter, said once more and without a search.
 type Meaning = fn(&Value) -> bool;
 
 /// Filters of subscriptions, and what each means.

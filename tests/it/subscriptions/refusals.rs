@@ -1,5 +1,5 @@
-//! What a Subscription is refused for: each time where it is, and what was expected; all findings
-//! at once, and none twice.
+//! The refusals of a Subscription: each names the element and what was expected; all findings come at
+//! once, and none twice.
 //!
 //! The seven that the public test kit asks for are the first seven tests: channel type, payload,
 //! combination of channel and payload, filter, topic, endpoint, extension of another version.

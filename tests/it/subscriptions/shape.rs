@@ -64,7 +64,7 @@ fn named<'a>(parameters: &'a [Value], name: &str) -> impl Iterator<Item = &'a Va
         .filter(move |parameter| parameter["name"] == name)
 }
 
-/// What is wrong with parameters or parts by such a table.
+/// Returns the faults of parameters or parts by such a table.
 fn unfit(parameters: &[Value], table: &[(&str, &str, usize, usize)]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, member, least, most) in table {
@@ -94,7 +94,7 @@ fn unfit(parameters: &[Value], table: &[(&str, &str, usize, usize)]) -> Vec<Stri
     wrong
 }
 
-/// What is wrong with a status by its profile.
+/// Returns the faults of a status by its profile.
 pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     let given = items(&parameters["parameter"]);
     let mut wrong = unfit(given, STATUS_PARAMETERS);
@@ -179,7 +179,7 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     wrong
 }
 
-/// What is wrong with a message by its profile, and by what the guide's pages say besides.
+/// Returns the faults of a message by its profile, and by the guide's pages besides.
 pub(crate) fn unfit_notification(bundle: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut expect = |is_so: bool, what: &str| {
@@ -230,7 +230,7 @@ pub(crate) fn unfit_notification(bundle: &Value) -> Vec<String> {
     wrong
 }
 
-/// What is wrong with how much a message tells: as much as one of the contents, in all of its
+/// Returns the faults in the detail of a message, which must be that of one content in all of its
 /// parts.
 fn unfit_content(entries: &[Value]) -> Vec<String> {
     let parameters = items(&entries[0]["resource"]["parameter"]);
@@ -299,7 +299,7 @@ fn unfit_content(entries: &[Value]) -> Vec<String> {
     wrong
 }
 
-/// What R4 itself refuses.
+/// Returns the findings of R4 itself.
 pub(crate) fn refused_by_r4(resource: &Value) -> Vec<String> {
     let validator = guide_validator();
     let context = Context {

@@ -21,9 +21,9 @@ use crate::support::facade::{BASE, Facade};
 use crate::support::people::{copd, patient, practice};
 
 const NOW: &str = "2027-03-01T09:00:00+01:00";
-/// Where the server says that clients listen.
+/// The address at which clients listen, as the server tells it.
 const URL: &str = "ws://frist.test/fhir/_websocket";
-/// What the connection holds that nobody has read.
+/// The unread bytes that the connection holds.
 const BUFFER_BYTES: usize = 4 * 1024;
 
 type Client = WebSocketStream<DuplexStream>;
@@ -147,7 +147,7 @@ async fn hear(client: &mut Client) -> Value {
     }
 }
 
-/// How the server closes.
+/// Returns the code and reason with which the server closes.
 async fn hear_end(client: &mut Client) -> (u16, String) {
     loop {
         match client.next().await {

@@ -26,9 +26,32 @@ pub(crate) trait Around: Send + Sync {
     /// After each reading.
     fn after(&self) {}
 
+    /// Passes on the events that a reading found.
+    fn events(&self, found: Vec<Event>) -> Vec<Event> {
+        found
+    }
+
     /// Carries out a commit.
     fn commit(&self, store: &dyn Store, changes: ChangeSet) -> Result<Committed, CommitError> {
         store.commit(changes)
+    }
+}
+
+impl<A: Around + ?Sized> Around for Arc<A> {
+    fn before(&self) -> Result<(), StoreError> {
+        (**self).before()
+    }
+
+    fn after(&self) {
+        (**self).after();
+    }
+
+    fn events(&self, found: Vec<Event>) -> Vec<Event> {
+        (**self).events(found)
+    }
+
+    fn commit(&self, store: &dyn Store, changes: ChangeSet) -> Result<Committed, CommitError> {
+        (**self).commit(store, changes)
     }
 }
 
@@ -147,7 +170,8 @@ impl<A: Around> EventStreams for Surrounded<A> {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
-        self.reading(|store| store.events(subscription, after, limit))
+        let found = self.reading(|store| store.events(subscription, after, limit))?;
+        Ok(self.around.events(found))
     }
 
     fn oldest_event(&self, subscription: &Id) -> Result<Option<Timestamp>, StoreError> {

@@ -5,7 +5,7 @@ use frist::fhir::Severity;
 use frist::validation::narrative;
 use proptest::prelude::*;
 
-/// Contents that may stand in the div.
+/// Content that the div may have.
 const FINE: &[&str] = &[
     "x",
     "&#160;",
@@ -134,13 +134,13 @@ const FINE: &[&str] = &[
     "<p>\u{200b}</p>",
 ];
 
-/// Contents that are warned of.
+/// Content of the div that gives a warning.
 const SUSPECT: &[&str] = &[
     r##"<a href="#t">x</a><p id="t">y</p><p id="t">y</p>"##,
     r#"<p id="a">x</p><p id="a">y</p>"#,
 ];
 
-/// Contents that may not stand in the div.
+/// Content that the div may not have.
 const REFUSED: &[&str] = &[
     "",
     "<p>x",
@@ -359,7 +359,7 @@ const ELEMENTS: &str = "a abbr acronym address b bdo big blockquote cite code df
 
 const FORBIDDEN: &str = "script style link meta iframe object embed form input button textarea select option base head body html title font center u s     strike del ins nav section header footer video audio canvas svg math details summary mark label fieldset noscript applet frame x";
 
-/// Returns how bad a narrative is, and what was found: the rule and the text.
+/// Returns the worst severity of a narrative, and its findings: the rule and the text.
 fn findings(div: &str, ids: &[&str]) -> (Option<Severity>, Vec<(&'static str, String)>) {
     let (mut worst, mut found) = (None, Vec::new());
     narrative::check(

@@ -39,15 +39,15 @@ fn findings_later(value: &Value) -> Vec<Issue> {
 /// A change somewhere in a resource.
 #[derive(Clone, Debug)]
 enum Change {
-    /// Takes away what stands there.
+    /// Removes the value at a place.
     Remove(Index),
-    /// Something else stands there.
+    /// Replaces it by something else.
     Replace(Index, Value),
-    /// Puts what stands at the first place at the second too.
+    /// Copies the value at the first place to the second.
     Copy(Index, Index),
-    /// Puts what stands there into an array so many times.
+    /// Replaces it by an array that has it so many times.
     Repeat(Index, usize),
-    /// The object, or the one around, has another member.
+    /// Adds a member to the object there, or to the one around it.
     Add(Index, String, Value),
 }
 

@@ -1,4 +1,4 @@
-//! A server that delivers, for a test: the real write path and store, and a clock that goes.
+//! A server that delivers, for a test: the real write path and store, and a running clock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,10 +20,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::subscriptions::reliability::power::Power;
 use crate::support::facade::{BASE, guide_validator};
 use crate::support::people;
-use crate::support::surrounded::Surrounded;
+use crate::support::surrounded::{Around, Surrounded};
 
 /// Quick enough for a test, and patient enough for a busy machine.
 pub(crate) const QUICK: Pace = Pace {
@@ -59,16 +58,16 @@ struct Running {
     runtime: tokio::runtime::Runtime,
 }
 
-/// How a server is set up.
+/// The options of a server.
 pub(crate) struct Setup {
     pub(crate) pace: Pace,
     pub(crate) policy: EndpointPolicy,
     pub(crate) lookup: Option<Lookup>,
     /// Certificates that are trusted (PEM).
     pub(crate) authorities: Option<Vec<u8>>,
-    /// What the store depends on, if it may fail.
-    pub(crate) power: Option<Arc<Power>>,
-    /// What happens whenever delivery looks at the clock.
+    /// The disturbance around the store, if there is one.
+    pub(crate) around: Option<Arc<dyn Around>>,
+    /// Called whenever delivery looks at the clock.
     pub(crate) at_each_look: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -83,7 +82,7 @@ impl Default for Setup {
             policy,
             lookup: None,
             authorities: None,
-            power: None,
+            around: None,
             at_each_look: Arc::new(|| {}),
         }
     }
@@ -129,10 +128,10 @@ impl DeliveringServer {
             StoreOptions::default(),
         )
         .unwrap();
-        let store: Arc<dyn Store> = match setup.power {
-            Some(power) => Arc::new(Surrounded {
+        let store: Arc<dyn Store> = match setup.around {
+            Some(around) => Arc::new(Surrounded {
                 store: Arc::new(store),
-                around: power,
+                around,
             }),
             None => Arc::new(store),
         };
@@ -199,7 +198,7 @@ impl DeliveringServer {
         );
     }
 
-    /// As [`DeliveringServer::stop`]; answers the folder.
+    /// Does the same as [`DeliveringServer::stop`], and returns the folder.
     pub(crate) fn stop_and_keep(mut self) -> TempDir {
         self.stop();
         std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
@@ -328,13 +327,13 @@ impl DeliveringServer {
             .unwrap()
     }
 
-    /// Makes a change that is one event or more for who follows everything; answers the number of
-    /// the last one.
+    /// Makes a change that is one event or more for a subscription to everything; returns the number
+    /// of the last one.
     pub(crate) fn change(&self, subscription: &str) -> u64 {
         self.change_of("p", subscription)
     }
 
-    /// As [`DeliveringServer::change`], of that person.
+    /// Does the same as [`DeliveringServer::change`], for that person.
     pub(crate) fn change_of(&self, person: &str, subscription: &str) -> u64 {
         let before = self.stream(subscription).last;
         let condition = format!("of-{person}");

@@ -89,7 +89,7 @@ impl Received {
     }
 }
 
-/// How the endpoint answers a message.
+/// The answer of the endpoint to a message.
 #[derive(Clone)]
 pub(crate) enum Answer {
     /// With that status.
@@ -259,12 +259,12 @@ impl Endpoint {
         numbers
     }
 
-    /// What came and was not looked at.
+    /// Returns the messages that came and were not looked at.
     pub(crate) fn unread(&self) -> Vec<Received> {
         self.received.try_iter().collect()
     }
 
-    /// How many connections were made.
+    /// Returns the number of connections that were made.
     pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }

@@ -26,7 +26,7 @@ fn get(server: &DeliveringServer, path: &str) -> (u16, String) {
     server.ask(Request::get(path).body(Body::empty()).unwrap())
 }
 
-/// What `$status` says is wrong.
+/// Returns the error that `$status` tells.
 fn told_by_status(server: &DeliveringServer) -> String {
     let (_, text) = get(server, "/fhir/Subscription/s/$status");
     let bundle: Value = serde_json::from_str(&text).unwrap();
@@ -52,7 +52,7 @@ fn error_in(status: &Value) -> String {
     })
 }
 
-/// What a message says is wrong.
+/// Returns the error that a message tells.
 fn told_by(message: &Received) -> String {
     let bundle = message.json();
     assert_eq!(shape::unfit_notification(&bundle), [""; 0]);

@@ -1,4 +1,5 @@
-//! What an operator sees of delivery, and sends again; and the secret of a subscriber.
+//! The operator's view of delivery, and the events that an operator sends again; and the secret of a
+//! subscriber.
 
 use axum::body::Body;
 use axum::http::Request;

@@ -1,5 +1,5 @@
-//! What a Subscription cannot make the server do: reach what only the server can, or say what is
-//! not its own to say.
+//! Abuse of a Subscription: it cannot make the server reach what only the server can, or send what
+//! only the server may say.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};

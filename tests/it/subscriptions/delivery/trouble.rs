@@ -2,9 +2,13 @@
 //! another.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::delivering_server::{DeliveringServer, ONCE, QUICK, Setup, subscription};
 use super::endpoint::{Answer, Endpoint, Gate};
+use crate::support::surrounded::Around;
+use frist::storage::Event;
 use frist::subscriptions::Status;
 use frist::subscriptions::delivery::{Pace, ReplayRefused};
 
@@ -280,4 +284,46 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
         server.deliverer().replay(&id, 1, 1),
         Err(ReplayRefused::NotActive)
     ));
+}
+
+/// A store that does not find any event for a while.
+#[derive(Default)]
+struct Losing {
+    is_on: AtomicBool,
+    readings: AtomicUsize,
+}
+
+impl Around for Losing {
+    fn events(&self, found: Vec<Event>) -> Vec<Event> {
+        if !self.is_on.load(Ordering::SeqCst) {
+            return found;
+        }
+        self.readings.fetch_add(1, Ordering::SeqCst);
+        Vec::new()
+    }
+}
+
+#[test]
+fn an_event_that_the_store_does_not_find_is_looked_for_after_a_pause_and_not_passed_over() {
+    let losing = Arc::new(Losing::default());
+    let server = DeliveringServer::with(Setup {
+        around: Some(losing.clone()),
+        ..Setup::default()
+    });
+    let endpoint = Endpoint::up();
+    server.put(&subscription("s", &endpoint.url()));
+    server.until("s", "active");
+    endpoint.expect("handshake");
+    losing.is_on.store(true, Ordering::SeqCst);
+    let last = server.change("s");
+    while losing.readings.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    // Without a pause there would be thousands.
+    std::thread::sleep(Duration::from_millis(300));
+    let readings = losing.readings.load(Ordering::SeqCst);
+    assert!(readings <= 3, "{readings} readings");
+    losing.is_on.store(false, Ordering::SeqCst);
+    assert_eq!(endpoint.numbers_until(last), (1..=last).collect::<Vec<_>>());
+    assert_eq!(server.subscription("s")["status"], "active");
 }

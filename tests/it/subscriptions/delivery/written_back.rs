@@ -1,4 +1,4 @@
-//! What a client writes of a Subscription without asking for anything else disturbs no delivery:
+//! A client that writes a Subscription without asking for anything else disturbs no delivery:
 //! nothing is sent twice or out of order, no handshake comes, and an endpoint that fails has no
 //! more time than without it.
 

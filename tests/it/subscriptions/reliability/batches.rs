@@ -59,7 +59,7 @@ fn many_are_told(server: &DeliveringServer, events: usize) {
 /// more.
 pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
     let setup = || Setup {
-        power: Some(Arc::clone(power)),
+        around: Some(power.clone()),
         ..Setup::default()
     };
     let subscribers = Subscribers::new(BTreeMap::from([("s", Mood::Up)]), 1, Arc::clone(power));

@@ -1,5 +1,5 @@
-//! What the clients of a [`Story`] do: they write of people and of their subscriptions, and each
-//! thing may be done twice.
+//! The clients of a [`Story`]: they write about people and their subscriptions, and may do each thing
+//! twice.
 
 use frist::fhir::{Id, Resource};
 use frist::interactions::change::{ChangeTarget, Condition};
@@ -12,7 +12,7 @@ use super::story::{SUBSCRIPTIONS, Story, TRIES_MAX};
 use crate::subscriptions::delivery::delivering_server::subscription_key;
 use crate::support::people;
 
-/// How many persons there are.
+/// The number of persons.
 const PERSONS: usize = 10;
 
 impl Story {
@@ -123,7 +123,7 @@ impl Story {
         panic!("nothing ever happens for {name}");
     }
 
-    /// As [`Story::tell`], when the power goes off because of it.
+    /// Does the same as [`Story::tell`], but the power goes off because of it.
     pub(super) fn tell_in_the_dark(&mut self, name: &str) {
         let id = Id::parse(name).unwrap();
         let last = |story: &Story| {

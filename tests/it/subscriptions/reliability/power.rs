@@ -5,7 +5,7 @@
 //! engines to that, events among it). So whatever ends the process, what it leaves behind is the
 //! commits up to one of them; and what the power does not cut here is not worth cutting.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use frist::fhir::ResourceType;
@@ -124,7 +124,7 @@ impl Power {
     }
 }
 
-impl Around for Arc<Power> {
+impl Around for Power {
     fn before(&self) -> Result<(), StoreError> {
         if self.is_off() {
             Err(StoreError("the power is off".to_owned()))

@@ -42,7 +42,7 @@ pub(super) const SUBSCRIPTIONS: &[(&str, Mood, &str, u32, Option<&str>)] = &[
     ("returning", Mood::Up, "id-only", 1, None),
 ];
 
-/// What a client filters by, when it changes its mind.
+/// The filters among which a client changes its mind.
 const FILTERS: &[Option<&str>] = &[
     None,
     Some("business-status=overdue,due-soon"),
@@ -105,7 +105,7 @@ pub(super) struct Story {
 fn setup(power: &Arc<Power>) -> Setup {
     Setup {
         pace: QUICK,
-        power: Some(Arc::clone(power)),
+        around: Some(power.clone()),
         ..Setup::default()
     }
 }

@@ -13,7 +13,7 @@ use crate::subscriptions::delivery::endpoint::{Answer, Endpoint, Gate, Received}
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a subscriber behaves.
+/// The behaviour of a subscriber.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mood {
     Up,
@@ -33,12 +33,12 @@ pub(crate) enum Mood {
     Down,
 }
 
-/// When the machine's power goes off because of a message.
+/// The message at which the machine's power goes off.
 #[derive(Clone, Debug)]
 pub(crate) struct Trap {
     pub(crate) name: &'static str,
     pub(crate) kind: &'static str,
-    /// True if the message is still acknowledged: then nobody can write that down.
+    /// True if the message is still acknowledged: then nobody can record that.
     pub(crate) is_answered: bool,
     /// Events that the message has at least.
     pub(crate) events_min: usize,
@@ -55,7 +55,7 @@ pub(crate) struct Arrived {
     pub(crate) events: Vec<(u64, Option<(String, u64)>)>,
 }
 
-/// What came, in the order in which it did.
+/// The messages that came, in order.
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) arrived: Vec<Arrived>,
@@ -129,12 +129,12 @@ impl Subscribers {
         self.state().trap = Some(trap);
     }
 
-    /// Those that are slow answer.
+    /// Lets the slow subscribers answer.
     pub(crate) fn let_go(&self) {
         self.state().held.drain(..).for_each(|gate| gate.open());
     }
 
-    /// Everyone behaves from now on.
+    /// Makes all subscribers behave from now on.
     pub(crate) fn calm_down(&self) {
         let mut state = self.state();
         state.trap = None;
@@ -162,7 +162,7 @@ impl Subscribers {
         );
     }
 
-    /// What came so far, and how many messages of any kind.
+    /// Looks at everything that came so far, and at the number of messages of any kind.
     pub(crate) fn book<R>(&self, look: impl FnOnce(&Book, u64) -> R) -> R {
         let state = self.state();
         look(&state.book, state.messages)

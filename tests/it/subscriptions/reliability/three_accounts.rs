@@ -1,5 +1,5 @@
-//! Three accounts of what subscribers are told, which must agree: what arrived, what `$events`
-//! tells, and what follows from the histories of the Tasks and of the Subscriptions alone.
+//! Three accounts of the events of subscribers, which must agree: the messages that arrived, the
+//! answers of `$events`, and the histories of the Tasks and of the Subscriptions alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::subscribers::{Arrived, Book, events_of};
 use crate::subscriptions::delivery::delivering_server::{DeliveringServer, subscription_key};
 use crate::subscriptions::shape;
 
-/// A version of a Task that is an event: which, when, and what one can follow it by.
+/// A version of a Task that is an event, with everything that a filter can follow it by.
 struct Event {
     task: String,
     version: u64,
@@ -27,7 +27,7 @@ struct Event {
 /// A Subscription from its creation until it is deleted.
 #[derive(Default)]
 struct Life {
-    /// When each version came to be, and its content; none for the deletion.
+    /// The instant and content of each version; no content for the deletion.
     versions: Vec<(Timestamp, Option<Value>)>,
 }
 
@@ -43,7 +43,7 @@ impl Life {
             .collect()
     }
 
-    /// True if the event concerns it, as it was when the event was committed.
+    /// Tells whether the event concerns it, as it was when the event was committed.
     fn is_told_of(&self, event: &Event) -> bool {
         let as_it_was = self
             .versions
@@ -147,7 +147,7 @@ fn lives(server: &DeliveringServer, id: &str) -> Vec<Life> {
     lives
 }
 
-/// What `$events` tells, by number: the Task and its version.
+/// Returns the events that `$events` tells, by number: the Task and its version.
 fn told(server: &DeliveringServer, id: &str) -> BTreeMap<u64, (String, u64)> {
     let mut told = BTreeMap::new();
     loop {
