@@ -13,7 +13,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use frist::fhir::{Resource, json};
-use frist::validation::{Context, Validator, check, person_references};
+use frist::validation::{CheckContext, Validator, check, person_references};
 use jiff::civil::date;
 
 /// The greatest body that `src/http` accepts.
@@ -44,7 +44,7 @@ fn measure(name: &str, text: &str, validator: &Validator) {
         other => panic!("{name}: {:?}", other.err()),
     };
     let parsed = start.elapsed();
-    let context = Context {
+    let context = CheckContext {
         validator,
         profiles: &[],
         today: date(2027, 12, 31),

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use frist::fhir::{Resource, json};
 use frist::schema::guide;
-use frist::validation::{Context, Validator, check};
+use frist::validation::{CheckContext, Validator, check};
 use jiff::civil::date;
 use serde_json::Value;
 
@@ -71,7 +71,7 @@ fn resources() -> Vec<(String, String)> {
 }
 
 fn measure(name: &str, text: &str, validator: &Validator) {
-    let context = Context {
+    let context = CheckContext {
         validator,
         profiles: &[],
         today: date(2027, 12, 31),

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use frist::fhir::issue::ISSUES_MAX;
 use frist::fhir::{Resource, json};
-use frist::validation::{Context, Validator, check, person_references};
+use frist::validation::{CheckContext, Validator, check, person_references};
 use jiff::civil::date;
 use libfuzzer_sys::fuzz_target;
 use within::within_time;
@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
         let found = within_time(|| VALIDATOR.check(&value, &[]));
         return assert!(found.iter().any(|finding| finding.refuses()));
     };
-    let context = Context {
+    let context = CheckContext {
         validator: &VALIDATOR,
         profiles: &[],
         today: date(2027, 12, 31),

@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use super::Context;
+use super::context::CheckContext;
 use super::dates;
 use super::findings::Sink;
 use crate::fhir::{IssueCode, Severity, names, view};
 
 const GROUP_RULE: &str = "kp-group-1";
 
-/// Dates of what has happened: the type and the element's key in JSON.
+/// Dates of past facts: the type and the element's key in JSON.
 const PAST: &[(&str, &str)] = &[
     ("Patient", "deceasedDateTime"),
     ("Condition", "recordedDate"),
@@ -18,17 +18,18 @@ const PAST: &[(&str, &str)] = &[
     ("ServiceRequest", "authoredOn"),
 ];
 
-/// Types without a profile of the package by which clocks or messages go.
+/// Types without a profile of the package that clocks or messages depend on.
 const FOLLOWED: &[&str] = &["PractitionerRole", "Subscription"];
 
-/// True for a type that the server acts upon though no profile of the package is for it: it must
-/// not hold what changes its meaning and is not understood (<https://hl7.org/fhir/R4/extensibility.html#modifierExtension>).
+/// Tells whether the server acts upon a type although no profile of the package is for it: such a
+/// resource must not hold anything that changes its meaning and is not understood
+/// (<https://hl7.org/fhir/R4/extensibility.html#modifierExtension>).
 pub(super) fn is_taken_at_its_word(kind: &str) -> bool {
     FOLLOWED.contains(&kind)
 }
 
 /// Checks a resource against the rules of its type.
-pub(super) fn check(resource: &Value, kind: &str, context: &Context<'_>, sink: &mut Sink) {
+pub(super) fn check(resource: &Value, kind: &str, context: &CheckContext<'_>, sink: &mut Sink) {
     for (_, key) in PAST.iter().filter(|(of, _)| *of == kind) {
         if let Some(text) = resource[key].as_str() {
             dates::check_past(
@@ -49,7 +50,7 @@ pub(super) fn check(resource: &Value, kind: &str, context: &Context<'_>, sink: &
     }
 }
 
-fn check_asserted(condition: &Value, context: &Context<'_>, sink: &mut Sink) {
+fn check_asserted(condition: &Value, context: &CheckContext<'_>, sink: &mut Sink) {
     let extensions = condition["extension"]
         .as_array()
         .into_iter()
@@ -69,16 +70,16 @@ fn check_asserted(condition: &Value, context: &Context<'_>, sink: &mut Sink) {
     }
 }
 
-fn check_group(condition: &Value, context: &Context<'_>, sink: &mut Sink) {
-    // The extension decides alone, and has findings of its own if it is not as it should be.
+fn check_group(condition: &Value, context: &CheckContext<'_>, sink: &mut Sink) {
+    // The extension alone decides, and has findings of its own if it is wrong.
     let by_extension = view::extensions(condition, names::EXT_TARGET_GROUP)
         .next()
         .is_some();
     if !by_extension && !(context.has_target_group)(condition) {
         let what = format!(
-            "expected a diagnosis of one of the target groups, found none of them; add a coding of SKS, ICD-10, ICPC-2 or SNOMED CT \
-             that stands for one, or the extension {} with a code of the system {} (the way to say low-back-pain and \
-             complex-multimorbidity)",
+            "expected a diagnosis of one of the target groups, found none of them; add a coding of SKS, \
+             ICD-10, ICPC-2 or SNOMED CT that stands for one, or the extension {} with a code of the \
+             system {} (the way to say low-back-pain and complex-multimorbidity)",
             names::EXT_TARGET_GROUP,
             names::CS_TARGET_GROUP,
         );
@@ -92,8 +93,8 @@ fn check_group(condition: &Value, context: &Context<'_>, sink: &mut Sink) {
     }
 }
 
-/// An offer that has begun is a fact; one that is planned may lie ahead.
-fn check_begun(encounter: &Value, context: &Context<'_>, sink: &mut Sink) {
+/// Checks the start of an offer: one that has begun is a fact; a planned one may lie ahead.
+fn check_begun(encounter: &Value, context: &CheckContext<'_>, sink: &mut Sink) {
     let begun = matches!(
         encounter["status"].as_str(),
         Some("in-progress" | "finished")

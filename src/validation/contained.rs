@@ -1,8 +1,8 @@
-//! Contained resources: each has an id of its own and is there because something refers to it
+//! Contained resources: each has an id of its own, and something refers to it
 //! (<https://hl7.org/fhir/R4/references.html#contained>, rule dom-3).
 //!
-//! That rule is published as a FHIRPath that visits every element for every contained resource.
-//! This visits every element once.
+//! The rule is published as a FHIRPath that visits every element for every contained resource; this
+//! code visits every element once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,25 +10,26 @@ use serde_json::Value;
 
 use crate::fhir::{IssueCode, Severity};
 
-/// Every contained resource is referred to.
+/// Rule: every contained resource is referred to.
 const REFERRED_TO: &str = "dom-3";
 
 /// Elements that hold words or codes, so that `#x` in them names nothing.
 #[rustfmt::skip]
 const WORDS: &[&str] = &[
-    "id", "display", "text", "title", "name", "description", "comment", "code", "value", "valueString", "valueMarkdown", "valueCode", "valueId",
+    "id", "display", "text", "title", "name", "description", "comment", "code", "value",
+    "valueString", "valueMarkdown", "valueCode", "valueId",
 ];
 
-/// Who is told of a finding: how bad it is, its kind, the path below the resource, the rule, and
+/// The receiver of a finding: how bad it is, its kind, the path below the resource, the rule, and
 /// what was expected and found.
-pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str, &'static str, &str) + 'r;
+pub type PathRuleReport<'r> = dyn FnMut(Severity, IssueCode, &str, &'static str, &str) + 'r;
 
-/// Reports contained resources without an id, with the id of another one, or that nothing in the
-/// resource refers to.
+/// Reports contained resources without an id, with the id of another one, or without a reference to
+/// them.
 ///
-/// One is referred to by the resource itself, by another contained one that is, or if it refers to
-/// its container (`#`).
-pub fn check(resource: &Value, report: &mut Report<'_>) {
+/// A contained resource counts as referred to if the resource itself refers to it, or another
+/// contained one that counts, or if it refers to its container (`#`).
+pub fn check(resource: &Value, report: &mut PathRuleReport<'_>) {
     let Some(contained) = resource
         .get("contained")
         .and_then(Value::as_array)
@@ -82,7 +83,7 @@ pub fn check(resource: &Value, report: &mut Report<'_>) {
     }
 }
 
-/// Which contained resources are referred to, by their places.
+/// Tells for each contained resource, by its place, whether it counts as referred to.
 fn reached<'a>(
     resource: &'a Value,
     contained: &'a [Value],
@@ -109,7 +110,7 @@ fn reached<'a>(
     reached
 }
 
-/// Calls `visit` with what follows each `#` that begins a text, or an address in XHTML; those of
+/// Visits the fragment behind each `#` that begins a text, or an address in XHTML; those of
 /// contained resources may be left out.
 fn for_each_fragment<'a>(
     resource: &'a Value,
@@ -137,7 +138,7 @@ fn for_each_fragment<'a>(
     }
 }
 
-/// The fragments in quotes, as in `href="#x"`.
+/// Visits the fragments in quotes, as in `href="#x"`.
 fn for_each_link<'a>(div: &'a str, visit: &mut impl FnMut(&'a str)) {
     for (at, _) in div.match_indices('#') {
         let quote = div[..at]

@@ -1,5 +1,5 @@
-//! The date rule that needs a clock (deadline-rules, section 2): no fact is in the future. That a
-//! date is one, and reaches a day, is said by its type and by the profiles.
+//! The date rule that needs a clock (deadline-rules, section 2): no fact is in the future. The type
+//! and the profiles check that a date exists and reaches a day.
 
 use jiff::civil::Date;
 
@@ -8,12 +8,12 @@ use crate::fhir::{FhirDate, IssueCode, Severity};
 
 /// Rule: the date exists.
 pub(super) const EXISTS: &str = "kp-date-1";
-/// Rule: the year is one that can be meant. A warning.
+/// Rule: the year is plausible. A warning.
 pub(super) const PLAUSIBLE: &str = "kp-date-4";
-/// Rule: what has happened is not in the future.
+/// Rule: a past fact is not in the future.
 pub const NOT_IN_FUTURE: &str = "kp-date-3";
 
-/// Checks the date of something that has happened; text that is no date has a finding of its own.
+/// Checks the date of a past fact; text that is not a date has a finding of its own.
 pub(super) fn check_past(text: &str, at: &str, today: Date, sink: &mut Sink) {
     if FhirDate::parse(text).is_some_and(|date| is_later(date, today)) {
         let what = format!(
@@ -30,7 +30,7 @@ pub(super) fn check_past(text: &str, at: &str, today: Date, sink: &mut Sink) {
     }
 }
 
-/// A fact has a date no later than today in Copenhagen. A year or a month is later if it begins
+/// Tells whether a date is later than today in Copenhagen. A year or a month is later if it begins
 /// later.
 fn is_later(date: FhirDate, today: Date) -> bool {
     match date {

@@ -1,7 +1,7 @@
-//! The findings of one check: where they are gathered, and how they are worded.
+//! The findings of one check: their collection, and their wording.
 //!
-//! Every text says where, what was expected and what came. What came is quoted only if it cannot be
-//! a CPR number or a name.
+//! Every text says the place, what was expected and what was found. The latter is quoted only if it
+//! cannot be a CPR number or a name.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,23 +12,23 @@ use serde_json::Value;
 use crate::fhir::issue::ISSUES_MAX;
 use crate::fhir::{FhirDate, Issue, IssueCode, Severity};
 
-/// How long a quoted date or code can be.
+/// The greatest length of a quoted date or code.
 const QUOTED_LENGTH_MAX: usize = 35;
 
-/// The findings so far, in the order in which they were found; each is told once.
+/// The findings so far, in order and without repetitions.
 #[derive(Default)]
 pub(super) struct Sink {
     issues: Vec<Issue>,
     /// The places of the findings about each expression.
     by_expression: HashMap<String, Vec<usize>>,
     refuses: bool,
-    /// True if all that is asked is whether anything refuses.
+    /// True if it matters only whether anything refuses.
     is_trial: bool,
     has_ended: bool,
 }
 
 impl Sink {
-    /// A sink that is asked only whether anything refuses.
+    /// Makes a sink of which only matters whether anything refuses.
     pub(super) fn of_a_trial() -> Sink {
         Sink {
             is_trial: true,
@@ -36,7 +36,7 @@ impl Sink {
         }
     }
 
-    /// True if no further finding will be kept: nobody need look for one.
+    /// Tells whether no further finding will be kept, so that the check can end.
     pub(super) fn is_settled(&self) -> bool {
         self.has_ended || (self.refuses && (self.is_trial || self.issues.len() > ISSUES_MAX))
     }
@@ -70,14 +70,14 @@ impl Sink {
         });
     }
 
-    /// Adds what there is to know about the check itself, once however often it comes up.
+    /// Adds information about the check itself, once however often it comes up.
     pub(super) fn note(&mut self, what: &str) {
         self.put(Issue::information("", what));
     }
 
-    /// Keeps as many as will be told and the first that refuses; the number of wrong elements has
-    /// no other bound than the body. Several profiles find the same thing: it is kept once,
-    /// also where two find by one rule what they say in other words.
+    /// Keeps as many findings as will be answered and the first that refuses; only the body bounds
+    /// the number of wrong elements. If several profiles find the same thing, it is kept once, even
+    /// if two of them word one rule differently.
     fn put(&mut self, issue: Issue) {
         let is_first_refusal = issue.refuses() && !self.refuses;
         if self.is_settled() || (!is_first_refusal && self.issues.len() > ISSUES_MAX) {
@@ -101,7 +101,7 @@ impl Sink {
         }
     }
 
-    /// True if a finding about an element, or what is in it, refuses the content.
+    /// Tells whether a finding about an element, or anything in it, refuses the content.
     pub(super) fn refuses_at(&self, at: &dyn fmt::Display) -> bool {
         let place = at.to_string();
         let is_inside = |expression: &str| {
@@ -114,18 +114,18 @@ impl Sink {
             .any(|issue| issue.refuses() && is_inside(&issue.expression))
     }
 
-    /// True if any finding refuses the content.
+    /// Tells whether any finding refuses the content.
     pub(super) fn refuses(&self) -> bool {
         self.refuses
     }
 
-    /// The findings.
+    /// Returns the findings.
     pub(super) fn into_issues(self) -> Vec<Issue> {
         self.issues
     }
 }
 
-/// What JSON type a value has, as a finding names it.
+/// Names the JSON type of a value for a finding.
 pub(super) fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -137,8 +137,8 @@ pub(super) fn json_type(value: &Value) -> &'static str {
     }
 }
 
-/// The text in quotes if it looks like a date or a code; else a word for it, because it might be a
-/// CPR number or a name.
+/// Returns the text in quotes if it looks like a date or a code; else words for it, because it
+/// might be a CPR number or a name.
 pub(super) fn quoted(text: &str) -> String {
     let like_a_code = text
         .bytes()
@@ -152,8 +152,8 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// True for what someone meant as a FHIR date: four digits, then nothing or a hyphen, and never
-/// more than four digits in a row (unless it is an instant, whose fraction may be longer).
+/// Tells whether the text was meant as a FHIR date: four digits, then nothing or a hyphen, and
+/// never more than four digits in a row (unless it is an instant, whose fraction may be longer).
 fn like_a_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     let begins = bytes.len() >= 4

@@ -1,8 +1,8 @@
 //! One resource is about one person (fhir-profiles, section 2): a plan never addresses someone
 //! else's diagnosis.
 //!
-//! [`person_references`] finds what must be looked up; who has a store does so; [`one_person`]
-//! makes the findings.
+//! [`person_references`] finds the references to look up, the caller looks them up in a store, and
+//! [`one_person`] makes the findings.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::fhir::{Issue, IssueCode, Reference, ResourceKey};
 const SAME: &str = "kp-person-1";
 /// Rule: the Patient is stored.
 const STORED: &str = "kp-person-2";
-/// Rule: what else is named is stored, or arrives later.
+/// Rule: other resources that are named are stored, or arrive later.
 const ARRIVES: &str = "kp-person-3";
 
 /// The types that belong to one person, the person included.
@@ -27,7 +27,7 @@ const PERSON_BOUND: &[&str] = &[
     "CareTeam",
 ];
 
-/// Elements that name something of a person when the reference itself does not tell its type.
+/// Elements that name something of a person even if the reference itself does not tell its type.
 const PERSON_ELEMENTS: &[&str] = &[
     "subject",
     "patient",
@@ -39,8 +39,8 @@ const PERSON_ELEMENTS: &[&str] = &[
     "goal",
 ];
 
-/// The elements by which clocks are told whose they are, started and stopped: an identifier in one
-/// is a logical reference.
+/// The elements by which clocks are assigned, started and stopped: an identifier in one of them is
+/// a logical reference.
 const FOLLOWED: &[&str] = &[
     "subject",
     "patient",
@@ -50,19 +50,19 @@ const FOLLOWED: &[&str] = &[
     "replaces",
 ];
 
-/// A person-bound reference and what it resolved to.
+/// A person-bound reference and its target.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResolvedReference {
     /// FHIRPath of the reference, as [`person_references`] gave it.
     pub expression: String,
-    /// What it names.
-    pub target: Target,
+    /// Its target.
+    pub target: ReferencedPerson,
 }
 
-/// What a person-bound reference names.
+/// The target of a person-bound reference.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Target {
-    /// That Patient, or a resource of that Patient.
+pub enum ReferencedPerson {
+    /// A Patient, or a resource of that Patient.
     Person(ResourceKey),
     /// A Patient that is not stored (also by an identifier that no stored Patient has, or more than
     /// one).
@@ -78,9 +78,9 @@ pub enum Target {
     NoPerson,
 }
 
-/// The references in a resource that name a Patient, or something that belongs to one (a Condition,
-/// CarePlan, ServiceRequest, Encounter, Goal or CareTeam), each with its FHIRPath; that of the
-/// subject first, the others as they stand.
+/// Finds the references in a resource that name a Patient, or something that belongs to one (a
+/// Condition, CarePlan, ServiceRequest, Encounter, Goal or CareTeam), each with its FHIRPath; that
+/// of the subject first, the others as they stand.
 ///
 /// A Patient's own links are not among them: they name other records of the same person. References
 /// to contained resources are left out; what those refer to is not.
@@ -134,8 +134,8 @@ fn is_person_bound(element: &Value, resource: &Value, name: &str) -> bool {
     match Reference::read(element) {
         Reference::None | Reference::Contained(_) => false,
         Reference::Local(key, _) => PERSON_BOUND.contains(&key.resource_type.as_str()),
-        // Whatever has an identifier looks like a logical reference: only these elements are sure
-        // to be one.
+        // Everything with an identifier looks like a logical reference: only these elements are
+        // certain to be one.
         Reference::Logical(..)
             if !FOLLOWED.contains(&name)
                 && element.get("type").is_none_or(|kind| !kind.is_string()) =>
@@ -152,7 +152,7 @@ fn is_person_bound(element: &Value, resource: &Value, name: &str) -> bool {
     }
 }
 
-/// The findings about the person-bound references of one resource, given what they resolved to: an
+/// Returns the findings about the person-bound references of one resource, given their targets: an
 /// error for each that names another person than the first (the subject, if [`person_references`]
 /// gave the order), an error for a Patient that is not stored, a warning for anything else that is
 /// not yet stored or cannot be followed.
@@ -160,48 +160,53 @@ pub fn one_person(references: &[ResolvedReference]) -> Vec<Issue> {
     let first = references
         .iter()
         .find_map(|reference| match &reference.target {
-            Target::Person(patient) => Some((patient, reference.expression.as_str())),
-            Target::PatientNotStored
-            | Target::NotYetStored
-            | Target::OtherIdentifier
-            | Target::NotFollowed
-            | Target::NoPerson => None,
+            ReferencedPerson::Person(patient) => Some((patient, reference.expression.as_str())),
+            ReferencedPerson::PatientNotStored
+            | ReferencedPerson::NotYetStored
+            | ReferencedPerson::OtherIdentifier
+            | ReferencedPerson::NotFollowed
+            | ReferencedPerson::NoPerson => None,
         });
     let finding = |reference: &ResolvedReference| {
         let at = reference.expression.as_str();
         match (&reference.target, first) {
-            (Target::Person(patient), Some((person, person_at))) if patient != person => {
+            (ReferencedPerson::Person(patient), Some((person, person_at))) if patient != person => {
                 let text = format!(
-                    "{at}: expected a reference to something of the same person as {person_at}, found another person's"
+                    "{at}: expected a reference to something of the same person as {person_at}, \
+                     found another person's"
                 );
                 Some(Issue::error(IssueCode::BusinessRule, at, text).by_rule(SAME))
             }
-            (Target::PatientNotStored, _) => {
+            (ReferencedPerson::PatientNotStored, _) => {
                 let text = format!(
-                    "{at}: expected a reference to one stored Patient, found none that is stored; send the Patient first"
+                    "{at}: expected a reference to one stored Patient, found none that is stored; \
+                     send the Patient first"
                 );
                 Some(Issue::error(IssueCode::BusinessRule, at, text).by_rule(STORED))
             }
-            (Target::NotYetStored, _) => {
+            (ReferencedPerson::NotYetStored, _) => {
                 let text = format!(
-                    "{at}: expected a reference to a stored resource, found one that is not stored; it counts from when it is"
+                    "{at}: expected a reference to a stored resource, found one that is not \
+                     stored; it counts from when it is"
                 );
                 Some(Issue::warning(IssueCode::NotFound, at, text).by_rule(ARRIVES))
             }
-            (Target::OtherIdentifier, _) => {
+            (ReferencedPerson::OtherIdentifier, _) => {
                 let text = format!(
-                    "{at}: expected 'reference' and 'identifier' to name one Patient, found an identifier that differs from the Patient's own"
+                    "{at}: expected 'reference' and 'identifier' to name one Patient, found an \
+                     identifier that differs from the Patient's own"
                 );
                 Some(Issue::error(IssueCode::BusinessRule, at, text).by_rule(SAME))
             }
-            (Target::NotFollowed, _) => {
+            (ReferencedPerson::NotFollowed, _) => {
                 let text = format!(
-                    "{at}: expected a reference to a resource of this server, such as Condition/7, or in a transaction Condition?identifier=…; \
-                     found one that is kept as it is and counts for no deadline"
+                    "{at}: expected a reference to a resource of this server, such as Condition/7, or in a \
+                     transaction Condition?identifier=…; found one that is kept as it is and counts for \
+                     no deadline"
                 );
                 Some(Issue::warning(IssueCode::NotSupported, at, text))
             }
-            (Target::Person(_) | Target::NoPerson, _) => None,
+            (ReferencedPerson::Person(_) | ReferencedPerson::NoPerson, _) => None,
         }
     };
     references.iter().filter_map(finding).collect()

@@ -1,4 +1,4 @@
-//! What a reference points at, as far as the resource itself tells: nothing is looked up in a
+//! The type of a reference's target, as far as the resource itself tells: nothing is looked up in a
 //! store.
 
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::fhir::Reference;
 
 const BASE_DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
 
-/// The type of the resource that a reference of `resource` names, if that can be told.
+/// Returns the type of the resource that a reference of `resource` names, if it is known.
 pub(super) fn target_type<'a>(reference: &'a Value, resource: &'a Value) -> Option<&'a str> {
     let stated = || {
         let name = reference["type"].as_str()?;
@@ -24,7 +24,7 @@ pub(super) fn target_type<'a>(reference: &'a Value, resource: &'a Value) -> Opti
     }
 }
 
-/// The type in an address that ends with `Type/id` or `Type/id/_history/version`.
+/// Returns the type in an address that ends with `Type/id` or `Type/id/_history/version`.
 fn type_in(address: &str) -> Option<&str> {
     let address = address
         .split_once("/_history/")

@@ -1,4 +1,4 @@
-//! The definitions that a server has, ready to hold resources against.
+//! The definitions of a server, against which resources are checked.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::walk;
 use crate::fhir::{Issue, names};
 use crate::schema::Definitions;
 
-/// The package profile of each type that has one: such a resource is held against it whether it
+/// The package profile of each type that has one: such a resource is checked against it whether it
 /// names it or not (fhir-profiles, section 4).
 const PACKAGE_PROFILES: &[(&str, &str)] = &[
     ("Patient", names::PROFILE_PATIENT),
@@ -18,31 +18,32 @@ const PACKAGE_PROFILES: &[(&str, &str)] = &[
     ("Encounter", names::PROFILE_OFFER_ENCOUNTER),
 ];
 
-/// What resources are held against. Made once, shared by all requests.
+/// The definitions against which resources are checked. Made once, shared by all requests.
 pub struct Validator {
     definitions: Definitions,
 }
 
 impl Validator {
-    /// A validator that has these definitions.
+    /// Makes a validator with these definitions.
     pub fn new(definitions: Definitions) -> Self {
         Validator { definitions }
     }
 
-    /// The definitions.
+    /// Returns the definitions.
     pub fn definitions(&self) -> &Definitions {
         &self.definitions
     }
 
-    /// True if resources can be held against the profile of that canonical address, with `|version`
-    /// or without.
+    /// Tells whether resources can be checked against the profile of that canonical address, with
+    /// `|version` or without.
     pub fn knows(&self, profile: &str) -> bool {
         self.definitions
             .structure(profile)
             .is_some_and(crate::schema::Structure::is_resource)
     }
 
-    /// The profile that every resource of a type is held against, besides those that it claims.
+    /// Returns the profile that every resource of a type is checked against, besides those that it
+    /// claims.
     pub fn package_profile(type_name: &str) -> Option<&'static str> {
         PACKAGE_PROFILES
             .iter()
@@ -50,9 +51,9 @@ impl Validator {
             .map(|(_, profile)| *profile)
     }
 
-    /// All findings about a value that should be a resource: by its type, by the profiles that it
-    /// claims in `meta.profile`, and by these profiles (canonical addresses); in the order of
-    /// the definitions, each once. Never fails: what is no resource gives a finding.
+    /// Returns all findings about a value that should be a resource: by its type, by the profiles
+    /// that it claims in `meta.profile`, and by these profiles (canonical addresses); in the order
+    /// of the definitions, each once. Never fails: a value that is not a resource gives a finding.
     pub fn check(&self, resource: &Value, profiles: &[&str]) -> Vec<Issue> {
         let mut sink = Sink::default();
         walk::check(&self.definitions, resource, profiles, &mut sink);

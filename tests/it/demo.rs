@@ -9,7 +9,7 @@ use frist::deadlines::{
 };
 use frist::demo::{OPENING, PersonStory, Population};
 use frist::fhir::{Issue, Resource, ResourceKey, Version};
-use frist::validation::{Context, check};
+use frist::validation::{CheckContext, check};
 use jiff::civil::{Date, date};
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ fn every_resource_of_the_population_is_accepted() {
                 .is_empty()
         };
         let validator = guide_validator();
-        let context = Context {
+        let context = CheckContext {
             validator: &validator,
             profiles: &[],
             today,

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use frist::deadlines::GroupTable;
 use frist::fhir::{Issue, Resource, Severity, view};
-use frist::validation::{self, Context};
+use frist::validation::{self, CheckContext};
 use jiff::civil::date;
 use serde_json::Value;
 
@@ -175,7 +175,7 @@ fn findings(resource: &Value) -> Vec<Issue> {
             .is_empty()
     };
     let validator = guide_validator();
-    let context = Context {
+    let context = CheckContext {
         validator: &validator,
         profiles: &[],
         today: date(2031, 1, 1),

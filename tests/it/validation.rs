@@ -22,7 +22,7 @@ mod structure;
 mod who;
 
 use frist::fhir::{Issue, Resource, Severity, view};
-use frist::validation::{self, Context, Validator};
+use frist::validation::{self, CheckContext, Validator};
 
 use crate::support::facade::guide_validator;
 use jiff::civil::{Date, date};
@@ -34,7 +34,7 @@ const TODAY: Date = date(2031, 1, 1);
 /// Returns the findings about a value.
 fn findings(value: &Value) -> Vec<Issue> {
     let validator = guide_validator();
-    let context = Context {
+    let context = CheckContext {
         validator: &validator,
         profiles: &[],
         today: TODAY,

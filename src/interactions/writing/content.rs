@@ -20,7 +20,7 @@ pub fn findings(
     let has_target_group = |condition: &Value| !groups.groups_of_condition(condition).is_empty();
     validation::check(
         resource,
-        &validation::Context {
+        &validation::CheckContext {
             validator,
             profiles,
             today,

@@ -385,8 +385,8 @@ pub(in crate::interactions) fn check(
     for (expression, element) in &of_persons {
         let target = match Reference::read(element) {
             Reference::Local(key, _) => named.target(key, element)?,
-            _ if expression.ends_with(".subject") => validation::Target::PatientNotStored,
-            _ => validation::Target::NotFollowed,
+            _ if expression.ends_with(".subject") => validation::ReferencedPerson::PatientNotStored,
+            _ => validation::ReferencedPerson::NotFollowed,
         };
         resolved.push(ResolvedReference {
             expression: expression.clone(),
@@ -411,9 +411,9 @@ pub(in crate::interactions) fn check(
     if strict {
         for reference in resolved
             .iter_mut()
-            .filter(|reference| reference.target == validation::Target::NotYetStored)
+            .filter(|reference| reference.target == validation::ReferencedPerson::NotYetStored)
         {
-            reference.target = validation::Target::NoPerson;
+            reference.target = validation::ReferencedPerson::NoPerson;
         }
     }
     let mut issues = validation::one_person(&resolved);
@@ -527,22 +527,23 @@ impl Named<'_> {
         &mut self,
         key: ResourceKey,
         element: &Value,
-    ) -> Result<validation::Target, SearchError> {
+    ) -> Result<validation::ReferencedPerson, SearchError> {
         let is_patient = key.resource_type == ResourceType::Patient;
         Ok(match self.found(&key)? {
-            None if is_patient => validation::Target::PatientNotStored,
-            None => validation::Target::NotYetStored,
+            None if is_patient => validation::ReferencedPerson::PatientNotStored,
+            None => validation::ReferencedPerson::NotYetStored,
             Some(patient) if is_patient && has_other_identifier(patient, element) => {
-                validation::Target::OtherIdentifier
+                validation::ReferencedPerson::OtherIdentifier
             }
-            Some(_) if is_patient => validation::Target::Person(key),
+            Some(_) if is_patient => validation::ReferencedPerson::Person(key),
             Some(NamedResource {
                 person: Some(person),
                 ..
-            }) => {
-                validation::Target::Person(ResourceKey::new(ResourceType::Patient, person.clone()))
-            }
-            Some(NamedResource { person: None, .. }) => validation::Target::NoPerson,
+            }) => validation::ReferencedPerson::Person(ResourceKey::new(
+                ResourceType::Patient,
+                person.clone(),
+            )),
+            Some(NamedResource { person: None, .. }) => validation::ReferencedPerson::NoPerson,
         })
     }
 }

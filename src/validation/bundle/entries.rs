@@ -1,12 +1,14 @@
-//! Each entry by itself: its address, and that address against the resource.
+//! Each entry by itself: its address, compared with its resource.
 
 use serde_json::Value;
 
-use super::{Entries, IsResource, Report, resource_of, restful_base, text};
+use super::indexed::{IndexedBundle, IsResource, resource_of, restful_base, text};
 use crate::fhir::{IssueCode, Severity};
+use crate::validation::datatypes::PathReport;
 use crate::validation::primitives;
 
-pub(super) fn check(entries: &Entries<'_>, report: &mut Report<'_>) {
+/// Checks the address of each entry.
+pub(super) fn check(entries: &IndexedBundle<'_>, report: &mut PathReport<'_>) {
     let is_optional = matches!(
         entries.kind,
         "transaction" | "transaction-response" | "batch" | "batch-response"
@@ -33,7 +35,7 @@ fn check_address(
     entry: &Value,
     at: usize,
     is_resource: &IsResource<'_>,
-    report: &mut Report<'_>,
+    report: &mut PathReport<'_>,
 ) {
     let mut refuse = |what: &str| {
         report(
@@ -60,14 +62,15 @@ fn check_address(
     } else if is_restful && !ends_with_id {
         refuse("expected an address that ends with the type and id of the resource, found another");
     }
-    // The address of a definition is not the place where it is: it may be both only if it ends with
-    // the id.
+    // The canonical address of a definition is not its place: one address may be both only if it
+    // ends with the id.
     let of_older_terminology =
         url.starts_with("http://hl7.org/fhir/v3/") || url.starts_with("http://hl7.org/fhir/v2/");
     let ends_alike = url.rsplit_once('/').is_some_and(|(_, last)| last == id);
     if text(resource, "url") == Some(url) && !(is_restful && ends_alike) && !of_older_terminology {
         refuse(
-            "expected the place of the resource, found its canonical address, which does not end with its id",
+            "expected the place of the resource, found its canonical address, which does not end \
+             with its id",
         );
     }
 }

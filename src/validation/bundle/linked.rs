@@ -1,19 +1,22 @@
-//! Documents and messages: what stands first, what it must find in the Bundle, and whether
-//! everything else hangs together with it (<https://hl7.org/fhir/R4/documents.html>, <https://hl7.org/fhir/R4/messaging.html>).
+//! Documents and messages: the first entry, the entries that it must find in the Bundle, and the
+//! connection of all others with it (<https://hl7.org/fhir/R4/documents.html>,
+//! <https://hl7.org/fhir/R4/messaging.html>).
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Entries, Report, resource_of, text};
+use super::indexed::{IndexedBundle, resource_of, text};
 use crate::fhir::{IssueCode, Severity};
+use crate::validation::datatypes::PathReport;
 
-/// Elements that hold addresses of other things than entries.
+/// Elements whose addresses do not name entries.
 const NOT_LINKS: &[&str] = &[
     "fullUrl", "system", "profile", "url", "id", "display", "div", "code",
 ];
 
-pub(super) fn check(bundle: &Entries<'_>, first: &Value, report: &mut Report<'_>) {
+/// Checks a document or message, whose first entry is `first`.
+pub(super) fn check(bundle: &IndexedBundle<'_>, first: &Value, report: &mut PathReport<'_>) {
     let expected = if bundle.kind == "document" {
         "Composition"
     } else {
@@ -42,7 +45,8 @@ pub(super) fn check(bundle: &Entries<'_>, first: &Value, report: &mut Report<'_>
                 && bundle.linked(0, reference).is_none()
             {
                 let what = format!(
-                    "expected what the {expected} refers to in the Bundle, found a reference that leads to no entry of it"
+                    "expected what the {expected} refers to in the Bundle, found a reference that \
+                     leads to no entry of it"
                 );
                 report(
                     Severity::Error,
@@ -114,9 +118,9 @@ fn collect_of_composition<'a>(composition: &'a Value, wanted: &mut Vec<(String, 
     }
 }
 
-/// Every entry is to be reached from the first one by references; in a document also backwards,
-/// with a warning.
-fn check_together(bundle: &Entries<'_>, report: &mut Report<'_>) {
+/// Checks that every entry is reached from the first one by references; in a document also
+/// backwards, with a warning.
+fn check_together(bundle: &IndexedBundle<'_>, report: &mut PathReport<'_>) {
     let is_document = bundle.kind == "document";
     let links: Vec<Vec<usize>> = (0..bundle.items.len())
         .map(|at| links_of(bundle, at))
@@ -152,7 +156,8 @@ fn check_together(bundle: &Entries<'_>, report: &mut Report<'_>) {
                 .resource(*source)
                 .is_some_and(|(_, name)| name == "Provenance");
             if is_document && !is_provenance {
-                let what = "expected every entry to be reached from the Composition, found one that only refers to what is";
+                let what = "expected every entry to be reached from the Composition, found one \
+                    that only refers to what is";
                 report(
                     Severity::Warning,
                     IssueCode::Invalid,
@@ -169,12 +174,13 @@ fn check_together(bundle: &Entries<'_>, report: &mut Report<'_>) {
         Severity::Warning
     };
     for at in (0..links.len()).filter(|at| !reached.known[*at] && bundle.resource(*at).is_some()) {
-        let what = "expected every entry to belong to the first one by references, found one that does not";
+        let what = "expected every entry to belong to the first one by references, found one that \
+            does not";
         report(severity, IssueCode::Invalid, &format!(".entry[{at}]"), what);
     }
 }
 
-/// What can be reached so far, and in which order it was.
+/// The entries that were reached so far, and their order.
 struct Reached {
     known: Vec<bool>,
     order: Vec<usize>,
@@ -191,8 +197,8 @@ impl Reached {
     }
 }
 
-/// The entries that texts of this one lead to, those of a Bundle inside of it left out.
-fn links_of(bundle: &Entries<'_>, from: usize) -> Vec<usize> {
+/// Returns the entries that texts of this one lead to, without those of a Bundle inside it.
+fn links_of(bundle: &IndexedBundle<'_>, from: usize) -> Vec<usize> {
     let mut links = Vec::new();
     let mut asked = HashMap::new();
     let mut left = vec![("", &bundle.items[from])];

@@ -1,20 +1,24 @@
-//! What a reference in an entry names among the entries (<https://hl7.org/fhir/R4/bundle.html#references>).
+//! References in an entry to other entries (<https://hl7.org/fhir/R4/bundle.html#references>).
 
 use serde_json::Value;
 
-use super::{Entries, Report, resource_of, restful_base, text};
+use super::indexed::{IndexedBundle, resource_of, restful_base, text};
 use crate::fhir::{IssueCode, Severity};
-use crate::validation::datatypes;
+use crate::validation::datatypes::{self, PathReport};
 use crate::validation::primitives::is_absolute;
 
-impl Entries<'_> {
-    /// The place of the entry that a reference of the entry at `from` names; none if it is not in
-    /// the Bundle.
+impl IndexedBundle<'_> {
+    /// Finds the place of the entry that a reference of the entry at `from` names; none if it is
+    /// not in the Bundle.
     ///
-    /// Reports what makes it impossible to tell (with the path of the entry), and warns of what
-    /// looks as if it was meant to be there. A reference that begins with `#` is not for the
-    /// Bundle.
-    pub fn resolve(&self, from: usize, reference: &str, report: &mut Report<'_>) -> Option<usize> {
+    /// Reports errors that make this impossible (with the path of the entry), and warns of entries
+    /// that were probably meant. References that begin with `#` are not for the Bundle.
+    pub fn resolve(
+        &self,
+        from: usize,
+        reference: &str,
+        report: &mut PathReport<'_>,
+    ) -> Option<usize> {
         let own = self.items.get(from)?;
         let own_address = text(own, "fullUrl");
         let path = format!(".entry[{from}]");
@@ -68,14 +72,16 @@ impl Entries<'_> {
         first
     }
 
-    /// Answers need no address; what is created by POST has none yet.
+    /// Tells whether an entry needs no address: those of answers, and those created by POST, which
+    /// have none yet.
     fn may_lack_address(&self, entry: &Value) -> bool {
         let is_created = entry["request"]["method"] == "POST";
         matches!(self.kind, "transaction-response" | "batch-response")
             || (is_created && matches!(self.kind, "transaction" | "batch"))
     }
 
-    /// `Type/id`, with a version or without, and where the server is asked to look it up, a search.
+    /// Tells whether a reference is `Type/id`, with a version or without, or a search where the
+    /// server is asked to look it up.
     fn is_relative(&self, reference: &str) -> bool {
         let is_search = || {
             reference
@@ -86,6 +92,7 @@ impl Entries<'_> {
             || (matches!(self.kind, "transaction" | "batch") && is_search())
     }
 
+    /// Returns the places of the entries at an address, with that version if it is not empty.
     fn at_address<'s>(
         &'s self,
         address: &'s str,
@@ -101,7 +108,7 @@ impl Entries<'_> {
 
     /// Warns of a urn that nothing has, and of an entry with the right type and id at another
     /// address.
-    fn warn_of_near_one(&self, address: &str, path: &str, report: &mut Report<'_>) {
+    fn warn_of_near_one(&self, address: &str, path: &str, report: &mut PathReport<'_>) {
         let mut warn = |what: &str| report(Severity::Warning, IssueCode::NotFound, path, what);
         if address.starts_with("urn") {
             warn("expected an entry with the address that a reference names, found none");
@@ -110,13 +117,14 @@ impl Entries<'_> {
             .is_some_and(|names| self.by_name.contains_key(&names))
         {
             warn(
-                "expected the entry that a reference names on the same server, found its type and id at another address",
+                "expected the entry that a reference names on the same server, found its type and \
+                 id at another address",
             );
         }
     }
 
-    /// The entry that links of a document or message lead to, as the rules about these ask: by
-    /// `fullUrl` alone, a fragment left out, and none if several have it.
+    /// Finds the entry that a link of a document or message leads to, as the rules about these ask:
+    /// by `fullUrl` alone, without a fragment, and none if several have it.
     pub(super) fn linked(&self, from: usize, reference: &str) -> Option<usize> {
         let (address, _) = reference.split_once('#').unwrap_or((reference, ""));
         let target = if is_absolute(address) {
@@ -140,7 +148,7 @@ impl Entries<'_> {
     }
 }
 
-/// The address of `Type/id` on the server of the entry, or among the same kind of urn.
+/// Returns the address of `Type/id` on the server of the entry, or among the same kind of urn.
 fn beside(own_address: &str, relative: &str) -> Option<String> {
     if own_address.starts_with("urn:") {
         let (base, _) = own_address.rsplit_once(':')?;

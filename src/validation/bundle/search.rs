@@ -1,13 +1,16 @@
-//! Results of a search: what each entry is there for, and whether it can be (<https://hl7.org/fhir/R4/bundle.html#searchset>).
+//! Results of a search: the mode of each entry, compared with its resource and the search
+//! (<https://hl7.org/fhir/R4/bundle.html#searchset>).
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{Entries, IsResource, Report, resource_of, text};
+use super::indexed::{IndexedBundle, IsResource, resource_of, text};
 use crate::fhir::{IssueCode, Severity};
+use crate::validation::datatypes::PathReport;
 
-pub(super) fn check(bundle: &Entries<'_>, report: &mut Report<'_>) {
+/// Checks the entries of a search.
+pub(super) fn check(bundle: &IndexedBundle<'_>, report: &mut PathReport<'_>) {
     let (entries, is_resource) = (bundle.items, &*bundle.is_resource);
     if entries.is_empty() {
         return;
@@ -51,7 +54,7 @@ pub(super) fn check(bundle: &Entries<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// The types that the address of a search asks for; none if that cannot be told.
+/// Returns the types that the address of a search asks for; none if it does not say.
 fn searched_types<'a>(url: &'a str, is_resource: &IsResource<'_>) -> HashSet<&'a str> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or("");
@@ -71,7 +74,7 @@ fn check_mode(
     id: &str,
     types: &HashSet<&str>,
     path: &str,
-    report: &mut Report<'_>,
+    report: &mut PathReport<'_>,
 ) {
     let mut refuse = |what: &str| report(Severity::Error, IssueCode::Invalid, path, what);
     match mode {
@@ -98,7 +101,7 @@ fn check_without_mode(
     id: &str,
     types: &HashSet<&str>,
     path: &str,
-    report: &mut Report<'_>,
+    report: &mut PathReport<'_>,
 ) {
     let mut warn = |what: &str| report(Severity::Warning, IssueCode::Invalid, path, what);
     if id.is_empty() && name != "OperationOutcome" {
@@ -106,7 +109,8 @@ fn check_without_mode(
     }
     if !types.is_empty() && !types.contains(&name) {
         warn(
-            "expected search.mode, since the resource is not of a type that was searched; found none",
+            "expected search.mode, since the resource is not of a type that was searched; found \
+             none",
         );
     }
 }

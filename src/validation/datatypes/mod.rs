@@ -17,18 +17,18 @@ use super::primitives;
 use crate::fhir::{IssueCode, Severity};
 
 pub(crate) use reference::is_query;
-pub use reference::{Resolved, Targets, check_reference};
+pub use reference::{ReferenceTarget, Targets, check_reference};
 
-/// Who is told of a finding: how bad it is, its kind, the path below the value, and what was
+/// The receiver of a finding: how bad it is, its kind, the path below the value, and what was
 /// expected and found.
-pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str, &str) + 'r;
+pub type PathReport<'r> = dyn FnMut(Severity, IssueCode, &str, &str) + 'r;
 
-/// Where a value stands, and what only the definitions tell.
-pub struct Surroundings<'a> {
-    /// True for a Coding that is bound itself or in a CodeableConcept: its system is judged by the
-    /// binding or the concept.
+/// The place of a value, and the facts that only the definitions tell.
+pub struct ValueContext<'a> {
+    /// True for a Coding that is bound itself or in a CodeableConcept: the binding or the concept
+    /// judges its system.
     pub in_concept: bool,
-    /// True for an Extension inside of another one, whose address may be a plain name.
+    /// True for an Extension inside another one, whose address may be a plain name.
     pub in_extension: bool,
     /// Tells whether that address is one of a value set.
     pub is_value_set: &'a dyn Fn(&str) -> bool,
@@ -42,13 +42,13 @@ const UCUM: &str = "http://unitsofmeasure.org";
 const URI_AS_IDENTIFIER: &str = "urn:ietf:rfc:3986";
 const UUID_AS_IDENTIFIER: &str = "https://tools.ietf.org/html/rfc4122";
 
-/// Reports what is wrong with a value of that type; of a type that has no such checks nothing is
-/// said. A Reference has more to be asked about: see [`check_reference`].
+/// Checks a value of that type; types without such rules are not checked. A Reference needs more:
+/// see [`check_reference`].
 pub fn check(
     type_name: &str,
     value: &Value,
-    surroundings: &Surroundings<'_>,
-    report: &mut Report<'_>,
+    surroundings: &ValueContext<'_>,
+    report: &mut PathReport<'_>,
 ) {
     match type_name {
         "Identifier" => check_identifier(value, report),
@@ -71,7 +71,7 @@ fn is_system(address: &str) -> bool {
         .any(|scheme| address.starts_with(scheme))
 }
 
-fn check_identifier(value: &Value, report: &mut Report<'_>) {
+fn check_identifier(value: &Value, report: &mut PathReport<'_>) {
     let Some(system) = text(value, "system") else {
         return;
     };
@@ -95,14 +95,15 @@ fn check_identifier(value: &Value, report: &mut Report<'_>) {
             } else {
                 Severity::Error
             };
-            let what = "expected the system urn:ietf:rfc:3986 and a value that begins with urn:uuid:, found the system of RFC 4122";
+            let what = "expected the system urn:ietf:rfc:3986 and a value that begins with \
+                urn:uuid:, found the system of RFC 4122";
             report(severity, IssueCode::CodeInvalid, ".value", what);
         }
         _ => {}
     }
 }
 
-/// Any scheme will do here, in capitals too; a file has a path.
+/// Tells whether the text is a URI with any scheme, in capitals too; that of a file has a path.
 fn is_uri_value(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
@@ -113,7 +114,7 @@ fn is_uri_value(text: &str) -> bool {
     is_scheme && (scheme != "file" || rest.starts_with('/') || rest.contains(':'))
 }
 
-fn check_coding(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
+fn check_coding(value: &Value, surroundings: &ValueContext<'_>, report: &mut PathReport<'_>) {
     if value.get("code").is_some() && value.get("system").is_none() {
         let what =
             "expected a system for the code, found none: nobody can tell what the code means";
@@ -122,14 +123,19 @@ fn check_coding(value: &Value, surroundings: &Surroundings<'_>, report: &mut Rep
     check_system_of_code(value, surroundings, report);
 }
 
-/// The system of a code is an absolute address, and not that of a value set: codes are not defined
-/// there.
-fn check_system_of_code(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
+/// Checks that the system of a code is an absolute address, and not that of a value set, which
+/// defines no codes.
+fn check_system_of_code(
+    value: &Value,
+    surroundings: &ValueContext<'_>,
+    report: &mut PathReport<'_>,
+) {
     let (Some(system), Some(_)) = (text(value, "system"), text(value, "code")) else {
         return;
     };
     if !is_system(system) {
-        let what = "expected the absolute address of a code system (http:, https: or urn:), found another text";
+        let what = "expected the absolute address of a code system (http:, https: or urn:), found \
+            another text";
         report(Severity::Error, IssueCode::CodeInvalid, ".system", what);
     } else if (surroundings.is_value_set)(system) {
         let what = "expected the address of a code system, found that of a value set";
@@ -144,8 +150,8 @@ fn check_system_of_code(value: &Value, surroundings: &Surroundings<'_>, report: 
     }
 }
 
-/// What was meant by an address that no code system can have: of HL7, but unknown there, or nearly
-/// that of a well-known one.
+/// Suggests the system that was meant by an address that no code system can have: one of HL7 that
+/// is unknown there, or nearly that of a well-known one.
 fn misspelt_system(system: &str, is_code_system: &dyn Fn(&str) -> bool) -> Option<&'static str> {
     const WELL_KNOWN: &[&str] = &[
         "http://snomed.info/sct",
@@ -178,9 +184,9 @@ fn misspelt_system(system: &str, is_code_system: &dyn Fn(&str) -> bool) -> Optio
     }
 }
 
-/// In a concept, codings that say little are no error: there may be better ones beside them, and
-/// text.
-fn check_concept(value: &Value, report: &mut Report<'_>) {
+/// Checks a concept. Codings that say little are no error there: there may be better ones beside
+/// them, and text.
+fn check_concept(value: &Value, report: &mut PathReport<'_>) {
     for (at, coding) in value
         .get("coding")
         .and_then(Value::as_array)
@@ -206,17 +212,18 @@ fn check_concept(value: &Value, report: &mut Report<'_>) {
     }
 }
 
-fn check_quantity(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
+fn check_quantity(value: &Value, surroundings: &ValueContext<'_>, report: &mut PathReport<'_>) {
     check_system_of_code(value, surroundings, report);
     if text(value, "system") == Some(UCUM)
         && text(value, "code").is_some_and(|code| code.contains('{') && code.contains('}'))
     {
-        let what = "expected a unit of UCUM without an annotation in braces, found one: receivers may not keep it";
+        let what = "expected a unit of UCUM without an annotation in braces, found one: receivers \
+            may not keep it";
         report(Severity::Warning, IssueCode::BusinessRule, ".code", what);
     }
 }
 
-fn check_attachment(value: &Value, report: &mut Report<'_>) {
+fn check_attachment(value: &Value, report: &mut PathReport<'_>) {
     let has = |name: &str| value.get(name).is_some();
     if !["data", "url", "contentType", "language"]
         .into_iter()
@@ -250,7 +257,7 @@ fn check_attachment(value: &Value, report: &mut Report<'_>) {
     }
 }
 
-fn check_extension(value: &Value, surroundings: &Surroundings<'_>, report: &mut Report<'_>) {
+fn check_extension(value: &Value, surroundings: &ValueContext<'_>, report: &mut PathReport<'_>) {
     let Some(url) = text(value, "url").filter(|url| !url.is_empty()) else {
         return;
     };

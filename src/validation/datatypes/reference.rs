@@ -6,10 +6,10 @@
 
 use serde_json::Value;
 
-use super::{Report, text};
+use super::{PathReport, text};
 use crate::fhir::{IssueCode, Severity};
 
-/// What a reference may point at, and what only its surroundings tell.
+/// The allowed targets of a reference, and the facts that only its surroundings tell.
 pub struct Targets<'a> {
     /// The types that the element allows; empty, or with `Resource`, for any.
     pub allowed: &'a [&'a str],
@@ -17,23 +17,27 @@ pub struct Targets<'a> {
     pub is_resource: &'a dyn Fn(&str) -> bool,
     /// Looks up the target among the resources at hand: contained ones for `#x` (`#` alone is the
     /// container), entries of the Bundle.
-    pub resolve: &'a dyn Fn(&str) -> Resolved<'a>,
+    pub resolve: &'a dyn Fn(&str) -> ReferenceTarget<'a>,
 }
 
-/// What became of the target of a reference.
+/// The target of a reference, as far as it is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Resolved<'a> {
-    /// It is at hand, and of this type.
+pub enum ReferenceTarget<'a> {
+    /// A resource at hand, of this type.
     Found(&'a str),
-    /// It is not at hand; it may be elsewhere.
+    /// A resource that is not at hand, and may be elsewhere.
     Elsewhere,
 }
 
 /// Tags that are references only by name.
 const LANGUAGE_TAGS: &str = "http://tools.ietf.org/html/bcp47";
 
-/// Reports what is wrong with a Reference.
-pub fn check_reference<'a>(reference: &'a Value, targets: &Targets<'a>, report: &mut Report<'_>) {
+/// Checks a Reference.
+pub fn check_reference<'a>(
+    reference: &'a Value,
+    targets: &Targets<'a>,
+    report: &mut PathReport<'_>,
+) {
     let stated = text(reference, "type").filter(|name| !name.is_empty());
     // Addresses of types are for logical models only, so that a plain name is asked for.
     if stated.is_some_and(|name| !(targets.is_resource)(name)) {
@@ -88,8 +92,8 @@ pub fn check_reference<'a>(reference: &'a Value, targets: &Targets<'a>, report: 
     }
 }
 
-/// Without an address there should be an identifier, or at least words.
-fn check_logical(reference: &Value, report: &mut Report<'_>) {
+/// Checks that a reference without an address has an identifier, or at least words.
+fn check_logical(reference: &Value, report: &mut PathReport<'_>) {
     let identifier = reference.get("identifier").unwrap_or(&Value::Null);
     let named = [
         text(identifier, "system"),
@@ -103,11 +107,11 @@ fn check_logical(reference: &Value, report: &mut Report<'_>) {
     }
 }
 
-/// Reports what is wrong with the address, and gives the type of the target, if that can be told.
+/// Checks the address, and returns the type of the target, if it is known.
 fn check_address<'a>(
     address: &'a str,
     targets: &Targets<'a>,
-    report: &mut Report<'_>,
+    report: &mut PathReport<'_>,
 ) -> Option<&'a str> {
     if address
         .bytes()
@@ -125,24 +129,25 @@ fn check_address<'a>(
         && (targets.is_resource)(name)
     {
         if !is_query(query) {
-            let what = "expected a search as Patient?identifier=system|value, found one without names or values";
+            let what = "expected a search as Patient?identifier=system|value, found one without \
+                names or values";
             report(Severity::Error, IssueCode::Value, ".reference", what);
         }
         return Some(name);
     }
     match (targets.resolve)(address) {
-        Resolved::Found(name) => Some(name),
-        Resolved::Elsewhere if address.starts_with('#') => {
+        ReferenceTarget::Found(name) => Some(name),
+        ReferenceTarget::Elsewhere if address.starts_with('#') => {
             let what = "expected the id of a contained resource after #, found one that none has";
             report(Severity::Error, IssueCode::NotFound, ".reference", what);
             None
         }
-        Resolved::Elsewhere => type_in(address).filter(|name| (targets.is_resource)(name)),
+        ReferenceTarget::Elsewhere => type_in(address).filter(|name| (targets.is_resource)(name)),
     }
 }
 
-/// The part of a RESTful address where the type stands, relative or absolute, with a version or
-/// without.
+/// Returns the part of a RESTful address where the type stands: relative or absolute, with a
+/// version or without.
 fn type_in(address: &str) -> Option<&str> {
     let mut parts = address.trim_end_matches('/').rsplit('/');
     let (_, before) = (parts.next()?, parts.next()?);
@@ -153,7 +158,7 @@ fn type_in(address: &str) -> Option<&str> {
     Some(name)
 }
 
-/// `name=value` once or more; a name may have a modifier and be a chain.
+/// Tells whether the text is `name=value` once or more; a name may have a modifier and be a chain.
 pub(crate) fn is_query(query: &str) -> bool {
     let is_name = |name: &str| {
         name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

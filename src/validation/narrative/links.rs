@@ -2,7 +2,7 @@
 
 use crate::validation::primitives;
 
-/// What is wrong with an address, apart from fragments, which the caller looks up.
+/// Names the fault of an address, if it has one, apart from fragments, which the caller looks up.
 pub(super) fn fault(element: &str, address: &str) -> Option<&'static str> {
     if address.is_empty() {
         return Some("an empty one");
@@ -23,7 +23,7 @@ pub(super) fn fault(element: &str, address: &str) -> Option<&'static str> {
     (!address.chars().all(fits)).then_some("one with characters that an address may not have")
 }
 
-/// True for an address that is a program, in any spelling: the HL7 validator knows only the
+/// Tells whether an address is a program, in any spelling: the HL7 validator knows only the
 /// lower-case names, and only in `a href`.
 pub(super) fn is_active(address: &str) -> bool {
     let scheme = address
@@ -33,7 +33,7 @@ pub(super) fn is_active(address: &str) -> bool {
     scheme.eq_ignore_ascii_case("javascript") || scheme.eq_ignore_ascii_case("vbscript")
 }
 
-/// `data:[type][;base64],content`.
+/// Names the fault of `data:[type][;base64],content`.
 fn data_fault(rest: &str) -> Option<&'static str> {
     let (kind, content) = rest.split_once(',').unwrap_or((rest, ""));
     if content.is_empty() || content.contains(',') {

@@ -15,29 +15,29 @@ use std::collections::HashSet;
 use super::findings::quoted;
 use crate::fhir::{IssueCode, Severity};
 use rules::Ancestors;
-use xml::{Event, Reader};
+use xml::{XmlEvent, XmlReader};
 
 const NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
-/// How deep elements may nest.
+/// The greatest depth to which elements may nest.
 const DEPTH_MAX: usize = 512;
-/// How many namespaces can be in force: each element is held against them.
+/// The most namespaces in force: each element is compared with them.
 const NAMESPACES_MAX: usize = 64;
 
-/// Only basic formatting elements and attributes.
+/// Rule: only basic formatting elements and attributes.
 const ALLOWED: &str = "txt-1";
-/// Some content.
+/// Rule: some content.
 const CONTENT: &str = "txt-2";
 
-/// Who is told of a finding: how bad it is, its kind, the rule, and what was expected and found in
+/// The receiver of a finding: how bad it is, its kind, the rule, and what was expected and found in
 /// plain English.
-pub type Report<'r> = dyn FnMut(Severity, IssueCode, &'static str, &str) + 'r;
+pub type RuleReport<'r> = dyn FnMut(Severity, IssueCode, &'static str, &str) + 'r;
 
-/// Reports what is wrong with the text of `Narrative.div`.
+/// Checks the text of `Narrative.div`.
 ///
 /// `has_id` tells whether an element of the resource, or of the Bundle around it, has that id: a
 /// link `#x` must lead somewhere. Ids of the narrative itself are found here. Text that is not
 /// well-formed gives one finding, since nothing behind it can be trusted.
-pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) {
+pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut RuleReport<'_>) {
     if !div
         .chars()
         .skip(usize::from(div.starts_with('\u{feff}')))
@@ -46,12 +46,12 @@ pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) 
         let what = "expected characters that XML can hold, found a control character";
         return report(Severity::Error, IssueCode::Invalid, ALLOWED, what);
     }
-    let mut walk = Walk {
-        reader: Reader::new(div),
+    let mut walk = NarrativeCheck {
+        reader: XmlReader::new(div),
         open: Vec::new(),
         names: Ancestors::default(),
         prefixes: Vec::new(),
-        seen: Seen::default(),
+        seen: SeenParts::default(),
     };
     if let Err(fault) = walk.run(report) {
         let what = format!(
@@ -63,7 +63,7 @@ pub fn check(div: &str, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) 
     walk.seen.report(has_id, report);
 }
 
-/// True if `check` finds no error, links apart: what the FHIRPath function `htmlChecks()` asks.
+/// Tells whether `check` finds no error, links apart, as the FHIRPath function `htmlChecks()` asks.
 pub fn is_allowed(div: &str) -> bool {
     let mut fine = true;
     check(div, &|_| true, &mut |severity, _, _, _| {
@@ -73,35 +73,35 @@ pub fn is_allowed(div: &str) -> bool {
 }
 
 /// One pass over the text.
-struct Walk<'a> {
-    reader: Reader<'a>,
+struct NarrativeCheck<'a> {
+    reader: XmlReader<'a>,
     /// The elements that are open, by their names as written.
     open: Vec<&'a str>,
-    /// The same without prefixes.
+    /// The open elements, without prefixes.
     names: Ancestors<'a>,
-    /// The namespaces in force: how deep they were declared, prefix (empty for the default) and
+    /// The namespaces in force: the depth of the declaration, prefix (empty for the default) and
     /// address.
     prefixes: Vec<(usize, &'a str, &'a str)>,
-    seen: Seen,
+    seen: SeenParts,
 }
 
-/// What can be judged only at the end.
+/// The parts that can be judged only at the end.
 #[derive(Default)]
-struct Seen {
+struct SeenParts {
     content: bool,
     ids: HashSet<String>,
     anchors: HashSet<String>,
     repeated: bool,
-    /// Fragments that are linked to, and whether by an image.
+    /// The fragments that links lead to, each with true if the link is an image.
     fragments: Vec<(String, bool)>,
 }
 
-impl<'a> Walk<'a> {
-    fn run(&mut self, report: &mut Report<'_>) -> Result<(), xml::Fault> {
+impl<'a> NarrativeCheck<'a> {
+    fn run(&mut self, report: &mut RuleReport<'_>) -> Result<(), xml::Fault> {
         let mut roots = 0;
         while let Some(event) = self.reader.next()? {
             match event {
-                Event::Open { name, is_empty } => {
+                XmlEvent::Open { name, is_empty } => {
                     roots += usize::from(self.open.is_empty());
                     if roots > 1 {
                         return Err("a second element behind the div");
@@ -111,10 +111,10 @@ impl<'a> Walk<'a> {
                         self.leave();
                     }
                 }
-                Event::Close(name) if self.open.last() == Some(&name) => self.leave(),
-                Event::Close(_) => return Err("an end tag that belongs to no open element"),
-                Event::Text(has_content) => self.text(has_content, report)?,
-                Event::Aside => self.aside(report),
+                XmlEvent::Close(name) if self.open.last() == Some(&name) => self.leave(),
+                XmlEvent::Close(_) => return Err("an end tag that belongs to no open element"),
+                XmlEvent::Text(has_content) => self.text(has_content, report)?,
+                XmlEvent::Aside => self.aside(report),
             }
         }
         match (self.open.is_empty(), roots) {
@@ -124,7 +124,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn enter(&mut self, written: &'a str, report: &mut Report<'_>) -> Result<(), xml::Fault> {
+    fn enter(&mut self, written: &'a str, report: &mut RuleReport<'_>) -> Result<(), xml::Fault> {
         if self.open.len() == DEPTH_MAX {
             return Err("elements that are nested too deep");
         }
@@ -152,7 +152,8 @@ impl<'a> Walk<'a> {
             refuse(
                 report,
                 &format!(
-                    "expected elements of the namespace {NAMESPACE}, found one of another or of none"
+                    "expected elements of the namespace {NAMESPACE}, found one of another or of \
+                     none"
                 ),
             );
         }
@@ -199,7 +200,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn text(&mut self, has_content: bool, report: &mut Report<'_>) -> Result<(), xml::Fault> {
+    fn text(&mut self, has_content: bool, report: &mut RuleReport<'_>) -> Result<(), xml::Fault> {
         let Some(parent) = self.names.parent() else {
             return if has_content {
                 Err("text outside of the div")
@@ -220,7 +221,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn aside(&self, report: &mut Report<'_>) {
+    fn aside(&self, report: &mut RuleReport<'_>) {
         if let Some(parent) = self
             .names
             .parent()
@@ -233,7 +234,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn attributes(&mut self, element: &str, report: &mut Report<'_>) -> Result<(), xml::Fault> {
+    fn attributes(&mut self, element: &str, report: &mut RuleReport<'_>) -> Result<(), xml::Fault> {
         for (name, written) in &self.reader.attributes {
             if !rules::allows_attribute(element, name) {
                 let what = format!(
@@ -277,8 +278,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Seen {
-    fn report(&self, has_id: &dyn Fn(&str) -> bool, report: &mut Report<'_>) {
+impl SeenParts {
+    fn report(&self, has_id: &dyn Fn(&str) -> bool, report: &mut RuleReport<'_>) {
         if !self.content {
             report(
                 Severity::Error,
@@ -292,7 +293,8 @@ impl Seen {
                 || (!by_image && self.anchors.contains(fragment))
                 || has_id(fragment);
             if !leads {
-                let what = "expected a link to an element of the same resource, found one to an id that nothing has";
+                let what = "expected a link to an element of the same resource, found one to an id \
+                    that nothing has";
                 report(Severity::Error, IssueCode::NotFound, "", what);
             }
         }
@@ -307,6 +309,6 @@ impl Seen {
     }
 }
 
-fn refuse(report: &mut Report<'_>, what: &str) {
+fn refuse(report: &mut RuleReport<'_>, what: &str) {
     report(Severity::Error, IssueCode::Invariant, ALLOWED, what);
 }

@@ -1,24 +1,27 @@
-//! Which elements and attributes a narrative may have, and which may stand where
+//! The elements and attributes that a narrative may have, and the places where they may stand
 //! (<https://hl7.org/fhir/R4/narrative.html#xhtml>, rule txt-1; HTML 4.0, chapters 7 to 11 and 15).
 
 use std::collections::HashMap;
 
-/// The elements.
+/// The elements that a narrative may have.
 #[rustfmt::skip]
 const ELEMENTS: &[&str] = &[
-    "a", "abbr", "acronym", "address", "area", "b", "bdo", "big", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "dfn", "div",
-    "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "map", "ol", "p", "pre", "q", "samp", "small", "span", "strong",
-    "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "ul", "var",
+    "a", "abbr", "acronym", "address", "area", "b", "bdo", "big", "blockquote", "br", "caption",
+    "cite", "code", "col", "colgroup", "dd", "dfn", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4",
+    "h5", "h6", "hr", "i", "img", "kbd", "li", "map", "ol", "p", "pre", "q", "samp", "small",
+    "span", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt",
+    "ul", "var",
 ];
 
 /// The attributes of every element.
 #[rustfmt::skip]
 const ATTRIBUTES: &[&str] = &[
-    "abbr", "accesskey", "align", "axis", "char", "charoff", "class", "colspan", "dir", "headers", "id", "lang", "rowspan", "scope", "span", "style",
-    "tabindex", "title", "valign", "width", "xml:lang", "xml:space",
+    "abbr", "accesskey", "align", "axis", "char", "charoff", "class", "colspan", "dir", "headers",
+    "id", "lang", "rowspan", "scope", "span", "style", "tabindex", "title", "valign", "width",
+    "xml:lang", "xml:space",
 ];
 
-/// What may stand directly in an element that does not take everything.
+/// Returns the elements that may stand directly in one that does not take everything.
 fn children(parent: &str) -> Option<&'static [&'static str]> {
     match parent {
         "table" => Some(&[
@@ -34,7 +37,7 @@ fn children(parent: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// Where an element must stand, if not anywhere.
+/// Returns the elements in which an element must stand; none if it may stand anywhere.
 fn parents(name: &str) -> Option<&'static [&'static str]> {
     match name {
         "tr" => Some(&["table", "thead", "tfoot", "tbody"]),
@@ -47,7 +50,7 @@ fn parents(name: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// Elements that mark up words.
+/// Tells whether an element marks up words.
 fn is_inline(name: &str) -> bool {
     const INLINE: &[&str] = &[
         "a", "abbr", "acronym", "b", "bdo", "big", "cite", "code", "dfn", "em", "i", "kbd", "q",
@@ -56,7 +59,7 @@ fn is_inline(name: &str) -> bool {
     INLINE.contains(&name)
 }
 
-/// Elements that hold words, and no blocks.
+/// Tells whether an element holds words, and no blocks.
 fn holds_words(name: &str) -> bool {
     let other = [
         "p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "address", "span", "caption", "dd", "dt",
@@ -64,12 +67,12 @@ fn holds_words(name: &str) -> bool {
     is_inline(name) || other.contains(&name)
 }
 
-/// True for an element that a narrative may have.
+/// Tells whether a narrative may have that element.
 pub(super) fn allows_element(name: &str) -> bool {
     ELEMENTS.contains(&name)
 }
 
-/// True for an attribute that the element may have.
+/// Tells whether the element may have that attribute.
 pub(super) fn allows_attribute(element: &str, name: &str) -> bool {
     ATTRIBUTES.contains(&name)
         || name == "xmlns"
@@ -109,7 +112,7 @@ pub(super) fn allows_attribute(element: &str, name: &str) -> bool {
 pub(super) struct Ancestors<'a> {
     names: Vec<&'a str>,
     counts: HashMap<&'a str, usize>,
-    /// How many of them hold words.
+    /// The number of those that hold words.
     holding_words: usize,
 }
 
@@ -128,7 +131,7 @@ impl<'a> Ancestors<'a> {
         self.holding_words -= usize::from(holds_words(name));
     }
 
-    /// The innermost.
+    /// Returns the innermost.
     pub(super) fn parent(&self) -> Option<&'a str> {
         self.names.last().copied()
     }
@@ -138,7 +141,7 @@ impl<'a> Ancestors<'a> {
     }
 }
 
-/// Why an element may not stand below these, if it may not.
+/// Says why an element may not stand below these; none if it may.
 pub(super) fn misplaced(name: &str, ancestors: &Ancestors<'_>) -> Option<&'static str> {
     let parent = ancestors.parent().unwrap_or("");
     if parents(name).is_some_and(|allowed| !allowed.contains(&parent))
@@ -155,7 +158,7 @@ pub(super) fn misplaced(name: &str, ancestors: &Ancestors<'_>) -> Option<&'stati
     (is_inline(name) && ancestors.contain(name)).then_some("inside another one of the same name")
 }
 
-/// True if the element takes no text, or none but whitespace.
+/// Tells whether the element takes no text, or only whitespace.
 pub(super) fn refuses_text(name: &str, has_content: bool) -> bool {
     children(name).is_some_and(|allowed| has_content || allowed.is_empty())
 }

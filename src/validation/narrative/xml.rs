@@ -1,20 +1,21 @@
 //! A reader of XML fragments: elements, attributes and text, and nothing that could reach outside
 //! (no DTD, no entity but XML's own).
 //!
-//! It reads what XML 1.0 calls well-formed (<https://www.w3.org/TR/xml/>) and stops where text is not. It borrows from the text, keeps
-//! no tree, and its caller keeps the stack.
+//! It reads what XML 1.0 calls well-formed (<https://www.w3.org/TR/xml/>) and stops where text is
+//! not. It borrows from the text, keeps no tree, and its caller keeps the stack.
 
 use std::borrow::Cow;
 
-/// How many attributes one element may have; XHTML has fewer.
+/// The most attributes of one element; XHTML has fewer.
 const ATTRIBUTES_MAX: usize = 64;
 
-/// What comes next in the text.
+/// The next part of the text.
 #[derive(Debug)]
-pub(super) enum Event<'a> {
-    /// An element begins, and ends at once if it is empty. Its attributes are in the reader.
+pub(super) enum XmlEvent<'a> {
+    /// The beginning of an element, which is also its end if it is empty. Its attributes are in the
+    /// reader.
     Open { name: &'a str, is_empty: bool },
-    /// An element ends.
+    /// The end of an element.
     Close(&'a str),
     /// Text between elements; true if it is more than whitespace.
     Text(bool),
@@ -22,32 +23,32 @@ pub(super) enum Event<'a> {
     Aside,
 }
 
-/// Why the text is not a fragment of XML.
+/// The reason why the text is not a fragment of XML.
 pub(super) type Fault = &'static str;
 
-/// Where the reader is.
-pub(super) struct Reader<'a> {
+/// A reader of XML, and its position.
+pub(super) struct XmlReader<'a> {
     text: &'a str,
     at: usize,
     /// The attributes of the element that was opened last: name and value as written.
     pub(super) attributes: Vec<(&'a str, &'a str)>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> XmlReader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let at = if text.starts_with('\u{feff}') {
             '\u{feff}'.len_utf8()
         } else {
             0
         };
-        Reader {
+        XmlReader {
             text,
             at,
             attributes: Vec::new(),
         }
     }
 
-    /// How many bytes were read.
+    /// Returns the number of bytes that were read.
     pub(super) fn offset(&self) -> usize {
         self.at
     }
@@ -56,8 +57,8 @@ impl<'a> Reader<'a> {
         self.text.get(self.at..).unwrap_or("")
     }
 
-    /// The next event, or none at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Event<'a>>, Fault> {
+    /// Reads the next event; none at the end.
+    pub(super) fn next(&mut self) -> Result<Option<XmlEvent<'a>>, Fault> {
         let rest = self.rest();
         let Some(tag) = rest.strip_prefix('<') else {
             return if rest.is_empty() {
@@ -70,20 +71,20 @@ impl<'a> Reader<'a> {
             Some(b'/') => self.close().map(Some),
             Some(b'?') => self
                 .skip_past("?>", "a processing instruction does not end")
-                .map(|_| Some(Event::Aside)),
+                .map(|_| Some(XmlEvent::Aside)),
             Some(b'!') if tag.starts_with("!--") => {
                 self.at += "<!--".len();
                 let comment = self.skip_past("-->", "a comment does not end")?;
                 if comment.contains("--") || comment.ends_with('-') {
                     Err("a comment contains --")
                 } else {
-                    Ok(Some(Event::Aside))
+                    Ok(Some(XmlEvent::Aside))
                 }
             }
             Some(b'!') if tag.starts_with("![CDATA[") => {
                 self.at += "<![CDATA[".len();
                 let content = self.skip_past("]]>", "a CDATA section does not end")?;
-                Ok(Some(Event::Text(!is_blank(content))))
+                Ok(Some(XmlEvent::Text(!is_blank(content))))
             }
             Some(b'!') => {
                 Err("a document type or another declaration, which a narrative may not have")
@@ -92,7 +93,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes behind the next `end`; gives what was before it.
+    /// Reads until after the next `end`, and returns the text before it.
     fn skip_past(&mut self, end: &str, fault: Fault) -> Result<&'a str, Fault> {
         let rest = self.rest();
         let length = rest.find(end).ok_or(fault)?;
@@ -100,7 +101,7 @@ impl<'a> Reader<'a> {
         Ok(&rest[..length])
     }
 
-    fn text_run(&mut self) -> Result<Event<'a>, Fault> {
+    fn text_run(&mut self) -> Result<XmlEvent<'a>, Fault> {
         let rest = self.rest();
         let run = &rest[..rest.find('<').unwrap_or(rest.len())];
         self.at += run.len();
@@ -108,18 +109,18 @@ impl<'a> Reader<'a> {
             return Err("]]> outside of a CDATA section");
         }
         let content = !is_blank(&decoded(run)?);
-        Ok(Event::Text(content))
+        Ok(XmlEvent::Text(content))
     }
 
-    fn close(&mut self) -> Result<Event<'a>, Fault> {
+    fn close(&mut self) -> Result<XmlEvent<'a>, Fault> {
         self.at += "</".len();
         let name = self.name()?;
         self.skip_whitespace();
         self.expect(">", "an end tag that does not end")?;
-        Ok(Event::Close(name))
+        Ok(XmlEvent::Close(name))
     }
 
-    fn open(&mut self) -> Result<Event<'a>, Fault> {
+    fn open(&mut self) -> Result<XmlEvent<'a>, Fault> {
         self.at += "<".len();
         self.attributes.clear();
         let name = self.name()?;
@@ -127,14 +128,14 @@ impl<'a> Reader<'a> {
             let spaced = self.skip_whitespace();
             if self.rest().starts_with("/>") {
                 self.at += "/>".len();
-                return Ok(Event::Open {
+                return Ok(XmlEvent::Open {
                     name,
                     is_empty: true,
                 });
             }
             if self.rest().starts_with('>') {
                 self.at += ">".len();
-                return Ok(Event::Open {
+                return Ok(XmlEvent::Open {
                     name,
                     is_empty: false,
                 });
@@ -214,12 +215,12 @@ fn is_blank(text: &str) -> bool {
     text.chars().all(is_space)
 }
 
-/// True for the characters that a document may contain, written or by number.
+/// Tells whether a document may contain the character, written or by number.
 pub(super) fn is_character(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// The text with its references replaced: those of XML, and characters by number.
+/// Returns the text with its references replaced: those of XML, and characters by number.
 pub(super) fn decoded(text: &str) -> Result<Cow<'_, str>, Fault> {
     let Some((before, mut rest)) = text.split_once('&') else {
         return Ok(Cow::Borrowed(text));

@@ -4,14 +4,15 @@
 //! for Base64. The pattern of R4 has whitespace between groups of four, the HL7 validator warns of
 //! whitespace anywhere: so does this.
 
-use super::{Report, refuse, warn};
+use super::report::{ValueReport, refuse, warn};
 
 /// Checks text that is not empty.
-pub(super) fn check(text: &str, report: &mut Report<'_>) {
+pub(super) fn check(text: &str, report: &mut ValueReport<'_>) {
     if decoded_length(text).is_none_or(|length| length == 0) {
         return refuse(
             report,
-            "expected Base64 (letters, digits, + and /, in groups of four, padded with =), found another text",
+            "expected Base64 (letters, digits, + and /, in groups of four, padded with =), found \
+             another text",
         );
     }
     if text.contains(char::is_whitespace) {
@@ -19,7 +20,8 @@ pub(super) fn check(text: &str, report: &mut Report<'_>) {
     }
 }
 
-/// How many bytes the text stands for; none if it is not Base64. Whitespace is passed over.
+/// Returns the number of bytes that the text stands for; none if it is not Base64. Whitespace is
+/// ignored.
 pub fn decoded_length(text: &str) -> Option<usize> {
     let (mut digits, mut padding) = (0_usize, 0_usize);
     for character in text.chars().filter(|character| !character.is_whitespace()) {

@@ -1,16 +1,18 @@
-//! What a definition asks of a value besides its type: `maxLength`, `minValue[x]` and `maxValue[x]`
+//! The bounds that a definition sets besides the type: `maxLength`, `minValue[x]` and `maxValue[x]`
 //! (<https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.minValue_x_>).
 
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::{Report, numbers, quoted, text};
+use super::report::ValueReport;
+use super::{numbers, text};
 use crate::fhir::{FhirDate, IssueCode, Severity};
+use crate::validation::findings::quoted;
 
 /// The bounds of an element.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Bounds<'a> {
+pub struct ValueBounds<'a> {
     /// The most characters.
     pub max_length: Option<u32>,
     /// The least value, as FHIR JSON.
@@ -19,13 +21,12 @@ pub struct Bounds<'a> {
     pub max_value: Option<&'a Value>,
 }
 
-/// Reports whether the value lies outside of the bounds; of a value that cannot be compared nothing
-/// is said.
+/// Checks whether the value lies within the bounds; values that cannot be compared are not checked.
 ///
-/// Numbers compare exactly. Dates compare as spans of time: a value is outside if all of it is. Of
-/// a Quantity the numbers compare if system and code are the same; if they are not, a warning says
+/// Numbers compare exactly. Dates compare as spans of time: a value is outside if all of it is. The
+/// numbers of a Quantity compare if system and code are the same; if they are not, a warning says
 /// so.
-pub fn check_bounds(value: &Value, bounds: &Bounds<'_>, report: &mut Report<'_>) {
+pub fn check_bounds(value: &Value, bounds: &ValueBounds<'_>, report: &mut ValueReport<'_>) {
     if let (Some(max), Value::String(text)) = (bounds.max_length.filter(|max| *max > 0), value)
         && text::is_longer(text, usize::try_from(max).unwrap_or(usize::MAX))
     {
@@ -42,7 +43,8 @@ pub fn check_bounds(value: &Value, bounds: &Bounds<'_>, report: &mut Report<'_>)
         let Some(bound) = bound else { continue };
         if value.is_object() && bound.is_object() && !is_same_unit(value, bound) {
             let what = format!(
-                "expected a Quantity of {name} a given value, found one of another unit, which cannot be compared"
+                "expected a Quantity of {name} a given value, found one of another unit, which \
+                 cannot be compared"
             );
             report(Severity::Warning, IssueCode::Value, &what);
         } else if compare(value, bound) == Some(wrong) {
@@ -60,7 +62,7 @@ pub fn check_bounds(value: &Value, bounds: &Bounds<'_>, report: &mut Report<'_>)
     }
 }
 
-/// The bound comes from a definition, so that it may be repeated.
+/// Names a bound, which may be repeated since it comes from a definition.
 fn told(bound: &Value) -> String {
     match bound {
         Value::Object(quantity) => quantity.get("value").map(told).unwrap_or_default(),
@@ -94,7 +96,8 @@ fn compare(value: &Value, bound: &Value) -> Option<Ordering> {
     }
 }
 
-/// Dates by the time they stand for; times of day, which all have the same form, by their letters.
+/// Compares dates by the time that they stand for; times of day, which all have the same form, by
+/// their letters.
 fn compare_text(value: &str, bound: &str) -> Option<Ordering> {
     if let (Some(value), Some(bound)) = (FhirDate::parse(value), FhirDate::parse(bound)) {
         let (value, bound) = (value.range_us(), bound.range_us());

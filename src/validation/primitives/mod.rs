@@ -1,8 +1,9 @@
-//! Whether one JSON value is a value of a FHIR primitive type (<https://hl7.org/fhir/R4/datatypes.html#primitive>).
+//! The FHIR primitive types, against which one JSON value is checked
+//! (<https://hl7.org/fhir/R4/datatypes.html#primitive>).
 //!
-//! A check is pure and total, and allocates only when it has something to tell. It knows nothing of
-//! elements, bindings or definitions; the bounds that a definition adds are [`check_bounds`]. Text
-//! of XHTML is left to [`narrative`](super::narrative).
+//! A check is pure and total, and allocates only for a finding. It knows nothing of elements,
+//! bindings or definitions; [`check_bounds`] checks the bounds that a definition adds. Text of
+//! XHTML is left to [`narrative`](super::narrative).
 //!
 //! The HL7 validator is followed, except where R4 is clear: `time` may have a fraction of a second,
 //! and only a `string` or `markdown` may be nothing but whitespace. A `base64Binary` has to be
@@ -11,23 +12,22 @@
 mod base64;
 mod bounds;
 mod numbers;
+mod report;
 mod temporal;
 mod text;
 mod uris;
 
 use serde_json::Value;
 
-use super::findings::{json_type, quoted};
+use super::findings::json_type;
 use crate::fhir::{IssueCode, Severity};
+use report::refuse;
 
 pub use base64::decoded_length;
-pub use bounds::{Bounds, check_bounds};
+pub use bounds::{ValueBounds, check_bounds};
+pub use report::ValueReport;
 pub use uris::is_absolute;
 pub(crate) use uris::is_uuid;
-
-/// Who is told of a finding: how bad it is, its kind, and what was expected and found in plain
-/// English.
-pub type Report<'r> = dyn FnMut(Severity, IssueCode, &str) + 'r;
 
 /// The primitive types of R4.
 pub const TYPES: &[&str] = &[
@@ -53,12 +53,12 @@ pub const TYPES: &[&str] = &[
     "xhtml",
 ];
 
-/// Reports what keeps `value` from being a value of that primitive type; a type that is none of
-/// [`TYPES`] is not looked at.
+/// Checks whether `value` is a value of that primitive type; types that are not in [`TYPES`] are
+/// not checked.
 ///
 /// `null` is never such a value: where an array holds it for the sake of an `_element` beside it,
-/// do not ask.
-pub fn check(type_name: &str, value: &Value, report: &mut Report<'_>) {
+/// do not call this.
+pub fn check(type_name: &str, value: &Value, report: &mut ValueReport<'_>) {
     match (type_name, value) {
         ("boolean", Value::Bool(_)) => {}
         ("integer" | "positiveInt" | "unsignedInt" | "decimal", Value::Number(number)) => {
@@ -74,7 +74,7 @@ pub fn check(type_name: &str, value: &Value, report: &mut Report<'_>) {
     }
 }
 
-fn check_text(type_name: &str, text: &str, report: &mut Report<'_>) {
+fn check_text(type_name: &str, text: &str, report: &mut ValueReport<'_>) {
     if text.is_empty() && TYPES.contains(&type_name) {
         return refuse(report, "expected a value, found empty text");
     }
@@ -91,17 +91,7 @@ fn check_text(type_name: &str, text: &str, report: &mut Report<'_>) {
     text::check_characters(text, report);
 }
 
-/// Reports an error of the value.
-fn refuse(report: &mut Report<'_>, what: &str) {
-    report(Severity::Error, IssueCode::Value, what);
-}
-
-/// Reports a warning about the value.
-fn warn(report: &mut Report<'_>, what: &str) {
-    report(Severity::Warning, IssueCode::Value, what);
-}
-
-fn wrong_type(expected: &str, value: &Value, report: &mut Report<'_>) {
+fn wrong_type(expected: &str, value: &Value, report: &mut ValueReport<'_>) {
     report(
         Severity::Error,
         IssueCode::Structure,

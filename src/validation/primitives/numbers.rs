@@ -2,15 +2,15 @@
 
 use std::cmp::Ordering;
 
-use super::{Report, refuse, warn};
+use super::report::{ValueReport, refuse, warn};
 
-/// More digits than these, before and after the point together, are more than most receivers keep.
+/// The most digits, before and after the point together, that most receivers keep.
 const PORTABLE_DIGITS_MAX: usize = 18;
-/// So are exponents of more digits.
+/// The most digits of an exponent that most receivers keep.
 const PORTABLE_EXPONENT_DIGITS_MAX: usize = 4;
 
-/// Checks a JSON number, so that what JSON forbids (leading zeros, `+1`, `.5`) cannot come.
-pub(super) fn check(type_name: &str, digits: &str, report: &mut Report<'_>) {
+/// Checks a JSON number, which has no form that JSON forbids (leading zeros, `+1`, `.5`).
+pub(super) fn check(type_name: &str, digits: &str, report: &mut ValueReport<'_>) {
     match type_name {
         "decimal" => check_decimal(digits, report),
         "integer" => check_integer(digits, i32::MIN, "a whole number", report),
@@ -24,7 +24,7 @@ pub(super) fn check(type_name: &str, digits: &str, report: &mut Report<'_>) {
     }
 }
 
-fn check_integer(digits: &str, least: i32, expected: &str, report: &mut Report<'_>) {
+fn check_integer(digits: &str, least: i32, expected: &str, report: &mut ValueReport<'_>) {
     if digits.contains(['.', 'e', 'E']) {
         return refuse(
             report,
@@ -43,20 +43,21 @@ fn check_integer(digits: &str, least: i32, expected: &str, report: &mut Report<'
     }
 }
 
-fn check_decimal(digits: &str, report: &mut Report<'_>) {
+fn check_decimal(digits: &str, report: &mut ValueReport<'_>) {
     let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, ""));
     let count = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
     if count(mantissa) > PORTABLE_DIGITS_MAX || count(exponent) > PORTABLE_EXPONENT_DIGITS_MAX {
         warn(
             report,
-            "expected a decimal of at most 18 digits and an exponent of at most 4, found more than receivers may keep",
+            "expected a decimal of at most 18 digits and an exponent of at most 4, found more than \
+             receivers may keep",
         );
     }
 }
 
 /// Compares two JSON numbers exactly, whatever their size and precision.
 pub(super) fn compare(one: &str, other: &str) -> Ordering {
-    let (one, other) = (Decimal::read(one), Decimal::read(other));
+    let (one, other) = (DecimalDigits::read(one), DecimalDigits::read(other));
     match (one.sign(), other.sign()) {
         (a, b) if a != b => a.cmp(&b),
         (0, _) => Ordering::Equal,
@@ -65,15 +66,15 @@ pub(super) fn compare(one: &str, other: &str) -> Ordering {
     }
 }
 
-/// The digits of a number, and where its point is.
-struct Decimal<'a> {
+/// The digits of a number, and the place of its point.
+struct DecimalDigits<'a> {
     negative: bool,
     whole: &'a [u8],
     fraction: &'a [u8],
     exponent: i64,
 }
 
-impl<'a> Decimal<'a> {
+impl<'a> DecimalDigits<'a> {
     fn read(text: &'a str) -> Self {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let (negative, mantissa) = mantissa
@@ -90,7 +91,7 @@ impl<'a> Decimal<'a> {
             .parse::<i64>()
             .unwrap_or(beyond)
             .clamp(i64::MIN / 4, i64::MAX / 4);
-        Decimal {
+        DecimalDigits {
             negative,
             whole: whole.as_bytes(),
             fraction: fraction.as_bytes(),
@@ -98,7 +99,7 @@ impl<'a> Decimal<'a> {
         }
     }
 
-    /// The digits without leading and trailing zeros.
+    /// Returns the digits without leading and trailing zeros.
     fn significant(&self) -> impl Iterator<Item = u8> {
         let leading = self.leading_zeros();
         let trailing = self
@@ -133,14 +134,14 @@ impl<'a> Decimal<'a> {
         }
     }
 
-    /// Where the point is, counted from the first digit that is not zero.
+    /// Returns the place of the point, counted from the first digit that is not zero.
     fn magnitude(&self) -> i64 {
         let before_point = i64::try_from(self.whole.len()).unwrap_or(i64::MAX / 4);
         let zeros = i64::try_from(self.leading_zeros()).unwrap_or(i64::MAX / 4);
         before_point - zeros + self.exponent
     }
 
-    fn compare_size(&self, other: &Decimal<'_>) -> Ordering {
+    fn compare_size(&self, other: &DecimalDigits<'_>) -> Ordering {
         self.magnitude()
             .cmp(&other.magnitude())
             .then_with(|| self.significant().cmp(other.significant()))

@@ -3,23 +3,24 @@
 //! Days are those of the Gregorian calendar, also before it was made. A leap second is a second;
 //! 24:00 is not a time.
 
-use super::{Report, quoted, refuse, warn};
+use super::report::{ValueReport, refuse, warn};
+use crate::validation::findings::quoted;
 
-/// Earlier years are most often a mistake.
+/// The first plausible year: an earlier one is most often a mistake.
 const PLAUSIBLE_YEAR_MIN: u16 = 1800;
 
-/// How precise a date is.
+/// The precision of a date.
 #[derive(PartialEq, Eq)]
-enum Precision {
+enum DatePrecision {
     Date,
     Day,
     Instant,
 }
 
 /// Checks text that is not empty.
-pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
+pub(super) fn check(type_name: &str, text: &str, report: &mut ValueReport<'_>) {
     if type_name == "time" {
-        let mut rest = Rest(text.as_bytes());
+        let mut rest = UnreadText(text.as_bytes());
         if rest.time().is_none() || !rest.0.is_empty() {
             refuse(
                 report,
@@ -29,9 +30,9 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
         return;
     }
     let expected = match (type_name, read(text)) {
-        ("date", Some((_, Precision::Date | Precision::Day)))
+        ("date", Some((_, DatePrecision::Date | DatePrecision::Day)))
         | ("dateTime", Some(_))
-        | ("instant", Some((_, Precision::Instant))) => {
+        | ("instant", Some((_, DatePrecision::Instant))) => {
             return check_year(text, report);
         }
         ("date", _) => {
@@ -41,7 +42,8 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
             "an instant of a day that exists, with seconds and zone, as 2027-03-31T09:00:00+02:00"
         }
         _ => {
-            "a date of a day that exists, as 2027, 2027-03 or 2027-03-31, or with a time, seconds and zone, as 2027-03-31T09:00:00+02:00"
+            "a date of a day that exists, as 2027, 2027-03 or 2027-03-31, or with a time, seconds \
+             and zone, as 2027-03-31T09:00:00+02:00"
         }
     };
     refuse(
@@ -50,7 +52,7 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
     );
 }
 
-fn check_year(text: &str, report: &mut Report<'_>) {
+fn check_year(text: &str, report: &mut ValueReport<'_>) {
     if read(text).is_some_and(|(year, _)| year < PLAUSIBLE_YEAR_MIN) {
         warn(
             report,
@@ -62,33 +64,33 @@ fn check_year(text: &str, report: &mut Report<'_>) {
     }
 }
 
-/// The year and the precision of a dateTime, if it is one.
-fn read(text: &str) -> Option<(u16, Precision)> {
-    let mut rest = Rest(text.as_bytes());
+/// Reads the year and the precision of a dateTime; none if it is not one.
+fn read(text: &str) -> Option<(u16, DatePrecision)> {
+    let mut rest = UnreadText(text.as_bytes());
     let year = u16::from(rest.two(99)?) * 100 + u16::from(rest.two(99)?);
     if year == 0 {
         return None;
     }
     if rest.0.is_empty() {
-        return Some((year, Precision::Date));
+        return Some((year, DatePrecision::Date));
     }
     let month = rest
         .mark(b'-')
         .and_then(|()| rest.two(12))
         .filter(|month| *month > 0)?;
     if rest.0.is_empty() {
-        return Some((year, Precision::Date));
+        return Some((year, DatePrecision::Date));
     }
     rest.mark(b'-')
         .and_then(|()| rest.two(days_of(year, month)))
         .filter(|day| *day > 0)?;
     if rest.0.is_empty() {
-        return Some((year, Precision::Day));
+        return Some((year, DatePrecision::Day));
     }
     rest.mark(b'T')?;
     rest.time()?;
     rest.zone()?;
-    rest.0.is_empty().then_some((year, Precision::Instant))
+    rest.0.is_empty().then_some((year, DatePrecision::Instant))
 }
 
 fn days_of(year: u16, month: u8) -> u8 {
@@ -100,10 +102,10 @@ fn days_of(year: u16, month: u8) -> u8 {
     }
 }
 
-/// What is still to be read.
-struct Rest<'a>(&'a [u8]);
+/// The part of a text that is still to be read.
+struct UnreadText<'a>(&'a [u8]);
 
-impl Rest<'_> {
+impl UnreadText<'_> {
     fn two(&mut self, max: u8) -> Option<u8> {
         let [tens @ b'0'..=b'9', ones @ b'0'..=b'9', rest @ ..] = self.0 else {
             return None;
@@ -117,7 +119,7 @@ impl Rest<'_> {
         Some(())
     }
 
-    /// Hours, minutes, seconds and perhaps a fraction.
+    /// Reads hours, minutes, seconds and perhaps a fraction.
     fn time(&mut self) -> Option<()> {
         self.two(23)?;
         self.mark(b':')?;
@@ -135,7 +137,7 @@ impl Rest<'_> {
         Some(())
     }
 
-    /// `Z`, or at most fourteen hours before or after.
+    /// Reads `Z`, or at most fourteen hours before or after.
     fn zone(&mut self) -> Option<()> {
         if self.mark(b'Z').is_some() {
             return Some(());

@@ -1,12 +1,13 @@
 //! `string`, `markdown`, `code` and `id`.
 
-use super::{Report, quoted, refuse, warn};
+use super::report::{ValueReport, refuse, warn};
 use crate::fhir::{IssueCode, Severity};
+use crate::validation::findings::quoted;
 
 /// The most characters of a string.
 const STRING_LENGTH_MAX: usize = 1024 * 1024;
 
-pub(super) fn check_string(text: &str, report: &mut Report<'_>) {
+pub(super) fn check_string(text: &str, report: &mut ValueReport<'_>) {
     if is_longer(text, STRING_LENGTH_MAX) {
         let what = format!("expected text of at most {STRING_LENGTH_MAX} characters, found more");
         report(Severity::Error, IssueCode::TooLong, &what);
@@ -21,14 +22,14 @@ pub(super) fn check_string(text: &str, report: &mut Report<'_>) {
     }
 }
 
-pub(super) fn check_markdown(text: &str, report: &mut Report<'_>) {
+pub(super) fn check_markdown(text: &str, report: &mut ValueReport<'_>) {
     if text.trim().is_empty() {
         warn(report, "expected text, found nothing but whitespace");
     }
 }
 
-/// Words with single spaces between them, and no other whitespace.
-pub(super) fn check_code(text: &str, report: &mut Report<'_>) {
+/// Checks a code: words with single spaces between them, and no other whitespace.
+pub(super) fn check_code(text: &str, report: &mut ValueReport<'_>) {
     let single = |text: &str| {
         text.split(' ')
             .all(|word| !word.is_empty() && !word.contains(char::is_whitespace))
@@ -44,7 +45,7 @@ pub(super) fn check_code(text: &str, report: &mut Report<'_>) {
     }
 }
 
-pub(super) fn check_id(text: &str, report: &mut Report<'_>) {
+pub(super) fn check_id(text: &str, report: &mut ValueReport<'_>) {
     let fits = text.len() <= 64
         && text
             .bytes()
@@ -57,9 +58,9 @@ pub(super) fn check_id(text: &str, report: &mut Report<'_>) {
     }
 }
 
-/// Control characters cannot stand in XML. R4 says that they should not be there, so that they are
-/// no error.
-pub(super) fn check_characters(text: &str, report: &mut Report<'_>) {
+/// Warns of control characters, which cannot stand in XML. R4 says only that they should not be
+/// there, so they are no error.
+pub(super) fn check_characters(text: &str, report: &mut ValueReport<'_>) {
     if text
         .bytes()
         .any(|byte| byte < 32 && !matches!(byte, b'\t' | b'\n' | b'\r'))
@@ -71,7 +72,8 @@ pub(super) fn check_characters(text: &str, report: &mut Report<'_>) {
     }
 }
 
-/// True if the text has more characters, counted as JSON escapes count them (in units of UTF-16).
+/// Tells whether the text has more characters, counted as JSON escapes count them (in units of
+/// UTF-16).
 pub(super) fn is_longer(text: &str, max: usize) -> bool {
     text.len() > max && text.encode_utf16().count() > max
 }

@@ -2,10 +2,10 @@
 //!
 //! Nothing is looked up. A `uri` may be relative; a `canonical` is absolute or a fragment.
 
-use super::{Report, refuse};
+use super::report::{ValueReport, refuse};
 
 /// Checks text that is not empty.
-pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
+pub(super) fn check(type_name: &str, text: &str, report: &mut ValueReport<'_>) {
     if has_whitespace(text) {
         return refuse(report, "expected an address without whitespace, found some");
     }
@@ -25,7 +25,8 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
         "canonical" if !text.starts_with('#') && !is_absolute(text) => {
             refuse(
                 report,
-                "expected an absolute address, or a fragment that begins with #; found another text",
+                "expected an absolute address, or a fragment that begins with #; found another \
+                 text",
             );
         }
         _ => {}
@@ -48,8 +49,8 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut Report<'_>) {
     }
 }
 
-/// Whitespace at the ends is any that Unicode knows; inside it is that of ASCII, as in the pattern
-/// of R4.
+/// Tells whether the text has whitespace: at the ends any that Unicode knows, inside that of ASCII,
+/// as in the pattern of R4.
 fn has_whitespace(text: &str) -> bool {
     text.trim().len() < text.len()
         || text
@@ -57,8 +58,8 @@ fn has_whitespace(text: &str) -> bool {
             .any(|byte| matches!(byte, b' ' | b'\t'..=b'\r'))
 }
 
-/// A fragment may follow the UUID of an address, and a version that of a canonical; the type `uuid`
-/// is the UUID alone.
+/// Removes the fragment after the UUID of an address, and the version after that of a canonical;
+/// the type `uuid` is the UUID alone.
 fn without_suffix<'a>(type_name: &str, rest: &'a str) -> &'a str {
     if type_name == "uuid" {
         return rest;
@@ -68,8 +69,8 @@ fn without_suffix<'a>(type_name: &str, rest: &'a str) -> &'a str {
     version.map_or(rest, |(before, _)| before)
 }
 
-/// An OID of some depth: `1.2` is one for ISO, but names no system, and is what is left when a
-/// number was cut.
+/// Tells whether the text is an OID of some depth: `1.2` is one for ISO, but names no system, and
+/// is often the rest of a number that was cut.
 fn is_oid(text: &str) -> bool {
     let mut arcs = text.split('.');
     let first = arcs
@@ -85,7 +86,7 @@ fn is_oid(text: &str) -> bool {
     first && arcs.all(is_arc) && deep
 }
 
-/// `8-4-4-4-12` hexadecimal digits in lower case (R4, `uuid`).
+/// Tells whether the text is `8-4-4-4-12` hexadecimal digits in lower case (R4, `uuid`).
 pub(crate) fn is_uuid(text: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
     let is_group = |(group, length): (&str, usize)| {
@@ -99,10 +100,10 @@ pub(crate) fn is_uuid(text: &str) -> bool {
         && text.split('-').zip(lengths).all(is_group)
 }
 
-/// True for an address with a scheme in lower case (or one of letters and digits) and something
+/// Tells whether an address has a scheme in lower case (or one of letters and digits) and something
 /// after it.
 ///
-/// A scheme with `+`, `-` or `.` is not known to FHIR, and is taken for a name with a colon.
+/// FHIR knows no scheme with `+`, `-` or `.`: that counts as a name with a colon.
 pub fn is_absolute(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;

@@ -1,9 +1,9 @@
-//! Codes: whether they are of the value set that an element is bound to, and of the code system
+//! Codes, checked against the value set that an element is bound to, and against the code system
 //! that they name (<https://hl7.org/fhir/R4/terminologies.html#strength>).
 
 use serde_json::Value;
 
-use super::Walk;
+use super::ResourceWalk;
 use super::path::At;
 use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::Node;
@@ -13,7 +13,7 @@ use crate::validation::findings::quoted;
 /// The most codes that a finding lists.
 const LISTED_MAX: usize = 12;
 
-impl Walk<'_, '_> {
+impl ResourceWalk<'_, '_> {
     /// Checks the codes of a value against the binding of its element.
     pub(super) fn check_binding(&mut self, element: &Element, found: Node<'_>, at: &At<'_>) {
         let Some(binding) = element.binding.as_ref() else {
@@ -69,8 +69,8 @@ impl Walk<'_, '_> {
             .add(severity, IssueCode::CodeInvalid, at, "", &what);
     }
 
-    /// A Coding, or a Quantity's unit, must be one of the codes of its system, if the system is
-    /// known.
+    /// Checks that the code of a Coding, or of a Quantity's unit, is one of its system, if the
+    /// system is known.
     pub(super) fn check_code_of_system(&mut self, coded: &Value, at: &At<'_>) {
         let text = |name| coded.get(name).and_then(Value::as_str);
         let (Some(system), Some(code)) = (text("system"), text("code")) else {
@@ -92,7 +92,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The codes of a value set in words: all of them if they are few.
+    /// Names the codes of a value set: all of them if they are few.
     fn codes_of(&self, value_set: &str) -> String {
         let name = without_version(value_set);
         let known = self.definitions.value_set(value_set);
@@ -131,13 +131,13 @@ fn without_version(canonical: &str) -> &str {
     canonical.split_once('|').map_or(canonical, |(url, _)| url)
 }
 
-/// The system and code of one coded value: a code, a Coding, a Quantity (its unit).
+/// Returns the system and code of one coded value: a code, a Coding, a Quantity (its unit).
 pub(super) fn system_and_code<'v>(node: Node<'v>) -> Option<(Option<&'v str>, &'v str)> {
     codings_of(node).first().copied()
 }
 
-/// The systems and codes of a coded value: a code, a Coding, the codings of a CodeableConcept, a
-/// Quantity's unit.
+/// Returns the systems and codes of a coded value: a code, a Coding, the codings of a
+/// CodeableConcept, a Quantity's unit.
 pub(super) fn codings_of<'v>(node: Node<'v>) -> Vec<(Option<&'v str>, &'v str)> {
     let of = |coding: &'v Value| {
         let code = coding.get("code").and_then(Value::as_str)?;

@@ -1,36 +1,33 @@
-//! Extensions: what they may hold, and where they may stand (<https://hl7.org/fhir/R4/extensibility.html>).
+//! Extensions: their content, and the elements on which they may stand
+//! (<https://hl7.org/fhir/R4/extensibility.html>).
 
 use serde_json::Value;
 
+use super::ResourceWalk;
 use super::path::At;
-use super::{Scope, Shape, Walk};
+use super::shape::Shape;
+use super::spot::{ResourceScope, Spot};
 use crate::fhir::{IssueCode, Severity, names};
 use crate::fhirpath::{Expression, Model, Node};
 use crate::schema::{ContextKind, Structure};
 use crate::validation::primitives;
 
-/// Extensions that R4 itself uses, throughout its own definitions, elsewhere than where it says
-/// they may stand.
+/// Extensions that R4 itself uses, throughout its own definitions, on other elements than it says.
 const ERRATA: &[(&str, &str)] = &[(
     "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type",
     "ElementDefinition.type",
 )];
 
-/// Rule: nothing changes the meaning of a resource that clocks follow. As FHIRPath it would look at
-/// every element once more, and could not say where.
+/// The rule that nothing changes the meaning of a resource that clocks follow. As FHIRPath it would
+/// look at every element once more, and could not name the place.
 pub(super) const MODIFIER_RULE: &str = "kp-mod-1";
 
-impl<'a> Walk<'a, '_> {
-    /// Holds an extension against the element that it stands in, and against the definition of its
+impl<'a> ResourceWalk<'a, '_> {
+    /// Checks an extension against the element that it stands in, and against the definition of its
     /// address.
-    pub(super) fn check_extension(
-        &mut self,
-        shape: Shape<'a>,
-        found: Node<'a>,
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) {
-        let url = found
+    pub(super) fn check_extension(&mut self, shape: Shape<'a>, spot: Spot<'a, '_>) {
+        let Spot { node, at, scope } = spot;
+        let url = node
             .value
             .and_then(|value| value.get("url"))
             .and_then(Value::as_str);
@@ -40,7 +37,7 @@ impl<'a> Walk<'a, '_> {
             .and_then(|url| self.definitions.structure(url))
             .filter(|known| is_extension(known));
         let by_definition = definition.and_then(Shape::root);
-        // The parts of a complex extension, and extensions that a profile says more of, have
+        // The parts of a complex extension, and extensions with a profile of their own, have
         // members of their own.
         let is_profiled = !shape.element.children.is_empty();
         let base = || {
@@ -55,22 +52,22 @@ impl<'a> Walk<'a, '_> {
         else {
             return;
         };
-        self.check_object(shape, members, found, at, scope);
+        self.check_object(shape, members, spot);
         if let Some(root) = by_definition {
             if is_profiled {
-                self.check_object(root, root, found, at, scope);
+                self.check_object(root, root, spot);
             } else {
-                self.check_rules(root.element, &[], found, at, scope);
+                self.check_rules(root.element, &[], spot);
             }
         }
-        if url.is_none() && found.value.is_some_and(|value| value.get("_url").is_some()) {
+        if url.is_none() && node.value.is_some_and(|value| value.get("_url").is_some()) {
             self.error(
                 IssueCode::Required,
                 &at.child("url"),
                 "expected the address of the extension, found only what stands beside it",
             );
         }
-        self.check_has_value_or_parts(found, at);
+        self.check_has_value_or_parts(node, at);
         if self.refuses_modifiers && at.name() == "modifierExtension" {
             self.refuse_modifier(at);
         }
@@ -81,22 +78,20 @@ impl<'a> Walk<'a, '_> {
             _ => {}
         }
         if let Some(definition) = definition {
-            self.check_place(
-                definition,
-                at,
-                Scope {
-                    extension: Some(found),
-                    ..scope
-                },
-            );
+            let scope = ResourceScope {
+                extension: Some(node),
+                ..*scope
+            };
+            self.check_place(definition, at, &scope);
         }
     }
 
-    /// Adds that something changes the meaning of what it stands in.
+    /// Adds a finding about an element that changes the meaning of the resource around it.
     pub(super) fn refuse_modifier(&mut self, at: &At<'_>) {
         let what = format!(
-            "expected nothing that changes the meaning of the resource in a way that the receiver must know, found {}; the server \
-             knows none, and might tell a deadline that the sender does not mean",
+            "expected nothing that changes the meaning of the resource in a way that the receiver must \
+             know, found {}; the server knows none, and might tell a deadline that the sender does \
+             not mean",
             at.name()
         );
         self.sink.add(
@@ -108,9 +103,9 @@ impl<'a> Walk<'a, '_> {
         );
     }
 
-    /// Rule ext-1 of R4.
-    fn check_has_value_or_parts(&mut self, found: Node<'a>, at: &At<'_>) {
-        let Some(object) = found.value.and_then(Value::as_object) else {
+    /// Checks rule ext-1 of R4.
+    fn check_has_value_or_parts(&mut self, node: Node<'a>, at: &At<'_>) {
+        let Some(object) = node.value.and_then(Value::as_object) else {
             return;
         };
         let has_parts = object.contains_key("extension");
@@ -130,9 +125,8 @@ impl<'a> Walk<'a, '_> {
             .strip_prefix(names::CANONICAL_BASE)
             .is_some_and(|below| below.starts_with('/'));
         if is_ours {
-            // Anyone may add extensions, but those of the guide are all known: one that is misspelt
-            // would be passed over, and with it the postponement or group that it was
-            // to tell.
+            // Anyone may add extensions, but those of the guide are all known: a misspelt one would
+            // be ignored, and with it the postponement or group that it was meant to say.
             self.error(
                 IssueCode::Extension,
                 &at.child("url"),
@@ -141,7 +135,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// The parts of an extension are those that its definition names.
+    /// Checks that a part of an extension is one that the definition names.
     fn check_part(&mut self, at: &At<'_>) {
         let around = at.parent().and_then(At::node).and_then(|node| node.value);
         let url = around
@@ -179,8 +173,8 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// The definition of an extension says which elements it may stand in.
-    fn check_place(&mut self, definition: &'a Structure, at: &At<'_>, scope: Scope<'a>) {
+    /// Checks that an extension stands on an element that its definition allows.
+    fn check_place(&mut self, definition: &'a Structure, at: &At<'_>, scope: &ResourceScope<'a>) {
         let Some(holder) = at.parent() else { return };
         if definition.contexts.is_empty() {
             return;
@@ -217,13 +211,13 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// What must hold of the element on which an extension stands.
+    /// Checks the rules for the element on which an extension stands.
     fn check_context(
         &mut self,
         definition: &'a Structure,
         holder: Node<'_>,
         at: &At<'_>,
-        scope: Scope<'a>,
+        scope: &ResourceScope<'a>,
     ) {
         for rule in definition.context_invariants.iter() {
             let holds = rule
@@ -240,8 +234,8 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// True if an element is the one that a context names: by its path, or by its type or one that
-    /// it specializes.
+    /// Tells whether an element is the one that a context names: by its path, or by its type or one
+    /// that it specializes.
     fn is_place(&self, holder: &At<'_>, expression: &str) -> bool {
         let expression = expression.replace("[x]", "");
         let type_id = holder.node().and_then(|node| node.type_id);
@@ -268,8 +262,8 @@ impl<'a> Walk<'a, '_> {
             })
     }
 
-    /// True if an element is among those that a context's FHIRPath selects from the resource.
-    fn is_selected(&self, holder: &At<'_>, expression: &str, scope: Scope<'a>) -> bool {
+    /// Tells whether an element is among those that a context's FHIRPath selects from the resource.
+    fn is_selected(&self, holder: &At<'_>, expression: &str, scope: &ResourceScope<'a>) -> bool {
         let Some(held) = holder.node().and_then(|node| node.value) else {
             return false;
         };

@@ -1,17 +1,19 @@
-//! The members of an object: each key must be an element of the type, each element as often there
-//! as it may be.
+//! The members of an object: each key must be an element of the type, and each element must be
+//! there as often as the profile says.
 
 use serde_json::{Map, Value};
 
+use super::ResourceWalk;
 use super::path::At;
-use super::{Scope, Shape, Walk};
+use super::shape::Shape;
+use super::spot::{ResourceScope, Spot};
 use crate::fhir::IssueCode;
 use crate::fhirpath::{Model, Node, TypeId};
 use crate::schema::{Element, ElementType};
 use crate::validation::findings::json_type;
 
-/// What stands in an object under one key, or under the two of a primitive.
-struct Present<'a> {
+/// The values in an object under one key, or under the two of a primitive.
+struct PresentMember<'a> {
     /// The place of the element among the children.
     child: usize,
     /// The place of the type among the child's types.
@@ -25,19 +27,53 @@ struct Present<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Repetition<'a> {
     pub(super) index: usize,
-    pub(super) found: Node<'a>,
+    pub(super) node: Node<'a>,
 }
 
-impl<'a> Walk<'a, '_> {
-    /// Checks all members of an object against the children of an element.
+/// The values of an element, all of one type.
+#[derive(Clone, Copy)]
+pub(super) struct Repetitions<'a, 'p> {
+    pub(super) shape: Shape<'a>,
+    pub(super) of_type: Option<&'a ElementType>,
+    pub(super) items: &'p [Repetition<'a>],
+    /// The way to the element.
+    pub(super) at: &'p At<'p>,
+    pub(super) scope: &'p ResourceScope<'a>,
+}
+
+impl<'a, 'p> Repetitions<'a, 'p> {
+    /// Returns the way to one repetition: numbered where JSON has an array.
+    pub(super) fn place(self, item: Repetition<'a>) -> At<'p> {
+        if self.shape.element.is_array {
+            self.at.item(item.index)
+        } else {
+            *self.at
+        }
+    }
+
+    /// Returns the spot of one repetition, whose way is `at`.
+    pub(super) fn spot<'q>(self, item: Repetition<'a>, at: &'q At<'q>) -> Spot<'a, 'q>
+    where
+        'p: 'q,
+    {
+        Spot {
+            node: item.node,
+            at,
+            scope: self.scope,
+        }
+    }
+}
+
+impl<'a> ResourceWalk<'a, '_> {
+    /// Checks all members of the object at a spot against the children of an element.
     pub(super) fn check_members(
         &mut self,
         members: Shape<'a>,
         object: &'a Map<String, Value>,
-        type_id: Option<TypeId>,
-        at: &At<'_>,
-        scope: Scope<'a>,
+        spot: Spot<'a, '_>,
     ) {
+        let Spot { node, at, scope } = spot;
+        let type_id = node.type_id;
         let present = self.present(members, object, type_id, at);
         let mut rest = &present[..];
         for (index, child) in members.children().enumerate() {
@@ -45,8 +81,15 @@ impl<'a> Walk<'a, '_> {
             let (here, after) = rest.split_at(count);
             rest = after;
             let at = at.child(&child.element.name);
+            let none = Repetitions {
+                shape: child,
+                of_type: None,
+                items: &[],
+                at: &at,
+                scope,
+            };
             if here.is_empty() {
-                self.check_items(child, None, &[], &at, scope);
+                self.check_items(none);
             }
             if here.len() > 1 {
                 let keys: Vec<_> = here.iter().map(|one| one.key).collect();
@@ -63,23 +106,27 @@ impl<'a> Walk<'a, '_> {
             for one in here {
                 let type_id = type_id.and_then(|of| self.definitions.key_type(of, one.key));
                 let of_type = child.element.types.get(one.of_type);
-                match self.items(child, one, type_id, &at) {
-                    Some(items) => self.check_items(child, of_type, &items, &at, scope),
-                    None => continue,
+                if let Some(items) = self.items(child, one, type_id, &at) {
+                    self.check_items(Repetitions {
+                        of_type,
+                        items: &items,
+                        ..none
+                    });
                 }
             }
         }
     }
 
-    /// What is present, in the order of the children. A key that is no element's is a finding.
+    /// Gathers the members that are present, in the order of the children. A key that belongs to no
+    /// element is a finding.
     fn present(
         &mut self,
         members: Shape<'a>,
         object: &'a Map<String, Value>,
         type_id: Option<TypeId>,
         at: &At<'_>,
-    ) -> Vec<Present<'a>> {
-        let mut present: Vec<Present<'a>> = Vec::with_capacity(object.len());
+    ) -> Vec<PresentMember<'a>> {
+        let mut present: Vec<PresentMember<'a>> = Vec::with_capacity(object.len());
         for (key, value) in object {
             let (name, is_extras) = key
                 .strip_prefix('_')
@@ -98,7 +145,7 @@ impl<'a> Walk<'a, '_> {
                 .iter()
                 .position(|one| one.key == name)
                 .unwrap_or_else(|| {
-                    present.push(Present {
+                    present.push(PresentMember {
                         child,
                         of_type: place,
                         key: name,
@@ -123,8 +170,8 @@ impl<'a> Walk<'a, '_> {
             .is_some_and(|id| self.definitions.structure_of(id).is_primitive())
     }
 
-    /// A key that no element of the profile has. Keys are the sender's, and could hold anything:
-    /// only one that looks like the name of an element is repeated.
+    /// Adds a finding about a key that no element of the profile has. Keys are the sender's, and
+    /// could hold anything: only one that looks like the name of an element is repeated.
     fn unknown_member(
         &mut self,
         members: Shape<'a>,
@@ -162,12 +209,12 @@ impl<'a> Walk<'a, '_> {
         );
     }
 
-    /// The repetitions of an element as JSON has them; none if the JSON has not the form that the
-    /// element needs.
+    /// Returns the repetitions of an element as JSON has them; none if the JSON does not have the
+    /// form that the element needs.
     fn items(
         &mut self,
         child: Shape<'a>,
-        one: &Present<'a>,
+        one: &PresentMember<'a>,
         type_id: Option<TypeId>,
         at: &At<'_>,
     ) -> Option<Vec<Repetition<'a>>> {
@@ -183,7 +230,7 @@ impl<'a> Walk<'a, '_> {
             }
             return Some(vec![Repetition {
                 index: 0,
-                found: Node {
+                node: Node {
                     value: one.value,
                     extras: one.extras,
                     type_id,
@@ -195,16 +242,16 @@ impl<'a> Walk<'a, '_> {
         let mut items = Vec::with_capacity(values.len());
         for index in 0..values.len().max(extras.len()) {
             let here = |items: &'a [Value]| items.get(index).filter(|value| !value.is_null());
-            let found = Node {
+            let node = Node {
                 value: here(values),
                 extras: here(extras),
                 type_id,
             };
-            if found.value.is_none() && found.extras.is_none() {
+            if node.value.is_none() && node.extras.is_none() {
                 let what = format!("expected {}, found null", type_names(child.element));
                 self.error(IssueCode::Structure, &at.item(index), what);
             } else {
-                items.push(Repetition { index, found });
+                items.push(Repetition { index, node });
             }
         }
         Some(items)
@@ -236,32 +283,19 @@ impl<'a> Walk<'a, '_> {
         None
     }
 
-    /// Checks how often an element is there, and each time that it is.
-    fn check_items(
-        &mut self,
-        child: Shape<'a>,
-        of_type: Option<&'a ElementType>,
-        items: &[Repetition<'a>],
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) {
-        self.check_count(child.element, items.len(), at);
-        if child.element.slicing.is_some() {
-            return self.check_sliced(child, of_type, items, at, scope);
+    /// Checks the number of an element's repetitions, and each of them.
+    fn check_items(&mut self, all: Repetitions<'a, '_>) {
+        self.check_count(all.shape.element, all.items.len(), all.at);
+        if all.shape.element.slicing.is_some() {
+            return self.check_sliced(all);
         }
-        for item in items {
-            self.check_item(
-                child,
-                of_type,
-                item.found,
-                &place(child, *at, item.index),
-                scope,
-            );
+        for item in all.items {
+            self.check_item(all.shape, all.of_type, all.spot(*item, &all.place(*item)));
         }
     }
 
-    /// Checks how often an element is there.
-    pub(super) fn check_count(&mut self, element: &Element, count: usize, at: &At<'_>) {
+    /// Checks the number of an element's repetitions.
+    fn check_count(&mut self, element: &Element, count: usize, at: &At<'_>) {
         if count < element.min as usize {
             let found = if count == 0 {
                 "none".to_owned()
@@ -292,16 +326,7 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// The place of one repetition: numbered where JSON has an array.
-pub(super) fn place<'p>(child: Shape<'_>, at: At<'p>, index: usize) -> At<'p> {
-    if child.element.is_array {
-        at.item(index)
-    } else {
-        at
-    }
-}
-
-/// The types of an element as a finding names them.
+/// Names the types of an element for a finding.
 pub(super) fn type_names(element: &Element) -> String {
     let mut names: Vec<&str> = Vec::new();
     for of_type in &element.types {
@@ -313,27 +338,5 @@ pub(super) fn type_names(element: &Element) -> String {
         [] => "an element".to_owned(),
         _ if names.len() > 12 => "a value".to_owned(),
         _ => names.join(" or "),
-    }
-}
-
-impl<'a> Shape<'a> {
-    /// The child and type that a key of JSON stands for: their places among the children and the
-    /// child's types.
-    fn key_place(self, key: &str) -> Option<(usize, usize)> {
-        let keys = &self.element.keys;
-        let index = keys
-            .binary_search_by(|(known, ..)| (**known).cmp(key))
-            .ok()?;
-        keys.get(index)
-            .map(|(_, child, of_type)| (*child, *of_type))
-    }
-
-    fn child(self, index: usize) -> Option<Shape<'a>> {
-        self.other(*self.element.children.get(index)?)
-    }
-
-    /// True for the root of a resource, the only object with a `resourceType`.
-    fn is_resource(self) -> bool {
-        self.structure.is_resource() && !self.element.path.contains('.')
     }
 }

@@ -1,5 +1,4 @@
-//! Where a walk is: the way from the resource to an element, written out only when a finding needs
-//! it.
+//! The way from the resource to an element, written out only when a finding needs it.
 
 use std::fmt;
 
@@ -11,12 +10,12 @@ pub(super) struct At<'p> {
     parent: Option<&'p At<'p>>,
     name: &'p str,
     index: Option<usize>,
-    /// What stands there, once that is known.
+    /// The value there, once that is known.
     node: Option<Node<'p>>,
 }
 
 impl<'p> At<'p> {
-    /// The resource itself, or the type that a walk begins with.
+    /// Returns the way to the resource itself, or to the type that a walk begins with.
     pub(super) fn root(name: &'p str) -> At<'p> {
         At {
             parent: None,
@@ -26,7 +25,7 @@ impl<'p> At<'p> {
         }
     }
 
-    /// The element of that name.
+    /// Returns the way to the element of that name.
     pub(super) fn child(&'p self, name: &'p str) -> At<'p> {
         At {
             parent: Some(self),
@@ -36,7 +35,7 @@ impl<'p> At<'p> {
         }
     }
 
-    /// The repetition of the element.
+    /// Returns the way to a repetition of the element.
     pub(super) fn item(self, index: usize) -> At<'p> {
         At {
             index: Some(index),
@@ -44,7 +43,7 @@ impl<'p> At<'p> {
         }
     }
 
-    /// The same place, knowing what stands there.
+    /// Returns the same way, knowing the value there.
     pub(super) fn holding(self, node: Node<'p>) -> At<'p> {
         At {
             node: Some(node),
@@ -52,22 +51,22 @@ impl<'p> At<'p> {
         }
     }
 
-    /// The name of the element.
+    /// Returns the name of the element.
     pub(super) fn name(&self) -> &'p str {
         self.name
     }
 
-    /// Which repetition it is, if it is one.
+    /// Returns the number of the repetition, if it is one.
     pub(super) fn index(&self) -> Option<usize> {
         self.index
     }
 
-    /// The element around it.
+    /// Returns the way to the element around it.
     pub(super) fn parent(&self) -> Option<&'p At<'p>> {
         self.parent
     }
 
-    /// What stands there, if that is known.
+    /// Returns the value there, if that is known.
     pub(super) fn node(&self) -> Option<Node<'p>> {
         self.node
     }

@@ -4,30 +4,29 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::path::At;
-use super::{Scope, Shape, Walk};
+use super::ResourceWalk;
+use super::shape::Shape;
+use super::spot::Spot;
 use crate::fhir::{IssueCode, Severity};
-use crate::fhirpath::Node;
 use crate::schema::Structure;
 use crate::validation::findings::json_type;
-use crate::validation::primitives::Bounds;
+use crate::validation::primitives::ValueBounds;
 use crate::validation::{dates, primitives};
 
-/// What stands beside a primitive that was sent without extensions.
+/// The object beside a primitive that was sent without extensions.
 static NO_EXTRAS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
-impl<'a> Walk<'a, '_> {
-    /// Holds a primitive against an element of that type.
+impl<'a> ResourceWalk<'a, '_> {
+    /// Checks a primitive against an element of that type.
     pub(super) fn check_primitive(
         &mut self,
         shape: Shape<'a>,
         definition: &'a Structure,
-        found: Node<'a>,
-        at: &At<'_>,
-        scope: Scope<'a>,
+        spot: Spot<'a, '_>,
     ) {
+        let Spot { node, at, .. } = spot;
         let mut is_well_formed = true;
-        if let Some(value) = found.value {
+        if let Some(value) = node.value {
             let is_date = matches!(&*definition.type_name, "date" | "dateTime" | "instant");
             let sink = &mut *self.sink;
             primitives::check(&definition.type_name, value, &mut |severity, code, what| {
@@ -40,7 +39,7 @@ impl<'a> Walk<'a, '_> {
                 sink.add(severity, code, at, rule, what);
             });
             let element = shape.element;
-            let bounds = Bounds {
+            let bounds = ValueBounds {
                 max_length: element.max_length,
                 min_value: element.min_value.as_ref(),
                 max_value: element.max_value.as_ref(),
@@ -57,7 +56,7 @@ impl<'a> Walk<'a, '_> {
             );
         }
         if shape.element.fixed.is_some()
-            && found
+            && node
                 .extras
                 .is_some_and(|extras| extras.get("extension").is_some())
         {
@@ -67,26 +66,20 @@ impl<'a> Walk<'a, '_> {
                 "expected exactly the value that the profile fixes, found extensions beside it",
             );
         }
-        self.check_extras(shape, definition, found, at, scope);
+        self.check_extras(shape, definition, spot);
         if is_well_formed {
-            self.check_binding(shape.element, found, at);
+            self.check_binding(shape.element, node, at);
             let root = definition.elements.first();
             let of_type = root.map_or(&[][..], |root| &root.constraints);
-            self.check_rules(shape.element, of_type, found, at, scope);
+            self.check_rules(shape.element, of_type, spot);
         }
     }
 
     /// Checks the object beside a primitive, which may hold an id and extensions.
-    fn check_extras(
-        &mut self,
-        shape: Shape<'a>,
-        definition: &'a Structure,
-        found: Node<'a>,
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) {
+    fn check_extras(&mut self, shape: Shape<'a>, definition: &'a Structure, spot: Spot<'a, '_>) {
+        let Spot { node, at, .. } = spot;
         let is_profiled = !shape.element.children.is_empty();
-        let extras = match found.extras {
+        let extras = match node.extras {
             None if is_profiled => &*NO_EXTRAS,
             None => return,
             Some(Value::Object(object)) if !object.is_empty() => object,
@@ -109,7 +102,7 @@ impl<'a> Walk<'a, '_> {
                 "expected only id and extension beside the value, found 'value'",
             );
         }
-        if found.value.is_none() && !extras.contains_key("extension") {
+        if node.value.is_none() && !extras.contains_key("extension") {
             let what = "expected a value or extensions, found neither";
             self.sink
                 .add(Severity::Error, IssueCode::Invariant, at, "ele-1", what);
@@ -120,7 +113,7 @@ impl<'a> Walk<'a, '_> {
             Shape::root(definition)
         };
         if let Some(members) = members {
-            self.check_members(members, extras, found.type_id, at, scope);
+            self.check_members(members, extras, spot);
         }
     }
 }

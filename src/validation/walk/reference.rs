@@ -1,21 +1,23 @@
-//! References: whether what they name may be named there (<https://hl7.org/fhir/R4/references.html>).
+//! References: their form, and their targets among the resources at hand
+//! (<https://hl7.org/fhir/R4/references.html>).
 
 use serde_json::Value;
 
+use super::ResourceWalk;
 use super::path::At;
-use super::{Scope, Walk};
+use super::spot::{ResourceScope, Spot};
 use crate::fhir::IssueCode;
 use crate::fhirpath::{Model, Node};
 use crate::schema::{Definitions, ElementType};
-use crate::validation::{bundle, datatypes};
+use crate::validation::datatypes;
 
-impl<'a> Walk<'a, '_> {
-    /// The resource that a reference names, if it is contained in the same resource or is an entry
-    /// of the same Bundle.
-    pub(super) fn resolve(&self, reference: &str, scope: Scope<'a>) -> Option<Node<'a>> {
+impl<'a> ResourceWalk<'a, '_> {
+    /// Finds the resource that a reference names, if it is contained in the same resource or is an
+    /// entry of the same Bundle.
+    pub(super) fn resolve(&self, reference: &str, scope: &ResourceScope<'a>) -> Option<Node<'a>> {
         let found = match reference.strip_prefix('#') {
             Some("") => container(scope),
-            Some(id) => self.whole.contained(scope.root.value?, id),
+            Some(id) => self.index.contained(scope.root.value?, id),
             None => self.entry_named(reference, scope, &mut |_, _, _, _| {}),
         };
         found.map(|found| self.node_of(found))
@@ -30,12 +32,12 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// The resource in the entry of the same Bundle that a reference names.
+    /// Finds the resource in the entry of the same Bundle that a reference names.
     fn entry_named(
         &self,
         reference: &str,
-        scope: Scope<'a>,
-        report: &mut bundle::Report<'_>,
+        scope: &ResourceScope<'a>,
+        report: &mut datatypes::PathReport<'_>,
     ) -> Option<&'a Value> {
         let inside = scope.bundle?;
         let entries = self.bundles.get(inside.bundle)?;
@@ -43,19 +45,16 @@ impl<'a> Walk<'a, '_> {
         entries.resource(place).map(|(resource, _)| resource)
     }
 
-    /// As [`Walk::resolve`], with what the Bundle has to say of the reference.
-    fn resolve_aloud(
-        &mut self,
-        reference: &str,
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) -> Option<Node<'a>> {
+    /// Does the same as [`ResourceWalk::resolve`], and adds the findings of the Bundle about the
+    /// reference.
+    fn resolve_aloud(&mut self, reference: &str, spot: Spot<'a, '_>) -> Option<Node<'a>> {
+        let Spot { at, scope, .. } = spot;
         if reference.starts_with('#') {
             return self.resolve(reference, scope);
         }
-        let mut told = Vec::new();
+        let mut findings = Vec::new();
         let found = self.entry_named(reference, scope, &mut |severity, code, path, what| {
-            told.push((severity, code, path.to_owned(), what.to_owned()))
+            findings.push((severity, code, path.to_owned(), what.to_owned()))
         });
         let bundle = scope
             .bundle
@@ -68,7 +67,7 @@ impl<'a> Walk<'a, '_> {
                 .is_some_and(|(one, other)| std::ptr::eq(one, other))
         };
         if let Some(around) = std::iter::successors(Some(at), |at| at.parent()).find(holds) {
-            for (severity, code, path, what) in told {
+            for (severity, code, path, what) in findings {
                 self.sink
                     .add(severity, code, &format_args!("{around}{path}"), "", &what);
             }
@@ -76,23 +75,23 @@ impl<'a> Walk<'a, '_> {
         found.map(|found| self.node_of(found))
     }
 
-    /// Checks a Reference: its form, and that what it names has one of the types, and fits one of
-    /// the profiles, that the element allows.
+    /// Checks a Reference: its form, and that its target has one of the types, and fits one of the
+    /// profiles, that the element allows.
     pub(super) fn check_reference(
         &mut self,
         of_type: &'a ElementType,
         reference: &'a Value,
-        at: &At<'_>,
-        scope: Scope<'a>,
+        spot: Spot<'a, '_>,
     ) {
+        let at = spot.at;
         let definitions = self.definitions;
         let address = match reference.get("reference") {
             None => None,
             Some(Value::String(address)) => Some(address.as_str()),
-            // Told as a value of another type; what it was to name cannot be told.
+            // It has a finding as a value of another type; its target cannot be known.
             Some(_) => return,
         };
-        let target = address.and_then(|address| self.resolve_aloud(address, at, scope));
+        let target = address.and_then(|address| self.resolve_aloud(address, spot));
         let allowed: Vec<&str> = of_type
             .target_profiles
             .iter()
@@ -105,7 +104,12 @@ impl<'a> Walk<'a, '_> {
         let targets = datatypes::Targets {
             allowed: &allowed,
             is_resource: &|name| is_resource_type(definitions, name),
-            resolve: &|_| found.map_or(datatypes::Resolved::Elsewhere, datatypes::Resolved::Found),
+            resolve: &|_| {
+                found.map_or(
+                    datatypes::ReferenceTarget::Elsewhere,
+                    datatypes::ReferenceTarget::Found,
+                )
+            },
         };
         let sink = &mut *self.sink;
         datatypes::check_reference(reference, &targets, &mut |severity, code, path, what| {
@@ -113,11 +117,11 @@ impl<'a> Walk<'a, '_> {
         });
         self.check_aggregation(of_type, address, target.is_some(), at);
         if let Some(node) = target {
-            self.check_target(&of_type.target_profiles, node, at, scope);
+            self.check_target(&of_type.target_profiles, Spot { node, ..spot });
         }
     }
 
-    /// A profile may ask for targets that are contained, in the same Bundle, or elsewhere.
+    /// Checks that the target is contained, in the same Bundle, or elsewhere, as the profile asks.
     fn check_aggregation(
         &mut self,
         of_type: &ElementType,
@@ -148,15 +152,10 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// A contained resource, or an entry of the same Bundle, must fit one of the profiles that a
-    /// reference to it asks for.
-    fn check_target(
-        &mut self,
-        targets: &'a [Box<str>],
-        node: Node<'a>,
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) {
+    /// Checks that the target, a contained resource or an entry of the same Bundle, fits one of the
+    /// profiles that a reference to it asks for.
+    fn check_target(&mut self, targets: &'a [Box<str>], target: Spot<'a, '_>) {
+        let Spot { node, at, scope } = target;
         let of_type = |profile: &&str| {
             let name = node.type_id.map(|id| self.definitions.name(id));
             self.definitions
@@ -178,14 +177,14 @@ impl<'a> Walk<'a, '_> {
         if wanted.is_empty() || any_will_do {
             return;
         }
-        let inner = Scope {
+        let inner = ResourceScope {
             resource: node,
-            ..scope
+            ..*scope
         };
         let fits = |profile: &&str| {
             self.definitions
                 .structure(profile)
-                .is_none_or(|structure| self.fits(structure, node, inner))
+                .is_none_or(|structure| self.fits(structure, node, &inner))
         };
         if !wanted.iter().any(fits) {
             let what = format!(
@@ -197,21 +196,20 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// What `#` alone names: the resource around a contained one.
-fn container(scope: Scope<'_>) -> Option<&Value> {
+/// Returns the resource around a contained one, which `#` alone names.
+fn container<'a>(scope: &ResourceScope<'a>) -> Option<&'a Value> {
     let (root, resource) = (scope.root.value?, scope.resource.value?);
     (!std::ptr::eq(root, resource)).then_some(root)
 }
 
-/// True for the name of a resource type.
+/// Tells whether that is the name of a resource type.
 pub(super) fn is_resource_type(definitions: &Definitions, name: &str) -> bool {
     definitions
         .type_named(name)
         .is_some_and(|id| definitions.is_a(id, "Resource"))
 }
 
-/// The type that a profile on a target is for: of one that is not known, what its address ends
-/// with.
+/// Returns the type that a profile on a target is for; of an unknown one, the end of its address.
 fn type_of_target<'d>(definitions: &'d Definitions, profile: &'d str) -> &'d str {
     match definitions.type_id(profile) {
         Some(id) => definitions.name(id),

@@ -4,18 +4,21 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::ResourceWalk;
 use super::extension::MODIFIER_RULE;
 use super::path::At;
 use super::reference::is_resource_type;
-use super::{InBundle, Scope, Shape, Walk};
+use super::shape::Shape;
+use super::spot::{InBundle, ResourceScope, Spot};
 use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::{Model, Node};
 use crate::schema::{ElementType, Structure};
-use crate::validation::bundle::Entries;
+use crate::validation::bundle::IndexedBundle;
 use crate::validation::findings::json_type;
 use crate::validation::{contained, primitives};
 
-/// The types whose `url` is the address by which others name them (<https://hl7.org/fhir/R4/resource.html#canonical>).
+/// The types whose `url` is the address by which others name them
+/// (<https://hl7.org/fhir/R4/resource.html#canonical>).
 const CANONICAL_RESOURCES: &[&str] = &[
     "ActivityDefinition",
     "CapabilityStatement",
@@ -47,16 +50,11 @@ const CANONICAL_RESOURCES: &[&str] = &[
     "ValueSet",
 ];
 
-impl<'a> Walk<'a, '_> {
-    /// Holds a resource against the root of a structure of its type.
-    pub(super) fn check_resource(
-        &mut self,
-        shape: Shape<'a>,
-        found: Node<'a>,
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) {
-        let at = &at.holding(found);
+impl<'a> ResourceWalk<'a, '_> {
+    /// Checks a resource against the root of a structure of its type.
+    pub(super) fn check_resource(&mut self, shape: Shape<'a>, spot: Spot<'a, '_>) {
+        let at = spot.at.holding(spot.node);
+        let spot = Spot { at: &at, ..spot };
         let around = self.refuses_modifiers;
         self.refuses_modifiers |= shape
             .element
@@ -68,23 +66,22 @@ impl<'a> Walk<'a, '_> {
                 .iter()
                 .any(|key| value.get(key).is_some())
         };
-        if self.refuses_modifiers && found.value.is_some_and(has_rules) {
+        if self.refuses_modifiers && spot.node.value.is_some_and(has_rules) {
             self.refuse_modifier(&at.child("implicitRules"));
         }
-        self.check_object(shape, shape, found, at, scope);
+        self.check_object(shape, shape, spot);
         self.refuses_modifiers = around;
     }
 
-    /// Holds a resource inside another one against its type's definition, and the profiles that it
+    /// Checks a resource inside another one against its type's definition, and the profiles that it
     /// claims or the element asks for.
     pub(super) fn check_inner_resource(
         &mut self,
         of_type: Option<&'a ElementType>,
-        found: Node<'a>,
-        at: &At<'_>,
-        scope: Scope<'a>,
+        spot: Spot<'a, '_>,
     ) {
-        let Some(value) = found.value else {
+        let Spot { at, scope, .. } = spot;
+        let Some(value) = spot.node.value else {
             return self.error(
                 IssueCode::Structure,
                 at,
@@ -106,7 +103,7 @@ impl<'a> Walk<'a, '_> {
         } else {
             self.entry_around(at)
         };
-        let inner = Scope {
+        let inner = ResourceScope {
             resource: node,
             root,
             bundle,
@@ -118,11 +115,12 @@ impl<'a> Walk<'a, '_> {
         } else {
             None
         };
-        self.check_as_all(structure, asked.as_slice(), node, at, inner);
+        let scope = &inner;
+        self.check_as_all(structure, asked.as_slice(), Spot { node, at, scope });
     }
 
-    /// Holds the resource that a walk begins with against its type's definition, or the profiles
-    /// that it claims and these.
+    /// Checks the resource that a walk begins with against its type's definition, or the profiles
+    /// that it claims and `profiles`.
     pub(super) fn check_root(&mut self, resource: &'a Value, profiles: &[&str]) {
         let name = resource
             .get("resourceType")
@@ -138,16 +136,17 @@ impl<'a> Walk<'a, '_> {
             extras: None,
             type_id: self.definitions.type_named(&structure.type_name),
         };
-        let scope = Scope {
+        let scope = ResourceScope {
             resource: node,
             root: node,
             bundle: None,
             extension: None,
         };
-        self.check_as_all(structure, profiles, node, &at, scope);
+        let (at, scope) = (&at, &scope);
+        self.check_as_all(structure, profiles, Spot { node, at, scope });
     }
 
-    /// The entry of the innermost Bundle, if that is where the resource stands.
+    /// Returns the entry of the innermost Bundle, if the resource stands there.
     fn entry_around(&self, at: &At<'_>) -> Option<InBundle> {
         let entry = at
             .parent()
@@ -158,37 +157,33 @@ impl<'a> Walk<'a, '_> {
         })
     }
 
-    /// Holds a resource against all that it must fit.
-    fn check_as_all(
-        &mut self,
-        of_its_type: &'a Structure,
-        asked: &[&str],
-        node: Node<'a>,
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) {
-        let Some(resource) = node.value else { return };
+    /// Checks a resource against everything that it must fit.
+    fn check_as_all(&mut self, of_its_type: &'a Structure, asked: &[&str], spot: Spot<'a, '_>) {
+        let Some(resource) = spot.node.value else {
+            return;
+        };
         let is_bundle = &*of_its_type.type_name == "Bundle";
         if is_bundle {
             let definitions = self.definitions;
             self.bundles
-                .push(Rc::new(Entries::of(resource, move |name| {
+                .push(Rc::new(IndexedBundle::of(resource, move |name| {
                     is_resource_type(definitions, name)
                 })));
         }
-        for structure in self.structures_for(of_its_type, resource, asked, at) {
+        for structure in self.structures_for(of_its_type, resource, asked, spot.at) {
             if let Some(shape) = Shape::root(structure) {
-                self.check_resource(shape, node, at, scope);
+                self.check_resource(shape, spot);
             }
         }
-        self.check_whole(resource, at, scope);
+        self.check_whole(resource, spot);
         if is_bundle {
             self.bundles.pop();
         }
     }
 
-    /// What holds for a resource as a whole, whatever its profile.
-    fn check_whole(&mut self, resource: &'a Value, at: &At<'_>, scope: Scope<'a>) {
+    /// Checks the rules for a resource as a whole, whatever its profile.
+    fn check_whole(&mut self, resource: &'a Value, spot: Spot<'a, '_>) {
+        let Spot { at, scope, .. } = spot;
         let sink = &mut *self.sink;
         if let Some(id) = resource.get("id").filter(|id| id.is_string()) {
             let at = at.child("id");
@@ -243,7 +238,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// The definition of a resource's type.
+    /// Returns the definition of a resource's type; if there is none, that is a finding.
     fn definition_of_resource(
         &mut self,
         resource: &'a Value,
@@ -276,9 +271,9 @@ impl<'a> Walk<'a, '_> {
         found
     }
 
-    /// The structures that a resource is held against: those of the profiles that it claims and
-    /// that the element asks for; of its type if there are none of these, since a profile says
-    /// all that the type says.
+    /// Returns the structures to check a resource against: those of the profiles that it claims and
+    /// that the element asks for; that of its type if there are none, since a profile says all that
+    /// the type says.
     fn structures_for(
         &mut self,
         of_its_type: &'a Structure,
@@ -302,7 +297,8 @@ impl<'a> Walk<'a, '_> {
                     ),
                 ),
                 None => {
-                    let what = "expected a profile that the server has, found an unknown one; the resource is not checked against it";
+                    let what = "expected a profile that the server has, found an unknown one; the \
+                        resource is not checked against it";
                     self.sink
                         .add(Severity::Warning, IssueCode::NotSupported, at, "", what);
                 }
@@ -330,7 +326,8 @@ impl<'a> Walk<'a, '_> {
         structures
     }
 
-    /// The profile that a resource claims to fit; a finding if it cannot be checked.
+    /// Returns the profile that a resource claims to fit; if it cannot be checked, that is a
+    /// finding.
     fn claimed(
         &mut self,
         claim: &str,
@@ -338,7 +335,8 @@ impl<'a> Walk<'a, '_> {
         at: &At<'_>,
     ) -> Option<&'a Structure> {
         let Some(profile) = self.definitions.structure(claim) else {
-            let what = "expected a profile that the server has, found an unknown one; the resource is not checked against it";
+            let what = "expected a profile that the server has, found an unknown one; the resource \
+                is not checked against it";
             self.sink
                 .add(Severity::Warning, IssueCode::NotSupported, at, "", what);
             return None;

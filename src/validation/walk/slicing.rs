@@ -1,49 +1,69 @@
 //! Repetitions that are told apart (<https://hl7.org/fhir/R4/profiling.html#slicing>).
 //!
-//! An item belongs to the first slice whose discriminators it meets; it is then held against that
-//! slice, which has all that the sliced element has and more.
+//! An item belongs to the first slice whose discriminators it meets; it is then checked against
+//! that slice, which has all that the sliced element has and more.
 
 use serde_json::Value;
 
-use super::members::{Repetition, place};
+use super::ResourceWalk;
+use super::members::{Repetition, Repetitions, type_names};
 use super::path::At;
-use super::{Scope, Shape, Walk, value};
-use crate::fhir::{IssueCode, Severity, view};
+use super::shape::Shape;
+use super::value;
+use crate::fhir::{IssueCode, view};
 use crate::fhirpath::Node;
-use crate::schema::{Discriminator, ElementType, SlicingRules};
+use crate::schema::{Discriminator, ElementType, Slicing, SlicingRules};
 
 /// An item in its slice, by the slice's place among the slices.
-struct Sorted<'a> {
+struct SlicedItem<'a> {
     slice: Option<usize>,
     item: Repetition<'a>,
 }
 
-impl<'a> Walk<'a, '_> {
-    /// Holds each item against the slice that it belongs to, or else against the sliced element;
+impl<'a> ResourceWalk<'a, '_> {
+    /// Checks each item against the slice that it belongs to, or else against the sliced element;
     /// counts each slice.
-    pub(super) fn check_sliced(
-        &mut self,
-        sliced: Shape<'a>,
-        of_type: Option<&'a ElementType>,
-        items: &[Repetition<'a>],
-        at: &At<'_>,
-        scope: Scope<'a>,
-    ) {
-        let Some(slicing) = &sliced.element.slicing else {
+    pub(super) fn check_sliced(&mut self, sliced: Repetitions<'a, '_>) {
+        let Some(slicing) = &sliced.shape.element.slicing else {
             return;
         };
-        let slices: Vec<_> = sliced.slices().collect();
-        let mut sorted = Vec::with_capacity(items.len());
-        for item in items {
+        let slices: Vec<_> = sliced.shape.slices().collect();
+        let sorted = self.sort(slicing, &slices, sliced);
+        for (number, slice) in slices.iter().enumerate() {
+            let members: Vec<_> = sorted
+                .iter()
+                .filter(|one| one.slice == Some(number))
+                .map(|one| one.item)
+                .collect();
+            let members = Repetitions {
+                items: &members,
+                ..sliced
+            };
+            self.check_slice_count(*slice, members);
+            if is_resliced(*slice) {
+                self.check_sliced(Repetitions {
+                    shape: *slice,
+                    ..members
+                });
+            }
+        }
+        for one in &sorted {
+            self.check_sliced_item(slicing, &slices, one, sliced);
+        }
+        self.check_order(slicing, &sorted, sliced);
+    }
+
+    /// Finds the slice of each item; one that is in two of them is a finding.
+    fn sort(
+        &mut self,
+        slicing: &'a Slicing,
+        slices: &[Shape<'a>],
+        sliced: Repetitions<'a, '_>,
+    ) -> Vec<SlicedItem<'a>> {
+        let mut sorted = Vec::with_capacity(sliced.items.len());
+        for item in sliced.items {
             let is_in = |slice: &&Shape<'a>| {
-                self.is_in(
-                    sliced,
-                    **slice,
-                    &slicing.discriminators,
-                    of_type,
-                    item.found,
-                    scope,
-                )
+                self.is_in(**slice, &slicing.discriminators, item.node, sliced)
             };
             let mut matching = slices.iter().enumerate().filter(|(_, slice)| is_in(slice));
             let (slice, other) = (matching.next(), matching.next());
@@ -52,111 +72,100 @@ impl<'a> Walk<'a, '_> {
                     "expected one slice at most, found both '{}' and '{}'",
                     one.element.slice_name, other.element.slice_name
                 );
-                self.error(IssueCode::Structure, &place(sliced, *at, item.index), what);
+                self.error(IssueCode::Structure, &sliced.place(*item), what);
             }
-            sorted.push(Sorted {
+            sorted.push(SlicedItem {
                 slice: slice.map(|(number, _)| number),
                 item: *item,
             });
         }
-        for (number, slice) in slices.iter().enumerate() {
-            let members: Vec<_> = sorted
-                .iter()
-                .filter(|item| item.slice == Some(number))
-                .collect();
-            self.check_slice_count(*slice, &members, sliced, at);
-            if slice.element.slicing.is_some() && !slice.element.slices.is_empty() {
-                let again: Vec<_> = members.iter().map(|member| member.item).collect();
-                self.check_sliced(*slice, of_type, &again, at, scope);
-            }
-        }
-        for Sorted { slice, item } in &sorted {
-            let at = place(sliced, *at, item.index);
-            let shape = slice.map_or(sliced, |number| slices[number]);
-            let resliced = slice.is_some()
-                && shape.element.slicing.is_some()
-                && !shape.element.slices.is_empty();
-            if slice.is_none() && slicing.rules == SlicingRules::Closed {
+        sorted
+    }
+
+    /// Checks an item against its slice; one that is sliced again was checked there.
+    fn check_sliced_item(
+        &mut self,
+        slicing: &Slicing,
+        slices: &[Shape<'a>],
+        one: &SlicedItem<'a>,
+        sliced: Repetitions<'a, '_>,
+    ) {
+        let at = sliced.place(one.item);
+        let Some(shape) = one.slice.map(|number| slices[number]) else {
+            if slicing.rules == SlicingRules::Closed {
                 let names: Vec<_> = slices
                     .iter()
                     .map(|slice| &*slice.element.slice_name)
                     .collect();
-                self.error(
-                    IssueCode::Structure,
-                    &at,
-                    format!(
-                        "expected one of the slices {}, found something else",
-                        names.join(", ")
-                    ),
+                let what = format!(
+                    "expected one of the slices {}, found something else",
+                    names.join(", ")
                 );
+                self.error(IssueCode::Structure, &at, what);
             }
-            if !resliced {
-                let of_type = type_in(shape, of_type, &at, self);
-                self.check_item(shape, of_type, item.found, &at, scope);
-            }
+            let of_type = self.type_in(sliced.shape, sliced.of_type, &at);
+            return self.check_item(sliced.shape, of_type, sliced.spot(one.item, &at));
+        };
+        if !is_resliced(shape) {
+            let of_type = self.type_in(shape, sliced.of_type, &at);
+            self.check_item(shape, of_type, sliced.spot(one.item, &at));
         }
-        self.check_order(slicing.ordered, slicing.rules, &sorted, sliced, at);
     }
 
-    fn check_slice_count(
-        &mut self,
-        slice: Shape<'a>,
-        members: &[&Sorted<'a>],
-        sliced: Shape<'a>,
-        at: &At<'_>,
-    ) {
+    /// Checks the number of a slice's members.
+    fn check_slice_count(&mut self, slice: Shape<'a>, members: Repetitions<'a, '_>) {
         let element = slice.element;
         let name = &element.slice_name;
-        if members.len() < element.min as usize {
-            let found = if members.is_empty() {
+        let count = members.items.len();
+        if count < element.min as usize {
+            let found = if count == 0 {
                 "none".to_owned()
             } else {
-                format!("only {}", members.len())
+                format!("only {count}")
             };
             let what = format!(
                 "expected at least {} of the slice '{name}' ({}), found {found}",
                 element.min,
                 telling(slice)
             );
-            self.error(IssueCode::Required, at, what);
+            self.error(IssueCode::Required, members.at, what);
         }
         if let Some(max) = element.max {
-            for Sorted { item, .. } in members.iter().skip(max as usize) {
+            for item in members.items.iter().skip(max as usize) {
                 let what = format!(
                     "expected at most {max} of the slice '{name}' ({}), found one more",
                     telling(slice)
                 );
-                self.error(IssueCode::Structure, &place(sliced, *at, item.index), what);
+                self.error(IssueCode::Structure, &members.place(*item), what);
             }
         }
     }
 
+    /// Checks the order of the slices, and that items in no slice are at the end if they must be.
     fn check_order(
         &mut self,
-        ordered: bool,
-        rules: SlicingRules,
-        sorted: &[Sorted<'a>],
-        sliced: Shape<'a>,
-        at: &At<'_>,
+        slicing: &Slicing,
+        sorted: &[SlicedItem<'a>],
+        sliced: Repetitions<'a, '_>,
     ) {
         let mut last = 0;
-        let mut open_since: Option<usize> = None;
-        for Sorted { slice, item } in sorted {
+        let mut is_open = false;
+        for SlicedItem { slice, item } in sorted {
             let Some(slice) = *slice else {
-                open_since = open_since.or(Some(item.index));
+                is_open = true;
                 continue;
             };
-            if ordered && slice < last {
+            if slicing.ordered && slice < last {
                 self.error(
                     IssueCode::Structure,
-                    &place(sliced, *at, item.index),
+                    &sliced.place(*item),
                     "expected the slices in the order of the profile, found another order",
                 );
             }
-            if rules == SlicingRules::OpenAtEnd && open_since.is_some() {
+            if slicing.rules == SlicingRules::OpenAtEnd && is_open {
                 self.error(
                     IssueCode::Structure,
-                    &place(sliced, *at, item.index),
+                    &sliced.place(*item),
                     "expected what is in no slice at the end, found a slice after it",
                 );
             }
@@ -164,19 +173,19 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    /// Tells whether an item meets all discriminators of a slice.
     fn is_in(
         &self,
-        sliced: Shape<'a>,
         slice: Shape<'a>,
         discriminators: &'a [Discriminator],
-        of_type: Option<&'a ElementType>,
-        found: Node<'a>,
-        scope: Scope<'a>,
+        node: Node<'a>,
+        sliced: Repetitions<'a, '_>,
     ) -> bool {
+        let of_type = sliced.of_type;
         if discriminators.is_empty() {
             // Without a discriminator only the types of a choice tell its slices apart; nothing
             // tells those of another element.
-            return sliced.element.is_choice
+            return sliced.shape.element.is_choice
                 && of_type
                     .is_some_and(|of| slice.element.types.iter().any(|one| one.code == of.code));
         }
@@ -186,9 +195,9 @@ impl<'a> Walk<'a, '_> {
             && &**path == "url"
             && !of.profiles.is_empty()
         {
-            // The address of an extension is that of its definition, also of one that is not at
+            // The address of an extension is that of its definition, even of one that is not at
             // hand.
-            let url = found
+            let url = node
                 .value
                 .and_then(|value| value.get("url"))
                 .and_then(Value::as_str);
@@ -200,37 +209,38 @@ impl<'a> Walk<'a, '_> {
         }
         discriminators
             .iter()
-            .all(|discriminator| self.meets(slice, discriminator, of_type, found, scope))
+            .all(|discriminator| self.meets(slice, discriminator, of_type, node, sliced.scope))
+    }
+
+    /// Returns the type of an item in the slice that it belongs to; if the slice does not have the
+    /// type, that is a finding.
+    fn type_in(
+        &mut self,
+        shape: Shape<'a>,
+        of_type: Option<&'a ElementType>,
+        at: &At<'_>,
+    ) -> Option<&'a ElementType> {
+        let wanted = of_type?;
+        let types = &shape.element.types;
+        let found = types.iter().find(|one| one.code == wanted.code);
+        if found.is_none() {
+            let what = format!(
+                "expected {}, found {}",
+                type_names(shape.element),
+                wanted.code
+            );
+            self.error(IssueCode::Structure, at, what);
+        }
+        found.or(of_type)
     }
 }
 
-/// The type of an item in the slice that it belongs to; a finding if the slice does not have the
-/// type.
-fn type_in<'a>(
-    shape: Shape<'a>,
-    of_type: Option<&'a ElementType>,
-    at: &At<'_>,
-    walk: &mut Walk<'a, '_>,
-) -> Option<&'a ElementType> {
-    let wanted = of_type?;
-    let found = shape
-        .element
-        .types
-        .iter()
-        .find(|one| one.code == wanted.code);
-    if found.is_none() {
-        let what = format!(
-            "expected {}, found {}",
-            super::members::type_names(shape.element),
-            wanted.code
-        );
-        walk.sink
-            .add(Severity::Error, IssueCode::Structure, at, "", &what);
-    }
-    found.or(of_type)
+/// Tells whether the members of a slice are told apart again.
+fn is_resliced(slice: Shape<'_>) -> bool {
+    slice.element.slicing.is_some() && !slice.element.slices.is_empty()
 }
 
-/// What tells a slice from others, in words.
+/// Describes the difference of a slice from others in words.
 fn telling(slice: Shape<'_>) -> String {
     let own = slice
         .element
@@ -250,7 +260,7 @@ fn telling(slice: Shape<'_>) -> String {
         }))
         .collect();
     if parts.is_empty() {
-        super::members::type_names(slice.element)
+        type_names(slice.element)
     } else {
         parts.join(", ")
     }

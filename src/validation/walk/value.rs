@@ -1,9 +1,10 @@
-//! Fixed values and patterns (<https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.fixed_x_>).
+//! Fixed values and patterns
+//! (<https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.fixed_x_>).
 
 use serde_json::{Number, Value};
 
-/// True if the value is exactly the fixed one; the order of an object's members does not matter,
-/// nor how a number is written.
+/// Tells whether the value is exactly the fixed one; neither the order of an object's members nor
+/// the spelling of a number matters.
 pub(super) fn is_fixed(value: &Value, fixed: &Value) -> bool {
     match (value, fixed) {
         (Value::Object(value), Value::Object(fixed)) => {
@@ -24,8 +25,8 @@ pub(super) fn is_fixed(value: &Value, fixed: &Value) -> bool {
     }
 }
 
-/// True if the value contains the pattern: every member of it, and for every item of an array one
-/// that contains it.
+/// Tells whether the value contains the pattern: every member of it, and for every item of an array
+/// one that contains it.
 pub(super) fn contains(value: &Value, pattern: &Value) -> bool {
     match (value, pattern) {
         (Value::Object(value), Value::Object(pattern)) => pattern
@@ -47,8 +48,8 @@ fn same_number(one: &Number, other: &Number) -> bool {
             .is_some_and(|(one, other)| one == other)
 }
 
-/// The pattern in few words: the leaves that it asks for, as `system 'http://…', code 'plan'`. Patterns are written by those who
-/// profile, and hold nothing of a person.
+/// Describes the pattern in few words: the leaves that it asks for, as `system 'http://…', code
+/// 'plan'`. Patterns are written by the authors of profiles, and hold nothing of a person.
 pub(super) fn describe(pattern: &Value) -> String {
     match pattern {
         Value::Object(members) => {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use frist::deadlines::GroupTable;
 use frist::fhir::{Issue, Resource};
-use frist::validation::{self, Context};
+use frist::validation::{self, CheckContext};
 use jiff::civil::Date;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ pub(super) fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value
             .is_empty()
     };
     let validator = guide_validator();
-    let context = Context {
+    let context = CheckContext {
         validator: &validator,
         profiles: &[],
         today,

@@ -10,7 +10,7 @@ use frist::subscriptions::notification::{
     About, NotificationType, NotifiedEvent, bundle, bundle_id, status,
 };
 use frist::subscriptions::{PayloadContent, Status};
-use frist::validation::{self, Context};
+use frist::validation::{self, CheckContext};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -302,7 +302,7 @@ fn unfit_content(entries: &[Value]) -> Vec<String> {
 /// Returns the findings of R4 itself.
 pub(crate) fn refused_by_r4(resource: &Value) -> Vec<String> {
     let validator = guide_validator();
-    let context = Context {
+    let context = CheckContext {
         validator: &validator,
         profiles: &[],
         today: jiff::civil::date(2031, 1, 1),

@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 use frist::fhir::Severity;
-use frist::validation::bundle::Entries;
+use frist::validation::bundle::IndexedBundle;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const UUID: &str = "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0";
 /// Returns the findings as `severity path`, those of every reference in the entries among them.
 fn findings(bundle: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    let entries = Entries::of(bundle, is_resource);
+    let entries = IndexedBundle::of(bundle, is_resource);
     let mut report = |severity: Severity, _, path: &str, _: &str| {
         found.push(format!("{} {path}", severity.as_str()))
     };
@@ -449,6 +449,6 @@ proptest! {
         findings(&bundle);
         bundle["entry"][0] = json!({ "resource": { "resourceType": "Composition", "section": value, "author": value } });
         findings(&bundle);
-        Entries::of(&bundle, is_resource).resolve(7, "x", &mut |_, _, _, _| {});
+        IndexedBundle::of(&bundle, is_resource).resolve(7, "x", &mut |_, _, _, _| {});
     }
 }

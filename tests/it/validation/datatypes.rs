@@ -4,7 +4,7 @@
 //! Verdicts are those of the HL7 validator (6.7.9) unless a row says otherwise.
 
 use frist::validation::contained;
-use frist::validation::datatypes::{self, Resolved, Surroundings, Targets};
+use frist::validation::datatypes::{self, ReferenceTarget, Targets, ValueContext};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ pub(super) fn is_resource(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-fn surroundings() -> Surroundings<'static> {
-    Surroundings {
+fn surroundings() -> ValueContext<'static> {
+    ValueContext {
         in_concept: false,
         in_extension: false,
         is_value_set: &|address| address.contains("/ValueSet/"),
@@ -227,7 +227,7 @@ fn the_address_of_an_extension_is_absolute() {
     datatypes::check(
         "Extension",
         &of("x"),
-        &Surroundings {
+        &ValueContext {
             in_extension: true,
             ..surroundings()
         },
@@ -236,7 +236,7 @@ fn the_address_of_an_extension_is_absolute() {
     datatypes::check(
         "Coding",
         &json!({ "code": "x" }),
-        &Surroundings {
+        &ValueContext {
             in_concept: true,
             ..surroundings()
         },
@@ -249,9 +249,9 @@ fn the_address_of_an_extension_is_absolute() {
 /// Observation `o`.
 fn reference_findings(value: &Value) -> Vec<String> {
     let resolve = |address: &str| match address {
-        "#p" => Resolved::Found("Patient"),
-        "#o" => Resolved::Found("Observation"),
-        _ => Resolved::Elsewhere,
+        "#p" => ReferenceTarget::Found("Patient"),
+        "#o" => ReferenceTarget::Found("Observation"),
+        _ => ReferenceTarget::Elsewhere,
     };
     let mut found = Vec::new();
     let targets = Targets {

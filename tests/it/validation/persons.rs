@@ -1,7 +1,7 @@
 //! One resource is about one person.
 
 use frist::fhir::ResourceKey;
-use frist::validation::{ResolvedReference, Target, one_person, person_references};
+use frist::validation::{ReferencedPerson, ResolvedReference, one_person, person_references};
 use serde_json::{Value, json};
 
 use super::{line, valid};
@@ -49,9 +49,9 @@ fn person_references_are_found_with_the_subject_first() {
 #[test]
 fn everything_a_resource_names_belongs_to_one_person() {
     let key = |text: &str| ResourceKey::parse(text).unwrap();
-    let is = |patient: &str| Target::Person(key(patient));
-    let found = |targets: &[Target]| {
-        let resolved = |(at, target): (usize, &Target)| ResolvedReference {
+    let is = |patient: &str| ReferencedPerson::Person(key(patient));
+    let found = |targets: &[ReferencedPerson]| {
+        let resolved = |(at, target): (usize, &ReferencedPerson)| ResolvedReference {
             expression: format!("X[{at}]"),
             target: target.clone(),
         };
@@ -61,16 +61,16 @@ fn everything_a_resource_names_belongs_to_one_person() {
             .collect::<Vec<_>>()
     };
     assert!(found(&[]).is_empty());
-    assert!(found(&[is("Patient/1"), is("Patient/1"), Target::NoPerson]).is_empty());
+    assert!(found(&[is("Patient/1"), is("Patient/1"), ReferencedPerson::NoPerson]).is_empty());
     assert_eq!(
         found(&[is("Patient/1"), is("Patient/2"), is("Patient/1")]),
         ["error business-rule X[1] kp-person-1"]
     );
     assert_eq!(
         found(&[
-            Target::PatientNotStored,
+            ReferencedPerson::PatientNotStored,
             is("Patient/1"),
-            Target::NotYetStored,
+            ReferencedPerson::NotYetStored,
             is("Patient/2")
         ]),
         [
@@ -82,8 +82,8 @@ fn everything_a_resource_names_belongs_to_one_person() {
     assert_eq!(
         found(&[
             is("Patient/1"),
-            Target::OtherIdentifier,
-            Target::NotFollowed
+            ReferencedPerson::OtherIdentifier,
+            ReferencedPerson::NotFollowed
         ]),
         [
             "error business-rule X[1] kp-person-1",

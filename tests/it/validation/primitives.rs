@@ -2,7 +2,7 @@
 //! those of the HL7 validator (6.7.9).
 
 use frist::fhir::{Severity, json};
-use frist::validation::primitives::{self, Bounds};
+use frist::validation::primitives::{self, ValueBounds};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -660,7 +660,7 @@ fn bounds_hold_for_numbers_dates_and_lengths() {
             WARNING,
         ),
     ] {
-        let bounds = Bounds {
+        let bounds = ValueBounds {
             max_length,
             min_value: min.as_ref(),
             max_value: max.as_ref(),
@@ -687,7 +687,7 @@ proptest! {
             let (_, texts) = findings(type_name, &value);
             prop_assert!(harmless || texts.iter().all(|found| !found.contains(&quoted)), "{type_name}: {texts:?}");
         }
-        let bounds = Bounds { max_length: Some(1), min_value: Some(&value), max_value: Some(&value) };
+        let bounds = ValueBounds { max_length: Some(1), min_value: Some(&value), max_value: Some(&value) };
         primitives::check_bounds(&value, &bounds, &mut |_, _, _| {});
     }
 

@@ -1,7 +1,7 @@
 //! Resources alone and inside others: their type, what is contained, the entries of a Bundle, and
 //! the profiles that they claim.
 
-use frist::validation::{self, Context};
+use frist::validation::{self, CheckContext};
 use serde_json::{Value, json};
 
 use super::{TODAY, check_by, has_target_group, lines, merged, valid};
@@ -453,7 +453,7 @@ fn a_type_of_the_packages_is_held_against_its_profile_and_those_of_other_package
         .build();
     let validator = validator([stricter]);
     let check = |value: &Value, profiles: &[&str]| {
-        let context = Context {
+        let context = CheckContext {
             validator: &validator,
             profiles,
             today: TODAY,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use frist::fhir::issue::ISSUES_MAX;
 use frist::fhir::{Issue, Resource};
 use frist::schema::guide;
-use frist::validation::{Context, check, person_references};
+use frist::validation::{CheckContext, check, person_references};
 use jiff::civil::date;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -27,7 +27,7 @@ static EXAMPLES: LazyLock<Vec<Value>> = LazyLock::new(|| {
 /// Returns the findings about a value on a day on which nothing in the examples lies ahead.
 fn findings_later(value: &Value) -> Vec<Issue> {
     let validator = guide_validator();
-    let context = Context {
+    let context = CheckContext {
         validator: &validator,
         profiles: &[],
         today: date(2031, 1, 1),

@@ -1,0 +1,162 @@
+//! The index of a resource during one check: facts about the whole of it that are found once and
+//! used again and again.
+//!
+//! A reference, a link or a rule on one element can concern all others. Without an index, a body of
+//! a few megabytes would take hours: a thousand references to a thousand contained resources are a
+//! million looks. So ids and contained resources are indexed, and a resource is tried against a
+//! profile once.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::schema::Structure;
+
+/// The identity of a value: its address, which is compared and never read through.
+///
+/// Addresses are sound as identities here because a check only borrows: every value that it looks
+/// at is a part of the resource or of the definitions, the borrows of both outlive the index, and
+/// nothing borrowed moves, changes or ends. So one address is one value for as long as it is a key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct ValueIdentity(*const ());
+
+impl ValueIdentity {
+    fn of<T>(value: &T) -> Self {
+        ValueIdentity(std::ptr::from_ref(value).cast())
+    }
+}
+
+/// The trial of a resource against a profile.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Trial {
+    resource: ValueIdentity,
+    profile: ValueIdentity,
+}
+
+/// One check's knowledge of the resource.
+#[derive(Default)]
+pub(super) struct ResourceIndex {
+    /// The ids of all elements in a resource or Bundle.
+    ids: RefCell<HashMap<ValueIdentity, HashSet<String>>>,
+    /// The places of the resources that a resource contains, by id; of several with one id the
+    /// first.
+    contained: RefCell<HashMap<ValueIdentity, HashMap<String, usize>>>,
+    /// The outcome of each trial.
+    tried: RefCell<HashMap<Trial, bool>>,
+    /// The trials that succeeded, in order.
+    fitting: RefCell<Vec<Trial>>,
+}
+
+impl ResourceIndex {
+    /// Tells whether an element in the resource has that id.
+    pub(super) fn has_id(&self, around: &Value, id: &str) -> bool {
+        let mut known = self.ids.borrow_mut();
+        known
+            .entry(ValueIdentity::of(around))
+            .or_insert_with(|| ids_in(around))
+            .contains(id)
+    }
+
+    /// Returns the contained resource with that id.
+    pub(super) fn contained<'v>(&self, container: &'v Value, id: &str) -> Option<&'v Value> {
+        let contained = container.get("contained")?.as_array()?;
+        let mut known = self.contained.borrow_mut();
+        let index = || {
+            let mut by_id = HashMap::new();
+            for (at, inner) in contained.iter().enumerate() {
+                if let Some(id) = inner.get("id").and_then(Value::as_str) {
+                    by_id.entry(id.to_owned()).or_insert(at);
+                }
+            }
+            by_id
+        };
+        known
+            .entry(ValueIdentity::of(container))
+            .or_insert_with(index)
+            .get(id)
+            .and_then(|at| contained.get(*at))
+    }
+
+    /// Tells whether a resource fits a profile, and tries it if that is not known yet. While
+    /// resources that refer to each other are tried, each is taken to fit.
+    pub(super) fn fits(
+        &self,
+        resource: &Value,
+        profile: &Structure,
+        try_it: impl FnOnce() -> bool,
+    ) -> bool {
+        let trial = Trial {
+            resource: ValueIdentity::of(resource),
+            profile: ValueIdentity::of(profile),
+        };
+        if let Some(known) = self.tried.borrow().get(&trial) {
+            return *known;
+        }
+        self.tried.borrow_mut().insert(trial, true);
+        let since = self.fitting.borrow().len();
+        let fits = try_it();
+        let mut tried = self.tried.borrow_mut();
+        if fits {
+            self.fitting.borrow_mut().push(trial);
+        } else {
+            // Trials that succeeded in the meantime may only have done so because this one was
+            // taken to fit.
+            for doubtful in self.fitting.borrow_mut().drain(since..) {
+                tried.remove(&doubtful);
+            }
+            tried.insert(trial, false);
+        }
+        fits
+    }
+}
+
+fn ids_in(value: &Value) -> HashSet<String> {
+    let mut ids = HashSet::new();
+    for_each(value, &mut |value| {
+        ids.extend(value.get("id").and_then(Value::as_str).map(str::to_owned))
+    });
+    ids
+}
+
+/// Visits a value and all values in it.
+pub(super) fn for_each<'v>(value: &'v Value, visit: &mut impl FnMut(&'v Value)) {
+    let mut left = vec![value];
+    while let Some(value) = left.pop() {
+        visit(value);
+        match value {
+            Value::Object(object) => left.extend(object.values()),
+            Value::Array(items) => left.extend(items),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema::Definitions;
+
+    #[test]
+    fn what_fitted_because_of_what_does_not_fit_is_tried_again() {
+        let (one, other) = (json!(1), json!(2));
+        let definitions = Definitions::core();
+        let profile = definitions.type_structure("Patient").unwrap();
+        let index = ResourceIndex::default();
+        // The one does not fit, but the other, which refers to it, was tried while that was not
+        // known.
+        let one_fits = || {
+            index.fits(&one, profile, || {
+                unreachable!("it is being tried, or known")
+            })
+        };
+        let try_one = || {
+            assert!(index.fits(&other, profile, one_fits));
+            false
+        };
+        assert!(!index.fits(&one, profile, try_one));
+        assert!(!index.fits(&other, profile, one_fits));
+    }
+}
