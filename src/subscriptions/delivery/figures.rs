@@ -28,7 +28,7 @@ pub struct SubscriptionView {
 /// The failures of one delivery.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct DeliveryFailures {
-    /// How many attempts failed since the last success.
+    /// Failures since the last success.
     pub attempts: u32,
     /// The last failure, and its instant.
     pub last: Option<(String, Timestamp)>,
