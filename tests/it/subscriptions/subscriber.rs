@@ -480,7 +480,7 @@ fn nothing_is_taken_that_the_server_did_not_sign() {
             400,
             "{body}"
         );
-        subscriber.expect(&["a message was refused: it is none"]);
+        subscriber.expect(&["a message was refused: this program does not know"]);
     }
     let zero = other.replace("\"7\"", "\"0\"");
     assert_eq!(
