@@ -2,9 +2,9 @@
 //! day in; rights Tasks and the next day of change out (deadline-rules). Knows no store, no address
 //! of a server and no clock.
 //!
-//! In reading order: the words, which group a code belongs to, the rules as data, the facts, one
-//! file for each right, what is common to all clocks, and the Task and Provenance that say it in
-//! FHIR.
+//! In reading order: the words, the table that gives a code its group, the rules as data, the types
+//! of facts, the facts, one file for each right, what is common to all clocks, the Task and
+//! Provenance that say it in FHIR, and the fingerprint of all this.
 
 mod calendar;
 mod case;

@@ -7,13 +7,16 @@ mod facts;
 mod gathering;
 mod golden;
 mod next_change;
+mod parties;
+mod referrals;
 mod tasks;
 
 use frist::deadlines::{Clock, Rights, Rules, derive, task};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::deadline_cases;
+use crate::support::person::{condition, gp, hospital, patient};
 use crate::support::rules::write_rules;
 
 #[test]
@@ -128,7 +131,7 @@ fn check(resources: &[Value], day: &str, expected: &[&str]) {
     check_by(Rules::shipped(), resources, day, expected);
 }
 
-/// The same under other rules.
+/// Asserts the same under other rules.
 #[track_caller]
 fn check_by(rules: &Rules, resources: &[Value], day: &str, expected: &[&str]) {
     let rights = derive(
@@ -138,4 +141,25 @@ fn check_by(rules: &Rules, resources: &[Value], day: &str, expected: &[&str]) {
     );
     let found: Vec<String> = rights.clocks.iter().map(line).collect();
     assert_eq!(found, expected, "on {day}");
+}
+
+/// Returns `Patient/p` with a general practice and a hospital, and more.
+fn person(more: &[Value]) -> Vec<Value> {
+    [&[patient(), gp(), hospital()], more].concat()
+}
+
+/// Makes a diagnosis from before the rights existed.
+fn old_copd() -> Value {
+    condition("c", "J44", "2019-05-01")
+}
+
+/// Returns the resource with another value of an element.
+fn edited(mut resource: Value, element: &str, value: Value) -> Value {
+    resource[element] = value;
+    resource
+}
+
+/// Makes a Reference by identifier alone.
+fn ydernummer(system: &str, value: &str) -> Value {
+    json!({ "identifier": { "system": system, "value": value } })
 }

@@ -30,7 +30,7 @@ struct Options {
 enum Command {
     /// Write the resources of a run that nobody broke.
     Corpus {
-        /// Where to write them.
+        /// The file to write them to.
         out: PathBuf,
         /// The program whose answers are among them.
         #[arg(long)]
@@ -38,7 +38,7 @@ enum Command {
     },
     /// Write broken examples.
     Mutants {
-        /// Where to write them.
+        /// The file to write them to.
         out: PathBuf,
         /// The same number gives the same mutants.
         #[arg(long, default_value_t = 1)]

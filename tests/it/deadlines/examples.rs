@@ -4,13 +4,9 @@ use frist::deadlines::Rules;
 use frist::fhir::{FhirDate, start_of_day};
 use serde_json::{Value, json};
 
-use super::{check, check_by, rights};
+use super::{check, check_by, person, rights};
 use crate::support::person::*;
 use crate::support::rules::START_IN_14_DAYS;
-
-fn person(more: &[Value]) -> Vec<Value> {
-    [&[patient(), gp(), hospital()], more].concat()
-}
 
 /// Returns the due date of the only clock on its first day, and the instant from which it is
 /// overdue.

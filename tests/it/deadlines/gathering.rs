@@ -7,13 +7,9 @@ use frist::deadlines::{PersonFacts, practice_references};
 use frist::fhir::{ResourceType, names};
 use serde_json::{Value, json};
 
+use super::edited;
 use crate::support::deadline_cases::{self, DeadlineCase};
 use crate::support::person::*;
-
-fn edited(mut resource: Value, element: &str, value: Value) -> Value {
-    resource[element] = value;
-    resource
-}
 
 /// Returns the facts of the case's person from those of its resources that `keep` gives back.
 fn facts(case: &DeadlineCase, keep: impl Fn(ResourceType, &Value) -> Option<Value>) -> PersonFacts {

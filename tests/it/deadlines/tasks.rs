@@ -9,7 +9,7 @@ use frist::fhir::{Id, ResourceKey, Version, names};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::rights;
+use super::{person, rights};
 use crate::support::deadline_cases;
 use crate::support::person::*;
 
@@ -80,10 +80,6 @@ pub(super) fn fits_the_profile(task: &Value) {
         input_codes,
         ["clock-start", "days", "gross-due", "net-due", "own-gp"]
     );
-}
-
-fn person(more: &[Value]) -> Vec<Value> {
-    [&[patient(), gp(), hospital()], more].concat()
 }
 
 fn at(instant: &str) -> Timestamp {

@@ -1,0 +1,201 @@
+//! The practices that are named: the own general practice, and the owner of a Task (deadline-rules,
+//! sections 3 and 6).
+
+use frist::deadlines::TaskOwner;
+use frist::fhir::names;
+use serde_json::{Value, json};
+
+use super::{edited, old_copd, person, rights, ydernummer};
+use crate::support::person::*;
+
+/// Returns the Reference to the owner of the first clock.
+fn owner_of(resources: &[Value]) -> Option<Value> {
+    let rights = rights(resources, "2027-03-10");
+    rights.clocks[0].owner.as_ref().map(TaskOwner::to_reference)
+}
+
+#[test]
+fn own_gp_is_verified_if_the_patient_names_the_practice_that_made_the_plan() {
+    let of_role = || [reference("PractitionerRole/r")];
+    for (name, practitioners, author, verified) in [
+        (
+            "the same organization",
+            vec![reference("Organization/gp")],
+            reference("Organization/gp"),
+            true,
+        ),
+        (
+            "its ydernummer",
+            vec![reference("Organization/gp")],
+            ydernummer(names::YDERNUMMER, "077410"),
+            true,
+        ),
+        (
+            "its ydernummer, without zero and mistyped",
+            vec![reference("Organization/gp")],
+            ydernummer(names::YDERNUMMER_TYPO, "77410"),
+            true,
+        ),
+        (
+            "two logical references",
+            vec![ydernummer(names::YDERNUMMER, "1")],
+            ydernummer(names::YDERNUMMER, "01"),
+            true,
+        ),
+        (
+            "its SOR code",
+            vec![ydernummer("urn:oid:1.2.208.176.1.1", "61741000016007")],
+            reference("Organization/gp"),
+            true,
+        ),
+        (
+            "a role there",
+            of_role().to_vec(),
+            reference("Organization/gp"),
+            true,
+        ),
+        (
+            "made by a role there",
+            vec![reference("Organization/gp")],
+            reference("PractitionerRole/r"),
+            true,
+        ),
+        (
+            "the second one named",
+            vec![
+                reference("Organization/hospital"),
+                reference("Organization/gp"),
+            ],
+            reference("Organization/gp"),
+            true,
+        ),
+        (
+            "another practice",
+            vec![reference("Organization/gp")],
+            ydernummer(names::YDERNUMMER, "177410"),
+            false,
+        ),
+        ("nobody named", vec![], reference("Organization/gp"), false),
+        (
+            "a practitioner",
+            vec![reference("Practitioner/x")],
+            reference("Organization/gp"),
+            false,
+        ),
+    ] {
+        let mut resources = person(&[
+            condition("c", "J44", "2027-03-01"),
+            role(reference("Organization/gp")),
+        ]);
+        resources[0]["generalPractitioner"] = json!(practitioners);
+        resources.push(edited(
+            plan("q", &["c"], "2027-03-10"),
+            "author",
+            author.clone(),
+        ));
+        let clock = rights(&resources, "2027-03-10").clocks[0].clone();
+        assert_eq!(
+            (clock.own_gp_verified, clock.business_status.code()),
+            (verified, "met"),
+            "{name}"
+        );
+        assert!(
+            !rights(&resources, "2027-03-09").clocks[0].own_gp_verified,
+            "{name}: before there is a plan"
+        );
+
+        let request = edited(referral("s", "c", "2027-03-01"), "requester", author);
+        *resources.last_mut().unwrap() = request;
+        assert_eq!(
+            rights(&resources, "2027-03-10").clocks[0].own_gp_verified,
+            verified,
+            "{name}: referral"
+        );
+    }
+}
+
+#[test]
+fn the_owner_is_the_practice_the_patient_names_else_who_recorded_the_diagnosis() {
+    let named = |address: &str, display: &str| json!({ "reference": address, "display": display });
+    let cpr = json!({ "reference": "Organization/x", "identifier": { "system": names::CPR, "value": "0405440001" } });
+    let written = json!({ "reference": "Organization/x", "identifier": { "system": "urn:s", "value": "v", "assigner": { "display": "A" } } });
+    for (name, practitioners, owner) in [
+        (
+            "the first practice",
+            vec![
+                reference("Practitioner/x"),
+                named("Organization/gp", "Læge"),
+            ],
+            Some(reference("Organization/gp")),
+        ),
+        (
+            "else the first",
+            vec![
+                named("Practitioner/x", "Læge"),
+                reference("Organization/hospital"),
+            ],
+            Some(reference("Practitioner/x")),
+        ),
+        (
+            "a role's organization",
+            vec![reference("PractitionerRole/r")],
+            Some(reference("Organization/gp")),
+        ),
+        (
+            "by ydernummer",
+            vec![ydernummer(names::YDERNUMMER, "1")],
+            Some(ydernummer(names::YDERNUMMER, "1")),
+        ),
+        (
+            "without a CPR number",
+            vec![cpr],
+            Some(reference("Organization/x")),
+        ),
+        (
+            "with its identifier",
+            vec![written],
+            Some(
+                json!({ "reference": "Organization/x", "identifier": { "system": "urn:s", "value": "v" } }),
+            ),
+        ),
+        (
+            "the recorder",
+            vec![json!({ "display": "Læge" })],
+            Some(reference("Practitioner/recorder")),
+        ),
+    ] {
+        let mut resources = person(&[
+            condition("c", "J44", "2027-03-01"),
+            role(reference("Organization/gp")),
+        ]);
+        resources[0]["generalPractitioner"] = json!(practitioners);
+        resources[3]["recorder"] = reference("Practitioner/recorder");
+        resources[3]["asserter"] = reference("Practitioner/asserter");
+        assert_eq!(owner_of(&resources), owner, "{name}");
+    }
+    let mut nobody = person(&[edited(
+        condition("c", "J44", "2027-03-01"),
+        "asserter",
+        reference("Practitioner/asserter"),
+    )]);
+    nobody[0]["generalPractitioner"] = json!([]);
+    assert_eq!(owner_of(&nobody), Some(reference("Practitioner/asserter")));
+    nobody[3]["asserter"] = Value::Null;
+    assert_eq!(owner_of(&nobody), None);
+    let resources = person(&[
+        old_copd(),
+        referral("s1", "c", "2027-03-01"),
+        replacing(referral("s2", "c", "2027-03-02"), "s1"),
+    ]);
+    let mut moved = resources.clone();
+    moved[5]["performer"] = json!([
+        reference("Organization/municipality"),
+        reference("Organization/region")
+    ]);
+    assert_eq!(owner_of(&resources), Some(reference("Organization/region")));
+    assert_eq!(
+        owner_of(&moved),
+        Some(reference("Organization/municipality")),
+        "the head's first performer"
+    );
+}
