@@ -126,3 +126,19 @@ fn foreign() -> Failure {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_good_for_the_principal_that_it_names_and_one_that_names_none_for_anyone() {
+        let anyone = Principal::Anyone;
+        assert!(is_of(&json!([7, 0, null, [], "anyone"]), &anyone));
+        assert!(!is_of(&json!([7, 0, null, [], "somebody"]), &anyone));
+        assert!(
+            is_of(&json!([7, 0, null, []]), &anyone),
+            "of an earlier version"
+        );
+    }
+}
