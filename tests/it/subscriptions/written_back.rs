@@ -255,7 +255,7 @@ fn an_error_stays_with_its_reason_until_the_client_asks_again() {
         expect_refused(
             &facade.put(&wrong),
             "Subscription.error",
-            "expected what is stored",
+            "expected the stored text",
         );
     }
     assert_eq!(read(&facade), stored);
