@@ -117,3 +117,72 @@ pub fn missed(stream: &Stream) -> Option<String> {
         missed.end()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::subscriptions::names::TOPIC;
+
+    /// Reads a Subscription with this status, channel and topic.
+    fn standing(status: &str, channel: &str, topic: &str) -> Standing {
+        let resource = json!({
+            "resourceType": "Subscription", "id": "s", "status": status, "reason": "A test",
+            "criteria": topic, "error": "the endpoint answered 500",
+            "channel": {
+                "type": channel, "payload": "application/fhir+json",
+                "endpoint": (channel == "rest-hook").then_some("https://ehr.example.dk/hook"),
+            },
+        });
+        let stored = StoredVersion {
+            key: ResourceKey::parse("Subscription/s").unwrap(),
+            version: Version(3),
+            position: crate::storage::Position(7),
+            last_updated: jiff::Timestamp::UNIX_EPOCH,
+            method: crate::storage::Method::Put,
+            body: Some(resource.to_string().into_bytes()),
+        };
+        Standing::read(&stored, "http://localhost/fhir")
+            .unwrap()
+            .unwrap()
+    }
+
+    #[test]
+    fn only_events_on_their_way_to_an_endpoint_are_awaited() {
+        for (status, channel, topic, is_awaited) in [
+            ("requested", "rest-hook", TOPIC, true),
+            ("active", "rest-hook", TOPIC, true),
+            ("error", "rest-hook", TOPIC, false),
+            ("off", "rest-hook", TOPIC, false),
+            ("active", "websocket", TOPIC, false),
+            ("active", "rest-hook", "http://example.org/other", false),
+        ] {
+            let standing = standing(status, channel, topic);
+            assert_eq!(standing.is_awaited(), is_awaited, "{standing:?}");
+            assert_eq!(standing.verdict.is_ok(), topic == TOPIC, "{standing:?}");
+        }
+    }
+
+    #[test]
+    fn missed_events_are_a_problem_of_those_that_are_posted_to_and_can_be_honoured() {
+        let stream = Stream {
+            life: 1,
+            last: 9,
+            forgotten: 5,
+            delivered: 3,
+            sent: 3,
+        };
+        let problem = |channel, topic| standing("active", channel, topic).problem(&stream);
+        let written = "the endpoint answered 500";
+        let both = problem("rest-hook", TOPIC).unwrap();
+        assert!(
+            both.starts_with(&format!("{written}; events 4 to 5 were")),
+            "{both}"
+        );
+        assert_eq!(problem("websocket", TOPIC).unwrap(), written);
+        assert_eq!(problem("rest-hook", "other").unwrap(), written);
+        assert_eq!((stream.settled(), stream.waiting()), (5, 4));
+    }
+}
