@@ -34,35 +34,35 @@ pub(super) fn included(
     matches: &[StoredVersion],
     includes: &[Include],
 ) -> Result<Included, Failure> {
-    let mut gathering = Gathering {
+    let mut inclusion = Inclusion {
         server,
         position,
         seen: BTreeSet::new(),
         bytes: 0,
         included: Included::default(),
     };
-    gathering
+    inclusion
         .seen
         .extend(matches.iter().map(|found| found.key.clone()));
     let mut begin = 0;
-    gathering.step(matches, includes)?;
+    inclusion.step(matches, includes)?;
     let iterating: Vec<Include> = includes
         .iter()
         .filter(|include| include.iterates)
         .cloned()
         .collect();
-    while gathering.included.cut.is_none()
-        && begin < gathering.included.versions.len()
+    while inclusion.included.cut.is_none()
+        && begin < inclusion.included.versions.len()
         && !iterating.is_empty()
     {
-        let frontier = gathering.included.versions[begin..].to_vec();
-        begin = gathering.included.versions.len();
-        gathering.step(&frontier, &iterating)?;
+        let frontier = inclusion.included.versions[begin..].to_vec();
+        begin = inclusion.included.versions.len();
+        inclusion.step(&frontier, &iterating)?;
     }
-    Ok(gathering.included)
+    Ok(inclusion.included)
 }
 
-struct Gathering<'a> {
+struct Inclusion<'a> {
     server: &'a Server,
     position: Position,
     seen: BTreeSet<ResourceKey>,
@@ -70,7 +70,7 @@ struct Gathering<'a> {
     included: Included,
 }
 
-impl Gathering<'_> {
+impl Inclusion<'_> {
     /// Includes what is one step away from these.
     fn step(&mut self, frontier: &[StoredVersion], includes: &[Include]) -> Result<(), Failure> {
         let (reverse, forward): (Vec<&Include>, Vec<&Include>) = includes
