@@ -9,6 +9,7 @@ pub mod guide;
 pub mod issue;
 pub mod json;
 pub mod key;
+pub mod media_type;
 pub mod names;
 pub mod reference;
 pub mod resource;

@@ -12,8 +12,6 @@ use crate::interactions::Failure;
 pub(super) enum Refusal {
     /// The interaction says so.
     Failure(Failure),
-    /// No answer in a media type that the client accepts.
-    NotAcceptable,
     /// The body is of a media type that is not understood.
     UnsupportedMediaType(&'static str),
     /// The body is of a media type in which no patch is sent.
@@ -25,7 +23,7 @@ pub(super) enum Refusal {
     /// The body did not arrive in time.
     Slow,
     /// The address allows other methods only.
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(String),
     /// The address is for websockets.
     NotUpgraded,
     /// A page of an origin that may not use the server asked for a websocket, to which browsers
@@ -60,6 +58,7 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
         Failure::NotFound(_) => StatusCode::NOT_FOUND,
         Failure::Gone(..) => StatusCode::GONE,
         Failure::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+        Failure::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
         Failure::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
         Failure::Conflict(_) => StatusCode::CONFLICT,
         Failure::Several(first, _) => status(first),
@@ -80,14 +79,13 @@ impl Refusal {
         match self {
             Refusal::UnsupportedPatch => answer.with(ACCEPT_PATCH, PATCHES),
             Refusal::UnsupportedEncoding => answer.with(header::ACCEPT_ENCODING, "gzip, identity"),
-            Refusal::MethodNotAllowed(allow) => answer.with(header::ALLOW, *allow),
+            Refusal::MethodNotAllowed(allow) => answer.with(header::ALLOW, allow.clone()),
             Refusal::NotUpgraded => answer.with(header::UPGRADE, "websocket"),
             Refusal::Overload => answer.with(header::RETRY_AFTER, "1"),
             Refusal::TooManyJobs => answer.with(header::RETRY_AFTER, "60"),
             // No Retry-After for what is unfinished: it may yet be committed, and the same create
             // again would be another one.
             Refusal::Failure(_)
-            | Refusal::NotAcceptable
             | Refusal::UnsupportedMediaType(_)
             | Refusal::TooLarge(_)
             | Refusal::Slow
@@ -103,7 +101,6 @@ impl Refusal {
         use IssueCode as Code;
         match self {
             Refusal::Failure(failure) => (status(failure), Code::Exception),
-            Refusal::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, Code::NotSupported),
             Refusal::UnsupportedMediaType(_)
             | Refusal::UnsupportedPatch
             | Refusal::UnsupportedEncoding => {
@@ -128,9 +125,6 @@ impl Refusal {
     fn text(&self, request_id: &str) -> String {
         let text = match self {
             Refusal::Failure(_) => "",
-            Refusal::NotAcceptable => {
-                "expected Accept or _format to allow application/fhir+json or application/json"
-            }
             Refusal::UnsupportedMediaType(expected) => {
                 return format!("expected Content-Type {expected}, in UTF-8");
             }
@@ -188,6 +182,7 @@ fn of_failure(failure: &Failure) -> Answer {
         Failure::BadRequest(_)
         | Failure::Unprocessable(_)
         | Failure::NotFound(_)
+        | Failure::NotAcceptable(_)
         | Failure::PreconditionFailed(_)
         | Failure::Conflict(_)
         | Failure::Several(..)

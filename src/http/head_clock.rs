@@ -40,7 +40,7 @@ enum ConnectionPhase {
 }
 
 impl HeadClock {
-    /// The clock of a connection that was just made: its first head must come at once.
+    /// Makes the clock of a connection that was just made: its first head must come at once.
     pub(super) fn started(time_max: Duration) -> Self {
         let phase = Mutex::new(ConnectionPhase::Head(Instant::now() + time_max));
         HeadClock(Arc::new(Connection {
@@ -56,7 +56,7 @@ impl HeadClock {
         self.0.changed.notify_one();
     }
 
-    /// The head of a request has come, which is answered until the turn is dropped.
+    /// Notes that the head of a request has come, which is answered until the turn is dropped.
     pub(super) fn has_head(&self, is_http_2: bool) -> Turn {
         self.change(|phase| match phase {
             _ if is_http_2 => ConnectionPhase::Unwatched,
@@ -76,7 +76,7 @@ impl HeadClock {
         });
     }
 
-    /// Done when a head was not whole in time.
+    /// Waits until a head was not whole in time.
     pub(super) async fn too_late(&self) {
         loop {
             let phase = *self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);

@@ -129,7 +129,7 @@ fn bounded(patience: Patience) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// The next connection.
+/// Accepts the next connection.
 async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {

@@ -39,12 +39,12 @@ const BIND: &str = "bind-with-token";
 struct Parting(u16, String);
 
 impl Parting {
-    /// There is nothing more to hear.
+    /// Ends since there is nothing more to hear.
     fn normal(why: impl Into<String>) -> Self {
         Parting(1000, why.into())
     }
 
-    /// The server stops.
+    /// Ends since the server stops.
     fn leaving() -> Self {
         Parting(
             1001,
@@ -52,12 +52,12 @@ impl Parting {
         )
     }
 
-    /// The client did what it may not.
+    /// Ends since the client did what it may not.
     fn policy(why: impl Into<String>) -> Self {
         Parting(1008, why.into())
     }
 
-    /// The client cannot be spoken to.
+    /// Ends since the client cannot be spoken to.
     fn gone() -> Self {
         Parting(1006, String::new())
     }

@@ -4,6 +4,7 @@
 use axum::http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 
+use crate::fhir::media_type::essence;
 use crate::fhir::{ResourceKey, Version};
 
 /// The media type of FHIR JSON.
@@ -55,41 +56,6 @@ impl Default for Rendering {
     fn default() -> Self {
         Rendering::FHIR
     }
-}
-
-/// Returns a media type without its parameters, in lower case.
-pub(super) fn essence(media_type: &str) -> String {
-    media_type
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase()
-}
-
-/// The versions of FHIR that a media type may ask for: R4, and R4B, in which all that is held here
-/// is as in R4.
-const FHIR_VERSIONS: &[&str] = &["4.0", "4.0.1", "4.3"];
-
-/// Returns true for FHIR JSON of R4 in UTF-8.
-pub(super) fn is_json(media_type: &str) -> bool {
-    let parameters_fit =
-        media_type
-            .split(';')
-            .skip(1)
-            .all(|parameter| match parameter.trim().split_once('=') {
-                Some((name, value)) => match name.trim().to_ascii_lowercase().as_str() {
-                    "charset" => value.trim_matches('"').eq_ignore_ascii_case("utf-8"),
-                    "fhirversion" => FHIR_VERSIONS.contains(&value.trim_matches('"')),
-                    _ => true,
-                },
-                None => true,
-            });
-    parameters_fit
-        && matches!(
-            essence(media_type).as_str(),
-            "application/fhir+json" | "application/json"
-        )
 }
 
 /// Returns the elements of a header that is a list.

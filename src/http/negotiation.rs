@@ -3,11 +3,13 @@
 use axum::http::{HeaderMap, HeaderName, header};
 
 use super::error::Refusal;
-use super::media::{Rendering, essence, is_json, listed, quality};
+use super::media::{Rendering, listed, quality};
+use crate::fhir::media_type::{essence, is_fhir_json};
 use crate::fhir::{IssueCode, Version};
 use crate::interactions::Failure;
 use crate::interactions::change::Condition;
 use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
+use crate::interactions::query::{format, is_pretty, not_acceptable};
 use crate::interactions::read::ClientCopy;
 
 /// The answer that a client wants to a write (`Prefer: return=`).
@@ -31,9 +33,6 @@ impl Return {
         }
     }
 }
-
-/// The parameters that every request may have besides its own.
-pub(super) const GENERAL_PARAMETERS: &[&str] = &["_format", "_pretty"];
 
 /// Returns the text of a header that gives advice: the first one, if it is text.
 pub(super) fn text(headers: &HeaderMap, name: impl Into<HeaderName>) -> Option<&str> {
@@ -68,40 +67,15 @@ pub(super) fn rendering(
     headers: &HeaderMap,
     query: &[(String, String)],
 ) -> Result<Rendering, Refusal> {
-    let named = |wanted: &str| {
-        query
-            .iter()
-            .find(|(name, _)| name == wanted)
-            .map(|(_, value)| value.as_str())
-    };
-    let is_pretty = match named("_pretty") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => {
-            return Err(Failure::bad_request(
-                IssueCode::Value,
-                "_pretty: expected 'true' or 'false'",
-            )
-            .into());
-        }
-    };
-    let rendering = match named("_format") {
-        // A `+` that was not encoded arrives as a blank.
-        Some(format) => of_format(&format.replace(' ', "+")),
+    let rendering = match format(query)? {
+        Some(format) if format == "json" => Some(Rendering::FHIR),
+        Some(format) => Some(Rendering::of_media_type(&format)),
         None => of_accept(headers),
     };
     Ok(Rendering {
-        is_pretty,
-        ..rendering.ok_or(Refusal::NotAcceptable)?
+        is_pretty: is_pretty(query)?,
+        ..rendering.ok_or_else(not_acceptable)?
     })
-}
-
-fn of_format(format: &str) -> Option<Rendering> {
-    if format == "json" {
-        Some(Rendering::FHIR)
-    } else {
-        is_json(format).then(|| Rendering::of_media_type(format))
-    }
 }
 
 /// Returns the form that the client likes best of those that can be given; of equals the one that it
@@ -117,7 +91,7 @@ fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
             .into_iter()
             .find_map(|wanted| {
                 let names = |range: &&str| {
-                    essence(range) == wanted && (wanted.ends_with('*') || is_json(range))
+                    essence(range) == wanted && (wanted.ends_with('*') || is_fhir_json(range))
                 };
                 ranges.iter().position(names)
             })?;
@@ -137,7 +111,7 @@ fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
 /// Refuses a body that is not FHIR JSON.
 pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
     match text(headers, header::CONTENT_TYPE) {
-        Some(media_type) if is_json(media_type) => Ok(()),
+        Some(media_type) if is_fhir_json(media_type) => Ok(()),
         _ => Err(Refusal::UnsupportedMediaType(
             "application/fhir+json or application/json",
         )),
@@ -161,10 +135,12 @@ pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
     match text(headers, header::CONTENT_TYPE) {
         Some(media_type) if essence(media_type) == JSON_PATCH => Ok(SentPatch::Json),
         Some(media_type) if essence(media_type) == MERGE_PATCH => Ok(SentPatch::Merge),
-        Some(media_type) if is_json(media_type) && essence(media_type) == "application/json" => {
+        Some(media_type)
+            if is_fhir_json(media_type) && essence(media_type) == "application/json" =>
+        {
             Ok(SentPatch::Plain)
         }
-        Some(media_type) if is_json(media_type) => Ok(SentPatch::FhirPath),
+        Some(media_type) if is_fhir_json(media_type) => Ok(SentPatch::FhirPath),
         _ => Err(Refusal::UnsupportedPatch),
     }
 }
@@ -228,7 +204,7 @@ pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Refusal> {
 }
 
 /// Reads from a read's headers the version that the client has already.
-pub(super) fn known(headers: &HeaderMap) -> ClientCopy {
+pub(super) fn client_copy(headers: &HeaderMap) -> ClientCopy {
     // Tags that cannot be read are none of this server's, but still win over the instant.
     let none_match = headers.contains_key(header::IF_NONE_MATCH).then(|| {
         text(headers, header::IF_NONE_MATCH)

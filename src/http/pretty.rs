@@ -1,7 +1,7 @@
 //! JSON in lines that people can read (`_pretty`, <https://hl7.org/fhir/R4/http.html#pretty>): only the blanks between its tokens
 //! change, never a digit, an escape or the order.
 
-/// The same JSON with each member and each item on a line of its own.
+/// Writes the same JSON with each member and each item on a line of its own.
 pub(super) fn pretty(json: &[u8]) -> Vec<u8> {
     let mut lines = Lines {
         out: Vec::with_capacity(json.len() * 2),

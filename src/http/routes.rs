@@ -1,26 +1,24 @@
-//! The way from a request to an interaction.
+//! The way from a request to its answer.
 
 use std::sync::Arc;
 
-use axum::http::Method;
-
 use super::allow::allowed;
 use super::answer::Answer;
-use super::call::{Call, without_parameters};
+use super::call::Call;
 use super::error::Refusal;
 use super::later::{export, reindex, request};
 use super::media::PLAIN_JSON;
+use super::outcomes::told;
+use super::package::package;
 use super::paths::{self, below_base};
-use super::reading::{answer_history, answer_read, answer_search, answer_search_of_form};
-use super::writing::{answer_bundle, answer_change, answer_conditional_change, answer_create};
-use super::{Wire, capability, dashboard, metrics, openapi, operations, subscriptions};
-use crate::fhir::IssueCode;
-use crate::fhir::cpr;
+use super::{Wire, dashboard, metrics, negotiation, openapi};
+use crate::fhir::{IssueCode, cpr};
+use crate::interactions::Failure;
 use crate::interactions::address::Address;
-use crate::interactions::change::ChangeTarget;
-use crate::interactions::scopes::ExportScope;
-use crate::interactions::search::SearchScope;
-use crate::interactions::{Failure, HistoryScope, read, validate};
+use crate::interactions::catalogue::{AnswerTime, Declaration, Verb};
+use crate::interactions::outcome::Outcome;
+use crate::interactions::perform::perform;
+use crate::interactions::request::{Ask, Request, WireRequest, understand};
 
 /// Answers a request: the blocking part.
 pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal> {
@@ -29,105 +27,66 @@ pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal>
         return Err(Refusal::MethodNotAllowed(allow));
     }
     let Some(below) = below_base(&call.path) else {
-        return outside(wire, call);
+        return answer_beside_base(wire, call);
     };
     let address = Address::read(below)?;
+    let declared = Verb::parse(call.method.as_str()).and_then(|verb| address.declared(verb));
     refuse_cpr_number(wire, call)?;
-    if request::is_wanted(call, &address) {
-        request::begin(wire, call, address, answered)
-    } else {
-        answered(wire, call, address)
+    match declared {
+        Some(declared) if request::is_wanted(call, declared) => {
+            request::begin(wire, call, &address, answer)
+        }
+        _ => answer(wire, call),
     }
 }
 
-/// Answers with what the address has to say.
-fn answered(wire: &Wire, call: &Call, address: Address) -> Result<Answer, Refusal> {
-    let looks = matches!(call.method, Method::GET | Method::HEAD);
-    if let Some(scope) = SearchScope::of(&address).filter(|_| looks) {
-        return answer_search(wire, call, scope, call.query.clone());
+/// Answers a request below the base, at once.
+fn answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    let server = &wire.server;
+    let request = understand(server, &call.context, call)?;
+    refuse_foreign_form(wire, call, request.declared)?;
+    if request.declared.answered == AnswerTime::Later {
+        expect_respond_async(call, request.declared)?;
     }
-    match address {
-        Address::System => answer_bundle(wire, call),
-        Address::Reindex => reindex::begin(wire, call),
-        Address::Export(scope @ ExportScope::System) => export::begin(wire, call, scope, "$export"),
-        Address::Export(scope @ ExportScope::Patients) => {
-            export::begin(wire, call, scope, "Patient/$export")
-        }
-        Address::Job(id) if call.method == Method::DELETE => {
-            Ok(wire.jobs.end(&call.context, &id)?)
-        }
-        Address::Job(id) => wire.jobs.status(&call.context, &id),
-        Address::JobFile(id, file) => wire.jobs.file(call, &id, file),
-        Address::SystemSearch => answer_search_of_form(wire, call, SearchScope::System),
-        // A GET of the first one is answered above; nothing else is let in.
-        Address::Compartment(patient, within) | Address::CompartmentSearch(patient, within) => {
-            answer_search_of_form(wire, call, SearchScope::Compartment(patient, within))
-        }
-        Address::Everything(patient) => operations::everything(wire, call, patient),
-        Address::Meta(scope) => operations::meta(wire, call, &scope),
-        Address::MetaChange(key, change) => operations::meta_change(wire, call, key, change),
-        Address::Metadata => Ok(Answer::made(&capability::statement(
-            &wire.server.base_url,
-            wire.server.references,
-        ))),
-        Address::SystemHistory => answer_history(wire, call, HistoryScope::System),
-        Address::TypeValidate(resource_type) => {
-            operations::validate(wire, call, validate::ValidationTarget::Type(resource_type))
-        }
-        Address::Validate(key) => {
-            operations::validate(wire, call, validate::ValidationTarget::Instance(key))
-        }
-        Address::BindingToken(subscription) => {
-            operations::binding_token(wire, call, subscription.as_ref())
-        }
-        Address::Resend(subscription) => subscriptions::resend(wire, call, &subscription),
+    let general = request.general.clone();
+    let outcome = match request {
+        Request {
+            ask: Ask::Wire(asked),
+            ..
+        } => return answer_of_wire(wire, call, asked),
+        request => perform(server, &call.context, request)?,
+    };
+    if let Outcome::Export(found) = outcome {
+        return export::begin(wire, call, found);
+    }
+    let answer = told(&server.base_url, call, &general, &outcome);
+    // The form of a search may say how the answer is written, as an address does.
+    if general.len() > call.general.len() {
+        return Ok(answer.rendered(negotiation::rendering(&call.headers, &general)?));
+    }
+    Ok(answer)
+}
+
+/// Answers with what the wire itself keeps.
+fn answer_of_wire(wire: &Wire, call: &Call, asked: WireRequest) -> Result<Answer, Refusal> {
+    match asked {
+        WireRequest::JobStatus(id) => wire.jobs.status(&call.context, &id),
+        WireRequest::JobEnd(id) => wire.jobs.end(&call.context, &id),
+        WireRequest::JobFile(id, file) => wire.jobs.file(call, &id, file),
         // One that is a websocket is answered before this.
-        Address::Websocket => Err(Refusal::NotUpgraded),
-        Address::Rights(patient) => operations::rights(wire, call, &patient),
-        Address::SubscriptionStatuses => subscriptions::statuses(wire, call),
-        Address::SubscriptionStatus(subscription) => {
-            subscriptions::status(wire, call, &subscription)
-        }
-        Address::SubscriptionEvents(subscription) => {
-            subscriptions::events(wire, call, &subscription)
-        }
-        Address::WebhookSecret(subscription) => {
-            subscriptions::webhook_secret(wire, call, &subscription)
-        }
-        Address::Type(resource_type) if call.method == Method::POST => {
-            answer_create(wire, call, resource_type)
-        }
-        Address::Type(resource_type) => answer_conditional_change(wire, call, resource_type),
-        Address::TypeSearch(resource_type) => {
-            answer_search_of_form(wire, call, SearchScope::Type(resource_type))
-        }
-        Address::TypeHistory(resource_type) => {
-            answer_history(wire, call, HistoryScope::Type(resource_type))
-        }
-        Address::Instance(key) if looks => {
-            answer_read(wire, call, read::read(&wire.server, &call.context, &key)?)
-        }
-        Address::Instance(key) => {
-            without_parameters(call)?;
-            answer_change(wire, call, ChangeTarget::Key(key))
-        }
-        Address::InstanceHistory(key) => answer_history(wire, call, HistoryScope::Instance(key)),
-        Address::Version(key, version) => answer_read(
-            wire,
-            call,
-            read::read_version(&wire.server, &call.context, &key, version)?,
-        ),
+        WireRequest::Websocket => Err(Refusal::NotUpgraded),
+        WireRequest::Operation(_) => reindex::begin(wire, call),
     }
 }
 
 /// Answers what is beside the base.
-fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+fn answer_beside_base(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     match call.path.as_str() {
         "/metrics" => Ok(Answer::text(
             "text/plain; version=0.0.4; charset=utf-8",
             metrics::text(wire, &call.context)?,
         )),
-        paths::PACKAGE => Ok(operations::package(wire, call)),
+        paths::PACKAGE => Ok(package(wire, call)),
         paths::OPENAPI => Ok(Answer::text(
             PLAIN_JSON,
             openapi::document(&wire.server.base_url).to_string(),
@@ -136,6 +95,29 @@ fn outside(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             "text/html; charset=utf-8",
             dashboard::page(wire, &call.context)?,
         )),
+    }
+}
+
+/// Refuses an operation that is always answered later to a client that does not prefer that.
+fn expect_respond_async(call: &Call, declared: &Declaration) -> Result<(), Refusal> {
+    if negotiation::preference(&call.headers, "respond-async").is_some() {
+        return Ok(());
+    }
+    let text = format!(
+        "expected 'Prefer: respond-async': ${} is answered later",
+        declared.name
+    );
+    Err(Failure::bad_request(IssueCode::Required, text).into())
+}
+
+/// Refuses what a page of another origin sends as a form: a browser sends one from any page to
+/// anywhere, and says from where it comes.
+fn refuse_foreign_form(wire: &Wire, call: &Call, declared: &Declaration) -> Result<(), Refusal> {
+    let base_url = &wire.server.base_url;
+    if declared.takes_form && wire.origins.is_foreign(base_url, &call.headers) {
+        Err(Refusal::ForeignOrigin)
+    } else {
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::allow::allowed;
 use super::answer::Answer;
-use super::call::{Call, Parameters, own_and_general};
+use super::call::{Call, Parameters};
 use super::encoding::{self, BODY_BYTES_MAX, encoded};
 use super::error::Refusal;
 use super::media::{ACCEPT_PATCH, PATCHES, Rendering};
@@ -22,7 +22,8 @@ use super::paths::below_base;
 use super::redaction::{countable, loggable, request_id};
 use super::routes::dispatch;
 use super::{Wire, cors, negotiation, websocket};
-use crate::interactions::address::{Address, query_pairs};
+use crate::interactions::address::Address;
+use crate::interactions::query::{own_and_general, query_pairs};
 use crate::interactions::{Context, Failure, overview};
 
 /// The time that a body may take to arrive.
@@ -97,12 +98,12 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
 /// Answers which methods an address has, and what a browser may send from a page of that origin.
 fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, Refusal> {
     let allow = allowed(path)?;
-    let mut answer = Answer::empty(StatusCode::NO_CONTENT).with(header::ALLOW, allow);
+    let mut answer = Answer::empty(StatusCode::NO_CONTENT).with(header::ALLOW, allow.clone());
     if allow.contains("PATCH") {
         answer = answer.with(ACCEPT_PATCH, PATCHES);
     }
     Ok(if is_shared {
-        cors::preflight(answer, headers, allow)
+        cors::preflight(answer, headers, &allow)
     } else {
         answer
     })

@@ -12,23 +12,14 @@ use super::Wire;
 use super::answer::Answer;
 use super::error::Refusal;
 use super::listener::{SAID_BYTES_MAX, listen};
-use super::paths::below_base;
-
-/// The path, below the base.
-const PATH: &str = "/_websocket";
-
-/// Returns the address at which a client of a server with that base listens.
-pub(super) fn url(base_url: &str) -> String {
-    let rest = base_url.strip_prefix("http").unwrap_or(base_url);
-    format!("ws{rest}{PATH}")
-}
+use super::paths::{WEBSOCKET, below_base};
 
 /// Answers a client that asks for a websocket at its address; returns none for any other request.
 pub(super) async fn upgraded(
     wire: &Arc<Wire>,
     parts: &mut Parts,
 ) -> Option<Result<Answer, Refusal>> {
-    if below_base(parts.uri.path()) != Some(PATH) || parts.method != Method::GET {
+    if below_base(parts.uri.path()) != Some(WEBSOCKET) || parts.method != Method::GET {
         return None;
     }
     // Browsers let any page connect anywhere, and say from where it comes.

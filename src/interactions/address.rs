@@ -1,19 +1,15 @@
-//! What an address below the base names (<https://hl7.org/fhir/R4/http.html#summary>), on the wire and in a Bundle's entries alike.
+//! The name that an address below the base has (<https://hl7.org/fhir/R4/http.html#summary>), on the wire and in a Bundle's entries alike.
 
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 
 use super::Failure;
-use super::scopes::{ExportFile, ExportScope, LabelChange, MetaScope};
-use crate::fhir::key::Origin;
-use crate::fhir::{Id, IssueCode, Resource, ResourceKey, ResourceType, Version, view};
+use super::catalogue::{self, AddressForm, Declaration, Verb};
+use super::scopes::{ExportFile, Subject};
+use crate::fhir::{Id, ResourceKey, ResourceType, Version};
 use crate::search::compartment;
 
-/// How many parameters a request may have: each that is wrong is a finding of its own.
-pub const PARAMETERS_MAX: usize = 1_000;
-
-/// What the path of an address names.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// The thing that the path of an address names.
+#[derive(Clone)]
 pub enum Address {
     /// The base itself: where Bundles are sent.
     System,
@@ -21,6 +17,8 @@ pub enum Address {
     Metadata,
     /// `_history`
     SystemHistory,
+    /// `_search`
+    SystemSearch,
     /// `Condition`
     Type(ResourceType),
     /// `Condition/_search`
@@ -33,93 +31,27 @@ pub enum Address {
     InstanceHistory(ResourceKey),
     /// `Condition/7/_history/3`
     Version(ResourceKey, Version),
-    /// `Condition/$validate`
-    TypeValidate(ResourceType),
-    /// `Condition/7/$validate`
-    Validate(ResourceKey),
-    /// `Patient/7/$rights`
-    Rights(ResourceKey),
-    /// `_search`
-    SystemSearch,
     /// `Patient/7/Condition`, or `Patient/7/*` for all types that the compartment has
     Compartment(ResourceKey, Option<ResourceType>),
     /// `Patient/7/Condition/_search`, or `Patient/7/*/_search`
     CompartmentSearch(ResourceKey, Option<ResourceType>),
-    /// `Patient/7/$everything`
-    Everything(ResourceKey),
-    /// `Subscription/$status`
-    SubscriptionStatuses,
-    /// `Subscription/7/$status`
-    SubscriptionStatus(ResourceKey),
-    /// `Subscription/7/$events`
-    SubscriptionEvents(ResourceKey),
-    /// `Subscription/7/$webhook-secret`
-    WebhookSecret(ResourceKey),
-    /// `$meta`, `Condition/$meta`, `Condition/7/$meta`, `Condition/7/_history/3/$meta`
-    Meta(MetaScope),
-    /// `Condition/7/$meta-add` and `Condition/7/$meta-delete`
-    MetaChange(ResourceKey, LabelChange),
-    /// `$export` and `Patient/$export`
-    Export(ExportScope),
-    /// `$reindex`
-    Reindex,
+    /// `$name`, `Condition/$name`, `Condition/7/$name`, `Condition/7/_history/3/$name`
+    Operation(&'static Declaration, Subject),
     /// `_jobs/7`: the status of what is answered later.
     Job(Id),
     /// `_jobs/7/Condition.ndjson`
     JobFile(Id, ExportFile),
-    /// `Subscription/$get-ws-binding-token`, or of one Subscription
-    BindingToken(Option<ResourceKey>),
-    /// `Subscription/7/$resend`
-    Resend(ResourceKey),
     /// `_websocket`: where subscribers listen.
     Websocket,
 }
 
 impl Address {
-    /// The resource that is named, if one is.
-    pub fn key(&self) -> Option<&ResourceKey> {
-        match self {
-            Address::Instance(key)
-            | Address::InstanceHistory(key)
-            | Address::Version(key, _)
-            | Address::Validate(key)
-            | Address::Compartment(key, _)
-            | Address::CompartmentSearch(key, _)
-            | Address::Everything(key)
-            | Address::SubscriptionStatus(key)
-            | Address::SubscriptionEvents(key)
-            | Address::Meta(MetaScope::Instance(key) | MetaScope::Version(key, _))
-            | Address::MetaChange(key, _)
-            | Address::BindingToken(Some(key))
-            | Address::Resend(key)
-            | Address::WebhookSecret(key)
-            | Address::Rights(key) => Some(key),
-            Address::System
-            | Address::Metadata
-            | Address::SystemHistory
-            | Address::SystemSearch
-            | Address::Type(_)
-            | Address::TypeSearch(_)
-            | Address::TypeHistory(_)
-            | Address::TypeValidate(_)
-            | Address::SubscriptionStatuses
-            | Address::Meta(MetaScope::System | MetaScope::Type(_))
-            | Address::Export(_)
-            | Address::Reindex
-            | Address::Job(_)
-            | Address::JobFile(..)
-            | Address::BindingToken(None)
-            | Address::Websocket => None,
-        }
-    }
-
     /// Reads the path of an address, relative to the base, without its query. One slash at its end
     /// is passed over.
     ///
     /// # Errors
     /// `NotFound`: this server has nothing there.
     pub fn read(path: &str) -> Result<Self, Failure> {
-        let nothing = || Failure::not_found("this server has nothing at this address");
         let decoded = |part| {
             percent_decode_str(part)
                 .decode_utf8()
@@ -136,85 +68,52 @@ impl Address {
             .collect::<Result<Vec<_>, _>>()?;
         let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         match parts.as_slice() {
-            [""] => return Ok(Address::System),
-            ["metadata"] => return Ok(Address::Metadata),
-            ["_history"] => return Ok(Address::SystemHistory),
-            ["_search"] => return Ok(Address::SystemSearch),
-            ["$meta"] => return Ok(Address::Meta(MetaScope::System)),
-            ["$export"] => return Ok(Address::Export(ExportScope::System)),
-            ["Patient", "$export"] => return Ok(Address::Export(ExportScope::Patients)),
-            ["$reindex"] => return Ok(Address::Reindex),
-            ["_websocket"] => return Ok(Address::Websocket),
-            ["_jobs", id] => return Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
+            [""] => Ok(Address::System),
+            ["metadata"] => Ok(Address::Metadata),
+            ["_history"] => Ok(Address::SystemHistory),
+            ["_search"] => Ok(Address::SystemSearch),
+            ["_websocket"] => Ok(Address::Websocket),
+            ["_jobs", id] => Ok(Address::Job(Id::parse(id).ok_or_else(nothing)?)),
             ["_jobs", id, file] => {
                 let named = Id::parse(id).zip(ExportFile::parse(file));
-                return named
+                named
                     .map(|(id, file)| Address::JobFile(id, file))
-                    .ok_or_else(nothing);
+                    .ok_or_else(nothing)
             }
-            _ => {}
+            [name] if name.starts_with('$') => operation(name, Subject::System),
+            [resource_type, below @ ..] => {
+                let resource_type = resource_type.parse().map_err(|_| {
+                    Failure::not_found("this server does not hold the type that the address names")
+                })?;
+                Address::read_below(resource_type, below)
+            }
+            [] => Err(nothing()),
         }
-        let resource_type: ResourceType = parts[0].parse().map_err(|_| {
-            Failure::not_found("this server does not hold the type that the address names")
-        })?;
+    }
+
+    /// Reads what follows a type.
+    fn read_below(resource_type: ResourceType, parts: &[&str]) -> Result<Self, Failure> {
         // `.` and `..` have the form of an id, but mean another address to everything on the way
         // here.
-        let id = |text: &str| {
+        let key = |text: &str| {
             Id::parse(text)
                 .filter(|id| !matches!(id.as_str(), "." | ".."))
+                .map(|id| ResourceKey::new(resource_type, id))
                 .ok_or_else(nothing)
         };
-        let key = |text: &str| id(text).map(|id| ResourceKey::new(resource_type, id));
-        let is_written = resource_type.origin() == Origin::Clients;
-        match parts[1..] {
+        let version = |text: &str| Version::parse(text).ok_or_else(nothing);
+        match parts {
             [] => Ok(Address::Type(resource_type)),
             ["_search"] => Ok(Address::TypeSearch(resource_type)),
             ["_history"] => Ok(Address::TypeHistory(resource_type)),
-            ["$validate"] => Ok(Address::TypeValidate(resource_type)),
-            ["$status"] if resource_type == ResourceType::Subscription => {
-                Ok(Address::SubscriptionStatuses)
-            }
-            ["$meta"] => Ok(Address::Meta(MetaScope::Type(resource_type))),
-            ["$get-ws-binding-token"] if resource_type == ResourceType::Subscription => {
-                Ok(Address::BindingToken(None))
-            }
+            [name] if name.starts_with('$') => operation(name, Subject::Type(resource_type)),
             [id] => Ok(Address::Instance(key(id)?)),
             [id, "_history"] => Ok(Address::InstanceHistory(key(id)?)),
-            [id, "_history", version] => Ok(Address::Version(
-                key(id)?,
-                Version::parse(version).ok_or_else(nothing)?,
-            )),
-            [id, "_history", version, "$meta"] => Ok(Address::Meta(MetaScope::Version(
-                key(id)?,
-                Version::parse(version).ok_or_else(nothing)?,
-            ))),
-            [id, "$validate"] => Ok(Address::Validate(key(id)?)),
-            [id, "$meta"] => Ok(Address::Meta(MetaScope::Instance(key(id)?))),
-            [id, "$meta-add"] if is_written => Ok(Address::MetaChange(key(id)?, LabelChange::Add)),
-            [id, "$meta-delete"] if is_written => {
-                Ok(Address::MetaChange(key(id)?, LabelChange::Remove))
+            [id, "_history", number] => Ok(Address::Version(key(id)?, version(number)?)),
+            [id, "_history", number, name] if name.starts_with('$') => {
+                operation(name, Subject::Version(key(id)?, version(number)?))
             }
-            [id, "$resend"] if resource_type == ResourceType::Subscription => {
-                Ok(Address::Resend(key(id)?))
-            }
-            [id, "$get-ws-binding-token"] if resource_type == ResourceType::Subscription => {
-                Ok(Address::BindingToken(Some(key(id)?)))
-            }
-            [id, "$rights"] if resource_type == ResourceType::Patient => {
-                Ok(Address::Rights(key(id)?))
-            }
-            [id, "$everything"] if resource_type == ResourceType::Patient => {
-                Ok(Address::Everything(key(id)?))
-            }
-            [id, "$status"] if resource_type == ResourceType::Subscription => {
-                Ok(Address::SubscriptionStatus(key(id)?))
-            }
-            [id, "$events"] if resource_type == ResourceType::Subscription => {
-                Ok(Address::SubscriptionEvents(key(id)?))
-            }
-            [id, "$webhook-secret"] if resource_type == ResourceType::Subscription => {
-                Ok(Address::WebhookSecret(key(id)?))
-            }
+            [id, name] if name.starts_with('$') => operation(name, Subject::Instance(key(id)?)),
             [id, within] if resource_type == ResourceType::Patient => {
                 Ok(Address::Compartment(key(id)?, compartment_type(within)?))
             }
@@ -224,9 +123,100 @@ impl Address {
             _ => Err(nothing()),
         }
     }
+
+    /// Returns the resource that is named, if one is.
+    pub fn key(&self) -> Option<&ResourceKey> {
+        match self {
+            Address::Instance(key)
+            | Address::InstanceHistory(key)
+            | Address::Version(key, _)
+            | Address::Compartment(key, _)
+            | Address::CompartmentSearch(key, _) => Some(key),
+            Address::Operation(_, subject) => subject.key(),
+            Address::System
+            | Address::Metadata
+            | Address::SystemHistory
+            | Address::SystemSearch
+            | Address::Type(_)
+            | Address::TypeSearch(_)
+            | Address::TypeHistory(_)
+            | Address::Job(_)
+            | Address::JobFile(..)
+            | Address::Websocket => None,
+        }
+    }
+
+    /// Returns the declaration of what is asked for there by that method, if anything is.
+    pub fn declared(&self, verb: Verb) -> Option<&'static Declaration> {
+        match (self, self.form()) {
+            (Address::Operation(declared, _), (form, _)) => {
+                Some(*declared).filter(|declared| declared.has(form, verb))
+            }
+            (_, (form, resource_type)) => catalogue::at(form, resource_type, verb),
+        }
+    }
+
+    /// Returns the methods that the address has, in the order of `Allow`.
+    pub fn verbs(&self) -> Vec<Verb> {
+        Verb::ALL
+            .into_iter()
+            .filter(|verb| self.declared(*verb).is_some())
+            .collect()
+    }
+
+    /// Returns the methods as `Allow` has them.
+    pub fn allow(&self) -> String {
+        let verbs = self.verbs().into_iter().map(Verb::as_str);
+        verbs.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the form of the address, and the type that it names if it names one.
+    fn form(&self) -> (AddressForm, Option<ResourceType>) {
+        match self {
+            Address::System => (AddressForm::System, None),
+            Address::Metadata => (AddressForm::Metadata, None),
+            Address::SystemHistory => (AddressForm::SystemHistory, None),
+            Address::SystemSearch => (AddressForm::SystemSearch, None),
+            Address::Type(named) => (AddressForm::Type, Some(*named)),
+            Address::TypeSearch(named) => (AddressForm::TypeSearch, Some(*named)),
+            Address::TypeHistory(named) => (AddressForm::TypeHistory, Some(*named)),
+            Address::Instance(key) => (AddressForm::Instance, Some(key.resource_type)),
+            Address::InstanceHistory(key) => {
+                (AddressForm::InstanceHistory, Some(key.resource_type))
+            }
+            Address::Version(key, _) => (AddressForm::Version, Some(key.resource_type)),
+            Address::Compartment(..) => (AddressForm::Compartment, None),
+            Address::CompartmentSearch(..) => (AddressForm::CompartmentSearch, None),
+            Address::Operation(_, subject) => (form_of(subject), subject.resource_type()),
+            Address::Job(_) => (AddressForm::Job, None),
+            Address::JobFile(..) => (AddressForm::JobFile, None),
+            Address::Websocket => (AddressForm::Websocket, None),
+        }
+    }
 }
 
-/// The type that is searched in the compartment of a Patient; none for all.
+fn nothing() -> Failure {
+    Failure::not_found("this server has nothing at this address")
+}
+
+fn form_of(subject: &Subject) -> AddressForm {
+    match subject {
+        Subject::System => AddressForm::OfSystem,
+        Subject::Type(_) => AddressForm::OfType,
+        Subject::Instance(_) => AddressForm::OfInstance,
+        Subject::Version(..) => AddressForm::OfVersion,
+    }
+}
+
+fn operation(name: &str, subject: Subject) -> Result<Address, Failure> {
+    let name = name.trim_start_matches('$');
+    match catalogue::named(name, form_of(&subject), subject.resource_type()) {
+        Some(declared) => Ok(Address::Operation(declared, subject)),
+        None => Err(nothing()),
+    }
+}
+
+/// Reads the type that is searched in the compartment of a Patient; none for all.
 fn compartment_type(text: &str) -> Result<Option<ResourceType>, Failure> {
     let within = compartment::types();
     match text {
@@ -243,89 +233,4 @@ fn compartment_type(text: &str) -> Result<Option<ResourceType>, Failure> {
             }
         },
     }
-}
-
-/// The names and values of a query, percent-decoded.
-///
-/// # Errors
-/// `BadRequest` if they are not UTF-8, since what cannot be read must not be passed over, or more
-/// than [`PARAMETERS_MAX`].
-pub fn query_pairs(query: &str) -> Result<Vec<(String, String)>, Failure> {
-    let given = || query.split('&').filter(|pair| !pair.is_empty());
-    if given().nth(PARAMETERS_MAX).is_some() {
-        return Err(too_many_parameters());
-    }
-    let decode = |text: &str| {
-        percent_decode_str(&text.replace('+', " "))
-            .decode_utf8()
-            .map(Into::into)
-    };
-    let pairs = given().map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((decode(name)?, decode(value)?))
-    });
-    let wrong = |_: std::str::Utf8Error| {
-        Failure::bad_request(
-            IssueCode::Value,
-            "expected the parameters in percent-encoded UTF-8",
-        )
-    };
-    pairs.collect::<Result<_, _>>().map_err(wrong)
-}
-
-/// What to say to more parameters than are read.
-pub(super) fn too_many_parameters() -> Failure {
-    Failure::bad_request(
-        IssueCode::TooCostly,
-        format!("expected at most {PARAMETERS_MAX} parameters"),
-    )
-}
-
-/// The parameters in a Parameters resource, as they would stand in a query; `value` reads what the
-/// operation takes of each.
-///
-/// # Errors
-/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
-pub(super) fn parameters_in(
-    sent: &Resource,
-    value: impl Fn(&Value) -> String,
-) -> Result<Vec<(String, String)>, Failure> {
-    if sent.type_name() != "Parameters" {
-        return Err(Failure::bad_request(
-            IssueCode::Invalid,
-            "expected a Parameters resource",
-        ));
-    }
-    let items = || view::items(&sent.value()["parameter"]);
-    if items().nth(PARAMETERS_MAX).is_some() {
-        return Err(too_many_parameters());
-    }
-    Ok(items()
-        .map(|item| {
-            (
-                item["name"].as_str().unwrap_or_default().to_owned(),
-                value(item),
-            )
-        })
-        .collect())
-}
-
-/// The criteria of a conditional create, which clients write alone, after the type, or as the whole
-/// address of a search.
-///
-/// # Errors
-/// As [`query_pairs`].
-pub fn criteria(resource_type: ResourceType, text: &str) -> Result<Vec<(String, String)>, Failure> {
-    let text = text.trim();
-    let of_type = text.split_once('?').filter(|(before, _)| {
-        // By which name this server was reached is of no importance, but a value may have a
-        // question mark too.
-        let is_address = before.starts_with("http://") || before.starts_with("https://");
-        let named = before
-            .rsplit_once('/')
-            .filter(|_| is_address)
-            .map_or(*before, |(_, named)| named);
-        before.is_empty() || named == resource_type.as_str()
-    });
-    query_pairs(of_type.map_or(text, |(_, criteria)| criteria))
 }

@@ -1,20 +1,22 @@
-//! What a batch does (<https://hl7.org/fhir/R4/http.html#transaction>): its entries are carried out one by one, in no order, several at
+//! A batch (<https://hl7.org/fhir/R4/http.html#transaction>): its entries are carried out one by one, in no order, several at
 //! a time.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::bundle_entry::{Allowance, EntryAnswer, EntryRequest, answer};
-use super::{Context, Failure, Server};
+use super::allowance::Allowance;
+use super::outcome::EntryAnswer;
+use super::request::Request;
+use super::{Context, Failure, Server, alone};
 
-/// How many entries of a batch are worked on at once: they share the store's syncs.
+/// The most entries of a batch that are worked on at once: they share the store's syncs.
 const WORKERS_MAX: usize = 16;
 
 /// Carries out each request by itself; the answers stand in the order of the requests.
 pub(super) fn batch(
     server: &Server,
     context: &Context,
-    requests: Vec<Result<EntryRequest, Failure>>,
+    requests: Vec<Result<Request, Failure>>,
 ) -> Vec<EntryAnswer> {
     let allowance = Allowance::default();
     let threads = server
@@ -30,8 +32,18 @@ pub(super) fn batch(
     let work = || {
         let mut answers = Vec::new();
         while let Some((at, request)) = next() {
-            let answer = request.and_then(|request| answer(server, context, request, &allowance));
-            answers.push((at, answer.unwrap_or_else(EntryAnswer::Failed)));
+            let answer = match request {
+                Ok(Request { general, ask, .. }) => EntryAnswer {
+                    general,
+                    outcome: alone::carry_out(server, context, ask)
+                        .and_then(|outcome| allowance.take(outcome)),
+                },
+                Err(failure) => EntryAnswer {
+                    general: Vec::new(),
+                    outcome: Err(failure),
+                },
+            };
+            answers.push((at, answer));
         }
         answers
     };

@@ -27,12 +27,7 @@ pub fn create(
     context: &Context,
     request: CreateRequest,
 ) -> Result<Written, Failure> {
-    same_type(request.resource_type, &request.resource)?;
-    let action = Action::Create {
-        resource: request.resource,
-        id: (context.new_id)(),
-        if_none_exist: request.if_none_exist,
-    };
+    let action = action(context, request)?;
     write_one(
         server,
         context,
@@ -42,4 +37,17 @@ pub fn create(
             place: None,
         },
     )
+}
+
+/// Returns the change that stores a new resource.
+///
+/// # Errors
+/// `BadRequest` for content of another type.
+pub(super) fn action(context: &Context, request: CreateRequest) -> Result<Action, Failure> {
+    same_type(request.resource_type, &request.resource)?;
+    Ok(Action::Create {
+        resource: request.resource,
+        id: (context.new_id)(),
+        if_none_exist: request.if_none_exist,
+    })
 }

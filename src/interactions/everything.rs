@@ -5,11 +5,8 @@
 //! It is a search in all that belongs to the person, and is paged as one. `start` and `end` ask for
 //! when the care was: what has no such date is given whatever they say.
 
-use serde_json::Value;
-
 use super::Failure;
-use super::address::parameters_in;
-use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
+use crate::fhir::{FhirDate, Issue, IssueCode, ResourceType};
 use crate::search::care_dates::CARE;
 use crate::search::compartment::{TASK, types as types_of_compartment};
 use crate::search::parse::{ParsedSearch, parse_search};
@@ -94,18 +91,22 @@ pub(super) fn parse(
     if !wrong.is_empty() {
         return Err(Failure::BadRequest(wrong));
     }
-    let named = |target: &ResourceType| Include {
+    parsed.results = Results {
+        includes: NAMED.iter().map(naming).collect(),
+        ..Results::default()
+    };
+    Ok(parsed)
+}
+
+/// Returns the include of the resources of a type that a person's name.
+fn naming(target: &ResourceType) -> Include {
+    Include {
         direction: IncludeDirection::Forward,
         iterates: true,
         source: None,
         code: None,
         target: Some(*target),
-    };
-    parsed.results = Results {
-        includes: NAMED.iter().map(named).collect(),
-        ..Results::default()
-    };
-    Ok(parsed)
+    }
 }
 
 fn date(prefix: Prefix, (from_us, until_us): (i64, i64)) -> Test {
@@ -114,25 +115,4 @@ fn date(prefix: Prefix, (from_us, until_us): (i64, i64)) -> Test {
         from_us,
         until_us,
     }
-}
-
-/// Reads the parameters in a Parameters resource, as they would stand in a query.
-///
-/// # Errors
-/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
-pub fn sent_parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
-    let value = |item: &Value| {
-        let members = item.as_object().into_iter().flatten();
-        members
-            .filter(|(name, _)| name.starts_with("value"))
-            .map(|(_, value)| text(value))
-            .next()
-            .unwrap_or_default()
-    };
-    parameters_in(sent, value)
 }

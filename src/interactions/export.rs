@@ -8,19 +8,15 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
-use super::address::parameters_in;
 use super::scopes::{ExportFile, ExportScope};
 use super::stored::parse_stored;
 use super::writing::persons::person_of;
 use super::{Context, Failure, Server};
-use crate::fhir::{FhirDate, Issue, IssueCode, Resource, ResourceType};
+use crate::fhir::{Issue, IssueCode, ResourceType};
 use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVersion};
 
 /// The number of changes that are read at once: a resource may be as large as a request.
 const PAGE_CHANGES: usize = 16;
-/// The format of the files, by each of its names.
-const FORMATS: &[&str] = &["application/fhir+ndjson", "application/ndjson", "ndjson"];
-
 /// An export as a client asks for it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ExportRequest {
@@ -53,80 +49,39 @@ pub struct ExportPage {
     pub next: Option<Position>,
 }
 
-/// Reads the parameters of the kick-off; if `lenient`, passes over those that are not understood.
+/// Reads which types are wanted, each text a list; types that the export does not have are passed
+/// over if `lenient`.
 ///
 /// # Errors
-/// `BadRequest` with every parameter that cannot be honoured.
-pub fn read_request(
+/// `BadRequest` with every type that it does not have.
+pub fn asked_types<'a>(
     scope: ExportScope,
-    parameters: &[(String, String)],
+    lists: impl Iterator<Item = &'a str>,
     lenient: bool,
-) -> Result<ExportRequest, Failure> {
-    let (mut types, mut since, mut wrong) = (Vec::new(), None, Vec::new());
-    let issue = |code, text: &str| Issue::error(code, "", text);
-    for (name, value) in parameters {
-        match name.as_str() {
-            "_outputFormat" if FORMATS.contains(&value.replace(' ', "+").as_str()) => {}
-            "_outputFormat" => wrong.push(issue(
+) -> Result<Vec<ResourceType>, Failure> {
+    let (mut types, mut wrong, mut is_named) = (Vec::new(), Vec::new(), false);
+    for named in lists.flat_map(|list| list.split(',')).map(str::trim) {
+        is_named = true;
+        let named = named.parse().ok();
+        match named.filter(|named| scope.types().contains(named)) {
+            Some(named) if types.contains(&named) => {}
+            Some(named) => types.push(named),
+            None if lenient => {}
+            None => wrong.push(Issue::error(
                 IssueCode::NotSupported,
-                "_outputFormat: expected application/fhir+ndjson",
-            )),
-            // A `+` before the zone arrives as a blank when a client did not encode it.
-            "_since" => match FhirDate::parse(&value.replace(' ', "+")) {
-                Some(FhirDate::Instant(instant, _)) if since.is_none() => since = Some(instant),
-                _ => wrong.push(issue(
-                    IssueCode::Value,
-                    "_since: expected one instant, such as 2027-03-01T09:00:00+01:00",
-                )),
-            },
-            "_type" => {
-                for named in value.split(',').map(str::trim) {
-                    match named
-                        .parse()
-                        .ok()
-                        .filter(|named| scope.types().contains(named))
-                    {
-                        Some(named) if types.contains(&named) => {}
-                        Some(named) => types.push(named),
-                        None if lenient => {}
-                        None => wrong.push(issue(
-                            IssueCode::NotSupported,
-                            "_type: expected types that this export has, parted by commas",
-                        )),
-                    }
-                }
-            }
-            _ if lenient => {}
-            _ => wrong.push(issue(
-                IssueCode::NotSupported,
-                "$export has no such parameter; it has _outputFormat, _since and _type",
+                "",
+                "_type: expected types that this export has, parted by commas",
             )),
         }
     }
     if !wrong.is_empty() {
         return Err(Failure::BadRequest(wrong));
     }
-    if !parameters.iter().any(|(name, _)| name == "_type") {
-        types = scope.types().to_vec();
-    }
-    Ok(ExportRequest {
-        scope,
-        types,
-        since,
+    Ok(if is_named {
+        types
+    } else {
+        scope.types().to_vec()
     })
-}
-
-/// Reads the parameters in a Parameters resource, as they would stand in a query.
-///
-/// # Errors
-/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
-pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    let value = |item: &Value| {
-        ["valueString", "valueCode", "valueInstant"]
-            .iter()
-            .find_map(|name| item[*name].as_str().map(str::to_owned))
-    };
-    parameters_in(sent, |item| value(item).unwrap_or_default())
 }
 
 /// Fixes the state that will be exported: the latest one.
@@ -147,6 +102,14 @@ pub fn begin(
 }
 
 impl Export {
+    /// Returns the path at which it was asked for.
+    pub fn path(&self) -> &'static str {
+        match self.request.scope {
+            ExportScope::System => "$export",
+            ExportScope::Patients => "Patient/$export",
+        }
+    }
+
     /// Returns the files that it may have; one without a line need not be told of.
     pub fn files(&self) -> Vec<ExportFile> {
         let resources = self

@@ -16,6 +16,8 @@ pub enum Failure {
     Gone(ResourceKey, crate::fhir::Version),
     /// The type or operation does not allow this interaction.
     NotAllowed(Issue),
+    /// No answer is written in a form that the client accepts.
+    NotAcceptable(Issue),
     /// The version, or the number of matches, is not what the request requires.
     PreconditionFailed(Issue),
     /// The request contradicts what is stored.
@@ -74,6 +76,7 @@ impl Failure {
             ),
             Failure::NotFound(issue)
             | Failure::NotAllowed(issue)
+            | Failure::NotAcceptable(issue)
             | Failure::PreconditionFailed(issue)
             | Failure::Conflict(issue) => {
                 vec![issue.clone()]
@@ -105,6 +108,7 @@ impl Failure {
             }
             Failure::NotFound(issue)
             | Failure::NotAllowed(issue)
+            | Failure::NotAcceptable(issue)
             | Failure::PreconditionFailed(issue)
             | Failure::Conflict(issue) => {
                 locate(issue, at);

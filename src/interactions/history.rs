@@ -50,7 +50,7 @@ pub struct HistoryAnswer {
 pub fn history(
     server: &Server,
     context: &Context,
-    request: HistoryRequest,
+    request: &HistoryRequest,
 ) -> Result<HistoryAnswer, Failure> {
     let path = match &request.scope {
         HistoryScope::System => "_history".to_owned(),
@@ -69,7 +69,7 @@ pub fn history(
     let parameters = place
         .as_ref()
         .map_or(&request.parameters, |place| &place.parameters);
-    let (mut query, applied, unknown) = understand(request.scope, parameters)?;
+    let (mut query, applied, unknown) = understand(request.scope.clone(), parameters)?;
     if !request.lenient && !unknown.is_empty() {
         return Err(Failure::BadRequest(unknown));
     }

@@ -9,13 +9,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::address::parameters_in;
-use super::change::{Action, Change, ChangeTarget, Condition};
-use super::scopes::{LabelChange, MetaScope};
+use super::change::{Action, ChangeTarget, Condition};
+use super::scopes::{LabelChange, Subject};
 use super::stored::parse_stored;
-use super::writing::attempt::write_one;
 use super::{Context, Failure, Server, Written, read};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, view};
+use crate::fhir::{IssueCode, ResourceKey, ResourceType};
 use crate::patch::Patch;
 use crate::search::IndexValue;
 use crate::storage::StoredVersion;
@@ -44,12 +42,12 @@ pub struct Labelled {
 /// # Errors
 /// `NotFound` or `Gone` for what is not there; `BadRequest` if more labels are in use than are
 /// listed.
-pub fn meta(server: &Server, context: &Context, scope: &MetaScope) -> Result<Labelled, Failure> {
-    match scope {
-        MetaScope::System => in_use(server, ResourceType::ALL),
-        MetaScope::Type(resource_type) => in_use(server, &[*resource_type]),
-        MetaScope::Instance(key) => of_version(read::read(server, context, key)?),
-        MetaScope::Version(key, version) => {
+pub fn meta(server: &Server, context: &Context, subject: &Subject) -> Result<Labelled, Failure> {
+    match subject {
+        Subject::System => in_use(server, ResourceType::ALL),
+        Subject::Type(resource_type) => in_use(server, &[*resource_type]),
+        Subject::Instance(key) => of_version(read::read(server, context, key)?),
+        Subject::Version(key, version) => {
             of_version(read::read_version(server, context, key, *version)?)
         }
     }
@@ -108,60 +106,33 @@ fn of_version(version: StoredVersion) -> Result<Labelled, Failure> {
     })
 }
 
-/// Adds labels to a resource, or removes them; answers its Meta. What is so already writes nothing.
+/// Returns the change that adds labels to a resource, or removes them. Where it is so already, it
+/// writes nothing.
 ///
 /// # Errors
-/// As [`super::writing::attempt::write`]; `BadRequest` for what is no such change.
+/// `BadRequest` for a Meta that is no such change.
 pub fn change(
-    server: &Server,
-    context: &Context,
     key: ResourceKey,
     change: LabelChange,
-    sent: &Resource,
+    meta: &Value,
     condition: Condition,
-) -> Result<Labelled, Failure> {
-    let patch = Patch::of_labels(change, sent_meta(sent)?).map_err(Failure::BadRequest)?;
-    let action = Action::Patch {
+) -> Result<Action, Failure> {
+    let patch = Patch::of_labels(change, meta).map_err(Failure::BadRequest)?;
+    Ok(Action::Patch {
         target: ChangeTarget::Key(key),
         patch,
         condition,
-    };
-    let Written { version, .. } = write_one(
-        server,
-        context,
-        Change {
-            action,
-            full_url: None,
-            place: None,
-        },
-    )?;
-    of_version(version.expect("a resource that was patched has a version"))
+    })
 }
 
-/// Reads the parameters of `$meta` in a Parameters resource: it has none, and says so if one is
-/// sent.
+/// Returns the Meta after such a change.
 ///
 /// # Errors
-/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
-pub fn sent_parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    parameters_in(sent, |_| String::new())
-}
-
-/// Reads the only parameter of a change.
-fn sent_meta(sent: &Resource) -> Result<&Value, Failure> {
-    let wrong = || {
-        let text = "expected a Parameters resource with one parameter 'meta' and its valueMeta, and no other";
-        Failure::BadRequest(vec![Issue::error(
-            IssueCode::Invalid,
-            "Parameters.parameter",
-            text,
-        )])
-    };
-    let mut parameters = view::items(&sent.value()["parameter"]);
-    match (sent.type_name(), parameters.next(), parameters.next()) {
-        ("Parameters", Some(only), None) if only["name"] == "meta" => {
-            only.get("valueMeta").ok_or_else(wrong)
-        }
-        _ => Err(wrong()),
-    }
+/// Of the store, if what is stored is no JSON.
+pub fn after(written: Written) -> Result<Labelled, Failure> {
+    of_version(
+        written
+            .version
+            .expect("a resource that was patched has a version"),
+    )
 }

@@ -8,13 +8,18 @@
 //! `upkeep` what the server does by itself, `subscription` what is asked about subscriptions.
 
 pub mod address;
+mod allowance;
+mod alone;
 mod batch;
 mod batch_threads;
-pub mod bundle_entry;
+mod bundle_entry;
+pub mod capabilities;
+pub mod catalogue;
 pub mod change;
 mod context;
 pub mod create;
 pub mod delete;
+pub mod envelope;
 pub mod everything;
 pub mod examples;
 pub mod export;
@@ -22,11 +27,15 @@ pub mod failure;
 pub mod history;
 mod includes;
 pub mod meta;
+pub mod outcome;
 pub mod overview;
 pub mod page_token;
 pub mod patch;
+pub mod perform;
+pub mod query;
 pub mod read;
 mod reference_policy;
+pub mod request;
 pub mod rights;
 pub mod scopes;
 pub mod search;

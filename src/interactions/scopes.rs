@@ -77,15 +77,34 @@ impl ExportFile {
     }
 }
 
-/// The scope of `$meta`: the resources whose labels are asked for.
+/// The subject of an operation, which stands before its name in the address.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum MetaScope {
-    /// Everything that is stored now.
+pub enum Subject {
+    /// The whole system.
     System,
     /// All resources of a type.
     Type(ResourceType),
-    /// A resource, as it is now.
+    /// A resource.
     Instance(ResourceKey),
     /// A version of a resource.
     Version(ResourceKey, Version),
+}
+
+impl Subject {
+    /// Returns the resource that is named, if one is.
+    pub fn key(&self) -> Option<&ResourceKey> {
+        match self {
+            Subject::System | Subject::Type(_) => None,
+            Subject::Instance(key) | Subject::Version(key, _) => Some(key),
+        }
+    }
+
+    /// Returns the type that is named, if one is.
+    pub fn resource_type(&self) -> Option<ResourceType> {
+        match self {
+            Subject::System => None,
+            Subject::Type(resource_type) => Some(*resource_type),
+            Subject::Instance(key) | Subject::Version(key, _) => Some(key.resource_type),
+        }
+    }
 }

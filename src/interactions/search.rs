@@ -1,6 +1,5 @@
 //! search (<https://hl7.org/fhir/R4/http.html#search>): a stable page of what matches, in a type, in all, or in what belongs to a person.
 
-use super::address::Address;
 use super::includes::{Included, included};
 use super::page_token::{PAGE, PageState};
 use super::{Context, Failure, Server, everything, page_token, subset};
@@ -31,19 +30,6 @@ pub enum SearchScope {
 }
 
 impl SearchScope {
-    /// Returns the scope that a GET of that address searches, if it does.
-    pub fn of(address: &Address) -> Option<Self> {
-        match address {
-            Address::Type(resource_type) => Some(SearchScope::Type(*resource_type)),
-            Address::System => Some(SearchScope::System),
-            Address::Compartment(patient, resource_type) => {
-                Some(SearchScope::Compartment(patient.clone(), *resource_type))
-            }
-            Address::Everything(patient) => Some(SearchScope::Everything(patient.clone())),
-            _ => None,
-        }
-    }
-
     /// Returns the path below the base.
     fn path(&self) -> String {
         match self {
@@ -70,7 +56,7 @@ impl SearchScope {
     }
 
     /// Returns the Patient to whom everything that is found belongs.
-    fn person(&self) -> Option<&ResourceKey> {
+    pub(super) fn person(&self) -> Option<&ResourceKey> {
         match self {
             SearchScope::Compartment(patient, _) | SearchScope::Everything(patient) => {
                 Some(patient)

@@ -5,22 +5,19 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::bundle_entry::{Allowance, EntryAnswer, EntryRead, EntryRequest, answer, understand};
+use super::allowance::Allowance;
+use super::alone::look;
+use super::bundle_entry::understand_entry;
 use super::change::{Action, AskedAs, Change, ChangeTarget, Writer};
+use super::outcome::{BundleKind, EntryAnswer};
+use super::request::{Ask, BundleRequest, Request};
 use super::writing::attempt;
-use super::{Context, Failure, Server, batch, read, rights, search};
+use super::{Context, Failure, Server, batch};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey};
+use crate::storage::HistoryScope;
 
-/// How many entries a Bundle may have.
+/// The most entries that a Bundle may have.
 pub const ENTRIES_MAX: usize = 1_000;
-/// Which of the two a Bundle is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BundleKind {
-    /// Entry by entry.
-    Batch,
-    /// All or nothing.
-    Transaction,
-}
 
 /// Carries out a Bundle; the answers stand in the order of its entries.
 ///
@@ -32,6 +29,21 @@ pub fn process(
     context: &Context,
     bundle: &Resource,
 ) -> Result<(BundleKind, Vec<EntryAnswer>), Failure> {
+    let bundle = bundle.clone();
+    let is_lenient = false;
+    carry_out(server, context, &BundleRequest { bundle, is_lenient })
+}
+
+/// Carries out a Bundle whose entries may pass over what is not understood.
+///
+/// # Errors
+/// As [`process`].
+pub(super) fn carry_out(
+    server: &Server,
+    context: &Context,
+    request: &BundleRequest,
+) -> Result<(BundleKind, Vec<EntryAnswer>), Failure> {
+    let BundleRequest { bundle, is_lenient } = request;
     let kind = match (bundle.type_name(), bundle.value()["type"].as_str()) {
         ("Bundle", Some("batch")) => BundleKind::Batch,
         ("Bundle", Some("transaction")) => BundleKind::Transaction,
@@ -67,7 +79,7 @@ pub fn process(
     let requests: Vec<_> = entries
         .iter()
         .enumerate()
-        .map(|(at, entry)| understand(context, at, entry))
+        .map(|entry| understand_entry(server, context, entry, *is_lenient))
         .collect();
     let answers = match kind {
         BundleKind::Batch => batch::batch(server, context, requests),
@@ -80,23 +92,23 @@ pub fn process(
 fn transaction(
     server: &Server,
     context: &Context,
-    requests: Vec<Result<EntryRequest, Failure>>,
+    requests: Vec<Result<Request, Failure>>,
 ) -> Result<Vec<EntryAnswer>, Failure> {
     let requests = all_or_findings(requests)?;
     refuse_equal_conditions(&requests)?;
     refuse_equal_addresses(&requests)?;
-    let (mut writes, mut reads) = (Vec::new(), Vec::new());
-    for (at, request) in requests.into_iter().enumerate() {
-        match request {
-            EntryRequest::Write(change) => writes.push((at, change)),
-            other => reads.push((at, other)),
+    let (mut writes, mut looks) = (Vec::new(), Vec::new());
+    for (at, Request { general, ask, .. }) in requests.into_iter().enumerate() {
+        match ask {
+            Ask::Change(change, tell) => writes.push(((at, general, tell), change)),
+            other => looks.push((at, general, other)),
         }
     }
-    writes.sort_by_key(|(at, change)| (order(&change.action), *at));
+    writes.sort_by_key(|((at, ..), change)| (order(&change.action), *at));
     let (places, changes): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
     let allowance = Allowance::default();
-    let unforeseen = reads.iter().filter_map(|(at, request)| {
-        foresee(server, context, request, &changes, &allowance)
+    let unforeseen = looks.iter().filter_map(|(at, _, ask)| {
+        foresee(server, context, ask, &changes, &allowance)
             .err()
             .map(|failure| failure.in_entry(*at))
     });
@@ -110,20 +122,19 @@ fn transaction(
         &changes,
         AskedAs::Transaction,
     )?;
-    let mut answers: Vec<_> = places
-        .into_iter()
-        .zip(written.into_iter().map(EntryAnswer::Written))
+    let written = places.into_iter().zip(written);
+    let mut answers: Vec<_> = written
+        .map(|((at, general, tell), written)| (at, general, tell(written)))
         .collect();
     let allowance = Allowance::default();
-    for (at, request) in reads {
+    for (at, general, ask) in looks {
         // Foreseen, but others write too. What is committed must not be told as a failure.
-        answers.push((
-            at,
-            answer(server, context, request, &allowance).unwrap_or_else(EntryAnswer::Failed),
-        ));
+        let outcome = look(server, context, &ask).and_then(|outcome| allowance.take(outcome));
+        answers.push((at, general, outcome));
     }
-    answers.sort_by_key(|(at, _)| *at);
-    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    answers.sort_by_key(|(at, ..)| *at);
+    let answer = |(_, general, outcome)| EntryAnswer { general, outcome };
+    Ok(answers.into_iter().map(answer).collect())
 }
 
 fn order(action: &Action) -> u8 {
@@ -134,10 +145,8 @@ fn order(action: &Action) -> u8 {
     }
 }
 
-/// The requests, or the findings about all entries that cannot be understood.
-fn all_or_findings(
-    requests: Vec<Result<EntryRequest, Failure>>,
-) -> Result<Vec<EntryRequest>, Failure> {
+/// Returns the requests, or the findings about all entries that cannot be understood.
+fn all_or_findings(requests: Vec<Result<Request, Failure>>) -> Result<Vec<Request>, Failure> {
     let mut understood = Vec::new();
     let mut failures = Vec::new();
     for (at, request) in requests.into_iter().enumerate() {
@@ -149,12 +158,12 @@ fn all_or_findings(
     Failure::together(failures).map_or(Ok(understood), Err)
 }
 
-/// Two conditional creates or updates of one query in one transaction would make what each of them
+/// Refuses two conditional creates or updates of one query: they would make what each of them
 /// forbids.
-fn refuse_equal_conditions(requests: &[EntryRequest]) -> Result<(), Failure> {
+fn refuse_equal_conditions(requests: &[Request]) -> Result<(), Failure> {
     let mut seen = BTreeSet::new();
     for (at, request) in requests.iter().enumerate() {
-        let EntryRequest::Write(change) = request else {
+        let Ask::Change(change, _) = &request.ask else {
             continue;
         };
         let (type_name, query, what) = match &change.action {
@@ -185,14 +194,12 @@ fn refuse_equal_conditions(requests: &[EntryRequest]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Two entries under one address: a reference to it would name either.
-fn refuse_equal_addresses(requests: &[EntryRequest]) -> Result<(), Failure> {
+/// Refuses two entries under one address: a reference to it would name either.
+fn refuse_equal_addresses(requests: &[Request]) -> Result<(), Failure> {
     let mut seen = BTreeSet::new();
     for (at, request) in requests.iter().enumerate() {
-        if let EntryRequest::Write(Change {
-            full_url: Some(full_url),
-            ..
-        }) = request
+        if let Ask::Change(change, _) = &request.ask
+            && let Some(full_url) = &change.full_url
             && !seen.insert(full_url)
         {
             let text = "another entry of the transaction has the same fullUrl: expected each once";
@@ -206,43 +213,54 @@ fn refuse_equal_addresses(requests: &[EntryRequest]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A read that would fail after the commit fails before it.
+/// The fate of a resource in a transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It will be there.
+    Written,
+    /// It will be gone.
+    Deleted,
+}
+
+/// Lets a look that would fail after the commit fail before it.
 fn foresee(
     server: &Server,
     context: &Context,
-    request: &EntryRequest,
+    ask: &Ask,
     changes: &[Change],
     allowance: &Allowance,
 ) -> Result<(), Failure> {
-    match request {
-        EntryRequest::Read(EntryRead {
-            key, version: None, ..
-        }) => foresee_current(server, context, key, changes, allowance),
-        EntryRequest::Read(EntryRead {
-            key,
-            version: Some(version),
-            ..
-        }) => allowance.take([&read::read_version(server, context, key, *version)?]),
-        EntryRequest::Search(request) => {
-            allowance.take(search::search(server, context, request)?.found())
-        }
-        EntryRequest::Rights(patient, parameters) => {
-            rights::asked_day(parameters)?;
-            foresee_current(server, context, patient, changes, &Allowance::default())
-        }
-        EntryRequest::Write(_) => Ok(()),
+    let about = subject_of(ask);
+    let fate = about.and_then(|(key, _)| fate_of(key, changes));
+    if let (Some((key, true)), Some(Fate::Deleted)) = (about, fate) {
+        let text = format!("{key} is deleted by the same transaction");
+        return Err(Failure::not_found(text));
+    }
+    match look(server, context, ask) {
+        Ok(outcome) => allowance.take(outcome).map(|_| ()),
+        Err(Failure::NotFound(_) | Failure::Gone(..)) if fate.is_some() => Ok(()),
+        Err(failure) => Err(failure),
     }
 }
 
-/// That the resource will be there after the changes.
-fn foresee_current(
-    server: &Server,
-    context: &Context,
-    key: &ResourceKey,
-    changes: &[Change],
-    allowance: &Allowance,
-) -> Result<(), Failure> {
-    let change = changes.iter().find_map(|change| match &change.action {
+/// Returns the resource that a request is about, and whether it must be there after the changes.
+fn subject_of(ask: &Ask) -> Option<(&ResourceKey, bool)> {
+    match ask {
+        Ask::Read(request) if request.version.is_none() => Some((&request.key, true)),
+        Ask::Search(request) => Some((request.scope.person()?, true)),
+        Ask::Operation(_, request) => {
+            Some((request.subject.key()?, request.given.resource.is_none()))
+        }
+        Ask::History(request) => match &request.scope {
+            HistoryScope::Instance(key) => Some((key, false)),
+            HistoryScope::System | HistoryScope::Type(_) => None,
+        },
+        Ask::Read(_) | Ask::Capabilities | Ask::Change(..) | Ask::Bundle(_) | Ask::Wire(_) => None,
+    }
+}
+
+fn fate_of(key: &ResourceKey, changes: &[Change]) -> Option<Fate> {
+    changes.iter().find_map(|change| match &change.action {
         Action::Update {
             target: ChangeTarget::Key(changed),
             ..
@@ -250,21 +268,14 @@ fn foresee_current(
         | Action::Patch {
             target: ChangeTarget::Key(changed),
             ..
-        } if changed == key => Some(true),
+        } if changed == key => Some(Fate::Written),
         Action::Delete {
             target: ChangeTarget::Key(changed),
             ..
-        } if changed == key => Some(false),
+        } if changed == key => Some(Fate::Deleted),
         Action::Create { .. }
         | Action::Update { .. }
         | Action::Patch { .. }
         | Action::Delete { .. } => None,
-    });
-    match change {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::not_found(format!(
-            "{key} is deleted by the same transaction"
-        ))),
-        None => allowance.take([&read::read(server, context, key)?]),
-    }
+    })
 }

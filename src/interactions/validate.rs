@@ -5,9 +5,6 @@
 //! so it is also for a profile that the server does not have: a client that looks no further than
 //! the status must not take that for a verdict.
 
-use serde_json::Value;
-
-use super::address::{PARAMETERS_MAX, too_many_parameters};
 use super::change::{Action, Change, ChangeTarget, Condition, Writer};
 use super::stored::parse_stored;
 use super::writing::attempt;
@@ -53,7 +50,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    fn parse(code: &str) -> Option<Self> {
+    /// Reads a mode.
+    pub fn parse(code: &str) -> Option<Self> {
         match code {
             "create" => Some(Mode::Create),
             "update" => Some(Mode::Update),
@@ -186,118 +184,4 @@ fn stored(server: &Server, context: &Context, key: &ResourceKey) -> Result<Resou
     let found = read::read(server, context, key)?;
     let value = parse_stored(key, found.body.as_deref().unwrap_or_default())?;
     Resource::from_value(value).map_err(|issue| Failure::BadRequest(vec![issue]))
-}
-
-/// Reads what a body and the parameters of the address ask for.
-///
-/// # Errors
-/// `BadRequest` for parameters that are not understood or stand twice, and for a part `resource`
-/// that is no resource.
-pub fn read_request(
-    target: ValidationTarget,
-    sent: Option<Resource>,
-    query: &[(String, String)],
-    condition: Condition,
-) -> Result<ValidateRequest, Failure> {
-    let mut request = ValidateRequest {
-        target,
-        resource: None,
-        mode: None,
-        profile: None,
-        condition,
-    };
-    let mut issues = Vec::new();
-    for (name, value) in query {
-        if let Err(text) = request.take(name, value) {
-            issues.push(Issue::error(IssueCode::Value, "", text));
-        }
-    }
-    match sent {
-        Some(sent) if sent.type_name() == "Parameters" => request.take_all(&sent, &mut issues)?,
-        sent => request.resource = sent,
-    }
-    if issues.is_empty() {
-        Ok(request)
-    } else {
-        Err(Failure::BadRequest(issues))
-    }
-}
-
-impl ValidateRequest {
-    fn take_all(&mut self, parameters: &Resource, issues: &mut Vec<Issue>) -> Result<(), Failure> {
-        let parts = match parameters.value().get("parameter") {
-            None => &[][..],
-            Some(Value::Array(parts)) => parts,
-            Some(_) => {
-                return Err(Failure::BadRequest(vec![Issue::error(
-                    IssueCode::Structure,
-                    "Parameters.parameter",
-                    "expected an array",
-                )]));
-            }
-        };
-        if parts.len() > PARAMETERS_MAX {
-            return Err(too_many_parameters());
-        }
-        for (at, part) in parts.iter().enumerate() {
-            let taken = match part["name"].as_str().unwrap_or("") {
-                "resource" => self.take_resource(&part["resource"]),
-                name => self.take(name, value_of(part)),
-            };
-            if let Err(text) = taken {
-                issues.push(Issue::error(
-                    IssueCode::Value,
-                    format!("Parameters.parameter[{at}]"),
-                    text,
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn take_resource(&mut self, value: &Value) -> Result<(), String> {
-        once("resource", self.resource.as_ref())?;
-        self.resource = Some(Resource::from_value(value.clone()).map_err(|issue| issue.text)?);
-        Ok(())
-    }
-
-    fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
-        match name {
-            "mode" => {
-                once(name, self.mode.as_ref())?;
-                self.mode = Some(
-                    Mode::parse(value)
-                        .ok_or("mode: expected 'create', 'update', 'delete' or 'profile'")?,
-                );
-            }
-            "profile" => {
-                once(name, self.profile.as_ref())?;
-                let profile = Some(value.to_owned()).filter(|profile| !profile.is_empty());
-                self.profile =
-                    Some(profile.ok_or("profile: expected the canonical address of a profile")?);
-            }
-            _ => {
-                return Err(
-                    "$validate has no such parameter; it has resource, mode and profile".into(),
-                );
-            }
-        }
-        Ok(())
-    }
-}
-
-fn once<T>(name: &str, before: Option<&T>) -> Result<(), String> {
-    if before.is_some() {
-        Err(format!("{name}: expected once, found twice"))
-    } else {
-        Ok(())
-    }
-}
-
-/// Returns the value of a parameter: clients send a canonical address as one of four types.
-fn value_of(part: &Value) -> &str {
-    let named = ["valueCode", "valueUri", "valueCanonical", "valueString"]
-        .into_iter()
-        .find_map(|name| part[name].as_str());
-    named.unwrap_or("")
 }

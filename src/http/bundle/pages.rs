@@ -43,7 +43,7 @@ fn link(
 }
 
 /// Writes the answer to a search, with its links.
-pub(in crate::http) fn searchset(
+pub(super) fn searchset(
     base_url: &str,
     answer: &SearchAnswer,
     general: &[(String, String)],
@@ -80,7 +80,7 @@ pub(in crate::http) fn searchset(
 }
 
 /// Writes a page of past versions.
-pub(in crate::http) fn history(
+pub(super) fn history(
     base_url: &str,
     page: &HistoryAnswer,
     general: &[(String, String)],
@@ -125,7 +125,7 @@ fn past_entry(
 }
 
 /// Writes the rights of a person as of a day.
-pub(in crate::http) fn rights(base_url: &str, rights: &rights::PatientRights) -> Vec<u8> {
+pub(super) fn rights(base_url: &str, rights: &rights::PatientRights) -> Vec<u8> {
     let head = json!({
         "link": [{ "relation": "self", "url": format!("{base_url}/{}/$rights?as-of={}", rights.patient, rights.day) }],
         "timestamp": format_instant(rights.asked_at),
@@ -143,7 +143,7 @@ pub(in crate::http) fn rights(base_url: &str, rights: &rights::PatientRights) ->
 }
 
 /// Writes how subscriptions stand.
-pub(in crate::http) fn statuses(base_url: &str, found: &Statuses) -> Vec<u8> {
+pub(super) fn statuses(base_url: &str, found: &Statuses) -> Vec<u8> {
     let link = json!({ "relation": "self", "url": address(base_url, &found.path, &found.applied) });
     let mut bundle = BundleWriter::new(
         "searchset",

@@ -4,7 +4,7 @@
 use axum::http::{StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::pages;
+use super::bodies::{body_of, version_of};
 use super::writer::BundleWriter;
 use crate::fhir::dates::format_instant;
 use crate::fhir::issue::operation_outcome;
@@ -13,12 +13,11 @@ use crate::http::answer::Answer;
 use crate::http::error::status;
 use crate::http::media::{etag, location};
 use crate::http::negotiation::Return;
-use crate::interactions::bundle_entry::EntryAnswer;
-use crate::interactions::transaction::BundleKind;
+use crate::interactions::outcome::{BundleKind, EntryAnswer, Outcome};
 use crate::interactions::{Effect, StoredVersion, Written};
 
-/// Writes the answers to the entries of a batch or transaction, in their order. They have no fullUrl: one
-/// resource may stand in several (bdl-7), and the location says which it is.
+/// Writes the answers to the entries of a batch or transaction, in their order. They have no
+/// fullUrl: one resource may stand in several (bdl-7), and the location says which it is.
 pub(in crate::http) fn response(
     base_url: &str,
     kind: BundleKind,
@@ -30,38 +29,22 @@ pub(in crate::http) fn response(
         BundleKind::Transaction => "transaction-response",
     };
     let mut bundle = BundleWriter::new(kind, Map::new());
-    for answer in answers {
-        match answer {
-            EntryAnswer::Written(written) => written_entry(&mut bundle, base_url, written, wanted),
-            EntryAnswer::Found(found) => {
-                bundle.entry(
-                    None,
-                    found.body.as_deref(),
-                    &json!({ "response": of_version("200 OK", found) }),
-                );
+    for EntryAnswer { general, outcome } in answers {
+        match outcome {
+            Ok(Outcome::Written(written)) => written_entry(&mut bundle, base_url, written, wanted),
+            Ok(Outcome::NotModified(found)) => {
+                let response = of_version("304 Not Modified", found);
+                bundle.entry(None, None, &json!({ "response": response }));
             }
-            EntryAnswer::NotModified(found) => {
-                bundle.entry(
-                    None,
-                    None,
-                    &json!({ "response": of_version("304 Not Modified", found) }),
-                );
+            Ok(outcome) => {
+                let body = body_of(base_url, general, outcome);
+                let response = match version_of(outcome) {
+                    Some(version) => of_version("200 OK", version),
+                    None => json!({ "status": "200 OK" }),
+                };
+                bundle.entry(None, Some(&body), &json!({ "response": response }));
             }
-            EntryAnswer::Searched(found) => {
-                bundle.entry(
-                    None,
-                    Some(&pages::searchset(base_url, found, &[])),
-                    &json!({ "response": { "status": "200 OK" } }),
-                );
-            }
-            EntryAnswer::Rights(found) => {
-                bundle.entry(
-                    None,
-                    Some(&pages::rights(base_url, found)),
-                    &json!({ "response": { "status": "200 OK" } }),
-                );
-            }
-            EntryAnswer::Failed(failure) => {
+            Err(failure) => {
                 let outcome = operation_outcome(&failure.issues());
                 bundle.entry(None, None, &json!({ "response": { "status": status(failure).to_string(), "outcome": outcome } }));
             }

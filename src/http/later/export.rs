@@ -7,23 +7,24 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
-use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use super::jobs::{JobBounds, Work, locked};
 use super::lines::{FileLines, Source};
+use crate::fhir::Id;
 use crate::fhir::dates::format_instant;
-use crate::fhir::{Id, IssueCode};
 use crate::http::answer::Answer;
 use crate::http::bundle::address;
-use crate::http::call::{Call, sent_resource};
+use crate::http::call::Call;
 use crate::http::error::Refusal;
 use crate::http::media::PLAIN_JSON;
-use crate::http::{Wire, encoding, negotiation};
-use crate::interactions::scopes::{ExportFile, ExportScope};
-use crate::interactions::{Failure, export};
+use crate::http::{Wire, encoding};
+use crate::interactions::Failure;
+use crate::interactions::export::Export;
+use crate::interactions::scopes::ExportFile;
 
 /// The media type of the files.
 const NDJSON: &str = "application/fhir+ndjson";
@@ -56,32 +57,10 @@ enum ExportProgress {
 }
 
 /// Begins an export: 202, and where its status is.
-pub(in crate::http) fn begin(
-    wire: &Wire,
-    call: &Call,
-    scope: ExportScope,
-    path: &str,
-) -> Result<Answer, Refusal> {
-    if negotiation::preference(&call.headers, "respond-async").is_none() {
-        return Err(Failure::bad_request(
-            IssueCode::Required,
-            "expected 'Prefer: respond-async': an export is answered later",
-        )
-        .into());
-    }
-    let (_, lenient) = negotiation::prefer(&call.headers);
-    let mut parameters = call.query.clone();
-    if call.method == Method::POST && !call.body.is_empty() {
-        parameters.extend(export::parameters(&sent_resource(call)?)?);
-    }
+pub(in crate::http) fn begin(wire: &Wire, call: &Call, export: Export) -> Result<Answer, Refusal> {
     let server = &wire.server;
-    let export = export::begin(
-        server,
-        &call.context,
-        export::read_request(scope, &parameters, lenient)?,
-    )?;
     let work = Arc::new(Exporting {
-        request: address(&server.base_url, path, &call.query),
+        request: address(&server.base_url, export.path(), &call.query),
         source: Arc::new(Source {
             server: Arc::clone(server),
             context: call.context.clone(),

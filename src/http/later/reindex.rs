@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use super::jobs::{JobBounds, Work, locked};
-use crate::fhir::{Id, IssueCode};
+use crate::fhir::Id;
 use crate::http::answer::Answer;
-use crate::http::call::{Call, no_parameters, sent_resource};
+use crate::http::call::Call;
 use crate::http::error::Refusal;
-use crate::http::{Wire, bundle, negotiation};
+use crate::http::{Wire, bundle};
 use crate::interactions::upkeep::reindex;
 use crate::interactions::upkeep::reindex::{ReindexFrom, Reindexed, Wish};
 use crate::interactions::{Context, Failure, Server, overview};
@@ -46,18 +46,6 @@ enum ReindexProgress {
 
 /// Begins it: 202, and where the status is, as soon as the first step is done.
 pub(in crate::http) fn begin(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
-    if negotiation::preference(&call.headers, "respond-async").is_none() {
-        return Err(Failure::bad_request(
-            IssueCode::Required,
-            "expected 'Prefer: respond-async': $reindex is answered later",
-        )
-        .into());
-    }
-    let mut parameters = call.query.clone();
-    if !call.body.is_empty() {
-        parameters.extend(reindex::parameters(&sent_resource(call)?)?);
-    }
-    no_parameters(call, &parameters)?;
     let work = Arc::new(Reindexing {
         server: Arc::clone(&wire.server),
         context: call.context.clone(),

@@ -13,10 +13,12 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use super::jobs::{JobBounds, Work, locked};
 use crate::fhir::Id;
 use crate::http::answer::Answer;
-use crate::http::call::{Call, sent_resource};
+use crate::http::call::Call;
 use crate::http::error::Refusal;
 use crate::http::{Wire, bundle, negotiation};
 use crate::interactions::address::Address;
+use crate::interactions::catalogue::{AnswerTime, Declaration};
+use crate::interactions::envelope::Envelope;
 use crate::interactions::{Context, Failure};
 
 /// The longest time that such a request is worked on: what it has not committed by then it does not
@@ -30,7 +32,7 @@ const BOUNDS: JobBounds = JobBounds {
 };
 
 /// The way in which a request is answered at once.
-pub(in crate::http) type Answering = fn(&Wire, &Call, Address) -> Result<Answer, Refusal>;
+pub(in crate::http) type Answering = fn(&Wire, &Call) -> Result<Answer, Refusal>;
 
 /// A request that is answered later, as a job.
 struct Awaited {
@@ -71,7 +73,7 @@ impl Work for Awaited {
         self.context.abandon();
     }
 
-    /// Never none.
+    /// Returns the bytes of its body or of its answer; never none.
     fn kept_bytes(&self) -> usize {
         match &*locked(&self.progress) {
             RequestProgress::Waiting(bytes) | RequestProgress::Working(bytes) => *bytes + 1,
@@ -81,50 +83,26 @@ impl Work for Awaited {
     }
 }
 
-/// Tells whether the client asks for a later answer to what may take long. All else is answered at once,
-/// which a preference allows.
-pub(in crate::http) fn is_wanted(call: &Call, address: &Address) -> bool {
-    let (reads, posts) = (call.method == Method::GET, call.method == Method::POST);
-    let may_take_long = match address {
-        Address::System | Address::Everything(_) => reads || posts,
-        Address::SystemSearch | Address::TypeSearch(_) | Address::CompartmentSearch(..) => posts,
-        Address::Type(_) | Address::Compartment(..) => reads,
-        Address::SystemHistory | Address::TypeHistory(_) | Address::InstanceHistory(_) => reads,
-        Address::Metadata
-        | Address::Instance(_)
-        | Address::Version(..)
-        | Address::TypeValidate(_)
-        | Address::Validate(_)
-        | Address::Rights(_)
-        | Address::Meta(_)
-        | Address::SubscriptionStatuses
-        | Address::SubscriptionStatus(_)
-        | Address::SubscriptionEvents(_)
-        | Address::BindingToken(_)
-        | Address::Resend(_)
-        | Address::Websocket
-        | Address::WebhookSecret(_)
-        | Address::MetaChange(..)
-        | Address::Export(_)
-        | Address::Reindex
-        | Address::Job(_)
-        | Address::JobFile(..) => false,
-    };
-    may_take_long && negotiation::preference(&call.headers, "respond-async").is_some()
+/// Tells whether the client asks for a later answer to what may take long. All else is answered at
+/// once, which a preference allows.
+pub(in crate::http) fn is_wanted(call: &Call, declared: &Declaration) -> bool {
+    declared.answered == AnswerTime::LaterIfPreferred
+        && matches!(call.method, Method::GET | Method::POST)
+        && negotiation::preference(&call.headers, "respond-async").is_some()
 }
 
 /// Takes the request: 202, and where its status is. A Bundle that is none is refused at once.
 ///
 /// # Errors
-/// As [`sent_resource`] of a Bundle; `TooManyJobs`.
+/// Of a Bundle that cannot be read; `TooManyJobs`.
 pub(in crate::http) fn begin(
     wire: &Arc<Wire>,
     call: &Call,
-    address: Address,
+    address: &Address,
     answered: Answering,
 ) -> Result<Answer, Refusal> {
-    if call.method == Method::POST && address == Address::System {
-        sent_resource(call)?;
+    if call.method == Method::POST && matches!(address, Address::System) {
+        call.resource()?;
     }
     let awaited = Arc::new(Awaited {
         context: call.context.clone(),
@@ -144,8 +122,7 @@ pub(in crate::http) fn begin(
         // What is done now is of now; whoever cancels still reaches it.
         call.context.now = (wire.context)().now;
         let context = call.context.clone();
-        let work =
-            spawn_blocking(move || bundle::later(&answer_of(&wire, &call, address, answered)));
+        let work = spawn_blocking(move || bundle::later(&answer_of(&wire, &call, answered)));
         *locked(&awaited.progress) = match finished(WORK_TIME_MAX, &context, work).await {
             Ok(answer) => RequestProgress::Done(answer.into()),
             Err(_) => {
@@ -158,8 +135,8 @@ pub(in crate::http) fn begin(
 }
 
 /// Returns the answer that the client would have had at once.
-fn answer_of(wire: &Wire, call: &Call, address: Address, answered: Answering) -> Answer {
-    let refusal = match answered(wire, call, address) {
+fn answer_of(wire: &Wire, call: &Call, answered: Answering) -> Answer {
+    let refusal = match answered(wire, call) {
         Ok(answer) => return answer,
         Err(Refusal::Failure(Failure::Busy)) if call.context.is_abandoned() => Refusal::OutOfTime,
         Err(refusal) => refusal,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::exposition::{Exposition, MetricKind};
 use crate::http::Wire;
 use crate::interactions::subscription::deliveries::{
-    Figures, LATENCY_BOUNDS_S, STATUSES, Status, deliveries, queue,
+    Delivered, Figures, LATENCY_BOUNDS_S, STATUSES, Status, deliveries, queue,
 };
 use crate::interactions::{Context, Failure, Server, overview};
 
@@ -103,18 +103,18 @@ fn write_deliveries(
         "Attempts to send a message that were not acknowledged.",
         figures.failed,
     );
-    out.begin(
-        "frist_subscriptions",
-        MetricKind::Gauge,
-        "Subscriptions by their status.",
-    );
-    for status in STATUSES {
-        let count = all.iter().filter(|one| one.view.status == status).count();
-        let status = status.as_str();
-        out.value("frist_subscriptions", &[("status", &status)], count);
-    }
+    write_statuses(out, &all);
     write_latencies(out, &figures);
     Ok(())
+}
+
+fn write_statuses(out: &mut Exposition, all: &[Delivered]) {
+    const STATUS: &str = "frist_subscriptions";
+    out.begin(STATUS, MetricKind::Gauge, "Subscriptions by their status.");
+    for status in STATUSES {
+        let count = all.iter().filter(|one| one.view.status == status).count();
+        out.value(STATUS, &[("status", &status.as_str())], count);
+    }
 }
 
 fn write_latencies(out: &mut Exposition, figures: &Figures) {

@@ -30,9 +30,13 @@ pub(super) fn components() -> Value {
     labels["minItems"] = 1.into();
     labels["maxItems"] = 1.into();
     labels["items"]["required"] = json!(["name", "valueMeta"]);
-    let date = |name: &str, text: &str| json!({ "name": name, "in": "query", "description": text, "schema": { "type": "string" }, "example": "2027-03-01" });
-    let mut list = date("_type", "The types that are wanted, parted by commas.");
-    list["example"] = "Condition,Patient".into();
+    let list = json!({
+        "name": "_type",
+        "in": "query",
+        "description": "The types that are wanted, parted by commas.",
+        "schema": { "type": "string" },
+        "example": "Condition,Patient",
+    });
     let mut asynchronous = header("Prefer", json!({ "const": "respond-async" }));
     asynchronous["required"] = Value::Bool(true);
     json!({
@@ -42,13 +46,7 @@ pub(super) fn components() -> Value {
             "file": path("file", "^[A-Za-z]{1,40}\\.ndjson$"),
             "_format": { "name": "_format", "in": "query", "schema": { "enum": ["json", "application/json", "application/fhir+json"] } },
             "_pretty": { "name": "_pretty", "in": "query", "schema": { "enum": ["true", "false"] } },
-            "_count": { "name": "_count", "in": "query", "schema": { "type": "integer", "minimum": 0, "maximum": 1000 } },
-            "start": date("start", "Only what is about care on this day or later."),
-            "end": date("end", "Only what is about care on this day or earlier."),
-            "_since": date("_since", "Only what changed since."),
-            "_at": date("_at", "Only what was current then."),
             "_type": list,
-            "_outputFormat": { "name": "_outputFormat", "in": "query", "schema": { "enum": ["application/fhir+ndjson", "application/ndjson", "ndjson"] } },
             "Return": header("Prefer", json!({ "enum": ["return=minimal", "return=representation", "return=OperationOutcome"] })),
             "Later": header("Prefer", json!({ "enum": ["handling=lenient", "handling=strict", "respond-async"] })),
             "RespondAsync": asynchronous,

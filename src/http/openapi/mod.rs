@@ -1,9 +1,10 @@
 //! The interface as an OpenAPI 3.1 document (<https://spec.openapis.org/oas/v3.1.0>), for tools that do not read a CapabilityStatement.
 //!
-//! It is made of that statement and of the table by which requests are let in, and adds nothing of
-//! its own that could be untrue: an address stands in it if it names something, with the methods
+//! It is made of that statement and of the catalogue by which requests are let in, and adds nothing
+//! of its own that could be untrue: an address stands in it if it names something, with the methods
 //! that it has.
 
+mod bodies;
 mod components;
 mod parameters;
 mod parts;
@@ -11,10 +12,10 @@ mod parts;
 use serde_json::{Map, Value, json};
 
 use self::parts::{array, reference};
-use super::allow::allowed;
-use super::capability;
 use crate::fhir::ResourceType;
-use crate::interactions::{ReferencePolicy, examples};
+use crate::interactions::address::Address;
+use crate::interactions::catalogue::{AnswerTime, BundleUse, Declaration, Verb};
+use crate::interactions::{ReferencePolicy, capabilities};
 
 /// The samples that stand for the variables of a path, to look up whether it names something.
 const SAMPLES: &[(&str, &str)] = &[("{id}", "x"), ("{vid}", "1"), ("{file}", "Patient.ndjson")];
@@ -41,7 +42,7 @@ const OF_SYSTEM: &[&str] = &[
 
 /// Returns the document of a server with that base.
 pub(super) fn document(base_url: &str) -> Value {
-    let statement = capability::statement(base_url, ReferencePolicy::default());
+    let statement = capabilities::statement(base_url, ReferencePolicy::default());
     let rest = &statement["rest"][0];
     let types = || array(&rest["resource"]);
     let mut paths = Map::new();
@@ -104,10 +105,12 @@ fn names(elements: &Value) -> impl Iterator<Item = &str> {
 fn add(paths: &mut Map<String, Value>, path: &str, resource: Option<&Value>) {
     let sample = SAMPLES
         .iter()
-        .fold(format!("/fhir{path}"), |sample, (name, value)| {
+        .fold(path.to_owned(), |sample, (name, value)| {
             sample.replace(name, value)
         });
-    let Ok(allow) = allowed(&sample) else { return };
+    let Ok(address) = Address::read(&sample) else {
+        return;
+    };
     let mut item = Map::new();
     let parameters: Vec<_> = SAMPLES
         .iter()
@@ -117,14 +120,14 @@ fn add(paths: &mut Map<String, Value>, path: &str, resource: Option<&Value>) {
     if !parameters.is_empty() {
         item.insert("parameters".into(), Value::from(parameters));
     }
-    for method in allow
-        .split(", ")
-        .filter(|method| !matches!(*method, "HEAD" | "OPTIONS"))
-    {
-        item.insert(
-            method.to_ascii_lowercase(),
-            operation(method, path, resource),
-        );
+    for verb in Verb::ALL.into_iter().filter(|verb| *verb != Verb::Head) {
+        if let Some(declared) = address.declared(verb) {
+            let method = verb.as_str();
+            item.insert(
+                method.to_ascii_lowercase(),
+                operation(method, path, declared, resource),
+            );
+        }
     }
     paths.insert(path.to_owned(), Value::Object(item));
 }
@@ -140,7 +143,7 @@ fn operation_id(method: &str, path: &str) -> String {
     words.join("_")
 }
 
-fn operation(method: &str, path: &str, resource: Option<&Value>) -> Value {
+fn operation(method: &str, path: &str, declared: &Declaration, resource: Option<&Value>) -> Value {
     let kind = path
         .split('/')
         .nth(1)
@@ -148,39 +151,43 @@ fn operation(method: &str, path: &str, resource: Option<&Value>) -> Value {
     let mut operation = json!({
         "operationId": operation_id(method, path),
         "tags": [kind.unwrap_or("System")],
-        "parameters": parameters::of_operation(method, path, resource),
-        "responses": responses(method, path),
+        "parameters": parameters::of_declared(declared, path, resource),
+        "responses": responses(method, declared),
     });
-    if let Some(body) = body(method, path, resource) {
+    let in_bundle = match declared.in_bundle {
+        BundleUse::Entry => None,
+        BundleUse::Refused(words) => Some(format!("In a Bundle: {words}.")),
+    };
+    let documentation = declared.documentation.map(str::to_owned);
+    let told: Vec<_> = documentation.into_iter().chain(in_bundle).collect();
+    if !told.is_empty() {
+        operation["description"] = told.join(" ").into();
+    }
+    if let Some(body) = bodies::of_declared(method, path, declared, resource) {
         operation["requestBody"] = body;
     }
     operation
 }
 
 /// Returns the responses, by status.
-fn responses(method: &str, path: &str) -> Value {
-    let success = match (method, path.rsplit('/').next().unwrap_or_default()) {
-        (_, "$export" | "$reindex") => json!({ "202": reference("responses", "Begun") }),
-        ("DELETE", _) if path.starts_with("/_jobs") => {
-            json!({ "202": reference("responses", "Empty") })
-        }
-        (_, "{file}") => json!({ "200": reference("responses", "Lines") }),
-        _ if path == "/_jobs/{id}" => {
-            json!({ "200": reference("responses", "Job"), "202": reference("responses", "Running") })
-        }
-        // As `Prefer` says, with a body or without.
-        ("PUT" | "PATCH" | "DELETE", _) => json!({ "2XX": reference("responses", "Written") }),
-        ("POST", last) if !last.starts_with(['$', '_']) && !last.is_empty() => {
-            json!({ "201": reference("responses", "Written"), "2XX": reference("responses", "Written") })
-        }
-        _ if parameters::may_be_answered_later(method, path) => {
-            json!({ "200": reference("responses", "Answer"), "202": reference("responses", "Begun") })
-        }
-        _ => {
-            json!({ "200": reference("responses", "Answer"), "304": reference("responses", "Empty") })
-        }
+fn responses(method: &str, declared: &Declaration) -> Value {
+    let of = |status: &str, name: &str| json!({ status: reference("responses", name) });
+    let two = |one: (&str, &str), other: (&str, &str)| {
+        let mut both = of(one.0, one.1);
+        both[other.0] = reference("responses", other.1);
+        both
     };
-    let mut responses = success;
+    let mut responses = match (declared.name, declared.answered) {
+        (_, AnswerTime::Later) => of("202", "Begun"),
+        ("job", _) if method == "DELETE" => of("202", "Empty"),
+        ("job", _) => two(("200", "Job"), ("202", "Running")),
+        ("job-file", _) => of("200", "Lines"),
+        // As `Prefer` says, with a body or without.
+        ("update" | "patch" | "delete", _) => of("2XX", "Written"),
+        ("create", _) => two(("201", "Written"), ("2XX", "Written")),
+        (_, AnswerTime::LaterIfPreferred) => two(("200", "Answer"), ("202", "Begun")),
+        (_, AnswerTime::AtOnce) => two(("200", "Answer"), ("304", "Empty")),
+    };
     responses["default"] = reference("responses", "Refusal");
     responses
 }
@@ -215,83 +222,4 @@ fn link(paths: &mut Map<String, Value>, kind: &str) {
     {
         create["responses"]["201"] = json!({ "description": "Created: with a body or without, as Prefer says.", "links": links });
     }
-}
-
-/// Returns the body of a request, if it has one.
-fn body(method: &str, path: &str, resource: Option<&Value>) -> Option<Value> {
-    let kind = resource.and_then(|resource| resource["type"].as_str());
-    let example = || {
-        kind.and_then(|kind| kind.parse().ok())
-            .and_then(examples::example)
-    };
-    let fhir = |schema: Value, example: Option<Value>| {
-        let mut content = json!({ "schema": schema });
-        if let Some(example) = example {
-            content["example"] = example;
-        }
-        json!({ "content": { "application/fhir+json": content } })
-    };
-    let of_type = |kind: &str| {
-        let members = json!({ "resourceType": { "const": kind }, "id": { "type": "string" } });
-        json!({ "type": "object", "required": ["resourceType"], "properties": members })
-    };
-    let mut body = match (method, path.rsplit('/').next().unwrap_or_default(), kind) {
-        ("POST", "_search", _) => {
-            let asked = parameters::of_search(path, resource).into_iter();
-            let properties: Map<_, _> = asked
-                .filter_map(|mut parameter| {
-                    Some((
-                        parameter["name"].as_str()?.to_owned(),
-                        parameter["schema"].take(),
-                    ))
-                })
-                .collect();
-            let schema = json!({ "type": "object", "properties": properties });
-            json!({ "content": { "application/x-www-form-urlencoded": { "schema": schema } } })
-        }
-        ("POST", "$meta-add" | "$meta-delete", _) => {
-            fhir(reference("schemas", "MetaParameters"), None)
-        }
-        ("POST", "$validate", _) => {
-            let parameters = |example| json!({ "resourceType": "Parameters", "parameter": [{ "name": "resource", "resource": example }] });
-            return Some(fhir(
-                reference("schemas", "Parameters"),
-                example().map(parameters),
-            ));
-        }
-        ("POST", operation, _) if operation.starts_with('$') => {
-            return Some(fhir(
-                reference("schemas", "Parameters"),
-                Some(json!({ "resourceType": "Parameters" })),
-            ));
-        }
-        ("POST", "", None) => {
-            let entry = json!({ "request": { "method": "GET", "url": "Patient?_count=1" } });
-            fhir(
-                reference("schemas", "Bundle"),
-                Some(json!({ "resourceType": "Bundle", "type": "batch", "entry": [entry] })),
-            )
-        }
-        ("POST", _, Some(kind)) => {
-            let without_id = |mut example: Value| {
-                example
-                    .as_object_mut()
-                    .map(|members| members.shift_remove("id"));
-                example
-            };
-            fhir(of_type(kind), example().map(without_id))
-        }
-        ("PUT", _, Some(kind)) => fhir(of_type(kind), example()),
-        ("PATCH", ..) => {
-            let steps = json!([{ "op": "test", "path": "/resourceType", "value": kind }]);
-            json!({ "content": {
-                "application/json-patch+json": { "schema": reference("schemas", "JsonPatch"), "example": steps },
-                "application/merge-patch+json": { "schema": { "type": "object" } },
-                "application/fhir+json": { "schema": reference("schemas", "Parameters") },
-            } })
-        }
-        _ => return None,
-    };
-    body["required"] = Value::Bool(true);
-    Some(body)
 }

@@ -5,12 +5,15 @@ use serde_json::{Value, json};
 
 use super::parts::{ID_PATTERN, array, reference};
 use crate::fhir::ResourceType;
-use crate::http::negotiation::GENERAL_PARAMETERS;
+use crate::interactions::catalogue::{
+    AnswerTime, Declaration, Execution, ParameterDeclaration, ValueKind,
+};
 use crate::interactions::examples;
+use crate::interactions::query::GENERAL_PARAMETERS;
 use crate::search::parameters::parameters_of;
 
-/// A variable of a path; the id has an example where one is known to be there, or is what the
-/// example of the type has.
+/// Makes a variable of a path; the id has an example where one is known to be there, or that of the
+/// example of the type.
 pub(super) fn of_path(name: &str, path: &str) -> Value {
     let kind = path
         .split('/')
@@ -29,134 +32,88 @@ pub(super) fn of_path(name: &str, path: &str) -> Value {
     }
 }
 
-/// True if `Prefer: respond-async` is honoured there.
-pub(super) fn may_be_answered_later(method: &str, path: &str) -> bool {
-    match (method, path.rsplit('/').next().unwrap_or_default()) {
-        (_, "$everything") | ("GET", "_history") | ("POST", "_search") | (_, "") => true,
-        ("GET", last) => searches(last, path),
-        _ => false,
-    }
-}
-
-/// True if a GET of the path is a search.
-fn searches(last: &str, path: &str) -> bool {
-    last.is_empty()
-        || last == "*"
-        || last.parse::<ResourceType>().is_ok() && !path.ends_with("{id}")
-}
-
-/// The parameters of an operation, but those in its path.
-pub(super) fn of_operation(method: &str, path: &str, resource: Option<&Value>) -> Vec<Value> {
-    let named = |names: &[&str]| {
-        names
-            .iter()
-            .map(|name| reference("parameters", name))
-            .collect::<Vec<_>>()
-    };
+/// Returns the parameters of what is declared there, but those in its path.
+pub(super) fn of_declared(
+    declared: &Declaration,
+    path: &str,
+    resource: Option<&Value>,
+) -> Vec<Value> {
     let mut parameters = named(GENERAL_PARAMETERS);
-    let last = path.rsplit('/').next().unwrap_or_default();
-    parameters.extend(match (method, last) {
-        (_, "$export") => named(&["RespondAsync", "_type", "_since", "_outputFormat"]),
-        (_, "$reindex") => named(&["RespondAsync"]),
-        ("GET", "_history") => named(&["_count", "_since", "_at"]),
-        (_, "$everything") => named(&["start", "end", "_since", "_type", "_count"]),
-        (_, "$rights") => vec![query(
-            "as-of",
-            "date",
-            "The day to show; today if it is not said.",
-        )],
-        (_, "$status") => vec![
-            query(
-                "id",
-                "id",
-                "A Subscription to show; repeatable. All if none is named.",
-            ),
-            query(
-                "status",
-                "code",
-                "A status to show; repeatable. Any if none is named.",
-            ),
-        ],
-        (_, "$resend") => vec![
-            query(
-                "eventsSinceNumber",
-                "string",
-                "The number of the first event to send again.",
-            ),
-            query(
-                "eventsUntilNumber",
-                "string",
-                "The number of the last event to send again.",
-            ),
-        ],
-        (_, "$events") => vec![
-            query(
-                "eventsSinceNumber",
-                "string",
-                "The number of the first event to tell.",
-            ),
-            query(
-                "eventsUntilNumber",
-                "string",
-                "The number of the last event to tell.",
-            ),
-            query(
-                "content",
-                "code",
-                "How much to tell of each: empty, id-only or full-resource.",
-            ),
-        ],
-        (_, "$get-ws-binding-token") => vec![query(
-            "id",
-            "id",
-            "A Subscription to listen to; repeatable.",
-        )],
-        (_, "$meta-add" | "$meta-delete") => named(&["IfMatch"]),
-        (_, "$validate") => {
-            let mut mode = query("mode", "code", "For what the resource is checked.");
-            mode["schema"] = json!({ "enum": ["create", "update", "delete", "profile"] });
-            vec![
-                mode,
-                query(
-                    "profile",
-                    "canonical",
-                    "A profile to check against besides.",
-                ),
-            ]
+    parameters.extend(match declared.name {
+        "read" | "vread" => of_read(),
+        "search-type" | "search-compartment" | "search-system" if !path.ends_with("_search") => {
+            of_search(path, resource)
         }
-        ("GET", "{id}" | "{vid}") if resource.is_some() => {
-            let mut part = query("_summary", "code", "Which part of the resource is given.");
-            part["schema"] = json!({ "enum": ["false", "true", "text", "data"] });
-            let mut all = named(&["IfNoneMatch", "IfModifiedSince"]);
-            all.extend([
-                part,
-                query(
-                    "_elements",
-                    "list",
-                    "The elements that are given, parted by commas.",
-                ),
-            ]);
-            all
-        }
-        ("GET", last) if searches(last, path) => of_search(path, resource),
-        ("POST", last) if searches(last, path) && resource.is_some() => {
-            named(&["IfNoneExist", "Return"])
-        }
-        ("PUT" | "PATCH" | "DELETE", "{id}") if resource.is_some() => named(&["IfMatch", "Return"]),
-        ("PUT" | "PATCH" | "DELETE", _) if resource.is_some() => {
+        "create" => named(&["IfNoneExist", "Return"]),
+        "update" | "patch" | "delete" if path.ends_with("{id}") => named(&["IfMatch", "Return"]),
+        "update" | "patch" | "delete" => {
             let mut all: Vec<_> = resource.into_iter().flat_map(criteria).collect();
             all.extend(named(&["IfMatch", "Return"]));
             all
         }
-        _ => Vec::new(),
+        _ => declared
+            .parameters
+            .iter()
+            .filter_map(of_operation)
+            .collect(),
     });
-    if may_be_answered_later(method, path) {
-        parameters.push(reference("parameters", "Later"));
+    if matches!(declared.execution, Execution::Changes { .. }) {
+        parameters.push(reference("parameters", "IfMatch"));
+    }
+    match declared.answered {
+        AnswerTime::AtOnce => {}
+        AnswerTime::LaterIfPreferred => parameters.push(reference("parameters", "Later")),
+        AnswerTime::Later => parameters.push(reference("parameters", "RespondAsync")),
     }
     parameters
 }
 
-/// The parameters of a search in a type, or in several.
+fn named(names: &[&str]) -> Vec<Value> {
+    let references = names.iter().map(|name| reference("parameters", name));
+    references.collect()
+}
+
+fn of_read() -> Vec<Value> {
+    let mut part = query("_summary", "code", "Which part of the resource is given.");
+    part["schema"] = json!({ "enum": ["false", "true", "text", "data"] });
+    let elements = "The elements that are given, parted by commas.";
+    let mut all = named(&["IfNoneMatch", "IfModifiedSince"]);
+    all.extend([part, query("_elements", "list", elements)]);
+    all
+}
+
+/// Makes the parameter of an operation, if it may stand in an address.
+fn of_operation(declared: &ParameterDeclaration) -> Option<Value> {
+    let with = |kind: &str| query(declared.name, kind, declared.words);
+    let schema = |schema: Value| {
+        let mut parameter = with("code");
+        parameter["schema"] = schema;
+        parameter
+    };
+    let example = |kind: &str, example: &str| {
+        let mut parameter = with(kind);
+        parameter["example"] = example.into();
+        parameter
+    };
+    Some(match declared.kind {
+        ValueKind::Day | ValueKind::Date => with("date"),
+        ValueKind::When => example("date", "2027-03-01"),
+        ValueKind::Instant => example("instant", "2027-03-01T09:00:00Z"),
+        ValueKind::EventNumber => example("string", "1"),
+        ValueKind::Count => {
+            let mut parameter = with("number");
+            parameter["schema"] = json!({ "type": "integer", "minimum": 0, "maximum": 1000 });
+            parameter
+        }
+        ValueKind::SubscriptionId => with("id"),
+        ValueKind::Code(codes) => schema(json!({ "enum": codes })),
+        ValueKind::TypeList => with("list"),
+        ValueKind::Profile => with("canonical"),
+        ValueKind::Resource | ValueKind::Meta => return None,
+    })
+}
+
+/// Returns the parameters of a search in a type, or in several.
 pub(super) fn of_search(path: &str, resource: Option<&Value>) -> Vec<Value> {
     let mut parameters = match resource {
         Some(resource) => criteria(resource).collect(),
@@ -190,21 +147,16 @@ pub(super) fn of_search(path: &str, resource: Option<&Value>) -> Vec<Value> {
     parameters
 }
 
-/// Returns what may be asked about the answer of a search (<https://hl7.org/fhir/R4/search.html#return>).
-fn of_results(resource: Option<&Value>) -> Vec<Value> {
-    let with = |name: &str, kind: &str, text: &str, schema: Value| {
-        let mut parameter = query(name, kind, text);
-        parameter["schema"] = schema;
-        parameter
-    };
-    let listed = |member: &str| {
-        let known: Vec<_> = resource.map_or_else(
-            || vec![Value::from("*")],
-            |resource| array(&resource[member]).cloned().collect(),
-        );
-        json!({ "type": "array", "items": { "enum": known } })
-    };
-    let mut parameters = vec![
+/// Makes a parameter with a schema of its own.
+fn with(name: &str, kind: &str, text: &str, schema: Value) -> Value {
+    let mut parameter = query(name, kind, text);
+    parameter["schema"] = schema;
+    parameter
+}
+
+/// Returns the parameters about a page of a search, and about the parts of its resources.
+fn of_page() -> Vec<Value> {
+    vec![
         with(
             "_count",
             "number",
@@ -245,7 +197,19 @@ fn of_results(resource: Option<&Value>) -> Vec<Value> {
             "Contained resources are not searched.",
             json!({ "enum": ["false"] }),
         ),
-    ];
+    ]
+}
+
+/// Returns what may be asked about the answer of a search (<https://hl7.org/fhir/R4/search.html#return>).
+fn of_results(resource: Option<&Value>) -> Vec<Value> {
+    let listed = |member: &str| {
+        let known: Vec<_> = resource.map_or_else(
+            || vec![Value::from("*")],
+            |resource| array(&resource[member]).cloned().collect(),
+        );
+        json!({ "type": "array", "items": { "enum": known } })
+    };
+    let mut parameters = of_page();
     for (name, member, text) in [
         (
             "_include",
@@ -272,7 +236,7 @@ fn of_results(resource: Option<&Value>) -> Vec<Value> {
     parameters
 }
 
-/// The parameters that say which resources of a type are meant.
+/// Returns the parameters that say which resources of a type are meant.
 fn criteria(resource: &Value) -> impl Iterator<Item = Value> {
     array(&resource["searchParam"]).map(|parameter| {
         let text = |member: &str| parameter[member].as_str().unwrap_or_default();
@@ -280,7 +244,7 @@ fn criteria(resource: &Value) -> impl Iterator<Item = Value> {
     })
 }
 
-/// A parameter of a query, of a kind of FHIR: any text may be sent, and one that is understood is
+/// Makes a parameter of a query, of a kind of FHIR: any text may be sent, and one that is understood is
 /// shown.
 fn query(name: &str, kind: &str, description: &str) -> Value {
     let description = format!("{kind}. {description}");

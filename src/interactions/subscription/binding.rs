@@ -5,12 +5,10 @@
 //! another one.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 pub use super::binding_tokens::BindingGrant;
 use super::binding_tokens::GivenToken;
-use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
-use crate::interactions::address::parameters_in;
+use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::{Context, Failure, Server, read};
 use crate::subscriptions::{Channel, Standing, Status};
 
@@ -32,8 +30,7 @@ pub struct BindingToken {
     pub subscriptions: Vec<Id>,
 }
 
-/// Gives out a token for the subscription that the address names, or for those of the parameters
-/// `id`.
+/// Gives out a token for the subscription that the address names, or for those that are named besides.
 ///
 /// # Errors
 /// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for a Subscription,
@@ -42,9 +39,8 @@ pub fn binding_token(
     server: &Server,
     context: &Context,
     subscription: Option<&ResourceKey>,
-    parameters: &[(String, String)],
+    named: Vec<Id>,
 ) -> Result<BindingToken, Failure> {
-    let named = asked_ids(parameters)?;
     let mut subscriptions = match subscription {
         Some(key) => vec![key.id.clone()],
         None if named.is_empty() => {
@@ -100,45 +96,6 @@ pub fn redeem(server: &Server, context: &Context, token: &str) -> Option<Binding
         .good(context.now)
         .remove(token)
         .map(|given| given.grant)
-}
-
-/// Reads the parameters in a Parameters resource, as they would stand in a query.
-///
-/// # Errors
-/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
-pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    let text = |item: &Value| {
-        item["valueId"]
-            .as_str()
-            .or_else(|| item["valueString"].as_str())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    parameters_in(sent, text)
-}
-
-fn asked_ids(parameters: &[(String, String)]) -> Result<Vec<Id>, Failure> {
-    let (mut ids, mut wrong) = (Vec::new(), Vec::new());
-    for (name, value) in parameters {
-        match (name.as_str(), Id::parse(value)) {
-            ("id", Some(id)) => ids.push(id),
-            ("id", None) => wrong.push(Issue::error(
-                IssueCode::Value,
-                "",
-                "id: expected the id of a Subscription",
-            )),
-            _ => wrong.push(Issue::error(
-                IssueCode::NotSupported,
-                "",
-                "$get-ws-binding-token has no such parameter; it has id",
-            )),
-        }
-    }
-    if wrong.is_empty() {
-        Ok(ids)
-    } else {
-        Err(Failure::BadRequest(wrong))
-    }
 }
 
 /// Refuses what cannot be listened to.

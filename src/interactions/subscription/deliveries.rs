@@ -120,7 +120,7 @@ pub fn particulars(server: &Server, _context: &Context, id: &Id) -> Result<Parti
     Ok(Particulars { endpoint, error })
 }
 
-/// Sends delivered events again, from one number to another, both included; answers what was asked.
+/// Sends events again that were delivered, from one number to another, both included.
 ///
 /// # Errors
 /// `BadRequest` for parameters that are not understood, `NotFound` or `Gone` for the Subscription,
@@ -129,41 +129,8 @@ pub fn resend(
     server: &Server,
     context: &Context,
     subscription: &ResourceKey,
-    parameters: &[(String, String)],
-) -> Result<(u64, u64), Failure> {
-    let number = |wanted: &str| {
-        let mut found = parameters
-            .iter()
-            .filter(|(name, _)| name == wanted)
-            .map(|(_, text)| text.trim().parse().ok());
-        match (found.next().flatten(), found.next()) {
-            (Some(number), None) => Ok(number),
-            _ => Err(Issue::error(
-                IssueCode::Value,
-                "",
-                format!("{wanted}: expected the number of an event, once"),
-            )),
-        }
-    };
-    let unknown = parameters
-        .iter()
-        .filter(|(name, _)| !["eventsSinceNumber", "eventsUntilNumber"].contains(&name.as_str()));
-    let mut wrong: Vec<_> = unknown
-        .map(|_| {
-            Issue::error(
-                IssueCode::NotSupported,
-                "",
-                "$resend has no such parameter; it has eventsSinceNumber and eventsUntilNumber",
-            )
-        })
-        .collect();
-    let (since, until) = match (number("eventsSinceNumber"), number("eventsUntilNumber")) {
-        (Ok(since), Ok(until)) if wrong.is_empty() => (since, until),
-        (since, until) => {
-            wrong.extend([since, until].into_iter().filter_map(Result::err));
-            return Err(Failure::BadRequest(wrong));
-        }
-    };
+    (since, until): (u64, u64),
+) -> Result<(), Failure> {
     read::read(server, context, subscription)?;
     let refused =
         |why: String| Failure::Unprocessable(vec![Issue::error(IssueCode::BusinessRule, "", why)]);
@@ -171,7 +138,7 @@ pub fn resend(
         refused("this server does not deliver notifications at present".to_owned())
     })?;
     match deliverer.replay(&subscription.id, since, until) {
-        Ok(()) => Ok((since, until)),
+        Ok(()) => Ok(()),
         Err(ReplayRefused::Store(error)) => Err(error.into()),
         Err(refusal) => Err(refused(refusal.to_string())),
     }

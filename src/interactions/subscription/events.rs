@@ -6,8 +6,7 @@
 //! how to ask for the rest, or is none.
 
 use super::status::SubscriptionSnapshot;
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey};
-use crate::interactions::address::parameters_in;
+use crate::fhir::{Issue, IssueCode, ResourceKey};
 use crate::interactions::{Context, Failure, Server, read};
 use crate::storage::Event;
 use crate::subscriptions::PayloadContent;
@@ -21,13 +20,14 @@ const CONTENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const ATTEMPTS_MAX: usize = 100;
 
 /// The events that a client asks for.
-struct EventsRequest {
+#[derive(Clone, Copy, Default)]
+pub struct EventsRequest {
     /// The first event, if it is said.
-    since: Option<u64>,
+    pub since: Option<u64>,
     /// The last one, if it is said.
-    until: Option<u64>,
-    /// The detail of the events, if it is said.
-    content: Option<PayloadContent>,
+    pub until: Option<u64>,
+    /// The content that is told of each, if it is said.
+    pub content: Option<PayloadContent>,
 }
 
 /// Answers the events of a subscription as a notification: a Bundle, ready to be sent.
@@ -39,9 +39,16 @@ pub fn events(
     server: &Server,
     context: &Context,
     subscription: &ResourceKey,
-    parameters: &[(String, String)],
+    asked: &EventsRequest,
 ) -> Result<Vec<u8>, Failure> {
-    let asked = asked(parameters)?;
+    if asked
+        .since
+        .zip(asked.until)
+        .is_some_and(|(since, until)| since > until)
+    {
+        let text = "eventsUntilNumber: expected a number not less than eventsSinceNumber";
+        return Err(Failure::bad_request(IssueCode::Value, text));
+    }
     for _ in 0..ATTEMPTS_MAX {
         let stored = read::read(server, context, subscription)?;
         let known = SubscriptionSnapshot::read(server, stored)?;
@@ -77,7 +84,7 @@ pub fn events(
             .last()
             .map(|told| told.event.number + 1)
             .filter(|next| *next <= last);
-        let links = links(server, subscription, &asked, first, next);
+        let links = links(server, subscription, asked, first, next);
         return Ok(notification::linked_bundle(
             &About { content, ..about },
             NotificationType::QueryEvent,
@@ -150,101 +157,4 @@ fn forgotten(kept_from: u64) -> Failure {
 
 fn parameter_issue(code: IssueCode, text: &str) -> Issue {
     Issue::error(code, "", text.to_owned())
-}
-
-fn asked(parameters: &[(String, String)]) -> Result<EventsRequest, Failure> {
-    let mut asked = EventsRequest {
-        since: None,
-        until: None,
-        content: None,
-    };
-    let mut wrong = Vec::new();
-    for (name, text) in parameters {
-        let number = || {
-            text.parse::<u64>()
-                .ok()
-                .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
-        };
-        let is_read = match name.as_str() {
-            "eventsSinceNumber" => set(&mut asked.since, number()),
-            "eventsUntilNumber" => set(&mut asked.until, number()),
-            "content" => set(&mut asked.content, PayloadContent::from_code(text)),
-            _ => Err(
-                "$events has no such parameter; it has eventsSinceNumber, eventsUntilNumber and content",
-            ),
-        };
-        if let Err(text) = is_read {
-            let is_known = matches!(
-                name.as_str(),
-                "eventsSinceNumber" | "eventsUntilNumber" | "content"
-            );
-            let text = if is_known {
-                format!("{name}: {text}")
-            } else {
-                text.to_owned()
-            };
-            wrong.push(parameter_issue(
-                if is_known {
-                    IssueCode::Value
-                } else {
-                    IssueCode::NotSupported
-                },
-                &text,
-            ));
-        }
-    }
-    if asked
-        .since
-        .zip(asked.until)
-        .is_some_and(|(since, until)| since > until)
-    {
-        wrong.push(parameter_issue(
-            IssueCode::Value,
-            "eventsUntilNumber: expected a number not less than eventsSinceNumber",
-        ));
-    }
-    if wrong.is_empty() {
-        Ok(asked)
-    } else {
-        Err(Failure::BadRequest(wrong))
-    }
-}
-
-/// Sets a parameter that was not set yet.
-fn set<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), &'static str> {
-    match (place.is_some(), value) {
-        (true, _) => Err("expected once, found twice"),
-        (false, None) => Err(
-            "expected the number of an event, such as 12; for content empty, id-only or full-resource",
-        ),
-        (false, value) => {
-            *place = value;
-            Ok(())
-        }
-    }
-}
-
-/// Reads the parameters in a Parameters resource, as they would stand in a query.
-///
-/// # Errors
-/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
-pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    parameters_in(sent, |item| {
-        let text = ["valueString", "valueId", "valueCode"]
-            .iter()
-            .find_map(|member| item[*member].as_str());
-        let number = || {
-            ["valueInteger", "valueUnsignedInt", "valuePositiveInt"]
-                .iter()
-                .find_map(|member| item[*member].as_u64())
-        };
-        text.map_or_else(
-            || {
-                number()
-                    .map(|number| number.to_string())
-                    .unwrap_or_default()
-            },
-            str::to_owned,
-        )
-    })
 }

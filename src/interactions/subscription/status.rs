@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
+use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::interactions::{Context, Failure, Server, read};
 use crate::search::SearchQuery;
 use crate::storage::{StoredVersion, Stream};
@@ -90,44 +90,18 @@ pub fn status(
 /// are named.
 ///
 /// # Errors
-/// `BadRequest` for parameters that are not understood.
+/// Of the store.
 pub fn statuses(
     server: &Server,
     _context: &Context,
     parameters: &[(String, String)],
 ) -> Result<Statuses, Failure> {
-    let (mut ids, mut wanted, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, text) in parameters
-        .iter()
-        .flat_map(|(name, text)| text.split(',').map(move |text| (name, text)))
-    {
-        match name.as_str() {
-            "id" => match Id::parse(text) {
-                Some(id) => ids.push(id),
-                None => wrong.push(Issue::error(
-                    IssueCode::Value,
-                    "",
-                    "id: expected the id of a Subscription",
-                )),
-            },
-            "status" => match Status::from_code(text) {
-                Some(status) => wanted.push(status),
-                None => wrong.push(Issue::error(
-                    IssueCode::CodeInvalid,
-                    "",
-                    "status: expected requested, active, error or off",
-                )),
-            },
-            _ => wrong.push(Issue::error(
-                IssueCode::NotSupported,
-                "",
-                "$status has no such parameter; it has id and status",
-            )),
-        }
-    }
-    if !wrong.is_empty() {
-        return Err(Failure::BadRequest(wrong));
-    }
+    let named = |wanted: &'static str| {
+        let named = parameters.iter().filter(move |(name, _)| name == wanted);
+        named.flat_map(|(_, texts)| texts.split(','))
+    };
+    let ids: Vec<_> = named("id").filter_map(Id::parse).collect();
+    let wanted: Vec<_> = named("status").filter_map(Status::from_code).collect();
     let mut statuses = Vec::new();
     for stored in server
         .store

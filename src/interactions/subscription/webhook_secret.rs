@@ -36,17 +36,3 @@ pub fn webhook_secret(
         json!({ "resourceType": "Parameters", "parameter": [{ "name": "secret", "valueString": secret }] }),
     )
 }
-
-/// Refuses parameters: the operation has none.
-///
-/// # Errors
-/// `BadRequest` if there is one.
-pub fn without_parameters(parameters: &[(String, String)]) -> Result<(), Failure> {
-    if parameters.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::bad_request(
-        IssueCode::NotSupported,
-        "$webhook-secret has no parameters",
-    ))
-}

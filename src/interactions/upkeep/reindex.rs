@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
-use crate::interactions::address::parameters_in;
+use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::{Context, Failure, Server};
 use crate::search::IndexEntry;
 use crate::search::compartment::{found_by, index_marks};
@@ -55,14 +54,6 @@ pub fn reindex_store(
             watch,
         )
         .map_err(Failure::from)
-}
-
-/// Reads the parameters in a Parameters resource; `$reindex` has none.
-///
-/// # Errors
-/// `BadRequest` if it is no Parameters resource, or one with more parameters than are read.
-pub fn parameters(sent: &Resource) -> Result<Vec<(String, String)>, Failure> {
-    parameters_in(sent, |_| String::new())
 }
 
 fn entries_of(resource_type: ResourceType, body: &[u8]) -> Option<Vec<IndexEntry>> {

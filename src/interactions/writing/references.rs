@@ -11,7 +11,7 @@ use super::{pending, persons};
 use crate::fhir::{
     Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, reference, view,
 };
-use crate::interactions::address::query_pairs;
+use crate::interactions::query::query_pairs;
 use crate::interactions::{Failure, ReferencePolicy, Server};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test};
 use crate::storage::{Precondition, SearchError};
@@ -168,6 +168,7 @@ fn at_reference(path: &str, mut failure: Failure) -> Failure {
         | Failure::NotFound(_)
         | Failure::Gone(..)
         | Failure::NotAllowed(_)
+        | Failure::NotAcceptable(_)
         | Failure::Conflict(_)
         | Failure::Several(..)
         | Failure::Busy

@@ -8,6 +8,7 @@ mod batch;
 mod browsers;
 mod bytes;
 mod capability;
+mod catalogue;
 mod compartments;
 mod compression;
 mod conditional;

@@ -371,7 +371,7 @@ fn a_failing_entry_leaves_nothing_of_the_others() {
         ),
         (
             entry("GET", "Condition/a?x=1", Value::Null),
-            405,
+            400,
             at("not-supported Bundle.entry[1].request"),
         ),
         (
@@ -385,7 +385,7 @@ fn a_failing_entry_leaves_nothing_of_the_others() {
                 "Condition/a?identifier=1",
                 copd("a", "p", "2027-02-20"),
             ),
-            405,
+            400,
             at("not-supported Bundle.entry[1].request"),
         ),
         (
@@ -479,7 +479,7 @@ fn all_findings_of_all_entries_come_back_at_once_and_name_the_entry_as_it_was_se
     lost["subject"]["reference"] = "urn:uuid:nobody".into();
     let entries = vec![
         put(no_date),
-        entry("GET", "metadata", Value::Null),
+        entry("GET", "$export", Value::Null),
         put(wrong),
         entry("DELETE", "Condition/old", Value::Null),
         put(lost),

@@ -255,7 +255,7 @@ fn an_answer_never_has_one_half_of_a_transaction() {
             )
         };
         let (found, came) = interrupted(&facade, after, write, |server, context| {
-            rights::rights(server, context, &person.key(), &[])
+            rights::rights(server, context, &person.key(), None)
         });
         let found = found.unwrap();
         let task = &found.tasks[0];

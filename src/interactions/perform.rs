@@ -1,0 +1,19 @@
+//! Carrying out a request, alone or a Bundle of them.
+
+use super::outcome::Outcome;
+use super::request::{Ask, Request};
+use super::{Context, Failure, Server, alone, transaction};
+
+/// Carries out a request.
+///
+/// # Errors
+/// Of the interaction; `NotAllowed` for what is the matter of the wire.
+pub fn perform(server: &Server, context: &Context, request: Request) -> Result<Outcome, Failure> {
+    match request.ask {
+        Ask::Bundle(request) => {
+            let (kind, answers) = transaction::carry_out(server, context, &request)?;
+            Ok(Outcome::Bundle(kind, answers))
+        }
+        ask => alone::carry_out(server, context, ask),
+    }
+}
