@@ -23,7 +23,7 @@ use frist::storage::{
 use jiff::civil::date;
 use tempfile::TempDir;
 
-use crate::store_contract::{by_token, changes, key, put, put_text, token};
+use crate::store_contract::words::{by_token, changes, key, put, put_text, token};
 
 /// The child's folder and engine; set only by a test that starts it.
 const CHILD_FOLDER: &str = "FRIST_TEST_CHILD_FOLDER";

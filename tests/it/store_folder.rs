@@ -16,7 +16,7 @@ use frist::storage::{
 };
 
 use crate::power_loss::copy;
-use crate::store_contract::{by_token, commit, delete, key, put, token};
+use crate::store_contract::words::{by_token, commit, delete, key, put, token};
 
 /// Each of these on each engine.
 macro_rules! on_each_engine {

@@ -13,7 +13,7 @@ use frist::storage::{ChangeSet, Position, Precondition};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use crate::store_contract::{Fixture, changes, commit, delete, keys_of, noon, put};
+use crate::store_contract::words::{Fixture, changes, commit, delete, keys_of, noon, put};
 
 /// One step of a made-up past: which resource, and its entries; none deletes it if it is there.
 type Step = (ResourceKey, Option<Vec<IndexEntry>>);

@@ -9,7 +9,7 @@ use frist::search::{
 use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
 use frist::storage::{Commits, Resources, SearchError};
 
-use crate::store_contract::{by_token, changes, noon, put, token};
+use crate::store_contract::words::{by_token, changes, noon, put, token};
 
 const TASKS: i64 = 60;
 

@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::BASE;
 use super::chance::{ADDRESSES, Chance, DATES, mutate};
 use super::every::made_up;
-use crate::store_contract::{changes, delete, keys_of, put};
+use crate::store_contract::words::{changes, delete, keys_of, put};
 use crate::store_search::{Known, expected_page};
 
 /// Makes a resource of the type: one of the guide's examples, or one with everything.

@@ -107,6 +107,11 @@ impl<'a> SearchRun<'a> {
         &self,
         resource_type: ResourceType,
     ) -> Result<BTreeSet<ResourceKey>, StoreError> {
+        let state = self.reader.state()?;
+        if state.is_none_or(|state| state.position <= self.position) {
+            // Most searches are of the latest state: one look saves a walk along the log.
+            return Ok(BTreeSet::new());
+        }
         let after = Position(self.position.0.saturating_add(1));
         let changes = self
             .reader
