@@ -74,7 +74,7 @@ impl ValueTag {
 pub(super) enum EntryFilter<'f> {
     Everything,
     Nothing,
-    /// Those of the parameters that pass.
+    /// The entries of the parameters that pass.
     Parameters(&'f dyn Fn(&str) -> bool),
 }
 

@@ -30,18 +30,18 @@ use crate::storage::{
 
 // ---- Two sets of definitions ----
 
-/// How entries are made of the words of a resource.
+/// Two ways to make entries of the words of a resource.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Definitions {
+enum DefinitionSet {
     /// `a`, `b` and `c` are the words of that name, `r` what is referred to.
     First,
     /// `b` is written otherwise, `c` is gone, and its words are found by `d`.
     Second,
 }
 
-use Definitions::{First, Second};
+use DefinitionSet::{First, Second};
 
-impl Definitions {
+impl DefinitionSet {
     fn codes(self) -> [(&'static str, &'static str); 4] {
         match self {
             First => [("a", "1"), ("b", "1"), ("c", "1"), ("r", "1")],
@@ -142,7 +142,7 @@ impl Definitions {
         .is_none()
     }
 
-    /// True if the query does not depend on what the two sets say differently.
+    /// Tells whether the query does not depend on what the two sets say differently.
     fn is_same_in_both(query: &SearchQuery) -> bool {
         let differ = ["b", "c", "d"]
             .iter()
@@ -155,7 +155,7 @@ impl Definitions {
 // ---- A made-up past ----
 
 /// One step: which resource, and its words; none deletes it if it is there.
-type Change = (ResourceKey, Option<[Vec<String>; 4]>);
+type MadeUpWrite = (ResourceKey, Option<[Vec<String>; 4]>);
 
 fn resource() -> impl Strategy<Value = ResourceKey> {
     let kind = proptest::sample::select(&[ResourceType::Task, ResourceType::Goal][..]);
@@ -163,7 +163,7 @@ fn resource() -> impl Strategy<Value = ResourceKey> {
         .prop_map(|(kind, number)| ResourceKey::new(kind, Id::parse(&number.to_string()).unwrap()))
 }
 
-fn change() -> impl Strategy<Value = Change> {
+fn change() -> impl Strategy<Value = MadeUpWrite> {
     let words = || prop::collection::vec("[xy]{1,2}", 0..3);
     let targets = prop::collection::vec(resource().prop_map(|key| key.to_string()), 0..2);
     let content = (words(), words(), words(), targets).prop_map(|(a, b, c, r)| [a, b, c, r]);
@@ -219,16 +219,21 @@ fn query() -> impl Strategy<Value = SearchQuery> {
     })
 }
 
-/// What each resource was after a change: version, instant, content; no content if it was deleted.
+/// The resources after a change: version, instant, content; no content if one was deleted.
 type Known = BTreeMap<ResourceKey, (Version, Timestamp, Option<Value>)>;
 
 /// A store and all that it should say.
-struct Model {
+struct ExpectedStore {
     states: Vec<Known>,
 }
 
-impl Model {
-    fn write(&mut self, store: &EmbeddedStore, definitions: Definitions, (key, words): &Change) {
+impl ExpectedStore {
+    fn write(
+        &mut self,
+        store: &EmbeddedStore,
+        definitions: DefinitionSet,
+        (key, words): &MadeUpWrite,
+    ) {
         let mut state = self.states.last().unwrap().clone();
         let previous = state.get(key).map(|(version, ..)| *version);
         let content =
@@ -268,10 +273,10 @@ impl Model {
         Position(self.states.len() as u64 - 1)
     }
 
-    /// What the query finds by these definitions.
+    /// Finds what the query matches by these definitions.
     fn expected(
         &self,
-        definitions: Definitions,
+        definitions: DefinitionSet,
         query: &SearchQuery,
         position: Position,
     ) -> Vec<String> {
@@ -317,12 +322,12 @@ impl Model {
             .collect()
     }
 
-    /// Each query is answered rightly, in the newest state and in one of the past; or refused, if
+    /// Checks that each query is answered rightly, in the newest state and in one of the past; or refused, if
     /// it may be.
     fn check(
         &self,
         store: &EmbeddedStore,
-        definitions: Definitions,
+        definitions: DefinitionSet,
         queries: &[SearchQuery],
         past: u64,
         is_done: bool,
@@ -341,7 +346,7 @@ impl Model {
                         .map(|found| format!("{}/{}", found.key, found.version))
                         .collect::<Vec<_>>(),
                     Err(SearchError::BeingMade(_))
-                        if !is_done && !Definitions::is_same_in_both(query) =>
+                        if !is_done && !DefinitionSet::is_same_in_both(query) =>
                     {
                         let conditions = vec![Precondition::Matches(query.clone(), vec![])];
                         assert!(
@@ -371,16 +376,16 @@ fn nothing() -> ChangeSet {
     ChangeSet::at(Timestamp::UNIX_EPOCH)
 }
 
-/// A store that was written by these definitions.
+/// Makes a store that was written by these definitions.
 fn filled(
     path: &Path,
     engine: Engine,
-    definitions: Definitions,
-    past: &[Change],
-) -> (EmbeddedStore, Model) {
+    definitions: DefinitionSet,
+    past: &[MadeUpWrite],
+) -> (EmbeddedStore, ExpectedStore) {
     let (store, mut model) = (
         definitions.open(path, engine),
-        Model {
+        ExpectedStore {
             states: vec![Known::new()],
         },
     );
@@ -389,8 +394,8 @@ fn filled(
     (store, model)
 }
 
-/// What an entry of a store is damaged by.
-fn damage(store: &EmbeddedStore, definitions: Definitions, model: &Model) {
+/// Damages the entries of a store, each in its own way.
+fn damage(store: &EmbeddedStore, definitions: DefinitionSet, model: &ExpectedStore) {
     let mut batch = Batch::default();
     for (number, (key, (.., content))) in model.states.last().unwrap().iter().enumerate() {
         let entries = content
@@ -508,8 +513,8 @@ fn a_damaged_index_is_healed_while_others_write_whenever_it_is_stopped() {
     });
 }
 
-/// Fifty Tasks with words that tell them apart.
-fn tasks() -> Vec<Change> {
+/// Makes fifty Tasks with words that tell them apart.
+fn tasks() -> Vec<MadeUpWrite> {
     let word = |number: u8| vec![format!("w{number}")];
     let key =
         |number: u8| ResourceKey::new(ResourceType::Task, Id::parse(&number.to_string()).unwrap());

@@ -35,7 +35,7 @@ fn entry(code: &str) -> IndexEntry {
     )
 }
 
-/// A store with one Task of two versions, a timer and a guard.
+/// Makes a store with one Task of two versions, a timer and a guard.
 fn store(path: &Path, key: &ResourceKey) -> EmbeddedStore {
     let store = EmbeddedStore::open(
         path,
@@ -88,93 +88,76 @@ fn store(path: &Path, key: &ResourceKey) -> EmbeddedStore {
     store
 }
 
+/// A record to remove, or to replace by something else.
+type Damage = (Table, Vec<u8>, Option<Vec<u8>>);
+
+/// Makes a record that does not belong where it stands.
+fn misplaced(table: Table, key: Vec<u8>, record: &impl Record) -> Damage {
+    let sealed = seal(table, &key, record.encode());
+    (table, key, Some(sealed))
+}
+
+/// Lists one record of each kind of the store.
+fn one_of_each(key: &ResourceKey, day: Date) -> Vec<(Table, Vec<u8>)> {
+    let index_key = index_keys(key, &entry("2512489996")).remove(0);
+    vec![
+        (Table::Meta, STATE.to_vec()),
+        (Table::Current, current_key(key)),
+        (Table::Versions, version_key(key, Version(1))),
+        (Table::Versions, version_key(key, Version(2))),
+        (Table::Index, index_key),
+        (Table::Log, log_key(Position(1))),
+        (
+            Table::TypeLog,
+            type_log_key(ResourceType::Task, Position(2)),
+        ),
+        (Table::Timers, timer_key(key)),
+        (Table::Timers, due_key(day, key)),
+        (Table::Events, stream_key(&key.id)),
+        (Table::Events, event_key(&key.id, 1)),
+        (Table::Events, event_key(&key.id, 2)),
+    ]
+}
+
+/// Lists damages of every kind: records that are missing, unreadable, too many or contradictory.
+fn damages(key: &ResourceKey, day: Date) -> Vec<Damage> {
+    let other = ResourceKey::parse("Task/8").unwrap();
+    let mut damages = Vec::new();
+    for (table, at) in one_of_each(key, day) {
+        damages.push((table, at.clone(), None));
+        damages.push((table, at, Some(b"no record of ours".to_vec())));
+    }
+    for (owner, code) in [(key, "1"), (&other, "2512489996")] {
+        let at = index_keys(owner, &entry(code)).remove(0);
+        damages.push(misplaced(Table::Index, at, &()));
+    }
+    let tomorrow = due_key(day.tomorrow().unwrap(), key);
+    damages.push(misplaced(Table::Timers, tomorrow, &()));
+    let guard = guard_key(&Guard("g".to_owned()));
+    damages.push(misplaced(Table::Guards, guard, &Position(9)));
+    let beyond = CursorRecord {
+        delivered: 3,
+        sent: 3,
+    };
+    damages.push(misplaced(Table::Events, cursor_key(&key.id), &beyond));
+    let never = ResendsRecord(vec![2..=3]);
+    damages.push(misplaced(Table::Events, resends_key(&key.id), &never));
+    let foreign = EventRecord {
+        position: Position(2),
+        instant: Timestamp::UNIX_EPOCH,
+        focus: other,
+        version: Version(1),
+    };
+    damages.push(misplaced(Table::Events, event_key(&key.id, 2), &foreign));
+    damages
+}
+
 #[test]
 fn verify_finds_each_kind_of_damage_and_names_no_person() {
     let (key, day) = (
         ResourceKey::parse("Task/7").unwrap(),
         Date::constant(2027, 3, 1),
     );
-    let one = || -> Vec<(Table, Vec<u8>)> {
-        vec![
-            (Table::Meta, STATE.to_vec()),
-            (Table::Current, current_key(&key)),
-            (Table::Versions, version_key(&key, Version(1))),
-            (Table::Versions, version_key(&key, Version(2))),
-            (
-                Table::Index,
-                index_keys(&key, &entry("2512489996")).remove(0),
-            ),
-            (Table::Log, log_key(Position(1))),
-            (
-                Table::TypeLog,
-                type_log_key(ResourceType::Task, Position(2)),
-            ),
-            (Table::Timers, timer_key(&key)),
-            (Table::Timers, due_key(day, &key)),
-            (Table::Events, stream_key(&key.id)),
-            (Table::Events, event_key(&key.id, 1)),
-            (Table::Events, event_key(&key.id, 2)),
-        ]
-    };
-    let unit =
-        |table: Table, key: Vec<u8>| (table, key.clone(), Some(seal(table, &key, ().encode())));
-    let other = ResourceKey::parse("Task/8").unwrap();
-    let mut damages: Vec<(Table, Vec<u8>, Option<Vec<u8>>)> = one()
-        .into_iter()
-        .map(|(table, key)| (table, key, None))
-        .collect();
-    damages.extend(
-        one()
-            .into_iter()
-            .map(|(table, key)| (table, key, Some(b"no record of ours".to_vec()))),
-    );
-    damages.push(unit(Table::Index, index_keys(&key, &entry("1")).remove(0)));
-    damages.push(unit(
-        Table::Index,
-        index_keys(&other, &entry("2512489996")).remove(0),
-    ));
-    damages.push(unit(Table::Timers, due_key(day.tomorrow().unwrap(), &key)));
-    let late = guard_key(&Guard("g".to_owned()));
-    damages.push((
-        Table::Guards,
-        late.clone(),
-        Some(seal(Table::Guards, &late, Position(9).encode())),
-    ));
-
-    let beyond = cursor_key(&key.id);
-    let cursor = CursorRecord {
-        delivered: 3,
-        sent: 3,
-    }
-    .encode();
-    damages.push((
-        Table::Events,
-        beyond.clone(),
-        Some(seal(Table::Events, &beyond, cursor)),
-    ));
-    let never = resends_key(&key.id);
-    damages.push((
-        Table::Events,
-        never.clone(),
-        Some(seal(
-            Table::Events,
-            &never,
-            ResendsRecord(vec![2..=3]).encode(),
-        )),
-    ));
-    let foreign = event_key(&key.id, 2);
-    let event = EventRecord {
-        position: Position(2),
-        instant: Timestamp::UNIX_EPOCH,
-        focus: other,
-        version: Version(1),
-    };
-    damages.push((
-        Table::Events,
-        foreign.clone(),
-        Some(seal(Table::Events, &foreign, event.encode())),
-    ));
-
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), &key);
     let set = |table: Table, key: &[u8], value: Option<Vec<u8>>| {
@@ -185,7 +168,7 @@ fn verify_finds_each_kind_of_damage_and_names_no_person() {
         }
         store.shared.kv.apply(batch).unwrap();
     };
-    for (number, (table, at, value)) in damages.into_iter().enumerate() {
+    for (number, (table, at, value)) in damages(&key, day).into_iter().enumerate() {
         assert_eq!(store.verify(), Vec::<String>::new());
         let sound = store.shared.kv.view().get(table, &at).unwrap();
         set(table, &at, value);

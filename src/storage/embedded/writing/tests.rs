@@ -93,7 +93,7 @@ fn start(
     )
 }
 
-/// A commit that moves that guard, if it was not moved before.
+/// Makes a commit that moves that guard, if it was not moved before.
 fn touch(guard: &str) -> ChangeSet {
     let guard = Guard(guard.to_owned());
     let preconditions = vec![Precondition::Unmoved(guard.clone(), Position(0))];
