@@ -176,8 +176,11 @@ impl Http {
             .enable_all()
             .build()
             .unwrap();
+        // Between two requests the subscriber may take longer than the server keeps a silent
+        // connection: each request has one of its own.
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0);
         Http {
-            client: reqwest::Client::new(),
+            client: client.build().unwrap(),
             runtime,
         }
     }
