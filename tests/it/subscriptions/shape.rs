@@ -397,120 +397,144 @@ fn every_message_fits_the_profiles_of_the_guide_and_r4() {
     }
 }
 
-#[test]
-fn the_rules_of_the_profiles_find_what_is_wrong() {
+/// Where the status of a notification has its parts.
+const STATUS: &str = "/entry/0/resource/parameter";
+
+/// Checks that a notification with another value at that place is found to be wrong.
+fn check_wrong(pointer: &str, value: Value, expected: &str) {
     let (_, bytes) = messages()
         .into_iter()
         .find(|(name, _)| name == "EventNotification Active IdOnly")
         .unwrap();
-    let right = parsed(&bytes);
-    let status = "/entry/0/resource/parameter";
+    let mut wrong = parsed(&bytes);
+    let (parent, member) = pointer.rsplit_once('/').unwrap();
+    match wrong.pointer_mut(parent).unwrap() {
+        Value::Array(items) => items[member.parse::<usize>().unwrap()] = value,
+        parent => parent[member] = value,
+    }
+    let found = unfit_notification(&wrong);
+    assert!(
+        found.iter().any(|found| found.starts_with(expected)),
+        "{pointer}: {found:?}"
+    );
+}
+
+#[test]
+fn the_rules_find_what_is_wrong_with_the_bundle() {
     for (pointer, value, expected) in [
-        ("/type".to_owned(), json!("collection"), "type"),
-        ("/timestamp".to_owned(), json!(null), "timestamp"),
-        ("/meta/profile".to_owned(), json!([]), "meta.profile"),
+        ("/type", json!("collection"), "type"),
+        ("/timestamp", json!(null), "timestamp"),
+        ("/meta/profile", json!([]), "meta.profile"),
         (
-            "/entry/0/resource/resourceType".to_owned(),
+            "/entry/0/resource/resourceType",
             json!("Basic"),
             "a status, as the first entry",
         ),
         (
-            "/entry/0/fullUrl".to_owned(),
+            "/entry/0/fullUrl",
             json!("urn:uuid:x"),
             "fullUrl of the status",
         ),
+        ("/entry/0/request/url", json!("Subscription/s1"), "request"),
+        ("/entry/0/response/status", json!("201"), "response"),
         (
-            "/entry/0/request/url".to_owned(),
-            json!("Subscription/s1"),
-            "request",
-        ),
-        (
-            "/entry/0/response/status".to_owned(),
-            json!("201"),
-            "response",
-        ),
-        (
-            "/entry/1/response".to_owned(),
+            "/entry/1/response",
             json!(null),
             "request and response of each entry",
         ),
+    ] {
+        check_wrong(pointer, value, expected);
+    }
+}
+
+#[test]
+fn the_rules_find_what_is_wrong_with_the_status() {
+    for (pointer, value, expected) in [
         (
-            format!("{status}/0/name"),
+            format!("{STATUS}/0/name"),
             json!("subscriptions"),
             "subscription: 0 times",
         ),
         (
-            format!("{status}/2/valueCode"),
+            format!("{STATUS}/2/valueCode"),
             json!("entered"),
             "status: no such code",
         ),
         (
-            format!("{status}/3/valueCode"),
+            format!("{STATUS}/3/valueCode"),
             json!("event"),
             "type: no such code",
         ),
         (
-            format!("{status}/4"),
+            format!("{STATUS}/4"),
             json!({ "name": "events-since-subscription-start", "valueInteger": 1 }),
             "events-since",
         ),
         (
-            format!("{status}/5/part/0/name"),
+            format!("{STATUS}/5/part/0/name"),
             json!("number"),
             "event-number: 0 times",
         ),
         (
-            format!("{status}/5/part/1"),
+            format!("{STATUS}/5/part/1"),
             json!({ "name": "timestamp", "valueDateTime": "2027-03-01" }),
             "timestamp: ",
         ),
         (
-            format!("{status}/0/valueReference/reference"),
+            format!("{STATUS}/0/valueReference/reference"),
             json!(format!("{BASE}/Task/s1")),
             "subscription: no Subscription",
         ),
         (
-            format!("{status}/1/valueCanonical"),
+            format!("{STATUS}/1/valueCanonical"),
             json!("https://kronikerpakker.dk/fhir/SubscriptionTopic/other"),
             "topic: no such topic",
         ),
         (
-            format!("{status}/3/valueCode"),
+            format!("{STATUS}/3/valueCode"),
             json!("heartbeat"),
             "type: ",
         ),
         (
-            format!("{status}/4/valueString"),
+            format!("{STATUS}/4/valueString"),
             json!("11"),
             "events-since-subscription-start: ",
         ),
         (
-            format!("{status}/4/valueString"),
+            format!("{STATUS}/4/valueString"),
             json!("-1"),
             "events-since-subscription-start: ",
         ),
         (
-            format!("{status}/5/part/0/valueString"),
+            format!("{STATUS}/5/part/0/valueString"),
             json!("10"),
             "event-number: ",
         ),
         (
-            format!("{status}/5/part/0/valueString"),
+            format!("{STATUS}/5/part/0/valueString"),
             json!("first"),
             "event-number: ",
         ),
+    ] {
+        check_wrong(&pointer, value, expected);
+    }
+}
+
+#[test]
+fn the_rules_find_what_is_wrong_with_the_events() {
+    for (pointer, value, expected) in [
         (
-            format!("{status}/5/part/2/name"),
+            format!("{STATUS}/5/part/2/name"),
             json!("additional-context"),
             "2 events, 1 foci",
         ),
         (
-            format!("{status}/5/part/2/valueReference/reference"),
+            format!("{STATUS}/5/part/2/valueReference/reference"),
             json!(format!("{BASE}/Patient/t1")),
             "focus: ",
         ),
         (
-            format!("{status}/1/name"),
+            format!("{STATUS}/1/name"),
             json!("theme"),
             "empty: references or entries",
         ),
@@ -540,17 +564,7 @@ fn the_rules_of_the_profiles_find_what_is_wrong() {
             "resource of ",
         ),
     ] {
-        let mut wrong = right.clone();
-        let (parent, member) = pointer.rsplit_once('/').unwrap();
-        match wrong.pointer_mut(parent).unwrap() {
-            Value::Array(items) => items[member.parse::<usize>().unwrap()] = value,
-            parent => parent[member] = value,
-        }
-        let found = unfit_notification(&wrong);
-        assert!(
-            found.iter().any(|found| found.starts_with(expected)),
-            "{pointer}: {found:?}"
-        );
+        check_wrong(&pointer, value, expected);
     }
 }
 
