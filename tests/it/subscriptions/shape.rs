@@ -94,6 +94,22 @@ fn unfit(parameters: &[Value], table: &[(&str, &str, usize, usize)]) -> Vec<Stri
     wrong
 }
 
+/// Reads a number that is sent as text.
+fn number(text: &Value) -> Option<u64> {
+    text.as_str()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?
+        .parse()
+        .ok()
+}
+
+/// Returns the value of the first parameter of that name.
+fn value(parameters: &[Value], name: &str, member: &str) -> Value {
+    named(parameters, name)
+        .next()
+        .map(|found| found[member].clone())
+        .unwrap_or_default()
+}
+
 /// Returns the faults of a status by its profile.
 pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     let given = items(&parameters["parameter"]);
@@ -101,19 +117,7 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     for event in named(given, "notification-event") {
         wrong.extend(unfit(items(&event["part"]), EVENT_PARTS));
     }
-    let number = |text: &Value| {
-        text.as_str()
-            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?
-            .parse::<u64>()
-            .ok()
-    };
-    let value = |name: &str, member: &str| {
-        named(given, name)
-            .next()
-            .map(|found| found[member].clone())
-            .unwrap_or_default()
-    };
-    let reference = value("subscription", "valueReference")["reference"]
+    let reference = value(given, "subscription", "valueReference")["reference"]
         .as_str()
         .unwrap_or_default()
         .to_owned();
@@ -126,10 +130,27 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     if named(given, "topic").any(|topic| topic["valueCanonical"] != super::TOPIC) {
         wrong.push("topic: no such topic".into());
     }
+    wrong.extend(unfit_numbers(given));
+    wrong.extend(unfit_codes(given));
+    if parameters["meta"]["profile"]
+        != json!([format!("{PROFILES}/backport-subscription-status-r4")])
+    {
+        wrong.push("meta.profile".into());
+    }
+    wrong
+}
+
+/// Returns the faults in how the events of a status are numbered, and in whether there are any.
+fn unfit_numbers(given: &[Value]) -> Vec<String> {
+    let mut wrong = Vec::new();
     let numbers: Vec<_> = named(given, "notification-event")
         .map(|event| number(&named(items(&event["part"]), "event-number").next()?["valueString"]))
         .collect();
-    let since_start = number(&value("events-since-subscription-start", "valueString"));
+    let since_start = number(&value(
+        given,
+        "events-since-subscription-start",
+        "valueString",
+    ));
     if since_start.is_none() || numbers.last().is_some_and(|last| *last > since_start) {
         wrong.push(format!(
             "events-since-subscription-start: {since_start:?} after {numbers:?}"
@@ -144,15 +165,21 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     }
     let tells_events = ["event-notification", "query-event"]
         .iter()
-        .any(|kind| value("type", "valueCode") == *kind);
-    let must_tell = value("type", "valueCode") == "event-notification";
+        .any(|kind| value(given, "type", "valueCode") == *kind);
+    let must_tell = value(given, "type", "valueCode") == "event-notification";
     if (numbers.is_empty() && must_tell) || !(numbers.is_empty() || tells_events) {
         wrong.push(format!(
             "type: {} with {} events",
-            value("type", "valueCode"),
+            value(given, "type", "valueCode"),
             numbers.len()
         ));
     }
+    wrong
+}
+
+/// Returns the faults of the codes of a status.
+fn unfit_codes(given: &[Value]) -> Vec<String> {
+    let mut wrong = Vec::new();
     let one_of = |name: &str, codes: &[&str]| {
         named(given, name).all(|found| codes.iter().any(|code| found["valueCode"] == *code))
     };
@@ -170,11 +197,6 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
         ],
     ) {
         wrong.push("type: no such code".into());
-    }
-    if parameters["meta"]["profile"]
-        != json!([format!("{PROFILES}/backport-subscription-status-r4")])
-    {
-        wrong.push("meta.profile".into());
     }
     wrong
 }
@@ -648,39 +670,30 @@ fn the_entry_of_an_event_says_what_happened() {
     );
 }
 
+/// A moment of the day of the messages, and a second later.
+const SENT: &str = "2027-03-01T08:00:01Z";
+const SENT_LATER: &str = "2027-03-01T08:00:02Z";
+
+/// Returns the id of a message.
+fn id_of(about: &About, kind: NotificationType, told: &[NotifiedEvent], now: &str) -> Value {
+    parsed(&bundle(about, kind, told, instant(now)))["id"].clone()
+}
+
 #[test]
 fn a_message_that_is_sent_again_has_the_same_id_and_no_other_has_it() {
+    use NotificationType::{EventNotification, Heartbeat, QueryEvent};
     let id = Id::parse("s1").unwrap();
     let about = about(&id, Status::Active, PayloadContent::IdOnly);
     let (first, second) = (event(11, "t1", "1"), event(12, "t2", "1"));
-    let both = [
-        NotifiedEvent {
-            event: &first,
-            resource: None,
-        },
-        NotifiedEvent {
-            event: &second,
-            resource: None,
-        },
-    ];
-    let id_of = |about: &About, kind, told: &[NotifiedEvent], now: &str| {
-        parsed(&bundle(about, kind, told, instant(now)))["id"].clone()
-    };
-    let sent = id_of(
-        &about,
-        NotificationType::EventNotification,
-        &both,
-        "2027-03-01T08:00:01Z",
-    );
+    let both = [&first, &second].map(|event| NotifiedEvent {
+        event,
+        resource: None,
+    });
+    let sent = id_of(&about, EventNotification, &both, SENT);
     assert_eq!(sent, bundle_id(BASE, &id, 7, 11, 12).to_string());
     assert_eq!(
         sent,
-        id_of(
-            &about,
-            NotificationType::EventNotification,
-            &both,
-            "2027-03-02T08:00:01Z"
-        ),
+        id_of(&about, EventNotification, &both, "2027-03-02T08:00:01Z"),
         "sent again a day later"
     );
     let other_life = About { life: 8, ..about };
@@ -691,74 +704,28 @@ fn a_message_that_is_sent_again_has_the_same_id_and_no_other_has_it() {
     for (what, other) in [
         (
             "fewer events",
-            id_of(
-                &about,
-                NotificationType::EventNotification,
-                &both[..1],
-                "2027-03-01T08:00:01Z",
-            ),
+            id_of(&about, EventNotification, &both[..1], SENT),
         ),
         (
             "another life",
-            id_of(
-                &other_life,
-                NotificationType::EventNotification,
-                &both,
-                "2027-03-01T08:00:01Z",
-            ),
+            id_of(&other_life, EventNotification, &both, SENT),
         ),
         (
             "another server",
-            id_of(
-                &other_server,
-                NotificationType::EventNotification,
-                &both,
-                "2027-03-01T08:00:01Z",
-            ),
+            id_of(&other_server, EventNotification, &both, SENT),
         ),
-        (
-            "a query",
-            id_of(
-                &about,
-                NotificationType::QueryEvent,
-                &both,
-                "2027-03-01T08:00:01Z",
-            ),
-        ),
-        (
-            "a heartbeat",
-            id_of(
-                &about,
-                NotificationType::Heartbeat,
-                &[],
-                "2027-03-01T08:00:01Z",
-            ),
-        ),
+        ("a query", id_of(&about, QueryEvent, &both, SENT)),
+        ("a heartbeat", id_of(&about, Heartbeat, &[], SENT)),
         (
             "a later heartbeat",
-            id_of(
-                &about,
-                NotificationType::Heartbeat,
-                &[],
-                "2027-03-01T08:00:02Z",
-            ),
+            id_of(&about, Heartbeat, &[], SENT_LATER),
         ),
     ] {
         assert_ne!(sent, other, "{what}");
     }
     assert_ne!(
-        id_of(
-            &about,
-            NotificationType::Heartbeat,
-            &[],
-            "2027-03-01T08:00:01Z"
-        ),
-        id_of(
-            &about,
-            NotificationType::Heartbeat,
-            &[],
-            "2027-03-01T08:00:02Z"
-        ),
+        id_of(&about, Heartbeat, &[], SENT),
+        id_of(&about, Heartbeat, &[], SENT_LATER),
         "each heartbeat is a message of its own"
     );
 }
