@@ -88,6 +88,20 @@ fn a_plan_counts_if_it_was_drawn_up_by_a_general_practice() {
             "running",
         ),
         (
+            "before the practice got its ydernummer",
+            vec![plan("q", &["c"], "2027-03-10"), late_yder],
+            "running",
+        ),
+    ] {
+        check_plan(name, more, status);
+    }
+}
+
+#[test]
+fn a_plan_counts_if_it_was_drawn_up_by_a_role_at_a_general_practice() {
+    let made_by = |author: Value| edited(plan("q", &["c"], "2027-03-10"), "author", author);
+    for (name, more, status) in [
+        (
             "by a role",
             vec![
                 made_by(reference("PractitionerRole/r")),
@@ -122,11 +136,6 @@ fn a_plan_counts_if_it_was_drawn_up_by_a_general_practice() {
         (
             "by a role that is not stored",
             vec![made_by(reference("PractitionerRole/r"))],
-            "running",
-        ),
-        (
-            "before the practice got its ydernummer",
-            vec![plan("q", &["c"], "2027-03-10"), late_yder],
             "running",
         ),
     ] {

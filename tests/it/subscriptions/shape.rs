@@ -470,7 +470,7 @@ fn the_rules_find_what_is_wrong_with_the_bundle() {
 }
 
 #[test]
-fn the_rules_find_what_is_wrong_with_the_status() {
+fn the_rules_find_what_is_wrong_with_the_parameters_of_the_status() {
     for (pointer, value, expected) in [
         (
             format!("{STATUS}/0/name"),
@@ -512,6 +512,14 @@ fn the_rules_find_what_is_wrong_with_the_status() {
             json!("https://kronikerpakker.dk/fhir/SubscriptionTopic/other"),
             "topic: no such topic",
         ),
+    ] {
+        check_wrong(&pointer, value, expected);
+    }
+}
+
+#[test]
+fn the_rules_find_what_is_wrong_with_the_numbers_of_the_status() {
+    for (pointer, value, expected) in [
         (
             format!("{STATUS}/3/valueCode"),
             json!("heartbeat"),
