@@ -83,7 +83,7 @@ fn in_error(endpoint: &Endpoint) -> (DeliveringServer, u64) {
 /// A server on 11 March, which has forgotten the events of the day on which the subscription came
 /// to be in error, and keeps later ones: their last number, and the last that was forgotten.
 fn that_forgot(endpoint: &Endpoint) -> (DeliveringServer, u64, u64) {
-    let (mut server, missed_until) = in_error(endpoint);
+    let (server, missed_until) = in_error(endpoint);
     server.set_clock("2027-03-11T08:00:00Z");
     server.change_of("p1", "s");
     let last = server.change_of("p2", "s");
