@@ -13,6 +13,7 @@ use super::task::{business_status, task};
 use super::words::{BusinessStatus, TaskStatus};
 use crate::fhir::dates::format_instant;
 use crate::fhir::reference::Reference;
+use crate::fhir::view::says_the_same;
 use crate::fhir::{Id, ResourceKey};
 
 /// A Task to write.
@@ -62,7 +63,7 @@ pub fn reconcile(
         let content = task(clock, last_modified);
         if !current
             .get(clock.task_id.as_str())
-            .is_some_and(|stored| says_the_same(stored, &content))
+            .is_some_and(|stored| is_unchanged(stored, &content))
         {
             let inputs = rights
                 .inputs
@@ -84,7 +85,7 @@ pub fn reconcile(
             continue;
         };
         let content = without_clock(&id, stored, people, &is_deleted, last_modified);
-        if !says_the_same(stored, &content) {
+        if !is_unchanged(stored, &content) {
             changes.insert(
                 id.clone(),
                 TaskChange {
@@ -169,13 +170,6 @@ fn without_version(task: &Value) -> Value {
 }
 
 /// Tells whether both say the same but for version, `lastUpdated` and `lastModified`.
-fn says_the_same(left: &Value, right: &Value) -> bool {
-    let said = |task: &Value| {
-        let mut content = without_version(task);
-        if let Some(members) = content.as_object_mut() {
-            members.shift_remove("lastModified");
-        }
-        content
-    };
-    said(left) == said(right)
+fn is_unchanged(stored: &Value, content: &Value) -> bool {
+    says_the_same(stored, content, &["lastModified"])
 }

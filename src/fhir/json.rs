@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// The greatest depth to which arrays and objects may nest.
@@ -30,6 +30,68 @@ pub fn parse(bytes: &[u8]) -> Result<Value, String> {
         .map_err(|error| error.to_string())?;
     deserializer.end().map_err(|error| error.to_string())?;
     Ok(value)
+}
+
+/// Reads the members of one JSON object whose names are wanted, and passes over the others: for
+/// text that is known to be sound.
+///
+/// # Errors
+/// If it is no object, or no JSON.
+pub fn parse_members(
+    bytes: &[u8],
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Value, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let members = deserializer.deserialize_map(Wanted { is_wanted })?;
+    deserializer.end()?;
+    Ok(Value::Object(members))
+}
+
+/// The members of an object that are wanted, by name.
+struct Wanted<F> {
+    is_wanted: F,
+}
+
+impl<'de, F: Fn(&str) -> bool> Visitor<'de> for Wanted<F> {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key_seed(WantedName(&self.is_wanted))? {
+            match name {
+                Some(name) => drop(object.insert(name, members.next_value()?)),
+                None => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(object)
+    }
+}
+
+/// The name of a member; none if it is not wanted.
+struct WantedName<'f, F>(&'f F);
+
+impl<'de, F: Fn(&str) -> bool> DeserializeSeed<'de> for WantedName<'_, F> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<F: Fn(&str) -> bool> Visitor<'_> for WantedName<'_, F> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok((self.0)(name).then(|| name.to_owned()))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -146,6 +208,22 @@ mod tests {
             r#"["æ\n",true,null,{}]"#,
         ] {
             assert_eq!(parse(text.as_bytes()).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn members_are_read_by_name_and_the_others_passed_over() {
+        let text = br#"{"status":"active","note":[{"text":"\u00e6 {"}],"n":1.00,"code":{"a":1}}"#;
+        for (names, expected) in [
+            (&["status", "n"][..], r#"{"status":"active","n":1.00}"#),
+            (&["code", "text"], r#"{"code":{"a":1}}"#),
+            (&[], "{}"),
+        ] {
+            let read = parse_members(text, |name| names.contains(&name)).unwrap();
+            assert_eq!(read.to_string(), expected);
+        }
+        for text in [r#"{"status":"active""#, r#"{"a":1} 2"#, "[]"] {
+            assert!(parse_members(text.as_bytes(), |_| true).is_err(), "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! A resource as it was received: the JSON text is the truth, the parsed value is for reading.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -12,12 +13,13 @@ use super::issue::{Issue, IssueCode};
 use super::json;
 use super::key::{Id, Version};
 
-/// A FHIR resource: a JSON object with a `resourceType`.
+/// A FHIR resource: a JSON object with a `resourceType`. A clone shares the content until one of
+/// the two is edited.
 #[derive(Clone, Debug)]
 pub struct Resource {
-    value: Value,
+    value: Arc<Value>,
     /// The text as received; absent once the value was changed.
-    text: Option<String>,
+    text: Option<Arc<str>>,
 }
 
 impl Resource {
@@ -36,7 +38,7 @@ impl Resource {
         })?;
         let resource = Resource::from_value(value)?;
         Ok(Resource {
-            text: String::from_utf8(bytes.to_vec()).ok(),
+            text: std::str::from_utf8(bytes).ok().map(Arc::from),
             ..resource
         })
     }
@@ -56,17 +58,25 @@ impl Resource {
                 "expected a JSON object with a 'resourceType'",
             ));
         }
-        Ok(Resource { value, text: None })
+        Ok(Resource::made(value))
     }
 
     /// Takes what the server itself made, which is a resource by construction.
     pub fn made(value: Value) -> Self {
-        Resource { value, text: None }
+        Resource {
+            value: Arc::new(value),
+            text: None,
+        }
     }
 
     /// Returns the parsed JSON.
     pub fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// Returns the parsed JSON, to be kept beside the resource without a copy.
+    pub fn shared_value(&self) -> Arc<Value> {
+        Arc::clone(&self.value)
     }
 
     /// Returns the `resourceType` as it stands.
@@ -81,7 +91,7 @@ impl Resource {
 
     /// Changes the resource; its text is then made anew from the value.
     pub fn edit(&mut self, change: impl FnOnce(&mut Value)) {
-        change(&mut self.value);
+        change(Arc::make_mut(&mut self.value));
         self.text = None;
     }
 
@@ -90,7 +100,7 @@ impl Resource {
     pub fn stamped(&self, id: &Id, version: Version) -> Body {
         let made;
         let text = match &self.text {
-            Some(text) => text.as_str(),
+            Some(text) => &**text,
             None => {
                 made = self.value.to_string();
                 &made

@@ -52,3 +52,68 @@ pub fn without_version(canonical: &str) -> &str {
         .split_once('|')
         .map_or(canonical, |(address, _)| address)
 }
+
+/// Tells whether two resources say the same, whatever stands in `meta.versionId`,
+/// `meta.lastUpdated` and in the elements of these names; an empty `meta` is none.
+pub fn says_the_same(left: &Value, right: &Value, but_for: &[&str]) -> bool {
+    let passed_over = |name: &str| name == "meta" || but_for.contains(&name);
+    is_same_object(left, right, passed_over)
+        && is_same_object(&left["meta"], &right["meta"], |name| {
+            matches!(name, "versionId" | "lastUpdated")
+        })
+}
+
+/// Tells whether two objects have the same members, in any order, but for those passed over.
+fn is_same_object(left: &Value, right: &Value, passed_over: impl Fn(&str) -> bool) -> bool {
+    let members = |value: &'_ Value| {
+        let members = value.as_object().into_iter().flatten();
+        members.filter(|(name, _)| !passed_over(name)).count()
+    };
+    let mut of_left = left
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !passed_over(name));
+    members(left) == members(right)
+        && of_left.all(|(name, value)| right.get(name).is_some_and(|other| other == value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn two_resources_say_the_same_whatever_the_server_set() {
+        let task = json!({ "id": "a", "meta": { "versionId": "1", "profile": ["p"] }, "n": 1 });
+        for (other, expected) in [
+            (
+                json!({ "n": 1, "id": "a", "meta": { "profile": ["p"] } }),
+                true,
+            ),
+            (
+                json!({ "id": "a", "meta": { "profile": ["p"] }, "n": 1, "at": "x" }),
+                true,
+            ),
+            (
+                json!({ "id": "a", "meta": { "profile": ["q"] }, "n": 1 }),
+                false,
+            ),
+            (json!({ "id": "a", "n": 1 }), false),
+            (
+                json!({ "id": "a", "meta": { "profile": ["p"] }, "n": 2 }),
+                false,
+            ),
+            (
+                json!({ "id": "a", "meta": { "profile": ["p"] }, "m": 1 }),
+                false,
+            ),
+            (json!({ "id": "a", "meta": { "profile": ["p"] } }), false),
+        ] {
+            assert_eq!(says_the_same(&task, &other, &["at"]), expected, "{other}");
+            assert_eq!(says_the_same(&other, &task, &["at"]), expected, "{other}");
+        }
+        let (set, none) = (json!({ "meta": { "lastUpdated": "x" } }), json!({}));
+        assert!(says_the_same(&set, &none, &[]));
+    }
+}
