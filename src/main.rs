@@ -4,6 +4,12 @@
 use std::process::ExitCode;
 
 use frist::{app, config::Options};
+use mimalloc::MiMalloc;
+
+/// Each request makes and drops thousands of small pieces of JSON, of which the system's allocator
+/// made a quarter of the server's CPU time. The library leaves the choice to its program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let command = match Options::read(std::env::args_os()) {
