@@ -12,10 +12,11 @@ use super::group_table::GroupTable;
 use super::practice::{Party, Practices};
 use super::referrals::{self, Chain};
 use super::stored::Stored;
+use super::task::prevention_start_task_id;
 use super::words::Group;
 use crate::fhir::reference::local_keys;
 use crate::fhir::view::{extensions, has_coding, items};
-use crate::fhir::{ResourceKey, ResourceType, Version, names};
+use crate::fhir::{Id, ResourceKey, ResourceType, Version, names};
 
 /// The facts of one person.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -157,6 +158,18 @@ impl PersonFacts {
             .sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
         facts.dates = facts.all_dates();
         facts
+    }
+
+    /// Tells whether this Condition or ServiceRequest is stored, counted or not.
+    pub fn has_trigger(&self, key: &ResourceKey) -> bool {
+        self.triggers.contains_key(key)
+    }
+
+    /// Returns the Task id of each chain of referrals, whether or not it gives a right, with the
+    /// referral that it is made of.
+    pub fn chain_tasks(&self) -> impl Iterator<Item = (Id, &ResourceKey)> {
+        let roots = self.chains.iter().filter_map(|chain| chain.members.first());
+        roots.map(|root| (prevention_start_task_id(&root.key.id), &root.key))
     }
 
     fn all_dates(&self) -> Vec<Date> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::scopes::{ExportFile, ExportScope};
 use super::stored::parse_stored;
-use super::writing::persons::person_of;
+use super::writing::pending::person_of;
 use super::{Context, Failure, Server};
 use crate::fhir::{Issue, IssueCode, ResourceType};
 use crate::storage::{HistoryQuery, HistoryScope, Position, StoreError, StoredVersion};

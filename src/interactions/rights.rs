@@ -5,11 +5,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::writing::pending::Pending;
-use super::writing::persons;
-use super::writing::persons::Person;
+use super::writing::gathering::Gathering;
 use super::{Context, Failure, Server, read};
-use crate::deadlines;
+use crate::deadlines::{self, PersonFacts};
 use crate::fhir::{ResourceKey, start_of_day};
 
 /// The most times that the facts are gathered again after others moved them.
@@ -39,8 +37,8 @@ pub fn rights(
 ) -> Result<PatientRights, Failure> {
     let day = day.unwrap_or_else(|| server.today(context));
     read::read(server, context, patient)?;
-    let person = gather(server, context, patient)?;
-    let rights = deadlines::derive(&person.facts, &server.rules, day);
+    let facts = facts(server, context, patient)?;
+    let rights = deadlines::derive(&facts, &server.rules, day);
     let tasks = rights
         .clocks
         .iter()
@@ -54,12 +52,21 @@ pub fn rights(
     })
 }
 
-/// Gathers the facts of one moment: never the one half of a transaction without the other.
-fn gather(server: &Server, context: &Context, patient: &ResourceKey) -> Result<Person, Failure> {
+/// Gathers the facts of a person as of one moment: never the one half of a transaction without the
+/// other.
+///
+/// # Errors
+/// Of the store, or `Busy` if others never cease to move the facts.
+pub fn facts(
+    server: &Server,
+    _context: &Context,
+    patient: &ResourceKey,
+) -> Result<PersonFacts, Failure> {
     for _ in 0..ATTEMPTS_MAX {
-        let person = persons::gather(server, context, &patient.id, &Pending::new())?;
-        if !person.has_moved(server)? {
-            return Ok(person);
+        let mut gathering = Gathering::new(server);
+        let facts = gathering.facts(&patient.id)?;
+        if !gathering.has_moved()? {
+            return Ok(facts);
         }
     }
     Err(Failure::Busy)

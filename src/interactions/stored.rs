@@ -2,11 +2,8 @@
 
 use serde_json::Value;
 
-use crate::fhir::{ResourceKey, Version};
+use crate::fhir::ResourceKey;
 use crate::storage::StoreError;
-
-/// A resource as it is stored: its key, version and content.
-pub(super) type LoadedResource = (ResourceKey, Version, Value);
 
 /// Reads bytes of the store.
 ///

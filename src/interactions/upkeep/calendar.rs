@@ -5,12 +5,12 @@
 use jiff::civil::Date;
 
 use crate::fhir::{Id, ResourceKey, ResourceType, start_of_day};
+use crate::interactions::writing::derived::{AsOf, Derived, derived};
+use crate::interactions::writing::gathering::Gathering;
 use crate::interactions::writing::pending::Pending;
-use crate::interactions::writing::persons;
-use crate::interactions::writing::persons::Derived;
 use crate::interactions::writing::write_turns::Attempted;
 use crate::interactions::{Context, Failure, Server};
-use crate::storage::{ChangeSet, CommitError};
+use crate::storage::{ChangeSet, CommitError, Precondition};
 
 /// The number of persons that share one commit.
 pub(in crate::interactions) const PERSONS_PER_COMMIT: usize = 64;
@@ -65,10 +65,10 @@ pub fn run(
 ///
 /// # Errors
 /// As [`run`].
-pub(in crate::interactions) fn catch_up(
+pub(in crate::interactions) fn catch_up<'a>(
     server: &Server,
     context: &Context,
-    persons: &[Id],
+    persons: impl Iterator<Item = &'a Id>,
     today: Date,
 ) -> Result<bool, Failure> {
     let mut made = false;
@@ -96,14 +96,8 @@ fn step(
     day: Date,
 ) -> Result<Attempted<usize>, Failure> {
     let waiting = due_on(server, persons, day)?;
-    let derived = persons::derive(
-        server,
-        context,
-        &waiting,
-        &Pending::new(),
-        day,
-        start_of_day(day),
-    )?;
+    let mut gathering = Gathering::new(server);
+    let gathered = gathering.rights(&waiting, &Pending::new())?;
     // Once more after the guards, which move if a timer does after this.
     if due_on(server, &waiting, day)?.len() < waiting.len() {
         return Ok(Attempted::Overtaken);
@@ -111,7 +105,13 @@ fn step(
     if waiting.is_empty() {
         Ok(Attempted::Done(0))
     } else {
-        commit(server, context, derived)
+        let as_of = AsOf {
+            day,
+            last_modified: start_of_day(day),
+            recorded: context.now,
+        };
+        let derived = derived(&gathered, &server.rules, as_of);
+        commit(server, context, gathering.into_preconditions(), derived)
     }
 }
 
@@ -134,14 +134,15 @@ fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure
 pub(in crate::interactions) fn commit(
     server: &Server,
     context: &Context,
+    preconditions: Vec<Precondition>,
     derived: Derived,
 ) -> Result<Attempted<usize>, Failure> {
     let versions = derived.writes.len();
     let (told, events) = (derived.told(), derived.events.len());
     let changes = ChangeSet {
         writes: derived.writes,
-        preconditions: derived.preconditions,
-        touches: derived.touches,
+        preconditions,
+        touches: derived.touches.into_iter().collect(),
         timers: derived.timers,
         events: derived.events,
         ..ChangeSet::at(context.now)

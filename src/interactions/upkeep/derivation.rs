@@ -11,9 +11,9 @@ use jiff::civil::Date;
 use super::calendar::{PERSONS_PER_COMMIT, Progress, commit};
 use crate::deadlines;
 use crate::fhir::{Id, ResourceType};
+use crate::interactions::writing::derived::{AsOf, Derived, derived};
+use crate::interactions::writing::gathering::Gathering;
 use crate::interactions::writing::pending::Pending;
-use crate::interactions::writing::persons;
-use crate::interactions::writing::persons::Derived;
 use crate::interactions::writing::write_turns::Attempted;
 use crate::interactions::{Context, Failure, Server};
 use crate::search::SearchQuery;
@@ -34,9 +34,9 @@ pub fn bring_up_to_date(server: &Server, context: &Context) -> Result<Progress, 
     {
         return Ok(Progress::default());
     }
-    touch(server, context, vec![derived.clone()])?;
+    touch(server, context, [derived.clone()])?;
     let done = derive_all(server, context)?;
-    touch(server, context, vec![derived, by_these])?;
+    touch(server, context, [derived, by_these])?;
     Ok(done)
 }
 
@@ -48,12 +48,17 @@ fn derived_by(server: &Server) -> Guard {
     ))
 }
 
-fn touch(server: &Server, context: &Context, guards: Vec<Guard>) -> Result<(), Failure> {
+fn touch<const N: usize>(
+    server: &Server,
+    context: &Context,
+    guards: [Guard; N],
+) -> Result<(), Failure> {
     commit(
         server,
         context,
+        Vec::new(),
         Derived {
-            touches: guards,
+            touches: guards.into(),
             ..Derived::default()
         },
     )
@@ -82,13 +87,13 @@ fn derive_anew(
     persons: &[Id],
     today: Date,
 ) -> Result<Attempted<usize>, Failure> {
-    let derived = persons::derive(
-        server,
-        context,
-        persons,
-        &Pending::new(),
-        today,
-        context.now,
-    )?;
-    commit(server, context, derived)
+    let mut gathering = Gathering::new(server);
+    let gathered = gathering.rights(persons, &Pending::new())?;
+    let as_of = AsOf {
+        day: today,
+        last_modified: context.now,
+        recorded: context.now,
+    };
+    let derived = derived(&gathered, &server.rules, as_of);
+    commit(server, context, gathering.into_preconditions(), derived)
 }

@@ -10,7 +10,7 @@
 use jiff::Timestamp;
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
-use crate::interactions::writing::followers;
+use crate::interactions::writing::guards;
 use crate::interactions::{Context, Failure, Server};
 use crate::storage::{ChangeSet, CommitError, Forgettable, Precondition, StreamChange};
 use crate::subscriptions::Standing;
@@ -49,7 +49,7 @@ fn step(
     // out by the commit.
     let position = server
         .store
-        .guard_positions(&[followers::guard()])?
+        .guard_positions(&[guards::subscriptions()])?
         .first()
         .copied()
         .unwrap_or_default();
@@ -64,7 +64,7 @@ fn step(
         Some(_) => (before, Vec::new(), Forgettable::All),
         None => (
             Timestamp::MAX,
-            vec![Precondition::Unmoved(followers::guard(), position)],
+            vec![Precondition::Unmoved(guards::subscriptions(), position)],
             Forgettable::All,
         ),
     };

@@ -1,5 +1,5 @@
-//! The check of the content of a resource: the one place that asks for it. Knows no store: refusals
-//! because of other resources are found by those who write.
+//! Checking the content of a resource: the one place that asks for a check. Knows no store: the
+//! write path finds out what is refused because of other resources.
 
 use jiff::civil::Date;
 use serde_json::Value;

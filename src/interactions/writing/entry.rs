@@ -1,35 +1,45 @@
 //! One change on its way to the commit: which resource it is about, what is stored of it, and what
 //! will be written.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::pending::{Pending, PendingWrite};
+use crate::deadlines::practice_references;
+use crate::fhir::view::says_the_same;
 use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
 use crate::interactions::change::Condition;
 use crate::interactions::stored::parse_stored;
 use crate::interactions::{Effect, Failure, Written};
 use crate::search::compartment::found_by;
 use crate::search::query::instant_span_us;
-use crate::search::{Clause, Prefix, SearchQuery, Test};
-use crate::storage::{Committed, Method, Precondition, StoredContent, StoredVersion, Write};
+use crate::search::{Clause, IndexEntry, Prefix, SearchQuery, Test};
+use crate::storage::{
+    Committed, Method, Precondition, StoreError, StoredContent, StoredVersion, Write,
+};
 
 /// One change, as gathered.
 pub(in crate::interactions) struct Entry {
-    /// What it is about.
+    /// The resource.
     pub(in crate::interactions) key: ResourceKey,
     /// The last version, as it was when the change was looked at.
     pub(in crate::interactions) previous: Option<StoredVersion>,
-    /// What will be done.
+    /// The write that it comes to.
     pub(in crate::interactions) step: EntryWrite,
     /// The query by which a conditional update or patch found it, or found nothing.
     pub(in crate::interactions) claims: Option<SearchQuery>,
-    /// What the answer says of the content.
+    /// The findings about the content, which the answer tells.
     pub(in crate::interactions) warnings: Vec<Issue>,
+    /// The content of the last version, once it was read.
+    before: Option<Arc<Value>>,
+    /// The index entries of the content, once they were worked out.
+    index: OnceCell<Vec<IndexEntry>>,
 }
 
-/// What will be done to the resource.
+/// The write that an entry comes to.
 pub(in crate::interactions) enum EntryWrite {
     /// This becomes its content.
     Put(Resource, Method),
@@ -40,19 +50,72 @@ pub(in crate::interactions) enum EntryWrite {
 }
 
 impl Entry {
-    /// The number of the version that would be written.
+    /// Makes the entry of a change of this resource.
+    pub(in crate::interactions) fn new(
+        key: ResourceKey,
+        previous: Option<StoredVersion>,
+        step: EntryWrite,
+    ) -> Self {
+        Entry {
+            key,
+            previous,
+            step,
+            claims: None,
+            warnings: Vec::new(),
+            before: None,
+            index: OnceCell::new(),
+        }
+    }
+
+    /// Reads the content of the last version, the first time it is asked for; none if there is no
+    /// such version, or it is a deletion.
+    ///
+    /// # Errors
+    /// Of the store, if what is stored is no JSON.
+    pub(in crate::interactions) fn before(&mut self) -> Result<Option<Arc<Value>>, StoreError> {
+        let stored = self
+            .previous
+            .as_ref()
+            .and_then(|previous| previous.body.as_deref());
+        if let (None, Some(body)) = (&self.before, stored) {
+            self.before = Some(Arc::new(parse_stored(&self.key, body)?));
+        }
+        Ok(self.before.clone())
+    }
+
+    /// Returns all that the content will be found by, worked out the first time it is asked for;
+    /// none if nothing is written, or it is deleted.
+    pub(in crate::interactions) fn index(&self) -> Option<&[IndexEntry]> {
+        let EntryWrite::Put(resource, _) = &self.step else {
+            return None;
+        };
+        Some(
+            self.index
+                .get_or_init(|| found_by(&self.key, resource.value())),
+        )
+    }
+
+    /// Changes the content, if there is one.
+    pub(in crate::interactions) fn edit(&mut self, change: impl FnOnce(&mut Value)) {
+        if let EntryWrite::Put(resource, _) = &mut self.step {
+            resource.edit(change);
+            self.index = OnceCell::new();
+        }
+    }
+
+    /// Returns the number of the version that would be written.
     pub(in crate::interactions) fn next_version(&self) -> Version {
         Version::after(self.previous.as_ref().map(|previous| previous.version))
     }
 
-    /// True if the resource is there, and not deleted.
+    /// Tells whether the resource is there, and not deleted.
     pub(in crate::interactions) fn exists(&self) -> bool {
         self.previous
             .as_ref()
             .is_some_and(|previous| previous.body.is_some())
     }
 
-    /// Whether the resource is as the client requires.
+    /// Checks that the resource is as the client requires.
     ///
     /// # Errors
     /// `PreconditionFailed` if it is not.
@@ -77,14 +140,15 @@ impl Entry {
         ))
     }
 
-    /// What is to be written, if anything is, and the bytes that will be stored.
-    pub(in crate::interactions) fn write(&self) -> Option<Write> {
+    /// Returns the write, if anything is to be written: with the bytes that will be stored.
+    pub(in crate::interactions) fn write(&mut self) -> Option<Write> {
+        let index = std::mem::take(&mut self.index).into_inner();
         let (method, content) = match &self.step {
             EntryWrite::Nothing(_) => return None,
             EntryWrite::Delete => (Method::Delete, None),
             EntryWrite::Put(resource, method) => {
                 let body = resource.stamped(&self.key.id, self.next_version());
-                let entries = found_by(&self.key, resource.value());
+                let entries = index.unwrap_or_else(|| found_by(&self.key, resource.value()));
                 (*method, Some(StoredContent { body, entries }))
             }
         };
@@ -96,8 +160,8 @@ impl Entry {
         })
     }
 
-    /// What must still hold when others of the same request are written: that this one needs
-    /// nothing, as it was found.
+    /// Returns the precondition of an entry that writes nothing, for when others of the same request
+    /// are written: that its resource is still as it was found.
     pub(in crate::interactions) fn still_so(&self) -> Option<Precondition> {
         let EntryWrite::Nothing(_) = self.step else {
             return None;
@@ -120,7 +184,7 @@ impl Entry {
         ))
     }
 
-    /// The answer if nothing was written.
+    /// Returns the answer if nothing was written.
     pub(in crate::interactions) fn unchanged(self) -> Written {
         let effect = match self.step {
             EntryWrite::Nothing(effect) => effect,
@@ -134,7 +198,7 @@ impl Entry {
         }
     }
 
-    /// The answer after the commit of that body.
+    /// Returns the answer after the commit of that body.
     pub(in crate::interactions) fn written(
         self,
         body: Option<Body>,
@@ -163,43 +227,33 @@ impl Entry {
     }
 }
 
-/// What the entries will have written, by key.
+/// Returns the writes of the entries, by key.
 ///
 /// # Errors
 /// Of the store, if what is stored is no JSON.
-pub(in crate::interactions) fn pending(entries: &[Entry]) -> Result<Pending, Failure> {
+pub(in crate::interactions) fn pending(entries: &mut [Entry]) -> Result<Pending, Failure> {
     let mut pending = BTreeMap::new();
     for entry in entries {
         let content = match &entry.step {
-            EntryWrite::Put(resource, _) => {
-                let mut value = resource.value().clone();
-                value["id"] = Value::from(entry.key.id.as_str());
-                Some(value)
-            }
+            EntryWrite::Put(resource, _) => Some(resource.shared_value()),
             EntryWrite::Delete => None,
             EntryWrite::Nothing(_) => continue,
         };
-        let before = match entry
-            .previous
+        let practices = content
             .as_ref()
-            .and_then(|previous| previous.body.as_deref())
-        {
-            Some(body) => Some(parse_stored(&entry.key, body)?),
-            None => None,
+            .map_or_else(Vec::new, |content| practice_references(content));
+        let write = PendingWrite {
+            version: entry.next_version(),
+            content,
+            practices: practices.into(),
+            before: entry.before()?,
         };
-        pending.insert(
-            entry.key.clone(),
-            PendingWrite {
-                version: entry.next_version(),
-                content,
-                before,
-            },
-        );
+        pending.insert(entry.key.clone(), write);
     }
     Ok(pending)
 }
 
-/// That the content has the type of its address.
+/// Checks that the content has the type of its address.
 ///
 /// # Errors
 /// `BadRequest` if it has not.
@@ -219,7 +273,7 @@ pub(in crate::interactions) fn same_type(
     }
 }
 
-/// That the content has the type and the id of its address.
+/// Checks that the content has the type and the id of its address.
 ///
 /// # Errors
 /// `BadRequest` if it has not.
@@ -249,8 +303,9 @@ fn not_of_the_address(at: impl Into<String>, what: &str, expected: &str) -> Fail
 /// Leaves out what is stored as it is sent: then a retry writes nothing.
 pub(in crate::interactions) fn settle(entries: &mut [Entry], pending: &mut Pending) {
     for entry in entries {
+        // One resource has one id, whether or not the content repeats it.
         let same = |write: &PendingWrite| match (&write.before, &write.content) {
-            (Some(before), Some(content)) => same_content(before, content),
+            (Some(before), Some(content)) => says_the_same(before, content, &["id"]),
             (None, _) | (_, None) => false,
         };
         if pending.get(&entry.key).is_some_and(same) {
@@ -258,24 +313,4 @@ pub(in crate::interactions) fn settle(entries: &mut [Entry], pending: &mut Pendi
             entry.step = EntryWrite::Nothing(Effect::Unchanged);
         }
     }
-}
-
-/// True if both say the same, whatever the server set in `meta`.
-fn same_content(stored: &Value, sent: &Value) -> bool {
-    let told = |value: &Value| {
-        let mut members = value.as_object().cloned().unwrap_or_default();
-        if let Some(meta) = members.get_mut("meta").and_then(Value::as_object_mut) {
-            meta.shift_remove("versionId");
-            meta.shift_remove("lastUpdated");
-        }
-        if members
-            .get("meta")
-            .and_then(Value::as_object)
-            .is_none_or(serde_json::Map::is_empty)
-        {
-            members.shift_remove("meta");
-        }
-        members
-    };
-    told(stored) == told(sent)
 }

@@ -12,7 +12,7 @@ use crate::subscriptions::FilterIndex;
 pub(super) struct FollowersAt {
     /// The position of the guard.
     pub(super) position: Position,
-    /// The filters of the followers.
+    /// The subscriptions, by what each follows.
     pub(super) index: Arc<FilterIndex<Id>>,
 }
 

@@ -1,4 +1,5 @@
-//! The subscriptions that must be told of a change of a Task, in the very commit that makes it.
+//! The subscriptions that must be told of changes of Tasks, each in the very commit that makes the
+//! change.
 //!
 //! What was read of the subscriptions is kept between commits; a guard that every change of who
 //! follows what moves says whether it still holds, so that a subscription which was acknowledged
@@ -9,85 +10,20 @@ use std::sync::{Arc, PoisonError};
 use serde_json::Value;
 
 use super::follower_cache::FollowersAt;
+use super::guards;
 use super::pending::{Pending, PendingWrite};
-use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
+use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::Server;
-use crate::search::{SearchQuery, index_entries};
-use crate::storage::{Guard, NewEvent, Precondition, SearchError, StreamChange};
-use crate::subscriptions::filter::Side;
-use crate::subscriptions::{FilterIndex, Standing, Status, topic};
+use crate::search::SearchQuery;
+use crate::storage::{Guard, Position, SearchError, StreamChange};
+use crate::subscriptions::{FilterIndex, Standing, Status};
 
-/// Returns the guard of who follows what.
-pub(in crate::interactions) fn guard() -> Guard {
-    Guard("subscriptions".to_owned())
-}
-
-/// A version of a Task that will be written.
-pub(in crate::interactions) struct TaskVersion<'a> {
-    /// The Task.
-    pub(in crate::interactions) key: &'a ResourceKey,
-    /// Its content before; none if it did not exist.
-    pub(in crate::interactions) before: Option<&'a Value>,
-    /// Its content from now on.
-    pub(in crate::interactions) after: &'a Value,
-}
-
-/// Finds the events that these versions are, and what must still be so when they are committed.
+/// Returns the followers as they are since their guard stood at this position: it was asked for
+/// before, so that what moved since is found out when the events are committed.
 ///
 /// # Errors
 /// Of the store.
-pub(in crate::interactions) fn events_of(
-    server: &Server,
-    versions: &[TaskVersion<'_>],
-) -> Result<(Vec<NewEvent>, Option<Precondition>), SearchError> {
-    let versions: Vec<_> = versions
-        .iter()
-        .filter(|version| topic::is_event(version.before, version.after))
-        .collect();
-    if versions.is_empty() {
-        return Ok((Vec::new(), None));
-    }
-    let FollowersAt {
-        position,
-        index: followers,
-    } = current(server)?;
-    let mut events = Vec::new();
-    // What a Task is found by is worked out only if somebody follows.
-    let looked_at = if followers.is_empty() {
-        &[]
-    } else {
-        &versions[..]
-    };
-    for version in looked_at {
-        let key = version.key;
-        let before = version
-            .before
-            .map(|before| index_entries(ResourceType::Task, before));
-        let before = before.as_ref().map(|entries| Side { key, entries });
-        let after = index_entries(ResourceType::Task, version.after);
-        let after = Side {
-            key,
-            entries: &after,
-        };
-        let concerned = followers.concerned(before, after);
-        events.extend(concerned.map(|subscription| NewEvent {
-            subscription: subscription.clone(),
-            focus: key.clone(),
-        }));
-    }
-    Ok((events, Some(Precondition::Unmoved(guard(), position))))
-}
-
-/// Reads the followers as they are now.
-fn current(server: &Server) -> Result<FollowersAt, SearchError> {
-    // Asked for before anything is read: what moves after this is found out when the events are
-    // committed.
-    let position = server
-        .store
-        .guard_positions(&[guard()])?
-        .first()
-        .copied()
-        .unwrap_or_default();
+pub(super) fn at(server: &Server, position: Position) -> Result<Arc<FilterIndex<Id>>, SearchError> {
     // Held while they are read: of all the writes that find it too old, one reads and the
     // others wait for it.
     let mut kept = server
@@ -96,7 +32,7 @@ fn current(server: &Server) -> Result<FollowersAt, SearchError> {
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = kept.as_ref().filter(|known| known.position == position) {
-        return Ok(known.clone());
+        return Ok(Arc::clone(&known.index));
     }
     let mut followers = Vec::new();
     for stored in server
@@ -121,29 +57,32 @@ fn current(server: &Server) -> Result<FollowersAt, SearchError> {
             }
         }
     }
-    let known = FollowersAt {
+    let index = Arc::new(FilterIndex::new(followers));
+    *kept = Some(FollowersAt {
         position,
-        index: Arc::new(FilterIndex::new(followers)),
-    };
-    *kept = Some(known.clone());
-    Ok(known)
+        index: Arc::clone(&index),
+    });
+    Ok(index)
 }
 
-/// Returns the guard, if these writes change who follows what.
+/// Returns the guard of the subscriptions, if these writes change who follows what.
 pub(in crate::interactions) fn touched(pending: &Pending) -> Option<Guard> {
-    let follows = |content: &Option<Value>| {
-        let content = content
-            .as_ref()
-            .filter(|content| content["status"] != Status::Off.as_str())?;
-        Some((content["criteria"].clone(), content["_criteria"].clone()))
+    let moves = |write: &PendingWrite| {
+        followed(write.before.as_deref()) != followed(write.content.as_deref())
     };
-    let moves = |write: &PendingWrite| follows(&write.before) != follows(&write.content);
     subscriptions(pending)
         .any(|(_, write)| moves(write))
-        .then(guard)
+        .then(guards::subscriptions)
 }
 
-/// Returns the streams of the subscriptions that these writes create: their events count from 1.
+/// Returns the criteria of a Subscription that is not off.
+fn followed(subscription: Option<&Value>) -> Option<(&Value, &Value)> {
+    let subscription = subscription?;
+    (subscription["status"] != Status::Off.as_str())
+        .then(|| (&subscription["criteria"], &subscription["_criteria"]))
+}
+
+/// Begins the streams of the subscriptions that these writes bring about: their events count from 1.
 pub(in crate::interactions) fn begun(pending: &Pending) -> Vec<StreamChange> {
     created(pending)
         .map(|key| StreamChange::Begin(key.id.clone()))
@@ -156,7 +95,7 @@ fn created(pending: &Pending) -> impl Iterator<Item = &ResourceKey> {
         .map(|(key, _)| key)
 }
 
-/// Returns a finding if these writes create more subscriptions than there may be.
+/// Returns a finding if these writes bring about more subscriptions than there may be.
 ///
 /// # Errors
 /// Of the store.
@@ -193,7 +132,7 @@ pub(in crate::interactions) fn too_many(
     Ok((total > most).then(|| Issue::error(IssueCode::TooCostly, "Subscription", text())))
 }
 
-/// Returns the writes of Subscriptions.
+/// Returns the writes of Subscriptions among these.
 pub(in crate::interactions) fn subscriptions(
     pending: &Pending,
 ) -> impl Iterator<Item = (&ResourceKey, &PendingWrite)> {

@@ -1,8 +1,11 @@
-//! Which resource each change of a request is about, and whether what the client requires of it
-//! holds: the gathering that the write path begins with.
+//! Identifying the resource of each change of a request, and checking that it is as the client
+//! requires: the write path begins with this.
+
+use std::collections::HashMap;
 
 use super::entry::{Entry, EntryWrite, same_identity, same_type};
-use super::references;
+use super::gathering::Gathering;
+use super::references::conditional;
 use crate::fhir::cpr::is_cpr_number;
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
@@ -10,27 +13,24 @@ use crate::interactions::change::{
     Action, Change, ChangeTarget, Condition, Criteria, Writer, placed,
 };
 use crate::interactions::read::existing;
-use crate::interactions::stored::parse_stored;
-use crate::interactions::{Context, Effect, Failure, Server};
+use crate::interactions::{Context, Effect, Failure};
 use crate::patch::{Patch, PatchContext};
 use crate::search::SearchQuery;
-use crate::storage::{Method, Precondition};
+use crate::storage::{Method, StoreError, StoredVersion};
 
-/// Finds out what each change is about; all failures come back at once. What the commit must insist
-/// on is added to `preconditions`.
+/// Identifies the resource of each change; all failures come back at once.
 pub(in crate::interactions) fn identify_all(
-    server: &Server,
     context: &Context,
     writer: Writer,
     changes: &[Change],
-    preconditions: &mut Vec<Precondition>,
+    gathering: &mut Gathering<'_>,
 ) -> Result<Vec<Entry>, Failure> {
     let mut identify = Identify {
-        server,
         context,
         writer,
+        stored: stored(changes, gathering)?,
         deleted: Vec::new(),
-        preconditions,
+        gathering,
     };
     let (mut entries, mut failures) = (Vec::new(), Vec::new());
     for change in changes {
@@ -42,16 +42,41 @@ pub(in crate::interactions) fn identify_all(
     Failure::together(failures).map_or(Ok(entries), Err)
 }
 
-struct Identify<'a> {
-    server: &'a Server,
-    context: &'a Context,
-    writer: Writer,
-    /// What changes before this one delete: it is no match of a later one.
-    deleted: Vec<ResourceKey>,
-    preconditions: &'a mut Vec<Precondition>,
+/// Reads the last versions of what the changes name by key.
+fn stored(
+    changes: &[Change],
+    gathering: &Gathering<'_>,
+) -> Result<HashMap<ResourceKey, Option<StoredVersion>>, StoreError> {
+    let keys: Vec<ResourceKey> = changes
+        .iter()
+        .filter_map(|change| match &change.action {
+            Action::Update { target, .. }
+            | Action::Patch { target, .. }
+            | Action::Delete { target, .. } => match target {
+                ChangeTarget::Key(key) => Some(key.clone()),
+                ChangeTarget::Matching(_) => None,
+            },
+            Action::Create { .. } => None,
+        })
+        .collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let stored = gathering.server().store.read_many(&keys)?;
+    Ok(keys.into_iter().zip(stored).collect())
 }
 
-impl Identify<'_> {
+struct Identify<'a, 'g> {
+    context: &'a Context,
+    writer: Writer,
+    /// The last versions that were read at once and not asked for yet.
+    stored: HashMap<ResourceKey, Option<StoredVersion>>,
+    /// The resources that changes before this one delete: none is a match of a later one.
+    deleted: Vec<ResourceKey>,
+    gathering: &'a mut Gathering<'g>,
+}
+
+impl Identify<'_, '_> {
     fn change(&mut self, action: &Action) -> Result<Entry, Failure> {
         match action {
             Action::Create {
@@ -72,10 +97,9 @@ impl Identify<'_> {
                     }
                     ChangeTarget::Matching(criteria) => self.updated(criteria, resource)?,
                 };
-                let entry = Entry {
-                    claims,
-                    ..self.entry(&key, EntryWrite::Put(resource.clone(), Method::Put))?
-                };
+                let step = EntryWrite::Put(resource.clone(), Method::Put);
+                let mut entry = self.entry(&key, step)?;
+                entry.claims = claims;
                 if is_cpr_number(key.id.as_str()) {
                     let text = "expected an id that tells of nobody, found one like a CPR number: that belongs in an identifier";
                     let at = format!("{}.id", key.resource_type);
@@ -117,14 +141,12 @@ impl Identify<'_> {
         }
     }
 
-    fn entry(&self, key: &ResourceKey, step: EntryWrite) -> Result<Entry, Failure> {
-        Ok(Entry {
-            key: key.clone(),
-            previous: self.server.store.read(key)?,
-            step,
-            claims: None,
-            warnings: Vec::new(),
-        })
+    fn entry(&mut self, key: &ResourceKey, step: EntryWrite) -> Result<Entry, Failure> {
+        let previous = match self.stored.remove(key) {
+            Some(stored) => stored,
+            None => self.gathering.server().store.read(key)?,
+        };
+        Ok(Entry::new(key.clone(), previous, step))
     }
 
     fn create(
@@ -146,16 +168,11 @@ impl Identify<'_> {
             }
         }
         let key = ResourceKey::new(resource_type, id.clone());
-        Ok(Entry {
-            key,
-            previous: None,
-            step: EntryWrite::Put(resource.clone(), Method::Post),
-            claims: None,
-            warnings: Vec::new(),
-        })
+        let step = EntryWrite::Put(resource.clone(), Method::Post);
+        Ok(Entry::new(key, None, step))
     }
 
-    /// What is stored, with the patch applied: from here on it is an update.
+    /// Applies a patch to the stored content: from here on it is an update.
     fn patched(
         &mut self,
         target: &ChangeTarget,
@@ -172,16 +189,14 @@ impl Identify<'_> {
                 (None, _) => return Err(Failure::not_found("nothing matches the criteria")),
             },
         };
-        let mut entry = Entry {
-            claims,
-            ..self.entry(&key, EntryWrite::Nothing(Effect::Unchanged))?
-        };
+        let mut entry = self.entry(&key, EntryWrite::Nothing(Effect::Unchanged))?;
+        entry.claims = claims;
         let none = || Failure::not_found(format!("there is no {} with this id", key.resource_type));
-        let stored = existing(entry.previous.clone().ok_or_else(none)?)?;
+        existing(entry.previous.clone().ok_or_else(none)?)?;
         entry.holds(condition)?;
-        let before = parse_stored(&key, stored.body.as_deref().unwrap_or_default())?;
+        let before = entry.before()?.unwrap_or_default();
         let surroundings = PatchContext {
-            definitions: self.server.validator.definitions(),
+            definitions: self.gathering.server().validator.definitions(),
             now: self.context.now,
         };
         let refused = |issue| Failure::Unprocessable(vec![issue]);
@@ -191,8 +206,8 @@ impl Identify<'_> {
         Ok(entry)
     }
 
-    /// What a conditional update is about (<https://hl7.org/fhir/R4/http.html#cond-update>): the one match; or, if there is none, the id
-    /// that the content has, or else a new one.
+    /// Finds the resource of a conditional update (<https://hl7.org/fhir/R4/http.html#cond-update>):
+    /// the one match; or, if there is none, the id that the content has, or else a new one.
     fn updated(
         &mut self,
         criteria: &Criteria,
@@ -223,7 +238,8 @@ impl Identify<'_> {
                 let key =
                     ResourceKey::new(criteria.resource_type, Id::parse(id).ok_or_else(wrong)?);
                 if self
-                    .server
+                    .gathering
+                    .server()
                     .store
                     .read(&key)?
                     .is_some_and(|found| found.body.is_some())
@@ -244,7 +260,7 @@ impl Identify<'_> {
         Ok((key, Some(query)))
     }
 
-    /// The only match of a conditional change, if there is any, and the query.
+    /// Finds the only match of a conditional change, if there is any; answers it with the query.
     fn one_match(
         &mut self,
         criteria: &Criteria,
@@ -260,7 +276,7 @@ impl Identify<'_> {
         what: &str,
     ) -> Result<(Option<ResourceKey>, SearchQuery), Failure> {
         let (mut keys, query) =
-            references::matching_keys(self.server, resource_type, parameters, self.preconditions)?;
+            conditional::matching_keys(self.gathering, resource_type, parameters)?;
         keys.retain(|key| !self.deleted.contains(key));
         if keys.len() > 1 {
             let text = format!("{what}: expected at most one match, found {}", keys.len());

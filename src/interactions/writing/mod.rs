@@ -2,13 +2,20 @@
 
 pub mod attempt;
 pub mod content;
+mod decision;
+mod dependents;
+pub(super) mod derived;
 pub(super) mod entry;
 pub(super) mod follower_cache;
 pub(super) mod followers;
+mod gathered_rights;
+pub(super) mod gathering;
+mod gist;
+pub(super) mod guards;
 mod identify;
-pub mod pending;
-pub mod persons;
-pub mod references;
+pub(super) mod pending;
+mod references;
 mod referrers;
+mod rights_gathering;
 mod subscription_check;
 pub(super) mod write_turns;

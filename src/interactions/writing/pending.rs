@@ -1,52 +1,74 @@
-//! The writes that a request is about to make, and the resources as they will be after them.
+//! The writes that a request is about to make, and whom they are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::fhir::{ResourceKey, Version};
-use crate::interactions::Server;
-use crate::interactions::stored::{LoadedResource, parse_stored};
-use crate::storage::SearchError;
+use crate::deadlines::FACT_TYPES;
+use crate::fhir::{Id, Reference, ResourceKey, ResourceType, Version};
 
-/// The writes that a request is about to make, by key.
-pub type Pending = BTreeMap<ResourceKey, PendingWrite>;
+/// The writes of a request, by key.
+pub(in crate::interactions) type Pending = BTreeMap<ResourceKey, PendingWrite>;
 
 /// One resource that a request is about to write.
 #[derive(Clone, Debug)]
-pub struct PendingWrite {
+pub(in crate::interactions) struct PendingWrite {
     /// The version that it will have.
-    pub version: Version,
-    /// Its content; none if it is deleted.
-    pub content: Option<Value>,
+    pub(in crate::interactions) version: Version,
+    /// Its content, shared with the resource that was sent and with or without its id; none if it
+    /// is deleted.
+    pub(in crate::interactions) content: Option<Arc<Value>>,
+    /// The practices that the content names and that facts depend on.
+    pub(in crate::interactions) practices: Arc<[ResourceKey]>,
     /// Its content before; none if it did not exist.
-    pub before: Option<Value>,
+    pub(in crate::interactions) before: Option<Arc<Value>>,
 }
 
-/// Reads a resource as it will be after the pending writes; none if it does not exist.
-///
-/// # Errors
-/// Of the store.
-pub(in crate::interactions) fn lookup(
-    server: &Server,
-    key: &ResourceKey,
-    pending: &Pending,
-) -> Result<Option<LoadedResource>, SearchError> {
-    if let Some(write) = pending.get(key) {
-        return Ok(write
-            .content
-            .as_ref()
-            .map(|content| (key.clone(), write.version, content.clone())));
+impl PendingWrite {
+    /// Returns the contents before and after, as far as there are any.
+    pub(in crate::interactions) fn contents(&self) -> impl Iterator<Item = &Value> {
+        self.before
+            .iter()
+            .chain(&self.content)
+            .map(|content| &**content)
     }
-    let Some(stored) = server.store.read(key)? else {
-        return Ok(None);
-    };
-    let Some(body) = &stored.body else {
-        return Ok(None);
-    };
-    Ok(Some((
-        key.clone(),
-        stored.version,
-        parse_stored(key, body)?,
-    )))
+}
+
+/// The types that belong to a person and say nothing about the person's rights.
+const OTHERS_ABOUT_A_PERSON: &[ResourceType] = &[ResourceType::Goal, ResourceType::CareTeam];
+
+/// Returns the person that a resource is about, if it is about one.
+pub(in crate::interactions) fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
+    if key.resource_type == ResourceType::Patient {
+        return Some(key.id.clone());
+    }
+    let of_person = [FACT_TYPES, OTHERS_ABOUT_A_PERSON];
+    if !of_person
+        .iter()
+        .any(|types| types.contains(&key.resource_type))
+    {
+        return None;
+    }
+    match Reference::read(&content["subject"]) {
+        Reference::Local(patient, _) if patient.resource_type == ResourceType::Patient => {
+            Some(patient.id)
+        }
+        _ => None,
+    }
+}
+
+/// Returns everyone about whom something is written, before or after.
+pub(in crate::interactions) fn persons(pending: &Pending) -> BTreeSet<Id> {
+    let contents = pending
+        .iter()
+        .flat_map(|(key, write)| write.contents().map(move |content| (key, content)));
+    contents
+        .filter_map(|(key, content)| person_of(key, content))
+        .collect()
+}
+
+/// Returns the key of a person's Patient.
+pub(in crate::interactions) fn patient(person: &Id) -> ResourceKey {
+    ResourceKey::new(ResourceType::Patient, person.clone())
 }

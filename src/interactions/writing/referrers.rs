@@ -1,5 +1,4 @@
-//! The resources that refer to a resource: one that others name stays
-//! (<https://hl7.org/fhir/R4/http.html#delete>).
+//! The referrers of a resource: one that others name stays (<https://hl7.org/fhir/R4/http.html#delete>).
 //!
 //! A referrer is a resource that clients write and that has a literal reference to the other,
 //! anywhere in it; contained and logical references are none. What the server itself derives does
@@ -8,27 +7,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::gathering::Gathering;
 use super::pending::Pending;
 use crate::fhir::key::Origin;
 use crate::fhir::{Issue, IssueCode, Reference, ResourceKey, ResourceType, reference};
-use crate::interactions::{Failure, Server};
+use crate::interactions::Failure;
 use crate::search::{Clause, REFERS_TO, SearchQuery};
-use crate::storage::Precondition;
 
-/// The most referrers that are named in an answer.
+/// The most referrers that an answer names.
 const NAMED_MAX: usize = 5;
 
-/// The references of the writes of one request.
+/// The references of one request's writes.
 pub(in crate::interactions) struct Referrers<'a> {
-    server: &'a Server,
     pending: &'a Pending,
-    /// By what is referred to.
+    /// The referrers, by the resource that they name.
     among_pending: BTreeMap<ResourceKey, BTreeSet<ResourceKey>>,
 }
 
 impl<'a> Referrers<'a> {
     /// Looks through the pending writes.
-    pub(in crate::interactions) fn of(server: &'a Server, pending: &'a Pending) -> Self {
+    pub(in crate::interactions) fn of(pending: &'a Pending) -> Self {
         let mut among_pending: BTreeMap<ResourceKey, BTreeSet<ResourceKey>> = BTreeMap::new();
         for (referrer, write) in pending {
             let Some(content) = &write.content else {
@@ -44,7 +42,6 @@ impl<'a> Referrers<'a> {
             });
         }
         Referrers {
-            server,
             pending,
             among_pending,
         }
@@ -58,7 +55,7 @@ impl<'a> Referrers<'a> {
     pub(in crate::interactions) fn may_delete(
         &self,
         key: &ResourceKey,
-        preconditions: &mut Vec<Precondition>,
+        gathering: &mut Gathering<'_>,
     ) -> Result<(), Failure> {
         let types = ResourceType::ALL
             .iter()
@@ -69,7 +66,7 @@ impl<'a> Referrers<'a> {
             types,
             ..SearchQuery::all(key.resource_type, vec![Clause::reference(REFERS_TO, key)])
         };
-        let stored = self.server.store.search_keys(&query)?;
+        let stored = gathering.matching(query)?;
         let written = self.among_pending.get(key).into_iter().flatten();
         let referrers: BTreeSet<&ResourceKey> = stored
             .iter()
@@ -77,7 +74,6 @@ impl<'a> Referrers<'a> {
             .chain(written)
             .collect();
         if referrers.is_empty() {
-            preconditions.push(Precondition::Matches(query, stored));
             return Ok(());
         }
         let named: Vec<_> = referrers

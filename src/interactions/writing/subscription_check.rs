@@ -1,5 +1,5 @@
-//! The rules for a Subscription that a client writes, besides those of R4: those of the backport
-//! guide and of this server, and who sets the status.
+//! Checking a Subscription that a client writes, beyond what R4 asks: the rules of the backport guide
+//! and of this server, and who sets the status.
 //!
 //! `active` and `error` are the server's words. A client may leave them as they stand when it
 //! writes back what it read, as long as it asks for nothing else than before: then nothing begins
@@ -56,7 +56,7 @@ pub(in crate::interactions) fn check(
     issues.extend(found);
 }
 
-/// Returns the places where the Subscription claims the guide's profile.
+/// Returns the places at which the Subscription claims the guide's profile.
 fn claims_of_the_profile(sent: &Value) -> Vec<String> {
     let profiles = view::items(&sent["meta"]["profile"]).enumerate();
     profiles
@@ -65,7 +65,8 @@ fn claims_of_the_profile(sent: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Checks a status that only the server sets, and the reason that goes with it.
+/// Returns the finding about a status that only the server sets, or about the reason that goes with
+/// it.
 fn status_finding(before: Option<&Value>, sent: &Value, base_url: &str) -> Option<Issue> {
     let status = match sent["status"].as_str().and_then(Status::from_code) {
         Some(status @ (Status::Active | Status::Error)) => status.as_str(),

@@ -12,6 +12,7 @@ pub(crate) mod interleaved;
 mod order;
 mod races;
 mod rules;
+mod store_calls;
 mod stories;
 mod tasks;
 
@@ -20,8 +21,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use frist::deadlines::{self, derive};
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
-use frist::interactions::writing::pending::Pending;
-use frist::interactions::writing::persons;
+use frist::interactions::rights;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -104,9 +104,9 @@ fn live_tasks(facade: &Facade, patient: &str) -> Vec<Value> {
 fn assert_recomputed_to_the_byte(facade: &Facade, patient: &str) {
     let server = facade.server();
     let context = facade.context();
-    let id = Id::parse(patient).unwrap();
-    let person = persons::gather(server, &context, &id, &Pending::new()).unwrap();
-    for clock in derive(&person.facts, &server.rules, server.today(&context)).clocks {
+    let key = ResourceKey::new(ResourceType::Patient, Id::parse(patient).unwrap());
+    let facts = rights::facts(server, &context, &key).unwrap();
+    for clock in derive(&facts, &server.rules, server.today(&context)).clocks {
         let key = ResourceKey::new(ResourceType::Task, clock.task_id.clone());
         let stored = facade.store().read(&key).unwrap().unwrap();
         let bytes = stored.body.unwrap();

@@ -5,7 +5,6 @@
 mod delivery;
 pub(crate) mod events;
 mod filters;
-mod messages;
 mod refusals;
 mod reliability;
 mod retention;
@@ -14,7 +13,6 @@ mod status;
 mod subscriber;
 mod websocket;
 mod written_back;
-mod wrong_messages;
 
 use axum::body::Body;
 use serde_json::{Value, json};

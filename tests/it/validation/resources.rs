@@ -198,6 +198,7 @@ fn an_entry_of_a_bundle_is_held_against_its_type_and_what_it_claims() {
     let uuid = "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c";
     let bundle = |kind: &str, entry: Value| json!({ "resourceType": "Bundle", "type": kind, "entry": [merged(&json!({ "fullUrl": uuid }), &entry)] });
     let of = |resource: Value| bundle("collection", json!({ "resource": resource }));
+    let put = json!({ "method": "PUT", "url": "Patient/a" });
     for (value, expected) in [
         (of(json!({ "resourceType": "Patient" })), vec![]),
         (
@@ -232,17 +233,6 @@ fn an_entry_of_a_bundle_is_held_against_its_type_and_what_it_claims() {
             ),
             vec!["error invariant Bundle.entry[0].resource.contained[0] dom-3"],
         ),
-    ] {
-        check(value, &expected);
-    }
-}
-
-#[test]
-fn an_entry_of_a_bundle_has_what_the_type_of_the_bundle_asks_for() {
-    let uuid = "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c";
-    let bundle = |kind: &str, entry: Value| json!({ "resourceType": "Bundle", "type": kind, "entry": [merged(&json!({ "fullUrl": uuid }), &entry)] });
-    let put = json!({ "method": "PUT", "url": "Patient/a" });
-    for (value, expected) in [
         (
             bundle(
                 "transaction",
@@ -337,7 +327,7 @@ fn of_others() -> Vec<Value> {
 }
 
 #[test]
-fn a_profile_that_is_claimed_is_enforced() {
+fn a_profile_that_is_claimed_is_enforced_if_it_is_known() {
     let validator = validator(of_others());
     let own = |id: &str| format!("{PUBLISHED}/{id}");
     let observation =
@@ -376,20 +366,6 @@ fn a_profile_that_is_claimed_is_enforced() {
                 "warning invariant Observation x-2",
             ],
         ),
-    ] {
-        let mut value = merged(&observation, &members);
-        value["meta"] = json!({ "profile": profiles });
-        check_by(&validator, &value, &[], &expected);
-    }
-}
-
-#[test]
-fn a_claim_of_a_profile_that_is_not_known_is_a_warning() {
-    let validator = validator(of_others());
-    let own = |id: &str| format!("{PUBLISHED}/{id}");
-    let observation =
-        json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } });
-    for (profiles, members, expected) in [
         (
             vec![own("unknown")],
             json!({}),
@@ -408,41 +384,28 @@ fn a_claim_of_a_profile_that_is_not_known_is_a_warning() {
                 "error required Observation.note",
             ],
         ),
-    ] {
-        let mut value = merged(&observation, &members);
-        value["meta"] = json!({ "profile": profiles });
-        check_by(&validator, &value, &[], &expected);
-    }
-}
-
-#[test]
-fn a_profile_of_r4_that_is_claimed_is_one_of_the_type() {
-    let validator = validator(of_others());
-    let observation =
-        json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } });
-    for (profiles, members, expected) in [
         (
-            vec!["http://hl7.org/fhir/StructureDefinition/Observation"],
+            vec!["http://hl7.org/fhir/StructureDefinition/Observation".into()],
             json!({}),
             vec![],
         ),
         (
-            vec!["http://hl7.org/fhir/StructureDefinition/Resource"],
+            vec!["http://hl7.org/fhir/StructureDefinition/Resource".into()],
             json!({}),
             vec![],
         ),
         (
-            vec!["http://hl7.org/fhir/StructureDefinition/Patient"],
+            vec!["http://hl7.org/fhir/StructureDefinition/Patient".into()],
             json!({}),
             vec!["error structure Observation.meta.profile[0]"],
         ),
         (
-            vec!["https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition"],
+            vec!["https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition".into()],
             json!({}),
             vec!["error structure Observation.meta.profile[0]"],
         ),
         (
-            vec!["http://hl7.org/fhir/StructureDefinition/vitalsigns"],
+            vec!["http://hl7.org/fhir/StructureDefinition/vitalsigns".into()],
             json!({}),
             vec![
                 "error required Observation.category",

@@ -1,0 +1,231 @@
+//! The decision of a write: all that it needs is gathered, and every check is made.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use super::entry::{Entry, EntryWrite, pending};
+use super::gathering::Gathering;
+use super::identify::identify_all;
+use super::pending::Pending;
+use super::references::checking::{self, Named};
+use super::references::rewriting::{Surrounding, rewrite};
+use super::referrers::Referrers;
+use super::{content, followers, subscription_check};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceType};
+use crate::interactions::change::{AskedAs, Change, Writer, placed};
+use crate::interactions::failure::locate;
+use crate::interactions::{Context, Failure, Server};
+use crate::search::{self, Row};
+
+/// A request to write.
+pub(super) struct ChangeRequest<'a> {
+    /// The server that is written to.
+    pub(super) server: &'a Server,
+    /// The context of the one who asks.
+    pub(super) context: &'a Context,
+    /// The writer.
+    pub(super) writer: Writer,
+    /// The changes, all of which are made or none.
+    pub(super) changes: &'a [Change],
+    /// The way in which they are asked for.
+    pub(super) asked_as: AskedAs,
+    /// The profiles that the content is checked against in addition to those of every write.
+    pub(super) profiles: &'a [&'a str],
+}
+
+/// The outcome of a request, before anything is written.
+pub(super) struct Decided<'a> {
+    /// The changes, one by one.
+    pub(super) entries: Vec<Entry>,
+    /// The writes that they come to.
+    pub(super) pending: Pending,
+    /// The day on which it is written.
+    pub(super) today: Date,
+    /// The pass in which all was read that must still be so at the commit.
+    pub(super) gathering: Gathering<'a>,
+}
+
+impl<'a> ChangeRequest<'a> {
+    /// Gathers what the decision needs, and makes every check.
+    ///
+    /// # Errors
+    /// What forbids the changes, with the findings about all of them at once.
+    pub(super) fn decide(&self) -> Result<Decided<'a>, Failure> {
+        let mut gathering = Gathering::new(self.server);
+        let mut entries = identify_all(self.context, self.writer, self.changes, &mut gathering)?;
+        self.refuse_duplicates(&entries)?;
+        let request = Surrounding {
+            changes: self.changes,
+            asked_as: self.asked_as,
+            now: self.context.now,
+        };
+        rewrite(&mut gathering, &mut entries, request)?;
+        self.refuse_shared_matches(&entries)?;
+        let pending = pending(&mut entries)?;
+        let named = self.named(&entries);
+        let keys = named.iter().flatten().map(|(_, key)| key.clone());
+        gathering.begin(&pending, keys.collect())?;
+        // Asked for after the guards: a commit that brings another day moves one, or is seen.
+        let today = self.server.today(self.context);
+        self.check(&mut entries, &named, &pending, today, &mut gathering)?;
+        Ok(Decided {
+            entries,
+            pending,
+            today,
+            gathering,
+        })
+    }
+
+    fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {
+        let mut seen = BTreeSet::new();
+        match entries
+            .iter()
+            .zip(self.changes)
+            .find(|(entry, _)| !seen.insert(&entry.key))
+        {
+            Some((twice, change)) => {
+                let text = format!(
+                    "{} stands twice in the transaction: expected each once",
+                    twice.key
+                );
+                Err(placed(
+                    change,
+                    Failure::bad_request(IssueCode::Duplicate, text),
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses an entry that writes a match of another one's conditional update or patch: then that
+    /// would have another match, or two.
+    fn refuse_shared_matches(&self, entries: &[Entry]) -> Result<(), Failure> {
+        if entries.len() < 2 || entries.iter().all(|entry| entry.claims.is_none()) {
+            return Ok(());
+        }
+        for (entry, change) in entries.iter().zip(self.changes) {
+            let Some(query) = &entry.claims else { continue };
+            let is_match = |other: &&Entry| {
+                let row = |entries| Row {
+                    key: &other.key,
+                    last_updated: self.context.now,
+                    entries,
+                };
+                other.key != entry.key
+                    && other
+                        .index()
+                        .is_some_and(|index| search::matches(query, row(index)))
+            };
+            if let Some(other) = entries.iter().find(is_match) {
+                let text = format!(
+                    "the criteria match what another entry writes, {}: expected each resource in one entry",
+                    other.key
+                );
+                return Err(placed(
+                    change,
+                    Failure::bad_request(IssueCode::Duplicate, text),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whether the content is checked: what the server itself writes is not.
+    fn is_checked(&self) -> bool {
+        match self.writer {
+            Writer::Client | Writer::Nobody => true,
+            Writer::Definitions | Writer::Delivery => false,
+        }
+    }
+
+    /// Returns the resources that each content names, as far as that is checked.
+    fn named(&self, entries: &[Entry]) -> Vec<Named> {
+        let named = entries.iter().map(|entry| match &entry.step {
+            EntryWrite::Put(resource, _) if self.is_checked() => checking::named(resource.value()),
+            EntryWrite::Put(..) | EntryWrite::Delete | EntryWrite::Nothing(_) => Named::new(),
+        });
+        named.collect()
+    }
+
+    /// Makes every check of the content; all findings come back at once.
+    fn check(
+        &self,
+        entries: &mut [Entry],
+        named: &[Named],
+        pending: &Pending,
+        today: Date,
+        gathering: &mut Gathering<'_>,
+    ) -> Result<(), Failure> {
+        let referrers = Referrers::of(pending);
+        let mut too_many = followers::too_many(self.server, pending)?;
+        let mut failures = Vec::new();
+        for ((entry, change), named) in entries.iter_mut().zip(self.changes).zip(named) {
+            let issues = &mut entry.warnings;
+            match &entry.step {
+                EntryWrite::Put(resource, _) if self.is_checked() => {
+                    issues.extend(self.content_findings(resource, today));
+                    if entry.key.resource_type == ResourceType::Subscription {
+                        let write = pending.get(&entry.key);
+                        subscription_check::check(
+                            self.server,
+                            self.context.now,
+                            write.and_then(|write| write.before.as_deref()),
+                            resource.value(),
+                            issues,
+                        );
+                        issues.extend(too_many.take());
+                    }
+                    issues.extend(checking::check(
+                        gathering,
+                        resource.value(),
+                        named,
+                        pending,
+                    )?);
+                }
+                EntryWrite::Delete if self.writer == Writer::Client => {
+                    if let Err(failure) = referrers.may_delete(&entry.key, gathering) {
+                        failures.push(placed(change, failure));
+                    }
+                }
+                EntryWrite::Put(..) | EntryWrite::Delete | EntryWrite::Nothing(_) => {}
+            }
+        }
+        if let Some(failure) = Failure::together(failures) {
+            return Err(failure);
+        }
+        let mut findings = entries.iter().flat_map(|entry| &entry.warnings);
+        if findings.any(Issue::refuses) {
+            return Err(Failure::Unprocessable(self.located(entries)));
+        }
+        Ok(())
+    }
+
+    fn content_findings(&self, resource: &Resource, today: Date) -> Vec<Issue> {
+        content::findings(
+            resource,
+            &self.server.validator,
+            &self.server.groups,
+            today,
+            self.profiles,
+        )
+    }
+
+    /// Puts the findings together; in a transaction, each says in which entry it is.
+    fn located(&self, entries: &mut [Entry]) -> Vec<Issue> {
+        let findings = entries
+            .iter_mut()
+            .map(|entry| std::mem::take(&mut entry.warnings));
+        let mut findings: Vec<_> = self.changes.iter().zip(findings).collect();
+        findings.sort_by_key(|(change, _)| change.place);
+        for (change, issues) in &mut findings {
+            if let Some(at) = change.place {
+                issues.iter_mut().for_each(|issue| locate(issue, at));
+            }
+        }
+        findings
+            .into_iter()
+            .flat_map(|(_, issues)| issues)
+            .collect()
+    }
+}

@@ -1,0 +1,43 @@
+//! The gist of a stored resource: the elements that decisions read of it, and no other.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::deadlines::{elements_read, practice_references};
+use crate::fhir::{ResourceKey, Version, json};
+use crate::storage::{StoreError, StoredVersion};
+
+/// The elements of a stored resource that decisions read.
+#[derive(Clone, Debug)]
+pub(in crate::interactions) struct Gist {
+    /// The version that is stored.
+    pub(in crate::interactions) version: Version,
+    /// The content, limited to those elements.
+    pub(in crate::interactions) content: Arc<Value>,
+    /// The practices that it names and that facts depend on.
+    pub(in crate::interactions) practices: Arc<[ResourceKey]>,
+}
+
+impl Gist {
+    /// Reads a version; none of a deletion.
+    ///
+    /// # Errors
+    /// If what is stored is no JSON.
+    pub(super) fn of(stored: &StoredVersion) -> Result<Option<Self>, StoreError> {
+        let Some(body) = &stored.body else {
+            return Ok(None);
+        };
+        let of_facts = elements_read(stored.key.resource_type);
+        let content = json::parse_members(body, |name| {
+            matches!(name, "resourceType" | "subject" | "identifier") || of_facts.contains(&name)
+        });
+        let content = content
+            .map_err(|_| StoreError(format!("the stored content of {} is not JSON", stored.key)))?;
+        Ok(Some(Gist {
+            version: stored.version,
+            practices: practice_references(&content).into(),
+            content: Arc::new(content),
+        }))
+    }
+}

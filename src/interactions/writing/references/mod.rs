@@ -1,0 +1,6 @@
+//! The references of incoming resources: rewritten to addresses of this server, and checked
+//! (<https://hl7.org/fhir/R4/http.html#trules>, fhir-profiles, section 2).
+
+pub(super) mod checking;
+pub(super) mod conditional;
+pub(super) mod rewriting;
