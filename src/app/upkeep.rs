@@ -90,24 +90,21 @@ mod tests {
     use serde_json::json;
 
     use super::super::packages;
+    use super::super::reindex::open_store;
     use super::*;
     use crate::fhir::{Id, Resource};
     use crate::interactions::{ServerParts, transaction};
-    use crate::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
+    use crate::storage::embedded::{Engine, StoreOptions};
 
     /// Makes a server with a websocket subscription `s` and one event of it, at that instant.
     fn server_with_an_event(folder: &Path, at: Context) -> Arc<Server> {
-        let store = EmbeddedStore::open(
-            folder,
-            Engine::Fjall,
-            StoreOptions {
-                cache_bytes: 1 << 20,
-            },
-        )
-        .expect("a store");
+        let options = StoreOptions {
+            cache_bytes: 1 << 20,
+        };
+        let store = open_store(folder, Engine::Fjall, options).expect("a store");
         let validator = Arc::new(packages::validator(&[]).expect("the packages"));
         let base_url = "http://127.0.0.1/fhir".to_owned();
-        let parts = ServerParts::shipped(Arc::new(store), validator, base_url);
+        let parts = ServerParts::shipped(store, validator, base_url);
         let server = Server::new(parts);
         let condition = |system, code| json!([{ "coding": [{ "system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code }] }]);
         let resources = [
