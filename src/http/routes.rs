@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::http::Method;
+
 use super::allow::allowed;
 use super::answer::Answer;
 use super::call::Call;
@@ -22,21 +24,17 @@ use crate::interactions::request::{Ask, Request, WireRequest, understand};
 
 /// Answers a request: the blocking part.
 pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal> {
-    let allow = allowed(&call.path)?;
-    if !allow.split(", ").any(|method| method == call.method) {
-        return Err(Refusal::MethodNotAllowed(allow));
-    }
     let Some(below) = below_base(&call.path) else {
         return answer_beside_base(wire, call);
     };
     let address = Address::read(below)?;
     let declared = Verb::parse(call.method.as_str()).and_then(|verb| address.declared(verb));
+    let declared = declared.ok_or_else(|| Refusal::MethodNotAllowed(address.allow()))?;
     refuse_cpr_number(wire, call)?;
-    match declared {
-        Some(declared) if request::is_wanted(call, declared) => {
-            request::begin(wire, call, &address, answer)
-        }
-        _ => answer(wire, call),
+    if request::is_wanted(call, declared) {
+        request::begin(wire, call, &address, answer)
+    } else {
+        answer(wire, call)
     }
 }
 
@@ -81,6 +79,10 @@ fn answer_of_wire(wire: &Wire, call: &Call, asked: WireRequest) -> Result<Answer
 
 /// Answers what is beside the base.
 fn answer_beside_base(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
+    let allow = allowed(&call.path)?;
+    if !matches!(call.method, Method::GET | Method::HEAD) {
+        return Err(Refusal::MethodNotAllowed(allow));
+    }
     match call.path.as_str() {
         "/metrics" => Ok(Answer::text(
             "text/plain; version=0.0.4; charset=utf-8",
