@@ -95,7 +95,8 @@ impl Answer {
             .with(header::LAST_MODIFIED, http_date(version.last_updated))
     }
 
-    /// Returns the same answer as the client wants it written; one that is no FHIR JSON stays as it is.
+    /// Returns the same answer as the client wants it written; one that is no FHIR JSON stays as it
+    /// is.
     pub(super) fn rendered(mut self, rendering: Rendering) -> Self {
         let content_type = self
             .headers

@@ -15,8 +15,8 @@ pub(super) struct Call {
     pub(super) path: String,
     /// The parameters of the address, but those that every request may have.
     pub(super) query: Parameters,
-    /// The parameters that every request may have: they say how the answer is written, and so do the
-    /// links to its further pages.
+    /// The parameters that every request may have: they say how the answer is written, and so do
+    /// the links to its further pages.
     pub(super) general: Parameters,
     pub(super) headers: HeaderMap,
     /// As it was before it was compressed.

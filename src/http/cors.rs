@@ -36,8 +36,8 @@ impl Origins {
         self.0.iter().find(|allowed| *allowed == from).cloned()
     }
 
-    /// Tells whether the request is of a page that is neither the server's own nor of an origin that
-    /// may use it: for what browsers send anywhere without asking.
+    /// Tells whether the request is of a page that is neither the server's own nor of an origin
+    /// that may use it: for what browsers send anywhere without asking.
     pub(super) fn is_foreign(&self, base_url: &str, headers: &HeaderMap) -> bool {
         let own = base_url.strip_suffix("/fhir").unwrap_or(base_url);
         let is_own = text(headers, header::ORIGIN) == Some(own);

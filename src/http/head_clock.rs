@@ -1,5 +1,5 @@
-//! The time that a client may take to send the head of a request: counted from its first byte, so that a
-//! connection may rest between requests.
+//! The time that a client may take to send the head of a request: counted from its first byte, so
+//! that a connection may rest between requests.
 //!
 //! hyper has one clock for both, the rest and the head. This one looks at the bytes as they come
 //! in.

@@ -36,8 +36,8 @@ const PATIENCE: Patience = Patience {
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The most requests that one HTTP/2 connection may have open.
 const STREAMS_MAX: u32 = 128;
-/// The time for which no connection is accepted after one could not be: without file descriptors, the next
-/// one could not be either.
+/// The time for which no connection is accepted after one could not be: without file descriptors,
+/// the next one could not be either.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The time that a stop waits for requests that are being answered.
 const STOP_TIME_MAX: Duration = Duration::from_secs(20);
@@ -150,7 +150,8 @@ mod tests {
 
     use super::*;
 
-    /// Returns what a client reads that sends this and waits until the server closes the connection.
+    /// Returns what a client reads that sends this and waits until the server closes the
+    /// connection.
     fn sent(address: std::net::SocketAddr, bytes: &[u8]) -> std::io::Result<String> {
         let mut stream = std::net::TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;

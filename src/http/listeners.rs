@@ -11,8 +11,8 @@ use tokio::time::timeout;
 const LISTENERS_MAX: usize = 1_024;
 /// The most of them who may read from the store at once.
 const READERS_MAX: usize = 4;
-/// The time that a client may take to answer that the conversation ends, and that a stop waits until
-/// all have heard of it.
+/// The time that a client may take to answer that the conversation ends, and that a stop waits
+/// until all have heard of it.
 pub(super) const LEAVE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// All who listen.

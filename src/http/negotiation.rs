@@ -78,8 +78,8 @@ pub(super) fn rendering(
     })
 }
 
-/// Returns the form that the client likes best of those that can be given; of equals the one that it
-/// names first. A narrow range says more than a wide one.
+/// Returns the form that the client likes best of those that can be given; of equals the one that
+/// it names first. A narrow range says more than a wide one.
 fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
     let ranges: Vec<_> = listed(headers, header::ACCEPT).collect();
     if ranges.is_empty() {

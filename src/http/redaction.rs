@@ -1,5 +1,5 @@
-//! The part of a request that an operator sees, in the log and in the metrics: never anything that could be
-//! a person's number, or that a client can make up without end.
+//! The part of a request that an operator sees, in the log and in the metrics: never anything that
+//! could be a person's number, or that a client can make up without end.
 
 use axum::http::{HeaderMap, HeaderName, Method};
 
@@ -12,7 +12,8 @@ use crate::interactions::address::Address;
 /// The longest request id that is taken from a client.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
-/// Returns the client's own request id if it is short, of safe characters and may be seen, else a new one.
+/// Returns the client's own request id if it is short, of safe characters and may be seen, else a
+/// new one.
 pub(super) fn request_id(headers: &HeaderMap, context: &Context) -> String {
     let sent = negotiation::text(headers, HeaderName::from_static("x-request-id"));
     sent.filter(|id| is_request_id(id))
@@ -29,8 +30,8 @@ fn is_request_id(text: &str) -> bool {
         && !words.into_iter().any(could_be_cpr_number)
 }
 
-/// Returns the method by a name of its own, if it is a known one: any word can be sent as a method, and
-/// each that is counted is kept.
+/// Returns the method by a name of its own, if it is a known one: any word can be sent as a method,
+/// and each that is counted is kept.
 pub(super) fn countable(method: &Method) -> &'static str {
     [
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
@@ -40,8 +41,8 @@ pub(super) fn countable(method: &Method) -> &'static str {
     .unwrap_or("(unknown)")
 }
 
-/// Returns the path as it may be seen: one that is no address of this server could hold anything, and so
-/// could an escape.
+/// Returns the path as it may be seen: one that is no address of this server could hold anything,
+/// and so could an escape.
 pub(super) fn loggable(path: &str) -> &str {
     let known = match below_base(path) {
         Some(below) => {

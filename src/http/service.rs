@@ -171,9 +171,9 @@ async fn answer(
     within(HANDLER_TIME_MAX, &patience, work).await
 }
 
-/// Returns the answer, if it comes in time. A thread cannot be stopped: work that takes longer keeps its
-/// permit until it is done, or comes to the point where it would commit and finds that nobody
-/// waits.
+/// Returns the answer, if it comes in time. A thread cannot be stopped: work that takes longer
+/// keeps its permit until it is done, or comes to the point where it would commit and finds that
+/// nobody waits.
 async fn within(
     time_max: Duration,
     context: &Context,

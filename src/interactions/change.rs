@@ -1,4 +1,5 @@
-//! The changes that clients ask for: of which resource, to do what, and what must be so. Pure values;
+//! The changes that clients ask for: of which resource, to do what, and what must be so. Pure
+//! values;
 //! `writing` carries them out.
 
 use super::Failure;

@@ -20,7 +20,8 @@ pub struct CreateRequest {
 /// Stores a new resource under an id that the server chooses.
 ///
 /// # Errors
-/// As [`super::writing::attempt::write`]; `BadRequest` for content of another type, `PreconditionFailed` if
+/// As [`super::writing::attempt::write`]; `BadRequest` for content of another type,
+/// `PreconditionFailed` if
 /// `If-None-Exist` has several matches.
 pub fn create(
     server: &Server,

@@ -7,8 +7,8 @@ use super::{Context, Failure, Server, Written};
 /// Deletes a resource. One that is not there is deleted already; so is what matches nothing.
 ///
 /// # Errors
-/// As [`super::writing::attempt::write`]; `PreconditionFailed` if several resources match, `Conflict` while
-/// others refer to it.
+/// As [`super::writing::attempt::write`]; `PreconditionFailed` if several resources match,
+/// `Conflict` while others refer to it.
 pub fn delete(
     server: &Server,
     context: &Context,

@@ -3,12 +3,10 @@
 use super::Failure;
 use super::catalogue::Declaration;
 use super::change::Condition;
+use super::query::NamedValues;
 use super::read::ClientCopy;
 use crate::fhir::{Resource, ResourceType};
 use crate::patch::Patch;
-
-/// Names and values, percent-decoded.
-pub type NamedValues = Vec<(String, String)>;
 
 /// A request as it came, of which only what is needed is read.
 pub trait Envelope {

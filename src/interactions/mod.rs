@@ -4,7 +4,8 @@
 //! Nothing here knows HTTP, an engine or the clock: the time and new ids come with each request as
 //! a [`Context`].
 //!
-//! The FHIR interactions and operations stand at the top; `writing` is the inside of the write path,
+//! The FHIR interactions and operations stand at the top; `writing` is the inside of the write
+//! path,
 //! `upkeep` what the server does by itself, `subscription` what is asked about subscriptions.
 
 pub mod address;

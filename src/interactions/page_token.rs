@@ -31,8 +31,8 @@ pub struct PageState {
     pub parameters: Vec<(String, String)>,
 }
 
-/// Returns the token of a page below that path, as `Condition` or `Condition/7/_history`: it is good
-/// for that path and for the principal who asks, and for no other.
+/// Returns the token of a page below that path, as `Condition` or `Condition/7/_history`: it is
+/// good for that path and for the principal who asks, and for no other.
 pub(super) fn seal(server: &Server, context: &Context, path: &str, place: &PageState) -> String {
     let PageState {
         position,

@@ -14,8 +14,8 @@ pub use crate::patch::{JSON_PATCH, MERGE_PATCH, Patch};
 /// Patches a resource. A patch that changes nothing writes nothing.
 ///
 /// # Errors
-/// As [`super::writing::attempt::write`]; `NotFound` or `Gone` if there is nothing to patch, `Unprocessable`
-/// if a step cannot be carried out.
+/// As [`super::writing::attempt::write`]; `NotFound` or `Gone` if there is nothing to patch,
+/// `Unprocessable` if a step cannot be carried out.
 pub fn patch(
     server: &Server,
     context: &Context,

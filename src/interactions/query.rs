@@ -6,6 +6,9 @@ use super::Failure;
 use crate::fhir::media_type::is_fhir_json;
 use crate::fhir::{Issue, IssueCode, ResourceType};
 
+/// Names and values, percent-decoded.
+pub type NamedValues = Vec<(String, String)>;
+
 /// The most parameters that a request may have: each that is wrong is a finding of its own.
 pub const PARAMETERS_MAX: usize = 1_000;
 /// The parameters that every request may have besides its own: they say how the answer is written.
@@ -48,9 +51,7 @@ pub(super) fn too_many_parameters() -> Failure {
 }
 
 /// Parts the parameters of a request from those that every request may have, which come second.
-pub fn own_and_general(
-    query: Vec<(String, String)>,
-) -> (Vec<(String, String)>, Vec<(String, String)>) {
+pub fn own_and_general(query: Vec<(String, String)>) -> (NamedValues, NamedValues) {
     query
         .into_iter()
         .partition(|(name, _)| !GENERAL_PARAMETERS.contains(&name.as_str()))

@@ -5,10 +5,10 @@ use super::address::Address;
 use super::catalogue::{self, Declaration, Execution, OperationRequest, ValueKind, Verb};
 use super::change::{Action, Change, ChangeTarget, Condition, Criteria};
 use super::create::{self, CreateRequest};
-use super::envelope::{Envelope, NamedValues, OperationBody};
+use super::envelope::{Envelope, OperationBody};
 use super::history::HistoryRequest;
 use super::outcome::Outcome;
-use super::query::{criteria, no_parameters, own_and_general};
+use super::query::{NamedValues, criteria, no_parameters, own_and_general};
 use super::read::ClientCopy;
 use super::scopes::{ExportFile, Subject};
 use super::search::{SearchRequest, SearchScope};
@@ -81,7 +81,7 @@ pub enum WireRequest {
     /// A websocket, which is answered before this.
     Websocket,
     /// An operation that is a job.
-    Operation(OperationRequest),
+    Operation(&'static Declaration),
 }
 
 /// Understands a request.
@@ -301,7 +301,7 @@ impl<E: Envelope> Sent<'_, E> {
         Ok(match declared.execution {
             Execution::Answers(answers) => Ask::Operation(answers, request),
             Execution::Changes { action, tell } => Ask::Change(self.place(action(request)?), tell),
-            Execution::Wire | Execution::Interaction => Ask::Wire(WireRequest::Operation(request)),
+            Execution::Wire | Execution::Interaction => Ask::Wire(WireRequest::Operation(declared)),
         })
     }
 }

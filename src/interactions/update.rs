@@ -8,8 +8,8 @@ use crate::fhir::Resource;
 /// Makes this the content of the resource. The same content again writes nothing.
 ///
 /// # Errors
-/// As [`super::writing::attempt::write`]; `PreconditionFailed` if the condition does not hold or several
-/// resources match, `Conflict` if the content has the id of another one than matches.
+/// As [`super::writing::attempt::write`]; `PreconditionFailed` if the condition does not hold or
+/// several resources match, `Conflict` if the content has the id of another one than matches.
 pub fn update(
     server: &Server,
     context: &Context,

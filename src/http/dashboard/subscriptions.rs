@@ -27,8 +27,8 @@ pub(super) fn section(server: &Server, context: &Context) -> Result<String, Fail
     table(all, context.now, |id| particulars(server, context, id))
 }
 
-/// Returns how much an operator has to do with it: one in error first, then those that fail, then those
-/// that are behind, the longest first.
+/// Returns how much an operator has to do with it: one in error first, then those that fail, then
+/// those that are behind, the longest first.
 fn urgency(one: &Delivered) -> (u8, Timestamp) {
     let place = match one.view.status {
         Status::Error => 0,

@@ -147,8 +147,8 @@ fn answer_of(wire: &Wire, call: &Call, answered: Answering) -> Answer {
     refusal.answer("")
 }
 
-/// Returns what the work comes to. A thread cannot be stopped: after that time the work learns that it must
-/// not commit any more, and says itself what it had done by then.
+/// Returns what the work comes to. A thread cannot be stopped: after that time the work learns that
+/// it must not commit any more, and says itself what it had done by then.
 async fn finished<T>(
     time_max: Duration,
     context: &Context,

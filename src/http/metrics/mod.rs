@@ -1,4 +1,5 @@
-//! The figures for an operator's monitoring, in Prometheus' text format: never anything of a person.
+//! The figures for an operator's monitoring, in Prometheus' text format: never anything of a
+//! person.
 
 mod exposition;
 mod figures;

@@ -244,8 +244,8 @@ fn criteria(resource: &Value) -> impl Iterator<Item = Value> {
     })
 }
 
-/// Makes a parameter of a query, of a kind of FHIR: any text may be sent, and one that is understood is
-/// shown.
+/// Makes a parameter of a query, of a kind of FHIR: any text may be sent, and one that is
+/// understood is shown.
 fn query(name: &str, kind: &str, description: &str) -> Value {
     let description = format!("{kind}. {description}");
     let mut parameter = json!({ "name": name, "in": "query", "description": description.trim(), "schema": { "type": "string" } });

@@ -1,6 +1,6 @@
 //! The catalogue: everything that a client can ask for, declared once. By it addresses are read,
-//! requests let in, parameters read, Bundles understood, and the CapabilityStatement and the OpenAPI
-//! document written. A new operation is a row here and a file of its own.
+//! requests let in, parameters read, Bundles understood, and the CapabilityStatement and the
+//! OpenAPI document written. A new operation is a row here and a file of its own.
 
 mod answers;
 mod asked;

@@ -299,3 +299,151 @@ fn text_of(part: &Value) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::interactions::catalogue::{AddressForm, named};
+
+    fn asked(name: &str, query: &[(&str, &str)], body: Option<Value>) -> Result<String, String> {
+        let forms = [
+            AddressForm::OfInstance,
+            AddressForm::OfType,
+            AddressForm::OfSystem,
+        ];
+        let declared = forms.into_iter().find_map(|form| named(name, form, None));
+        let query = query
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let sent = SentParameters {
+            query: query.collect(),
+            body: body.map(|body| Resource::from_value(body).unwrap()),
+        };
+        match read(declared.unwrap(), sent, false) {
+            Ok(given) => {
+                let pairs = given
+                    .texts
+                    .iter()
+                    .map(|(name, text)| format!("{name}={text}"));
+                Ok(pairs.collect::<Vec<_>>().join("&"))
+            }
+            Err(failure) => {
+                let issues = failure.issues().into_iter();
+                let told = issues.map(|issue| format!("{}|{}", issue.expression, issue.text));
+                Err(told.collect::<Vec<_>>().join("\n"))
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_held_against_their_declarations() {
+        for (name, query, expected) in [
+            ("rights", ("as-of", "2027-03-01"), Ok("as-of=2027-03-01")),
+            (
+                "rights",
+                ("as-of", "2027-03"),
+                Err("|as-of: expected a full date such as 2027-03-01"),
+            ),
+            (
+                "rights",
+                ("as-of", "9999-12-31"),
+                Err("|as-of: expected a full date such as 2027-03-01"),
+            ),
+            (
+                "rights",
+                ("color", "red"),
+                Err("|$rights has no such parameter; it has as-of"),
+            ),
+            (
+                "meta",
+                ("color", "red"),
+                Err("|expected no parameters here but _format, _pretty"),
+            ),
+            (
+                "events",
+                ("eventsSinceNumber", "12"),
+                Ok("eventsSinceNumber=12"),
+            ),
+            (
+                "events",
+                ("eventsSinceNumber", "-1"),
+                Err("|eventsSinceNumber: expected the number of an event, such as 12"),
+            ),
+            (
+                "events",
+                ("content", "all"),
+                Err("|content: expected empty, id-only or full-resource"),
+            ),
+            (
+                "export",
+                ("_since", "2027-03-01T08:00:00 01:00"),
+                Ok("_since=2027-03-01T08:00:00+01:00"),
+            ),
+            (
+                "export",
+                ("_outputFormat", "csv"),
+                Err(
+                    "|_outputFormat: expected application/fhir+ndjson, application/ndjson or ndjson",
+                ),
+            ),
+            ("get-ws-binding-token", ("id", "a,b"), Ok("id=a,b")),
+            (
+                "get-ws-binding-token",
+                ("id", "a,/"),
+                Err("|id: expected the id of a Subscription"),
+            ),
+            ("validate", ("mode", "update"), Ok("mode=update")),
+            (
+                "validate",
+                ("profile", ""),
+                Err("|profile: expected the canonical address of a profile"),
+            ),
+        ] {
+            let found = asked(name, &[query], None);
+            let found = found.as_deref().map_err(String::as_str);
+            assert_eq!(found, expected, "{name} {query:?}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once_and_where() {
+        let part = |name: &str, value: Value| json!({ "name": name, "valueString": value });
+        let sent = |parts: &[Value]| json!({ "resourceType": "Parameters", "parameter": parts });
+        let twice = sent(&[
+            part("eventsSinceNumber", json!("1")),
+            part("color", json!("red")),
+            part("eventsSinceNumber", json!("2")),
+        ]);
+        let expected = "Parameters.parameter[1]|$resend has no such parameter; it has eventsSinceNumber and eventsUntilNumber\n\
+                        Parameters.parameter[2]|eventsSinceNumber: expected once, found twice\n\
+                        |eventsUntilNumber: expected the number of an event, such as 12, once";
+        assert_eq!(asked("resend", &[], Some(twice)), Err(expected.to_owned()));
+        let other = json!({ "resourceType": "Patient" });
+        let found = asked("rights", &[], Some(other));
+        assert_eq!(found, Err("|expected a Parameters resource".to_owned()));
+        let no_array = json!({ "resourceType": "Parameters", "parameter": {} });
+        let found = asked("rights", &[], Some(no_array));
+        assert_eq!(
+            found,
+            Err("Parameters.parameter|expected an array".to_owned())
+        );
+        let many = sent(&vec![part("as-of", json!("x")); PARAMETERS_MAX + 1]);
+        let found = asked("rights", &[], Some(many)).unwrap_err();
+        assert_eq!(
+            found,
+            format!("|expected at most {PARAMETERS_MAX} parameters")
+        );
+    }
+
+    #[test]
+    fn a_number_in_parameters_is_its_text() {
+        let sent = json!({ "resourceType": "Parameters", "parameter": [{ "name": "_count", "valueInteger": 7 }] });
+        assert_eq!(
+            asked("everything", &[], Some(sent)),
+            Ok("_count=7".to_owned())
+        );
+    }
+}

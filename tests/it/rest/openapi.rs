@@ -77,6 +77,37 @@ fn each_method_that_stands_in_the_document_is_there_and_no_other_one() {
 }
 
 #[test]
+fn what_stands_in_no_bundle_is_said_to_be_refused_there() {
+    let document = document(&clinic());
+    let description = |method: &str, path: &str| {
+        document["paths"][path][method]["description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    for (method, path) in [
+        ("get", "/$export"),
+        ("post", "/$reindex"),
+        ("post", "/"),
+        ("get", "/_jobs/{id}"),
+        ("post", "/Subscription/{id}/$resend"),
+        ("get", "/Subscription/{id}/$webhook-secret"),
+    ] {
+        let said = description(method, path);
+        assert!(said.contains("In a Bundle: "), "{method} {path}: {said}");
+    }
+    for (method, path) in [
+        ("get", "/metadata"),
+        ("post", "/Condition/{id}/$meta-add"),
+        ("get", "/Patient/{id}/$everything"),
+        ("post", "/Condition/_search"),
+    ] {
+        let said = description(method, path);
+        assert!(!said.contains("In a Bundle: "), "{method} {path}: {said}");
+    }
+}
+
+#[test]
 fn all_that_the_capability_statement_says_stands_in_the_document() {
     let facade = clinic();
     let (document, statement) = (document(&facade), facade.get("metadata").json());
