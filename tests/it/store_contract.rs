@@ -86,7 +86,8 @@ promises![
         many_are_read_as_each_would_be,
         many_are_read_of_one_state,
         reopening_keeps_everything,
-        long_values_and_odd_characters_are_kept_and_found;
+        long_values_and_odd_characters_are_kept_and_found,
+        old_pieces_of_a_large_resource_are_not_taken_for_new_ones;
     commits: a_write_that_does_not_follow_the_last_version_is_refused,
         a_moved_guard_refuses_the_commit,
         of_64_conditional_creates_one_wins,
@@ -103,6 +104,7 @@ promises![
     event_streams: events_are_numbered_without_gaps_in_the_order_of_the_commits,
         a_subscription_that_comes_back_counts_anew,
         events_are_forgotten_from_the_oldest,
+        events_of_the_life_before_can_be_forgotten,
         what_is_to_be_sent_again_is_kept_for_its_life;
     store_search: a_search_finds_exactly_what_matches_in_every_state;
 ];

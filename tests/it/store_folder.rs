@@ -361,15 +361,11 @@ fn entries_that_were_made_in_another_way_are_made_anew() {
     }
 }
 
-fn made_anew(engine: Engine) {
-    let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions {
-        cache_bytes: 8 << 20,
-    };
-    let store = open(folder.path(), engine).unwrap();
+/// Writes three versions of a Task, and a Goal that is deleted.
+fn write_three_and_delete_one(store: &EmbeddedStore) {
     for version in 0..3 {
         commit(
-            &store,
+            store,
             put(
                 &key("Task/7"),
                 (version > 0).then_some(Version(version)),
@@ -378,10 +374,51 @@ fn made_anew(engine: Engine) {
         );
     }
     commit(
-        &store,
+        store,
         put(&key("Goal/7"), None, vec![token("old", "", "0")]),
     );
-    commit(&store, delete(&key("Goal/7"), Some(Version(1))));
+    commit(store, delete(&key("Goal/7"), Some(Version(1))));
+}
+
+/// Checks that the Task is found by its new entries alone, in each of its versions.
+fn expect_found_by_new_entries(store: &EmbeddedStore) {
+    let body = store.read(&key("Task/7")).unwrap().unwrap().body.unwrap();
+    let found = |clause: Clause, position: u64| {
+        store
+            .search(
+                &SearchQuery::all(ResourceType::Task, vec![clause]),
+                Some(Position(position)),
+            )
+            .unwrap()
+            .total
+    };
+    let first = store
+        .read_version(&key("Task/7"), Version(1))
+        .unwrap()
+        .unwrap()
+        .body
+        .unwrap();
+    assert_eq!(
+        (
+            found(by_token("old", "2"), 9),
+            found(by_token("new", &body.len().to_string()), 9)
+        ),
+        (0, 1)
+    );
+    assert_eq!(
+        found(by_token("new", &first.len().to_string()), 1),
+        1,
+        "the past is found by the new entries too"
+    );
+}
+
+fn made_anew(engine: Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions {
+        cache_bytes: 8 << 20,
+    };
+    let store = open(folder.path(), engine).unwrap();
+    write_three_and_delete_one(&store);
     let (before, instants) = (tell(&store).unwrap(), store.last_commit());
     drop(store);
 
@@ -413,33 +450,6 @@ fn made_anew(engine: Engine) {
             (&tell(&store).unwrap()[..5], store.last_commit()),
             (&before[..5], instants.clone())
         );
-        let body = store.read(&key("Task/7")).unwrap().unwrap().body.unwrap();
-        let found = |clause: Clause, position: u64| {
-            store
-                .search(
-                    &SearchQuery::all(ResourceType::Task, vec![clause]),
-                    Some(Position(position)),
-                )
-                .unwrap()
-                .total
-        };
-        let first = store
-            .read_version(&key("Task/7"), Version(1))
-            .unwrap()
-            .unwrap()
-            .body
-            .unwrap();
-        assert_eq!(
-            (
-                found(by_token("old", "2"), 9),
-                found(by_token("new", &body.len().to_string()), 9)
-            ),
-            (0, 1)
-        );
-        assert_eq!(
-            found(by_token("new", &first.len().to_string()), 1),
-            1,
-            "the past is found by the new entries too"
-        );
+        expect_found_by_new_entries(&store);
     }
 }

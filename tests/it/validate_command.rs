@@ -384,8 +384,8 @@ fn package(files: &[(&str, Value)]) -> Vec<u8> {
     archive.into_inner().unwrap().finish().unwrap()
 }
 
-#[test]
-fn a_package_that_cannot_be_used_stops_the_program_before_it_begins() {
+/// Makes a folder of packages, one of which can be used, and of a resource.
+fn folder_of_packages() -> TempDir {
     let description =
         |version: &str| json!({ "name": "x.test", "version": "1.0.0", "fhirVersions": [version] });
     let codes = json!({ "resourceType": "CodeSystem", "url": "https://x.test/codes", "content": "complete", "status": "active" });
@@ -420,6 +420,50 @@ fn a_package_that_cannot_be_used_stops_the_program_before_it_begins() {
     for (name, bytes) in &packages {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
+    folder
+}
+
+/// Checks that neither `validate` nor `serve` begins with a package that cannot be used.
+fn check_package_refused(folder: &Path, name: &str, said: &str) {
+    let ended = frist(
+        folder,
+        &["--package", "good.tgz", "--package", name, "patient.json"],
+        "",
+    );
+    assert_eq!(
+        (ended.code, ended.out.as_str(), ended.err.lines().count()),
+        (1, "", 1),
+        "{name} {}",
+        ended.err
+    );
+    assert!(
+        ended.err.starts_with(&format!("error: --package {name}: ")) && ended.err.contains(said),
+        "{}",
+        ended.err
+    );
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_frist"));
+    serve
+        .args(["serve", "--listen", "127.0.0.1:0", "--package", name])
+        .env("FRIST_LOG", "error")
+        .current_dir(folder);
+    let output = serve.output().unwrap();
+    assert_eq!(
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap()
+        ),
+        (Some(1), ended.err),
+        "{name}"
+    );
+    assert!(
+        !folder.join("frist-data").exists(),
+        "nothing is made before the packages are read"
+    );
+}
+
+#[test]
+fn a_package_that_cannot_be_used_stops_the_program_before_it_begins() {
+    let folder = folder_of_packages();
     for (name, said) in [
         ("missing.tgz", "No such file"),
         ("text.tgz", "cannot be read"),
@@ -427,41 +471,7 @@ fn a_package_that_cannot_be_used_stops_the_program_before_it_begins() {
         ("empty.tgz", "definitions"),
         ("r5.tgz", "FHIR 5.0.0"),
     ] {
-        let ended = frist(
-            folder.path(),
-            &["--package", "good.tgz", "--package", name, "patient.json"],
-            "",
-        );
-        assert_eq!(
-            (ended.code, ended.out.as_str(), ended.err.lines().count()),
-            (1, "", 1),
-            "{name} {}",
-            ended.err
-        );
-        assert!(
-            ended.err.starts_with(&format!("error: --package {name}: "))
-                && ended.err.contains(said),
-            "{}",
-            ended.err
-        );
-        let mut serve = Command::new(env!("CARGO_BIN_EXE_frist"));
-        serve
-            .args(["serve", "--listen", "127.0.0.1:0", "--package", name])
-            .env("FRIST_LOG", "error")
-            .current_dir(folder.path());
-        let output = serve.output().unwrap();
-        assert_eq!(
-            (
-                output.status.code(),
-                String::from_utf8(output.stderr).unwrap()
-            ),
-            (Some(1), ended.err),
-            "{name}"
-        );
-        assert!(
-            !folder.path().join("frist-data").exists(),
-            "nothing is made before the packages are read"
-        );
+        check_package_refused(folder.path(), name, said);
     }
     let ended = frist(
         folder.path(),

@@ -39,11 +39,22 @@ fn only_a_confirmed_diagnosis_counts_and_its_clinical_status_plays_no_part() {
     }
 }
 
+/// Checks the status of the first clock of a person with a diagnosis and these resources.
+fn check_plan(name: &str, more: Vec<Value>, status: &str) {
+    let mut resources = person(&[condition("c", "J44", "2027-03-01")]);
+    for resource in more {
+        resources.retain(|other| {
+            (&other["resourceType"], &other["id"]) != (&resource["resourceType"], &resource["id"])
+        });
+        resources.push(resource);
+    }
+    let found = rights(&resources, "2027-03-12").clocks[0].business_status;
+    assert_eq!(found.code(), status, "{name}");
+}
+
 #[test]
 fn a_plan_counts_if_it_was_drawn_up_by_a_general_practice() {
-    let copd = condition("c", "J44", "2027-03-01");
     let made_by = |author: Value| edited(plan("q", &["c"], "2027-03-10"), "author", author);
-    let of_status = |status: &str| edited(plan("q", &["c"], "2027-03-10"), "status", json!(status));
     let late_yder = organization("gp", &[("urn:oid:1.2.208.176.1.1", "61741000016007")]);
     for (name, more, status) in [
         (
@@ -76,6 +87,20 @@ fn a_plan_counts_if_it_was_drawn_up_by_a_general_practice() {
             vec![made_by(ydernummer("urn:oid:1.2.208.176.1.1", "1"))],
             "running",
         ),
+        (
+            "before the practice got its ydernummer",
+            vec![plan("q", &["c"], "2027-03-10"), late_yder],
+            "running",
+        ),
+    ] {
+        check_plan(name, more, status);
+    }
+}
+
+#[test]
+fn a_plan_counts_if_it_was_drawn_up_by_a_role_at_a_general_practice() {
+    let made_by = |author: Value| edited(plan("q", &["c"], "2027-03-10"), "author", author);
+    for (name, more, status) in [
         (
             "by a role",
             vec![
@@ -113,11 +138,15 @@ fn a_plan_counts_if_it_was_drawn_up_by_a_general_practice() {
             vec![made_by(reference("PractitionerRole/r"))],
             "running",
         ),
-        (
-            "before the practice got its ydernummer",
-            vec![plan("q", &["c"], "2027-03-10"), late_yder],
-            "running",
-        ),
+    ] {
+        check_plan(name, more, status);
+    }
+}
+
+#[test]
+fn a_plan_counts_by_its_status_and_why_it_ended() {
+    let of_status = |status: &str| edited(plan("q", &["c"], "2027-03-10"), "status", json!(status));
+    for (name, more, status) in [
         ("completed", vec![of_status("completed")], "met"),
         ("on hold", vec![of_status("on-hold")], "met"),
         ("a draft", vec![of_status("draft")], "running"),
@@ -146,6 +175,14 @@ fn a_plan_counts_if_it_was_drawn_up_by_a_general_practice() {
             )],
             "declined",
         ),
+    ] {
+        check_plan(name, more, status);
+    }
+}
+
+#[test]
+fn a_plan_counts_for_the_diagnosis_it_addresses_from_the_day_it_was_made() {
+    for (name, more, status) in [
         (
             "of another category",
             vec![edited(
@@ -167,16 +204,7 @@ fn a_plan_counts_if_it_was_drawn_up_by_a_general_practice() {
             "met",
         ),
     ] {
-        let mut resources = person(std::slice::from_ref(&copd));
-        for resource in more {
-            resources.retain(|other| {
-                (&other["resourceType"], &other["id"])
-                    != (&resource["resourceType"], &resource["id"])
-            });
-            resources.push(resource);
-        }
-        let found = rights(&resources, "2027-03-12").clocks[0].business_status;
-        assert_eq!(found.code(), status, "{name}");
+        check_plan(name, more, status);
     }
 }
 

@@ -237,7 +237,7 @@ fn check_refused(facade: &Facade, resource: &Value, expected: &[&str]) {
 }
 
 #[test]
-fn what_no_clock_could_use_is_refused_with_all_findings_at_once() {
+fn what_no_clock_could_use_is_refused() {
     let facade = with_rights();
     check_refused(
         &facade,
@@ -274,6 +274,16 @@ fn what_no_clock_could_use_is_refused_with_all_findings_at_once() {
         &facade,
         &referral("n", "q", "c", "2027-03-01"),
         &["error business-rule ServiceRequest.reasonReference[0]"],
+    );
+}
+
+#[test]
+fn what_no_clock_could_use_is_refused_with_all_findings_at_once() {
+    let facade = with_rights();
+    let asthma = with(
+        copd("n", "p", "2027-03-01"),
+        "code",
+        json!({ "coding": [{ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ45" }] }),
     );
     // Everything at once; the month is no day, and all of it is still to come.
     let mut wrong = with(asthma, "recordedDate", "2027-12".into());

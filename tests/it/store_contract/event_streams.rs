@@ -29,6 +29,36 @@ fn numbers_of(store: &dyn Store, subscription: &str) -> Vec<u64> {
         .collect()
 }
 
+/// Writes ten versions of a Task and tells `all` of each and `even` of every other one.
+fn write_and_tell(store: &dyn Store, task: &ResourceKey) {
+    for number in 0..10_u64 {
+        let writes = vec![
+            put(&key(&format!("Goal/{}-{number}", task.id)), None, vec![]),
+            put(task, last(store, task), vec![]),
+        ];
+        let events = vec![told("all", task), told("even", task)];
+        let events = events
+            .into_iter()
+            .take(if number % 2 == 0 { 2 } else { 1 })
+            .collect();
+        let committed = store
+            .commit(ChangeSet {
+                events,
+                ..changes(writes)
+            })
+            .unwrap();
+        let told = store.events(&id("all"), 0, 1_000).unwrap();
+        let own = told
+            .iter()
+            .find(|event| event.focus == *task && event.version == Version(number + 1));
+        assert_eq!(
+            own.map(|event| event.instant),
+            Some(committed.instant),
+            "it is there with the version that it tells of"
+        );
+    }
+}
+
 pub(super) fn events_are_numbered_without_gaps_in_the_order_of_the_commits(fixture: &dyn Fixture) {
     let store = fixture.open();
     let tasks: Vec<ResourceKey> = (0..8)
@@ -38,32 +68,7 @@ pub(super) fn events_are_numbered_without_gaps_in_the_order_of_the_commits(fixtu
         for task in &tasks {
             let store = &*store;
             scope.spawn(move || {
-                for number in 0..10_u64 {
-                    let writes = vec![
-                        put(&key(&format!("Goal/{}-{number}", task.id)), None, vec![]),
-                        put(task, last(store, task), vec![]),
-                    ];
-                    let events = vec![told("all", task), told("even", task)];
-                    let events = events
-                        .into_iter()
-                        .take(if number % 2 == 0 { 2 } else { 1 })
-                        .collect();
-                    let committed = store
-                        .commit(ChangeSet {
-                            events,
-                            ..changes(writes)
-                        })
-                        .unwrap();
-                    let told = store.events(&id("all"), 0, 1_000).unwrap();
-                    let own = told
-                        .iter()
-                        .find(|event| event.focus == *task && event.version == Version(number + 1));
-                    assert_eq!(
-                        own.map(|event| event.instant),
-                        Some(committed.instant),
-                        "it is there with the version that it tells of"
-                    );
-                }
+                write_and_tell(store, task);
             });
         }
     });
@@ -107,36 +112,44 @@ pub(super) fn events_are_numbered_without_gaps_in_the_order_of_the_commits(fixtu
     );
 }
 
+/// Writes the next version of a resource, and tells of it.
+fn tell_of(store: &dyn Store, focus: &ResourceKey, now: Timestamp, events: Vec<NewEvent>) {
+    let write = put(focus, last(store, focus), vec![]);
+    store
+        .commit(ChangeSet {
+            now,
+            events,
+            ..changes(vec![write])
+        })
+        .unwrap();
+}
+
+fn change_stream(store: &dyn Store, change: StreamChange) {
+    store
+        .commit(ChangeSet {
+            streams: vec![change],
+            ..changes(vec![])
+        })
+        .unwrap();
+}
+
 pub(super) fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) {
     let store = fixture.open();
     let task = key("Task/1");
     let write = |subscriptions: &[&str]| {
         let events = subscriptions
             .iter()
-            .map(|subscription| told(subscription, &task))
-            .collect();
-        store
-            .commit(ChangeSet {
-                events,
-                ..changes(vec![put(&task, last(&*store, &task), vec![])])
-            })
-            .unwrap();
+            .map(|subscription| told(subscription, &task));
+        tell_of(&*store, &task, noon(), events.collect());
     };
-    let change = |change| {
-        store
-            .commit(ChangeSet {
-                streams: vec![change],
-                ..changes(vec![])
-            })
-            .unwrap()
-    };
+    let change = |change| change_stream(&*store, change);
     let cursor = |life, delivered, sent| {
         change(StreamChange::Cursor {
             subscription: id("s"),
             life,
             delivered,
             sent,
-        })
+        });
     };
     change(StreamChange::Begin(id("s")));
     (0..3).for_each(|_| write(&["s", "t"]));
@@ -190,38 +203,38 @@ pub(super) fn a_subscription_that_comes_back_counts_anew(fixture: &dyn Fixture) 
     assert_eq!(store.streams().unwrap(), [id("s"), id("t"), id("u")]);
 }
 
+/// Tells of six versions of a Task, a minute after the other.
+fn tell_of_six(store: &dyn Store) {
+    for number in 0..6_i64 {
+        let events = vec![told("s", &key("Task/1"))];
+        tell_of(store, &key("Task/1"), minutes_after_noon(number), events);
+    }
+}
+
+/// Forgets events, and returns the last number that was forgotten and the numbers that are kept.
+fn forget(
+    store: &dyn Store,
+    before: Timestamp,
+    limit: usize,
+    which: Forgettable,
+) -> (u64, Vec<u64>) {
+    let forget = StreamChange::Forget {
+        subscription: id("s"),
+        before,
+        limit,
+        which,
+    };
+    change_stream(store, forget);
+    (
+        store.stream(&id("s")).unwrap().forgotten,
+        numbers_of(store, "s"),
+    )
+}
+
 pub(super) fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
     let store = fixture.open();
-    let task = key("Task/1");
-    for number in 0..6_i64 {
-        let events = vec![told("s", &task)];
-        let write = put(&task, last(&*store, &task), vec![]);
-        store
-            .commit(ChangeSet {
-                now: minutes_after_noon(number),
-                events,
-                ..changes(vec![write])
-            })
-            .unwrap();
-    }
-    let forget = |before, limit, which| {
-        let streams = vec![StreamChange::Forget {
-            subscription: id("s"),
-            before,
-            limit,
-            which,
-        }];
-        store
-            .commit(ChangeSet {
-                streams,
-                ..changes(vec![])
-            })
-            .unwrap();
-        (
-            store.stream(&id("s")).unwrap().forgotten,
-            numbers_of(&*store, "s"),
-        )
-    };
+    tell_of_six(&*store);
+    let forget = |before, limit, which| forget(&*store, before, limit, which);
     let instants: Vec<_> = store
         .events(&id("s"), 0, 10)
         .unwrap()
@@ -249,12 +262,7 @@ pub(super) fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
         delivered: 3,
         sent: 5,
     };
-    store
-        .commit(ChangeSet {
-            streams: vec![cursor],
-            ..changes(vec![])
-        })
-        .unwrap();
+    change_stream(&*store, cursor);
     assert_eq!(
         forget(minutes_after_noon(5), 2, Forgettable::Delivered),
         (2, vec![3, 4, 5, 6])
@@ -277,34 +285,27 @@ pub(super) fn events_are_forgotten_from_the_oldest(fixture: &dyn Fixture) {
         (6, None),
         "the count goes on"
     );
-    store
-        .commit(ChangeSet {
-            events: vec![told("s", &task)],
-            ..changes(vec![put(&task, last(&*store, &task), vec![])])
-        })
-        .unwrap();
+}
+
+pub(super) fn events_of_the_life_before_can_be_forgotten(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let oldest = || store.oldest_event(&id("s")).unwrap();
+    tell_of_six(&*store);
+    assert_eq!(
+        forget(&*store, minutes_after_noon(9), 10, Forgettable::All),
+        (6, vec![])
+    );
+    let task = key("Task/1");
+    tell_of(&*store, &task, noon(), vec![told("s", &task)]);
     assert_eq!(numbers_of(&*store, "s"), [7]);
     let only = store.events(&id("s"), 0, 10).unwrap()[0].instant;
-    store
-        .commit(ChangeSet {
-            streams: vec![StreamChange::Begin(id("s"))],
-            ..changes(vec![])
-        })
-        .unwrap();
+    change_stream(&*store, StreamChange::Begin(id("s")));
     assert_eq!(numbers_of(&*store, "s"), Vec::<u64>::new());
     assert_eq!(oldest(), Some(only), "of the life before");
-    let forget = StreamChange::Forget {
-        subscription: id("s"),
-        before: Timestamp::MAX,
-        limit: 10,
-        which: Forgettable::Delivered,
-    };
-    store
-        .commit(ChangeSet {
-            streams: vec![forget],
-            ..changes(vec![])
-        })
-        .unwrap();
+    assert_eq!(
+        forget(&*store, Timestamp::MAX, 10, Forgettable::Delivered),
+        (0, vec![])
+    );
     assert_eq!(
         (store.stream(&id("s")).unwrap(), oldest()),
         (

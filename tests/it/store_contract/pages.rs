@@ -6,7 +6,7 @@ use std::thread;
 
 use frist::fhir::{ResourceKey, ResourceType, Version};
 use frist::search::{Clause, Prefix, SearchQuery, Sort, SortBy, Test};
-use frist::storage::{ChangeSet, HistoryQuery, HistoryScope, LogEntry, Position};
+use frist::storage::{ChangeSet, HistoryQuery, HistoryScope, LogEntry, Position, Store};
 use jiff::Timestamp;
 
 use super::words::{
@@ -137,14 +137,7 @@ pub(super) fn history_is_limited_by_since_and_at(fixture: &dyn Fixture) {
     );
 }
 
-pub(super) fn search_pages_of_one_position_join_while_others_write(fixture: &dyn Fixture) {
-    let store = fixture.open();
-    let keys: Vec<ResourceKey> = (0..40)
-        .map(|number| key(&format!("Task/{number}")))
-        .collect();
-    for key in &keys {
-        update(&*store, key, &[token("status", "", "ready")]);
-    }
+fn queries_by_time() -> [SearchQuery; 3] {
     let base = SearchQuery {
         sort: vec![Sort {
             by: SortBy::LastUpdated,
@@ -152,7 +145,7 @@ pub(super) fn search_pages_of_one_position_join_while_others_write(fixture: &dyn
         }],
         ..SearchQuery::all(ResourceType::Task, vec![])
     };
-    let queries = [
+    [
         SearchQuery {
             clauses: vec![by_token("status", "ready")],
             ..base.clone()
@@ -166,7 +159,46 @@ pub(super) fn search_pages_of_one_position_join_while_others_write(fixture: &dyn
             ..base.clone()
         },
         base,
-    ];
+    ]
+}
+
+/// Checks that the pages of a search tell the state of its first one.
+fn check_pages(store: &dyn Store, query: &SearchQuery) {
+    let first = store.search(query, None).unwrap();
+    let expected = keys_of(&first.matches);
+    assert_eq!(first.total, expected.len());
+    assert!(
+        first.total >= 39,
+        "at most one is away at any time: {}",
+        first.total
+    );
+    let mut paged = Vec::new();
+    for offset in (0..first.total).step_by(7) {
+        let page = store
+            .search(
+                &SearchQuery {
+                    offset,
+                    count: 7,
+                    ..query.clone()
+                },
+                Some(first.position),
+            )
+            .unwrap();
+        assert_eq!((page.total, page.position), (first.total, first.position));
+        paged.extend(keys_of(&page.matches));
+    }
+    assert_eq!(paged, expected);
+}
+
+pub(super) fn search_pages_of_one_position_join_while_others_write(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let keys: Vec<ResourceKey> = (0..40)
+        .map(|number| key(&format!("Task/{number}")))
+        .collect();
+    for key in &keys {
+        update(&*store, key, &[token("status", "", "ready")]);
+    }
+    let queries = queries_by_time();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
@@ -183,30 +215,7 @@ pub(super) fn search_pages_of_one_position_join_while_others_write(fixture: &dyn
         });
         for _ in 0..3 {
             for query in &queries {
-                let first = store.search(query, None).unwrap();
-                let expected = keys_of(&first.matches);
-                assert_eq!(first.total, expected.len());
-                assert!(
-                    first.total >= 39,
-                    "at most one is away at any time: {}",
-                    first.total
-                );
-                let mut paged = Vec::new();
-                for offset in (0..first.total).step_by(7) {
-                    let page = store
-                        .search(
-                            &SearchQuery {
-                                offset,
-                                count: 7,
-                                ..query.clone()
-                            },
-                            Some(first.position),
-                        )
-                        .unwrap();
-                    assert_eq!((page.total, page.position), (first.total, first.position));
-                    paged.extend(keys_of(&page.matches));
-                }
-                assert_eq!(paged, expected);
+                check_pages(&*store, query);
             }
         }
         done.store(true, Ordering::Release);

@@ -279,6 +279,32 @@ pub(super) fn reopening_keeps_everything(fixture: &dyn Fixture) {
     }
 }
 
+/// Returns the text of a Patient of more than a megabyte.
+fn large_patient() -> String {
+    format!(
+        r#"{{"resourceType":"Patient","text":"{}"}}"#,
+        "x".repeat(1_200_000)
+    )
+}
+
+/// Counts the Patients that are found by one test.
+fn patients_found(store: &dyn Store, code: &str, test: Test) -> usize {
+    let clause = Clause::Parameter {
+        code: code.to_owned(),
+        any_of: vec![test],
+    };
+    store
+        .search(
+            &SearchQuery {
+                count: 0,
+                ..SearchQuery::all(ResourceType::Patient, vec![clause])
+            },
+            None,
+        )
+        .unwrap()
+        .total
+}
+
 pub(super) fn long_values_and_odd_characters_are_kept_and_found(fixture: &dyn Fixture) {
     let store = fixture.open();
     let long = "æ".repeat(3_000);
@@ -294,10 +320,7 @@ pub(super) fn long_values_and_odd_characters_are_kept_and_found(fixture: &dyn Fi
         &long,
         &format!("{long}x"),
     ];
-    let text = format!(
-        r#"{{"resourceType":"Patient","text":"{}"}}"#,
-        "x".repeat(1_200_000)
-    );
+    let text = large_patient();
     for (number, code) in codes.iter().enumerate() {
         let key = key(&format!(
             "Patient/{}{number}",
@@ -313,22 +336,7 @@ pub(super) fn long_values_and_odd_characters_are_kept_and_found(fixture: &dyn Fi
         let body = store.read(&key).unwrap().unwrap().body.unwrap();
         assert!(body.ends_with(&text.as_bytes()[text.len() - 1_200_010..]));
     }
-    let count = |code: &str, test: Test| {
-        let clause = Clause::Parameter {
-            code: code.to_owned(),
-            any_of: vec![test],
-        };
-        store
-            .search(
-                &SearchQuery {
-                    count: 0,
-                    ..SearchQuery::all(ResourceType::Patient, vec![clause])
-                },
-                None,
-            )
-            .unwrap()
-            .total
-    };
+    let count = |code, test| patients_found(&*store, code, test);
     for code in codes {
         let token = |system: Option<&str>| Test::Token {
             system: system.map(str::to_owned),
@@ -356,7 +364,11 @@ pub(super) fn long_values_and_odd_characters_are_kept_and_found(fixture: &dyn Fi
             .unwrap(),
         Some(codes_in_use)
     );
-    // The same large resource again and again: old pieces must not be taken for new ones.
+}
+
+pub(super) fn old_pieces_of_a_large_resource_are_not_taken_for_new_ones(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let text = large_patient();
     let key = key("Patient/large");
     for number in 0..5_u64 {
         let entries = (0..600)
@@ -373,7 +385,8 @@ pub(super) fn long_values_and_odd_characters_are_kept_and_found(fixture: &dyn Fi
         );
     }
     assert_eq!(
-        count(
+        patients_found(
+            &*store,
             "many",
             Test::Token {
                 system: None,

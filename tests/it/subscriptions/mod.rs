@@ -5,6 +5,7 @@
 mod delivery;
 pub(crate) mod events;
 mod filters;
+mod messages;
 mod refusals;
 mod reliability;
 mod retention;
@@ -13,6 +14,7 @@ mod status;
 mod subscriber;
 mod websocket;
 mod written_back;
+mod wrong_messages;
 
 use axum::body::Body;
 use serde_json::{Value, json};

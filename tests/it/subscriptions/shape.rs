@@ -3,38 +3,14 @@
 //! guide 1.1.0, which the program does not carry, written out by hand; and those of R4 by its own
 //! definitions.
 
-use frist::fhir::dates::format_instant;
-use frist::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
-use frist::storage::Event;
-use frist::subscriptions::notification::{
-    About, NotificationType, NotifiedEvent, bundle, bundle_id, status,
-};
-use frist::subscriptions::{PayloadContent, Status};
-use frist::validation::{self, CheckContext};
-use jiff::Timestamp;
+use frist::fhir::{Id, Resource};
+use frist::validation;
+use frist::validation::CheckContext;
 use serde_json::{Value, json};
 
-use crate::support::facade::{BASE, guide_validator};
+use crate::support::facade::guide_validator;
 
 const PROFILES: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition";
-const KINDS: &[NotificationType] = &[
-    NotificationType::Handshake,
-    NotificationType::Heartbeat,
-    NotificationType::EventNotification,
-    NotificationType::QueryStatus,
-    NotificationType::QueryEvent,
-];
-const STATUSES: &[Status] = &[
-    Status::Requested,
-    Status::Active,
-    Status::Error,
-    Status::Off,
-];
-const CONTENTS: &[PayloadContent] = &[
-    PayloadContent::Empty,
-    PayloadContent::IdOnly,
-    PayloadContent::FullResource,
-];
 
 /// The parameters of a status: name, type of the value, least and most.
 const STATUS_PARAMETERS: &[(&str, &str, usize, usize)] = &[
@@ -54,11 +30,11 @@ const EVENT_PARTS: &[(&str, &str, usize, usize)] = &[
     ("additional-context", "valueReference", 0, usize::MAX),
 ];
 
-fn items(value: &Value) -> &[Value] {
+pub(super) fn items(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn named<'a>(parameters: &'a [Value], name: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn named<'a>(parameters: &'a [Value], name: &str) -> impl Iterator<Item = &'a Value> {
     parameters
         .iter()
         .filter(move |parameter| parameter["name"] == name)
@@ -94,6 +70,22 @@ fn unfit(parameters: &[Value], table: &[(&str, &str, usize, usize)]) -> Vec<Stri
     wrong
 }
 
+/// Reads a number that is sent as text.
+pub(super) fn number(text: &Value) -> Option<u64> {
+    text.as_str()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?
+        .parse()
+        .ok()
+}
+
+/// Returns the value of the first parameter of that name.
+pub(super) fn value(parameters: &[Value], name: &str, member: &str) -> Value {
+    named(parameters, name)
+        .next()
+        .map(|found| found[member].clone())
+        .unwrap_or_default()
+}
+
 /// Returns the faults of a status by its profile.
 pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     let given = items(&parameters["parameter"]);
@@ -101,19 +93,7 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     for event in named(given, "notification-event") {
         wrong.extend(unfit(items(&event["part"]), EVENT_PARTS));
     }
-    let number = |text: &Value| {
-        text.as_str()
-            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?
-            .parse::<u64>()
-            .ok()
-    };
-    let value = |name: &str, member: &str| {
-        named(given, name)
-            .next()
-            .map(|found| found[member].clone())
-            .unwrap_or_default()
-    };
-    let reference = value("subscription", "valueReference")["reference"]
+    let reference = value(given, "subscription", "valueReference")["reference"]
         .as_str()
         .unwrap_or_default()
         .to_owned();
@@ -126,10 +106,27 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     if named(given, "topic").any(|topic| topic["valueCanonical"] != super::TOPIC) {
         wrong.push("topic: no such topic".into());
     }
+    wrong.extend(unfit_numbers(given));
+    wrong.extend(unfit_codes(given));
+    if parameters["meta"]["profile"]
+        != json!([format!("{PROFILES}/backport-subscription-status-r4")])
+    {
+        wrong.push("meta.profile".into());
+    }
+    wrong
+}
+
+/// Returns the faults in how the events of a status are numbered, and in whether there are any.
+fn unfit_numbers(given: &[Value]) -> Vec<String> {
+    let mut wrong = Vec::new();
     let numbers: Vec<_> = named(given, "notification-event")
         .map(|event| number(&named(items(&event["part"]), "event-number").next()?["valueString"]))
         .collect();
-    let since_start = number(&value("events-since-subscription-start", "valueString"));
+    let since_start = number(&value(
+        given,
+        "events-since-subscription-start",
+        "valueString",
+    ));
     if since_start.is_none() || numbers.last().is_some_and(|last| *last > since_start) {
         wrong.push(format!(
             "events-since-subscription-start: {since_start:?} after {numbers:?}"
@@ -144,15 +141,21 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
     }
     let tells_events = ["event-notification", "query-event"]
         .iter()
-        .any(|kind| value("type", "valueCode") == *kind);
-    let must_tell = value("type", "valueCode") == "event-notification";
+        .any(|kind| value(given, "type", "valueCode") == *kind);
+    let must_tell = value(given, "type", "valueCode") == "event-notification";
     if (numbers.is_empty() && must_tell) || !(numbers.is_empty() || tells_events) {
         wrong.push(format!(
             "type: {} with {} events",
-            value("type", "valueCode"),
+            value(given, "type", "valueCode"),
             numbers.len()
         ));
     }
+    wrong
+}
+
+/// Returns the faults of the codes of a status.
+fn unfit_codes(given: &[Value]) -> Vec<String> {
+    let mut wrong = Vec::new();
     let one_of = |name: &str, codes: &[&str]| {
         named(given, name).all(|found| codes.iter().any(|code| found["valueCode"] == *code))
     };
@@ -170,11 +173,6 @@ pub(crate) fn unfit_status(parameters: &Value) -> Vec<String> {
         ],
     ) {
         wrong.push("type: no such code".into());
-    }
-    if parameters["meta"]["profile"]
-        != json!([format!("{PROFILES}/backport-subscription-status-r4")])
-    {
-        wrong.push("meta.profile".into());
     }
     wrong
 }
@@ -314,454 +312,4 @@ pub(crate) fn refused_by_r4(resource: &Value) -> Vec<String> {
         .filter(|issue| issue.refuses())
         .map(|issue| format!("{} {}", issue.expression, issue.text))
         .collect()
-}
-
-fn instant(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-fn event(number: u64, task: &str, version: &str) -> Event {
-    let focus = ResourceKey::new(ResourceType::Task, Id::parse(task).unwrap());
-    Event {
-        number,
-        instant: instant("2027-03-01T08:00:00.5Z"),
-        focus,
-        version: Version::parse(version).unwrap(),
-    }
-}
-
-/// A Task as it may be stored: with digits and an order of its own.
-const TASK: &str = r#"{"resourceType":"Task","id":"t1","status":"requested","intent":"order","restriction":{"repetitions":1},"input":[{"type":{"text":"x"},"valueDecimal":1.00}]}"#;
-
-fn about<'a>(id: &'a Id, status: Status, content: PayloadContent) -> About<'a> {
-    About {
-        base_url: BASE,
-        id,
-        status,
-        content,
-        life: 7,
-        events_since_start: 12,
-        error: (status == Status::Error).then_some("no answer"),
-    }
-}
-
-fn parsed(bytes: &[u8]) -> Value {
-    serde_json::from_slice(bytes).unwrap()
-}
-
-/// All messages that there can be.
-fn messages() -> Vec<(String, Vec<u8>)> {
-    let (id, now) = (Id::parse("s1").unwrap(), instant("2027-03-01T08:00:01Z"));
-    let events = [event(11, "t1", "1"), event(12, "t1", "2")];
-    let told: Vec<_> = events
-        .iter()
-        .map(|event| NotifiedEvent {
-            event,
-            resource: Some(TASK.as_bytes()),
-        })
-        .collect();
-    let mut messages = Vec::new();
-    for kind in KINDS {
-        for status in STATUSES {
-            for content in CONTENTS {
-                let told: &[NotifiedEvent] = if matches!(
-                    kind,
-                    NotificationType::EventNotification | NotificationType::QueryEvent
-                ) {
-                    &told
-                } else {
-                    &[]
-                };
-                let name = format!("{kind:?} {status:?} {content:?}");
-                messages.push((
-                    name,
-                    bundle(&about(&id, *status, *content), *kind, told, now),
-                ));
-            }
-        }
-    }
-    messages
-}
-
-#[test]
-fn every_message_fits_the_profiles_of_the_guide_and_r4() {
-    for (name, bytes) in messages() {
-        let message = parsed(&bytes);
-        assert_eq!(unfit_notification(&message), [""; 0], "{name}: {message:#}");
-        assert_eq!(refused_by_r4(&message), [""; 0], "{name}: {message:#}");
-        assert_eq!(
-            refused_by_r4(&message["entry"][0]["resource"]),
-            [""; 0],
-            "{name}"
-        );
-    }
-}
-
-#[test]
-fn the_rules_of_the_profiles_find_what_is_wrong() {
-    let (_, bytes) = messages()
-        .into_iter()
-        .find(|(name, _)| name == "EventNotification Active IdOnly")
-        .unwrap();
-    let right = parsed(&bytes);
-    let status = "/entry/0/resource/parameter";
-    for (pointer, value, expected) in [
-        ("/type".to_owned(), json!("collection"), "type"),
-        ("/timestamp".to_owned(), json!(null), "timestamp"),
-        ("/meta/profile".to_owned(), json!([]), "meta.profile"),
-        (
-            "/entry/0/resource/resourceType".to_owned(),
-            json!("Basic"),
-            "a status, as the first entry",
-        ),
-        (
-            "/entry/0/fullUrl".to_owned(),
-            json!("urn:uuid:x"),
-            "fullUrl of the status",
-        ),
-        (
-            "/entry/0/request/url".to_owned(),
-            json!("Subscription/s1"),
-            "request",
-        ),
-        (
-            "/entry/0/response/status".to_owned(),
-            json!("201"),
-            "response",
-        ),
-        (
-            "/entry/1/response".to_owned(),
-            json!(null),
-            "request and response of each entry",
-        ),
-        (
-            format!("{status}/0/name"),
-            json!("subscriptions"),
-            "subscription: 0 times",
-        ),
-        (
-            format!("{status}/2/valueCode"),
-            json!("entered"),
-            "status: no such code",
-        ),
-        (
-            format!("{status}/3/valueCode"),
-            json!("event"),
-            "type: no such code",
-        ),
-        (
-            format!("{status}/4"),
-            json!({ "name": "events-since-subscription-start", "valueInteger": 1 }),
-            "events-since",
-        ),
-        (
-            format!("{status}/5/part/0/name"),
-            json!("number"),
-            "event-number: 0 times",
-        ),
-        (
-            format!("{status}/5/part/1"),
-            json!({ "name": "timestamp", "valueDateTime": "2027-03-01" }),
-            "timestamp: ",
-        ),
-        (
-            format!("{status}/0/valueReference/reference"),
-            json!(format!("{BASE}/Task/s1")),
-            "subscription: no Subscription",
-        ),
-        (
-            format!("{status}/1/valueCanonical"),
-            json!("https://kronikerpakker.dk/fhir/SubscriptionTopic/other"),
-            "topic: no such topic",
-        ),
-        (
-            format!("{status}/3/valueCode"),
-            json!("heartbeat"),
-            "type: ",
-        ),
-        (
-            format!("{status}/4/valueString"),
-            json!("11"),
-            "events-since-subscription-start: ",
-        ),
-        (
-            format!("{status}/4/valueString"),
-            json!("-1"),
-            "events-since-subscription-start: ",
-        ),
-        (
-            format!("{status}/5/part/0/valueString"),
-            json!("10"),
-            "event-number: ",
-        ),
-        (
-            format!("{status}/5/part/0/valueString"),
-            json!("first"),
-            "event-number: ",
-        ),
-        (
-            format!("{status}/5/part/2/name"),
-            json!("additional-context"),
-            "2 events, 1 foci",
-        ),
-        (
-            format!("{status}/5/part/2/valueReference/reference"),
-            json!(format!("{BASE}/Patient/t1")),
-            "focus: ",
-        ),
-        (
-            format!("{status}/1/name"),
-            json!("theme"),
-            "empty: references or entries",
-        ),
-        (
-            "/entry/1/fullUrl".to_owned(),
-            json!(format!("{BASE}/Task/t2")),
-            "focus: ",
-        ),
-        (
-            "/entry/1/request/method".to_owned(),
-            json!("GET"),
-            "request of an event",
-        ),
-        (
-            "/entry/1/response/status".to_owned(),
-            json!("404"),
-            "response of an event",
-        ),
-        (
-            "/entry/1/resource".to_owned(),
-            json!({ "resourceType": "Task", "id": "t1" }),
-            "some entries have a resource",
-        ),
-        (
-            "/entry/1/resource".to_owned(),
-            json!({ "resourceType": "Task", "id": "t2" }),
-            "resource of ",
-        ),
-    ] {
-        let mut wrong = right.clone();
-        let (parent, member) = pointer.rsplit_once('/').unwrap();
-        match wrong.pointer_mut(parent).unwrap() {
-            Value::Array(items) => items[member.parse::<usize>().unwrap()] = value,
-            parent => parent[member] = value,
-        }
-        let found = unfit_notification(&wrong);
-        assert!(
-            found.iter().any(|found| found.starts_with(expected)),
-            "{pointer}: {found:?}"
-        );
-    }
-}
-
-#[test]
-fn a_message_tells_as_much_as_its_content_says() {
-    for (name, bytes) in messages() {
-        let message = parsed(&bytes);
-        let (entries, text) = (items(&message["entry"]), String::from_utf8(bytes).unwrap());
-        let parameters = items(&entries[0]["resource"]["parameter"]);
-        let events: Vec<_> = named(parameters, "notification-event").collect();
-        let tells = name.starts_with("EventNotification") || name.starts_with("QueryEvent");
-        assert_eq!(events.len(), if tells { 2 } else { 0 }, "{name}");
-        assert_eq!(
-            named(parameters, "events-since-subscription-start")
-                .next()
-                .unwrap()["valueString"],
-            "12",
-            "{name}"
-        );
-        let foci = events
-            .iter()
-            .flat_map(|event| named(items(&event["part"]), "focus"))
-            .count();
-        match name.rsplit(' ').next().unwrap() {
-            "Empty" => {
-                assert_eq!((foci, entries.len()), (0, 1), "{name}");
-                assert!(
-                    !text.contains("t1") && !text.contains("topic"),
-                    "{name}: {text}"
-                );
-            }
-            "IdOnly" => {
-                assert_eq!(
-                    (foci, entries.len()),
-                    (events.len(), 1 + events.len()),
-                    "{name}"
-                );
-                assert!(
-                    entries[1..]
-                        .iter()
-                        .all(|entry| entry["fullUrl"] == format!("{BASE}/Task/t1")),
-                    "{name}"
-                );
-                assert!(
-                    entries[1..]
-                        .iter()
-                        .all(|entry| entry.get("resource").is_none()),
-                    "{name}"
-                );
-            }
-            _ => {
-                assert_eq!(
-                    (foci, entries.len()),
-                    (events.len(), 1 + events.len()),
-                    "{name}"
-                );
-                assert_eq!(
-                    text.matches(TASK).count(),
-                    events.len(),
-                    "the stored bytes, unchanged, in {name}: {text}"
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn the_entry_of_an_event_says_what_happened() {
-    let (_, bytes) = messages()
-        .into_iter()
-        .find(|(name, _)| name == "EventNotification Active IdOnly")
-        .unwrap();
-    let message = parsed(&bytes);
-    let entry = |etag: &str, status: &str| {
-        let response = json!({ "status": status, "etag": etag, "lastModified": format_instant(instant("2027-03-01T08:00:00.5Z")) });
-        json!({ "fullUrl": format!("{BASE}/Task/t1"), "request": { "method": "PUT", "url": "Task/t1" }, "response": response })
-    };
-    assert_eq!(
-        items(&message["entry"])[1..],
-        [entry("W/\"1\"", "201"), entry("W/\"2\"", "200")]
-    );
-}
-
-#[test]
-fn a_message_that_is_sent_again_has_the_same_id_and_no_other_has_it() {
-    let id = Id::parse("s1").unwrap();
-    let about = about(&id, Status::Active, PayloadContent::IdOnly);
-    let (first, second) = (event(11, "t1", "1"), event(12, "t2", "1"));
-    let both = [
-        NotifiedEvent {
-            event: &first,
-            resource: None,
-        },
-        NotifiedEvent {
-            event: &second,
-            resource: None,
-        },
-    ];
-    let id_of = |about: &About, kind, told: &[NotifiedEvent], now: &str| {
-        parsed(&bundle(about, kind, told, instant(now)))["id"].clone()
-    };
-    let sent = id_of(
-        &about,
-        NotificationType::EventNotification,
-        &both,
-        "2027-03-01T08:00:01Z",
-    );
-    assert_eq!(sent, bundle_id(BASE, &id, 7, 11, 12).to_string());
-    assert_eq!(
-        sent,
-        id_of(
-            &about,
-            NotificationType::EventNotification,
-            &both,
-            "2027-03-02T08:00:01Z"
-        ),
-        "sent again a day later"
-    );
-    let other_life = About { life: 8, ..about };
-    let other_server = About {
-        base_url: "http://other.test/fhir",
-        ..about
-    };
-    for (what, other) in [
-        (
-            "fewer events",
-            id_of(
-                &about,
-                NotificationType::EventNotification,
-                &both[..1],
-                "2027-03-01T08:00:01Z",
-            ),
-        ),
-        (
-            "another life",
-            id_of(
-                &other_life,
-                NotificationType::EventNotification,
-                &both,
-                "2027-03-01T08:00:01Z",
-            ),
-        ),
-        (
-            "another server",
-            id_of(
-                &other_server,
-                NotificationType::EventNotification,
-                &both,
-                "2027-03-01T08:00:01Z",
-            ),
-        ),
-        (
-            "a query",
-            id_of(
-                &about,
-                NotificationType::QueryEvent,
-                &both,
-                "2027-03-01T08:00:01Z",
-            ),
-        ),
-        (
-            "a heartbeat",
-            id_of(
-                &about,
-                NotificationType::Heartbeat,
-                &[],
-                "2027-03-01T08:00:01Z",
-            ),
-        ),
-        (
-            "a later heartbeat",
-            id_of(
-                &about,
-                NotificationType::Heartbeat,
-                &[],
-                "2027-03-01T08:00:02Z",
-            ),
-        ),
-    ] {
-        assert_ne!(sent, other, "{what}");
-    }
-    assert_ne!(
-        id_of(
-            &about,
-            NotificationType::Heartbeat,
-            &[],
-            "2027-03-01T08:00:01Z"
-        ),
-        id_of(
-            &about,
-            NotificationType::Heartbeat,
-            &[],
-            "2027-03-01T08:00:02Z"
-        ),
-        "each heartbeat is a message of its own"
-    );
-}
-
-#[test]
-fn a_status_that_is_asked_for_fits_its_profile() {
-    let id = Id::parse("s1").unwrap();
-    for status_code in STATUSES {
-        let told = status(
-            &about(&id, *status_code, PayloadContent::IdOnly),
-            NotificationType::QueryStatus,
-            &[],
-        );
-        assert_eq!(unfit_status(&told), [""; 0], "{told:#}");
-        assert_eq!(
-            named(items(&told["parameter"]), "error").count(),
-            usize::from(*status_code == Status::Error)
-        );
-    }
 }

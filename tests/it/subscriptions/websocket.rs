@@ -190,6 +190,32 @@ fn number(bundle: &Value) -> u64 {
         .unwrap()
 }
 
+/// Checks the first event of the Subscription `s`: it names a Task, and tells nothing of the person.
+fn check_first_event(first: &Value) {
+    // The same message, under the same id, as a rest-hook has.
+    let id = Id::parse("s").unwrap();
+    assert_eq!(first["id"], bundle_id(BASE, &id, 1, 1, 1).to_string());
+    let focus = said(first, "notification-event")["part"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|part| part["name"] == "focus")
+        .unwrap()
+        .clone();
+    let task = focus["valueReference"]["reference"]
+        .as_str()
+        .unwrap()
+        .strip_prefix(BASE)
+        .unwrap()
+        .to_owned();
+    assert!(task.starts_with("/Task/"), "{task}");
+    assert_eq!(
+        first["entry"][1]["resource"],
+        Value::Null,
+        "nothing of the person"
+    );
+}
+
 #[test]
 fn a_listener_hears_a_handshake_and_then_each_event() {
     let facade = clinic();
@@ -225,28 +251,7 @@ fn a_listener_hears_a_handshake_and_then_each_event() {
             ),
             (1, "1", Some("active"))
         );
-        // The same message, under the same id, as a rest-hook has.
-        let id = Id::parse("s").unwrap();
-        assert_eq!(first["id"], bundle_id(BASE, &id, 1, 1, 1).to_string());
-        let focus = said(&first, "notification-event")["part"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|part| part["name"] == "focus")
-            .unwrap()
-            .clone();
-        let task = focus["valueReference"]["reference"]
-            .as_str()
-            .unwrap()
-            .strip_prefix(BASE)
-            .unwrap()
-            .to_owned();
-        assert!(task.starts_with("/Task/"), "{task}");
-        assert_eq!(
-            first["entry"][1]["resource"],
-            Value::Null,
-            "nothing of the person"
-        );
+        check_first_event(&first);
         // The calendar's changes too.
         let written = elsewhere(&facade, |facade| {
             facade.advance("2027-03-10T00:00:00+01:00")

@@ -350,6 +350,11 @@ fn bundles_and_conditional_updates_write_back_by_the_same_rule() {
             (&json!("active"), &json!((number + 20).to_string()))
         );
     }
+}
+
+#[test]
+fn a_subscription_that_is_active_can_be_validated_and_deleted() {
+    let facade = standing(Status::Active);
     let validated = facade.send(
         "POST",
         "Subscription/s/$validate?mode=update",

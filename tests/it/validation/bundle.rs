@@ -191,73 +191,59 @@ fn a_search_says_why_each_entry_is_there() {
     }
 }
 
+/// The address of an entry that refers to another.
+const AT_HOME: &str = "Condition/c";
+
+/// Returns an entry at this address that refers to another.
+fn referrer(reference: &str, url: &str) -> Value {
+    entry(url, condition(reference))
+}
+
 #[test]
-fn references_find_entries_by_their_addresses() {
-    let second = |reference: &str, url: &str| entry(url, condition(reference));
-    let at_home = "Condition/c";
+fn a_relative_reference_finds_its_entry_at_the_address_of_its_server() {
     for (first, second, expected) in [
         (
             entry("Patient/1", patient("1")),
-            second("Patient/1", at_home),
+            referrer("Patient/1", AT_HOME),
             &[][..],
         ),
         (
             entry("Patient/1", patient("1")),
-            second("Patient/2", at_home),
+            referrer("Patient/2", AT_HOME),
             &[],
         ),
         (
             entry("Patient/1", patient("1")),
-            second("http://x.org/fhir/Patient/1", at_home),
+            referrer("http://x.org/fhir/Patient/1", AT_HOME),
             &[],
         ),
         (
             entry("http://y.org/Patient/1", patient("1")),
-            second("Patient/1", at_home),
+            referrer("Patient/1", AT_HOME),
             &["warning .entry[1]"],
+        ),
+    ] {
+        check("collection", &[first, second], json!({}), expected);
+    }
+}
+
+#[test]
+fn a_reference_that_is_no_address_of_an_entry_is_an_error() {
+    for (first, second, expected) in [
+        (
+            entry("Patient/1", patient("1")),
+            referrer("x", AT_HOME),
+            &["error .entry[1]"][..],
         ),
         (
             entry("Patient/1", patient("1")),
-            second("x", at_home),
+            referrer("Patient/1/2", AT_HOME),
             &["error .entry[1]"],
         ),
         (
             entry("Patient/1", patient("1")),
-            second("Patient/1/2", at_home),
+            referrer("Patient?identifier=x", AT_HOME),
             &["error .entry[1]"],
-        ),
-        (
-            entry("Patient/1", patient("1")),
-            second("Patient?identifier=x", at_home),
-            &["error .entry[1]"],
-        ),
-        (
-            entry("Patient/1", patient("1")),
-            second("Patient/1/_history/2", at_home),
-            &["warning .entry[1]"],
-        ),
-        (
-            entry(
-                "Patient/1",
-                with(patient("1"), "meta", json!({ "versionId": "2" })),
-            ),
-            second("Patient/1/_history/2", at_home),
-            &[],
-        ),
-        (
-            entry(&format!("{UUID}0"), patient("1")),
-            second(&format!("{UUID}0"), &format!("{UUID}1")),
-            &[],
-        ),
-        (
-            entry(&format!("{UUID}0"), patient("1")),
-            second(&format!("{UUID}5"), &format!("{UUID}1")),
-            &["warning .entry[1]"],
-        ),
-        (
-            entry(&format!("{UUID}0"), patient("1")),
-            second("Patient/1", &format!("{UUID}1")),
-            &["warning .entry[1]"],
         ),
     ] {
         check("collection", &[first, second], json!({}), expected);
@@ -265,12 +251,56 @@ fn references_find_entries_by_their_addresses() {
     let twice = [
         entry("Patient/1", patient("1")),
         entry("Patient/1", patient("1")),
-        second("Patient/1", at_home),
+        referrer("Patient/1", AT_HOME),
     ];
     check("collection", &twice, json!({}), &["error .entry[2]"]);
     // The HL7 validator finds an error here too; versions of one resource are what a history is for
     // (bdl-7).
     check("history", &twice, json!({}), &[]);
+}
+
+#[test]
+fn a_reference_to_a_version_finds_the_entry_of_that_version() {
+    for (first, second, expected) in [
+        (
+            entry("Patient/1", patient("1")),
+            referrer("Patient/1/_history/2", AT_HOME),
+            &["warning .entry[1]"][..],
+        ),
+        (
+            entry(
+                "Patient/1",
+                with(patient("1"), "meta", json!({ "versionId": "2" })),
+            ),
+            referrer("Patient/1/_history/2", AT_HOME),
+            &[],
+        ),
+    ] {
+        check("collection", &[first, second], json!({}), expected);
+    }
+}
+
+#[test]
+fn a_reference_by_uuid_finds_the_entry_of_that_uuid() {
+    for (first, second, expected) in [
+        (
+            entry(&format!("{UUID}0"), patient("1")),
+            referrer(&format!("{UUID}0"), &format!("{UUID}1")),
+            &[][..],
+        ),
+        (
+            entry(&format!("{UUID}0"), patient("1")),
+            referrer(&format!("{UUID}5"), &format!("{UUID}1")),
+            &["warning .entry[1]"],
+        ),
+        (
+            entry(&format!("{UUID}0"), patient("1")),
+            referrer("Patient/1", &format!("{UUID}1")),
+            &["warning .entry[1]"],
+        ),
+    ] {
+        check("collection", &[first, second], json!({}), expected);
+    }
 }
 
 #[test]
@@ -309,21 +339,37 @@ fn what_a_transaction_creates_needs_no_address() {
     );
 }
 
-#[test]
-fn a_document_holds_what_its_composition_refers_to() {
-    let practitioner = entry(
+fn composition(edit: &Value) -> Value {
+    let mut value = json!({
+        "resourceType": "Composition", "id": "comp",
+        "subject": { "reference": "Patient/1" }, "author": [{ "reference": "Practitioner/p" }],
+    });
+    super::merge(&mut value, edit);
+    entry("Composition/comp", value)
+}
+
+fn subject() -> Value {
+    entry("Patient/1", patient("1"))
+}
+
+fn author() -> Value {
+    entry(
         "Practitioner/p",
         json!({ "resourceType": "Practitioner", "id": "p" }),
-    );
-    let composition = |edit: Value| {
-        let mut value = json!({
-            "resourceType": "Composition", "id": "comp",
-            "subject": { "reference": "Patient/1" }, "author": [{ "reference": "Practitioner/p" }],
-        });
-        super::merge(&mut value, &edit);
-        entry("Composition/comp", value)
-    };
-    let subject = entry("Patient/1", patient("1"));
+    )
+}
+
+/// Checks a document of a composition, its subject, its author, and more.
+fn check_document(edit: &Value, more: Vec<Value>, expected: &[&str]) {
+    let entries: Vec<_> = [composition(edit), subject(), author()]
+        .into_iter()
+        .chain(more)
+        .collect();
+    check("document", &entries, json!({}), expected);
+}
+
+#[test]
+fn a_document_holds_what_its_composition_refers_to() {
     let section = |reference: &str| json!({ "section": [{ "section": [{ "entry": [{ "reference": reference }] }] }] });
     let missing = "error .entry[0].resource.section[0].section[0].entry[0]";
     for (edit, more, expected) in [
@@ -355,10 +401,18 @@ fn a_document_holds_what_its_composition_refers_to() {
             vec![],
             &["error .entry[0].resource.encounter"],
         ),
+    ] {
+        check_document(&edit, more, expected);
+    }
+}
+
+#[test]
+fn a_document_holds_nothing_that_its_composition_does_not_refer_to() {
+    for (edit, more, expected) in [
         (
             json!({}),
             vec![entry("Patient/2", patient("2"))],
-            &["error .entry[3]"],
+            &["error .entry[3]"][..],
         ),
         (
             json!({}),
@@ -374,12 +428,12 @@ fn a_document_holds_what_its_composition_refers_to() {
             &[],
         ),
     ] {
-        let entries: Vec<_> = [composition(edit), subject.clone(), practitioner.clone()]
-            .into_iter()
-            .chain(more)
-            .collect();
-        check("document", &entries, json!({}), expected);
+        check_document(&edit, more, expected);
     }
+}
+
+#[test]
+fn a_document_begins_with_its_composition() {
     check("document", &[], json!({}), &["error .entry"]);
     check(
         "document",
@@ -389,7 +443,7 @@ fn a_document_holds_what_its_composition_refers_to() {
     );
     check(
         "document",
-        &[subject.clone(), composition(json!({})), practitioner],
+        &[subject(), composition(&json!({})), author()],
         json!({}),
         &["error .entry[0].resource", "warning .entry[1]"],
     );
@@ -403,22 +457,16 @@ fn a_message_begins_with_its_header() {
             json!({ "resourceType": "MessageHeader", "id": "m", "focus": [{ "reference": focus }] }),
         )
     };
-    let subject = entry("Patient/1", patient("1"));
+    check("message", &[header("Patient/1"), subject()], json!({}), &[]);
     check(
         "message",
-        &[header("Patient/1"), subject.clone()],
-        json!({}),
-        &[],
-    );
-    check(
-        "message",
-        &[header("Patient/2"), subject.clone()],
+        &[header("Patient/2"), subject()],
         json!({}),
         &["error .entry[0].resource.focus[0]", "warning .entry[1]"],
     );
     check(
         "message",
-        &[subject, header("Patient/1")],
+        &[subject(), header("Patient/1")],
         json!({}),
         &["error .entry[0].resource"],
     );

@@ -295,6 +295,10 @@ fn a_postponement_has_a_start_a_reason_and_an_end_that_is_not_before_it() {
             );
         }
     }
+}
+
+#[test]
+fn a_postponement_has_one_period_and_one_reason() {
     let one = postponement(json!({ "start": "2030-01-01" }), "patient");
     check("Condition", json!({ "extension": [one, one] }), &[]);
     let missing = "error required Condition.extension[0].extension";

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{check, extension, own_concept};
 
 #[test]
-fn a_plan_says_who_agreed_on_it_when_and_why_it_ended() {
+fn a_plan_that_was_revoked_says_why() {
     let reason = |code: &str| {
         let mut extension = extension("kp-status-reason", json!({}));
         extension["valueCodeableConcept"] = own_concept("kp-status-reason", code);
@@ -35,6 +35,14 @@ fn a_plan_says_who_agreed_on_it_when_and_why_it_ended() {
             json!({ "extension": [reason("ended"), reason("ended")] }),
             vec!["error structure CarePlan.extension[1]"],
         ),
+    ] {
+        check("CarePlan", edit, &expected);
+    }
+}
+
+#[test]
+fn a_plan_is_a_treatment_plan_that_is_or_was_in_force() {
+    for (edit, expected) in [
         (
             json!({ "status": "planned" }),
             vec!["error code-invalid CarePlan.status"],
@@ -58,6 +66,14 @@ fn a_plan_says_who_agreed_on_it_when_and_why_it_ended() {
                 "error code-invalid CarePlan.category[0].coding[0].code",
             ],
         ),
+    ] {
+        check("CarePlan", edit, &expected);
+    }
+}
+
+#[test]
+fn a_plan_says_who_agreed_on_it_when_and_for_what() {
+    for (edit, expected) in [
         (
             json!({ "created": "2030-12" }),
             vec!["error invariant CarePlan.created kp-date-2"],
@@ -95,12 +111,11 @@ fn a_plan_says_who_agreed_on_it_when_and_why_it_ended() {
 }
 
 #[test]
-fn a_referral_says_who_made_it_when_and_for_what() {
+fn a_referral_that_is_not_carried_on_says_why() {
     let reason = json!({
         "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason",
         "valueCodeableConcept": own_concept("kp-status-reason", "patient-declined"),
     });
-    let sks = json!({ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ44" });
     for (edit, expected) in [
         (
             json!({ "status": "revoked" }),
@@ -122,6 +137,14 @@ fn a_referral_says_who_made_it_when_and_for_what() {
             json!({ "status": "ordered" }),
             vec!["error code-invalid ServiceRequest.status"],
         ),
+    ] {
+        check("ServiceRequest", edit, &expected);
+    }
+}
+
+#[test]
+fn a_referral_orders_something() {
+    for (edit, expected) in [
         (
             json!({ "intent": "plan" }),
             vec!["error value ServiceRequest.intent"],
@@ -136,6 +159,15 @@ fn a_referral_says_who_made_it_when_and_for_what() {
             json!({ "priority": "stat" }),
             vec!["error code-invalid ServiceRequest.priority"],
         ),
+    ] {
+        check("ServiceRequest", edit, &expected);
+    }
+}
+
+#[test]
+fn a_referral_says_who_made_it_when_and_for_what() {
+    let sks = json!({ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ44" });
+    for (edit, expected) in [
         (
             json!({ "authoredOn": "2030" }),
             vec!["error invariant ServiceRequest.authoredOn kp-date-2"],
@@ -164,6 +196,14 @@ fn a_referral_says_who_made_it_when_and_for_what() {
             json!({ "replaces": [{ "reference": "ServiceRequest/2" }, { "reference": "CarePlan/2" }] }),
             vec!["error structure ServiceRequest.replaces[1]"],
         ),
+    ] {
+        check("ServiceRequest", edit, &expected);
+    }
+}
+
+#[test]
+fn a_referral_says_on_which_day_it_is_due() {
+    for (edit, expected) in [
         (json!({ "occurrenceDateTime": "2035-01-01" }), vec![]),
         (
             json!({ "occurrenceDateTime": "2035-01" }),
@@ -188,6 +228,14 @@ fn a_referral_says_who_made_it_when_and_for_what() {
             json!({ "occurrenceDateTime": "2035-01-01", "occurrencePeriod": { "start": "2035-01-01" } }),
             vec!["error structure ServiceRequest.occurrence"],
         ),
+    ] {
+        check("ServiceRequest", edit, &expected);
+    }
+}
+
+#[test]
+fn a_referral_says_on_which_day_it_was_received() {
+    for (edit, expected) in [
         (
             json!({ "extension": [extension("kp-received", json!({ "valueDate": "2030-12-01" }))] }),
             vec![],

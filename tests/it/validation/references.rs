@@ -54,22 +54,6 @@ fn a_reference_names_one_of_the_types_that_the_element_allows() {
             wrong.clone(),
         ),
         (json!({ "display": "someone" }), vec![]),
-        (
-            json!({ "reference": 1 }),
-            vec!["error structure Observation.subject.reference"],
-        ),
-        (
-            json!({ "reference": "Patient/1", "identifier": "1" }),
-            vec!["error structure Observation.subject.identifier"],
-        ),
-        (
-            json!({ "reference": "Patient/1", "ref": "x" }),
-            vec!["error structure Observation.subject"],
-        ),
-        (
-            json!([{ "reference": "Patient/1" }]),
-            vec!["error structure Observation.subject"],
-        ),
     ] {
         check_by(
             &guide_validator(),
@@ -95,6 +79,35 @@ fn a_reference_names_one_of_the_types_that_the_element_allows() {
             "error structure Observation.performer[2]",
         ],
     );
+}
+
+#[test]
+fn a_reference_has_the_parts_of_a_reference_alone() {
+    for (subject, expected) in [
+        (
+            json!({ "reference": 1 }),
+            vec!["error structure Observation.subject.reference"],
+        ),
+        (
+            json!({ "reference": "Patient/1", "identifier": "1" }),
+            vec!["error structure Observation.subject.identifier"],
+        ),
+        (
+            json!({ "reference": "Patient/1", "ref": "x" }),
+            vec!["error structure Observation.subject"],
+        ),
+        (
+            json!([{ "reference": "Patient/1" }]),
+            vec!["error structure Observation.subject"],
+        ),
+    ] {
+        check_by(
+            &guide_validator(),
+            &observation(json!({ "subject": subject })),
+            &[],
+            &expected,
+        );
+    }
 }
 
 /// Makes a profile whose subject is a Patient with a name, and another one whose subject may be a

@@ -198,7 +198,6 @@ fn an_entry_of_a_bundle_is_held_against_its_type_and_what_it_claims() {
     let uuid = "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c";
     let bundle = |kind: &str, entry: Value| json!({ "resourceType": "Bundle", "type": kind, "entry": [merged(&json!({ "fullUrl": uuid }), &entry)] });
     let of = |resource: Value| bundle("collection", json!({ "resource": resource }));
-    let put = json!({ "method": "PUT", "url": "Patient/a" });
     for (value, expected) in [
         (of(json!({ "resourceType": "Patient" })), vec![]),
         (
@@ -233,6 +232,17 @@ fn an_entry_of_a_bundle_is_held_against_its_type_and_what_it_claims() {
             ),
             vec!["error invariant Bundle.entry[0].resource.contained[0] dom-3"],
         ),
+    ] {
+        check(value, &expected);
+    }
+}
+
+#[test]
+fn an_entry_of_a_bundle_has_what_the_type_of_the_bundle_asks_for() {
+    let uuid = "urn:uuid:0a4e7a02-9d0c-4d1e-8f9c-0a4e7a029d0c";
+    let bundle = |kind: &str, entry: Value| json!({ "resourceType": "Bundle", "type": kind, "entry": [merged(&json!({ "fullUrl": uuid }), &entry)] });
+    let put = json!({ "method": "PUT", "url": "Patient/a" });
+    for (value, expected) in [
         (
             bundle(
                 "transaction",
@@ -327,7 +337,7 @@ fn of_others() -> Vec<Value> {
 }
 
 #[test]
-fn a_profile_that_is_claimed_is_enforced_if_it_is_known() {
+fn a_profile_that_is_claimed_is_enforced() {
     let validator = validator(of_others());
     let own = |id: &str| format!("{PUBLISHED}/{id}");
     let observation =
@@ -366,6 +376,20 @@ fn a_profile_that_is_claimed_is_enforced_if_it_is_known() {
                 "warning invariant Observation x-2",
             ],
         ),
+    ] {
+        let mut value = merged(&observation, &members);
+        value["meta"] = json!({ "profile": profiles });
+        check_by(&validator, &value, &[], &expected);
+    }
+}
+
+#[test]
+fn a_claim_of_a_profile_that_is_not_known_is_a_warning() {
+    let validator = validator(of_others());
+    let own = |id: &str| format!("{PUBLISHED}/{id}");
+    let observation =
+        json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } });
+    for (profiles, members, expected) in [
         (
             vec![own("unknown")],
             json!({}),
@@ -384,28 +408,41 @@ fn a_profile_that_is_claimed_is_enforced_if_it_is_known() {
                 "error required Observation.note",
             ],
         ),
+    ] {
+        let mut value = merged(&observation, &members);
+        value["meta"] = json!({ "profile": profiles });
+        check_by(&validator, &value, &[], &expected);
+    }
+}
+
+#[test]
+fn a_profile_of_r4_that_is_claimed_is_one_of_the_type() {
+    let validator = validator(of_others());
+    let observation =
+        json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } });
+    for (profiles, members, expected) in [
         (
-            vec!["http://hl7.org/fhir/StructureDefinition/Observation".into()],
+            vec!["http://hl7.org/fhir/StructureDefinition/Observation"],
             json!({}),
             vec![],
         ),
         (
-            vec!["http://hl7.org/fhir/StructureDefinition/Resource".into()],
+            vec!["http://hl7.org/fhir/StructureDefinition/Resource"],
             json!({}),
             vec![],
         ),
         (
-            vec!["http://hl7.org/fhir/StructureDefinition/Patient".into()],
+            vec!["http://hl7.org/fhir/StructureDefinition/Patient"],
             json!({}),
             vec!["error structure Observation.meta.profile[0]"],
         ),
         (
-            vec!["https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition".into()],
+            vec!["https://kronikerpakker.dk/fhir/StructureDefinition/kp-condition"],
             json!({}),
             vec!["error structure Observation.meta.profile[0]"],
         ),
         (
-            vec!["http://hl7.org/fhir/StructureDefinition/vitalsigns".into()],
+            vec!["http://hl7.org/fhir/StructureDefinition/vitalsigns"],
             json!({}),
             vec![
                 "error required Observation.category",

@@ -75,6 +75,10 @@ fn only_elements_of_the_type_are_there() {
     ] {
         check(members, &expected);
     }
+}
+
+#[test]
+fn an_element_that_is_defined_by_another_has_the_parts_of_that_one() {
     let list = |part: Value| json!({ "resourceType": "Questionnaire", "status": "draft", "item": [{ "linkId": "1", "type": "group", "item": [part] }] });
     let inner = |more: Value| {
         super::merged(
@@ -387,14 +391,24 @@ fn counted() -> Value {
         .build()
 }
 
-#[test]
-fn an_element_is_there_as_often_as_the_profile_says() {
+/// Checks an observation as `counted` wants it, with this edit.
+fn check_counted(edit: &Value, expected: &[&str]) {
     let observation = json!({
         "resourceType": "Observation", "status": "final", "code": { "text": "x" }, "subject": { "reference": "Patient/1" },
         "category": [{ "text": "a" }, { "text": "b" }],
     });
     let validator = validator([counted()]);
     let profile = format!("{PUBLISHED}/counted");
+    check_by(
+        &validator,
+        &super::merged(&observation, edit),
+        &[&profile],
+        expected,
+    );
+}
+
+#[test]
+fn an_element_is_there_as_often_as_the_profile_says_at_least() {
     for (edit, expected) in [
         (json!({}), vec![]),
         (
@@ -424,6 +438,14 @@ fn an_element_is_there_as_often_as_the_profile_says() {
             json!({ "category": [{ "text": "a" }, { "text": "b" }, { "text": "c" }] }),
             vec![],
         ),
+    ] {
+        check_counted(&edit, &expected);
+    }
+}
+
+#[test]
+fn an_element_is_there_as_often_as_the_profile_says_at_most() {
+    for (edit, expected) in [
         (json!({ "note": [{ "text": "a" }] }), vec![]),
         (
             json!({ "note": [{ "text": "a" }, { "text": "b" }] }),
@@ -446,6 +468,14 @@ fn an_element_is_there_as_often_as_the_profile_says() {
             json!({ "identifier": [{ "system": "http://x.test", "value": "1" }, { "system": "http://x.test" }] }),
             vec!["error required Observation.identifier[1].value"],
         ),
+    ] {
+        check_counted(&edit, &expected);
+    }
+}
+
+#[test]
+fn an_element_has_one_value_of_a_type_that_the_profile_allows() {
+    for (edit, expected) in [
         (json!({ "valueQuantity": { "value": 1 } }), vec![]),
         (
             json!({ "valueString": "x" }),
@@ -456,12 +486,7 @@ fn an_element_is_there_as_often_as_the_profile_says() {
             vec!["error structure Observation.value"],
         ),
     ] {
-        check_by(
-            &validator,
-            &super::merged(&observation, &edit),
-            &[&profile],
-            &expected,
-        );
+        check_counted(&edit, &expected);
     }
 }
 
@@ -493,12 +518,22 @@ fn valued() -> Value {
         .build()
 }
 
-#[test]
-fn an_element_is_what_the_profile_fixes_or_outlines() {
+/// Checks an observation as `valued` wants it, with this edit.
+fn check_valued(edit: &Value, expected: &[&str]) {
     let coding = json!({ "system": "http://x.test/codes", "code": "a" });
     let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x", "coding": [coding] } });
     let validator = validator([valued()]);
     let profile = format!("{PUBLISHED}/valued");
+    check_by(
+        &validator,
+        &super::merged(&observation, edit),
+        &[&profile],
+        expected,
+    );
+}
+
+#[test]
+fn a_status_and_a_code_are_as_the_profile_fixes_or_outlines_them() {
     let with_more = json!({ "system": "http://x.test/codes", "code": "a", "display": "A" });
     for (edit, expected) in [
         (json!({}), vec![]),
@@ -536,6 +571,16 @@ fn an_element_is_what_the_profile_fixes_or_outlines() {
             json!({ "code": { "coding": null } }),
             vec!["error value Observation.code"],
         ),
+    ] {
+        check_valued(&edit, &expected);
+    }
+}
+
+#[test]
+fn a_concept_is_as_the_profile_fixes_or_outlines_it() {
+    let coding = json!({ "system": "http://x.test/codes", "code": "a" });
+    let with_more = json!({ "system": "http://x.test/codes", "code": "a", "display": "A" });
+    for (edit, expected) in [
         (json!({ "method": { "coding": [coding] } }), vec![]),
         (
             json!({ "method": { "coding": [with_more] } }),
@@ -553,6 +598,14 @@ fn an_element_is_what_the_profile_fixes_or_outlines() {
             json!({ "category": [{ "text": "c", "coding": [coding] }, { "text": "d" }] }),
             vec!["error value Observation.category[1]"],
         ),
+    ] {
+        check_valued(&edit, &expected);
+    }
+}
+
+#[test]
+fn a_quantity_and_an_instant_are_as_the_profile_fixes_or_outlines_them() {
+    for (edit, expected) in [
         (
             json!({ "valueQuantity": { "value": 1.5, "unit": "m" } }),
             vec![],
@@ -567,11 +620,6 @@ fn an_element_is_what_the_profile_fixes_or_outlines() {
             vec!["error value Observation.issued"],
         ),
     ] {
-        check_by(
-            &validator,
-            &super::merged(&observation, &edit),
-            &[&profile],
-            &expected,
-        );
+        check_valued(&edit, &expected);
     }
 }

@@ -80,15 +80,22 @@ fn in_error(endpoint: &Endpoint) -> (DeliveringServer, u64) {
     (server, last)
 }
 
-#[test]
-fn who_was_in_error_for_longer_than_events_are_kept_is_told_what_it_missed() {
-    let endpoint = Endpoint::up();
-    let (mut server, missed_until) = in_error(&endpoint);
+/// A server on 11 March, which has forgotten the events of the day on which the subscription came
+/// to be in error, and keeps later ones: their last number, and the last that was forgotten.
+fn that_forgot(endpoint: &Endpoint) -> (DeliveringServer, u64, u64) {
+    let (server, missed_until) = in_error(endpoint);
     server.set_clock("2027-03-11T08:00:00Z");
     server.change_of("p1", "s");
     let last = server.change_of("p2", "s");
     assert_eq!(told_by_status(&server), "the endpoint answered 500");
     forget_before(&server, "2027-03-10T08:00:00Z");
+    (server, last, missed_until)
+}
+
+#[test]
+fn an_operator_sees_how_many_events_a_subscriber_missed() {
+    let endpoint = Endpoint::up();
+    let (server, last, missed_until) = that_forgot(&endpoint);
     assert_eq!(
         told_by_status(&server),
         format!("the endpoint answered 500; {}", missed(missed_until))
@@ -112,7 +119,12 @@ fn who_was_in_error_for_longer_than_events_are_kept_is_told_what_it_missed() {
         page.contains(&format!("<td>{missed_until} event")),
         "{page}"
     );
+}
 
+#[test]
+fn who_was_in_error_for_longer_than_events_are_kept_is_told_what_it_missed() {
+    let endpoint = Endpoint::up();
+    let (mut server, last, missed_until) = that_forgot(&endpoint);
     let gate = Arc::new(Gate::default());
     let held = Arc::clone(&gate);
     endpoint.answer(move |message| {

@@ -213,7 +213,7 @@ fn what_an_operator_asked_for_is_sent_again_after_whatever_stop() {
 }
 
 #[test]
-fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
+fn an_operator_sends_a_range_again() {
     let endpoint = Endpoint::up();
     let server = active(ONCE, &endpoint);
     let last = (0..3).map(|_| server.change("s")).max().unwrap();
@@ -262,6 +262,18 @@ fn an_operator_sees_what_is_wrong_and_sends_a_range_again() {
         ),
         (last, last)
     );
+}
+
+#[test]
+fn an_operator_sees_what_is_wrong() {
+    let endpoint = Endpoint::up();
+    let server = active(ONCE, &endpoint);
+    let id = frist::fhir::Id::parse("s").unwrap();
+    let last = server.change("s");
+    endpoint.numbers_until(last);
+    while server.deliverer().overview().unwrap()[0].stream.delivered < last {
+        std::thread::yield_now();
+    }
     endpoint.answer(|_| Answer::Status(500));
     server.change("s");
     let view = loop {
