@@ -53,20 +53,37 @@ const LOADERS: usize = 8;
 const TIME: Duration = Duration::from_millis(1_500);
 const ROUNDS_MIN: usize = 60;
 
-fn main() {
-    let (mut sizes, mut words, mut data) = (Vec::new(), Vec::new(), None);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.parse::<usize>() {
-            Ok(size) => sizes.push(size),
-            Err(_) if argument == "--data" => data = arguments.next().map(PathBuf::from),
-            Err(_) if argument.starts_with('-') => {}
-            Err(_) => words.push(argument),
+/// The words after `cargo bench --bench search --`.
+struct Arguments {
+    /// The populations, in persons.
+    sizes: Vec<usize>,
+    /// Parts of the names of the queries that are measured; all are if there is none.
+    words: Vec<String>,
+    /// The folder in which the stores are kept for the next run.
+    data: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn given() -> Self {
+        let (mut sizes, mut words, mut data) = (Vec::new(), Vec::new(), None);
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.parse::<usize>() {
+                Ok(size) => sizes.push(size),
+                Err(_) if argument == "--data" => data = arguments.next().map(PathBuf::from),
+                Err(_) if argument.starts_with('-') => {}
+                Err(_) => words.push(argument),
+            }
         }
+        if sizes.is_empty() {
+            sizes = vec![10_000, 100_000];
+        }
+        Arguments { sizes, words, data }
     }
-    if sizes.is_empty() {
-        sizes = vec![10_000, 100_000];
-    }
+}
+
+fn main() {
+    let Arguments { sizes, words, data } = Arguments::given();
     tell_indexing();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -118,10 +135,15 @@ fn main() {
             memory_mb("VmHWM")
         );
     }
+    print_table(&queries, &rows);
+}
+
+/// Prints a row for each query, with what was measured in each population.
+fn print_table(queries: &[&Query], rows: &[Vec<Measured>]) {
     println!(
         "| query | p50 / p99 ms, requests/s of 1 and 4 clients, for each population | growth of p50 |\n|---|---|---|"
     );
-    for (query, measured) in queries.iter().zip(&rows) {
+    for (query, measured) in queries.iter().zip(rows) {
         let cells: Vec<String> = measured.iter().map(ToString::to_string).collect();
         let growth = measured.last().unwrap().p50.as_secs_f64() / measured[0].p50.as_secs_f64();
         println!("| {} | {} | {growth:.1} |", query.name, cells.join(" | "));

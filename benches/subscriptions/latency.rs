@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::receiver::{Manner, Receiver};
+use super::receiver::{Arrival, Manner, Receiver};
 use super::server::{Server, Written, condition, practice_id};
 use super::{Tail, cells};
 
@@ -67,6 +67,42 @@ pub(crate) const HEAD: &str = "\
 pub(crate) async fn measure(shape: &Shape, seconds: usize) -> String {
     let folder = tempfile::tempdir().unwrap();
     let server = Arc::new(Server::start(folder.path(), CLOCK).await);
+    let receiver = subscribe(&server, shape).await;
+
+    let start = Instant::now();
+    let (cpu_s, written) = write(&server, shape.rate, seconds, start).await;
+    let expected = written.len()
+        * if shape.by_owner {
+            1
+        } else {
+            shape.subscriptions
+        };
+    let arrived = || {
+        (0..shape.subscriptions)
+            .map(|number| receiver.slot(number, |slot| slot.arrivals.len()))
+            .sum::<usize>()
+    };
+    while arrived() < expected {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let cpu_ms = (server.cpu_s() - cpu_s) * 1e3 / (seconds * shape.rate) as f64;
+    let took = start.elapsed().as_secs_f64();
+    assert_eq!(arrived(), expected, "each write is one event");
+    eprintln!(
+        "  {expected} events, all arrived after {took:.1} s of {}; {} MB",
+        WARM_S + seconds,
+        server.memory_mb("VmHWM")
+    );
+    let arrivals: Vec<_> = (0..shape.subscriptions)
+        .flat_map(|number| receiver.slot(number, |slot| std::mem::take(&mut slot.arrivals)))
+        .collect();
+    let row = tails(&written, shape.rate * WARM_S, &arrivals, start);
+    Arc::into_inner(server).unwrap().stop();
+    format!("| {} | {} | {cpu_ms:.1} ms |", shape.name(), cells(&row))
+}
+
+/// Fills the server with persons and subscribes the endpoints of the shape.
+async fn subscribe(server: &Server, shape: &Shape) -> Receiver {
     let practices = if shape.by_owner {
         shape.subscriptions
     } else {
@@ -87,18 +123,26 @@ pub(crate) async fn measure(shape: &Shape, seconds: usize) -> String {
     let receiver = Receiver::start(&manners).await;
     server.subscribe(&receiver, &filters, shape.max_count).await;
     receiver.set_dead(true);
+    receiver
+}
 
-    let interval = Duration::from_secs(1) / u32::try_from(shape.rate).unwrap();
-    let (warm, count) = (WARM_S * shape.rate, (WARM_S + seconds) * shape.rate);
-    let start = Instant::now();
+/// Sends writes when they are due; answers the processor time before the first that is measured,
+/// and each write with when it was due.
+async fn write(
+    server: &Arc<Server>,
+    rate: usize,
+    seconds: usize,
+    start: Instant,
+) -> (f64, Vec<(Instant, Written)>) {
+    let interval = Duration::from_secs(1) / u32::try_from(rate).unwrap();
     let (mut cpu_s, mut writes) = (0.0, Vec::new());
-    for number in 0..count {
+    for number in 0..(WARM_S + seconds) * rate {
         let due = start + interval * u32::try_from(number).unwrap();
         tokio::time::sleep_until(due.into()).await;
-        if number == warm {
+        if number == WARM_S * rate {
             cpu_s = server.cpu_s();
         }
-        let server = Arc::clone(&server);
+        let server = Arc::clone(server);
         let verified = if (number / PERSONS).is_multiple_of(2) {
             "refuted"
         } else {
@@ -113,33 +157,16 @@ pub(crate) async fn measure(shape: &Shape, seconds: usize) -> String {
     for write in writes {
         written.push(write.await.unwrap());
     }
-    let good = 0..shape.subscriptions;
-    let expected = written.len()
-        * if shape.by_owner {
-            1
-        } else {
-            shape.subscriptions
-        };
-    let arrived = || {
-        good.clone()
-            .map(|number| receiver.slot(number, |slot| slot.arrivals.len()))
-            .sum::<usize>()
-    };
-    while arrived() < expected {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let cpu_ms = (server.cpu_s() - cpu_s) * 1e3 / (count - warm) as f64;
-    let took = start.elapsed().as_secs_f64();
-    assert_eq!(arrived(), expected, "each write is one event");
-    eprintln!(
-        "  {expected} events, all arrived after {took:.1} s of {}; {} MB",
-        WARM_S + seconds,
-        server.memory_mb("VmHWM")
-    );
-    let arrivals: Vec<_> = good
-        .flat_map(|number| receiver.slot(number, |slot| std::mem::take(&mut slot.arrivals)))
-        .collect();
+    (cpu_s, written)
+}
 
+/// Returns the times of the row, of all writes but those of the time to get warm.
+fn tails(
+    written: &[(Instant, Written)],
+    warm: usize,
+    arrivals: &[Arrival],
+    start: Instant,
+) -> [Tail; 4] {
     // The server's clock was shifted at its start. No write can have come about before it was sent:
     // the least shift by which that is so is the clock's, but for the shortest time between
     // sending and being read.
@@ -172,14 +199,12 @@ pub(crate) async fn measure(shape: &Shape, seconds: usize) -> String {
             .map(|(due, write)| write.answered.saturating_duration_since(*due))
             .collect(),
     );
-    let row = [
+    [
         Tail::of(of_answer),
         Tail::of(of_event),
         Tail::of(of_due),
         answered,
-    ];
-    Arc::into_inner(server).unwrap().stop();
-    format!("| {} | {} | {cpu_ms:.1} ms |", shape.name(), cells(&row))
+    ]
 }
 
 fn us(at: Instant, start: Instant) -> i64 {

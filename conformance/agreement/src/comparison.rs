@@ -110,6 +110,24 @@ pub(crate) fn check_reasons(
     }
 }
 
+impl Comparison<'_> {
+    /// Returns a fault for each known difference that was not seen, though resources of its groups were
+    /// compared.
+    fn gone(&self) -> BTreeSet<String> {
+        let groups: Vec<&str> = self.groups.keys().copied().collect();
+        let gone = self.explained.iter().filter(|(difference, pairs)| {
+            pairs.is_empty() && !difference.is_rare && !difference.is_about_none_of(&groups)
+        });
+        gone.map(|(difference, _)| {
+            format!(
+                "a known difference does not occur any more: {}",
+                difference.reason
+            )
+        })
+        .collect()
+    }
+}
+
 /// Compares verdicts of the same resources in the same order.
 ///
 /// # Errors
@@ -170,19 +188,7 @@ pub(crate) fn compare<'a>(
                 .push(format!("{}: both refuse what should be valid", hl7.name));
         }
     }
-    let groups: Vec<&str> = comparison.groups.keys().copied().collect();
-    let gone = comparison.explained.iter().filter(|(difference, pairs)| {
-        pairs.is_empty() && !difference.is_rare && !difference.is_about_none_of(&groups)
-    });
-    let gone: BTreeSet<String> = gone
-        .map(|(difference, _)| {
-            format!(
-                "a known difference does not occur any more: {}",
-                difference.reason
-            )
-        })
-        .collect();
-    comparison.faults.extend(gone);
+    comparison.faults.extend(comparison.gone());
     Ok(comparison)
 }
 

@@ -5,13 +5,11 @@ use axum::body::Body;
 use serde_json::json;
 
 use super::{changes, clinic, expect, without_id};
-use crate::support::facade::Reply;
+use crate::support::facade::{Facade, Reply};
 use crate::support::people::{copd, patient};
 
-#[test]
-fn a_body_that_is_not_strict_json_is_400_and_writes_nothing() {
-    let facade = clinic();
-    let before = changes(&facade);
+/// Bodies that are not one resource in strict JSON, each with the name of its fault.
+fn faulty_bodies() -> Vec<(&'static str, Vec<u8>)> {
     let good = patient("x").to_string();
     let deep = |levels: usize| {
         format!(
@@ -20,7 +18,7 @@ fn a_body_that_is_not_strict_json_is_400_and_writes_nothing() {
             "]".repeat(levels)
         )
     };
-    let bodies: Vec<(&str, Vec<u8>)> = vec![
+    vec![
         ("nothing", Vec::new()),
         ("cut short", good[..good.len() - 1].into()),
         ("two values", format!("{good}{good}").into()),
@@ -74,8 +72,14 @@ fn a_body_that_is_not_strict_json_is_400_and_writes_nothing() {
             "a control character",
             good.replace("Test", "Te\u{1}st").into(),
         ),
-    ];
-    for (what, body) in bodies {
+    ]
+}
+
+#[test]
+fn a_body_that_is_not_strict_json_is_400_and_writes_nothing() {
+    let facade = clinic();
+    let before = changes(&facade);
+    for (what, body) in faulty_bodies() {
         for (method, path) in [("PUT", "Patient/x"), ("POST", "Patient"), ("POST", "/fhir")] {
             let reply = facade.send(method, path, &[], Body::from(body.clone()));
             assert_eq!(
@@ -184,11 +188,36 @@ fn not_allowed(reply: &Reply, allow: &str) {
     assert_eq!(reply.header("allow"), allow);
 }
 
+/// Checks that the address has none of these methods, and says which it has.
+fn check_methods(facade: &Facade, methods: &[&str], path: &str, allow: &str) {
+    let task = json!({ "resourceType": "Task", "id": "t" }).to_string();
+    for method in methods {
+        let reply = facade.send(
+            method,
+            path,
+            &[],
+            if *method == "GET" {
+                String::new()
+            } else {
+                task.clone()
+            },
+        );
+        let allow = format!("{allow}, OPTIONS");
+        if *method == "HEAD" {
+            assert_eq!(
+                (reply.status.as_u16(), reply.header("allow")),
+                (405, &*allow)
+            );
+        } else {
+            not_allowed(&reply, &allow);
+        }
+    }
+}
+
 #[test]
-fn a_method_that_an_address_does_not_have_is_405_and_says_which_it_has() {
+fn a_method_that_a_resource_or_a_type_does_not_have_is_405_and_says_which_it_has() {
     let facade = clinic();
     let before = changes(&facade);
-    let task = json!({ "resourceType": "Task", "id": "t" }).to_string();
     for (methods, path, allow) in [
         (
             &["POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO"][..],
@@ -211,7 +240,18 @@ fn a_method_that_an_address_does_not_have_is_405_and_says_which_it_has() {
             "Task?identifier=0405440001",
             "GET, HEAD",
         ),
-        (&["PUT", "DELETE", "PATCH"], "/fhir", "GET, HEAD, POST"),
+    ] {
+        check_methods(&facade, methods, path, allow);
+    }
+    assert_eq!(changes(&facade), before);
+}
+
+#[test]
+fn a_method_that_the_system_or_an_operation_does_not_have_is_405_and_says_which_it_has() {
+    let facade = clinic();
+    let before = changes(&facade);
+    for (methods, path, allow) in [
+        (&["PUT", "DELETE", "PATCH"][..], "/fhir", "GET, HEAD, POST"),
         (&["PUT", "DELETE"], "/fhir/", "GET, HEAD, POST"),
         (
             &["GET", "HEAD", "PUT", "DELETE", "PATCH"],
@@ -239,27 +279,7 @@ fn a_method_that_an_address_does_not_have_is_405_and_says_which_it_has() {
         ),
         (&["POST", "DELETE"], "/", "GET, HEAD"),
     ] {
-        for method in methods {
-            let reply = facade.send(
-                method,
-                path,
-                &[],
-                if *method == "GET" {
-                    String::new()
-                } else {
-                    task.clone()
-                },
-            );
-            let allow = format!("{allow}, OPTIONS");
-            if *method == "HEAD" {
-                assert_eq!(
-                    (reply.status.as_u16(), reply.header("allow")),
-                    (405, &*allow)
-                );
-            } else {
-                not_allowed(&reply, &allow);
-            }
-        }
+        check_methods(&facade, methods, path, allow);
     }
     assert_eq!(changes(&facade), before);
 }
@@ -286,27 +306,40 @@ fn an_address_with_nothing_there_is_404() {
     }
 }
 
+const CPR: &str = "0405440001";
+const NAME: &str = "Hemmelighed";
+
+/// Checks that the request is refused without a word of the person in the answer.
+fn expect_no_word_of_the_person(reply: &Reply) {
+    assert!(reply.status.is_client_error(), "{}", reply.text);
+    let said = reply.text.to_lowercase();
+    assert!(
+        !said.contains(CPR) && !said.contains(&NAME.to_lowercase()) && !said.contains("0606660003"),
+        "{}",
+        reply.text
+    );
+}
+
 #[test]
-fn no_error_repeats_a_cpr_number_or_a_name() {
+fn no_error_of_a_write_repeats_a_cpr_number_or_a_name() {
     let facade = clinic();
-    let (cpr, name) = ("0405440001", "Hemmelighed");
     let mut wrong = patient("p");
-    wrong["identifier"][0]["value"] = format!("{cpr}9").into();
-    wrong["name"][0]["use"] = name.into();
-    wrong["birthDate"] = name.into();
-    wrong["gender"] = cpr.into();
-    let mut stranger = copd("c", "p", cpr);
-    stranger["subject"] = json!({ "identifier": { "system": "urn:oid:1.2.208.176.1.2", "value": "0606660003" }, "display": name });
-    stranger["verificationStatus"]["coding"][0]["code"] = name.into();
-    stranger["code"] = json!({ "text": name });
-    let twice = format!("{{\"resourceType\":\"Patient\",\"{name}\":1,\"{name}\":2}}");
+    wrong["identifier"][0]["value"] = format!("{CPR}9").into();
+    wrong["name"][0]["use"] = NAME.into();
+    wrong["birthDate"] = NAME.into();
+    wrong["gender"] = CPR.into();
+    let mut stranger = copd("c", "p", CPR);
+    stranger["subject"] = json!({ "identifier": { "system": "urn:oid:1.2.208.176.1.2", "value": "0606660003" }, "display": NAME });
+    stranger["verificationStatus"]["coding"][0]["code"] = NAME.into();
+    stranger["code"] = json!({ "text": NAME });
+    let twice = format!("{{\"resourceType\":\"Patient\",\"{NAME}\":1,\"{NAME}\":2}}");
     let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
-        { "resource": stranger, "request": { "method": "PUT", "url": format!("Condition/c?{cpr}") } },
-        { "fullUrl": cpr, "resource": stranger, "request": { "method": "POST", "url": "Condition", "ifNoneExist": format!("{name}={cpr}") } },
-        { "resource": stranger, "request": { "method": cpr, "url": format!("Patient?identifier={cpr}") } },
-        { "resource": stranger, "request": { "method": "GET", "url": format!("{name}/{cpr}") } },
+        { "resource": stranger, "request": { "method": "PUT", "url": format!("Condition/c?{CPR}") } },
+        { "fullUrl": CPR, "resource": stranger, "request": { "method": "POST", "url": "Condition", "ifNoneExist": format!("{NAME}={CPR}") } },
+        { "resource": stranger, "request": { "method": CPR, "url": format!("Patient?identifier={CPR}") } },
+        { "resource": stranger, "request": { "method": "GET", "url": format!("{NAME}/{CPR}") } },
     ] });
-    let mut replies = vec![
+    let replies = vec![
         facade.put(&wrong),
         facade.put(&stranger),
         facade.post(&without_id(stranger.clone())),
@@ -315,51 +348,48 @@ fn no_error_repeats_a_cpr_number_or_a_name() {
         facade.send(
             "POST",
             "Patient",
-            &[("if-none-exist", &format!("{cpr}={name}"))],
+            &[("if-none-exist", &format!("{CPR}={NAME}"))],
             patient("").to_string(),
         ),
         facade.send(
             "PUT",
             "Patient/p",
-            &[("if-match", cpr)],
+            &[("if-match", CPR)],
             patient("p").to_string(),
         ),
-        facade.send(name, "Patient/p", &[], Body::empty()),
+        facade.send(NAME, "Patient/p", &[], Body::empty()),
     ];
-    for path in [
-        format!("Patient?_count={cpr}x"),
-        format!("Patient?_lastUpdated={cpr}"),
-        format!("Patient?_id={cpr}/{name}"),
-        format!("Patient?{cpr}={name}"),
-        format!("Patient?identifier:{name}={cpr}"),
-        format!("Patient?_sort={cpr}"),
-        format!("Condition?patient={cpr}/{name}"),
-        format!("Task?due={cpr}"),
-        format!("Patient?_page={cpr}.{cpr}"),
-        format!("Patient?_format={name}"),
-        format!("Patient?_pretty={name}"),
-        format!("Patient/_history?_since={cpr}"),
-        format!("Patient/p/$rights?as-of={cpr}"),
-        format!("Patient/p/$rights?{cpr}={name}"),
-        format!("{name}/{cpr}"),
-        format!("Patient/p/${name}"),
-        format!("Patient/p/{cpr}"),
-        format!("Patient/{cpr}"),
-        format!("Patient/{cpr}/_history"),
-        format!("Patient/{cpr}/_history/1"),
-        format!("Patient/{cpr}/$rights"),
-    ] {
-        replies.push(facade.get(&path));
-    }
     for reply in replies {
-        assert!(reply.status.is_client_error(), "{}", reply.text);
-        let said = reply.text.to_lowercase();
-        assert!(
-            !said.contains(cpr)
-                && !said.contains(&name.to_lowercase())
-                && !said.contains("0606660003"),
-            "{}",
-            reply.text
-        );
+        expect_no_word_of_the_person(&reply);
+    }
+}
+
+#[test]
+fn no_error_of_a_read_repeats_a_cpr_number_or_a_name() {
+    let facade = clinic();
+    for path in [
+        format!("Patient?_count={CPR}x"),
+        format!("Patient?_lastUpdated={CPR}"),
+        format!("Patient?_id={CPR}/{NAME}"),
+        format!("Patient?{CPR}={NAME}"),
+        format!("Patient?identifier:{NAME}={CPR}"),
+        format!("Patient?_sort={CPR}"),
+        format!("Condition?patient={CPR}/{NAME}"),
+        format!("Task?due={CPR}"),
+        format!("Patient?_page={CPR}.{CPR}"),
+        format!("Patient?_format={NAME}"),
+        format!("Patient?_pretty={NAME}"),
+        format!("Patient/_history?_since={CPR}"),
+        format!("Patient/p/$rights?as-of={CPR}"),
+        format!("Patient/p/$rights?{CPR}={NAME}"),
+        format!("{NAME}/{CPR}"),
+        format!("Patient/p/${NAME}"),
+        format!("Patient/p/{CPR}"),
+        format!("Patient/{CPR}"),
+        format!("Patient/{CPR}/_history"),
+        format!("Patient/{CPR}/_history/1"),
+        format!("Patient/{CPR}/$rights"),
+    ] {
+        expect_no_word_of_the_person(&facade.get(&path));
     }
 }

@@ -384,6 +384,11 @@ fn an_export_that_cannot_be_as_asked_is_refused_and_none_begins() {
         ),
         406,
     );
+}
+
+#[test]
+fn an_address_that_has_no_export_or_no_such_method_says_so() {
+    let facade = clinic();
     for (method, at) in [
         ("PUT", "$export"),
         ("DELETE", "Patient/$export"),
@@ -405,6 +410,11 @@ fn an_export_that_cannot_be_as_asked_is_refused_and_none_begins() {
     ] {
         expect(&facade.send("GET", at, &[ASYNC], Body::empty()), 404);
     }
+}
+
+#[test]
+fn a_client_that_asks_for_leniency_gets_what_can_be_exported() {
+    let facade = clinic();
     let lenient = [("prefer", "respond-async, handling=lenient")];
     let reply = facade.send(
         "GET",

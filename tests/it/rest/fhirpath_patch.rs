@@ -363,7 +363,7 @@ fn operations_follow_one_another_and_none_is_done_if_one_cannot_be() {
 }
 
 #[test]
-fn what_is_no_patch_or_cannot_be_carried_out_is_refused_and_says_where() {
+fn what_is_no_patch_is_refused_and_says_where() {
     let male = || value("valueCode", "male");
     for (operation, status) in [
         (json!({ "name": "other" }), 400),
@@ -392,6 +392,26 @@ fn what_is_no_patch_or_cannot_be_carried_out_is_refused_and_says_where() {
         ),
         (replace("Patient.(", male()), 400),
         (replace("Patient.nonsense()", male()), 400),
+    ] {
+        refused(&json!({}), &[operation], status, "Parameters.parameter[0]");
+    }
+    refused(
+        &json!({}),
+        &vec![delete("Patient.gender"); 101],
+        400,
+        "Parameters.parameter",
+    );
+    let facade = clinic();
+    expect(
+        &facade.send("PATCH", "Patient/p", &[], patient("p").to_string()),
+        400,
+    );
+}
+
+#[test]
+fn what_cannot_be_carried_out_is_refused_and_says_where() {
+    let male = || value("valueCode", "male");
+    for (operation, status) in [
         (replace("Patient.gender", male()), 422),
         (replace("Patient", male()), 422),
         (delete("Patient"), 422),
@@ -423,17 +443,6 @@ fn what_is_no_patch_or_cannot_be_carried_out_is_refused_and_says_where() {
         )],
         422,
         "Patient.name[0].family",
-    );
-    refused(
-        &json!({}),
-        &vec![delete("Patient.gender"); 101],
-        400,
-        "Parameters.parameter",
-    );
-    let facade = clinic();
-    expect(
-        &facade.send("PATCH", "Patient/p", &[], patient("p").to_string()),
-        400,
     );
 }
 

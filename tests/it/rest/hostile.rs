@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{changes, clinic, expect, person};
 use crate::support::facade::{Facade, Reply};
@@ -189,14 +189,27 @@ fn values_of_any_length_and_content_match_or_are_refused() {
     }
 }
 
+fn with(mut resource: Value, member: &str, value: Value) -> Value {
+    resource[member] = value;
+    resource
+}
+
+/// Checks that the server keeps or refuses such content, and goes on.
+fn expect_kept_or_refused(facade: &Facade, resource: &Value) {
+    let path = format!("{}/x", resource["resourceType"].as_str().unwrap());
+    let reply = facade.send("PUT", &path, &[], resource.to_string());
+    assert!(
+        reply.status.is_success() || reply.status.is_client_error(),
+        "{} {}",
+        reply.status,
+        &reply.text[..reply.text.len().min(500)]
+    );
+    expect(&facade.get("Patient/p"), 200);
+}
+
 #[test]
-fn content_of_any_size_or_sign_is_kept_or_refused() {
+fn a_patient_of_any_size_or_sign_is_kept_or_refused() {
     let facade = clinic();
-    let with = |resource: serde_json::Value, member: &str, value: serde_json::Value| {
-        let mut resource = resource;
-        resource[member] = value;
-        resource
-    };
     let long = "x".repeat(1_000_000);
     for resource in [
         with(
@@ -242,6 +255,15 @@ fn content_of_any_size_or_sign_is_kept_or_refused() {
             "generalPractitioner",
             json!(vec![json!({ "reference": "Organization/gp" }); 5_000]),
         ),
+    ] {
+        expect_kept_or_refused(&facade, &resource);
+    }
+}
+
+#[test]
+fn a_condition_of_any_size_or_sign_is_kept_or_refused() {
+    let facade = clinic();
+    for resource in [
         with(
             copd("x", "p", "2027-02-20"),
             "subject",
@@ -269,16 +291,13 @@ fn content_of_any_size_or_sign_is_kept_or_refused() {
         ),
         with(copd("x", "p", "2027-02-20"), "id", json!(null)),
     ] {
-        let path = format!("{}/x", resource["resourceType"].as_str().unwrap());
-        let reply = facade.send("PUT", &path, &[], resource.to_string());
-        assert!(
-            reply.status.is_success() || reply.status.is_client_error(),
-            "{} {}",
-            reply.status,
-            &reply.text[..reply.text.len().min(500)]
-        );
-        expect(&facade.get("Patient/p"), 200);
+        expect_kept_or_refused(&facade, &resource);
     }
+}
+
+#[test]
+fn a_number_of_any_size_is_kept_or_refused() {
+    let facade = clinic();
     for digits in ["1e999999999", "-1e-999999999", &"9".repeat(100_000)] {
         let text = format!(
             "{{\"resourceType\":\"Goal\",\"id\":\"g\",\"lifecycleStatus\":\"active\",\"description\":{{\"text\":\"x\"}},\

@@ -195,7 +195,7 @@ fn labels_are_removed_and_what_is_not_there_is_no_error() {
 }
 
 #[test]
-fn a_change_of_labels_is_a_write_like_any_other() {
+fn a_change_of_labels_is_refused_like_any_other_write() {
     let facade = labelled();
     let stale = [("if-match", "W/\"1\"")];
     let before = changes(&facade);
@@ -243,6 +243,13 @@ fn a_change_of_labels_is_a_write_like_any_other() {
     ] {
         expect(&facade.send("POST", "Condition/c/$meta-delete", &[], body), 400);
     }
+    assert_eq!(changes(&facade), before);
+}
+
+#[test]
+fn an_address_that_has_no_labels_says_so() {
+    let facade = labelled();
+    let before = changes(&facade);
     for path in [
         "Condition/nothing/$meta-add",
         "Task/7/$meta-add",
@@ -261,6 +268,11 @@ fn a_change_of_labels_is_a_write_like_any_other() {
     expect(&facade.get("Condition/nothing/$meta"), 404);
     expect(&facade.get("Condition/c/_history/7/$meta"), 404);
     assert_eq!(changes(&facade), before);
+}
+
+#[test]
+fn labels_of_what_was_deleted_are_gone() {
+    let facade = labelled();
     expect(
         &facade.send("DELETE", "Condition/d", &[], Body::empty()),
         204,

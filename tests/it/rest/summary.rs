@@ -43,6 +43,32 @@ fn is_tagged(resource: &Value) -> bool {
         == 1
 }
 
+/// Checks that a search, a read and a read of the version answer this part of the plan.
+fn check_part(facade: &Facade, whole: &Value, query: &str, expected: &[&str]) {
+    let found = facade.get(&format!("CarePlan?_id=cp&{query}"));
+    expect(&found, 200);
+    let searched = found.resources().remove(0);
+    let read = facade.get(&format!("CarePlan/cp?{query}"));
+    expect(&read, 200);
+    assert_eq!(read.json(), searched, "{query}");
+    assert_eq!(read.header("etag"), "W/\"2\"");
+    assert_eq!(names(&searched), expected, "{query}");
+    assert!(is_tagged(&searched), "{query}: {searched}");
+    assert_eq!(
+        facade
+            .get(&format!("CarePlan/cp/_history/2?{query}"))
+            .json(),
+        searched
+    );
+    for name in expected.iter().filter(|name| **name != "meta") {
+        assert_eq!(searched[*name], whole[*name], "{query}: {name}");
+    }
+    assert_eq!(
+        link(&found.json(), "self").unwrap(),
+        format!("CarePlan?_id=cp&{}", query.replace(',', "%2C"))
+    );
+}
+
 #[test]
 fn a_part_has_what_was_asked_for_and_says_that_it_is_one() {
     let facade = server();
@@ -105,33 +131,23 @@ fn a_part_has_what_was_asked_for_and_says_that_it_is_one() {
             only(&[&always[..], &required, &["note"]].concat()),
         ),
     ] {
-        let found = facade.get(&format!("CarePlan?_id=cp&{query}"));
-        expect(&found, 200);
-        let searched = found.resources().remove(0);
-        let read = facade.get(&format!("CarePlan/cp?{query}"));
-        expect(&read, 200);
-        assert_eq!(read.json(), searched, "{query}");
-        assert_eq!(read.header("etag"), "W/\"2\"");
-        assert_eq!(names(&searched), expected, "{query}");
-        assert!(is_tagged(&searched), "{query}: {searched}");
-        assert_eq!(
-            facade
-                .get(&format!("CarePlan/cp/_history/2?{query}"))
-                .json(),
-            searched
-        );
-        for name in expected.iter().filter(|name| **name != "meta") {
-            assert_eq!(searched[*name], whole[*name], "{query}: {name}");
-        }
-        assert_eq!(
-            link(&found.json(), "self").unwrap(),
-            format!("CarePlan?_id=cp&{}", query.replace(',', "%2C"))
-        );
+        check_part(&facade, &whole, query, &expected);
     }
+}
+
+#[test]
+fn a_whole_does_not_say_that_it_is_a_part() {
+    let facade = server();
+    let whole = facade.get("CarePlan/cp").json();
     for query in ["CarePlan/cp?_summary=false", "CarePlan/cp"] {
         assert_eq!(facade.get(query).json(), whole);
         assert!(!is_tagged(&facade.get(query).json()));
     }
+}
+
+#[test]
+fn a_part_that_is_none_is_refused() {
+    let facade = server();
     expect(&facade.get("CarePlan/cp?_summary=count"), 400);
     expect(&facade.get("CarePlan/cp?_summary=most"), 400);
     expect(&facade.get("CarePlan/cp?_elements=colour"), 400);

@@ -320,64 +320,89 @@ fn if_none_exist_with_one_match_makes_its_full_url_name_the_match() {
     assert_eq!(facade.search_all("Patient").len(), 1);
 }
 
-#[test]
-fn a_failing_entry_leaves_nothing_of_the_others() {
+/// A clinic with two diagnoses that have the same identifier.
+fn two_of_one_identifier() -> Facade {
     let facade = clinic();
     facade.put_ok(&identified(copd("a", "p", "2027-02-20"), "1"));
     facade.put_ok(&identified(copd("b", "p", "2027-02-20"), "1"));
-    let good = || put(copd("good", "p", "2027-02-20"));
-    let at = |what: &str| format!("error {what}");
+    facade
+}
+
+/// Checks that a transaction is refused for its second entry, and that nothing of its first is kept.
+fn refused_beside_a_good_one(facade: &Facade, bad: Value, status: u16, issue: &str) {
+    let good = put(copd("good", "p", "2027-02-20"));
+    refused(
+        facade,
+        vec![good, bad],
+        status,
+        &[&format!("error {issue}")],
+    );
+    expect(&facade.get("Condition/good"), 404);
+}
+
+#[test]
+fn an_entry_whose_condition_fails_leaves_nothing_of_the_others() {
+    let facade = two_of_one_identifier();
     let many = with(
         post("urn:uuid:x", copd("", "p", "2027-02-20")),
         "ifNoneExist",
         "identifier=1",
     );
     for (bad, status, issue) in [
-        (many, 412, at("multiple-matches Bundle.entry[1].request")),
+        (many, 412, "multiple-matches Bundle.entry[1].request"),
         (
             with(put(copd("a", "p", "2027-02-21")), "ifMatch", "W/\"7\""),
             412,
-            at("conflict Bundle.entry[1].request"),
+            "conflict Bundle.entry[1].request",
         ),
         (
             with(put(copd("a", "p", "2027-02-21")), "ifNoneMatch", "*"),
             412,
-            at("conflict Bundle.entry[1].request"),
+            "conflict Bundle.entry[1].request",
         ),
         (
             with(put(copd("a", "p", "2027-02-21")), "ifNoneMatch", "W/\"1\""),
             400,
-            at("invalid Bundle.entry[1].request.ifNoneMatch"),
+            "invalid Bundle.entry[1].request.ifNoneMatch",
         ),
         (
             with(put(copd("a", "p", "2027-02-21")), "ifMatch", "garbage"),
             400,
-            at("invalid Bundle.entry[1].request.ifMatch"),
+            "invalid Bundle.entry[1].request.ifMatch",
         ),
         (
             entry("DELETE", "Patient/p", Value::Null),
             409,
-            at("conflict Bundle.entry[1].request"),
+            "conflict Bundle.entry[1].request",
         ),
+    ] {
+        refused_beside_a_good_one(&facade, bad, status, issue);
+    }
+}
+
+#[test]
+fn an_entry_that_asks_for_what_is_not_there_leaves_nothing_of_the_others() {
+    let facade = two_of_one_identifier();
+    for (bad, status, issue) in [
         (
             entry("GET", "Condition/nope", Value::Null),
             404,
-            at("not-found Bundle.entry[1].request"),
+            "not-found Bundle.entry[1].request",
         ),
         (
             entry("GET", "Condition?colour=red", Value::Null),
             400,
-            at("not-supported Bundle.entry[1].request"),
+            "not-supported Bundle.entry[1].request",
         ),
         (
             entry("GET", "Condition/a?x=1", Value::Null),
             400,
-            at("not-supported Bundle.entry[1].request"),
+            "not-supported Bundle.entry[1].request",
         ),
         (
             entry("OPTIONS", "Condition/a", json!({})),
             405,
-            at("not-supported Bundle.entry[1].request"),
+            "not-supported Bundle.entry[1].request",
         ),
         (
             entry(
@@ -386,17 +411,17 @@ fn a_failing_entry_leaves_nothing_of_the_others() {
                 copd("a", "p", "2027-02-20"),
             ),
             400,
-            at("not-supported Bundle.entry[1].request"),
+            "not-supported Bundle.entry[1].request",
         ),
         (
             entry("DELETE", "Task?identifier=1", Value::Null),
             405,
-            at("not-supported Bundle.entry[1].request"),
+            "not-supported Bundle.entry[1].request",
         ),
         (
             entry("POST", "Task", json!({ "resourceType": "Task" })),
             405,
-            at("not-supported Bundle.entry[1].request"),
+            "not-supported Bundle.entry[1].request",
         ),
         (
             entry(
@@ -405,63 +430,85 @@ fn a_failing_entry_leaves_nothing_of_the_others() {
                 json!({ "resourceType": "Observation" }),
             ),
             404,
-            at("not-found Bundle.entry[1].request"),
+            "not-found Bundle.entry[1].request",
         ),
+    ] {
+        refused_beside_a_good_one(&facade, bad, status, issue);
+    }
+}
+
+#[test]
+fn an_entry_with_a_wrong_resource_leaves_nothing_of_the_others() {
+    let facade = two_of_one_identifier();
+    for (bad, status, issue) in [
         (
             entry("POST", "Goal", copd("", "p", "2027-02-20")),
             400,
-            at("invalid Bundle.entry[1].resource.resourceType"),
+            "invalid Bundle.entry[1].resource.resourceType",
         ),
         (
             entry("PUT", "Condition/x", copd("y", "p", "2027-02-20")),
             400,
-            at("invalid Bundle.entry[1].resource.id"),
+            "invalid Bundle.entry[1].resource.id",
         ),
         (
             entry("PUT", "Condition/x", Value::Null),
             400,
-            at("invalid Bundle.entry[1].resource"),
+            "invalid Bundle.entry[1].resource",
         ),
         (
             entry("POST", "Condition", json!([])),
             400,
-            at("invalid Bundle.entry[1].resource"),
+            "invalid Bundle.entry[1].resource",
         ),
+    ] {
+        refused_beside_a_good_one(&facade, bad, status, issue);
+    }
+}
+
+#[test]
+fn an_entry_without_a_request_leaves_nothing_of_the_others() {
+    let facade = two_of_one_identifier();
+    for (bad, status, issue) in [
         (
             json!({ "request": { "url": "Condition/a" } }),
             400,
-            at("invalid Bundle.entry[1].request.method"),
+            "invalid Bundle.entry[1].request.method",
         ),
         (
             entry("GET", &format!("{BASE}/Condition/a"), Value::Null),
             400,
-            at("invalid Bundle.entry[1].request.url"),
+            "invalid Bundle.entry[1].request.url",
         ),
         (
             json!({ "request": { "method": "GET" } }),
             400,
-            at("invalid Bundle.entry[1].request.url"),
+            "invalid Bundle.entry[1].request.url",
         ),
-        (json!({}), 400, at("invalid Bundle.entry[1].request.method")),
-        (
-            json!("x"),
-            400,
-            at("invalid Bundle.entry[1].request.method"),
-        ),
+        (json!({}), 400, "invalid Bundle.entry[1].request.method"),
+        (json!("x"), 400, "invalid Bundle.entry[1].request.method"),
+    ] {
+        refused_beside_a_good_one(&facade, bad, status, issue);
+    }
+}
+
+#[test]
+fn an_entry_that_writes_what_another_writes_leaves_nothing_of_it() {
+    let facade = two_of_one_identifier();
+    for (bad, status, issue) in [
         (
             put(copd("good", "p", "2027-02-21")),
             400,
-            at("duplicate Bundle.entry[1].request"),
+            "duplicate Bundle.entry[1].request",
         ),
         (
             entry("DELETE", "Condition/good", Value::Null),
             400,
-            at("duplicate Bundle.entry[0].request"),
+            "duplicate Bundle.entry[0].request",
         ),
     ] {
-        refused(&facade, vec![good(), bad], status, &[&issue]);
+        refused_beside_a_good_one(&facade, bad, status, issue);
     }
-    expect(&facade.get("Condition/good"), 404);
 }
 
 #[test]

@@ -180,7 +180,13 @@ fn writes() -> Vec<Request> {
 }
 
 fn refusals() -> Vec<Request> {
-    let typed = |kind: &str| json!({ "resourceType": kind });
+    let mut refusals = refused_requests();
+    refusals.extend(refused_resources());
+    refusals
+}
+
+/// Requests that are refused before the resource, if there is one, is looked at.
+fn refused_requests() -> Vec<Request> {
     vec![
         post("refused/not-json", 400, "/Patient", &Value::Null).saying("{\"resourceType\":"),
         post("refused/duplicate-key", 400, "/Patient", &Value::Null)
@@ -210,7 +216,12 @@ fn refusals() -> Vec<Request> {
         get("refused/no-such-type", 404, "/Observation"),
         get("refused/no-such-operation", 404, "/Patient/asked/$nothing"),
         get("refused/no-such-version", 404, "/Patient/asked/_history/99"),
-        post("refused/read-only-type", 405, "/Task", &typed("Task")),
+        post(
+            "refused/read-only-type",
+            405,
+            "/Task",
+            &json!({ "resourceType": "Task" }),
+        ),
         get("refused/metadata-post", 405, "/metadata").by("POST"),
         get("refused/not-acceptable", 406, "/Patient/asked").with("Accept", "application/fhir+xml"),
         get("refused/delete-of-a-named-one", 409, "/Patient/asked").by("DELETE"),
@@ -219,6 +230,23 @@ fn refusals() -> Vec<Request> {
             .with("If-Match", "W/\"77\""),
         put("refused/exists", 412, "/Patient/asked", &patient()).with("If-None-Match", "*"),
         post("refused/media-type", 415, "/Patient", &patient()).with("Content-Type", "text/plain"),
+        get(
+            "refused/status-parameter",
+            400,
+            "/Subscription/$status?status=x",
+        ),
+        get(
+            "refused/events-parameter",
+            400,
+            "/Subscription/asked/$events?eventsSinceNumber=x",
+        ),
+    ]
+}
+
+/// Requests that are refused for what is wrong with the resource.
+fn refused_resources() -> Vec<Request> {
+    let typed = |kind: &str| json!({ "resourceType": kind });
+    vec![
         post(
             "refused/condition-empty",
             422,
@@ -269,16 +297,6 @@ fn refusals() -> Vec<Request> {
             "/Subscription",
             &json!({ "resourceType": "Subscription", "status": "active", "reason": "x", "criteria": "Task?status=requested",
             "channel": { "type": "email", "payload": "text/plain" } }),
-        ),
-        get(
-            "refused/status-parameter",
-            400,
-            "/Subscription/$status?status=x",
-        ),
-        get(
-            "refused/events-parameter",
-            400,
-            "/Subscription/asked/$events?eventsSinceNumber=x",
         ),
         put("refused/no-group", 422, "/Condition/asthma", &{
             let mut asthma = condition("asthma", "2033-02-15");

@@ -73,8 +73,21 @@ pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant
 
 /// Extensions, right and wrong, where they are right and where they are not.
 fn extensions() -> Vec<(&'static str, Value)> {
-    let own = |id: &str| format!("{BASE}/{id}");
-    let group = json!({ "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-target-group", "code": "copd" }] });
+    [
+        extensions_of_others(),
+        own_extensions(),
+        postponements(),
+        extensions_of_hl7(),
+    ]
+    .concat()
+}
+
+/// Returns the address of an extension of the guide.
+fn own(id: &str) -> String {
+    format!("{BASE}/{id}")
+}
+
+fn extensions_of_others() -> Vec<(&'static str, Value)> {
     vec![
         (
             "unknown",
@@ -104,6 +117,12 @@ fn extensions() -> Vec<(&'static str, Value)> {
             "no-such-value-type",
             json!({ "url": "http://example.org/x", "valueFoo": "x" }),
         ),
+    ]
+}
+
+fn own_extensions() -> Vec<(&'static str, Value)> {
+    let group = json!({ "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-target-group", "code": "copd" }] });
+    vec![
         (
             "own-misspelt",
             json!({ "url": own("kp-targetgroup"), "valueCodeableConcept": group }),
@@ -148,6 +167,11 @@ fn extensions() -> Vec<(&'static str, Value)> {
             "own-reason",
             json!({ "url": own("kp-status-reason"), "valueCodeableConcept": { "coding": [{ "system": "https://kronikerpakker.dk/fhir/CodeSystem/kp-status-reason", "code": "ended" }] } }),
         ),
+    ]
+}
+
+fn postponements() -> Vec<(&'static str, Value)> {
+    vec![
         (
             "own-postponement",
             postponement(&json!({ "start": "2027-01-01" }), &json!("patient")),
@@ -175,6 +199,11 @@ fn extensions() -> Vec<(&'static str, Value)> {
             "own-postponement-flat",
             json!({ "url": own("kp-postponement"), "valuePeriod": { "start": "2027-01-01" } }),
         ),
+    ]
+}
+
+fn extensions_of_hl7() -> Vec<(&'static str, Value)> {
+    vec![
         (
             "asserted-date",
             json!({ "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDateTime": "2027-01-01" }),
