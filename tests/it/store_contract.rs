@@ -1,4 +1,4 @@
-//! What every store promises, a function for each promise. Each runs on each engine; a store of
+//! The promises of every store, a function for each. Each runs on each engine; a store of
 //! another kind runs them by a [`Fixture`] of its own.
 #![allow(clippy::unwrap_used)]
 

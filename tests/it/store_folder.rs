@@ -320,7 +320,7 @@ fn a_flipped_bit_is_refused_or_harmless(engine: Engine) {
     );
 }
 
-/// Where every byte stands that is not zero.
+/// Returns the place of every byte that is not zero.
 fn written_bytes(path: &Path) -> Vec<(PathBuf, u64)> {
     let mut paths: Vec<PathBuf> = fs::read_dir(path)
         .unwrap()

@@ -201,7 +201,7 @@ fn query() -> impl Strategy<Value = SearchQuery> {
         })
 }
 
-/// What a resource was in one state: version, instant, entries; no entries if it was deleted.
+/// A resource as it was in one state: version, instant, entries; no entries if it was deleted.
 pub(crate) type Known = BTreeMap<ResourceKey, (Version, Timestamp, Option<Vec<IndexEntry>>)>;
 
 fn row<'a>(

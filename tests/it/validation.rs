@@ -6,6 +6,7 @@
 mod binding;
 mod bundle;
 mod condition;
+mod constraints;
 mod datatypes;
 mod definitions;
 pub(crate) mod examples;

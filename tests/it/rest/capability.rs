@@ -3,6 +3,10 @@
 //! read from the statement that the server gives and from the core package, so that a change of
 //! either is tested without a change here.
 
+mod operations;
+mod subscriptions;
+mod system;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -10,7 +14,7 @@ use axum::body::Body;
 use serde_json::{Value, json};
 
 use super::{changes, expect, population, without_id};
-use crate::support::facade::{BASE, Facade, Reply};
+use crate::support::facade::{Facade, Reply};
 
 /// Every interaction that FHIR has on a type or an instance.
 const ALL_INTERACTIONS: &[&str] = &[
@@ -93,6 +97,10 @@ fn core(beginnings: &[&str]) -> Vec<Value> {
     }
     assert!(found.len() > 10, "{beginnings:?}");
     found
+}
+
+fn no_parameters() -> Value {
+    json!({ "resourceType": "Parameters" })
 }
 
 /// Carries out an interaction on a stored resource, or on one that is not there; answers what came
@@ -333,231 +341,6 @@ fn expect_status(reply: &Reply, status: u16) {
     assert_eq!(reply.status.as_u16(), status, "{}", reply.text);
 }
 
-/// Returns the one definition of an operation that is said of a type, as far as it is said.
-fn definition_of(facade: &Facade, of_r4: &[Value], kind: &str, operation: &Value) -> Value {
-    let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
-    let mut found = facade.search_all(&format!("OperationDefinition?url={definition}"));
-    found.extend(
-        of_r4
-            .iter()
-            .filter(|known| known["url"] == definition)
-            .cloned(),
-    );
-    assert_eq!(found.len(), 1, "no definition {definition}");
-    assert_eq!(
-        (&found[0]["code"], &found[0]["instance"]),
-        (&json!(name), &json!(true))
-    );
-    assert!(
-        array(&found[0]["resource"])
-            .iter()
-            .any(|of| of == kind || of == "Resource"),
-        "{definition} is not of {kind}"
-    );
-    let is_on_type = operation["documentation"]
-        .as_str()
-        .is_none_or(|text| !text.contains("not of the type"));
-    found[0]["type"] = (found[0]["type"] == true && is_on_type).into();
-    found.remove(0)
-}
-
-#[test]
-fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refused() {
-    let facade = server();
-    let statement = statement(&facade);
-    let resources = resources(&statement);
-    let of_r4 = core(&["OperationDefinition-"]);
-    let mut said = Vec::new();
-    for (kind, resource) in &resources {
-        let stored = first(&facade, kind);
-        for operation in array(&resource["operation"]) {
-            let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
-            // Defined by a guide that is no part of R4: see `export`, and the subscriptions.
-            if definition.starts_with("http://hl7.org/fhir/uv/") {
-                continue;
-            }
-            let defined = definition_of(&facade, &of_r4, kind, operation);
-            carry_out_operation(&facade, &defined, kind, stored.as_ref());
-            said.push((kind.clone(), name.to_owned()));
-        }
-    }
-    assert!(!said.is_empty());
-    of_the_guide_and_of_the_system(&facade, &statement);
-    let of_system: Vec<_> = array(&statement["rest"][0]["operation"])
-        .iter()
-        .map(|operation| text(&operation["name"]))
-        .collect();
-    for definition in of_r4 {
-        let code = text(&definition["code"]);
-        let mut paths = Vec::new();
-        for kind in resources
-            .keys()
-            .filter(|kind| !said.contains(&((*kind).clone(), code.to_owned())))
-        {
-            paths.extend([format!("{kind}/${code}"), format!("{kind}/p/${code}")]);
-        }
-        if of_system.contains(&code) {
-            assert_eq!(definition["system"], true, "{code}");
-            carry_out_at(&facade, &format!("${code}"), code, 200, &no_parameters());
-        } else {
-            paths.push(format!("${code}"));
-        }
-        for path in paths {
-            expect(&facade.get(&path), 404);
-            expect(
-                &facade.send("POST", &path, &[], no_parameters().to_string()),
-                404,
-            );
-        }
-    }
-}
-
-/// The operations on the whole system that the guide defines: begun by POST alone, and done later.
-fn of_the_guide_and_of_the_system(facade: &Facade, statement: &Value) {
-    let is_ours = |operation: &&Value| {
-        text(&operation["definition"]).starts_with("https://kronikerpakker.dk/")
-    };
-    let operations: Vec<_> = array(&statement["rest"][0]["operation"])
-        .iter()
-        .filter(is_ours)
-        .collect();
-    assert!(!operations.is_empty());
-    for operation in operations {
-        let (name, definition) = (text(&operation["name"]), text(&operation["definition"]));
-        let found = facade.search_all(&format!("OperationDefinition?url={definition}"));
-        assert_eq!(found.len(), 1, "no definition {definition}");
-        assert_eq!(
-            (
-                &found[0]["code"],
-                &found[0]["system"],
-                &found[0]["affectsState"]
-            ),
-            (&json!(name), &json!(true), &json!(true))
-        );
-        expect(
-            &facade.send(
-                "POST",
-                &format!("${name}"),
-                &[("prefer", "respond-async")],
-                no_parameters().to_string(),
-            ),
-            202,
-        );
-        expect(
-            &facade.send(
-                "POST",
-                &format!("${name}"),
-                &[],
-                no_parameters().to_string(),
-            ),
-            400,
-        );
-        expect(&facade.get(&format!("${name}")), 405);
-        expect(
-            &facade.send(
-                "POST",
-                &format!("Patient/${name}"),
-                &[],
-                no_parameters().to_string(),
-            ),
-            404,
-        );
-    }
-}
-
-fn no_parameters() -> Value {
-    json!({ "resourceType": "Parameters" })
-}
-
-/// Asks for an operation at each level of a type that its definition has.
-fn carry_out_operation(facade: &Facade, definition: &Value, kind: &str, stored: Option<&Value>) {
-    let name = text(&definition["code"]);
-    let at = format!(
-        "{kind}/{}/${name}",
-        stored.map_or("nothing", |resource| text(&resource["id"]))
-    );
-    let status = if stored.is_some() { 200 } else { 404 };
-    let labels = json!({ "resourceType": "Parameters", "parameter": [{ "name": "meta", "valueMeta": { "tag": [{ "code": "x" }] } }] });
-    let sent = if name.starts_with("meta-") {
-        labels
-    } else {
-        no_parameters()
-    };
-    carry_out_at(facade, &at, name, status, &sent);
-    carry_out_at(facade, &at.replace('$', "%24"), name, status, &sent);
-    if definition["type"] == true {
-        let resource = stored
-            .cloned()
-            .unwrap_or_else(|| json!({ "resourceType": kind }));
-        let resource = json!({ "resourceType": "Parameters", "parameter": [{ "name": "resource", "resource": resource }] });
-        let is_of_content = name == "validate";
-        let sent = if is_of_content {
-            resource
-        } else {
-            no_parameters()
-        };
-        expect(
-            &facade.send("POST", &format!("{kind}/${name}"), &[], sent.to_string()),
-            200,
-        );
-        expect(
-            &facade.get(&format!("{kind}/${name}")),
-            if is_of_content { 405 } else { 200 },
-        );
-    } else {
-        expect(&facade.get(&format!("{kind}/${name}")), 404);
-    }
-}
-
-/// Asks for an operation there: by POST, and by GET if it changes nothing. Nothing is deleted.
-fn carry_out_at(facade: &Facade, at: &str, name: &str, status: u16, sent: &Value) {
-    let changes = name.starts_with("meta-");
-    expect(&facade.get(at), if changes { 405 } else { status });
-    expect(&facade.send("POST", at, &[], sent.to_string()), status);
-    expect(&facade.send("DELETE", at, &[], Body::empty()), 405);
-}
-
-#[test]
-fn what_is_said_of_the_whole_system_holds_and_the_rest_is_refused() {
-    let facade = server();
-    let statement = statement(&facade);
-    let said: Vec<_> = array(&statement["rest"][0]["interaction"])
-        .iter()
-        .map(|interaction| text(&interaction["code"]))
-        .collect();
-    for code in ["transaction", "batch", "history-system", "search-system"] {
-        let reply = match code {
-            "history-system" => facade.get("_history"),
-            "search-system" => facade.get("/fhir?_lastUpdated=2027"),
-            bundle => facade.send(
-                "POST",
-                "/fhir",
-                &[],
-                format!("{{\"resourceType\":\"Bundle\",\"type\":\"{bundle}\"}}"),
-            ),
-        };
-        expect(&reply, if said.contains(&code) { 200 } else { 405 });
-    }
-    assert!(
-        said.iter().all(|code| matches!(
-            *code,
-            "transaction" | "batch" | "history-system" | "search-system"
-        )),
-        "{said:?}"
-    );
-    for format in array(&statement["format"]) {
-        expect(
-            &facade.get(&format!(
-                "metadata?_format={}",
-                text(format).replace('+', "%2B")
-            )),
-            200,
-        );
-    }
-    assert_eq!(statement["fhirVersion"], "4.0.1");
-    assert_eq!(statement["implementation"]["url"], BASE);
-}
-
 #[test]
 fn a_type_of_r4_that_is_not_said_is_not_there() {
     let facade = server();
@@ -731,151 +514,6 @@ fn nothing_is_said_that_is_not_tested() {
     }
 }
 
-const GUIDE: &str = "http://hl7.org/fhir/uv/subscriptions-backport";
-const TOPIC: &str = "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status";
-
-/// Checks what the backport guide asks of a server for R4 (its CapabilityStatement
-/// backport-subscription-server-r4); the next test checks that each of it is done.
-#[test]
-fn the_statement_says_of_subscriptions_all_that_the_backport_guide_asks_for() {
-    let facade = server();
-    let statement = statement(&facade);
-    assert!(array(&statement["instantiates"]).contains(&json!(format!(
-        "{GUIDE}/CapabilityStatement/backport-subscription-server-r4"
-    ))));
-    let all = resources(&statement);
-    let resource = &all["Subscription"];
-    let topic = json!({
-        "url": format!("{GUIDE}/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"),
-        "valueCanonical": TOPIC,
-    });
-    assert_eq!(resource["extension"], json!([topic]));
-    assert_eq!(
-        resource["supportedProfile"],
-        json!([format!("{GUIDE}/StructureDefinition/backport-subscription")])
-    );
-    assert!(
-        ["read", "create", "update", "delete"]
-            .iter()
-            .all(|code| says(resource, code)),
-        "{resource:#}"
-    );
-    for (name, kind) in [("url", "uri"), ("status", "token")] {
-        let definition = format!("http://hl7.org/fhir/SearchParameter/Subscription-{name}");
-        let parameter = json!({ "name": name, "definition": definition, "type": kind });
-        assert!(
-            array(&resource["searchParam"]).contains(&parameter),
-            "{resource:#}"
-        );
-    }
-    for name in ["status", "events", "get-ws-binding-token"] {
-        let definition = json!(format!(
-            "{GUIDE}/OperationDefinition/backport-subscription-{name}"
-        ));
-        let said: Vec<_> = array(&resource["operation"])
-            .iter()
-            .filter(|operation| operation["name"] == name)
-            .collect();
-        assert!(
-            matches!(said[..], [operation] if operation["definition"] == definition),
-            "{name}: {said:?}"
-        );
-    }
-    let operations = all
-        .values()
-        .flat_map(|resource| array(&resource["operation"]))
-        .chain(array(&statement["rest"][0]["operation"]));
-    assert_eq!(
-        operations
-            .filter(|operation| text(&operation["name"]).starts_with('$'))
-            .count(),
-        0,
-        "R4: a name without its $"
-    );
-}
-
-#[test]
-fn each_operation_of_subscriptions_that_the_backport_guide_asks_for_is_done() {
-    let facade = server();
-    // The guide: $status of the type and of one, $events of one, $get-ws-binding-token of both;
-    // each by GET and by POST.
-    let mut websocket = json!({ "resourceType": "Subscription", "id": "asked", "status": "requested", "reason": "x", "criteria": TOPIC });
-    websocket["channel"] = json!({ "type": "websocket", "payload": "application/fhir+json" });
-    facade.put_ok(&websocket);
-    let no_parameters = json!({ "resourceType": "Parameters" }).to_string();
-    for (path, status) in [
-        ("Subscription/$status", 200),
-        ("Subscription/asked/$status", 200),
-        ("Subscription/asked/$events", 200),
-        ("Subscription/$events", 404),
-        ("Subscription/asked/$get-ws-binding-token", 200),
-    ] {
-        expect(&facade.get(path), status);
-        expect(
-            &facade.send("POST", path, &[], no_parameters.clone()),
-            status,
-        );
-    }
-    expect(
-        &facade.get("Subscription/$get-ws-binding-token?id=asked"),
-        200,
-    );
-}
-
-#[test]
-fn each_format_that_is_said_is_taken_and_each_other_is_refused() {
-    let facade = server();
-    let statement = statement(&facade);
-    let said = |member: &str| {
-        array(&statement[member])
-            .iter()
-            .map(|format| text(format).to_owned())
-            .collect::<Vec<_>>()
-    };
-    let (formats, patches) = (said("format"), said("patchFormat"));
-    for format in [
-        "application/fhir+json",
-        "json",
-        "application/fhir+xml",
-        "xml",
-        "application/fhir+turtle",
-        "ttl",
-        "html",
-    ] {
-        let status = if formats.iter().any(|known| known == format) {
-            200
-        } else {
-            406
-        };
-        expect(
-            &facade.get(&format!("Patient/p?_format={}", format.replace('+', "%2B"))),
-            status,
-        );
-    }
-    for format in [
-        "application/json-patch+json",
-        "application/fhir+json",
-        "application/xml-patch+xml",
-        "application/merge-patch+json",
-        "application/fhir+xml",
-    ] {
-        let body = match format {
-            "application/fhir+json" => "{\"resourceType\":\"Parameters\"}",
-            "application/merge-patch+json" => "{}",
-            _ => "[]",
-        };
-        let reply = facade.send("PATCH", "Goal/g", &[("content-type", format)], body);
-        expect(
-            &reply,
-            if patches.iter().any(|known| known == format) {
-                200
-            } else {
-                415
-            },
-        );
-    }
-}
-
 #[test]
 fn an_update_creates_where_that_is_said_and_references_are_what_is_said() {
     let facade = server();
@@ -916,89 +554,6 @@ fn an_update_creates_where_that_is_said_and_references_are_what_is_said() {
         json!({ "identifier": { "system": "https://ehr.test/id", "value": "1" } }),
     ] {
         expect(&facade.post(&about(reference)), 201);
-    }
-}
-
-#[test]
-fn what_is_not_said_of_the_whole_system_or_of_a_compartment_is_refused() {
-    let facade = server();
-    for method in ["PUT", "PATCH", "DELETE"] {
-        expect(&facade.send(method, "/fhir?_id=p", &[], "{}"), 405);
-    }
-    for path in [
-        "Practitioner/dr/Condition",
-        "Encounter/e/Condition",
-        "Organization/gp/*",
-        "Patient/p/Organization",
-        "Patient/p/Device",
-    ] {
-        expect(&facade.get(path), 404);
-    }
-    for (kind, resource) in resources(&statement(&facade)) {
-        for parameter in array(&resource["searchParam"])
-            .iter()
-            .filter(|parameter| parameter["type"] != "reference")
-        {
-            expect(
-                &facade.get(&format!(
-                    "{kind}?_include={kind}:{}",
-                    text(&parameter["name"])
-                )),
-                400,
-            );
-        }
-        expect(&facade.get(&format!("{kind}?_include={kind}:nothing")), 400);
-        expect(
-            &facade.get(&format!("{kind}?_revinclude=Observation:subject")),
-            400,
-        );
-    }
-}
-
-#[test]
-fn what_is_said_of_later_answers_holds() {
-    let facade = server();
-    let statement = statement(&facade);
-    let said = text(&statement["rest"][0]["documentation"]);
-    assert!(
-        [
-            "respond-async",
-            "searches",
-            "histories",
-            "$everything",
-            "batch and transaction Bundles"
-        ]
-        .iter()
-        .all(|word| said.contains(word)),
-        "{said}"
-    );
-    let later = [("prefer", "respond-async")];
-    for path in [
-        "Goal",
-        "/fhir?_type=Goal",
-        "Patient/p/*",
-        "Patient/p/$everything",
-        "_history",
-        "Goal/_history",
-        "Goal/g/_history",
-        "$export",
-    ] {
-        assert_eq!(
-            facade
-                .send("GET", path, &later, Body::empty())
-                .status
-                .as_u16(),
-            202,
-            "{path}"
-        );
-    }
-    for kind in ["batch", "transaction"] {
-        let bundle = format!("{{\"resourceType\":\"Bundle\",\"type\":\"{kind}\"}}");
-        assert_eq!(
-            facade.send("POST", "/fhir", &later, bundle).status.as_u16(),
-            202,
-            "{kind}"
-        );
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) trait Fixture {
     /// A place of the same kind for another store.
     fn another(&self) -> Box<dyn Fixture>;
 
-    /// What is wrong in the closed store.
+    /// Lists what is wrong in the closed store.
     fn findings(&self) -> Vec<String>;
 }
 

@@ -265,6 +265,20 @@ impl Scene {
         self.put(&copd(&format!("c{number}"), &person, "2027-02-20"));
     }
 
+    /// Lets an event happen and returns its message, as it was sent and with another number; the
+    /// subscriber has not got it yet.
+    fn first_event(&self, subscriber: &Program) -> (Received, String) {
+        self.relay.expect("handshake");
+        subscriber.expect(&["the Subscription is active"]);
+        self.happens(1);
+        let message = self.relay.expect("event-notification");
+        let other = String::from_utf8(message.body.clone())
+            .unwrap()
+            .replace("valueString\":\"1\"", "valueString\":\"7\"");
+        assert_ne!(other.as_bytes(), message.body);
+        (message, other)
+    }
+
     /// Makes an event for each of these numbers, by one write.
     fn happen(&self, numbers: std::ops::Range<u64>) {
         let entry = |resource: Value| {
@@ -423,22 +437,6 @@ fn each_event_is_dealt_with_once_and_in_order_whatever_comes() {
     scene.until_kept(5);
     let (code, rest) = subscriber.interrupt();
     assert_eq!((code, rest), (Some(0), Vec::new()));
-}
-
-impl Scene {
-    /// Lets an event happen and returns its message, as it was sent and with another number; the
-    /// subscriber has not got it yet.
-    fn first_event(&self, subscriber: &Program) -> (Received, String) {
-        self.relay.expect("handshake");
-        subscriber.expect(&["the Subscription is active"]);
-        self.happens(1);
-        let message = self.relay.expect("event-notification");
-        let other = String::from_utf8(message.body.clone())
-            .unwrap()
-            .replace("valueString\":\"1\"", "valueString\":\"7\"");
-        assert_ne!(other.as_bytes(), message.body);
-        (message, other)
-    }
 }
 
 #[test]

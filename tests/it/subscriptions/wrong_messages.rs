@@ -6,7 +6,7 @@ use super::messages::{messages, parsed};
 use super::shape::unfit_notification;
 use crate::support::facade::BASE;
 
-/// Where the status of a notification has its parts.
+/// The place at which the status of a notification has its parts.
 const STATUS: &str = "/entry/0/resource/parameter";
 
 /// Checks that a notification with another value at that place is found to be wrong.
