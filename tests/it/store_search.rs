@@ -201,7 +201,7 @@ fn query() -> impl Strategy<Value = SearchQuery> {
         })
 }
 
-/// A resource as it was in one state: version, instant, entries; no entries if it was deleted.
+/// The resources as they were in one state: version, instant, entries; no entries if it was deleted.
 pub(crate) type Known = BTreeMap<ResourceKey, (Version, Timestamp, Option<Vec<IndexEntry>>)>;
 
 fn row<'a>(
