@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::decision::{ChangeRequest, Decided};
 use super::dependents::concerned;
 use super::derived::{AsOf, Derived, derived};
-use super::entry::{Entry, settle};
+use super::entry::{Entry, drop_unchanged};
 use super::pending::Pending;
 use super::write_turns::Attempted;
 use super::{followers, guards};
@@ -95,21 +95,21 @@ pub fn findings(
 
 /// Makes one attempt; it is overtaken if something moved meanwhile.
 fn run(request: &ChangeRequest<'_>) -> Result<Attempted<Vec<Written>>, Failure> {
-    awaited(request.context)?;
+    ensure_awaited(request.context)?;
     let Decided {
         mut entries,
         mut pending,
         today,
         mut gathering,
     } = request.decide()?;
-    settle(&mut entries, &mut pending);
+    drop_unchanged(&mut entries, &mut pending);
     if pending.is_empty() {
         return Ok(Attempted::Done(
             entries.into_iter().map(Entry::unchanged).collect(),
         ));
     }
-    for still_so in entries.iter().filter_map(Entry::still_so) {
-        gathering.insist(still_so);
+    for unchanged in entries.iter().filter_map(Entry::unchanged_precondition) {
+        gathering.insist(unchanged);
     }
     let persons = concerned(&mut gathering, &pending)?;
     let gathered = gathering.rights(&persons, &pending)?;
@@ -164,11 +164,11 @@ fn commit(
         touches: touches.into_iter().collect(),
         timers: derived.timers,
         events: derived.events,
-        streams: followers::begun(pending),
+        streams: followers::new_streams(pending),
         ..ChangeSet::at(request.context.now)
     };
     let events = changes.events.len();
-    awaited(request.context)?;
+    ensure_awaited(request.context)?;
     let committed = match request.server.store.commit(changes) {
         Ok(committed) => committed,
         Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => {
@@ -186,7 +186,7 @@ fn commit(
 }
 
 /// Stops what nobody waits for any more: no one will learn how it failed.
-fn awaited(context: &Context) -> Result<(), Failure> {
+fn ensure_awaited(context: &Context) -> Result<(), Failure> {
     if context.is_abandoned() {
         Err(Failure::Busy)
     } else {
@@ -203,6 +203,6 @@ fn touched_by(pending: &Pending) -> Vec<Guard> {
             touches.extend(write.practices.iter().map(guards::dependents));
         }
     }
-    touches.extend(followers::touched(pending));
+    touches.extend(followers::touched_guard(pending));
     touches
 }

@@ -22,17 +22,17 @@ use crate::storage::{
 };
 
 /// One change, as gathered.
-pub(in crate::interactions) struct Entry {
+pub(super) struct Entry {
     /// The resource.
-    pub(in crate::interactions) key: ResourceKey,
+    pub(super) key: ResourceKey,
     /// The last version, as it was when the change was looked at.
-    pub(in crate::interactions) previous: Option<StoredVersion>,
+    pub(super) previous: Option<StoredVersion>,
     /// The write that it comes to.
-    pub(in crate::interactions) step: EntryWrite,
+    pub(super) step: EntryWrite,
     /// The query by which a conditional update or patch found it, or found nothing.
-    pub(in crate::interactions) claims: Option<SearchQuery>,
+    pub(super) claims: Option<SearchQuery>,
     /// The findings about the content, which the answer tells.
-    pub(in crate::interactions) warnings: Vec<Issue>,
+    pub(super) warnings: Vec<Issue>,
     /// The content of the last version, once it was read.
     before: Option<Arc<Value>>,
     /// The index entries of the content, once they were worked out.
@@ -40,7 +40,7 @@ pub(in crate::interactions) struct Entry {
 }
 
 /// The write that an entry comes to.
-pub(in crate::interactions) enum EntryWrite {
+pub(super) enum EntryWrite {
     /// This becomes its content.
     Put(Resource, Method),
     /// It is deleted.
@@ -51,11 +51,7 @@ pub(in crate::interactions) enum EntryWrite {
 
 impl Entry {
     /// Makes the entry of a change of this resource.
-    pub(in crate::interactions) fn new(
-        key: ResourceKey,
-        previous: Option<StoredVersion>,
-        step: EntryWrite,
-    ) -> Self {
+    pub(super) fn new(key: ResourceKey, previous: Option<StoredVersion>, step: EntryWrite) -> Self {
         Entry {
             key,
             previous,
@@ -72,7 +68,7 @@ impl Entry {
     ///
     /// # Errors
     /// Of the store, if what is stored is no JSON.
-    pub(in crate::interactions) fn before(&mut self) -> Result<Option<Arc<Value>>, StoreError> {
+    pub(super) fn before(&mut self) -> Result<Option<Arc<Value>>, StoreError> {
         let stored = self
             .previous
             .as_ref()
@@ -85,7 +81,7 @@ impl Entry {
 
     /// Returns all that the content will be found by, worked out the first time it is asked for;
     /// none if nothing is written, or it is deleted.
-    pub(in crate::interactions) fn index(&self) -> Option<&[IndexEntry]> {
+    pub(super) fn index(&self) -> Option<&[IndexEntry]> {
         let EntryWrite::Put(resource, _) = &self.step else {
             return None;
         };
@@ -96,7 +92,7 @@ impl Entry {
     }
 
     /// Changes the content, if there is one.
-    pub(in crate::interactions) fn edit(&mut self, change: impl FnOnce(&mut Value)) {
+    pub(super) fn edit(&mut self, change: impl FnOnce(&mut Value)) {
         if let EntryWrite::Put(resource, _) = &mut self.step {
             resource.edit(change);
             self.index = OnceCell::new();
@@ -104,12 +100,12 @@ impl Entry {
     }
 
     /// Returns the number of the version that would be written.
-    pub(in crate::interactions) fn next_version(&self) -> Version {
+    pub(super) fn next_version(&self) -> Version {
         Version::after(self.previous.as_ref().map(|previous| previous.version))
     }
 
     /// Tells whether the resource is there, and not deleted.
-    pub(in crate::interactions) fn exists(&self) -> bool {
+    pub(super) fn exists(&self) -> bool {
         self.previous
             .as_ref()
             .is_some_and(|previous| previous.body.is_some())
@@ -119,7 +115,7 @@ impl Entry {
     ///
     /// # Errors
     /// `PreconditionFailed` if it is not.
-    pub(in crate::interactions) fn holds(&self, condition: Condition) -> Result<(), Failure> {
+    pub(super) fn meets(&self, condition: Condition) -> Result<(), Failure> {
         let current = self
             .previous
             .as_ref()
@@ -141,7 +137,7 @@ impl Entry {
     }
 
     /// Returns the write, if anything is to be written: with the bytes that will be stored.
-    pub(in crate::interactions) fn write(&mut self) -> Option<Write> {
+    pub(super) fn write(&mut self) -> Option<Write> {
         let index = std::mem::take(&mut self.index).into_inner();
         let (method, content) = match &self.step {
             EntryWrite::Nothing(_) => return None,
@@ -162,7 +158,7 @@ impl Entry {
 
     /// Returns the precondition of an entry that writes nothing, for when others of the same request
     /// are written: that its resource is still as it was found.
-    pub(in crate::interactions) fn still_so(&self) -> Option<Precondition> {
+    pub(super) fn unchanged_precondition(&self) -> Option<Precondition> {
         let EntryWrite::Nothing(_) = self.step else {
             return None;
         };
@@ -185,7 +181,7 @@ impl Entry {
     }
 
     /// Returns the answer if nothing was written.
-    pub(in crate::interactions) fn unchanged(self) -> Written {
+    pub(super) fn unchanged(self) -> Written {
         let effect = match self.step {
             EntryWrite::Nothing(effect) => effect,
             EntryWrite::Put(..) | EntryWrite::Delete => Effect::Unchanged,
@@ -199,11 +195,7 @@ impl Entry {
     }
 
     /// Returns the answer after the commit of that body.
-    pub(in crate::interactions) fn written(
-        self,
-        body: Option<Body>,
-        committed: Committed,
-    ) -> Written {
+    pub(super) fn written(self, body: Option<Body>, committed: Committed) -> Written {
         let (effect, method) = match &self.step {
             EntryWrite::Nothing(_) => return self.unchanged(),
             EntryWrite::Delete => (Effect::Deleted, Method::Delete),
@@ -231,7 +223,7 @@ impl Entry {
 ///
 /// # Errors
 /// Of the store, if what is stored is no JSON.
-pub(in crate::interactions) fn pending(entries: &mut [Entry]) -> Result<Pending, Failure> {
+pub(super) fn pending(entries: &mut [Entry]) -> Result<Pending, Failure> {
     let mut pending = BTreeMap::new();
     for entry in entries {
         let content = match &entry.step {
@@ -277,10 +269,7 @@ pub(in crate::interactions) fn same_type(
 ///
 /// # Errors
 /// `BadRequest` if it has not.
-pub(in crate::interactions) fn same_identity(
-    key: &ResourceKey,
-    resource: &Resource,
-) -> Result<(), Failure> {
+pub(super) fn same_identity(key: &ResourceKey, resource: &Resource) -> Result<(), Failure> {
     same_type(key.resource_type, resource)?;
     if resource.id() == Some(key.id.as_str()) {
         return Ok(());
@@ -301,7 +290,7 @@ fn not_of_the_address(at: impl Into<String>, what: &str, expected: &str) -> Fail
 }
 
 /// Leaves out what is stored as it is sent: then a retry writes nothing.
-pub(in crate::interactions) fn settle(entries: &mut [Entry], pending: &mut Pending) {
+pub(super) fn drop_unchanged(entries: &mut [Entry], pending: &mut Pending) {
     for entry in entries {
         // One resource has one id, whether or not the content repeats it.
         let same = |write: &PendingWrite| match (&write.before, &write.content) {

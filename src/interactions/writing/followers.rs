@@ -66,7 +66,7 @@ pub(super) fn at(server: &Server, position: Position) -> Result<Arc<FilterIndex<
 }
 
 /// Returns the guard of the subscriptions, if these writes change who follows what.
-pub(in crate::interactions) fn touched(pending: &Pending) -> Option<Guard> {
+pub(super) fn touched_guard(pending: &Pending) -> Option<Guard> {
     let moves = |write: &PendingWrite| {
         followed(write.before.as_deref()) != followed(write.content.as_deref())
     };
@@ -83,7 +83,7 @@ fn followed(subscription: Option<&Value>) -> Option<(&Value, &Value)> {
 }
 
 /// Begins the streams of the subscriptions that these writes bring about: their events count from 1.
-pub(in crate::interactions) fn begun(pending: &Pending) -> Vec<StreamChange> {
+pub(super) fn new_streams(pending: &Pending) -> Vec<StreamChange> {
     created(pending)
         .map(|key| StreamChange::Begin(key.id.clone()))
         .collect()
@@ -99,10 +99,7 @@ fn created(pending: &Pending) -> impl Iterator<Item = &ResourceKey> {
 ///
 /// # Errors
 /// Of the store.
-pub(in crate::interactions) fn too_many(
-    server: &Server,
-    pending: &Pending,
-) -> Result<Option<Issue>, SearchError> {
+pub(super) fn too_many(server: &Server, pending: &Pending) -> Result<Option<Issue>, SearchError> {
     let created = created(pending).count();
     if created == 0 {
         return Ok(None);
@@ -126,14 +123,12 @@ pub(in crate::interactions) fn too_many(
         }
     };
     *at_most = Some(total.min(most));
-    let text = || {
-        format!("this server has at most {most} subscriptions: expected that one is deleted first")
-    };
+    let text = || format!("this server has at most {most} subscriptions: delete one first");
     Ok((total > most).then(|| Issue::error(IssueCode::TooCostly, "Subscription", text())))
 }
 
 /// Returns the writes of Subscriptions among these.
-pub(in crate::interactions) fn subscriptions(
+pub(super) fn subscriptions(
     pending: &Pending,
 ) -> impl Iterator<Item = (&ResourceKey, &PendingWrite)> {
     pending

@@ -13,34 +13,30 @@ use crate::subscriptions::FilterIndex;
 #[derive(Default)]
 pub(in crate::interactions) struct GatheredRights {
     /// The persons.
-    pub(in crate::interactions) holders: Vec<RightHolder>,
+    pub(super) holders: Vec<RightHolder>,
     /// Their Tasks, and any other one under the id of one of their clocks.
-    pub(in crate::interactions) tasks: BTreeMap<Id, (Version, Value)>,
+    pub(super) tasks: BTreeMap<Id, (Version, Value)>,
     /// The focuses of these Tasks that are not stored any more.
-    pub(in crate::interactions) missing: BTreeSet<ResourceKey>,
+    pub(super) missing: BTreeSet<ResourceKey>,
     /// The subscriptions that are told of events, if there are any.
-    pub(in crate::interactions) followers: Option<Arc<FilterIndex<Id>>>,
+    pub(super) followers: Option<Arc<FilterIndex<Id>>>,
 }
 
 /// One person and all that is known of the person's rights.
-pub(in crate::interactions) struct RightHolder {
+pub(super) struct RightHolder {
     /// The Patient.
-    pub(in crate::interactions) key: ResourceKey,
+    pub(super) key: ResourceKey,
     /// The facts.
-    pub(in crate::interactions) facts: PersonFacts,
+    pub(super) facts: PersonFacts,
     /// The Organizations and PractitionerRoles that the facts depend on, stored or not.
-    pub(in crate::interactions) practices: BTreeSet<ResourceKey>,
+    pub(super) practices: BTreeSet<ResourceKey>,
     /// True if something was stored before that may have set a timer.
-    pub(in crate::interactions) may_have_timer: bool,
+    pub(super) may_have_timer: bool,
 }
 
 impl RightHolder {
     /// Reads the facts of a person from resources, wherever they come from.
-    pub(in crate::interactions) fn of(
-        key: ResourceKey,
-        resources: &[Stored<'_>],
-        groups: &GroupTable,
-    ) -> Self {
+    pub(super) fn of(key: ResourceKey, resources: &[Stored<'_>], groups: &GroupTable) -> Self {
         RightHolder {
             facts: PersonFacts::read(&key, resources, groups),
             practices: resources

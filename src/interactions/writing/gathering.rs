@@ -38,12 +38,12 @@ impl<'a> Gathering<'a> {
     }
 
     /// The server that is read from.
-    pub(in crate::interactions) fn server(&self) -> &'a Server {
+    pub(super) fn server(&self) -> &'a Server {
         self.server
     }
 
     /// Insists that the commit finds this so.
-    pub(in crate::interactions) fn insist(&mut self, precondition: Precondition) {
+    pub(super) fn insist(&mut self, precondition: Precondition) {
         self.matches.push(precondition);
     }
 
@@ -71,7 +71,7 @@ impl<'a> Gathering<'a> {
     ///
     /// # Errors
     /// Of the store.
-    pub(in crate::interactions) fn guard(
+    pub(super) fn guard(
         &mut self,
         guards: impl IntoIterator<Item = Guard>,
     ) -> Result<(), StoreError> {
@@ -89,10 +89,7 @@ impl<'a> Gathering<'a> {
     ///
     /// # Errors
     /// Of the store.
-    pub(in crate::interactions) fn matching(
-        &mut self,
-        query: SearchQuery,
-    ) -> Result<Vec<ResourceKey>, SearchError> {
+    pub(super) fn matching(&mut self, query: SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
         let keys = self.server.store.search_keys(&query)?;
         self.insist(Precondition::Matches(query, keys.clone()));
         Ok(keys)
@@ -103,7 +100,7 @@ impl<'a> Gathering<'a> {
     ///
     /// # Errors
     /// Of the store.
-    pub(in crate::interactions) fn begin(
+    pub(super) fn begin(
         &mut self,
         pending: &Pending,
         named: BTreeSet<ResourceKey>,
@@ -128,7 +125,7 @@ impl<'a> Gathering<'a> {
     ///
     /// # Errors
     /// Of the store.
-    pub(in crate::interactions) fn read<'k>(
+    pub(super) fn read<'k>(
         &mut self,
         keys: impl IntoIterator<Item = &'k ResourceKey>,
     ) -> Result<(), StoreError> {
@@ -187,7 +184,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// Returns a resource that was read, if it is stored.
-    pub(in crate::interactions) fn get(&self, key: &ResourceKey) -> Option<&Gist> {
+    pub(super) fn get(&self, key: &ResourceKey) -> Option<&Gist> {
         self.known.get(key)?.as_ref()
     }
 

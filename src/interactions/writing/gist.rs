@@ -10,13 +10,13 @@ use crate::storage::{StoreError, StoredVersion};
 
 /// The elements of a stored resource that decisions read.
 #[derive(Clone, Debug)]
-pub(in crate::interactions) struct Gist {
+pub(super) struct Gist {
     /// The version that is stored.
-    pub(in crate::interactions) version: Version,
+    pub(super) version: Version,
     /// The content, limited to those elements.
-    pub(in crate::interactions) content: Arc<Value>,
+    pub(super) content: Arc<Value>,
     /// The practices that it names and that facts depend on.
-    pub(in crate::interactions) practices: Arc<[ResourceKey]>,
+    pub(super) practices: Arc<[ResourceKey]>,
 }
 
 impl Gist {

@@ -8,17 +8,17 @@ use crate::fhir::{Id, ResourceKey};
 use crate::storage::Guard;
 
 /// Returns the guard of everything about a person.
-pub(in crate::interactions) fn person(id: &Id) -> Guard {
+pub(super) fn person(id: &Id) -> Guard {
     Guard(format!("person/{id}"))
 }
 
 /// Returns the guard of an Organization or PractitionerRole itself.
-pub(in crate::interactions) fn resource(key: &ResourceKey) -> Guard {
+pub(super) fn resource(key: &ResourceKey) -> Guard {
     Guard(format!("resource/{key}"))
 }
 
 /// Returns the guard of who depends on an Organization or PractitionerRole.
-pub(in crate::interactions) fn dependents(key: &ResourceKey) -> Guard {
+pub(super) fn dependents(key: &ResourceKey) -> Guard {
     Guard(format!("dependents/{key}"))
 }
 

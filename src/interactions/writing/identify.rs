@@ -19,7 +19,7 @@ use crate::search::SearchQuery;
 use crate::storage::{Method, StoreError, StoredVersion};
 
 /// Identifies the resource of each change; all failures come back at once.
-pub(in crate::interactions) fn identify_all(
+pub(super) fn identify_all(
     context: &Context,
     writer: Writer,
     changes: &[Change],
@@ -109,7 +109,7 @@ impl Identify<'_, '_> {
                         text,
                     )]));
                 }
-                entry.holds(*condition)?;
+                entry.meets(*condition)?;
                 Ok(entry)
             }
             Action::Patch {
@@ -131,7 +131,7 @@ impl Identify<'_, '_> {
                         .unwrap_or_else(|| criteria.unused()),
                 };
                 let mut entry = self.entry(&key, EntryWrite::Delete)?;
-                entry.holds(*condition)?;
+                entry.meets(*condition)?;
                 if !entry.exists() {
                     entry.step = EntryWrite::Nothing(Effect::Deleted);
                 }
@@ -193,7 +193,7 @@ impl Identify<'_, '_> {
         entry.claims = claims;
         let none = || Failure::not_found(format!("there is no {} with this id", key.resource_type));
         existing(entry.previous.clone().ok_or_else(none)?)?;
-        entry.holds(condition)?;
+        entry.meets(condition)?;
         let before = entry.before()?.unwrap_or_default();
         let surroundings = PatchContext {
             definitions: self.gathering.server().validator.definitions(),

@@ -15,19 +15,19 @@ pub(in crate::interactions) type Pending = BTreeMap<ResourceKey, PendingWrite>;
 #[derive(Clone, Debug)]
 pub(in crate::interactions) struct PendingWrite {
     /// The version that it will have.
-    pub(in crate::interactions) version: Version,
+    pub(super) version: Version,
     /// Its content, shared with the resource that was sent and with or without its id; none if it
     /// is deleted.
-    pub(in crate::interactions) content: Option<Arc<Value>>,
+    pub(super) content: Option<Arc<Value>>,
     /// The practices that the content names and that facts depend on.
-    pub(in crate::interactions) practices: Arc<[ResourceKey]>,
+    pub(super) practices: Arc<[ResourceKey]>,
     /// Its content before; none if it did not exist.
-    pub(in crate::interactions) before: Option<Arc<Value>>,
+    pub(super) before: Option<Arc<Value>>,
 }
 
 impl PendingWrite {
     /// Returns the contents before and after, as far as there are any.
-    pub(in crate::interactions) fn contents(&self) -> impl Iterator<Item = &Value> {
+    pub(super) fn contents(&self) -> impl Iterator<Item = &Value> {
         self.before
             .iter()
             .chain(&self.content)
@@ -59,7 +59,7 @@ pub(in crate::interactions) fn person_of(key: &ResourceKey, content: &Value) -> 
 }
 
 /// Returns everyone about whom something is written, before or after.
-pub(in crate::interactions) fn persons(pending: &Pending) -> BTreeSet<Id> {
+pub(super) fn persons(pending: &Pending) -> BTreeSet<Id> {
     let contents = pending
         .iter()
         .flat_map(|(key, write)| write.contents().map(move |content| (key, content)));
@@ -69,6 +69,6 @@ pub(in crate::interactions) fn persons(pending: &Pending) -> BTreeSet<Id> {
 }
 
 /// Returns the key of a person's Patient.
-pub(in crate::interactions) fn patient(person: &Id) -> ResourceKey {
+pub(super) fn patient(person: &Id) -> ResourceKey {
     ResourceKey::new(ResourceType::Patient, person.clone())
 }

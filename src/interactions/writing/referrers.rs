@@ -18,7 +18,7 @@ use crate::search::{Clause, REFERS_TO, SearchQuery};
 const NAMED_MAX: usize = 5;
 
 /// The references of one request's writes.
-pub(in crate::interactions) struct Referrers<'a> {
+pub(super) struct Referrers<'a> {
     pending: &'a Pending,
     /// The referrers, by the resource that they name.
     among_pending: BTreeMap<ResourceKey, BTreeSet<ResourceKey>>,
@@ -26,7 +26,7 @@ pub(in crate::interactions) struct Referrers<'a> {
 
 impl<'a> Referrers<'a> {
     /// Looks through the pending writes.
-    pub(in crate::interactions) fn of(pending: &'a Pending) -> Self {
+    pub(super) fn of(pending: &'a Pending) -> Self {
         let mut among_pending: BTreeMap<ResourceKey, BTreeSet<ResourceKey>> = BTreeMap::new();
         for (referrer, write) in pending {
             let Some(content) = &write.content else {
@@ -52,7 +52,7 @@ impl<'a> Referrers<'a> {
     ///
     /// # Errors
     /// `Conflict`, naming some who do; of the store.
-    pub(in crate::interactions) fn may_delete(
+    pub(super) fn may_delete(
         &self,
         key: &ResourceKey,
         gathering: &mut Gathering<'_>,

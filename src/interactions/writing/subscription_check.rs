@@ -15,7 +15,7 @@ use crate::subscriptions::{Channel, Status, Subscription};
 
 /// Adds what is wrong with a Subscription that follows `before` (none if it is the first version,
 /// or the one before was deleted), besides what R4 says in `issues` already.
-pub(in crate::interactions) fn check(
+pub(super) fn check(
     server: &Server,
     now: Timestamp,
     before: Option<&Value>,
