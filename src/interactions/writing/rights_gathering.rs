@@ -87,7 +87,7 @@ impl Gathering<'_> {
                 .partition(|stored| stored.key.resource_type == ResourceType::Task);
             let may_have_timer = !(tasks.is_empty() && facts.is_empty());
             for task in tasks {
-                gathered.tasks.extend(whole(task)?);
+                gathered.add_task(task)?;
             }
             all_facts.push((self.gists(facts, pending)?, may_have_timer));
         }
@@ -249,10 +249,9 @@ impl Gathering<'_> {
         if elsewhere.is_empty() {
             return Ok(());
         }
-        for stored in self.server().store.read_many(&elsewhere)? {
-            if let Some(stored) = stored {
-                gathered.tasks.extend(whole(stored)?);
-            }
+        let found = self.server().store.read_many(&elsewhere)?;
+        for stored in found.into_iter().flatten() {
+            gathered.add_task(stored)?;
         }
         Ok(())
     }
@@ -317,11 +316,13 @@ fn by_ids(keys: &[ResourceKey]) -> Vec<SearchQuery> {
         .collect()
 }
 
-/// Reads a whole Task; none of a deletion.
-fn whole(stored: StoredVersion) -> Result<Option<(Id, (Version, Value))>, StoreError> {
-    let Some(body) = &stored.body else {
-        return Ok(None);
-    };
-    let content = parse_stored(&stored.key, body)?;
-    Ok(Some((stored.key.id, (stored.version, content))))
+impl GatheredRights {
+    /// Adds a whole Task, unless it is deleted.
+    fn add_task(&mut self, stored: StoredVersion) -> Result<(), StoreError> {
+        if let Some(body) = &stored.body {
+            let content = parse_stored(&stored.key, body)?;
+            self.tasks.insert(stored.key.id, (stored.version, content));
+        }
+        Ok(())
+    }
 }
