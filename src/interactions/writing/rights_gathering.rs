@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::gathered_rights::{GatheredRights, RightHolder};
 use super::gathering::Gathering;
 use super::gist::Gist;
