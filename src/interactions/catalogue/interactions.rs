@@ -26,6 +26,17 @@ const OF_HISTORY: &[ParameterDeclaration] = &[
     ),
 ];
 
+/// A Bundle that is carried out, itself no entry of another one.
+const BUNDLE: Declaration = Declaration {
+    listing: Listing::OfSystem,
+    changes_state: true,
+    answered: AnswerTime::LaterIfPreferred,
+    in_bundle: BundleUse::Refused(
+        "a Bundle is no entry of another one: put its entries into this one",
+    ),
+    ..INTERACTION
+};
+
 /// A job, which is known under an address of its own and stands in no Bundle.
 const JOB: Declaration = Declaration {
     listing: Listing::Nowhere,
@@ -115,22 +126,13 @@ pub(super) static ROWS: &[Declaration] = &[
     },
     Declaration {
         name: "transaction",
-        listing: Listing::OfSystem,
         places: &[(Form::System, POST)],
-        changes_state: true,
-        answered: AnswerTime::LaterIfPreferred,
-        in_bundle: BundleUse::Refused(
-            "a Bundle is no entry of another one: put its entries into this one",
-        ),
-        ..INTERACTION
+        ..BUNDLE
     },
     Declaration {
         // Sent to the same address; which of the two it is stands in the Bundle.
         name: "batch",
-        listing: Listing::OfSystem,
-        changes_state: true,
-        answered: AnswerTime::LaterIfPreferred,
-        ..INTERACTION
+        ..BUNDLE
     },
     Declaration {
         name: "history-system",
