@@ -64,7 +64,7 @@ fn measure(name: &str, text: &str, validator: &Validator) {
     );
 }
 
-/// `before`, then as many of `item` with its number as there is room for, then `after`.
+/// Returns `before`, then as many of `item` with its number as there is room for, then `after`.
 fn filled(before: &str, item: impl Fn(usize) -> String, after: &str) -> String {
     let mut text = before.to_owned();
     for number in 0.. {

@@ -162,7 +162,7 @@ impl Known {
         }
     }
 
-    /// Not in the order in which they were stored.
+    /// Returns the persons not in the order in which they were stored.
     fn person(&self, n: usize) -> &Person {
         &self.persons[n.wrapping_mul(7_919) % self.persons.len()]
     }

@@ -160,8 +160,8 @@ pub(crate) async fn midnight(loaded: &Path, tasks: usize, shape: &Shape, max_cou
     )
 }
 
-/// Somebody who has no rights, by a name that is new each time: what is measured by writing that is
-/// the server, and no person's own step.
+/// Returns somebody who has no rights, by a name that is new each time: what is measured by writing
+/// that is the server, and no person's own step.
 fn stranger(given: &str) -> Value {
     let mut stranger = patient(0, PRACTICES);
     (stranger["id"], stranger["name"][0]["given"][0]) = ("stranger".into(), given.into());

@@ -262,7 +262,7 @@ impl Server {
             / 1_000
     }
 
-    /// The greatest memory is that of now.
+    /// Lets the greatest memory be that of now.
     pub(crate) fn forget_peak(&self) {
         std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").unwrap();
     }

@@ -42,7 +42,7 @@ fn open(path: &Path, engine: Engine) -> EmbeddedStore {
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Not a test by itself: what the child does, when a test starts this binary again.
+/// Runs as the child, when a test starts this binary again; it is no test by itself.
 #[test]
 fn child() {
     let Some(folder) = std::env::var_os(CHILD_FOLDER).map(PathBuf::from) else {
@@ -54,8 +54,8 @@ fn child() {
     }
 }
 
-/// Each commit makes a Task and a Goal and the next version of its thread's Patient; then it is
-/// said so.
+/// Commits for ever. Each commit makes a Task and a Goal and the next version of its thread's
+/// Patient; then it is said so.
 fn commit_for_ever(store: &EmbeddedStore) {
     thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -178,7 +178,7 @@ fn commit_and_kill(
     assert!(said >= commits, "the child ended by itself: {status}");
 }
 
-/// Everything acknowledged is there, and of everything that is there all parts are.
+/// Checks that everything acknowledged is there, and of everything that is there all parts are.
 fn check(store: &EmbeddedStore, acknowledged: &Acknowledged) {
     assert_eq!(store.verify(), Vec::<String>::new());
     for thread in 0..THREADS {
@@ -283,7 +283,7 @@ struct PowerLoss {
 }
 
 impl PowerLoss {
-    /// None, and a line that says so, where it cannot be built.
+    /// Builds it; returns none, and says so in a line, where it cannot be built.
     fn build() -> Option<Self> {
         if !cfg!(target_os = "linux") {
             eprintln!("SKIPPED: the power-loss test needs Linux");
@@ -329,7 +329,7 @@ impl PowerLoss {
     }
 }
 
-/// As the C source names it: inode and birth.
+/// Returns its name as the C source has it: inode and birth.
 fn identity(path: &Path) -> String {
     let metadata = fs::symlink_metadata(path).unwrap();
     let born = metadata

@@ -52,7 +52,7 @@ fn open(path: &Path, engine: Engine) -> Result<EmbeddedStore, OpenError> {
     )
 }
 
-/// The error, which must be one line that names the folder.
+/// Returns the error, which must be one line that names the folder.
 fn refused(path: &Path, engine: Engine) -> OpenError {
     let error = open(path, engine).map(|_| ()).unwrap_err();
     let text = error.to_string();
@@ -238,7 +238,8 @@ fn a_store_whose_making_was_cut_short_is_made_again(engine: Engine) {
     );
 }
 
-/// An older copy of the records under a newer note of what was acknowledged, and no records at all.
+/// Tries an older copy of the records under a newer note of what was acknowledged, and no records
+/// at all.
 fn lost_records_are_noticed(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
     let (path, earlier) = (folder.path().join("store"), folder.path().join("earlier"));
@@ -255,7 +256,7 @@ fn lost_records_are_noticed(engine: Engine) {
     assert!(matches!(refused(&path, engine), OpenError::Corrupt(..)));
 }
 
-/// Everything that the store says.
+/// Returns everything that the store says.
 fn tell(store: &EmbeddedStore) -> Result<Vec<Option<StoredVersion>>, SearchError> {
     let mut told = Vec::new();
     for change in store.changes_after(Position(0), usize::MAX)? {

@@ -44,7 +44,7 @@ fn address() -> impl Strategy<Value = String> {
     "[a/]{0,4}"
 }
 
-/// `Task/0` to `Goal/6`: what chains follow.
+/// Makes the keys that chains follow, `Task/0` to `Goal/6`.
 fn target() -> impl Strategy<Value = String> {
     (proptest::sample::select(&["Task", "Goal"][..]), 0..7_u8)
         .prop_map(|(kind, number)| format!("{kind}/{number}"))
@@ -117,7 +117,7 @@ fn test() -> impl Strategy<Value = Test> {
     ]
 }
 
-/// A condition on the resource alone.
+/// Makes a condition on the resource alone.
 fn lone_clause() -> BoxedStrategy<Clause> {
     let tests = || prop::collection::vec(test(), 0..4);
     let instants = prop::collection::vec(test(), 0..3).prop_map(|tests| {
@@ -155,7 +155,7 @@ fn lone_clause() -> BoxedStrategy<Clause> {
     .boxed()
 }
 
-/// A condition that may follow references, in up to so many steps.
+/// Makes a condition that may follow references, in up to so many steps.
 fn clause(steps: u32) -> BoxedStrategy<Clause> {
     if steps == 0 {
         return lone_clause();

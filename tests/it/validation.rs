@@ -86,7 +86,7 @@ fn has_target_group(condition: &Value) -> bool {
     })
 }
 
-/// `severity code expression rule`, the rule left out if there is none.
+/// Returns `severity code expression rule`, the rule left out if there is none.
 fn line(issue: &Issue) -> String {
     format!(
         "{} {} {} {}",

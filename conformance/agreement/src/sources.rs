@@ -103,7 +103,8 @@ pub(crate) fn invalid_examples() -> Result<Vec<Example>, String> {
         .collect()
 }
 
-/// For each file of a wrong one, by its name, the key of the rule that it breaks, if that has one.
+/// Returns for each file of a wrong one, by its name, the key of the rule that it breaks, if that
+/// has one.
 pub(crate) fn reasons() -> Result<BTreeMap<String, Option<String>>, String> {
     let path = root().join("conformance/invalid/reasons.json");
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -432,7 +432,7 @@ fn what_can_be_included_is_included_and_what_belongs_to_a_patient_is_found_there
     expect(&facade.get("Patient/p/*"), 200);
 }
 
-/// The members of an object, all of which a test here must know.
+/// Checks the members of an object, all of which a test here must know.
 #[track_caller]
 fn expect_members(element: &Value, known: &[&str]) {
     for name in element.as_object().unwrap().keys() {

@@ -1,6 +1,6 @@
 //! Everything that can be asked for by itself can be asked for in a Bundle, with the same answer, or
-//! is refused there in words (<https://hl7.org/fhir/R4/http.html#transaction>). All rows of the catalogue are gone over, so that a new one
-//! is tested without a change here but for its sample.
+//! is refused there in words (<https://hl7.org/fhir/R4/http.html#transaction>). All rows of the
+//! catalogue are gone over, so that a new one is tested without a change here but for its sample.
 
 use axum::body::Body;
 use frist::interactions::catalogue::{self, AddressForm, BundleUse, Declaration, Verb};
@@ -45,30 +45,34 @@ fn search(url: &'static str, form: &'static str, name: &str, value: &str) -> Sam
     }
 }
 
-/// A request that has an answer of every kind in the population.
+fn labels() -> Value {
+    parameters(json!([{ "name": "meta", "valueMeta": { "tag": [{ "code": "x" }] } }]))
+}
+
+fn translation() -> Value {
+    let part = json!([
+        { "name": "type", "valueCode": "add" },
+        { "name": "path", "valueString": "Condition" },
+        { "name": "name", "valueString": "language" },
+        { "name": "value", "valueCode": "da" },
+    ]);
+    parameters(json!([{ "name": "operation", "part": part }]))
+}
+
+fn changed(id: &str) -> Value {
+    let condition = copd(id, "p", "2027-02-21");
+    identified(condition, "Condition-c")
+}
+
+fn numbers() -> Value {
+    parameters(json!([
+        { "name": "eventsSinceNumber", "valueString": "1" },
+        { "name": "eventsUntilNumber", "valueString": "1" },
+    ]))
+}
+
+/// Makes a request that has an answer of every kind in the population.
 fn sample(declared: &Declaration, form: AddressForm, verb: Verb) -> Sample {
-    let labels =
-        || parameters(json!([{ "name": "meta", "valueMeta": { "tag": [{ "code": "x" }] } }]));
-    let translation = || {
-        let part = json!([
-            { "name": "type", "valueCode": "add" },
-            { "name": "path", "valueString": "Condition" },
-            { "name": "name", "valueString": "language" },
-            { "name": "value", "valueCode": "da" },
-        ]);
-        parameters(json!([{ "name": "operation", "part": part }]))
-    };
-    let changed = |id: &str| {
-        let condition = copd(id, "p", "2027-02-21");
-        identified(condition, "Condition-c")
-    };
-    let numbers = || {
-        parameters(json!([
-            { "name": "eventsSinceNumber", "valueString": "1" },
-            { "name": "eventsUntilNumber", "valueString": "1" },
-        ]))
-    };
-    let posts = verb == Verb::Post;
     match (declared.name, form) {
         ("read", _) => of("Condition/c?_elements=code"),
         ("vread", _) => of("Condition/c/_history/1?_summary=true"),
@@ -95,6 +99,13 @@ fn sample(declared: &Declaration, form: AddressForm, verb: Verb) -> Sample {
         ("job", _) => of("_jobs/nothing"),
         ("job-file", _) => of("_jobs/nothing/Patient.ndjson"),
         ("websocket", _) => of("_websocket"),
+        (operation, form) => sample_of_operation(operation, form, verb),
+    }
+}
+
+fn sample_of_operation(name: &str, form: AddressForm, verb: Verb) -> Sample {
+    let posts = verb == Verb::Post;
+    match (name, form) {
         ("validate", AddressForm::OfType) => with("Condition/$validate", changed("x")),
         ("validate", _) if posts => with("Condition/x/$validate?mode=update", changed("x")),
         ("validate", _) => of("Condition/c/$validate"),
@@ -157,7 +168,7 @@ fn send(facade: &Facade, kind: &str, entries: &[Value], prefer: &str) -> Reply {
     facade.send("POST", "/fhir", &[("prefer", prefer)], bundle.to_string())
 }
 
-/// All that is said of what went wrong.
+/// Returns all that is said of what went wrong.
 fn words(outcome: &Value) -> String {
     let issues = outcome["issue"].as_array().into_iter().flatten();
     let words = issues.map(|issue| issue["details"]["text"].as_str().unwrap_or_default());
@@ -258,7 +269,7 @@ fn the_statement_says_which_operations_stand_in_no_bundle() {
     }
 }
 
-/// The statuses of the answers to entries without bodies.
+/// Returns the statuses of the answers to entries without bodies.
 fn statuses_of(facade: &Facade, kind: &str, urls: &[&str], prefer: &str) -> Vec<String> {
     let entries: Vec<_> = urls
         .iter()

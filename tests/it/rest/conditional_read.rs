@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{clinic, expect};
 use crate::support::facade::Facade;
 
-/// The status and the resource of each answer to a GET of `Patient/p` with that in its request.
+/// Checks the status and the resource of each answer to a GET of `Patient/p` with that in its
+/// request.
 fn check(facade: &Facade, kind: &str, cases: &[(Value, &str)]) {
     let entry = |(conditions, _): &(Value, &str)| {
         let mut request = json!({ "method": "GET", "url": "Patient/p" });

@@ -22,7 +22,7 @@ fn patch(facade: &Facade, path: &str, steps: &Value) -> Reply {
     facade.send("PATCH", path, &[JSON_PATCH], steps.to_string())
 }
 
-/// A patch that is refused, with the issues, and changes nothing.
+/// Checks that a patch is refused with these issues, and changes nothing.
 #[track_caller]
 fn refused(facade: &Facade, path: &str, steps: &Value, status: u16, issues: &[&str]) {
     let before = changes(facade);
@@ -32,7 +32,7 @@ fn refused(facade: &Facade, path: &str, steps: &Value, status: u16, issues: &[&s
     assert_eq!(changes(facade), before, "{steps}");
 }
 
-/// The text of `Organization/x` but for `meta`, after the steps on that text.
+/// Checks the text of `Organization/x` but for `meta`, after the steps on that text.
 #[track_caller]
 fn check(members: &str, steps: &Value, expected: &str) {
     let facade = clinic();
@@ -286,7 +286,7 @@ fn a_merge_patch_has_what_changes_and_null_takes_away() {
     assert_eq!(changes(&facade), before);
 }
 
-/// `[{"op":"add"…}]` in a Binary.
+/// Returns `[{"op":"add"…}]` in a Binary.
 fn binary(data: &str) -> Value {
     json!({ "resourceType": "Binary", "contentType": "application/json-patch+json", "data": data })
 }

@@ -66,7 +66,8 @@ fn what_was_found_is_found_and_the_answer_tells_what_was_done() {
     assert_eq!(asked.map(|asked| facade.search_all(asked)), before);
 }
 
-/// A store without a mark would be searched by entries of unknown making.
+/// Proves that everything has a mark: a store without a mark would be searched by entries of
+/// unknown making.
 #[test]
 fn all_that_resources_are_found_by_has_a_mark() {
     let facade = population();

@@ -36,8 +36,8 @@ fn postponed(mut resource: Value, period: Value, reason: &str) -> Value {
     resource
 }
 
-/// The diagnosis of that day is not overdue one second before the instant, and is from the instant
-/// on.
+/// Checks that the diagnosis of that day is not overdue one second before the instant, and is from
+/// the instant on.
 fn check_overdue_from(diagnosed: &str, due: &str, instant: &str) {
     let facade = with_diagnosis(
         &format!("{diagnosed}T12:00:00Z"),

@@ -43,8 +43,8 @@ fn ask(cases: &[DeadlineCase]) -> Outcome {
     outcome
 }
 
-/// The Patient first, the others in the order of the file: each by its own PUT for every fifth
-/// person, in one transaction else.
+/// Writes the Patient first, the others in the order of the file: each by its own PUT for every
+/// fifth person, in one transaction else.
 fn write(facade: &Facade, case: &DeadlineCase, at: usize) {
     let is_patient = |resource: &&Value| resource["resourceType"] == "Patient";
     let in_order: Vec<&Value> = case

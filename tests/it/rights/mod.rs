@@ -51,7 +51,7 @@ fn business_status(task: &Value) -> &str {
         .unwrap()
 }
 
-/// `Task.status / businessStatus`.
+/// Returns `Task.status / businessStatus`.
 fn status(task: &Value) -> String {
     format!(
         "{}/{}",

@@ -17,7 +17,7 @@ fn rules_with(additional: &[RuleSpec<'_>]) -> Rules {
         .with(Rules::from_plan_definitions(&definitions).unwrap())
 }
 
-/// `due version` of each live Task.
+/// Returns `due version` of each live Task.
 fn due_dates(facade: &Facade) -> Vec<String> {
     let line = |task: &Value| {
         let (_, version) = task["instantiatesCanonical"]

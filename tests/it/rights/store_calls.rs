@@ -57,7 +57,7 @@ fn put(server: &Server, context: &Context, value: &Value) {
     update(server, context, target, resource(value), Condition::Any).unwrap();
 }
 
-/// A clinic with the persons p, q and r, of whom r has a plan.
+/// Makes a clinic with the persons p, q and r, of whom r has a plan.
 fn clinic() -> Facade {
     let facade = Facade::at("2027-03-01T09:00:00Z");
     for resource in [practice("gp"), region("region")] {

@@ -33,7 +33,7 @@ fn with_rights() -> Facade {
     facade
 }
 
-/// The focus of every Task that the query finds.
+/// Checks the focus of every Task that the query finds.
 fn check(facade: &Facade, query: &str, expected: &[&str]) {
     let found: BTreeSet<String> = facade
         .search_all(&format!("Task?{query}"))
@@ -221,7 +221,7 @@ fn rights_are_asked_for_a_day_and_nothing_else() {
     assert_eq!(reply.resources(), rights(&facade, "q", Some("2027-02-09")));
 }
 
-/// The resource is refused with exactly these issues, and nothing is stored.
+/// Checks that the resource is refused with exactly these issues, and nothing is stored.
 fn check_refused(facade: &Facade, resource: &Value, expected: &[&str]) {
     let before = facade.store().last_commit().unwrap();
     let reply = facade.put(resource);

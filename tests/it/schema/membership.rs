@@ -9,7 +9,7 @@ pub(super) static CORE: LazyLock<Definitions> = LazyLock::new(Definitions::core)
 pub(super) const IN: &str = "in";
 pub(super) const OUT: &str = "not in";
 
-/// `in`, `not in`, or the reason of the doubt.
+/// Returns `in`, `not in`, or the reason of the doubt.
 pub(super) fn said(membership: Membership) -> String {
     match membership {
         Membership::In => IN.to_owned(),

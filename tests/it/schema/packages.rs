@@ -222,7 +222,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// All places in a JSON value.
+/// Finds all places in a JSON value.
 fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {

@@ -128,8 +128,8 @@ fn sorted(by: SortBy, descending: bool) -> Vec<Sort> {
     vec![Sort { by, descending }]
 }
 
-/// Changed from this many microseconds after the first commit: the three commits were made in three
-/// microseconds.
+/// Finds those changed from this many microseconds after the first commit: the three commits were
+/// made in three microseconds.
 fn since(us: i64) -> Clause {
     let first_us = noon().as_microsecond() + us;
     Clause::LastUpdated(vec![Test::Date {

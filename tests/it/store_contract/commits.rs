@@ -171,7 +171,7 @@ pub(super) fn a_query_that_matches_something_else_refuses_the_commit(fixture: &d
     assert_eq!(expecting(&["Patient/b", "Patient/c"]), Ok(()));
 }
 
-/// Each commit gives ten resources the same number; whoever looks sees ten equal ones.
+/// Gives ten resources the same number in each commit: whoever looks sees ten equal ones.
 pub(super) fn a_commit_is_whole_or_not_at_all(fixture: &dyn Fixture) {
     let store = fixture.open();
     let keys: Vec<ResourceKey> = (0..10)

@@ -181,7 +181,7 @@ pub(super) fn many_are_read_as_each_would_be(fixture: &dyn Fixture) {
     assert_eq!(store.search_keys_many(&queries), Err(refused));
 }
 
-/// Each commit moves one label to the next resource; whoever looks at all of them together sees
+/// Moves one label to the next resource in each commit: whoever looks at all of them together sees
 /// one label and equal versions.
 pub(super) fn many_are_read_of_one_state(fixture: &dyn Fixture) {
     let store = fixture.open();

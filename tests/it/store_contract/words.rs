@@ -15,7 +15,7 @@ use jiff::Timestamp;
 pub(crate) trait Fixture {
     fn open(&self) -> Arc<dyn Store>;
 
-    /// A place of the same kind for another store.
+    /// Makes a place of the same kind for another store.
     fn another(&self) -> Box<dyn Fixture>;
 
     /// Lists what is wrong in the closed store.
@@ -54,7 +54,7 @@ pub(crate) fn by_token(parameter: &str, code: &str) -> Clause {
     }
 }
 
-/// A version of a resource with these entries; its text says which one it is.
+/// Makes a version of a resource with these entries; its text says which one it is.
 pub(crate) fn put(key: &ResourceKey, previous: Option<Version>, entries: Vec<IndexEntry>) -> Write {
     let text = format!(
         r#"{{"resourceType":"{}","n":1.00,"of":"{key}"}}"#,

@@ -13,7 +13,7 @@ use crate::rights::interleaved::{at_every_reading, interrupted, put};
 use crate::support::facade::{Facade, transaction_of};
 use crate::support::people::{copd, encounter, patient, plan, practice, referral, region};
 
-/// The code of `Task.businessStatus`.
+/// Returns the code of `Task.businessStatus`.
 pub(crate) fn business_status(task: &Value) -> &str {
     task["businessStatus"]["coding"][0]["code"]
         .as_str()
@@ -109,8 +109,8 @@ fn body(facade: &Facade, key: &ResourceKey, version: u64) -> Option<Value> {
     Some(serde_json::from_slice(&stored.body?).unwrap())
 }
 
-/// The versions of Tasks after a position that are events for a filter of that meaning: a replay of
-/// the log, one version after the other.
+/// Returns the versions of Tasks after a position that are events for a filter of that meaning: a
+/// replay of the log, one version after the other.
 fn replayed(facade: &Facade, after: Position, meaning: Meaning) -> Vec<TaskVersion> {
     let changes = facade.store().changes_after(after, usize::MAX).unwrap();
     let tasks = changes
@@ -132,7 +132,7 @@ fn replayed(facade: &Facade, after: Position, meaning: Meaning) -> Vec<TaskVersi
         .collect()
 }
 
-/// The events of a subscription, which are numbered from 1 without a gap.
+/// Returns the events of a subscription, which are numbered from 1 without a gap.
 fn events(facade: &Facade, id: &str) -> Vec<TaskVersion> {
     let events = facade
         .store()
@@ -155,7 +155,7 @@ fn position(facade: &Facade) -> Position {
     facade.store().last_commit().unwrap().0
 }
 
-/// A server with the practices and persons, and a subscription for each of the filters.
+/// Makes a server with the practices and persons, and a subscription for each of the filters.
 fn followed() -> (Facade, Position) {
     let facade = Facade::at("2027-03-01T09:00:00+01:00");
     let (gp, other, region) = (practice("gp"), practice("other"), region("region"));
@@ -180,8 +180,8 @@ fn person(number: usize, practice: &str) -> Value {
     person
 }
 
-/// Every subscription was told what a replay tells; answers how many events there were in all, and
-/// of everything.
+/// Checks that every subscription was told what a replay tells; answers how many events there were
+/// in all, and of everything.
 fn assert_as_replayed(facade: &Facade, after: Position) -> (usize, usize) {
     let mut told = 0;
     for (id, _, meaning) in FILTERS {
@@ -350,7 +350,7 @@ fn a_write_in_the_middle_of_a_new_subscription_is_told_if_it_was_committed_after
     });
 }
 
-/// The person of one run of an interrupted case.
+/// Returns the person of one run of an interrupted case.
 fn patient_of_run(after: usize) -> Value {
     let mut person = patient(&format!("p{after}"));
     person["identifier"][0]["value"] = format!("04054400{:02}", after % 100).into();

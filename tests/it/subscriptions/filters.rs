@@ -14,7 +14,7 @@ use super::filtered;
 const RIGHT: &str = "https://kronikerpakker.dk/fhir/CodeSystem/kp-right";
 const STATUS: &str = "https://kronikerpakker.dk/fhir/CodeSystem/kp-right-status";
 
-/// A Task as far as filters look at it; few values, so that they meet often.
+/// Makes a Task as far as filters look at it; few values, so that they meet often.
 fn task() -> impl Strategy<Value = Value> {
     let status = select(vec!["due-soon", "overdue", "met"]);
     (0..4, 0..4, select(vec!["treatment-plan", "prevention-start"]), status, any::<bool>()).prop_map(|(person, owner, right, status, has_owner)| {
@@ -30,7 +30,7 @@ fn task() -> impl Strategy<Value = Value> {
     })
 }
 
-/// One filter, with one or several conditions.
+/// Makes one filter, with one or several conditions.
 fn filter() -> impl Strategy<Value = String> {
     let numbers = || proptest::collection::vec(0..4, 1..3);
     let keys = |kind: &'static str| {

@@ -66,7 +66,7 @@ pub(super) fn parsed(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-/// All messages that there can be.
+/// Returns all messages that there can be.
 pub(super) fn messages() -> Vec<(String, Vec<u8>)> {
     let (id, now) = (Id::parse("s1").unwrap(), instant("2027-03-01T08:00:01Z"));
     let events = [event(11, "t1", "1"), event(12, "t1", "2")];

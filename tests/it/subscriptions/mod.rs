@@ -24,7 +24,7 @@ use crate::support::facade::{Facade, Reply};
 pub(crate) const TOPIC: &str = "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status";
 pub(crate) const GUIDE: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition";
 
-/// A Subscription to everything, told by id.
+/// Returns a Subscription to everything, told by id.
 pub(crate) fn subscription(id: &str) -> Value {
     json!({
         "resourceType": "Subscription",
@@ -41,7 +41,7 @@ pub(crate) fn subscription(id: &str) -> Value {
     })
 }
 
-/// The same with these filters.
+/// Returns the same with these filters.
 pub(crate) fn filtered(id: &str, filters: &[&str]) -> Value {
     let mut subscription = subscription(id);
     let extension = |filter: &&str| json!({ "url": format!("{GUIDE}/backport-filter-criteria"), "valueString": filter });
@@ -53,7 +53,7 @@ pub(crate) fn filtered(id: &str, filters: &[&str]) -> Value {
     subscription
 }
 
-/// POST of parameters to an operation.
+/// Posts parameters to an operation.
 fn ask(facade: &Facade, path: &str, parameters: Value) -> Reply {
     facade.send(
         "POST",
@@ -72,7 +72,7 @@ fn items(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The value of a parameter of a status.
+/// Returns the value of a parameter of a status.
 fn parameter<'a>(status: &'a Value, name: &str) -> &'a str {
     let found = items(&status["parameter"])
         .iter()
@@ -86,8 +86,8 @@ fn parameter<'a>(status: &'a Value, name: &str) -> &'a str {
     found.and_then(|(_, value)| value.as_str()).unwrap_or("")
 }
 
-/// The numbers of the events in an answer of `$events` (all pages of it), and how many pages there
-/// were.
+/// Returns the numbers of the events in an answer of `$events` (all pages of it), and how many
+/// pages there were.
 fn event_numbers(facade: &Facade, path: &str) -> (Vec<u64>, usize) {
     let (mut numbers, mut pages, mut next) = (Vec::new(), 0, Some(path.to_owned()));
     while let Some(path) = next {

@@ -15,7 +15,7 @@ use crate::support::facade::Facade;
 const NOW: &str = "2027-03-01T09:00:00+01:00";
 const CONTENT: &str = "Subscription.channel.payload";
 
-/// A Subscription with one thing else.
+/// Returns a Subscription with one thing else.
 fn with(pointer: &str, value: Value) -> Value {
     let mut changed = subscription("s");
     let (parent, member) = pointer.rsplit_once('/').unwrap();
@@ -28,7 +28,7 @@ fn with(pointer: &str, value: Value) -> Value {
     changed
 }
 
-/// A Subscription with extensions of the channel.
+/// Returns a Subscription with extensions of the channel.
 fn with_channel_extensions(extensions: &[(&str, &str, Value)]) -> Value {
     let extension = |(name, member, value): &(&str, &str, Value)| json!({ "url": format!("{GUIDE}/{name}"), *member: value });
     with(
@@ -37,7 +37,8 @@ fn with_channel_extensions(extensions: &[(&str, &str, Value)]) -> Value {
     )
 }
 
-/// Refused for these findings alone, whose texts name what was expected; nothing is written.
+/// Checks that it is refused for these findings alone, whose texts name what was expected; nothing
+/// is written.
 #[track_caller]
 fn refused(facade: &Facade, subscription: &Value, expected: &[&str]) -> String {
     let reply = facade.put(subscription);
@@ -122,7 +123,7 @@ fn a_payload_that_is_not_sent_is_refused() {
     }
 }
 
-/// A Subscription whose extension for the content has that value.
+/// Returns a Subscription whose extension for the content has that value.
 fn with_content(member: &str, value: &str) -> Value {
     with(
         "/channel/_payload/extension",

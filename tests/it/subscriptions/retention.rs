@@ -8,14 +8,14 @@ use super::{delete, event_numbers, parameter, subscription};
 use crate::support::facade::Facade;
 use crate::support::people::{copd, patient, plan, practice};
 
-/// A Subscription that is listened to: nothing is ever on its way to anyone.
+/// Returns a Subscription that is listened to: nothing is ever on its way to anyone.
 fn listened(id: &str) -> Value {
     let mut subscription = subscription(id);
     subscription["channel"] = json!({ "type": "websocket", "payload": "application/fhir+json" });
     subscription
 }
 
-/// A server with two subscriptions, which were told of one event in each of four hours.
+/// Makes a server with two subscriptions, which were told of one event in each of four hours.
 fn told_of_four() -> Facade {
     let facade = Facade::at("2027-03-01T09:00:00Z");
     facade.put_ok(&listened("s"));

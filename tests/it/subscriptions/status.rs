@@ -15,8 +15,8 @@ use crate::support::people::{copd, patient, plan, practice};
 
 const NOW: &str = "2027-03-01T09:00:00+01:00";
 
-/// A server with a subscription to everything, told of three events: a diagnosis, a plan, and that
-/// there is none after all.
+/// Makes a server with a subscription to everything, told of three events: a diagnosis, a plan, and
+/// that there is none after all.
 fn told_of_three() -> Facade {
     let facade = Facade::at(NOW);
     facade.put_ok(&subscription("s"));
@@ -58,7 +58,7 @@ fn tell(facade: &Facade, subscription: &str, task: &str, bytes: usize, times: us
     facade.store().commit(changes).unwrap();
 }
 
-/// The statuses in an answer, each as it should be.
+/// Returns the statuses in an answer, each as it should be.
 fn statuses(facade: &Facade, path: &str) -> Vec<Value> {
     let reply = facade.get(path);
     assert_eq!(reply.status, 200, "{}", reply.text);

@@ -45,7 +45,7 @@ fn subscription(id: &str, content: &str) -> Value {
     })
 }
 
-/// A server with a practice, one person, and the websocket subscription `s`.
+/// Makes a server with a practice, one person, and the websocket subscription `s`.
 fn clinic() -> Arc<Facade> {
     let facade = Facade::at(NOW);
     for resource in [practice("gp"), patient("p"), subscription("s", "id-only")] {
@@ -54,7 +54,7 @@ fn clinic() -> Arc<Facade> {
     Arc::new(facade)
 }
 
-/// The diagnosis of a person who has none yet.
+/// Returns the diagnosis of a person who has none yet.
 fn diagnosis_of_another(facade: &Facade, number: usize) -> Value {
     let person = format!("p{number}");
     facade.put_ok(&patient(&person));
@@ -120,7 +120,7 @@ async fn say(client: &mut Client, text: impl Into<String>) {
     client.send(Message::text(text.into())).await.unwrap();
 }
 
-/// A client that listens to `s`, after its handshake.
+/// Makes a client that listens to `s`, after its handshake.
 async fn bound(facade: &Arc<Facade>) -> Client {
     let mut client = connect(facade).await;
     say(
@@ -135,7 +135,7 @@ async fn bound(facade: &Arc<Facade>) -> Client {
     client
 }
 
-/// The next Bundle, which is as the guide has it.
+/// Returns the next Bundle, which is as the guide has it.
 async fn hear(client: &mut Client) -> Value {
     loop {
         match client.next().await {
@@ -163,7 +163,7 @@ async fn hear_end(client: &mut Client) -> (u16, String) {
     }
 }
 
-/// A part of the status that leads a Bundle.
+/// Returns a part of the status that leads a Bundle.
 fn said<'a>(bundle: &'a Value, name: &str) -> &'a Value {
     let parameters = bundle["entry"][0]["resource"]["parameter"]
         .as_array()

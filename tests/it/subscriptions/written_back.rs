@@ -16,7 +16,7 @@ use crate::support::people::{copd, patient, practice};
 const NOW: &str = "2027-03-01T09:00:00+01:00";
 const REASON: &str = "the endpoint answered 503";
 
-/// The server itself says how the Subscription `s` stands.
+/// Lets the server itself say how the Subscription `s` stands.
 fn server_sets(facade: &Facade, status: Status) {
     let id = Id::parse("s").unwrap();
     loop {
@@ -36,7 +36,7 @@ fn server_sets(facade: &Facade, status: Status) {
     }
 }
 
-/// A server with the Subscription `s` to which that happened.
+/// Makes a server with the Subscription `s` to which that happened.
 fn standing(status: Status) -> Facade {
     let facade = Facade::at(NOW);
     facade.put_ok(&subscription("s"));

@@ -226,8 +226,8 @@ impl Facade {
         self.restart_with(now, rules)
     }
 
-    /// As [`Facade::restart`], but from now on with these rules; everyone's rights are as they were
-    /// until they are derived anew.
+    /// Restarts as [`Facade::restart`] does, but from now on with these rules; everyone's rights
+    /// are as they were until they are derived anew.
     pub(crate) fn restart_with(self, now: &str, rules: Rules) -> Self {
         let Facade {
             folder,
@@ -361,12 +361,12 @@ impl Facade {
         })
     }
 
-    /// GET.
+    /// Sends a GET.
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], Body::empty())
     }
 
-    /// PUT under the resource's own type and id.
+    /// Sends a PUT under the resource's own type and id.
     pub(crate) fn put(&self, resource: &Value) -> Reply {
         let path = format!(
             "{}/{}",
@@ -376,14 +376,14 @@ impl Facade {
         self.send("PUT", &path, &[], resource.to_string())
     }
 
-    /// PUT that must succeed.
+    /// Sends a PUT that must succeed.
     pub(crate) fn put_ok(&self, resource: &Value) -> Reply {
         let reply = self.put(resource);
         assert!(reply.status.is_success(), "{} {}", reply.status, reply.text);
         reply
     }
 
-    /// POST to the resource's type, or to the base for a Bundle.
+    /// Sends a POST to the resource's type, or to the base for a Bundle.
     pub(crate) fn post(&self, resource: &Value) -> Reply {
         let resource_type = resource["resourceType"].as_str().unwrap();
         let path = if resource_type == "Bundle" {

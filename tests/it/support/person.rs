@@ -40,7 +40,7 @@ pub(crate) fn role(organization: Value) -> Value {
     json!({ "resourceType": "PractitionerRole", "id": "r", "organization": organization })
 }
 
-/// `Patient/p`, whose general practitioner is `Organization/gp`.
+/// Returns `Patient/p`, whose general practitioner is `Organization/gp`.
 pub(crate) fn patient() -> Value {
     json!({
         "resourceType": "Patient", "id": "p",

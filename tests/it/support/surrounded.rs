@@ -18,12 +18,12 @@ use jiff::civil::Date;
 
 /// The surroundings of a store; nothing happens in them by default.
 pub(crate) trait Around: Send + Sync {
-    /// Before each reading; none takes place if this fails.
+    /// Runs before each reading; none takes place if this fails.
     fn before(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// After each reading.
+    /// Runs after each reading.
     fn after(&self) {}
 
     /// Passes on the events that a reading found.

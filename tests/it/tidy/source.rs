@@ -147,7 +147,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The length of a text literal that begins with its `"`.
+/// Returns the length of a text literal that begins with its `"`.
 fn text_length(rest: &str) -> usize {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {
@@ -161,7 +161,7 @@ fn text_length(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of a block comment; they nest.
+/// Returns the length of a block comment; they nest.
 fn block_comment_length(rest: &str) -> usize {
     let (mut at, mut depth) = (0, 0);
     while at < rest.len() {
@@ -330,7 +330,7 @@ fn measure<'a>(pair: &[Token<'a>], end_line: usize) -> Function<'a> {
     }
 }
 
-/// The line on which the body of the function at that place ends; none if it has no body.
+/// Returns the line on which the body of the function at that place ends; none if it has no body.
 fn body_end(tokens: &[Token<'_>], start: usize) -> Option<usize> {
     let (mut brackets, mut braces) = (0_i32, 0_i32);
     for token in &tokens[start..] {

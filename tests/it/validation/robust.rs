@@ -103,7 +103,7 @@ fn changed(mut value: Value, changes: &[Change]) -> Value {
     value
 }
 
-/// JSON pointers of all that stands in a value, but for the name of its type.
+/// Returns the JSON pointers of all that stands in a value, but for the name of its type.
 fn places(value: &Value) -> Vec<String> {
     let below = |key: String, value: &Value| {
         let inner = places(value)
@@ -187,7 +187,7 @@ fn no_finding_repeats_a_number_or_a_name() {
     }
 }
 
-/// JSON pointers of all texts in a value.
+/// Returns the JSON pointers of all texts in a value.
 fn texts(value: &Value) -> Vec<String> {
     let below = |key: String, value: &Value| {
         texts(value)

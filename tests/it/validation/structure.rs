@@ -13,7 +13,7 @@ fn check(members: Value, expected: &[&str]) {
     check_by(&guide_validator(), &patient, &[], expected);
 }
 
-/// The Patient of this text, since [`Value`] keeps no member that is null in an edit.
+/// Checks the Patient of this text, since [`Value`] keeps no member that is null in an edit.
 #[track_caller]
 fn check_text(members: &str, expected: &[&str]) {
     let patient: Value =

@@ -9,7 +9,7 @@ use super::place::grafted;
 const GRAFTS: &str = include_str!("grafts.txt");
 const VALUES: &str = include_str!("values.txt");
 
-/// The mutants that the tables make of a resource.
+/// Makes the mutants that the tables make of a resource.
 pub(crate) fn mutants(resource: &Value, made: &mut Vec<Mutant>) {
     let resource_type = resource["resourceType"].as_str().unwrap_or_default();
     for [types, kind, pointer, raw] in rows(GRAFTS) {

@@ -7,7 +7,7 @@ use super::place::{Place, with_member};
 
 const BASE: &str = "https://kronikerpakker.dk/fhir/StructureDefinition";
 
-/// The mutants of one object.
+/// Makes the mutants of one object.
 pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant>) {
     let Value::Object(members) = place.value else {
         return;

@@ -17,7 +17,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// `Condition.code.coding[0]`.
+    /// Returns a path as `Condition.code.coding[0]`.
     pub(crate) fn path(&self, kind: &str) -> String {
         let mut path = kind.to_owned();
         for step in &self.steps {

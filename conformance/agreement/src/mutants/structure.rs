@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::mutant::{DUPLICATE, Mutant};
 use super::place::{Place, removed, replaced, with_member};
 
-/// The mutants of one place below the resource.
+/// Makes the mutants of one place below the resource.
 pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant>) {
     let mut add = |kind: &str, value: Value| made.push(Mutant::of(kind, place, &value));
     if place.is_item() {

@@ -121,7 +121,7 @@ const CODES: &[(&str, &str)] = &[
     ("coded:danish-letter", "æ"),
 ];
 
-/// The mutants of one value.
+/// Makes the mutants of one value.
 pub(crate) fn mutants(resource: &Value, place: &Place<'_>, made: &mut Vec<Mutant>) {
     let Value::String(text) = place.value else {
         return;

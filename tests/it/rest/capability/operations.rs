@@ -86,7 +86,8 @@ fn each_operation_that_is_said_is_carried_out_and_each_other_one_of_r4_is_refuse
     }
 }
 
-/// The operations on the whole system that the guide defines: begun by POST alone, and done later.
+/// Carries out the operations on the whole system that the guide defines: begun by POST alone, and
+/// done later.
 fn of_the_guide_and_of_the_system(facade: &Facade, statement: &Value) {
     let is_ours = |operation: &&Value| {
         text(&operation["definition"]).starts_with("https://kronikerpakker.dk/")

@@ -8,7 +8,7 @@ use crate::rest::{NOW, changes, clinic, expect, identified, organization};
 use crate::support::facade::{BASE, Facade};
 use crate::support::people::{copd, patient, practice, referral, region};
 
-/// A clinic with two diagnoses that have the same identifier.
+/// Makes a clinic with two diagnoses that have the same identifier.
 fn two_of_one_identifier() -> Facade {
     let facade = clinic();
     facade.put_ok(&identified(copd("a", "p", "2027-02-20"), "1"));

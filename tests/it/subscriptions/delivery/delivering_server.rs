@@ -100,7 +100,7 @@ impl DeliveringServer {
         })
     }
 
-    /// A server with a practice and [`PERSONS`].
+    /// Makes a server with a practice and [`PERSONS`].
     pub(crate) fn with(setup: Setup) -> Self {
         let mut server = DeliveringServer {
             folder: tempfile::tempdir().unwrap(),
@@ -233,7 +233,7 @@ impl DeliveringServer {
         self.running().deliverer.as_ref().unwrap()
     }
 
-    /// One request through the wire: its status and its body.
+    /// Sends one request through the wire: its status and its body.
     pub(crate) fn ask(&self, request: Request<Body>) -> (u16, String) {
         let (shift, ids) = (Arc::clone(&self.shift), Arc::clone(&self.ids));
         let package = Arc::new(frist::app::packages::download());
@@ -268,7 +268,7 @@ impl DeliveringServer {
         self.running().signals.wake(&Id::parse(id).unwrap());
     }
 
-    /// PUT, as a client does.
+    /// Sends a PUT, as a client does.
     pub(crate) fn try_put(&self, resource: &Value) -> Result<Written, Failure> {
         let text = |name: &str| resource[name].as_str().unwrap();
         let key = ResourceKey::parse(&format!("{}/{}", text("resourceType"), text("id"))).unwrap();
@@ -297,7 +297,7 @@ impl DeliveringServer {
         .unwrap();
     }
 
-    /// The Subscription as it is stored.
+    /// Returns the Subscription as it is stored.
     pub(crate) fn subscription(&self, id: &str) -> Value {
         let stored = self
             .as_server()
@@ -377,7 +377,7 @@ fn context(shift: &Mutex<SignedDuration>, ids: &Arc<AtomicU64>) -> Context {
     )
 }
 
-/// A Subscription to everything.
+/// Returns a Subscription to everything.
 pub(crate) fn subscription(id: &str, endpoint: &str) -> Value {
     json!({
         "resourceType": "Subscription", "id": id, "status": "requested", "reason": "Rights that change",
@@ -386,7 +386,7 @@ pub(crate) fn subscription(id: &str, endpoint: &str) -> Value {
     })
 }
 
-/// The same with an extension of the channel.
+/// Returns the same with an extension of the channel.
 pub(crate) fn with_channel(
     mut subscription: Value,
     name: &str,

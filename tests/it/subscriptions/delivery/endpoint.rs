@@ -37,12 +37,12 @@ impl Received {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// The type of the notification.
+    /// Returns the type of the notification.
     pub(crate) fn kind(&self) -> String {
         self.parameter("type", "valueCode")
     }
 
-    /// A parameter of the status.
+    /// Returns a parameter of the status.
     pub(crate) fn parameter(&self, name: &str, member: &str) -> String {
         let parameters = self.json()["entry"][0]["resource"]["parameter"].clone();
         let found = parameters
@@ -56,7 +56,7 @@ impl Received {
             .unwrap_or_default()
     }
 
-    /// The numbers of the events.
+    /// Returns the numbers of the events.
     pub(crate) fn numbers(&self) -> Vec<u64> {
         let parameters = self.json()["entry"][0]["resource"]["parameter"].clone();
         let events = parameters
@@ -83,7 +83,7 @@ impl Received {
             .collect()
     }
 
-    /// The id of the message.
+    /// Returns the id of the message.
     pub(crate) fn id(&self) -> String {
         self.header("webhook-id").to_owned()
     }
@@ -140,18 +140,18 @@ struct State {
 }
 
 impl Endpoint {
-    /// One that acknowledges everything.
+    /// Makes one that acknowledges everything.
     pub(crate) fn up() -> Self {
         Endpoint::answering(|_| Answer::Status(200))
     }
 
-    /// One that answers so.
+    /// Makes one that answers so.
     pub(crate) fn answering(answers: impl FnMut(&Received) -> Answer + Send + 'static) -> Self {
         Endpoint::at("127.0.0.1:0".parse().unwrap(), answers)
     }
 
-    /// One that is `ehr.example.dk`, and acknowledges everything; and the certificate (PEM) by
-    /// which it proves that.
+    /// Makes one that is `ehr.example.dk`, and acknowledges everything; and the certificate (PEM)
+    /// by which it proves that.
     pub(crate) fn tls() -> (Self, Vec<u8>) {
         let own = rcgen::generate_simple_self_signed(vec!["ehr.example.dk".to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()).into();
@@ -167,7 +167,7 @@ impl Endpoint {
         (endpoint, own.cert.pem().into_bytes())
     }
 
-    /// One at that address.
+    /// Makes one at that address.
     pub(crate) fn at(
         address: SocketAddr,
         answers: impl FnMut(&Received) -> Answer + Send + 'static,
@@ -232,7 +232,7 @@ impl Endpoint {
         *self.state.answers.lock().unwrap() = Box::new(answers);
     }
 
-    /// The next message, which is as the guide has it.
+    /// Returns the next message, which is as the guide has it.
     pub(crate) fn next(&self) -> Received {
         let received = self
             .received
@@ -243,14 +243,14 @@ impl Endpoint {
         received
     }
 
-    /// The next message, which must be of that type.
+    /// Returns the next message, which must be of that type.
     pub(crate) fn expect(&self, kind: &str) -> Received {
         let received = self.next();
         assert_eq!(received.kind(), kind);
         received
     }
 
-    /// The numbers of the next messages with events, until that event.
+    /// Returns the numbers of the next messages with events, until that event.
     pub(crate) fn numbers_until(&self, last: u64) -> Vec<u64> {
         let mut numbers = Vec::new();
         while !numbers.contains(&last) {

@@ -76,7 +76,7 @@ fn a_message_is_signed_by_a_secret_of_its_subscription() {
     );
 }
 
-/// HMAC by its definition (RFC 2104), as a subscriber may have it.
+/// Computes the HMAC by its definition (RFC 2104), as a subscriber may have it.
 fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     use sha2::{Digest, Sha256};
     let padded = |with: u8| {

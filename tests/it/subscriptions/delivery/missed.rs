@@ -66,8 +66,8 @@ fn missed(last: u64) -> String {
     )
 }
 
-/// A server on 1 March with a subscription in error, which has so many events of that day that
-/// were never acknowledged.
+/// Makes a server on 1 March with a subscription in error, which has so many events of that day
+/// that were never acknowledged.
 fn in_error(endpoint: &Endpoint) -> (DeliveringServer, u64) {
     let server = DeliveringServer::at(ONCE);
     server.put(&subscription("s", &endpoint.url()));
@@ -80,8 +80,8 @@ fn in_error(endpoint: &Endpoint) -> (DeliveringServer, u64) {
     (server, last)
 }
 
-/// A server on 11 March, which has forgotten the events of the day on which the subscription came
-/// to be in error, and keeps later ones: their last number, and the last that was forgotten.
+/// Makes a server on 11 March, which has forgotten the events of the day on which the subscription
+/// came to be in error, and keeps later ones: their last number, and the last that was forgotten.
 fn that_forgot(endpoint: &Endpoint) -> (DeliveringServer, u64, u64) {
     let (server, missed_until) = in_error(endpoint);
     server.set_clock("2027-03-11T08:00:00Z");

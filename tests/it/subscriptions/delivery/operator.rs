@@ -16,7 +16,7 @@ fn get(server: &DeliveringServer, path: &str) -> String {
     text
 }
 
-/// The value of a metric.
+/// Returns the value of a metric.
 fn metric(server: &DeliveringServer, name: &str) -> f64 {
     let text = get(server, "/metrics");
     let line = text
@@ -30,7 +30,7 @@ fn metric(server: &DeliveringServer, name: &str) -> f64 {
         .unwrap()
 }
 
-/// The form of the page, sent from a page of that origin.
+/// Sends the form of the page, sent from a page of that origin.
 fn send_form(server: &DeliveringServer, origin: Option<&str>, form: &str) -> (u16, String) {
     let mut request = Request::post("/fhir/Subscription/s/$resend")
         .header("content-type", "application/x-www-form-urlencoded");

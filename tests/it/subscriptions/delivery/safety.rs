@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::delivering_server::{DeliveringServer, ONCE, Setup, subscription};
 use super::endpoint::Endpoint;
 
-/// The expressions of the findings that refuse it.
+/// Returns the expressions of the findings that refuse it.
 fn refused(server: &DeliveringServer, subscription: &Value) -> Vec<String> {
     match server.try_put(subscription) {
         Err(Failure::Unprocessable(issues)) => {
@@ -95,7 +95,8 @@ fn a_header_that_is_not_the_subscribers_is_refused() {
     }
 }
 
-/// A server that resolves every name so, and the text of the error of a subscription to `https://ehr.example.dk` at that port.
+/// Makes a server that resolves every name so, and returns the text of the error of a subscription
+/// to `https://ehr.example.dk` at that port.
 fn error_when_resolved(
     policy: EndpointPolicy,
     port: u16,

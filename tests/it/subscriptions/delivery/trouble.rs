@@ -12,7 +12,7 @@ use frist::storage::Event;
 use frist::subscriptions::Status;
 use frist::subscriptions::delivery::{Pace, ReplayRefused};
 
-/// A server with an active subscription `s` to that endpoint, whose handshake was read.
+/// Makes a server with an active subscription `s` to that endpoint, whose handshake was read.
 fn active(pace: Pace, endpoint: &Endpoint) -> DeliveringServer {
     let server = DeliveringServer::at(pace);
     server.put(&subscription("s", &endpoint.url()));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::delivering_server::{DeliveringServer, QUICK, subscription};
 use super::endpoint::{Answer, Endpoint, Gate, Received};
 
-/// The stored Subscription with another telephone number.
+/// Returns the stored Subscription with another telephone number.
 fn with_contact(server: &DeliveringServer, number: usize) -> Value {
     let mut stored = server.subscription("s");
     stored["contact"] = json!([{ "system": "phone", "value": number.to_string() }]);

@@ -23,7 +23,7 @@ pub(super) enum Moment {
     },
 }
 
-/// So many rights change in one commit.
+/// Lets so many rights change in one commit.
 fn many_are_told(server: &DeliveringServer, events: usize) {
     let store = &server.as_server().store;
     let key = ResourceKey::parse("Goal/many").unwrap();
@@ -55,8 +55,7 @@ fn many_are_told(server: &DeliveringServer, events: usize) {
     server.wake("s");
 }
 
-/// A subscriber is told of many events, and the power goes off at that moment; then it is told of
-/// more.
+/// Tells a subscriber of many events, lets the power go off at that moment, and tells it of more.
 pub(super) fn the_power_goes_off(power: &Arc<Power>, moment: Moment) {
     let setup = || Setup {
         around: Some(power.clone()),

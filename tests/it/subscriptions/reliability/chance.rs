@@ -16,17 +16,17 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below that one.
+    /// Returns a number below that one.
     pub(crate) fn below(&mut self, most: u64) -> u64 {
         self.next() % most
     }
 
-    /// One of these.
+    /// Returns one of these.
     pub(crate) fn one_of<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[usize::try_from(self.below(of.len() as u64)).unwrap()]
     }
 
-    /// In another order.
+    /// Puts them in another order.
     pub(crate) fn shuffle<T>(&mut self, all: &mut [T]) {
         for last in (1..all.len()).rev() {
             let with = usize::try_from(self.below(last as u64 + 1)).unwrap();

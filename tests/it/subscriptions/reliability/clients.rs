@@ -31,7 +31,7 @@ impl Story {
         .map(drop)
     }
 
-    /// The diagnosis of somebody, of another day or refuted.
+    /// Returns the diagnosis of somebody, of another day or refuted.
     pub(super) fn diagnosis(&mut self) -> Value {
         let person = self.chance.below(PERSONS as u64);
         let recorded = self.day - i64::try_from(self.chance.below(45)).unwrap().days();
@@ -85,7 +85,7 @@ impl Story {
         calendar::run(self.server.as_server(), &self.server.context(), |_, _| {}).map(drop)
     }
 
-    /// The clients of subscriptions in error ask for them again.
+    /// Lets the clients of subscriptions in error ask for them again.
     pub(super) fn ask_again(&mut self) {
         for (name, ..) in SUBSCRIPTIONS {
             if self.server.subscription(name)["status"] == "error" {
@@ -107,7 +107,7 @@ impl Story {
         self.tell_by(name, Story::write);
     }
 
-    /// The same by doing this.
+    /// Tells the same by doing this.
     pub(super) fn tell_by(
         &mut self,
         name: &str,
@@ -146,7 +146,7 @@ impl Story {
         panic!("nothing ever happens for {name}");
     }
 
-    /// The persons come to be.
+    /// Lets the persons come to be.
     pub(super) fn people_the_world(&self) {
         let person = |number: usize| {
             let mut patient = people::patient(&format!("w{number}"));
@@ -158,7 +158,7 @@ impl Story {
     }
 }
 
-/// The Subscription with that filter and no other.
+/// Returns the Subscription with that filter and no other.
 pub(super) fn filtered(mut subscription: Value, filter: Option<&str>) -> Value {
     let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
     match filter {

@@ -20,7 +20,7 @@ use chance::Chance;
 use power::{Commit, Side};
 use story::{Point, SUBSCRIPTIONS, Story};
 
-/// Every place at which the power goes off.
+/// Returns every place at which the power goes off.
 fn points() -> Vec<Point> {
     let sides = [Side::Before, Side::After];
     let on_both_sides = |make: fn(Side) -> Point| sides.map(make).into_iter();
@@ -47,8 +47,8 @@ fn points() -> Vec<Point> {
     points
 }
 
-/// The power goes off at each of the points, in an order by chance, and then all subscribers
-/// behave.
+/// Tells a story in which the power goes off at each of the points, in an order by chance, and then
+/// all subscribers behave.
 fn nothing_is_missed(seed: u64) {
     let mut chance = Chance::new(seed);
     let mut points = points();

@@ -90,18 +90,18 @@ impl Power {
         self.state.lock().unwrap()
     }
 
-    /// It will go off at the next commit of that kind.
+    /// Lets it go off at the next commit of that kind.
     pub(crate) fn cut_at(&self, commit: Commit, side: Side) {
         self.state().cut_at = Some((commit, side));
     }
 
-    /// It goes off now.
+    /// Lets it go off now.
     pub(crate) fn cut(&self) {
         self.state().is_off = true;
         self.went_off.notify_all();
     }
 
-    /// It is on again.
+    /// Lets it be on again.
     pub(crate) fn restore(&self) {
         *self.state() = State::default();
     }

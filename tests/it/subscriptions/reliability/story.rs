@@ -146,14 +146,14 @@ impl Story {
         story
     }
 
-    /// A Subscription to everything that begins a life, as far as its client knows.
+    /// Makes a Subscription to everything that begins a life, as far as its client knows.
     fn anew(&mut self, name: &'static str) {
         self.paths.remove(name);
         let anew = self.on_new_path(name);
         self.wanted.insert(name, anew);
     }
 
-    /// A Subscription to everything, with an endpoint that there was not before.
+    /// Makes a Subscription to everything, with an endpoint that there was not before.
     fn on_new_path(&mut self, name: &str) -> Value {
         self.changes += 1;
         let path = format!("{name}-{}", self.changes);
@@ -190,7 +190,8 @@ impl Story {
         panic!("the power never went off {side:?} {commit:?}");
     }
 
-    /// Something happens, and then the power goes off and comes back, and the clients go on.
+    /// Tells a chapter: something happens, and then the power goes off and comes back, and the
+    /// clients go on.
     pub(super) fn chapter(&mut self, point: &Point) {
         for _ in 0..self.chance.below(4) {
             match self.chance.below(6) {
@@ -366,7 +367,8 @@ impl Story {
         self.server.start(setup(&self.power));
     }
 
-    /// All subscribers behave, and all accounts agree; answers how many events there were.
+    /// Ends the story: all subscribers behave, and all accounts agree; answers how many events
+    /// there were.
     pub(super) fn end(mut self) -> usize {
         self.subscribers.calm_down();
         self.tell("up");

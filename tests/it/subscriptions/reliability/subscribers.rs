@@ -64,7 +64,7 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    /// The events that were acknowledged on one of these paths.
+    /// Returns the events that were acknowledged on one of these paths.
     pub(crate) fn acknowledged_on<'a>(
         &self,
         paths: impl IntoIterator<Item = &'a String>,
@@ -237,7 +237,7 @@ impl State {
     }
 }
 
-/// The events that a notification tells: their numbers, and what they are about.
+/// Returns the events that a notification tells: their numbers, and what they are about.
 pub(crate) fn events_of(bundle: &Value) -> Vec<(u64, Option<(String, u64)>)> {
     let entries = bundle["entry"].as_array().unwrap();
     let parameters = entries[0]["resource"]["parameter"].as_array().unwrap();

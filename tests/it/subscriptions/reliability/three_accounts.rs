@@ -32,7 +32,7 @@ struct Life {
 }
 
 impl Life {
-    /// The paths that its notifications took.
+    /// Returns the paths that its notifications took.
     fn paths(&self) -> BTreeSet<String> {
         let endpoints = self
             .versions
@@ -73,7 +73,7 @@ impl Life {
     }
 }
 
-/// All versions, oldest first.
+/// Returns all versions, oldest first.
 fn history(server: &DeliveringServer, scope: HistoryScope) -> Vec<StoredVersion> {
     let (mut found, mut before) = (Vec::new(), None);
     loop {
@@ -101,8 +101,8 @@ fn content(stored: &StoredVersion) -> Option<Value> {
         .map(|body| serde_json::from_slice(body).unwrap())
 }
 
-/// All events, by the histories of the Tasks: one came to be, or its business status is another
-/// one.
+/// Returns all events, by the histories of the Tasks: one came to be, or its business status is
+/// another one.
 fn all_events(server: &DeliveringServer) -> Vec<Event> {
     let mut before: BTreeMap<ResourceKey, String> = BTreeMap::new();
     let mut events = Vec::new();
@@ -129,7 +129,7 @@ fn all_events(server: &DeliveringServer) -> Vec<Event> {
     events
 }
 
-/// The lives of the Subscriptions that had that id.
+/// Returns the lives of the Subscriptions that had that id.
 fn lives(server: &DeliveringServer, id: &str) -> Vec<Life> {
     let mut lives: Vec<Life> = Vec::new();
     let mut is_alive = false;

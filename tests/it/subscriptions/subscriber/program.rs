@@ -13,8 +13,8 @@ use serde_json::Value;
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The example, built as these tests are: a run of one test alone builds none, and what was built
-/// before may be old.
+/// Returns the example, built as these tests are: a run of one test alone builds none, and what was
+/// built before may be old.
 pub(super) fn example() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -98,12 +98,12 @@ impl Program {
         Program { child, lines }
     }
 
-    /// The next line.
+    /// Returns the next line.
     fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("a line comes")
     }
 
-    /// The next lines begin so.
+    /// Checks that the next lines begin so.
     pub(super) fn expect(&self, lines: &[&str]) {
         for expected in lines {
             let line = self.line();
@@ -123,7 +123,7 @@ impl Program {
         }
     }
 
-    /// Its exit code after Ctrl-C, and the lines that were not looked at.
+    /// Returns its exit code after Ctrl-C, and the lines that were not looked at.
     pub(super) fn interrupt(self) -> (Option<i32>, Vec<String>) {
         let sent = Command::new("kill")
             .args(["-INT", &self.child.id().to_string()])
@@ -133,7 +133,7 @@ impl Program {
         self.end()
     }
 
-    /// Its exit code when it ends, and the lines that were not looked at.
+    /// Returns its exit code when it ends, and the lines that were not looked at.
     pub(super) fn end(mut self) -> (Option<i32>, Vec<String>) {
         let mut lines = Vec::new();
         loop {

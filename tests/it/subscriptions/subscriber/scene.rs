@@ -212,7 +212,7 @@ impl Scene {
         )
     }
 
-    /// The signature of that body in the place of a message's.
+    /// Returns the signature of that body in the place of a message's.
     pub(super) fn signed(&self, message: &Received, body: &[u8]) -> String {
         let (status, text) = self.http.send(self.http.client.get(format!(
             "{}/Subscription/example/$webhook-secret",
