@@ -159,7 +159,7 @@ mod tests {
         "subject": { "reference": "Patient/p" }, "recordedDate": "2027-02-01"
     }"#;
 
-    /// The rights of the person by these facts and no store, as of 1 March 2027.
+    /// Derives the rights of the person from these facts and no store, as of 1 March 2027.
     fn derived_by(rules: &Rules) -> Derived {
         let condition: Value = serde_json::from_str(CONDITION).unwrap();
         let stored = Stored {
@@ -181,7 +181,7 @@ mod tests {
         derived(&gathered, rules, as_of)
     }
 
-    /// The day by which each right must be kept, as the Tasks that are written tell.
+    /// Returns the day by which each right must be kept, as the Tasks that are written tell.
     fn due(derived: Derived) -> Vec<String> {
         let tasks = derived
             .writes

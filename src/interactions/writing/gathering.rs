@@ -37,7 +37,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// The server that is read from.
+    /// Returns the server that is read from.
     pub(super) fn server(&self) -> &'a Server {
         self.server
     }
