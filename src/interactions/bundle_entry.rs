@@ -171,7 +171,15 @@ impl Envelope for BundleEntry<'_> {
     }
 
     fn if_none_exist(&self) -> Result<Option<String>, Failure> {
-        Ok(self.request()["ifNoneExist"].as_str().map(str::to_owned))
+        match &self.request()["ifNoneExist"] {
+            Value::Null => Ok(None),
+            Value::String(criteria) => Ok(Some(criteria.clone())),
+            // Not passed over: the resource would be created beside the one that is meant.
+            _ => {
+                let text = "expected the criteria of a search, as text";
+                Err(self.wrong("request.ifNoneExist", text))
+            }
+        }
     }
 
     fn full_url(&self) -> Option<String> {

@@ -113,7 +113,12 @@ impl Failure {
             | Failure::Conflict(issue) => {
                 locate(issue, at);
             }
-            Failure::Gone(..) | Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => {}
+            Failure::Gone(..) => {
+                let mut issues = self.issues();
+                issues.iter_mut().for_each(|issue| locate(issue, at));
+                return Failure::Several(Box::new(self), issues);
+            }
+            Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => {}
         }
         self
     }

@@ -8,7 +8,7 @@ use super::create::{self, CreateRequest};
 use super::envelope::{Envelope, OperationBody};
 use super::history::HistoryRequest;
 use super::outcome::Outcome;
-use super::query::{NamedValues, criteria, no_parameters, own_and_general};
+use super::query::{NamedValues, criteria, format, is_pretty, no_parameters, own_and_general};
 use super::read::ClientCopy;
 use super::scopes::{ExportFile, Subject};
 use super::search::{SearchRequest, SearchScope};
@@ -198,6 +198,8 @@ impl<E: Envelope> Sent<'_, E> {
     /// Reads a search whose parameters are in the body, in the address, or some in each.
     fn search_by_post(&mut self, scope: SearchScope) -> Result<Ask, E::Refusal> {
         let (own, general) = own_and_general(self.envelope.search_parameters()?);
+        is_pretty(&general)?;
+        format(&general)?;
         self.own.extend(own);
         self.general.extend(general);
         Ok(self.search(scope))

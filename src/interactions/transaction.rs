@@ -11,9 +11,10 @@ use super::bundle_entry::understand_entry;
 use super::change::{Action, AskedAs, Change, ChangeTarget, Writer};
 use super::outcome::{BundleKind, EntryAnswer};
 use super::request::{Ask, BundleRequest, Request};
+use super::scopes::Subject;
 use super::writing::attempt;
-use super::{Context, Failure, Server, batch};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey};
+use super::{Context, Failure, Server, batch, read};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, Version};
 use crate::storage::HistoryScope;
 
 /// The most entries that a Bundle may have.
@@ -236,26 +237,60 @@ fn foresee(
         let text = format!("{key} is deleted by the same transaction");
         return Err(Failure::not_found(text));
     }
-    match look(server, context, ask) {
-        Ok(outcome) => allowance.take(outcome).map(|_| ()),
-        Err(Failure::NotFound(_) | Failure::Gone(..)) if fate.is_some() => Ok(()),
+    match (look(server, context, ask), about, version_of(ask)) {
+        (Ok(outcome), ..) => allowance.take(outcome).map(|_| ()),
+        (Err(Failure::NotFound(_)), Some((key, _)), Some(version))
+            if fate == Some(Fate::Written) && version == next_version(server, context, key)? =>
+        {
+            Ok(())
+        }
+        (Err(Failure::NotFound(_) | Failure::Gone(..)), _, None) if fate.is_some() => Ok(()),
+        (Err(failure), ..) => Err(failure),
+    }
+}
+
+/// Returns the version that the next write of a resource makes.
+fn next_version(server: &Server, context: &Context, key: &ResourceKey) -> Result<Version, Failure> {
+    match read::read(server, context, key) {
+        Ok(found) => Ok(Version::after(Some(found.version))),
+        Err(Failure::Gone(_, version)) => Ok(Version::after(Some(version))),
+        Err(Failure::NotFound(_)) => Ok(Version::after(None)),
         Err(failure) => Err(failure),
+    }
+}
+
+/// Returns the version that a request is about, if it names one.
+fn version_of(ask: &Ask) -> Option<Version> {
+    match ask {
+        Ask::Read(request) => request.version,
+        Ask::Operation(_, request) => match request.subject {
+            Subject::Version(_, version) => Some(version),
+            Subject::System | Subject::Type(_) | Subject::Instance(_) => None,
+        },
+        Ask::Search(_)
+        | Ask::History(_)
+        | Ask::Capabilities
+        | Ask::Change(..)
+        | Ask::Bundle(_)
+        | Ask::Wire(_) => None,
     }
 }
 
 /// Returns the resource that a request is about, and whether it must be there after the changes.
 fn subject_of(ask: &Ask) -> Option<(&ResourceKey, bool)> {
     match ask {
-        Ask::Read(request) if request.version.is_none() => Some((&request.key, true)),
+        Ask::Read(request) => Some((&request.key, request.version.is_none())),
         Ask::Search(request) => Some((request.scope.person()?, true)),
         Ask::Operation(_, request) => {
-            Some((request.subject.key()?, request.given.resource.is_none()))
+            let is_of_version = version_of(ask).is_some();
+            let must_be_there = !is_of_version && request.given.resource.is_none();
+            Some((request.subject.key()?, must_be_there))
         }
         Ask::History(request) => match &request.scope {
             HistoryScope::Instance(key) => Some((key, false)),
             HistoryScope::System | HistoryScope::Type(_) => None,
         },
-        Ask::Read(_) | Ask::Capabilities | Ask::Change(..) | Ask::Bundle(_) | Ask::Wire(_) => None,
+        Ask::Capabilities | Ask::Change(..) | Ask::Bundle(_) | Ask::Wire(_) => None,
     }
 }
 
@@ -273,6 +308,16 @@ fn fate_of(key: &ResourceKey, changes: &[Change]) -> Option<Fate> {
             target: ChangeTarget::Key(changed),
             ..
         } if changed == key => Some(Fate::Deleted),
+        // An id in the content is that of the resource that it meets or creates.
+        Action::Update {
+            target: ChangeTarget::Matching(_),
+            resource,
+            ..
+        } if resource.type_name() == key.resource_type.as_str()
+            && resource.id() == Some(key.id.as_str()) =>
+        {
+            Some(Fate::Written)
+        }
         Action::Create { .. }
         | Action::Update { .. }
         | Action::Patch { .. }

@@ -76,9 +76,14 @@ fn of_version(status: &str, version: &StoredVersion) -> Value {
 }
 
 fn written_entry(bundle: &mut BundleWriter, base_url: &str, written: &Written, wanted: Return) {
+    let status = match (written.effect, wanted) {
+        // As alone: what is told of it is an outcome.
+        (Effect::Deleted, Return::OperationOutcome) => StatusCode::OK,
+        (effect, _) => effect_status(effect),
+    };
     let mut response = match &written.version {
-        Some(version) => of_version(&effect_status(written.effect).to_string(), version),
-        None => json!({ "status": effect_status(written.effect).to_string() }),
+        Some(version) => of_version(&status.to_string(), version),
+        None => json!({ "status": status.to_string() }),
     };
     if let Some(at) = place(base_url, &written.key, written) {
         response["location"] = Value::from(at);

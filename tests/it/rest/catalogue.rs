@@ -287,8 +287,12 @@ fn statuses_of(facade: &Facade, kind: &str, urls: &[&str], prefer: &str) -> Vec<
 #[test]
 fn what_fails_alone_fails_in_a_batch_with_the_same_status() {
     let facade = population();
+    expect(&facade.send("DELETE", "/fhir/Goal/g", &[], ""), 204);
     for url in [
         "Patient/nobody",
+        "Goal/g",
+        "Goal/g/_history/2",
+        "Goal/g/$meta",
         "Patient/p?colour=red",
         "Patient/p?_summary=count",
         "Patient?colour=red",
@@ -504,5 +508,136 @@ fn all_that_the_entries_of_one_bundle_find_counts() {
         let found = answers.filter(|answer| answer["response"]["status"] == "200 OK");
         assert_eq!(found.count(), 16, "{url}");
         expect(&send(&facade, "transaction", &entries, ""), 400);
+    }
+}
+
+/// The statuses of one entry, in a batch and in a transaction.
+fn statuses_in_both(facade: &Facade, entry: &Value, prefer: &str) -> [String; 2] {
+    ["batch", "transaction"].map(|kind| {
+        let reply = send(facade, kind, std::slice::from_ref(entry), prefer);
+        let bundle = reply.json();
+        let of_entry = bundle["entry"][0]["response"]["status"].as_str();
+        of_entry.map_or(reply.status.as_str().to_owned(), |status| {
+            status[..3].to_owned()
+        })
+    })
+}
+
+#[test]
+fn the_form_of_an_answer_that_a_search_by_post_asks_for_is_refused_in_an_entry_as_alone() {
+    let facade = population();
+    for url in [
+        "Condition/_search",
+        "_search",
+        "Patient/p/*/_search",
+        "Patient/p/Condition/_search",
+    ] {
+        for (name, value) in [("_format", "application/fhir+xml"), ("_pretty", "perhaps")] {
+            let form = format!("{name}={}", value.replace('+', "%2B"));
+            let alone = facade.send("POST", &format!("/fhir/{url}"), &[FORM], form);
+            assert!(alone.status.is_client_error(), "{url} {name}");
+            let body = parameters(json!([{ "name": name, "valueString": value }]));
+            assert_eq!(
+                statuses_in_both(&facade, &entry("POST", url, &body), ""),
+                [alone.status.as_str(); 2],
+                "{url} {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_condition_of_an_entry_that_is_no_text_is_never_passed_over() {
+    let facade = population();
+    let before = changes(&facade);
+    for (method, url, name) in [
+        ("POST", "Organization", "ifNoneExist"),
+        ("PUT", "Organization/gp", "ifMatch"),
+        ("PUT", "Organization/gp", "ifNoneMatch"),
+    ] {
+        for wrong in [
+            json!(7),
+            json!(true),
+            json!(["identifier=x"]),
+            json!({ "identifier": "x" }),
+        ] {
+            let organization = if method == "POST" {
+                without_id(organization("", "other"))
+            } else {
+                organization("gp", "other")
+            };
+            let mut sent = entry(method, url, &organization);
+            sent["request"][name] = wrong.clone();
+            assert_eq!(
+                statuses_in_both(&facade, &sent, ""),
+                ["400"; 2],
+                "{name} {wrong}"
+            );
+        }
+    }
+    assert_eq!(changes(&facade), before);
+}
+
+#[test]
+fn a_deletion_that_is_told_by_an_outcome_has_the_status_that_it_has_alone() {
+    for (prefer, status) in [
+        ("return=minimal", "204"),
+        ("return=representation", "204"),
+        ("return=OperationOutcome", "200"),
+    ] {
+        for url in ["Goal/g", "Goal/never", "Goal?identifier=Goal-g"] {
+            let (one, two) = (population(), population());
+            let alone = one.send("DELETE", &format!("/fhir/{url}"), &[("prefer", prefer)], "");
+            assert_eq!(alone.status.as_str(), status, "{prefer} {url}");
+            let sent = entry("DELETE", url, &Value::Null);
+            // The second time there is nothing left to delete.
+            assert_eq!(
+                statuses_in_both(&two, &sent, prefer),
+                [status; 2],
+                "{prefer} {url}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_look_of_a_transaction_may_name_the_version_or_the_id_that_a_write_makes() {
+    let facade = clinic();
+    facade.put_ok(&organization("old", "one"));
+    expect(
+        &facade.send("DELETE", "/fhir/Organization/old", &[], ""),
+        204,
+    );
+    for (method, url, name, look, status) in [
+        ("PUT", "gp", "a", "gp/_history/2", 200),
+        ("PUT", "gp", "b", "gp/_history/3/$meta", 200),
+        ("PUT", "gp", "c", "gp/_history/5", 404),
+        ("PUT", "gp", "c", "gp/_history/5/$meta", 404),
+        ("PUT", "x", "a", "x/_history/1", 200),
+        ("PUT", "y", "a", "y/_history/2", 404),
+        ("PUT", "old", "a", "old/_history/2", 410),
+        ("PUT", "old", "a", "old/_history/3", 200),
+        ("PUT", "?_id=z", "a", "z", 200),
+        ("PUT", "?_id=w", "a", "v", 404),
+        ("DELETE", "x", "", "x/_history/2", 404),
+        ("DELETE", "x", "", "x/_history/1/$meta", 200),
+    ] {
+        let before = changes(&facade);
+        let id = url.strip_prefix("?_id=").unwrap_or(url);
+        let url = format!("Organization/{url}").replace("/?", "?");
+        let write = match method {
+            "PUT" => entry("PUT", &url, &organization(id, name)),
+            _ => entry(method, &url, &Value::Null),
+        };
+        let look = entry("GET", &format!("Organization/{look}"), &Value::Null);
+        let at = format!("{write} {look}");
+        let reply = send(&facade, "transaction", &[look, write], "");
+        assert_eq!(reply.status.as_u16(), status, "{at}: {}", reply.text);
+        if status == 200 {
+            let status = &reply.json()["entry"][0]["response"]["status"];
+            assert_eq!(status, "200 OK", "{at}");
+        } else {
+            assert_eq!(changes(&facade), before, "{at}");
+        }
     }
 }
