@@ -86,7 +86,8 @@ pub(super) fn document(base_url: &str) -> Value {
             "title": statement["title"],
             "version": statement["version"],
             "summary": "FHIR R4 (4.0.1) REST interface",
-            "description": "Each GET has a HEAD, and each address an OPTIONS. The CapabilityStatement at /metadata says more. Parameters of a \
+            "description": "Each GET has a HEAD, except $export and $get-ws-binding-token, and each address an OPTIONS. The CapabilityStatement at /metadata \
+                            says more. Parameters of a \
                             search may have modifiers and prefixes, and lead along references (name:exact, ge2027-03, focus:Condition.code): \
                             see https://hl7.org/fhir/R4/search.html.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
@@ -186,7 +187,8 @@ fn responses(method: &str, declared: &Declaration) -> Value {
         ("update" | "patch" | "delete", _) => of("2XX", "Written"),
         ("create", _) => two(("201", "Written"), ("2XX", "Written")),
         (_, AnswerTime::LaterIfPreferred) => two(("200", "Answer"), ("202", "Begun")),
-        (_, AnswerTime::AtOnce) => two(("200", "Answer"), ("304", "Empty")),
+        ("read" | "vread", _) => two(("200", "Answer"), ("304", "Empty")),
+        (_, AnswerTime::AtOnce) => of("200", "Answer"),
     };
     responses["default"] = reference("responses", "Refusal");
     responses

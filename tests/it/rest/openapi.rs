@@ -108,6 +108,42 @@ fn what_stands_in_no_bundle_is_said_to_be_refused_there() {
 }
 
 #[test]
+fn what_has_no_head_is_named_and_what_is_asked_for_with_a_condition_may_be_unmodified() {
+    let facade = clinic();
+    let document = document(&facade);
+    let said = document["info"]["description"].as_str().unwrap();
+    for (path, methods) in paths(&document) {
+        let sample = format!("/fhir{path}")
+            .replace("{id}", "p")
+            .replace("{vid}", "1")
+            .replace("{file}", "Patient.ndjson");
+        let reply = facade.send("OPTIONS", &sample, &[], Body::empty());
+        let is_headless = methods.contains("get")
+            && !reply
+                .header("allow")
+                .split(", ")
+                .any(|method| method == "HEAD");
+        let name = path.rsplit('/').next().unwrap();
+        assert_eq!(
+            is_headless,
+            name.starts_with('$') && said.contains(name),
+            "{path}"
+        );
+        for method in methods {
+            let is_read = method == "get" && (path.ends_with("/{id}") || path.ends_with("/{vid}"));
+            let is_job = path.starts_with("/_jobs/");
+            assert_eq!(
+                document["paths"][&path][&method]["responses"]
+                    .get("304")
+                    .is_some(),
+                is_read && !is_job,
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[test]
 fn all_that_the_capability_statement_says_stands_in_the_document() {
     let facade = clinic();
     let (document, statement) = (document(&facade), facade.get("metadata").json());
