@@ -11,8 +11,15 @@ use crate::fhir::names;
 use crate::patch::{JSON_PATCH, MERGE_PATCH};
 use crate::search::parameters::{Parameter, ParameterKind, parameters_of};
 
-/// The day of the last change of what this program can do.
-const DATE: &str = "2026-12-01";
+/// The changes of each version, newest first.
+const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
+
+/// Returns the day of the last change of what this program can do: that of the first heading.
+fn date() -> &'static str {
+    let heading = CHANGELOG.lines().find(|line| line.starts_with("## "));
+    let day = heading.and_then(|heading| heading.rsplit_once(' '));
+    day.map_or("", |(_, day)| day)
+}
 
 /// Returns the CapabilityStatement (<https://hl7.org/fhir/R4/capabilitystatement.html>) of a server with that base and policy: the answer to
 /// `metadata`, and a definition to be read like the others.
@@ -33,7 +40,7 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "name": "Frist",
         "title": "Frist: the rights of people in package pathways",
         "status": "active",
-        "date": DATE,
+        "date": date(),
         "kind": "instance",
         "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data", subscription_names::CAPABILITY_SERVER],
         "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
@@ -197,4 +204,18 @@ fn search_parameter((name, kind, definition): (&str, &str, &str)) -> Value {
         );
     }
     parameter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::FhirDate;
+
+    #[test]
+    fn the_changelog_begins_with_this_version_and_a_day() {
+        assert!(matches!(FhirDate::parse(date()), Some(FhirDate::Day(_))));
+        let version = format!("## [{}] ", env!("CARGO_PKG_VERSION"));
+        let first = CHANGELOG.lines().find(|line| line.starts_with("## "));
+        assert!(first.is_some_and(|heading| heading.starts_with(&version)));
+    }
 }

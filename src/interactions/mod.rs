@@ -25,6 +25,7 @@ pub mod everything;
 pub mod examples;
 pub mod export;
 pub mod failure;
+mod foresight;
 pub mod history;
 mod includes;
 pub mod meta;

@@ -8,14 +8,13 @@ use serde_json::Value;
 use super::allowance::Allowance;
 use super::alone::look;
 use super::bundle_entry::understand_entry;
-use super::change::{Action, AskedAs, Change, ChangeTarget, Writer};
+use super::change::{Action, AskedAs, ChangeTarget, Writer};
+use super::foresight::Foresight;
 use super::outcome::{BundleKind, EntryAnswer};
 use super::request::{Ask, BundleRequest, Request};
-use super::scopes::Subject;
 use super::writing::attempt;
-use super::{Context, Failure, Server, batch, read};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, Version};
-use crate::storage::HistoryScope;
+use super::{Context, Failure, Server, batch};
+use crate::fhir::{Issue, IssueCode, Resource};
 
 /// The most entries that a Bundle may have.
 pub const ENTRIES_MAX: usize = 1_000;
@@ -107,14 +106,15 @@ fn transaction(
     }
     writes.sort_by_key(|((at, ..), change)| (order(&change.action), *at));
     let (places, changes): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
-    let allowance = Allowance::default();
-    let unforeseen = looks.iter().filter_map(|(at, _, ask)| {
-        foresee(server, context, ask, &changes, &allowance)
-            .err()
-            .map(|failure| failure.in_entry(*at))
-    });
-    if let Some(failure) = Failure::together(unforeseen.collect()) {
-        return Err(failure);
+    if !looks.is_empty() {
+        let foresight = Foresight::new(server, context, &changes);
+        let failures = looks.iter().filter_map(|(at, _, ask)| {
+            let failure = foresight.check(ask).err()?;
+            Some(failure.in_entry(*at))
+        });
+        if let Some(failure) = Failure::together(failures.collect()) {
+            return Err(failure);
+        }
     }
     let written = attempt::write(
         server,
@@ -212,115 +212,4 @@ fn refuse_equal_addresses(requests: &[Request]) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The fate of a resource in a transaction.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// It will be there.
-    Written,
-    /// It will be gone.
-    Deleted,
-}
-
-/// Lets a look that would fail after the commit fail before it.
-fn foresee(
-    server: &Server,
-    context: &Context,
-    ask: &Ask,
-    changes: &[Change],
-    allowance: &Allowance,
-) -> Result<(), Failure> {
-    let about = subject_of(ask);
-    let fate = about.and_then(|(key, _)| fate_of(key, changes));
-    if let (Some((key, true)), Some(Fate::Deleted)) = (about, fate) {
-        let text = format!("{key} is deleted by the same transaction");
-        return Err(Failure::not_found(text));
-    }
-    match (look(server, context, ask), about, version_of(ask)) {
-        (Ok(outcome), ..) => allowance.take(outcome).map(|_| ()),
-        (Err(Failure::NotFound(_)), Some((key, _)), Some(version))
-            if fate == Some(Fate::Written) && version == next_version(server, context, key)? =>
-        {
-            Ok(())
-        }
-        (Err(Failure::NotFound(_) | Failure::Gone(..)), _, None) if fate.is_some() => Ok(()),
-        (Err(failure), ..) => Err(failure),
-    }
-}
-
-/// Returns the version that the next write of a resource makes.
-fn next_version(server: &Server, context: &Context, key: &ResourceKey) -> Result<Version, Failure> {
-    match read::read(server, context, key) {
-        Ok(found) => Ok(Version::after(Some(found.version))),
-        Err(Failure::Gone(_, version)) => Ok(Version::after(Some(version))),
-        Err(Failure::NotFound(_)) => Ok(Version::after(None)),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// Returns the version that a request is about, if it names one.
-fn version_of(ask: &Ask) -> Option<Version> {
-    match ask {
-        Ask::Read(request) => request.version,
-        Ask::Operation(_, request) => match request.subject {
-            Subject::Version(_, version) => Some(version),
-            Subject::System | Subject::Type(_) | Subject::Instance(_) => None,
-        },
-        Ask::Search(_)
-        | Ask::History(_)
-        | Ask::Capabilities
-        | Ask::Change(..)
-        | Ask::Bundle(_)
-        | Ask::Wire(_) => None,
-    }
-}
-
-/// Returns the resource that a request is about, and whether it must be there after the changes.
-fn subject_of(ask: &Ask) -> Option<(&ResourceKey, bool)> {
-    match ask {
-        Ask::Read(request) => Some((&request.key, request.version.is_none())),
-        Ask::Search(request) => Some((request.scope.person()?, true)),
-        Ask::Operation(_, request) => {
-            let is_of_version = version_of(ask).is_some();
-            let must_be_there = !is_of_version && request.given.resource.is_none();
-            Some((request.subject.key()?, must_be_there))
-        }
-        Ask::History(request) => match &request.scope {
-            HistoryScope::Instance(key) => Some((key, false)),
-            HistoryScope::System | HistoryScope::Type(_) => None,
-        },
-        Ask::Capabilities | Ask::Change(..) | Ask::Bundle(_) | Ask::Wire(_) => None,
-    }
-}
-
-fn fate_of(key: &ResourceKey, changes: &[Change]) -> Option<Fate> {
-    changes.iter().find_map(|change| match &change.action {
-        Action::Update {
-            target: ChangeTarget::Key(changed),
-            ..
-        }
-        | Action::Patch {
-            target: ChangeTarget::Key(changed),
-            ..
-        } if changed == key => Some(Fate::Written),
-        Action::Delete {
-            target: ChangeTarget::Key(changed),
-            ..
-        } if changed == key => Some(Fate::Deleted),
-        // An id in the content is that of the resource that it meets or creates.
-        Action::Update {
-            target: ChangeTarget::Matching(_),
-            resource,
-            ..
-        } if resource.type_name() == key.resource_type.as_str()
-            && resource.id() == Some(key.id.as_str()) =>
-        {
-            Some(Fate::Written)
-        }
-        Action::Create { .. }
-        | Action::Update { .. }
-        | Action::Patch { .. }
-        | Action::Delete { .. } => None,
-    })
 }

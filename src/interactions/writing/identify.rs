@@ -1,7 +1,7 @@
 //! Identifying the resource of each change of a request, and checking that it is as the client
 //! requires: the write path begins with this.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::entry::{Entry, EntryWrite, same_identity, same_type};
 use super::gathering::Gathering;
@@ -13,7 +13,7 @@ use crate::interactions::change::{
     Action, Change, ChangeTarget, Condition, Criteria, Writer, placed,
 };
 use crate::interactions::read::existing;
-use crate::interactions::{Context, Effect, Failure};
+use crate::interactions::{Context, Effect, Failure, Server};
 use crate::patch::{Patch, PatchContext};
 use crate::search::SearchQuery;
 use crate::storage::{Method, StoreError, StoredVersion};
@@ -40,6 +40,36 @@ pub(super) fn identify_all(
         }
     }
     Failure::together(failures).map_or(Ok(entries), Err)
+}
+
+/// Returns the resources that deletions by criteria would meet now. Criteria that cannot be answered
+/// meet none here: the changes themselves are refused for them.
+pub(in crate::interactions) fn deleted_by_criteria(
+    server: &Server,
+    changes: &[Change],
+) -> BTreeSet<ResourceKey> {
+    let criteria = changes.iter().filter_map(|change| match &change.action {
+        Action::Delete {
+            target: ChangeTarget::Matching(criteria),
+            ..
+        } => Some(criteria),
+        Action::Create { .. }
+        | Action::Update { .. }
+        | Action::Patch { .. }
+        | Action::Delete { .. } => None,
+    });
+    let mut gathering = Gathering::new(server);
+    let mut deleted = BTreeSet::new();
+    for Criteria {
+        resource_type,
+        parameters,
+        ..
+    } in criteria
+    {
+        let found = conditional::matching_keys(&mut gathering, *resource_type, parameters);
+        deleted.extend(found.into_iter().flat_map(|(keys, _)| keys));
+    }
+    deleted
 }
 
 /// Reads the last versions of what the changes name by key.

@@ -12,7 +12,7 @@ mod gathered_rights;
 pub(super) mod gathering;
 mod gist;
 pub(super) mod guards;
-mod identify;
+pub(super) mod identify;
 pub(super) mod pending;
 mod references;
 mod referrers;

@@ -621,6 +621,9 @@ fn a_look_of_a_transaction_may_name_the_version_or_the_id_that_a_write_makes() {
         ("PUT", "?_id=w", "a", "v", 404),
         ("DELETE", "x", "", "x/_history/2", 404),
         ("DELETE", "x", "", "x/_history/1/$meta", 200),
+        ("DELETE", "?_id=z", "", "z", 404),
+        ("DELETE", "?_id=z", "", "z/$meta", 404),
+        ("DELETE", "?_id=z", "", "z/_history", 200),
     ] {
         let before = changes(&facade);
         let id = url.strip_prefix("?_id=").unwrap_or(url);
