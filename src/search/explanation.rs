@@ -1,7 +1,7 @@
 //! The words in which `_explain` describes a search: parameters and kinds of conditions by name,
 //! never a value.
 
-use super::query::{Clause, Prefix, Sort, SortBy, Test};
+use super::query::{Clause, Prefix, Sort, SortBy, SortOrder, Test};
 
 /// Describes a condition, without its values.
 pub fn clause_text(clause: &Clause) -> String {
@@ -25,10 +25,9 @@ pub fn sort_text(sort: &[Sort]) -> String {
             SortBy::LastUpdated => "_lastUpdated",
             SortBy::Parameter(code) => code,
         };
-        if sort.descending {
-            format!("-{by}")
-        } else {
-            by.to_owned()
+        match sort.order {
+            SortOrder::Ascending => by.to_owned(),
+            SortOrder::Descending => format!("-{by}"),
         }
     };
     sort.iter().map(of).collect::<Vec<_>>().join(", ")

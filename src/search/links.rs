@@ -47,7 +47,10 @@ pub(super) type Find<'f, E> = &'f mut dyn FnMut(
 ///
 /// # Errors
 /// The errors of `find`, and a step that comes to too many resources.
-pub fn settle<E: From<TooMany>>(query: &SearchQuery, find: Find<'_, E>) -> Result<SearchQuery, E> {
+pub fn resolve_links<E: From<TooMany>>(
+    query: &SearchQuery,
+    find: Find<'_, E>,
+) -> Result<SearchQuery, E> {
     let clauses = query
         .clauses
         .iter()
@@ -101,7 +104,7 @@ fn follow<E: From<TooMany>>(
     code: Option<&str>,
     find: Find<'_, E>,
 ) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E> {
-    let settled = settle(query, find)?;
+    let settled = resolve_links(query, find)?;
     let found = find(&settled, code, STEP_MAX)?;
     if found.len() > STEP_MAX {
         Err(TooMany::Followed(STEP_MAX).into())

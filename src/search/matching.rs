@@ -6,7 +6,9 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 
 use super::entry::{IndexEntry, IndexValue};
-use super::query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test, instant_span_us, is_of};
+use super::query::{
+    Clause, Prefix, SearchQuery, Sort, SortBy, SortOrder, Test, instant_span_us, is_of,
+};
 use super::text_folding::fold;
 use crate::fhir::ResourceKey;
 
@@ -170,19 +172,16 @@ pub fn sort_rows<R>(rows: &mut [R], sort: &[Sort], view: impl for<'a> Fn(&'a R) 
 }
 
 fn order(sort: &Sort, left: Row<'_>, right: Row<'_>) -> Ordering {
-    let directed = |order: Ordering| {
-        if sort.descending {
-            order.reverse()
-        } else {
-            order
-        }
+    let directed = |order: Ordering| match sort.order {
+        SortOrder::Ascending => order,
+        SortOrder::Descending => order.reverse(),
     };
     match &sort.by {
         SortBy::Id => directed(left.key.id.cmp(&right.key.id)),
         SortBy::LastUpdated => directed(left.last_updated.cmp(&right.last_updated)),
         SortBy::Parameter(code) => match (
-            sort_value(code, sort.descending, left),
-            sort_value(code, sort.descending, right),
+            sort_value(code, sort.order, left),
+            sort_value(code, sort.order, right),
         ) {
             (Some(left), Some(right)) => directed(by_value(left, right)),
             (Some(_), None) => Ordering::Less,
@@ -192,16 +191,15 @@ fn order(sort: &Sort, left: Row<'_>, right: Row<'_>) -> Ordering {
     }
 }
 
-fn sort_value<'a>(code: &str, descending: bool, row: Row<'a>) -> Option<&'a IndexValue> {
+fn sort_value<'a>(code: &str, order: SortOrder, row: Row<'a>) -> Option<&'a IndexValue> {
     let values = row
         .entries
         .iter()
         .filter(|entry| entry.parameter == code)
         .map(|entry| &entry.value);
-    if descending {
-        values.max_by(|left, right| by_value(left, right))
-    } else {
-        values.min_by(|left, right| by_value(left, right))
+    match order {
+        SortOrder::Ascending => values.min_by(|left, right| by_value(left, right)),
+        SortOrder::Descending => values.max_by(|left, right| by_value(left, right)),
     }
 }
 

@@ -26,8 +26,8 @@ mod values;
 
 pub use entry::{IndexEntry, IndexValue};
 pub use extract::{REFERS_TO, index_entries};
-pub use links::{TooMany, settle};
+pub use links::{TooMany, resolve_links};
 pub use matching::{Row, matches, sort_rows};
 pub use parse::{ParsedSearch, parse, parse_search};
-pub use query::{Clause, Prefix, SearchQuery, Sort, SortBy, Test};
+pub use query::{Clause, Prefix, SearchQuery, Sort, SortBy, SortOrder, Test};
 pub use text_folding::fold;

@@ -4,7 +4,7 @@
 use super::criteria::{criterion, unknown};
 use super::parameters::{ParameterKind, parameter_of};
 use super::problem::Problem;
-use super::query::{SearchQuery, Sort, SortBy};
+use super::query::{SearchQuery, Sort, SortBy, SortOrder};
 use super::results::{self, EXPLAIN, ResourcePart, Results};
 use crate::fhir::{Issue, IssueCode, ResourceType};
 
@@ -181,9 +181,10 @@ fn apply(
 }
 
 fn sort(resource_type: ResourceType, field: &str) -> Result<Sort, Problem> {
-    let (code, descending) = field
-        .strip_prefix('-')
-        .map_or((field, false), |code| (code, true));
+    let (code, order) = match field.strip_prefix('-') {
+        Some(code) => (code, SortOrder::Descending),
+        None => (field, SortOrder::Ascending),
+    };
     let by = match code {
         "_id" => SortBy::Id,
         "_lastUpdated" => SortBy::LastUpdated,
@@ -199,7 +200,7 @@ fn sort(resource_type: ResourceType, field: &str) -> Result<Sort, Problem> {
             )));
         }
     };
-    Ok(Sort { by, descending })
+    Ok(Sort { by, order })
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl Clause {
     }
 
     /// Returns true if the condition is about other resources than the one that is judged: see
-    /// [`crate::search::settle`].
+    /// [`crate::search::resolve_links`].
     pub fn is_linked(&self) -> bool {
         match self {
             Clause::Chain { .. } | Clause::Has { .. } => true,
@@ -228,8 +228,17 @@ pub enum Prefix {
 pub struct Sort {
     /// The value to sort by.
     pub by: SortBy,
-    /// Greatest first. Resources without a value come last either way.
-    pub descending: bool,
+    /// The direction. Resources without a value come last either way.
+    pub order: SortOrder,
+}
+
+/// A direction of sorting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SortOrder {
+    /// The least first.
+    Ascending,
+    /// The greatest first.
+    Descending,
 }
 
 /// A value to sort by.

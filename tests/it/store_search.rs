@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use frist::search::{
-    Clause, IndexEntry, IndexValue, Prefix, Row, SearchQuery, Sort, SortBy, Test, TooMany, matches,
-    settle, sort_rows,
+    Clause, IndexEntry, IndexValue, Prefix, Row, SearchQuery, Sort, SortBy, SortOrder, Test,
+    TooMany, matches, resolve_links, sort_rows,
 };
 use frist::storage::{ChangeSet, Position, Precondition};
 use jiff::Timestamp;
@@ -180,7 +180,14 @@ fn query() -> impl Strategy<Value = SearchQuery> {
         parameter().prop_map(SortBy::Parameter)
     ];
     let sort = prop::collection::vec(
-        (by, any::<bool>()).prop_map(|(by, descending)| Sort { by, descending }),
+        (by, any::<bool>()).prop_map(|(by, is_descending)| Sort {
+            by,
+            order: if is_descending {
+                SortOrder::Descending
+            } else {
+                SortOrder::Ascending
+            },
+        }),
         0..3,
     );
     let types = prop::sample::subsequence(vec![ResourceType::Task, ResourceType::Goal], 1..=2);
@@ -234,7 +241,7 @@ pub(crate) fn expected_page(query: &SearchQuery, state: &Known) -> (usize, Vec<S
         };
         Ok::<_, TooMany>(found.map(|row| (row.key.clone(), entries(row))).collect())
     };
-    let query = &settle(query, &mut find).unwrap();
+    let query = &resolve_links(query, &mut find).unwrap();
     let mut rows: Vec<Row<'_>> = state
         .iter()
         .filter_map(row)

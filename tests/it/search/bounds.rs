@@ -4,7 +4,7 @@
 use frist::fhir::{Id, IssueCode, ResourceKey, ResourceType};
 use frist::interactions::Failure;
 use frist::search::{
-    Clause, IndexEntry, IndexValue, Prefix, SearchQuery, Sort, SortBy, Test, TooMany,
+    Clause, IndexEntry, IndexValue, Prefix, SearchQuery, Sort, SortBy, SortOrder, Test, TooMany,
 };
 use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
 use frist::storage::{Commits, Resources, SearchError};
@@ -124,8 +124,8 @@ fn not(code: &str) -> Clause {
     }
 }
 
-fn sorted(by: SortBy, descending: bool) -> Vec<Sort> {
-    vec![Sort { by, descending }]
+fn sorted(by: SortBy, order: SortOrder) -> Vec<Sort> {
+    vec![Sort { by, order }]
 }
 
 /// Finds those changed from this many microseconds after the first commit: the three commits were
@@ -192,9 +192,9 @@ fn a_condition_that_the_index_answers_looks_at_nothing() {
 
 #[test]
 fn an_order_of_the_index_looks_at_a_page() {
-    let by = |code: &str| sorted(SortBy::Parameter(code.into()), true);
-    let newest = sorted(SortBy::LastUpdated, true);
-    let oldest = sorted(SortBy::LastUpdated, false);
+    let by = |code: &str| sorted(SortBy::Parameter(code.into()), SortOrder::Descending);
+    let newest = sorted(SortBy::LastUpdated, SortOrder::Descending);
+    let oldest = sorted(SortBy::LastUpdated, SortOrder::Ascending);
     check([
         ("due before a day", vec![due_before(10)], vec![], 0, 10),
         ("the last ones due", vec![], by("due"), 2, 60),
@@ -235,7 +235,7 @@ fn an_order_of_the_index_looks_at_a_page() {
 
 #[test]
 fn what_the_index_does_not_answer_is_looked_at_one_by_one() {
-    let by = |code: &str| sorted(SortBy::Parameter(code.into()), true);
+    let by = |code: &str| sorted(SortBy::Parameter(code.into()), SortOrder::Descending);
     let plain = |text: &str| text.to_owned();
     check([
         ("without a note", vec![missing("note")], vec![], 60, 10),

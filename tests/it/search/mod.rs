@@ -12,7 +12,9 @@ mod oracle;
 mod values;
 
 use frist::fhir::{ResourceKey, ResourceType};
-use frist::search::{IndexEntry, Row, SearchQuery, TooMany, index_entries, matches, parse, settle};
+use frist::search::{
+    IndexEntry, Row, SearchQuery, TooMany, index_entries, matches, parse, resolve_links,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -70,7 +72,7 @@ impl Shelf {
                     .collect(),
             )
         };
-        let settled = settle(&query, &mut find).unwrap();
+        let settled = resolve_links(&query, &mut find).unwrap();
         Ok(self
             .rows()
             .filter(|row| matches(&settled, *row))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use frist::fhir::{ResourceKey, ResourceType, Version};
-use frist::search::{Clause, Prefix, SearchQuery, Sort, SortBy, Test};
+use frist::search::{Clause, Prefix, SearchQuery, Sort, SortBy, SortOrder, Test};
 use frist::storage::{ChangeSet, HistoryQuery, HistoryScope, LogEntry, Position, Store};
 use jiff::Timestamp;
 
@@ -141,7 +141,7 @@ fn queries_by_time() -> [SearchQuery; 3] {
     let base = SearchQuery {
         sort: vec![Sort {
             by: SortBy::LastUpdated,
-            descending: true,
+            order: SortOrder::Descending,
         }],
         ..SearchQuery::all(ResourceType::Task, vec![])
     };

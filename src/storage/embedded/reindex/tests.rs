@@ -20,8 +20,8 @@ use super::state::MADE_BY;
 use super::waiting::waits_for;
 use crate::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
 use crate::search::{
-    Clause, IndexEntry, IndexValue, Row, SearchQuery, Sort, SortBy, Test, TooMany, matches, settle,
-    sort_rows,
+    Clause, IndexEntry, IndexValue, Row, SearchQuery, Sort, SortBy, SortOrder, Test, TooMany,
+    matches, resolve_links, sort_rows,
 };
 use crate::storage::{
     ChangeSet, Commits, Indexing, Marks, Method, Position, Precondition, ReindexError, ReindexFrom,
@@ -203,9 +203,13 @@ fn query() -> impl Strategy<Value = SearchQuery> {
     (types, prop::collection::vec(clause, 0..3), sort).prop_map(|(types, clauses, sort)| {
         let sort = sort
             .into_iter()
-            .map(|(code, descending)| Sort {
+            .map(|(code, is_descending)| Sort {
                 by: SortBy::Parameter(code),
-                descending,
+                order: if is_descending {
+                    SortOrder::Descending
+                } else {
+                    SortOrder::Ascending
+                },
             })
             .collect();
         SearchQuery {
@@ -309,7 +313,7 @@ impl ExpectedStore {
             };
             Ok::<_, TooMany>(found.map(|row| (row.key.clone(), entries(row))).collect())
         };
-        let settled = settle(query, &mut find).unwrap();
+        let settled = resolve_links(query, &mut find).unwrap();
         let mut found: Vec<Row<'_>> = rows
             .iter()
             .filter(|row| matches(&settled, **row))

@@ -8,7 +8,7 @@ use super::super::reading::ViewReader;
 use super::candidates::{Candidates, Gathered};
 use super::run::{Match, Matching, SearchRun, SeenVersion, is_of_order};
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::{Row, SearchQuery, Sort, SortBy, matches, settle};
+use crate::search::{Row, SearchQuery, Sort, SortBy, SortOrder, matches, resolve_links};
 use crate::storage::{Position, SearchError, SearchPage};
 
 impl<'a> ViewReader<'a> {
@@ -82,10 +82,10 @@ impl<'a> SearchRun<'a> {
 
     /// Follows the chains of the query.
     fn settled(&self, query: &SearchQuery) -> Result<SearchQuery, SearchError> {
-        settle(query, &mut |query, code, most| {
+        resolve_links(query, &mut |query, code, most| {
             let by = code.map(|code| Sort {
                 by: SortBy::Parameter(code.to_owned()),
-                descending: false,
+                order: SortOrder::Ascending,
             });
             let query = SearchQuery {
                 sort: by.into_iter().collect(),

@@ -12,7 +12,7 @@ use super::super::seal::senseless;
 use super::run::{Match, Matching, SearchRun};
 use crate::fhir::ResourceKey;
 use crate::search::explanation::{keys_text, sort_text};
-use crate::search::{SearchQuery, Sort, SortBy, sort_rows};
+use crate::search::{SearchQuery, Sort, SortBy, SortOrder, sort_rows};
 use crate::storage::{Position, SearchError, StoreError};
 
 /// The number of keys that are read for each match before reading in order is given up: looking at
@@ -123,14 +123,14 @@ impl SearchRun<'_> {
         };
         let is_done = match &sort.by {
             SortBy::Id => false,
-            SortBy::LastUpdated => self.walk_log(&mut walk, query, sort.descending)?,
+            SortBy::LastUpdated => self.walk_log(&mut walk, query, sort.order)?,
             SortBy::Parameter(code) => match query.types.as_slice() {
                 [resource_type] => {
                     let prefix = IndexPrefix {
                         resource_type: *resource_type,
                         parameter: code,
                     };
-                    self.walk_index(&mut walk, &prefix, sort.descending)?
+                    self.walk_index(&mut walk, &prefix, sort.order)?
                 }
                 _ => false,
             },
@@ -160,7 +160,7 @@ impl SearchRun<'_> {
         &self,
         walk: &mut OrderedWalk<'_>,
         prefix: &IndexPrefix<'_>,
-        descending: bool,
+        order: SortOrder,
     ) -> Result<bool, SearchError> {
         let is_there = |start: Vec<u8>| -> Result<bool, StoreError> {
             self.reader
@@ -194,11 +194,10 @@ impl SearchRun<'_> {
             IndexKind::Uri,
             IndexKind::QuantityFrom,
         ];
-        let mut direction = Direction::Forward;
-        if descending {
+        if order == SortOrder::Descending {
             kinds.reverse();
-            direction = Direction::Backward;
         }
+        let direction = direction(order);
         for kind in kinds {
             let mut value = Vec::new();
             for entry in self.reader.records::<()>(
@@ -228,13 +227,9 @@ impl SearchRun<'_> {
         &self,
         walk: &mut OrderedWalk<'_>,
         query: &SearchQuery,
-        descending: bool,
+        order: SortOrder,
     ) -> Result<bool, SearchError> {
-        let direction = if descending {
-            Direction::Backward
-        } else {
-            Direction::Forward
-        };
+        let direction = direction(order);
         let until = Position(self.position.0.saturating_add(1));
         let changes: Box<dyn Iterator<Item = _>> = match query.types.as_slice() {
             [resource_type] => Box::new(self.reader.type_changes(
@@ -266,7 +261,7 @@ impl SearchRun<'_> {
             }
             // From the newest the first change of a resource is its last one; from the oldest it
             // has to be the version that is current.
-            let counts = descending || !walk.wanted.contains(&change.key) || {
+            let counts = order == SortOrder::Descending || !walk.wanted.contains(&change.key) || {
                 self.look()?;
                 self.reader
                     .head(&change.key)?
@@ -314,5 +309,13 @@ impl OrderedWalk<'_> {
 
     fn is_over(&self) -> bool {
         self.has_enough() || self.read.keys >= self.keys_max
+    }
+}
+
+/// Returns the direction in which keys are read in an order.
+fn direction(order: SortOrder) -> Direction {
+    match order {
+        SortOrder::Ascending => Direction::Forward,
+        SortOrder::Descending => Direction::Backward,
     }
 }
