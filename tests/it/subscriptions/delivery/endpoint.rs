@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -130,6 +130,8 @@ pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     received: Receiver<Received>,
     state: Arc<State>,
+    /// The thread that takes connections, until the endpoint is down.
+    accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct State {
@@ -190,7 +192,7 @@ impl Endpoint {
             streams: Mutex::default(),
         });
         let shared = Arc::clone(&state);
-        thread::spawn(move || {
+        let accepting = thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if shared.is_down.load(Ordering::SeqCst) {
                     return;
@@ -220,6 +222,7 @@ impl Endpoint {
             address,
             received,
             state,
+            accepting: Mutex::new(Some(accepting)),
         }
     }
 
@@ -273,6 +276,10 @@ impl Endpoint {
     pub(crate) fn go_down(&self) {
         self.state.is_down.store(true, Ordering::SeqCst);
         drop(TcpStream::connect(self.address));
+        // Only then the port is closed.
+        if let Some(accepting) = self.accepting.lock().unwrap().take() {
+            accepting.join().unwrap();
+        }
         self.state
             .streams
             .lock()
