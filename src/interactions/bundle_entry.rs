@@ -47,6 +47,9 @@ pub(super) fn understand_entry(
             "expected an address relative to the base, such as Patient/7, found an absolute one";
         return Err(missing("url", text));
     }
+    if !matches!(entry["fullUrl"], Value::Null | Value::String(_)) {
+        return Err(wrong(at, "fullUrl", "expected an address, as text"));
+    }
     let envelope = BundleEntry {
         at,
         entry,

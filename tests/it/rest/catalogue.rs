@@ -575,6 +575,12 @@ fn a_condition_of_an_entry_that_is_no_text_is_never_passed_over() {
             );
         }
     }
+    for wrong in [json!(1), json!(false), json!(["urn:uuid:x"]), json!({})] {
+        let mut sent = entry("PUT", "Organization/gp", &organization("gp", "other"));
+        sent["fullUrl"] = wrong.clone();
+        let found = statuses_in_both(&facade, &sent, "");
+        assert_eq!(found, ["400"; 2], "fullUrl {wrong}");
+    }
     assert_eq!(changes(&facade), before);
 }
 
