@@ -73,7 +73,11 @@ fn answer_of_wire(wire: &Wire, call: &Call, asked: WireRequest) -> Result<Answer
         WireRequest::JobFile(id, file) => wire.jobs.file(call, &id, file),
         // One that is a websocket is answered before this.
         WireRequest::Websocket => Err(Refusal::NotUpgraded),
-        WireRequest::Operation(_) => reindex::begin(wire, call),
+        WireRequest::Operation(declared) => match declared.name {
+            "reindex" => reindex::begin(wire, call),
+            // Nothing is begun for a row that was added without its answer here.
+            name => unreachable!("the wire does not carry out ${name}"),
+        },
     }
 }
 

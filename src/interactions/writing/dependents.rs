@@ -7,9 +7,10 @@ use super::gathering::Gathering;
 use super::guards;
 use super::pending::{self, Pending, person_of};
 use crate::deadlines::{self, FACT_TYPES};
-use crate::fhir::{Id, ResourceKey, ResourceType, json};
+use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::interactions::stored::parse_stored_members;
 use crate::search::{Clause, REFERS_TO, SearchQuery};
-use crate::storage::{SearchError, StoreError};
+use crate::storage::SearchError;
 
 /// The most resources that are read at once: a practice may have all of a municipality's persons.
 const READ_AT_ONCE: usize = 256;
@@ -64,10 +65,7 @@ fn dependents(
             .flatten()
         {
             let Some(body) = &stored.body else { continue };
-            let content = json::parse_members(body, |name| name == "subject");
-            let content = content.map_err(|_| {
-                StoreError(format!("the stored content of {} is not JSON", stored.key))
-            })?;
+            let content = parse_stored_members(&stored.key, body, |name| name == "subject")?;
             persons.extend(person_of(&stored.key, &content));
         }
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::deadlines::{elements_read, practice_references};
-use crate::fhir::{ResourceKey, Version, json};
+use crate::fhir::{ResourceKey, Version};
+use crate::interactions::stored::parse_stored_members;
 use crate::storage::{StoreError, StoredVersion};
 
 /// The elements of a stored resource that decisions read.
@@ -29,11 +30,9 @@ impl Gist {
             return Ok(None);
         };
         let of_facts = elements_read(stored.key.resource_type);
-        let content = json::parse_members(body, |name| {
+        let content = parse_stored_members(&stored.key, body, |name| {
             matches!(name, "resourceType" | "subject" | "identifier") || of_facts.contains(&name)
-        });
-        let content = content
-            .map_err(|_| StoreError(format!("the stored content of {} is not JSON", stored.key)))?;
+        })?;
         Ok(Some(Gist {
             version: stored.version,
             practices: practice_references(&content).into(),
