@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use super::words::Group;
-use crate::fhir::names;
-use crate::fhir::view::{codings, extensions, items, without_version};
+use crate::fhir::terminology::{CodeReading, text, texts};
+use crate::fhir::view::{codings, extensions, items};
+use crate::fhir::{Terminology, names};
 
 static SHIPPED: LazyLock<GroupTable> = LazyLock::new(|| {
     GroupTable::parse(include_str!("../../profiles/target-groups.json"))
@@ -18,41 +19,10 @@ static SHIPPED: LazyLock<GroupTable> = LazyLock::new(|| {
 /// The table from code to target group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupTable {
-    terminologies: Vec<Terminology>,
+    /// Each with the name of its column.
+    terminologies: Vec<(Terminology, String)>,
     /// For each column of the table the codes in upper case, with the group.
     columns: BTreeMap<String, Vec<(String, Group)>>,
-}
-
-/// The addresses under which one terminology is sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Terminology {
-    /// An address that ends in `*` stands for all that begin so.
-    systems: Vec<String>,
-    reading: CodeReading,
-    column: String,
-}
-
-/// The way a code is compared with the table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum CodeReading {
-    /// The part before `+`, without its leading D, begins with the code in the table.
-    Sks,
-    /// Without the dot, it begins with the code in the table.
-    Icd10,
-    /// It is the code in the table.
-    Whole,
-}
-
-impl CodeReading {
-    const ALL: [CodeReading; 3] = [CodeReading::Sks, CodeReading::Icd10, CodeReading::Whole];
-
-    const fn code(self) -> &'static str {
-        match self {
-            CodeReading::Sks => "sks",
-            CodeReading::Icd10 => "icd-10",
-            CodeReading::Whole => "whole",
-        }
-    }
 }
 
 impl GroupTable {
@@ -69,10 +39,16 @@ impl GroupTable {
         let table = crate::fhir::json::parse(json.as_bytes())?;
         let mut columns: BTreeMap<String, Vec<(String, Group)>> = BTreeMap::new();
         let terminologies = items(&table["terminologies"])
-            .map(terminology)
+            .map(|element| {
+                let terminology = Terminology::read(element)?;
+                Ok((
+                    terminology,
+                    text(element, "column", "terminology")?.to_owned(),
+                ))
+            })
             .collect::<Result<Vec<_>, String>>()?;
-        for terminology in &terminologies {
-            columns.entry(terminology.column.clone()).or_default();
+        for (_, column) in &terminologies {
+            columns.entry(column.clone()).or_default();
         }
         for (at, row) in items(&table["groups"]).enumerate() {
             let code = text(row, "group", &format!("groups[{at}]"))?;
@@ -108,8 +84,7 @@ impl GroupTable {
             return self.groups_of_concept(&condition["code"]);
         }
         let coded = asserted.flat_map(|extension| codings(&extension["valueCodeableConcept"]));
-        let of_guide =
-            coded.filter(|(system, _)| without_version(system) == names::CS_TARGET_GROUP);
+        let of_guide = coded.filter(|(system, _)| *system == names::CS_TARGET_GROUP);
         let groups: BTreeSet<Group> = of_guide
             .filter_map(|(_, code)| Group::from_code(code))
             .collect();
@@ -132,14 +107,8 @@ impl GroupTable {
             terminologies,
             columns,
         } = self;
-        let terminologies = terminologies.iter().map(|terminology| {
-            let Terminology {
-                systems,
-                reading,
-                column,
-            } = terminology;
-            let (reading, systems) = (reading.code(), systems.join(" "));
-            format!("terminology {column} reading {reading} systems {systems}\n")
+        let terminologies = terminologies.iter().map(|(terminology, column)| {
+            format!("terminology {column} {}\n", terminology.written())
         });
         let codes = columns.iter().flat_map(|(column, codes)| {
             codes
@@ -150,25 +119,24 @@ impl GroupTable {
     }
 
     fn groups_of_code(&self, system: &str, code: &str) -> Vec<Group> {
-        let system = without_version(system);
-        let Some(terminology) = self
+        let Some((terminology, column)) = self
             .terminologies
             .iter()
-            .find(|terminology| terminology.is_sent_as(system))
+            .find(|(terminology, _)| terminology.is_sent_as(system))
         else {
             return Vec::new();
         };
-        let Some(codes) = self.columns.get(&terminology.column) else {
+        let Some(codes) = self.columns.get(column) else {
             return Vec::new();
         };
-        let code = code.to_ascii_uppercase();
+        let code = terminology.compared(code);
         let fits = |listed: &str| match terminology.reading {
             CodeReading::Sks => code
                 .split('+')
                 .next()
                 .and_then(|main| main.strip_prefix('D'))
                 .is_some_and(|icd| icd.starts_with(listed)),
-            CodeReading::Icd10 => code.replace('.', "").starts_with(listed),
+            CodeReading::Icd10 => code.starts_with(listed),
             CodeReading::Whole => code == listed,
         };
         codes
@@ -179,60 +147,6 @@ impl GroupTable {
     }
 }
 
-impl Terminology {
-    fn is_sent_as(&self, system: &str) -> bool {
-        self.systems
-            .iter()
-            .any(|known| match known.strip_suffix('*') {
-                Some(start) => system.starts_with(start),
-                None => system == known,
-            })
-    }
-}
-
-fn terminology(element: &Value) -> Result<Terminology, String> {
-    let at = format!(
-        "terminology '{}'",
-        element["name"].as_str().unwrap_or("without a name")
-    );
-    let code = text(element, "reading", &at)?;
-    let reading = CodeReading::ALL
-        .into_iter()
-        .find(|reading| reading.code() == code)
-        .ok_or_else(|| {
-            format!("{at}.reading: expected 'sks', 'icd-10' or 'whole', found '{code}'")
-        })?;
-    let systems = texts(element, "systems", &at)?
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    Ok(Terminology {
-        systems,
-        reading,
-        column: text(element, "column", &at)?.to_owned(),
-    })
-}
-
-fn text<'a>(element: &'a Value, name: &str, at: &str) -> Result<&'a str, String> {
-    element[name]
-        .as_str()
-        .filter(|text| !text.is_empty())
-        .ok_or(format!("{at}.{name}: expected a text"))
-}
-
-fn texts<'a>(element: &'a Value, name: &str, at: &str) -> Result<Vec<&'a str>, String> {
-    let wrong = || format!("{at}.{name}: expected an array of texts");
-    let array = element[name].as_array().ok_or_else(wrong)?;
-    array
-        .iter()
-        .map(|item| {
-            item.as_str()
-                .filter(|text| !text.is_empty())
-                .ok_or_else(wrong)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,13 +154,12 @@ mod tests {
 
     #[test]
     fn a_code_belongs_to_the_group_of_its_terminology_however_it_is_written() {
-        let (sks, icd, icpc, sct) = (
+        let (sks, icd, icpc) = (
             "urn:oid:1.2.208.176.2.4.12",
             "http://hl7.org/fhir/sid/icd-10",
             "urn:oid:1.2.208.176.2.31",
-            "http://snomed.info/sct",
         );
-        for (system, code, expected) in [
+        check(&[
             (sks, "DJ449", Some(Group::Copd)),
             (sks, "dj44", Some(Group::Copd)),
             (sks, "DE119+BXX", Some(Group::Type2Diabetes)),
@@ -291,6 +204,14 @@ mod tests {
                 "K78",
                 Some(Group::HeartDisease),
             ),
+            ("", "J44", None),
+        ]);
+    }
+
+    #[test]
+    fn snomed_ct_is_one_under_each_of_its_addresses_and_with_a_version() {
+        let sct = "http://snomed.info/sct";
+        check(&[
             (sct, "278860009", Some(Group::LowBackPain)),
             (
                 "http://snomed.info/sct/554471000005108/version/20270101",
@@ -298,12 +219,30 @@ mod tests {
                 Some(Group::Type2Diabetes),
             ),
             ("http://snomed.info/sctx", "44054006", None),
-            ("", "J44", None),
-        ] {
+            (
+                "urn:oid:2.16.840.1.113883.6.96",
+                "13645005",
+                Some(Group::Copd),
+            ),
+            (
+                "http://snomed.info/sct|http://snomed.info/sct/554471000005108",
+                "13645005",
+                Some(Group::Copd),
+            ),
+            (
+                "http://snomed.info/sct|20240101",
+                "13645005",
+                Some(Group::Copd),
+            ),
+        ]);
+    }
+
+    fn check(table: &[(&str, &str, Option<Group>)]) {
+        for (system, code, expected) in table {
             let concept = json!({ "coding": [{ "system": system, "code": code }] });
             assert_eq!(
                 GroupTable::shipped().groups_of_concept(&concept),
-                Vec::from_iter(expected),
+                Vec::from_iter(*expected),
                 "{system} {code}"
             );
         }

@@ -1,11 +1,12 @@
 //! FHIR dates and the calendar of Europe/Copenhagen (deadline-rules, section 2).
 //!
-//! The time zone data is in the binary: nothing is read from the system.
+//! The time zone data is in the binary: nothing is read from the system. Before 1970 it has Berlin's
+//! clock for Copenhagen's: what carries an offset is then taken by that, and not by the data.
 
 use std::sync::LazyLock;
 
-use jiff::civil::Date;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp, ToSpan};
 
 static COPENHAGEN: LazyLock<TimeZone> = LazyLock::new(|| {
@@ -31,6 +32,36 @@ pub fn start_of_day(day: Date) -> Timestamp {
         .map_or(Timestamp::MAX, |start| start.timestamp())
 }
 
+/// Returns the instants that a time without a zone can stand for in Denmark: two in the hour of
+/// October that comes twice, none in the hour of March that is left out. Before 1970, when the
+/// changes of the clock are not known, it is one.
+pub fn danish_instants(local: DateTime) -> Vec<Timestamp> {
+    let zone = copenhagen();
+    let at = |offset: Offset| offset.to_timestamp(local).ok();
+    let offset = zone.to_ambiguous_timestamp(local).offset();
+    let is_known = local.year() >= ZONE_DATA_BEGIN;
+    match offset {
+        AmbiguousOffset::Unambiguous { offset } => at(offset).into_iter().collect(),
+        AmbiguousOffset::Fold { before, after } if is_known => {
+            [before, after].into_iter().filter_map(at).collect()
+        }
+        AmbiguousOffset::Gap { .. } if is_known => Vec::new(),
+        AmbiguousOffset::Fold { before, .. } | AmbiguousOffset::Gap { before, .. } => {
+            at(before).into_iter().collect()
+        }
+    }
+}
+
+/// The year from which the time zone data know the clock of Copenhagen.
+const ZONE_DATA_BEGIN: i16 = 1970;
+
+/// Returns what the clock showed where an instant before 1970 was written down, if its offset says
+/// so.
+fn own_clock(instant: Timestamp, offset_s: Option<i32>) -> Option<DateTime> {
+    let offset = Offset::from_seconds(offset_s?).ok()?;
+    (instant < Timestamp::UNIX_EPOCH).then(|| offset.to_datetime(instant))
+}
+
 /// A FHIR `date`, `dateTime` or `instant`, with the precision that was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FhirDate {
@@ -40,8 +71,10 @@ pub enum FhirDate {
     Month(i16, i8),
     /// `2027-03-01`
     Day(Date),
-    /// `2027-03-01T09:00:00+01:00`, with the length in nanoseconds of the last written digit.
-    Instant(Timestamp, i64),
+    /// `2027-03-01T09:00:00+01:00`, with the length in nanoseconds of the last written digit, and
+    /// the offset in seconds. `Z` and `-00:00` say nothing of where it was written down, and are
+    /// none.
+    Instant(Timestamp, i64, Option<i32>),
 }
 
 impl FhirDate {
@@ -77,12 +110,16 @@ impl FhirDate {
         parse_time(day, &text[10..])
     }
 
-    /// Returns the calendar date in Copenhagen, if the precision reaches a day.
+    /// Returns the calendar date in Copenhagen, if the precision reaches a day; of a dateTime before
+    /// 1970 with an offset, the date that it was by that offset.
     pub fn date(self) -> Option<Date> {
         match self {
             FhirDate::Year(_) | FhirDate::Month(..) => None,
             FhirDate::Day(day) => Some(day),
-            FhirDate::Instant(instant, _) => Some(copenhagen_date(instant)),
+            FhirDate::Instant(instant, _, offset_s) => {
+                let own = own_clock(instant, offset_s);
+                Some(own.map_or_else(|| copenhagen_date(instant), DateTime::date))
+            }
         }
     }
 
@@ -93,7 +130,8 @@ impl FhirDate {
 
     /// Returns the span of time the value stands for, its first instant and the first one after it,
     /// in microseconds since 1970; a value without zone is in Copenhagen (search prefixes compare
-    /// such spans).
+    /// such spans). A dateTime before 1970 with an offset stands where the clock of Copenhagen showed
+    /// the same, so that it is within its own day.
     pub fn range_us(self) -> (i64, i64) {
         let days = |first: Date, length: Span| {
             let end = first.checked_add(length).unwrap_or(Date::MAX);
@@ -103,8 +141,11 @@ impl FhirDate {
             FhirDate::Year(year) => days(Date::constant(year, 1, 1), 1.year()),
             FhirDate::Month(year, month) => days(Date::constant(year, month, 1), 1.month()),
             FhirDate::Day(day) => days(day, 1.day()),
-            FhirDate::Instant(instant, step_ns) => {
-                let first = instant.as_microsecond();
+            FhirDate::Instant(instant, step_ns, offset_s) => {
+                let on_own_day = own_clock(instant, offset_s)
+                    .and_then(|clock| clock.to_zoned(copenhagen()).ok())
+                    .map(|there| there.timestamp());
+                let first = on_own_day.unwrap_or(instant).as_microsecond();
                 (first, first + (step_ns / 1_000).max(1))
             }
         }
@@ -145,7 +186,7 @@ fn parse_time(day: Date, text: &str) -> Option<FhirDate> {
         }
         _ => (0, 1_000_000_000, 9),
     };
-    let offset_s = match bytes.get(zone_at)? {
+    let offset_s: i64 = match bytes.get(zone_at)? {
         b'Z' => (bytes.len() == zone_at + 1).then_some(0)?,
         sign @ (b'+' | b'-') => {
             mark(zone_at + 3, b':')?;
@@ -164,7 +205,9 @@ fn parse_time(day: Date, text: &str) -> Option<FhirDate> {
         .saturating_add((seconds - offset_s).seconds())
         .ok()?;
     let instant = second.saturating_add(nanos.nanoseconds()).ok()?;
-    Some(FhirDate::Instant(instant, step_ns))
+    let is_told = matches!(&bytes[zone_at..], [b'+', ..]) || offset_s != 0;
+    let told = i32::try_from(offset_s).ok().filter(|_| is_told);
+    Some(FhirDate::Instant(instant, step_ns, told))
 }
 
 /// Writes an instant as FHIR does, in UTC with six fraction digits: always 27 characters.
@@ -187,13 +230,71 @@ mod tests {
             ("2027-06-01T23:30:00-05:00", date(2027, 6, 2)),
             ("2027-06-01", date(2027, 6, 1)),
             ("9999-12-31T23:59:60.999-14:00", date(9999, 12, 30)),
-            ("0001-01-01T00:00:00+14:00", date(0, 12, 31)),
+            ("0001-01-01T00:00:00Z", date(1, 1, 1)),
         ] {
             assert_eq!(
                 FhirDate::parse(text).and_then(FhirDate::date),
                 Some(expected),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn before_1970_a_date_time_is_of_the_day_of_its_own_offset() {
+        for (text, expected) in [
+            // Copenhagen had summer time when Berlin was an hour further, and the other way round.
+            ("1945-06-15T00:30:00+02:00", date(1945, 6, 15)),
+            ("1945-06-15T23:30:00+02:00", date(1945, 6, 15)),
+            ("1946-04-20T23:30:00+01:00", date(1946, 4, 20)),
+            ("1946-04-21T00:30:00+01:00", date(1946, 4, 21)),
+            ("1955-06-01T00:00:00+01:00", date(1955, 6, 1)),
+            ("1969-12-31T23:59:59.999+01:00", date(1969, 12, 31)),
+            ("1960-06-01T23:30:00-05:00", date(1960, 6, 1)),
+            ("1960-06-01T00:30:00+00:00", date(1960, 6, 1)),
+            ("1960-06-01T23:30:00+00:00", date(1960, 6, 1)),
+            ("0001-01-01T00:00:00+14:00", date(1, 1, 1)),
+            // No offset is told: midnight in Denmark, as programs write it.
+            ("1955-05-31T23:00:00Z", date(1955, 6, 1)),
+            ("1955-05-31T23:00:00-00:00", date(1955, 6, 1)),
+            // From then on the data are Denmark's own.
+            ("1970-01-01T00:00:00+01:00", date(1970, 1, 1)),
+            ("1970-06-01T23:30:00-05:00", date(1970, 6, 2)),
+        ] {
+            let read = FhirDate::parse(text).unwrap();
+            assert_eq!(read.date(), Some(expected), "{text}");
+            let (from_us, until_us) = read.range_us();
+            let day = FhirDate::Day(expected).range_us();
+            assert!(day.0 <= from_us && until_us <= day.1, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_two_instants_and_one_that_is_left_out_none() {
+        for (local, expected) in [
+            ("2027-10-31T01:59:59", &["2027-10-30T23:59:59Z"][..]),
+            (
+                "2027-10-31T02:00:00",
+                &["2027-10-31T00:00:00Z", "2027-10-31T01:00:00Z"],
+            ),
+            (
+                "2027-10-31T02:59:59",
+                &["2027-10-31T00:59:59Z", "2027-10-31T01:59:59Z"],
+            ),
+            ("2027-10-31T03:00:00", &["2027-10-31T02:00:00Z"]),
+            ("2027-03-28T01:59:59", &["2027-03-28T00:59:59Z"]),
+            ("2027-03-28T02:00:00", &[]),
+            ("2027-03-28T02:59:59", &[]),
+            ("2027-03-28T03:00:00", &["2027-03-28T01:00:00Z"]),
+            // Berlin's hours, of which Denmark knew nothing.
+            ("1946-04-14T02:30:00", &["1946-04-14T01:30:00Z"]),
+            ("1946-10-07T02:30:00", &["1946-10-07T00:30:00Z"]),
+        ] {
+            let found: Vec<String> = danish_instants(local.parse().unwrap())
+                .iter()
+                .map(Timestamp::to_string)
+                .collect();
+            assert_eq!(found, expected, "{local}");
         }
     }
 

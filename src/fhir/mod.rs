@@ -13,10 +13,12 @@ pub mod media_type;
 pub mod names;
 pub mod reference;
 pub mod resource;
+pub mod terminology;
 pub mod view;
 
-pub use dates::{FhirDate, copenhagen, copenhagen_date, start_of_day};
+pub use dates::{FhirDate, copenhagen, copenhagen_date, danish_instants, start_of_day};
 pub use issue::{Issue, IssueCode, Severity};
 pub use key::{Id, ResourceKey, ResourceType, Version};
 pub use reference::Reference;
 pub use resource::{Body, Resource};
+pub use terminology::Terminology;

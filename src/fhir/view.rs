@@ -14,13 +14,13 @@ pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// Returns the codings of a CodeableConcept, or of each one of an array of them: (system or "",
-/// code).
+/// code). A `|version` in a system, which belongs into an element of its own, is passed over.
 pub fn codings(concepts: &Value) -> impl Iterator<Item = (&str, &str)> {
     items(concepts)
         .flat_map(|concept| items(&concept["coding"]))
         .filter_map(|coding| {
             Some((
-                coding["system"].as_str().unwrap_or(""),
+                without_version(coding["system"].as_str().unwrap_or("")),
                 coding["code"].as_str()?,
             ))
         })
@@ -82,6 +82,16 @@ fn is_same_object(left: &Value, right: &Value, passed_over: impl Fn(&str) -> boo
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_version_in_the_system_of_a_coding_is_passed_over() {
+        let concept = json!([{ "coding": [{ "system": "s|1", "code": "a" }, { "code": "b" }] }]);
+        assert_eq!(
+            codings(&concept).collect::<Vec<_>>(),
+            [("s", "a"), ("", "b")]
+        );
+        assert!(has_coding(&concept, "s", "a"));
+    }
 
     #[test]
     fn two_resources_say_the_same_whatever_the_server_set() {

@@ -85,7 +85,7 @@ pub(super) fn export_of(
 ) -> Result<Outcome, Failure> {
     let given = &request.given;
     let since = match given.one("_since").and_then(FhirDate::parse) {
-        Some(FhirDate::Instant(instant, _)) => Some(instant),
+        Some(FhirDate::Instant(instant, ..)) => Some(instant),
         _ => None,
     };
     let types = export::asked_types(scope, given.all("_type"), request.is_lenient)?;
