@@ -1,11 +1,12 @@
 //! From one criterion, as `code=a,b`, `owner:Organization.name=x` or
 //! `_has:Task:focus:status=requested`, to a typed [`Clause`] (<https://hl7.org/fhir/R4/search.html#modifiers>).
 
+use super::date_values::date;
 use super::modifiers::{Subsumption, in_value_set, subsumed};
 use super::parameters::{Parameter, ParameterKind, parameter_of, parameters_of};
 use super::problem::Problem;
 use super::query::{Clause, SearchQuery, Test};
-use super::values::{self, date, split_unescaped, unescape};
+use super::values::{self, split_unescaped, unescape};
 use crate::fhir::{Id, ResourceType};
 
 /// The most steps to other resources in one criterion.
@@ -55,11 +56,13 @@ impl CriterionReader<'_> {
                 });
                 Ok(Clause::Ids(ids.collect::<Result<_, _>>()?))
             }
-            "_lastUpdated" => Ok(Clause::LastUpdated(
-                alternatives(self.value)
-                    .map(|value| date(name, &value))
-                    .collect::<Result<_, _>>()?,
-            )),
+            "_lastUpdated" => {
+                let mut any_of = Vec::new();
+                for value in alternatives(self.value) {
+                    any_of.extend(date(name, &value)?);
+                }
+                Ok(Clause::LastUpdated(any_of))
+            }
             _ => self.plain(resource_type, name),
         }
     }
@@ -127,7 +130,7 @@ impl CriterionReader<'_> {
                 vec![Test::Contains(super::fold(&unescape(value)))]
             }
             (ParameterKind::Token, "not") => {
-                vec![values::token(code, parameter.own_systems(), value)?]
+                values::tests(parameter, parameter.kind, value, self.base_url)?
             }
             (ParameterKind::Token, "text") => vec![Test::StartsWith(super::fold(&unescape(value)))],
             (ParameterKind::Token, "in" | "not-in") => in_value_set(parameter, value)?,
@@ -136,7 +139,7 @@ impl CriterionReader<'_> {
             (ParameterKind::Token, "of-type") if code == "identifier" => {
                 vec![values::of_type(code, value)?]
             }
-            (ParameterKind::Reference, "identifier") => vec![values::token(code, &[], value)?],
+            (ParameterKind::Reference, "identifier") => vec![values::identifier(code, value)?],
             (ParameterKind::Reference, target) => {
                 let target = target
                     .parse()

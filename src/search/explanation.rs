@@ -48,12 +48,11 @@ fn tests_text(any_of: &[Test]) -> String {
     };
     let values: usize = any_of
         .iter()
-        .map(|test| {
-            if let Test::ReferenceIn(targets) = test {
-                targets.len()
-            } else {
-                1
-            }
+        .map(|test| match test {
+            Test::ReferenceIn(targets) => targets.len(),
+            // Told with the references that it stands beside.
+            Test::Contained(_) => 0,
+            _ => 1,
         })
         .sum();
     let kind = kind(first);
@@ -68,7 +67,7 @@ fn kind(test: &Test) -> String {
     match test {
         Test::Token { code: Some(_), .. } => "code".to_owned(),
         Test::Token { code: None, .. } => "any code of a system".to_owned(),
-        Test::Reference(_) | Test::ReferenceIn(_) => "reference".to_owned(),
+        Test::Reference(_) | Test::ReferenceIn(_) | Test::Contained(_) => "reference".to_owned(),
         Test::Date { prefix, .. } => format!("date, {}", prefix_text(*prefix)),
         Test::StartsWith(_) => "text to start with".to_owned(),
         Test::Contains(_) => "text to contain".to_owned(),

@@ -1,12 +1,16 @@
 //! From a resource to its index entries: the expressions of the parameters are evaluated, and the
 //! elements that they find are read by `index_values`.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
+use super::codings;
+use super::contained::{CONTAINED, ContainedEntry};
 use super::entry::{IndexEntry, IndexValue};
 use super::index_values::EntryCollector;
 use super::parameters::{ParameterKind, definitions, parameters_of};
-use crate::fhir::{Reference, ResourceType, reference};
+use crate::fhir::{Reference, ResourceType, reference, view};
 use crate::fhirpath::{Environment, Expression, Item, Model, Node, TypeId};
 
 /// The parameter of the entries by which a server finds every resource that names another one: all
@@ -15,15 +19,31 @@ pub const REFERS_TO: &str = "_ref";
 
 /// The number of this way of reading. It goes up with every change here that gives the same
 /// resource other entries: stored entries are then made anew.
-const READING: u32 = 3;
+const READING: u32 = 4;
 
 /// Returns, for each parameter of a type and for references, a mark of everything by which its
 /// entries are made.
 pub(super) fn index_marks(resource_type: ResourceType) -> impl Iterator<Item = (String, String)> {
+    static OF_CONTAINED: LazyLock<String> = LazyLock::new(|| {
+        let of_type =
+            |held: &ResourceType| own_marks(*held).map(|(code, own)| format!("{code} {own}"));
+        mark(ResourceType::ALL.iter().flat_map(of_type))
+    });
+    own_marks(resource_type).chain([
+        (REFERS_TO.to_owned(), mark([])),
+        (CONTAINED.to_owned(), OF_CONTAINED.clone()),
+    ])
+}
+
+fn own_marks(resource_type: ResourceType) -> impl Iterator<Item = (String, String)> {
     let text_of = |kind: ParameterKind, expression: &Expression| {
-        format!("{} {}", kind.as_str(), expression.text())
+        let read_by = match kind {
+            ParameterKind::Token => codings::written(),
+            _ => String::new(),
+        };
+        format!("{} {} {read_by}", kind.as_str(), expression.text())
     };
-    let parameters = parameters_of(resource_type).map(move |parameter| {
+    parameters_of(resource_type).map(move |parameter| {
         let own = parameter
             .expressions
             .iter()
@@ -33,8 +53,7 @@ pub(super) fn index_marks(resource_type: ResourceType) -> impl Iterator<Item = (
             .iter()
             .map(|component| text_of(component.kind, &component.expression));
         (parameter.code.to_owned(), mark(own.chain(parts)))
-    });
-    parameters.chain([(REFERS_TO.to_owned(), mark([]))])
+    })
 }
 
 /// Returns a short name for the texts by which entries are made.
@@ -48,21 +67,55 @@ pub(super) fn mark(texts: impl IntoIterator<Item = String>) -> String {
 
 /// Returns the index entries of a resource.
 pub fn index_entries(resource_type: ResourceType, resource: &Value) -> Vec<IndexEntry> {
+    let mut entries = own_entries(resource_type, resource, resource);
+    for contained in view::items(&resource["contained"]) {
+        let held = contained["resourceType"].as_str().map(str::parse);
+        if let (Some(Ok(held)), Some(anchor)) = (held, contained["id"].as_str()) {
+            entries.extend(entries_within(held, anchor, contained, resource));
+        }
+    }
+    reference::for_each("", resource, &mut |_, element| {
+        if let Reference::Local(key, _) = Reference::read(element) {
+            entries.push(IndexEntry::new(
+                REFERS_TO,
+                IndexValue::Reference(key.to_string()),
+            ));
+        }
+    });
+    entries.sort_unstable();
+    entries.dedup();
+    entries
+}
+
+/// Returns the entries by the parameters of a type of a resource, which that one is or contains.
+fn own_entries(
+    resource_type: ResourceType,
+    resource: &Value,
+    container: &Value,
+) -> Vec<IndexEntry> {
     let model = definitions();
     let focus = Node {
         value: Some(resource),
         extras: None,
         type_id: model.type_named(resource_type.as_str()),
     };
+    let root = Node {
+        value: Some(container),
+        extras: None,
+        type_id: container["resourceType"]
+            .as_str()
+            .and_then(|name| model.type_named(name))
+            .or(focus.type_id),
+    };
     let resolve = |address: &str| {
-        type_in(address)
+        type_in(address, container)
             .and_then(|name| model.type_named(name))
             .map(stand_in)
     };
     let environment = Environment {
         model,
         resource: focus,
-        root_resource: focus,
+        root_resource: root,
         extension: None,
         now: None,
         resolve: &resolve,
@@ -87,17 +140,30 @@ pub fn index_entries(resource_type: ResourceType, resource: &Value) -> Vec<Index
             }
         }
     }
-    reference::for_each("", resource, &mut |_, element| {
-        if let Reference::Local(key, _) = Reference::read(element) {
-            entries.push(IndexEntry::new(
-                REFERS_TO,
-                IndexValue::Reference(key.to_string()),
-            ));
-        }
-    });
-    entries.sort_unstable();
-    entries.dedup();
     entries
+}
+
+/// Returns the entries of a contained resource, first that it is there.
+fn entries_within(
+    resource_type: ResourceType,
+    anchor: &str,
+    contained: &Value,
+    container: &Value,
+) -> Vec<IndexEntry> {
+    let of = |parameter, value| ContainedEntry {
+        anchor,
+        resource_type: resource_type.as_str(),
+        parameter,
+        value,
+    };
+    let own = own_entries(resource_type, contained, container);
+    let with_values = own
+        .iter()
+        .map(|entry| of(entry.parameter.as_str(), Some(&entry.value)).entry());
+    [of("", None).entry()]
+        .into_iter()
+        .chain(with_values)
+        .collect()
 }
 
 /// Returns a node for `resolve()`: nothing is read, since the address says of which type the target
@@ -111,8 +177,13 @@ fn stand_in<'a>(type_id: TypeId) -> Node<'a> {
 }
 
 /// Returns the type in `Patient/7`, `https://elsewhere.dk/fhir/Patient/7` or
-/// `Patient/7/_history/2`.
-fn type_in(address: &str) -> Option<&str> {
+/// `Patient/7/_history/2`; of `#x` that of the contained resource.
+fn type_in<'a>(address: &'a str, container: &'a Value) -> Option<&'a str> {
+    if let Some(anchor) = address.strip_prefix('#') {
+        return view::items(&container["contained"])
+            .find(|contained| contained["id"] == anchor)?["resourceType"]
+            .as_str();
+    }
     let current = address
         .split_once("/_history/")
         .map_or(address, |(current, _)| current);

@@ -3,25 +3,16 @@
 
 use serde_json::Value;
 
+use super::codings::{coding, coding_system, identifier_system};
 use super::date_spans::outer_span;
 use super::entry::{IndexEntry, IndexValue};
 use super::number::ScaledNumber;
 use super::parameters::{Parameter, ParameterKind};
-use crate::fhir::{Reference, names, view};
+use crate::fhir::{Reference, view};
 use crate::fhirpath::{Environment, Item, Model, Node};
 
 /// The system of the codes of currencies.
 const CURRENCIES: &str = "urn:iso:std:iso:4217";
-
-/// Returns the system that is meant: the known typo of the ydernummer system is read as the right
-/// one.
-pub(super) fn one_system(system: &str) -> &str {
-    if names::is_ydernummer_system(system) {
-        names::YDERNUMMER
-    } else {
-        system
-    }
-}
 
 /// Collects the index entries of the elements that one parameter finds.
 pub(super) struct EntryCollector<'r> {
@@ -70,9 +61,10 @@ impl EntryCollector<'_> {
         }
     }
 
-    fn push_token(&mut self, system: Option<&str>, code: &str) {
+    /// Adds a code without a system.
+    fn push_code(&mut self, code: &str) {
         self.push(IndexValue::Token {
-            system: one_system(system.unwrap_or("")).to_owned(),
+            system: String::new(),
             code: code.to_owned(),
         });
     }
@@ -85,15 +77,15 @@ impl EntryCollector<'_> {
 
     fn token(&mut self, value: &Value, type_name: &str) {
         match value {
-            Value::String(code) => self.push_token(None, code),
-            Value::Bool(truth) => self.push_token(None, if *truth { "true" } else { "false" }),
-            Value::Number(number) => self.push_token(None, number.as_str()),
+            Value::String(code) => self.push_code(code),
+            Value::Bool(truth) => self.push_code(if *truth { "true" } else { "false" }),
+            Value::Number(number) => self.push_code(number.as_str()),
             Value::Object(_) => match type_name {
                 "Identifier" => self.identifier(value),
                 "ContactPoint" => value["value"]
                     .as_str()
                     .into_iter()
-                    .for_each(|code| self.push_token(None, code)),
+                    .for_each(|code| self.push_code(code)),
                 "Coding" => self.coding(value),
                 _ => {
                     view::items(&value["coding"]).for_each(|coding| self.coding(coding));
@@ -104,27 +96,31 @@ impl EntryCollector<'_> {
         }
     }
 
-    fn coding(&mut self, coding: &Value) {
-        if let Some(code) = coding["code"].as_str() {
-            self.push_token(coding["system"].as_str(), code);
+    fn coding(&mut self, element: &Value) {
+        if let Some(code) = element["code"].as_str() {
+            let (system, code) = coding(element["system"].as_str().unwrap_or(""), code);
+            self.push(IndexValue::Token { system, code });
         }
-        self.push_name(&coding["display"]);
+        self.push_name(&element["display"]);
     }
 
     fn identifier(&mut self, identifier: &Value) {
         let Some(value) = identifier["value"].as_str() else {
             return;
         };
-        self.push_token(identifier["system"].as_str(), value);
+        self.push(IndexValue::Token {
+            system: identifier_system(identifier["system"].as_str().unwrap_or("")).to_owned(),
+            code: value.to_owned(),
+        });
         let kind = &identifier["type"];
         self.push_name(&kind["text"]);
         for coding in view::items(&kind["coding"]) {
             if let Some(code) = coding["code"].as_str() {
-                let system = coding["system"].as_str().unwrap_or("").to_owned();
+                let system = coding_system(coding["system"].as_str().unwrap_or(""));
                 self.push_for(
                     "of-type",
                     IndexValue::Token {
-                        system,
+                        system: system.to_owned(),
                         code: format!("{code}|{value}"),
                     },
                 );
@@ -198,7 +194,7 @@ impl EntryCollector<'_> {
             self.push_for(
                 "identifier",
                 IndexValue::Token {
-                    system: one_system(system).to_owned(),
+                    system: identifier_system(system).to_owned(),
                     code: code.to_owned(),
                 },
             );

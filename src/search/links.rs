@@ -69,21 +69,27 @@ fn settle_clause<E: From<TooMany>>(
 ) -> Result<Clause, E> {
     match clause {
         Clause::Chain { code, any_of } => {
-            let mut targets = BTreeSet::new();
+            let (mut targets, mut contained) = (BTreeSet::new(), Vec::new());
             for target in any_of {
-                targets.extend(
-                    follow(target, None, find)?
-                        .into_iter()
-                        .map(|(key, _)| key.to_string()),
-                );
+                let settled = resolve_links(target, find)?;
+                let found = matches_of(&settled, None, find)?;
+                targets.extend(found.into_iter().map(|(key, _)| key.to_string()));
+                if settled.clauses.iter().all(is_of_contained) {
+                    contained.push(Test::Contained(Box::new(settled)));
+                }
             }
+            let any_of = [Test::ReferenceIn(targets)]
+                .into_iter()
+                .chain(contained)
+                .collect();
             Ok(Clause::Parameter {
                 code: code.clone(),
-                any_of: vec![Test::ReferenceIn(targets)],
+                any_of,
             })
         }
         Clause::Has { code, source } => {
-            let named = follow(source, Some(code), find)?
+            let settled = resolve_links(source, find)?;
+            let named = matches_of(&settled, Some(code), find)?
                 .into_iter()
                 .flat_map(|(_, entries)| entries);
             let keys = named.filter_map(|entry| match entry.value {
@@ -99,13 +105,20 @@ fn settle_clause<E: From<TooMany>>(
     }
 }
 
-fn follow<E: From<TooMany>>(
-    query: &SearchQuery,
+/// Tells whether a contained resource may meet a condition: it has no identity of its own.
+fn is_of_contained(clause: &Clause) -> bool {
+    !matches!(
+        clause,
+        Clause::Ids(_) | Clause::Keys(_) | Clause::LastUpdated(_)
+    )
+}
+
+fn matches_of<E: From<TooMany>>(
+    settled: &SearchQuery,
     code: Option<&str>,
     find: Find<'_, E>,
 ) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, E> {
-    let settled = resolve_links(query, find)?;
-    let found = find(&settled, code, STEP_MAX)?;
+    let found = find(settled, code, STEP_MAX)?;
     if found.len() > STEP_MAX {
         Err(TooMany::Followed(STEP_MAX).into())
     } else {

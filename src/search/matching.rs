@@ -5,6 +5,9 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
+use super::codings::is_spelling;
+use super::collation;
+use super::contained::ContainedEntry;
 use super::entry::{IndexEntry, IndexValue};
 use super::query::{
     Clause, Prefix, SearchQuery, Sort, SortBy, SortOrder, Test, instant_span_us, is_of,
@@ -30,35 +33,81 @@ pub fn matches(query: &SearchQuery, row: Row<'_>) -> bool {
 }
 
 fn holds(clause: &Clause, row: Row<'_>) -> bool {
-    let any = |code: &str, any_of: &[Test]| {
-        row.entries
-            .iter()
-            .filter(|entry| entry.parameter == code)
-            .any(|entry| any_of.iter().any(|test| passes(test, &entry.value)))
-    };
     match clause {
         Clause::Ids(ids) => ids.contains(&row.key.id),
         Clause::Keys(keys) => keys.contains(row.key),
         Clause::LastUpdated(any_of) => {
             let (from_us, until_us) = instant_span_us(row.last_updated);
             let value = IndexValue::Date { from_us, until_us };
-            any_of.iter().any(|test| passes(test, &value))
+            any_of.iter().any(|test| passes(test, &value, &[]))
         }
-        Clause::Parameter { code, any_of } => any(code, any_of),
-        Clause::Not { code, any_of } => !any(code, any_of),
-        Clause::Missing { code, is_missing } => {
-            row.entries
+        Clause::Parameter { .. }
+        | Clause::Not { .. }
+        | Clause::Missing { .. }
+        | Clause::Chain { .. }
+        | Clause::Has { .. } => {
+            let own = row
+                .entries
                 .iter()
-                .any(|entry| is_of(&entry.parameter, code))
-                != *is_missing
+                .map(|entry| (entry.parameter.as_str(), &entry.value));
+            holds_among(clause, own, row.entries)
         }
-        // One row says nothing about others: such a query is settled first.
-        Clause::Chain { .. } | Clause::Has { .. } => false,
     }
 }
 
-/// Tells whether a value passes a test; one of another kind never does.
-fn passes(test: &Test, value: &IndexValue) -> bool {
+/// Tells whether a condition holds of a resource with these values. `all` are the entries of the
+/// resource, or of the one that contains it.
+fn holds_among<'a>(
+    clause: &Clause,
+    own: impl Iterator<Item = (&'a str, &'a IndexValue)> + Clone,
+    all: &[IndexEntry],
+) -> bool {
+    let any = |code: &str, any_of: &[Test]| {
+        own.clone()
+            .filter(|(parameter, _)| *parameter == code)
+            .any(|(_, value)| any_of.iter().any(|test| passes(test, value, all)))
+    };
+    match clause {
+        Clause::Parameter { code, any_of } => any(code, any_of),
+        Clause::Not { code, any_of } => !any(code, any_of),
+        Clause::Missing { code, is_missing } => {
+            own.clone().any(|(parameter, _)| is_of(parameter, code)) != *is_missing
+        }
+        // One row says nothing about others: such a query is settled first. And a contained resource
+        // has no identity of its own.
+        Clause::Chain { .. }
+        | Clause::Has { .. }
+        | Clause::Ids(_)
+        | Clause::Keys(_)
+        | Clause::LastUpdated(_) => false,
+    }
+}
+
+/// Tells whether a reference names a contained resource that meets a query.
+fn names_contained(target: &str, query: &SearchQuery, all: &[IndexEntry]) -> bool {
+    let Some(anchor) = target.strip_prefix('#') else {
+        return false;
+    };
+    query.types.iter().any(|resource_type| {
+        let of_it: Vec<_> = all
+            .iter()
+            .filter_map(ContainedEntry::read)
+            .filter(|entry| entry.anchor == anchor && entry.resource_type == resource_type.as_str())
+            .collect();
+        let own = of_it
+            .iter()
+            .filter_map(|entry| Some((entry.parameter, entry.value?)));
+        !of_it.is_empty()
+            && query
+                .clauses
+                .iter()
+                .all(|clause| holds_among(clause, own.clone(), all))
+    })
+}
+
+/// Tells whether a value passes a test; one of another kind never does. `all` are the entries of the
+/// resource that it belongs to, or of the one that contains that.
+fn passes(test: &Test, value: &IndexValue, all: &[IndexEntry]) -> bool {
     match test {
         Test::Token {
             system: wanted_system,
@@ -66,13 +115,20 @@ fn passes(test: &Test, value: &IndexValue) -> bool {
         } => matches!(
             value,
             IndexValue::Token { system, code }
-                if is_wanted(wanted_system, system) && is_wanted(wanted_code, code)
+                if is_wanted(wanted_system, system)
+                    && wanted_code.as_ref().is_none_or(|wanted| match wanted_system {
+                        Some(_) => wanted == code,
+                        None => is_spelling(wanted, system, code),
+                    })
         ),
         Test::Reference(wanted) => {
             matches!(value, IndexValue::Reference(target) if wanted == target)
         }
         Test::ReferenceIn(wanted) => {
             matches!(value, IndexValue::Reference(target) if wanted.contains(target))
+        }
+        Test::Contained(query) => {
+            matches!(value, IndexValue::Reference(target) if names_contained(target, query, all))
         }
         Test::Date {
             prefix,
@@ -114,7 +170,7 @@ fn passes(test: &Test, value: &IndexValue) -> bool {
             value,
             IndexValue::Composite(values)
                 if tests.len() == values.len()
-                    && tests.iter().zip(values).all(|(test, value)| passes(test, value))
+                    && tests.iter().zip(values).all(|(test, value)| passes(test, value, all))
         ),
     }
 }
@@ -203,13 +259,10 @@ fn sort_value<'a>(code: &str, order: SortOrder, row: Row<'a>) -> Option<&'a Inde
     }
 }
 
-/// Compares two values. Texts are ordered without regard to case and accents first, and then with
-/// it.
+/// Compares two values; texts as Danes order them.
 fn by_value(left: &IndexValue, right: &IndexValue) -> Ordering {
     match (left, right) {
-        (IndexValue::Text(left), IndexValue::Text(right)) => {
-            fold(left).cmp(&fold(right)).then_with(|| left.cmp(right))
-        }
+        (IndexValue::Text(left), IndexValue::Text(right)) => collation::compare(left, right),
         _ => left.cmp(right),
     }
 }

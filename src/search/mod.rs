@@ -4,9 +4,13 @@
 //! Everything here is pure. How entries become keys of an engine is the store's business.
 
 pub mod care_dates;
+mod codings;
+mod collation;
 pub mod compartment;
+mod contained;
 mod criteria;
 mod date_spans;
+mod date_values;
 pub mod entry;
 pub mod explanation;
 mod extract;
@@ -24,6 +28,9 @@ pub mod results;
 mod text_folding;
 mod values;
 
+pub use codings::other_spellings;
+pub use collation::sort_key;
+pub use contained::{CONTAINED, ContainedEntry};
 pub use entry::{IndexEntry, IndexValue};
 pub use extract::{REFERS_TO, index_entries};
 pub use links::{TooMany, resolve_links};

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use super::codings::coding_system;
 use super::parameters::{Parameter, definitions};
 use super::problem::Problem;
 use super::query::Test;
-use super::values::{system_and_code, unescape};
+use super::values::{WrittenToken, coded, system_and_code, unescape};
 use crate::schema::{CodeSystem, CodeSystemContent, Membership, Selection};
 
 /// The most codes that one value set or code may stand for.
@@ -98,14 +99,19 @@ pub(super) fn subsumed(
     side: Subsumption,
 ) -> Result<Vec<Test>, Problem> {
     let name = parameter.code;
-    let (system, code) = system_and_code(name, value)?;
+    let WrittenToken {
+        system,
+        code,
+        code_after_version,
+    } = system_and_code(name, value)?;
+    let system = system.map(|system| coding_system(&system).to_owned());
     let own_system = match parameter.own_systems() {
         [only] => Some(only.clone()),
         _ => None,
     };
     let (Some(system), Some(code)) = (
         system.filter(|system| !system.is_empty()).or(own_system),
-        code,
+        code_after_version.or(code),
     ) else {
         return Err(Problem::Wrong(format!("{name}: expected system|code")));
     };
@@ -143,14 +149,13 @@ fn tests(parameter: &Parameter, codes: Vec<(String, String)>) -> Result<Vec<Test
     }
     // Codes of elements without a system of their own are indexed without one.
     let of = |(system, code): (String, String)| {
-        let system = if parameter.own_systems().contains(&system) {
-            String::new()
+        if parameter.own_systems().contains(&system) {
+            Test::Token {
+                system: Some(String::new()),
+                code: Some(code),
+            }
         } else {
-            system
-        };
-        Test::Token {
-            system: Some(system),
-            code: Some(code),
+            coded(&system, &code)
         }
     };
     Ok(codes.into_iter().map(of).collect())

@@ -154,6 +154,15 @@ fn parameter(resource_type: ResourceType, defined: &'static SearchParameter) -> 
 }
 
 impl Parameter {
+    /// Tells whether its tokens are identifiers: the systems of these are taken as they are written.
+    pub(super) fn is_of_identifiers(&self) -> bool {
+        let is_identifier = |expression: &Expression| {
+            let name = expression.text().rsplit('.').next().unwrap_or_default();
+            matches!(name, "identifier" | "groupIdentifier")
+        };
+        self.kind == ParameterKind::Token && self.expressions.iter().any(is_identifier)
+    }
+
     /// Returns the implicit systems of its codes: those of the value sets that its elements of type
     /// `code` are bound to.
     pub(super) fn own_systems(&self) -> &[String] {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::contained::CONTAINED;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 
 /// The conditions of a search, its order, and the part of the answer that is asked for.
@@ -98,7 +99,12 @@ impl SearchQuery {
     /// Returns true if the conditions or the order look at entries of that parameter.
     pub fn looks_at(&self, parameter: &str) -> bool {
         let of_clause = |clause: &Clause| match clause {
-            Clause::Parameter { code, .. } | Clause::Not { code, .. } => code == parameter,
+            Clause::Parameter { code, any_of } => {
+                code == parameter
+                    || (parameter == CONTAINED
+                        && any_of.iter().any(|test| matches!(test, Test::Contained(_))))
+            }
+            Clause::Not { code, .. } => code == parameter,
             Clause::Missing { code, .. } => is_of(parameter, code),
             Clause::Ids(_)
             | Clause::Keys(_)
@@ -148,7 +154,8 @@ impl Clause {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Test {
     /// A token. `system: None` is any system, `Some("")` is "no system"; `code: None` is any code.
-    /// Codes compare exactly.
+    /// Codes compare exactly; one without a system also as the terminologies of diagnoses compare
+    /// theirs ([`crate::search::other_spellings`]).
     Token {
         /// The system asked for.
         system: Option<String>,
@@ -159,6 +166,8 @@ pub enum Test {
     Reference(String),
     /// A reference to exactly one of these.
     ReferenceIn(BTreeSet<String>),
+    /// A reference to a contained resource that meets this settled query.
+    Contained(Box<SearchQuery>),
     /// A date; the bounds are the span of the value asked for, in microseconds since 1970, the
     /// second one after the span.
     Date {
@@ -221,6 +230,25 @@ pub enum Prefix {
     Eb,
     /// The values overlap; the one asked for has been widened.
     Ap,
+}
+
+impl Prefix {
+    /// Splits a value into its prefix, `eq` if none is written, and the rest.
+    pub(super) fn split(value: &str) -> (Prefix, &str) {
+        let prefix = match value.get(..2) {
+            Some("eq") => Prefix::Eq,
+            Some("ne") => Prefix::Ne,
+            Some("gt") => Prefix::Gt,
+            Some("lt") => Prefix::Lt,
+            Some("ge") => Prefix::Ge,
+            Some("le") => Prefix::Le,
+            Some("sa") => Prefix::Sa,
+            Some("eb") => Prefix::Eb,
+            Some("ap") => Prefix::Ap,
+            _ => return (Prefix::Eq, value),
+        };
+        (prefix, &value[2..])
+    }
 }
 
 /// One criterion of the order.

@@ -1,28 +1,70 @@
 //! Texts as they are compared: without case and accents
 //! (<https://hl7.org/fhir/R4/search.html#string>).
 
-use std::iter::once;
-
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+/// The ring above, which makes an a to the Danish å.
+const RING: char = '\u{30a}';
+
 /// Returns the text in lower case and without accents, each run of blanks as one. The Danish æ, ø
 /// and å are letters of their own: `Bo` does not find `Bø`, and `ar` does not find `år`, as no Dane
-/// would look for one with the other. German and Swedish ä, ö and ü count as accents.
+/// would look for one with the other. German and Swedish ä, ö and ü count as accents. Other letters
+/// of Latin script are what a Danish keyboard has for them: ß is ss, ł is l, þ is th.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return one_blank(text.chars().map(|c| c.to_ascii_lowercase()));
     }
-    let letters = text.nfc().flat_map(char::to_lowercase);
-    let plain = letters.flat_map(|letter| {
-        let own = (letter == 'å').then_some(letter);
-        let bare = once(letter)
-            .filter(move |_| own.is_none())
-            .nfd()
-            .filter(|part| !is_combining_mark(*part));
-        own.into_iter().chain(bare)
-    });
-    one_blank(plain)
+    let mut plain = String::with_capacity(text.len());
+    let mut is_after_a = false;
+    for letter in text.nfd().flat_map(char::to_lowercase) {
+        if letter == RING && is_after_a {
+            plain.pop();
+            plain.push('å');
+        }
+        is_after_a = letter == 'a';
+        match on_the_keyboard(letter) {
+            Some(letters) => plain.push_str(letters),
+            None if is_combining_mark(letter) => {}
+            None => plain.push(letter),
+        }
+    }
+    one_blank(plain.chars())
+}
+
+/// Returns what stands for a small letter that no accent makes, as people type it who do not have
+/// it.
+fn on_the_keyboard(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'ß' => "ss",
+        'œ' => "oe",
+        'þ' => "th",
+        'ĳ' => "ij",
+        'ǆ' => "dz",
+        'ǉ' => "lj",
+        'ǌ' => "nj",
+        'ǳ' => "dz",
+        'ﬀ' => "ff",
+        'ﬁ' => "fi",
+        'ﬂ' => "fl",
+        'ﬃ' => "ffi",
+        'ﬄ' => "ffl",
+        'ﬅ' | 'ﬆ' => "st",
+        'ƀ' | 'ɓ' => "b",
+        'đ' | 'ð' | 'ɖ' | 'ɗ' => "d",
+        'ƒ' => "f",
+        'ǥ' => "g",
+        'ħ' => "h",
+        'ı' | 'ɨ' => "i",
+        'ƙ' => "k",
+        'ĸ' => "q",
+        'ł' | 'ŀ' | 'ƚ' => "l",
+        'ŋ' | 'ŉ' => "n",
+        'ſ' => "s",
+        'ŧ' => "t",
+        'ƶ' => "z",
+        _ => return None,
+    })
 }
 
 fn one_blank(letters: impl Iterator<Item = char>) -> String {
@@ -51,6 +93,17 @@ mod tests {
             ("André", "andre"),
             ("Müller", "muller"),
             ("Æble", "æble"),
+            ("Ǻse ǽ ǿ", "åse æ ø"),
+            ("Ů", "u"),
+            ("Straße", "strasse"),
+            ("STRAẞE", "strasse"),
+            ("Łukasz", "lukasz"),
+            ("Đorđević", "dordevic"),
+            ("Sigurður Þór", "sigurdur thor"),
+            ("Ŋ ŧ ĸ ħ", "n t q h"),
+            ("Kırmızı İnce", "kirmizi ince"),
+            ("Œuvre Ǆ ĳ ﬁn", "oeuvre dz ij fin"),
+            ("ſtraſſe", "strasse"),
             ("Anna  \t Maria", "anna maria"),
             ("", ""),
         ] {

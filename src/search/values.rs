@@ -1,14 +1,12 @@
 //! From the text of one value, as `s|c` or `ge2027-03`, to a typed [`Test`] (<https://hl7.org/fhir/R4/search.html#ptypes>).
 
-use jiff::civil::DateTime;
-
-use super::index_values::one_system;
+use super::codings::{coding, coding_system, identifier_system};
+use super::date_values::date;
 use super::number::ScaledNumber;
 use super::parameters::{Parameter, ParameterKind};
 use super::problem::Problem;
 use super::query::{Prefix, Test};
-use crate::fhir::dates::copenhagen;
-use crate::fhir::{FhirDate, Id, ResourceKey, ResourceType};
+use crate::fhir::{Id, ResourceKey, ResourceType};
 
 /// Returns the tests for one alternative of a parameter without a modifier; a bare id stands for
 /// one of any type that the parameter may name.
@@ -23,9 +21,10 @@ pub(super) fn tests(
 ) -> Result<Vec<Test>, Problem> {
     let code = parameter.code;
     Ok(match kind {
+        ParameterKind::Token if parameter.is_of_identifiers() => vec![identifier(code, value)?],
         ParameterKind::Token => vec![token(code, parameter.own_systems(), value)?],
         ParameterKind::Reference => references(code, parameter.targets, value, base_url)?,
-        ParameterKind::Date => vec![date(code, value)?],
+        ParameterKind::Date => date(code, value)?,
         ParameterKind::Uri => vec![Test::Uri(unescape(value))],
         ParameterKind::String => vec![Test::StartsWith(super::fold(&unescape(value)))],
         ParameterKind::Number | ParameterKind::Quantity => vec![numeric(code, kind, value)?],
@@ -64,40 +63,76 @@ pub(super) fn unescape(text: &str) -> String {
     out
 }
 
-/// Reads the system and code of `code`, `system|code`, `|code` or `system|`; none is any.
-pub(super) fn system_and_code(
-    name: &str,
-    value: &str,
-) -> Result<(Option<String>, Option<String>), Problem> {
+/// The parts of `code`, `system|code`, `|code` or `system|`; none is any.
+pub(super) struct WrittenToken {
+    pub(super) system: Option<String>,
+    pub(super) code: Option<String>,
+    /// The code, if what follows the system is a version and a code.
+    pub(super) code_after_version: Option<String>,
+}
+
+/// Reads the parts of a token.
+pub(super) fn system_and_code(name: &str, value: &str) -> Result<WrittenToken, Problem> {
     let parts = split_unescaped(value, '|');
     let filled = |text: String| (!text.is_empty()).then_some(text);
-    let (system, code) = match parts.as_slice() {
-        [code] => (None, filled(unescape(code))),
+    let (system, code, code_after_version) = match parts.as_slice() {
+        [code] => (None, filled(unescape(code)), None),
         [system, rest @ ..] => (
-            Some(one_system(&unescape(system)).to_owned()),
+            Some(unescape(system)),
             filled(unescape(&rest.join("|"))),
+            match rest {
+                [version, code] if !version.is_empty() => filled(unescape(code)),
+                _ => None,
+            },
         ),
-        [] => (None, None),
+        [] => (None, None, None),
     };
     if code.is_none() && system.as_deref().is_none_or(str::is_empty) {
         return Err(Problem::Wrong(format!(
             "{name}: expected a code, system|code, |code or system|, found neither system nor code"
         )));
     }
-    Ok((system, code))
+    Ok(WrittenToken {
+        system,
+        code,
+        code_after_version,
+    })
 }
 
-/// Reads a token. `own_systems` are the implicit systems of the codes of the parameter.
-pub(super) fn token(name: &str, own_systems: &[String], value: &str) -> Result<Test, Problem> {
-    let (system, code) = system_and_code(name, value)?;
-    let system = system.map(|system| {
-        if own_systems.contains(&system) {
-            String::new()
-        } else {
-            system
-        }
-    });
+/// Reads the token of an identifier.
+pub(super) fn identifier(name: &str, value: &str) -> Result<Test, Problem> {
+    let WrittenToken { system, code, .. } = system_and_code(name, value)?;
+    let system = system.map(|system| identifier_system(&system).to_owned());
     Ok(Test::Token { system, code })
+}
+
+/// Reads the token of a code; a version between its system and itself is passed over. `own_systems`
+/// are the implicit systems of the codes of the parameter.
+pub(super) fn token(name: &str, own_systems: &[String], value: &str) -> Result<Test, Problem> {
+    let written = system_and_code(name, value)?;
+    let code = written.code_after_version.or(written.code);
+    Ok(match (written.system, code) {
+        (Some(system), code) if own_systems.iter().any(|own| own == coding_system(&system)) => {
+            Test::Token {
+                system: Some(String::new()),
+                code,
+            }
+        }
+        (Some(system), Some(code)) => coded(&system, &code),
+        (system, code) => Test::Token {
+            system: system.map(|system| coding_system(&system).to_owned()),
+            code,
+        },
+    })
+}
+
+/// Returns the test for a code of a system.
+pub(super) fn coded(system: &str, code: &str) -> Test {
+    let (system, code) = coding(system, code);
+    Test::Token {
+        system: Some(system),
+        code: Some(code),
+    }
 }
 
 /// Reads an identifier by its type: `system|code|value`, the first two those of the type.
@@ -109,7 +144,7 @@ pub(super) fn of_type(name: &str, value: &str) -> Result<Test, Problem> {
     match parts.as_slice() {
         [system, code, value] if [system, code, value].iter().all(|part| !part.is_empty()) => {
             Ok(Test::Token {
-                system: Some(system.clone()),
+                system: Some(coding_system(system).to_owned()),
                 code: Some(format!("{code}|{value}")),
             })
         }
@@ -158,82 +193,6 @@ pub(super) fn references(
     )))
 }
 
-/// Splits a value into its prefix, `eq` if none is written, and the rest.
-fn prefixed(value: &str) -> (Prefix, &str) {
-    let prefix = match value.get(..2) {
-        Some("eq") => Prefix::Eq,
-        Some("ne") => Prefix::Ne,
-        Some("gt") => Prefix::Gt,
-        Some("lt") => Prefix::Lt,
-        Some("ge") => Prefix::Ge,
-        Some("le") => Prefix::Le,
-        Some("sa") => Prefix::Sa,
-        Some("eb") => Prefix::Eb,
-        Some("ap") => Prefix::Ap,
-        _ => return (Prefix::Eq, value),
-    };
-    (prefix, &value[2..])
-}
-
-/// Reads a date with its prefix. About a date (`ap`) is within its own length of it: a day for a
-/// day, a year for a year. The span does not depend on today, so that a page is found again
-/// tomorrow.
-pub(super) fn date(name: &str, value: &str) -> Result<Test, Problem> {
-    let (prefix, date) = prefixed(value);
-    // A `+` before the zone arrives as a blank when a client did not encode it.
-    let date = date.replace(' ', "+");
-    let (mut from_us, mut until_us) = span_us(&date).ok_or_else(|| {
-        Problem::Wrong(format!("{name}: expected a date such as 2027-03-01, alone or after eq, ne, gt, lt, ge, le, sa, eb or ap"))
-    })?;
-    if prefix == Prefix::Ap {
-        let length = until_us.saturating_sub(from_us);
-        (from_us, until_us) = (
-            from_us.saturating_sub(length),
-            until_us.saturating_add(length),
-        );
-    }
-    Ok(Test::Date {
-        prefix,
-        from_us,
-        until_us,
-    })
-}
-
-/// Returns the span of a date. In a search, unlike in a resource, the time may lack its seconds,
-/// and its zone: then it is Denmark's.
-fn span_us(text: &str) -> Option<(i64, i64)> {
-    if let Some(date) = FhirDate::parse(text) {
-        return Some(date.range_us());
-    }
-    let (day, time) = text.split_once('T')?;
-    let (clock, zone) = time.split_at(time.find(['Z', '+', '-']).unwrap_or(time.len()));
-    let to_the_minute = clock.len() == "09:00".len();
-    let clock = if to_the_minute {
-        format!("{clock}:00")
-    } else {
-        clock.to_owned()
-    };
-    let zone = if zone.is_empty() {
-        let local: DateTime = format!("{day}T{clock}").parse().ok()?;
-        local
-            .to_zoned(copenhagen())
-            .ok()?
-            .strftime("%:z")
-            .to_string()
-    } else {
-        zone.to_owned()
-    };
-    let (from_us, until_us) = FhirDate::parse(&format!("{day}T{clock}{zone}"))?.range_us();
-    Some((
-        from_us,
-        if to_the_minute {
-            from_us + 60_000_000
-        } else {
-            until_us
-        },
-    ))
-}
-
 /// Reads a number, or for a quantity `number|system|code`, with its prefix. Without a prefix the
 /// number stands for everything that is rounded to it; after one for itself alone.
 fn numeric(name: &str, kind: ParameterKind, value: &str) -> Result<Test, Problem> {
@@ -244,7 +203,7 @@ fn numeric(name: &str, kind: ParameterKind, value: &str) -> Result<Test, Problem
         "a number, alone or after a prefix"
     };
     let wrong = || Problem::Wrong(format!("{name}: expected {expected}"));
-    let (prefix, rest) = prefixed(value);
+    let (prefix, rest) = Prefix::split(value);
     let parts: Vec<String> = split_unescaped(rest, '|')
         .iter()
         .map(|part| unescape(part))
@@ -295,27 +254,4 @@ fn composite(parameter: &Parameter, value: &str, base_url: &str) -> Result<Vec<T
         ways = ways.iter().flat_map(longer).collect();
     }
     Ok(ways.into_iter().map(Test::Composite).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_time_may_lack_its_seconds_and_its_zone() {
-        let minute = 60_000_000;
-        let nine = span_us("2027-03-01T08:00:00Z").unwrap().0;
-        for (text, expected) in [
-            ("2027-03-01T09:00:00+01:00", Some((nine, nine + 1_000_000))),
-            ("2027-03-01T09:00:00", Some((nine, nine + 1_000_000))),
-            ("2027-03-01T08:00Z", Some((nine, nine + minute))),
-            ("2027-03-01T09:00", Some((nine, nine + minute))),
-            ("2027-03-01T09", None),
-            ("2027-03-01T25:00", None),
-            ("2027-03-01Tæø:00", None),
-        ] {
-            assert_eq!(span_us(text), expected, "{text}");
-        }
-    }
 }

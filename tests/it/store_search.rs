@@ -57,7 +57,7 @@ fn value() -> impl Strategy<Value = IndexValue> {
         target().prop_map(IndexValue::Reference),
         (-4..4_i64, -4..4_i64)
             .prop_map(|(from_us, until_us)| IndexValue::Date { from_us, until_us }),
-        "[xyXæÆé ]{0,3}".prop_map(IndexValue::Text),
+        "[axXæåÅéß ]{0,3}".prop_map(IndexValue::Text),
         address().prop_map(IndexValue::Uri),
         (-4..4_i128, -4..4_i128, word(), word()).prop_map(|(from, until, system, code)| {
             IndexValue::Quantity {
@@ -93,9 +93,9 @@ fn test() -> impl Strategy<Value = Test> {
         }),
         target().prop_map(Test::Reference),
         prop::collection::btree_set(target(), 0..3).prop_map(Test::ReferenceIn),
-        "[xyæe ]{0,2}".prop_map(Test::StartsWith),
-        "[xyæe ]{0,2}".prop_map(Test::Contains),
-        "[xyXæÆé ]{0,3}".prop_map(Test::Exactly),
+        "[axæåes ]{0,2}".prop_map(Test::StartsWith),
+        "[axæåes ]{0,2}".prop_map(Test::Contains),
+        "[axXæåÅéß ]{0,3}".prop_map(Test::Exactly),
         address().prop_map(Test::Uri),
         address().prop_map(Test::UriBelow),
         address().prop_map(Test::UriAbove),

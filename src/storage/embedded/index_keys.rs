@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use super::key_builder::{KeyBuilder, TEXT_BYTES_MAX};
 use super::keys::resource_key;
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::{IndexEntry, IndexValue, fold};
+use crate::search::{ContainedEntry, IndexEntry, IndexValue, fold, sort_key};
 
-/// The kinds of index keys. A date or quantity has one for each end; one whose end is before its
+/// The kinds of index keys. A text has one to be found by and one to be sorted by. A date or quantity has one for each end; one whose end is before its
 /// start has neither, and is tried by every test of its kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -24,6 +24,7 @@ pub(super) enum IndexKind {
     QuantityFrom = 8,
     QuantityUntil = 9,
     QuantityBackward = 10,
+    TextOrder = 11,
 }
 
 /// The beginning of the index keys of one kind of a parameter.
@@ -42,6 +43,17 @@ impl IndexPrefix<'_> {
     /// Returns the beginning of the keys of all values of a kind.
     pub(super) fn kind(&self, kind: IndexKind) -> Vec<u8> {
         self.key(kind).bytes()
+    }
+
+    /// Returns the beginning of the keys of all values of a kind that are in order.
+    pub(super) fn in_order(&self, kind: IndexKind) -> Vec<u8> {
+        match kind {
+            IndexKind::TextOrder => {
+                let parameter = &ordered(self.parameter);
+                IndexPrefix { parameter, ..*self }.kind(kind)
+            }
+            _ => self.kind(kind),
+        }
     }
 
     /// Returns the beginning of the keys of one code, in one system or in any.
@@ -99,15 +111,48 @@ pub(super) fn composite(parameter: &str) -> String {
     format!("{parameter}$")
 }
 
+/// Returns the parameter under which the sort keys of texts stand, apart from what they are found by.
+fn ordered(parameter: &str) -> String {
+    format!("{parameter}^")
+}
+
+/// Returns the parameter under which values of contained resources of a type stand: no code has such
+/// signs in it.
+pub(super) fn contained_parameter(resource_type: &str, parameter: &str) -> String {
+    format!("#{resource_type}.{parameter}")
+}
+
 /// Returns the keys under which a resource is found by an entry.
 pub(super) fn index_keys(key: &ResourceKey, entry: &IndexEntry) -> Vec<Vec<u8>> {
-    let values = value_keys(
-        &IndexPrefix {
-            resource_type: key.resource_type,
-            parameter: &entry.parameter,
-        },
-        &entry.value,
-    );
+    let resource_type = key.resource_type;
+    let values = match ContainedEntry::read(entry) {
+        None => {
+            let parameter = &entry.parameter;
+            let prefix = IndexPrefix {
+                resource_type,
+                parameter,
+            };
+            let mut keys = value_keys(&prefix, &entry.value);
+            keys.extend(order_key(&prefix, &entry.value));
+            keys
+        }
+        Some(ContainedEntry { value: None, .. }) => Vec::new(),
+        Some(ContainedEntry {
+            resource_type: of_type,
+            parameter,
+            value: Some(value),
+            ..
+        }) => {
+            let parameter = &contained_parameter(of_type, parameter);
+            value_keys(
+                &IndexPrefix {
+                    resource_type,
+                    parameter,
+                },
+                value,
+            )
+        }
+    };
     let length = u8::try_from(key.id.as_str().len()).expect("an id has at most 64 bytes");
     let with_id = |mut value: Vec<u8>| {
         value.extend_from_slice(key.id.as_str().as_bytes());
@@ -122,6 +167,21 @@ pub(super) fn index_keys_of(key: &ResourceKey, entries: &[IndexEntry]) -> BTreeS
         .iter()
         .flat_map(|entry| index_keys(key, entry))
         .collect()
+}
+
+/// Returns the key by which a text is read in order, if one can sort by the parameter.
+fn order_key(prefix: &IndexPrefix<'_>, value: &IndexValue) -> Option<Vec<u8>> {
+    match value {
+        IndexValue::Text(text) if !prefix.parameter.contains(':') => {
+            let prefix = IndexPrefix {
+                resource_type: prefix.resource_type,
+                parameter: &ordered(prefix.parameter),
+            };
+            let key = prefix.key(IndexKind::TextOrder).sequence(&sort_key(text));
+            Some(key.bytes())
+        }
+        _ => None,
+    }
 }
 
 fn value_keys(prefix: &IndexPrefix<'_>, value: &IndexValue) -> Vec<Vec<u8>> {

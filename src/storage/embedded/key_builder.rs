@@ -48,8 +48,12 @@ impl KeyBuilder {
 
     /// Adds text without an end: the beginning of every text that starts so. A zero byte is written
     /// as `00 FF`.
-    pub(super) fn text_start(mut self, text: &str) -> Self {
-        for byte in text.bytes().take(TEXT_BYTES_MAX) {
+    pub(super) fn text_start(self, text: &str) -> Self {
+        self.sequence_start(text.as_bytes())
+    }
+
+    fn sequence_start(mut self, bytes: &[u8]) -> Self {
+        for byte in bytes.iter().copied().take(TEXT_BYTES_MAX) {
             self.0.push(byte);
             if byte == 0 {
                 self.0.push(0xff);
@@ -61,7 +65,12 @@ impl KeyBuilder {
     /// Adds text and its end, `00 01`: shorter texts come first, and no text is the beginning of
     /// another.
     pub(super) fn text(self, text: &str) -> Self {
-        self.text_start(text).byte(0).byte(1)
+        self.sequence(text.as_bytes())
+    }
+
+    /// Adds bytes and their end, likewise.
+    pub(super) fn sequence(self, bytes: &[u8]) -> Self {
+        self.sequence_start(bytes).byte(0).byte(1)
     }
 
     pub(super) fn day(mut self, day: Date) -> Self {

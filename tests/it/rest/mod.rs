@@ -16,6 +16,7 @@ mod conditional_delete;
 mod conditional_read;
 mod conditional_update;
 mod create;
+mod danish_searches;
 mod delete;
 mod errors;
 mod everything;

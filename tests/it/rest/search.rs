@@ -131,7 +131,8 @@ fn codes_and_statuses_find_what_they_name_and_nothing_else() {
             &["d"],
         ),
         ("Condition?code=urn:oid:1.2.208.176.2.4.12|", &["c", "d"]),
-        ("Condition?code=dj449", &[]),
+        ("Condition?code=dj449", &["c", "d"]),
+        ("ServiceRequest?code=Disease-Management", &[]),
         ("ServiceRequest?code=disease-management", &["s", "s2"]),
     ] {
         check(&facade, search, expected);

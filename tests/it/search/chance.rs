@@ -31,6 +31,9 @@ pub(super) const DATES: &[&str] = &[
     "2027-03-01T08:00:00Z",
     "2027-03-28T02:30:00+01:00",
     "1950-12-24",
+    "1946-04-20T23:30:00+01:00",
+    "1946-04-21T00:30:00Z",
+    "2027-10-31T02:30:00+02:00",
 ];
 const TEXTS: &[&str] = &[
     "Åse",
@@ -45,14 +48,20 @@ const TEXTS: &[&str] = &[
     "d$e",
     r"back\slash",
     "Müller  B",
+    "Aase",
+    "Straße",
+    "strasse",
+    "Łukasz",
 ];
-const CODES: &[&str] = &["active", "draft", "completed", "x", "DJ44", "male"];
+const CODES: &[&str] = &["active", "draft", "completed", "x", "DJ44", "dj44", "male"];
 pub(super) const ADDRESSES: &[&str] = &[
     "http://x/y",
     "http://x/y/z",
     "http://x/yz",
     "urn:oid:1.2.3",
     "http://x/y|2.0",
+    "http://snomed.info/sct|2",
+    "http://hl7.org/fhir/sid/icd-10",
 ];
 
 /// Changes values and leaves out elements, here and there.

@@ -5,6 +5,8 @@
 
 mod bounds;
 mod chance;
+mod contained;
+mod danish;
 mod every;
 mod links;
 mod modifiers;

@@ -33,9 +33,57 @@ fn resource(resource_type: ResourceType, chance: &mut Chance<'_>) -> Value {
         true => made_up(resource_type, chance.below(ResourceType::ALL.len())),
         false => serde_json::from_str(chance.one_of::<&str>(&examples)).unwrap(),
     };
+    if chance.percent(40) {
+        contain(&mut resource, chance);
+    }
     mutate(&mut resource, chance);
     resource["resourceType"] = resource_type.as_str().into();
     resource
+}
+
+/// Puts two resources into a resource, and lets some of its references name them.
+fn contain(resource: &mut Value, chance: &mut Chance<'_>) {
+    let anchors = ["#a", "#b"];
+    refer(resource, &anchors, 50, chance);
+    let mut contained = Vec::new();
+    for anchor in anchors {
+        let of_type = *chance.one_of(CONTAINED_TYPES);
+        let mut within = made_up(of_type, chance.below(ResourceType::ALL.len()));
+        refer(&mut within, &anchors, 20, chance);
+        mutate(&mut within, chance);
+        within["resourceType"] = of_type.as_str().into();
+        within["id"] = anchor[1..].into();
+        contained.push(within);
+    }
+    resource["contained"] = contained.into();
+}
+
+/// The types that many references may name.
+const CONTAINED_TYPES: &[ResourceType] = &[
+    ResourceType::Patient,
+    ResourceType::Organization,
+    ResourceType::Practitioner,
+    ResourceType::PractitionerRole,
+    ResourceType::Condition,
+];
+
+/// Changes so many of a hundred references into ones to the anchors.
+fn refer(value: &mut Value, anchors: &[&str], share: usize, chance: &mut Chance<'_>) {
+    match value {
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| refer(item, anchors, share, chance)),
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                if name == "reference" && member.is_string() && chance.percent(share) {
+                    *member = (*chance.one_of(anchors)).into();
+                } else {
+                    refer(member, anchors, share, chance);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Makes a text of a query in which separators stand for themselves.
@@ -183,11 +231,9 @@ impl Shelf {
         let parameters: Vec<&Parameter> = parameters_of(resource_type).collect();
         let parameter = *chance.one_of(&parameters);
         let code = parameter.code;
-        if steps > 0 && chance.percent(12) && parameter.kind == ParameterKind::Reference {
-            let targets: Vec<_> = self
-                .types
-                .iter()
-                .copied()
+        if steps > 0 && chance.percent(40) && parameter.kind == ParameterKind::Reference {
+            let held = self.types.iter().chain(CONTAINED_TYPES).copied();
+            let targets: Vec<_> = held
                 .filter(|held| parameter.targets.contains(held))
                 .collect();
             if !targets.is_empty() {

@@ -16,7 +16,7 @@ pub(super) const MADE_BY: &[u8] = b"index-mark";
 pub(super) const REST: &[u8] = b"index-rest";
 /// The version of how keys are made of entries (`index_keys`). It goes up with every change: none
 /// of the old ones stays then.
-pub(super) const KEYS: u64 = 1;
+pub(super) const KEYS: u64 = 2;
 
 /// The state of the index.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

@@ -190,7 +190,7 @@ impl SearchRun<'_> {
         let mut kinds = [
             IndexKind::Reference,
             IndexKind::DateFrom,
-            IndexKind::Text,
+            IndexKind::TextOrder,
             IndexKind::Uri,
             IndexKind::QuantityFrom,
         ];
@@ -199,12 +199,12 @@ impl SearchRun<'_> {
         }
         let direction = direction(order);
         for kind in kinds {
+            let start = prefix.in_order(kind);
             let mut value = Vec::new();
-            for entry in self.reader.records::<()>(
-                Table::Index,
-                KeyRange::prefix(&prefix.kind(kind)),
-                direction,
-            ) {
+            for entry in
+                self.reader
+                    .records::<()>(Table::Index, KeyRange::prefix(&start), direction)
+            {
                 let (key, ()) = entry?;
                 let named = key_in_index(&key).ok_or_else(|| senseless(Table::Index, &key))?;
                 let of_value = value_in_index(&key).unwrap_or_default();

@@ -6,9 +6,9 @@ use super::super::index_keys::{IndexPrefix, index_keys, is_whole, key_in_index, 
 use super::super::kv::{Direction, KeyRange, Table, after_prefix};
 use super::super::reading::ViewReader;
 use super::super::seal::senseless;
-use super::spans::{KeySpan, spans};
+use super::spans::{KeySpan, anchors, spans};
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::{Clause, IndexEntry, IndexValue, Prefix, Test};
+use crate::search::{Clause, IndexEntry, IndexValue, Prefix, Test, other_spellings};
 use crate::storage::{Position, StoreError};
 
 /// The most values of a condition for which the index is asked about one resource; for more, keys
@@ -176,20 +176,16 @@ impl<'a> ViewReader<'a> {
                     system,
                     code: Some(wanted),
                 } if is_whole(wanted) => {
-                    let systems = match system {
-                        Some(system) => vec![system.clone()],
-                        None => self.systems_of(
-                            &IndexPrefix {
-                                resource_type,
-                                parameter: code,
-                            },
-                            wanted,
-                        )?,
+                    let prefix = IndexPrefix {
+                        resource_type,
+                        parameter: code,
                     };
-                    values.extend(systems.into_iter().map(|system| IndexValue::Token {
-                        system,
-                        code: wanted.clone(),
-                    }));
+                    let codings = match system {
+                        Some(system) => vec![(system.clone(), wanted.clone())],
+                        None => self.codings_of(&prefix, wanted)?,
+                    };
+                    let tokens = codings.into_iter();
+                    values.extend(tokens.map(|(system, code)| IndexValue::Token { system, code }));
                 }
                 Test::Reference(target) => values.push(IndexValue::Reference(target.clone())),
                 Test::ReferenceIn(targets) => values.extend(
@@ -200,6 +196,17 @@ impl<'a> ViewReader<'a> {
                         .map(IndexValue::Reference),
                 ),
                 Test::Uri(address) => values.push(IndexValue::Uri(address.clone())),
+                Test::Contained(_) => {
+                    let prefix = IndexPrefix {
+                        resource_type,
+                        parameter: code,
+                    };
+                    let anchors = anchors(&prefix).keys;
+                    let mut found = self.0.range(Table::Index, anchors, Direction::Forward);
+                    if found.next().transpose()?.is_some() {
+                        return Ok(None);
+                    }
+                }
                 _ => return Ok(None),
             }
         }
@@ -216,6 +223,27 @@ impl<'a> ViewReader<'a> {
                 .map(|value| IndexEntry::new(code, value))
                 .collect()
         }))
+    }
+
+    /// Collects the codings in the index that a code without a system stands for.
+    fn codings_of(
+        self,
+        prefix: &IndexPrefix<'_>,
+        code: &str,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let mut codings: Vec<_> = self
+            .systems_of(prefix, code)?
+            .into_iter()
+            .map(|system| (system, code.to_owned()))
+            .collect();
+        for (system, spelling) in other_spellings(code) {
+            let keys = KeyRange::prefix(&prefix.token(Some(system), &spelling));
+            let mut found = self.0.range(Table::Index, keys, Direction::Forward);
+            if found.next().transpose()?.is_some() {
+                codings.push((system.to_owned(), spelling));
+            }
+        }
+        Ok(codings)
     }
 
     /// Collects the systems in which there is such a code; one more than [`VALUES_MAX`] at most.

@@ -1,10 +1,12 @@
 //! The ranges of index keys in which entries that pass a test stand.
 
-use super::super::index_keys::{IndexKind, IndexPrefix, composite, is_whole, texts_in_index};
+use super::super::index_keys::{
+    IndexKind, IndexPrefix, composite, contained_parameter, is_whole, texts_in_index,
+};
 use super::super::kv::KeyRange;
 use super::ends::{EndRange, Line, SpanEnd, ends};
 use crate::search::matching::uris_above;
-use crate::search::{Test, fold};
+use crate::search::{Clause, SearchQuery, Test, fold, other_spellings};
 
 /// A range of index keys to look through.
 pub(super) struct KeySpan {
@@ -69,13 +71,7 @@ pub(super) fn spans(prefix: &IndexPrefix<'_>, test: &Test) -> Vec<KeySpan> {
         Test::Token {
             system,
             code: Some(code),
-        } => {
-            let is_sure = is_whole(code) && system.as_deref().is_none_or(is_whole);
-            vec![KeySpan::prefix(
-                &prefix.token(system.as_deref(), code),
-                is_sure,
-            )]
-        }
+        } => token_spans(prefix, system.as_deref(), code),
         Test::Token { system, code: None } => {
             let filter = system.as_ref().map_or(KeyFilter::Every, |system| {
                 KeyFilter::OfSystem(system.clone())
@@ -90,6 +86,7 @@ pub(super) fn spans(prefix: &IndexPrefix<'_>, test: &Test) -> Vec<KeySpan> {
             .iter()
             .map(|target| text(IndexKind::Reference, target))
             .collect(),
+        Test::Contained(query) => contained_spans(prefix, query),
         Test::Uri(address) => vec![text(IndexKind::Uri, address)],
         Test::UriBelow(address) => loose(prefix.text_start(IndexKind::Uri, address)),
         Test::UriAbove(address) => uris_above(address)
@@ -129,6 +126,46 @@ pub(super) fn spans(prefix: &IndexPrefix<'_>, test: &Test) -> Vec<KeySpan> {
                 .collect()
         }
     }
+}
+
+/// Returns the ranges of a code; without a system, those of its other spellings with it.
+fn token_spans(prefix: &IndexPrefix<'_>, system: Option<&str>, code: &str) -> Vec<KeySpan> {
+    let span = |system: Option<&str>, code: &str| {
+        let is_sure = is_whole(code) && system.is_none_or(is_whole);
+        KeySpan::prefix(&prefix.token(system, code), is_sure)
+    };
+    let mut spans = vec![span(system, code)];
+    if system.is_none() {
+        let others = other_spellings(code);
+        spans.extend(others.iter().map(|(system, code)| span(Some(system), code)));
+    }
+    spans
+}
+
+/// Returns the ranges of resources that contain one that meets the query; whether the parameter names
+/// that one does not stand in the keys.
+fn contained_spans(prefix: &IndexPrefix<'_>, query: &SearchQuery) -> Vec<KeySpan> {
+    let [Clause::Parameter { code, any_of }] = query.clauses.as_slice() else {
+        return vec![anchors(prefix)];
+    };
+    let mut found = Vec::new();
+    for of_type in &query.types {
+        let prefix = IndexPrefix {
+            resource_type: prefix.resource_type,
+            parameter: &contained_parameter(of_type.as_str(), code),
+        };
+        found.extend(any_of.iter().flat_map(|test| spans(&prefix, test)));
+    }
+    let loose = |span: KeySpan| KeySpan {
+        is_sure: false,
+        ..span
+    };
+    found.into_iter().map(loose).collect()
+}
+
+/// Returns the range of references to contained resources.
+pub(super) fn anchors(prefix: &IndexPrefix<'_>) -> KeySpan {
+    KeySpan::prefix(&prefix.text_start(IndexKind::Reference, "#"), false)
 }
 
 fn date_spans(prefix: &IndexPrefix<'_>, test: &Test) -> Vec<KeySpan> {
