@@ -3,6 +3,7 @@
 use super::context::CheckContext;
 use super::findings::Sink;
 use super::validator::Validator;
+use super::walk::BundleWalk;
 use super::{business, walk};
 use crate::fhir::{Issue, Resource};
 
@@ -11,15 +12,35 @@ use crate::fhir::{Issue, Resource};
 pub fn check(resource: &Resource, context: &CheckContext<'_>) -> Vec<Issue> {
     let value = resource.value();
     let kind = resource.type_name();
-    let mut profiles: Vec<&str> = Validator::package_profile(kind).into_iter().collect();
-    profiles.extend(context.profiles);
     let mut sink = Sink::default();
     let walk = if business::is_taken_at_its_word(kind) {
         walk::check_to_the_letter
     } else {
         walk::check
     };
-    walk(context.validator.definitions(), value, &profiles, &mut sink);
+    let definitions = context.validator.definitions();
+    walk(definitions, value, &profiles(kind, context), &mut sink);
     business::check(value, kind, context, &mut sink);
     sink.into_issues()
+}
+
+/// Does the same as [`check`] for the resource in an entry of a Bundle, which knows the other entries;
+/// nothing if there is none.
+pub fn check_entry(entries: &BundleWalk<'_>, at: usize, context: &CheckContext<'_>) -> Vec<Issue> {
+    let Some((value, kind)) = entries.resource(at) else {
+        return Vec::new();
+    };
+    let mut sink = Sink::default();
+    let is_to_the_letter = business::is_taken_at_its_word(kind);
+    entries.check(at, &profiles(kind, context), is_to_the_letter, &mut sink);
+    business::check(value, kind, context, &mut sink);
+    sink.into_issues()
+}
+
+/// Returns the profiles that a resource of a type must fit besides those that it claims.
+fn profiles<'a>(kind: &str, context: &CheckContext<'a>) -> Vec<&'a str> {
+    let own = Validator::package_profile(kind);
+    own.into_iter()
+        .chain(context.profiles.iter().copied())
+        .collect()
 }

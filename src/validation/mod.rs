@@ -24,8 +24,9 @@ mod references;
 mod validator;
 mod walk;
 
-pub use check::check;
+pub use check::{check, check_entry};
 pub use context::CheckContext;
 pub use dates::NOT_IN_FUTURE;
 pub use persons::{ReferencedPerson, ResolvedReference, one_person, person_references};
 pub use validator::Validator;
+pub use walk::BundleWalk;

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::lines::text_without_place;
 use crate::deadlines::GroupTable;
 use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Severity};
-use crate::interactions::writing::content;
-use crate::validation::{self, Validator};
+use crate::interactions::writing::content::ContentStandard;
+use crate::validation::{self, BundleWalk, Validator};
 
 /// Types that are sent and answered, though they are not held.
 const PASSING: &[&str] = &["Bundle", "OperationOutcome", "Parameters"];
@@ -27,13 +27,7 @@ pub(super) struct ContentCheck<'a> {
 impl ContentCheck<'_> {
     /// Checks a resource.
     pub(super) fn findings(&self, resource: &Resource) -> Vec<Issue> {
-        let mut issues = content::findings(
-            resource,
-            &self.validator,
-            GroupTable::shipped(),
-            self.day,
-            &self.profiles,
-        );
+        let mut issues = self.standard(&self.profiles).findings(resource);
         let type_name = resource.type_name();
         if type_name.parse::<ResourceType>().is_err() && !PASSING.contains(&type_name) {
             let text = "a server does not hold resources of this type: it would answer 404";
@@ -52,8 +46,22 @@ impl ContentCheck<'_> {
         issues
     }
 
-    /// Adds what is found of the resources in a Bundle, each as if it were sent alone.
+    /// Returns the standard of a write on the day of the check.
+    fn standard<'a>(&'a self, profiles: &'a [&'a str]) -> ContentStandard<'a> {
+        ContentStandard {
+            validator: &self.validator,
+            groups: GroupTable::shipped(),
+            today: self.day,
+            profiles,
+        }
+    }
+
+    /// Adds what a write would find of the resources in a Bundle: each among the others, or as if it
+    /// were sent alone if they are those of a batch.
     fn findings_of_entries(&self, bundle: &Value, at: &str, issues: &mut Vec<Issue>) {
+        let standard = self.standard(&[]);
+        let together = BundleWalk::of(&self.validator, bundle);
+        let is_batch = bundle["type"] == "batch";
         for (number, entry) in bundle["entry"].as_array().into_iter().flatten().enumerate() {
             let Some(value) = entry.get("resource") else {
                 continue;
@@ -61,13 +69,11 @@ impl ContentCheck<'_> {
             let at = format!("{at}.entry[{number}].resource");
             match Resource::from_value(value.clone()) {
                 Ok(resource) => {
-                    let found = content::findings(
-                        &resource,
-                        &self.validator,
-                        GroupTable::shipped(),
-                        self.day,
-                        &[],
-                    );
+                    let found = if is_batch {
+                        standard.findings(&resource)
+                    } else {
+                        standard.findings_of_entry(&together, number)
+                    };
                     issues.extend(
                         found
                             .into_iter()

@@ -6,25 +6,41 @@ use serde_json::Value;
 
 use crate::deadlines::GroupTable;
 use crate::fhir::{Issue, Resource};
-use crate::validation::{self, Validator};
+use crate::validation::{self, BundleWalk, CheckContext, Validator};
 
-/// Returns all findings about the content as of that day: those that every write makes, and those
-/// of a check against each of these profiles.
-pub fn findings(
-    resource: &Resource,
-    validator: &Validator,
-    groups: &GroupTable,
-    today: Date,
-    profiles: &[&str],
-) -> Vec<Issue> {
-    let has_target_group = |condition: &Value| !groups.groups_of_condition(condition).is_empty();
-    validation::check(
-        resource,
-        &validation::CheckContext {
-            validator,
-            profiles,
-            today,
+/// The standard by which content is checked.
+#[derive(Clone, Copy)]
+pub struct ContentStandard<'a> {
+    /// The definitions.
+    pub validator: &'a Validator,
+    /// The table of target groups.
+    pub groups: &'a GroupTable,
+    /// The day on which it is written.
+    pub today: Date,
+    /// The profiles that it is checked against in addition to those of every write.
+    pub profiles: &'a [&'a str],
+}
+
+impl ContentStandard<'_> {
+    /// Returns all findings about the content: those that every write makes, and those of a check
+    /// against each of the profiles.
+    pub fn findings(&self, resource: &Resource) -> Vec<Issue> {
+        self.within(|context| validation::check(resource, context))
+    }
+
+    /// Returns the findings about the resource in an entry of a Bundle, judged among the others.
+    pub fn findings_of_entry(&self, entries: &BundleWalk<'_>, at: usize) -> Vec<Issue> {
+        self.within(|context| validation::check_entry(entries, at, context))
+    }
+
+    fn within(&self, check: impl FnOnce(&CheckContext<'_>) -> Vec<Issue>) -> Vec<Issue> {
+        let has_target_group =
+            |condition: &Value| !self.groups.groups_of_condition(condition).is_empty();
+        check(&CheckContext {
+            validator: self.validator,
+            profiles: self.profiles,
+            today: self.today,
             has_target_group: &has_target_group,
-        },
-    )
+        })
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
+use super::content::ContentStandard;
 use super::entry::{Entry, EntryWrite, pending};
 use super::gathering::Gathering;
 use super::identify::identify_all;
@@ -11,12 +12,13 @@ use super::pending::Pending;
 use super::references::checking::{self, Named};
 use super::references::rewriting::{Surrounding, rewrite};
 use super::referrers::Referrers;
-use super::{content, followers, subscription_check};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceType};
+use super::{followers, subscription_check, together};
+use crate::fhir::{Issue, IssueCode, ResourceType};
 use crate::interactions::change::{AskedAs, Change, Writer, placed};
 use crate::interactions::failure::locate;
 use crate::interactions::{Context, Failure, Server};
 use crate::search::{self, Row};
+use crate::validation::BundleWalk;
 
 /// A request to write.
 pub(super) struct ChangeRequest<'a> {
@@ -160,11 +162,13 @@ impl<'a> ChangeRequest<'a> {
         let referrers = Referrers::of(pending);
         let mut too_many = followers::too_many(self.server, pending)?;
         let mut failures = Vec::new();
-        for ((entry, change), named) in entries.iter_mut().zip(self.changes).zip(named) {
+        let content = self.content_findings(entries, today)?;
+        let changes = entries.iter_mut().zip(self.changes);
+        for (((entry, change), named), content) in changes.zip(named).zip(content) {
             let issues = &mut entry.warnings;
+            issues.extend(content);
             match &entry.step {
                 EntryWrite::Put(resource, _) if self.is_checked() => {
-                    issues.extend(self.content_findings(resource, today));
                     if entry.key.resource_type == ResourceType::Subscription {
                         let write = pending.get(&entry.key);
                         subscription_check::check(
@@ -201,14 +205,41 @@ impl<'a> ChangeRequest<'a> {
         Ok(())
     }
 
-    fn content_findings(&self, resource: &Resource, today: Date) -> Vec<Issue> {
-        content::findings(
-            resource,
-            &self.server.validator,
-            &self.server.groups,
+    /// Returns the findings about the content of each entry, as far as that is checked: of those of a
+    /// transaction, each among the others.
+    fn content_findings(
+        &self,
+        entries: &mut [Entry],
+        today: Date,
+    ) -> Result<Vec<Vec<Issue>>, Failure> {
+        let standard = ContentStandard {
+            validator: &self.server.validator,
+            groups: &self.server.groups,
             today,
-            self.profiles,
-        )
+            profiles: self.profiles,
+        };
+        let is_together = self.asked_as == AskedAs::Transaction && entries.len() > 1;
+        let bundle = if is_together && self.is_checked() {
+            Some(together::bundle(&self.server.base_url, entries)?)
+        } else {
+            None
+        };
+        let walk = bundle
+            .as_ref()
+            .map(|bundle| BundleWalk::of(&self.server.validator, bundle));
+        let findings = entries
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| match (&entry.step, &walk) {
+                (EntryWrite::Put(..), Some(walk)) => standard.findings_of_entry(walk, at),
+                (EntryWrite::Put(resource, _), None) if self.is_checked() => {
+                    standard.findings(resource)
+                }
+                (EntryWrite::Put(..) | EntryWrite::Delete | EntryWrite::Nothing(_), _) => {
+                    Vec::new()
+                }
+            });
+        Ok(findings.collect())
     }
 
     /// Puts the findings together; in a transaction, each says in which entry it is.

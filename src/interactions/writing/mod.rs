@@ -18,4 +18,5 @@ mod references;
 mod referrers;
 mod rights_gathering;
 mod subscription_check;
+mod together;
 pub(super) mod write_turns;

@@ -8,6 +8,7 @@
 
 mod binding;
 mod budget;
+mod bundle_walk;
 mod data_type;
 mod discriminator;
 mod discriminator_path;
@@ -35,6 +36,8 @@ use super::findings::Sink;
 use crate::fhir::{IssueCode, Severity};
 use crate::schema::Definitions;
 
+pub use bundle_walk::BundleWalk;
+
 use budget::CheckBudget;
 use path::At;
 use resource_index::ResourceIndex;
@@ -61,7 +64,7 @@ pub(super) fn check(
     profiles: &[&str],
     sink: &mut Sink,
 ) {
-    ResourceWalk::of(definitions, resource, sink).check_root(resource, profiles);
+    ResourceWalk::of(definitions, resource, sink).check_root(resource, profiles, None);
 }
 
 /// Does the same as [`check`], and also finds everything that changes the meaning of the resource
@@ -76,7 +79,7 @@ pub(super) fn check_to_the_letter(
         refuses_modifiers: true,
         ..ResourceWalk::of(definitions, resource, sink)
     }
-    .check_root(resource, profiles);
+    .check_root(resource, profiles, None);
 }
 
 impl<'a, 's> ResourceWalk<'a, 's> {

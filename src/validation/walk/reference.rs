@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::ResourceWalk;
 use super::path::At;
-use super::spot::{ResourceScope, Spot};
+use super::spot::{InBundle, ResourceScope, Spot};
 use crate::fhir::IssueCode;
 use crate::fhirpath::{Model, Node};
 use crate::schema::{Definitions, ElementType};
@@ -18,7 +18,9 @@ impl<'a> ResourceWalk<'a, '_> {
         let found = match reference.strip_prefix('#') {
             Some("") => container(scope),
             Some(id) => self.index.contained(scope.root.value?, id),
-            None => self.entry_named(reference, scope, &mut |_, _, _, _| {}),
+            None => self
+                .entry_named(reference, scope, &mut |_, _, _, _| {})
+                .map(|(found, _)| found),
         };
         found.map(|found| self.node_of(found))
     }
@@ -32,25 +34,31 @@ impl<'a> ResourceWalk<'a, '_> {
         }
     }
 
-    /// Finds the resource in the entry of the same Bundle that a reference names.
+    /// Finds the resource in the entry of the same Bundle that a reference names, and its place.
     fn entry_named(
         &self,
         reference: &str,
         scope: &ResourceScope<'a>,
         report: &mut datatypes::PathReport<'_>,
-    ) -> Option<&'a Value> {
+    ) -> Option<(&'a Value, InBundle)> {
         let inside = scope.bundle?;
         let entries = self.bundles.get(inside.bundle)?;
-        let place = entries.resolve(inside.entry, reference, report)?;
-        entries.resource(place).map(|(resource, _)| resource)
+        let entry = entries.resolve(inside.entry, reference, report)?;
+        let (resource, _) = entries.resource(entry)?;
+        Some((resource, InBundle { entry, ..inside }))
     }
 
     /// Does the same as [`ResourceWalk::resolve`], and adds the findings of the Bundle about the
-    /// reference.
-    fn resolve_aloud(&mut self, reference: &str, spot: Spot<'a, '_>) -> Option<Node<'a>> {
+    /// reference; returns also what is around the target.
+    fn resolve_aloud(
+        &mut self,
+        reference: &str,
+        spot: Spot<'a, '_>,
+    ) -> Option<(Node<'a>, ResourceScope<'a>)> {
         let Spot { at, scope, .. } = spot;
         if reference.starts_with('#') {
-            return self.resolve(reference, scope);
+            let resource = self.resolve(reference, scope)?;
+            return Some((resource, ResourceScope { resource, ..*scope }));
         }
         let mut findings = Vec::new();
         let found = self.entry_named(reference, scope, &mut |severity, code, path, what| {
@@ -72,7 +80,15 @@ impl<'a> ResourceWalk<'a, '_> {
                     .add(severity, code, &format_args!("{around}{path}"), "", &what);
             }
         }
-        found.map(|found| self.node_of(found))
+        let (found, place) = found?;
+        let resource = self.node_of(found);
+        let around = ResourceScope {
+            resource,
+            root: resource,
+            bundle: Some(place),
+            extension: None,
+        };
+        Some((resource, around))
     }
 
     /// Checks a Reference: its form, and that its target has one of the types, and fits one of the
@@ -98,7 +114,7 @@ impl<'a> ResourceWalk<'a, '_> {
             .map(|profile| type_of_target(definitions, profile))
             .collect();
         let found = target
-            .and_then(|node| node.value)
+            .and_then(|(node, _)| node.value)
             .and_then(|found| found.get("resourceType"))
             .and_then(Value::as_str);
         let targets = datatypes::Targets {
@@ -116,8 +132,9 @@ impl<'a> ResourceWalk<'a, '_> {
             sink.add(severity, code, &format_args!("{at}{path}"), "", what);
         });
         self.check_aggregation(of_type, address, target.is_some(), at);
-        if let Some(node) = target {
-            self.check_target(&of_type.target_profiles, Spot { node, ..spot });
+        if let Some((node, scope)) = target {
+            let scope = &scope;
+            self.check_target(&of_type.target_profiles, Spot { node, at, scope });
         }
     }
 
@@ -139,14 +156,25 @@ impl<'a> ResourceWalk<'a, '_> {
         } else {
             "referenced"
         };
-        if !of_type
-            .aggregation
-            .iter()
-            .any(|allowed| **allowed == *found)
-        {
+        // Whatever is in the same Bundle is also referenced.
+        let allows =
+            |allowed: &str| allowed == found || (allowed, found) == ("referenced", "bundled");
+        if !of_type.aggregation.iter().any(|allowed| allows(allowed)) {
+            let words = |name: &str| match name {
+                "contained" => "contained in the same resource",
+                "bundled" => "an entry of the same Bundle",
+                _ => "elsewhere",
+            };
+            let expected: Vec<_> = of_type.aggregation.iter().map(|name| words(name)).collect();
+            let advice = if expected == [words("bundled")] && found == "referenced" {
+                "; send both in one transaction"
+            } else {
+                ""
+            };
             let what = format!(
-                "expected a target that is {}, found one that is {found}",
-                of_type.aggregation.join(" or ")
+                "expected a target that is {}, found one that is {}{advice}",
+                expected.join(" or "),
+                words(found)
             );
             self.error(IssueCode::Structure, at, what);
         }
@@ -177,14 +205,10 @@ impl<'a> ResourceWalk<'a, '_> {
         if wanted.is_empty() || any_will_do {
             return;
         }
-        let inner = ResourceScope {
-            resource: node,
-            ..*scope
-        };
         let fits = |profile: &&str| {
             self.definitions
                 .structure(profile)
-                .is_none_or(|structure| self.fits(structure, node, &inner))
+                .is_none_or(|structure| self.fits(structure, node, scope))
         };
         if !wanted.iter().any(fits) {
             let what = format!(

@@ -120,8 +120,13 @@ impl<'a> ResourceWalk<'a, '_> {
     }
 
     /// Checks the resource that a walk begins with against its type's definition, or the profiles
-    /// that it claims and `profiles`.
-    pub(super) fn check_root(&mut self, resource: &'a Value, profiles: &[&str]) {
+    /// that it claims and `profiles`; it may stand in an entry of a Bundle that the walk knows.
+    pub(super) fn check_root(
+        &mut self,
+        resource: &'a Value,
+        profiles: &[&str],
+        bundle: Option<InBundle>,
+    ) {
         let name = resource
             .get("resourceType")
             .and_then(Value::as_str)
@@ -139,7 +144,7 @@ impl<'a> ResourceWalk<'a, '_> {
         let scope = ResourceScope {
             resource: node,
             root: node,
-            bundle: None,
+            bundle,
             extension: None,
         };
         let (at, scope) = (&at, &scope);

@@ -1,6 +1,7 @@
 //! transaction (<https://hl7.org/fhir/R4/http.html#transaction>): all or nothing, in FHIR's order
 //! of processing.
 
+mod among_others;
 mod references;
 mod refusals;
 

@@ -117,6 +117,20 @@ impl Facade {
             Arc::new(AtomicU64::new(1)),
             Rules::shipped().clone(),
             ReferencePolicy::Strict,
+            guide_validator(),
+        )
+    }
+
+    /// Makes a server whose validator has packages of its own.
+    pub(crate) fn with_validator(now: &str, validator: Validator) -> Self {
+        let now = Arc::new(Mutex::new(now.parse().unwrap()));
+        Facade::open_with(
+            tempfile::tempdir().unwrap(),
+            now,
+            Arc::new(AtomicU64::new(1)),
+            Rules::shipped().clone(),
+            ReferencePolicy::default(),
+            Arc::new(validator),
         )
     }
 
@@ -170,7 +184,14 @@ impl Facade {
         next_id: Arc<AtomicU64>,
         rules: Rules,
     ) -> Self {
-        Facade::open_with(folder, now, next_id, rules, ReferencePolicy::default())
+        Facade::open_with(
+            folder,
+            now,
+            next_id,
+            rules,
+            ReferencePolicy::default(),
+            guide_validator(),
+        )
     }
 
     fn open_with(
@@ -179,6 +200,7 @@ impl Facade {
         next_id: Arc<AtomicU64>,
         rules: Rules,
         references: ReferencePolicy,
+        validator: Arc<Validator>,
     ) -> Self {
         let store = EmbeddedStore::open_indexed(
             folder.path().join("data"),
@@ -192,7 +214,7 @@ impl Facade {
             rules,
             references,
             wake_calendar: wake,
-            ..ServerParts::shipped(Arc::new(store), guide_validator(), BASE.into())
+            ..ServerParts::shipped(Arc::new(store), validator, BASE.into())
         }));
         let (clock, ids) = (Arc::clone(&now), Arc::clone(&next_id));
         let wire = Wire::new(

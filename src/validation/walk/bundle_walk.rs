@@ -1,0 +1,70 @@
+//! The entries of a Bundle, each checked by a walk of its own that sees the others: a reference to
+//! another entry has its target at hand, and what an entry must be for those that refer to it is
+//! found once for all of them.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::ResourceWalk;
+use super::budget::CheckBudget;
+use super::reference::is_resource_type;
+use super::resource_index::ResourceIndex;
+use super::spot::InBundle;
+use crate::schema::Definitions;
+use crate::validation::Validator;
+use crate::validation::bundle::IndexedBundle;
+use crate::validation::findings::Sink;
+
+/// A Bundle whose entries are checked one by one, each where it stands.
+pub struct BundleWalk<'a> {
+    definitions: &'a Definitions,
+    entries: Rc<IndexedBundle<'a>>,
+    index: Rc<ResourceIndex>,
+}
+
+impl<'a> BundleWalk<'a> {
+    /// Prepares to check the entries of a Bundle by the definitions of a validator.
+    pub fn of(validator: &'a Validator, bundle: &'a Value) -> Self {
+        let definitions = validator.definitions();
+        let is_resource = move |name: &str| is_resource_type(definitions, name);
+        BundleWalk {
+            definitions,
+            entries: Rc::new(IndexedBundle::of(bundle, is_resource)),
+            index: Rc::default(),
+        }
+    }
+
+    /// Returns the resource in the entry at that place, with its type.
+    pub(in crate::validation) fn resource(&self, at: usize) -> Option<(&'a Value, &'a str)> {
+        self.entries.resource(at)
+    }
+
+    /// Checks the resource in the entry at that place against its type, the profiles that it claims,
+    /// and `profiles`; to the letter if nothing may change its meaning.
+    pub(in crate::validation) fn check(
+        &self,
+        at: usize,
+        profiles: &[&str],
+        is_to_the_letter: bool,
+        sink: &mut Sink,
+    ) {
+        let Some((resource, _)) = self.resource(at) else {
+            return;
+        };
+        let inside = InBundle {
+            bundle: 0,
+            entry: at,
+        };
+        let mut walk = ResourceWalk {
+            definitions: self.definitions,
+            sink,
+            index: Rc::clone(&self.index),
+            budget: Rc::new(CheckBudget::of(resource)),
+            bundles: vec![Rc::clone(&self.entries)],
+            trials: 0,
+            refuses_modifiers: is_to_the_letter,
+        };
+        walk.check_root(resource, profiles, Some(inside));
+    }
+}
