@@ -4,6 +4,7 @@
 //! that they need: the clock, the log, the packages, the delivery of notifications, the keepers of
 //! `upkeep`.
 
+mod added_packages;
 mod clock;
 mod delivery;
 mod demo;

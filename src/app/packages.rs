@@ -1,23 +1,21 @@
-//! The definitions with which the program is started: the guide's own package, which is built in,
-//! the packages of `--package` and the rules of `--rules`. Reads files; decides nothing.
+//! The definitions with which the program is started: the guide's own package, which is built in, and
+//! the rules of `--rules`. Reads files; decides nothing.
 //!
 //! A package is an NPM package with resources (<https://confluence.hl7.org/display/FHIR/NPM+Package+Specification>).
 
-use std::fmt::Display;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::{Compression, GzBuilder};
 use include_dir::{Dir, File};
 use serde_json::{Value, json};
 
+pub use super::added_packages::validator;
 use super::exit_error::ExitError;
 use crate::deadlines::{Rule, Rules};
 use crate::fhir::{Id, Resource, ResourceType};
 use crate::http::{Download, LazyDownload};
 use crate::schema::guide::FOLDER as GUIDE;
-use crate::schema::{Definitions, Package, PackageError};
-use crate::validation::Validator;
 
 /// The description of a package, which is no resource.
 const DESCRIPTION: &str = "package.json";
@@ -111,33 +109,6 @@ fn pack() -> Result<Download, ExitError> {
         file_name: format!("{name}-{version}.tgz"),
         bytes,
     })
-}
-
-/// Reads the packages in these files, in their order.
-///
-/// # Errors
-/// A file that cannot be read, or is no package of FHIR R4.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<Package>, ExitError> {
-    let mut packages = Vec::new();
-    for path in paths {
-        let wrong =
-            |what: &dyn Display| ExitError::failed(format!("--package {}: {what}", path.display()));
-        let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
-        let package = Package::read_tgz(&bytes).map_err(|error| wrong(&error))?;
-        if package.definitions.is_empty() {
-            return Err(wrong(
-                &"expected a package with definitions, found none in it",
-            ));
-        }
-        tracing::info!(
-            package.name = package.name,
-            package.version = package.version,
-            package.definitions = package.definitions.len(),
-            "loaded a package"
-        );
-        packages.push(package);
-    }
-    Ok(packages)
 }
 
 /// Lists the resources of a folder, by file.
@@ -248,42 +219,4 @@ fn with_id(mut rule: Resource) -> Resource {
         rule.edit(|value| value["id"] = Value::from(id));
     }
     rule
-}
-
-/// Makes the validator of R4, the guide, and these packages.
-///
-/// # Errors
-/// A package that cannot be used.
-pub fn validator(packages: &[Package]) -> Result<Validator, ExitError> {
-    let failed = |error: PackageError| ExitError::failed(error.to_string());
-    let guide = Definitions::core()
-        .with(&Package::guide())
-        .map_err(failed)?;
-    packages
-        .iter()
-        .try_fold(guide, Definitions::with)
-        .map(Validator::new)
-        .map_err(failed)
-}
-
-/// Lists what of the packages is not checked, a sentence each: definitions that cannot be used, and
-/// rules that use what is not supported. Of R4 itself `ARCHITECTURE.md` tells it.
-pub fn not_checked(validator: &Validator) -> Vec<String> {
-    let definitions = validator.definitions();
-    let left_out = definitions
-        .left_out()
-        .iter()
-        .map(|unusable| format!("{} is not used: {}", unusable.url, unusable.why));
-    let of_core = Definitions::core().unevaluated();
-    let rules = definitions
-        .unevaluated()
-        .into_iter()
-        .filter(|rule| !of_core.contains(rule));
-    let rules = rules.map(|rule| {
-        format!(
-            "rule {} of {} is not checked: {}",
-            rule.key, rule.structure, rule.why
-        )
-    });
-    left_out.chain(rules).collect()
 }

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use super::clock::ServerClock;
 use super::delivery::DeliverySetup;
 use super::exit_error::ExitError;
-use super::packages;
 use super::reindex::{finish_index, open_store};
+use super::{added_packages, packages};
 use crate::config::{References, ServeOptions};
 use crate::fhir::Resource;
 use crate::http::LazyDownload;
@@ -145,9 +145,10 @@ impl ReadyServer {
 
 /// Reads the packages, and makes the validator of them.
 fn validator(paths: &[PathBuf]) -> Result<Arc<Validator>, ExitError> {
-    let validator = packages::validator(&packages::read(paths)?)?;
+    let packages = added_packages::read(paths)?;
+    let validator = added_packages::validator(&packages)?;
     if !paths.is_empty() {
-        packages::not_checked(&validator)
+        added_packages::not_checked(&validator, &packages)
             .iter()
             .for_each(|what| tracing::warn!("{what}"));
     }

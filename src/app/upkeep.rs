@@ -89,7 +89,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::packages;
+    use super::super::added_packages;
     use super::super::reindex::open_store;
     use super::*;
     use crate::fhir::{Id, Resource};
@@ -102,7 +102,7 @@ mod tests {
             cache_bytes: 1 << 20,
         };
         let store = open_store(folder, Engine::Fjall, options).expect("a store");
-        let validator = Arc::new(packages::validator(&[]).expect("the packages"));
+        let validator = Arc::new(added_packages::validator(&[]).expect("the packages"));
         let base_url = "http://127.0.0.1/fhir".to_owned();
         let parts = ServerParts::shipped(store, validator, base_url);
         let server = Server::new(parts);

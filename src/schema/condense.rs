@@ -19,6 +19,32 @@ pub struct Unusable {
     pub why: String,
 }
 
+/// The reason of a profile that says only what it changes.
+const NO_SNAPSHOT: &str = "it has no snapshot";
+/// The reason of a definition that is no profile: of a logical model, or of a new type of resource.
+const NEW_TYPE: &str =
+    "it defines a type of its own (derivation specialization), which no resource of R4 has";
+
+impl Unusable {
+    /// Makes the reason of a definition of a type that R4 does not have.
+    pub(super) fn of_new_type(url: &str) -> Self {
+        Unusable {
+            url: url.to_owned(),
+            why: NEW_TYPE.to_owned(),
+        }
+    }
+
+    /// Tells whether it is a profile that says only what it changes.
+    pub fn lacks_snapshot(&self) -> bool {
+        self.why == NO_SNAPSHOT
+    }
+
+    /// Tells whether it is the definition of a type that R4 does not have.
+    pub fn is_new_type(&self) -> bool {
+        self.why == NEW_TYPE
+    }
+}
+
 /// The FHIR type that a FHIRPath system type stands for is told by this extension.
 const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 const SYSTEM_TYPES: &str = "http://hl7.org/fhirpath/System.";
@@ -66,7 +92,8 @@ fn structure(definition: &Value) -> Result<Value, String> {
         .get("snapshot")
         .map_or(&[][..], |snapshot| items(snapshot, "element"));
     if elements.is_empty() {
-        return Err("it has no snapshot".to_owned());
+        let is_profile = text(definition, "derivation") == Some("constraint");
+        return Err(if is_profile { NO_SNAPSHOT } else { NEW_TYPE }.to_owned());
     }
     let mut condensed = head(definition, "StructureDefinition");
     for (key, source) in [

@@ -58,7 +58,15 @@ impl Definitions {
         }
         self.left_out.extend(unusable);
         for line in lines {
-            let url = Head::of(&line).url.to_owned();
+            let head = Head::of(&line);
+            let is_new_type = head.resource_type == "StructureDefinition"
+                && head.derivation != "constraint"
+                && self.core.type_place(head.type_name).is_none();
+            if is_new_type {
+                self.left_out.push(Unusable::of_new_type(head.url));
+                continue;
+            }
+            let url = head.url.to_owned();
             if self.added.put(Cow::Owned(line), Some(self.core)) == Put::Contradicted {
                 let why =
                     "another definition with this address and version is known already".to_owned();

@@ -38,6 +38,8 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// The packages that it builds upon, as it says: name and version.
+    pub dependencies: Vec<(String, String)>,
     /// Its StructureDefinitions, ValueSets, CodeSystems and SearchParameters, as JSON texts.
     pub definitions: Vec<Box<str>>,
 }
@@ -96,6 +98,7 @@ impl Package {
         Package {
             name: name.to_owned(),
             version: version.to_owned(),
+            dependencies: Vec::new(),
             definitions,
         }
     }
@@ -199,12 +202,11 @@ fn read_files<R: Read>(
             definitions.push(content.into());
         }
     }
-    let (name, version) = manifest
+    let package = manifest
         .ok_or_else(|| PackageError::Unreadable("it has no package/package.json".to_owned()))?;
     Ok(Package {
-        name,
-        version,
         definitions,
+        ..package
     })
 }
 
@@ -229,8 +231,8 @@ fn is_definition(content: &str) -> bool {
     .any(|name| content.contains(name))
 }
 
-/// Reads the name and version of a package.
-fn read_manifest(content: &str) -> Result<(String, String), PackageError> {
+/// Reads what a package says of itself; it has no definitions yet.
+fn read_manifest(content: &str) -> Result<Package, PackageError> {
     let manifest: Value = content
         .parse()
         .map_err(|error| PackageError::Unreadable(format!("package.json: {error}")))?;
@@ -245,8 +247,18 @@ fn read_manifest(content: &str) -> Result<(String, String), PackageError> {
     if !versions.is_empty() && !versions.iter().any(|version| version.starts_with("4.0")) {
         return Err(PackageError::OtherFhirVersion(versions.join(", ")));
     }
-    let text = |key| text(&manifest, key).unwrap_or_default().to_owned();
-    Ok((text("name"), text("version")))
+    let text = |key| text(&manifest, key).unwrap_or_default();
+    let named = manifest.get("dependencies").and_then(Value::as_object);
+    let dependency = |(name, version): (&String, &Value)| {
+        (
+            name.clone(),
+            version.as_str().unwrap_or_default().to_owned(),
+        )
+    };
+    Ok(Package {
+        dependencies: named.into_iter().flatten().map(dependency).collect(),
+        ..Package::from_definitions(text("name"), text("version"), Vec::new())
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::people::{copd, patient, plan, practice, referral, region};
+use crate::support::profile::{PUBLISHED, Profile};
 
 /// The end of the program, and its output.
 struct Ended {
@@ -384,7 +385,15 @@ fn package(files: &[(&str, Value)]) -> Vec<u8> {
     archive.into_inner().unwrap().finish().unwrap()
 }
 
-/// Makes a folder of packages, one of which can be used, and of a resource.
+/// Makes a definition without a snapshot.
+fn bare(id: &str, derivation: &str) -> Value {
+    json!({ "resourceType": "StructureDefinition", "url": format!("https://x.test/{id}"), "name": "X", "status": "active",
+        "kind": "resource", "abstract": false, "type": if derivation == "constraint" { "Patient" } else { "Model" },
+        "derivation": derivation, "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "differential": { "element": [{ "id": "Patient.gender", "path": "Patient.gender", "min": 1 }] } })
+}
+
+/// Makes a folder of packages, some of which can be used, and of a resource.
 fn folder_of_packages() -> TempDir {
     let description =
         |version: &str| json!({ "name": "x.test", "version": "1.0.0", "fhirVersions": [version] });
@@ -413,7 +422,37 @@ fn folder_of_packages() -> TempDir {
             "r5.tgz",
             package(&[
                 ("package.json", description("5.0.0")),
+                ("CodeSystem-x.json", codes.clone()),
+            ]),
+        ),
+        (
+            "bare.tgz",
+            package(&[
+                ("package.json", description("4.0.1")),
+                ("CodeSystem-x.json", codes.clone()),
+                ("StructureDefinition-bare.json", bare("bare", "constraint")),
+            ]),
+        ),
+        (
+            "bare-alone.tgz",
+            package(&[
+                ("package.json", description("4.0.1")),
+                ("StructureDefinition-bare.json", bare("bare", "constraint")),
+            ]),
+        ),
+        (
+            "model.tgz",
+            package(&[
+                (
+                    "package.json",
+                    json!({ "name": "y.test", "version": "2.0.0", "fhirVersions": ["4.0.1"],
+                    "dependencies": { "hl7.fhir.r4.core": "4.0.1", "x.test": "0.9.0", "z.test": "3.0.0" } }),
+                ),
                 ("CodeSystem-x.json", codes),
+                (
+                    "StructureDefinition-model.json",
+                    bare("model", "specialization"),
+                ),
             ]),
         ),
     ];
@@ -424,7 +463,8 @@ fn folder_of_packages() -> TempDir {
 }
 
 /// Checks that neither `validate` nor `serve` begins with a package that cannot be used.
-fn check_package_refused(folder: &Path, name: &str, said: &str) {
+#[track_caller]
+fn check_package_refused(folder: &Path, name: &str, begins: &str, said: &str) {
     let ended = frist(
         folder,
         &["--package", "good.tgz", "--package", name, "patient.json"],
@@ -437,7 +477,7 @@ fn check_package_refused(folder: &Path, name: &str, said: &str) {
         ended.err
     );
     assert!(
-        ended.err.starts_with(&format!("error: --package {name}: ")) && ended.err.contains(said),
+        ended.err.starts_with(begins) && ended.err.contains(said),
         "{}",
         ended.err
     );
@@ -471,7 +511,20 @@ fn a_package_that_cannot_be_used_stops_the_program_before_it_begins() {
         ("empty.tgz", "definitions"),
         ("r5.tgz", "FHIR 5.0.0"),
     ] {
-        check_package_refused(folder.path(), name, said);
+        check_package_refused(
+            folder.path(),
+            name,
+            &format!("error: --package {name}: "),
+            said,
+        );
+    }
+    for name in ["bare.tgz", "bare-alone.tgz"] {
+        check_package_refused(
+            folder.path(),
+            name,
+            "error: the package x.test 1.0.0 cannot be enforced: 1 of its profiles",
+            "(https://x.test/bare). Take the package with snapshots",
+        );
     }
     let ended = frist(
         folder.path(),
@@ -479,6 +532,84 @@ fn a_package_that_cannot_be_used_stops_the_program_before_it_begins() {
         "",
     );
     expect_valid(&ended, "1 resource: 1 valid, 0 invalid; 0 errors");
+}
+
+#[test]
+fn what_of_a_package_is_not_checked_is_told_before_the_findings() {
+    let folder = folder_of_packages();
+    for (packages, missing) in [
+        (
+            &["--package", "good.tgz", "--package", "model.tgz"][..],
+            "z.test 3.0.0.",
+        ),
+        (
+            &["--package", "model.tgz"][..],
+            "x.test 0.9.0, z.test 3.0.0.",
+        ),
+    ] {
+        let ended = frist(folder.path(), &[packages, &["patient.json"]].concat(), "");
+        let told: Vec<_> = ended.err.lines().collect();
+        let [dependencies, model] = told[..] else {
+            panic!("{}", ended.err)
+        };
+        assert!(
+            dependencies.starts_with(&format!(
+                "the package y.test 2.0.0 builds upon packages that are not loaded: {missing}"
+            )),
+            "{dependencies}"
+        );
+        assert!(
+            model.contains("specialization") && model.ends_with(": https://x.test/model"),
+            "{model}"
+        );
+        assert_eq!(ended.code, 0);
+    }
+}
+
+#[test]
+fn entries_are_judged_among_the_others_except_in_a_batch() {
+    let kind = json!({ "code": "Reference", "aggregation": ["bundled"],
+        "targetProfile": ["http://hl7.org/fhir/StructureDefinition/Patient"] });
+    let profile = Profile::on("Condition", "bundled")
+        .with("Condition.subject", json!({ "type": [kind] }))
+        .build();
+    let folder = folder(&[]);
+    let description = json!({ "name": "x.test", "version": "1.0.0", "fhirVersions": ["4.0.1"] });
+    let bytes = package(&[
+        ("package.json", description),
+        ("StructureDefinition-x.json", profile),
+    ]);
+    std::fs::write(folder.path().join("x.tgz"), bytes).unwrap();
+    let mut condition = copd("c", "p", "2027-02-20");
+    condition["meta"] = json!({ "profile": [format!("{PUBLISHED}/bundled")] });
+    let send = |bundle_kind: &str, resources: &[&Value]| {
+        let entries: Vec<_> = resources
+            .iter()
+            .map(|resource| {
+                let url = format!(
+                    "{}/{}",
+                    resource["resourceType"].as_str().unwrap(),
+                    resource["id"].as_str().unwrap()
+                );
+                json!({ "fullUrl": format!("https://x.test/fhir/{url}"), "resource": resource,
+                    "request": { "method": "PUT", "url": url } })
+            })
+            .collect();
+        let bundle = json!({ "resourceType": "Bundle", "type": bundle_kind, "entry": entries });
+        let ended = frist(
+            folder.path(),
+            &["--package", "x.tgz", "-"],
+            &bundle.to_string(),
+        );
+        let mut errors: Vec<String> = ended.errors().into_iter().map(str::to_owned).collect();
+        errors.pop();
+        errors
+    };
+    let wrong = "-:1:Bundle.entry[0].resource.subject: error structure expected a target that is an entry \
+        of the same Bundle, found one that is elsewhere; send both in one transaction";
+    assert_eq!(send("transaction", &[&condition, &patient("p")]), [""; 0]);
+    assert_eq!(send("transaction", &[&condition]), [wrong]);
+    assert_eq!(send("batch", &[&condition, &patient("p")]), [wrong]);
 }
 
 #[test]

@@ -15,8 +15,8 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::civil::Date;
 
+use super::added_packages;
 use super::exit_error::ExitError;
-use super::packages;
 use crate::config::{FindingsFormat, ValidateOptions};
 use crate::fhir::{Issue, IssueCode, Resource, Severity};
 use findings::ContentCheck;
@@ -33,9 +33,10 @@ use lines::{json_line, outcome_line, text_line};
 /// # Errors
 /// A package that cannot be read, a profile that is not known, or an output that cannot be written.
 pub(super) fn run(options: &ValidateOptions, today: Date) -> Result<bool, ExitError> {
-    let validator = packages::validator(&packages::read(&options.package)?)?;
+    let packages = added_packages::read(&options.package)?;
+    let validator = added_packages::validator(&packages)?;
     if !options.package.is_empty() {
-        packages::not_checked(&validator)
+        added_packages::not_checked(&validator, &packages)
             .iter()
             .for_each(|what| eprintln!("{what}"));
     }
