@@ -19,6 +19,7 @@ mod package;
 mod search_parameter;
 mod shelf;
 pub mod structure;
+mod unit_scale;
 mod units;
 mod value_set;
 mod well_known;
@@ -33,4 +34,5 @@ pub use structure::{
     Binding, Constraint, ContextKind, Discriminator, DiscriminatorKind, Element, ElementType,
     ExtensionContext, Slicing, SlicingRules, Strength, Structure, StructureKind,
 };
+pub use unit_scale::UnitRatio;
 pub use value_set::{Expansion, PropertyFilter, Selection, ValueSet};

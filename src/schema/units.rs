@@ -51,16 +51,27 @@ pub(super) fn standing(code: &str) -> CodeStanding {
 }
 
 fn is_listed(symbol: &str) -> bool {
-    let is_in = |list: &str, symbol: &str| {
-        !symbol.is_empty() && list.split(' ').any(|known| known == symbol)
-    };
     let prefixed = || {
         PREFIXES
             .iter()
             .filter_map(|prefix| symbol.strip_prefix(prefix))
-            .any(|rest| is_in(METRIC, rest))
+            .any(is_with_prefix)
     };
-    is_in(METRIC, symbol) || is_in(OTHER, symbol) || prefixed()
+    is_symbol(symbol) || prefixed()
+}
+
+/// Tells whether that is a symbol, which has no prefix.
+pub(super) fn is_symbol(symbol: &str) -> bool {
+    is_in(METRIC, symbol) || is_in(OTHER, symbol)
+}
+
+/// Tells whether that is a symbol that may have a prefix.
+pub(super) fn is_with_prefix(symbol: &str) -> bool {
+    is_in(METRIC, symbol)
+}
+
+fn is_in(list: &str, symbol: &str) -> bool {
+    !symbol.is_empty() && list.split(' ').any(|known| known == symbol)
 }
 
 /// Returns the symbols of a unit, without numbers, exponents and annotations; none if the grammar

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod binding;
+mod bounds;
 mod bundle;
 mod condition;
 mod constraints;
@@ -11,6 +12,7 @@ mod datatypes;
 mod definitions;
 pub(crate) mod examples;
 mod extensions;
+mod ids;
 mod narrative;
 mod persons;
 mod plans_and_referrals;

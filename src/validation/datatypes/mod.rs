@@ -52,9 +52,18 @@ pub fn check(
 ) {
     match type_name {
         "Identifier" => check_identifier(value, report),
-        "Coding" if !surroundings.in_concept => check_coding(value, surroundings, report),
+        "Coding" => {
+            let is_judged = check_relative_system(value, report);
+            if !is_judged && !surroundings.in_concept {
+                check_coding(value, surroundings, report);
+            }
+        }
         "CodeableConcept" => check_concept(value, report),
-        "Quantity" => check_quantity(value, surroundings, report),
+        "Quantity" => {
+            if !check_relative_system(value, report) {
+                check_quantity(value, surroundings, report);
+            }
+        }
         "Attachment" => check_attachment(value, report),
         "Extension" => check_extension(value, surroundings, report),
         _ => {}
@@ -112,6 +121,19 @@ fn is_uri_value(text: &str) -> bool {
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.bytes().all(letters);
     is_scheme && (scheme != "file" || rest.starts_with('/') || rest.contains(':'))
+}
+
+/// Checks that the system of a Coding or Quantity, wherever it stands, is not relative: a code means the same to
+/// everyone, or nothing. Tells whether it is.
+fn check_relative_system(value: &Value, report: &mut PathReport<'_>) -> bool {
+    let is_relative = text(value, "system")
+        .is_some_and(|system| !system.is_empty() && !primitives::is_absolute(system));
+    if is_relative {
+        let what = "expected the absolute address of a code system (http:, https: or urn:), found \
+            another text";
+        report(Severity::Error, IssueCode::CodeInvalid, ".system", what);
+    }
+    is_relative
 }
 
 fn check_coding(value: &Value, surroundings: &ValueContext<'_>, report: &mut PathReport<'_>) {
@@ -198,7 +220,7 @@ fn check_concept(value: &Value, report: &mut PathReport<'_>) {
             (None, Some(_)) => {
                 "expected a system for the code, found none: nobody can tell what the code means"
             }
-            (Some(system), _) if !is_system(system) => {
+            (Some(system), _) if primitives::is_absolute(system) && !is_system(system) => {
                 "expected the absolute address of a code system, found another text"
             }
             _ => continue,

@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::report::ValueReport;
 use super::{numbers, text};
 use crate::fhir::{FhirDate, IssueCode, Severity};
+use crate::schema::UnitRatio;
 use crate::validation::findings::quoted;
+
+const UCUM: &str = "http://unitsofmeasure.org";
 
 /// The bounds of an element.
 #[derive(Clone, Copy, Default, Debug)]
@@ -23,9 +26,10 @@ pub struct ValueBounds<'a> {
 
 /// Checks whether the value lies within the bounds; values that cannot be compared are not checked.
 ///
-/// Numbers compare exactly. Dates compare as spans of time: a value is outside if all of it is. The
-/// numbers of a Quantity compare if system and code are the same; if they are not, a warning says
-/// so.
+/// Numbers compare exactly. Dates compare as spans of time: a value is outside if all of it is. A
+/// Quantity compares with one of another unit where UCUM gives the factor (100 mg is less than 10 g),
+/// and is outside if its comparator says that it must be; if the units cannot be compared, a warning
+/// says so.
 pub fn check_bounds(value: &Value, bounds: &ValueBounds<'_>, report: &mut ValueReport<'_>) {
     if let (Some(max), Value::String(text)) = (bounds.max_length.filter(|max| *max > 0), value)
         && text::is_longer(text, usize::try_from(max).unwrap_or(usize::MAX))
@@ -41,13 +45,14 @@ pub fn check_bounds(value: &Value, bounds: &ValueBounds<'_>, report: &mut ValueR
         (bounds.max_value, Ordering::Greater, "at most"),
     ] {
         let Some(bound) = bound else { continue };
-        if value.is_object() && bound.is_object() && !is_same_unit(value, bound) {
+        if value.is_object() && bound.is_object() && unit_ratio(value, bound).is_none() {
             let what = format!(
-                "expected a Quantity of {name} a given value, found one of another unit, which \
-                 cannot be compared"
+                "expected a Quantity of {name} {}, found one of another unit, which cannot be \
+                 compared",
+                told(bound)
             );
             report(Severity::Warning, IssueCode::Value, &what);
-        } else if compare(value, bound) == Some(wrong) {
+        } else if is_outside(value, bound, wrong) {
             let found = if wrong == Ordering::Less {
                 "less"
             } else {
@@ -65,17 +70,55 @@ pub fn check_bounds(value: &Value, bounds: &ValueBounds<'_>, report: &mut ValueR
 /// Names a bound, which may be repeated since it comes from a definition.
 fn told(bound: &Value) -> String {
     match bound {
-        Value::Object(quantity) => quantity.get("value").map(told).unwrap_or_default(),
+        Value::Object(quantity) => {
+            let unit = ["unit", "code"]
+                .iter()
+                .find_map(|name| quantity.get(*name)?.as_str());
+            let number = quantity.get("value").map(told).unwrap_or_default();
+            unit.map_or(number.clone(), |unit| format!("{number} {unit}"))
+        }
         Value::String(text) => quoted(text),
         other => other.to_string(),
     }
 }
 
-fn is_same_unit(one: &Value, other: &Value) -> bool {
-    one["system"].is_string()
-        && one["code"].is_string()
-        && one["system"] == other["system"]
-        && one["code"] == other["code"]
+/// Tells whether a value lies on the wrong side of a bound.
+fn is_outside(value: &Value, bound: &Value, wrong: Ordering) -> bool {
+    let found = compare(value, bound);
+    match value["comparator"]
+        .as_str()
+        .and_then(|text| text.chars().next())
+    {
+        // Less, or more, than what is said: how much nobody knows.
+        Some('<') if wrong == Ordering::Greater => false,
+        Some('>') if wrong == Ordering::Less => false,
+        Some(_) if matches!(value["comparator"].as_str(), Some("<" | ">")) => {
+            found == Some(wrong) || found == Some(Ordering::Equal)
+        }
+        _ => found == Some(wrong),
+    }
+}
+
+/// Returns how many units of the bound one of the value's is; none if they cannot be compared. A bound
+/// without a unit is one of numbers alone.
+fn unit_ratio(value: &Value, bound: &Value) -> Option<UnitRatio> {
+    let unit = |quantity: &'_ Value| {
+        let text = |name| quantity[name].as_str().map(str::to_owned);
+        Some((text("system")?, text("code")?))
+    };
+    if bound.get("code").is_none() && bound.get("unit").is_none() {
+        return Some(UnitRatio::ONE);
+    }
+    let ((system, code), (other_system, other_code)) = (unit(value)?, unit(bound)?);
+    if system != other_system {
+        None
+    } else if code == other_code {
+        Some(UnitRatio::ONE)
+    } else if system == UCUM {
+        UnitRatio::between(&code, &other_code)
+    } else {
+        None
+    }
 }
 
 fn compare(value: &Value, bound: &Value) -> Option<Ordering> {
@@ -83,13 +126,15 @@ fn compare(value: &Value, bound: &Value) -> Option<Ordering> {
         (Value::Number(value), Value::Number(bound)) => {
             Some(numbers::compare(value.as_str(), bound.as_str()))
         }
-        (Value::Object(value), Value::Object(bound)) => {
-            let numbers = (value.get("value")?, bound.get("value")?);
-            if numbers.0.is_number() && numbers.1.is_number() {
-                compare(numbers.0, numbers.1)
-            } else {
-                None
-            }
+        (Value::Object(_), Value::Object(_)) => {
+            let ratio = unit_ratio(value, bound)?;
+            let (Value::Number(value), Value::Number(bound)) = (&value["value"], &bound["value"])
+            else {
+                return None;
+            };
+            let value = numbers::product(value.as_str(), ratio.numerator, ratio.exponent)?;
+            let bound = numbers::product(bound.as_str(), ratio.denominator, 0)?;
+            Some(numbers::compare(&value, &bound))
         }
         (Value::String(value), Value::String(bound)) => compare_text(value, bound),
         _ => None,
@@ -112,6 +157,13 @@ fn compare_text(value: &str, bound: &str) -> Option<Ordering> {
     }
     let is_time =
         |text: &str| text.len() >= 8 && text.as_bytes()[2] == b':' && text.as_bytes()[5] == b':';
-    (is_time(value) && is_time(bound))
-        .then(|| value.trim_end_matches('0').cmp(bound.trim_end_matches('0')))
+    // 10:00:00.50 is 10:00:00.5, and 10:00:00.0 is 10:00:00.
+    let shortest = |text: &'_ str| match text.split_once('.') {
+        Some((seconds, fraction)) => format!("{seconds}.{fraction}")
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned(),
+        None => text.to_owned(),
+    };
+    (is_time(value) && is_time(bound)).then(|| shortest(value).cmp(&shortest(bound)))
 }

@@ -66,6 +66,27 @@ pub(super) fn compare(one: &str, other: &str) -> Ordering {
     }
 }
 
+/// Returns the product of a JSON number and a factor, times a power of ten; none if its exponent is
+/// out of all bounds.
+pub(super) fn product(number: &str, factor: u128, exponent: i64) -> Option<String> {
+    let digits = DecimalDigits::read(number);
+    let (mut product, mut carry) = (Vec::new(), 0_u128);
+    for digit in digits.digits().rev() {
+        carry += u128::from(digit - b'0').checked_mul(factor)?;
+        product.push(b'0' + u8::try_from(carry % 10).ok()?);
+        carry /= 10;
+    }
+    let mut text = String::from(if digits.negative { "-" } else { "" });
+    text += &carry.to_string();
+    text.extend(product.iter().rev().map(|digit| char::from(*digit)));
+    let fraction = i64::try_from(digits.fraction.len()).ok()?;
+    let exponent = digits
+        .exponent
+        .checked_add(exponent)?
+        .checked_sub(fraction)?;
+    Some(format!("{text}e{exponent}"))
+}
+
 /// The digits of a number, and the place of its point.
 struct DecimalDigits<'a> {
     negative: bool,

@@ -58,16 +58,17 @@ pub(super) fn check_id(text: &str, report: &mut ValueReport<'_>) {
     }
 }
 
-/// Warns of control characters, which cannot stand in XML. R4 says only that they should not be
-/// there, so they are no error.
+/// Refuses control characters, which XML cannot hold: a resource that has one cannot be told in every
+/// format of FHIR (<https://hl7.org/fhir/R4/formats.html>).
 pub(super) fn check_characters(text: &str, report: &mut ValueReport<'_>) {
     if text
         .bytes()
         .any(|byte| byte < 32 && !matches!(byte, b'\t' | b'\n' | b'\r'))
     {
-        warn(
+        refuse(
             report,
-            "expected text without control characters, found some",
+            "expected text without control characters (below U+0020, but for tab and line breaks), \
+             found some",
         );
     }
 }

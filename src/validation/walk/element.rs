@@ -10,6 +10,7 @@ use super::value;
 use crate::fhir::{IssueCode, Severity};
 use crate::schema::{Element, ElementType};
 use crate::validation::findings::json_type;
+use crate::validation::primitives::{self, ValueBounds};
 
 impl<'a> ResourceWalk<'a, '_> {
     /// Checks one value against an element, as a value of one of the element's types.
@@ -108,8 +109,22 @@ impl<'a> ResourceWalk<'a, '_> {
         }
         self.check_members(members, object, spot);
         self.check_fixed(shape.element, value, at);
+        self.check_bounds(shape.element, value, at);
         self.check_binding(shape.element, node, at);
         self.check_rules(shape.element, &[], spot);
+    }
+
+    /// Checks a value against the bounds of an element.
+    pub(super) fn check_bounds(&mut self, element: &Element, value: &Value, at: &At<'_>) {
+        let bounds = ValueBounds {
+            max_length: element.max_length,
+            min_value: element.min_value.as_ref(),
+            max_value: element.max_value.as_ref(),
+        };
+        let sink = &mut *self.sink;
+        primitives::check_bounds(value, &bounds, &mut |severity, code, what| {
+            sink.add(severity, code, at, "", what)
+        });
     }
 
     /// Checks a value against the fixed value and the pattern of an element.

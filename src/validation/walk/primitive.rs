@@ -10,7 +10,6 @@ use super::spot::Spot;
 use crate::fhir::{IssueCode, Severity};
 use crate::schema::Structure;
 use crate::validation::findings::json_type;
-use crate::validation::primitives::ValueBounds;
 use crate::validation::{dates, primitives};
 
 /// The object beside a primitive that was sent without extensions.
@@ -38,16 +37,8 @@ impl<'a> ResourceWalk<'a, '_> {
                 };
                 sink.add(severity, code, at, rule, what);
             });
-            let element = shape.element;
-            let bounds = ValueBounds {
-                max_length: element.max_length,
-                min_value: element.min_value.as_ref(),
-                max_value: element.max_value.as_ref(),
-            };
-            primitives::check_bounds(value, &bounds, &mut |severity, code, what| {
-                sink.add(severity, code, at, "", what)
-            });
-            self.check_fixed(element, value, at);
+            self.check_bounds(shape.element, value, at);
+            self.check_fixed(shape.element, value, at);
         } else if shape.element.fixed.is_some() || shape.element.pattern.is_some() {
             self.error(
                 IssueCode::Value,

@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::schema::Structure;
 
@@ -39,6 +39,8 @@ struct Trial {
 pub(super) struct ResourceIndex {
     /// The ids of all elements in a resource or Bundle.
     ids: RefCell<HashMap<ValueIdentity, HashSet<String>>>,
+    /// The element with each id that the walk has come by, in each resource.
+    holders: RefCell<HashMap<ValueIdentity, HashMap<String, ValueIdentity>>>,
     /// The places of the resources that a resource contains, by id; of several with one id the
     /// first.
     contained: RefCell<HashMap<ValueIdentity, HashMap<String, usize>>>,
@@ -56,6 +58,20 @@ impl ResourceIndex {
             .entry(ValueIdentity::of(around))
             .or_insert_with(|| ids_in(around))
             .contains(id)
+    }
+
+    /// Tells whether another element of the resource came by with that id before this one, whose members
+    /// `holder` are.
+    pub(super) fn is_id_of_another(
+        &self,
+        resource: &Value,
+        holder: &Map<String, Value>,
+        id: &str,
+    ) -> bool {
+        let holder = ValueIdentity::of(holder);
+        let mut holders = self.holders.borrow_mut();
+        let known = holders.entry(ValueIdentity::of(resource)).or_default();
+        *known.entry(id.to_owned()).or_insert(holder) != holder
     }
 
     /// Returns the contained resource with that id.

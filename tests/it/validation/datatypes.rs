@@ -119,6 +119,8 @@ fn the_system_of_a_code_is_one_of_a_code_system() {
         of("http://build.fhir.org/x"),
         of("https://hl7.org/fhir/observation-status"),
         of("http://loinc.org/"),
+        json!({ "system": "x" }),
+        json!({ "system": "x", "display": "x" }),
     ];
     let fine = [
         of("http://x.org"),
@@ -133,8 +135,8 @@ fn the_system_of_a_code_is_one_of_a_code_system() {
             (
                 "",
                 &[
-                    json!({ "system": "x" }),
                     json!({ "display": "x" }),
+                    json!({ "system": "http://x.org", "display": "x" }),
                     json!({ "system": "http://hl7.org/fhir/ValueSet/x" }),
                 ],
             ),
@@ -164,7 +166,7 @@ fn the_system_of_a_code_is_one_of_a_code_system() {
             (
                 "warning .coding[0]",
                 &[
-                    json!({ "coding": [{ "system": "x", "code": "1" }] }),
+                    json!({ "coding": [{ "system": "ldap:x", "code": "1" }] }),
                     json!({ "coding": [{ "code": "1" }] }),
                 ],
             ),

@@ -206,26 +206,35 @@ const ROWS: &[Row] = &[
     (
         "string",
         ERROR,
-        &[r#""""#, "[]", "{}", r#"["x"]"#, "null", "1", "true"],
+        &[
+            r#""""#,
+            "[]",
+            "{}",
+            r#"["x"]"#,
+            "null",
+            "1",
+            "true",
+            r#""x\u0001y""#,
+            r#""\u0000""#,
+            r#""x\u0008y""#,
+            r#""x\u000by""#,
+            r#""x\u000cy""#,
+            r#""x\u001fy""#,
+        ],
     ),
     (
         "string",
         WARNING,
-        &[
-            r#""  ""#,
-            r#""\t\n""#,
-            r#"" x""#,
-            r#""x ""#,
-            r#""x\u0001y""#,
-            r#""\u0000""#,
-            r#""\u00a0""#,
-            r#""x\u000by""#,
-        ],
+        &[r#""  ""#, r#""\t\n""#, r#"" x""#, r#""x ""#, r#""\u00a0""#],
     ),
     (
         "string",
         FINE,
         &[
+            r#""x\ty""#,
+            r#""x\r\ny""#,
+            r#""x\u007fy""#,
+            r#""x\u0085y""#,
             r#""x""#,
             r#""\u007f""#,
             r#""<b>x</b>""#,
@@ -235,8 +244,8 @@ const ROWS: &[Row] = &[
             r#""\u200b""#,
         ],
     ),
-    ("markdown", ERROR, &[r#""""#]),
-    ("markdown", WARNING, &[r#""  ""#, r#""x\u0001y""#]),
+    ("markdown", ERROR, &[r#""""#, r#""x\u0001y""#]),
+    ("markdown", WARNING, &[r#""  ""#]),
     (
         "markdown",
         FINE,
@@ -270,7 +279,7 @@ const ROWS: &[Row] = &[
             "1",
         ],
     ),
-    ("code", WARNING, &[r#""a\u0001b""#]),
+    ("code", ERROR, &[r#""a\u0001b""#]),
     (
         "code",
         FINE,
@@ -339,7 +348,7 @@ const ROWS: &[Row] = &[
             "true",
         ],
     ),
-    ("uri", WARNING, &[r#""a\u0001b""#]),
+    ("uri", ERROR, &[r#""a\u0001b""#]),
     (
         "uri",
         FINE,
@@ -599,6 +608,16 @@ fn findings_say_what_was_expected_and_quote_only_dates_and_codes() {
             "expected a whole number of 32 bits (at most 2147483647), found one beyond",
         ),
         ("string", json!(null), "expected text, found null"),
+        (
+            "uri",
+            json!("urn:oid:1.2"),
+            "expected the whole OID after urn:oid:, as 1.2.208.176.1.1, found the beginning of one: its first numbers say only who gives out the others",
+        ),
+        (
+            "uri",
+            json!("urn:oid:1.02.3.4"),
+            "expected an OID after urn:oid:, as 1.2.208.176.1.1 (numbers without leading zeros, the first 0, 1 or 2), found another text",
+        ),
     ] {
         assert_eq!(findings(type_name, &value).1, [expected]);
     }
@@ -645,8 +664,9 @@ fn bounds_hold_for_numbers_dates_and_lengths() {
             ERROR,
         ),
         (quantity(3, "kg"), None, Some(quantity(2, "kg")), None, FINE),
+        (quantity(3, "g"), None, Some(quantity(2, "kg")), None, ERROR),
         (
-            quantity(3, "g"),
+            quantity(3, "mL"),
             None,
             Some(quantity(2, "kg")),
             None,
