@@ -42,6 +42,10 @@ pub enum Doubt {
     Circle(Box<str>),
     /// The value set says nothing about its codes.
     NoContent(Box<str>),
+    /// The value set includes several others at once, and the code is in one of them: by one sentence of
+    /// R4 it must be in all of them, by another in any
+    /// (<https://hl7.org/fhir/R4/valueset-definitions.html#ValueSet.compose.include.valueSet>).
+    OneOfSeveral(Box<str>),
 }
 
 impl fmt::Display for Doubt {
@@ -58,6 +62,11 @@ impl fmt::Display for Doubt {
             ),
             Doubt::Circle(url) => write!(f, "the value set {url} is defined by itself"),
             Doubt::NoContent(url) => write!(f, "the value set {url} does not list its codes"),
+            Doubt::OneOfSeveral(url) => write!(
+                f,
+                "the code is in some of the value sets that {url} includes together, and R4 says both \
+                 that it must be in all of them and that it must be in one"
+            ),
         }
     }
 }
@@ -174,7 +183,7 @@ impl Definitions {
             Membership::any(
                 selections
                     .iter()
-                    .map(|part| self.in_selection(part, wanted, depth)),
+                    .map(|part| self.in_selection(part, value_set, wanted, depth)),
             )
         };
         any(&value_set.include).and(|| match any(&value_set.exclude) {
@@ -184,7 +193,13 @@ impl Definitions {
         })
     }
 
-    fn in_selection(&self, part: &Selection, wanted: WantedCode<'_>, depth: usize) -> Membership {
+    fn in_selection(
+        &self,
+        part: &Selection,
+        of: &ValueSet,
+        wanted: WantedCode<'_>,
+        depth: usize,
+    ) -> Membership {
         let in_system = if part.system.is_empty() {
             Membership::of(!part.value_sets.is_empty())
         } else if wanted.system.is_some_and(|wanted| *wanted != *part.system) {
@@ -192,10 +207,28 @@ impl Definitions {
         } else {
             self.selected(part, wanted.code)
         };
-        let named = part.value_sets.iter();
-        named.fold(in_system, |found, value_set| {
-            found.and(|| self.in_value_set(value_set, wanted, depth + 1))
-        })
+        in_system.and(|| self.in_value_sets(part, of, wanted, depth))
+    }
+
+    /// Tells whether a code is in the value sets of a selection.
+    fn in_value_sets(
+        &self,
+        part: &Selection,
+        of: &ValueSet,
+        wanted: WantedCode<'_>,
+        depth: usize,
+    ) -> Membership {
+        let (mut in_all, mut is_in_one) = (Membership::In, false);
+        for value_set in &part.value_sets {
+            let found = self.in_value_set(value_set, wanted, depth + 1);
+            is_in_one |= found == Membership::In;
+            in_all = in_all.and(|| found);
+        }
+        if in_all == Membership::NotIn && is_in_one {
+            Membership::Unknown(Doubt::OneOfSeveral(of.url.clone()))
+        } else {
+            in_all
+        }
     }
 
     /// Tells whether a code is among those selected from one system.

@@ -32,11 +32,17 @@ pub(super) fn check(type_name: &str, text: &str, report: &mut ValueReport<'_>) {
         _ => {}
     }
     if let Some(oid) = text.strip_prefix("urn:oid:")
-        && !is_oid(oid)
+        && !(is_oid(oid) && is_deep(oid))
     {
         refuse(
             report,
-            "expected an OID after urn:oid:, as 1.2.208.176.1.1, found another text",
+            if is_oid(oid) {
+                "expected the whole OID after urn:oid:, as 1.2.208.176.1.1, found the beginning of \
+                 one: its first numbers say only who gives out the others"
+            } else {
+                "expected an OID after urn:oid:, as 1.2.208.176.1.1 (numbers without leading zeros, \
+                 the first 0, 1 or 2), found another text"
+            },
         );
     }
     if let Some(rest) = text.strip_prefix("urn:uuid:")
@@ -69,8 +75,7 @@ fn without_suffix<'a>(type_name: &str, rest: &'a str) -> &'a str {
     version.map_or(rest, |(before, _)| before)
 }
 
-/// Tells whether the text is an OID of some depth: `1.2` is one for ISO, but names no system, and
-/// is often the rest of a number that was cut.
+/// Tells whether the text is an OID, of any depth.
 fn is_oid(text: &str) -> bool {
     let mut arcs = text.split('.');
     let first = arcs
@@ -82,8 +87,13 @@ fn is_oid(text: &str) -> bool {
                 && !arc.starts_with('0')
                 && arc.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    let deep = text.rfind('.').is_some_and(|at| at >= 4) || text.starts_with("1.3");
-    first && arcs.all(is_arc) && deep
+    first && text.contains('.') && arcs.all(is_arc)
+}
+
+/// Tells whether an OID is of some depth: `1.2` is one for ISO, but names no system, and is often the
+/// rest of a number that was cut.
+fn is_deep(oid: &str) -> bool {
+    oid.rfind('.').is_some_and(|at| at >= 4) || oid.starts_with("1.3")
 }
 
 /// Tells whether the text is `8-4-4-4-12` hexadecimal digits in lower case (R4, `uuid`).

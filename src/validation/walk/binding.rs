@@ -7,7 +7,7 @@ use super::ResourceWalk;
 use super::path::At;
 use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::Node;
-use crate::schema::{Element, Membership, Selection, Strength};
+use crate::schema::{Doubt, Element, Membership, Selection, Strength};
 use crate::validation::findings::quoted;
 
 /// The most codes that a finding lists.
@@ -51,6 +51,13 @@ impl ResourceWalk<'_, '_> {
                 Membership::NotIn => {}
             }
         }
+        if let Some(why @ Doubt::OneOfSeveral(_)) = &doubt {
+            let what =
+                format!("expected a code that is in the value set by every reading, but {why}");
+            return self
+                .sink
+                .add(Severity::Warning, IssueCode::CodeInvalid, at, "", &what);
+        }
         if let Some(why) = doubt {
             return self.sink.note(&format!(
                 "codes of the value set {} are not all checked: {why}",
@@ -64,7 +71,15 @@ impl ResourceWalk<'_, '_> {
         let found = codings
             .first()
             .map_or("none".to_owned(), |(_, code)| quoted(code));
-        let what = format!("expected {}, found {found}", self.codes_of(value_set));
+        let known = if is_text_alone {
+            self.systems_of(value_set)
+        } else {
+            String::new()
+        };
+        let what = format!(
+            "expected {}{known}, found {found}",
+            self.codes_of(value_set)
+        );
         self.sink
             .add(severity, IssueCode::CodeInvalid, at, "", &what);
     }
@@ -89,6 +104,24 @@ impl ResourceWalk<'_, '_> {
                 "",
                 &what,
             );
+        }
+    }
+
+    /// Names the systems whose codes a value set takes, for who sends no code at all.
+    fn systems_of(&self, value_set: &str) -> String {
+        let Some(known) = self.definitions.value_set(value_set) else {
+            return String::new();
+        };
+        let mut systems: Vec<&str> = known.include.iter().map(|part| &*part.system).collect();
+        systems.retain(|system| !system.is_empty());
+        systems.dedup();
+        match systems.len() {
+            0 => String::new(),
+            1 => format!(" (system {})", systems[0]),
+            _ => format!(
+                " (systems {})",
+                systems[..systems.len().min(LISTED_MAX)].join(", ")
+            ),
         }
     }
 

@@ -132,6 +132,13 @@ impl<'a> ResourceWalk<'a, '_> {
                 &at.child("url"),
                 "expected an extension that the guide has, found another",
             );
+        } else if is_of_another_version(url) {
+            let what = "expected an extension whose definition is loaded, found one for an element of \
+                another version of FHIR, which is not checked; its definition comes with a package \
+                (--package)";
+            let at = at.child("url");
+            self.sink
+                .add(Severity::Warning, IssueCode::NotSupported, &at, "", what);
         }
     }
 
@@ -272,6 +279,23 @@ impl<'a> ResourceWalk<'a, '_> {
         };
         self.selects(&expression, held, scope)
     }
+}
+
+/// Tells whether that is the address of an extension for an element of a version of FHIR
+/// (<https://hl7.org/fhir/R4/versions.html#extensions>).
+fn is_of_another_version(url: &str) -> bool {
+    url.strip_prefix("http://hl7.org/fhir/")
+        .and_then(|rest| rest.split_once("/StructureDefinition/extension-"))
+        .is_some_and(|(version, element)| {
+            !element.is_empty()
+                && version
+                    .split_once('.')
+                    .is_some_and(|(major, minor)| is_digits(major) && is_digits(minor))
+        })
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_extension(structure: &Structure) -> bool {

@@ -95,7 +95,7 @@ impl<'a> ResourceWalk<'a, '_> {
             IssueCode::Invariant,
             at,
             rule_key,
-            &format!("expected {asked}; {found}"),
+            &format!("expected {asked}; {found}{}", advice(rule, node)),
         );
     }
 
@@ -167,5 +167,18 @@ impl<'a> ResourceWalk<'a, '_> {
             member_of: &|_, _| None,
             conforms_to: &|_, _| None,
         }
+    }
+}
+
+/// Says how to mend what the words of a rule of R4 do not tell: two ends of a Period that cannot be
+/// compared, because one says less than the other.
+fn advice(rule: &Constraint, node: Node<'_>) -> &'static str {
+    // A year, a month, a day, or with a time.
+    let precision = |name: &str| Some(node.value?.get(name)?.as_str()?.len().min(11));
+    match (&*rule.key, precision("start"), precision("end")) {
+        ("per-1", Some(start), Some(end)) if start != end => {
+            "; write both ends alike, as days or with a time, so that they can be compared"
+        }
+        _ => "",
     }
 }

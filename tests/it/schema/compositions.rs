@@ -101,6 +101,47 @@ fn compositions() {
 }
 
 #[test]
+fn of_several_value_sets_in_one_inclusion_a_code_is_in_all_or_in_none_or_in_doubt() {
+    let set = |name: &str, codes: &[&str]| {
+        let codes: Vec<_> = codes.iter().map(|code| json!({ "code": code })).collect();
+        json!({ "resourceType": "ValueSet", "url": format!("http://x/{name}"),
+            "compose": { "include": [{ "system": "http://x/s", "concept": codes }] } })
+    };
+    let definitions = with(&[
+        system(),
+        set("one", &["whole", "Part"]),
+        set("two", &["Part", "both"]),
+        value_set(json!({ "include": [{ "valueSet": ["http://x/one", "http://x/two"] }] })),
+    ]);
+    let doubt = Membership::Unknown(Doubt::OneOfSeveral("http://x/v".into()));
+    for (code, expected) in [
+        ("Part", Membership::In),
+        ("whole", doubt.clone()),
+        ("both", doubt),
+        ("other", Membership::NotIn),
+    ] {
+        let found = definitions.membership("http://x/v", Some("http://x/s"), code);
+        assert_eq!(found, expected, "{code}");
+    }
+    // One of them that is not known changes nothing for a code that is in none of the others.
+    let definitions = with(&[
+        system(),
+        set("one", &["whole"]),
+        value_set(json!({ "include": [{ "valueSet": ["http://x/one", "http://x/none"] }] })),
+    ]);
+    for (code, expected) in [
+        (
+            "whole",
+            Membership::Unknown(Doubt::UnknownValueSet("http://x/none".into())),
+        ),
+        ("other", Membership::NotIn),
+    ] {
+        let found = definitions.membership("http://x/v", Some("http://x/s"), code);
+        assert_eq!(found, expected, "{code}");
+    }
+}
+
+#[test]
 fn what_the_definitions_do_not_decide_is_a_doubt() {
     let unknown = |url: &str| Membership::Unknown(Doubt::UnknownSystem(url.into()));
     let filters = |property: &str, op: &str| json!({"include": [{"system": "http://x/s", "filter": [{"property": property, "op": op, "value": "Part"}]}]});

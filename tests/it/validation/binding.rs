@@ -4,7 +4,7 @@
 use frist::fhir::Severity;
 use serde_json::{Value, json};
 
-use super::{check_by, merged};
+use super::{check_by, lines, merged};
 use crate::support::facade::guide_validator;
 use crate::support::profile::{PUBLISHED, Profile, validator};
 
@@ -168,10 +168,14 @@ fn a_code_is_one_of_the_system_that_it_names_wherever_it_stands() {
     );
 }
 
+/// Makes a value set of what it includes.
+fn value_set(id: &str, include: Value) -> Value {
+    json!({ "resourceType": "ValueSet", "url": format!("http://x.test/ValueSet/{id}"), "version": "1.0.0", "status": "active", "compose": { "include": [include] } })
+}
+
 /// Makes a profile with a value set of its own: two codes of a system that is known whole, and all
 /// of a system that nobody here knows.
 fn bound(strength: &str) -> Vec<Value> {
-    let value_set = |id: &str, include: Value| json!({ "resourceType": "ValueSet", "url": format!("http://x.test/ValueSet/{id}"), "version": "1.0.0", "status": "active", "compose": { "include": [include] } });
     let known = json!({ "resourceType": "CodeSystem", "url": "http://x.test/CodeSystem/known", "version": "1.0.0", "status": "active",
         "content": "complete", "concept": [{ "code": "a" }, { "code": "b", "concept": [{ "code": "b1" }] }, { "code": "c" }] });
     let bind = |id: &str| json!({ "binding": { "strength": strength, "valueSet": format!("http://x.test/ValueSet/{id}") } });
@@ -273,5 +277,136 @@ fn what_nobody_here_can_check_is_told_once() {
     assert_eq!(
         (notes[0].severity, notes[0].expression.as_str()),
         (Severity::Information, "")
+    );
+}
+
+#[test]
+fn a_relative_address_names_no_code_system_wherever_it_stands() {
+    let relative = json!({ "system": "codes/local", "code": "x" });
+    let of = |resource: Value, at: &str| (resource, format!("error code-invalid {at}.system"));
+    let patient = |members: Value| merged(&json!({ "resourceType": "Patient" }), &members);
+    let concept = json!({ "coding": [relative] });
+    for (resource, expected) in [
+        of(
+            patient(json!({ "maritalStatus": concept })),
+            "Patient.maritalStatus.coding[0]",
+        ),
+        of(
+            patient(json!({ "meta": { "tag": [relative] } })),
+            "Patient.meta.tag[0]",
+        ),
+        of(
+            patient(json!({ "meta": { "security": [relative] } })),
+            "Patient.meta.security[0]",
+        ),
+        of(
+            patient(
+                json!({ "identifier": [{ "type": concept, "system": "http://x.test", "value": "1" }] }),
+            ),
+            "Patient.identifier[0].type.coding[0]",
+        ),
+        of(
+            patient(
+                json!({ "extension": [{ "url": "http://x.test/e", "valueCoding": relative }] }),
+            ),
+            "Patient.extension[0].value",
+        ),
+        of(
+            patient(
+                json!({ "extension": [{ "url": "http://x.test/e", "valueCodeableConcept": concept }] }),
+            ),
+            "Patient.extension[0].value.coding[0]",
+        ),
+        of(
+            patient(
+                json!({ "contact": [{ "name": { "family": "A" }, "relationship": [concept] }] }),
+            ),
+            "Patient.contact[0].relationship[0].coding[0]",
+        ),
+        of(
+            json!({ "resourceType": "Encounter", "status": "finished", "class": relative }),
+            "Encounter.class",
+        ),
+        of(
+            json!({ "resourceType": "Bundle", "type": "collection", "entry": [{ "fullUrl": "http://x.test/Patient/a",
+                "resource": { "resourceType": "Patient", "id": "a", "maritalStatus": concept } }] }),
+            "Bundle.entry[0].resource.maritalStatus.coding[0]",
+        ),
+    ] {
+        let found = lines(&guide_validator().check(&resource, &[]));
+        let errors: Vec<_> = found
+            .iter()
+            .filter(|line| line.starts_with("error"))
+            .collect();
+        assert_eq!(errors, [&expected], "{resource}");
+        // So it is without a code.
+        let alone = resource.to_string().replace(",\"code\":\"x\"", "");
+        let alone: Value = serde_json::from_str(&alone).unwrap();
+        assert_ne!(alone, resource);
+        let found = lines(&guide_validator().check(&alone, &[]));
+        assert!(found.contains(&expected), "{alone}: {found:?}");
+    }
+}
+
+/// Makes a package in which a method is of a value set that names two others at once.
+fn of_two_value_sets() -> Vec<Value> {
+    let concepts = |codes: &[&str]| {
+        let codes: Vec<_> = codes.iter().map(|code| json!({ "code": code })).collect();
+        json!({ "system": "http://x.test/CodeSystem/known", "concept": codes })
+    };
+    let binding =
+        json!({ "binding": { "strength": "required", "valueSet": "http://x.test/ValueSet/both" } });
+    vec![
+        value_set("one", concepts(&["a", "b"])),
+        value_set("two", concepts(&["b", "c"])),
+        value_set(
+            "both",
+            json!({ "valueSet": ["http://x.test/ValueSet/one", "http://x.test/ValueSet/two"] }),
+        ),
+        Profile::on("Observation", "of-two")
+            .with("Observation.method", binding)
+            .build(),
+    ]
+}
+
+#[test]
+fn a_code_of_one_of_several_value_sets_is_a_warning() {
+    let validator = validator(of_two_value_sets());
+    for (code, severity) in [
+        ("a", "warning"),
+        ("b", ""),
+        ("c", "warning"),
+        ("d", "error"),
+    ] {
+        let method =
+            json!({ "coding": [{ "system": "http://x.test/CodeSystem/known", "code": code }] });
+        let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" }, "method": method });
+        let expected = format!("{severity} code-invalid Observation.method");
+        let expected = [expected.as_str()];
+        let expected = if severity.is_empty() {
+            &[][..]
+        } else {
+            &expected
+        };
+        check_by(
+            &validator,
+            &observation,
+            &[&format!("{PUBLISHED}/of-two")],
+            expected,
+        );
+    }
+}
+
+#[test]
+fn who_sends_words_alone_is_told_the_systems_that_are_known() {
+    let validator = validator(bound("required"));
+    let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" }, "method": { "text": "x" } });
+    let found = validator.check(&observation, &[&format!("{PUBLISHED}/bound-required")]);
+    let texts: Vec<_> = found.iter().map(|issue| issue.text.as_str()).collect();
+    assert!(
+        texts.contains(
+            &"Observation.method: expected one of a, b1 (value set http://x.test/ValueSet/two) (system http://x.test/CodeSystem/known), found none"
+        ),
+        "{texts:?}"
     );
 }

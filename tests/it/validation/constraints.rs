@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::check_by;
+use crate::support::facade::guide_validator;
 use crate::support::profile::{PUBLISHED, Profile, validator};
 
 /// Makes a profile that says how often elements are there, and which types a choice has.
@@ -251,5 +252,23 @@ fn a_quantity_and_an_instant_are_as_the_profile_fixes_or_outlines_them() {
         ),
     ] {
         check_valued(&edit, &expected);
+    }
+}
+
+#[test]
+fn who_writes_the_ends_of_a_period_differently_is_told_to_write_both_alike() {
+    let alike = "write both ends alike";
+    for (start, end, says) in [
+        ("2027-03-01", "2027-03-02", None),
+        ("2027-03-01", "2027-03-01T10:00:00+01:00", Some(true)),
+        ("2027", "2027-03", Some(true)),
+        ("2027-03-02", "2027-03-01", Some(false)),
+        ("2027-03-01T10:00:00Z", "2027-03-01T10:00:00.5Z", None),
+    ] {
+        let patient = json!({ "resourceType": "Patient", "address": [{ "city": "A", "period": { "start": start, "end": end } }] });
+        let found = guide_validator().check(&patient, &[]);
+        let rule = found.iter().find(|issue| issue.rule == "per-1");
+        let told = rule.map(|issue| issue.text.contains(alike));
+        assert_eq!(told, says, "{start} {end}: {found:?}");
     }
 }

@@ -483,3 +483,42 @@ fn a_profile_asks_for_an_extension() {
         );
     }
 }
+
+#[test]
+fn an_extension_for_an_element_of_another_version_is_a_warning_unless_its_definition_is_loaded() {
+    let of = |url: &str| json!({ "resourceType": "Patient", "extension": [{ "url": url, "valueString": "x" }] });
+    let warning = ["warning not-supported Patient.extension[0].url"];
+    for (url, expected) in [
+        (
+            "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedStartDate",
+            &warning[..],
+        ),
+        (
+            "http://hl7.org/fhir/3.0/StructureDefinition/extension-Patient.animal",
+            &warning,
+        ),
+        ("http://hl7.org/fhir/5.0/StructureDefinition/other", &[]),
+        (
+            "http://hl7.org/fhir/five/StructureDefinition/extension-Patient.name",
+            &[],
+        ),
+        (
+            "http://x.test/5.0/StructureDefinition/extension-Patient.name",
+            &[],
+        ),
+    ] {
+        check_by(&guide_validator(), &of(url), &[], expected);
+    }
+    let url = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Patient.x";
+    let number = json!({ "type": [{ "code": "integer" }] });
+    let loaded = Profile::extension("x", &["Element"])
+        .saying("url", json!(url))
+        .with("Extension.url", json!({ "fixedUri": url }))
+        .with("Extension.value[x]", number);
+    check_by(
+        &validator([loaded.build()]),
+        &of(url),
+        &[],
+        &["error structure Patient.extension[0].value"],
+    );
+}
