@@ -141,10 +141,16 @@ pub(super) fn not_checked(validator: &Validator, packages: &[Package]) -> Vec<St
 }
 
 /// Tells which of the packages that a package builds upon are not loaded, if there are any. Another
-/// version of one counts as the package.
+/// version of one counts as the package, and so does one that is published for several versions of FHIR
+/// and ends with `.r4`.
 fn missing_dependencies(package: &Package, loaded: &[Package]) -> Option<String> {
-    let is_loaded =
-        |name: &str| BUILT_IN.contains(&name) || loaded.iter().any(|package| package.name == name);
+    let plain = |name: &'_ str| name.strip_suffix(".r4").unwrap_or(name).to_owned();
+    let is_loaded = |name: &str| {
+        BUILT_IN.contains(&name)
+            || loaded
+                .iter()
+                .any(|package| plain(&package.name) == plain(name))
+    };
     let missing: Vec<String> = package
         .dependencies
         .iter()

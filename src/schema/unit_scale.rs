@@ -33,8 +33,11 @@ const POWERS: &[(&str, i64)] = &[
     ("y", -24),
 ];
 
-/// Symbols that others define: the factor, the power of ten, and the symbols that they are.
-const DEFINED: &[(&str, u128, i64, &[(&str, i64)])] = &[
+/// A symbol that others define: the factor, the power of ten, and the symbols that it is, with their
+/// exponents.
+type Definition = (&'static str, u128, i64, &'static [(&'static str, i64)]);
+
+const DEFINED: &[Definition] = &[
     ("min", 60, 0, &[("s", 1)]),
     ("h", 3_600, 0, &[("s", 1)]),
     ("d", 86_400, 0, &[("s", 1)]),

@@ -446,7 +446,7 @@ fn folder_of_packages() -> TempDir {
                 (
                     "package.json",
                     json!({ "name": "y.test", "version": "2.0.0", "fhirVersions": ["4.0.1"],
-                    "dependencies": { "hl7.fhir.r4.core": "4.0.1", "x.test": "0.9.0", "z.test": "3.0.0" } }),
+                    "dependencies": { "hl7.fhir.r4.core": "4.0.1", "x.test.r4": "0.9.0", "z.test": "3.0.0" } }),
                 ),
                 ("CodeSystem-x.json", codes),
                 (
@@ -544,7 +544,7 @@ fn what_of_a_package_is_not_checked_is_told_before_the_findings() {
         ),
         (
             &["--package", "model.tgz"][..],
-            "x.test 0.9.0, z.test 3.0.0.",
+            "x.test.r4 0.9.0, z.test 3.0.0.",
         ),
     ] {
         let ended = frist(folder.path(), &[packages, &["patient.json"]].concat(), "");

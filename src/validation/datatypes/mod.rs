@@ -60,9 +60,8 @@ pub fn check(
         }
         "CodeableConcept" => check_concept(value, report),
         "Quantity" => {
-            if !check_relative_system(value, report) {
-                check_quantity(value, surroundings, report);
-            }
+            let is_judged = check_relative_system(value, report);
+            check_quantity(value, is_judged, surroundings, report);
         }
         "Attachment" => check_attachment(value, report),
         "Extension" => check_extension(value, surroundings, report),
@@ -234,8 +233,15 @@ fn check_concept(value: &Value, report: &mut PathReport<'_>) {
     }
 }
 
-fn check_quantity(value: &Value, surroundings: &ValueContext<'_>, report: &mut PathReport<'_>) {
-    check_system_of_code(value, surroundings, report);
+fn check_quantity(
+    value: &Value,
+    is_judged: bool,
+    surroundings: &ValueContext<'_>,
+    report: &mut PathReport<'_>,
+) {
+    if !is_judged {
+        check_system_of_code(value, surroundings, report);
+    }
     if text(value, "system") == Some(UCUM)
         && text(value, "code").is_some_and(|code| code.contains('{') && code.contains('}'))
     {
