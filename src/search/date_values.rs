@@ -1,11 +1,10 @@
 //! From the text of a date with its prefix, as `ge2027-03` or `2027-10-31T02:30`, to typed tests
 //! (<https://hl7.org/fhir/R4/search.html#date>).
 
-use jiff::tz::Offset;
-
+use super::date_spans::{DateSpan, danish_spans};
 use super::problem::Problem;
 use super::query::{Prefix, Test};
-use crate::fhir::{FhirDate, danish_instants};
+use crate::fhir::FhirDate;
 
 /// Reads a date with its prefix. About a date (`ap`) is within its own length of it: a day for a
 /// day, a year for a year. The span does not depend on today, so that a page is found again
@@ -25,7 +24,7 @@ pub(super) fn date(name: &str, value: &str) -> Result<Vec<Test>, Problem> {
              begins; send a zone with it, as +01:00",
         ));
     };
-    let test = |(from_us, until_us): (i64, i64)| {
+    let test = |(from_us, until_us): DateSpan| {
         let length = match prefix {
             Prefix::Ap => until_us.saturating_sub(from_us),
             _ => 0,
@@ -45,7 +44,7 @@ pub(super) fn date(name: &str, value: &str) -> Result<Vec<Test>, Problem> {
 /// Returns the spans of a date: none in the hour that Denmark's clock leaves out. In a search, unlike
 /// in a resource, the time may lack its seconds, and its zone: then it is Denmark's, and has two
 /// spans in the hour that comes twice.
-fn spans_us(text: &str) -> Option<Vec<(i64, i64)>> {
+fn spans_us(text: &str) -> Option<Vec<DateSpan>> {
     if let Some(date) = FhirDate::parse(text) {
         return Some(vec![date.range_us()]);
     }
@@ -53,25 +52,16 @@ fn spans_us(text: &str) -> Option<Vec<(i64, i64)>> {
     let (clock, zone) = time.split_at(time.find(['Z', '+', '-']).unwrap_or(time.len()));
     let to_the_minute = clock.len() == "09:00".len();
     let seconds = if to_the_minute { ":00" } else { "" };
-    let length = |(from_us, until_us): (i64, i64)| match to_the_minute {
-        true => 60_000_000,
-        false => until_us - from_us,
+    let spans = match zone {
+        "" => danish_spans(&format!("{day}T{clock}{seconds}"))?,
+        zone => vec![FhirDate::parse(&format!("{day}T{clock}{seconds}{zone}"))?.range_us()],
     };
-    if !zone.is_empty() {
-        let span = FhirDate::parse(&format!("{day}T{clock}{seconds}{zone}"))?.range_us();
-        return Some(vec![(span.0, span.0 + length(span))]);
-    }
-    let shown = FhirDate::parse(&format!("{day}T{clock}{seconds}Z"))?;
-    let FhirDate::Instant(instant, ..) = shown else {
-        return None;
-    };
-    let length = length(shown.range_us());
-    let starts = danish_instants(Offset::UTC.to_datetime(instant));
-    let spans = starts.into_iter().map(|start| {
-        let from_us = start.as_microsecond();
-        (from_us, from_us + length)
-    });
-    Some(spans.collect())
+    let minute = |(from_us, _): DateSpan| (from_us, from_us + 60_000_000);
+    Some(if to_the_minute {
+        spans.into_iter().map(minute).collect()
+    } else {
+        spans
+    })
 }
 
 #[cfg(test)]

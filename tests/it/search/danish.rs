@@ -165,6 +165,31 @@ fn a_time_without_a_zone_is_danish_also_where_the_clock_is_changed() {
 }
 
 #[test]
+fn a_stored_time_without_a_zone_is_danish_and_the_later_one_where_there_is_none() {
+    let definition =
+        |id: &str, date: &str| json!({ "resourceType": "CodeSystem", "id": id, "date": date });
+    Shelf::new(&[
+        definition("plain", "2027-03-01T09:00:00"),
+        definition("left-out", "2027-03-28T02:30:00"),
+        definition("doubled", "2027-10-31T02:30:00"),
+    ])
+    .check(&[
+        ("CodeSystem?date=2027-03-01T08:00:00Z", Some(&["plain"])),
+        ("CodeSystem?date=2027-03-28T03:30:00", Some(&["left-out"])),
+        (
+            "CodeSystem?date=ap2027-10-31T02:30:00+01:00",
+            Some(&["doubled"]),
+        ),
+        (
+            "CodeSystem?date=ap2027-10-31T02:30:00+02:00",
+            Some(&["doubled"]),
+        ),
+        ("CodeSystem?date=2027-10-31", Some(&["doubled"])),
+        ("CodeSystem?date:missing=true", Some(&[])),
+    ]);
+}
+
+#[test]
 fn before_1970_a_date_time_is_found_on_the_day_of_its_own_offset() {
     let onset =
         |id: &str, at: &str| json!({ "resourceType": "Condition", "id": id, "onsetDateTime": at });

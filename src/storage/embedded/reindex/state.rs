@@ -1,12 +1,15 @@
 //! Records of what the stored entries are made by, and of the work that is still to be done.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::kv::Table;
 use super::super::reading::ViewReader;
+use crate::search::{fold, sort_key};
 use crate::storage::{Marks, StoreError};
 
 /// The key of the marks of the definitions by which entries are made, where all of a parameter are
@@ -16,7 +19,23 @@ pub(super) const MADE_BY: &[u8] = b"index-mark";
 pub(super) const REST: &[u8] = b"index-rest";
 /// The version of how keys are made of entries (`index_keys`). It goes up with every change: none
 /// of the old ones stays then.
-pub(super) const KEYS: u64 = 2;
+const KEYS: u64 = 2;
+
+/// The letters whose keys tell whether texts are still folded and ordered as they were: Latin, Greek
+/// and Cyrillic.
+const LETTERS: RangeInclusive<char> = '\0'..='\u{4ff}';
+
+/// Returns the name of how keys are made: by the program, and by the data of the libraries that fold
+/// and order texts.
+fn keys() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| {
+        let letters = LETTERS.map(String::from).chain(["aa".to_owned()]);
+        let of_text = |text: String| [fold(&text).into_bytes(), sort_key(&text)].concat();
+        let texts: Vec<u8> = letters.flat_map(of_text).collect();
+        format!("{KEYS}/{:016x}", xxh3_64(&texts))
+    });
+    &NAME
+}
 
 /// The state of the index.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -102,13 +121,13 @@ impl RemainingWork {
 pub(super) fn target(marks: &Marks) -> String {
     let lines: Vec<_> = marks
         .iter()
-        .map(|(name, mark)| format!("{KEYS} {name} {mark}"))
+        .map(|(name, mark)| format!("{} {name} {mark}", keys()))
         .collect();
     format!("{:016x}", xxh3_64(lines.join("\n").as_bytes()))
 }
 
 pub(super) fn made_by_text(marks: &Marks) -> String {
-    json!({ "keys": KEYS, "made_by": marks }).to_string()
+    json!({ "keys": keys(), "made_by": marks }).to_string()
 }
 
 /// Reads the marks by which the stored entries are made; none if that is not known.
@@ -119,7 +138,7 @@ pub(super) fn made_by(reader: ViewReader<'_>) -> Result<Marks, StoreError> {
         .unwrap_or_default();
     let marks = value["made_by"]
         .as_object()
-        .filter(|_| value["keys"] == KEYS);
+        .filter(|_| value["keys"] == keys());
     let mark = |(name, mark): (&String, &Value)| Some((name.clone(), mark.as_str()?.to_owned()));
     Ok(marks.into_iter().flatten().filter_map(mark).collect())
 }

@@ -647,17 +647,19 @@ fn one_at_a_time_and_given_up_when_asked() {
 
 #[test]
 fn entries_of_which_nothing_is_known_are_all_made_anew() {
-    for engine in Engine::ALL {
+    // What a program left that kept only one mark for all, and one that made other keys.
+    let left = [
+        "2/5f2c".to_owned(),
+        serde_json::json!({ "keys": 1, "made_by": First.marks() }).to_string(),
+    ];
+    for (engine, left) in Engine::ALL
+        .iter()
+        .flat_map(|engine| left.iter().map(move |left| (engine, left)))
+    {
         let folder = tempfile::tempdir().unwrap();
         let (store, model) = filled(folder.path(), *engine, First, &tasks());
         let mut batch = Batch::default();
-        // What a program left that kept only one mark for all.
-        put_record(
-            &mut batch,
-            Table::Meta,
-            MADE_BY.to_vec(),
-            &"2/5f2c".to_owned(),
-        );
+        put_record(&mut batch, Table::Meta, MADE_BY.to_vec(), left);
         put_record(
             &mut batch,
             Table::Index,
