@@ -44,8 +44,8 @@ pub struct Clock {
     /// `Task.businessStatus`.
     pub business_status: BusinessStatus,
     /// True if the Patient names the practice that made the plan or the referral as their general
-    /// practitioner.
-    pub own_gp_verified: bool,
+    /// practitioner; none until there is one.
+    pub own_gp_verified: Option<bool>,
 }
 
 /// The event that ended a clock.

@@ -93,7 +93,7 @@ fn clock(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, day: Date) -> Clock 
         PausePolicy::Deduct => net_due,
     };
     let (status, business_status) = status(case, rule, facts, due, day);
-    let own_gp_verified = case.made_by.is_some_and(|maker| {
+    let own_gp_verified = case.made_by.map(|maker| {
         facts
             .patient
             .practices

@@ -95,21 +95,22 @@ fn inputs(clock: &Clock) -> Value {
         input[value_element] = value;
         input
     };
-    json!([
+    let mut inputs = vec![
         input("clock-start", "valueDate", json!(clock.start.to_string())),
         input("days", "valueInteger", json!(clock.days)),
         input("gross-due", "valueDate", json!(clock.gross_due.to_string())),
         input("net-due", "valueDate", json!(clock.net_due.to_string())),
-        input(
-            "own-gp",
-            "valueCode",
-            json!(if clock.own_gp_verified {
-                "verified"
-            } else {
-                "unverified"
-            })
-        ),
-    ])
+    ];
+    let own_gp = clock.own_gp_verified.map(|is_verified| {
+        let code = if is_verified {
+            "verified"
+        } else {
+            "unverified"
+        };
+        input("own-gp", "valueCode", json!(code))
+    });
+    inputs.extend(own_gp);
+    Value::Array(inputs)
 }
 
 /// Builds the `Task.businessStatus` of a deadline status.

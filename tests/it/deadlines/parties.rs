@@ -29,11 +29,12 @@ fn check_own_gp(name: &str, practitioners: &[Value], author: &Value, verified: b
     let clock = rights(&resources, "2027-03-10").clocks[0].clone();
     assert_eq!(
         (clock.own_gp_verified, clock.business_status.code()),
-        (verified, "met"),
+        (Some(verified), "met"),
         "{name}"
     );
-    assert!(
-        !rights(&resources, "2027-03-09").clocks[0].own_gp_verified,
+    assert_eq!(
+        rights(&resources, "2027-03-09").clocks[0].own_gp_verified,
+        None,
         "{name}: before there is a plan"
     );
 
@@ -45,7 +46,7 @@ fn check_own_gp(name: &str, practitioners: &[Value], author: &Value, verified: b
     *resources.last_mut().unwrap() = request;
     assert_eq!(
         rights(&resources, "2027-03-10").clocks[0].own_gp_verified,
-        verified,
+        Some(verified),
         "{name}: referral"
     );
 }

@@ -76,9 +76,17 @@ pub(super) fn fits_the_profile(task: &Value) {
         .flat_map(|input| codings(&input["type"]))
         .map(|coding| coding["code"].clone())
         .collect();
-    assert_eq!(
-        input_codes,
-        ["clock-start", "days", "gross-due", "net-due", "own-gp"]
+    let (always, own_gp) = input_codes.split_at(4);
+    assert_eq!(always, ["clock-start", "days", "gross-due", "net-due"]);
+    // There is something to verify once there is a plan, and from the beginning with a referral.
+    let is_made = task["output"].is_array()
+        || task["focus"]["reference"]
+            .as_str()
+            .is_some_and(|focus| focus.starts_with("ServiceRequest/"));
+    let is_told = own_gp == ["own-gp"];
+    assert!(
+        is_told == is_made || (is_told && task["status"] == "cancelled"),
+        "{task}"
     );
 }
 

@@ -59,7 +59,7 @@ Description: "One right of one person, with its start, its due date and how it s
 * input ^slicing.discriminator.type = #pattern
 * input ^slicing.discriminator.path = "type"
 * input ^slicing.rules = #open
-* input contains clockStart 1..1 MS and days 1..1 MS and grossDue 1..1 MS and netDue 1..1 MS and ownGp 1..1 MS
+* input contains clockStart 1..1 MS and days 1..1 MS and grossDue 1..1 MS and netDue 1..1 MS and ownGp 0..1 MS
 * input[clockStart].type = $right-input#clock-start
 * input[clockStart].value[x] only date
 * insert Says(input[clockStart], "The start of the clock: day 0", "Fristens start: dag 0")
@@ -75,7 +75,7 @@ Description: "One right of one person, with its start, its due date and how it s
 * input[ownGp].type = $right-input#own-gp
 * input[ownGp].value[x] only code
 * input[ownGp].value[x] from KpOwnGp (required)
-* insert Says(input[ownGp], "Whether the plan or referral is known to come from the person's own practice", "Om planen eller henvisningen vides at komme fra egen læge")
+* insert Says(input[ownGp], "Whether the plan or referral is known to come from the person's own practice; absent until there is one", "Om planen eller henvisningen vides at komme fra egen læge; mangler\, indtil der er en")
 * output 0..1 MS
 * output.value[x] only Reference
 * insert Says(output, "What fulfilled the right", "Det\, der opfyldte retten")
