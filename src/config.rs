@@ -190,6 +190,10 @@ pub struct ValidateOptions {
     /// give warnings.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub day: Option<Date>,
+    /// Tell also what is only good to know (severity information), such as that a resource should
+    /// have a narrative.
+    #[arg(long)]
+    pub verbose: bool,
 }
 
 /// The format of findings.

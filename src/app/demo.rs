@@ -7,7 +7,7 @@ use super::exit_error::ExitError;
 use super::log::say;
 use super::ready::ReadyServer;
 use crate::demo::Population;
-use crate::fhir::{Resource, ResourceType, copenhagen_date};
+use crate::fhir::{Resource, ResourceType, copenhagen_date, counted};
 use crate::interactions::transaction;
 use crate::search::SearchQuery;
 
@@ -25,7 +25,8 @@ pub(super) fn fill(ready: &ReadyServer, patients: usize, seed: u64) -> Result<()
         .total;
     if found > 0 {
         say(format_args!(
-            "The data folder holds {found} persons already: nothing is added."
+            "The data folder holds {} already: nothing is added.",
+            counted(found, "person")
         ));
         return Ok(());
     }
@@ -53,6 +54,6 @@ pub(super) fn fill(ready: &ReadyServer, patients: usize, seed: u64) -> Result<()
         bar.inc(1);
     }
     bar.finish_and_clear();
-    say(format_args!("Invented {patients} persons."));
+    say(format_args!("Invented {}.", counted(patients, "person")));
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use super::exit_error::ExitError;
 use super::log::say;
 use crate::config::ReindexOptions;
+use crate::fhir::counted;
 use crate::interactions::Server;
 use crate::interactions::upkeep::reindex::{self, ReindexFrom, Reindexed, Wish};
 use crate::storage::Store;
@@ -61,7 +62,9 @@ pub(super) fn reindex_folder(options: &ReindexOptions) -> Result<(), ExitError> 
     } = done.unwrap_or_default();
     let data = options.data.display();
     say(format_args!(
-        "Made the search index of {data} anew: {versions} versions, {mended} mended, {foreign} foreign keys removed."
+        "Made the search index of {data} anew: {}, {mended} mended, {} removed.",
+        counted(versions, "version"),
+        counted(foreign, "foreign key")
     ));
     Ok(())
 }

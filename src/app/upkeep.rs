@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use tokio::sync::Notify;
 
 use super::clock::ServerClock;
-use crate::fhir::{copenhagen_date, start_of_day};
+use crate::fhir::{copenhagen_date, counted, start_of_day};
 use crate::interactions::upkeep::{calendar, retention};
 use crate::interactions::{Context, Server};
 
@@ -59,7 +59,8 @@ pub(super) async fn keep_events(server: Arc<Server>, context: impl Fn() -> Conte
             {
                 Ok(Ok(0)) => {}
                 Ok(Ok(commits)) => {
-                    tracing::info!(commits, "forgot events that are older than {days} days")
+                    let age = counted(days, "day");
+                    tracing::info!(commits, "forgot events that are older than {age}")
                 }
                 Ok(Err(failure)) => {
                     tracing::error!("old events could not be forgotten: {failure:?}")

@@ -20,9 +20,9 @@ static SHIPPED: LazyLock<GroupTable> = LazyLock::new(|| {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupTable {
     /// Each with the name of its column.
-    terminologies: Vec<(Terminology, String)>,
+    pub(super) terminologies: Vec<(Terminology, String)>,
     /// For each column of the table the codes in upper case, with the group.
-    columns: BTreeMap<String, Vec<(String, Group)>>,
+    pub(super) columns: BTreeMap<String, Vec<(String, Group)>>,
 }
 
 impl GroupTable {
@@ -118,7 +118,8 @@ impl GroupTable {
         terminologies.chain(codes).collect()
     }
 
-    fn groups_of_code(&self, system: &str, code: &str) -> Vec<Group> {
+    /// Returns the groups of a code, in the order of the table.
+    pub(super) fn groups_of_code(&self, system: &str, code: &str) -> Vec<Group> {
         let Some((terminology, column)) = self
             .terminologies
             .iter()

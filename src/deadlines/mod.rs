@@ -13,6 +13,7 @@ mod derive;
 mod fact_types;
 mod facts;
 mod fingerprint;
+mod group_advice;
 mod group_table;
 mod owner;
 mod plan_definition;

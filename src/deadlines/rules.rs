@@ -102,6 +102,15 @@ impl Rules {
             .collect()
     }
 
+    /// Returns the first day on which a clock of that group and right can start; none if there is no
+    /// rule for it.
+    pub fn begin(&self, group: Group, right: Right) -> Option<Date> {
+        let for_it = self
+            .iter()
+            .filter(|rule| rule.group == group && rule.right == right);
+        for_it.map(|rule| rule.effective_from).min()
+    }
+
     /// Returns all rules, by url and version.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.by_canonical.values()

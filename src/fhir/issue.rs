@@ -149,17 +149,23 @@ impl Issue {
     }
 }
 
-/// Builds the OperationOutcome that carries these findings, those that refuse the content before
-/// the others, since many clients show the first one alone; one that says "all well" if there are
-/// none. Of more than [`ISSUES_MAX`] it has the first ones, and says that there are more.
+/// Returns findings in the order in which they are told: those that refuse the content, warnings,
+/// what is only good to know; since many clients show the first one alone.
+pub fn in_order<'a>(issues: impl IntoIterator<Item = &'a Issue>) -> Vec<&'a Issue> {
+    let mut told: Vec<_> = issues.into_iter().collect();
+    told.sort_by_key(|issue| match issue.severity {
+        Severity::Fatal | Severity::Error => 0,
+        Severity::Warning => 1,
+        Severity::Information => 2,
+    });
+    told
+}
+
+/// Builds the OperationOutcome that carries these findings in the order of [`in_order`]; one that
+/// says "all well" if there are none. Of more than [`ISSUES_MAX`] it has the first ones, and says that there are more.
 pub fn operation_outcome(issues: &[Issue]) -> Value {
-    let refusing = issues.iter().filter(|issue| issue.refuses());
-    let others = issues.iter().filter(|issue| !issue.refuses());
-    let mut told: Vec<_> = refusing
-        .chain(others)
-        .take(ISSUES_MAX)
-        .map(Issue::to_json)
-        .collect();
+    let told = in_order(issues).into_iter().take(ISSUES_MAX);
+    let mut told: Vec<_> = told.map(Issue::to_json).collect();
     if issues.is_empty() {
         told.push(Issue::information("", "All OK").to_json());
     }

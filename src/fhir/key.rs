@@ -94,6 +94,13 @@ impl ResourceType {
     }
 }
 
+impl ResourceType {
+    /// Tells whether any resource of this type is ever stored: nothing writes AuditEvents yet.
+    pub const fn is_filled(self) -> bool {
+        !matches!(self, ResourceType::AuditEvent)
+    }
+}
+
 impl fmt::Display for ResourceType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -16,6 +16,7 @@ pub mod resource;
 pub mod terminology;
 pub mod view;
 
+pub use counted::counted;
 pub use dates::{FhirDate, copenhagen, copenhagen_date, danish_instants, start_of_day};
 pub use issue::{Issue, IssueCode, Severity};
 pub use key::{Id, ResourceKey, ResourceType, Version};

@@ -20,6 +20,8 @@ static SHIPPED: LazyLock<Vec<Terminology>> = LazyLock::new(|| {
 /// The addresses under which one terminology is sent, and how its codes compare.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Terminology {
+    /// The name by which people know it.
+    pub name: String,
     /// An address that ends in `*` stands for all that begin so.
     systems: Vec<String>,
     /// The way its codes are compared with a table.
@@ -67,10 +69,8 @@ impl Terminology {
     /// # Errors
     /// One sentence that names the element and says what was expected.
     pub fn read(element: &Value) -> Result<Terminology, String> {
-        let at = format!(
-            "terminology '{}'",
-            element["name"].as_str().unwrap_or("without a name")
-        );
+        let name = element["name"].as_str().unwrap_or("without a name");
+        let at = format!("terminology '{name}'");
         let code = text(element, "reading", &at)?;
         let reading = CodeReading::ALL
             .into_iter()
@@ -82,7 +82,11 @@ impl Terminology {
             .into_iter()
             .map(str::to_owned)
             .collect();
-        Ok(Terminology { systems, reading })
+        Ok(Terminology {
+            name: name.to_owned(),
+            systems,
+            reading,
+        })
     }
 
     /// Returns the address that stands for all of them.

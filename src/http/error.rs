@@ -23,7 +23,12 @@ pub(super) enum Refusal {
     /// The body did not arrive in time.
     Slow,
     /// The address allows other methods only.
-    MethodNotAllowed(String),
+    MethodNotAllowed {
+        /// The methods that it allows, as `Allow` has them.
+        allow: String,
+        /// The words that say so.
+        text: String,
+    },
     /// The address is for websockets.
     NotUpgraded,
     /// A page of an origin that may not use the server asked for a websocket, to which browsers
@@ -79,7 +84,7 @@ impl Refusal {
         match self {
             Refusal::UnsupportedPatch => answer.with(ACCEPT_PATCH, PATCHES),
             Refusal::UnsupportedEncoding => answer.with(header::ACCEPT_ENCODING, "gzip, identity"),
-            Refusal::MethodNotAllowed(allow) => answer.with(header::ALLOW, allow.clone()),
+            Refusal::MethodNotAllowed { allow, .. } => answer.with(header::ALLOW, allow.clone()),
             Refusal::NotUpgraded => answer.with(header::UPGRADE, "websocket"),
             Refusal::Overload => answer.with(header::RETRY_AFTER, "1"),
             Refusal::TooManyJobs => answer.with(header::RETRY_AFTER, "60"),
@@ -108,7 +113,9 @@ impl Refusal {
             }
             Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, Code::TooLong),
             Refusal::Slow => (StatusCode::REQUEST_TIMEOUT, Code::Timeout),
-            Refusal::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, Code::NotSupported),
+            Refusal::MethodNotAllowed { .. } => {
+                (StatusCode::METHOD_NOT_ALLOWED, Code::NotSupported)
+            }
             Refusal::NotUpgraded => (StatusCode::UPGRADE_REQUIRED, Code::NotSupported),
             Refusal::ForeignOrigin => (StatusCode::FORBIDDEN, Code::BusinessRule),
             Refusal::Overload => (StatusCode::SERVICE_UNAVAILABLE, Code::Throttled),
@@ -136,7 +143,7 @@ impl Refusal {
                 return format!("expected a body of at most {bytes_max} bytes");
             }
             Refusal::Slow => "the body did not arrive in time",
-            Refusal::MethodNotAllowed(allow) => return format!("this address allows {allow}"),
+            Refusal::MethodNotAllowed { text, .. } => text,
             Refusal::NotUpgraded => {
                 "this address is for websockets: expected Connection: Upgrade and Upgrade: websocket, in version 13"
             }

@@ -29,7 +29,10 @@ pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal>
     };
     let address = Address::read(below)?;
     let declared = Verb::parse(call.method.as_str()).and_then(|verb| address.declared(verb));
-    let declared = declared.ok_or_else(|| Refusal::MethodNotAllowed(address.allow()))?;
+    let declared = declared.ok_or_else(|| Refusal::MethodNotAllowed {
+        allow: address.allow(),
+        text: address.not_allowed(),
+    })?;
     refuse_cpr_number(wire, call)?;
     if request::is_wanted(call, declared) {
         request::begin(wire, call, &address, answer)
@@ -85,7 +88,8 @@ fn answer_of_wire(wire: &Wire, call: &Call, asked: WireRequest) -> Result<Answer
 fn answer_beside_base(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     let allow = allowed(&call.path)?;
     if !matches!(call.method, Method::GET | Method::HEAD) {
-        return Err(Refusal::MethodNotAllowed(allow));
+        let text = format!("this address allows {allow}");
+        return Err(Refusal::MethodNotAllowed { allow, text });
     }
     match call.path.as_str() {
         "/metrics" => Ok(Answer::text(
@@ -95,7 +99,7 @@ fn answer_beside_base(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
         paths::PACKAGE => Ok(package(wire, call)),
         paths::OPENAPI => Ok(Answer::text(
             PLAIN_JSON,
-            openapi::document(&wire.server.base_url).to_string(),
+            openapi::document(&wire.server.base_url, wire.server.today(&call.context)).to_string(),
         )),
         _ => Ok(Answer::text(
             "text/html; charset=utf-8",

@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use super::Failure;
 use super::catalogue::{self, AddressForm, Declaration, Verb};
 use super::scopes::{ExportFile, Subject};
+use crate::fhir::held::{not_held, why_only_read};
 use crate::fhir::{Id, ResourceKey, ResourceType, Version};
 use crate::search::compartment;
 
@@ -82,9 +83,9 @@ impl Address {
             }
             [name] if name.starts_with('$') => operation(name, Subject::System),
             [resource_type, below @ ..] => {
-                let resource_type = resource_type.parse().map_err(|_| {
-                    Failure::not_found("this server does not hold the type that the address names")
-                })?;
+                let resource_type = resource_type
+                    .parse()
+                    .map_err(|_| Failure::not_found(not_held(resource_type)))?;
                 Address::read_below(resource_type, below)
             }
             [] => Err(nothing()),
@@ -168,6 +169,20 @@ impl Address {
     pub fn allow(&self) -> String {
         let verbs = self.verbs().into_iter().map(Verb::as_str);
         verbs.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Says to another method which ones there are, and why a type has none that writes.
+    pub fn not_allowed(&self) -> String {
+        let text = format!("this address allows {}", self.allow());
+        let (form, resource_type) = self.form();
+        let is_written_at = matches!(form, AddressForm::Type | AddressForm::Instance);
+        match resource_type
+            .filter(|_| is_written_at)
+            .and_then(why_only_read)
+        {
+            Some(why) => format!("{text}: {why}"),
+            None => text,
+        }
     }
 
     /// Returns the form of the address, and the type that it names if it names one.

@@ -7,7 +7,7 @@ use super::change::Condition;
 use super::envelope::{Envelope, OperationBody};
 use super::query::{format, is_pretty, own_and_general, query_pairs};
 use super::read::ClientCopy;
-use super::request::{Request, understand};
+use super::request::{EntryManner, Request, understand};
 use super::{Context, Failure, Server, patch};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Version};
 use crate::patch::Patch;
@@ -20,7 +20,7 @@ struct BundleEntry<'a> {
     method: &'a str,
     path: &'a str,
     query: &'a str,
-    is_lenient: bool,
+    of_bundle: EntryManner,
 }
 
 /// Understands an entry of a Bundle.
@@ -31,7 +31,7 @@ pub(super) fn understand_entry(
     server: &Server,
     context: &Context,
     (at, entry): (usize, &Value),
-    is_lenient: bool,
+    of_bundle: EntryManner,
 ) -> Result<Request, Failure> {
     let request = &entry["request"];
     let missing = |name: &str, text: &str| wrong(at, &format!("request.{name}"), text);
@@ -56,7 +56,7 @@ pub(super) fn understand_entry(
         method,
         path,
         query,
-        is_lenient,
+        of_bundle,
     };
     understand(server, context, &envelope)
 }
@@ -103,7 +103,11 @@ impl Envelope for BundleEntry<'_> {
     }
 
     fn is_lenient(&self) -> bool {
-        self.is_lenient
+        self.of_bundle.is_lenient
+    }
+
+    fn is_verbose(&self) -> bool {
+        self.of_bundle.is_verbose
     }
 
     fn admit(&self, declared: &Declaration) -> Result<(), Failure> {

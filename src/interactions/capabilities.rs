@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::catalogue::{self, AddressForm, AnswerTime, BundleUse, Declaration, Listing};
+use super::catalogue::{
+    self, AddressForm, AnswerTime, BundleUse, Declaration, Listing, documentation,
+};
 use super::{ReferencePolicy, subscription_names};
 use crate::fhir::ResourceType;
 use crate::fhir::key::Origin;
@@ -24,9 +26,8 @@ fn date() -> &'static str {
 /// Returns the CapabilityStatement (<https://hl7.org/fhir/R4/capabilitystatement.html>) of a server with that base and policy: the answer to
 /// `metadata`, and a definition to be read like the others.
 pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
-    let resources: Vec<_> = ResourceType::ALL
-        .iter()
-        .map(|resource_type| resource(*resource_type, references))
+    let resources: Vec<_> = announced()
+        .map(|resource_type| resource(resource_type, references))
         .collect();
     let of_system = listed(Listing::OfSystem).map(|declared| json!({ "code": declared.name }));
     let operations = listed(Listing::Operation)
@@ -59,6 +60,12 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
     })
 }
 
+/// Returns the types that there is anything of.
+fn announced() -> impl Iterator<Item = ResourceType> {
+    let all = ResourceType::ALL.iter().copied();
+    all.filter(|held| held.is_filled())
+}
+
 fn listed(listing: Listing) -> impl Iterator<Item = &'static Declaration> {
     catalogue::all().filter(move |declared| declared.listing == listing)
 }
@@ -86,7 +93,8 @@ fn in_bundles() -> String {
     refused.dedup();
     format!(
         "All that can be asked for by itself may be an entry of a batch or transaction, with the status that it has by itself, but for {}, \
-         another Bundle, jobs and websockets. An entry that searches by POST has its parameters in its address, in a Parameters resource, or in both.",
+         another Bundle, jobs and websockets. An entry that searches by POST has its parameters in its address, in a Parameters resource, or in both. \
+         Findings of severity information are told to writes and checks with _verbose=true, and otherwise left out.",
         refused.join(", ")
     )
 }
@@ -110,6 +118,7 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
         resource["extension"] = json!([topic]);
         resource["supportedProfile"] = json!([subscription_names::PROFILE_SUBSCRIPTION]);
     }
+    resource["documentation"] = Value::from(documentation::of_type(resource_type));
     resource["interaction"] = interactions.collect();
     resource["versioning"] = Value::from(if by_clients {
         "versioned-update"
@@ -129,9 +138,8 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
     }
     resource["conditionalRead"] = Value::from("full-support");
     resource["searchInclude"] = Value::from(includes(resource_type));
-    let reverse: Vec<_> = ResourceType::ALL
-        .iter()
-        .flat_map(|source| reverse_includes(*source, resource_type))
+    let reverse: Vec<_> = announced()
+        .flat_map(|source| reverse_includes(source, resource_type))
         .collect();
     if !reverse.is_empty() {
         resource["searchRevInclude"] = Value::from(reverse);

@@ -15,6 +15,20 @@ pub struct Change {
     pub full_url: Option<String>,
     /// The place among the entries of its transaction; none if it comes alone.
     pub place: Option<usize>,
+    /// Tells whether findings are wanted too that are only good to know.
+    pub is_verbose: bool,
+}
+
+impl Change {
+    /// Makes a change that comes alone.
+    pub fn alone(action: Action) -> Self {
+        Change {
+            action,
+            full_url: None,
+            place: None,
+            is_verbose: false,
+        }
+    }
 }
 
 /// An action on a resource.

@@ -29,15 +29,7 @@ pub fn create(
     request: CreateRequest,
 ) -> Result<Written, Failure> {
     let action = action(context, request)?;
-    write_one(
-        server,
-        context,
-        Change {
-            action,
-            full_url: None,
-            place: None,
-        },
-    )
+    write_one(server, context, Change::alone(action))
 }
 
 /// Returns the change that stores a new resource.

@@ -15,13 +15,6 @@ pub fn delete(
     target: ChangeTarget,
     condition: Condition,
 ) -> Result<Written, Failure> {
-    write_one(
-        server,
-        context,
-        Change {
-            action: Action::Delete { target, condition },
-            full_url: None,
-            place: None,
-        },
-    )
+    let action = Action::Delete { target, condition };
+    write_one(server, context, Change::alone(action))
 }

@@ -28,6 +28,11 @@ pub trait Envelope {
     /// Tells whether to pass over parameters that are not understood.
     fn is_lenient(&self) -> bool;
 
+    /// Tells whether findings are wanted too that are only good to know, whatever the address says.
+    fn is_verbose(&self) -> bool {
+        false
+    }
+
     /// Refuses what may not come in such an envelope.
     ///
     /// # Errors

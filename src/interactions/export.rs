@@ -67,11 +67,14 @@ pub fn asked_types<'a>(
             Some(named) if types.contains(&named) => {}
             Some(named) => types.push(named),
             None if lenient => {}
-            None => wrong.push(Issue::error(
-                IssueCode::NotSupported,
-                "",
-                "_type: expected types that this export has, parted by commas",
-            )),
+            None => {
+                let known: Vec<_> = scope.types().iter().map(|known| known.as_str()).collect();
+                let text = format!(
+                    "_type: expected types that this export has, parted by commas: {}",
+                    known.join(", ")
+                );
+                wrong.push(Issue::error(IssueCode::NotSupported, "", text));
+            }
         }
     }
     if !wrong.is_empty() {

@@ -3,9 +3,11 @@
 
 use std::sync::atomic::Ordering;
 
+use jiff::civil::Date;
+
 use super::search::{SearchRequest, SearchScope, search};
 use super::{Context, Failure, Server};
-use crate::deadlines::{BusinessStatus, Right};
+use crate::deadlines::{BusinessStatus, Group, Right, Rules};
 use crate::fhir::ResourceType;
 
 /// The counts.
@@ -14,6 +16,8 @@ pub struct Overview {
     pub rights: Vec<&'static str>,
     /// For each status the number of Tasks of each right, in the order of `rights`.
     pub statuses: Vec<(&'static str, Vec<usize>)>,
+    /// For each target group the first day on which it has each right, in the order of `rights`.
+    pub begins: Vec<(&'static str, Vec<Option<Date>>)>,
     /// The number of resources of each type that has any.
     pub stored: Vec<(ResourceType, usize)>,
 }
@@ -46,8 +50,17 @@ pub fn overview(server: &Server, context: &Context) -> Result<Overview, Failure>
     Ok(Overview {
         rights: Right::ALL.iter().map(|right| right.code()).collect(),
         statuses,
+        begins: begins(&server.rules),
         stored,
     })
+}
+
+fn begins(rules: &Rules) -> Vec<(&'static str, Vec<Option<Date>>)> {
+    let of_group = |group: &Group| {
+        let of_rights = Right::ALL.iter().map(|right| rules.begin(*group, *right));
+        (group.code(), of_rights.collect())
+    };
+    Group::ALL.iter().map(of_group).collect()
 }
 
 /// Returns the position of the last commit: how many versions were ever written, and commits that

@@ -23,19 +23,12 @@ pub fn patch(
     patch: Patch,
     condition: Condition,
 ) -> Result<Written, Failure> {
-    write_one(
-        server,
-        context,
-        Change {
-            action: Action::Patch {
-                target,
-                patch,
-                condition,
-            },
-            full_url: None,
-            place: None,
-        },
-    )
+    let action = Action::Patch {
+        target,
+        patch,
+        condition,
+    };
+    write_one(server, context, Change::alone(action))
 }
 
 /// Reads the patch in the entry of a Bundle: the Parameters of a FHIRPath Patch, or a JSON Patch or

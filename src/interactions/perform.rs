@@ -11,7 +11,8 @@ use super::{Context, Failure, Server, alone, transaction};
 pub fn perform(server: &Server, context: &Context, request: Request) -> Result<Outcome, Failure> {
     match request.ask {
         Ask::Bundle(request) => {
-            let (kind, answers) = transaction::carry_out(server, context, &request)?;
+            let (kind, answers) =
+                transaction::carry_out(server, context, &request.bundle, request.manner)?;
             Ok(Outcome::Bundle(kind, answers))
         }
         ask => alone::carry_out(server, context, ask),

@@ -66,8 +66,17 @@ pub struct ReadRequest {
 pub struct BundleRequest {
     /// The Bundle.
     pub bundle: Resource,
-    /// Tells whether its entries pass over what is not understood.
+    /// The manner in which its entries are taken.
+    pub manner: EntryManner,
+}
+
+/// The manner in which the entries of a Bundle are taken, as the request for all of it says.
+#[derive(Clone, Copy, Default)]
+pub struct EntryManner {
+    /// Tells whether they pass over what is not understood.
     pub is_lenient: bool,
+    /// Tells whether findings about them are wanted too that are only good to know.
+    pub is_verbose: bool,
 }
 
 /// The requests that the wire answers from its own state.
@@ -97,11 +106,11 @@ pub fn understand<E: Envelope>(
     let asked = Verb::parse(envelope.method())
         .and_then(|verb| address.declared(verb).map(|declared| (verb, declared)));
     let Some((verb, declared)) = asked else {
-        let text = format!("this address allows {}", address.allow());
-        return Err(Failure::not_allowed(text).into());
+        return Err(Failure::not_allowed(address.not_allowed()).into());
     };
     envelope.admit(declared)?;
-    let (own, general) = own_and_general(envelope.query()?);
+    let (mut own, general) = own_and_general(envelope.query()?);
+    let is_verbose = envelope.is_verbose() || catalogue::take_verbosity(declared, &mut own)?;
     let sent = Sent {
         server,
         context,
@@ -109,6 +118,7 @@ pub fn understand<E: Envelope>(
         verb,
         own,
         general,
+        is_verbose,
     };
     let ask = sent.ask(address, declared)?;
     Ok(ask)
@@ -122,6 +132,7 @@ struct Sent<'a, E> {
     verb: Verb,
     own: NamedValues,
     general: NamedValues,
+    is_verbose: bool,
 }
 
 impl<E: Envelope> Sent<'_, E> {
@@ -218,7 +229,10 @@ impl<E: Envelope> Sent<'_, E> {
         no_parameters(&self.own, is_lenient)?;
         Ok(Ask::Bundle(BundleRequest {
             bundle: self.envelope.resource()?,
-            is_lenient,
+            manner: EntryManner {
+                is_lenient,
+                is_verbose: self.is_verbose,
+            },
         }))
     }
 
@@ -267,6 +281,7 @@ impl<E: Envelope> Sent<'_, E> {
             action,
             full_url: self.envelope.full_url(),
             place: self.envelope.place(),
+            is_verbose: self.is_verbose,
         }
     }
 
@@ -299,6 +314,7 @@ impl<E: Envelope> Sent<'_, E> {
             given,
             condition,
             is_lenient,
+            is_verbose: self.is_verbose,
         };
         Ok(match declared.execution {
             Execution::Answers(answers) => Ask::Operation(answers, request),

@@ -11,7 +11,7 @@ use super::bundle_entry::understand_entry;
 use super::change::{Action, AskedAs, ChangeTarget, Writer};
 use super::foresight::Foresight;
 use super::outcome::{BundleKind, EntryAnswer};
-use super::request::{Ask, BundleRequest, Request};
+use super::request::{Ask, EntryManner, Request};
 use super::writing::attempt;
 use super::{Context, Failure, Server, batch};
 use crate::fhir::{Issue, IssueCode, Resource};
@@ -29,9 +29,8 @@ pub fn process(
     context: &Context,
     bundle: &Resource,
 ) -> Result<(BundleKind, Vec<EntryAnswer>), Failure> {
-    let bundle = bundle.clone();
-    let is_lenient = false;
-    carry_out(server, context, &BundleRequest { bundle, is_lenient })
+    let manner = EntryManner::default();
+    carry_out(server, context, bundle, manner)
 }
 
 /// Carries out a Bundle whose entries may pass over what is not understood.
@@ -41,9 +40,9 @@ pub fn process(
 pub(super) fn carry_out(
     server: &Server,
     context: &Context,
-    request: &BundleRequest,
+    bundle: &Resource,
+    manner: EntryManner,
 ) -> Result<(BundleKind, Vec<EntryAnswer>), Failure> {
-    let BundleRequest { bundle, is_lenient } = request;
     let kind = match (bundle.type_name(), bundle.value()["type"].as_str()) {
         ("Bundle", Some("batch")) => BundleKind::Batch,
         ("Bundle", Some("transaction")) => BundleKind::Transaction,
@@ -79,7 +78,7 @@ pub(super) fn carry_out(
     let requests: Vec<_> = entries
         .iter()
         .enumerate()
-        .map(|entry| understand_entry(server, context, entry, *is_lenient))
+        .map(|entry| understand_entry(server, context, entry, manner))
         .collect();
     let answers = match kind {
         BundleKind::Batch => batch::batch(server, context, requests),

@@ -17,17 +17,10 @@ pub fn update(
     resource: Resource,
     condition: Condition,
 ) -> Result<Written, Failure> {
-    write_one(
-        server,
-        context,
-        Change {
-            action: Action::Update {
-                target,
-                resource,
-                condition,
-            },
-            full_url: None,
-            place: None,
-        },
-    )
+    let action = Action::Update {
+        target,
+        resource,
+        condition,
+    };
+    write_one(server, context, Change::alone(action))
 }

@@ -24,6 +24,8 @@ pub struct ValidateRequest {
     pub profile: Option<String>,
     /// The condition of an update or deletion.
     pub condition: Condition,
+    /// Tells whether findings are wanted too that are only good to know.
+    pub is_verbose: bool,
 }
 
 /// The target of a `$validate`: what its address names.
@@ -73,7 +75,7 @@ pub fn validate(
     context: &Context,
     request: ValidateRequest,
 ) -> Result<Vec<Issue>, Failure> {
-    let profile = request.profile.clone();
+    let (profile, is_verbose) = (request.profile.clone(), request.is_verbose);
     let is_unknown = |profile: &String| !server.validator.knows(profile);
     if profile.as_ref().is_some_and(is_unknown) {
         let text = "profile: expected one that this server has, found one that it does not have; nothing was checked";
@@ -103,9 +105,8 @@ pub fn validate(
         }
     };
     let change = Change {
-        action,
-        full_url: None,
-        place: None,
+        is_verbose,
+        ..Change::alone(action)
     };
     let profiles: Vec<&str> = profile.as_deref().into_iter().collect();
     attempt::findings(server, context, writer, change, &profiles)

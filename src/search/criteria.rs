@@ -7,6 +7,7 @@ use super::parameters::{Parameter, ParameterKind, parameter_of, parameters_of};
 use super::problem::Problem;
 use super::query::{Clause, SearchQuery, Test};
 use super::values::{self, split_unescaped, unescape};
+use crate::fhir::held::not_held;
 use crate::fhir::{Id, ResourceType};
 
 /// The most steps to other resources in one criterion.

@@ -2,6 +2,7 @@
 //! never a value.
 
 use super::query::{Clause, Prefix, Sort, SortBy, SortOrder, Test};
+use crate::fhir::counted;
 
 /// Describes a condition, without its values.
 pub fn clause_text(clause: &Clause) -> String {
@@ -35,11 +36,7 @@ pub fn sort_text(sort: &[Sort]) -> String {
 
 /// Writes `1 key`, `2 keys`.
 pub fn keys_text(keys: usize) -> String {
-    if keys == 1 {
-        "1 key".to_owned()
-    } else {
-        format!("{keys} keys")
-    }
+    counted(keys, "key")
 }
 
 fn tests_text(any_of: &[Test]) -> String {

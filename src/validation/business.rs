@@ -75,14 +75,7 @@ fn check_group(condition: &Value, context: &CheckContext<'_>, sink: &mut Sink) {
     let by_extension = view::extensions(condition, names::EXT_TARGET_GROUP)
         .next()
         .is_some();
-    if !by_extension && !(context.has_target_group)(condition) {
-        let what = format!(
-            "expected a diagnosis of one of the target groups, found none of them; add a coding of SKS, \
-             ICD-10, ICPC-2 or SNOMED CT that stands for one, or the extension {} with a code of the \
-             system {} (the way to say low-back-pain and complex-multimorbidity)",
-            names::EXT_TARGET_GROUP,
-            names::CS_TARGET_GROUP,
-        );
+    if let Some(what) = (context.why_no_group)(condition).filter(|_| !by_extension) {
         sink.add(
             Severity::Error,
             IssueCode::BusinessRule,

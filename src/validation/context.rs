@@ -13,6 +13,7 @@ pub struct CheckContext<'a> {
     pub profiles: &'a [&'a str],
     /// The day on which the resource is written, in Copenhagen: no fact may be dated after it.
     pub today: Date,
-    /// Tells whether the target group of a Condition can be determined.
-    pub has_target_group: &'a dyn Fn(&Value) -> bool,
+    /// Says why the target group of a Condition cannot be determined, and what to send; none if it
+    /// can.
+    pub why_no_group: &'a dyn Fn(&Value) -> Option<String>,
 }

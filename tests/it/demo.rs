@@ -66,17 +66,13 @@ fn rights_after(story: &PersonStory, bundles: usize, today: Date) -> Rights {
 fn every_resource_of_the_population_is_accepted() {
     let mut refused = Vec::new();
     for today in [TODAY, date(2029, 10, 7)] {
-        let has_target_group = |condition: &Value| {
-            !GroupTable::shipped()
-                .groups_of_condition(condition)
-                .is_empty()
-        };
+        let why_no_group = |condition: &Value| GroupTable::shipped().why_no_group(condition);
         let validator = guide_validator();
         let context = CheckContext {
             validator: &validator,
             profiles: &[],
             today,
-            has_target_group: &has_target_group,
+            why_no_group: &why_no_group,
         };
         let stories = Population {
             size: 400,

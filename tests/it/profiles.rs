@@ -169,17 +169,13 @@ fn a_profile_that_complies_with_a_danish_core_profile_says_so() {
 
 /// Returns what the server finds in a resource.
 fn findings(resource: &Value) -> Vec<Issue> {
-    let has_target_group = |condition: &Value| {
-        !GroupTable::shipped()
-            .groups_of_condition(condition)
-            .is_empty()
-    };
+    let why_no_group = |condition: &Value| GroupTable::shipped().why_no_group(condition);
     let validator = guide_validator();
     let context = CheckContext {
         validator: &validator,
         profiles: &[],
         today: date(2031, 1, 1),
-        has_target_group: &has_target_group,
+        why_no_group: &why_no_group,
     };
     validation::check(&Resource::from_value(resource.clone()).unwrap(), &context)
 }

@@ -55,15 +55,9 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
         .collect();
     paths.sort();
     let ignored = |path: &PathBuf| {
-        [
-            ".git",
-            "target",
-            "frist-data",
-            "frist-demo-data",
-            "midnight-data",
-        ]
-        .iter()
-        .any(|name| path.ends_with(name))
+        [".git", "target", "frist-data", "frist-demo-data"]
+            .iter()
+            .any(|name| path.ends_with(name))
     };
     let visible = paths.into_iter().filter(|path| !ignored(path));
     visible

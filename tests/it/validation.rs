@@ -41,9 +41,15 @@ fn findings(value: &Value) -> Vec<Issue> {
         validator: &validator,
         profiles: &[],
         today: TODAY,
-        has_target_group: &has_target_group,
+        why_no_group: &why_no_group,
     };
     validation::check(&Resource::from_value(value.clone()).unwrap(), &context)
+}
+
+/// Says that a Condition has no target group, if it has none.
+fn why_no_group(condition: &Value) -> Option<String> {
+    let told = frist::deadlines::GroupTable::shipped().why_no_group(condition);
+    (!has_target_group(condition)).then(|| told.expect("the table says the same"))
 }
 
 /// Returns the table of fhir-profiles, section 3, as short as it can be said.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::lines::text_without_place;
 use crate::deadlines::GroupTable;
+use crate::fhir::held::not_held;
 use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Severity};
 use crate::interactions::writing::content::ContentStandard;
 use crate::validation::{self, BundleWalk, Validator};
@@ -30,7 +31,7 @@ impl ContentCheck<'_> {
         let mut issues = self.standard(&self.profiles).findings(resource);
         let type_name = resource.type_name();
         if type_name.parse::<ResourceType>().is_err() && !PASSING.contains(&type_name) {
-            let text = "a server does not hold resources of this type: it would answer 404";
+            let text = format!("a server would answer 404: {}", not_held(type_name));
             issues.push(Issue::warning(IssueCode::NotSupported, type_name, text));
         }
         if type_name == "Bundle" {

@@ -18,7 +18,8 @@ use jiff::civil::Date;
 use super::added_packages;
 use super::exit_error::ExitError;
 use crate::config::{FindingsFormat, ValidateOptions};
-use crate::fhir::{Issue, IssueCode, Resource, Severity};
+use crate::fhir::issue::in_order;
+use crate::fhir::{Issue, IssueCode, Resource, Severity, counted};
 use findings::ContentCheck;
 use input_files::{InputFile, STANDARD_INPUT, find};
 use lines::{json_line, outcome_line, text_line};
@@ -62,6 +63,7 @@ pub(super) fn run(options: &ValidateOptions, today: Date) -> Result<bool, ExitEr
             profiles,
         },
         format: options.format,
+        is_verbose: options.verbose,
         out: BufWriter::new(io::stdout().lock()),
         bar: progress(&inputs),
         summary: Summary::default(),
@@ -112,19 +114,17 @@ impl Summary {
 
     /// Tells all of it in a line.
     fn line(&self) -> String {
-        let number =
-            |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-        let resources = number(self.valid + self.invalid, "resource");
+        let resources = counted(self.valid + self.invalid, "resource");
         let (errors, warnings) = (
-            number(self.errors, "error"),
-            number(self.warnings, "warning"),
+            counted(self.errors, "error"),
+            counted(self.warnings, "warning"),
         );
         let mut line = format!(
             "{resources}: {} valid, {} invalid; {errors}, {warnings}",
             self.valid, self.invalid
         );
         if self.unreadable > 0 {
-            line += &format!("; {} could not be read", number(self.unreadable, "file"));
+            line += &format!("; {} could not be read", counted(self.unreadable, "file"));
         }
         line
     }
@@ -134,6 +134,8 @@ impl Summary {
 struct ValidateCommand<'a> {
     content: ContentCheck<'a>,
     format: FindingsFormat,
+    /// Tells whether findings are told too that are only good to know.
+    is_verbose: bool,
     out: BufWriter<StdoutLock<'static>>,
     bar: ProgressBar,
     summary: Summary,
@@ -228,6 +230,11 @@ impl ValidateCommand<'_> {
             Ok(resource) => (name_of(&resource), self.content.findings(&resource)),
             Err(issue) => (String::new(), vec![issue]),
         };
+        let is_told = |issue: &&Issue| self.is_verbose || issue.severity != Severity::Information;
+        let issues: Vec<_> = in_order(issues.iter().filter(is_told))
+            .into_iter()
+            .cloned()
+            .collect();
         if issues.iter().any(Issue::refuses) {
             self.summary.invalid += 1
         } else {

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use jiff::civil::Date;
+
 use super::subscriptions;
 use crate::http::Wire;
-use crate::interactions::overview::overview;
+use crate::interactions::overview::{Overview, overview};
 use crate::interactions::{Context, Failure};
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Frist</title>\
@@ -13,6 +15,39 @@ body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding
 h1{margin-bottom:0}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.25rem .75rem;text-align:left}\
 td.n{text-align:right}.wide{overflow-x:auto}.wide table{font-size:14px}.wide td{vertical-align:top}.wide td:nth-child(6),.wide td:last-child{white-space:nowrap}.wide td:nth-child(7){min-width:18rem}\
 .trouble{background:#fdecea}input{width:4.5rem}code{background:#f3f3f3;padding:0 .25rem}</style></head><body>";
+
+/// Tells from which day each group has each right, and on an earlier day that nobody has one yet.
+fn begins(known: &Overview, today: Date) -> String {
+    let mut out = "<h3>From which day</h3><p>A right exists if the diagnosis, or for prevention-start the referral, \
+                   is of that day or a later one."
+        .to_owned();
+    let days = known.begins.iter().flat_map(|(_, days)| days).flatten();
+    match days.min() {
+        None => out.push_str(" There are no rules: nobody has a right."),
+        Some(first) if *first > today => {
+            let _ = write!(
+                out,
+                " The first of these days is still to come: until {first} nobody has a right."
+            );
+        }
+        Some(_) => {}
+    }
+    out.push_str("</p><table><tr><th>group</th>");
+    for right in &known.rights {
+        let _ = write!(out, "<th>{right}</th>");
+    }
+    out.push_str("</tr>");
+    for (group, days) in &known.begins {
+        let _ = write!(out, "<tr><td>{group}</td>");
+        for day in days {
+            let day = day.map_or("never".to_owned(), |day| day.to_string());
+            let _ = write!(out, "<td>{day}</td>");
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</table>");
+    out
+}
 
 /// Returns the page as HTML.
 ///
@@ -43,6 +78,7 @@ pub(in crate::http) fn page(wire: &Wire, context: &Context) -> Result<String, Fa
         out.push_str("</tr>");
     }
     out.push_str("</table>");
+    out.push_str(&begins(&known, today));
     out.push_str(&subscriptions::section(&wire.server, context)?);
     out.push_str("<h2>Stored</h2><ul>");
     for (resource_type, count) in &known.stored {

@@ -108,11 +108,15 @@ fn summary(all: &[Delivered], now: Timestamp) -> String {
         .map(|(status, count)| format!("{count} {}", word(*status)))
         .collect();
     let (waiting, oldest) = queue(all);
-    let waiting = match (waiting, oldest) {
-        (0, _) => "No event waits to be delivered.".to_owned(),
-        (_, None) => format!("{waiting} events wait to be delivered."),
-        (_, Some(oldest)) => format!(
-            "{waiting} events wait to be delivered, the oldest for {}.",
+    let events = match waiting {
+        0 => "No event waits".to_owned(),
+        1 => "1 event waits".to_owned(),
+        _ => format!("{waiting} events wait"),
+    };
+    let waiting = match oldest.filter(|_| waiting > 0) {
+        None => format!("{events} to be delivered."),
+        Some(oldest) => format!(
+            "{events} to be delivered, the oldest for {}.",
             length(now.duration_since(oldest))
         ),
     };

@@ -14,8 +14,8 @@ use tokio::task::spawn_blocking;
 
 use super::jobs::{JobBounds, Work, locked};
 use super::lines::{FileLines, Source};
-use crate::fhir::Id;
 use crate::fhir::dates::format_instant;
+use crate::fhir::{Id, counted};
 use crate::http::answer::Answer;
 use crate::http::bundle::address;
 use crate::http::call::Call;
@@ -147,8 +147,8 @@ impl Work for Exporting {
     fn status(&self, id: &Id) -> Result<Answer, Refusal> {
         Ok(match &*locked(&self.progress) {
             ExportProgress::Running => {
-                let progress =
-                    format!("{} resources counted", self.counted.load(Ordering::Relaxed));
+                let progress = self.counted.load(Ordering::Relaxed);
+                let progress = format!("{} counted", counted(progress, "resource"));
                 Answer::empty(StatusCode::ACCEPTED)
                     .with(HeaderName::from_static("x-progress"), progress)
             }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use super::jobs::{JobBounds, Work, locked};
-use crate::fhir::Id;
+use crate::fhir::{Id, counted};
 use crate::http::answer::Answer;
 use crate::http::call::Call;
 use crate::http::error::Refusal;
@@ -115,8 +115,10 @@ impl Work for Reindexing {
             ReindexProgress::Running => {
                 let changes = overview::changes(&self.server, &self.context)?;
                 let progress = format!(
-                    "{} of {changes} versions and {} keys looked at",
-                    done.versions, done.keys
+                    "{} of {} and {} looked at",
+                    done.versions,
+                    counted(changes, "version"),
+                    counted(done.keys, "key")
                 );
                 Ok(Answer::empty(StatusCode::ACCEPTED)
                     .with(HeaderName::from_static("x-progress"), progress))

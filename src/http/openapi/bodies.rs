@@ -1,5 +1,6 @@
 //! The bodies of requests.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use super::parameters;
@@ -13,11 +14,12 @@ pub(super) fn of_declared(
     path: &str,
     declared: &Declaration,
     resource: Option<&Value>,
+    today: Date,
 ) -> Option<Value> {
     let kind = resource.and_then(|resource| resource["type"].as_str());
     let mut body = match (method, declared.name) {
         ("POST", _) if path.ends_with("_search") => of_search(path, resource),
-        ("POST", "transaction") => of_bundle(),
+        ("POST", "transaction") => of_bundle(today),
         ("POST", "create") => {
             let example = example_of(kind).map(without_id);
             fhir(of_type(kind?), example)
@@ -66,10 +68,11 @@ fn of_search(path: &str, resource: Option<&Value>) -> Value {
     json!({ "content": { "application/x-www-form-urlencoded": { "schema": schema } } })
 }
 
-fn of_bundle() -> Value {
-    let entry = json!({ "request": { "method": "GET", "url": "Patient?_count=1" } });
-    let example = json!({ "resourceType": "Bundle", "type": "batch", "entry": [entry] });
-    fhir(reference("schemas", "Bundle"), Some(example))
+fn of_bundle(today: Date) -> Value {
+    fhir(
+        reference("schemas", "Bundle"),
+        Some(examples::transaction(today)),
+    )
 }
 
 fn of_patch(kind: &str) -> Value {

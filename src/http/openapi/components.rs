@@ -3,6 +3,10 @@
 use serde_json::{Value, json};
 
 use super::parts::{ID_PATTERN, reference};
+use crate::interactions::transaction::ENTRIES_MAX;
+
+/// The form of the address of a system of codes.
+const ABSOLUTE: &str = "^(https?://|urn:)[^\\s]+$";
 
 /// Returns the components that the operations refer to.
 pub(super) fn components() -> Value {
@@ -22,9 +26,11 @@ pub(super) fn components() -> Value {
     let request = json!({ "type": "object", "properties": { "method": { "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"] }, "url": text() } });
     let coding = || {
         items(
-            json!({ "system": { "const": "https://ehr.example.dk/tags" }, "code": { "type": "string", "pattern": "^[a-z]{1,20}$" } }),
+            json!({ "system": { "type": "string", "pattern": ABSOLUTE }, "code": { "type": "string", "pattern": "^[^\\s]+(\\s[^\\s]+)*$" } }),
         )
     };
+    let mut entries = items(json!({ "resource": {}, "request": request }));
+    entries["maxItems"] = ENTRIES_MAX.into();
     let meta = json!({ "type": "object", "properties": { "tag": coding(), "security": coding() } });
     let mut labels = items(json!({ "name": { "const": "meta" }, "valueMeta": meta }));
     labels["minItems"] = 1.into();
@@ -42,7 +48,7 @@ pub(super) fn components() -> Value {
     json!({
         "parameters": {
             "id": path("id", ID_PATTERN),
-            "vid": path("vid", "^[1-9][0-9]{0,8}$"),
+            "vid": path("vid", "^[1-9][0-9]{0,18}$"),
             "file": path("file", "^[A-Za-z]{1,40}\\.ndjson$"),
             "_format": { "name": "_format", "in": "query", "schema": { "enum": ["json", "application/json", "application/fhir+json"] } },
             "_pretty": { "name": "_pretty", "in": "query", "schema": { "enum": ["true", "false"] } },
@@ -60,7 +66,7 @@ pub(super) fn components() -> Value {
             "OperationOutcome": of("OperationOutcome", json!({ "issue": items(json!({ "severity": text(), "code": text() })) })),
             "Parameters": of("Parameters", json!({ "parameter": items(json!({ "name": text() })) })),
             "MetaParameters": of("Parameters", json!({ "parameter": labels })),
-            "Bundle": of("Bundle", json!({ "type": { "enum": ["batch", "transaction"] }, "entry": items(json!({ "resource": {}, "request": request })) })),
+            "Bundle": of("Bundle", json!({ "type": { "enum": ["batch", "transaction"] }, "entry": entries })),
             "JsonPatch": items(json!({ "op": { "enum": ["add", "remove", "replace", "move", "copy", "test"] }, "path": text() })),
         },
         "responses": responses(),

@@ -9,12 +9,15 @@ mod components;
 mod parameters;
 mod parts;
 
+use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use self::parts::{array, reference};
+use super::encoding::BODY_BYTES_MAX;
 use crate::fhir::ResourceType;
 use crate::interactions::address::Address;
 use crate::interactions::catalogue::{AnswerTime, BundleUse, Declaration, Verb};
+use crate::interactions::transaction::ENTRIES_MAX;
 use crate::interactions::{ReferencePolicy, capabilities};
 
 /// The samples that stand for the variables of a path, to look up whether it names something.
@@ -40,22 +43,22 @@ const OF_SYSTEM: &[&str] = &[
     "/_jobs/{id}/{file}",
 ];
 
-/// Returns the document of a server with that base.
-pub(super) fn document(base_url: &str) -> Value {
+/// Returns the document of a server with that base, whose example of a transaction is of that day.
+pub(super) fn document(base_url: &str, today: Date) -> Value {
     let statement = capabilities::statement(base_url, ReferencePolicy::default());
     let rest = &statement["rest"][0];
     let types = || array(&rest["resource"]);
     let mut paths = Map::new();
     for path in OF_SYSTEM {
-        add(&mut paths, path, None);
+        add(&mut paths, path, None, today);
     }
     for operation in names(&rest["operation"]) {
-        add(&mut paths, &format!("/${operation}"), None);
+        add(&mut paths, &format!("/${operation}"), None, today);
     }
     for resource in types() {
         let kind = resource["type"].as_str().unwrap_or_default();
         for path in OF_TYPE {
-            add(&mut paths, &format!("/{kind}{path}"), Some(resource));
+            add(&mut paths, &format!("/{kind}{path}"), Some(resource), today);
         }
         for operation in names(&resource["operation"]) {
             for place in OF_OPERATION {
@@ -63,6 +66,7 @@ pub(super) fn document(base_url: &str) -> Value {
                     &mut paths,
                     &format!("/{kind}{place}/${operation}"),
                     Some(resource),
+                    today,
                 );
             }
         }
@@ -71,11 +75,12 @@ pub(super) fn document(base_url: &str) -> Value {
                 &mut paths,
                 &format!("/Patient/{{id}}/{kind}{path}"),
                 Some(resource),
+                today,
             );
         }
     }
     for path in ["", "/_search"] {
-        add(&mut paths, &format!("/Patient/{{id}}/*{path}"), None);
+        add(&mut paths, &format!("/Patient/{{id}}/*{path}"), None, today);
     }
     for kind in types().filter_map(|resource| resource["type"].as_str()) {
         link(&mut paths, kind);
@@ -86,10 +91,10 @@ pub(super) fn document(base_url: &str) -> Value {
             "title": statement["title"],
             "version": statement["version"],
             "summary": "FHIR R4 (4.0.1) REST interface",
-            "description": "Each GET has a HEAD, except $export and $get-ws-binding-token, and each address an OPTIONS. The CapabilityStatement at /metadata \
+            "description": format!("Each GET has a HEAD, except $export and $get-ws-binding-token, and each address an OPTIONS. The CapabilityStatement at /metadata \
                             says more. Parameters of a \
                             search may have modifiers and prefixes, and lead along references (name:exact, ge2027-03, focus:Condition.code): \
-                            see https://hl7.org/fhir/R4/search.html.",
+                            see https://hl7.org/fhir/R4/search.html. A body has at most {} MiB, a Bundle at most {ENTRIES_MAX} entries.", BODY_BYTES_MAX / (1024 * 1024)),
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": base_url }],
@@ -103,7 +108,7 @@ fn names(elements: &Value) -> impl Iterator<Item = &str> {
 }
 
 /// Adds a path with its methods, if it names something.
-fn add(paths: &mut Map<String, Value>, path: &str, resource: Option<&Value>) {
+fn add(paths: &mut Map<String, Value>, path: &str, resource: Option<&Value>, today: Date) {
     let sample = SAMPLES
         .iter()
         .fold(path.to_owned(), |sample, (name, value)| {
@@ -126,7 +131,7 @@ fn add(paths: &mut Map<String, Value>, path: &str, resource: Option<&Value>) {
             let method = verb.as_str();
             item.insert(
                 method.to_ascii_lowercase(),
-                operation(method, path, declared, resource),
+                operation(method, path, declared, resource, today),
             );
         }
     }
@@ -144,7 +149,13 @@ fn operation_id(method: &str, path: &str) -> String {
     words.join("_")
 }
 
-fn operation(method: &str, path: &str, declared: &Declaration, resource: Option<&Value>) -> Value {
+fn operation(
+    method: &str,
+    path: &str,
+    declared: &Declaration,
+    resource: Option<&Value>,
+    today: Date,
+) -> Value {
     let kind = path
         .split('/')
         .nth(1)
@@ -160,14 +171,25 @@ fn operation(method: &str, path: &str, declared: &Declaration, resource: Option<
         BundleUse::Refused(words) => Some(format!("In a Bundle: {words}.")),
     };
     let documentation = declared.documentation.map(str::to_owned);
-    let told: Vec<_> = documentation.into_iter().chain(in_bundle).collect();
+    let needed = resource.filter(|_| matches!(declared.name, "create" | "update"));
+    let told = needed.map(needs).into_iter().chain(documentation);
+    let told: Vec<_> = told.chain(in_bundle).collect();
     if !told.is_empty() {
         operation["description"] = told.join(" ").into();
     }
-    if let Some(body) = bodies::of_declared(method, path, declared, resource) {
+    if let Some(body) = bodies::of_declared(method, path, declared, resource, today) {
         operation["requestBody"] = body;
     }
     operation
+}
+
+/// Says what a resource needs that is written, and by which profile.
+fn needs(resource: &Value) -> String {
+    let words = resource["documentation"].as_str().unwrap_or_default();
+    match resource["profile"].as_str() {
+        Some(profile) => format!("{words} Its profile is {profile}."),
+        None => words.to_owned(),
+    }
 }
 
 /// Returns the responses, by status.

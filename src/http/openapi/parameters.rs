@@ -44,12 +44,13 @@ pub(super) fn of_declared(
         "search-type" | "search-compartment" | "search-system" if !path.ends_with("_search") => {
             of_search(path, resource)
         }
-        "create" => named(&["IfNoneExist", "Return"]),
-        "update" | "patch" | "delete" if path.ends_with("{id}") => named(&["IfMatch", "Return"]),
+        "create" => of_write(declared, Vec::new(), "IfNoneExist"),
+        "update" | "patch" | "delete" if path.ends_with("{id}") => {
+            of_write(declared, Vec::new(), "IfMatch")
+        }
         "update" | "patch" | "delete" => {
-            let mut all: Vec<_> = resource.into_iter().flat_map(criteria).collect();
-            all.extend(named(&["IfMatch", "Return"]));
-            all
+            let all = resource.into_iter().flat_map(criteria);
+            of_write(declared, all.collect(), "IfMatch")
         }
         _ => declared
             .parameters
@@ -71,6 +72,14 @@ pub(super) fn of_declared(
 fn named(names: &[&str]) -> Vec<Value> {
     let references = names.iter().map(|name| reference("parameters", name));
     references.collect()
+}
+
+/// Returns the parameters of a write: its criteria, its own, and those in headers.
+fn of_write(declared: &Declaration, criteria: Vec<Value>, condition: &str) -> Vec<Value> {
+    let mut all = criteria;
+    all.extend(declared.parameters.iter().filter_map(of_operation));
+    all.extend(named(&[condition, "Return"]));
+    all
 }
 
 fn of_read() -> Vec<Value> {

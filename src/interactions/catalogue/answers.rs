@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::asked::OperationRequest;
+use super::row::VERBOSE;
 use crate::fhir::FhirDate;
 use crate::interactions::change::Action;
 use crate::interactions::export::ExportRequest;
@@ -34,6 +35,7 @@ pub(super) fn validate(
         mode: request.given.one("mode").and_then(Mode::parse),
         profile: request.given.one("profile").map(str::to_owned),
         condition: request.condition,
+        is_verbose: request.is_verbose || request.given.one(VERBOSE) == Some("true"),
     };
     let findings = validate::validate(server, context, asked)?;
     Ok(Outcome::Findings(findings))

@@ -54,6 +54,8 @@ pub struct OperationRequest {
     pub condition: Condition,
     /// Tells whether to pass over what is not understood.
     pub is_lenient: bool,
+    /// Tells whether findings are wanted too that are only good to know.
+    pub is_verbose: bool,
 }
 
 impl OperationRequest {

@@ -4,7 +4,7 @@ use super::declaration::{
     AddressForm as Form, AnswerTime, BundleUse, Declaration, Execution, Listing,
     ParameterDeclaration, ParameterReading, Role, Types, ValueKind, Verb,
 };
-use super::row::{INTERACTION, LOOK, POST, optional};
+use super::row::{INTERACTION, LOOK, POST, VERBOSITY, optional};
 
 /// The parameters of a history.
 const OF_HISTORY: &[ParameterDeclaration] = &[
@@ -29,6 +29,7 @@ const OF_HISTORY: &[ParameterDeclaration] = &[
 /// A Bundle that is carried out, itself no entry of another one.
 const BUNDLE: Declaration = Declaration {
     listing: Listing::OfSystem,
+    parameters: &[VERBOSITY],
     changes_state: true,
     answered: AnswerTime::LaterIfPreferred,
     in_bundle: BundleUse::Refused(
@@ -63,6 +64,7 @@ pub(super) static ROWS: &[Declaration] = &[
         name: "update",
         places: &[(Form::Instance, &[Verb::Put]), (Form::Type, &[Verb::Put])],
         types: Types::OfClients,
+        parameters: &[VERBOSITY],
         changes_state: true,
         ..INTERACTION
     },
@@ -73,6 +75,7 @@ pub(super) static ROWS: &[Declaration] = &[
             (Form::Type, &[Verb::Patch]),
         ],
         types: Types::OfClients,
+        parameters: &[VERBOSITY],
         changes_state: true,
         ..INTERACTION
     },
@@ -106,6 +109,7 @@ pub(super) static ROWS: &[Declaration] = &[
         name: "create",
         places: &[(Form::Type, POST)],
         types: Types::OfClients,
+        parameters: &[VERBOSITY],
         changes_state: true,
         ..INTERACTION
     },

@@ -5,6 +5,7 @@
 mod answers;
 mod asked;
 mod declaration;
+pub mod documentation;
 mod interactions;
 mod lookup;
 mod operations;
@@ -17,4 +18,4 @@ pub use declaration::{
     ParameterReading, Role, Types, ValueKind, Verb,
 };
 pub use lookup::{all, at, named};
-pub use parameters::{SentParameters, read, texts};
+pub use parameters::{SentParameters, read, take_verbosity, texts};

@@ -5,7 +5,7 @@ use super::declaration::{
     AddressForm as Form, AnswerTime, BundleUse, Declaration, Execution, Listing,
     ParameterDeclaration, ParameterReading, Role, Types, ValueKind,
 };
-use super::row::{ASK, NEVER_BY_HEAD, OPERATION, POST, optional, repeated, required};
+use super::row::{ASK, NEVER_BY_HEAD, OPERATION, POST, VERBOSITY, optional, repeated, required};
 use crate::fhir::{Id, ResourceType as T, names};
 use crate::interactions::outcome::Outcome;
 use crate::interactions::scopes::{ExportScope, LabelChange};
@@ -71,6 +71,7 @@ pub(super) static ROWS: &[Declaration] = &[
                 ValueKind::Profile,
                 "A profile to check against besides.",
             ),
+            VERBOSITY,
         ],
         definition: Some("http://hl7.org/fhir/OperationDefinition/Resource-validate"),
         execution: Execution::Answers(answers::validate),

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::asked::GivenParameters;
 use super::declaration::{Declaration, ParameterReading, ValueKind};
+use super::row::VERBOSE;
 use crate::fhir::{FhirDate, Id, Issue, IssueCode, Resource, view};
 use crate::interactions::Failure;
 use crate::interactions::query::{
-    PARAMETERS_MAX, no_parameters, no_parameters_text, too_many_parameters,
+    NamedValues, PARAMETERS_MAX, no_parameters, no_parameters_text, too_many_parameters,
 };
 
 /// The last day that can be asked about: the next one begins beyond what an instant can express.
@@ -59,6 +60,31 @@ pub fn read(
         None => {}
     }
     reader.end()
+}
+
+/// Takes out of the parameters of an interaction whether findings are wanted too that are only good
+/// to know. What is left are its criteria.
+///
+/// # Errors
+/// `BadRequest` if it says neither yes nor no.
+pub fn take_verbosity(
+    declared: &Declaration,
+    parameters: &mut NamedValues,
+) -> Result<bool, Failure> {
+    let is_it = |(name, _): &(String, String)| name == VERBOSE;
+    let mut known = declared.parameters.iter();
+    if !known.any(|parameter| parameter.name == VERBOSE) || !parameters.iter().any(is_it) {
+        return Ok(false);
+    }
+    let asked: Vec<_> = parameters.extract_if(.., |pair| is_it(pair)).collect();
+    match asked.as_slice() {
+        [(_, yes)] if yes == "true" => Ok(true),
+        [(_, no)] if no == "false" => Ok(false),
+        _ => {
+            let text = format!("{VERBOSE}: expected 'true' or 'false', once");
+            Err(Failure::bad_request(IssueCode::Value, text))
+        }
+    }
 }
 
 /// Says to a name that the operation has no such parameter, and which it has.

@@ -53,6 +53,16 @@ pub(super) const fn optional(
     }
 }
 
+/// The name of the parameter by which findings come too that are only good to know.
+pub(super) const VERBOSE: &str = "_verbose";
+/// The parameter of writes and checks by which findings come too that are only good to know.
+pub(super) const VERBOSITY: ParameterDeclaration = optional(
+    VERBOSE,
+    ValueKind::Code(&["true", "false"]),
+    "Whether findings of severity information come too, such as dom-6: a resource should have a narrative. Of a write they are told with \
+     'Prefer: return=OperationOutcome', and beside what refuses it.",
+);
+
 /// Declares a parameter that must be there once.
 pub(super) const fn required(
     name: &'static str,

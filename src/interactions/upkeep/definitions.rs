@@ -27,11 +27,7 @@ pub fn install(
             resource,
             condition: Condition::Any,
         };
-        changes.push(Change {
-            action,
-            full_url: None,
-            place: None,
-        });
+        changes.push(Change::alone(action));
     }
     for resource_type in ResourceType::ALL
         .iter()
@@ -46,11 +42,7 @@ pub fn install(
                     target: ChangeTarget::Key(key),
                     condition: Condition::Any,
                 };
-                changes.push(Change {
-                    action,
-                    full_url: None,
-                    place: None,
-                });
+                changes.push(Change::alone(action));
             }
         }
     }

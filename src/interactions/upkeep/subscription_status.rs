@@ -53,11 +53,7 @@ pub fn set_status(
         server,
         context,
         Writer::Delivery,
-        &[Change {
-            action,
-            full_url: None,
-            place: None,
-        }],
+        &[Change::alone(action)],
         AskedAs::Requests,
     ) {
         Ok(mut written) => Ok(written.pop().and_then(|written| written.version)),

@@ -34,13 +34,12 @@ impl ContentStandard<'_> {
     }
 
     fn within(&self, check: impl FnOnce(&CheckContext<'_>) -> Vec<Issue>) -> Vec<Issue> {
-        let has_target_group =
-            |condition: &Value| !self.groups.groups_of_condition(condition).is_empty();
+        let why_no_group = |condition: &Value| self.groups.why_no_group(condition);
         check(&CheckContext {
             validator: self.validator,
             profiles: self.profiles,
             today: self.today,
-            has_target_group: &has_target_group,
+            why_no_group: &why_no_group,
         })
     }
 }

@@ -13,7 +13,7 @@ use super::references::checking::{self, Named};
 use super::references::rewriting::{Surrounding, rewrite};
 use super::referrers::Referrers;
 use super::{followers, subscription_check, together};
-use crate::fhir::{Issue, IssueCode, ResourceType};
+use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
 use crate::interactions::change::{AskedAs, Change, Writer, placed};
 use crate::interactions::failure::locate;
 use crate::interactions::{Context, Failure, Server};
@@ -193,6 +193,9 @@ impl<'a> ChangeRequest<'a> {
                     }
                 }
                 EntryWrite::Put(..) | EntryWrite::Delete | EntryWrite::Nothing(_) => {}
+            }
+            if !change.is_verbose {
+                issues.retain(|issue| issue.severity != Severity::Information);
             }
         }
         if let Some(failure) = Failure::together(failures) {

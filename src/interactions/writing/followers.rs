@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::follower_cache::FollowersAt;
 use super::guards;
 use super::pending::{Pending, PendingWrite};
-use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType};
+use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType, counted};
 use crate::interactions::Server;
 use crate::search::SearchQuery;
 use crate::storage::{Guard, Position, SearchError, StreamChange};
@@ -123,7 +123,10 @@ pub(super) fn too_many(server: &Server, pending: &Pending) -> Result<Option<Issu
         }
     };
     *at_most = Some(total.min(most));
-    let text = || format!("this server has at most {most} subscriptions: delete one first");
+    let text = || {
+        let most = counted(most, "subscription");
+        format!("this server has at most {most}: delete one first")
+    };
     Ok((total > most).then(|| Issue::error(IssueCode::TooCostly, "Subscription", text())))
 }
 

@@ -7,6 +7,7 @@ use super::entry::{Entry, EntryWrite, same_identity, same_type};
 use super::gathering::Gathering;
 use super::references::conditional;
 use crate::fhir::cpr::is_cpr_number;
+use crate::fhir::held::{not_held, why_only_read};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::change::{
@@ -318,7 +319,7 @@ impl Identify<'_, '_> {
     fn writable(&self, type_name: &str) -> Result<ResourceType, Failure> {
         let resource_type: ResourceType = type_name
             .parse()
-            .map_err(|_| Failure::not_found("this server does not hold this type"))?;
+            .map_err(|_| Failure::not_found(not_held(type_name)))?;
         let may = match self.writer {
             Writer::Client => resource_type.origin() == Origin::Clients,
             Writer::Definitions => resource_type.origin() == Origin::Definitions,
@@ -328,9 +329,10 @@ impl Identify<'_, '_> {
         if may {
             Ok(resource_type)
         } else {
-            Err(Failure::not_allowed(format!(
-                "{resource_type} is made by the server: clients only read it"
-            )))
+            let why = why_only_read(resource_type);
+            Err(Failure::not_allowed(why.unwrap_or_else(|| {
+                format!("{resource_type} is written by clients alone")
+            })))
         }
     }
 }

@@ -302,7 +302,7 @@ impl<'a> ResourceWalk<'a, '_> {
 
     /// Checks the number of an element's repetitions, and each of them.
     fn check_items(&mut self, all: Repetitions<'a, '_>) {
-        self.check_count(all.shape.element, all.items.len(), all.at);
+        self.check_count(all.shape, all.items.len(), all.at);
         if all.shape.element.slicing.is_some() {
             return self.check_sliced(all);
         }
@@ -312,7 +312,8 @@ impl<'a> ResourceWalk<'a, '_> {
     }
 
     /// Checks the number of an element's repetitions.
-    fn check_count(&mut self, element: &Element, count: usize, at: &At<'_>) {
+    fn check_count(&mut self, shape: Shape<'a>, count: usize, at: &At<'_>) {
+        let element = shape.element;
         if count < element.min as usize {
             let found = if count == 0 {
                 "none".to_owned()
@@ -320,7 +321,8 @@ impl<'a> ResourceWalk<'a, '_> {
                 format!("only {count}")
             };
             let what = if element.min == 1 {
-                format!("expected {}, found {found}", type_names(element))
+                let known = known_systems(shape);
+                format!("expected {}, found {found}{known}", type_names(element))
             } else {
                 format!(
                     "expected at least {} of {}, found {found}",
@@ -340,6 +342,31 @@ impl<'a> ResourceWalk<'a, '_> {
             };
             self.error(IssueCode::Structure, at, what);
         }
+    }
+}
+
+/// Tells which systems a profile knows for the repetitions of an element, if it tells them apart so;
+/// each with its name in the profile, in the profile's order.
+fn known_systems(shape: Shape<'_>) -> String {
+    let of_slice = |slice: Shape<'_>| {
+        let mut children = slice.children();
+        let system = children.find(|child| &*child.element.name == "system")?;
+        let asked = system
+            .element
+            .fixed
+            .as_ref()
+            .or(system.element.pattern.as_ref())?;
+        Some(format!(
+            "{} ({})",
+            slice.element.slice_name,
+            asked.as_str()?
+        ))
+    };
+    let known: Vec<_> = shape.slices().filter_map(of_slice).collect();
+    if known.is_empty() {
+        String::new()
+    } else {
+        format!("; the profile knows the systems of {}", known.join(", "))
     }
 }
 

@@ -351,6 +351,8 @@ fn a_type_of_r4_that_is_not_said_is_not_there() {
         if definition["kind"] == "resource"
             && definition["derivation"] == "specialization"
             && !resources.contains_key(kind)
+            // Held, but said only once anything fills it.
+            && kind != "AuditEvent"
         {
             expect(&facade.get(kind), 404);
             expect(&facade.get(&format!("{kind}/1")), 404);
@@ -468,6 +470,7 @@ const OF_TYPE: &[&str] = &[
     "type",
     "profile",
     "supportedProfile",
+    "documentation",
     "interaction",
     "referencePolicy",
     "operation",

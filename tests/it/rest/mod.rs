@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod abandoned;
+mod advice;
 mod batch;
 mod browsers;
 mod bytes;
@@ -42,6 +43,7 @@ mod summary;
 mod transaction;
 mod update;
 mod validate;
+mod verbose;
 
 use serde_json::{Value, json};
 

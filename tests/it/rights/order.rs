@@ -59,17 +59,13 @@ fn key(resource: &Value) -> String {
 /// Returns the resources of these persons that can be written on that day, each once, by key: the
 /// others are dated later. A death is not known before it happened.
 pub(super) fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value> {
-    let has_target_group = |condition: &Value| {
-        !GroupTable::shipped()
-            .groups_of_condition(condition)
-            .is_empty()
-    };
+    let why_no_group = |condition: &Value| GroupTable::shipped().why_no_group(condition);
     let validator = guide_validator();
     let context = CheckContext {
         validator: &validator,
         profiles: &[],
         today,
-        has_target_group: &has_target_group,
+        why_no_group: &why_no_group,
     };
     let can_be_written = |resource: &Value| {
         !validation::check(&Resource::made(resource.clone()), &context)

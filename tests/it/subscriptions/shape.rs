@@ -304,7 +304,7 @@ pub(crate) fn refused_by_r4(resource: &Value) -> Vec<String> {
         validator: &validator,
         profiles: &[],
         today: jiff::civil::date(2031, 1, 1),
-        has_target_group: &|_: &Value| true,
+        why_no_group: &|_: &Value| None,
     };
     let issues = validation::check(&Resource::from_value(resource.clone()).unwrap(), &context);
     issues

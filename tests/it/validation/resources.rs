@@ -4,7 +4,7 @@
 use frist::validation::{self, CheckContext};
 use serde_json::{Value, json};
 
-use super::{TODAY, check_by, has_target_group, lines, merged, valid};
+use super::{TODAY, check_by, lines, merged, valid, why_no_group};
 use crate::support::facade::guide_validator;
 use crate::support::profile::{PUBLISHED, Profile, validator};
 
@@ -494,7 +494,7 @@ fn a_type_of_the_packages_is_held_against_its_profile_and_those_of_other_package
             validator: &validator,
             profiles,
             today: TODAY,
-            has_target_group: &has_target_group,
+            why_no_group: &why_no_group,
         };
         lines(&validation::check(
             &frist::fhir::Resource::from_value(value.clone()).unwrap(),

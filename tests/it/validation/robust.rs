@@ -31,7 +31,7 @@ fn findings_later(value: &Value) -> Vec<Issue> {
         validator: &validator,
         profiles: &[],
         today: date(2031, 1, 1),
-        has_target_group: &|_| true,
+        why_no_group: &|_| None,
     };
     check(&Resource::from_value(value.clone()).unwrap(), &context)
 }

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use crate::fhir::held::not_held;
 use crate::fhir::{IssueCode, ResourceKey, ResourceType};
 use crate::interactions::query::query_pairs;
 use crate::interactions::writing::entry::{Entry, EntryWrite};
@@ -62,7 +63,7 @@ pub(super) fn by_search(
     let (type_name, parameters) = query.split_once('?').unwrap_or((query, ""));
     let resource_type: ResourceType = type_name
         .parse()
-        .map_err(|_| not_one("names a type that is not held here"))?;
+        .map_err(|_| not_one(&format!("names a type: {}", not_held(type_name))))?;
     let query = conditional_query(gathering.server(), resource_type, &query_pairs(parameters)?)?;
     let mut keys = keys_with(gathering, entries, now, query)?;
     match (keys.pop(), keys.is_empty()) {

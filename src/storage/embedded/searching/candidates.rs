@@ -9,7 +9,7 @@ use super::super::record::CurrentRecord;
 use super::super::seal::senseless;
 use super::probe::Probe;
 use super::run::{Match, SearchRun};
-use crate::fhir::{ResourceKey, ResourceType};
+use crate::fhir::{ResourceKey, ResourceType, counted};
 use crate::search::explanation::{clause_text, keys_text};
 use crate::search::{Clause, IndexEntry, Row, SearchQuery, matches};
 use crate::storage::{SearchError, StoreError};
@@ -282,7 +282,7 @@ impl SearchRun<'_> {
         self.tell(|| {
             let clauses: Vec<_> = query.clauses.iter().map(clause_text).collect();
             let criteria = if clauses.is_empty() { "no criteria".to_owned() } else { clauses.join(", ") };
-            format!("{resource_type}: {criteria}: no index helps, the type was gone through: {passed} resources; {} match", found.len())
+            format!("{resource_type}: {criteria}: no index helps, the type was gone through: {}, matches: {}", counted(passed, "resource"), found.len())
         });
         Ok(Gathered::Matches(found, changed))
     }

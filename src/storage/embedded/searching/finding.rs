@@ -7,7 +7,7 @@ use super::super::codec::EntryFilter;
 use super::super::reading::ViewReader;
 use super::candidates::{Candidates, Gathered};
 use super::run::{Match, Matching, SearchRun, SeenVersion, is_of_order};
-use crate::fhir::{ResourceKey, ResourceType};
+use crate::fhir::{ResourceKey, ResourceType, counted};
 use crate::search::{Row, SearchQuery, Sort, SortBy, SortOrder, matches, resolve_links};
 use crate::storage::{Position, SearchError, SearchPage};
 
@@ -72,9 +72,9 @@ impl<'a> SearchRun<'a> {
         }
         self.tell(|| {
             format!(
-                "page: {} of {} resources read",
+                "page: {} of {} read",
                 page.matches.len(),
-                page.total
+                counted(page.total, "resource")
             )
         });
         Ok(())
@@ -95,7 +95,12 @@ impl<'a> SearchRun<'a> {
             if code.is_some() {
                 self.see(&mut found, &query.sort)?;
             }
-            self.tell(|| format!("a chain or _has goes on from {} resources", found.len()));
+            self.tell(|| {
+                format!(
+                    "a chain or _has goes on from {}",
+                    counted(found.len(), "resource")
+                )
+            });
             Ok(found
                 .into_iter()
                 .map(|found| {
