@@ -87,9 +87,10 @@ impl GroupTable {
 
     /// Lists the address under which each terminology is sent.
     fn systems(&self) -> String {
-        let listed = self.terminologies.iter().map(|(terminology, _)| {
-            format!("{} ({})", terminology.system(), terminology.name)
-        });
+        let listed = self
+            .terminologies
+            .iter()
+            .map(|(terminology, _)| format!("{} ({})", terminology.system(), terminology.name));
         listed.collect::<Vec<_>>().join(", ")
     }
 }

@@ -3,9 +3,11 @@
 //!
 //! Nothing here does I/O or knows another module of this crate.
 
+pub mod counted;
 pub mod cpr;
 pub mod dates;
 pub mod guide;
+pub mod held;
 pub mod issue;
 pub mod json;
 pub mod key;

@@ -220,9 +220,7 @@ impl CriterionReader<'_> {
             ));
         };
         let Ok(source) = source.parse::<ResourceType>() else {
-            return Err(Problem::Unknown(
-                "_has: expected a type that this server holds".into(),
-            ));
+            return Err(Problem::Unknown(format!("_has: {}", not_held(source))));
         };
         let reference = parameter_of(source, code)
             .filter(|parameter| parameter.kind == ParameterKind::Reference);
