@@ -48,7 +48,7 @@ fn measure(name: &str, text: &str, validator: &Validator) {
         validator,
         profiles: &[],
         today: date(2027, 12, 31),
-        has_target_group: &|_| true,
+        why_no_group: &|_| None,
     };
     let start = Instant::now();
     let findings = check(&resource, &context);

@@ -75,7 +75,7 @@ fn measure(name: &str, text: &str, validator: &Validator) {
         validator,
         profiles: &[],
         today: date(2027, 12, 31),
-        has_target_group: &|_| true,
+        why_no_group: &|_| None,
     };
     let parse = || Resource::from_value(json::parse(text.as_bytes()).unwrap()).unwrap();
     let resource = parse();

@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         validator: &VALIDATOR,
         profiles: &[],
         today: date(2027, 12, 31),
-        has_target_group: &|_| true,
+        why_no_group: &|_| None,
     };
     let found = within_time(|| check(&resource, &context));
     assert!(found.len() <= ISSUES_MAX + 2);
