@@ -1,7 +1,9 @@
 //! The target of a FHIR Reference (<https://hl7.org/fhir/R4/references.html>).
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::key::{ResourceKey, ResourceType, Version};
@@ -16,7 +18,8 @@ pub enum Reference<'a> {
     Contained(&'a str),
     /// An entry of the same Bundle: `urn:uuid:…` or `urn:oid:…`.
     Urn(&'a str),
-    /// To be found by a search within a transaction: `Patient?identifier=…`.
+    /// To be found by a search within a transaction: `Patient?identifier=…`, in any spelling that
+    /// [`searched`] reads.
     Conditional(&'a str),
     /// Any other address.
     External(&'a str),
@@ -47,14 +50,12 @@ impl<'a> Reference<'a> {
         if address.starts_with("urn:") {
             return Reference::Urn(address);
         }
+        // Before anything else: what is searched for may be an address with a scheme itself.
+        if searched(address).is_some() {
+            return Reference::Conditional(address);
+        }
         if address.contains("://") {
             return Reference::External(address);
-        }
-        if address
-            .split_once('?')
-            .is_some_and(|(kind, _)| kind.bytes().all(|b| b.is_ascii_alphabetic()))
-        {
-            return Reference::Conditional(address);
         }
         let (key, version) = match address.split_once("/_history/") {
             Some((key, version)) => (key, Version::parse(version)),
@@ -72,6 +73,48 @@ impl<'a> Reference<'a> {
             _ => None,
         }
     }
+}
+
+/// Returns the type and the criteria of an address below the base that is a search: `Patient?a=b`,
+/// also with a slash before or after the type or `_search` behind it, and if it is percent-encoded
+/// as a whole. The criteria are otherwise as they stand.
+pub fn searched(address: &str) -> Option<(&str, Cow<'_, str>)> {
+    let (path, criteria) = parted(address)?;
+    let path = path.trim_start_matches('/');
+    let named = path.strip_suffix("/_search").unwrap_or(path);
+    let named = named.trim_end_matches('/');
+    let is_name = named.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_name.then_some((named, criteria))
+}
+
+/// Tells whether an address is a search in a type, on whatever server: it names no resource.
+pub fn is_search(address: &str) -> bool {
+    let Some((path, criteria)) = parted(address) else {
+        return false;
+    };
+    let path = path.strip_suffix("/_search").unwrap_or(path);
+    let named = path.trim_end_matches('/').rsplit('/').next();
+    criteria.contains('=')
+        && named.is_some_and(|named| {
+            named.starts_with(|first: char| first.is_ascii_uppercase())
+                && named.bytes().all(|byte| byte.is_ascii_alphabetic())
+        })
+}
+
+/// Parts an address at its question mark, which may be percent-encoded.
+fn parted(address: &str) -> Option<(&str, Cow<'_, str>)> {
+    if let Some((path, criteria)) = address.split_once('?') {
+        return Some((path, Cow::Borrowed(criteria)));
+    }
+    let at = ["%3F", "%3f"].iter().filter_map(|mark| address.find(mark));
+    let at = at.min()?;
+    let criteria = address.get(at + "%3F".len()..)?;
+    let criteria = if criteria.contains('=') {
+        Cow::Borrowed(criteria)
+    } else {
+        percent_decode_str(criteria).decode_utf8().ok()?
+    };
+    Some((address.get(..at)?, criteria))
 }
 
 /// Returns the resources of that type that a Reference element, or an array of them, names by
@@ -118,5 +161,80 @@ fn walk<'a>(value: &'a Value, path: &mut String, visit: &mut impl FnMut(&str, &'
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_search_is_one() {
+        let by_https = "identifier=https://ehr.example/pid|7";
+        for (address, expected) in [
+            ("Patient?identifier=7", Some(("Patient", "identifier=7"))),
+            (
+                "Patient?identifier=urn:oid:1.2|7",
+                Some(("Patient", "identifier=urn:oid:1.2|7")),
+            ),
+            (
+                "Patient?identifier=https://ehr.example/pid|7",
+                Some(("Patient", by_https)),
+            ),
+            (
+                "/Patient?identifier=https://ehr.example/pid|7",
+                Some(("Patient", by_https)),
+            ),
+            (
+                "Patient/?identifier=https://ehr.example/pid|7",
+                Some(("Patient", by_https)),
+            ),
+            (
+                "Patient/_search?identifier=https://ehr.example/pid|7",
+                Some(("Patient", by_https)),
+            ),
+            (
+                "Patient%3Fidentifier=https://ehr.example/pid|7",
+                Some(("Patient", by_https)),
+            ),
+            (
+                "Patient%3fidentifier%3Dhttps%3A%2F%2Fehr.example%2Fpid%7C7",
+                Some(("Patient", by_https)),
+            ),
+            (
+                "Patient?identifier=https%3A%2F%2Fehr.example%2Fpid%7C7",
+                Some(("Patient", "identifier=https%3A%2F%2Fehr.example%2Fpid%7C7")),
+            ),
+            (
+                "Observation?code=a&status=b",
+                Some(("Observation", "code=a&status=b")),
+            ),
+            ("?identifier=7", Some(("", "identifier=7"))),
+            ("https://ehr.example/fhir/Patient?identifier=7", None),
+            ("https://ehr.example/x?identifier=7", None),
+            ("Patient/7", None),
+            ("Patient/7?x=1", None),
+        ] {
+            let found = searched(address);
+            let found = found.as_ref().map(|(name, criteria)| (*name, &**criteria));
+            assert_eq!(found, expected, "{address}");
+            let is_conditional = matches!(Reference::parse(address), Reference::Conditional(_));
+            assert_eq!(is_conditional, expected.is_some(), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_search_on_another_server_is_one_too() {
+        for (address, expected) in [
+            ("https://ehr.example/fhir/Patient?identifier=7", true),
+            ("https://ehr.example/fhir/Patient%3Fidentifier=7", true),
+            ("fhir/Patient/_search?identifier=7", true),
+            ("https://ehr.example/fhir/Patient/7", false),
+            ("https://ehr.example/fhir/Patient?7", false),
+            ("https://ehr.example/documents?id=7", false),
+            ("https://ehr.example/fhir/Patient/7?_format=json", false),
+        ] {
+            assert_eq!(is_search(address), expected, "{address}");
+        }
     }
 }

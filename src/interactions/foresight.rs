@@ -38,7 +38,7 @@ impl<'a> Foresight<'a> {
             server,
             context,
             changes,
-            deleted: deleted_by_criteria(server, changes),
+            deleted: deleted_by_criteria(server, context, changes),
             allowance: Allowance::default(),
         }
     }

@@ -8,13 +8,16 @@ use serde_json::Value;
 use super::allowance::Allowance;
 use super::alone::look;
 use super::bundle_entry::understand_entry;
-use super::change::{Action, AskedAs, ChangeTarget, Writer};
+use super::change::{Action, AskedAs, Writer};
 use super::foresight::Foresight;
 use super::outcome::{BundleKind, EntryAnswer};
 use super::request::{Ask, EntryManner, Request};
+use super::search::{SearchRequest, SearchScope};
 use super::writing::attempt;
+use super::writing::references::names::EntryNames;
 use super::{Context, Failure, Server, batch};
-use crate::fhir::{Issue, IssueCode, Resource};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey};
+use crate::search::parameters::{ParameterKind, parameter_of};
 
 /// The most entries that a Bundle may have.
 pub const ENTRIES_MAX: usize = 1_000;
@@ -94,7 +97,6 @@ fn transaction(
     requests: Vec<Result<Request, Failure>>,
 ) -> Result<Vec<EntryAnswer>, Failure> {
     let requests = all_or_findings(requests)?;
-    refuse_equal_conditions(&requests)?;
     refuse_equal_addresses(&requests)?;
     let (mut writes, mut looks) = (Vec::new(), Vec::new());
     for (at, Request { general, ask, .. }) in requests.into_iter().enumerate() {
@@ -122,12 +124,17 @@ fn transaction(
         &changes,
         AskedAs::Transaction,
     )?;
+    let keys: Vec<ResourceKey> = written.iter().map(|written| written.key.clone()).collect();
     let written = places.into_iter().zip(written);
     let mut answers: Vec<_> = written
         .map(|((at, general, tell), written)| (at, general, tell(written)))
         .collect();
     let allowance = Allowance::default();
-    for (at, general, ask) in looks {
+    let names = EntryNames::of(&changes);
+    for (at, general, mut ask) in looks {
+        if let Ask::Search(search) = &mut ask {
+            name_entries(search, &names, &keys);
+        }
         // Foreseen, but others write too. What is committed must not be told as a failure.
         let outcome = look(server, context, &ask).and_then(|outcome| allowance.take(outcome));
         answers.push((at, general, outcome));
@@ -135,6 +142,30 @@ fn transaction(
     answers.sort_by_key(|(at, ..)| *at);
     let answer = |(_, general, outcome)| EntryAnswer { general, outcome };
     Ok(answers.into_iter().map(answer).collect())
+}
+
+/// Replaces the addresses of entries among the references that a search asks for.
+fn name_entries(search: &mut SearchRequest, names: &EntryNames<'_>, keys: &[ResourceKey]) {
+    let SearchScope::Type(resource_type) = search.scope else {
+        return;
+    };
+    if names.is_empty() {
+        return;
+    }
+    let is_reference = |name: &str| {
+        let code = name.split_once(':').map_or(name, |(code, _)| code);
+        let parameter = parameter_of(resource_type, code);
+        parameter.is_some_and(|parameter| parameter.kind == ParameterKind::Reference)
+    };
+    for (name, value) in &mut search.parameters {
+        if is_reference(name) {
+            let named = value.split(',').map(|part| match names.exactly(part) {
+                Some(at) => keys[at].to_string(),
+                None => part.to_owned(),
+            });
+            *value = named.collect::<Vec<_>>().join(",");
+        }
+    }
 }
 
 fn order(action: &Action) -> u8 {
@@ -156,42 +187,6 @@ fn all_or_findings(requests: Vec<Result<Request, Failure>>) -> Result<Vec<Reques
         }
     }
     Failure::together(failures).map_or(Ok(understood), Err)
-}
-
-/// Refuses two conditional creates or updates of one query: they would make what each of them
-/// forbids.
-fn refuse_equal_conditions(requests: &[Request]) -> Result<(), Failure> {
-    let mut seen = BTreeSet::new();
-    for (at, request) in requests.iter().enumerate() {
-        let Ask::Change(change, _) = &request.ask else {
-            continue;
-        };
-        let (type_name, query, what) = match &change.action {
-            Action::Create {
-                resource,
-                if_none_exist: Some(query),
-                ..
-            } => (resource.type_name(), query, "ifNoneExist"),
-            Action::Update {
-                target: ChangeTarget::Matching(criteria),
-                ..
-            } => (
-                criteria.resource_type.as_str(),
-                &criteria.parameters,
-                "criteria",
-            ),
-            Action::Create { .. }
-            | Action::Update { .. }
-            | Action::Patch { .. }
-            | Action::Delete { .. } => continue,
-        };
-        if !seen.insert((type_name, query)) {
-            let text =
-                format!("another entry of the transaction has the same {what}: expected each once");
-            return Err(Failure::bad_request(IssueCode::Duplicate, text).in_entry(at));
-        }
-    }
-    Ok(())
 }
 
 /// Refuses two entries under one address: a reference to it would name either.

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::fhir::Reference;
+use crate::fhir::reference::searched;
 
 const BASE_DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
 
@@ -15,7 +16,7 @@ pub(super) fn target_type<'a>(reference: &'a Value, resource: &'a Value) -> Opti
     };
     match Reference::read(reference) {
         Reference::Local(key, _) => Some(key.resource_type.as_str()),
-        Reference::Conditional(address) => address.split_once('?').map(|(name, _)| name),
+        Reference::Conditional(address) => searched(address).map(|(name, _)| name),
         Reference::External(address) => type_in(address).or_else(stated),
         Reference::Contained(id) => {
             contained(resource, id).and_then(|inner| inner["resourceType"].as_str())

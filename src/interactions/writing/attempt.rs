@@ -4,6 +4,8 @@
 //! Gather what the decision needs, decide, commit with what must not have moved meanwhile; if it
 //! has, gather again.
 
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 
 use super::decision::{ChangeRequest, Decided};
@@ -14,11 +16,11 @@ use super::pending::Pending;
 use super::write_turns::Attempted;
 use super::{followers, guards};
 use crate::deadlines;
-use crate::fhir::{Body, Issue, start_of_day};
+use crate::fhir::{Body, Issue, ResourceKey, start_of_day};
 use crate::interactions::change::{AskedAs, Change, Writer};
 use crate::interactions::upkeep::calendar;
-use crate::interactions::{Context, Failure, Server, Written};
-use crate::storage::{ChangeSet, CommitError, Guard, Precondition, Write};
+use crate::interactions::{Context, Effect, Failure, Server, Written};
+use crate::storage::{ChangeSet, CommitError, Guard, Precondition, StoredVersion, Write};
 
 /// Makes all of the changes or none of them.
 ///
@@ -108,7 +110,11 @@ fn run(request: &ChangeRequest<'_>) -> Result<Attempted<Vec<Written>>, Failure> 
             entries.into_iter().map(Entry::unchanged).collect(),
         ));
     }
-    for unchanged in entries.iter().filter_map(Entry::unchanged_precondition) {
+    // What another entry writes has its own condition.
+    let others = entries
+        .iter()
+        .filter(|entry| !pending.contains_key(&entry.key));
+    for unchanged in others.filter_map(Entry::unchanged_precondition) {
         gathering.insist(unchanged);
     }
     let persons = concerned(&mut gathering, &pending)?;
@@ -182,7 +188,26 @@ fn commit(
     request.server.committed(events, &told);
     let written = entries.into_iter().zip(bodies);
     let written = written.map(|(entry, body)| entry.written(body, committed));
-    Ok(Attempted::Done(written.collect()))
+    Ok(Attempted::Done(with_new_versions(written.collect())))
+}
+
+/// Tells of what an entry found, and another wrote, the version that was written.
+fn with_new_versions(mut written: Vec<Written>) -> Vec<Written> {
+    let is_found = |written: &Written| written.effect == Effect::Unchanged;
+    if !written.iter().any(is_found) {
+        return written;
+    }
+    let new: HashMap<ResourceKey, Option<StoredVersion>> = written
+        .iter()
+        .filter(|written| !is_found(written))
+        .map(|written| (written.key.clone(), written.version.clone()))
+        .collect();
+    for found in written.iter_mut().filter(|written| is_found(written)) {
+        if let Some(version) = new.get(&found.key) {
+            found.version.clone_from(version);
+        }
+    }
+    written
 }
 
 /// Stops what nobody waits for any more: no one will learn how it failed.

@@ -10,14 +10,18 @@ use super::gathering::Gathering;
 use super::identify::identify_all;
 use super::pending::Pending;
 use super::references::checking::{self, Named};
-use super::references::rewriting::{Surrounding, rewrite};
+use super::references::conditional::is_match;
+use super::references::finder::EntryFinder;
+use super::references::names::EntryNames;
+use super::references::rewriting::rewrite;
+use super::references::surrounding::Surrounding;
 use super::referrers::Referrers;
+use super::same_person::PersonIdentifiers;
 use super::{followers, subscription_check, together};
-use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
+use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
 use crate::interactions::change::{AskedAs, Change, Writer, placed};
 use crate::interactions::failure::locate;
-use crate::interactions::{Context, Failure, Server};
-use crate::search::{self, Row};
+use crate::interactions::{Context, Effect, Failure, Server};
 use crate::validation::BundleWalk;
 
 /// A request to write.
@@ -55,10 +59,20 @@ impl<'a> ChangeRequest<'a> {
     /// What forbids the changes, with the findings about all of them at once.
     pub(super) fn decide(&self) -> Result<Decided<'a>, Failure> {
         let mut gathering = Gathering::new(self.server);
-        let mut entries = identify_all(self.context, self.writer, self.changes, &mut gathering)?;
+        let names = EntryNames::of(self.changes);
+        let mut entries = identify_all(
+            self.context,
+            self.writer,
+            self.changes,
+            &names,
+            &mut gathering,
+        )?;
         self.refuse_duplicates(&entries)?;
+        let keys: Vec<ResourceKey> = entries.iter().map(|entry| entry.key.clone()).collect();
         let request = Surrounding {
             changes: self.changes,
+            names: &names,
+            keys: &keys,
             asked_as: self.asked_as,
             now: self.context.now,
         };
@@ -79,13 +93,16 @@ impl<'a> ChangeRequest<'a> {
         })
     }
 
+    /// Refuses two entries that write one resource; what a create found may be written by another.
     fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), Failure> {
         let mut seen = BTreeSet::new();
-        match entries
-            .iter()
-            .zip(self.changes)
-            .find(|(entry, _)| !seen.insert(&entry.key))
-        {
+        let is_found = |entry: &Entry| match entry.step {
+            EntryWrite::Nothing(effect) => effect == Effect::Unchanged,
+            EntryWrite::Put(..) | EntryWrite::Delete => false,
+        };
+        let writes = entries.iter().zip(self.changes);
+        let mut writes = writes.filter(|(entry, _)| !is_found(entry));
+        match writes.find(|(entry, _)| !seen.insert(&entry.key)) {
             Some((twice, change)) => {
                 let text = format!(
                     "{} stands twice in the transaction: expected each once",
@@ -100,26 +117,21 @@ impl<'a> ChangeRequest<'a> {
         }
     }
 
-    /// Refuses an entry that writes a match of another one's conditional update or patch: then that
-    /// would have another match, or two.
+    /// Refuses an entry that writes a match of another one's criteria: then that would have another
+    /// match, or two.
     fn refuse_shared_matches(&self, entries: &[Entry]) -> Result<(), Failure> {
         if entries.len() < 2 || entries.iter().all(|entry| entry.claims.is_none()) {
             return Ok(());
         }
+        let finder = EntryFinder::of(entries);
         for (entry, change) in entries.iter().zip(self.changes) {
             let Some(query) = &entry.claims else { continue };
             let is_match = |other: &&Entry| {
-                let row = |entries| Row {
-                    key: &other.key,
-                    last_updated: self.context.now,
-                    entries,
-                };
-                other.key != entry.key
-                    && other
-                        .index()
-                        .is_some_and(|index| search::matches(query, row(index)))
+                let index = other.index().unwrap_or_default();
+                other.key != entry.key && is_match(query, &other.key, self.context.now, index)
             };
-            if let Some(other) = entries.iter().find(is_match) {
+            let candidates = finder.candidates(query).into_iter();
+            if let Some(other) = candidates.map(|at| &entries[at]).find(is_match) {
                 let text = format!(
                     "the criteria match what another entry writes, {}: expected each resource in one entry",
                     other.key
@@ -160,6 +172,7 @@ impl<'a> ChangeRequest<'a> {
         gathering: &mut Gathering<'_>,
     ) -> Result<(), Failure> {
         let referrers = Referrers::of(pending);
+        let persons = PersonIdentifiers::find(&*self.server.store, pending)?;
         let mut too_many = followers::too_many(self.server, pending)?;
         let mut failures = Vec::new();
         let content = self.content_findings(entries, today)?;
@@ -186,6 +199,7 @@ impl<'a> ChangeRequest<'a> {
                         named,
                         pending,
                     )?);
+                    issues.extend(persons.shared(&entry.key, resource.value()));
                 }
                 EntryWrite::Delete if self.writer == Writer::Client => {
                     if let Err(failure) = referrers.may_delete(&entry.key, gathering) {

@@ -29,7 +29,8 @@ pub(super) struct Entry {
     pub(super) previous: Option<StoredVersion>,
     /// The write that it comes to.
     pub(super) step: EntryWrite,
-    /// The query by which a conditional update or patch found it, or found nothing.
+    /// The query by which a conditional update or patch found it, or a conditional create found
+    /// nothing.
     pub(super) claims: Option<SearchQuery>,
     /// The findings about the content, which the answer tells.
     pub(super) warnings: Vec<Issue>,
@@ -291,7 +292,10 @@ fn not_of_the_address(at: impl Into<String>, what: &str, expected: &str) -> Fail
 
 /// Leaves out what is stored as it is sent: then a retry writes nothing.
 pub(super) fn drop_unchanged(entries: &mut [Entry], pending: &mut Pending) {
-    for entry in entries {
+    let writes = entries
+        .iter_mut()
+        .filter(|entry| matches!(entry.step, EntryWrite::Put(..)));
+    for entry in writes {
         // One resource has one id, whether or not the content repeats it.
         let same = |write: &PendingWrite| match (&write.before, &write.content) {
             (Some(before), Some(content)) => says_the_same(before, content, &["id"]),

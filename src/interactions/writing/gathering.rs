@@ -95,6 +95,28 @@ impl<'a> Gathering<'a> {
         Ok(keys)
     }
 
+    /// Asks which resources match each of these queries, all at once where that can be answered; the
+    /// commit will insist on the same answers.
+    pub(super) fn matching_many(
+        &mut self,
+        queries: Vec<SearchQuery>,
+    ) -> Vec<Result<Vec<ResourceKey>, SearchError>> {
+        let asked_together = if queries.len() > 1 {
+            self.server.store.search_keys_many(&queries).ok()
+        } else {
+            None
+        };
+        let Some(found) = asked_together else {
+            // One by one each has its own answer.
+            let each = queries.into_iter().map(|query| self.matching(query));
+            return each.collect();
+        };
+        for (query, keys) in queries.into_iter().zip(&found) {
+            self.insist(Precondition::Matches(query, keys.clone()));
+        }
+        found.into_iter().map(Ok).collect()
+    }
+
     /// Begins to read for these writes: notes where the guards stand of everyone and everything
     /// that they are about, and reads that and what they name.
     ///

@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod content;
+mod criteria;
 mod decision;
 mod dependents;
 pub(super) mod derived;
@@ -12,11 +13,14 @@ mod gathered_rights;
 pub(super) mod gathering;
 mod gist;
 pub(super) mod guards;
+mod identified;
 pub(super) mod identify;
+mod meeting;
 pub(super) mod pending;
-mod references;
+pub(super) mod references;
 mod referrers;
 mod rights_gathering;
+mod same_person;
 mod subscription_check;
 mod together;
 pub(super) mod write_turns;

@@ -7,6 +7,7 @@
 //! attribute without quotes, text behind the `div`.
 
 mod links;
+mod relinked;
 mod rules;
 mod xml;
 
@@ -14,6 +15,7 @@ use std::collections::HashSet;
 
 use super::findings::quoted;
 use crate::fhir::{IssueCode, Severity};
+pub use relinked::relinked;
 use rules::Ancestors;
 use xml::{XmlEvent, XmlReader};
 

@@ -32,6 +32,8 @@ pub(super) struct XmlReader<'a> {
     at: usize,
     /// The attributes of the element that was opened last: name and value as written.
     pub(super) attributes: Vec<(&'a str, &'a str)>,
+    /// The places in the text where the values of these attributes begin.
+    pub(super) value_places: Vec<usize>,
 }
 
 impl<'a> XmlReader<'a> {
@@ -45,6 +47,7 @@ impl<'a> XmlReader<'a> {
             text,
             at,
             attributes: Vec::new(),
+            value_places: Vec::new(),
         }
     }
 
@@ -123,6 +126,7 @@ impl<'a> XmlReader<'a> {
     fn open(&mut self) -> Result<XmlEvent<'a>, Fault> {
         self.at += "<".len();
         self.attributes.clear();
+        self.value_places.clear();
         let name = self.name()?;
         loop {
             let spaced = self.skip_whitespace();
@@ -158,6 +162,7 @@ impl<'a> XmlReader<'a> {
             .filter(|quote| matches!(*quote, "\"" | "'"))
             .ok_or("an attribute's value without quotes")?;
         self.at += quote.len();
+        let place = self.at;
         let value = self.skip_past(quote, "an attribute's value that does not end")?;
         if value.contains('<') {
             return Err("a < in an attribute's value");
@@ -170,6 +175,7 @@ impl<'a> XmlReader<'a> {
             return Err("an element with too many attributes");
         }
         self.attributes.push((name, value));
+        self.value_places.push(place);
         Ok(())
     }
 

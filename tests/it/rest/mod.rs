@@ -39,6 +39,7 @@ mod read;
 mod referrers;
 mod reindex;
 mod search;
+mod sent_requests;
 mod summary;
 mod transaction;
 mod update;

@@ -2,8 +2,11 @@
 //! of processing.
 
 mod among_others;
+mod criteria;
+mod links;
 mod references;
 mod refusals;
+mod same_person;
 
 use serde_json::{Value, json};
 

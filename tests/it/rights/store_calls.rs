@@ -75,7 +75,7 @@ fn clinic() -> Facade {
 type Request = fn(&Server, &Context);
 
 /// Each request, with the number of its calls.
-const REQUESTS: [(&str, usize, Request); 10] = [
+const REQUESTS: [(&str, usize, Request); 12] = [
     (
         "POST Condition, the first of a person",
         6,
@@ -128,6 +128,16 @@ const REQUESTS: [(&str, usize, Request); 10] = [
             transaction::process(server, context, &resource(&bundle)).unwrap();
         },
     ),
+    (
+        "transaction of two persons, found by criteria, with what criteria about them find",
+        0,
+        |server, context| send_conditionally(server, context, 2, 2),
+    ),
+    (
+        "transaction of fifty persons, with three things of each",
+        0,
+        |server, context| send_conditionally(server, context, 50, 3),
+    ),
     ("$rights", 7, |server, context| {
         rights::rights(server, context, &key(&patient("q")), None).unwrap();
     }),
@@ -135,6 +145,35 @@ const REQUESTS: [(&str, usize, Request); 10] = [
         read::read(server, context, &key(&patient("q"))).unwrap();
     }),
 ];
+
+/// Sends persons unless they are there, and Goals of each unless they are there; each Goal names a
+/// practice by a search, and its own.
+fn send_conditionally(server: &Server, context: &Context, persons: usize, goals: usize) {
+    let mut entries = Vec::new();
+    for person in 0..persons {
+        let number = format!("{persons}-{person}");
+        let urn = format!("urn:uuid:{number}");
+        let by_number = format!("identifier=https://ehr.test/pid|{number}");
+        let mut sent = patient("");
+        sent["identifier"] = json!([{ "system": "https://ehr.test/pid", "value": number }]);
+        sent["generalPractitioner"][0]["reference"] =
+            "Organization?identifier=urn:oid:1.2.208.176.1.4|077410".into();
+        entries.push(json!({ "fullUrl": urn, "resource": sent,
+            "request": { "method": "POST", "url": "Patient", "ifNoneExist": by_number } }));
+        for goal in 0..goals {
+            let value = format!("{number}-{goal}");
+            let criteria = format!("identifier=https://ehr.test/id|{value}&subject={urn}");
+            let sent = json!({ "resourceType": "Goal", "lifecycleStatus": "active",
+                "description": { "text": "Gå en tur" },
+                "identifier": [{ "system": "https://ehr.test/id", "value": value }],
+                "subject": { "reference": format!("Patient?identifier=https://ehr.test/pid|{number}") } });
+            entries.push(json!({ "resource": sent,
+                "request": { "method": "POST", "url": "Goal", "ifNoneExist": criteria } }));
+        }
+    }
+    let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
+    transaction::process(server, context, &resource(&bundle)).unwrap();
+}
 
 fn renamed(mut practice: Value) -> Value {
     practice["name"] = "Another".into();

@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
-use super::conditional::patients_with;
 use crate::fhir::{Issue, IssueCode, Reference, ResourceKey, ResourceType, reference, view};
 use crate::interactions::ReferencePolicy;
 use crate::interactions::writing::gathering::Gathering;
@@ -14,9 +13,6 @@ use crate::interactions::writing::pending::{Pending, person_of};
 use crate::search::{Clause, SearchQuery};
 use crate::storage::{Precondition, SearchError};
 use crate::validation::{self, ReferencedPerson, ResolvedReference};
-
-/// The most identifiers of a Patient that are compared with those of others.
-const IDENTIFIERS_MAX: usize = 16;
 
 /// The resources of this server that a resource names, each with the place of the reference.
 pub(in crate::interactions::writing) type Named = Vec<(String, ResourceKey)>;
@@ -45,7 +41,7 @@ pub(in crate::interactions::writing) fn check(
     pending: &Pending,
 ) -> Result<Vec<Issue>, SearchError> {
     let policy = gathering.server().references;
-    let mut issues = same_person_twice(gathering, resource)?;
+    let mut issues = Vec::new();
     let known = AfterWrites {
         gathering: &*gathering,
         pending,
@@ -66,7 +62,7 @@ pub(in crate::interactions::writing) fn check(
             }
         }
     }
-    issues.splice(0..0, validation::one_person(&resolved));
+    issues.extend(validation::one_person(&resolved));
     let places: HashSet<&str> = of_persons.iter().map(|(place, _)| place.as_str()).collect();
     let mut held = BTreeSet::new();
     for (place, key) in named {
@@ -123,46 +119,6 @@ fn not_stored(
             Some(Issue::error(IssueCode::NotFound, at, text))
         }
     }
-}
-
-/// Returns a warning for each identifier of a Patient that another stored Patient has too: the
-/// rights of one person would be split in two.
-fn same_person_twice(
-    gathering: &Gathering<'_>,
-    patient: &Value,
-) -> Result<Vec<Issue>, SearchError> {
-    if patient["resourceType"] != "Patient" {
-        return Ok(Vec::new());
-    }
-    let identifiers: Vec<_> = view::identifiers(patient)
-        .enumerate()
-        .filter(|(_, (system, _))| !system.is_empty())
-        .take(IDENTIFIERS_MAX)
-        .collect();
-    let queries: Vec<SearchQuery> = identifiers
-        .iter()
-        .map(|(_, (system, value))| patients_with(system, value))
-        .collect();
-    if queries.is_empty() {
-        return Ok(Vec::new());
-    }
-    let others = gathering.server().store.search_keys_many(&queries)?;
-    let is_other = |other: &&ResourceKey| Some(other.id.as_str()) != patient["id"].as_str();
-    let shared = identifiers
-        .iter()
-        .zip(&others)
-        .filter_map(|((at, _), others)| Some((at, others.iter().find(is_other)?)));
-    let warning = |(at, other): (&usize, &ResourceKey)| {
-        let text = format!(
-            "{other} has this identifier too: what is sent about two Patients counts for two persons"
-        );
-        Issue::warning(
-            IssueCode::Duplicate,
-            format!("Patient.identifier[{at}]"),
-            text,
-        )
-    };
-    Ok(shared.map(warning).collect())
 }
 
 /// The resources that are known, as they will be after the pending writes.

@@ -1,30 +1,23 @@
-//! The queries of conditional requests and references: read, and answered by keys on which the
-//! commit will insist.
+//! The queries of conditional requests and references: read, and asked for after the entries of
+//! the same request.
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::fhir::held::not_held;
+use super::finder::EntryFinder;
 use crate::fhir::{IssueCode, ResourceKey, ResourceType};
-use crate::interactions::query::query_pairs;
-use crate::interactions::writing::entry::{Entry, EntryWrite};
+use crate::interactions::writing::entry::Entry;
 use crate::interactions::writing::gathering::Gathering;
 use crate::interactions::{Failure, Server};
-use crate::search::{self, Clause, Row, SearchQuery, Test};
+use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test, TooMany};
+use crate::storage::SearchError;
 
-/// Finds the resources that a conditional request's query matches; answers them with the query.
+/// Reads the query of a conditional request or reference.
 ///
 /// # Errors
 /// `PreconditionFailed` if the query is empty, `BadRequest` if it cannot be understood.
-pub(in crate::interactions::writing) fn matching_keys(
-    gathering: &mut Gathering<'_>,
-    resource_type: ResourceType,
-    parameters: &[(String, String)],
-) -> Result<(Vec<ResourceKey>, SearchQuery), Failure> {
-    let query = conditional_query(gathering.server(), resource_type, parameters)?;
-    Ok((gathering.matching(query.clone())?, query))
-}
-
-fn conditional_query(
+pub(in crate::interactions::writing) fn conditional_query(
     server: &Server,
     resource_type: ResourceType,
     parameters: &[(String, String)],
@@ -43,80 +36,95 @@ fn conditional_query(
     Ok(SearchQuery::all(resource_type, parsed.query.clauses))
 }
 
-/// Finds the one resource that a reference names by a search, after deletions, creates and updates
-/// of the same transaction (FHIR resolves these references last).
-///
-/// # Errors
-/// `PreconditionFailed` if there is none, or more than one.
-pub(super) fn by_search(
-    gathering: &mut Gathering<'_>,
-    entries: &[Entry],
+/// Returns a text that is the same for queries of one type and the same conditions, in any order.
+pub(in crate::interactions::writing) fn canonical(query: &SearchQuery) -> String {
+    let clauses = query.clauses.iter().map(|clause| format!("{clause:?}"));
+    let mut clauses: Vec<String> = clauses.collect();
+    clauses.sort_unstable();
+    format!("{:?} {}", query.types, clauses.join(" "))
+}
+
+/// Tells whether the index entries of the content of a resource meet a query.
+pub(in crate::interactions::writing) fn is_match(
+    query: &SearchQuery,
+    key: &ResourceKey,
     now: Timestamp,
-    query: &str,
-) -> Result<ResourceKey, Failure> {
-    let not_one = |what: &str| {
-        Failure::precondition(
-            IssueCode::MultipleMatches,
-            format!("a reference that is a search {what}"),
-        )
-    };
-    let (type_name, parameters) = query.split_once('?').unwrap_or((query, ""));
-    let resource_type: ResourceType = type_name
-        .parse()
-        .map_err(|_| not_one(&format!("names a type: {}", not_held(type_name))))?;
-    let query = conditional_query(gathering.server(), resource_type, &query_pairs(parameters)?)?;
-    let mut keys = keys_with(gathering, entries, now, query)?;
-    match (keys.pop(), keys.is_empty()) {
-        (Some(key), true) => Ok(key),
-        (None, _) => Err(Failure::precondition(
-            IssueCode::NotFound,
-            "a reference that is a search matches nothing",
-        )),
-        (Some(_), false) => Err(not_one("matches more than one resource")),
+    entries: &[IndexEntry],
+) -> bool {
+    search::matches(
+        query,
+        Row {
+            key,
+            last_updated: now,
+            entries,
+        },
+    )
+}
+
+/// The entries of a request, as queries about the state after it see them.
+#[derive(Clone, Copy)]
+pub(super) struct AfterEntries<'a> {
+    /// The entries.
+    pub(super) entries: &'a [Entry],
+    /// The way to them.
+    pub(super) finder: &'a EntryFinder,
+    /// The time of the request.
+    pub(super) now: Timestamp,
+}
+
+impl AfterEntries<'_> {
+    /// Returns what a query matches once the entries are written, given what it matches before.
+    pub(super) fn keys(self, query: &SearchQuery, stored: Vec<ResourceKey>) -> Vec<ResourceKey> {
+        let mut keys: BTreeSet<ResourceKey> = stored
+            .into_iter()
+            .filter(|key| !self.finder.is_settled(key))
+            .collect();
+        for at in self.finder.candidates(query) {
+            let entry = &self.entries[at];
+            let index = entry.index().unwrap_or_default();
+            if is_match(query, &entry.key, self.now, index) {
+                keys.insert(entry.key.clone());
+            }
+        }
+        keys.into_iter().collect()
+    }
+
+    /// Asks what a query matches once the entries are written; chains are followed from step to
+    /// step.
+    ///
+    /// # Errors
+    /// `PreconditionFailed` for `_has` where other entries are written; of the store.
+    pub(super) fn ask(
+        self,
+        gathering: &mut Gathering<'_>,
+        query: SearchQuery,
+    ) -> Result<Vec<ResourceKey>, Failure> {
+        let is_alone = self.entries.len() < 2;
+        let query = if is_alone || !query.clauses.iter().any(Clause::is_linked) {
+            query
+        } else {
+            search::resolve_links::<Failure>(&query, &mut |step, code, _| {
+                if code.is_some() {
+                    let text = "a reference that is a search cannot ask by _has who else names the resource, since other entries of the transaction may";
+                    return Err(Failure::precondition(IssueCode::NotSupported, text));
+                }
+                let keys = self.keys(step, gathering.matching(step.clone())?);
+                Ok(keys.into_iter().map(|key| (key, Vec::new())).collect())
+            })?
+        };
+        let stored = gathering.matching(query.clone())?;
+        Ok(self.keys(&query, stored))
     }
 }
 
-/// Finds the resources that a query matches once the entries of the same request are written.
-///
-/// # Errors
-/// `PreconditionFailed` for a query about further resources.
-pub(super) fn keys_with(
-    gathering: &mut Gathering<'_>,
-    entries: &[Entry],
-    now: Timestamp,
-    query: SearchQuery,
-) -> Result<Vec<ResourceKey>, Failure> {
-    if query.clauses.iter().any(Clause::is_linked) {
-        let text = "a reference that is a search cannot ask about further resources (chains, _has)";
-        return Err(Failure::precondition(IssueCode::NotSupported, text));
+impl From<TooMany> for Failure {
+    fn from(too_many: TooMany) -> Self {
+        SearchError::TooMany(too_many).into()
     }
-    // A request of one change knows of no others.
-    let others = if entries.len() < 2 { &[] } else { entries };
-    let found = |entry: &&Entry| {
-        entry.index().is_some_and(|index| {
-            let row = Row {
-                key: &entry.key,
-                last_updated: now,
-                entries: index,
-            };
-            search::matches(&query, row)
-        })
-    };
-    let written = others.iter().filter(found);
-    let mut keys: Vec<ResourceKey> = written.map(|entry| entry.key.clone()).collect();
-    let is_settled = |key: &ResourceKey| {
-        others
-            .iter()
-            .any(|entry| entry.key == *key && !matches!(entry.step, EntryWrite::Nothing(_)))
-    };
-    let stored = gathering.matching(query)?;
-    keys.extend(stored.into_iter().filter(|key| !is_settled(key)));
-    keys.sort();
-    Ok(keys)
 }
 
 /// Returns the query for the Patients that have an identifier.
-pub(super) fn patients_with(system: &str, value: &str) -> SearchQuery {
+pub(in crate::interactions::writing) fn patients_with(system: &str, value: &str) -> SearchQuery {
     let token = Test::Token {
         system: Some(system.to_owned()),
         code: Some(value.to_owned()),

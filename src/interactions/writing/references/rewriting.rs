@@ -1,31 +1,25 @@
-//! Rewriting the references of incoming resources: to entries of the same request, to this server's
-//! own addresses, to the match of a search, and a `subject` that is named by identifier alone.
+//! Rewriting the links of incoming resources: to entries of the same request, to this server's own
+//! addresses, and to the matches of searches.
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
-use serde_json::Value;
-
-use super::conditional::{by_search, keys_with, patients_with};
-use crate::fhir::{Issue, IssueCode, Reference, ResourceKey, reference};
+use super::names::NamedEntry;
+use super::relink::{new_links, put, replace_references};
+use super::searches;
+use super::surrounding::{Surrounding, addresses_in};
+use super::versions::{self, VersionLinks};
+use crate::fhir::reference::is_search;
+use crate::fhir::{Issue, IssueCode, Reference, ResourceKey};
 use crate::interactions::Failure;
-use crate::interactions::change::{AskedAs, Change, placed};
+use crate::interactions::change::AskedAs;
 use crate::interactions::writing::entry::{Entry, EntryWrite};
 use crate::interactions::writing::gathering::Gathering;
+use crate::schema::Definitions;
+use crate::storage::Method;
+use crate::validation::LinkKind;
 
-/// The request to which references belong.
-#[derive(Clone, Copy)]
-pub(in crate::interactions::writing) struct Surrounding<'a> {
-    /// Its changes, one for each entry.
-    pub(in crate::interactions::writing) changes: &'a [Change],
-    /// The way in which they are asked for: only in a transaction may an address be a search.
-    pub(in crate::interactions::writing) asked_as: AskedAs,
-    /// The time of the request.
-    pub(in crate::interactions::writing) now: Timestamp,
-}
-
-/// Rewrites the references of all entries, and adds to each entry what is wrong with them. Searches
-/// come last, when all others are rewritten.
+/// Rewrites the links of all entries, and adds to each entry what is wrong with them. Searches come
+/// when all others are rewritten, and links to versions last.
 ///
 /// # Errors
 /// `PreconditionFailed` if an address that is a search has not exactly one match.
@@ -34,71 +28,62 @@ pub(in crate::interactions::writing) fn rewrite(
     entries: &mut [Entry],
     request: Surrounding<'_>,
 ) -> Result<(), Failure> {
-    let named = entries.iter().zip(request.changes);
-    let by_full_url: HashMap<String, ResourceKey> = named
-        .filter_map(|(entry, change)| Some((change.full_url.clone()?, entry.key.clone())))
-        .collect();
+    let definitions = gathering.server().validator.definitions();
     let known = KnownAddresses {
         base_url: &gathering.server().base_url,
-        by_full_url,
-        asked_as: request.asked_as,
+        definitions,
+        request,
     };
-    for (entry, change) in entries.iter_mut().zip(request.changes) {
-        let issues = known.rewrite(entry, change.full_url.as_deref());
-        entry.warnings.extend(issues);
-    }
-    let mut failures = Vec::new();
-    for (at, change) in request.changes.iter().enumerate() {
-        match by_searches(gathering, entries, at, request) {
-            Ok(issue) => entries[at].warnings.extend(issue),
-            Err(failure) => failures.push(placed(change, failure)),
+    let mut links_to_versions = HashMap::new();
+    for (at, entry) in entries.iter_mut().enumerate() {
+        let of_entry = known.rewrite(at, entry);
+        if !of_entry.is_empty() {
+            links_to_versions.insert(at, of_entry);
         }
     }
-    Failure::together(failures).map_or(Ok(()), Err)
-}
-
-/// Rewrites the references of one entry that need a search; answers what is wrong.
-fn by_searches(
-    gathering: &mut Gathering<'_>,
-    entries: &mut [Entry],
-    at: usize,
-    request: Surrounding<'_>,
-) -> Result<Option<Issue>, Failure> {
-    if request.asked_as == AskedAs::Transaction {
-        let found = searched(gathering, entries, at, request.now)?;
-        rewrite_addresses(&mut entries[at], &found);
-    }
-    logical_subject(gathering, entries, at, request.now)
+    searches::resolve(gathering, entries, request)?;
+    versions::rewrite(definitions, entries, &links_to_versions)
 }
 
 /// The addresses that need no search.
 struct KnownAddresses<'a> {
     base_url: &'a str,
-    /// Each `fullUrl` with the key that the entry has on this server.
-    by_full_url: HashMap<String, ResourceKey>,
-    asked_as: AskedAs,
+    definitions: &'a Definitions,
+    request: Surrounding<'a>,
 }
 
 enum ReferenceRewrite {
     AsItStands,
     /// This address of the server, perhaps with a version.
     Address(String),
+    /// The version of an entry.
+    Version(usize),
     Wrong(&'static str),
 }
 
 impl KnownAddresses<'_> {
-    /// Rewrites what needs no search; answers what is wrong.
-    fn rewrite(&self, entry: &mut Entry, full_url: Option<&str>) -> Vec<Issue> {
+    /// Rewrites what needs no search, and notes what is wrong; answers the links to versions.
+    fn rewrite(&self, at: usize, entry: &mut Entry) -> VersionLinks {
+        let mut versions = VersionLinks::new();
+        // What was stored before a patch is relative to this server.
+        let from = match entry.step {
+            EntryWrite::Put(_, Method::Patch) => None,
+            EntryWrite::Put(..) => Some(at),
+            EntryWrite::Delete | EntryWrite::Nothing(_) => return versions,
+        };
         let mut addresses: HashMap<String, String> = HashMap::new();
         let mut issues = Vec::new();
         for (path, address) in addresses_in(entry) {
             if addresses.contains_key(address) {
                 continue;
             }
-            match self.named(full_url, address) {
+            match self.named(from, address) {
                 ReferenceRewrite::AsItStands => {}
                 ReferenceRewrite::Address(local) => {
                     drop(addresses.insert(address.to_owned(), local))
+                }
+                ReferenceRewrite::Version(target) => {
+                    versions.insert(address.to_owned(), target);
                 }
                 ReferenceRewrite::Wrong(text) => issues.push(Issue::error(
                     IssueCode::Value,
@@ -107,181 +92,148 @@ impl KnownAddresses<'_> {
                 )),
             }
         }
-        rewrite_addresses(entry, &addresses);
-        issues
+        let texts = self.other_links(from, entry, &mut versions);
+        if !addresses.is_empty() || !texts.is_empty() {
+            entry.edit(|value| {
+                replace_references(value, &addresses);
+                put(value, texts);
+            });
+        }
+        entry.warnings.extend(issues);
+        versions
     }
 
-    fn named(&self, full_url: Option<&str>, address: &str) -> ReferenceRewrite {
-        if let Some(key) = self.by_full_url.get(address) {
-            return ReferenceRewrite::Address(key.to_string());
+    /// Returns the new texts of links that are no references.
+    fn other_links(
+        &self,
+        from: Option<usize>,
+        entry: &Entry,
+        versions: &mut VersionLinks,
+    ) -> Vec<(String, String)> {
+        let EntryWrite::Put(resource, _) = &entry.step else {
+            return Vec::new();
+        };
+        if self.request.names.is_empty() {
+            return Vec::new();
+        }
+        new_links(self.definitions, resource.value(), &mut |kind, address| {
+            let named = self.request.names.named(from, address)?;
+            let key = &self.request.keys[named.at];
+            match (kind, named) {
+                (
+                    LinkKind::Uuid,
+                    NamedEntry {
+                        version: None,
+                        fragment: None,
+                        ..
+                    },
+                ) => urn_of(key),
+                (LinkKind::Uuid, _) => None,
+                (
+                    LinkKind::Address | LinkKind::Narrative,
+                    NamedEntry {
+                        version: Some(_),
+                        fragment: None,
+                        ..
+                    },
+                ) => {
+                    if !self.is_own_version(named, key) {
+                        versions.insert(address.to_owned(), named.at);
+                    }
+                    None
+                }
+                (LinkKind::Address | LinkKind::Narrative, NamedEntry { fragment, .. }) => {
+                    Some(fragment.map_or_else(|| key.to_string(), |part| format!("{key}#{part}")))
+                }
+            }
+        })
+    }
+
+    fn named(&self, from: Option<usize>, address: &str) -> ReferenceRewrite {
+        if let Some(named) = self.request.names.named(from, address) {
+            let key = &self.request.keys[named.at];
+            match named {
+                NamedEntry {
+                    fragment: Some(_), ..
+                } => {
+                    return ReferenceRewrite::Wrong(
+                        "expected a reference to the resource of an entry, found one to something in it: only its own references lead to what it contains",
+                    );
+                }
+                NamedEntry { version: None, .. } => {
+                    return ReferenceRewrite::Address(key.to_string());
+                }
+                NamedEntry {
+                    version: Some(_),
+                    at,
+                    ..
+                } if !self.is_own_version(named, key) => {
+                    return ReferenceRewrite::Version(at);
+                }
+                NamedEntry {
+                    version: Some(_), ..
+                } => {}
+            }
         }
         match Reference::parse(address) {
             Reference::Urn(_) => ReferenceRewrite::Wrong(
                 "expected the fullUrl of an entry of the same transaction: no entry has this one",
             ),
-            Reference::Conditional(_) if self.asked_as != AskedAs::Transaction => {
-                ReferenceRewrite::Wrong(
-                    "a reference that is a search is understood in a transaction only",
-                )
-            }
-            Reference::External(absolute) => {
-                let local = absolute
-                    .strip_prefix(self.base_url)
-                    .and_then(|rest| rest.strip_prefix('/'));
+            Reference::Conditional(_) => self.conditional(ReferenceRewrite::AsItStands),
+            Reference::External(address) => {
+                let local = self.below_base(address);
                 match local.map(|local| (local, Reference::parse(local))) {
                     Some((local, Reference::Local(..))) => {
                         ReferenceRewrite::Address(local.to_owned())
                     }
+                    Some((local, Reference::Conditional(_))) => {
+                        self.conditional(ReferenceRewrite::Address(local.to_owned()))
+                    }
+                    Some(_) | None if is_search(address) => ReferenceRewrite::Wrong(
+                        "expected the address of a resource, found a search on another server: name the resource, or in a transaction a search of this server, such as Patient?identifier=system|value",
+                    ),
                     Some(_) | None => ReferenceRewrite::AsItStands,
                 }
             }
-            // A relative address is relative to the base of its entry's fullUrl.
-            Reference::Local(key, None) => {
-                let entry = full_url
-                    .and_then(base_of)
-                    .and_then(|base| self.by_full_url.get(&format!("{base}/{key}")));
-                entry.map_or(ReferenceRewrite::AsItStands, |entry| {
-                    ReferenceRewrite::Address(entry.to_string())
-                })
-            }
-            Reference::Conditional(_)
-            | Reference::Local(_, Some(_))
+            Reference::Local(..)
             | Reference::Contained(_)
             | Reference::Logical(..)
             | Reference::None => ReferenceRewrite::AsItStands,
         }
     }
-}
 
-/// Returns the path and the address of each literal reference that an entry will write.
-fn addresses_in(entry: &Entry) -> Vec<(String, &str)> {
-    let mut found = Vec::new();
-    if let EntryWrite::Put(resource, _) = &entry.step {
-        reference::for_each(
-            resource.type_name(),
-            resource.value(),
-            &mut |path, element| {
-                if let Some(address) = element["reference"].as_str() {
-                    found.push((path.to_owned(), address));
-                }
-            },
-        );
-    }
-    found
-}
-
-/// Returns `http://x/fhir` of `http://x/fhir/Condition/7`.
-fn base_of(full_url: &str) -> Option<&str> {
-    let (rest, _) = full_url.rsplit_once('/')?;
-    full_url
-        .contains("://")
-        .then(|| rest.rsplit_once('/').map(|(base, _)| base))
-        .flatten()
-}
-
-fn rewrite_addresses(entry: &mut Entry, addresses: &HashMap<String, String>) {
-    if !addresses.is_empty() {
-        entry.edit(|value| replace(value, addresses));
-    }
-}
-
-fn replace(value: &mut Value, addresses: &HashMap<String, String>) {
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                match member {
-                    Value::String(address) if name == "reference" => {
-                        if let Some(new) = addresses.get(address) {
-                            address.clone_from(new);
-                        }
-                    }
-                    other => replace(other, addresses),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, addresses)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// Finds what one entry's references name that are searches.
-fn searched(
-    gathering: &mut Gathering<'_>,
-    entries: &[Entry],
-    at: usize,
-    now: Timestamp,
-) -> Result<HashMap<String, String>, Failure> {
-    let mut found: HashMap<String, String> = HashMap::new();
-    for (path, address) in addresses_in(&entries[at]) {
-        if found.contains_key(address) {
-            continue;
-        }
-        if let Reference::Conditional(query) = Reference::parse(address) {
-            let key = by_search(gathering, entries, now, query)
-                .map_err(|failure| at_reference(&path, failure))?;
-            found.insert(address.to_owned(), key.to_string());
+    /// Allows a search in a transaction only.
+    fn conditional(&self, allowed: ReferenceRewrite) -> ReferenceRewrite {
+        match self.request.asked_as {
+            AskedAs::Transaction => allowed,
+            AskedAs::Requests => ReferenceRewrite::Wrong(
+                "a reference that is a search is understood in a transaction only",
+            ),
         }
     }
-    Ok(found)
-}
 
-/// Says of a failure which reference it is about.
-fn at_reference(path: &str, mut failure: Failure) -> Failure {
-    let expression = format!("{path}.reference");
-    match &mut failure {
-        Failure::PreconditionFailed(issue) => issue.expression = expression,
-        Failure::BadRequest(issues) => issues
-            .iter_mut()
-            .for_each(|issue| issue.expression.clone_from(&expression)),
-        Failure::Unprocessable(_)
-        | Failure::NotFound(_)
-        | Failure::Gone(..)
-        | Failure::NotAllowed(_)
-        | Failure::NotAcceptable(_)
-        | Failure::Conflict(_)
-        | Failure::Several(..)
-        | Failure::Busy
-        | Failure::BeingIndexed(_)
-        | Failure::Store(_) => {}
+    /// Returns the part of an address below the base of this server, with or without its name.
+    fn below_base<'t>(&self, address: &'t str) -> Option<&'t str> {
+        let below = |base: &str| address.strip_prefix(base)?.strip_prefix('/');
+        let path = || {
+            let (_, host) = self.base_url.split_once("://")?;
+            let path = &host[host.find('/')?..];
+            below(path)
+        };
+        below(self.base_url).or_else(path)
     }
-    failure
+
+    /// Tells whether an address is that of a version on this server already.
+    fn is_own_version(&self, named: NamedEntry<'_>, key: &ResourceKey) -> bool {
+        let full_url = self.request.names.full_url(named.at);
+        let local = full_url.and_then(|full_url| self.below_base(full_url));
+        local.is_some_and(|local| local == key.to_string())
+    }
 }
 
-/// Resolves a `subject` that is named by identifier alone; the identifier stays beside the
-/// reference. Answers what is wrong with it.
-fn logical_subject(
-    gathering: &mut Gathering<'_>,
-    entries: &mut [Entry],
-    at: usize,
-    now: Timestamp,
-) -> Result<Option<Issue>, Failure> {
-    let EntryWrite::Put(resource, _) = &entries[at].step else {
-        return Ok(None);
-    };
-    let Reference::Logical(system, value) = Reference::read(&resource.value()["subject"]) else {
-        return Ok(None);
-    };
-    let expression = format!("{}.subject.identifier", resource.type_name());
-    let query = patients_with(system, value);
-    let keys = keys_with(gathering, entries, now, query)?;
-    let text = match keys.as_slice() {
-        [key] => {
-            entries[at].edit(|resource| {
-                if let Some(subject) = resource["subject"].as_object_mut() {
-                    subject.insert("reference".into(), Value::from(key.to_string()));
-                }
-            });
-            return Ok(None);
-        }
-        [] => "expected a Patient with this identifier to be stored, found none: send the Patient first, or in the same transaction".to_owned(),
-        several => format!(
-            "expected one Patient with this identifier, found {}: name one by reference",
-            several.len()
-        ),
-    };
-    Ok(Some(Issue::error(
-        IssueCode::BusinessRule,
-        expression,
-        text,
-    )))
+/// Returns the address of a resource for an element that can hold a `urn:uuid:` only, if its id is
+/// that of one.
+fn urn_of(key: &ResourceKey) -> Option<String> {
+    let uuid = uuid::Uuid::try_parse(key.id.as_str()).ok()?;
+    Some(format!("urn:uuid:{uuid}"))
 }

@@ -280,7 +280,7 @@ fn several_entries_that_cannot_be_carried_out_are_all_named() {
 }
 
 #[test]
-fn two_entries_under_one_address_or_one_condition_are_refused() {
+fn two_entries_under_one_address_are_refused() {
     let facade = Facade::at(NOW);
     let twice = vec![
         post("urn:uuid:1", region("")),
@@ -291,19 +291,6 @@ fn two_entries_under_one_address_or_one_condition_are_refused() {
         twice,
         400,
         &["error duplicate Bundle.entry[1].fullUrl"],
-    );
-    let conditional = |url: &str| {
-        with(
-            post(url, region("")),
-            "ifNoneExist",
-            "identifier=550891000016003",
-        )
-    };
-    refused(
-        &facade,
-        vec![conditional("urn:uuid:1"), conditional("urn:uuid:2")],
-        400,
-        &["error duplicate Bundle.entry[1].request"],
     );
 }
 
