@@ -130,12 +130,12 @@ const REQUESTS: [(&str, usize, Request); 12] = [
     ),
     (
         "transaction of two persons, found by criteria, with what criteria about them find",
-        0,
+        9,
         |server, context| send_conditionally(server, context, 2, 2),
     ),
     (
         "transaction of fifty persons, with three things of each",
-        0,
+        9,
         |server, context| send_conditionally(server, context, 50, 3),
     ),
     ("$rights", 7, |server, context| {
@@ -155,9 +155,10 @@ fn send_conditionally(server: &Server, context: &Context, persons: usize, goals:
         let urn = format!("urn:uuid:{number}");
         let by_number = format!("identifier=https://ehr.test/pid|{number}");
         let mut sent = patient("");
+        sent.as_object_mut().unwrap().shift_remove("id");
         sent["identifier"] = json!([{ "system": "https://ehr.test/pid", "value": number }]);
         sent["generalPractitioner"][0]["reference"] =
-            "Organization?identifier=urn:oid:1.2.208.176.1.4|077410".into();
+            "Organization?identifier=urn:oid:1.2.208.176.1.1|61741000016007".into();
         entries.push(json!({ "fullUrl": urn, "resource": sent,
             "request": { "method": "POST", "url": "Patient", "ifNoneExist": by_number } }));
         for goal in 0..goals {
