@@ -31,6 +31,7 @@ fn rename_test(test: &mut Test, new: &mut dyn FnMut(&str, bool) -> Option<String
             }
         }
         Test::Composite(tests) => tests.iter_mut().for_each(|test| rename_test(test, new)),
+        Test::Contained(query) => rename(query, new),
         Test::ReferenceIn(_)
         | Test::Token { .. }
         | Test::Date { .. }
