@@ -145,6 +145,7 @@ mod tests {
             },
             full_url: full_url.map(Into::into),
             place: None,
+            is_verbose: false,
         }
     }
 
