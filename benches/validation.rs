@@ -74,7 +74,7 @@ fn measure(name: &str, text: &str, validator: &Validator) {
     let context = CheckContext {
         validator,
         profiles: &[],
-        today: date(2027, 12, 31),
+        now: frist::fhir::start_of_day(date(2027, 12, 31)),
         why_no_group: &|_| None,
     };
     let parse = || Resource::from_value(json::parse(text.as_bytes()).unwrap()).unwrap();

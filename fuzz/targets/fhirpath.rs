@@ -43,7 +43,7 @@ fuzz_target!(|text: &str| {
         root_resource: node,
         extension: None,
         now: None,
-        resolve: &|_| None,
+        resolve: &|_, _| None,
         member_of: &|_, _| None,
         conforms_to: &|_, _| None,
     };

@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let context = CheckContext {
         validator: &VALIDATOR,
         profiles: &[],
-        today: date(2027, 12, 31),
+        now: frist::fhir::start_of_day(date(2027, 12, 31)),
         why_no_group: &|_| None,
     };
     let found = within_time(|| check(&resource, &context));

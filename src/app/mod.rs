@@ -23,7 +23,6 @@ pub use clock::ServerClock;
 pub use exit_error::ExitError;
 
 use crate::config::{Command, DEMO_CLOCK, DemoOptions, ServeOptions};
-use crate::fhir::copenhagen_date;
 use ready::ReadyServer;
 
 /// Does what the command line asks for, until it is done or stopped; returns the program's exit
@@ -68,8 +67,7 @@ pub fn run(command: Command) -> Result<ExitCode, ExitError> {
             reindex::reindex_folder(&options)?;
         }
         Command::Validate(options) => {
-            let today = copenhagen_date(ServerClock::now_of_system());
-            if !validate::run(&options, today)? {
+            if !validate::run(&options, ServerClock::now_of_system())? {
                 return Ok(ExitCode::FAILURE);
             }
         }

@@ -176,8 +176,8 @@ fn kind_of(scalar: &Scalar<'_>) -> &'static str {
     }
 }
 
-/// Returns true if both mean the same: texts regardless of case and space, decimals to the lesser
-/// precision, sets regardless of order.
+/// Returns true if both mean the same: texts regardless of case and of the kind of each blank (not
+/// of the number of blanks), decimals to the lesser precision, sets regardless of order.
 pub(super) fn equivalent(left: &Operand<'_>, right: &Operand<'_>, model: &dyn Model) -> bool {
     match (left.scalar(model), right.scalar(model)) {
         (Some(left), Some(right)) => scalars_equivalent(&left, &right),
@@ -221,12 +221,13 @@ fn decimals_equivalent(left: Decimal, right: Decimal) -> bool {
 }
 
 fn texts_equivalent(left: &str, right: &str) -> bool {
-    let words = |text: &str| {
-        text.split_whitespace()
-            .map(str::to_lowercase)
-            .collect::<Vec<_>>()
+    let letters = |text: &'_ str| -> Vec<char> {
+        let lower = text.chars().flat_map(char::to_lowercase);
+        lower
+            .map(|letter| if letter.is_whitespace() { ' ' } else { letter })
+            .collect()
     };
-    words(left) == words(right)
+    left == right || letters(left) == letters(right)
 }
 
 fn nodes_same(left: Node<'_>, right: Node<'_>, by: Comparison) -> bool {

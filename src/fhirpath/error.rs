@@ -15,14 +15,19 @@ impl fmt::Display for CompileError {
 
 impl std::error::Error for CompileError {}
 
-/// The reason why an expression has no result on an element: the data is not what the author of the
-/// expression expected.
+/// The reason why an expression has no result on an element.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct EvaluationError(pub String);
+pub enum EvaluationError {
+    /// The data is not what the author of the expression expected.
+    Data(String),
+    /// The expression asks for what its surroundings do not say, whatever the data.
+    Unavailable(String),
+}
 
 impl fmt::Display for EvaluationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let (EvaluationError::Data(why) | EvaluationError::Unavailable(why)) = self;
+        f.write_str(why)
     }
 }
 

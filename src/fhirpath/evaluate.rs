@@ -46,7 +46,7 @@ impl<'a, 's> NameScope<'a, 's> {
 
 /// Returns an error with its reason.
 pub(super) fn error<T>(why: impl Into<String>) -> Result<T> {
-    Err(EvaluationError(why.into()))
+    Err(EvaluationError::Data(why.into()))
 }
 
 impl<'a, 'e> Evaluation<'a, 'e> {

@@ -6,7 +6,7 @@ use super::environment::{Environment, Item};
 use super::error::{CompileError, EvaluationError};
 use super::evaluate::Evaluation;
 use super::operand::{Items, Operand};
-use super::syntax::Expr;
+use super::syntax::{Expr, Function, Literal, Variable};
 use super::{Node, errata, parse, types};
 
 /// A compiled expression.
@@ -14,6 +14,15 @@ use super::{Node, errata, parse, types};
 pub struct Expression {
     text: Box<str>,
     tree: Expr,
+}
+
+/// A definition that an expression asks about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AskedDefinition<'e> {
+    /// The address of a value set, in `memberOf()`.
+    ValueSet(&'e str),
+    /// The address of a profile, in `conformsTo()`.
+    Profile(&'e str),
 }
 
 impl Expression {
@@ -27,6 +36,27 @@ impl Expression {
             text: text.into(),
             tree: parse::parse(errata::as_meant(text))?,
         })
+    }
+
+    /// Returns the addresses of the value sets and profiles that the expression asks about, as far as
+    /// it writes them out.
+    pub fn asked_definitions(&self) -> Vec<AskedDefinition<'_>> {
+        let mut found = Vec::new();
+        self.tree.for_each(&mut |expr| {
+            let Expr::Call(call) = expr else { return };
+            let address = match call.arguments.first() {
+                Some(Expr::Literal(Literal::Text(text)) | Expr::Variable(Variable::Text(text))) => {
+                    text
+                }
+                _ => return,
+            };
+            match call.function {
+                Function::MemberOf => found.push(AskedDefinition::ValueSet(address)),
+                Function::ConformsTo => found.push(AskedDefinition::Profile(address)),
+                _ => {}
+            }
+        });
+        found
     }
 
     /// Returns the expression as it was published.

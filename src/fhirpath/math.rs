@@ -2,6 +2,7 @@
 //!
 //! Roots, powers and logarithms are computed in binary fractions; all else is exact.
 
+use super::EvaluationError;
 use super::decimal::Decimal;
 use super::evaluate::{Evaluation, NameScope, Result, error};
 use super::operand::{Items, Operand, Quantity, Scalar};
@@ -93,10 +94,12 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
-    /// Answers `now()`, `today()` and `timeOfDay()`, all in UTC and for one instant.
+    /// Answers `now()`, `today()` and `timeOfDay()`, all for one instant and by the clock in
+    /// Copenhagen.
     pub(super) fn clock<'v>(&self, function: Function) -> Result<Items<'v>> {
-        let Some(now) = self.environment.now.and_then(Temporal::instant) else {
-            return error(format!("{}() is not available here", function.name()));
+        let Some(now) = self.environment.now.and_then(Temporal::of_clock) else {
+            let why = format!("{}() is not available here", function.name());
+            return Err(EvaluationError::Unavailable(why));
         };
         Ok(Items::One(Operand::Temporal(match function {
             Function::Today => now.to_date(),

@@ -29,7 +29,7 @@ mod token;
 mod tree;
 mod types;
 
-pub use environment::{Environment, Item};
+pub use environment::{Coded, Environment, Item};
 pub use error::{CompileError, EvaluationError};
-pub use expression::Expression;
+pub use expression::{AskedDefinition, Expression};
 pub use model::{Model, Node, TypeId};

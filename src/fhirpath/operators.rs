@@ -71,7 +71,8 @@ impl<'a> Evaluation<'a, '_> {
         ) else {
             return Ok(Items::None);
         };
-        let order = compare::order(left, right, self.environment.model).map_err(EvaluationError)?;
+        let order =
+            compare::order(left, right, self.environment.model).map_err(EvaluationError::Data)?;
         let holds = order.map(|order| match operator {
             Operator::LessOrEqual => order.is_le(),
             Operator::Less => order.is_lt(),
@@ -88,7 +89,7 @@ impl<'a> Evaluation<'a, '_> {
             Some(item) => self
                 .text_of(item)
                 .map(str::to_owned)
-                .ok_or_else(|| EvaluationError("& takes text".into())),
+                .ok_or_else(|| EvaluationError::Data("& takes text".into())),
         };
         let joined = text(left)? + &text(right)?;
         self.charge(joined.len() / 16)?;

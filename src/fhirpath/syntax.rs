@@ -37,6 +37,31 @@ impl Expr {
         Expr::Binary(operator, Box::new((left, right)))
     }
 
+    /// Visits the expression and all expressions in it.
+    pub(super) fn for_each<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
+        visit(self);
+        match self {
+            Expr::Member(base, _) | Expr::Negative(base) | Expr::Type(_, base, _) => {
+                base.for_each(visit);
+            }
+            Expr::Call(call) => {
+                call.base.for_each(visit);
+                call.arguments.iter().for_each(|one| one.for_each(visit));
+            }
+            Expr::Indexed(sides) | Expr::Binary(_, sides) => {
+                sides.0.for_each(visit);
+                sides.1.for_each(visit);
+            }
+            Expr::Literal(_)
+            | Expr::Nothing
+            | Expr::This
+            | Expr::Index
+            | Expr::Total
+            | Expr::Variable(_)
+            | Expr::First(_) => {}
+        }
+    }
+
     /// Returns the same collection, in which an item may now stand twice.
     fn gathered(self) -> Expr {
         match self {

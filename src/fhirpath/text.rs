@@ -224,7 +224,7 @@ impl<'a> Evaluation<'a, '_> {
         let compiled = pattern::compile(pattern, extent, pattern::READ_SIZE_MAX);
         compiled
             .map(|pattern| Some(Cow::Owned(pattern)))
-            .map_err(EvaluationError)
+            .map_err(EvaluationError::Data)
     }
 
     fn join(

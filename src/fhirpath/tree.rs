@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::evaluate::{Evaluation, NameScope, Result, error};
 use super::operand::{Items, Operand};
 use super::syntax::{Function, FunctionCall};
-use super::{Node, navigate};
+use super::{Coded, Node, navigate};
 
 impl<'a> Evaluation<'a, '_> {
     pub(super) fn tree(
@@ -95,22 +95,24 @@ impl<'a> Evaluation<'a, '_> {
 
     /// Finds the resource that a Reference, or the text of one, names.
     fn resolve(&self, item: &Operand<'a>) -> Result<Option<Node<'a>>> {
-        let reference = match item {
+        let (reference, holder) = match item {
             Operand::Node(Node {
-                value: Some(Value::Object(object)),
+                value: holder @ Some(Value::Object(object)),
                 ..
-            }) => object.get("reference").and_then(Value::as_str),
-            other => other.as_str(),
+            }) => (object.get("reference").and_then(Value::as_str), *holder),
+            Operand::Node(node) => (item.as_str(), node.value),
+            other => (other.as_str(), None),
         };
         let Some(reference) = reference else {
             return Ok(None);
         };
         self.charge(1)?;
         let model = self.environment.model;
+        if let Some(node) = (self.environment.resolve)(reference, holder) {
+            return Ok(Some(navigate::typed(node, model)));
+        }
         let Some(id) = reference.strip_prefix('#') else {
-            return Ok(
-                (self.environment.resolve)(reference).map(|node| navigate::typed(node, model))
-            );
+            return Ok(None);
         };
         let root = navigate::typed(self.environment.root_resource, model);
         if id.is_empty() {
@@ -137,14 +139,20 @@ impl<'a> Evaluation<'a, '_> {
         else {
             return Ok(Items::None);
         };
+        let name = call.function.name();
+        if call.function == Function::MemberOf {
+            let coded = match item {
+                Operand::Node(node) => Coded::Element(*node),
+                other => match other.as_str() {
+                    Some(text) => Coded::Text(text),
+                    None => return error(format!("{name}() takes a code or a text")),
+                },
+            };
+            return Ok((self.environment.member_of)(coded, address).into());
+        }
         let Operand::Node(node) = item else {
-            return error(format!("{}() takes an element", call.function.name()));
+            return error(format!("{name}() takes an element"));
         };
-        let answer = if call.function == Function::MemberOf {
-            self.environment.member_of
-        } else {
-            self.environment.conforms_to
-        };
-        Ok(answer(*node, address).into())
+        Ok((self.environment.conforms_to)(*node, address).into())
     }
 }

@@ -9,6 +9,6 @@ use crate::schema::Definitions;
 pub struct PatchContext<'a> {
     /// The types of elements.
     pub definitions: &'a Definitions,
-    /// The instant of `now()` and `today()`.
+    /// The instant of `now()`, `today()` and `timeOfDay()`.
     pub now: Timestamp,
 }

@@ -118,7 +118,7 @@ fn evaluate<'a>(
         root_resource: root,
         extension: None,
         now: Some(context.now),
-        resolve: &|_| None,
+        resolve: &|_, _| None,
         member_of: &|_, _| None,
         conforms_to: &|_, _| None,
     };

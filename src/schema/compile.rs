@@ -36,7 +36,8 @@ pub(super) fn structure(line: &str, around: &dyn OtherDefinitions) -> Structure 
         .iter()
         .map(|source| element(source, &own, around))
         .collect();
-    element_tree::build(&mut elements, items(&source, "element"));
+    let url = text(&source, "url").unwrap_or_default();
+    element_tree::build(&mut elements, items(&source, "element"), url);
     Structure {
         url: boxed(&source, "url"),
         version: boxed(&source, "version"),
@@ -181,6 +182,7 @@ fn element(source: &Value, own: &[Arc<Constraint>], around: &dyn OtherDefinition
         },
         types,
         content_of: None,
+        content_elsewhere: None,
         fixed: source.get("fixed").cloned(),
         pattern: source.get("pattern").cloned(),
         binding: source.get("binding").and_then(binding),
@@ -217,6 +219,11 @@ fn element_type(source: &Value, around: &dyn OtherDefinitions) -> ElementType {
         profiles: boxes(source, "profile"),
         target_profiles: boxes(source, "targetProfile"),
         aggregation: boxes(source, "aggregation"),
+        is_of_version: match text(source, "versioning") {
+            Some("specific") => Some(true),
+            Some("independent") => Some(false),
+            _ => None,
+        },
     }
 }
 

@@ -137,10 +137,7 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
     let mut put = |key: &str, value: Value| drop(element.insert(key.to_owned(), value));
     put("path", json!(path));
     let max = text(source, "max").unwrap_or("1");
-    let base_max = source
-        .get("base")
-        .and_then(|base| text(base, "max"))
-        .unwrap_or(max);
+    let base_max = of_base(source, "max").unwrap_or(max);
     for (key, keep) in [
         ("sliceName", true),
         (
@@ -165,6 +162,9 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
         if let Some(value) = source.get(key).filter(|_| keep) {
             put(key, value.clone());
         }
+    }
+    if let Some(choice) = choice_of(source, path) {
+        put("choice", json!(choice));
     }
     if path.contains('.') && !matches!(base_max, "0" | "1") {
         put("array", Value::Bool(true));
@@ -202,6 +202,17 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
     Ok(Value::Object(element))
 }
 
+/// Returns what is said of the element that this one constrains.
+fn of_base<'a>(source: &'a Value, key: &str) -> Option<&'a str> {
+    text(source.get("base")?, key)
+}
+
+/// Returns the name of a choice that is written as the key of one of its types.
+fn choice_of<'a>(source: &'a Value, path: &str) -> Option<&'a str> {
+    let name = of_base(source, "path")?.rsplit('.').next()?;
+    (name.ends_with("[x]") && !path.ends_with("[x]")).then_some(name)
+}
+
 /// Returns the value of `fixed[x]` and the like, whatever its type.
 fn typed<'a>(source: &'a Value, prefix: &str) -> Option<&'a Value> {
     let is_typed = |key: &str| {
@@ -219,7 +230,7 @@ fn typed<'a>(source: &'a Value, prefix: &str) -> Option<&'a Value> {
 fn element_type(kind: &Value, element: &Value) -> Value {
     let code = fhir_type(kind, element);
     let mut condensed = Map::new();
-    for key in ["profile", "targetProfile", "aggregation"] {
+    for key in ["profile", "targetProfile", "aggregation", "versioning"] {
         if let Some(value) = kind.get(key) {
             condensed.insert(key.to_owned(), value.clone());
         }

@@ -7,9 +7,9 @@ use super::compile;
 use super::condense::Unusable;
 use super::package::{Package, PackageError};
 use super::shelf::{CORE, Head, Put, Shelf, Stacked};
-use super::structure::{Element, Structure, StructureKind};
+use super::structure::{ContextKind, Element, Structure, StructureKind};
 use super::value_set::ValueSet;
-use crate::fhirpath::TypeId;
+use crate::fhirpath::{AskedDefinition, Expression, TypeId};
 
 /// The definitions that resources are checked against. They never change once made: share them.
 ///
@@ -31,7 +31,8 @@ pub struct Unevaluated {
     pub key: String,
     /// Its expression.
     pub expression: String,
-    /// The part of the expression that is not supported.
+    /// The part of the expression that is not supported, or the definition that it asks about and
+    /// that is not there.
     pub why: String,
 }
 
@@ -190,15 +191,28 @@ impl Definitions {
                 .elements
                 .iter()
                 .flat_map(|element| &element.constraints);
-            for constraint in of_elements.chain(&structure.context_invariants) {
-                let Err(why) = constraint.evaluable() else {
-                    continue;
+            let rules = of_elements.chain(&structure.context_invariants);
+            let rules = rules.map(|rule| {
+                let why = match rule.evaluable() {
+                    Ok(expression) => self.unknown_in(expression),
+                    Err(why) => Some(why.to_string()),
                 };
+                (&*rule.key, &*rule.expression, why)
+            });
+            let contexts = structure.contexts.iter();
+            let contexts = contexts.filter(|context| context.kind == ContextKind::FhirPath);
+            let contexts = contexts.map(|context| {
+                let why = Expression::compile(&context.expression).err();
+                let why = why.map(|why| why.to_string());
+                ("context", &*context.expression, why)
+            });
+            for (key, expression, why) in rules.chain(contexts) {
+                let Some(why) = why else { continue };
                 let unevaluated = Unevaluated {
                     structure: structure.url.to_string(),
-                    key: constraint.key.to_string(),
-                    expression: constraint.expression.to_string(),
-                    why: why.to_string(),
+                    key: key.to_owned(),
+                    expression: expression.to_owned(),
+                    why,
                 };
                 if !found.contains(&unevaluated) {
                     found.push(unevaluated);
@@ -206,6 +220,22 @@ impl Definitions {
             }
         }
         found
+    }
+
+    /// Returns what an expression asks about that is not among the definitions.
+    fn unknown_in(&self, expression: &Expression) -> Option<String> {
+        let asked = expression.asked_definitions().into_iter();
+        asked
+            .filter_map(|asked| match asked {
+                AskedDefinition::ValueSet(url) if self.value_set(url).is_none() => {
+                    Some(format!("the value set {url} is not known here"))
+                }
+                AskedDefinition::Profile(url) if self.structure(url).is_none() => {
+                    Some(format!("the profile {url} is not known here"))
+                }
+                AskedDefinition::ValueSet(_) | AskedDefinition::Profile(_) => None,
+            })
+            .next()
     }
 
     pub(super) fn type_place(&self, name: &str) -> Option<u32> {

@@ -5,17 +5,17 @@ use serde_json::Value;
 use super::definition_json::text;
 use super::structure::Element;
 
-/// Connects the elements of one structure; `sources` are their condensed forms.
-pub(super) fn build(elements: &mut [Element], sources: &[Value]) {
-    connect(elements);
-    refer(elements, sources);
+/// Connects the elements of the structure with that address; `sources` are their condensed forms.
+pub(super) fn build(elements: &mut [Element], sources: &[Value], url: &str) {
+    connect(elements, sources);
+    refer(elements, sources, url);
     for at in 0..elements.len() {
         elements[at].keys = keys(elements, at);
     }
 }
 
 /// Finds the parent of each element, tells slices from children, and gives each its id.
-fn connect(elements: &mut [Element]) {
+fn connect(elements: &mut [Element], sources: &[Value]) {
     let mut children = vec![Vec::new(); elements.len()];
     let mut slices = vec![Vec::new(); elements.len()];
     // The element that was last met at each depth.
@@ -24,7 +24,11 @@ fn connect(elements: &mut [Element]) {
         let depth = elements[at].path.matches('.').count();
         open.truncate(depth);
         if let Some(&parent) = open.last() {
-            unshorten(elements, at, &children[parent]);
+            if !unshorten(elements, at, &children[parent])
+                && let Some(choice) = text(&sources[at], "choice")
+            {
+                name_as_choice(&mut elements[at], choice);
+            }
             let last = elements[at]
                 .path
                 .rsplit('.')
@@ -54,14 +58,14 @@ fn connect(elements: &mut [Element]) {
 }
 
 /// Writes a slice of a choice of types in the long form: it may be written as the key under which
-/// it stands (`onsetAge` for `onset[x]:onsetAge`).
-fn unshorten(elements: &mut [Element], at: usize, siblings: &[usize]) {
+/// it stands (`onsetAge` for `onset[x]:onsetAge`). Returns false if it is none.
+fn unshorten(elements: &mut [Element], at: usize, siblings: &[usize]) -> bool {
     let name = &elements[at].name;
     let Some(&whole) = siblings
         .iter()
         .find(|sibling| elements[**sibling].choice_keys.contains(name))
     else {
-        return;
+        return false;
     };
     let (short, whole_name, whole_path) = (
         name.clone(),
@@ -74,6 +78,18 @@ fn unshorten(elements: &mut [Element], at: usize, siblings: &[usize]) {
     }
     element.choice_keys = Box::new([short]);
     (element.name, element.path, element.is_choice) = (whole_name, whole_path, true);
+    true
+}
+
+/// Names an element after the choice of which it is the only type that is left, where the choice
+/// itself is not listed.
+fn name_as_choice(element: &mut Element, choice: &str) {
+    let short = std::mem::replace(&mut element.name, choice.trim_end_matches("[x]").into());
+    if let Some(above) = element.path.strip_suffix(&*short) {
+        element.path = format!("{above}{choice}").into();
+    }
+    element.choice_keys = Box::new([short]);
+    element.is_choice = true;
 }
 
 /// Returns the element that this one is a slice of: the sibling of the same name, or one of its
@@ -109,12 +125,16 @@ fn sliced(
 
 /// Resolves `contentReference`, which names an element by its id, in profiles after the address of
 /// the structure.
-fn refer(elements: &mut [Element], sources: &[Value]) {
+fn refer(elements: &mut [Element], sources: &[Value], own_url: &str) {
     for (at, source) in sources.iter().enumerate() {
-        if let Some((_, id)) =
-            text(source, "contentReference").and_then(|reference| reference.split_once('#'))
-        {
+        let Some(reference) = text(source, "contentReference") else {
+            continue;
+        };
+        if let Some((url, id)) = reference.split_once('#') {
             elements[at].content_of = elements.iter().position(|element| *element.id == *id);
+            if !url.is_empty() && url != own_url {
+                elements[at].content_elsewhere = Some(reference.into());
+            }
         }
     }
 }

@@ -85,6 +85,9 @@ pub struct Element {
     pub types: Box<[ElementType]>,
     /// The element of the same structure whose children it has (`contentReference`).
     pub content_of: Option<usize>,
+    /// The address of the structure, and after `#` the id of its element, of which it has the
+    /// children, if `contentReference` names another structure.
+    pub content_elsewhere: Option<Box<str>>,
     /// The value that it must have exactly.
     pub fixed: Option<Value>,
     /// The value that it must contain.
@@ -133,6 +136,9 @@ pub struct ElementType {
     /// The ways in which a target may be reached (`contained`, `referenced`, `bundled`); empty for
     /// any way.
     pub aggregation: Box<[Box<str>]>,
+    /// True if a reference must name a version of its target, false if it must not (`versioning`);
+    /// none if it may.
+    pub is_of_version: Option<bool>,
 }
 
 /// The codes that an element is bound to.

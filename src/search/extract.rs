@@ -107,7 +107,7 @@ fn own_entries(
             .and_then(|name| model.type_named(name))
             .or(focus.type_id),
     };
-    let resolve = |address: &str| {
+    let resolve = |address: &str, _: Option<&Value>| {
         type_in(address, container)
             .and_then(|name| model.type_named(name))
             .map(stand_in)

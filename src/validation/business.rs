@@ -35,7 +35,7 @@ pub(super) fn check(resource: &Value, kind: &str, context: &CheckContext<'_>, si
             dates::check_past(
                 text,
                 &format!("{kind}.{}", key.trim_end_matches("DateTime")),
-                context.today,
+                context.today(),
                 sink,
             );
         }
@@ -63,7 +63,7 @@ fn check_asserted(condition: &Value, context: &CheckContext<'_>, sink: &mut Sink
             dates::check_past(
                 text,
                 &format!("Condition.extension[{at}].value"),
-                context.today,
+                context.today(),
                 sink,
             );
         }
@@ -93,6 +93,6 @@ fn check_begun(encounter: &Value, context: &CheckContext<'_>, sink: &mut Sink) {
         Some("in-progress" | "finished")
     );
     if let Some(start) = encounter["period"]["start"].as_str().filter(|_| begun) {
-        dates::check_past(start, "Encounter.period.start", context.today, sink);
+        dates::check_past(start, "Encounter.period.start", context.today(), sink);
     }
 }

@@ -3,7 +3,7 @@
 use super::context::CheckContext;
 use super::findings::Sink;
 use super::validator::Validator;
-use super::walk::BundleWalk;
+use super::walk::{BundleWalk, CheckTask};
 use super::{business, walk};
 use crate::fhir::{Issue, Resource};
 
@@ -13,13 +13,11 @@ pub fn check(resource: &Resource, context: &CheckContext<'_>) -> Vec<Issue> {
     let value = resource.value();
     let kind = resource.type_name();
     let mut sink = Sink::default();
-    let walk = if business::is_taken_at_its_word(kind) {
-        walk::check_to_the_letter
-    } else {
-        walk::check
-    };
-    let definitions = context.validator.definitions();
-    walk(definitions, value, &profiles(kind, context), &mut sink);
+    walk::check(
+        &task(kind, context, &profiles(kind, context)),
+        value,
+        &mut sink,
+    );
     business::check(value, kind, context, &mut sink);
     sink.into_issues()
 }
@@ -31,10 +29,23 @@ pub fn check_entry(entries: &BundleWalk<'_>, at: usize, context: &CheckContext<'
         return Vec::new();
     };
     let mut sink = Sink::default();
-    let is_to_the_letter = business::is_taken_at_its_word(kind);
-    entries.check(at, &profiles(kind, context), is_to_the_letter, &mut sink);
+    entries.check(
+        at,
+        &task(kind, context, &profiles(kind, context)),
+        &mut sink,
+    );
     business::check(value, kind, context, &mut sink);
     sink.into_issues()
+}
+
+/// Returns what a walk is asked about a resource of a type.
+fn task<'t>(kind: &str, context: &CheckContext<'t>, profiles: &'t [&'t str]) -> CheckTask<'t> {
+    CheckTask {
+        definitions: context.validator.definitions(),
+        profiles,
+        now: Some(context.now),
+        is_to_the_letter: business::is_taken_at_its_word(kind),
+    }
 }
 
 /// Returns the profiles that a resource of a type must fit besides those that it claims.

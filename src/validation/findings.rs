@@ -75,6 +75,11 @@ impl Sink {
         self.put(Issue::information("", what));
     }
 
+    /// Adds that a rule is not checked, once.
+    pub(super) fn warn_of_check(&mut self, rule: &str, what: &str) {
+        self.put(Issue::warning(IssueCode::NotSupported, "", what).by_rule(rule.to_owned()));
+    }
+
     /// Keeps as many findings as will be answered and the first that refuses; only the body bounds
     /// the number of wrong elements. If several profiles find the same thing, it is kept once, even
     /// if two of them word one rule differently.

@@ -71,7 +71,7 @@ fn every_resource_of_the_population_is_accepted() {
         let context = CheckContext {
             validator: &validator,
             profiles: &[],
-            today,
+            now: frist::fhir::start_of_day(today),
             why_no_group: &why_no_group,
         };
         let stories = Population {

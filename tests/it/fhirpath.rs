@@ -37,7 +37,7 @@ fn environment<'a>(model: &'a Types, resource: &'a Value) -> Environment<'a> {
         root_resource: node(model, resource),
         extension: None,
         now: Some("2027-03-01T10:20:30.4567Z".parse().unwrap()),
-        resolve: &|_| None,
+        resolve: &|_, _| None,
         member_of: &|_, _| None,
         conforms_to: &|_, _| None,
     }
@@ -49,7 +49,7 @@ fn result(text: &str, resource: &Value) -> Result<Value, String> {
     let environment = environment(&TYPES, resource);
     let items = expression
         .evaluate(environment.resource, &environment)
-        .map_err(|error| error.0)?;
+        .map_err(|error| error.to_string())?;
     let values = items.into_iter().map(|item| match item {
         Item::Node(node) => node.value.cloned().unwrap_or(json!("without a value")),
         Item::Value(value) => value,

@@ -174,7 +174,7 @@ fn findings(resource: &Value) -> Vec<Issue> {
     let context = CheckContext {
         validator: &validator,
         profiles: &[],
-        today: date(2031, 1, 1),
+        now: frist::fhir::start_of_day(date(2031, 1, 1)),
         why_no_group: &why_no_group,
     };
     validation::check(&Resource::from_value(resource.clone()).unwrap(), &context)

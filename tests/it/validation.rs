@@ -3,13 +3,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod asked;
 mod binding;
 mod bounds;
 mod bundle;
+mod choices;
+mod clock;
 mod condition;
 mod constraints;
+mod content;
 mod datatypes;
 mod definitions;
+mod element_rules;
 pub(crate) mod examples;
 mod extensions;
 mod ids;
@@ -40,7 +45,7 @@ fn findings(value: &Value) -> Vec<Issue> {
     let context = CheckContext {
         validator: &validator,
         profiles: &[],
-        today: TODAY,
+        now: frist::fhir::start_of_day(TODAY),
         why_no_group: &why_no_group,
     };
     validation::check(&Resource::from_value(value.clone()).unwrap(), &context)

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use jiff::civil::Date;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::lines::text_without_place;
@@ -18,8 +18,8 @@ const PASSING: &[&str] = &["Bundle", "OperationOutcome", "Parameters"];
 /// The standard by which resources are checked.
 pub(super) struct ContentCheck<'a> {
     pub(super) validator: Validator,
-    /// The day after which nothing may be dated.
-    pub(super) day: Date,
+    /// The instant of the check, after the day of which nothing may be dated.
+    pub(super) now: Timestamp,
     /// True if the options say that day: what is dated later is an error then.
     pub(super) is_day_said: bool,
     pub(super) profiles: Vec<&'a str>,
@@ -47,12 +47,12 @@ impl ContentCheck<'_> {
         issues
     }
 
-    /// Returns the standard of a write on the day of the check.
+    /// Returns the standard of a write at the instant of the check.
     fn standard<'a>(&'a self, profiles: &'a [&'a str]) -> ContentStandard<'a> {
         ContentStandard {
             validator: &self.validator,
             groups: GroupTable::shipped(),
-            today: self.day,
+            now: self.now,
             profiles,
         }
     }

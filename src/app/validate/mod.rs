@@ -14,17 +14,18 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use super::added_packages;
 use super::exit_error::ExitError;
 use crate::config::{FindingsFormat, ValidateOptions};
 use crate::fhir::issue::in_order;
-use crate::fhir::{Issue, IssueCode, Resource, Severity, counted};
+use crate::fhir::{Issue, IssueCode, Resource, Severity, counted, start_of_day};
 use findings::ContentCheck;
 use input_files::{InputFile, STANDARD_INPUT, find};
 use lines::{json_line, outcome_line, text_line};
 
-/// Checks all files, as of the day of the options or else `today`; returns true if all could be
+/// Checks all files, as of the end of the options' day or else `now`; returns true if all could be
 /// read and nothing in them would be refused.
 ///
 /// Where the options say no day, a fact of a later one is only warned of: whether a server refuses
@@ -33,7 +34,7 @@ use lines::{json_line, outcome_line, text_line};
 ///
 /// # Errors
 /// A package that cannot be read, a profile that is not known, or an output that cannot be written.
-pub(super) fn run(options: &ValidateOptions, today: Date) -> Result<bool, ExitError> {
+pub(super) fn run(options: &ValidateOptions, now: Timestamp) -> Result<bool, ExitError> {
     let packages = added_packages::read(&options.package)?;
     let validator = added_packages::validator(&packages)?;
     if !options.package.is_empty() {
@@ -58,7 +59,7 @@ pub(super) fn run(options: &ValidateOptions, today: Date) -> Result<bool, ExitEr
     let mut command = ValidateCommand {
         content: ContentCheck {
             validator,
-            day: options.day.unwrap_or(today),
+            now: options.day.map_or(now, end_of_day),
             is_day_said: options.day.is_some(),
             profiles,
         },
@@ -79,6 +80,13 @@ pub(super) fn run(options: &ValidateOptions, today: Date) -> Result<bool, ExitEr
         Ok(()) => {}
     }
     Ok(command.summary.is_all_well())
+}
+
+/// Returns the last millisecond of a day in Copenhagen: everything on the day has happened.
+fn end_of_day(day: Date) -> Timestamp {
+    let next = day.tomorrow().map_or(Timestamp::MAX, start_of_day);
+    next.checked_sub(SignedDuration::from_millis(1))
+        .unwrap_or(next)
 }
 
 /// Makes a bar that shows at a terminal how far the reading has come.

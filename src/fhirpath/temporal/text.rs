@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::{Temporal, TemporalKind, TemporalPrecision};
+use crate::fhir::copenhagen;
 
 impl Temporal {
     /// Reads a literal after its `@`: `2020-01`, `2020T`, `2020-01-01T10:00Z`, `T10:00`.
@@ -98,10 +99,25 @@ impl Temporal {
         Some(())
     }
 
-    /// Returns the value of `now()` in UTC.
-    pub(in crate::fhirpath) fn instant(now: jiff::Timestamp) -> Option<Self> {
-        let milliseconds = jiff::Timestamp::from_millisecond(now.as_millisecond()).ok()?;
-        Temporal::parse(&format!("{milliseconds:.3}"), TemporalKind::DateTime)
+    /// Returns the value of `now()`, as a clock in Copenhagen shows it; none for an instant whose
+    /// offset is not one of whole minutes.
+    pub(in crate::fhirpath) fn of_clock(now: jiff::Timestamp) -> Option<Self> {
+        let clock = now.to_zoned(copenhagen());
+        let offset = clock.offset().seconds();
+        if offset % 60 != 0 {
+            return None;
+        }
+        Some(Temporal {
+            kind: TemporalKind::DateTime,
+            precision: TemporalPrecision::Second,
+            date: clock.date(),
+            hour: clock.hour(),
+            minute: clock.minute(),
+            second: clock.second(),
+            nanosecond: i32::from(clock.millisecond()) * 1_000_000,
+            fraction_digits: 3,
+            offset: Some(i16::try_from(offset / 60).ok()?),
+        })
     }
 }
 

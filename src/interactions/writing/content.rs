@@ -1,7 +1,7 @@
 //! Checking the content of a resource: the one place that asks for a check. Knows no store: the
 //! write path finds out what is refused because of other resources.
 
-use jiff::civil::Date;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::deadlines::GroupTable;
@@ -15,8 +15,8 @@ pub struct ContentStandard<'a> {
     pub validator: &'a Validator,
     /// The table of target groups.
     pub groups: &'a GroupTable,
-    /// The day on which it is written.
-    pub today: Date,
+    /// The instant at which it is written.
+    pub now: Timestamp,
     /// The profiles that it is checked against in addition to those of every write.
     pub profiles: &'a [&'a str],
 }
@@ -38,7 +38,7 @@ impl ContentStandard<'_> {
         check(&CheckContext {
             validator: self.validator,
             profiles: self.profiles,
-            today: self.today,
+            now: self.now,
             why_no_group: &why_no_group,
         })
     }

@@ -18,7 +18,7 @@ use super::references::surrounding::Surrounding;
 use super::referrers::Referrers;
 use super::same_person::PersonIdentifiers;
 use super::{followers, subscription_check, together};
-use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
+use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity, start_of_day};
 use crate::interactions::change::{AskedAs, Change, Writer, placed};
 use crate::interactions::failure::locate;
 use crate::interactions::{Context, Effect, Failure, Server};
@@ -232,7 +232,8 @@ impl<'a> ChangeRequest<'a> {
         let standard = ContentStandard {
             validator: &self.server.validator,
             groups: &self.server.groups,
-            today,
+            // The day may have ended while the request waited.
+            now: self.context.now.max(start_of_day(today)),
             profiles: self.profiles,
         };
         let is_together = self.asked_as == AskedAs::Transaction && entries.len() > 1;

@@ -6,9 +6,24 @@ use serde_json::Value;
 use super::ResourceWalk;
 use super::path::At;
 use crate::fhir::{IssueCode, Severity};
-use crate::fhirpath::Node;
+use crate::fhirpath::{Model, Node};
 use crate::schema::{Doubt, Element, Membership, Selection, Strength};
 use crate::validation::findings::quoted;
+
+/// The types that can be bound to codes
+/// (<https://hl7.org/fhir/R4/terminologies.html#4.1>), and the specializations of these.
+const BINDABLE: &[&str] = &[
+    "code",
+    "Coding",
+    "CodeableConcept",
+    "Quantity",
+    "Age",
+    "Count",
+    "Distance",
+    "Duration",
+    "string",
+    "uri",
+];
 
 /// The most codes that a finding lists.
 const LISTED_MAX: usize = 12;
@@ -19,6 +34,14 @@ impl ResourceWalk<'_, '_> {
         let Some(binding) = element.binding.as_ref() else {
             return;
         };
+        // Of the types of a choice, those without codes are not bound.
+        if element.is_choice
+            && found
+                .type_id
+                .is_some_and(|id| !BINDABLE.contains(&self.definitions.name(id)))
+        {
+            return;
+        }
         if let Some(most) = &binding.max_value_set {
             self.check_codes(most, Severity::Error, false, found, at);
         }
@@ -162,11 +185,6 @@ impl ResourceWalk<'_, '_> {
 
 fn without_version(canonical: &str) -> &str {
     canonical.split_once('|').map_or(canonical, |(url, _)| url)
-}
-
-/// Returns the system and code of one coded value: a code, a Coding, a Quantity (its unit).
-pub(super) fn system_and_code<'v>(node: Node<'v>) -> Option<(Option<&'v str>, &'v str)> {
-    codings_of(node).first().copied()
 }
 
 /// Returns the systems and codes of a coded value: a code, a Coding, the codings of a

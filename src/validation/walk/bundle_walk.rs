@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::ResourceWalk;
 use super::budget::CheckBudget;
 use super::reference::is_resource_type;
 use super::resource_index::ResourceIndex;
 use super::spot::InBundle;
+use super::{CheckTask, ResourceWalk};
 use crate::schema::Definitions;
 use crate::validation::Validator;
 use crate::validation::bundle::IndexedBundle;
@@ -40,15 +40,8 @@ impl<'a> BundleWalk<'a> {
         self.entries.resource(at)
     }
 
-    /// Checks the resource in the entry at that place against its type, the profiles that it claims,
-    /// and `profiles`; to the letter if nothing may change its meaning.
-    pub(in crate::validation) fn check(
-        &self,
-        at: usize,
-        profiles: &[&str],
-        is_to_the_letter: bool,
-        sink: &mut Sink,
-    ) {
+    /// Checks the resource in the entry at that place.
+    pub(in crate::validation) fn check(&self, at: usize, task: &CheckTask<'_>, sink: &mut Sink) {
         let Some((resource, _)) = self.resource(at) else {
             return;
         };
@@ -59,12 +52,13 @@ impl<'a> BundleWalk<'a> {
         let mut walk = ResourceWalk {
             definitions: self.definitions,
             sink,
+            now: task.now,
             index: Rc::clone(&self.index),
             budget: Rc::new(CheckBudget::of(resource)),
             bundles: vec![Rc::clone(&self.entries)],
             trials: 0,
-            refuses_modifiers: is_to_the_letter,
+            refuses_modifiers: task.is_to_the_letter,
         };
-        walk.check_root(resource, profiles, Some(inside));
+        walk.check_root(resource, task.profiles, Some(inside));
     }
 }

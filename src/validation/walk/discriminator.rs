@@ -14,7 +14,7 @@ use crate::schema::{Discriminator, DiscriminatorKind, ElementType, Membership, S
 const ASKING_DEPTH_MAX: usize = 4;
 
 impl<'a> ResourceWalk<'a, '_> {
-    /// Tells whether an item is as a slice asks.
+    /// Tells whether an item is as a slice asks there; none if the slice asks for nothing.
     pub(super) fn meets(
         &self,
         slice: Shape<'a>,
@@ -22,42 +22,35 @@ impl<'a> ResourceWalk<'a, '_> {
         of_type: Option<&'a ElementType>,
         found: Node<'a>,
         scope: &ResourceScope<'a>,
-    ) -> bool {
+    ) -> Option<bool> {
         let own_type =
             of_type.and_then(|of| slice.element.types.iter().find(|own| own.code == of.code));
-        let mut place = ProfilePlace {
+        let mut places = vec![ProfilePlace {
             of_type: own_type,
             ..ProfilePlace::at(slice)
-        };
+        }];
         let mut nodes = vec![found];
         for step in path_steps(&discriminator.path) {
             nodes = nodes
                 .iter()
                 .flat_map(|node| self.follow(*node, &step, scope))
                 .collect();
-            place = match self.next_place(place, &step) {
-                Some(next) => next,
-                // The profile asks nothing there, and so the slice cannot be told apart.
-                None => return false,
-            };
+            places = places
+                .into_iter()
+                .flat_map(|place| self.next_places(place, &step))
+                .collect();
         }
-        match discriminator.kind {
-            DiscriminatorKind::Exists => {
-                let element = place.shape.element;
-                if element.max == Some(0) {
-                    nodes.is_empty()
-                } else {
-                    element.min == 0 || !nodes.is_empty()
-                }
-            }
-            DiscriminatorKind::Type => nodes.iter().any(|node| self.is_of_type(place, *node)),
-            DiscriminatorKind::Profile => nodes
-                .iter()
-                .any(|node| self.is_of_profile(place, *node, scope)),
+        let answers = places.into_iter().map(|place| match discriminator.kind {
+            DiscriminatorKind::Exists => exists(place, &nodes),
+            DiscriminatorKind::Type => Some(nodes.iter().any(|node| self.is_of_type(place, *node))),
+            DiscriminatorKind::Profile => self.is_of_profile(place, &nodes, scope),
             DiscriminatorKind::Value | DiscriminatorKind::Pattern => {
-                nodes.iter().any(|node| self.is_as_asked(place, *node))
+                let is_slice = std::ptr::eq(place.shape.element, slice.element);
+                let existence = || exists(place, &nodes).filter(|_| !is_slice);
+                self.is_as_asked(place, &nodes).or_else(existence)
             }
-        }
+        });
+        any_of(answers)
     }
 
     /// Returns the elements that one step of a discriminator's path leads to.
@@ -94,7 +87,7 @@ impl<'a> ResourceWalk<'a, '_> {
                     .and_then(|value| value.get("reference").or(Some(value)))
                     .and_then(Value::as_str);
                 reference
-                    .and_then(|reference| self.resolve(reference, scope))
+                    .and_then(|reference| self.resolve_of(reference, node.value, scope))
                     .into_iter()
                     .collect()
             }
@@ -155,12 +148,15 @@ impl<'a> ResourceWalk<'a, '_> {
         types.iter().any(|of| &*of.code == name)
     }
 
+    /// Tells whether one of the values fits a profile that is asked for there; none if there is no
+    /// profile.
     fn is_of_profile(
         &self,
         place: ProfilePlace<'a>,
-        node: Node<'a>,
+        nodes: &[Node<'a>],
         scope: &ResourceScope<'a>,
-    ) -> bool {
+    ) -> Option<bool> {
+        let fits = |structure| nodes.iter().any(|node| self.fits(structure, *node, scope));
         let mut profiles = place
             .shape
             .element
@@ -169,41 +165,47 @@ impl<'a> ResourceWalk<'a, '_> {
             .flat_map(|of| &of.profiles)
             .peekable();
         if profiles.peek().is_none() {
-            return place.shape.structure.is_constraint
-                && self.fits(place.shape.structure, node, scope);
+            // A structure itself is what the profiles on a reference's target lead to.
+            let is_root = !place.shape.element.path.contains('.');
+            return is_root.then(|| fits(place.shape.structure));
         }
-        profiles
-            .filter_map(|profile| self.definitions.structure(profile))
-            .any(|profile| self.fits(profile, node, scope))
+        let mut known = profiles.filter_map(|profile| self.definitions.structure(profile));
+        Some(known.any(fits))
     }
 
-    /// Tells whether a value is as the profile asks there by a fixed value, a pattern or a binding.
-    fn is_as_asked(&self, place: ProfilePlace<'a>, node: Node<'a>) -> bool {
-        let Some(value) = node.value else {
-            return false;
-        };
+    /// Tells whether one of the values is as the profile asks there by a fixed value, a pattern or a
+    /// binding; none if it asks for nothing.
+    fn is_as_asked(&self, place: ProfilePlace<'a>, nodes: &[Node<'a>]) -> Option<bool> {
         let element = place.shape.element;
+        let any = |fits: &dyn Fn(&'a Value) -> bool| {
+            Some(nodes.iter().filter_map(|node| node.value).any(fits))
+        };
         if let Some(fixed) = element.fixed.as_ref().or(place.inherited.fixed) {
-            return value::is_fixed(value, fixed);
+            return any(&|value| value::is_fixed(value, fixed));
         }
         if let Some(pattern) = element.pattern.as_ref().or(place.inherited.pattern) {
-            return value::contains(value, pattern);
+            return any(&|value| value::contains(value, pattern));
         }
         if let Some(binding) = element
             .binding
             .as_ref()
             .filter(|binding| binding.strength == Strength::Required)
         {
-            return binding::codings_of(node).iter().any(|(system, code)| {
-                matches!(
-                    self.definitions
-                        .membership(&binding.value_set, *system, code),
-                    Membership::In
-                )
-            });
+            let mut codes = nodes.iter().flat_map(|node| binding::codings_of(*node));
+            return Some(codes.any(|(system, code)| {
+                let found = self
+                    .definitions
+                    .membership(&binding.value_set, system, code);
+                found == Membership::In
+            }));
         }
-        self.is_as_parts_ask(place.shape, node, ASKING_DEPTH_MAX)
-            .unwrap_or(false)
+        if nodes.is_empty() {
+            return asks_for_something(place.shape, ASKING_DEPTH_MAX).then_some(false);
+        }
+        let parts = nodes
+            .iter()
+            .map(|node| self.is_as_parts_ask(place.shape, *node, ASKING_DEPTH_MAX));
+        any_of(parts)
     }
 
     /// Tells whether a complex value is as its own elements, and the required slices of these, ask;
@@ -218,18 +220,15 @@ impl<'a> ResourceWalk<'a, '_> {
                 let nodes = self.children_of(node, &element.name);
                 let is_asked = if element.fixed.is_some() || element.pattern.is_some() {
                     let place = ProfilePlace::at(part);
-                    Some(nodes.iter().any(|node| self.is_as_asked(place, *node)))
+                    self.is_as_asked(place, &nodes)
                 } else {
-                    let asked: Vec<_> = nodes
+                    let asked = nodes
                         .iter()
-                        .map(|node| self.is_as_parts_ask(part, *node, below))
-                        .collect();
+                        .map(|node| self.is_as_parts_ask(part, *node, below));
                     if nodes.is_empty() {
                         asks_for_something(part, below).then_some(false)
-                    } else if asked.iter().all(Option::is_none) {
-                        None
                     } else {
-                        Some(asked.contains(&Some(true)))
+                        any_of(asked)
                     }
                 };
                 result = match (result, is_asked) {
@@ -240,6 +239,20 @@ impl<'a> ResourceWalk<'a, '_> {
             }
         }
         result
+    }
+}
+
+/// Tells whether one of the answers is yes; none if all are none.
+fn any_of(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    answers.flatten().reduce(|one, other| one || other)
+}
+
+/// Tells whether there are elements as the profile asks there; none if it lets them be there or not.
+fn exists(place: ProfilePlace<'_>, nodes: &[Node<'_>]) -> Option<bool> {
+    let element = place.shape.element;
+    match element.max {
+        Some(0) => Some(nodes.is_empty()),
+        _ => (element.min > 0).then_some(!nodes.is_empty()),
     }
 }
 

@@ -100,13 +100,26 @@ pub(super) fn path_steps(path: &str) -> impl Iterator<Item = PathStep<'_>> {
 }
 
 impl<'a> ResourceWalk<'a, '_> {
-    /// Follows one step of the path from a place in the profile; none if the profile says nothing
-    /// there.
-    pub(super) fn next_place(
+    /// Follows one step of the path from a place in the profile: to one place, or to one for each
+    /// profile on the target of a reference; to none if the profile says nothing there.
+    pub(super) fn next_places(
         &self,
         place: ProfilePlace<'a>,
         step: &PathStep<'a>,
-    ) -> Option<ProfilePlace<'a>> {
+    ) -> Vec<ProfilePlace<'a>> {
+        if !matches!(step, PathStep::Resolve) {
+            return self.next_place(place, step).into_iter().collect();
+        }
+        let types = place.shape.element.types.iter();
+        types
+            .flat_map(|of| &of.target_profiles)
+            .filter_map(|target| self.definitions.structure(target))
+            .filter_map(Shape::root)
+            .map(ProfilePlace::at)
+            .collect()
+    }
+
+    fn next_place(&self, place: ProfilePlace<'a>, step: &PathStep<'a>) -> Option<ProfilePlace<'a>> {
         let inherited = place.inherited.or(place.shape);
         match step {
             PathStep::Child(name) => {
@@ -140,16 +153,7 @@ impl<'a> ResourceWalk<'a, '_> {
                     ..place
                 })
             }
-            PathStep::Resolve => {
-                let targets = place
-                    .shape
-                    .element
-                    .types
-                    .iter()
-                    .flat_map(|of| &of.target_profiles);
-                let mut known = targets.filter_map(|target| self.definitions.structure(target));
-                Shape::root(known.next()?).map(ProfilePlace::at)
-            }
+            PathStep::Resolve => None,
         }
     }
 
@@ -170,11 +174,13 @@ impl<'a> ResourceWalk<'a, '_> {
     /// type, or its type.
     fn child_of(&self, place: ProfilePlace<'a>, name: &str) -> Option<Shape<'a>> {
         let find = |shape: Shape<'a>| {
-            let shape = match shape.element.content_of {
-                Some(other) if shape.element.children.is_empty() => shape.other(other)?,
-                _ => shape,
-            };
-            shape.children().find(|child| &*child.element.name == name)
+            let content = self.content_of(shape);
+            let listed = shape
+                .children()
+                .chain(content.into_iter().flat_map(Shape::children));
+            listed
+                .into_iter()
+                .find(|child| &*child.element.name == name)
         };
         let of_type = place.of_type.or_else(|| place.shape.element.types.first());
         find(place.shape).or_else(|| {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::ResourceWalk;
+use super::object_members::ObjectMembers;
 use super::path::At;
 use super::shape::Shape;
 use super::spot::Spot;
@@ -26,26 +27,23 @@ impl<'a> ResourceWalk<'a, '_> {
             return;
         }
         self.budget.looked_at_element();
-        if let Some(other) = shape
-            .element
-            .content_of
-            .and_then(|other| shape.other(other))
-        {
-            return self.check_object(shape, other, spot);
+        if let Some(content) = self.content_of(shape) {
+            return self.check_content(shape, content, spot);
         }
         let Some(definition) = self.definition_of(of_type) else {
-            return self.check_object(shape, shape, spot);
+            return self.check_object(shape, ObjectMembers::of(shape), spot);
         };
         if !definition.structure.is_primitive() && !spot.node.value.is_some_and(Value::is_object) {
             // Only its form is a finding: without an object there are no members, codes or rules.
-            return self.check_object(shape, definition, spot);
+            return self.check_object(shape, ObjectMembers::of(definition), spot);
         }
         if definition.structure.is_primitive() {
             self.check_primitive(shape, definition.structure, spot);
+            self.check_profiles_of_type(of_type, spot);
         } else if definition.structure.is_resource() {
             self.check_inner_resource(of_type, spot);
         } else if &*definition.structure.type_name == "Extension" {
-            self.check_extension(shape, spot);
+            self.check_extension(shape, of_type, spot);
         } else {
             self.check_complex(shape, definition, spot);
             self.check_profiles_of_type(of_type, spot);
@@ -65,19 +63,44 @@ impl<'a> ResourceWalk<'a, '_> {
     /// Checks a value of a complex type, whose members the element lists itself, or leaves to its
     /// type's definition.
     fn check_complex(&mut self, shape: Shape<'a>, definition: Shape<'a>, spot: Spot<'a, '_>) {
-        if shape.element.children.is_empty() {
-            self.check_object(shape, definition, spot);
-            self.check_rules(definition.element, &shape.element.constraints, spot);
-        } else {
-            self.check_object(shape, shape, spot);
+        self.check_object(shape, ObjectMembers::listed_by(shape, definition), spot);
+        self.check_further_rules(&definition.element.constraints, shape.element, spot);
+    }
+
+    /// Checks a value whose content another element says: all that is said there holds here too,
+    /// besides how often it may be there
+    /// (<https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.contentReference>).
+    fn check_content(&mut self, shape: Shape<'a>, content: Shape<'a>, spot: Spot<'a, '_>) {
+        self.check_object(shape, ObjectMembers::listed_by(shape, content), spot);
+        if let Some(value @ Value::Object(_)) = spot.node.value {
+            self.check_fixed(content.element, value, spot.at);
+            self.check_binding(content.element, spot.node, spot.at);
+            self.check_further_rules(&content.element.constraints, shape.element, spot);
         }
+    }
+
+    /// Returns the element that says what an element contains: of the same structure, or of the one
+    /// whose address is before the `#`. So what a profile says of a section holds for sections in
+    /// it where its snapshot names its own element, and not where it names the one of R4.
+    pub(super) fn content_of(&self, shape: Shape<'a>) -> Option<Shape<'a>> {
+        let elsewhere = || {
+            let (url, id) = shape
+                .element
+                .content_elsewhere
+                .as_deref()?
+                .split_once('#')?;
+            let structure = self.definitions.structure(url)?;
+            let element = structure.elements.iter().find(|one| *one.id == *id)?;
+            Some(Shape { structure, element })
+        };
+        elsewhere().or_else(|| shape.other(shape.element.content_of?))
     }
 
     /// Checks an object against an element, whose members `members` lists.
     pub(super) fn check_object(
         &mut self,
         shape: Shape<'a>,
-        members: Shape<'a>,
+        members: ObjectMembers<'a>,
         spot: Spot<'a, '_>,
     ) {
         let Spot { node, at, .. } = spot;
@@ -111,7 +134,7 @@ impl<'a> ResourceWalk<'a, '_> {
         self.check_fixed(shape.element, value, at);
         self.check_bounds(shape.element, value, at);
         self.check_binding(shape.element, node, at);
-        self.check_rules(shape.element, &[], spot);
+        self.check_rules(shape.element, spot);
     }
 
     /// Checks a value against the bounds of an element.
@@ -153,7 +176,11 @@ impl<'a> ResourceWalk<'a, '_> {
     }
 
     /// Checks that a value fits one of the profiles on its type, if there are any.
-    fn check_profiles_of_type(&mut self, of_type: Option<&'a ElementType>, spot: Spot<'a, '_>) {
+    pub(super) fn check_profiles_of_type(
+        &mut self,
+        of_type: Option<&'a ElementType>,
+        spot: Spot<'a, '_>,
+    ) {
         let profiles = of_type.map_or(&[][..], |of_type| &of_type.profiles);
         let known: Vec<_> = profiles
             .iter()

@@ -4,12 +4,14 @@
 use serde_json::Value;
 
 use super::ResourceWalk;
+use super::object_members::ObjectMembers;
 use super::path::At;
+use super::rules::{MODIFIER_RULE, RuleAnswer};
 use super::shape::Shape;
 use super::spot::{ResourceScope, Spot};
 use crate::fhir::{IssueCode, Severity, names};
-use crate::fhirpath::{Expression, Model, Node};
-use crate::schema::{ContextKind, Structure};
+use crate::fhirpath::{CompileError, Expression, Model, Node};
+use crate::schema::{ContextKind, ElementType, Structure};
 use crate::validation::primitives;
 
 /// Extensions that R4 itself uses, throughout its own definitions, on other elements than it says.
@@ -18,14 +20,15 @@ const ERRATA: &[(&str, &str)] = &[(
     "ElementDefinition.type",
 )];
 
-/// The rule that nothing changes the meaning of a resource that clocks follow. As FHIRPath it would
-/// look at every element once more, and could not name the place.
-pub(super) const MODIFIER_RULE: &str = "kp-mod-1";
-
 impl<'a> ResourceWalk<'a, '_> {
     /// Checks an extension against the element that it stands in, and against the definition of its
     /// address.
-    pub(super) fn check_extension(&mut self, shape: Shape<'a>, spot: Spot<'a, '_>) {
+    pub(super) fn check_extension(
+        &mut self,
+        shape: Shape<'a>,
+        of_type: Option<&'a ElementType>,
+        spot: Spot<'a, '_>,
+    ) {
         let Spot { node, at, scope } = spot;
         let url = node
             .value
@@ -45,21 +48,18 @@ impl<'a> ResourceWalk<'a, '_> {
                 .type_structure("Extension")
                 .and_then(Shape::root)
         };
-        let Some(members) = Some(shape)
-            .filter(|_| is_profiled)
-            .or(by_definition)
-            .or_else(base)
-        else {
+        let Some(members) = by_definition.filter(|_| !is_profiled).or_else(base) else {
             return;
         };
-        self.check_object(shape, members, spot);
+        self.check_object(shape, ObjectMembers::listed_by(shape, members), spot);
         if let Some(root) = by_definition {
             if is_profiled {
-                self.check_object(root, root, spot);
+                self.check_object(root, ObjectMembers::of(root), spot);
             } else {
-                self.check_rules(root.element, &[], spot);
+                self.check_rules(root.element, spot);
             }
         }
+        self.check_other_profiles(definition, of_type, spot);
         if url.is_none() && node.value.is_some_and(|value| value.get("_url").is_some()) {
             self.error(
                 IssueCode::Required,
@@ -83,6 +83,26 @@ impl<'a> ResourceWalk<'a, '_> {
                 ..*scope
             };
             self.check_place(definition, at, &scope);
+        }
+    }
+
+    /// Checks an extension against the profiles that the element asks for, unless its own definition
+    /// is one of them.
+    fn check_other_profiles(
+        &mut self,
+        definition: Option<&'a Structure>,
+        of_type: Option<&'a ElementType>,
+        spot: Spot<'a, '_>,
+    ) {
+        let asked = of_type.map_or(&[][..], |of_type| &of_type.profiles);
+        let is_asked = |known: &Structure| {
+            let mut asked = asked
+                .iter()
+                .filter_map(|url| self.definitions.structure(url));
+            asked.any(|one| std::ptr::eq(one, known))
+        };
+        if !definition.is_some_and(is_asked) {
+            self.check_profiles_of_type(of_type, spot);
         }
     }
 
@@ -189,6 +209,7 @@ impl<'a> ResourceWalk<'a, '_> {
         let is_erratum = ERRATA
             .iter()
             .any(|(url, place)| *definition.url == **url && self.is_place(holder, place));
+        let mut unknown = None;
         let fits = is_erratum
             || definition
                 .contexts
@@ -196,8 +217,16 @@ impl<'a> ResourceWalk<'a, '_> {
                 .any(|context| match context.kind {
                     ContextKind::Element => self.is_place(holder, &context.expression),
                     ContextKind::Extension => is_extension_with(holder, &context.expression),
-                    ContextKind::FhirPath => self.is_selected(holder, &context.expression, scope),
+                    ContextKind::FhirPath => self
+                        .is_selected(holder, &context.expression, scope)
+                        .unwrap_or_else(|why| {
+                            unknown = Some(why);
+                            true
+                        }),
                 });
+        if let Some(why) = unknown {
+            self.tell_unchecked("context", &why.to_string());
+        }
         if !fits {
             let places: Vec<_> = definition
                 .contexts
@@ -227,16 +256,16 @@ impl<'a> ResourceWalk<'a, '_> {
         scope: &ResourceScope<'a>,
     ) {
         for rule in definition.context_invariants.iter() {
-            let holds = rule
-                .evaluable()
-                .ok()
-                .map(|expression| self.holds(expression, holder, scope));
-            if matches!(holds, Some(Ok(false) | Err(_))) {
-                let what = format!(
-                    "expected this extension only where {} holds, found it elsewhere",
-                    rule.expression
-                );
-                self.error(IssueCode::Extension, at, what);
+            match self.answer(rule, holder, scope) {
+                RuleAnswer::Yes => {}
+                RuleAnswer::No | RuleAnswer::Unasked(_) => {
+                    let what = format!(
+                        "expected this extension only where {} holds, found it elsewhere",
+                        rule.expression
+                    );
+                    self.error(IssueCode::Extension, at, what);
+                }
+                RuleAnswer::Unknown(why) => self.tell_unchecked(&rule.key, &why),
             }
         }
     }
@@ -270,14 +299,18 @@ impl<'a> ResourceWalk<'a, '_> {
     }
 
     /// Tells whether an element is among those that a context's FHIRPath selects from the resource.
-    fn is_selected(&self, holder: &At<'_>, expression: &str, scope: &ResourceScope<'a>) -> bool {
-        let Some(held) = holder.node().and_then(|node| node.value) else {
-            return false;
-        };
-        let Ok(expression) = Expression::compile(expression) else {
-            return false;
-        };
-        self.selects(&expression, held, scope)
+    ///
+    /// # Errors
+    /// The expression is not supported.
+    fn is_selected(
+        &self,
+        holder: &At<'_>,
+        expression: &str,
+        scope: &ResourceScope<'a>,
+    ) -> Result<bool, CompileError> {
+        let expression = Expression::compile(expression)?;
+        let held = holder.node().and_then(|node| node.value);
+        Ok(held.is_some_and(|held| self.selects(&expression, held, scope)))
     }
 }
 

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::ResourceWalk;
+use super::object_members::ObjectMembers;
 use super::path::At;
 use super::shape::Shape;
 use super::spot::{ResourceScope, Spot};
@@ -68,7 +69,7 @@ impl<'a> ResourceWalk<'a, '_> {
     /// Checks all members of the object at a spot against the children of an element.
     pub(super) fn check_members(
         &mut self,
-        members: Shape<'a>,
+        members: ObjectMembers<'a>,
         object: &'a Map<String, Value>,
         spot: Spot<'a, '_>,
     ) {
@@ -79,7 +80,7 @@ impl<'a> ResourceWalk<'a, '_> {
         }
         let present = self.present(members, object, type_id, at);
         let mut rest = &present[..];
-        for (index, child) in members.children().enumerate() {
+        for (index, child) in members.children() {
             let count = rest.iter().take_while(|one| one.child == index).count();
             let (here, after) = rest.split_at(count);
             rest = after;
@@ -138,7 +139,7 @@ impl<'a> ResourceWalk<'a, '_> {
     /// element is a finding.
     fn present(
         &mut self,
-        members: Shape<'a>,
+        members: ObjectMembers<'a>,
         object: &'a Map<String, Value>,
         type_id: Option<TypeId>,
         at: &At<'_>,
@@ -191,7 +192,7 @@ impl<'a> ResourceWalk<'a, '_> {
     /// could hold anything: only one that looks like the name of an element is repeated.
     fn unknown_member(
         &mut self,
-        members: Shape<'a>,
+        members: ObjectMembers<'a>,
         key: &str,
         type_id: Option<TypeId>,
         at: &At<'_>,
@@ -208,10 +209,11 @@ impl<'a> ResourceWalk<'a, '_> {
         } else {
             "another key".to_owned()
         };
-        let of = &members.structure.type_name;
+        let of = members.type_name();
         if known_to_type && !key.starts_with('_') {
             let choice = members
                 .children()
+                .map(|(_, child)| child)
                 .find(|child| child.element.is_choice && key.starts_with(&*child.element.name));
             if let Some(choice) = choice {
                 let at = at.child(&choice.element.name);

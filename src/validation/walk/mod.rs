@@ -15,6 +15,7 @@ mod discriminator_path;
 mod element;
 mod extension;
 mod members;
+mod object_members;
 mod path;
 mod primitive;
 mod reference;
@@ -29,6 +30,7 @@ mod value;
 
 use std::rc::Rc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::bundle::IndexedBundle;
@@ -46,6 +48,8 @@ use resource_index::ResourceIndex;
 pub(super) struct ResourceWalk<'a, 's> {
     definitions: &'a Definitions,
     sink: &'s mut Sink,
+    /// The instant of `now()` in rules, if it is known.
+    now: Option<Timestamp>,
     index: Rc<ResourceIndex>,
     budget: Rc<CheckBudget<'a>>,
     /// The Bundles that the walk is in, the innermost last.
@@ -56,44 +60,32 @@ pub(super) struct ResourceWalk<'a, 's> {
     refuses_modifiers: bool,
 }
 
-/// Checks a value that should be a resource against its type, the profiles that it claims, and
-/// `profiles`.
-pub(super) fn check(
-    definitions: &Definitions,
-    resource: &Value,
-    profiles: &[&str],
-    sink: &mut Sink,
-) {
-    ResourceWalk::of(definitions, resource, sink).check_root(resource, profiles, None);
+/// The task of a walk.
+pub(super) struct CheckTask<'t> {
+    /// The definitions to check against.
+    pub(super) definitions: &'t Definitions,
+    /// Profiles to check against besides the type and those that the resource claims.
+    pub(super) profiles: &'t [&'t str],
+    /// The instant of `now()` in rules; without it, rules that ask for it are not checked.
+    pub(super) now: Option<Timestamp>,
+    /// True if everything is to be found that changes the meaning of the resource in a way that
+    /// this server does not understand.
+    pub(super) is_to_the_letter: bool,
 }
 
-/// Does the same as [`check`], and also finds everything that changes the meaning of the resource
-/// in a way that this server does not understand.
-pub(super) fn check_to_the_letter(
-    definitions: &Definitions,
-    resource: &Value,
-    profiles: &[&str],
-    sink: &mut Sink,
-) {
-    ResourceWalk {
-        refuses_modifiers: true,
-        ..ResourceWalk::of(definitions, resource, sink)
-    }
-    .check_root(resource, profiles, None);
-}
-
-impl<'a, 's> ResourceWalk<'a, 's> {
-    fn of(definitions: &'a Definitions, resource: &'a Value, sink: &'s mut Sink) -> Self {
-        ResourceWalk {
-            definitions,
-            sink,
-            index: Rc::default(),
-            budget: Rc::new(CheckBudget::of(resource)),
-            bundles: Vec::new(),
-            trials: 0,
-            refuses_modifiers: false,
-        }
-    }
+/// Checks a value that should be a resource.
+pub(super) fn check(task: &CheckTask<'_>, resource: &Value, sink: &mut Sink) {
+    let mut walk = ResourceWalk {
+        definitions: task.definitions,
+        sink,
+        now: task.now,
+        index: Rc::default(),
+        budget: Rc::new(CheckBudget::of(resource)),
+        bundles: Vec::new(),
+        trials: 0,
+        refuses_modifiers: task.is_to_the_letter,
+    };
+    walk.check_root(resource, task.profiles, None);
 }
 
 impl ResourceWalk<'_, '_> {

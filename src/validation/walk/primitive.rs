@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use super::ResourceWalk;
+use super::object_members::ObjectMembers;
 use super::shape::Shape;
 use super::spot::Spot;
 use crate::fhir::{IssueCode, Severity};
@@ -37,8 +38,22 @@ impl<'a> ResourceWalk<'a, '_> {
                 };
                 sink.add(severity, code, at, rule, what);
             });
-            self.check_bounds(shape.element, value, at);
-            self.check_fixed(shape.element, value, at);
+            // A profile may say something of the value inside the element, too.
+            let inside = shape.children().find(is_value).map(|child| child.element);
+            for element in std::iter::once(shape.element).chain(inside) {
+                self.check_bounds(element, value, at);
+                self.check_fixed(element, value, at);
+            }
+        } else if shape
+            .children()
+            .find(is_value)
+            .is_some_and(|child| child.element.min > 0)
+        {
+            self.error(
+                IssueCode::Required,
+                at,
+                "expected a value, found only extensions",
+            );
         } else if shape.element.fixed.is_some() || shape.element.pattern.is_some() {
             self.error(
                 IssueCode::Value,
@@ -62,7 +77,8 @@ impl<'a> ResourceWalk<'a, '_> {
             self.check_binding(shape.element, node, at);
             let root = definition.elements.first();
             let of_type = root.map_or(&[][..], |root| &root.constraints);
-            self.check_rules(shape.element, of_type, spot);
+            self.check_rules(shape.element, spot);
+            self.check_further_rules(of_type, shape.element, spot);
         }
     }
 
@@ -98,13 +114,14 @@ impl<'a> ResourceWalk<'a, '_> {
             self.sink
                 .add(Severity::Error, IssueCode::Invariant, at, "ele-1", what);
         }
-        let members = if is_profiled {
-            Some(shape)
-        } else {
-            Shape::root(definition)
-        };
-        if let Some(members) = members {
+        if let Some(whole) = Shape::root(definition) {
+            let members = ObjectMembers::listed_by(shape, whole).beside_value();
             self.check_members(members, extras, spot);
         }
     }
+}
+
+/// Tells whether that is the child of a primitive that stands for its value.
+fn is_value(child: &Shape<'_>) -> bool {
+    &*child.element.name == "value"
 }

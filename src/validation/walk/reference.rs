@@ -1,15 +1,18 @@
 //! References: their form, and their targets among the resources at hand
 //! (<https://hl7.org/fhir/R4/references.html>).
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::ResourceWalk;
 use super::path::At;
 use super::spot::{InBundle, ResourceScope, Spot};
-use crate::fhir::IssueCode;
+use crate::fhir::{IssueCode, Severity};
 use crate::fhirpath::{Model, Node};
 use crate::schema::{Definitions, ElementType};
-use crate::validation::datatypes;
+use crate::validation::bundle::IndexedBundle;
+use crate::validation::{datatypes, primitives};
 
 impl<'a> ResourceWalk<'a, '_> {
     /// Finds the resource that a reference names, if it is contained in the same resource or is an
@@ -23,6 +26,51 @@ impl<'a> ResourceWalk<'a, '_> {
                 .map(|(found, _)| found),
         };
         found.map(|found| self.node_of(found))
+    }
+
+    /// Finds the resource that a reference of this element names. In a rule about a whole Bundle, or
+    /// Parameters, the element may stand in a resource inside: its references begin there.
+    pub(super) fn resolve_of(
+        &self,
+        reference: &str,
+        holder: Option<&Value>,
+        scope: &ResourceScope<'a>,
+    ) -> Option<Node<'a>> {
+        let inside = self.scope_inside(reference, holder, scope);
+        self.resolve(reference, inside.as_ref().unwrap_or(scope))
+    }
+
+    fn scope_inside(
+        &self,
+        reference: &str,
+        holder: Option<&Value>,
+        scope: &ResourceScope<'a>,
+    ) -> Option<ResourceScope<'a>> {
+        let is_around = |value: &&Value| {
+            let name = value.get("resourceType").and_then(Value::as_str);
+            matches!(name, Some("Bundle" | "Parameters"))
+        };
+        let around = scope.resource.value.filter(is_around)?;
+        let is_it = |known: &Rc<IndexedBundle<'a>>| std::ptr::eq(known.bundle(), around);
+        let bundle = self.bundles.iter().rposition(is_it);
+        let within = |entry: usize| bundle.map(|bundle| InBundle { bundle, entry });
+        match holder.and_then(|holder| self.index.resource_inside(around, holder)) {
+            Some(inside) => {
+                let resource = self.node_of(inside.of(around)?);
+                Some(ResourceScope {
+                    resource,
+                    root: resource,
+                    bundle: inside.entry.and_then(within).or(scope.bundle),
+                    extension: None,
+                })
+            }
+            // Of an absolute address it does not matter in which entry it stands.
+            None if primitives::is_absolute(reference) => Some(ResourceScope {
+                bundle: Some(within(0)?),
+                ..*scope
+            }),
+            None => None,
+        }
     }
 
     fn node_of(&self, resource: &'a Value) -> Node<'a> {
@@ -132,6 +180,7 @@ impl<'a> ResourceWalk<'a, '_> {
             sink.add(severity, code, &format_args!("{at}{path}"), "", what);
         });
         self.check_aggregation(of_type, address, target.is_some(), at);
+        self.check_versioning(of_type, address, at);
         if let Some((node, scope)) = target {
             let scope = &scope;
             self.check_target(&of_type.target_profiles, Spot { node, at, scope });
@@ -178,6 +227,22 @@ impl<'a> ResourceWalk<'a, '_> {
             );
             self.error(IssueCode::Structure, at, what);
         }
+    }
+
+    /// Checks that a reference names a version of its target, or none, as the profile asks. The HL7
+    /// validator does not look at this, so it is a warning.
+    fn check_versioning(&mut self, of_type: &ElementType, address: Option<&str>, at: &At<'_>) {
+        let (Some(address), Some(is_wanted)) = (address, of_type.is_of_version) else {
+            return;
+        };
+        let what = match (is_wanted, address.contains("/_history/")) {
+            (true, false) => "expected a reference to one version of the target, found no version",
+            (false, true) => "expected a reference to the target in any version, found one of them",
+            _ => return,
+        };
+        let at = at.child("reference");
+        self.sink
+            .add(Severity::Warning, IssueCode::Value, &at, "", what);
     }
 
     /// Checks that the target, a contained resource or an entry of the same Bundle, fits one of the

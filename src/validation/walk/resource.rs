@@ -5,9 +5,10 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::ResourceWalk;
-use super::extension::MODIFIER_RULE;
+use super::object_members::ObjectMembers;
 use super::path::At;
 use super::reference::is_resource_type;
+use super::rules::MODIFIER_RULE;
 use super::shape::Shape;
 use super::spot::{InBundle, ResourceScope, Spot};
 use crate::fhir::{IssueCode, Severity};
@@ -69,7 +70,7 @@ impl<'a> ResourceWalk<'a, '_> {
         if self.refuses_modifiers && spot.node.value.is_some_and(has_rules) {
             self.refuse_modifier(&at.child("implicitRules"));
         }
-        self.check_object(shape, shape, spot);
+        self.check_object(shape, ObjectMembers::of(shape), spot);
         self.refuses_modifiers = around;
     }
 
@@ -109,6 +110,10 @@ impl<'a> ResourceWalk<'a, '_> {
             bundle,
             extension: None,
         };
+        if of_type.is_some_and(|of_type| of_type.profiles.len() > 1) {
+            let scope = &inner;
+            self.check_profiles_of_type(of_type, Spot { node, at, scope });
+        }
         let asked = of_type.map_or(&[][..], |of_type| &of_type.profiles);
         let asked = if asked.len() == 1 {
             asked.first().map(|profile| &**profile)
@@ -292,7 +297,7 @@ impl<'a> ResourceWalk<'a, '_> {
                 Some(profile) if profile.type_name == of_its_type.type_name => {
                     structures.push(profile)
                 }
-                Some(profile) if self.is_general(profile) => {}
+                Some(profile) if is_general(profile) => {}
                 Some(profile) => self.error(
                     IssueCode::Structure,
                     at,
@@ -346,7 +351,7 @@ impl<'a> ResourceWalk<'a, '_> {
                 .add(Severity::Warning, IssueCode::NotSupported, at, "", what);
             return None;
         };
-        if profile.type_name != of_its_type.type_name && !self.is_general(profile) {
+        if profile.type_name != of_its_type.type_name && !is_general(profile) {
             let what = format!(
                 "expected a profile of this type, found one of {}",
                 profile.type_name
@@ -356,8 +361,10 @@ impl<'a> ResourceWalk<'a, '_> {
         }
         Some(profile).filter(|profile| profile.type_name == of_its_type.type_name)
     }
+}
 
-    fn is_general(&self, profile: &Structure) -> bool {
-        matches!(&*profile.type_name, "Resource" | "DomainResource")
-    }
+/// Tells whether a profile is for resources of any type, of which it can say nothing that the walk
+/// would not find by their type.
+pub(super) fn is_general(profile: &Structure) -> bool {
+    matches!(&*profile.type_name, "Resource" | "DomainResource")
 }

@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
@@ -34,6 +35,25 @@ struct Trial {
     profile: ValueIdentity,
 }
 
+/// A resource inside another one, but not in its `contained`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct ResourceInside {
+    /// The JSON pointer to it.
+    pointer: Rc<str>,
+    /// The place of the entry that it is the resource of, in a Bundle.
+    pub(super) entry: Option<usize>,
+}
+
+impl ResourceInside {
+    /// Returns the resource in the one around it.
+    pub(super) fn of<'v>(&self, around: &'v Value) -> Option<&'v Value> {
+        around.pointer(&self.pointer)
+    }
+}
+
+/// The parts of resources inside a Bundle or Parameters, each with the innermost one around it.
+type PartsInside = HashMap<ValueIdentity, ResourceInside>;
+
 /// One check's knowledge of the resource.
 #[derive(Default)]
 pub(super) struct ResourceIndex {
@@ -44,6 +64,8 @@ pub(super) struct ResourceIndex {
     /// The places of the resources that a resource contains, by id; of several with one id the
     /// first.
     contained: RefCell<HashMap<ValueIdentity, HashMap<String, usize>>>,
+    /// The parts of resources inside Bundles and Parameters.
+    inside: RefCell<HashMap<ValueIdentity, PartsInside>>,
     /// The outcome of each trial.
     tried: RefCell<HashMap<Trial, bool>>,
     /// The trials that succeeded, in order.
@@ -94,6 +116,16 @@ impl ResourceIndex {
             .and_then(|at| contained.get(*at))
     }
 
+    /// Returns the resource inside a Bundle or Parameters that a part of it stands in.
+    pub(super) fn resource_inside(&self, around: &Value, part: &Value) -> Option<ResourceInside> {
+        let mut known = self.inside.borrow_mut();
+        known
+            .entry(ValueIdentity::of(around))
+            .or_insert_with(|| parts_inside(around))
+            .get(&ValueIdentity::of(part))
+            .cloned()
+    }
+
     /// Tells whether a resource fits a profile, and tries it if that is not known yet. While
     /// resources that refer to each other are tried, each is taken to fit.
     pub(super) fn fits(
@@ -127,6 +159,79 @@ impl ResourceIndex {
     }
 }
 
+/// A value on the way down from a Bundle or Parameters.
+struct Below<'v> {
+    value: &'v Value,
+    key: &'v str,
+    /// The place of the value around it among those on the way.
+    above: Option<usize>,
+    /// The number in an array, if it stands in one.
+    number: Option<usize>,
+    inside: Option<ResourceInside>,
+}
+
+fn parts_inside(around: &Value) -> PartsInside {
+    let mut parts = PartsInside::new();
+    let mut way = vec![Below {
+        value: around,
+        key: "",
+        above: None,
+        number: None,
+        inside: None,
+    }];
+    let mut next = 0;
+    while next < way.len() {
+        let Below {
+            value, key, above, ..
+        } = way[next];
+        if above.is_some() && key != "contained" && value.get("resourceType").is_some() {
+            let pointer: Rc<str> = pointer(&way, next).into();
+            let entry = entry_of(&pointer);
+            way[next].inside = Some(ResourceInside { pointer, entry });
+        }
+        let inside = way[next].inside.clone();
+        let below = |value, key, number| Below {
+            value,
+            key,
+            above: Some(next),
+            number,
+            inside: inside.clone(),
+        };
+        match value {
+            Value::Object(object) => {
+                way.extend(object.iter().map(|(key, value)| below(value, key, None)));
+            }
+            Value::Array(items) => {
+                let numbered = items.iter().enumerate();
+                way.extend(numbered.map(|(number, value)| below(value, key, Some(number))));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+        if let Some(inside) = inside {
+            parts.insert(ValueIdentity::of(value), inside);
+        }
+        next += 1;
+    }
+    parts
+}
+
+/// Returns the JSON pointer to a value on the way.
+fn pointer(way: &[Below<'_>], at: usize) -> String {
+    let one = &way[at];
+    let before = one.above.map(|above| pointer(way, above));
+    match (before, one.number) {
+        (None, _) => String::new(),
+        (Some(before), Some(number)) => format!("{before}/{number}"),
+        (Some(before), None) => format!("{before}/{}", one.key),
+    }
+}
+
+/// Returns the number of the entry whose resource a pointer leads to.
+fn entry_of(pointer: &str) -> Option<usize> {
+    let number = pointer.strip_prefix("/entry/")?.strip_suffix("/resource")?;
+    number.parse().ok()
+}
+
 fn ids_in(value: &Value) -> HashSet<String> {
     let mut ids = HashSet::new();
     for_each(value, &mut |value| {
@@ -154,6 +259,50 @@ mod tests {
 
     use super::*;
     use crate::schema::Definitions;
+
+    #[test]
+    fn a_part_is_inside_the_innermost_resource_that_is_not_contained() {
+        let bundle = json!({
+            "resourceType": "Bundle",
+            "entry": [
+                { "fullUrl": "a" },
+                { "resource": { "resourceType": "A", "b": [{ "c": "x" }], "contained": [{ "resourceType": "C", "d": "y" }] } },
+                { "resource": { "resourceType": "Bundle", "entry": [{ "resource": { "resourceType": "B", "e": "z" } }] } },
+            ],
+        });
+        let index = ResourceIndex::default();
+        for (part, resource, entry) in [
+            ("/entry/0/fullUrl", None, None),
+            (
+                "/entry/1/resource/b/0/c",
+                Some("/entry/1/resource"),
+                Some(1),
+            ),
+            (
+                "/entry/1/resource/contained/0/d",
+                Some("/entry/1/resource"),
+                Some(1),
+            ),
+            (
+                "/entry/2/resource/entry",
+                Some("/entry/2/resource"),
+                Some(2),
+            ),
+            (
+                "/entry/2/resource/entry/0/resource/e",
+                Some("/entry/2/resource/entry/0/resource"),
+                None,
+            ),
+        ] {
+            let found = index.resource_inside(&bundle, bundle.pointer(part).unwrap());
+            assert_eq!(
+                found.as_ref().and_then(|found| found.of(&bundle)),
+                resource.and_then(|resource| bundle.pointer(resource)),
+                "{part}"
+            );
+            assert_eq!(found.and_then(|found| found.entry), entry, "{part}");
+        }
+    }
 
     #[test]
     fn what_fitted_because_of_what_does_not_fit_is_tried_again() {

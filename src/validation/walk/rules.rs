@@ -1,35 +1,55 @@
 //! The rules of an element in FHIRPath, and the other questions that FHIRPath answers for a walk.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::ResourceWalk;
-use super::binding::system_and_code;
-use super::extension::MODIFIER_RULE;
+use super::binding::codings_of;
 use super::spot::{ResourceScope, Spot};
 use crate::fhir::{IssueCode, Severity};
-use crate::fhirpath::{Environment, EvaluationError, Expression, Item, Node};
-use crate::schema::{Constraint, Element, Membership};
+use crate::fhirpath::{Coded, Environment, EvaluationError, Expression, Item, Node};
+use crate::schema::{Constraint, Doubt, Element, Membership};
+
+/// The rule that nothing changes the meaning of a resource that clocks follow. As FHIRPath it would
+/// look at every element once more, and could not name the place.
+pub(super) const MODIFIER_RULE: &str = "kp-mod-1";
+
+/// The answer to whether a rule holds on an element.
+pub(super) enum RuleAnswer {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// The data is not what the rule expects, for this reason.
+    Unasked(String),
+    /// The rule cannot be evaluated here whatever the data, for this reason.
+    Unknown(String),
+}
 
 impl<'a> ResourceWalk<'a, '_> {
-    /// Checks the rules of an element, and those of its type that are not among them.
-    pub(super) fn check_rules(
+    /// Checks the rules of an element.
+    pub(super) fn check_rules(&mut self, element: &'a Element, spot: Spot<'a, '_>) {
+        for rule in &element.constraints {
+            self.check_rule(rule, spot);
+        }
+    }
+
+    /// Checks rules that do not stand at the element itself, without those that do.
+    pub(super) fn check_further_rules(
         &mut self,
+        rules: &'a [Arc<Constraint>],
         element: &'a Element,
-        of_type: &'a [Arc<Constraint>],
         spot: Spot<'a, '_>,
     ) {
-        let own = &element.constraints;
-        let others = of_type.iter().filter(|rule| {
-            !own.iter()
+        let known = &element.constraints;
+        for rule in rules {
+            if !known
+                .iter()
                 .any(|own| Arc::ptr_eq(own, rule) || own.key == rule.key)
-        });
-        for rule in own.iter().chain(others) {
-            if !self.is_answered_by_the_walk(rule, spot)
-                && let Ok(expression) = rule.evaluable()
             {
-                self.check_rule(rule, expression, spot);
+                self.check_rule(rule, spot);
             }
         }
     }
@@ -60,8 +80,11 @@ impl<'a> ResourceWalk<'a, '_> {
     }
 
     /// Evaluates a rule; if it does not hold, that is a finding.
-    fn check_rule(&mut self, rule: &Constraint, expression: &'a Expression, spot: Spot<'a, '_>) {
+    fn check_rule(&mut self, rule: &'a Constraint, spot: Spot<'a, '_>) {
         let Spot { node, at, scope } = spot;
+        if self.is_answered_by_the_walk(rule, spot) {
+            return;
+        }
         let severity = match rule {
             // Not following good practice is no error of the sender: R4 itself asks for a narrative
             // in this way.
@@ -77,12 +100,13 @@ impl<'a> ResourceWalk<'a, '_> {
         if self.is_over(at) {
             return;
         }
-        let found = match self.holds(expression, node, scope) {
-            Ok(true) => return,
-            Ok(false) => "found otherwise".to_owned(),
+        let found = match self.answer(rule, node, scope) {
+            RuleAnswer::Yes => return,
+            RuleAnswer::No => "found otherwise".to_owned(),
             // It follows from errors in the values, which have findings of their own.
-            Err(_) if self.sink.refuses_at(at) => return,
-            Err(EvaluationError(why)) => format!("found what the rule cannot be asked of: {why}"),
+            RuleAnswer::Unasked(_) if self.sink.refuses_at(at) => return,
+            RuleAnswer::Unasked(why) => format!("found what the rule cannot be asked of: {why}"),
+            RuleAnswer::Unknown(why) => return self.tell_unchecked(&rule.key, &why),
         };
         let asked = rule
             .human
@@ -99,35 +123,76 @@ impl<'a> ResourceWalk<'a, '_> {
         );
     }
 
-    /// Evaluates a rule on an element.
-    ///
-    /// # Errors
-    /// If it cannot be evaluated.
-    pub(super) fn holds(
+    /// Adds that a rule is not checked: once, however many elements it is about. It is no fault of
+    /// the sender.
+    pub(super) fn tell_unchecked(&mut self, rule_key: &str, why: &str) {
+        let what = format!(
+            "expected rules that can be evaluated, found rule {rule_key}, which is not checked: {why}"
+        );
+        self.sink.warn_of_check(rule_key, &what);
+    }
+
+    /// Tells whether a rule holds on an element. One that is in words only does.
+    pub(super) fn answer(
         &self,
-        expression: &Expression,
+        rule: &Constraint,
         focus: Node<'_>,
         scope: &ResourceScope<'a>,
-    ) -> Result<bool, EvaluationError> {
+    ) -> RuleAnswer {
+        let expression = match rule.evaluable() {
+            Ok(expression) => expression,
+            Err(_) if rule.expression.is_empty() => return RuleAnswer::Yes,
+            Err(why) => return RuleAnswer::Unknown(why.to_string()),
+        };
         let definitions = self.definitions;
-        let resolve = |reference: &str| self.resolve(reference, scope);
+        let undecided = RefCell::new(None);
+        let resolve =
+            |reference: &str, holder: Option<&Value>| self.resolve_of(reference, holder, scope);
         let environment = Environment {
-            member_of: &|node: Node<'_>, value_set: &str| {
-                let (system, code) = system_and_code(node)?;
-                match definitions.membership(value_set, system, code) {
-                    Membership::In => Some(true),
-                    Membership::NotIn => Some(false),
-                    Membership::Unknown(_) => None,
+            member_of: &|coded: Coded<'_>, value_set: &str| match self.is_member(coded, value_set) {
+                Membership::In => Some(true),
+                Membership::NotIn => Some(false),
+                Membership::Unknown(doubt) => {
+                    undecided.replace(Some(doubt.to_string()));
+                    None
                 }
             },
             conforms_to: &|node: Node<'_>, profile: &str| {
-                Some(self.fits(definitions.structure(profile)?, node, scope))
+                let Some(structure) = definitions.structure(profile) else {
+                    undecided.replace(Some(format!("the profile {profile} is not known here")));
+                    return None;
+                };
+                Some(self.fits(structure, node, scope))
             },
             ..self.environment(scope, &resolve)
         };
         let (holds, steps) = expression.holds_counted(focus, &environment);
         self.budget.took(steps.into());
-        holds
+        match (holds, undecided.take()) {
+            (Ok(true), _) => RuleAnswer::Yes,
+            (Ok(false) | Err(_), Some(why)) => RuleAnswer::Unknown(why),
+            (Ok(false), None) => RuleAnswer::No,
+            (Err(EvaluationError::Data(why)), None) => RuleAnswer::Unasked(why),
+            (Err(EvaluationError::Unavailable(why)), None) => RuleAnswer::Unknown(why),
+        }
+    }
+
+    /// Tells whether a text, or any code of an element, is in a value set. A code without a place
+    /// for a system is looked for in all systems of the value set.
+    fn is_member(&self, coded: Coded<'_>, value_set: &str) -> Membership {
+        let codes = match coded {
+            Coded::Element(node) => codings_of(node),
+            Coded::Text(code) => vec![(None, code)],
+        };
+        let mut doubt: Option<Doubt> = None;
+        for (system, code) in codes {
+            match self.definitions.membership(value_set, system, code) {
+                Membership::In => return Membership::In,
+                Membership::Unknown(why) => doubt = Some(why),
+                Membership::NotIn => {}
+            }
+        }
+        doubt.map_or(Membership::NotIn, Membership::Unknown)
     }
 
     /// Tells whether an expression selects this value from the resource; false if it cannot be
@@ -138,7 +203,8 @@ impl<'a> ResourceWalk<'a, '_> {
         held: &Value,
         scope: &ResourceScope<'a>,
     ) -> bool {
-        let resolve = |reference: &str| self.resolve(reference, scope);
+        let resolve =
+            |reference: &str, holder: Option<&Value>| self.resolve_of(reference, holder, scope);
         let environment = self.environment(scope, &resolve);
         let (items, steps) = expression.evaluate_counted(scope.resource, &environment);
         self.budget.took(steps.into());
@@ -152,7 +218,7 @@ impl<'a> ResourceWalk<'a, '_> {
     fn environment<'e>(
         &self,
         scope: &ResourceScope<'a>,
-        resolve: &'e dyn Fn(&str) -> Option<Node<'e>>,
+        resolve: &'e dyn Fn(&str, Option<&Value>) -> Option<Node<'e>>,
     ) -> Environment<'e>
     where
         'a: 'e,
@@ -162,7 +228,7 @@ impl<'a> ResourceWalk<'a, '_> {
             resource: scope.resource,
             root_resource: scope.root,
             extension: scope.extension,
-            now: None,
+            now: self.now,
             resolve,
             member_of: &|_, _| None,
             conforms_to: &|_, _| None,

@@ -201,15 +201,40 @@ impl<'a> ResourceWalk<'a, '_> {
                 .value
                 .and_then(|value| value.get("url"))
                 .and_then(Value::as_str);
-            return url.is_some_and(|url| {
-                of.profiles
-                    .iter()
-                    .any(|profile| view::without_version(profile) == url)
-            });
+            let mut asked = of
+                .profiles
+                .iter()
+                .map(|profile| self.extension_url(profile));
+            return url.is_some_and(|url| asked.any(|asked| asked == url));
         }
-        discriminators
-            .iter()
-            .all(|discriminator| self.meets(slice, discriminator, of_type, node, sliced.scope))
+        // Of several discriminators a slice may leave one unsaid: the others tell it apart.
+        let mut is_told_apart = false;
+        for discriminator in discriminators {
+            match self.meets(slice, discriminator, of_type, node, sliced.scope) {
+                Some(false) => return false,
+                Some(true) => is_told_apart = true,
+                None => {}
+            }
+        }
+        is_told_apart
+    }
+
+    /// Returns the address that an extension has in JSON by a profile: the one that the profile
+    /// fixes, which of a profile on another's extension is not its own.
+    fn extension_url(&self, profile: &'a str) -> &'a str {
+        let fixed = self
+            .definitions
+            .structure(profile)
+            .and_then(Shape::root)
+            .and_then(|root| {
+                root.children()
+                    .find(|child| &*child.element.name == "url")?
+                    .element
+                    .fixed
+                    .as_ref()?
+                    .as_str()
+            });
+        fixed.unwrap_or_else(|| view::without_version(profile))
     }
 
     /// Returns the type of an item in the slice that it belongs to; if the slice does not have the

@@ -4,10 +4,12 @@
 use std::rc::Rc;
 
 use super::ResourceWalk;
+use super::object_members::ObjectMembers;
 use super::path::At;
+use super::resource::is_general;
 use super::shape::Shape;
 use super::spot::{ResourceScope, Spot};
-use crate::fhirpath::Node;
+use crate::fhirpath::{Model, Node};
 use crate::schema::Structure;
 use crate::validation::findings::Sink;
 
@@ -23,12 +25,22 @@ impl<'a> ResourceWalk<'a, '_> {
         }
         if let Some(shape) = Shape::root(profile) {
             self.trials += 1;
-            self.check_object(shape, shape, spot);
+            self.check_by_root(shape, spot);
             self.trials -= 1;
         }
     }
 
-    /// Tells whether a value fits a profile: no finding would refuse it.
+    /// Checks a value that is not a resource against the root of a structure.
+    fn check_by_root(&mut self, shape: Shape<'a>, spot: Spot<'a, '_>) {
+        if shape.structure.is_primitive() {
+            self.check_primitive(shape, shape.structure, spot);
+        } else {
+            self.check_object(shape, ObjectMembers::of(shape), spot);
+        }
+    }
+
+    /// Tells whether a value fits a profile: it is of the profile's type, and no finding would refuse
+    /// it.
     pub(super) fn fits(
         &self,
         profile: &'a Structure,
@@ -41,6 +53,13 @@ impl<'a> ResourceWalk<'a, '_> {
         let Some(shape) = Shape::root(profile) else {
             return true;
         };
+        let is_of = |id| self.definitions.is_a(id, &profile.type_name);
+        if !node.type_id.is_none_or(is_of) {
+            return false;
+        }
+        if is_general(profile) {
+            return true;
+        }
         match node.value {
             Some(resource) if profile.is_resource() => self.index.fits(resource, profile, || {
                 self.is_fine(profile, |trial, at| {
@@ -48,7 +67,7 @@ impl<'a> ResourceWalk<'a, '_> {
                 })
             }),
             _ => self.is_fine(profile, |trial, at| {
-                trial.check_object(shape, shape, Spot { node, at, scope })
+                trial.check_by_root(shape, Spot { node, at, scope })
             }),
         }
     }
@@ -63,6 +82,7 @@ impl<'a> ResourceWalk<'a, '_> {
         let mut trial = ResourceWalk {
             definitions: self.definitions,
             sink: &mut sink,
+            now: self.now,
             index: Rc::clone(&self.index),
             budget: Rc::clone(&self.budget),
             bundles: self.bundles.clone(),

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use frist::fhirpath::{Environment, Expression, Item, Node};
-use serde_json::json;
+use frist::fhirpath::{Coded, Environment, EvaluationError, Expression, Item, Node};
+use serde_json::{Value, json};
 
 use super::language::person;
 use super::model::TYPES;
@@ -14,19 +14,37 @@ fn clock() {
     check(
         &person(),
         r#"
-        now() → "2027-03-01T10:20:30.456Z"
+        now() → "2027-03-01T11:20:30.456+01:00"
         today() → "2027-03-01"
-        timeOfDay() → "10:20:30.456"
+        timeOfDay() → "11:20:30.456"
         now() = now() → true
+        now() = @2027-03-01T10:20:30.456Z → true
         "#,
     );
     let resource = person();
+    // The day is the one in Copenhagen, in summer and in winter.
+    for (now, day) in [
+        ("2027-07-01T21:59:59Z", "2027-07-01"),
+        ("2027-07-01T22:00:00Z", "2027-07-02"),
+        ("2027-12-01T22:59:59Z", "2027-12-01"),
+        ("2027-12-01T23:00:00Z", "2027-12-02"),
+    ] {
+        let expression = Expression::compile(&format!("today() = @{day}")).unwrap();
+        let at = Environment {
+            now: Some(now.parse().unwrap()),
+            ..environment(&TYPES, &resource)
+        };
+        assert_eq!(expression.holds(at.resource, &at), Ok(true), "{now}");
+    }
     let expression = Expression::compile("today() > birthDate").unwrap();
     let without = Environment {
         now: None,
         ..environment(&TYPES, &resource)
     };
-    assert!(expression.holds(without.resource, &without).is_err());
+    assert!(matches!(
+        expression.holds(without.resource, &without),
+        Err(EvaluationError::Unavailable(_))
+    ));
 }
 
 #[test]
@@ -40,11 +58,17 @@ fn what_stands_outside_is_asked_outside() {
         ),
         ("gender.memberOf('http://v')", true),
         ("gender.memberOf('http://w')", false),
+        ("('fe' + 'male').memberOf('http://v')", true),
+        ("('m' & 'ale').memberOf('http://v')", false),
         ("conformsTo('http://p')", true),
         ("conformsTo('http://unknown')", false),
     ]
     .map(|(text, expected)| (Expression::compile(text).unwrap(), expected));
-    let resolve = |reference: &str| {
+    let resolve = |reference: &str, holder: Option<&Value>| {
+        assert_eq!(
+            holder.and_then(|holder| holder["reference"].as_str()),
+            Some(reference)
+        );
         asked.borrow_mut().push(reference.to_owned());
         (reference == "Practitioner/7").then_some(Node {
             value: Some(&practitioner),
@@ -52,8 +76,13 @@ fn what_stands_outside_is_asked_outside() {
             type_id: None,
         })
     };
-    let member_of =
-        |node: Node<'_>, url: &str| Some(node.value == Some(&json!("female")) && url == "http://v");
+    let member_of = |coded: Coded<'_>, url: &str| {
+        let code = match coded {
+            Coded::Element(node) => node.value.and_then(Value::as_str),
+            Coded::Text(text) => Some(text),
+        };
+        Some(code == Some("female") && url == "http://v")
+    };
     let conforms_to =
         |node: Node<'_>, url: &str| (url == "http://p").then(|| node.type_id.is_some());
     let alone = environment(&TYPES, &resource);
@@ -71,7 +100,7 @@ fn what_stands_outside_is_asked_outside() {
             question.text()
         );
     }
-    assert_eq!(*asked.borrow(), ["Practitioner/7"]);
+    assert_eq!(*asked.borrow(), ["#gp", "Practitioner/7"]);
 }
 
 #[test]

@@ -117,7 +117,14 @@ fn equivalence_forgives_case_space_order_and_digits() {
     check(
         &person(),
         "
-        'Ab  c' ~ 'aB c' → true
+        'Ab c' ~ 'aB c' → true
+        'a\\tb\\nc' ~ 'a b C' → true
+        'a  b' ~ 'a\\t b' → true
+        'a  b' ~ 'a b' → false
+        'a  b' !~ 'a b' → true
+        ' a' ~ 'a' → false
+        'a' ~ 'a ' → false
+        'ÆØÅ' ~ 'æøå' → true
         'a' ~ 'b' → false
         {} ~ {} → true
         {} ~ 1 → false

@@ -64,7 +64,7 @@ pub(super) fn written_by(cases: &[usize], today: Date) -> BTreeMap<String, Value
     let context = CheckContext {
         validator: &validator,
         profiles: &[],
-        today,
+        now: frist::fhir::start_of_day(today),
         why_no_group: &why_no_group,
     };
     let can_be_written = |resource: &Value| {

@@ -303,7 +303,7 @@ pub(crate) fn refused_by_r4(resource: &Value) -> Vec<String> {
     let context = CheckContext {
         validator: &validator,
         profiles: &[],
-        today: jiff::civil::date(2031, 1, 1),
+        now: frist::fhir::start_of_day(jiff::civil::date(2031, 1, 1)),
         why_no_group: &|_: &Value| None,
     };
     let issues = validation::check(&Resource::from_value(resource.clone()).unwrap(), &context);

@@ -30,6 +30,9 @@ const TYPES: &[&str] = &[
     "Annotation",
     "HumanName",
     "Bundle",
+    "Composition",
+    "Parameters",
+    "string",
 ];
 
 /// The elements of the snapshots of these types, as R4 publishes them.
@@ -68,7 +71,10 @@ pub(crate) struct Profile {
 impl Profile {
     /// Makes a profile on a type, with the address [`PUBLISHED`]`/id`; it asks for nothing yet.
     pub(crate) fn on(type_name: &str, id: &str) -> Self {
-        let kind = if SNAPSHOTS[type_name]
+        let is_primitive = type_name.starts_with(|first: char| first.is_ascii_lowercase());
+        let kind = if is_primitive {
+            "primitive-type"
+        } else if SNAPSHOTS[type_name]
             .iter()
             .any(|element| element["path"] == format!("{type_name}.meta"))
         {
@@ -118,6 +124,14 @@ impl Profile {
             panic!("more of {id} is an object")
         };
         self.elements[at].as_object_mut().unwrap().extend(more);
+        self
+    }
+
+    /// Returns the same with this element alone after the one with that id, whatever else the type
+    /// of the element around it has.
+    pub(crate) fn element(mut self, after: &str, element: Value) -> Self {
+        let at = self.open(after);
+        self.elements.insert(at + 1, element);
         self
     }
 

@@ -493,7 +493,7 @@ fn a_type_of_the_packages_is_held_against_its_profile_and_those_of_other_package
         let context = CheckContext {
             validator: &validator,
             profiles,
-            today: TODAY,
+            now: frist::fhir::start_of_day(TODAY),
             why_no_group: &why_no_group,
         };
         lines(&validation::check(

@@ -30,7 +30,7 @@ fn findings_later(value: &Value) -> Vec<Issue> {
     let context = CheckContext {
         validator: &validator,
         profiles: &[],
-        today: date(2031, 1, 1),
+        now: frist::fhir::start_of_day(date(2031, 1, 1)),
         why_no_group: &|_| None,
     };
     check(&Resource::from_value(value.clone()).unwrap(), &context)
