@@ -114,6 +114,14 @@ fn extensions_of_others() -> Vec<(&'static str, Value)> {
             json!({ "url": "http://example.org/x", "valueString": "x", "valueBoolean": true }),
         ),
         (
+            "other-version",
+            json!({ "url": "http://hl7.org/fhir/5.0/StructureDefinition/extension-Patient.x", "valueString": "x" }),
+        ),
+        (
+            "normative-version",
+            json!({ "url": "http://hl7.org/fhir/StructureDefinition/structuredefinition-normative-version", "valueCode": "4.0.0" }),
+        ),
+        (
             "no-such-value-type",
             json!({ "url": "http://example.org/x", "valueFoo": "x" }),
         ),

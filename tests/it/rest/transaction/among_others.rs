@@ -2,12 +2,18 @@
 //! must be, and what `resolve()` in a rule finds
 //! (<https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.type.aggregation>).
 
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use frist::schema::{Definitions, Package};
+use frist::validation::Validator;
 use serde_json::{Value, json};
 
 use super::{entry, expect, post, put, with};
 use crate::support::facade::Facade;
 use crate::support::people::{copd, patient};
 use crate::support::profile::{PUBLISHED, Profile, validator};
+use crate::validation::examples::examples;
 
 const NOW: &str = "2027-03-01T09:00:00+01:00";
 
@@ -161,4 +167,58 @@ fn what_comes_alone_has_nothing_beside_it_and_is_told_what_to_do() {
         &facade.post(&bundle("transaction", &[put(stored()), put(alone)])),
         200,
     );
+}
+
+#[test]
+fn the_published_teams_of_medcom_come_with_their_organization() {
+    let file = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let (Some(dk_core), Some(medcom)) = (file("FRIST_DK_CORE"), file("FRIST_MEDCOM_CORE")) else {
+        // Past the test harness, which keeps what a passing test prints to itself.
+        writeln!(
+            std::io::stderr(),
+            "SKIPPED: FRIST_DK_CORE and FRIST_MEDCOM_CORE do not name the packages hl7.fhir.dk.core and medcom.fhir.dk.core"
+        )
+        .unwrap();
+        return;
+    };
+    let guide = Definitions::core().with(&Package::guide()).unwrap();
+    let definitions = [&dk_core, &medcom].iter().fold(guide, |known, file| {
+        let package = Package::read_tgz(&std::fs::read(file).unwrap()).unwrap();
+        known.with(&package).unwrap()
+    });
+    let facade = Facade::with_validator(NOW, Validator::new(definitions));
+    let mut published: Vec<Value> = examples(&medcom).into_values().collect();
+    published.retain(|example| {
+        let kind = example["resourceType"].as_str().unwrap();
+        [
+            "Organization",
+            "Practitioner",
+            "PractitionerRole",
+            "Patient",
+            "CareTeam",
+        ]
+        .contains(&kind)
+    });
+    let of = |kind: &str| {
+        published
+            .iter()
+            .filter(move |one| one["resourceType"] == *kind)
+    };
+    assert!(of("CareTeam").count() > 0 && of("PractitionerRole").count() > 0);
+    for (kind, place) in [
+        ("CareTeam", "CareTeam.managingOrganization[0]"),
+        ("PractitionerRole", "PractitionerRole.organization"),
+    ] {
+        for example in of(kind) {
+            let reply = facade.put(example);
+            let errors = reply.issues();
+            assert!(
+                errors.contains(&format!("error structure {place}")),
+                "{}",
+                reply.text
+            );
+        }
+    }
+    let entries: Vec<_> = published.iter().cloned().map(put).collect();
+    expect(&facade.post(&bundle("transaction", &entries)), 200);
 }
