@@ -7,7 +7,7 @@ use std::thread;
 use super::allowance::Allowance;
 use super::outcome::EntryAnswer;
 use super::request::Request;
-use super::{Context, Failure, Server, alone};
+use super::{Context, Failure, Server, alone, entry_needs};
 
 /// The most entries of a batch that are worked on at once: they share the store's syncs.
 const WORKERS_MAX: usize = 16;
@@ -16,8 +16,9 @@ const WORKERS_MAX: usize = 16;
 pub(super) fn batch(
     server: &Server,
     context: &Context,
-    requests: Vec<Result<Request, Failure>>,
+    mut requests: Vec<Result<Request, Failure>>,
 ) -> Vec<EntryAnswer> {
+    entry_needs::refuse(&mut requests);
     let allowance = Allowance::default();
     let threads = server
         .batch_threads

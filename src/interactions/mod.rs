@@ -20,6 +20,7 @@ pub mod change;
 mod context;
 pub mod create;
 pub mod delete;
+mod entry_needs;
 pub mod envelope;
 pub mod everything;
 pub mod examples;

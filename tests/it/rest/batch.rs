@@ -83,21 +83,57 @@ fn each_entry_succeeds_or_fails_by_itself_and_says_why() {
 
 #[test]
 fn entries_of_a_batch_cannot_name_each_other() {
-    let facade = clinic();
-    let mut condition = copd("c", "", "2027-02-20");
-    condition["subject"]["reference"] = "urn:uuid:p".into();
-    let reply = send(
-        &facade,
-        json!([
-            { "fullUrl": "urn:uuid:p", "resource": without_id(super::person("", "0606660003")),
-              "request": { "method": "POST", "url": "Patient" } },
-            { "resource": condition, "request": { "method": "PUT", "url": "Condition/c" } },
-        ]),
-    );
-    assert_eq!(
-        statuses(&reply),
-        ["201 Created", "422 Unprocessable Entity"]
-    );
+    let of_the_entry = |mut condition: Value| {
+        condition["subject"]["reference"] = "urn:uuid:p".into();
+        condition
+    };
+    let condition = copd("c", "p", "2027-02-20");
+    let search = "subject=urn:uuid:p";
+    for (resource, request, place) in [
+        (
+            of_the_entry(condition.clone()),
+            json!({ "method": "PUT", "url": "Condition/c" }),
+            Some("Condition.subject.reference"),
+        ),
+        (
+            of_the_entry(without_id(condition.clone())),
+            json!({ "method": "POST", "url": "Condition" }),
+            Some("Condition.subject.reference"),
+        ),
+        (
+            without_id(condition.clone()),
+            json!({ "method": "POST", "url": "Condition", "ifNoneExist": search }),
+            None,
+        ),
+        (
+            without_id(condition),
+            json!({ "method": "PUT", "url": format!("Condition?{search}") }),
+            None,
+        ),
+        (
+            Value::Null,
+            json!({ "method": "DELETE", "url": format!("Condition?{search}") }),
+            None,
+        ),
+    ] {
+        let facade = clinic();
+        let mut entry = json!({ "request": request });
+        if !resource.is_null() {
+            entry["resource"] = resource;
+        }
+        let person = json!({ "fullUrl": "urn:uuid:p", "resource": without_id(super::person("", "0606660003")),
+            "request": { "method": "POST", "url": "Patient" } });
+        let reply = send(&facade, json!([person, entry]));
+        assert_eq!(
+            statuses(&reply),
+            ["201 Created", "422 Unprocessable Entity"],
+            "{request}"
+        );
+        let issue = &reply.json()["entry"][1]["response"]["outcome"]["issue"][0];
+        assert_eq!(issue["expression"][0].as_str(), place, "{issue}");
+        let text = issue["details"]["text"].as_str().unwrap();
+        assert!(text.contains("use a transaction"), "{text}");
+    }
 }
 
 #[test]
