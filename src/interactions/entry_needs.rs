@@ -1,5 +1,5 @@
-//! What the entries of a batch need of each other: nothing, since each is carried out alone
-//! (<https://hl7.org/fhir/R4/http.html#trules>). One that names another by the urn that this has in the
+//! The independence of the entries of a batch, each of which is carried out alone
+//! (<https://hl7.org/fhir/R4/http.html#trules>): one that names another by the urn that this has in the
 //! Bundle is meant for a transaction.
 
 use std::collections::BTreeSet;

@@ -176,9 +176,14 @@ impl KnownAddresses<'_> {
             }
         }
         match Reference::parse(address) {
-            Reference::Urn(_) => ReferenceRewrite::Wrong(
-                "expected the fullUrl of an entry of the same transaction: no entry has this one",
-            ),
+            Reference::Urn(_) => ReferenceRewrite::Wrong(match self.request.asked_as {
+                AskedAs::Transaction => {
+                    "expected the fullUrl of an entry of the same transaction: no entry has this one"
+                }
+                AskedAs::Requests => {
+                    "expected an address such as Patient/7, found a urn, which names an entry of the same transaction: send both in one transaction"
+                }
+            }),
             Reference::Conditional(_) => self.conditional(ReferenceRewrite::AsItStands),
             Reference::External(address) => {
                 let local = self.below_base(address);

@@ -199,10 +199,10 @@ fn the_published_teams_of_medcom_come_with_their_organization() {
         ]
         .contains(&kind)
     });
-    let of = |kind: &str| {
+    let of = |kind: &'static str| {
         published
             .iter()
-            .filter(move |one| one["resourceType"] == *kind)
+            .filter(move |one| one["resourceType"] == kind)
     };
     assert!(of("CareTeam").count() > 0 && of("PractitionerRole").count() > 0);
     for (kind, place) in [
