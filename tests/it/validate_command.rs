@@ -567,6 +567,53 @@ fn what_of_a_package_is_not_checked_is_told_before_the_findings() {
 }
 
 #[test]
+fn a_rule_knows_the_day_that_is_said_and_one_that_cannot_be_answered_is_named_first() {
+    let rule = |key: &str, expression: &str| json!({ "key": key, "severity": "error", "human": "a rule", "expression": expression });
+    let rules = json!([
+        rule("x-1", "effective <= now() and now().toDate() = today()"),
+        rule("x-2", "status.noSuchFunction()"),
+        rule("x-3", "code.memberOf('http://x.test/none')"),
+    ]);
+    let profile = Profile::on("Observation", "timed")
+        .with("Observation", json!({ "constraint": rules }))
+        .build();
+    let description = json!({ "name": "x.test", "version": "1.0.0", "fhirVersions": ["4.0.1"] });
+    let observation = |effective: &str| {
+        json!({
+            "resourceType": "Observation", "status": "final", "effectiveDateTime": effective,
+            "code": { "coding": [{ "system": "http://x.test", "code": "x" }] },
+        })
+        .to_string()
+    };
+    let folder = folder(&[
+        ("on-the-day.json", observation("2027-03-01T23:59:00+01:00")),
+        ("after.json", observation("2027-03-02T00:00:00+01:00")),
+    ]);
+    let files = [("package.json", description), ("timed.json", profile)];
+    std::fs::write(folder.path().join("x.tgz"), package(&files)).unwrap();
+    let url = format!("{PUBLISHED}/timed");
+    let check = |file: &str| {
+        frist(
+            folder.path(),
+            &["--package", "x.tgz", "--profile", &url, file],
+            "",
+        )
+    };
+    let good = check("on-the-day.json");
+    assert_eq!(good.code, 0, "{} {}", good.out, good.err);
+    for key in ["x-2", "x-3"] {
+        let named = format!("rule {key} of {url} is not checked");
+        assert!(good.err.contains(&named), "{named} in {}", good.err);
+        let warned = format!("warning not-supported [{key}]");
+        assert!(good.out.contains(&warned), "{warned} in {}", good.out);
+    }
+    assert!(!good.err.contains("x-1"), "{}", good.err);
+    let bad = check("after.json");
+    assert_eq!(bad.code, 1, "{}", bad.out);
+    assert!(bad.out.contains("error invariant [x-1]"), "{}", bad.out);
+}
+
+#[test]
 fn entries_are_judged_among_the_others_except_in_a_batch() {
     let kind = json!({ "code": "Reference", "aggregation": ["bundled"],
         "targetProfile": ["http://hl7.org/fhir/StructureDefinition/Patient"] });

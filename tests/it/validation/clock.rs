@@ -1,6 +1,7 @@
 //! Rules that ask for the time, and rules that nobody here can answer.
 
 use frist::fhir::Resource;
+use frist::schema::Unevaluated;
 use frist::validation::{self, CheckContext, Validator};
 use serde_json::{Value, json};
 
@@ -167,5 +168,43 @@ fn a_rule_about_the_place_of_an_extension_is_one_like_any_other() {
         ),
     ] {
         check_by(&by_path(expression), &value, &[], &expected);
+    }
+}
+
+#[test]
+fn rules_that_cannot_be_answered_are_named_before_any_resource_is_checked() {
+    for (expression, why) in [
+        ("status.noSuchFunction()", Some("noSuchFunction")),
+        (
+            "code.memberOf('http://x.test/no-such-value-set')",
+            Some("the value set http://x.test/no-such-value-set is not known here"),
+        ),
+        (
+            "performer.all(resolve().conformsTo('http://x.test/no-such-profile'))",
+            Some("the profile http://x.test/no-such-profile is not known here"),
+        ),
+        (
+            "status.memberOf('http://hl7.org/fhir/ValueSet/observation-status')",
+            None,
+        ),
+        (
+            "conformsTo('http://hl7.org/fhir/StructureDefinition/Observation')",
+            None,
+        ),
+        ("effective <= today()", None),
+    ] {
+        let unevaluated = with_rule(expression).definitions().unevaluated();
+        let own: Vec<_> = unevaluated
+            .iter()
+            .filter(|rule| rule.structure == format!("{PUBLISHED}/ruled"))
+            .collect();
+        match why {
+            None => assert_eq!(own, Vec::<&Unevaluated>::new(), "{expression}"),
+            Some(why) => {
+                assert_eq!(own.len(), 1, "{expression}");
+                assert_eq!((&*own[0].key, &*own[0].expression), ("x-1", expression));
+                assert!(own[0].why.contains(why), "{}", own[0].why);
+            }
+        }
     }
 }
