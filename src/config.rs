@@ -9,6 +9,7 @@ use jiff::civil::Date;
 
 use crate::fhir::FhirDate;
 use crate::http::cors::origin;
+use crate::http::forwarded::TrustedProxy;
 use crate::storage::embedded::Engine;
 use crate::subscriptions::endpoint::Allowed;
 
@@ -107,6 +108,16 @@ pub struct CommonOptions {
     /// The base URL that clients use, if it differs from `http://LISTEN/fhir`.
     #[arg(long, value_name = "URL", env = "FRIST_BASE_URL", value_parser = base_url)]
     pub base_url: Option<String>,
+    /// The address (`127.0.0.1`) or network (`10.20.0.0/16`) of a proxy in front of the server, whose
+    /// Forwarded or X-Forwarded-* headers say by which address clients reach it; repeatable. Those
+    /// of anyone else are passed over.
+    #[arg(
+        long,
+        value_name = "IP|CIDR",
+        env = "FRIST_TRUSTED_PROXY",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<TrustedProxy>,
     /// An origin whose web pages may use the server from a browser, such as
     /// `https://ehr.example.dk`; repeatable. No origin may by default.
     #[arg(long, value_name = "ORIGIN", env = "FRIST_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]

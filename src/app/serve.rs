@@ -18,6 +18,7 @@ use super::upkeep::{keep_calendar, keep_events};
 use crate::config::{CprInUrl, ServeOptions};
 use crate::fhir::copenhagen_date;
 use crate::http::cors::Origins;
+use crate::http::forwarded::TrustedProxies;
 use crate::http::{Wire, WireOptions, listen, router};
 use crate::interactions::Server;
 use crate::interactions::upkeep::subscription_status;
@@ -52,6 +53,7 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
         Arc::clone(&server),
         WireOptions {
             origins: Origins::new(options.common.cors_origin),
+            trusted_proxies: TrustedProxies::new(options.common.trusted_proxy),
             takes_cpr_in_addresses: options.common.cpr_in_url == CprInUrl::Allow,
             ..WireOptions::plain(Box::new(move || clock.context()), ready.download)
         },

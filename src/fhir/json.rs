@@ -13,12 +13,21 @@ pub const DEPTH_MAX: usize = 64;
 /// `serde_json` hands a number over as a map with this single key, so that its digits are kept.
 const NUMBER_KEY: &str = "$serde_json::private::Number";
 
-/// Reads one JSON value.
+/// The mark by which some programs begin a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Returns a text without the mark at its beginning, which is no part of it
+/// (<https://www.rfc-editor.org/rfc/rfc8259#section-8.1>).
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+/// Reads one JSON value; a byte order mark before it is passed over.
 ///
 /// # Errors
 /// A sentence that says what is wrong and where (line and column).
 pub fn parse(bytes: &[u8]) -> Result<Value, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    let text = std::str::from_utf8(without_mark(bytes)).map_err(|error| {
         format!(
             "expected UTF-8, found an invalid byte at offset {}",
             error.valid_up_to()
@@ -234,7 +243,8 @@ mod tests {
             r#"{"a":1,"a":1}"#,
             r#"{"a":{"b":1,"b":2}}"#,
             "{} {}",
-            "\u{feff}{}",
+            "\u{feff}\u{feff}{}",
+            " \u{feff}{}",
             "",
             "{",
             "nul",
@@ -244,6 +254,7 @@ mod tests {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(parse(b"\"\xff\"").is_err());
+        assert_eq!(parse("\u{feff}{}".as_bytes()), parse(b"{}"));
         assert!(parse(("[".repeat(64) + &"]".repeat(64)).as_bytes()).is_ok());
     }
 }

@@ -191,12 +191,6 @@ impl Version {
             !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
         plain.then(|| text.parse().ok().map(Version)).flatten()
     }
-
-    /// Reads the ETag of one version: `W/"3"` or `"3"`.
-    pub fn from_etag(etag: &str) -> Option<Self> {
-        let quoted = etag.trim().strip_prefix("W/").unwrap_or(etag.trim());
-        Version::parse(quoted.strip_prefix('"')?.strip_suffix('"')?)
-    }
 }
 
 impl fmt::Display for Version {

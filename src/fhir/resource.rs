@@ -38,7 +38,9 @@ impl Resource {
         })?;
         let resource = Resource::from_value(value)?;
         Ok(Resource {
-            text: std::str::from_utf8(bytes).ok().map(Arc::from),
+            text: std::str::from_utf8(json::without_mark(bytes))
+                .ok()
+                .map(Arc::from),
             ..resource
         })
     }

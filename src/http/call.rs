@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method};
 
-use crate::interactions::Context;
+use crate::interactions::{Context, Server};
 
 /// Names and values, percent-decoded.
 pub(super) type Parameters = Vec<(String, String)>;
@@ -22,4 +22,11 @@ pub(super) struct Call {
     /// As it was before it was compressed.
     pub(super) body: Bytes,
     pub(super) context: Context,
+}
+
+impl Call {
+    /// Returns the base of the addresses that the answer gives.
+    pub(super) fn base_url<'a>(&'a self, server: &'a Server) -> &'a str {
+        server.base_of(&self.context)
+    }
 }

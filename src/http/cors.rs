@@ -8,7 +8,7 @@
 use axum::http::{HeaderMap, HeaderName, header};
 
 use super::answer::Answer;
-use super::negotiation::text;
+use super::header_text::text;
 
 /// The headers that a page may read of an answer.
 const EXPOSED: &str = "ETag, Location, Content-Location, Last-Modified, X-Request-Id, X-Progress, Retry-After, Preference-Applied";
@@ -33,14 +33,14 @@ impl Origins {
     /// Returns the origin of the request, if it is one of these.
     pub(super) fn allowed(&self, headers: &HeaderMap) -> Option<String> {
         let from = text(headers, header::ORIGIN)?;
-        self.0.iter().find(|allowed| *allowed == from).cloned()
+        self.0.iter().find(|allowed| **allowed == from).cloned()
     }
 
     /// Tells whether the request is of a page that is neither the server's own nor of an origin
     /// that may use it: for what browsers send anywhere without asking.
     pub(super) fn is_foreign(&self, base_url: &str, headers: &HeaderMap) -> bool {
         let own = base_url.strip_suffix("/fhir").unwrap_or(base_url);
-        let is_own = text(headers, header::ORIGIN) == Some(own);
+        let is_own = text(headers, header::ORIGIN).as_deref() == Some(own);
         headers.contains_key(header::ORIGIN) && self.allowed(headers).is_none() && !is_own
     }
 

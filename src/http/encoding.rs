@@ -13,8 +13,8 @@ use flate2::write::GzEncoder;
 
 use super::answer::Answer;
 use super::error::Refusal;
-use super::media::{listed, quality};
-use super::negotiation::decisive;
+use super::header_text::{decisive, listed};
+use super::media::quality;
 use crate::fhir::IssueCode;
 use crate::interactions::Failure;
 
@@ -61,9 +61,9 @@ fn unpacked(packed: &[u8]) -> Result<Vec<u8>, Refusal> {
 
 /// Tells whether the client takes gzip, and likes it no less than what is not compressed.
 pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
-    let codings: Vec<_> = listed(headers, header::ACCEPT_ENCODING).collect();
+    let codings = listed(headers, header::ACCEPT_ENCODING);
     let liking = |wanted: &[&str]| {
-        let named = |coding: &&&str| {
+        let named = |coding: &&String| {
             wanted.contains(
                 &coding
                     .split(';')

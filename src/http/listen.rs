@@ -1,10 +1,12 @@
 //! The accept loop: bounds on connections and on how long a client may be silent, and a graceful
 //! stop.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::http::Version;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -63,7 +65,7 @@ async fn serve_within(
             let permit = Arc::clone(&connections).acquire_owned().await;
             (accept(&listener).await, permit)
         };
-        let (stream, permit) = tokio::select! {
+        let ((stream, peer), permit) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
@@ -72,7 +74,8 @@ async fn serve_within(
         let routes = TowerToHyperService::new(router.clone());
         let service = service_fn({
             let clock = clock.clone();
-            move |request: hyper::Request<hyper::body::Incoming>| {
+            move |mut request: hyper::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(ConnectInfo(peer));
                 let turn = clock.has_head(request.version() == Version::HTTP_2);
                 let answer = routes.call(request);
                 async move {
@@ -129,11 +132,11 @@ fn bounded(patience: Patience) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Accepts the next connection.
-async fn accept(listener: &TcpListener) -> TcpStream {
+/// Accepts the next connection, and says from where it comes.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) => {
                 // Out of file descriptors, or the client went away: neither is a reason to stop.
                 tracing::warn!("a connection could not be accepted: {error}");

@@ -1,7 +1,7 @@
-//! The words of headers: media types, the forms in which an answer is written, lists with
-//! preferences, and the text of entity tags and dates.
+//! The words of headers: media types, the forms in which an answer is written, preferences, and the
+//! text of entity tags and dates.
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::HeaderName;
 use jiff::Timestamp;
 
 use crate::fhir::media_type::essence;
@@ -56,18 +56,6 @@ impl Default for Rendering {
     fn default() -> Self {
         Rendering::FHIR
     }
-}
-
-/// Returns the elements of a header that is a list.
-pub(super) fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|element| !element.is_empty())
 }
 
 /// Returns how much a client likes an element of such a list, from 0 (not at all) to 1.

@@ -3,13 +3,14 @@
 use axum::http::{HeaderMap, HeaderName, header};
 
 use super::error::Refusal;
-use super::media::{Rendering, listed, quality};
+use super::header_text::{joined, listed, text};
+use super::media::{Rendering, quality};
+use crate::fhir::IssueCode;
 use crate::fhir::media_type::{essence, is_fhir_json};
-use crate::fhir::{IssueCode, Version};
 use crate::interactions::Failure;
-use crate::interactions::change::Condition;
+use crate::interactions::condition::{Condition, Unreadable};
 use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
-use crate::interactions::query::{format, is_pretty, not_acceptable};
+use crate::interactions::query::{Handling, format, is_pretty, not_acceptable};
 use crate::interactions::read::ClientCopy;
 
 /// The answer that a client wants to a write (`Prefer: return=`).
@@ -34,33 +35,6 @@ impl Return {
     }
 }
 
-/// Returns the text of a header that gives advice: the first one, if it is text.
-pub(super) fn text(headers: &HeaderMap, name: impl Into<HeaderName>) -> Option<&str> {
-    headers
-        .get(name.into())
-        .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
-}
-
-/// Returns the text of a header that decides about a write: never passed over because it cannot be
-/// read.
-pub(super) fn decisive(
-    headers: &HeaderMap,
-    name: impl Into<HeaderName>,
-) -> Result<Option<&str>, Refusal> {
-    let name = name.into();
-    let mut values = headers.get_all(&name).iter();
-    let (first, second) = (values.next(), values.next());
-    let Some(value) = first else { return Ok(None) };
-    match (std::str::from_utf8(value.as_bytes()), second) {
-        (Ok(text), None) => Ok(Some(text)),
-        _ => Err(Failure::bad_request(
-            IssueCode::Value,
-            format!("{name}: expected the header once, as UTF-8 text"),
-        )
-        .into()),
-    }
-}
-
 /// Returns the form in which the client wants the answer; refuses any that this server does not
 /// write. `_format` wins over `Accept`.
 pub(super) fn rendering(
@@ -81,7 +55,7 @@ pub(super) fn rendering(
 /// Returns the form that the client likes best of those that can be given; of equals the one that
 /// it names first. A narrow range says more than a wide one.
 fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
-    let ranges: Vec<_> = listed(headers, header::ACCEPT).collect();
+    let ranges = listed(headers, header::ACCEPT);
     if ranges.is_empty() {
         return Some(Rendering::FHIR);
     }
@@ -90,12 +64,12 @@ fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
         let at = [named.as_str(), "application/*", "*/*"]
             .into_iter()
             .find_map(|wanted| {
-                let names = |range: &&str| {
+                let names = |range: &String| {
                     essence(range) == wanted && (wanted.ends_with('*') || is_fhir_json(range))
                 };
                 ranges.iter().position(names)
             })?;
-        Some((quality(ranges[at]), at)).filter(|(quality, _)| *quality > 0.0)
+        Some((quality(&ranges[at]), at)).filter(|(quality, _)| *quality > 0.0)
     };
     let liked = [Rendering::FHIR, Rendering::PLAIN]
         .into_iter()
@@ -110,7 +84,7 @@ fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
 
 /// Refuses a body that is not FHIR JSON.
 pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    match text(headers, header::CONTENT_TYPE) {
+    match text(headers, header::CONTENT_TYPE).as_deref() {
         Some(media_type) if is_fhir_json(media_type) => Ok(()),
         _ => Err(Refusal::UnsupportedMediaType(
             "application/fhir+json or application/json",
@@ -132,7 +106,7 @@ pub(super) enum SentPatch {
 
 /// Refuses a body that is no patch that this server knows.
 pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
-    match text(headers, header::CONTENT_TYPE) {
+    match text(headers, header::CONTENT_TYPE).as_deref() {
         Some(media_type) if essence(media_type) == JSON_PATCH => Ok(SentPatch::Json),
         Some(media_type) if essence(media_type) == MERGE_PATCH => Ok(SentPatch::Merge),
         Some(media_type)
@@ -147,7 +121,10 @@ pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
 
 /// Refuses a search body that is not a form.
 pub(super) fn sends_form(headers: &HeaderMap) -> Result<(), Refusal> {
-    match text(headers, header::CONTENT_TYPE).map(essence).as_deref() {
+    match text(headers, header::CONTENT_TYPE)
+        .map(|named| essence(&named))
+        .as_deref()
+    {
         Some("application/x-www-form-urlencoded") => Ok(()),
         _ => Err(Refusal::UnsupportedMediaType(
             "application/x-www-form-urlencoded",
@@ -155,66 +132,57 @@ pub(super) fn sends_form(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Reads `Prefer`: the wanted body, if it is said, and whether to pass over unknown parameters.
-/// Of two wishes the first one counts (<https://www.rfc-editor.org/rfc/rfc7240>).
-pub(super) fn prefer(headers: &HeaderMap) -> (Option<Return>, bool) {
-    let wanted = preference(headers, "return").and_then(|wanted| match wanted.as_str() {
+/// Reads from `Prefer` the wanted body, if it is said. Of two wishes the first one counts
+/// (<https://www.rfc-editor.org/rfc/rfc7240>).
+pub(super) fn wanted(headers: &HeaderMap) -> Option<Return> {
+    match preference(headers, "return")?.as_str() {
         "minimal" => Some(Return::Minimal),
         "representation" => Some(Return::Representation),
         "operationoutcome" => Some(Return::OperationOutcome),
         _ => None,
-    });
-    (
-        wanted,
-        preference(headers, "handling").as_deref() == Some("lenient"),
-    )
+    }
+}
+
+/// Reads from `Prefer` what is to be done with parameters that are not understood.
+pub(super) fn handling(headers: &HeaderMap) -> Handling {
+    match preference(headers, "handling").as_deref() {
+        Some("lenient") => Handling::Lenient,
+        Some("strict") => Handling::Strict,
+        Some(_) | None => Handling::Unsaid,
+    }
 }
 
 /// Returns the value of a preference in lower case, empty if it has none; none if it is not said.
 pub(super) fn preference(headers: &HeaderMap, wanted: &str) -> Option<String> {
     // Clients part preferences by `;` too, though that begins a parameter of the one before.
-    let parts =
-        listed(headers, HeaderName::from_static("prefer")).flat_map(|element| element.split(';'));
+    let elements = listed(headers, HeaderName::from_static("prefer"));
+    let parts = elements.iter().flat_map(|element| element.split(';'));
     let mut named = parts.map(|part| part.split_once('=').unwrap_or((part, "")));
     let (_, value) = named.find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted))?;
     Some(value.trim().trim_matches('"').to_ascii_lowercase())
 }
 
-/// Reads the condition of `If-Match` or `If-None-Match: *` on a write.
+/// Reads the condition of `If-Match` and `If-None-Match` on a write.
 pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Refusal> {
-    if let Some(etag) = decisive(headers, header::IF_MATCH)? {
-        let version = Version::from_etag(etag);
-        let wrong = || {
-            Failure::bad_request(
-                IssueCode::Value,
-                "If-Match: expected the ETag of one version, such as W/\"1\"",
-            )
+    let read = |name| joined(headers, name);
+    let (if_match, if_none_match) = (read(header::IF_MATCH), read(header::IF_NONE_MATCH));
+    Condition::read(if_match.as_deref(), if_none_match.as_deref()).map_err(|unreadable| {
+        let name = match unreadable {
+            Unreadable::IfMatch => "If-Match",
+            Unreadable::IfNoneMatch => "If-None-Match",
         };
-        return Ok(Condition::Is(version.ok_or_else(wrong)?));
-    }
-    match decisive(headers, header::IF_NONE_MATCH)?.map(str::trim) {
-        Some("*") => Ok(Condition::Absent),
-        Some(_) => Err(Failure::bad_request(
-            IssueCode::Value,
-            "If-None-Match: expected '*' on a write",
-        )
-        .into()),
-        None => Ok(Condition::Any),
-    }
+        let text = format!("{name}: {}", Unreadable::EXPECTED);
+        Failure::bad_request(IssueCode::Value, text).into()
+    })
 }
 
 /// Reads from a read's headers the version that the client has already.
 pub(super) fn client_copy(headers: &HeaderMap) -> ClientCopy {
-    // Tags that cannot be read are none of this server's, but still win over the instant.
-    let none_match = headers.contains_key(header::IF_NONE_MATCH).then(|| {
-        text(headers, header::IF_NONE_MATCH)
-            .unwrap_or("")
-            .to_owned()
-    });
     let since = text(headers, header::IF_MODIFIED_SINCE)
-        .and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        .and_then(|date| jiff::fmt::rfc2822::parse(&date).ok());
     ClientCopy {
-        none_match,
+        // Tags that cannot be read are none of this server's, but still win over the instant.
+        none_match: joined(headers, header::IF_NONE_MATCH),
         modified_since: since.map(|since| since.timestamp()),
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn told(
 
 /// Tells of a write as the client prefers.
 fn tell_written(base_url: &str, call: &Call, written: &Written) -> Answer {
-    let (wanted, _) = negotiation::prefer(&call.headers);
+    let wanted = negotiation::wanted(&call.headers);
     let status = bundle::effect_status(written.effect);
     let answer = match (wanted, written.effect, &written.version) {
         (Some(Return::OperationOutcome), Effect::Deleted, _) => {
@@ -72,7 +72,7 @@ fn tell_written(base_url: &str, call: &Call, written: &Written) -> Answer {
 }
 
 fn tell_bundle(base_url: &str, call: &Call, kind: BundleKind, answers: &[EntryAnswer]) -> Answer {
-    let (wanted, _) = negotiation::prefer(&call.headers);
+    let wanted = negotiation::wanted(&call.headers);
     let minimal = wanted.unwrap_or(Return::Minimal);
     let answer = Answer::fhir(
         StatusCode::OK,

@@ -4,14 +4,14 @@ use axum::http::{StatusCode, header};
 
 use super::answer::Answer;
 use super::call::Call;
-use super::{Wire, negotiation};
+use super::{Wire, header_text};
 
 /// Answers with the package of the guide's definitions, as clients of the package registries take
 /// it.
 pub(super) fn package(wire: &Wire, call: &Call) -> Answer {
     let package = &wire.package;
     let etag = format!("\"{:032x}\"", xxhash_rust::xxh3::xxh3_128(&package.bytes));
-    let known = negotiation::text(&call.headers, header::IF_NONE_MATCH).unwrap_or("");
+    let known = header_text::joined(&call.headers, header::IF_NONE_MATCH).unwrap_or_default();
     let has_already = known
         .split(',')
         .map(|known| known.trim().trim_start_matches("W/"))

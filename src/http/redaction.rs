@@ -1,9 +1,11 @@
 //! The part of a request that an operator sees, in the log and in the metrics: never anything that
 //! could be a person's number, or that a client can make up without end.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, HeaderName, Method};
 
-use super::negotiation;
+use super::header_text;
 use super::paths::{below_base, is_beside_base};
 use crate::fhir::cpr::could_be_cpr_number;
 use crate::interactions::Context;
@@ -15,9 +17,9 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
 /// Returns the client's own request id if it is short, of safe characters and may be seen, else a
 /// new one.
 pub(super) fn request_id(headers: &HeaderMap, context: &Context) -> String {
-    let sent = negotiation::text(headers, HeaderName::from_static("x-request-id"));
+    let sent = header_text::text(headers, HeaderName::from_static("x-request-id"));
     sent.filter(|id| is_request_id(id))
-        .map_or_else(|| (context.new_id)().to_string(), str::to_owned)
+        .map_or_else(|| (context.new_id)().to_string(), Cow::into_owned)
 }
 
 fn is_request_id(text: &str) -> bool {

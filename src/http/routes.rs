@@ -60,7 +60,7 @@ fn answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     if let Outcome::Export(found) = outcome {
         return export::begin(wire, call, found);
     }
-    let answer = told(&server.base_url, call, &general, &outcome);
+    let answer = told(call.base_url(server), call, &general, &outcome);
     // The form of a search may say how the answer is written, as an address does.
     if general.len() > call.general.len() {
         return Ok(answer.rendered(negotiation::rendering(&call.headers, &general)?));
@@ -97,10 +97,13 @@ fn answer_beside_base(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             metrics::text(wire, &call.context)?,
         )),
         paths::PACKAGE => Ok(package(wire, call)),
-        paths::OPENAPI => Ok(Answer::text(
-            PLAIN_JSON,
-            openapi::document(&wire.server.base_url, wire.server.today(&call.context)).to_string(),
-        )),
+        paths::OPENAPI => {
+            let base_url = call.base_url(&wire.server);
+            let today = wire.server.today(&call.context);
+            let made = || openapi::document(base_url, today).to_string();
+            let document = wire.openapi.text(base_url, Some(today), made);
+            Ok(Answer::text(PLAIN_JSON, document.as_bytes()))
+        }
         _ => Ok(Answer::text(
             "text/html; charset=utf-8",
             dashboard::page(wire, &call.context)?,
@@ -123,7 +126,7 @@ fn expect_respond_async(call: &Call, declared: &Declaration) -> Result<(), Refus
 /// Refuses what a page of another origin sends as a form: a browser sends one from any page to
 /// anywhere, and says from where it comes.
 fn refuse_foreign_form(wire: &Wire, call: &Call, declared: &Declaration) -> Result<(), Refusal> {
-    let base_url = &wire.server.base_url;
+    let base_url = call.base_url(&wire.server);
     if declared.takes_form && wire.origins.is_foreign(base_url, &call.headers) {
         Err(Refusal::ForeignOrigin)
     } else {

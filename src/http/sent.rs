@@ -1,28 +1,31 @@
 //! A request that came over the wire, as an envelope of what is asked: the headers and the body, of
 //! which only what is needed is read.
 
+use std::borrow::Cow;
+
 use axum::http::HeaderName;
 
 use super::call::Call;
 use super::error::Refusal;
+use super::header_text::decisive;
 use super::negotiation::{self, SentPatch};
 use super::paths::below_base;
+use crate::fhir::json::without_mark;
 use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::Failure;
 use crate::interactions::catalogue::Declaration;
-use crate::interactions::change::Condition;
+use crate::interactions::condition::Condition;
 use crate::interactions::envelope::{Envelope, OperationBody};
 use crate::interactions::patch::Patch;
-use crate::interactions::query::query_pairs;
+use crate::interactions::query::{Handling, query_pairs};
 use crate::interactions::read::ClientCopy;
 
 impl Call {
     /// Reads the form in the body.
     fn form(&self) -> Result<Vec<(String, String)>, Refusal> {
         let wrong = |_| Failure::bad_request(IssueCode::Value, "expected a form in UTF-8");
-        Ok(query_pairs(
-            std::str::from_utf8(&self.body).map_err(wrong)?,
-        )?)
+        let form = std::str::from_utf8(without_mark(&self.body)).map_err(wrong)?;
+        Ok(query_pairs(form)?)
     }
 }
 
@@ -41,8 +44,12 @@ impl Envelope for Call {
         Ok([self.query.as_slice(), &self.general].concat())
     }
 
-    fn is_lenient(&self) -> bool {
-        negotiation::prefer(&self.headers).1
+    fn handling(&self) -> Handling {
+        negotiation::handling(&self.headers)
+    }
+
+    fn is_address_shown(&self) -> bool {
+        true
     }
 
     /// Lets all in: the method was looked at before.
@@ -71,6 +78,10 @@ impl Envelope for Call {
 
     /// Reads them from a form.
     fn search_parameters(&self) -> Result<Vec<(String, String)>, Refusal> {
+        // All may stand in the address. Of nothing, no type is wrong.
+        if self.body.is_empty() {
+            return Ok(Vec::new());
+        }
         negotiation::sends_form(&self.headers)?;
         self.form()
     }
@@ -96,6 +107,6 @@ impl Envelope for Call {
 
     fn if_none_exist(&self) -> Result<Option<String>, Refusal> {
         let name = HeaderName::from_static("if-none-exist");
-        Ok(negotiation::decisive(&self.headers, name)?.map(str::to_owned))
+        Ok(decisive(&self.headers, name)?.map(Cow::into_owned))
     }
 }

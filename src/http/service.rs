@@ -1,13 +1,14 @@
 //! The way of every request: its id, its body within bounds, its turn among the others, and
 //! what every answer carries.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -40,7 +41,7 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     let begun = Instant::now();
     let context = (wire.context)();
     let request_id = request_id(request.headers(), &context);
-    let context = context.of_request(&request_id);
+    let context = reached(&wire, &request, context.of_request(&request_id));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let named = countable(&method);
     let origin = wire.origins.allowed(request.headers());
@@ -95,6 +96,21 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
     response
 }
 
+/// Returns the context of a request with the base by which its client reached the server, where a
+/// proxy in front of it tells.
+fn reached(wire: &Wire, request: &Request<Body>, context: Context) -> Context {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(address)| *address);
+    let configured = &wire.server.base_url;
+    let told = wire
+        .trusted_proxies
+        .base_of(peer, request.headers(), configured);
+    match told {
+        Some(base_url) => context.reached_by(&base_url),
+        None => context,
+    }
+}
+
 /// Answers which methods an address has, and what a browser may send from a page of that origin.
 fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, Refusal> {
     let allow = allowed(path)?;
@@ -141,7 +157,7 @@ async fn answer(
         }
     }
     let (mut parts, body) = request.into_parts();
-    if let Some(answer) = websocket::upgraded(wire, &mut parts).await {
+    if let Some(answer) = websocket::upgraded(wire, &context, &mut parts).await {
         return answer;
     }
     // Bodies that are slow to come keep only other bodies out: whoever reads is still answered.

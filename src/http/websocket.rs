@@ -13,10 +13,12 @@ use super::answer::Answer;
 use super::error::Refusal;
 use super::listener::{SAID_BYTES_MAX, listen};
 use super::paths::{WEBSOCKET, below_base};
+use crate::interactions::Context;
 
 /// Answers a client that asks for a websocket at its address; returns none for any other request.
 pub(super) async fn upgraded(
     wire: &Arc<Wire>,
+    context: &Context,
     parts: &mut Parts,
 ) -> Option<Result<Answer, Refusal>> {
     if below_base(parts.uri.path()) != Some(WEBSOCKET) || parts.method != Method::GET {
@@ -25,7 +27,7 @@ pub(super) async fn upgraded(
     // Browsers let any page connect anywhere, and say from where it comes.
     if wire
         .origins
-        .is_foreign(&wire.server.base_url, &parts.headers)
+        .is_foreign(wire.server.base_of(context), &parts.headers)
     {
         return Some(Err(Refusal::ForeignOrigin));
     }

@@ -6,9 +6,11 @@ use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 
 use super::cors::Origins;
+use super::forwarded::TrustedProxies;
 use super::later::Jobs;
 use super::listeners::Listeners;
 use super::metrics::Requests;
+use crate::interactions::per_base::PerBase;
 use crate::interactions::{Context, Server};
 
 /// The most requests that may be worked on at once; more are turned away with 503.
@@ -38,14 +40,16 @@ pub struct WireOptions {
     pub package: Arc<LazyDownload>,
     /// The origins whose pages may use the server.
     pub origins: Origins,
+    /// The proxies whose word counts on how a client reached the server.
+    pub trusted_proxies: TrustedProxies,
     /// True if a request may have a CPR number in its address. Addresses stand in the logs and
     /// histories of all that is on the way.
     pub takes_cpr_in_addresses: bool,
 }
 
 impl WireOptions {
-    /// Returns the options that hold if nothing is said: no pages of others, and no CPR number in
-    /// an address.
+    /// Returns the options that hold if nothing is said: no pages of others, no proxy, and no CPR
+    /// number in an address.
     pub fn plain(
         context: Box<dyn Fn() -> Context + Send + Sync>,
         package: Arc<LazyDownload>,
@@ -54,6 +58,7 @@ impl WireOptions {
             context,
             package,
             origins: Origins::default(),
+            trusted_proxies: TrustedProxies::default(),
             takes_cpr_in_addresses: false,
         }
     }
@@ -69,6 +74,9 @@ pub struct Wire {
     pub(super) metrics: Requests,
     pub(super) package: Arc<LazyDownload>,
     pub(super) origins: Origins,
+    pub(super) trusted_proxies: TrustedProxies,
+    /// The OpenAPI document.
+    pub(super) openapi: PerBase,
     pub(super) jobs: Jobs,
     pub(super) takes_cpr_in_addresses: bool,
     pub(super) listeners: Listeners,
@@ -81,6 +89,7 @@ impl Wire {
             context,
             package,
             origins,
+            trusted_proxies,
             takes_cpr_in_addresses,
         } = options;
         Arc::new(Wire {
@@ -92,6 +101,8 @@ impl Wire {
             metrics: Requests::default(),
             package,
             origins,
+            trusted_proxies,
+            openapi: PerBase::default(),
             jobs: Jobs::default(),
             takes_cpr_in_addresses,
             listeners: Listeners::default(),

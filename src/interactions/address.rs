@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::Failure;
-use super::catalogue::{self, AddressForm, Declaration, Verb};
+use super::catalogue::{self, AddressForm, Declaration, Types, Verb};
 use super::scopes::{ExportFile, Subject};
 use crate::fhir::held::{not_held, why_only_read};
 use crate::fhir::{Id, ResourceKey, ResourceType, Version};
@@ -227,8 +227,46 @@ fn operation(name: &str, subject: Subject) -> Result<Address, Failure> {
     let name = name.trim_start_matches('$');
     match catalogue::named(name, form_of(&subject), subject.resource_type()) {
         Some(declared) => Ok(Address::Operation(declared, subject)),
-        None => Err(nothing()),
+        None => Err(Failure::not_found(no_such_operation(name, &subject))),
     }
+}
+
+/// Says that an operation is not there, which are, and at which other place one of that name is.
+fn no_such_operation(name: &str, subject: &Subject) -> String {
+    let (form, named) = (form_of(subject), subject.resource_type());
+    let there: Vec<_> = catalogue::operations_at(form, named)
+        .map(|known| format!("${known}"))
+        .collect();
+    let there = if there.is_empty() {
+        "none".to_owned()
+    } else {
+        there.join(", ")
+    };
+    let forms = [
+        (AddressForm::OfSystem, "[base]/$"),
+        (AddressForm::OfType, "[base]/[type]/$"),
+        (AddressForm::OfInstance, "[base]/[type]/[id]/$"),
+        (
+            AddressForm::OfVersion,
+            "[base]/[type]/[id]/_history/[vid]/$",
+        ),
+    ];
+    let of_form = |(other, before): &(AddressForm, &str)| {
+        let named = named.filter(|_| *other != AddressForm::OfSystem);
+        catalogue::named(name, *other, named).map(|declared| match declared.types {
+            Types::Only([only]) => before.replace("[type]", only.as_str()) + declared.name,
+            Types::All | Types::OfClients | Types::Only(_) => format!("{before}{}", declared.name),
+        })
+    };
+    let elsewhere: Vec<_> = forms.iter().filter_map(of_form).collect();
+    let mut text = format!("no such operation here; there are {there}");
+    if !elsewhere.is_empty() {
+        text = format!(
+            "{text}. This one is asked for at {}",
+            elsewhere.join(" or ")
+        );
+    }
+    text
 }
 
 /// Reads the type that is searched in the compartment of a Patient; none for all.

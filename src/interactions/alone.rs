@@ -35,10 +35,13 @@ pub(super) fn look(server: &Server, context: &Context, ask: &Ask) -> Result<Outc
         Ask::Read(request) => read_part(server, context, request),
         Ask::Search(request) => Ok(Outcome::Searched(search::search(server, context, request)?)),
         Ask::History(request) => Ok(Outcome::Past(history::history(server, context, request)?)),
-        Ask::Capabilities => Ok(Outcome::Capabilities(capabilities::statement(
-            &server.base_url,
-            server.references,
-        ))),
+        Ask::Capabilities => {
+            let base_url = server.base_of(context);
+            let made = || capabilities::statement(base_url, server.references).to_string();
+            Ok(Outcome::Capabilities(
+                server.statements.text(base_url, None, made),
+            ))
+        }
         Ask::Operation(answers, request) => answers(server, context, request),
         Ask::Change(..) | Ask::Bundle(_) | Ask::Wire(_) => Err(Failure::not_allowed(
             "this cannot be carried out as a part of something else",

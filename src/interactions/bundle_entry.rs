@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::catalogue::{self, BundleUse, Declaration};
-use super::change::Condition;
+use super::condition::{Condition, Unreadable};
 use super::envelope::{Envelope, OperationBody};
-use super::query::{format, is_pretty, own_and_general, query_pairs};
+use super::query::{Handling, format, is_pretty, own_and_general, query_pairs};
 use super::read::ClientCopy;
 use super::request::{EntryManner, Request, understand};
 use super::{Context, Failure, Server, patch};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Version};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceType};
 use crate::patch::Patch;
 
 /// An entry of a Bundle.
@@ -102,8 +102,8 @@ impl Envelope for BundleEntry<'_> {
         Ok(query)
     }
 
-    fn is_lenient(&self) -> bool {
-        self.of_bundle.is_lenient
+    fn handling(&self) -> Handling {
+        self.of_bundle.handling
     }
 
     fn is_verbose(&self) -> bool {
@@ -153,19 +153,18 @@ impl Envelope for BundleEntry<'_> {
     }
 
     fn condition(&self) -> Result<Condition, Failure> {
-        let request = self.request();
-        match (&request["ifMatch"], &request["ifNoneMatch"]) {
-            (Value::Null, Value::Null) => Ok(Condition::Any),
-            (Value::Null, none_match) if none_match == "*" => Ok(Condition::Absent),
-            (Value::Null, _) => Err(self.wrong("request.ifNoneMatch", "expected '*' on a write")),
-            (matched, _) => {
-                let version = matched.as_str().and_then(Version::from_etag);
-                let text = "expected the ETag of one version, such as W/\"1\"";
-                version
-                    .map(Condition::Is)
-                    .ok_or_else(|| self.wrong("request.ifMatch", text))
-            }
-        }
+        let tags = |name: &str| match &self.request()[name] {
+            Value::Null => Ok(None),
+            Value::String(tags) => Ok(Some(tags.as_str())),
+            _ => Err(self.wrong(&format!("request.{name}"), Unreadable::EXPECTED)),
+        };
+        Condition::read(tags("ifMatch")?, tags("ifNoneMatch")?).map_err(|unreadable| {
+            let element = match unreadable {
+                Unreadable::IfMatch => "request.ifMatch",
+                Unreadable::IfNoneMatch => "request.ifNoneMatch",
+            };
+            self.wrong(element, Unreadable::EXPECTED)
+        })
     }
 
     fn client_copy(&self) -> ClientCopy {

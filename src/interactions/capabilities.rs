@@ -131,11 +131,16 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
         resource["conditionalCreate"] = Value::from(true);
         resource["conditionalUpdate"] = Value::from(true);
         resource["conditionalDelete"] = Value::from("single");
-        resource["referencePolicy"] = match references {
-            ReferencePolicy::Later => json!(["literal", "logical", "resolves"]),
-            ReferencePolicy::Strict => json!(["literal", "logical", "resolves", "enforced"]),
-        };
     }
+    resource["referencePolicy"] = match (resource_type.origin(), references) {
+        (Origin::Clients, ReferencePolicy::Later) => json!(["literal", "logical", "resolves"]),
+        (Origin::Clients, ReferencePolicy::Strict) => {
+            json!(["literal", "logical", "resolves", "enforced"])
+        }
+        // A Task names what is stored, and by an identifier what was named so.
+        (Origin::Server, _) => json!(["literal", "logical"]),
+        (Origin::Definitions, _) => json!(["literal"]),
+    };
     resource["conditionalRead"] = Value::from("full-support");
     resource["searchInclude"] = Value::from(includes(resource_type));
     let reverse: Vec<_> = announced()

@@ -3,7 +3,8 @@
 //! `writing` carries them out.
 
 use super::Failure;
-use crate::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
+use super::condition::Condition;
+use crate::fhir::{Id, Resource, ResourceKey, ResourceType};
 use crate::patch::Patch;
 
 /// One change that a client asks for.
@@ -95,17 +96,6 @@ impl Criteria {
     pub(super) fn unused(&self) -> ResourceKey {
         ResourceKey::new(self.resource_type, self.unused_id.clone())
     }
-}
-
-/// A requirement of the version that a client changes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Condition {
-    /// Nothing.
-    Any,
-    /// It is this one (`If-Match`).
-    Is(Version),
-    /// There is none (`If-None-Match: *`).
-    Absent,
 }
 
 /// The way in which changes that commit together were asked for.

@@ -38,6 +38,9 @@ pub struct Context {
     pub new_id: Arc<dyn Fn() -> Id + Send + Sync>,
     /// The id under which the log speaks of the request; none for what the server does by itself.
     pub request_id: Option<Arc<str>>,
+    /// The base by which the client reached this server, if it is another one than the server knows
+    /// itself by.
+    pub(super) reached_by: Option<Arc<str>>,
     is_abandoned: Arc<AtomicBool>,
 }
 
@@ -49,6 +52,7 @@ impl Context {
             now,
             new_id,
             request_id: None,
+            reached_by: None,
             is_abandoned: Arc::default(),
         }
     }
@@ -62,6 +66,14 @@ impl Context {
     pub fn of_request(self, id: &str) -> Self {
         Context {
             request_id: Some(id.into()),
+            ..self
+        }
+    }
+
+    /// Returns the same context for a client that reached the server by that base.
+    pub fn reached_by(self, base_url: &str) -> Self {
+        Context {
+            reached_by: Some(base_url.into()),
             ..self
         }
     }

@@ -1,6 +1,7 @@
 //! delete, also conditional (<https://hl7.org/fhir/R4/http.html#delete>): the resource is gone, its history stays.
 
-use super::change::{Action, Change, ChangeTarget, Condition};
+use super::change::{Action, Change, ChangeTarget};
+use super::condition::Condition;
 use super::writing::attempt::write_one;
 use super::{Context, Failure, Server, Written};
 

@@ -2,8 +2,8 @@
 
 use super::Failure;
 use super::catalogue::Declaration;
-use super::change::Condition;
-use super::query::NamedValues;
+use super::condition::Condition;
+use super::query::{Handling, NamedValues};
 use super::read::ClientCopy;
 use crate::fhir::{Resource, ResourceType};
 use crate::patch::Patch;
@@ -25,8 +25,8 @@ pub trait Envelope {
     /// `BadRequest`
     fn query(&self) -> Result<NamedValues, Self::Refusal>;
 
-    /// Tells whether to pass over parameters that are not understood.
-    fn is_lenient(&self) -> bool;
+    /// Tells what to do with parameters that are not understood.
+    fn handling(&self) -> Handling;
 
     /// Tells whether findings are wanted too that are only good to know, whatever the address says.
     fn is_verbose(&self) -> bool {
@@ -83,6 +83,11 @@ pub trait Envelope {
     /// # Errors
     /// `BadRequest`
     fn if_none_exist(&self) -> Result<Option<String>, Self::Refusal>;
+
+    /// Tells whether its address stood on the way here, so that nothing in it is hidden any more.
+    fn is_address_shown(&self) -> bool {
+        false
+    }
 
     /// Returns the address under which other entries may name the resource.
     fn full_url(&self) -> Option<String> {

@@ -65,6 +65,11 @@ pub(super) fn parse(
                 "",
                 "start, end: expected a date, each once",
             )),
+            (modified, _) if of_everything(modified) => wrong.push(Issue::error(
+                IssueCode::NotSupported,
+                "",
+                "start, end, _since, _count: expected without a modifier",
+            )),
             _ => {
                 let text = "$everything has the parameters start, end, _since, _type and _count here; expected no other";
                 parsed
@@ -96,6 +101,12 @@ pub(super) fn parse(
         ..Results::default()
     };
     Ok(parsed)
+}
+
+/// Tells whether a name with a modifier is one of the operation's parameters without it.
+fn of_everything(name: &str) -> bool {
+    let code = name.split_once(':').map_or("", |(code, _)| code);
+    ["start", "end", "_since", "_count", "_type"].contains(&code)
 }
 
 /// Returns the include of the resources of a type that a person's name.

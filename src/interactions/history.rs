@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::page_token::{PAGE, PageState};
-use super::{Context, Failure, Server, page_token};
+use super::passed_over::is_known_anywhere;
+use super::query::Handling;
+use super::{Context, Failure, Server, history_total, page_token};
 use crate::fhir::{FhirDate, Issue, IssueCode, Version};
 use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
 use crate::storage::{HistoryQuery, HistoryScope, StoreError, StoredVersion};
@@ -14,9 +16,9 @@ pub struct HistoryRequest {
     pub scope: HistoryScope,
     /// Names and values, percent-decoded, in order.
     pub parameters: Vec<(String, String)>,
-    /// Pass over what is not understood instead of refusing it. A Bundle of past versions has no
-    /// place for a warning: what was applied says it.
-    pub lenient: bool,
+    /// The way to handle what is not understood. A Bundle of past versions has no place for a warning:
+    /// what was applied says what was passed over.
+    pub handling: Handling,
 }
 
 /// A version of the past.
@@ -40,6 +42,9 @@ pub struct HistoryAnswer {
     pub applied: Vec<(String, String)>,
     /// The token of the next page; none if this was the last one.
     pub next: Option<String>,
+    /// The number of versions that the pages have together, if it is told: that of one resource is
+    /// known without reading them.
+    pub total: Option<u64>,
 }
 
 /// Returns one page of past versions, newest first.
@@ -57,24 +62,28 @@ pub fn history(
         HistoryScope::Type(resource_type) => format!("{resource_type}/_history"),
         HistoryScope::Instance(key) => format!("{key}/_history"),
     };
-    if let HistoryScope::Instance(key) = &request.scope
-        && server.store.read(key)?.is_none()
-    {
-        return Err(Failure::not_found(format!(
-            "there is no {} with this id",
-            key.resource_type
-        )));
-    }
+    ensure_that_it_was(server, &request.scope)?;
     let place = page_token::asked(server, context, &path, &request.parameters)?;
-    let parameters = place
-        .as_ref()
-        .map_or(&request.parameters, |place| &place.parameters);
-    let (mut query, applied, unknown) = understand(request.scope.clone(), parameters)?;
-    if !request.lenient && !unknown.is_empty() {
-        return Err(Failure::BadRequest(unknown));
-    }
-    query.before = place.map(|place| place.position);
+    let (mut query, applied, unknown) = match &place {
+        Some(place) => {
+            let (beside, ..) = understand(request.scope.clone(), &place.beside)?;
+            if beside.since.is_some() || beside.at.is_some() {
+                return Err(page_token::not_beside());
+            }
+            understand(request.scope.clone(), &place.parameters())?
+        }
+        None => understand(request.scope.clone(), &request.parameters)?,
+    };
+    refuse_unknown(&unknown, request.handling)?;
+    let place = place.map(|place| place.state);
+    query.before = place.as_ref().map(|place| place.position);
     let page = server.store.history(&query)?;
+    // After the page: what was written meanwhile is never fewer than the page has.
+    let total = match (&place, &request.scope) {
+        (Some(place), _) => place.total,
+        (None, HistoryScope::Instance(key)) => Some(history_total::total(server, key, &query)?),
+        (None, HistoryScope::Type(_) | HistoryScope::System) => None,
+    };
     let token = |position| {
         page_token::seal(
             server,
@@ -84,6 +93,7 @@ pub fn history(
                 position,
                 offset: 0,
                 until: None,
+                total,
                 parameters: applied.clone(),
             },
         )
@@ -104,12 +114,44 @@ pub fn history(
             .collect::<Result<_, StoreError>>()?,
         applied: applied.into_iter().chain(own).collect(),
         next,
+        total,
         path,
     })
 }
 
-/// The query, the parameters that were applied, and what is not understood.
-type Understood = (HistoryQuery, Vec<(String, String)>, Vec<Issue>);
+/// Checks that there ever was what the history is of.
+fn ensure_that_it_was(server: &Server, scope: &HistoryScope) -> Result<(), Failure> {
+    if let HistoryScope::Instance(key) = scope
+        && server.store.read(key)?.is_none()
+    {
+        let text = format!("there is no {} with this id", key.resource_type);
+        return Err(Failure::not_found(text));
+    }
+    Ok(())
+}
+
+/// Refuses parameters that a history does not have, as the client wants them handled; those that
+/// mean something elsewhere also if it does not say.
+fn refuse_unknown(unknown: &[String], handling: Handling) -> Result<(), Failure> {
+    let is_refused = |name: &&String| match handling {
+        Handling::Strict => true,
+        Handling::Unsaid => is_known_anywhere(name),
+        Handling::Lenient => false,
+    };
+    let text = "a history has the parameters _count, _since, _at and _sort; expected no other";
+    let refused = unknown.iter().filter(is_refused);
+    let refused: Vec<_> = refused
+        .map(|_| Issue::error(IssueCode::NotSupported, "", text))
+        .collect();
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::BadRequest(refused))
+    }
+}
+
+/// The query, the parameters that were applied, and the names of those that are not understood.
+type Understood = (HistoryQuery, Vec<(String, String)>, Vec<String>);
 
 fn understand(scope: HistoryScope, parameters: &[(String, String)]) -> Result<Understood, Failure> {
     let mut query = HistoryQuery {
@@ -134,10 +176,10 @@ fn understand(scope: HistoryScope, parameters: &[(String, String)]) -> Result<Un
                 .map(|at| query.at = Some(at)),
             // The one order that there is may be named, as in later versions of FHIR.
             "_sort" => (value == "-_lastUpdated").then_some(()),
+            // A modifier would narrow the history in a way that it does not have.
+            modified if of_history(modified) => None,
             _ => {
-                let text =
-                    "a history has the parameters _count, _since, _at and _sort; expected no other";
-                unknown.push(Issue::error(IssueCode::NotSupported, "", text));
+                unknown.push(name.clone());
                 continue;
             }
         };
@@ -158,6 +200,12 @@ fn understand(scope: HistoryScope, parameters: &[(String, String)]) -> Result<Un
     } else {
         Err(Failure::BadRequest(wrong))
     }
+}
+
+/// Tells whether a name with a modifier is one of a history's parameters without it.
+fn of_history(name: &str) -> bool {
+    let code = name.split_once(':').map_or("", |(code, _)| code);
+    ["_count", "_since", "_at", "_sort"].contains(&code)
 }
 
 /// Reads a count. More digits than a number has are cut like any other large number.

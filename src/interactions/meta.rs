@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::change::{Action, ChangeTarget, Condition};
+use super::change::{Action, ChangeTarget};
+use super::condition::Condition;
 use super::scopes::{LabelChange, Subject};
 use super::stored::parse_stored;
 use super::{Context, Failure, Server, Written, read};

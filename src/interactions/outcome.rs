@@ -1,6 +1,8 @@
 //! The outcome of a request that was carried out, before it is written as an answer or as an entry
 //! of a Bundle.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::export::Export;
@@ -24,8 +26,8 @@ pub enum Outcome {
     Searched(SearchAnswer),
     /// A page of a history.
     Past(HistoryAnswer),
-    /// The CapabilityStatement.
-    Capabilities(Value),
+    /// The CapabilityStatement, as text.
+    Capabilities(Arc<str>),
     /// A change.
     Written(Written),
     /// Labels, in use or of a version.
@@ -84,7 +86,8 @@ impl Outcome {
             Outcome::Found(version) => body_bytes([version]),
             Outcome::Searched(found) => body_bytes(found.found()),
             Outcome::Past(page) => body_bytes(page.versions.iter().map(|past| &past.version)),
-            Outcome::Capabilities(made) | Outcome::Secret(made) => made.to_string().len(),
+            Outcome::Capabilities(statement) => statement.len(),
+            Outcome::Secret(made) => made.to_string().len(),
             Outcome::Labels(labelled) => labelled.meta.to_string().len(),
             Outcome::Rights(rights) => of_values(&rights.tasks),
             Outcome::Statuses(found) => of_values(&found.statuses),

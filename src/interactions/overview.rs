@@ -92,6 +92,7 @@ fn count(
         scope: SearchScope::Type(resource_type),
         parameters,
         lenient: false,
+        is_shown: false,
     };
     Ok(search(server, context, &request)?.total.unwrap_or(0))
 }

@@ -27,8 +27,46 @@ pub struct PageState {
     pub offset: usize,
     /// The end of the page, if not given by its count: the page after it is known already.
     pub until: Option<usize>,
+    /// The number of all that the pages together have, as the first one told it; of a history.
+    pub total: Option<u64>,
     /// The parameters, as they were applied.
     pub parameters: Vec<(String, String)>,
+}
+
+/// A page that is asked for by its token.
+pub(super) struct AskedPage {
+    /// Its state.
+    pub(super) state: PageState,
+    /// The parameters that stand beside the token and are no part of it.
+    pub(super) beside: Vec<(String, String)>,
+}
+
+impl AskedPage {
+    /// Returns the parameters of the page, where what stands beside the token replaces what the
+    /// token has of the same name. `_summary` and `_elements` replace each other.
+    pub(super) fn parameters(&self) -> Vec<(String, String)> {
+        let slot = |name: &str| match name {
+            "_elements" => "_summary".to_owned(),
+            other => other.to_owned(),
+        };
+        let is_added = |name: &str| name.starts_with("_include") || name.starts_with("_revinclude");
+        let is_replaced = |(name, _): &&(String, String)| {
+            let mut beside = self.beside.iter();
+            !is_added(name) && beside.any(|(other, _)| slot(other) == slot(name))
+        };
+        let mut parameters = self.state.parameters.clone();
+        parameters.retain(|pair| !is_replaced(&pair));
+        parameters.extend(self.beside.iter().cloned());
+        parameters
+    }
+}
+
+/// Says of a parameter that it may not stand beside a token.
+pub(super) fn not_beside() -> Failure {
+    let text = format!(
+        "{PAGE}: expected beside it nothing that changes which resources are found, or their order: only parameters about the answer, such as _count, _elements and _format"
+    );
+    Failure::bad_request(IssueCode::Value, text)
 }
 
 /// Returns the token of a page below that path, as `Condition` or `Condition/7/_history`: it is
@@ -38,10 +76,11 @@ pub(super) fn seal(server: &Server, context: &Context, path: &str, place: &PageS
         position,
         offset,
         until,
+        total,
         parameters,
     } = place;
     let principal = context.principal.code();
-    let plain = json!([position.0, offset, until, parameters, principal]).to_string();
+    let plain = json!([position.0, offset, until, parameters, principal, total]).to_string();
     let sealed = Aes256Siv::new(server.store.secret().into()).encrypt([path], plain.as_bytes());
     // Sealing fails only for more headers than one, or more bytes than memory has.
     URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default())
@@ -71,30 +110,30 @@ fn open(server: &Server, context: &Context, path: &str, token: &str) -> Result<P
     Ok(place)
 }
 
-/// Reads the token, if one was sent. What stands beside it must be part of it: nothing that is
-/// asked is passed over.
+/// Reads the token, if one was sent, and what stands beside it. Some clients repeat there what the
+/// token has already, and others say how much of the answer they want.
 ///
 /// # Errors
-/// As [`open`], and `BadRequest` if something stands beside it that is no part of it.
+/// As [`open`], and `BadRequest` if a second token stands beside it.
 pub(super) fn asked(
     server: &Server,
     context: &Context,
     path: &str,
     parameters: &[(String, String)],
-) -> Result<Option<PageState>, Failure> {
+) -> Result<Option<AskedPage>, Failure> {
     let Some((_, token)) = parameters.iter().find(|(name, _)| name == PAGE) else {
         return Ok(None);
     };
-    let place = open(server, context, path, token)?;
-    let is_part = |pair: &&(String, String)| {
-        pair.0 == PAGE && pair.1 == *token || place.parameters.contains(pair)
+    let state = open(server, context, path, token)?;
+    let is_part = |pair: &(String, String)| {
+        pair.0 == PAGE && pair.1 == *token || state.parameters.contains(pair)
     };
-    if parameters.iter().filter(is_part).count() < parameters.len() {
-        let text =
-            format!("{PAGE}: expected the link as the server made it, without further parameters");
-        return Err(Failure::bad_request(IssueCode::Value, text));
+    let mut beside = parameters.to_vec();
+    beside.retain(|pair| !is_part(pair));
+    if beside.iter().any(|(name, _)| name == PAGE) {
+        return Err(not_beside());
     }
-    Ok(Some(place))
+    Ok(Some(AskedPage { state, beside }))
 }
 
 /// Tells whether a token was given to that principal. One of an earlier version of this program
@@ -110,6 +149,7 @@ fn read(plain: &Value) -> Option<PageState> {
         position: Position(plain[0].as_u64()?),
         offset: number(&plain[1])?,
         until: number(&plain[2]),
+        total: plain[5].as_u64(),
         parameters: plain[3]
             .as_array()?
             .iter()

@@ -4,7 +4,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::change::{Action, Change, ChangeTarget, Condition};
+use super::change::{Action, Change, ChangeTarget};
+use super::condition::Condition;
 use super::writing::attempt::write_one;
 use super::{Context, Failure, Server, Written};
 use crate::fhir::{Issue, IssueCode, Resource};

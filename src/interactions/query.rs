@@ -14,6 +14,19 @@ pub const PARAMETERS_MAX: usize = 1_000;
 /// The parameters that every request may have besides its own: they say how the answer is written.
 pub const GENERAL_PARAMETERS: &[&str] = &["_format", "_pretty"];
 
+/// The way in which parameters are to be handled that are not understood (`Prefer: handling=`,
+/// <https://hl7.org/fhir/R4/search.html#errors>).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Handling {
+    /// The client does not say: they are refused where they could change what is asked for.
+    #[default]
+    Unsaid,
+    /// They are passed over.
+    Lenient,
+    /// They are refused wherever they stand.
+    Strict,
+}
+
 /// Returns the names and values of a query, percent-decoded.
 ///
 /// # Errors
@@ -100,8 +113,8 @@ fn named<'a>(general: &'a [(String, String)], wanted: &str) -> Option<&'a str> {
 ///
 /// # Errors
 /// `BadRequest`
-pub fn no_parameters(parameters: &[(String, String)], is_lenient: bool) -> Result<(), Failure> {
-    if parameters.is_empty() || is_lenient {
+pub fn no_parameters(parameters: &[(String, String)], handling: Handling) -> Result<(), Failure> {
+    if parameters.is_empty() || handling == Handling::Lenient {
         return Ok(());
     }
     Err(Failure::bad_request(

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::condition::EntityTags;
 use super::{Context, Failure, Server};
 use crate::fhir::{ResourceKey, Version};
 use crate::storage::StoredVersion;
@@ -20,10 +21,7 @@ impl ClientCopy {
     pub fn is(&self, found: &StoredVersion) -> bool {
         match (&self.none_match, self.modified_since) {
             (Some(etags), _) => {
-                etags.trim() == "*"
-                    || etags
-                        .split(',')
-                        .any(|etag| Version::from_etag(etag) == Some(found.version))
+                EntityTags::parse(etags).is_some_and(|etags| etags.name(Some(found.version)))
             }
             // HTTP dates have whole seconds.
             (None, Some(since)) => found.last_updated.as_second() <= since.as_second(),

@@ -3,12 +3,16 @@
 
 use super::address::Address;
 use super::catalogue::{self, Declaration, Execution, OperationRequest, ValueKind, Verb};
-use super::change::{Action, Change, ChangeTarget, Condition, Criteria};
+use super::change::{Action, Change, ChangeTarget, Criteria};
+use super::condition::Condition;
 use super::create::{self, CreateRequest};
 use super::envelope::{Envelope, OperationBody};
 use super::history::HistoryRequest;
 use super::outcome::Outcome;
-use super::query::{NamedValues, criteria, format, is_pretty, no_parameters, own_and_general};
+use super::passed_over::no_known_parameters;
+use super::query::{
+    Handling, NamedValues, criteria, format, is_pretty, no_parameters, own_and_general,
+};
 use super::read::ClientCopy;
 use super::scopes::{ExportFile, Subject};
 use super::search::{SearchRequest, SearchScope};
@@ -73,8 +77,8 @@ pub struct BundleRequest {
 /// The manner in which the entries of a Bundle are taken, as the request for all of it says.
 #[derive(Clone, Copy, Default)]
 pub struct EntryManner {
-    /// Tells whether they pass over what is not understood.
-    pub is_lenient: bool,
+    /// The way in which they handle what is not understood.
+    pub handling: Handling,
     /// Tells whether findings about them are wanted too that are only good to know.
     pub is_verbose: bool,
 }
@@ -170,7 +174,7 @@ impl<E: Envelope> Sent<'_, E> {
             Address::InstanceHistory(key) => self.history(HistoryScope::Instance(key)),
             Address::Instance(key) if looks => self.read(key, None)?,
             Address::Instance(key) => {
-                no_parameters(&self.own, self.envelope.is_lenient())?;
+                no_parameters(&self.own, self.envelope.handling())?;
                 self.change(ChangeTarget::Key(key))?
             }
             Address::Version(key, version) => self.read(key, Some(version))?,
@@ -189,7 +193,7 @@ impl<E: Envelope> Sent<'_, E> {
     fn read(&self, key: ResourceKey, version: Option<Version>) -> Result<Ask, E::Refusal> {
         let (part, others) =
             subset::asked(self.server, self.context, key.resource_type, &self.own)?;
-        no_parameters(&others, self.envelope.is_lenient())?;
+        no_known_parameters(&others, self.envelope.handling())?;
         Ok(Ask::Read(ReadRequest {
             key,
             version,
@@ -198,11 +202,17 @@ impl<E: Envelope> Sent<'_, E> {
         }))
     }
 
+    /// Reads a search whose parameters are all in the address.
     fn search(&mut self, scope: SearchScope) -> Ask {
+        self.search_of(scope, self.envelope.is_address_shown())
+    }
+
+    fn search_of(&mut self, scope: SearchScope, is_shown: bool) -> Ask {
         Ask::Search(SearchRequest {
             scope,
             parameters: std::mem::take(&mut self.own),
-            lenient: self.envelope.is_lenient(),
+            lenient: self.envelope.handling() == Handling::Lenient,
+            is_shown,
         })
     }
 
@@ -213,24 +223,24 @@ impl<E: Envelope> Sent<'_, E> {
         format(&general)?;
         self.own.extend(own);
         self.general.extend(general);
-        Ok(self.search(scope))
+        Ok(self.search_of(scope, false))
     }
 
     fn history(&mut self, scope: HistoryScope) -> Ask {
         Ask::History(HistoryRequest {
             scope,
             parameters: std::mem::take(&mut self.own),
-            lenient: self.envelope.is_lenient(),
+            handling: self.envelope.handling(),
         })
     }
 
     fn bundle(&self) -> Result<Ask, E::Refusal> {
-        let is_lenient = self.envelope.is_lenient();
-        no_parameters(&self.own, is_lenient)?;
+        let handling = self.envelope.handling();
+        no_parameters(&self.own, handling)?;
         Ok(Ask::Bundle(BundleRequest {
             bundle: self.envelope.resource()?,
             manner: EntryManner {
-                is_lenient,
+                handling,
                 is_verbose: self.is_verbose,
             },
         }))
@@ -240,7 +250,7 @@ impl<E: Envelope> Sent<'_, E> {
         let resource = self.envelope.new_resource(resource_type)?;
         let if_none_exist = match self.envelope.if_none_exist()? {
             Some(text) => {
-                no_parameters(&self.own, self.envelope.is_lenient())?;
+                no_parameters(&self.own, self.envelope.handling())?;
                 Some(criteria(resource_type, &text)?)
             }
             // In the address of a create they can only mean what that says, and some clients write
@@ -302,19 +312,20 @@ impl<E: Envelope> Sent<'_, E> {
                 OperationBody::Form(pairs) => sent.query.extend(pairs),
             }
         }
-        let is_lenient = self.envelope.is_lenient();
-        let given = catalogue::read(declared, sent, is_lenient)?;
+        let handling = self.envelope.handling();
+        let given = catalogue::read(declared, sent, handling)?;
         let condition = if is_posted && has_condition(declared) {
             self.envelope.condition()?
         } else {
-            Condition::Any
+            Condition::ANY
         };
         let request = OperationRequest {
             subject,
             given,
             condition,
-            is_lenient,
+            is_lenient: handling == Handling::Lenient,
             is_verbose: self.is_verbose,
+            is_shown: !is_posted && self.envelope.is_address_shown(),
         };
         Ok(match declared.execution {
             Execution::Answers(answers) => Ask::Operation(answers, request),

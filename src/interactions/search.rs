@@ -7,7 +7,7 @@ use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
 use crate::search::compartment::{self, OF_PERSON};
 use crate::search::personal_parameters::is_personal;
 use crate::search::results::ResourcePart;
-use crate::search::{self, Clause, ParsedSearch};
+use crate::search::{self, Clause, ParsedSearch, SearchQuery};
 use crate::storage::{Position, StoredVersion};
 
 /// The most bytes of content that the matches of one page have together; one is given however large
@@ -74,6 +74,8 @@ pub struct SearchRequest {
     pub parameters: Vec<(String, String)>,
     /// Pass over what is not understood, with a warning, instead of refusing it.
     pub lenient: bool,
+    /// The parameters stood in an address on the way here: the address of the page may say them too.
+    pub is_shown: bool,
 }
 
 /// The answer to a search.
@@ -87,7 +89,7 @@ pub struct SearchAnswer {
     /// The number of all matches, if that is told.
     pub total: Option<usize>,
     /// The parameters that were applied: the query of this page's own address, in which nothing
-    /// names a person.
+    /// names a person that did not stand in the address already.
     pub applied: Vec<(String, String)>,
     /// The token of the next page, if there is one.
     pub next: Option<String>,
@@ -122,19 +124,48 @@ pub fn search(
     }
     let path = request.scope.path();
     let place = page_token::asked(server, context, &path, &request.parameters)?;
-    let parameters = place
-        .as_ref()
-        .map_or(&request.parameters, |place| &place.parameters);
-    let parsed = understand(server, &request.scope, parameters)?;
+    let parsed = match &place {
+        Some(place) => {
+            refuse_criteria(server, context, &request.scope, &place.beside)?;
+            understand(server, context, &request.scope, &place.parameters())?
+        }
+        None => understand(server, context, &request.scope, &request.parameters)?,
+    };
     if !request.lenient && !parsed.unknown.is_empty() {
         return Err(Failure::BadRequest(parsed.unknown));
     }
-    page(server, context, path, parsed, place)
+    let asked = AskedSearch {
+        path,
+        is_shown: request.is_shown && place.is_none(),
+        place: place.map(|place| place.state),
+    };
+    page(server, context, asked, parsed)
+}
+
+/// Refuses what would change, beside the token of a page, which resources are found or their order.
+fn refuse_criteria(
+    server: &Server,
+    context: &Context,
+    scope: &SearchScope,
+    beside: &[(String, String)],
+) -> Result<(), Failure> {
+    if beside.is_empty() {
+        return Ok(());
+    }
+    let plain = understand(server, context, scope, &[])?.query;
+    let asked = understand(server, context, scope, beside)?.query;
+    let count = plain.count;
+    if (SearchQuery { count, ..asked }) == plain {
+        Ok(())
+    } else {
+        Err(page_token::not_beside())
+    }
 }
 
 /// Reads the query of a scope and parameters.
 fn understand(
     server: &Server,
+    context: &Context,
     scope: &SearchScope,
     parameters: &[(String, String)],
 ) -> Result<ParsedSearch, Failure> {
@@ -150,7 +181,7 @@ fn understand(
     let mut parsed = match scope {
         SearchScope::Everything(_) => everything::parse(&types, &parameters)?,
         SearchScope::Type(_) | SearchScope::System | SearchScope::Compartment(..) => {
-            search::parse_search(&types, &parameters, &server.base_url)
+            search::parse_search(&types, &parameters, server.bases(context))
                 .map_err(Failure::BadRequest)?
         }
     };
@@ -197,13 +228,27 @@ fn asked_types(
     Ok(types)
 }
 
+/// The page that is asked for.
+struct AskedSearch {
+    /// The path of the search, below the base.
+    path: String,
+    /// The page, if it is another than the first one.
+    place: Option<PageState>,
+    /// Its address may say all parameters.
+    is_shown: bool,
+}
+
 fn page(
     server: &Server,
     context: &Context,
-    path: String,
+    asked: AskedSearch,
     mut parsed: ParsedSearch,
-    place: Option<PageState>,
 ) -> Result<SearchAnswer, Failure> {
+    let AskedSearch {
+        path,
+        place,
+        is_shown,
+    } = asked;
     let query = &mut parsed.query;
     if parsed.results.part == ResourcePart::Count {
         query.count = 0;
@@ -232,6 +277,7 @@ fn page(
         path: &path,
         position: found.position,
         applied: &parsed.applied,
+        is_shown,
     };
     let (offset, end) = (query.offset, query.offset + found.matches.len());
     let mut matches = found.matches;
@@ -249,7 +295,7 @@ fn page(
         matches,
         included: versions,
         total: (parsed.results.is_counted || count == 0).then_some(found.total),
-        warnings: passed_over.chain(cut).collect(),
+        warnings: passed_over.chain(parsed.warnings).chain(cut).collect(),
         steps: found.steps,
         path,
     })
@@ -262,6 +308,7 @@ struct Links<'a> {
     path: &'a str,
     position: Position,
     applied: &'a [(String, String)],
+    is_shown: bool,
 }
 
 impl Links<'_> {
@@ -270,6 +317,7 @@ impl Links<'_> {
             position: self.position,
             offset,
             until,
+            total: None,
             parameters: self.applied.to_vec(),
         };
         page_token::seal(self.server, self.context, self.path, &place)
@@ -281,7 +329,7 @@ impl Links<'_> {
         let mut own: Vec<_> = self
             .applied
             .iter()
-            .filter(|(name, value)| !is_personal(name, value))
+            .filter(|(name, value)| self.is_shown || !is_personal(name, value))
             .cloned()
             .collect();
         if offset > 0 || own.len() < self.applied.len() {

@@ -10,13 +10,14 @@ use jiff::civil::Date;
 
 use super::batch_threads::BatchThreads;
 use super::context::Context;
+use super::per_base::PerBase;
 use super::reference_policy::ReferencePolicy;
 use super::subscription::binding_tokens::BindingTokens;
 use super::subscription::listeners::SubscriptionListeners;
 use super::writing::follower_cache::FollowerCache;
 use super::writing::write_turns::WriteTurns;
 use crate::deadlines::{GroupTable, Rules};
-use crate::fhir::{Id, copenhagen_date};
+use crate::fhir::{Id, OwnBases, copenhagen_date};
 use crate::storage::Store;
 use crate::subscriptions::EndpointPolicy;
 use crate::subscriptions::delivery::Deliverer;
@@ -107,6 +108,8 @@ pub struct Server {
     pub(super) events_written: AtomicU64,
     /// The listeners that wait for events of a subscription.
     pub(super) listeners: Arc<SubscriptionListeners>,
+    /// The CapabilityStatement, as text.
+    pub(super) statements: PerBase,
     wake_calendar: Box<dyn Fn() + Send + Sync>,
     wake_delivery: Box<dyn Fn(&Id) + Send + Sync>,
 }
@@ -144,6 +147,7 @@ impl Server {
             deliverer: OnceLock::new(),
             events_written: AtomicU64::new(0),
             listeners: Arc::default(),
+            statements: PerBase::default(),
             wake_calendar,
             wake_delivery,
         }
@@ -157,6 +161,17 @@ impl Server {
     /// Returns who delivers; none before that is said, and after its end.
     pub(super) fn deliverer(&self) -> Option<Arc<Deliverer>> {
         self.deliverer.get().and_then(Weak::upgrade)
+    }
+
+    /// Returns the base of the addresses that an answer gives: the one by which the client reached
+    /// this server.
+    pub fn base_of<'a>(&'a self, context: &'a Context) -> &'a str {
+        context.reached_by.as_deref().unwrap_or(&self.base_url)
+    }
+
+    /// Returns the bases below which an address of a request names something that is stored here.
+    pub fn bases<'a>(&'a self, context: &'a Context) -> OwnBases<'a> {
+        OwnBases::new(&self.base_url, context.reached_by.as_deref())
     }
 
     /// Returns the day that live answers and writes are for: today in Copenhagen, and never a day

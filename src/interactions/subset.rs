@@ -210,9 +210,20 @@ fn child<'a>(structure: &'a Structure, element: &Element, key: &str) -> Option<&
     structure.elements.get(*element.children.get(*place)?)
 }
 
+/// The system of the tag of parts.
+const SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
+/// The same in versions of FHIR before R4, which some servers still send.
+const SYSTEM_BEFORE_R4: &str = "http://hl7.org/fhir/v3/ObservationValue";
+/// The code of the tag of parts.
+const CODE: &str = "SUBSETTED";
+
+/// Tells whether a tag says that the resource is a part.
+pub(super) fn is_subsetted(tag: &Value) -> bool {
+    tag["code"] == CODE && (tag["system"] == SYSTEM || tag["system"] == SYSTEM_BEFORE_R4)
+}
+
 /// Says that it is a part, so that nobody takes it for the whole and writes it back.
 fn tag(members: &mut Map<String, Value>) {
-    const SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
     let Some(meta) = members
         .entry("meta")
         .or_insert_with(|| json!({}))
@@ -227,10 +238,7 @@ fn tag(members: &mut Map<String, Value>) {
     else {
         return;
     };
-    if !tags
-        .iter()
-        .any(|tag| tag["system"] == SYSTEM && tag["code"] == "SUBSETTED")
-    {
-        tags.push(json!({ "system": SYSTEM, "code": "SUBSETTED" }));
+    if !tags.iter().any(is_subsetted) {
+        tags.push(json!({ "system": SYSTEM, "code": CODE }));
     }
 }

@@ -13,8 +13,8 @@ use super::foresight::Foresight;
 use super::outcome::{BundleKind, EntryAnswer};
 use super::request::{Ask, EntryManner, Request};
 use super::search::{SearchRequest, SearchScope};
-use super::writing::attempt;
 use super::writing::references::names::EntryNames;
+use super::writing::{attempt, content};
 use super::{Context, Failure, Server, batch};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey};
 use crate::search::parameters::{ParameterKind, parameter_of};
@@ -56,6 +56,9 @@ pub(super) fn carry_out(
             ));
         }
     };
+    if let Some(issue) = content::part_finding(bundle.value()) {
+        return Err(Failure::BadRequest(vec![issue]));
+    }
     let entries = match bundle.value().get("entry") {
         None => &[][..],
         Some(Value::Array(entries)) => entries,

@@ -1,6 +1,7 @@
 //! update, also as create with the client's id, and conditional update (<https://hl7.org/fhir/R4/http.html#update>).
 
-use super::change::{Action, Change, ChangeTarget, Condition};
+use super::change::{Action, Change, ChangeTarget};
+use super::condition::Condition;
 use super::writing::attempt::write_one;
 use super::{Context, Failure, Server, Written};
 use crate::fhir::Resource;

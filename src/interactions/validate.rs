@@ -5,7 +5,8 @@
 //! so it is also for a profile that the server does not have: a client that looks no further than
 //! the status must not take that for a verdict.
 
-use super::change::{Action, Change, ChangeTarget, Condition, Writer};
+use super::change::{Action, Change, ChangeTarget, Writer};
+use super::condition::Condition;
 use super::stored::parse_stored;
 use super::writing::attempt;
 use super::writing::entry::same_type;
@@ -142,8 +143,8 @@ fn asked_of_instance(
     } = request;
     let target = ChangeTarget::Key(key.clone());
     let (writer, resource, condition) = match (mode, resource) {
-        (None, Some(resource)) => (Writer::Nobody, resource, Condition::Any),
-        (Some(Mode::Create), Some(resource)) => (Writer::Client, resource, Condition::Absent),
+        (None, Some(resource)) => (Writer::Nobody, resource, Condition::ANY),
+        (Some(Mode::Create), Some(resource)) => (Writer::Client, resource, Condition::absent()),
         (Some(Mode::Update), Some(resource)) => (Writer::Client, resource, condition),
         (Some(Mode::Create | Mode::Update), None) => return Err(no_resource()),
         (Some(Mode::Delete), _) => {
@@ -154,7 +155,7 @@ fn asked_of_instance(
         }
         (None | Some(Mode::Profile), None) => {
             let stored = stored(server, context, &key)?;
-            (Writer::Nobody, stored, Condition::Any)
+            (Writer::Nobody, stored, Condition::ANY)
         }
         (Some(Mode::Profile), Some(_)) => {
             return Err(wrong(

@@ -2,14 +2,34 @@
 //! `_has:Task:focus:status=requested`, to a typed [`Clause`] (<https://hl7.org/fhir/R4/search.html#modifiers>).
 
 use super::date_values::date;
-use super::modifiers::{Subsumption, in_value_set, subsumed};
+use super::modifiers::{
+    Subsumption, in_value_set, is_like_a_name, is_modifier, modifiers_of, subsumed,
+    unsupported_modifier,
+};
 use super::parameters::{Parameter, ParameterKind, parameter_of, parameters_of};
 use super::problem::Problem;
 use super::query::{Clause, SearchQuery, Test};
 use super::values::{self, split_unescaped, unescape};
 use crate::fhir::held::not_held;
-use crate::fhir::{Id, ResourceType};
+use crate::fhir::{Id, OwnBases, ResourceType};
 
+/// The parameters of searches that stand in no list of a type's own.
+pub(super) const GENERAL: &[&str] = &[
+    "_id",
+    "_lastUpdated",
+    "_count",
+    "_sort",
+    "_type",
+    "_has",
+    "_filter",
+    "_list",
+    "_query",
+    "_text",
+    "_content",
+    "_format",
+    "_pretty",
+    "_page",
+];
 /// The most steps to other resources in one criterion.
 const STEPS_MAX: usize = 4;
 
@@ -21,15 +41,15 @@ pub(super) fn criterion(
     resource_type: ResourceType,
     name: &str,
     value: &str,
-    base_url: &str,
+    bases: OwnBases<'_>,
 ) -> Result<Clause, Problem> {
-    CriterionReader { value, base_url }.clause(resource_type, name, 0)
+    CriterionReader { value, bases }.clause(resource_type, name, 0)
 }
 
 #[derive(Clone, Copy)]
 struct CriterionReader<'a> {
     value: &'a str,
-    base_url: &'a str,
+    bases: OwnBases<'a>,
 }
 
 impl CriterionReader<'_> {
@@ -44,7 +64,8 @@ impl CriterionReader<'_> {
                 "expected at most {STEPS_MAX} steps from one resource to another, found more"
             )));
         }
-        if let Some(rest) = name.strip_prefix("_has:") {
+        let after_has = name.strip_prefix("_has");
+        if let Some(rest) = after_has.filter(|rest| rest.is_empty() || rest.starts_with(':')) {
             return self.has(resource_type, rest, step);
         }
         if let Some((reference, rest)) = name.split_once('.') {
@@ -74,12 +95,12 @@ impl CriterionReader<'_> {
             .split_once(':')
             .map_or((name, None), |(code, modifier)| (code, Some(modifier)));
         let Some(parameter) = parameter_of(resource_type, code) else {
-            let is_general = matches!(code, "_id" | "_lastUpdated" | "_count" | "_sort");
-            return Err(Problem::Unknown(if is_general {
-                unknown_modifier(code)
-            } else {
-                unknown(resource_type, code)
-            }));
+            return Err(match modifier {
+                Some(modifier) if GENERAL.contains(&code) || !is_modifier(modifier) => {
+                    unsupported_modifier(code, modifier, &[])
+                }
+                Some(_) | None => Problem::Unknown(unknown(resource_type, code)),
+            });
         };
         if modifier == Some("missing") {
             return match self.value {
@@ -100,7 +121,7 @@ impl CriterionReader<'_> {
                 )));
             }
             any_of.extend(match modifier {
-                None => values::tests(parameter, parameter.kind, &alternative, self.base_url)?,
+                None => values::tests(parameter, parameter.kind, &alternative, self.bases)?,
                 Some(modifier) => self.modified(parameter, modifier, &alternative)?,
             });
         }
@@ -125,13 +146,14 @@ impl CriterionReader<'_> {
         value: &str,
     ) -> Result<Vec<Test>, Problem> {
         let code = parameter.code;
+        let unsupported = || unsupported_modifier(code, modifier, &modifiers_of(parameter));
         Ok(match (parameter.kind, modifier) {
             (ParameterKind::String, "exact") => vec![Test::Exactly(unescape(value))],
             (ParameterKind::String, "contains") => {
                 vec![Test::Contains(super::fold(&unescape(value)))]
             }
             (ParameterKind::Token, "not") => {
-                values::tests(parameter, parameter.kind, value, self.base_url)?
+                values::tests(parameter, parameter.kind, value, self.bases)?
             }
             (ParameterKind::Token, "text") => vec![Test::StartsWith(super::fold(&unescape(value)))],
             (ParameterKind::Token, "in" | "not-in") => in_value_set(parameter, value)?,
@@ -146,8 +168,8 @@ impl CriterionReader<'_> {
                     .parse()
                     .ok()
                     .filter(|target| parameter.targets.contains(target));
-                let target = target.ok_or_else(|| Problem::Unknown(unknown_modifier(code)))?;
-                let mut tests = values::references(code, &[target], value, self.base_url)?;
+                let target = target.ok_or_else(unsupported)?;
+                let mut tests = values::references(code, &[target], value, self.bases)?;
                 let begins = format!("{target}/");
                 // `subject:Patient=Group/7` names nothing.
                 tests.retain(|test| !matches!(test, Test::Reference(named) if !named.contains(':') && !named.starts_with(&begins)));
@@ -155,7 +177,7 @@ impl CriterionReader<'_> {
             }
             (ParameterKind::Uri, "below") => vec![Test::UriBelow(unescape(value))],
             (ParameterKind::Uri, "above") => vec![Test::UriAbove(unescape(value))],
-            _ => return Err(Problem::Unknown(unknown_modifier(code))),
+            _ => return Err(unsupported()),
         })
     }
 
@@ -175,7 +197,7 @@ impl CriterionReader<'_> {
             return Err(Problem::Unknown(unknown(resource_type, code)));
         };
         if parameter.kind != ParameterKind::Reference {
-            return Err(Problem::Unknown(format!(
+            return Err(Problem::Unsupported(format!(
                 "{code}: expected a reference before the point"
             )));
         }
@@ -186,7 +208,12 @@ impl CriterionReader<'_> {
                     .parse()
                     .ok()
                     .filter(|target| parameter.targets.contains(target));
-                vec![target.ok_or_else(|| Problem::Unknown(unknown_modifier(code)))?]
+                let known: Vec<_> = parameter
+                    .targets
+                    .iter()
+                    .map(|known| known.as_str())
+                    .collect();
+                vec![target.ok_or_else(|| unsupported_modifier(code, name, &known))?]
             }
         };
         let mut any_of = Vec::new();
@@ -194,13 +221,14 @@ impl CriterionReader<'_> {
         for target in targets {
             match self.clause(target, rest, step + 1) {
                 Ok(clause) => any_of.push(SearchQuery::all(target, vec![clause])),
-                Err(Problem::Unknown(text)) => unknown = Some(text),
-                Err(wrong @ Problem::Wrong(_)) => return Err(wrong),
+                // One of several types need not have it.
+                Err(Problem::Unknown(text) | Problem::Unsupported(text)) => unknown = Some(text),
+                Err(wrong @ (Problem::Wrong(_) | Problem::BringsNothing(_))) => return Err(wrong),
             }
         }
         match unknown {
-            Some(text) if any_of.is_empty() => Err(Problem::Unknown(text)),
-            _ if any_of.is_empty() => Err(Problem::Unknown(format!(
+            Some(text) if any_of.is_empty() => Err(Problem::Unsupported(format!("{code}: {text}"))),
+            _ if any_of.is_empty() => Err(Problem::Unsupported(format!(
                 "{code}: it refers to no type that this server holds"
             ))),
             _ => Ok(Clause::Chain {
@@ -210,28 +238,32 @@ impl CriterionReader<'_> {
         }
     }
 
-    /// Reads `_has:Type:reference:rest=value`.
+    /// Reads what follows `_has` in `_has:Type:reference:rest=value`.
     fn has(self, resource_type: ResourceType, rest: &str, step: usize) -> Result<Clause, Problem> {
-        let mut parts = rest.splitn(3, ':');
-        let (Some(source), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next())
+        let mut parts = rest.splitn(4, ':');
+        let (Some(""), Some(source), Some(code), Some(rest)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(Problem::Unknown(
+            return Err(Problem::Unsupported(
                 "_has: expected _has:Type:reference:parameter".into(),
             ));
         };
         let Ok(source) = source.parse::<ResourceType>() else {
-            return Err(Problem::Unknown(format!("_has: {}", not_held(source))));
+            return Err(Problem::Unsupported(format!("_has: {}", not_held(source))));
         };
         let reference = parameter_of(source, code)
             .filter(|parameter| parameter.kind == ParameterKind::Reference);
         let Some(reference) =
             reference.filter(|reference| reference.targets.contains(&resource_type))
         else {
-            return Err(Problem::Unknown(format!(
+            return Err(Problem::Unsupported(format!(
                 "_has: expected a parameter of {source} that refers to {resource_type}"
             )));
         };
-        let clause = self.clause(source, rest, step + 1)?;
+        let clause = match self.clause(source, rest, step + 1) {
+            Err(Problem::Unknown(text)) => Err(Problem::Unsupported(format!("_has: {text}"))),
+            read => read,
+        }?;
         Ok(Clause::Has {
             code: reference.code.to_owned(),
             source: Box::new(SearchQuery::all(source, vec![clause])),
@@ -242,11 +274,7 @@ impl CriterionReader<'_> {
 /// Describes a parameter that the type does not have. The name is repeated only if it looks like
 /// one.
 pub(super) fn unknown(resource_type: ResourceType, code: &str) -> String {
-    let like_a_name = (1..=40).contains(&code.len())
-        && code
-            .bytes()
-            .all(|byte| byte.is_ascii_alphabetic() || b"-_.:".contains(&byte));
-    let named = if like_a_name {
+    let named = if is_like_a_name(code) {
         format!("no search parameter '{code}'")
     } else {
         "no such search parameter".into()
@@ -259,10 +287,6 @@ pub(super) fn unknown(resource_type: ResourceType, code: &str) -> String {
         "{resource_type} has {named}; it has {}",
         [&known[..], &general].concat().join(", ")
     )
-}
-
-fn unknown_modifier(code: &str) -> String {
-    format!("{code}: the modifier is not supported")
 }
 
 /// Returns the values between commas; `\,` stands for a comma within one.

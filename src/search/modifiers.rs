@@ -1,4 +1,4 @@
-//! Modifiers of tokens that ask for the meaning of codes: `:in` and `:not-in` a value set, `:below`
+//! Modifiers: which there are, and those of tokens that ask for the meaning of codes: `:in` and `:not-in` a value set, `:below`
 //! and `:above` a code (<https://hl7.org/fhir/R4/search.html#modifiers>).
 //!
 //! They become lists of codes, from the definitions of R4 and of the guide. Anything that these do
@@ -7,11 +7,84 @@
 use std::collections::BTreeSet;
 
 use super::codings::coding_system;
-use super::parameters::{Parameter, definitions};
+use super::parameters::{Parameter, ParameterKind, definitions};
 use super::problem::Problem;
 use super::query::Test;
 use super::values::{WrittenToken, coded, system_and_code, unescape};
 use crate::schema::{CodeSystem, CodeSystemContent, Membership, Selection};
+
+/// The modifiers of R4 that name no type.
+const ALL: &[&str] = &[
+    "missing",
+    "exact",
+    "contains",
+    "text",
+    "not",
+    "in",
+    "not-in",
+    "below",
+    "above",
+    "of-type",
+    "identifier",
+    "iterate",
+    "recurse",
+];
+
+/// Tells whether R4 has that modifier: one of its words, or a type.
+pub(super) fn is_modifier(modifier: &str) -> bool {
+    let is_type = |name: &str| definitions().type_structure(name).is_some();
+    ALL.contains(&modifier) || is_type(modifier)
+}
+
+/// Returns the modifiers that a parameter has here.
+pub(super) fn modifiers_of(parameter: &Parameter) -> Vec<&'static str> {
+    let of_kind: &[&str] = match parameter.kind {
+        ParameterKind::String => &["exact", "contains"],
+        ParameterKind::Token if parameter.code == "identifier" => {
+            &["not", "text", "in", "not-in", "below", "above", "of-type"]
+        }
+        ParameterKind::Token => &["not", "text", "in", "not-in", "below", "above"],
+        ParameterKind::Reference => &["identifier"],
+        ParameterKind::Uri => &["below", "above"],
+        ParameterKind::Date
+        | ParameterKind::Number
+        | ParameterKind::Quantity
+        | ParameterKind::Composite => &[],
+    };
+    let targets = parameter.targets.iter().map(|target| target.as_str());
+    ["missing"]
+        .into_iter()
+        .chain(of_kind.iter().copied())
+        .chain(targets)
+        .collect()
+}
+
+/// Says that a parameter has no such modifier, and which it has. The modifier is repeated only if it
+/// looks like one.
+pub(super) fn unsupported_modifier(code: &str, modifier: &str, known: &[&str]) -> Problem {
+    let code = if is_like_a_name(code) {
+        code
+    } else {
+        "this parameter"
+    };
+    let named = if is_like_a_name(modifier) {
+        format!("the modifier :{modifier}")
+    } else {
+        "this modifier".to_owned()
+    };
+    let has = match known {
+        [] => "none".to_owned(),
+        [only] => format!(":{only}"),
+        [others @ .., last] => format!(":{} and :{last}", others.join(", :")),
+    };
+    Problem::Unsupported(format!("{code}: {named} is not supported; it has {has}"))
+}
+
+/// Tells whether a text could be the name of a parameter or modifier, and nothing of a person.
+pub(super) fn is_like_a_name(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphabetic() || b"-_.:".contains(&byte);
+    (1..=40).contains(&text.len()) && text.bytes().all(is_of_name)
+}
 
 /// The most codes that one value set or code may stand for.
 const CODES_MAX: usize = 5_000;

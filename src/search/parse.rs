@@ -1,12 +1,12 @@
 //! From the text of a query to a typed [`SearchQuery`]. All parameters that cannot be honoured are
 //! found here, at once.
 
-use super::criteria::{criterion, unknown};
+use super::criteria::{GENERAL, criterion, unknown};
 use super::parameters::{ParameterKind, parameter_of};
 use super::problem::Problem;
 use super::query::{SearchQuery, Sort, SortBy, SortOrder};
 use super::results::{self, EXPLAIN, ResourcePart, Results};
-use crate::fhir::{Issue, IssueCode, ResourceType};
+use crate::fhir::{Issue, IssueCode, OwnBases, ResourceType, Severity};
 
 /// The greatest page that is served; a greater `_count` is cut to it.
 pub const COUNT_MAX: usize = 1_000;
@@ -31,6 +31,14 @@ pub struct ParsedSearch {
     /// The parameters that are not understood; they are refused, or ignored under
     /// `handling=lenient`.
     pub unknown: Vec<Issue>,
+    /// Warnings about parameters that are understood and bring nothing here.
+    pub warnings: Vec<Issue>,
+}
+
+/// Tells whether a search of any type has a parameter of that name, which has no modifier.
+pub fn is_known(code: &str) -> bool {
+    let is_of = |resource_type: &ResourceType| parameter_of(*resource_type, code).is_some();
+    GENERAL.contains(&code) || results::NAMES.contains(&code) || ResourceType::ALL.iter().any(is_of)
 }
 
 /// Reads the criteria that resources of one type are to meet, as those of a conditional create.
@@ -38,13 +46,13 @@ pub struct ParsedSearch {
 ///
 /// # Errors
 /// As [`parse_search`].
-pub fn parse(
+pub fn parse<'a>(
     resource_type: ResourceType,
     parameters: &[(String, String)],
-    base_url: &str,
+    bases: impl Into<OwnBases<'a>>,
 ) -> Result<ParsedSearch, Vec<Issue>> {
-    let mut parsed = parse_search(&[resource_type], parameters, base_url)?;
-    if parsed.results != Results::default() {
+    let mut parsed = parse_search(&[resource_type], parameters, bases)?;
+    if parsed.results != Results::default() || !parsed.warnings.is_empty() {
         let text = format!(
             "expected criteria alone, without {}",
             results::NAMES.join(", ")
@@ -58,16 +66,18 @@ pub fn parse(
 
 /// Reads the parameters of a search on some types (<https://hl7.org/fhir/R4/search.html>), names
 /// and values already percent-decoded. Several types together have only the common parameters,
-/// whose names begin with `_`. An address below `base_url` refers to a resource of this server.
+/// whose names begin with `_`. An address below one of `bases` refers to a resource of
+/// this server.
 ///
 /// # Errors
 /// The findings about parameters that are known but whose value cannot be read; or that there are
 /// too many values.
-pub fn parse_search(
+pub fn parse_search<'a>(
     types: &[ResourceType],
     parameters: &[(String, String)],
-    base_url: &str,
+    bases: impl Into<OwnBases<'a>>,
 ) -> Result<ParsedSearch, Vec<Issue>> {
+    let bases = bases.into();
     let mut parsed = ParsedSearch {
         query: SearchQuery {
             types: types.to_vec(),
@@ -82,18 +92,9 @@ pub fn parse_search(
         results: Results::default(),
         applied: Vec::new(),
         unknown: Vec::new(),
+        warnings: Vec::new(),
     };
-    if parameters
-        .iter()
-        .flat_map(|(_, value)| value.split(','))
-        .nth(VALUES_MAX)
-        .is_some()
-    {
-        let text = format!(
-            "expected at most {VALUES_MAX} values between commas, in all parameters together"
-        );
-        return Err(vec![Issue::error(IssueCode::TooCostly, "", text)]);
-    }
+    refuse_too_many_values(parameters)?;
     let mut wrong = Vec::new();
     for (at, (name, value)) in parameters.iter().enumerate() {
         if matches!(name.as_str(), "_count" | "_sort" | "_total" | EXPLAIN)
@@ -106,17 +107,19 @@ pub fn parse_search(
             ));
         }
         let read = results::apply(name, value, &mut parsed.results)
-            .unwrap_or_else(|| apply(types, name, value, base_url, &mut parsed.query));
+            .unwrap_or_else(|| apply(types, name, value, bases, &mut parsed.query));
+        let not_supported = |text| Issue::error(IssueCode::NotSupported, "", text);
         match read {
             Ok(()) if name == "_count" => parsed
                 .applied
                 .push((name.clone(), parsed.query.count.to_string())),
             Ok(()) => parsed.applied.push((name.clone(), value.clone())),
-            Err(Problem::Unknown(text)) => {
-                parsed
-                    .unknown
-                    .push(Issue::error(IssueCode::NotSupported, "", text))
-            }
+            Err(Problem::Unknown(text)) => parsed.unknown.push(not_supported(text)),
+            Err(Problem::Unsupported(text)) => wrong.push(not_supported(text)),
+            Err(Problem::BringsNothing(text)) => parsed.warnings.push(Issue {
+                severity: Severity::Warning,
+                ..not_supported(text)
+            }),
             Err(Problem::Wrong(text)) => wrong.push(Issue::error(IssueCode::Value, "", text)),
         }
     }
@@ -131,11 +134,21 @@ pub fn parse_search(
     }
 }
 
+fn refuse_too_many_values(parameters: &[(String, String)]) -> Result<(), Vec<Issue>> {
+    let mut values = parameters.iter().flat_map(|(_, value)| value.split(','));
+    if values.nth(VALUES_MAX).is_none() {
+        return Ok(());
+    }
+    let text =
+        format!("expected at most {VALUES_MAX} values between commas, in all parameters together");
+    Err(vec![Issue::error(IssueCode::TooCostly, "", text)])
+}
+
 fn apply(
     types: &[ResourceType],
     name: &str,
     value: &str,
-    base_url: &str,
+    bases: OwnBases<'_>,
     query: &mut SearchQuery,
 ) -> Result<(), Problem> {
     // A parameter of all types is one of each.
@@ -145,10 +158,7 @@ fn apply(
     let is_common =
         |code: &str| code.starts_with('_') && code != "_has" && !code.starts_with("_has:");
     match name {
-        _ if types.len() > 1 && !is_common(name) => {
-            let text = "expected common parameters alone, as _lastUpdated, where several types are searched; for others, search in one type";
-            return Err(Problem::Unknown(text.into()));
-        }
+        _ if types.len() > 1 && !is_common(name) => return Err(not_common(types, name)),
         "_sort"
             if types.len() > 1
                 && !value
@@ -175,9 +185,24 @@ fn apply(
                 .map(|field| sort(first, field))
                 .collect::<Result<_, _>>()?;
         }
-        _ => query.clauses.push(criterion(first, name, value, base_url)?),
+        _ => query.clauses.push(criterion(first, name, value, bases)?),
     }
     Ok(())
+}
+
+/// Says of a parameter that only some types have, where several are searched.
+fn not_common(types: &[ResourceType], name: &str) -> Problem {
+    let text = "expected common parameters alone, as _lastUpdated, where several types are searched; for others, search in one type".to_owned();
+    let code = name.split([':', '.']).next().unwrap_or(name);
+    let is_known = code == "_has"
+        || types
+            .iter()
+            .any(|searched| parameter_of(*searched, code).is_some());
+    if code != name && is_known {
+        Problem::Unsupported(text)
+    } else {
+        Problem::Unknown(text)
+    }
 }
 
 fn sort(resource_type: ResourceType, field: &str) -> Result<Sort, Problem> {
@@ -294,7 +319,7 @@ mod tests {
             4
         );
         let unknown =
-            [("colour", "red"), ("status:exact", "x")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+            [("colour", "red"), ("size:exact", "x")].map(|(n, v)| (n.to_owned(), v.to_owned()));
         assert_eq!(
             parse(ResourceType::Task, &unknown, BASE)
                 .unwrap()

@@ -1,5 +1,6 @@
-//! Personal data in query parameters. Such values never appear in URLs that the server generates,
-//! and CPR numbers are refused in URLs that it receives.
+//! Personal data in query parameters. Such values appear in no URL that the server generates but the
+//! `self` link of what was asked by that very URL, and CPR numbers are refused in URLs that it
+//! receives.
 
 use crate::fhir::cpr::holds_cpr_number;
 

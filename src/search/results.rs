@@ -2,9 +2,11 @@
 //! `_elements`, `_include`, `_revinclude` and `_explain`
 //! (<https://hl7.org/fhir/R4/search.html#return>).
 
-use super::parameters::{ParameterKind, parameters_of};
+use super::modifiers::unsupported_modifier;
+use super::parameters::{ParameterKind, definitions, parameters_of};
 use super::problem::Problem;
 use crate::fhir::ResourceType;
+use crate::schema::StructureKind;
 
 /// The form that is asked for of the answer of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -104,9 +106,7 @@ pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Re
         ("_include" | "_revinclude", None | Some("iterate" | "recurse")) => {
             include(code, value, modifier.is_some()).map(|include| results.includes.push(include))
         }
-        (_, Some(_)) => Err(Problem::Unknown(format!(
-            "{code}: the modifier is not supported"
-        ))),
+        (_, Some(modifier)) => Err(unsupported_modifier(code, modifier, &modifiers_of(code))),
         ("_total", None) => match value {
             "none" | "estimate" | "accurate" => {
                 results.is_counted = value != "none";
@@ -174,6 +174,29 @@ pub(super) fn part(code: &str, value: &str, results: &mut Results) -> Result<(),
     Ok(())
 }
 
+/// Returns the modifiers of one of these parameters.
+fn modifiers_of(code: &str) -> Vec<&'static str> {
+    match code {
+        "_include" | "_revinclude" => vec!["iterate", "recurse"],
+        _ => Vec::new(),
+    }
+}
+
+/// Says of a type that is not held that nothing of it can come; of what is no type of R4, that it is
+/// none.
+fn not_held(name: &str, text: &str) -> Problem {
+    let structure = definitions().type_structure(text);
+    if structure.is_some_and(|structure| structure.kind == StructureKind::Resource) {
+        let held: Vec<_> = ResourceType::ALL.iter().map(|held| held.as_str()).collect();
+        let held = held.join(", ");
+        Problem::BringsNothing(format!(
+            "{name}: this server holds no {text}, so it brings nothing; it holds {held}"
+        ))
+    } else {
+        Problem::Wrong(format!("{name}: expected types of resources of FHIR R4"))
+    }
+}
+
 fn include(name: &str, value: &str, iterates: bool) -> Result<Include, Problem> {
     let direction = if name == "_revinclude" {
         IncludeDirection::Reverse
@@ -203,7 +226,7 @@ fn include(name: &str, value: &str, iterates: bool) -> Result<Include, Problem> 
     };
     let held = |text: &str| {
         text.parse::<ResourceType>()
-            .map_err(|_| wrong("expected types that this server holds".into()))
+            .map_err(|_| not_held(name, text))
     };
     let source = held(source)?;
     let target = target.map(|target| held(target)).transpose()?;

@@ -6,7 +6,7 @@ use super::number::ScaledNumber;
 use super::parameters::{Parameter, ParameterKind};
 use super::problem::Problem;
 use super::query::{Prefix, Test};
-use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::fhir::{Id, OwnBases, ResourceKey, ResourceType};
 
 /// Returns the tests for one alternative of a parameter without a modifier; a bare id stands for
 /// one of any type that the parameter may name.
@@ -17,18 +17,18 @@ pub(super) fn tests(
     parameter: &Parameter,
     kind: ParameterKind,
     value: &str,
-    base_url: &str,
+    bases: OwnBases<'_>,
 ) -> Result<Vec<Test>, Problem> {
     let code = parameter.code;
     Ok(match kind {
         ParameterKind::Token if parameter.is_of_identifiers() => vec![identifier(code, value)?],
         ParameterKind::Token => vec![token(code, parameter.own_systems(), value)?],
-        ParameterKind::Reference => references(code, parameter.targets, value, base_url)?,
+        ParameterKind::Reference => references(code, parameter.targets, value, bases)?,
         ParameterKind::Date => date(code, value)?,
         ParameterKind::Uri => vec![Test::Uri(unescape(value))],
         ParameterKind::String => vec![Test::StartsWith(super::fold(&unescape(value)))],
         ParameterKind::Number | ParameterKind::Quantity => vec![numeric(code, kind, value)?],
-        ParameterKind::Composite => composite(parameter, value, base_url)?,
+        ParameterKind::Composite => composite(parameter, value, bases)?,
     })
 }
 
@@ -154,18 +154,16 @@ pub(super) fn of_type(name: &str, value: &str) -> Result<Test, Problem> {
     }
 }
 
-/// Reads a reference by id, `Type/id`, or address. An address below `base_url` refers to a resource
-/// of this server.
+/// Reads a reference by id, `Type/id`, or address. An address below one of `bases` refers to a
+/// resource of this server.
 pub(super) fn references(
     name: &str,
     targets: &[ResourceType],
     value: &str,
-    base_url: &str,
+    bases: OwnBases<'_>,
 ) -> Result<Vec<Test>, Problem> {
     let value = unescape(value);
-    let below = value
-        .strip_prefix(base_url)
-        .and_then(|below| below.strip_prefix('/'));
+    let below = bases.below(&value);
     // A reference to a version is stored as one to the resource.
     let current =
         |key: &str| ResourceKey::parse(key.split_once("/_history/").map_or(key, |(key, _)| key));
@@ -232,7 +230,11 @@ fn numeric(name: &str, kind: ParameterKind, value: &str) -> Result<Test, Problem
 }
 
 /// Reads `first$second`: the values of the components, in all ways in which both can be meant.
-fn composite(parameter: &Parameter, value: &str, base_url: &str) -> Result<Vec<Test>, Problem> {
+fn composite(
+    parameter: &Parameter,
+    value: &str,
+    bases: OwnBases<'_>,
+) -> Result<Vec<Test>, Problem> {
     let parts = split_unescaped(value, '$');
     if parts.len() != parameter.components.len() || parts.iter().any(String::is_empty) {
         let text = format!(
@@ -244,7 +246,7 @@ fn composite(parameter: &Parameter, value: &str, base_url: &str) -> Result<Vec<T
     }
     let mut ways: Vec<Vec<Test>> = vec![Vec::new()];
     for (component, part) in parameter.components.iter().zip(&parts) {
-        let tests = tests(parameter, component.kind, part, base_url)?;
+        let tests = tests(parameter, component.kind, part, bases)?;
         let longer = |way: &Vec<Test>| {
             tests
                 .iter()

@@ -701,3 +701,54 @@ fn what_depends_on_other_resources_is_left_to_a_server() {
         ended.out
     );
 }
+
+#[test]
+fn a_file_and_each_line_may_begin_with_a_byte_order_mark() {
+    let resource = patient("x").to_string();
+    let folder = folder(&[
+        ("marked.json", format!("\u{feff}{resource}")),
+        ("lines.ndjson", format!("\u{feff}{resource}\n{resource}\n")),
+    ]);
+    let ended = frist(folder.path(), &["marked.json", "lines.ndjson"], "");
+    expect_valid(&ended, "3 resources: 3 valid, 0 invalid; 0 errors");
+    let ended = frist(folder.path(), &["-"], &format!("\u{feff}{resource}"));
+    expect_valid(&ended, "1 resource: 1 valid, 0 invalid; 0 errors");
+}
+
+#[test]
+fn a_part_is_refused_where_it_is_to_be_written() {
+    let tag = json!({ "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED" });
+    let mut part = patient("x");
+    part["meta"] = json!({ "tag": [tag] });
+    let bundle = |kind: &str, rest: Value| {
+        let mut entry = json!({ "fullUrl": "https://ehr.test/fhir/Patient/x", "resource": part });
+        entry
+            .as_object_mut()
+            .unwrap()
+            .extend(rest.as_object().unwrap().clone());
+        json!({ "resourceType": "Bundle", "type": kind, "entry": [entry] }).to_string()
+    };
+    let request = json!({ "request": { "method": "PUT", "url": "Patient/x" } });
+    let folder = folder(&[
+        ("part.json", part.to_string()),
+        ("transaction.json", bundle("transaction", request)),
+        (
+            "searchset.json",
+            bundle("searchset", json!({ "search": { "mode": "match" } })),
+        ),
+    ]);
+    for (file, at) in [
+        ("part.json", "Patient.meta.tag[0]"),
+        ("transaction.json", "Bundle.entry[0].resource.meta.tag[0]"),
+    ] {
+        let ended = frist(folder.path(), &[file], "");
+        assert_eq!(ended.code, 1, "{}", ended.out);
+        assert!(
+            ended.out.contains(&format!("{at}: error business-rule")),
+            "{}",
+            ended.out
+        );
+    }
+    let ended = frist(folder.path(), &["searchset.json"], "");
+    assert!(!ended.out.contains("SUBSETTED"), "{}", ended.out);
+}

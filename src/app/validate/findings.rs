@@ -9,7 +9,7 @@ use super::lines::text_without_place;
 use crate::deadlines::GroupTable;
 use crate::fhir::held::not_held;
 use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Severity};
-use crate::interactions::writing::content::ContentStandard;
+use crate::interactions::writing::content::{ContentStandard, part_finding};
 use crate::validation::{self, BundleWalk, Validator};
 
 /// Types that are sent and answered, though they are not held.
@@ -30,6 +30,9 @@ impl ContentCheck<'_> {
     pub(super) fn findings(&self, resource: &Resource) -> Vec<Issue> {
         let mut issues = self.standard(&self.profiles).findings(resource);
         let type_name = resource.type_name();
+        if type_name != "Bundle" || is_carried_out(resource.value()) {
+            issues.extend(part_finding(resource.value()));
+        }
         if type_name.parse::<ResourceType>().is_err() && !PASSING.contains(&type_name) {
             let text = format!("a server would answer 404: {}", not_held(type_name));
             issues.push(Issue::warning(IssueCode::NotSupported, type_name, text));
@@ -75,9 +78,13 @@ impl ContentCheck<'_> {
                     } else {
                         standard.findings_of_entry(&together, number)
                     };
+                    // What a search answers may be a part; what is to be written may not.
+                    let part = is_carried_out(bundle)
+                        .then(|| part_finding(resource.value()))
+                        .flatten();
                     issues.extend(
-                        found
-                            .into_iter()
+                        part.into_iter()
+                            .chain(found)
                             .map(|issue| below(&at, resource.type_name(), issue)),
                     );
                     if resource.type_name() == "Bundle" {
@@ -88,6 +95,11 @@ impl ContentCheck<'_> {
             }
         }
     }
+}
+
+/// Tells whether a Bundle is one that a server carries out.
+fn is_carried_out(bundle: &Value) -> bool {
+    bundle["type"] == "transaction" || bundle["type"] == "batch"
 }
 
 /// Makes a warning of what a server will refuse if it is sent today.

@@ -28,7 +28,7 @@ pub(in crate::http) fn body_of(
         }
         Outcome::Searched(found) => pages::searchset(base_url, found, general),
         Outcome::Past(page) => pages::history(base_url, page, general),
-        Outcome::Capabilities(statement) => made(statement),
+        Outcome::Capabilities(statement) => statement.as_bytes().to_vec(),
         Outcome::Labels(labelled) => {
             let label = json!({ "name": "return", "valueMeta": labelled.meta });
             made(&parameters(vec![label]))

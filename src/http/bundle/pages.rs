@@ -95,7 +95,11 @@ pub(super) fn history(
             general,
         ));
     }
-    let mut bundle = BundleWriter::new("history", members(json!({ "link": links })));
+    let mut head = json!({ "link": links });
+    if let Some(total) = page.total {
+        head["total"] = total.into();
+    }
+    let mut bundle = BundleWriter::new("history", members(head));
     for past in &page.versions {
         let full_url = format!("{base_url}/{}", past.version.key);
         bundle.entry(

@@ -59,7 +59,7 @@ pub(in crate::http) fn page(wire: &Wire, context: &Context) -> Result<String, Fa
     let _ = write!(
         out,
         "<h1>Frist</h1><p>FHIR R4 at <code>{}</code>. Today in Copenhagen is {today}.</p>",
-        wire.server.base_url
+        wire.server.base_of(context)
     );
     let known = overview(&wire.server, context)?;
     out.push_str("<h2>Rights</h2><table><tr><th>status</th>");

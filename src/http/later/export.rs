@@ -60,7 +60,7 @@ enum ExportProgress {
 pub(in crate::http) fn begin(wire: &Wire, call: &Call, export: Export) -> Result<Answer, Refusal> {
     let server = &wire.server;
     let work = Arc::new(Exporting {
-        request: address(&server.base_url, export.path(), &call.query),
+        request: address(call.base_url(server), export.path(), &call.query),
         source: Arc::new(Source {
             server: Arc::clone(server),
             context: call.context.clone(),
@@ -73,7 +73,7 @@ pub(in crate::http) fn begin(wire: &Wire, call: &Call, export: Export) -> Result
     });
     let answer = wire
         .jobs
-        .begin(&server.base_url, call, Arc::clone(&work) as _)?;
+        .begin(call.base_url(server), call, Arc::clone(&work) as _)?;
     tokio::spawn(async move {
         let counting = Arc::clone(&work);
         let progress = match spawn_blocking(move || counting.count()).await {
@@ -121,7 +121,7 @@ impl Exporting {
     }
 
     fn manifest(&self, id: &Id, files: &[(ExportFile, u64)]) -> Value {
-        let base_url = &self.source.server.base_url;
+        let base_url = self.source.server.base_of(&self.source.context);
         let told = |wanted: fn(&ExportFile) -> bool| -> Vec<Value> {
             let files = files.iter().filter(|(file, _)| wanted(file));
             let entry = |(file, count): &(ExportFile, u64)| json!({ "type": file.line_type(), "url": format!("{base_url}/_jobs/{id}/{}", file.name()), "count": count });

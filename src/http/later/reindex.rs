@@ -64,7 +64,7 @@ pub(in crate::http) fn begin(wire: &Wire, call: &Call) -> Result<Answer, Refusal
     begins.recv().map_err(|_| Refusal::Bug)??;
     let begun = wire
         .jobs
-        .begin(&wire.server.base_url, call, Arc::clone(&work) as _);
+        .begin(call.base_url(&wire.server), call, Arc::clone(&work) as _);
     if begun.is_err() {
         work.cancel();
     }

@@ -108,7 +108,7 @@ pub(in crate::http) fn begin(
         context: call.context.clone(),
         progress: Mutex::new(RequestProgress::Waiting(call.body.len())),
     });
-    let base_url = &wire.server.base_url;
+    let base_url = call.base_url(&wire.server);
     let answer = wire.jobs.begin(base_url, call, Arc::clone(&awaited) as _)?;
     let (wire, mut call) = (Arc::clone(wire), call.clone());
     tokio::spawn(async move {

@@ -34,7 +34,7 @@ pub(super) fn validate(
         resource: request.given.resource.clone(),
         mode: request.given.one("mode").and_then(Mode::parse),
         profile: request.given.one("profile").map(str::to_owned),
-        condition: request.condition,
+        condition: request.condition.clone(),
         is_verbose: request.is_verbose || request.given.one(VERBOSE) == Some("true"),
     };
     let findings = validate::validate(server, context, asked)?;
@@ -60,6 +60,7 @@ pub(super) fn everything(
         scope: SearchScope::Everything(request.key()?.clone()),
         parameters: request.given.texts.clone(),
         lenient: request.is_lenient,
+        is_shown: request.is_shown,
     };
     Ok(Outcome::Searched(search::search(server, context, &asked)?))
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::fhir::{Resource, ResourceKey};
 use crate::interactions::Failure;
-use crate::interactions::change::Condition;
+use crate::interactions::condition::Condition;
 use crate::interactions::scopes::Subject;
 
 /// The parameters that were given, each as its declaration has it.
@@ -56,6 +56,8 @@ pub struct OperationRequest {
     pub is_lenient: bool,
     /// Tells whether findings are wanted too that are only good to know.
     pub is_verbose: bool,
+    /// Tells whether the parameters stood in an address on the way here.
+    pub is_shown: bool,
 }
 
 impl OperationRequest {

@@ -20,6 +20,17 @@ pub fn at(
     rows.find(|declared| declared.has(form, verb) && declared.is_of(resource_type))
 }
 
+/// Returns the names of the operations at addresses of that form, which name that type if they name
+/// one.
+pub fn operations_at(
+    form: AddressForm,
+    resource_type: Option<ResourceType>,
+) -> impl Iterator<Item = &'static str> {
+    let rows = operations::ROWS.iter();
+    rows.filter(move |declared| declared.is_at(form) && declared.is_of(resource_type))
+        .map(|declared| declared.name)
+}
+
 /// Returns the operation of that name at addresses of that form, which name that type if they name
 /// one.
 pub fn named(

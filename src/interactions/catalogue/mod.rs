@@ -17,5 +17,5 @@ pub use declaration::{
     AddressForm, AnswerTime, BundleUse, Declaration, Execution, Listing, ParameterDeclaration,
     ParameterReading, Role, Types, ValueKind, Verb,
 };
-pub use lookup::{all, at, named};
+pub use lookup::{all, at, named, operations_at};
 pub use parameters::{SentParameters, read, take_verbosity, texts};

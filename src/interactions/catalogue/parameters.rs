@@ -10,7 +10,7 @@ use super::row::VERBOSE;
 use crate::fhir::{FhirDate, Id, Issue, IssueCode, Resource, view};
 use crate::interactions::Failure;
 use crate::interactions::query::{
-    NamedValues, PARAMETERS_MAX, no_parameters, no_parameters_text, too_many_parameters,
+    Handling, NamedValues, PARAMETERS_MAX, no_parameters, no_parameters_text, too_many_parameters,
 };
 
 /// The last day that can be asked about: the next one begins beyond what an instant can express.
@@ -24,19 +24,20 @@ pub struct SentParameters {
     pub body: Option<Resource>,
 }
 
-/// Reads the parameters of an operation; what it does not have is passed over if `is_lenient`.
+/// Reads the parameters of an operation; what it does not have is passed over under
+/// `handling=lenient`.
 ///
 /// # Errors
 /// `BadRequest` with every parameter that is unknown, missing, there too often, or not of its kind.
 pub fn read(
     declared: &Declaration,
     sent: SentParameters,
-    is_lenient: bool,
+    handling: Handling,
 ) -> Result<GivenParameters, Failure> {
     let SentParameters { query, body } = sent;
     let mut reader = ParameterReader {
         declared,
-        is_lenient,
+        handling,
         given: GivenParameters::default(),
         issues: Vec::new(),
     };
@@ -45,7 +46,7 @@ pub fn read(
         .iter()
         .any(|parameter| parameter.kind == ValueKind::Meta)
     {
-        no_parameters(&query, is_lenient)?;
+        no_parameters(&query, handling)?;
         reader.given.meta = Some(only_meta(body)?);
         return Ok(reader.given);
     }
@@ -105,7 +106,7 @@ fn unknown_text(declared: &Declaration) -> String {
 
 struct ParameterReader<'a> {
     declared: &'a Declaration,
-    is_lenient: bool,
+    handling: Handling,
     given: GivenParameters,
     issues: Vec<Issue>,
 }
@@ -147,7 +148,7 @@ impl ParameterReader<'_> {
     }
 
     fn take_unknown(&mut self, at: &str) {
-        if self.is_lenient {
+        if self.handling == Handling::Lenient {
             return;
         }
         let text = if self.declared.parameters.is_empty() {
@@ -348,7 +349,7 @@ mod tests {
             query: query.collect(),
             body: body.map(|body| Resource::from_value(body).unwrap()),
         };
-        match read(declared.unwrap(), sent, false) {
+        match read(declared.unwrap(), sent, Handling::Unsaid) {
             Ok(given) => {
                 let pairs = given
                     .texts

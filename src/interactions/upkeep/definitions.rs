@@ -3,7 +3,8 @@
 
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Resource, ResourceKey, ResourceType};
-use crate::interactions::change::{Action, AskedAs, Change, ChangeTarget, Condition, Writer};
+use crate::interactions::change::{Action, AskedAs, Change, ChangeTarget, Writer};
+use crate::interactions::condition::Condition;
 use crate::interactions::writing::attempt::write;
 use crate::interactions::{Context, Failure, Server};
 use crate::search::SearchQuery;
@@ -25,7 +26,7 @@ pub fn install(
         let action = Action::Update {
             target: ChangeTarget::Key(key),
             resource,
-            condition: Condition::Any,
+            condition: Condition::ANY,
         };
         changes.push(Change::alone(action));
     }
@@ -40,7 +41,7 @@ pub fn install(
             if !kept.contains(&key) {
                 let action = Action::Delete {
                     target: ChangeTarget::Key(key),
-                    condition: Condition::Any,
+                    condition: Condition::ANY,
                 };
                 changes.push(Change::alone(action));
             }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::fhir::{Id, Issue, Resource, ResourceKey, ResourceType, Version};
-use crate::interactions::change::{Action, AskedAs, Change, ChangeTarget, Condition, Writer};
+use crate::interactions::change::{Action, AskedAs, Change, ChangeTarget, Writer};
+use crate::interactions::condition::Condition;
 use crate::interactions::writing::attempt::write;
 use crate::interactions::{Context, Failure, Server, StoredVersion};
 use crate::subscriptions::Status;
@@ -47,7 +48,7 @@ pub fn set_status(
     let action = Action::Update {
         target: ChangeTarget::Key(key),
         resource,
-        condition: Condition::Is(seen),
+        condition: Condition::is(seen),
     };
     match write(
         server,

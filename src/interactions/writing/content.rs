@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::deadlines::GroupTable;
-use crate::fhir::{Issue, Resource};
+use crate::fhir::{Issue, IssueCode, Resource, view};
+use crate::interactions::subset;
 use crate::validation::{self, BundleWalk, CheckContext, Validator};
 
 /// The standard by which content is checked.
@@ -42,4 +43,17 @@ impl ContentStandard<'_> {
             why_no_group: &why_no_group,
         })
     }
+}
+
+/// Returns the finding about a resource that says of itself that it is only a part of one, as the
+/// answers to `_summary` and `_elements` do: written back, it would replace the whole.
+pub fn part_finding(resource: &Value) -> Option<Issue> {
+    let at = view::items(&resource["meta"]["tag"]).position(subset::is_subsetted)?;
+    let type_name = resource["resourceType"].as_str().unwrap_or_default();
+    Some(Issue::error(
+        IssueCode::BusinessRule,
+        format!("{type_name}.meta.tag[{at}]"),
+        "expected a whole resource, found one tagged SUBSETTED: it is a part, as _summary and _elements give it, and would replace the whole; \
+         read it again without these, and send that",
+    ))
 }

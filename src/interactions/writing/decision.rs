@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::content::ContentStandard;
+use super::content::{ContentStandard, part_finding};
 use super::entry::{Entry, EntryWrite, pending};
 use super::gathering::Gathering;
 use super::identify::identify_all;
@@ -182,6 +182,7 @@ impl<'a> ChangeRequest<'a> {
             issues.extend(content);
             match &entry.step {
                 EntryWrite::Put(resource, _) if self.is_checked() => {
+                    issues.extend(part_finding(resource.value()));
                     if entry.key.resource_type == ResourceType::Subscription {
                         let write = pending.get(&entry.key);
                         subscription_check::check(

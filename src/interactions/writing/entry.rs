@@ -11,7 +11,7 @@ use super::pending::{Pending, PendingWrite};
 use crate::deadlines::practice_references;
 use crate::fhir::view::says_the_same;
 use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
-use crate::interactions::change::Condition;
+use crate::interactions::condition::Condition;
 use crate::interactions::stored::parse_stored;
 use crate::interactions::{Effect, Failure, Written};
 use crate::search::compartment::found_by;
@@ -116,25 +116,17 @@ impl Entry {
     ///
     /// # Errors
     /// `PreconditionFailed` if it is not.
-    pub(super) fn meets(&self, condition: Condition) -> Result<(), Failure> {
+    pub(super) fn meets(&self, condition: &Condition) -> Result<(), Failure> {
         let current = self
             .previous
             .as_ref()
             .filter(|_| self.exists())
             .map(|previous| previous.version);
-        let (holds, expected) = match condition {
-            Condition::Any => (true, String::new()),
-            Condition::Is(version) => (current == Some(version), format!("version {version}")),
-            Condition::Absent => (current.is_none(), "no such resource".to_owned()),
-        };
-        if holds {
-            return Ok(());
-        }
-        let found = current.map_or("none".to_owned(), |version| format!("version {version}"));
-        Err(Failure::precondition(
-            IssueCode::Conflict,
-            format!("{}: expected {expected}, found {found}", self.key),
-        ))
+        condition.check(current).map_err(|expected| {
+            let found = current.map_or("none".to_owned(), |version| format!("version {version}"));
+            let text = format!("{}: expected {expected}, found {found}", self.key);
+            Failure::precondition(IssueCode::Conflict, text)
+        })
     }
 
     /// Returns the write, if anything is to be written: with the bytes that will be stored.

@@ -10,7 +10,8 @@ use crate::fhir::cpr::is_cpr_number;
 use crate::fhir::held::{not_held, why_only_read};
 use crate::fhir::key::Origin;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
-use crate::interactions::change::{Action, Change, ChangeTarget, Condition, Criteria, Writer};
+use crate::interactions::change::{Action, Change, ChangeTarget, Criteria, Writer};
+use crate::interactions::condition::Condition;
 use crate::interactions::read::existing;
 use crate::interactions::{Context, Effect, Failure};
 use crate::patch::{Patch, PatchContext};
@@ -81,14 +82,14 @@ impl Identify<'_, '_> {
                         text,
                     )]));
                 }
-                entry.meets(*condition)?;
+                entry.meets(condition)?;
                 Ok(entry)
             }
             Action::Patch {
                 target,
                 patch,
                 condition,
-            } => self.patched(target, patch, *condition, found),
+            } => self.patched(target, patch, condition, found),
             Action::Delete { target, condition } => {
                 let key = match target {
                     ChangeTarget::Key(key) => {
@@ -103,7 +104,7 @@ impl Identify<'_, '_> {
                         .unwrap_or_else(|| criteria.unused()),
                 };
                 let mut entry = self.entry(&key, EntryWrite::Delete)?;
-                entry.meets(*condition)?;
+                entry.meets(condition)?;
                 if !entry.exists() {
                     entry.step = EntryWrite::Nothing(Effect::Deleted);
                 }
@@ -156,7 +157,7 @@ impl Identify<'_, '_> {
         &mut self,
         target: &ChangeTarget,
         patch: &Patch,
-        condition: Condition,
+        condition: &Condition,
         found: Option<StoredMatches>,
     ) -> Result<Entry, Failure> {
         let (key, claims) = match target {

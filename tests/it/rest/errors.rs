@@ -39,8 +39,8 @@ fn faulty_bodies() -> Vec<(&'static str, Vec<u8>)> {
             .into(),
         ),
         (
-            "a byte order mark",
-            [b"\xef\xbb\xbf", good.as_bytes()].concat(),
+            "two byte order marks",
+            [b"\xef\xbb\xbf\xef\xbb\xbf", good.as_bytes()].concat(),
         ),
         (
             "no UTF-8",

@@ -154,3 +154,75 @@ fn history_pages_neither_skip_nor_repeat_while_others_write() {
         assert_eq!(seen, expected, "{path}");
     }
 }
+
+#[test]
+fn the_history_of_one_resource_tells_how_many_versions_it_has() {
+    let facade = Facade::at("2027-03-01T00:00:00Z");
+    let at = |day: u32| format!("2027-03-{day:02}T00:00:00Z");
+    // Versions 1 to 7, one each day; the fifth is the deletion.
+    for day in 1..=7 {
+        facade.set_clock(&at(day));
+        if day == 5 {
+            facade.send("DELETE", "Organization/a", &[], "");
+        } else {
+            facade.put_ok(&organization("a", &format!("on day {day}")));
+        }
+        facade.put_ok(&organization("b", &format!("on day {day}")));
+    }
+    for (query, total) in [
+        ("", 7),
+        ("_count=1", 7),
+        ("_count=0", 7),
+        ("_since=2027", 7),
+        ("_since=2027-03-04T00:00:00Z", 4),
+        ("_since=2027-03-04T00:00:01Z", 3),
+        ("_since=2028", 0),
+        ("_at=2027-03-04T00:00:00Z", 1),
+        ("_at=2027-03-04T12:00:00Z", 1),
+        ("_at=2027-02-01", 0),
+        ("_at=2029", 1),
+        ("_at=2027", 7),
+        ("_at=2027-03-04T12:00:00Z&_since=2027-03-05", 0),
+    ] {
+        let bundle = facade
+            .get(&format!("Organization/a/_history?{query}"))
+            .json();
+        let told = bundle["total"].as_u64();
+        assert_eq!(told, Some(total), "{query}");
+        if !query.contains("_count") {
+            let entries = bundle["entry"].as_array().map_or(0, Vec::len);
+            assert_eq!(told, Some(entries as u64), "{query}");
+        }
+    }
+    // Each page tells what the first one told.
+    let mut page = facade.get("Organization/a/_history?_count=3&_since=2027-03-02T00:00:00Z");
+    facade.put_ok(&organization("a", "after the first page"));
+    let mut found = 0;
+    loop {
+        let bundle = page.json();
+        assert_eq!(bundle["total"], 6);
+        found += bundle["entry"].as_array().unwrap().len();
+        match link(&bundle, "next") {
+            Some(next) => page = facade.get(&next),
+            None => break,
+        }
+    }
+    assert_eq!(found, 6);
+    for path in ["Organization/_history", "_history"] {
+        assert_eq!(facade.get(path).json().get("total"), None, "{path}");
+    }
+}
+
+#[test]
+fn histories_are_answered_in_a_batch() {
+    let facade = super::population();
+    let sent = include_str!("../../../conformance/requests/09-history-in-a-batch-is-refused.json");
+    let reply = facade.send("POST", "/fhir", &[], sent);
+    expect(&reply, 200);
+    for (entry, count) in reply.json()["entry"].as_array().unwrap().iter().zip([0, 1]) {
+        assert_eq!(entry["response"]["status"], "200 OK");
+        assert_eq!(entry["resource"]["type"], "history");
+        let found = entry["resource"]["entry"].as_array().map_or(0, Vec::len);
+        assert_eq!(found, count);
+    }
+}

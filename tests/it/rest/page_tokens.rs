@@ -111,34 +111,142 @@ fn a_token_that_is_changed_in_any_of_its_bytes_is_refused() {
 }
 
 #[test]
-fn what_stands_beside_a_token_must_be_part_of_it() {
+fn what_stands_beside_a_token_never_changes_what_is_found() {
     let facade = server();
     let first = facade.get("Organization?_count=3&identifier=61741000016007,x&_sort=-_id");
     assert_eq!(link(&first.json(), "next"), None);
     let next = next_of(&facade.get("Organization?_count=3&_sort=-_id"));
-    expect(&facade.get(&format!("{next}&_count=3")), 200);
-    expect(&facade.get(&format!("{next}&_sort=-_id&_count=3")), 200);
-    for beside in [
-        "_count=4",
-        "_sort=_id",
-        "identifier=1",
-        "colour=red",
-        "_page=x",
+    let (strict, lenient) = ("handling=strict", "handling=lenient");
+    for (beside, in_strictness, in_lenience) in [
+        ("_sort=_id", 400, 400),
+        ("_sort=-_id,name", 400, 400),
+        ("identifier=1", 400, 400),
+        ("name=before", 400, 400),
+        ("name:foo=before", 400, 400),
+        ("_lastUpdated=gt2027", 400, 400),
+        ("_has:Patient:organization:_id=x", 400, 400),
+        ("_page=x", 400, 400),
+        ("_page:not=x", 400, 400),
+        ("_count=x", 400, 400),
+        ("_count=1&_count=2", 400, 400),
+        ("_summary=most", 400, 400),
+        ("colour=red", 400, 200),
+        ("_count=3", 200, 200),
+        ("_sort=-_id&_count=3", 200, 200),
+        ("_format=json&_pretty=true", 200, 200),
+        ("_total=none", 200, 200),
+        ("_summary=true", 200, 200),
+        ("_elements=name", 200, 200),
+        ("_include=*", 200, 200),
+        ("_revinclude=Patient:organization", 200, 200),
+        ("_contained=false", 200, 200),
+        ("_explain=true", 200, 200),
     ] {
-        expect(&facade.get(&format!("{next}&{beside}")), 400);
-        expect(
-            &facade.send(
+        for (prefer, status) in [(strict, in_strictness), (lenient, in_lenience)] {
+            let reply = facade.send(
                 "GET",
                 &format!("{next}&{beside}"),
-                &[("prefer", "handling=lenient")],
+                &[("prefer", prefer)],
                 "",
-            ),
-            400,
-        );
+            );
+            assert_eq!(reply.status.as_u16(), status, "{beside}: {}", reply.text);
+            if status == 200 {
+                let bundle = reply.json();
+                let found = bundle["entry"].as_array().unwrap().iter();
+                let matches = found.filter(|entry| entry["search"]["mode"] == "match");
+                let ids: Vec<_> = matches
+                    .map(|entry| entry["resource"]["id"].clone())
+                    .collect();
+                assert_eq!(ids, ["o3", "o2", "o1"], "{beside}");
+            }
+        }
     }
-    let history = next_of(&facade.get("_history?_count=3"));
-    expect(&facade.get(&format!("{history}&_count=3")), 200);
-    expect(&facade.get(&format!("{history}&_count=4")), 400);
+}
+
+#[test]
+fn a_count_and_a_part_beside_a_token_hold_from_there_on() {
+    let facade = server();
+    let next = next_of(&facade.get("Organization?_count=2&_sort=-_id&_elements=name"));
+    let ids = |reply: &Reply| -> Vec<String> {
+        let found = reply.resources();
+        let id = |found: &Value| found["id"].as_str().unwrap().to_owned();
+        found.iter().map(id).collect()
+    };
+    // A client that adds its own count to each link.
+    let mut page = facade.get(&format!("{next}&_count=1"));
+    let mut found = ids(&page);
+    while let Some(next) = link(&page.json(), "next") {
+        page = facade.get(&format!("{next}&_count=3"));
+        found.extend(ids(&page));
+    }
+    assert_eq!(found, ["o4", "o3", "o2", "o1", "o0"]);
+    let back = facade.get(&link(&page.json(), "previous").unwrap());
+    assert_eq!(ids(&back), ["o3", "o2", "o1"]);
+    let whole = facade.get(&format!("{next}&_summary=false"));
+    assert!(whole.resources()[0].get("identifier").is_some());
+    let part = facade.get(&next);
+    assert!(part.resources()[0].get("identifier").is_none());
+    let text = facade.get(&format!("{next}&_summary=true"));
+    assert!(text.resources()[0].get("identifier").is_some());
+    let followed = facade.get(&next_of(&whole));
+    assert!(followed.resources()[0].get("identifier").is_some());
+}
+
+#[test]
+fn what_stands_beside_the_token_of_a_history_never_changes_its_span() {
+    let facade = server();
+    let strict = "handling=strict";
+    for (path, expected) in [("_history", 3), ("Organization/_history", 3)] {
+        let next = next_of(&facade.get(&format!("{path}?_count=3&_since=2027")));
+        for (beside, prefer, status, entries) in [
+            ("_count=3", strict, 200, expected),
+            ("_count=1", strict, 200, 1),
+            ("_since=2027", strict, 200, expected),
+            ("_sort=-_lastUpdated", strict, 200, expected),
+            ("_=1", "", 200, expected),
+            ("_=1", strict, 400, 0),
+            ("_since=2026", "handling=lenient", 400, 0),
+            ("_since:not=2026", "handling=lenient", 400, 0),
+            ("_at=2027", "handling=lenient", 400, 0),
+            ("_count=x", "", 400, 0),
+            ("_page=x", "", 400, 0),
+            ("_id=o1", "", 400, 0),
+        ] {
+            let reply = facade.send(
+                "GET",
+                &format!("{next}&{beside}"),
+                &[("prefer", prefer)],
+                "",
+            );
+            assert_eq!(reply.status.as_u16(), status, "{beside}: {}", reply.text);
+            if status == 200 {
+                assert_eq!(reply.resources().len(), entries, "{beside}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_may_be_sent_in_the_form_of_a_search_and_in_the_entry_of_a_bundle() {
+    let facade = server();
+    let next = next_of(&facade.get("Organization?_count=3&_sort=-_id"));
+    let token = token_of(&next);
+    let expected = facade.get(&format!("{next}&_count=1")).json()["entry"].clone();
+    let form = format!("_page={token}&_count=1");
+    let reply = facade.send("POST", "Organization/_search", &FORM, form.clone());
+    assert_eq!(reply.json()["entry"], expected);
+    let path = format!("Organization/_search?_page={token}");
+    let reply = facade.send("POST", &path, &FORM, "_count=1");
+    assert_eq!(reply.json()["entry"], expected);
+    for kind in ["batch", "transaction"] {
+        let entry = |url: &str| json!({ "request": { "method": "GET", "url": url } });
+        let entries = [entry(&format!("Organization?{form}")), entry(&next)];
+        let bundle = json!({ "resourceType": "Bundle", "type": kind, "entry": entries });
+        let reply = facade.post(&bundle);
+        expect(&reply, 200);
+        assert_eq!(reply.resources()[0]["entry"], expected);
+        assert_eq!(reply.resources()[1]["entry"].as_array().unwrap().len(), 3);
+    }
 }
 
 #[test]

@@ -416,7 +416,7 @@ fn an_unknown_parameter_is_passed_over_with_a_warning_if_the_client_prefers_so()
     let lenient = [("prefer", "handling=lenient")];
     let reply = facade.send(
         "GET",
-        "Condition?colour=red&patient=p&code:exact=x",
+        "Condition?colour=red&patient=p&size:exact=x",
         &lenient,
         "",
     );
@@ -452,7 +452,6 @@ fn what_is_asked_about_the_answer_and_cannot_be_honoured_is_refused() {
         "Condition?_include=Condition:code",
         "Condition?_include=Condition:subject:Organization",
         "Condition?_include=Condition:subject:Colour",
-        "Condition?_include=Observation:subject",
         "Condition?_include=",
         "Condition?_include:once=Condition:subject",
         "Condition?_revinclude=Task:colour",

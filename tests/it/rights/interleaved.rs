@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use frist::fhir::dates::format_instant;
 use frist::fhir::{Resource, ResourceKey, start_of_day};
-use frist::interactions::change::{ChangeTarget, Condition};
+use frist::interactions::change::ChangeTarget;
+use frist::interactions::condition::Condition;
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
 use frist::interactions::{Context, Failure, Server, ServerParts, Written, rights, transaction};
@@ -153,7 +154,7 @@ pub(crate) fn put(
         context,
         ChangeTarget::Key(key),
         resource,
-        Condition::Any,
+        Condition::ANY,
     )
 }
 
@@ -170,7 +171,7 @@ fn a_patient_about_whom_something_is_written_meanwhile_is_not_deleted() {
                 server,
                 context,
                 ChangeTarget::Key(person.key()),
-                Condition::Any,
+                Condition::ANY,
             )
         });
         match (*written.lock().unwrap(), deleted) {

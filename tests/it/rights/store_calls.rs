@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use frist::fhir::{Resource, ResourceKey, ResourceType};
-use frist::interactions::change::{ChangeTarget, Condition};
+use frist::interactions::change::ChangeTarget;
+use frist::interactions::condition::Condition;
 use frist::interactions::create::{CreateRequest, create};
 use frist::interactions::delete::delete;
 use frist::interactions::update::update;
@@ -54,7 +55,7 @@ fn post(server: &Server, context: &Context, value: &Value) {
 
 fn put(server: &Server, context: &Context, value: &Value) {
     let target = ChangeTarget::Key(key(value));
-    update(server, context, target, resource(value), Condition::Any).unwrap();
+    update(server, context, target, resource(value), Condition::ANY).unwrap();
 }
 
 /// Makes a clinic with the persons p, q and r, of whom r has a plan.
@@ -100,7 +101,7 @@ const REQUESTS: [(&str, usize, Request); 12] = [
     ),
     ("DELETE CarePlan", 9, |server, context| {
         let target = ChangeTarget::Key(key(&plan("other", "r", "e", "2027-02-10")));
-        delete(server, context, target, Condition::Any).unwrap();
+        delete(server, context, target, Condition::ANY).unwrap();
     }),
     (
         "PUT Organization, the same practice",

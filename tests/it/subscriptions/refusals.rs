@@ -4,7 +4,8 @@
 //! The seven that the public test kit asks for are the first seven tests: channel type, payload,
 //! combination of channel and payload, filter, topic, endpoint, extension of another version.
 
-use frist::interactions::change::{ChangeTarget, Condition};
+use frist::interactions::change::ChangeTarget;
+use frist::interactions::condition::Condition;
 use frist::interactions::update::update;
 use frist::interactions::{Failure, Server, ServerParts};
 use serde_json::{Value, json};
@@ -546,7 +547,7 @@ fn there_are_as_many_subscriptions_as_the_bound_says() {
             &facade.context(),
             ChangeTarget::Key(key),
             resource,
-            Condition::Any,
+            Condition::ANY,
         )
     };
     for id in ["a", "b", "c", "a"] {

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use frist::deadlines::Rules;
 use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
+use frist::http::forwarded::TrustedProxies;
 use frist::http::{LazyDownload, Wire, WireOptions, router};
 use frist::interactions::upkeep::{calendar, definitions, reindex};
 use frist::interactions::{Context, ReferencePolicy, Server, ServerParts};
@@ -146,6 +147,27 @@ impl Facade {
             server,
             WireOptions {
                 origins,
+                ..WireOptions::plain(
+                    Box::new(move || context(&clock, &ids)),
+                    Arc::clone(&PACKAGE),
+                )
+            },
+        );
+        facade.router = router(Arc::clone(&facade.wire));
+        facade
+    }
+
+    /// Makes a server behind proxies of these networks.
+    pub(crate) fn behind(now: &str, proxies: &[&str]) -> Self {
+        let mut facade = Facade::at(now);
+        let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap());
+        let trusted_proxies = TrustedProxies::new(proxies.collect());
+        let (clock, ids) = (Arc::clone(&facade.now), Arc::clone(&facade.next_id));
+        let server = Arc::clone(&facade.server);
+        facade.wire = Wire::new(
+            server,
+            WireOptions {
+                trusted_proxies,
                 ..WireOptions::plain(
                     Box::new(move || context(&clock, &ids)),
                     Arc::clone(&PACKAGE),

@@ -134,14 +134,15 @@ fn base_of(full_url: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::fhir::ResourceKey;
-    use crate::interactions::change::{ChangeTarget, Condition};
+    use crate::interactions::change::ChangeTarget;
+    use crate::interactions::condition::Condition;
 
     fn deletion(full_url: Option<&str>) -> Change {
         let key = ResourceKey::parse("Patient/x").unwrap();
         Change {
             action: Action::Delete {
                 target: ChangeTarget::Key(key),
-                condition: Condition::Any,
+                condition: Condition::ANY,
             },
             full_url: full_url.map(Into::into),
             place: None,

@@ -132,7 +132,7 @@ fn what_is_not_said_of_the_whole_system_or_of_a_compartment_is_refused() {
         }
         expect(&facade.get(&format!("{kind}?_include={kind}:nothing")), 400);
         expect(
-            &facade.get(&format!("{kind}?_revinclude=Observation:subject")),
+            &facade.get(&format!("{kind}?_revinclude=Task:nothing")),
             400,
         );
     }

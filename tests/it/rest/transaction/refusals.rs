@@ -50,6 +50,11 @@ fn an_entry_whose_condition_fails_leaves_nothing_of_the_others() {
         ),
         (
             with(put(copd("a", "p", "2027-02-21")), "ifNoneMatch", "W/\"1\""),
+            412,
+            "conflict Bundle.entry[1].request",
+        ),
+        (
+            with(put(copd("a", "p", "2027-02-21")), "ifNoneMatch", "garbage"),
             400,
             "invalid Bundle.entry[1].request.ifNoneMatch",
         ),
@@ -83,7 +88,7 @@ fn an_entry_that_asks_for_what_is_not_there_leaves_nothing_of_the_others() {
             "not-supported Bundle.entry[1].request",
         ),
         (
-            entry("GET", "Condition/a?x=1", Value::Null),
+            entry("GET", "Condition/a?_count=1", Value::Null),
             400,
             "not-supported Bundle.entry[1].request",
         ),

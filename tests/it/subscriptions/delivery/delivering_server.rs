@@ -8,7 +8,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use frist::fhir::{Id, Resource, ResourceKey, ResourceType};
 use frist::http::{Wire, WireOptions, router};
-use frist::interactions::change::{ChangeTarget, Condition};
+use frist::interactions::change::ChangeTarget;
+use frist::interactions::condition::Condition;
 use frist::interactions::upkeep::subscription_status;
 use frist::interactions::{Context, Failure, Server, ServerParts, Written, delete, update};
 use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
@@ -278,7 +279,7 @@ impl DeliveringServer {
             &self.context(),
             ChangeTarget::Key(key),
             resource,
-            Condition::Any,
+            Condition::ANY,
         )
     }
 
@@ -292,7 +293,7 @@ impl DeliveringServer {
             self.as_server(),
             &self.context(),
             ChangeTarget::Key(subscription_key(id)),
-            Condition::Any,
+            Condition::ANY,
         )
         .unwrap();
     }

@@ -2,7 +2,8 @@
 //! twice.
 
 use frist::fhir::{Id, Resource};
-use frist::interactions::change::{ChangeTarget, Condition};
+use frist::interactions::change::ChangeTarget;
+use frist::interactions::condition::Condition;
 use frist::interactions::upkeep::calendar;
 use frist::interactions::{Failure, delete, transaction};
 use jiff::ToSpan;
@@ -26,7 +27,7 @@ impl Story {
             server,
             &context,
             ChangeTarget::Key(subscription_key(name)),
-            Condition::Any,
+            Condition::ANY,
         )
         .map(drop)
     }

@@ -1,0 +1,202 @@
+//! The base of the addresses that answers give, behind a proxy: as a trusted one tells it, and as
+//! nobody else does.
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+use super::{NOW, expect, organization};
+use crate::support::facade::{BASE, Facade, Reply};
+use crate::support::people::{copd, patient, practice};
+
+const OUTER: &str = "https://frist.example.dk/fhir";
+const TOLD: [(&str, &str); 2] = [
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-host", "frist.example.dk"),
+];
+
+/// Sends a request from that peer, with what a proxy tells.
+fn send_from(
+    facade: &Facade,
+    peer: &str,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Reply {
+    let uri = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/fhir/{path}")
+    };
+    let mut request = Request::builder().method(method).uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    if !headers.iter().any(|(name, _)| *name == "content-type") {
+        request = request.header("content-type", "application/fhir+json");
+    }
+    let peer: std::net::SocketAddr = peer.parse().unwrap();
+    let request = request.extension(ConnectInfo(peer));
+    facade.send_request(request.body(Body::from(body.to_owned())).unwrap())
+}
+
+/// Makes a server behind a proxy on its own machine.
+fn server() -> Facade {
+    let facade = Facade::behind(NOW, &["127.0.0.1"]);
+    for resource in [practice("gp"), patient("p"), copd("c", "p", "2027-02-20")] {
+        facade.put_ok(&resource);
+    }
+    facade
+}
+
+/// Requests whose answers have addresses of this server.
+fn requests() -> Vec<(&'static str, &'static str, String)> {
+    let request = |method: &str, url: &str| json!({ "method": method, "url": url });
+    let mut written = json!({ "request": request("PUT", "Organization/b") });
+    written["resource"] = organization("b", "b");
+    let entries = json!([written, { "request": request("GET", "Patient?_id=p") }, { "request": request("GET", "metadata") }]);
+    let bundle = json!({ "resourceType": "Bundle", "type": "batch", "entry": entries });
+    vec![
+        ("PUT", "Organization/a", organization("a", "a").to_string()),
+        ("GET", "Patient?_count=1", String::new()),
+        ("GET", "Patient?name=Test", String::new()),
+        ("GET", "_history?_count=1", String::new()),
+        ("GET", "Patient/p/_history", String::new()),
+        ("GET", "Patient/p/$rights", String::new()),
+        ("GET", "Patient/p/$everything", String::new()),
+        ("GET", "Subscription/$status", String::new()),
+        ("GET", "metadata", String::new()),
+        ("GET", "/openapi.json", String::new()),
+        ("GET", "/", String::new()),
+        ("POST", "/fhir", bundle.to_string()),
+    ]
+}
+
+#[test]
+fn all_addresses_of_an_answer_are_those_by_which_it_was_asked() {
+    let facade = server();
+    for (method, path, body) in requests() {
+        let told = send_from(&facade, "127.0.0.1:4711", (method, path), &TOLD, &body);
+        let plain = send_from(&facade, "127.0.0.1:4711", (method, path), &[], &body);
+        let other = send_from(&facade, "127.0.0.2:4711", (method, path), &TOLD, &body);
+        for (reply, expected, foreign) in [
+            (&told, OUTER, BASE),
+            (&plain, BASE, OUTER),
+            (&other, BASE, OUTER),
+        ] {
+            assert!(reply.status.is_success(), "{method} {path}: {}", reply.text);
+            let all = format!("{} {}", reply.header("location"), reply.text);
+            assert!(all.contains(expected), "{method} {path}: {all}");
+            assert!(!all.contains(foreign), "{method} {path}: {all}");
+        }
+    }
+}
+
+#[test]
+fn without_the_option_nobody_is_believed() {
+    let facade = Facade::at(NOW);
+    let reply = send_from(&facade, "127.0.0.1:4711", ("GET", "metadata"), &TOLD, "");
+    assert_eq!(reply.json()["implementation"]["url"], BASE);
+}
+
+#[test]
+fn what_is_no_address_makes_no_link() {
+    let facade = server();
+    for host in [
+        "a b",
+        "x\"><script>",
+        "evil.example/x",
+        "u@evil.example",
+        "evil.example:0",
+    ] {
+        let headers = [("x-forwarded-proto", "https"), ("x-forwarded-host", host)];
+        let reply = send_from(
+            &facade,
+            "127.0.0.1:4711",
+            ("GET", "Patient?_id=p"),
+            &headers,
+            "",
+        );
+        expect(&reply, 200);
+        let own = reply.json()["link"][0]["url"].clone();
+        assert_eq!(own, format!("{BASE}/Patient?_id=p"), "{host}");
+    }
+}
+
+#[test]
+fn a_search_by_an_address_below_either_base_finds_what_it_names() {
+    let facade = server();
+    let ask = |search: &str| {
+        let reply = send_from(&facade, "127.0.0.1:4711", ("GET", search), &TOLD, "");
+        expect(&reply, 200);
+        reply.json()["total"].clone()
+    };
+    for base in [BASE, OUTER] {
+        assert_eq!(
+            ask(&format!("Condition?subject={base}/Patient/p")),
+            1,
+            "{base}"
+        );
+        assert_eq!(
+            ask(&format!("Condition?subject:Patient={base}/Patient/p")),
+            1,
+            "{base}"
+        );
+    }
+    assert_eq!(
+        ask("Condition?subject=https://elsewhere.test/fhir/Patient/p"),
+        0
+    );
+}
+
+#[test]
+fn a_later_answer_and_its_files_are_at_the_same_base() {
+    let facade = server();
+    let headers = [TOLD[0], TOLD[1], ("prefer", "respond-async")];
+    for path in ["Patient?_count=1", "$export"] {
+        let begun = send_from(&facade, "127.0.0.1:4711", ("GET", path), &headers, "");
+        expect(&begun, 202);
+        let status = begun.header("content-location").to_owned();
+        let job = status.strip_prefix(&format!("{OUTER}/")).unwrap();
+        let done = loop {
+            let reply = send_from(&facade, "127.0.0.1:4711", ("GET", job), &TOLD, "");
+            match reply.status.as_u16() {
+                202 => std::thread::yield_now(),
+                _ => break reply,
+            }
+        };
+        expect(&done, 200);
+        assert!(
+            done.text.contains(OUTER) && !done.text.contains(BASE),
+            "{}",
+            done.text
+        );
+    }
+}
+
+#[test]
+fn each_base_has_a_statement_and_a_document_of_its_own_however_often_it_is_asked_for() {
+    let facade = server();
+    let ask = |headers: &[(&str, &str)], path: &str| {
+        let reply = send_from(&facade, "127.0.0.1:4711", ("GET", path), headers, "");
+        expect(&reply, 200);
+        reply.json()
+    };
+    let url_of = |answer: &Value| match answer["servers"][0]["url"].as_str() {
+        Some(url) => url.to_owned(),
+        None => answer["implementation"]["url"].as_str().unwrap().to_owned(),
+    };
+    for path in ["metadata", "/openapi.json"] {
+        for _ in 0..3 {
+            assert_eq!(url_of(&ask(&[], path)), BASE);
+            assert_eq!(url_of(&ask(&TOLD, path)), OUTER);
+        }
+        let (mut inner, mut outer) = (ask(&[], path), ask(&TOLD, path));
+        for answer in [&mut inner, &mut outer] {
+            answer["servers"] = Value::Null;
+            answer["implementation"] = Value::Null;
+        }
+        assert_eq!(inner, outer, "{path}");
+    }
+}
