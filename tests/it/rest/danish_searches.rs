@@ -107,7 +107,7 @@ fn a_chain_finds_a_referral_by_the_contained_practitioner_who_performs_it() {
     }
     let page = facade.get("ServiceRequest?performer.name=indeni&_include=ServiceRequest:performer");
     assert_eq!(page.resources().len(), 1, "{}", page.text);
-    // A later version says otherwise, and a page of before still finds the earlier one.
+    // A later version says otherwise.
     let mut request = page.resources().remove(0);
     request["contained"][0]["name"][0]["family"] = "Ny".into();
     facade.put_ok(&request);
