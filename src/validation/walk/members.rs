@@ -121,20 +121,6 @@ impl<'a> ResourceWalk<'a, '_> {
         }
     }
 
-    /// Checks that no other element of the resource has the id of this one. The resource's own id is not
-    /// among them, and those of contained resources and entries have ids apart
-    /// (<https://hl7.org/fhir/R4/element.html#id>).
-    fn check_id(&mut self, object: &'a Map<String, Value>, spot: Spot<'a, '_>) {
-        let id = object.get("id").and_then(Value::as_str);
-        if let (Some(id), Some(resource), 0) = (id, spot.scope.resource.value, self.trials)
-            && self.index.is_id_of_another(resource, object, id)
-        {
-            let at = spot.at.child("id");
-            let what = "expected an id of its own, found that of another element of the resource";
-            self.error(IssueCode::Duplicate, &at, what);
-        }
-    }
-
     /// Gathers the members that are present, in the order of the children. A key that belongs to no
     /// element is a finding.
     fn present(

@@ -14,6 +14,7 @@ mod discriminator;
 mod discriminator_path;
 mod element;
 mod extension;
+mod ids;
 mod members;
 mod object_members;
 mod path;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{check_by, merged};
+use super::{check_by, lines, merged};
 use crate::support::facade::guide_validator;
 
 fn patient(members: Value) -> Value {
@@ -106,4 +106,21 @@ fn resources_and_what_they_contain_have_ids_apart() {
     ] {
         check_by(&guide_validator(), &value, &[], &expected);
     }
+}
+
+#[test]
+fn a_definition_has_the_ids_of_its_elements_in_the_whole_and_in_what_it_changes() {
+    let definition = |differential: Value| {
+        json!({ "resourceType": "StructureDefinition", "url": "http://x.test/s", "name": "X", "status": "active", "kind": "resource",
+            "abstract": false, "type": "Patient", "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "derivation": "constraint",
+            "snapshot": { "element": [{ "id": "Patient", "path": "Patient", "min": 0, "max": "*", "definition": "x",
+                "base": { "path": "Patient", "min": 0, "max": "*" } }] },
+            "differential": { "element": differential } })
+    };
+    let value = definition(json!([{ "id": "Patient", "path": "Patient" }]));
+    let found = lines(&guide_validator().check(&value, &[]));
+    assert!(
+        found.iter().all(|line| !line.contains("duplicate")),
+        "{found:?}"
+    );
 }
