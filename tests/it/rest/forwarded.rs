@@ -151,6 +151,25 @@ fn a_search_by_an_address_below_either_base_finds_what_it_names() {
 }
 
 #[test]
+fn a_reference_below_either_base_is_stored_as_one_to_this_server() {
+    let facade = server();
+    for (base, id) in [(BASE, "d"), (OUTER, "e")] {
+        let mut sent = copd(id, "p", "2027-02-21");
+        sent["subject"]["reference"] = format!("{base}/Patient/p").into();
+        let path = format!("Condition/{id}");
+        let reply = send_from(
+            &facade,
+            "127.0.0.1:4711",
+            ("PUT", &path),
+            &TOLD,
+            &sent.to_string(),
+        );
+        expect(&reply, 201);
+        assert_eq!(reply.json()["subject"]["reference"], "Patient/p", "{base}");
+    }
+}
+
+#[test]
 fn a_later_answer_and_its_files_are_at_the_same_base() {
     let facade = server();
     let headers = [TOLD[0], TOLD[1], ("prefer", "respond-async")];

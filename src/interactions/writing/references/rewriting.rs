@@ -225,7 +225,8 @@ impl KnownAddresses<'_> {
             let path = &host[host.find('/')?..];
             below(path)
         };
-        below(self.base_url).or_else(path)
+        let reached = || self.request.reached_by.and_then(below);
+        below(self.base_url).or_else(reached).or_else(path)
     }
 
     /// Tells whether an address is that of a version on this server already.

@@ -18,6 +18,8 @@ pub(in crate::interactions::writing) struct Surrounding<'a> {
     pub(in crate::interactions::writing) keys: &'a [ResourceKey],
     /// The way in which they are asked for: only in a transaction may an address be a search.
     pub(in crate::interactions::writing) asked_as: AskedAs,
+    /// The base by which the client reached this server, if it is another than the server's own.
+    pub(in crate::interactions::writing) reached_by: Option<&'a str>,
     /// The time of the request.
     pub(in crate::interactions::writing) now: Timestamp,
 }
