@@ -158,7 +158,7 @@ impl Parameter {
     pub(super) fn is_of_identifiers(&self) -> bool {
         let is_identifier = |expression: &Expression| {
             let name = expression.text().rsplit('.').next().unwrap_or_default();
-            matches!(name, "identifier" | "groupIdentifier")
+            matches!(name, "identifier" | "groupIdentifier" | "requisition")
         };
         self.kind == ParameterKind::Token && self.expressions.iter().any(is_identifier)
     }

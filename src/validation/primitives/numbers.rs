@@ -72,7 +72,9 @@ pub(super) fn product(number: &str, factor: u128, exponent: i64) -> Option<Strin
     let digits = DecimalDigits::read(number);
     let (mut product, mut carry) = (Vec::new(), 0_u128);
     for digit in digits.digits().rev() {
-        carry += u128::from(digit - b'0').checked_mul(factor)?;
+        carry = u128::from(digit - b'0')
+            .checked_mul(factor)?
+            .checked_add(carry)?;
         product.push(b'0' + u8::try_from(carry % 10).ok()?);
         carry /= 10;
     }
@@ -198,5 +200,13 @@ mod tests {
             assert_eq!(compare(one, other), expected, "{one} and {other}");
             assert_eq!(compare(other, one), expected.reverse(), "{other} and {one}");
         }
+    }
+
+    #[test]
+    fn a_product_beyond_all_bounds_is_none() {
+        assert_eq!(product("-1.5", 4, 2).as_deref(), Some("-060e1"));
+        // Each digit has a product; with what is carried it is one too many.
+        assert!(product("9", u128::MAX / 9, 0).is_some());
+        assert_eq!(product("99", u128::MAX / 9, 0), None);
     }
 }

@@ -130,6 +130,15 @@ impl<'a> ResourceWalk<'a, '_> {
             Some(keys) => keys.iter().for_each(|key| add(key)),
             None => add(name),
         }
+        // What may be any resource says itself what it is.
+        for node in &mut found {
+            let is_any = node.type_id.is_some_and(|id| {
+                matches!(self.definitions.name(id), "Resource" | "DomainResource")
+            });
+            if let Some(resource) = node.value.filter(|_| is_any) {
+                *node = self.node_of(resource);
+            }
+        }
         found
     }
 

@@ -73,7 +73,42 @@ impl<'a> ResourceWalk<'a, '_> {
         }
     }
 
-    fn node_of(&self, resource: &'a Value) -> Node<'a> {
+    /// Returns what is around a resource to which something in this scope leads: an entry of a Bundle,
+    /// or a contained resource.
+    pub(super) fn scope_of(
+        &self,
+        resource: &'a Value,
+        scope: &ResourceScope<'a>,
+    ) -> ResourceScope<'a> {
+        let is_it = |other: &Value| std::ptr::eq(other, resource);
+        if scope.resource.value.is_some_and(is_it) {
+            return *scope;
+        }
+        let contained = scope.root.value.and_then(|root| root.get("contained"));
+        let mut contained = contained.and_then(Value::as_array).into_iter().flatten();
+        let node = self.node_of(resource);
+        if scope.root.value.is_some_and(is_it) || contained.any(is_it) {
+            return ResourceScope {
+                resource: node,
+                ..*scope
+            };
+        }
+        let mut bundles = self.bundles.iter().enumerate().rev();
+        let around = bundles.find_map(|(bundle, entries)| {
+            let inside = self.index.resource_inside(entries.bundle(), resource)?;
+            let entry = inside.entry.map(|entry| InBundle { bundle, entry });
+            Some((inside.of(entries.bundle())?, entry))
+        });
+        let (root, bundle) = around.unwrap_or((resource, scope.bundle));
+        ResourceScope {
+            resource: node,
+            root: self.node_of(root),
+            bundle,
+            extension: None,
+        }
+    }
+
+    pub(super) fn node_of(&self, resource: &'a Value) -> Node<'a> {
         let name = resource.get("resourceType").and_then(Value::as_str);
         Node {
             value: Some(resource),

@@ -62,6 +62,7 @@ impl<'a> ResourceWalk<'a, '_> {
         }
         match node.value {
             Some(resource) if profile.is_resource() => self.index.fits(resource, profile, || {
+                let scope = &self.scope_of(resource, scope);
                 self.is_fine(profile, |trial, at| {
                     trial.check_resource(shape, Spot { node, at, scope })
                 })

@@ -106,6 +106,11 @@ fn identifiers_keep_their_systems_and_letters() {
         ),
         ("Patient?identifier=R95", Some(&[])),
     ]);
+    let request = |id: &str, value: &str| json!({ "resourceType": "ServiceRequest", "id": id, "requisition": { "system": "urn:s", "value": value } });
+    Shelf::new(&[request("parted", "2|7"), request("whole", "7")]).check(&[
+        ("ServiceRequest?requisition=urn:s|2|7", Some(&["parted"])),
+        ("ServiceRequest?requisition=urn:s|7", Some(&["whole"])),
+    ]);
 }
 
 #[test]

@@ -487,3 +487,46 @@ fn a_rule_of_parameters_sees_what_the_resources_in_them_contain() {
         check_by(&validator, &parameters, &[&profile], &expected);
     }
 }
+
+#[test]
+fn entries_are_told_apart_by_the_profiles_of_their_resources() {
+    let of_patient = Profile::on("Patient", "a-patient").build();
+    let slicing = json!({ "slicing": { "discriminator": [{ "type": "profile", "path": "resource" }], "rules": "open" } });
+    let resource =
+        json!({ "type": [{ "code": "Patient", "profile": [format!("{PUBLISHED}/a-patient")] }] });
+    let sliced = Profile::on("Bundle", "sliced")
+        .with("Bundle.entry", slicing)
+        .slice("Bundle.entry", "a", json!({ "min": 1, "max": "1" }))
+        .with("Bundle.entry:a.resource", resource)
+        .build();
+    let validator = validator([of_patient, sliced]);
+    // It names what it contains itself, and another entry.
+    let patient = |id: &str| {
+        json!({ "resourceType": "Patient", "id": id, "active": true,
+            "contained": [{ "resourceType": "Organization", "id": "o", "name": "x" }],
+            "managingOrganization": { "reference": "#o" },
+            "generalPractitioner": [{ "reference": "Organization/q" }] })
+    };
+    let organization = json!({ "resourceType": "Organization", "id": "q", "name": "y" });
+    for (resources, expected) in [
+        (vec![organization.clone(), patient("a")], vec![]),
+        (
+            vec![organization.clone()],
+            vec!["error required Bundle.entry"],
+        ),
+        (
+            vec![organization, patient("a"), patient("b")],
+            vec!["error structure Bundle.entry[2]"],
+        ),
+    ] {
+        let entry = |resource: Value| {
+            let (name, id) = (resource["resourceType"].as_str(), resource["id"].as_str());
+            let full_url = format!("http://x.test/{}/{}", name.unwrap(), id.unwrap());
+            json!({ "fullUrl": full_url, "resource": resource })
+        };
+        let entries: Vec<_> = resources.into_iter().map(entry).collect();
+        let bundle = json!({ "resourceType": "Bundle", "type": "collection", "entry": entries });
+        let profile = format!("{PUBLISHED}/sliced");
+        check_by(&validator, &bundle, &[&profile], &expected);
+    }
+}
