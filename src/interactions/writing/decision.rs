@@ -246,7 +246,7 @@ impl<'a> ChangeRequest<'a> {
         };
         let walk = bundle
             .as_ref()
-            .map(|bundle| BundleWalk::of(&self.server.validator, bundle));
+            .map(|bundle| BundleWalk::of_transaction(&self.server.validator, bundle));
         let findings = entries
             .iter()
             .enumerate()

@@ -20,6 +20,7 @@ pub struct IndexedBundle<'a> {
     pub(super) by_version: HashMap<(&'a str, &'a str), Vec<usize>>,
     /// The first place of a resource with that type and id.
     pub(super) by_name: HashMap<(&'a str, &'a str), usize>,
+    is_carried_out: bool,
 }
 
 impl<'a> IndexedBundle<'a> {
@@ -44,15 +45,30 @@ impl<'a> IndexedBundle<'a> {
                 by_name.entry((name, id)).or_insert(at);
             }
         }
+        let kind = text(bundle, "type").unwrap_or("");
         IndexedBundle {
             bundle,
-            kind: text(bundle, "type").unwrap_or(""),
+            kind,
             items,
             is_resource: Box::new(is_resource),
             by_address,
             by_version,
             by_name,
+            is_carried_out: matches!(kind, "transaction" | "batch"),
         }
+    }
+
+    /// Says that a server carries the Bundle out, whatever its type is.
+    pub fn carried_out(self) -> Self {
+        IndexedBundle {
+            is_carried_out: true,
+            ..self
+        }
+    }
+
+    /// Tells whether a server carries the Bundle out, so that each resource in it is stored by itself.
+    pub fn is_carried_out(&self) -> bool {
+        self.is_carried_out
     }
 
     /// Returns the Bundle.

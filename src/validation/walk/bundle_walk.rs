@@ -26,11 +26,18 @@ pub struct BundleWalk<'a> {
 impl<'a> BundleWalk<'a> {
     /// Prepares to check the entries of a Bundle by the definitions of a validator.
     pub fn of(validator: &'a Validator, bundle: &'a Value) -> Self {
-        let definitions = validator.definitions();
-        let is_resource = move |name: &str| is_resource_type(definitions, name);
+        BundleWalk::among(validator, indexed(validator, bundle))
+    }
+
+    /// Prepares the same for a Bundle that stands for the entries of a transaction.
+    pub fn of_transaction(validator: &'a Validator, bundle: &'a Value) -> Self {
+        BundleWalk::among(validator, indexed(validator, bundle).carried_out())
+    }
+
+    fn among(validator: &'a Validator, entries: IndexedBundle<'a>) -> Self {
         BundleWalk {
-            definitions,
-            entries: Rc::new(IndexedBundle::of(bundle, is_resource)),
+            definitions: validator.definitions(),
+            entries: Rc::new(entries),
             index: Rc::default(),
         }
     }
@@ -61,4 +68,9 @@ impl<'a> BundleWalk<'a> {
         };
         walk.check_root(resource, task.profiles, Some(inside));
     }
+}
+
+fn indexed<'a>(validator: &'a Validator, bundle: &'a Value) -> IndexedBundle<'a> {
+    let definitions = validator.definitions();
+    IndexedBundle::of(bundle, move |name| is_resource_type(definitions, name))
 }

@@ -57,9 +57,11 @@ impl<'a> ResourceWalk<'a, '_> {
 
     fn check_narrative(&mut self, value: &Value, spot: Spot<'a, '_>) {
         let Spot { at, scope, .. } = spot;
+        // What is stored apart from the others keeps its own ids alone.
         let bundle = scope
             .bundle
             .and_then(|inside| self.bundles.get(inside.bundle))
+            .filter(|entries| !entries.is_carried_out())
             .map(|entries| entries.bundle());
         let around = bundle.or(scope.root.value);
         let at = at.child("div");

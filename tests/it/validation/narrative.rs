@@ -4,6 +4,10 @@
 use frist::fhir::Severity;
 use frist::validation::narrative;
 use proptest::prelude::*;
+use serde_json::json;
+
+use super::check_by;
+use crate::support::facade::guide_validator;
 
 /// Content that the div may have.
 const FINE: &[&str] = &[
@@ -425,6 +429,39 @@ fn a_link_leads_to_an_id_of_the_resource() {
     assert_eq!(findings(&link, &["p1"]).0, None);
     assert_eq!(findings(&link, &["p2"]).0, Some(Severity::Error));
     assert_eq!(findings(&around(r##"<img src="#p1"/>"##), &["p1"]).0, None);
+}
+
+#[test]
+fn a_link_in_a_bundle_may_lead_to_another_entry_if_the_bundle_is_kept_as_one() {
+    let link = around(r##"<a href="#c1">x</a>"##);
+    let person = json!({ "resourceType": "Patient", "id": "p", "text": { "status": "additional", "div": link } });
+    let other = json!({ "resourceType": "Organization", "id": "o", "name": "x", "contact": [{ "id": "c1", "name": { "text": "x" } }] });
+    for (kind, is_kept) in [
+        ("collection", true),
+        ("transaction", false),
+        ("batch", false),
+    ] {
+        let entries: Vec<_> = [&person, &other]
+            .into_iter()
+            .map(|resource| {
+                let name = format!(
+                    "{}/{}",
+                    resource["resourceType"].as_str().unwrap(),
+                    resource["id"].as_str().unwrap()
+                );
+                let mut entry =
+                    json!({ "fullUrl": format!("http://x.test/{name}"), "resource": resource });
+                if !is_kept {
+                    entry["request"] = json!({ "method": "PUT", "url": name });
+                }
+                entry
+            })
+            .collect();
+        let bundle = json!({ "resourceType": "Bundle", "type": kind, "entry": entries });
+        let wrong = "error not-found Bundle.entry[0].resource.text.div";
+        let expected = if is_kept { &[][..] } else { &[wrong] };
+        check_by(&guide_validator(), &bundle, &[], expected);
+    }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use frist::validation::Validator;
 use serde_json::{Value, json};
 
 use super::{entry, expect, post, put, with};
-use crate::support::facade::Facade;
-use crate::support::people::{copd, patient};
+use crate::support::facade::{Facade, Reply};
+use crate::support::people::{copd, patient, practice};
 use crate::support::profile::{PUBLISHED, Profile, validator};
 use crate::validation::examples::examples;
 
@@ -167,6 +167,52 @@ fn what_comes_alone_has_nothing_beside_it_and_is_told_what_to_do() {
         &facade.post(&bundle("transaction", &[put(stored()), put(alone)])),
         200,
     );
+}
+
+#[test]
+fn a_link_of_a_narrative_leads_to_an_id_of_its_own_resource_as_if_it_came_alone() {
+    let mut other = practice("other");
+    other["contact"] = json!([{ "id": "c1", "name": { "text": "x" } }]);
+    let linking = |id: &str| {
+        let mut person = patient("linking");
+        person["name"][0]["id"] = "n1".into();
+        let div =
+            format!("<div xmlns=\"http://www.w3.org/1999/xhtml\"><a href=\"#{id}\">x</a></div>");
+        person["text"] = json!({ "status": "additional", "div": div });
+        person
+    };
+    for (id, is_fine) in [("n1", true), ("c1", false)] {
+        let person = linking(id);
+        let wrong = |at: &str| {
+            let wrong = format!("error not-found {at}.text.div");
+            Some(wrong).filter(|_| !is_fine)
+        };
+        let errors = |reply: &Reply| {
+            let mut issues = reply.issues();
+            issues.retain(|issue| issue.starts_with("error"));
+            issues
+        };
+        let facade = server();
+        let together = bundle("transaction", &[put(person.clone()), put(other.clone())]);
+        let reply = facade.post(&together);
+        expect(&reply, if is_fine { 200 } else { 422 });
+        let expected = Vec::from_iter(wrong("Bundle.entry[0].resource"));
+        assert_eq!(errors(&reply), expected, "{id}: {}", reply.text);
+        let facade = server();
+        let reply = facade.post(&bundle("batch", &[put(person.clone()), put(other.clone())]));
+        let status = reply.json()["entry"][0]["response"]["status"].clone();
+        let begin = if is_fine { "201" } else { "422" };
+        assert!(
+            status.as_str().unwrap().starts_with(begin),
+            "{id}: {status}"
+        );
+        let facade = server();
+        let reply = facade.put(&person);
+        expect(&reply, if is_fine { 201 } else { 422 });
+        if !is_fine {
+            assert_eq!(errors(&reply), Vec::from_iter(wrong("Patient")), "{id}");
+        }
+    }
 }
 
 #[test]
