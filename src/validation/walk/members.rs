@@ -195,7 +195,6 @@ impl<'a> ResourceWalk<'a, '_> {
         } else {
             "another key".to_owned()
         };
-        let of = members.type_name();
         if known_to_type && !key.starts_with('_') {
             let choice = members
                 .children()
@@ -210,7 +209,7 @@ impl<'a> ResourceWalk<'a, '_> {
         self.error(
             IssueCode::Structure,
             at,
-            format!("expected only elements of {of}, found {named}"),
+            format!("expected only {}, found {named}", members.told()),
         );
     }
 

@@ -68,6 +68,9 @@ impl<'a> ObjectMembers<'a> {
     /// Finds the element and type that a key of JSON stands for: the place of the element, and that
     /// of the type among the element's types.
     pub(super) fn key_place(self, key: &str) -> Option<(usize, usize)> {
+        if self.is_beside_value && key == "value" {
+            return None;
+        }
         let Some(whole) = self.whole else {
             return self.listed.key_place(key);
         };
@@ -94,9 +97,13 @@ impl<'a> ObjectMembers<'a> {
         self.listed.is_resource()
     }
 
-    /// Returns the name of the type that says what the object can have.
-    pub(super) fn type_name(self) -> &'a str {
-        &self.whole.unwrap_or(self.listed).structure.type_name
+    /// Says in words what the object can have.
+    pub(super) fn told(self) -> String {
+        if self.is_beside_value {
+            return "id and extension beside the value".to_owned();
+        }
+        let structure = self.whole.unwrap_or(self.listed).structure;
+        format!("elements of {}", structure.type_name)
     }
 }
 

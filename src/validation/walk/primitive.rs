@@ -102,13 +102,6 @@ impl<'a> ResourceWalk<'a, '_> {
                 return self.error(IssueCode::Structure, at, what);
             }
         };
-        if extras.contains_key("value") {
-            self.error(
-                IssueCode::Structure,
-                at,
-                "expected only id and extension beside the value, found 'value'",
-            );
-        }
         if node.value.is_none() && !extras.contains_key("extension") {
             let what = "expected a value or extensions, found neither";
             self.sink

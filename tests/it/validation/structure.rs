@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::check_by;
 use crate::support::facade::guide_validator;
+use crate::support::profile::{PUBLISHED, Profile, validator};
 
 /// Holds the Patient with these members against R4: exactly these findings come.
 #[track_caller]
@@ -288,6 +289,18 @@ fn beside_a_primitive_stand_an_id_and_extensions() {
             vec!["error structure Patient.birthDate"],
         ),
         (
+            r#""birthDate": "1948", "_birthDate": {"_value": {"id": "a"}}"#,
+            vec!["error structure Patient.birthDate"],
+        ),
+        (
+            r#""birthDate": "1948", "_birthDate": {"value": "1949", "_value": {"id": "a"}, "extension": []}"#,
+            vec![
+                "error structure Patient.birthDate",
+                "error structure Patient.birthDate",
+                "error structure Patient.birthDate.extension",
+            ],
+        ),
+        (
             r#""birthDate": "1948", "_birthDate": {"extension": []}"#,
             vec!["error structure Patient.birthDate.extension"],
         ),
@@ -305,6 +318,45 @@ fn beside_a_primitive_stand_an_id_and_extensions() {
         ),
     ] {
         check_text(members, &expected);
+    }
+}
+
+#[test]
+fn what_stands_beside_a_value_is_checked_whatever_a_profile_lists() {
+    let date = "Patient.birthDate";
+    let of_value = json!({
+        "id": format!("{date}.value"), "path": format!("{date}.value"), "min": 0, "max": "1",
+        "base": { "path": "date.value", "min": 0, "max": "1" }, "type": [{ "code": "http://hl7.org/fhirpath/System.Date" }]
+    });
+    let profile = Profile::on("Patient", "dated")
+        .element(date, of_value)
+        .build();
+    let validator = validator([profile]);
+    let (dated, extension) = (
+        "error structure Patient.birthDate",
+        "error structure Patient.birthDate.extension",
+    );
+    for (beside, expected) in [
+        (json!({ "id": "a" }), vec![]),
+        (json!({ "extension": [] }), vec![extension]),
+        (json!({ "value": "1949", "id": "a" }), vec![dated]),
+        (
+            json!({ "value": "1949", "extension": [] }),
+            vec![dated, extension],
+        ),
+        (
+            json!({ "_value": { "id": "a" }, "extension": [] }),
+            vec![dated, extension],
+        ),
+    ] {
+        let patient =
+            json!({ "resourceType": "Patient", "birthDate": "1948", "_birthDate": beside });
+        check_by(
+            &validator,
+            &patient,
+            &[&format!("{PUBLISHED}/dated")],
+            &expected,
+        );
     }
 }
 
