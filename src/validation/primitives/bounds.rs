@@ -28,8 +28,8 @@ pub struct ValueBounds<'a> {
 ///
 /// Numbers compare exactly. Dates compare as spans of time: a value is outside if all of it is. A
 /// Quantity compares with one of another unit where UCUM gives the factor (100 mg is less than 10 g),
-/// and is outside if its comparator says that it must be; if the units cannot be compared, a warning
-/// says so.
+/// and is outside if its comparator says that it must be; if the units, or amounts as large as these in
+/// them, cannot be compared, a warning says so.
 pub fn check_bounds(value: &Value, bounds: &ValueBounds<'_>, report: &mut ValueReport<'_>) {
     if let (Some(max), Value::String(text)) = (bounds.max_length.filter(|max| *max > 0), value)
         && text::is_longer(text, usize::try_from(max).unwrap_or(usize::MAX))
@@ -45,7 +45,7 @@ pub fn check_bounds(value: &Value, bounds: &ValueBounds<'_>, report: &mut ValueR
         (bounds.max_value, Ordering::Greater, "at most"),
     ] {
         let Some(bound) = bound else { continue };
-        if value.is_object() && bound.is_object() && unit_ratio(value, bound).is_none() {
+        if is_beyond_comparison(value, bound) {
             let what = format!(
                 "expected a Quantity of {name} {}, found one of another unit, which cannot be \
                  compared",
@@ -119,6 +119,17 @@ fn unit_ratio(value: &Value, bound: &Value) -> Option<UnitRatio> {
     } else {
         None
     }
+}
+
+/// Tells whether these are Quantities whose units or amounts cannot be compared. One without a value has
+/// no amount.
+fn is_beyond_comparison(value: &Value, bound: &Value) -> bool {
+    if !value.is_object() || !bound.is_object() {
+        return false;
+    }
+    let has_amount = |quantity: &Value| quantity["value"].is_number();
+    unit_ratio(value, bound).is_none()
+        || (has_amount(value) && has_amount(bound) && compare(value, bound).is_none())
 }
 
 fn compare(value: &Value, bound: &Value) -> Option<Ordering> {

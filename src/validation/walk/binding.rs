@@ -135,9 +135,12 @@ impl ResourceWalk<'_, '_> {
         let Some(known) = self.definitions.value_set(value_set) else {
             return String::new();
         };
-        let mut systems: Vec<&str> = known.include.iter().map(|part| &*part.system).collect();
-        systems.retain(|system| !system.is_empty());
-        systems.dedup();
+        let mut systems: Vec<&str> = Vec::new();
+        for part in &known.include {
+            if !part.system.is_empty() && !systems.contains(&&*part.system) {
+                systems.push(&part.system);
+            }
+        }
         match systems.len() {
             0 => String::new(),
             1 => format!(" (system {})", systems[0]),

@@ -398,15 +398,24 @@ fn a_code_of_one_of_several_value_sets_is_a_warning() {
 }
 
 #[test]
-fn who_sends_words_alone_is_told_the_systems_that_are_known() {
-    let validator = validator(bound("required"));
-    let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" }, "method": { "text": "x" } });
-    let found = validator.check(&observation, &[&format!("{PUBLISHED}/bound-required")]);
-    let texts: Vec<_> = found.iter().map(|issue| issue.text.as_str()).collect();
-    assert!(
-        texts.contains(
-            &"Observation.method: expected one of a, b1 (value set http://x.test/ValueSet/two) (system http://x.test/CodeSystem/known), found none"
-        ),
-        "{texts:?}"
-    );
+fn who_sends_words_alone_is_told_each_system_that_is_known_once() {
+    let known = "one of a, b1 (value set http://x.test/ValueSet/two) (system http://x.test/CodeSystem/known)";
+    let code = |system: &str, code: &str| json!({ "system": format!("http://{system}.test"), "concept": [{ "code": code }] });
+    let mut several = value_set("several", code("a", "1"));
+    several["compose"]["include"] = json!([code("a", "1"), code("b", "2"), code("a", "3")]);
+    let of_several = Profile::on("Observation", "of-several")
+        .with("Observation.method", json!({ "binding": { "strength": "required", "valueSet": "http://x.test/ValueSet/several" } }))
+        .build();
+    let known_twice = "one of 1, 2, 3 (value set http://x.test/ValueSet/several) (systems http://a.test, http://b.test)";
+    for (definitions, profile, expected) in [
+        (bound("required"), "bound-required", known),
+        (vec![several, of_several], "of-several", known_twice),
+    ] {
+        let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" }, "method": { "text": "x" } });
+        let found =
+            validator(definitions).check(&observation, &[&format!("{PUBLISHED}/{profile}")]);
+        let texts: Vec<_> = found.iter().map(|issue| issue.text.as_str()).collect();
+        let expected = format!("Observation.method: expected {expected}, found none");
+        assert!(texts.contains(&expected.as_str()), "{texts:?}");
+    }
 }

@@ -97,6 +97,13 @@ fn amounts_compare_where_their_units_do() {
     ] {
         check_by(&validator, &patient("Quantity", &value), &[], expected);
     }
+    // Nine times this unit is more seconds than can be counted; one is not.
+    let least = amount("10", "s5");
+    let seconds = crate::support::profile::validator([bounded("Quantity", &least, &Value::Null)]);
+    for (number, expected) in [("1", FINE), ("-1", OUTSIDE), ("9", UNSURE), ("-9", UNSURE)] {
+        let value = amount(number, "2.a5");
+        check_by(&seconds, &patient("Quantity", &value), &[], expected);
+    }
     let not_negative = bounded("Quantity", &json!({ "value": 0 }), &Value::Null);
     let validator = crate::support::profile::validator([not_negative]);
     check_by(
