@@ -530,3 +530,71 @@ fn entries_are_told_apart_by_the_profiles_of_their_resources() {
         check_by(&validator, &bundle, &[&profile], &expected);
     }
 }
+
+#[test]
+fn a_required_binding_of_r4_tells_slices_apart_too() {
+    let identifier = "Observation.identifier";
+    let by = |path: &str| json!({ "type": "value", "path": path });
+    let slicing =
+        json!({ "slicing": { "discriminator": [by("system"), by("use")], "rules": "open" } });
+    let profile = Profile::on("Observation", "by-use")
+        .with(identifier, slicing)
+        .slice(identifier, "a", json!({ "max": "1" }))
+        .with(
+            &format!("{identifier}:a.system"),
+            json!({ "min": 1, "fixedUri": "http://a.test" }),
+        )
+        .build();
+    let validator = validator([profile]);
+    let of = |system: &str, more: Value| {
+        merged(
+            &json!({ "system": format!("http://{system}.test"), "value": "1" }),
+            &more,
+        )
+    };
+    let used = |name: &str| of("a", json!({ "use": name }));
+    for (identifiers, expected) in [
+        (
+            vec![used("usual"), of("b", json!({ "use": "usual" }))],
+            vec![],
+        ),
+        (
+            vec![used("usual"), used("official")],
+            vec!["error structure Observation.identifier[1]"],
+        ),
+        (vec![used("usual"), of("a", json!({}))], vec![]),
+        (vec![of("a", json!({})), of("a", json!({}))], vec![]),
+    ] {
+        let observation = observation(json!({ "identifier": identifiers }));
+        check_by(
+            &validator,
+            &observation,
+            &[&format!("{PUBLISHED}/by-use")],
+            &expected,
+        );
+    }
+}
+
+#[test]
+fn every_resource_fits_a_profile_on_all_of_them() {
+    for kind in ["Resource", "DomainResource"] {
+        let mut of_all = Profile::on("Patient", "of-all").build();
+        let url = of_all["url"].as_str().unwrap().to_owned();
+        let base = format!("http://hl7.org/fhir/StructureDefinition/{kind}");
+        of_all["type"] = kind.into();
+        of_all["baseDefinition"] = base.into();
+        let root = json!({ "id": kind, "path": kind, "min": 0, "max": "*" });
+        of_all["snapshot"]["element"] = json!([merged(&root, &rule("false"))]);
+        let ruled = Profile::on("Observation", "ruled")
+            .with("Observation", rule(&format!("conformsTo('{url}')")))
+            .build();
+        let validator = validator([of_all, ruled]);
+        let claims = observation(json!({ "meta": { "profile": [url] } }));
+        check_by(
+            &validator,
+            &claims,
+            &[&format!("{PUBLISHED}/ruled"), &url],
+            &[],
+        );
+    }
+}
