@@ -114,6 +114,19 @@ impl Program {
         }
     }
 
+    /// Checks that the next lines begin so, in any order: the output and the errors are two streams.
+    pub(super) fn expect_in_any_order(&self, lines: &[&str]) {
+        let mut left = lines.to_vec();
+        while !left.is_empty() {
+            let line = self.line();
+            let found = left
+                .iter()
+                .position(|expected| line.starts_with(expected))
+                .unwrap_or_else(|| panic!("expected one of {left:?}, found {line}"));
+            left.remove(found);
+        }
+    }
+
     /// Waits for a line that begins so; answers what follows in it.
     pub(super) fn until(&self, begin: &str) -> String {
         loop {
