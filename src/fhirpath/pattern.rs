@@ -1,8 +1,8 @@
 //! Regular expressions as the public validator reads them, in the syntax of the engine used here.
 //!
 //! `matches()` finds its pattern anywhere in the text, and a dot stands for a line break too. `\d`,
-//! `\w`, `\s` and `\b` know ASCII only. The engine works in linear time; patterns that need another
-//! kind (look-around, back references) are refused.
+//! `\w`, `\s` and `\b` know ASCII only; `(?i)` knows every letter. The engine works in linear time;
+//! patterns that need another kind (look-around, back references) are refused.
 
 use regex::{Regex, RegexBuilder};
 

@@ -56,7 +56,7 @@ fn place_of_another(change: &Change, urns: &BTreeSet<String>) -> Option<String> 
     let is_asked_for = criteria.is_some_and(|pairs| {
         pairs
             .iter()
-            .any(|(_, value)| value.split(',').any(|value| is_another(value)))
+            .any(|(_, value)| value.split(',').any(&is_another))
     });
     let referring = || resource.and_then(|resource| place_of_reference(resource, &is_another));
     if is_asked_for {

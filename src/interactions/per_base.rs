@@ -12,7 +12,13 @@ const BASES_MAX: usize = 8;
 
 /// A text that is made once for each base.
 #[derive(Default)]
-pub struct PerBase(Mutex<VecDeque<(String, Option<Date>, Arc<str>)>>);
+pub struct PerBase(Mutex<VecDeque<BaseText>>);
+
+struct BaseText {
+    base_url: String,
+    day: Option<Date>,
+    text: Arc<str>,
+}
 
 impl PerBase {
     /// Returns the text for that base and day, made now if it was not made before.
@@ -23,13 +29,17 @@ impl PerBase {
         make: impl FnOnce() -> String,
     ) -> Arc<str> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |kept: &&(String, Option<Date>, _)| kept.0 == base_url && kept.1 == day;
-        if let Some((_, _, text)) = kept.iter().find(is_it) {
-            return Arc::clone(text);
+        let is_it = |kept: &&BaseText| kept.base_url == base_url && kept.day == day;
+        if let Some(found) = kept.iter().find(is_it) {
+            return Arc::clone(&found.text);
         }
         let text: Arc<str> = make().into();
         kept.truncate(BASES_MAX - 1);
-        kept.push_front((base_url.to_owned(), day, Arc::clone(&text)));
+        kept.push_front(BaseText {
+            base_url: base_url.to_owned(),
+            day,
+            text: Arc::clone(&text),
+        });
         text
     }
 }

@@ -199,6 +199,8 @@ fn patterns_are_found_anywhere_unless_anchored() {
         'a\n\n'.matches('^a$') → false
         '٣'.matches('\\d') → false
         '7'.matches('^\\d$') → true
+        'Ab-7F'.matches('(?i)^[0-9a-f]{2}-7f$') → true
+        'Ag-7F'.matches('(?i)^[0-9a-f]{2}-7f$') → false
         'æ'.matches('^\\w$') → false
         'a b'.matches('^[\\w\\s]+$') → true
         'a]b'.matches('^[]ab]+$') → true
