@@ -1,13 +1,15 @@
 //! FHIR dates and the calendar of Europe/Copenhagen (deadline-rules, section 2).
 //!
 //! The time zone data is in the binary: nothing is read from the system. Before 1970 it has Berlin's
-//! clock for Copenhagen's: what carries an offset is then taken by that, and not by the data.
+//! clock for Copenhagen's, and `danish_clock` is asked instead.
 
 use std::sync::LazyLock;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp, ToSpan};
+
+use super::danish_clock;
 
 static COPENHAGEN: LazyLock<TimeZone> = LazyLock::new(|| {
     TimeZoneDatabase::bundled()
@@ -22,38 +24,33 @@ pub fn copenhagen() -> TimeZone {
 
 /// Returns the calendar date in Copenhagen at that instant.
 pub fn copenhagen_date(instant: Timestamp) -> Date {
-    instant.to_zoned(copenhagen()).date()
+    danish_clock::date_at(instant).unwrap_or_else(|| instant.to_zoned(copenhagen()).date())
 }
 
 /// Returns the instant at which that day begins in Copenhagen. The last days of the calendar (year
 /// 9999) all begin at its last instant.
 pub fn start_of_day(day: Date) -> Timestamp {
-    day.to_zoned(copenhagen())
-        .map_or(Timestamp::MAX, |start| start.timestamp())
+    let start = || Some(day.to_zoned(copenhagen()).ok()?.timestamp());
+    danish_clock::start_of_day(day)
+        .or_else(start)
+        .unwrap_or(Timestamp::MAX)
 }
 
-/// Returns the instants that a time without a zone can stand for in Denmark: two in the hour of
-/// October that comes twice, none in the hour of March that is left out. Before 1970, when the
-/// changes of the clock are not known, it is one.
+/// Returns the instants that a time without a zone can stand for in Denmark: two in an hour that
+/// comes twice, none in one that is left out.
 pub fn danish_instants(local: DateTime) -> Vec<Timestamp> {
-    let zone = copenhagen();
+    if let Some(instants) = danish_clock::instants(local) {
+        return instants;
+    }
     let at = |offset: Offset| offset.to_timestamp(local).ok();
-    let offset = zone.to_ambiguous_timestamp(local).offset();
-    let is_known = local.year() >= ZONE_DATA_BEGIN;
-    match offset {
+    match copenhagen().to_ambiguous_timestamp(local).offset() {
         AmbiguousOffset::Unambiguous { offset } => at(offset).into_iter().collect(),
-        AmbiguousOffset::Fold { before, after } if is_known => {
+        AmbiguousOffset::Fold { before, after } => {
             [before, after].into_iter().filter_map(at).collect()
         }
-        AmbiguousOffset::Gap { .. } if is_known => Vec::new(),
-        AmbiguousOffset::Fold { before, .. } | AmbiguousOffset::Gap { before, .. } => {
-            at(before).into_iter().collect()
-        }
+        AmbiguousOffset::Gap { .. } => Vec::new(),
     }
 }
-
-/// The year from which the time zone data know the clock of Copenhagen.
-const ZONE_DATA_BEGIN: i16 = 1970;
 
 /// Returns what the clock showed where an instant before 1970 was written down, if its offset says
 /// so.
@@ -130,8 +127,7 @@ impl FhirDate {
 
     /// Returns the span of time the value stands for, its first instant and the first one after it,
     /// in microseconds since 1970; a value without zone is in Copenhagen (search prefixes compare
-    /// such spans). A dateTime before 1970 with an offset stands where the clock of Copenhagen showed
-    /// the same, so that it is within its own day.
+    /// such spans). One instant is one span in whatever spelling, also before 1970.
     pub fn range_us(self) -> (i64, i64) {
         let days = |first: Date, length: Span| {
             let end = first.checked_add(length).unwrap_or(Date::MAX);
@@ -141,11 +137,8 @@ impl FhirDate {
             FhirDate::Year(year) => days(Date::constant(year, 1, 1), 1.year()),
             FhirDate::Month(year, month) => days(Date::constant(year, month, 1), 1.month()),
             FhirDate::Day(day) => days(day, 1.day()),
-            FhirDate::Instant(instant, step_ns, offset_s) => {
-                let on_own_day = own_clock(instant, offset_s)
-                    .and_then(|clock| clock.to_zoned(copenhagen()).ok())
-                    .map(|there| there.timestamp());
-                let first = on_own_day.unwrap_or(instant).as_microsecond();
+            FhirDate::Instant(instant, step_ns, _) => {
+                let first = instant.as_microsecond();
                 (first, first + (step_ns / 1_000).max(1))
             }
         }
@@ -242,30 +235,62 @@ mod tests {
 
     #[test]
     fn before_1970_a_date_time_is_of_the_day_of_its_own_offset() {
-        for (text, expected) in [
+        // The day of a search, which compares instants, is the Danish one.
+        for (text, expected, is_danish) in [
             // Copenhagen had summer time when Berlin was an hour further, and the other way round.
-            ("1945-06-15T00:30:00+02:00", date(1945, 6, 15)),
-            ("1945-06-15T23:30:00+02:00", date(1945, 6, 15)),
-            ("1946-04-20T23:30:00+01:00", date(1946, 4, 20)),
-            ("1946-04-21T00:30:00+01:00", date(1946, 4, 21)),
-            ("1955-06-01T00:00:00+01:00", date(1955, 6, 1)),
-            ("1969-12-31T23:59:59.999+01:00", date(1969, 12, 31)),
-            ("1960-06-01T23:30:00-05:00", date(1960, 6, 1)),
-            ("1960-06-01T00:30:00+00:00", date(1960, 6, 1)),
-            ("1960-06-01T23:30:00+00:00", date(1960, 6, 1)),
-            ("0001-01-01T00:00:00+14:00", date(1, 1, 1)),
+            ("1945-06-15T00:30:00+02:00", date(1945, 6, 15), true),
+            ("1945-06-15T23:30:00+02:00", date(1945, 6, 15), true),
+            ("1946-04-20T23:30:00+01:00", date(1946, 4, 20), true),
+            ("1946-04-21T00:30:00+01:00", date(1946, 4, 21), true),
+            ("1955-06-01T00:00:00+01:00", date(1955, 6, 1), true),
+            ("1969-12-31T23:59:59.999+01:00", date(1969, 12, 31), true),
+            ("1960-06-01T23:30:00-05:00", date(1960, 6, 1), false),
+            ("1960-06-01T00:30:00+00:00", date(1960, 6, 1), true),
+            ("1960-06-01T23:30:00+00:00", date(1960, 6, 1), false),
+            ("0001-01-01T00:00:00+14:00", date(1, 1, 1), false),
             // No offset is told: midnight in Denmark, as programs write it.
-            ("1955-05-31T23:00:00Z", date(1955, 6, 1)),
-            ("1955-05-31T23:00:00-00:00", date(1955, 6, 1)),
+            ("1955-05-31T23:00:00Z", date(1955, 6, 1), true),
+            ("1955-05-31T23:00:00-00:00", date(1955, 6, 1), true),
+            ("1946-07-31T22:00:00Z", date(1946, 8, 1), true),
             // From then on the data are Denmark's own.
-            ("1970-01-01T00:00:00+01:00", date(1970, 1, 1)),
-            ("1970-06-01T23:30:00-05:00", date(1970, 6, 2)),
+            ("1970-01-01T00:00:00+01:00", date(1970, 1, 1), true),
+            ("1970-06-01T23:30:00-05:00", date(1970, 6, 2), true),
         ] {
             let read = FhirDate::parse(text).unwrap();
             assert_eq!(read.date(), Some(expected), "{text}");
             let (from_us, until_us) = read.range_us();
             let day = FhirDate::Day(expected).range_us();
-            assert!(day.0 <= from_us && until_us <= day.1, "{text}");
+            let is_within = day.0 <= from_us && until_us <= day.1;
+            assert_eq!(is_within, is_danish, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_instant_is_one_span_in_every_spelling() {
+        for spellings in [
+            [
+                "1955-06-01T00:00:00-05:00",
+                "1955-06-01T05:00:00Z",
+                "1955-06-01T06:00:00+01:00",
+            ],
+            [
+                "1945-06-15T00:30:00+02:00",
+                "1945-06-14T22:30:00Z",
+                "1945-06-14T22:30:00-00:00",
+            ],
+            [
+                "1969-12-31T23:30:00-01:00",
+                "1970-01-01T00:30:00Z",
+                "1970-01-01T01:30:00+01:00",
+            ],
+            [
+                "2027-06-01T00:00:00-05:00",
+                "2027-06-01T05:00:00Z",
+                "2027-06-01T07:00:00+02:00",
+            ],
+        ] {
+            let spans = spellings.map(|text| FhirDate::parse(text).unwrap().range_us());
+            assert_eq!(spans, [spans[0]; 3], "{spellings:?}");
         }
     }
 
@@ -288,7 +313,7 @@ mod tests {
             ("2027-03-28T03:00:00", &["2027-03-28T01:00:00Z"]),
             // Berlin's hours, of which Denmark knew nothing.
             ("1946-04-14T02:30:00", &["1946-04-14T01:30:00Z"]),
-            ("1946-10-07T02:30:00", &["1946-10-07T00:30:00Z"]),
+            ("1946-10-07T02:30:00", &["1946-10-07T01:30:00Z"]),
         ] {
             let found: Vec<String> = danish_instants(local.parse().unwrap())
                 .iter()

@@ -5,6 +5,7 @@
 
 pub mod counted;
 pub mod cpr;
+mod danish_clock;
 pub mod dates;
 pub mod guide;
 pub mod held;

@@ -94,6 +94,9 @@ fn identifiers_keep_their_systems_and_letters() {
     Shelf::new(&[
         patient("versioned", "https://ehr.example/pid|2"),
         patient("bare", "https://ehr.example/pid"),
+        patient("as-a-code", "http://hl7.org/fhir/sid/icd-10"),
+        json!({ "resourceType": "Patient", "id": "code",
+            "identifier": [{ "system": "http://hl7.org/fhir/sid/icd-10", "value": "J449" }] }),
     ])
     .check(&[
         (
@@ -105,6 +108,12 @@ fn identifiers_keep_their_systems_and_letters() {
             Some(&["bare"]),
         ),
         ("Patient?identifier=R95", Some(&[])),
+        // Alone it is also a code of a terminology, as those compare.
+        ("Patient?identifier=j44.9", Some(&["code"])),
+        (
+            "Patient?identifier=http://hl7.org/fhir/sid/icd-10|j44.9",
+            Some(&[]),
+        ),
     ]);
     let request = |id: &str, value: &str| json!({ "resourceType": "ServiceRequest", "id": id, "requisition": { "system": "urn:s", "value": value } });
     Shelf::new(&[request("parted", "2|7"), request("whole", "7")]).check(&[
@@ -195,7 +204,7 @@ fn a_stored_time_without_a_zone_is_danish_and_the_later_one_where_there_is_none(
 }
 
 #[test]
-fn before_1970_a_date_time_is_found_on_the_day_of_its_own_offset() {
+fn before_1970_a_date_time_is_found_by_its_instant_and_on_its_danish_day() {
     let onset =
         |id: &str, at: &str| json!({ "resourceType": "Condition", "id": id, "onsetDateTime": at });
     Shelf::new(&[
@@ -218,6 +227,46 @@ fn before_1970_a_date_time_is_found_on_the_day_of_its_own_offset() {
             "Condition?onset-date=1955-06-01T00:00:00+01:00",
             Some(&["utc"]),
         ),
+        // One instant, in another spelling.
+        (
+            "Condition?onset-date=1945-06-14T22:30:00Z",
+            Some(&["early"]),
+        ),
+        ("Condition?onset-date=1946-04-20T22:30:00Z", Some(&["late"])),
+    ]);
+}
+
+#[test]
+fn before_1970_an_instant_is_found_in_every_spelling_and_a_period_runs_forward() {
+    let begun = |id: &str, start: &str, end: &str| json!({ "resourceType": "Encounter", "id": id, "period": { "start": start, "end": end } });
+    let shelf = Shelf::new(&[
+        begun("far", "1955-06-01T00:00:00-05:00", "1955-06-01T05:30:00Z"),
+        begun("utc", "1955-06-01T05:00:00Z", "1955-06-01T00:30:00-05:00"),
+        begun(
+            "danish",
+            "1955-06-01T06:00:00+01:00",
+            "1955-06-01T06:30:00+01:00",
+        ),
+    ]);
+    let all: Option<&[&str]> = Some(&["far", "utc", "danish"]);
+    for instant in [
+        "1955-06-01T00:00:00-05:00",
+        "1955-06-01T05:00:00Z",
+        "1955-06-01T06:00:00",
+    ] {
+        shelf.check(&[
+            (
+                &format!("Encounter?date=ge{instant}&date=lt1955-06-01T05:00:01Z"),
+                all,
+            ),
+            (&format!("Encounter?date=ap{instant}"), all),
+            (&format!("Encounter?date=lt{instant}"), Some(&[])),
+            (&format!("Encounter?date=ge{instant}"), all),
+        ]);
+    }
+    shelf.check(&[
+        ("Encounter?date=1955-06-01", all),
+        ("Encounter?date=gt1955-06-01T05:30:00Z", Some(&[])),
     ]);
 }
 
