@@ -1,6 +1,7 @@
 //! From a resource to its index entries: the expressions of the parameters are evaluated, and the
 //! elements that they find are read by `index_values`.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -19,7 +20,7 @@ pub const REFERS_TO: &str = "_ref";
 
 /// The number of this way of reading. It goes up with every change here that gives the same
 /// resource other entries: stored entries are then made anew.
-const READING: u32 = 4;
+const READING: u32 = 5;
 
 /// Returns, for each parameter of a type and for references, a mark of everything by which its
 /// entries are made.
@@ -67,11 +68,12 @@ pub(super) fn mark(texts: impl IntoIterator<Item = String>) -> String {
 
 /// Returns the index entries of a resource.
 pub fn index_entries(resource_type: ResourceType, resource: &Value) -> Vec<IndexEntry> {
-    let mut entries = own_entries(resource_type, resource, resource);
+    let container = Container::of(resource);
+    let mut entries = own_entries(resource_type, resource, &container);
     for contained in view::items(&resource["contained"]) {
         let held = contained["resourceType"].as_str().map(str::parse);
         if let (Some(Ok(held)), Some(anchor)) = (held, contained["id"].as_str()) {
-            entries.extend(entries_within(held, anchor, contained, resource));
+            entries.extend(entries_within(held, anchor, contained, &container));
         }
     }
     reference::for_each("", resource, &mut |_, element| {
@@ -91,7 +93,7 @@ pub fn index_entries(resource_type: ResourceType, resource: &Value) -> Vec<Index
 fn own_entries(
     resource_type: ResourceType,
     resource: &Value,
-    container: &Value,
+    container: &Container<'_>,
 ) -> Vec<IndexEntry> {
     let model = definitions();
     let focus = Node {
@@ -100,9 +102,9 @@ fn own_entries(
         type_id: model.type_named(resource_type.as_str()),
     };
     let root = Node {
-        value: Some(container),
+        value: Some(container.value),
         extras: None,
-        type_id: container["resourceType"]
+        type_id: container.value["resourceType"]
             .as_str()
             .and_then(|name| model.type_named(name))
             .or(focus.type_id),
@@ -148,7 +150,7 @@ fn entries_within(
     resource_type: ResourceType,
     anchor: &str,
     contained: &Value,
-    container: &Value,
+    container: &Container<'_>,
 ) -> Vec<IndexEntry> {
     let of = |parameter, value| ContainedEntry {
         anchor,
@@ -176,13 +178,31 @@ fn stand_in<'a>(type_id: TypeId) -> Node<'a> {
     }
 }
 
+/// A resource, and the types of those that it contains by their ids: they may be many, and each be
+/// named.
+struct Container<'a> {
+    value: &'a Value,
+    types: HashMap<&'a str, Option<&'a str>>,
+}
+
+impl<'a> Container<'a> {
+    fn of(value: &'a Value) -> Self {
+        let mut types = HashMap::new();
+        for contained in view::items(&value["contained"]) {
+            if let Some(id) = contained["id"].as_str() {
+                let name = contained["resourceType"].as_str();
+                types.entry(id).or_insert(name);
+            }
+        }
+        Container { value, types }
+    }
+}
+
 /// Returns the type in `Patient/7`, `https://elsewhere.dk/fhir/Patient/7` or
 /// `Patient/7/_history/2`; of `#x` that of the contained resource.
-fn type_in<'a>(address: &'a str, container: &'a Value) -> Option<&'a str> {
+fn type_in<'a>(address: &'a str, container: &Container<'a>) -> Option<&'a str> {
     if let Some(anchor) = address.strip_prefix('#') {
-        return view::items(&container["contained"])
-            .find(|contained| contained["id"] == anchor)?["resourceType"]
-            .as_str();
+        return container.types.get(anchor).copied().flatten();
     }
     let current = address
         .split_once("/_history/")

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::codings::is_spelling;
 use super::collation;
-use super::contained::ContainedEntry;
+use super::contained_in::{ContainedIn, OwnValue};
 use super::entry::{IndexEntry, IndexValue};
 use super::query::{
     Clause, Prefix, SearchQuery, Sort, SortBy, SortOrder, Test, instant_span_us, is_of,
@@ -28,18 +28,22 @@ pub struct Row<'a> {
 
 /// Returns true if the query's types and clauses accept the row.
 pub fn matches(query: &SearchQuery, row: Row<'_>) -> bool {
+    let contained = ContainedIn::of(row.entries);
     query.types.contains(&row.key.resource_type)
-        && query.clauses.iter().all(|clause| holds(clause, row))
+        && query
+            .clauses
+            .iter()
+            .all(|clause| holds(clause, row, &contained))
 }
 
-fn holds(clause: &Clause, row: Row<'_>) -> bool {
+fn holds(clause: &Clause, row: Row<'_>, contained: &ContainedIn<'_>) -> bool {
     match clause {
         Clause::Ids(ids) => ids.contains(&row.key.id),
         Clause::Keys(keys) => keys.contains(row.key),
         Clause::LastUpdated(any_of) => {
             let (from_us, until_us) = instant_span_us(row.last_updated);
             let value = IndexValue::Date { from_us, until_us };
-            any_of.iter().any(|test| passes(test, &value, &[]))
+            any_of.iter().any(|test| passes(test, &value, contained))
         }
         Clause::Parameter { .. }
         | Clause::Not { .. }
@@ -50,22 +54,22 @@ fn holds(clause: &Clause, row: Row<'_>) -> bool {
                 .entries
                 .iter()
                 .map(|entry| (entry.parameter.as_str(), &entry.value));
-            holds_among(clause, own, row.entries)
+            holds_among(clause, own, contained)
         }
     }
 }
 
-/// Tells whether a condition holds of a resource with these values. `all` are the entries of the
-/// resource, or of the one that contains it.
+/// Tells whether a condition holds of a resource with these values. `contained` is what it contains,
+/// or what stands beside it in the one that contains it.
 fn holds_among<'a>(
     clause: &Clause,
-    own: impl Iterator<Item = (&'a str, &'a IndexValue)> + Clone,
-    all: &[IndexEntry],
+    own: impl Iterator<Item = OwnValue<'a>> + Clone,
+    contained: &ContainedIn<'_>,
 ) -> bool {
     let any = |code: &str, any_of: &[Test]| {
         own.clone()
             .filter(|(parameter, _)| *parameter == code)
-            .any(|(_, value)| any_of.iter().any(|test| passes(test, value, all)))
+            .any(|(_, value)| any_of.iter().any(|test| passes(test, value, contained)))
     };
     match clause {
         Clause::Parameter { code, any_of } => any(code, any_of),
@@ -84,30 +88,20 @@ fn holds_among<'a>(
 }
 
 /// Tells whether a reference names a contained resource that meets a query.
-fn names_contained(target: &str, query: &SearchQuery, all: &[IndexEntry]) -> bool {
+fn names_contained(target: &str, query: &SearchQuery, contained: &ContainedIn<'_>) -> bool {
     let Some(anchor) = target.strip_prefix('#') else {
         return false;
     };
-    query.types.iter().any(|resource_type| {
-        let of_it: Vec<_> = all
-            .iter()
-            .filter_map(ContainedEntry::read)
-            .filter(|entry| entry.anchor == anchor && entry.resource_type == resource_type.as_str())
-            .collect();
-        let own = of_it
-            .iter()
-            .filter_map(|entry| Some((entry.parameter, entry.value?)));
-        !of_it.is_empty()
-            && query
-                .clauses
-                .iter()
-                .all(|clause| holds_among(clause, own.clone(), all))
-    })
+    let meets = |own: &[OwnValue<'_>]| {
+        let mut clauses = query.clauses.iter();
+        clauses.all(|clause| holds_among(clause, own.iter().copied(), contained))
+    };
+    contained.anchors(query, meets).contains(anchor)
 }
 
-/// Tells whether a value passes a test; one of another kind never does. `all` are the entries of the
-/// resource that it belongs to, or of the one that contains that.
-fn passes(test: &Test, value: &IndexValue, all: &[IndexEntry]) -> bool {
+/// Tells whether a value passes a test; one of another kind never does. `contained` is what its
+/// references may name.
+fn passes(test: &Test, value: &IndexValue, contained: &ContainedIn<'_>) -> bool {
     match test {
         Test::Token {
             system: wanted_system,
@@ -128,7 +122,7 @@ fn passes(test: &Test, value: &IndexValue, all: &[IndexEntry]) -> bool {
             matches!(value, IndexValue::Reference(target) if wanted.contains(target))
         }
         Test::Contained(query) => {
-            matches!(value, IndexValue::Reference(target) if names_contained(target, query, all))
+            matches!(value, IndexValue::Reference(target) if names_contained(target, query, contained))
         }
         Test::Date {
             prefix,
@@ -170,7 +164,7 @@ fn passes(test: &Test, value: &IndexValue, all: &[IndexEntry]) -> bool {
             value,
             IndexValue::Composite(values)
                 if tests.len() == values.len()
-                    && tests.iter().zip(values).all(|(test, value)| passes(test, value, all))
+                    && tests.iter().zip(values).all(|(test, value)| passes(test, value, contained))
         ),
     }
 }

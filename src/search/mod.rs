@@ -8,6 +8,7 @@ mod codings;
 mod collation;
 pub mod compartment;
 mod contained;
+mod contained_in;
 mod criteria;
 mod date_spans;
 mod date_values;

@@ -170,3 +170,26 @@ fn who_a_contained_resource_is_tells_its_type() {
         ("Condition?subject:missing=false", Some(&["person", "herd"])),
     ]);
 }
+
+#[test]
+fn many_contained_resources_are_each_judged_once() {
+    // One by one for each reference it would be 20,000 times 20,000 entries.
+    let many = 20_000;
+    let anchors: Vec<_> = (0..many).map(|number| format!("#a{number}")).collect();
+    let performers: Vec<_> = anchors.iter().map(String::as_str).collect();
+    let contained: Vec<_> = (0..many)
+        .map(|number| practitioner(&format!("a{number}"), &format!("Nr{number}"), "male"))
+        .collect();
+    Shelf::new(&[request("many", Value::Array(contained), &performers)]).check(&[
+        (
+            "ServiceRequest?performer:Practitioner.name:missing=true",
+            Some(&[]),
+        ),
+        (
+            "ServiceRequest?performer:Practitioner.name=nr19999",
+            Some(&["many"]),
+        ),
+        ("ServiceRequest?performer.gender=female", Some(&[])),
+        ("ServiceRequest?performer.gender=male", Some(&["many"])),
+    ]);
+}
