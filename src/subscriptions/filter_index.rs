@@ -5,10 +5,11 @@
 //! meet it. Each filter found is then tried, so that the index only ever saves work:
 //! [`EventFilter::concerns`] decides.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use super::filter::{EventFilter, Side};
-use crate::search::{Clause, IndexEntry, IndexValue, Test};
+use crate::search::{Clause, IndexEntry, IndexValue, Test, other_spellings};
 
 /// Filters, each with its owner.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct FilterIndex<T> {
 impl<T> FilterIndex<T> {
     /// Makes the index of filters, each with its owner.
     pub fn new(all: Vec<(EventFilter, T)>) -> Self {
-        let mut shared: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut shared: HashMap<SharedValue<'_>, usize> = HashMap::new();
         for value in all
             .iter()
             .flat_map(|(filter, _)| filter.clauses())
@@ -39,7 +40,7 @@ impl<T> FilterIndex<T> {
         for (place, (filter, _)) in all.iter().enumerate() {
             // Found by the condition whose values the fewest filters share: a practice rather than
             // a status.
-            let how_many = |values: &Vec<(&str, &str)>| {
+            let how_many = |values: &Vec<SharedValue<'_>>| {
                 values
                     .iter()
                     .map(|value| shared.get(value).copied().unwrap_or_default())
@@ -51,7 +52,7 @@ impl<T> FilterIndex<T> {
                         by_value
                             .entry(parameter.to_owned())
                             .or_default()
-                            .entry(value.to_owned())
+                            .entry(value.into_owned())
                             .or_default()
                             .push(place);
                     }
@@ -89,9 +90,12 @@ impl<T> FilterIndex<T> {
     }
 }
 
+/// A parameter and a value.
+type SharedValue<'a> = (&'a str, Cow<'a, str>);
+
 /// Returns the parameter and values of which a Task must have one to meet the condition; none if
 /// the condition is of another kind.
-fn values(clause: &Clause) -> Option<Vec<(&str, &str)>> {
+fn values(clause: &Clause) -> Option<Vec<SharedValue<'_>>> {
     let Clause::Parameter {
         code: parameter,
         any_of,
@@ -103,9 +107,20 @@ fn values(clause: &Clause) -> Option<Vec<(&str, &str)>> {
     for test in any_of {
         match test {
             Test::Token {
-                code: Some(code), ..
-            } => values.push((parameter.as_str(), code.as_str())),
-            Test::Reference(target) => values.push((parameter.as_str(), target.as_str())),
+                system,
+                code: Some(code),
+            } => {
+                values.push((parameter.as_str(), Cow::Borrowed(code.as_str())));
+                // Without a system it also stands for its spellings in the terminologies.
+                if system.is_none() {
+                    let others = other_spellings(code).into_iter();
+                    let spelling = |(_, code)| (parameter.as_str(), Cow::Owned(code));
+                    values.extend(others.map(spelling));
+                }
+            }
+            Test::Reference(target) => {
+                values.push((parameter.as_str(), Cow::Borrowed(target.as_str())));
+            }
             _ => return None,
         }
     }

@@ -14,15 +14,27 @@ use super::filtered;
 const RIGHT: &str = "https://kronikerpakker.dk/fhir/CodeSystem/kp-right";
 const STATUS: &str = "https://kronikerpakker.dk/fhir/CodeSystem/kp-right-status";
 
+/// Codes of diagnoses, each under its system: a code alone stands for several spellings.
+const DIAGNOSES: &[(&str, &str)] = &[
+    ("http://hl7.org/fhir/sid/icd-10", "J44.9"),
+    ("urn:oid:2.16.840.1.113883.6.3", "j449"),
+    ("urn:oid:1.2.208.176.2.4.12", "DJ449"),
+    ("http://hl7.org/fhir/sid/icpc-2", "r95"),
+    ("https://ehr.example/codes", "j44.9"),
+];
+
 /// Makes a Task as far as filters look at it; few values, so that they meet often.
 fn task() -> impl Strategy<Value = Value> {
     let status = select(vec!["due-soon", "overdue", "met"]);
-    (0..4, 0..4, select(vec!["treatment-plan", "prevention-start"]), status, any::<bool>()).prop_map(|(person, owner, right, status, has_owner)| {
+    (0..4, 0..4, select(vec!["treatment-plan", "prevention-start"]), status, any::<bool>(), proptest::option::of(select(DIAGNOSES))).prop_map(|(person, owner, right, status, has_owner, diagnosis)| {
         let mut task = json!({
             "resourceType": "Task", "id": "t", "for": { "reference": format!("Patient/{person}") },
             "code": { "coding": [{ "system": "http://hl7.org/fhir/CodeSystem/task-code", "code": "fulfill" }, { "system": RIGHT, "code": right }] },
             "businessStatus": { "coding": [{ "system": STATUS, "code": status }] },
         });
+        if let Some((system, code)) = diagnosis {
+            task["code"] = json!({ "coding": [{ "system": system, "code": code }] });
+        }
         if has_owner {
             task["owner"] = json!({ "reference": format!("Organization/{owner}") });
         }
@@ -56,6 +68,9 @@ fn filter() -> impl Strategy<Value = String> {
         Just(format!("business-status={STATUS}|")),
         Just(format!("code={RIGHT}|,fulfill")),
         Just("code=treatment-plan".to_owned()),
+        select(vec!["j44.9", "J449", "dj449", "R95", "r95,j449", "x"])
+            .prop_map(|code| format!("code={code}")),
+        Just("code=http://hl7.org/fhir/sid/icd-10|j449".to_owned()),
         Just("code=|treatment-plan".to_owned()),
     ];
     proptest::collection::vec(condition, 1..3)
