@@ -87,18 +87,15 @@ pub fn searched(address: &str) -> Option<(&str, Cow<'_, str>)> {
     is_name.then_some((named, criteria))
 }
 
-/// Tells whether an address is a search in a type, on whatever server: it names no resource.
-pub fn is_search(address: &str) -> bool {
+/// Tells whether an address is a search in a type, on whatever server: it names no resource. `is_type`
+/// tells whether FHIR has a type of that name.
+pub fn is_search(address: &str, is_type: &dyn Fn(&str) -> bool) -> bool {
     let Some((path, criteria)) = parted(address) else {
         return false;
     };
     let path = path.strip_suffix("/_search").unwrap_or(path);
     let named = path.trim_end_matches('/').rsplit('/').next();
-    criteria.contains('=')
-        && named.is_some_and(|named| {
-            named.starts_with(|first: char| first.is_ascii_uppercase())
-                && named.bytes().all(|byte| byte.is_ascii_alphabetic())
-        })
+    criteria.contains('=') && named.is_some_and(is_type)
 }
 
 /// Parts an address at its question mark, which may be percent-encoded.
@@ -225,16 +222,22 @@ mod tests {
 
     #[test]
     fn a_search_on_another_server_is_one_too() {
+        let is_type = |name: &str| matches!(name, "Patient" | "Observation");
         for (address, expected) in [
             ("https://ehr.example/fhir/Patient?identifier=7", true),
             ("https://ehr.example/fhir/Patient%3Fidentifier=7", true),
             ("fhir/Patient/_search?identifier=7", true),
             ("https://ehr.example/fhir/Patient/7", false),
             ("https://ehr.example/fhir/Patient?7", false),
+            ("https://ehr.example/fhir/Observation/?code=7", true),
             ("https://ehr.example/documents?id=7", false),
+            ("https://arkiv.example/Hent?id=7", false),
+            ("https://arkiv.example/Hent/_search?id=7", false),
+            ("https://arkiv.example/patient?id=7", false),
+            ("https://arkiv.example/?id=7", false),
             ("https://ehr.example/fhir/Patient/7?_format=json", false),
         ] {
-            assert_eq!(is_search(address), expected, "{address}");
+            assert_eq!(is_search(address, &is_type), expected, "{address}");
         }
     }
 }

@@ -44,16 +44,29 @@ fn rename_test(test: &mut Test, new: &mut dyn FnMut(&str, bool) -> Option<String
     }
 }
 
-/// Tells whether a query asks what resources name: references, chains, `_has`.
+/// Tells whether a query asks what resources name: references, addresses, chains, `_has`.
 pub fn asks_for_names(query: &SearchQuery) -> bool {
-    let is_name = |test: &Test| match test {
-        Test::Reference(_) | Test::ReferenceIn(_) => true,
-        Test::Composite(tests) => tests.iter().any(|test| matches!(test, Test::Reference(_))),
-        _ => false,
-    };
     query.clauses.iter().any(|clause| match clause {
         Clause::Parameter { any_of, .. } | Clause::Not { any_of, .. } => any_of.iter().any(is_name),
         Clause::Chain { .. } | Clause::Has { .. } | Clause::Missing { .. } => true,
         Clause::Ids(_) | Clause::Keys(_) | Clause::LastUpdated(_) => false,
     })
+}
+
+fn is_name(test: &Test) -> bool {
+    match test {
+        Test::Reference(_)
+        | Test::ReferenceIn(_)
+        | Test::Contained(_)
+        | Test::Uri(_)
+        | Test::UriBelow(_)
+        | Test::UriAbove(_) => true,
+        Test::Composite(tests) => tests.iter().any(is_name),
+        Test::Token { .. }
+        | Test::Date { .. }
+        | Test::StartsWith(_)
+        | Test::Contains(_)
+        | Test::Exactly(_)
+        | Test::Quantity { .. } => false,
+    }
 }

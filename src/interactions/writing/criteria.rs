@@ -64,7 +64,7 @@ impl EntryCriteria {
         let mut named = Vec::new();
         let mut unknown = false;
         rename(&mut query, &mut |address, is_uri| {
-            match entry_of(names, at, address, is_uri) {
+            match names.asked(at, address, is_uri) {
                 Some(entry) => named.push(entry),
                 None => unknown |= !is_uri && address.starts_with("urn:"),
             }
@@ -99,20 +99,12 @@ impl EntryCriteria {
         let mut query = self.query.clone();
         let mut all = true;
         rename(&mut query, &mut |address, is_uri| {
-            let entry = entry_of(names, at, address, is_uri)?;
+            let entry = names.asked(at, address, is_uri)?;
             let key = key_of(entry);
             all &= key.is_some();
             key.map(|key| key.to_string())
         });
         all.then_some(query)
-    }
-}
-
-fn entry_of(names: &EntryNames<'_>, at: usize, address: &str, is_uri: bool) -> Option<usize> {
-    if is_uri {
-        names.exactly(address)
-    } else {
-        names.named(Some(at), address).map(|named| named.at)
     }
 }
 

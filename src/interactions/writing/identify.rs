@@ -31,7 +31,7 @@ pub(super) fn identify_all(
         stored: stored(changes, gathering)?,
         deleted: HashSet::new(),
         updated_by: HashSet::new(),
-        entries: MeetingEntries::of(changes, names),
+        entries: MeetingEntries::of(changes, names, gathering.server().validator.definitions()),
         gathering,
         failures: Vec::new(),
     };

@@ -11,9 +11,11 @@ use super::entry::{Entry, EntryWrite};
 use super::references::conditional::{canonical, is_match};
 use super::references::finder::EntryFinder;
 use super::references::names::EntryNames;
+use super::references::relink::{new_link, new_links, put};
 use crate::fhir::{IssueCode, ResourceKey};
 use crate::interactions::change::Change;
 use crate::interactions::{Effect, Failure};
+use crate::schema::Definitions;
 use crate::search::compartment::found_by;
 use crate::search::{IndexEntry, SearchQuery, asks_for_names};
 
@@ -30,6 +32,7 @@ pub(super) enum Meeting {
 /// The entries of a request that were identified so far.
 pub(super) struct MeetingEntries<'a> {
     names: &'a EntryNames<'a>,
+    definitions: &'a Definitions,
     entries: Vec<Option<Entry>>,
     finder: EntryFinder,
     /// The creates that make a resource, by their criteria.
@@ -41,9 +44,14 @@ pub(super) struct MeetingEntries<'a> {
 
 impl<'a> MeetingEntries<'a> {
     /// Begins with none.
-    pub(super) fn of(changes: &[Change], names: &'a EntryNames<'a>) -> Self {
+    pub(super) fn of(
+        changes: &[Change],
+        names: &'a EntryNames<'a>,
+        definitions: &'a Definitions,
+    ) -> Self {
         MeetingEntries {
             names,
+            definitions,
             entries: changes.iter().map(|_| None).collect(),
             finder: EntryFinder::default(),
             made_by: HashMap::new(),
@@ -127,7 +135,12 @@ impl<'a> MeetingEntries<'a> {
         let EntryWrite::Put(resource, _) = &entry.step else {
             return Vec::new();
         };
+        let links = new_links(self.definitions, resource.value(), &mut |kind, address| {
+            let named = self.names.named(Some(at), address)?;
+            new_link(kind, named, &self.key(named.at)?)
+        });
         let mut content = resource.value().clone();
+        put(&mut content, links);
         self.put_names(at, &mut content);
         found_by(&entry.key, &content)
     }

@@ -5,7 +5,7 @@ pub(super) mod checking;
 pub(super) mod conditional;
 pub(super) mod finder;
 pub(in crate::interactions) mod names;
-mod relink;
+pub(super) mod relink;
 pub(super) mod rewriting;
 mod searches;
 pub(super) mod surrounding;

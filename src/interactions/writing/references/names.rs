@@ -25,6 +25,13 @@ pub(in crate::interactions) struct NamedEntry<'t> {
     pub(in crate::interactions) fragment: Option<&'t str>,
 }
 
+impl NamedEntry<'_> {
+    /// Tells whether a version is asked for, and no part of it.
+    pub(super) fn is_whole_version(self) -> bool {
+        self.version.is_some() && self.fragment.is_none()
+    }
+}
+
 impl<'a> EntryNames<'a> {
     /// Reads the addresses of these changes.
     pub(in crate::interactions) fn of(changes: &'a [Change]) -> Self {
@@ -56,6 +63,21 @@ impl<'a> EntryNames<'a> {
     /// Finds the entry with exactly this address.
     pub(in crate::interactions) fn exactly(&self, address: &str) -> Option<usize> {
         self.by_full_url.get(address).copied()
+    }
+
+    /// Finds the entry that an address in the criteria of the entry at that place names: one that a
+    /// uri parameter asks for compares as it stands.
+    pub(in crate::interactions) fn asked(
+        &self,
+        at: usize,
+        address: &str,
+        is_uri: bool,
+    ) -> Option<usize> {
+        if is_uri {
+            self.exactly(address)
+        } else {
+            self.named(Some(at), address).map(|named| named.at)
+        }
     }
 
     /// Finds the entry that an address names, with a version and a fragment as far as it has them.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::names::NamedEntry;
+use crate::fhir::ResourceKey;
 use crate::schema::Definitions;
 use crate::validation::narrative::relinked;
 use crate::validation::{LinkKind, for_each_link};
@@ -31,11 +33,11 @@ pub(super) fn replace_references(value: &mut Value, addresses: &HashMap<String, 
 }
 
 /// A text of a resource that is replaced: where it stands, as a JSON Pointer, and the new one.
-pub(super) type NewText = (String, String);
+pub(in crate::interactions::writing) type NewText = (String, String);
 
 /// Returns the texts that are to be replaced if the links of a resource besides its references lead
 /// to where `new` says.
-pub(super) fn new_links(
+pub(in crate::interactions::writing) fn new_links(
     definitions: &Definitions,
     resource: &Value,
     new: &mut dyn FnMut(LinkKind, &str) -> Option<String>,
@@ -51,8 +53,34 @@ pub(super) fn new_links(
     found
 }
 
+/// Returns the text of a link that names an entry, given the resource of the entry; none if it stays,
+/// or names a version, of which nothing is known yet.
+pub(in crate::interactions::writing) fn new_link(
+    kind: LinkKind,
+    named: NamedEntry<'_>,
+    key: &ResourceKey,
+) -> Option<String> {
+    let NamedEntry {
+        version, fragment, ..
+    } = named;
+    match (kind, fragment) {
+        (LinkKind::Uuid, None) if version.is_none() => urn_of(key),
+        (LinkKind::Uuid, _) => None,
+        (LinkKind::Address | LinkKind::Narrative, _) if named.is_whole_version() => None,
+        (LinkKind::Address | LinkKind::Narrative, None) => Some(key.to_string()),
+        (LinkKind::Address | LinkKind::Narrative, Some(part)) => Some(format!("{key}#{part}")),
+    }
+}
+
+/// Returns the address of a resource for an element that can hold a `urn:uuid:` only, if its id is
+/// that of one.
+fn urn_of(key: &ResourceKey) -> Option<String> {
+    let uuid = uuid::Uuid::try_parse(key.id.as_str()).ok()?;
+    Some(format!("urn:uuid:{uuid}"))
+}
+
 /// Puts new texts in their places.
-pub(super) fn put(resource: &mut Value, texts: Vec<NewText>) {
+pub(in crate::interactions::writing) fn put(resource: &mut Value, texts: Vec<NewText>) {
     for (pointer, text) in texts {
         if let Some(place) = resource.pointer_mut(&pointer) {
             *place = Value::String(text);

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::names::NamedEntry;
-use super::relink::{new_links, put, replace_references};
+use super::relink::{new_link, new_links, put, replace_references};
 use super::searches;
 use super::surrounding::{Surrounding, addresses_in};
 use super::versions::{self, VersionLinks};
@@ -119,33 +119,11 @@ impl KnownAddresses<'_> {
         new_links(self.definitions, resource.value(), &mut |kind, address| {
             let named = self.request.names.named(from, address)?;
             let key = &self.request.keys[named.at];
-            match (kind, named) {
-                (
-                    LinkKind::Uuid,
-                    NamedEntry {
-                        version: None,
-                        fragment: None,
-                        ..
-                    },
-                ) => urn_of(key),
-                (LinkKind::Uuid, _) => None,
-                (
-                    LinkKind::Address | LinkKind::Narrative,
-                    NamedEntry {
-                        version: Some(_),
-                        fragment: None,
-                        ..
-                    },
-                ) => {
-                    if !self.is_own_version(named, key) {
-                        versions.insert(address.to_owned(), named.at);
-                    }
-                    None
-                }
-                (LinkKind::Address | LinkKind::Narrative, NamedEntry { fragment, .. }) => {
-                    Some(fragment.map_or_else(|| key.to_string(), |part| format!("{key}#{part}")))
-                }
+            let is_version = kind != LinkKind::Uuid && named.is_whole_version();
+            if is_version && !self.is_own_version(named, key) {
+                versions.insert(address.to_owned(), named.at);
             }
+            new_link(kind, named, key)
         })
     }
 
@@ -187,6 +165,7 @@ impl KnownAddresses<'_> {
             Reference::Conditional(_) => self.conditional(ReferenceRewrite::AsItStands),
             Reference::External(address) => {
                 let local = self.below_base(address);
+                let is_type = |name: &str| self.definitions.is_resource_type(name);
                 match local.map(|local| (local, Reference::parse(local))) {
                     Some((local, Reference::Local(..))) => {
                         ReferenceRewrite::Address(local.to_owned())
@@ -194,7 +173,7 @@ impl KnownAddresses<'_> {
                     Some((local, Reference::Conditional(_))) => {
                         self.conditional(ReferenceRewrite::Address(local.to_owned()))
                     }
-                    Some(_) | None if is_search(address) => ReferenceRewrite::Wrong(
+                    Some(_) | None if is_search(address, &is_type) => ReferenceRewrite::Wrong(
                         "expected the address of a resource, found a search on another server: name the resource, or in a transaction a search of this server, such as Patient?identifier=system|value",
                     ),
                     Some(_) | None => ReferenceRewrite::AsItStands,
@@ -235,11 +214,4 @@ impl KnownAddresses<'_> {
         let local = full_url.and_then(|full_url| self.below_base(full_url));
         local.is_some_and(|local| local == key.to_string())
     }
-}
-
-/// Returns the address of a resource for an element that can hold a `urn:uuid:` only, if its id is
-/// that of one.
-fn urn_of(key: &ResourceKey) -> Option<String> {
-    let uuid = uuid::Uuid::try_parse(key.id.as_str()).ok()?;
-    Some(format!("urn:uuid:{uuid}"))
 }

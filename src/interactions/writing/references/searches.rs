@@ -239,13 +239,20 @@ fn query_of(
             "a reference that is a search names a type: {}",
             not_held(type_name)
         );
-        Failure::precondition(IssueCode::MultipleMatches, text)
+        // It has no match here; what is no type of FHIR has none anywhere.
+        let definitions = gathering.server().validator.definitions();
+        let code = if definitions.is_resource_type(type_name) {
+            IssueCode::NotSupported
+        } else {
+            IssueCode::Invalid
+        };
+        Failure::precondition(code, text)
     })?;
     let parameters = query_pairs(&criteria)?;
     let mut query = conditional_query(gathering.server(), resource_type, &parameters)?;
-    rename(&mut query, &mut |named, _| {
-        let entry = request.names.named(Some(at), named)?;
-        Some(request.keys.get(entry.at)?.to_string())
+    rename(&mut query, &mut |named, is_uri| {
+        let entry = request.names.asked(at, named, is_uri)?;
+        Some(request.keys.get(entry)?.to_string())
     });
     Ok(query)
 }

@@ -279,6 +279,49 @@ fn creates_whose_criteria_meet_are_one_resource() {
 }
 
 #[test]
+fn criteria_may_name_an_entry_by_a_uri_and_meet_or_find_what_names_it_so() {
+    let by_address = "https://ehr.example/fhir/Organization/9";
+    for full_url in [PERSON, by_address] {
+        let facade = clinic();
+        let planned = || {
+            let mut plan = identified(plan("", "p", "c", "2027-02-25"), "1");
+            plan["instantiatesUri"] = json!([full_url]);
+            plan
+        };
+        let criteria = format!("instantiates-uri={full_url}");
+        let mut part = identified(plan("", "p", "c", "2027-02-26"), "2");
+        part["partOf"] = json!([{ "reference": format!("CarePlan?{criteria}") }]);
+        let entries = vec![
+            post(DIAGNOSIS, planned()),
+            post("urn:uuid:part", part),
+            post(full_url, practice("")),
+            with(post("urn:uuid:again", planned()), "ifNoneExist", &criteria),
+        ];
+        let reply = send(&facade, entries.clone());
+        let made = "201 Created";
+        assert_eq!(statuses(&reply), [made, made, made, "200 OK"], "{full_url}");
+        let location = |at: usize| reply.json()["entry"][at]["response"]["location"].clone();
+        assert_eq!(location(0), location(3), "{full_url}");
+        let plans = facade.search_all("CarePlan");
+        assert_eq!(plans.len(), 2, "{full_url}");
+        let of = |number: &str| {
+            let is_it = |plan: &&Value| {
+                let identifiers = plan["identifier"].as_array().unwrap();
+                identifiers.iter().any(|own| own["value"] == number)
+            };
+            plans.iter().find(is_it).unwrap()
+        };
+        let expected = format!("CarePlan/{}", of("1")["id"].as_str().unwrap());
+        assert_eq!(of("2")["partOf"][0]["reference"], expected, "{full_url}");
+        let practices = facade.search_all("Organization");
+        let uri = of("1")["instantiatesUri"][0].as_str().unwrap();
+        let names =
+            |practice: &Value| uri == format!("Organization/{}", practice["id"].as_str().unwrap());
+        assert!(practices.iter().any(names), "{full_url}: {uri}");
+    }
+}
+
+#[test]
 fn a_create_may_find_what_another_entry_changes() {
     let facade = clinic();
     let mut moved = practice("gp");

@@ -105,22 +105,56 @@ fn refused_outside(facade: &Facade, sent: &Value, search: &str) {
 #[test]
 fn what_looks_like_a_search_and_is_none_of_this_server_is_never_stored() {
     let facade = clinic();
-    for (address, status) in [
-        ("https://ehr.example/fhir/Organization?identifier=7", 422),
-        ("other/Organization?identifier=7", 422),
-        ("https://ehr.example/fhir/Organization%3Fidentifier=7", 422),
-        ("Observation?code=7", 412),
-        ("?identifier=7", 412),
-        ("Organization?", 412),
-        ("Organization?colour=red", 400),
+    for (address, status, code) in [
+        (
+            "https://ehr.example/fhir/Organization?identifier=7",
+            422,
+            "value",
+        ),
+        ("https://ehr.example/fhir/Observation?code=7", 422, "value"),
+        ("other/Organization?identifier=7", 422, "value"),
+        (
+            "https://ehr.example/fhir/Organization%3Fidentifier=7",
+            422,
+            "value",
+        ),
+        ("Observation?code=7", 412, "not-supported"),
+        ("organization?identifier=7", 412, "invalid"),
+        ("Hent?identifier=7", 412, "invalid"),
+        ("?identifier=7", 412, "invalid"),
+        ("Organization?", 412, "invalid"),
+        ("Organization?colour=red", 400, "not-supported"),
     ] {
         let reply = send(&facade, vec![put(plan_by(address))]);
         expect(&reply, status);
-        let expected = "Bundle.entry[0].resource.author.reference";
-        assert!(reply.text.contains(expected), "{address}: {}", reply.text);
+        let expected = format!("error {code} Bundle.entry[0].resource.author.reference");
+        assert!(
+            reply.issues().contains(&expected),
+            "{address}: {}",
+            reply.text
+        );
         expect(&facade.put(&plan_by(address)), 422);
     }
     expect(&facade.get("CarePlan/plan"), 404);
+}
+
+#[test]
+fn an_address_elsewhere_that_asks_in_no_type_of_fhir_stays() {
+    let facade = clinic();
+    for address in [
+        "https://arkiv.example/Hent?id=7",
+        "https://arkiv.example/Hent/?id=7",
+        "https://arkiv.example/patient?id=7",
+    ] {
+        let mut sent = copd("c", "p", "2027-02-20");
+        sent["recorder"] = json!({ "reference": address });
+        facade.put_ok(&sent);
+        assert_eq!(
+            facade.get("Condition/c").json()["recorder"]["reference"],
+            address
+        );
+        assert_eq!(send(&facade, vec![put(sent)]).status, 200, "{address}");
+    }
 }
 
 #[test]
