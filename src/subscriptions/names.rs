@@ -61,11 +61,12 @@ pub const EXTENSIONS: &[(&str, &str)] = &[
 /// Tells whether an extension puts an element of another version of FHIR into an R4 resource
 /// (<https://hl7.org/fhir/versions.html#extensions>), as
 /// `http://hl7.org/fhir/5.0/StructureDefinition/extension-Subscription.topic` does. Every address
-/// below a version counts.
+/// below a version counts, but for 4.0, which is R4.
 pub fn is_of_another_version(url: &str) -> bool {
     let version = url
         .strip_prefix("http://hl7.org/fhir/")
         .and_then(|rest| rest.split('/').next())
+        .filter(|version| *version != "4.0")
         .and_then(|version| version.split_once('.'));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     version.is_some_and(|(major, minor)| is_number(major) && is_number(minor))

@@ -314,13 +314,14 @@ impl<'a> ResourceWalk<'a, '_> {
     }
 }
 
-/// Tells whether that is the address of an extension for an element of a version of FHIR
-/// (<https://hl7.org/fhir/R4/versions.html#extensions>).
+/// Tells whether that is the address of an extension for an element of another version of FHIR than this
+/// one, 4.0 (<https://hl7.org/fhir/R4/versions.html#extensions>).
 fn is_of_another_version(url: &str) -> bool {
     url.strip_prefix("http://hl7.org/fhir/")
         .and_then(|rest| rest.split_once("/StructureDefinition/extension-"))
         .is_some_and(|(version, element)| {
             !element.is_empty()
+                && version != "4.0"
                 && version
                     .split_once('.')
                     .is_some_and(|(major, minor)| is_digits(major) && is_digits(minor))

@@ -1,14 +1,17 @@
 //! A primitive: its JSON, its format, its bounds, and the object beside it.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
 use super::ResourceWalk;
 use super::object_members::ObjectMembers;
+use super::path::At;
 use super::shape::Shape;
 use super::spot::Spot;
 use crate::fhir::{IssueCode, Severity};
+use crate::fhirpath::Model;
 use crate::schema::Structure;
 use crate::validation::findings::json_type;
 use crate::validation::{dates, primitives};
@@ -28,16 +31,21 @@ impl<'a> ResourceWalk<'a, '_> {
         let mut is_well_formed = true;
         if let Some(value) = node.value {
             let is_date = matches!(&*definition.type_name, "date" | "dateTime" | "instant");
+            let judged = self.without_version_of_system(value, at);
             let sink = &mut *self.sink;
-            primitives::check(&definition.type_name, value, &mut |severity, code, what| {
-                is_well_formed &= severity > Severity::Error;
-                let rule = match (code, severity) {
-                    (IssueCode::Value, Severity::Error) if is_date => dates::EXISTS,
-                    (_, Severity::Warning) if is_date => dates::PLAUSIBLE,
-                    _ => "",
-                };
-                sink.add(severity, code, at, rule, what);
-            });
+            primitives::check(
+                &definition.type_name,
+                &judged,
+                &mut |severity, code, what| {
+                    is_well_formed &= severity > Severity::Error;
+                    let rule = match (code, severity) {
+                        (IssueCode::Value, Severity::Error) if is_date => dates::EXISTS,
+                        (_, Severity::Warning) if is_date => dates::PLAUSIBLE,
+                        _ => "",
+                    };
+                    sink.add(severity, code, at, rule, what);
+                },
+            );
             // A profile may say something of the value inside the element, too.
             let inside = shape.children().find(is_value).map(|child| child.element);
             for element in std::iter::once(shape.element).chain(inside) {
@@ -79,6 +87,25 @@ impl<'a> ResourceWalk<'a, '_> {
             let of_type = root.map_or(&[][..], |root| &root.constraints);
             self.check_rules(shape.element, spot);
             self.check_further_rules(of_type, shape.element, spot);
+        }
+    }
+
+    /// Returns the value whose form is judged: of the system of a Coding, if it is a urn, the part
+    /// before a `|version`. That belongs in `version`, but is passed over behind every address.
+    fn without_version_of_system<'v>(&self, value: &'v Value, at: &At<'_>) -> Cow<'v, Value> {
+        let holder = at.parent().filter(|_| at.name() == "system");
+        let is_of_coding = holder
+            .and_then(At::node)
+            .and_then(|node| node.type_id)
+            .is_some_and(|id| self.definitions.name(id) == "Coding");
+        let is_version = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        match value.as_str().and_then(|text| text.split_once('|')) {
+            Some((system, version))
+                if is_of_coding && system.starts_with("urn:") && is_version(version) =>
+            {
+                Cow::Owned(Value::from(system))
+            }
+            _ => Cow::Borrowed(value),
         }
     }
 

@@ -148,6 +148,12 @@ fn diagnoses_are_found_under_each_address_of_their_terminology() {
         ("icpc", "http://hl7.org/fhir/sid/icpc-2", "r95"),
         ("sct", "urn:oid:2.16.840.1.113883.6.96", "13645005"),
         ("sct-version", "http://snomed.info/sct|20240101", "13645005"),
+        (
+            "sct-oid-version",
+            "urn:oid:2.16.840.1.113883.6.96|2020",
+            "13645005",
+        ),
+        ("sks-version", "urn:oid:1.2.208.176.2.4.12|2033", "DJ449"),
     ] {
         let mut condition = copd(id, "p", "2027-02-20");
         condition["code"] = json!({ "coding": [{ "system": system, "code": code }] });
@@ -157,16 +163,35 @@ fn diagnoses_are_found_under_each_address_of_their_terminology() {
         ("code=urn:oid:1.2.208.176.2.31|R95", 1),
         ("code=urn:oid:1.2.208.176.2.31|r95", 1),
         ("code=R95", 1),
-        ("code=http://snomed.info/sct|13645005", 2),
-        ("code=urn:oid:2.16.840.1.113883.6.96|13645005", 2),
-        ("code=13645005&_sort=recorded-date", 2),
-        ("code:not=r95", 2),
+        ("code=http://snomed.info/sct|13645005", 3),
+        ("code=urn:oid:2.16.840.1.113883.6.96|13645005", 3),
+        ("code=urn:oid:1.2.208.176.2.4.12|DJ449", 1),
+        ("code=13645005&_sort=recorded-date", 3),
+        ("code:not=r95", 4),
     ] {
         let reply = facade.get(&format!("Condition?patient=p&{search}"));
         expect(&reply, 200);
         assert_eq!(reply.json()["total"], expected, "{search}");
     }
-    // All three are the same disease: one clock.
+    // All are the same disease: one clock.
     let tasks = facade.get("Task?patient=p&right=treatment-plan");
     assert_eq!(tasks.json()["total"], 1, "{}", tasks.text);
+}
+
+#[test]
+fn a_system_with_a_version_starts_a_clock_whatever_its_address() {
+    for (system, code) in [
+        ("urn:oid:1.2.208.176.2.4.12|2033", "DJ449"),
+        ("urn:oid:2.16.840.1.113883.6.96|2020", "13645005"),
+        ("http://snomed.info/sct|2020", "13645005"),
+    ] {
+        let facade = clinic();
+        let mut condition = copd("c", "p", "2027-02-20");
+        condition["code"] = json!({ "coding": [{ "system": system, "code": code }] });
+        facade.put_ok(&condition);
+        let stored = facade.get("Condition/c").json();
+        assert_eq!(stored["code"]["coding"][0]["system"], system);
+        let tasks = facade.get("Task?focus=Condition/c&right=treatment-plan");
+        assert_eq!(tasks.json()["total"], 1, "{system}");
+    }
 }

@@ -2,13 +2,54 @@
 
 use serde_json::{Value, json};
 
-use super::{check, concept, extension, findings, own_concept};
+use super::{check, concept, extension, findings, merged, own_concept, told, valid};
 
 fn postponement(period: Value, reason: &str) -> Value {
     extension(
         "kp-postponement",
         json!({ "extension": [{ "url": "period", "valuePeriod": period }, { "url": "reason", "valueCode": reason }] }),
     )
+}
+
+#[test]
+fn the_version_after_the_system_of_a_code_is_passed_over_and_after_no_other_system() {
+    let of_code =
+        |system: &str| json!({ "code": { "coding": [{ "system": system, "code": "DJ449" }] } });
+    let of_tag =
+        |system: &str| json!({ "meta": { "tag": [{ "system": system, "code": "DJ449" }] } });
+    let of_identifier =
+        |system: &str| json!({ "identifier": [{ "system": system, "value": "1" }] });
+    let uuid = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520";
+    for (edit, at) in [
+        (of_code("urn:oid:1.2.208.176.2.4.12"), None),
+        (of_code("urn:oid:1.2.208.176.2.4.12|2033"), None),
+        (of_code("urn:oid:2.16.840.1.113883.6.96|2020"), None),
+        (of_code("http://snomed.info/sct|2020"), None),
+        (of_code(&format!("{uuid}|1")), None),
+        (of_tag("urn:oid:1.2.208.176.2.4.12|2033"), None),
+        (of_code("urn:oid:1.2|2033"), Some("code.coding[0]")),
+        (of_code("urn:oid:x|2033"), Some("code.coding[0]")),
+        (
+            of_code("urn:oid:1.2.208.176.2.4.12|20 33"),
+            Some("code.coding[0]"),
+        ),
+        (of_tag("urn:oid:x|2033"), Some("meta.tag[0]")),
+        (
+            of_identifier("urn:oid:1.2.208.176.1.1|1"),
+            Some("identifier[0]"),
+        ),
+    ] {
+        let found = told(&merged(&valid("Condition"), &edit));
+        let wrong: Vec<_> = found
+            .iter()
+            .filter(|line| line.starts_with("error value") && line.contains(".system"))
+            .collect();
+        let expected: Vec<_> = at
+            .map(|at| format!("error value Condition.{at}.system"))
+            .into_iter()
+            .collect();
+        assert_eq!(wrong, expected.iter().collect::<Vec<_>>(), "{edit}");
+    }
 }
 
 #[test]

@@ -497,6 +497,15 @@ fn an_extension_for_an_element_of_another_version_is_a_warning_unless_its_defini
             "http://hl7.org/fhir/3.0/StructureDefinition/extension-Patient.animal",
             &warning,
         ),
+        (
+            "http://hl7.org/fhir/4.3/StructureDefinition/extension-Patient.x",
+            &warning,
+        ),
+        // This version: an extension that is not known, as any other.
+        (
+            "http://hl7.org/fhir/4.0/StructureDefinition/extension-Patient.foo",
+            &[],
+        ),
         ("http://hl7.org/fhir/5.0/StructureDefinition/other", &[]),
         (
             "http://hl7.org/fhir/five/StructureDefinition/extension-Patient.name",
