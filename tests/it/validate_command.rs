@@ -296,6 +296,53 @@ fn the_resources_in_a_bundle_are_checked_in_their_places() {
 }
 
 #[test]
+fn a_reference_that_is_a_search_is_warned_of_where_a_server_would_refuse_it() {
+    let by = |author: &str| {
+        let mut plan = plan("cp", "p", "c", "2027-02-01");
+        plan["author"] = json!({ "reference": author });
+        plan
+    };
+    let bundle = |kind: &str, author: &str| {
+        let request = json!({ "method": "PUT", "url": "CarePlan/cp" });
+        let full_url = "https://ehr.test/fhir/CarePlan/cp";
+        let entry = json!({ "fullUrl": full_url, "resource": by(author), "request": request });
+        json!({ "resourceType": "Bundle", "type": kind, "entry": [entry] })
+    };
+    let search = "Organization?identifier=https://q|1";
+    let elsewhere = "https://ehr.test/fhir/Organization?identifier=https://q|1";
+    let alone = "CarePlan.author.reference: warning value ";
+    let in_entry = "Bundle.entry[0].resource.author.reference: warning value ";
+    for (sent, expected) in [
+        (by(search), Some((alone, "in a transaction only"))),
+        (by(elsewhere), Some((alone, "on another server"))),
+        (by("Organization/gp"), None),
+        (by("https://arkiv.example/Hent?id=7"), None),
+        (
+            bundle("batch", search),
+            Some((in_entry, "in a transaction only")),
+        ),
+        (bundle("transaction", search), None),
+    ] {
+        let folder = folder(&[("x.json", sent.to_string())]);
+        let ended = frist(folder.path(), &["x.json"], "");
+        let told: Vec<_> = ended
+            .out
+            .lines()
+            .filter(|line| line.contains(", found a search"))
+            .collect();
+        match expected {
+            Some((at, words)) => {
+                assert_eq!(told.len(), 1, "{}", ended.out);
+                assert!(told[0].starts_with(&format!("x.json:{at}")), "{}", told[0]);
+                assert!(told[0].contains(words), "{}", told[0]);
+            }
+            None => assert!(told.is_empty(), "{}", ended.out),
+        }
+        assert_eq!(ended.code, 0, "{}", ended.out);
+    }
+}
+
+#[test]
 fn a_profile_and_a_day_can_be_said() {
     let folder = folder(&[
         ("future.json", future().to_string()),

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::lines::text_without_place;
 use crate::deadlines::GroupTable;
 use crate::fhir::held::not_held;
-use crate::fhir::{Issue, IssueCode, Resource, ResourceType, Severity};
+use crate::fhir::reference::{self, is_search};
+use crate::fhir::{Issue, IssueCode, Reference, Resource, ResourceType, Severity};
 use crate::interactions::writing::content::{ContentStandard, part_finding};
 use crate::validation::{self, BundleWalk, Validator};
 
@@ -40,6 +41,8 @@ impl ContentCheck<'_> {
         if type_name == "Bundle" {
             self.findings_of_entries(resource.value(), "Bundle", &mut issues);
             each_once(&mut issues);
+        } else {
+            issues.extend(self.searches(resource));
         }
         if !self.is_day_said {
             issues
@@ -60,6 +63,35 @@ impl ContentCheck<'_> {
         }
     }
 
+    /// Warns of references that are searches: a server understands them in a transaction alone, and
+    /// whether the resource is sent in one is not known here.
+    fn searches(&self, resource: &Resource) -> Vec<Issue> {
+        let definitions = self.validator.definitions();
+        let is_type = |name: &str| definitions.is_resource_type(name);
+        let mut found = Vec::new();
+        reference::for_each(
+            resource.type_name(),
+            resource.value(),
+            &mut |at, element| {
+                let address = element["reference"].as_str().unwrap_or_default();
+                let is_conditional = matches!(Reference::parse(address), Reference::Conditional(_));
+                let text = if is_conditional {
+                    "expected the address of a resource, found a search, which a server understands in a transaction only; sent in another way, it is refused (422)"
+                } else if is_search(address, &is_type) {
+                    "expected the address of a resource, found a search on another server; a server refuses it (422)"
+                } else {
+                    return;
+                };
+                found.push(Issue::warning(
+                    IssueCode::Value,
+                    format!("{at}.reference"),
+                    text,
+                ));
+            },
+        );
+        found
+    }
+
     /// Adds what a write would find of the resources in a Bundle: each among the others, or as if it
     /// were sent alone if they are those of a batch.
     fn findings_of_entries(&self, bundle: &Value, at: &str, issues: &mut Vec<Issue>) {
@@ -74,7 +106,9 @@ impl ContentCheck<'_> {
             match Resource::from_value(value.clone()) {
                 Ok(resource) => {
                     let found = if is_batch {
-                        standard.findings(&resource)
+                        let mut found = standard.findings(&resource);
+                        found.extend(self.searches(&resource));
+                        found
                     } else {
                         standard.findings_of_entry(&together, number)
                     };

@@ -45,14 +45,24 @@ impl ContentStandard<'_> {
     }
 }
 
-/// Returns the finding about a resource that says of itself that it is only a part of one, as the
-/// answers to `_summary` and `_elements` do: written back, it would replace the whole.
+/// Returns the finding about a resource that says of itself, or of one that it contains, that it is
+/// only a part of one, as the answers to `_summary` and `_elements` do: written back, it would replace
+/// the whole.
 pub fn part_finding(resource: &Value) -> Option<Issue> {
-    let at = view::items(&resource["meta"]["tag"]).position(subset::is_subsetted)?;
     let type_name = resource["resourceType"].as_str().unwrap_or_default();
+    let contained = || {
+        let mut contained = view::items(&resource["contained"]).enumerate();
+        contained
+            .find_map(|(at, inner)| part_finding_at(&format!("{type_name}.contained[{at}]"), inner))
+    };
+    part_finding_at(type_name, resource).or_else(contained)
+}
+
+fn part_finding_at(place: &str, resource: &Value) -> Option<Issue> {
+    let at = view::items(&resource["meta"]["tag"]).position(subset::is_subsetted)?;
     Some(Issue::error(
         IssueCode::BusinessRule,
-        format!("{type_name}.meta.tag[{at}]"),
+        format!("{place}.meta.tag[{at}]"),
         "expected a whole resource, found one tagged SUBSETTED: it is a part, as _summary and _elements give it, and would replace the whole; \
          read it again without these, and send that",
     ))

@@ -93,6 +93,51 @@ fn a_part_is_refused_whichever_way_it_is_written() {
 }
 
 #[test]
+fn a_contained_part_is_refused_as_its_container_is() {
+    let facade = population();
+    let before = changes(&facade);
+    let at = "Condition.contained[0].meta.tag[1]";
+    let holding = |tag: Value| {
+        let mut condition = facade.get("Condition/c").json();
+        condition["contained"] = json!([{ "resourceType": "Practitioner", "id": "dr",
+            "meta": { "tag": [{ "code": "first" }, tag] } }]);
+        condition["asserter"] = json!({ "reference": "#dr" });
+        condition
+    };
+    for system in [
+        "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+        "http://hl7.org/fhir/v3/ObservationValue",
+    ] {
+        let part = holding(tag(system));
+        expect_refused(&facade.put(&part), at);
+        expect_refused(&facade.post(&without_id(part.clone())), at);
+        let request = json!({ "method": "PUT", "url": "Condition/c" });
+        let entry = json!({ "resource": part, "request": request });
+        let bundle =
+            |kind: &str| json!({ "resourceType": "Bundle", "type": kind, "entry": [entry] });
+        expect_refused(
+            &facade.post(&bundle("transaction")),
+            "Bundle.entry[0].resource.contained[0].meta.tag[1]",
+        );
+        let batch = facade.post(&bundle("batch")).json();
+        assert_tagged(&batch["entry"][0]["response"]["outcome"], at);
+        let patch = json!([{ "op": "add", "path": "/contained", "value": part["contained"] },
+                           { "op": "add", "path": "/asserter", "value": part["asserter"] }]);
+        let kind = [("content-type", "application/json-patch+json")];
+        expect_refused(
+            &facade.send("PATCH", "Condition/c", &kind, patch.to_string()),
+            at,
+        );
+        let path = "Condition/c/$validate?mode=update";
+        let checked = facade.send("POST", path, &[], part.to_string());
+        expect(&checked, 200);
+        assert_tagged(&checked.json(), at);
+    }
+    assert_eq!(changes(&facade), before);
+    facade.put_ok(&holding(tag("https://ehr.test/tags")));
+}
+
+#[test]
 fn what_a_patch_would_tag_so_is_refused_and_the_tag_can_be_taken_away() {
     let facade = population();
     let before = changes(&facade);
