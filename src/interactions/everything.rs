@@ -9,8 +9,8 @@ use super::Failure;
 use crate::fhir::{FhirDate, Issue, IssueCode, ResourceType};
 use crate::search::care_dates::CARE;
 use crate::search::compartment::{TASK, types as types_of_compartment};
-use crate::search::parse::{ParsedSearch, parse_search};
-use crate::search::results::{Include, IncludeDirection, Results};
+use crate::search::parse::{ParsedSearch, may_be_passed_over, parse_search};
+use crate::search::results::{Include, IncludeDirection, is_about_answer};
 use crate::search::{Clause, Prefix, Test};
 
 /// The types that a person's resources may name, and that are given with them.
@@ -37,11 +37,11 @@ pub(super) fn parse(
     types: &[ResourceType],
     parameters: &[(String, String)],
 ) -> Result<ParsedSearch, Failure> {
-    let (own, count): (Vec<_>, Vec<_>) = parameters
+    let (of_answer, own): (Vec<_>, Vec<_>) = parameters
         .iter()
         .cloned()
-        .partition(|(name, _)| name != "_count");
-    let mut parsed = parse_search(types, &count, "").map_err(Failure::BadRequest)?;
+        .partition(|(name, _)| name == "_count" || is_about_answer(name));
+    let mut parsed = about_answer(types, &of_answer)?;
     let mut wrong = Vec::new();
     let mut care = (i64::MIN, i64::MAX);
     for (at, (name, value)) in own.iter().enumerate() {
@@ -71,10 +71,12 @@ pub(super) fn parse(
                 "start, end, _since, _count: expected without a modifier",
             )),
             _ => {
-                let text = "$everything has the parameters start, end, _since, _type and _count here; expected no other";
-                parsed
-                    .unknown
-                    .push(Issue::error(IssueCode::NotSupported, "", text));
+                let issues = if may_be_passed_over(name) {
+                    &mut parsed.unknown
+                } else {
+                    &mut wrong
+                };
+                issues.push(unknown());
                 continue;
             }
         }
@@ -96,11 +98,33 @@ pub(super) fn parse(
     if !wrong.is_empty() {
         return Err(Failure::BadRequest(wrong));
     }
-    parsed.results = Results {
-        includes: NAMED.iter().map(naming).collect(),
-        ..Results::default()
-    };
     Ok(parsed)
+}
+
+/// Reads the parameters about the answer. Includes add nothing: a page of everything about a person
+/// has nobody else's resources.
+fn about_answer(
+    types: &[ResourceType],
+    parameters: &[(String, String)],
+) -> Result<ParsedSearch, Failure> {
+    let mut parsed = parse_search(types, parameters, "").map_err(Failure::BadRequest)?;
+    if !parsed.results.includes.is_empty() {
+        let is_include =
+            |name: &str| name.starts_with("_include") || name.starts_with("_revinclude");
+        parsed.applied.retain(|(name, _)| !is_include(name));
+        let text = "_include, _revinclude: $everything gives what belongs to the person and whom that names; they bring nothing more";
+        parsed
+            .warnings
+            .push(Issue::warning(IssueCode::NotSupported, "", text));
+    }
+    parsed.results.includes = NAMED.iter().map(naming).collect();
+    Ok(parsed)
+}
+
+/// Says of a parameter that the operation has no such one.
+fn unknown() -> Issue {
+    let text = "$everything has the parameters start, end, _since and _type here, and those about the answer, such as _count and _elements; expected no other";
+    Issue::error(IssueCode::NotSupported, "", text)
 }
 
 /// Tells whether a name with a modifier is one of the operation's parameters without it.

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::page_token::{PAGE, PageState};
+use super::page_token::{AskedPage, PAGE, PageState};
 use super::passed_over::is_known_anywhere;
 use super::query::Handling;
 use super::{Context, Failure, Server, history_total, page_token};
-use crate::fhir::{FhirDate, Issue, IssueCode, Version};
-use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX};
+use crate::fhir::{FhirDate, Issue, IssueCode, ResourceType, Version};
+use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX, may_be_passed_over, parse_search};
+use crate::search::results::is_about_answer;
 use crate::storage::{HistoryQuery, HistoryScope, StoreError, StoredVersion};
 
 /// A history as the client asked for it.
@@ -63,7 +64,9 @@ pub fn history(
         HistoryScope::Instance(key) => format!("{key}/_history"),
     };
     ensure_that_it_was(server, &request.scope)?;
-    let place = page_token::asked(server, context, &path, &request.parameters)?;
+    let place = page_token::asked(server, context, &path, &request.parameters)?
+        .map(without_form)
+        .transpose()?;
     let (mut query, applied, unknown) = match &place {
         Some(place) => {
             let (beside, ..) = understand(request.scope.clone(), &place.beside)?;
@@ -119,6 +122,17 @@ pub fn history(
     })
 }
 
+/// Passes over what stands beside a token and asks for another form of the answer: a history has one
+/// form, and it changes no version that is found.
+fn without_form(mut place: AskedPage) -> Result<AskedPage, Failure> {
+    let of_form: Vec<_> = place
+        .beside
+        .extract_if(.., |(name, _)| is_about_answer(name))
+        .collect();
+    parse_search(ResourceType::ALL, &of_form, "").map_err(Failure::BadRequest)?;
+    Ok(place)
+}
+
 /// Checks that there ever was what the history is of.
 fn ensure_that_it_was(server: &Server, scope: &HistoryScope) -> Result<(), Failure> {
     if let HistoryScope::Instance(key) = scope
@@ -131,12 +145,12 @@ fn ensure_that_it_was(server: &Server, scope: &HistoryScope) -> Result<(), Failu
 }
 
 /// Refuses parameters that a history does not have, as the client wants them handled; those that
-/// mean something elsewhere also if it does not say.
+/// mean something elsewhere also if it does not say, and criteria with a modifier or a chain always.
 fn refuse_unknown(unknown: &[String], handling: Handling) -> Result<(), Failure> {
     let is_refused = |name: &&String| match handling {
         Handling::Strict => true,
-        Handling::Unsaid => is_known_anywhere(name),
-        Handling::Lenient => false,
+        Handling::Unsaid => is_known_anywhere(name) || !may_be_passed_over(name),
+        Handling::Lenient => !may_be_passed_over(name),
     };
     let text = "a history has the parameters _count, _since, _at and _sort; expected no other";
     let refused = unknown.iter().filter(is_refused);

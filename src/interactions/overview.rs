@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use jiff::civil::Date;
 
+use super::query::Handling;
 use super::search::{SearchRequest, SearchScope, search};
 use super::{Context, Failure, Server};
 use crate::deadlines::{BusinessStatus, Group, Right, Rules};
@@ -91,7 +92,7 @@ fn count(
     let request = SearchRequest {
         scope: SearchScope::Type(resource_type),
         parameters,
-        lenient: false,
+        handling: Handling::Strict,
         is_shown: false,
     };
     Ok(search(server, context, &request)?.total.unwrap_or(0))

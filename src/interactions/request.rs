@@ -211,7 +211,7 @@ impl<E: Envelope> Sent<'_, E> {
         Ask::Search(SearchRequest {
             scope,
             parameters: std::mem::take(&mut self.own),
-            lenient: self.envelope.handling() == Handling::Lenient,
+            handling: self.envelope.handling(),
             is_shown,
         })
     }
@@ -323,7 +323,7 @@ impl<E: Envelope> Sent<'_, E> {
             subject,
             given,
             condition,
-            is_lenient: handling == Handling::Lenient,
+            handling,
             is_verbose: self.is_verbose,
             is_shown: !is_posted && self.envelope.is_address_shown(),
         };

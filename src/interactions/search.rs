@@ -2,9 +2,12 @@
 
 use super::includes::{Included, included};
 use super::page_token::{PAGE, PageState};
+use super::passed_over::is_known_anywhere;
+use super::query::Handling;
 use super::{Context, Failure, Server, everything, page_token, subset};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
 use crate::search::compartment::{self, OF_PERSON};
+use crate::search::parse::may_be_passed_over;
 use crate::search::personal_parameters::is_personal;
 use crate::search::results::ResourcePart;
 use crate::search::{self, Clause, ParsedSearch, SearchQuery};
@@ -72,8 +75,9 @@ pub struct SearchRequest {
     pub scope: SearchScope,
     /// Names and values, percent-decoded, in order.
     pub parameters: Vec<(String, String)>,
-    /// Pass over what is not understood, with a warning, instead of refusing it.
-    pub lenient: bool,
+    /// The way to handle what is not understood: only if the client prefers lenience it is passed over,
+    /// with a warning.
+    pub handling: Handling,
     /// The parameters stood in an address on the way here: the address of the page may say them too.
     pub is_shown: bool,
 }
@@ -123,7 +127,16 @@ pub fn search(
         super::read::read(server, context, patient)?;
     }
     let path = request.scope.path();
-    let place = page_token::asked(server, context, &path, &request.parameters)?;
+    let mut place = page_token::asked(server, context, &path, &request.parameters)?;
+    if let Some(place) = place
+        .as_mut()
+        .filter(|_| request.handling == Handling::Unsaid)
+    {
+        // The token says what is found: what means nothing anywhere cannot change it.
+        place
+            .beside
+            .retain(|(name, _)| is_known_anywhere(name) || !may_be_passed_over(name));
+    }
     let parsed = match &place {
         Some(place) => {
             refuse_criteria(server, context, &request.scope, &place.beside)?;
@@ -131,7 +144,7 @@ pub fn search(
         }
         None => understand(server, context, &request.scope, &request.parameters)?,
     };
-    if !request.lenient && !parsed.unknown.is_empty() {
+    if request.handling != Handling::Lenient && !parsed.unknown.is_empty() {
         return Err(Failure::BadRequest(parsed.unknown));
     }
     let asked = AskedSearch {

@@ -16,6 +16,8 @@ const VALUES_MAX: usize = 10_000;
 /// The most resources that one search may look at one by one, because no index says whether they
 /// match or where they stand in the order: about half a second of work.
 pub const LOOKS_MAX: usize = 100_000;
+/// The most keys of one order: each is found and compared for each match.
+const SORT_KEYS_MAX: usize = 16;
 /// The page that is served if the query does not say.
 pub const COUNT_DEFAULT: usize = 50;
 
@@ -39,6 +41,13 @@ pub struct ParsedSearch {
 pub fn is_known(code: &str) -> bool {
     let is_of = |resource_type: &ResourceType| parameter_of(*resource_type, code).is_some();
     GENERAL.contains(&code) || results::NAMES.contains(&code) || ResourceType::ALL.iter().any(is_of)
+}
+
+/// Tells whether a parameter of that name, not known, may be passed over under `handling=lenient`: it
+/// is a plain name. A modifier, a chain, or no name at all is a criterion that was meant, and without it the
+/// search would find everything.
+pub fn may_be_passed_over(name: &str) -> bool {
+    !name.trim().is_empty() && !name.contains([':', '.'])
 }
 
 /// Reads the criteria that resources of one type are to meet, as those of a conditional create.
@@ -78,22 +87,7 @@ pub fn parse_search<'a>(
     bases: impl Into<OwnBases<'a>>,
 ) -> Result<ParsedSearch, Vec<Issue>> {
     let bases = bases.into();
-    let mut parsed = ParsedSearch {
-        query: SearchQuery {
-            types: types.to_vec(),
-            clauses: Vec::new(),
-            sort: Vec::new(),
-            offset: 0,
-            count: COUNT_DEFAULT,
-            bytes_max: usize::MAX,
-            looks_max: LOOKS_MAX,
-            is_explained: false,
-        },
-        results: Results::default(),
-        applied: Vec::new(),
-        unknown: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let mut parsed = without_parameters(types);
     refuse_too_many_values(parameters)?;
     let mut wrong = Vec::new();
     for (at, (name, value)) in parameters.iter().enumerate() {
@@ -114,6 +108,9 @@ pub fn parse_search<'a>(
                 .applied
                 .push((name.clone(), parsed.query.count.to_string())),
             Ok(()) => parsed.applied.push((name.clone(), value.clone())),
+            Err(Problem::Unknown(text)) if !may_be_passed_over(name) => {
+                wrong.push(not_supported(text));
+            }
             Err(Problem::Unknown(text)) => parsed.unknown.push(not_supported(text)),
             Err(Problem::Unsupported(text)) => wrong.push(not_supported(text)),
             Err(Problem::BringsNothing(text)) => parsed.warnings.push(Issue {
@@ -131,6 +128,26 @@ pub fn parse_search<'a>(
         Ok(parsed)
     } else {
         Err(wrong)
+    }
+}
+
+/// Returns the search that has no parameters.
+fn without_parameters(types: &[ResourceType]) -> ParsedSearch {
+    ParsedSearch {
+        query: SearchQuery {
+            types: types.to_vec(),
+            clauses: Vec::new(),
+            sort: Vec::new(),
+            offset: 0,
+            count: COUNT_DEFAULT,
+            bytes_max: usize::MAX,
+            looks_max: LOOKS_MAX,
+            is_explained: false,
+        },
+        results: Results::default(),
+        applied: Vec::new(),
+        unknown: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 
@@ -179,12 +196,7 @@ fn apply(
             // More digits than a number has are cut like any other large number.
             query.count = value.parse().unwrap_or(COUNT_MAX).min(COUNT_MAX);
         }
-        "_sort" => {
-            query.sort = value
-                .split(',')
-                .map(|field| sort(first, field))
-                .collect::<Result<_, _>>()?;
-        }
+        "_sort" => query.sort = order(first, value)?,
         _ => query.clauses.push(criterion(first, name, value, bases)?),
     }
     Ok(())
@@ -203,6 +215,24 @@ fn not_common(types: &[ResourceType], name: &str) -> Problem {
     } else {
         Problem::Unknown(text)
     }
+}
+
+/// Reads the keys of an order; one that was there already decides nothing more.
+fn order(resource_type: ResourceType, value: &str) -> Result<Vec<Sort>, Problem> {
+    let mut keys = Vec::new();
+    for field in value.split(',') {
+        let key = sort(resource_type, field)?;
+        if keys.contains(&key) {
+            continue;
+        }
+        if keys.len() == SORT_KEYS_MAX {
+            return Err(Problem::Wrong(format!(
+                "_sort: expected at most {SORT_KEYS_MAX} different keys between commas, found more"
+            )));
+        }
+        keys.push(key);
+    }
+    Ok(keys)
 }
 
 fn sort(resource_type: ResourceType, field: &str) -> Result<Sort, Problem> {
@@ -318,8 +348,7 @@ mod tests {
             parse(ResourceType::Task, &query, BASE).unwrap_err().len(),
             4
         );
-        let unknown =
-            [("colour", "red"), ("size:exact", "x")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let unknown = [("colour", "red"), ("size", "x")].map(|(n, v)| (n.to_owned(), v.to_owned()));
         assert_eq!(
             parse(ResourceType::Task, &unknown, BASE)
                 .unwrap()

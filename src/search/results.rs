@@ -93,6 +93,11 @@ const TOTAL_METHOD: &str = "_totalMethod";
 /// The parameter that asks how a search is answered; FHIR has none.
 pub const EXPLAIN: &str = "_explain";
 
+/// Tells whether a name is that of one of these parameters, with a modifier or without.
+pub fn is_about_answer(name: &str) -> bool {
+    NAMES.contains(&name.split(':').next().unwrap_or(name))
+}
+
 /// Reads one of these parameters; none for any other parameter.
 pub(super) fn apply(name: &str, value: &str, results: &mut Results) -> Option<Result<(), Problem>> {
     let (code, modifier) = name

@@ -8,6 +8,7 @@ use crate::fhir::FhirDate;
 use crate::interactions::change::Action;
 use crate::interactions::export::ExportRequest;
 use crate::interactions::outcome::Outcome;
+use crate::interactions::query::Handling;
 use crate::interactions::scopes::{ExportScope, LabelChange, Subject};
 use crate::interactions::search::{SearchRequest, SearchScope};
 use crate::interactions::subscription::events::EventsRequest;
@@ -59,7 +60,7 @@ pub(super) fn everything(
     let asked = SearchRequest {
         scope: SearchScope::Everything(request.key()?.clone()),
         parameters: request.given.texts.clone(),
-        lenient: request.is_lenient,
+        handling: request.handling,
         is_shown: request.is_shown,
     };
     Ok(Outcome::Searched(search::search(server, context, &asked)?))
@@ -91,7 +92,11 @@ pub(super) fn export_of(
         Some(FhirDate::Instant(instant, ..)) => Some(instant),
         _ => None,
     };
-    let types = export::asked_types(scope, given.all("_type"), request.is_lenient)?;
+    let types = export::asked_types(
+        scope,
+        given.all("_type"),
+        request.handling == Handling::Lenient,
+    )?;
     let asked = ExportRequest {
         scope,
         types,

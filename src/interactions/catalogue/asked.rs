@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::fhir::{Resource, ResourceKey};
 use crate::interactions::Failure;
 use crate::interactions::condition::Condition;
+use crate::interactions::query::Handling;
 use crate::interactions::scopes::Subject;
 
 /// The parameters that were given, each as its declaration has it.
@@ -52,8 +53,8 @@ pub struct OperationRequest {
     pub given: GivenParameters,
     /// The state that the client requires of the resource.
     pub condition: Condition,
-    /// Tells whether to pass over what is not understood.
-    pub is_lenient: bool,
+    /// The way to handle what is not understood.
+    pub handling: Handling,
     /// Tells whether findings are wanted too that are only good to know.
     pub is_verbose: bool,
     /// Tells whether the parameters stood in an address on the way here.

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{NOW, changes, expect, organization, person, without_id};
+use super::{NOW, changes, expect, organization, person, population, without_id};
 use crate::support::facade::{Facade, Reply, link};
 
 const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
@@ -164,6 +164,93 @@ fn what_stands_beside_a_token_never_changes_what_is_found() {
 }
 
 #[test]
+fn what_means_nothing_anywhere_may_stand_beside_a_token_unless_the_client_is_strict() {
+    let facade = population();
+    for first in [
+        "Organization?_count=1",
+        "/fhir?_count=1",
+        "Patient/p/*?_count=1",
+        "Patient/p/$everything?_count=1",
+        "_history?_count=1",
+    ] {
+        let next = next_of(&facade.get(first));
+        let expected = facade.get(&next).json()["entry"].clone();
+        for (prefer, beside, status) in [
+            ("", "_=1", 200),
+            ("handling=lenient", "_=1", 200),
+            ("handling=strict", "_=1", 400),
+            ("", "colour:exact=red", 400),
+            ("handling=lenient", "colour.name=red", 400),
+        ] {
+            let path = format!("{next}&{beside}");
+            let reply = facade.send("GET", &path, &[("prefer", prefer)], "");
+            assert_eq!(reply.status.as_u16(), status, "{path}: {}", reply.text);
+            if status == 200 {
+                assert_eq!(reply.json()["entry"][0], expected[0], "{path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_about_the_answer_may_stand_beside_the_token_of_everything() {
+    let facade = population();
+    let ids = |reply: &Reply| -> Vec<Value> {
+        let bundle = reply.json();
+        let found = bundle["entry"].as_array().unwrap().iter();
+        let matches = found.filter(|entry| entry["search"]["mode"] == "match");
+        matches
+            .map(|entry| entry["resource"]["id"].clone())
+            .collect()
+    };
+    let next = next_of(&facade.get("Patient/p/$everything?_count=3"));
+    let expected = ids(&facade.get(&next));
+    assert_eq!(expected.len(), 3);
+    let (strict, lenient) = ("handling=strict", "handling=lenient");
+    for (beside, prefer, status) in [
+        ("_count=3", strict, 200),
+        ("_total=none", strict, 200),
+        ("_elements=id", strict, 200),
+        ("_summary=true", strict, 200),
+        ("_summary=text", strict, 200),
+        ("_explain=true", strict, 200),
+        ("_contained=false", strict, 200),
+        ("_include=*", strict, 200),
+        ("_revinclude=Task:focus", strict, 200),
+        ("_total=x", lenient, 400),
+        ("_total:x=none", lenient, 400),
+        ("_summary=most", lenient, 400),
+        ("_elements=colour", lenient, 400),
+        ("_include=x", lenient, 400),
+        ("_since=2027", lenient, 400),
+        ("start=2027", lenient, 400),
+        ("_type=Task", lenient, 400),
+        ("_sort=_id", strict, 400),
+    ] {
+        let path = format!("{next}&{beside}");
+        let reply = facade.send("GET", &path, &[("prefer", prefer)], "");
+        assert_eq!(reply.status.as_u16(), status, "{beside}: {}", reply.text);
+        if status == 200 {
+            assert_eq!(ids(&reply), expected, "{beside}");
+        }
+    }
+    let uncounted = facade.get(&format!("{next}&_total=none"));
+    assert_eq!(uncounted.json().get("total"), None);
+    let part = facade.get(&format!("{next}&_elements=id")).resources();
+    assert_eq!(part[0]["meta"]["tag"][0]["code"], "SUBSETTED");
+    // From the first page on.
+    let first = facade.get("Patient/p/$everything?_count=3&_elements=id&_total=none");
+    expect(&first, 200);
+    let second = facade.get(&next_of(&first));
+    assert_eq!(ids(&second), expected);
+    assert_eq!(second.resources()[0]["meta"]["tag"][0]["code"], "SUBSETTED");
+    assert_eq!(second.json().get("total"), None);
+    let counted = facade.get("Patient/p/$everything?_summary=count");
+    assert_eq!(counted.json()["total"], 10);
+    assert_eq!(counted.json().get("entry"), None);
+}
+
+#[test]
 fn a_count_and_a_part_beside_a_token_hold_from_there_on() {
     let facade = server();
     let next = next_of(&facade.get("Organization?_count=2&_sort=-_id&_elements=name"));
@@ -205,6 +292,13 @@ fn what_stands_beside_the_token_of_a_history_never_changes_its_span() {
             ("_sort=-_lastUpdated", strict, 200, expected),
             ("_=1", "", 200, expected),
             ("_=1", strict, 400, 0),
+            ("_total=none", strict, 200, expected),
+            ("_elements=id", strict, 200, expected),
+            ("_summary=true", strict, 200, expected),
+            ("_include=*", strict, 200, expected),
+            ("_total=x", "", 400, 0),
+            ("_total:x=none", "handling=lenient", 400, 0),
+            ("colour:exact=red", "handling=lenient", 400, 0),
             ("_since=2026", "handling=lenient", 400, 0),
             ("_since:not=2026", "handling=lenient", 400, 0),
             ("_at=2027", "handling=lenient", 400, 0),

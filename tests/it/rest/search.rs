@@ -414,12 +414,7 @@ fn an_unknown_parameter_is_refused_with_the_names_of_the_known_ones() {
 fn an_unknown_parameter_is_passed_over_with_a_warning_if_the_client_prefers_so() {
     let facade = population();
     let lenient = [("prefer", "handling=lenient")];
-    let reply = facade.send(
-        "GET",
-        "Condition?colour=red&patient=p&size:exact=x",
-        &lenient,
-        "",
-    );
+    let reply = facade.send("GET", "Condition?colour=red&patient=p&size=x", &lenient, "");
     expect(&reply, 200);
     let bundle = reply.json();
     assert_eq!(found(&bundle), ["c"]);
@@ -441,6 +436,27 @@ fn an_unknown_parameter_is_passed_over_with_a_warning_if_the_client_prefers_so()
         400,
     );
     expect(&facade.send("GET", "Condition?_count=x", &lenient, ""), 400);
+}
+
+#[test]
+fn an_order_has_at_most_sixteen_keys_and_a_repeated_one_counts_once() {
+    let facade = population();
+    let keys = "-_id,_id,code,-code,subject,-subject,patient,-patient,identifier,-identifier,category,-category,severity,-severity,stage,-stage,encounter";
+    let keys: Vec<_> = keys.split(',').collect();
+    for (keys, status) in [
+        (keys[..16].join(","), 200),
+        (keys.join(","), 400),
+        (vec!["-_id"; 3_000].join(","), 200),
+        (vec!["-_id,code,-code"; 1_000].join(","), 200),
+    ] {
+        let reply = facade.get(&format!("Condition?_sort={keys}"));
+        expect(&reply, status);
+        if status == 200 {
+            assert_eq!(found(&reply.json()), ["d", "c"], "{keys}");
+        } else {
+            assert!(reply.text.contains("at most 16"), "{}", reply.text);
+        }
+    }
 }
 
 #[test]
