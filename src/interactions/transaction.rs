@@ -11,12 +11,14 @@ use super::bundle_entry::understand_entry;
 use super::change::{Action, AskedAs, Writer};
 use super::foresight::Foresight;
 use super::outcome::{BundleKind, EntryAnswer};
+use super::query::NamedValues;
 use super::request::{Ask, EntryManner, Request};
 use super::search::{SearchRequest, SearchScope};
 use super::writing::references::names::EntryNames;
 use super::writing::{attempt, content};
 use super::{Context, Failure, Server, batch};
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey};
+use crate::fhir::{Issue, IssueCode, OwnBases, Resource, ResourceKey};
+use crate::search;
 use crate::search::parameters::{ParameterKind, parameter_of};
 
 /// The most entries that a Bundle may have.
@@ -111,6 +113,7 @@ fn transaction(
     writes.sort_by_key(|((at, ..), change)| (order(&change.action), *at));
     let (places, changes): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
     if !looks.is_empty() {
+        refuse_unknown_urns(server.bases(context), &looks, &EntryNames::of(&changes))?;
         let foresight = Foresight::new(server, context, &changes);
         let failures = looks.iter().filter_map(|(at, _, ask)| {
             let failure = foresight.check(ask).err()?;
@@ -145,6 +148,39 @@ fn transaction(
     answers.sort_by_key(|(at, ..)| *at);
     let answer = |(_, general, outcome)| EntryAnswer { general, outcome };
     Ok(answers.into_iter().map(answer).collect())
+}
+
+/// Refuses searches that ask about a urn which no entry has: it would find nothing ever.
+fn refuse_unknown_urns(
+    bases: OwnBases<'_>,
+    looks: &[(usize, NamedValues, Ask)],
+    names: &EntryNames<'_>,
+) -> Result<(), Failure> {
+    let asks_for_unknown = |ask: &Ask| {
+        let Ask::Search(asked) = ask else {
+            return false;
+        };
+        let SearchScope::Type(resource_type) = asked.scope else {
+            return false;
+        };
+        // What cannot be read is told where it is looked for.
+        let parsed = search::parse_search(&[resource_type], &asked.parameters, bases);
+        let mut unknown = false;
+        if let Ok(mut parsed) = parsed {
+            search::rename(&mut parsed.query, &mut |address, is_uri| {
+                let is_urn = !is_uri && address.starts_with("urn:");
+                unknown |= is_urn && names.exactly(address).is_none();
+                None
+            });
+        }
+        unknown
+    };
+    let unknown = looks.iter().filter(|(_, _, ask)| asks_for_unknown(ask));
+    let failures = unknown.map(|(at, ..)| {
+        let text = "the search names a urn that no stored resource can have: expected the fullUrl of another entry of the same transaction, or a resource such as Patient/7";
+        Failure::bad_request(IssueCode::Value, text).in_entry(*at)
+    });
+    Failure::together(failures.collect()).map_or(Ok(()), Err)
 }
 
 /// Replaces the addresses of entries among the references that a search asks for.

@@ -74,7 +74,12 @@ impl CriterionReader<'_> {
         match name {
             "_id" => {
                 let ids = alternatives(self.value).map(|id| {
-                    Id::parse(&id).ok_or_else(|| Problem::Wrong("_id: expected ids".into()))
+                    let wrong = if id.starts_with("urn:") {
+                        "_id: expected ids, found a urn: ask about an entry of the same transaction by a reference, such as subject=urn:uuid:…"
+                    } else {
+                        "_id: expected ids"
+                    };
+                    Id::parse(&id).ok_or_else(|| Problem::Wrong(wrong.into()))
                 });
                 Ok(Clause::Ids(ids.collect::<Result<_, _>>()?))
             }

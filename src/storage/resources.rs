@@ -115,6 +115,17 @@ pub trait Resources: Send + Sync {
         queries: &[SearchQuery],
     ) -> Result<Vec<Vec<ResourceKey>>, SearchError>;
 
+    /// Finds as [`Resources::search_keys_many`] does, but no more than `most` keys for each query: all
+    /// of them if they are fewer. Which of more it finds is not said.
+    ///
+    /// # Errors
+    /// Those of the first query that has no answer.
+    fn search_few_keys(
+        &self,
+        queries: &[SearchQuery],
+        most: usize,
+    ) -> Result<Vec<Vec<ResourceKey>>, SearchError>;
+
     /// Collects the values that index entries of that parameter have in the latest state, of all
     /// resources of the type that exist: each once. None if they are more than `most`. The work is
     /// in proportion to them. Refused as a search is.

@@ -298,6 +298,11 @@ pub(crate) fn a_search_finds_exactly_what_matches_in_every_state(fixture: &dyn F
             let now = SearchQuery { offset: 0, count: usize::MAX, sort: vec![], ..query.clone() };
             let keys: Vec<ResourceKey> = store.search(&now, None).unwrap().matches.into_iter().map(|stored| stored.key).collect();
             prop_assert_eq!(&store.search_keys(&query).unwrap(), &keys, "{:?}", query);
+            for most in [1, 2, keys.len(), keys.len() + 1] {
+                let few = store.search_few_keys(std::slice::from_ref(&query), most).unwrap().remove(0);
+                prop_assert_eq!(few.len(), most.min(keys.len()), "{:?}", query);
+                prop_assert!(few.is_sorted() && few.iter().all(|key| keys.contains(key)), "{:?}", query);
+            }
             let preconditions = vec![Precondition::Matches(now, keys)];
             let agreed = position % 8 != 0 || store.commit(ChangeSet { preconditions, ..changes(vec![]) }).is_ok();
             prop_assert!(agreed, "the writer finds something else");

@@ -119,8 +119,12 @@ pub(super) struct CriteriaOrder {
 }
 
 impl CriteriaOrder {
-    /// Finds the order. What cannot be read has none.
-    pub(super) fn of(criteria: &[Option<Result<EntryCriteria, Failure>>]) -> Self {
+    /// Finds the order. What cannot be read has none. Creates come after the others as far as they
+    /// can: what those write is what a create may be.
+    pub(super) fn of(
+        criteria: &[Option<Result<EntryCriteria, Failure>>],
+        is_create: impl Fn(usize) -> bool,
+    ) -> Self {
         let asked = |at: usize| match &criteria[at] {
             Some(Ok(criteria)) => criteria.names.as_slice(),
             Some(Err(_)) | None => &[],
@@ -139,6 +143,8 @@ impl CriteriaOrder {
             }
         }
         let mut order = CriteriaOrder::default();
+        let in_turn = |at: &usize| (is_create(*at), *at);
+        level.sort_unstable_by_key(in_turn);
         while !level.is_empty() {
             let mut next = Vec::new();
             for at in &level {
@@ -149,11 +155,26 @@ impl CriteriaOrder {
                     }
                 }
             }
-            next.sort_unstable();
+            next.sort_unstable_by_key(in_turn);
             order.levels.push(std::mem::replace(&mut level, next));
         }
         order.circle = in_circles(&waits_for, &asked_by, asked);
+        if (0..criteria.len()).any(|at| criteria[at].is_some() && !is_create(at)) {
+            order.put_last(|at| is_create(at) && asked_by[at].is_empty());
+        }
         order
+    }
+
+    /// Puts these into a level of their own, after all others. Nothing waits for them.
+    fn put_last(&mut self, is_last: impl Fn(usize) -> bool) {
+        let mut last = Vec::new();
+        for level in &mut self.levels {
+            last.extend(level.iter().copied().filter(|at| is_last(*at)));
+            level.retain(|at| !is_last(*at));
+        }
+        last.sort_unstable();
+        self.levels.push(last);
+        self.levels.retain(|level| !level.is_empty());
     }
 }
 
@@ -225,8 +246,12 @@ mod tests {
             ),
         ] {
             let criteria: Vec<_> = names.iter().map(|names| criteria(*names)).collect();
-            let order = CriteriaOrder::of(&criteria);
+            let order = CriteriaOrder::of(&criteria, |_| false);
             assert_eq!((order.levels, order.circle), (levels, circle), "{names:?}");
         }
+        // The first and the third are creates, and the second and the fourth ask about the third.
+        let criteria = [&[][..], &[2], &[], &[2]].map(|names| criteria(Some(names)));
+        let order = CriteriaOrder::of(&criteria, |at| at == 0 || at == 2);
+        assert_eq!(order.levels, [vec![2], vec![1, 3], vec![0]]);
     }
 }

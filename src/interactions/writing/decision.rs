@@ -17,7 +17,7 @@ use super::references::rewriting::rewrite;
 use super::references::surrounding::Surrounding;
 use super::referrers::Referrers;
 use super::same_person::PersonIdentifiers;
-use super::{followers, subscription_check, together};
+use super::{followers, joined, subscription_check, together};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity, start_of_day};
 use crate::interactions::change::{AskedAs, Change, Writer, placed};
 use crate::interactions::failure::locate;
@@ -79,6 +79,7 @@ impl<'a> ChangeRequest<'a> {
         };
         rewrite(&mut gathering, &mut entries, request)?;
         self.refuse_shared_matches(&entries)?;
+        joined::refuse_unmet(&mut gathering, &entries, request)?;
         let pending = pending(&mut entries)?;
         let named = self.named(&entries);
         let keys = named.iter().flatten().map(|(_, key)| key.clone());

@@ -11,6 +11,7 @@ use super::pending::{Pending, PendingWrite};
 use crate::deadlines::practice_references;
 use crate::fhir::view::says_the_same;
 use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
+use crate::interactions::change::ChangeTarget;
 use crate::interactions::condition::Condition;
 use crate::interactions::stored::parse_stored;
 use crate::interactions::{Effect, Failure, Written};
@@ -32,6 +33,9 @@ pub(super) struct Entry {
     /// The query by which a conditional update or patch found it, or a conditional create found
     /// nothing.
     pub(super) claims: Option<SearchQuery>,
+    /// The criteria of a create that is what another entry makes, since that has the same ones: not
+    /// yet seen is whether what that makes meets them.
+    pub(super) joined: Option<SearchQuery>,
     /// The findings about the content, which the answer tells.
     pub(super) warnings: Vec<Issue>,
     /// The content of the last version, once it was read.
@@ -58,6 +62,7 @@ impl Entry {
             previous,
             step,
             claims: None,
+            joined: None,
             warnings: Vec::new(),
             before: None,
             index: OnceCell::new(),
@@ -116,7 +121,11 @@ impl Entry {
     ///
     /// # Errors
     /// `PreconditionFailed` if it is not.
-    pub(super) fn meets(&self, condition: &Condition) -> Result<(), Failure> {
+    pub(super) fn meets(
+        &self,
+        condition: &Condition,
+        target: &ChangeTarget,
+    ) -> Result<(), Failure> {
         let current = self
             .previous
             .as_ref()
@@ -124,7 +133,14 @@ impl Entry {
             .map(|previous| previous.version);
         condition.check(current).map_err(|expected| {
             let found = current.map_or("none".to_owned(), |version| format!("version {version}"));
-            let text = format!("{}: expected {expected}, found {found}", self.key);
+            let about = match target {
+                // The key is one that nobody asked for.
+                ChangeTarget::Matching(_) if current.is_none() => {
+                    "nothing that is stored matches the criteria".to_owned()
+                }
+                ChangeTarget::Matching(_) | ChangeTarget::Key(_) => self.key.to_string(),
+            };
+            let text = format!("{about}: expected {expected}, found {found}");
             Failure::precondition(IssueCode::Conflict, text)
         })
     }

@@ -12,7 +12,7 @@ use super::pending::{self, Pending, patient};
 use crate::deadlines::is_practice;
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::Server;
-use crate::search::SearchQuery;
+use crate::search::{Clause, SearchQuery};
 use crate::storage::{Guard, Position, Precondition, SearchError, StoreError, StoredVersion};
 
 /// One pass of reading, and what must still be so when its result is committed.
@@ -85,36 +85,54 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
-    /// Asks which resources match a query; the commit will insist on the same answer.
+    /// Asks which resources match a query, but for no more than `most` of them; the commit will
+    /// insist on the same answer.
     ///
     /// # Errors
     /// Of the store.
-    pub(super) fn matching(&mut self, query: SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
-        let keys = self.server.store.search_keys(&query)?;
-        self.insist(Precondition::Matches(query, keys.clone()));
+    pub(super) fn matching(
+        &mut self,
+        query: SearchQuery,
+        most: usize,
+    ) -> Result<Vec<ResourceKey>, SearchError> {
+        let queries = std::slice::from_ref(&query);
+        let found = self.server.store.search_few_keys(queries, most)?;
+        let keys: Vec<ResourceKey> = found.into_iter().flatten().collect();
+        self.insist_on_answer(query, &keys, most);
         Ok(keys)
     }
 
-    /// Asks which resources match each of these queries, all at once where that can be answered; the
-    /// commit will insist on the same answers.
+    /// Asks which resources match each of these queries, but for no more than `most` of each, all at
+    /// once where that can be answered; the commit will insist on the same answers.
     pub(super) fn matching_many(
         &mut self,
         queries: Vec<SearchQuery>,
+        most: usize,
     ) -> Vec<Result<Vec<ResourceKey>, SearchError>> {
         let asked_together = if queries.len() > 1 {
-            self.server.store.search_keys_many(&queries).ok()
+            self.server.store.search_few_keys(&queries, most).ok()
         } else {
             None
         };
         let Some(found) = asked_together else {
             // One by one each has its own answer.
-            let each = queries.into_iter().map(|query| self.matching(query));
+            let each = queries.into_iter().map(|query| self.matching(query, most));
             return each.collect();
         };
         for (query, keys) in queries.into_iter().zip(&found) {
-            self.insist(Precondition::Matches(query, keys.clone()));
+            self.insist_on_answer(query, keys, most);
         }
         found.into_iter().map(Ok).collect()
+    }
+
+    /// Insists that the commit finds these matches: exactly these, if all were seen.
+    fn insist_on_answer(&mut self, mut query: SearchQuery, keys: &[ResourceKey], most: usize) {
+        if keys.len() >= most {
+            // There may be others, which nobody saw: these must still match.
+            let seen = keys.iter().cloned().collect();
+            query.clauses.push(Clause::Keys(seen));
+        }
+        self.insist(Precondition::Matches(query, keys.to_vec()));
     }
 
     /// Begins to read for these writes: notes where the guards stand of everyone and everything

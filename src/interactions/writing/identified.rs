@@ -82,7 +82,7 @@ impl Identify<'_, '_> {
                         text,
                     )]));
                 }
-                entry.meets(condition)?;
+                entry.meets(condition, target)?;
                 Ok(entry)
             }
             Action::Patch {
@@ -104,7 +104,7 @@ impl Identify<'_, '_> {
                         .unwrap_or_else(|| criteria.unused()),
                 };
                 let mut entry = self.entry(&key, EntryWrite::Delete)?;
-                entry.meets(condition)?;
+                entry.meets(condition, target)?;
                 if !entry.exists() {
                     entry.step = EntryWrite::Nothing(Effect::Deleted);
                 }
@@ -177,7 +177,7 @@ impl Identify<'_, '_> {
         entry.claims = claims;
         let none = || Failure::not_found(format!("there is no {} with this id", key.resource_type));
         existing(entry.previous.clone().ok_or_else(none)?)?;
-        entry.meets(condition)?;
+        entry.meets(condition, target)?;
         let before = entry.before()?.unwrap_or_default();
         let surroundings = PatchContext {
             definitions: self.gathering.server().validator.definitions(),
@@ -260,7 +260,7 @@ impl Identify<'_, '_> {
         };
         keys.retain(|key| !self.deleted.contains(key));
         if keys.len() > 1 {
-            return Err(too_many_matches("the criteria", keys.len()));
+            return Err(too_many_matches("the criteria"));
         }
         Ok((keys.pop(), Some(query)))
     }

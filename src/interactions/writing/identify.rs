@@ -7,6 +7,7 @@ use super::entry::{Entry, EntryWrite};
 use super::gathering::Gathering;
 use super::identified::{Identify, StoredMatches};
 use super::meeting::MeetingEntries;
+use super::references::conditional::enough_matches;
 use super::references::names::EntryNames;
 use crate::fhir::{IssueCode, ResourceKey};
 use crate::interactions::change::{Action, Change, ChangeTarget, Writer, placed};
@@ -23,7 +24,8 @@ pub(super) fn identify_all(
     gathering: &mut Gathering<'_>,
 ) -> Result<Vec<Entry>, Failure> {
     let criteria = criteria::read_all(gathering.server(), changes, names);
-    let order = CriteriaOrder::of(&criteria);
+    let is_create = |at: usize| matches!(changes[at].action, Action::Create { .. });
+    let order = CriteriaOrder::of(&criteria, is_create);
     let mut identify = Identify {
         context,
         writer,
@@ -136,7 +138,8 @@ impl Identify<'_, '_> {
             }
         }
         let queries = asking.iter().map(|(_, query)| query.clone()).collect();
-        let found = self.gathering.matching_many(queries);
+        let most = enough_matches(self.changes);
+        let found = self.gathering.matching_many(queries, most);
         if let Err(error) = self.read_only_matches(&found) {
             self.failures
                 .extend(level.first().map(|at| (*at, error.into())));

@@ -35,7 +35,7 @@ pub(super) struct MeetingEntries<'a> {
     definitions: &'a Definitions,
     entries: Vec<Option<Entry>>,
     finder: EntryFinder,
-    /// The creates that make a resource, by their criteria.
+    /// The entries that make a resource, by their criteria.
     made_by: HashMap<String, usize>,
     /// The index entries of the contents once they name the entries that were identified.
     named: Vec<OnceCell<Vec<IndexEntry>>>,
@@ -100,12 +100,13 @@ impl<'a> MeetingEntries<'a> {
             .collect();
         let written = self.finder.candidates(query).into_iter();
         let written = written.filter(|at| self.matches(query, *at, now));
+        let written: Vec<usize> = written.collect();
         let made = self.made_by.get(&canonical(query)).copied();
-        for at in written.chain(made) {
+        for at in written.iter().copied().chain(made) {
             found.extend(self.key(at).map(|key| (key, Some(at))));
         }
         if found.len() > 1 {
-            return Err(too_many_matches("If-None-Exist", found.len()));
+            return Err(too_many_matches("If-None-Exist"));
         }
         Ok(match found.pop_first() {
             None => Meeting::None,
@@ -114,7 +115,9 @@ impl<'a> MeetingEntries<'a> {
                 let previous = self.entries[at].as_ref();
                 let previous = previous.and_then(|entry| entry.previous.clone());
                 let step = EntryWrite::Nothing(Effect::Unchanged);
-                Meeting::Entry(Box::new(Entry::new(key, previous, step)))
+                let mut entry = Entry::new(key, previous, step);
+                entry.joined = (!written.contains(&at)).then(|| query.clone());
+                Meeting::Entry(Box::new(entry))
             }
         })
     }
@@ -167,7 +170,7 @@ impl<'a> MeetingEntries<'a> {
 }
 
 /// Says that criteria which may match one resource match several.
-pub(super) fn too_many_matches(what: &str, found: usize) -> Failure {
-    let text = format!("{what}: expected at most one match, found {found}");
+pub(super) fn too_many_matches(what: &str) -> Failure {
+    let text = format!("{what}: expected at most one match, found several");
     Failure::precondition(IssueCode::MultipleMatches, text)
 }

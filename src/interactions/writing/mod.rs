@@ -15,6 +15,7 @@ mod gist;
 pub(super) mod guards;
 mod identified;
 pub(super) mod identify;
+mod joined;
 mod meeting;
 pub(super) mod pending;
 pub(super) mod references;

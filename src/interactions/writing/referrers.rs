@@ -66,7 +66,7 @@ impl<'a> Referrers<'a> {
             types,
             ..SearchQuery::all(key.resource_type, vec![Clause::reference(REFERS_TO, key)])
         };
-        let stored = gathering.matching(query)?;
+        let stored = gathering.matching(query, usize::MAX)?;
         let written = self.among_pending.get(key).into_iter().flatten();
         let referrers: BTreeSet<&ResourceKey> = stored
             .iter()

@@ -69,12 +69,22 @@ impl Resources for EmbeddedStore {
 
     fn search_keys(&self, query: &SearchQuery) -> Result<Vec<ResourceKey>, SearchError> {
         self.has_entries_for(query)?;
-        self.read_state(|reader, position| sound(reader.matching_keys(query, position)))?
+        self.read_state(|reader, position| {
+            sound(reader.matching_keys(query, position, usize::MAX))
+        })?
     }
 
     fn search_keys_many(
         &self,
         queries: &[SearchQuery],
+    ) -> Result<Vec<Vec<ResourceKey>>, SearchError> {
+        self.search_few_keys(queries, usize::MAX)
+    }
+
+    fn search_few_keys(
+        &self,
+        queries: &[SearchQuery],
+        most: usize,
     ) -> Result<Vec<Vec<ResourceKey>>, SearchError> {
         queries
             .iter()
@@ -83,7 +93,7 @@ impl Resources for EmbeddedStore {
             sound(
                 queries
                     .iter()
-                    .map(|query| reader.matching_keys(query, position))
+                    .map(|query| reader.matching_keys(query, position, most))
                     .collect(),
             )
         })?

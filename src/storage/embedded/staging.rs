@@ -130,7 +130,9 @@ impl<'a> CommitGroup<'a> {
                 }
                 Precondition::Matches(query, expected) => {
                     // The view does not change while the group is built.
-                    match reader.matching_keys(query, Position(u64::MAX)) {
+                    // One more than expected is proof enough.
+                    let most = expected.len().saturating_add(1);
+                    match reader.matching_keys(query, Position(u64::MAX), most) {
                         Ok(found) => found == *expected,
                         // Whoever gathers again will be told.
                         Err(SearchError::TooMany(_) | SearchError::BeingMade(_)) => false,

@@ -4,6 +4,7 @@
 mod among_others;
 mod criteria;
 mod links;
+mod meeting;
 mod references;
 mod refusals;
 mod same_person;

@@ -117,6 +117,14 @@ impl<A: Around> Resources for Surrounded<A> {
         self.reading(|store| store.search_keys_many(queries))
     }
 
+    fn search_few_keys(
+        &self,
+        queries: &[SearchQuery],
+        most: usize,
+    ) -> Result<Vec<Vec<ResourceKey>>, SearchError> {
+        self.reading(|store| store.search_few_keys(queries, most))
+    }
+
     fn values(
         &self,
         resource_type: ResourceType,

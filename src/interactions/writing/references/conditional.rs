@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::finder::EntryFinder;
 use crate::fhir::{IssueCode, ResourceKey, ResourceType};
+use crate::interactions::change::{Action, Change};
 use crate::interactions::writing::entry::Entry;
 use crate::interactions::writing::gathering::Gathering;
 use crate::interactions::{Failure, Server};
@@ -36,6 +37,13 @@ pub(in crate::interactions::writing) fn conditional_query(
     Ok(SearchQuery::all(resource_type, parsed.query.clauses))
 }
 
+/// Returns the number of stored matches of one query that decide all about it: two that no change of
+/// the request writes or deletes are too many.
+pub(in crate::interactions::writing) fn enough_matches(changes: &[Change]) -> usize {
+    let is_of_stored = |change: &&Change| !matches!(change.action, Action::Create { .. });
+    changes.iter().filter(is_of_stored).count() + 2
+}
+
 /// Returns a text that is the same for queries of one type and the same conditions, in any order.
 pub(in crate::interactions::writing) fn canonical(query: &SearchQuery) -> String {
     let clauses = query.clauses.iter().map(|clause| format!("{clause:?}"));
@@ -63,13 +71,15 @@ pub(in crate::interactions::writing) fn is_match(
 
 /// The entries of a request, as queries about the state after it see them.
 #[derive(Clone, Copy)]
-pub(super) struct AfterEntries<'a> {
+pub(in crate::interactions::writing) struct AfterEntries<'a> {
     /// The entries.
-    pub(super) entries: &'a [Entry],
+    pub(in crate::interactions::writing) entries: &'a [Entry],
     /// The way to them.
-    pub(super) finder: &'a EntryFinder,
+    pub(in crate::interactions::writing) finder: &'a EntryFinder,
     /// The time of the request.
-    pub(super) now: Timestamp,
+    pub(in crate::interactions::writing) now: Timestamp,
+    /// The number of stored matches that are enough: see [`enough_matches`].
+    pub(in crate::interactions::writing) enough: usize,
 }
 
 impl AfterEntries<'_> {
@@ -103,17 +113,62 @@ impl AfterEntries<'_> {
         let query = if is_alone || !query.clauses.iter().any(Clause::is_linked) {
             query
         } else {
-            search::resolve_links::<Failure>(&query, &mut |step, code, _| {
+            search::resolve_links::<Failure>(&query, &mut |step, code, most| {
                 if code.is_some() {
                     let text = "a reference that is a search cannot ask by _has who else names the resource, since other entries of the transaction may";
                     return Err(Failure::precondition(IssueCode::NotSupported, text));
                 }
-                let keys = self.keys(step, gathering.matching(step.clone())?);
-                Ok(keys.into_iter().map(|key| (key, Vec::new())).collect())
+                self.step(gathering, step, most)
             })?
         };
-        let stored = gathering.matching(query.clone())?;
+        let stored = gathering.matching(query.clone(), self.enough)?;
         Ok(self.keys(&query, stored))
+    }
+
+    /// Tells whether the new resource that the entry at that place makes meets a query. Chains are
+    /// followed from step to step; `_has` finds other entries, since nothing that is stored names
+    /// what is new.
+    ///
+    /// # Errors
+    /// Of the store, and if a step leads to too many resources.
+    pub(in crate::interactions::writing) fn is_met(
+        self,
+        gathering: &mut Gathering<'_>,
+        query: &SearchQuery,
+        at: usize,
+    ) -> Result<bool, Failure> {
+        let query = search::resolve_links::<Failure>(query, &mut |step, code, most| match code {
+            Some(code) => Ok(self.naming(step, code)),
+            None => self.step(gathering, step, most),
+        })?;
+        let entry = &self.entries[at];
+        let index = entry.index().unwrap_or_default();
+        Ok(is_match(&query, &entry.key, self.now, index))
+    }
+
+    /// Finds what one step of a chain comes to.
+    fn step(
+        self,
+        gathering: &mut Gathering<'_>,
+        step: &SearchQuery,
+        most: usize,
+    ) -> Result<Vec<(ResourceKey, Vec<IndexEntry>)>, Failure> {
+        let most = most.saturating_add(self.enough);
+        let keys = self.keys(step, gathering.matching(step.clone(), most)?);
+        Ok(keys.into_iter().map(|key| (key, Vec::new())).collect())
+    }
+
+    /// Finds the entries that a query matches, each with what it names by that parameter.
+    fn naming(self, query: &SearchQuery, code: &str) -> Vec<(ResourceKey, Vec<IndexEntry>)> {
+        let candidates = self.finder.candidates(query).into_iter();
+        let found = candidates.filter_map(|at| {
+            let entry = &self.entries[at];
+            let index = entry.index().unwrap_or_default();
+            let named = index.iter().filter(|entry| entry.parameter == code);
+            is_match(query, &entry.key, self.now, index)
+                .then(|| (entry.key.clone(), named.cloned().collect()))
+        });
+        found.collect()
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::conditional::{AfterEntries, canonical, conditional_query, patients_with};
+use super::conditional::{
+    AfterEntries, canonical, conditional_query, enough_matches, patients_with,
+};
 use super::finder::EntryFinder;
 use super::relink::replace_references;
 use super::surrounding::{Surrounding, addresses_in};
@@ -162,6 +164,7 @@ impl Searches {
             entries,
             finder,
             now,
+            enough: enough_matches(request.changes),
         };
         let mut asked: Vec<&mut AskedQuery> = self
             .queries
@@ -172,7 +175,10 @@ impl Searches {
             .drain(..)
             .partition(|asked| asked.query.clauses.iter().any(Clause::is_linked));
         let queries = plain.iter().map(|asked| asked.query.clone()).collect();
-        for (asked, stored) in plain.into_iter().zip(gathering.matching_many(queries)) {
+        for (asked, stored) in plain
+            .into_iter()
+            .zip(gathering.matching_many(queries, after.enough))
+        {
             let found = stored.map_err(Failure::from);
             asked.found = Some(found.map(|stored| after.keys(&asked.query, stored)));
         }
@@ -266,12 +272,9 @@ fn one(asked: &AskedQuery) -> Result<ResourceKey, Failure> {
                 IssueCode::NotFound,
                 "a reference that is a search matches nothing: expected one resource that is stored, or that the same transaction writes",
             )),
-            several => Err(Failure::precondition(
+            _ => Err(Failure::precondition(
                 IssueCode::MultipleMatches,
-                format!(
-                    "a reference that is a search matches more than one resource: expected one, found {}; add criteria, or name the resource",
-                    several.len()
-                ),
+                "a reference that is a search matches more than one resource: expected one; add criteria, or name the resource",
             )),
         },
         Some(Err(failure)) => Err(failure.clone()),
@@ -312,10 +315,7 @@ fn put_subject(entry: &mut Entry, keys: &[ResourceKey]) {
             });
         }
         [] => "expected a Patient with this identifier to be stored, found none: send the Patient first, or in the same transaction".to_owned(),
-        several => format!(
-            "expected one Patient with this identifier, found {}: name one by reference",
-            several.len()
-        ),
+        _ => "expected one Patient with this identifier, found several: name one by reference".to_owned(),
     };
     let expression = format!("{}.subject.identifier", entry.key.resource_type);
     let issue = Issue::error(IssueCode::BusinessRule, expression, text);

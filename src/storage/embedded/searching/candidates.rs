@@ -19,6 +19,10 @@ use crate::storage::{SearchError, StoreError};
 /// at a resource.
 pub(super) const KEYS_FOR_A_LOOK: usize = 4;
 
+/// The most matches that are few: an index is not read on once it told of so many, if no more are
+/// wanted.
+const FEW_MAX: usize = 2_048;
+
 /// The resources that can match.
 pub(super) struct Candidates {
     /// The resources by key; true if the index alone says that one matches.
@@ -39,11 +43,13 @@ pub(super) enum Gathered {
 }
 
 impl SearchRun<'_> {
-    /// Collects all resources of the type that can match, and perhaps others.
+    /// Collects all resources of the type that can match, and perhaps others; or, where one
+    /// condition alone tells of them, as many as are enough.
     pub(super) fn gather(
         &self,
         resource_type: ResourceType,
         query: &SearchQuery,
+        enough: usize,
     ) -> Result<Gathered, SearchError> {
         if let Some(keys) = self.named(resource_type, &query.clauses) {
             let keys = keys.into_iter().map(|key| (key, false)).collect();
@@ -60,6 +66,9 @@ impl SearchRun<'_> {
                 Some(probe) => probes.push((clause, probe)),
                 None => is_exact = false,
             }
+        }
+        if is_exact && let Some(few) = self.few(resource_type, &mut probes, enough)? {
+            return Ok(Gathered::Candidates(few));
         }
         let Some(first) = smallest(&mut probes)? else {
             return self.gone_through(resource_type, query);
@@ -89,6 +98,32 @@ impl SearchRun<'_> {
             keys,
             changed,
             is_by_log,
+        }))
+    }
+
+    /// Follows the only probe until it told of enough matches; none if it does not.
+    fn few(
+        &self,
+        resource_type: ResourceType,
+        probes: &mut [(&Clause, Probe<'_>)],
+        enough: usize,
+    ) -> Result<Option<Candidates>, StoreError> {
+        let [(Clause::Parameter { .. }, probe)] = probes else {
+            return Ok(None);
+        };
+        if enough > FEW_MAX {
+            return Ok(None);
+        }
+        let Some(sure) = probe.sure(enough)? else {
+            return Ok(None);
+        };
+        // What changed meanwhile may match no more.
+        let changed = self.changed(resource_type)?;
+        let keys = sure.into_iter().map(|key| (key, true)).collect();
+        Ok(changed.is_empty().then_some(Candidates {
+            keys,
+            changed,
+            is_by_log: false,
         }))
     }
 

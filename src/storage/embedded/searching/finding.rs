@@ -30,18 +30,19 @@ impl<'a> ViewReader<'a> {
         Ok(page)
     }
 
-    /// Finds the resources that match in the state after `position`, by key.
+    /// Finds the resources that match in the state after `position`, by key, but no more than `most`.
     pub(in crate::storage::embedded) fn matching_keys(
         self,
         query: &SearchQuery,
         position: Position,
+        most: usize,
     ) -> Result<Vec<ResourceKey>, SearchError> {
         let run = SearchRun::new(self, query, position);
         let query = run.settled(&SearchQuery {
             sort: Vec::new(),
             ..query.clone()
         })?;
-        let found = run.find(&query, usize::MAX)?.matches;
+        let found = run.find(&query, most)?.matches;
         let mut keys: Vec<ResourceKey> = found.into_iter().map(|found| found.key).collect();
         keys.sort();
         Ok(keys)
@@ -121,7 +122,8 @@ impl<'a> SearchRun<'a> {
         };
         let types: BTreeSet<ResourceType> = query.types.iter().copied().collect();
         for resource_type in types {
-            let (mut found, candidates) = match self.gather(resource_type, query)? {
+            let room = most.saturating_sub(matching.matches.len());
+            let (mut found, candidates) = match self.gather(resource_type, query, room)? {
                 Gathered::Candidates(candidates) => (Vec::new(), candidates),
                 Gathered::Matches(found, changed) => {
                     let keys = changed.iter().map(|key| (key.clone(), false)).collect();
@@ -136,7 +138,6 @@ impl<'a> SearchRun<'a> {
                 }
             };
             let begun = found.len();
-            let room = most.saturating_sub(matching.matches.len());
             let looked_at = self.judge(
                 candidates.keys,
                 candidates.is_by_log,

@@ -1,5 +1,6 @@
 //! Probes into the index: ranges of its keys, each with whether a key in it is proof enough.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::super::index_keys::{IndexPrefix, index_keys, is_whole, key_in_index, texts_in_index};
@@ -68,6 +69,23 @@ impl<'a> Probe<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Reads until so many resources are sure to meet the condition; none if they are fewer.
+    pub(super) fn sure(
+        &mut self,
+        enough: usize,
+    ) -> Result<Option<BTreeSet<ResourceKey>>, StoreError> {
+        let mut sure = BTreeSet::new();
+        while sure.len() < enough {
+            if self.step()?.is_break() {
+                return Ok(None);
+            }
+            if let Some((key, true)) = self.found.last() {
+                sure.insert(key.clone());
+            }
+        }
+        Ok(Some(sure))
     }
 
     /// Returns what was found, by key, each once; sure if one of its keys is.
