@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::key::{ResourceKey, ResourceType, Version};
+use super::key::{Id, ResourceKey, ResourceType, Version};
 use super::view::items;
 
 /// The target of one Reference element.
@@ -96,6 +96,56 @@ pub fn is_search(address: &str, is_type: &dyn Fn(&str) -> bool) -> bool {
     let path = path.strip_suffix("/_search").unwrap_or(path);
     let named = path.trim_end_matches('/').rsplit('/').next();
     criteria.contains('=') && named.is_some_and(is_type)
+}
+
+/// A path below the base of a server, as a reference to one resource.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LiteralPath {
+    /// `Type/id` or `Type/id/_history/version`, written plainly.
+    Resource(String),
+    /// The same with a fragment behind it.
+    Part,
+    /// The path of something else.
+    Other,
+}
+
+/// Reads a path below the base as one to a resource, also with slashes around it, or
+/// percent-encoded. `is_type` tells whether FHIR has a type of that name.
+pub fn literal_path(path: &str, is_type: &dyn Fn(&str) -> bool) -> LiteralPath {
+    if let Some((whole, _)) = path.split_once('#') {
+        return match literal_path(whole, is_type) {
+            LiteralPath::Resource(_) => LiteralPath::Part,
+            other => other,
+        };
+    }
+    let Ok(path) = percent_decode_str(path).decode_utf8() else {
+        return LiteralPath::Other;
+    };
+    let steps: Vec<&str> = path.split('/').filter(|step| !step.is_empty()).collect();
+    let is_id = |text: &str| Id::parse(text).is_some();
+    let is_resource = match steps.as_slice() {
+        [name, id] => is_type(name) && is_id(id),
+        [name, id, "_history", version] => is_type(name) && is_id(id) && is_id(version),
+        _ => false,
+    };
+    if is_resource {
+        LiteralPath::Resource(steps.join("/"))
+    } else {
+        LiteralPath::Other
+    }
+}
+
+/// Tells whether an address names a scheme. A type of FHIR before a colon is none, nor is a host
+/// before its port.
+pub fn has_scheme(address: &str, is_type: &dyn Fn(&str) -> bool) -> bool {
+    let Some((scheme, rest)) = address.split_once(':') else {
+        return false;
+    };
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(fits)
+        && !rest.starts_with(|first: char| first.is_ascii_digit())
+        && !is_type(scheme)
 }
 
 /// Parts an address at its question mark, which may be percent-encoded.
@@ -238,6 +288,51 @@ mod tests {
             ("https://ehr.example/fhir/Patient/7?_format=json", false),
         ] {
             assert_eq!(is_search(address, &is_type), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_one_resource_or_is_told_apart() {
+        use LiteralPath::{Other, Part};
+        let is_type = |name: &str| matches!(name, "Patient" | "Observation");
+        let resource = |plain: &str| LiteralPath::Resource(plain.to_owned());
+        for (path, expected) in [
+            ("Patient/7", resource("Patient/7")),
+            ("Observation/7", resource("Observation/7")),
+            ("//Patient/7/", resource("Patient/7")),
+            ("Patient/%37", resource("Patient/7")),
+            ("Patient%2F7", resource("Patient/7")),
+            ("Patient/7/_history/2", resource("Patient/7/_history/2")),
+            ("Patient/7#a", Part),
+            ("Patient/7/#a", Part),
+            ("Patient#a", Other),
+            ("Patient/7?x=1", Other),
+            ("Patient/7/?x=1", Other),
+            ("Patient/7%3Fx=1", Other),
+            ("Patient/7/_history", Other),
+            ("Patient/7/_history/", Other),
+            ("Patient/7/_history/2?x", Other),
+            ("Patient/7/x", Other),
+            ("Patient/%FF", Other),
+            ("Patient", Other),
+            ("patient/7", Other),
+            ("Hent/7", Other),
+            ("fhir/Patient/7", Other),
+            ("7", Other),
+            ("", Other),
+        ] {
+            assert_eq!(literal_path(path, &is_type), expected, "{path}");
+        }
+        for (address, expected) in [
+            ("https://ehr.example/x", true),
+            ("URN:uuid:7", true),
+            ("ehr.example:8080/fhir/Patient/7", false),
+            ("Patient:7", false),
+            ("Patient:x", false),
+            ("Patient/a:b", false),
+            ("//ehr.example/fhir", false),
+        ] {
+            assert_eq!(has_scheme(address, &is_type), expected, "{address}");
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use super::references::conditional::conditional_query;
 use super::references::names::EntryNames;
-use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
+use crate::fhir::{Issue, IssueCode, OwnBases, ResourceKey, ResourceType};
+use crate::interactions::Failure;
 use crate::interactions::change::{Action, Change, ChangeTarget};
-use crate::interactions::{Failure, Server};
 use crate::search::{SearchQuery, rename};
 
 /// The criteria of one change, understood.
@@ -17,14 +17,14 @@ pub(super) struct EntryCriteria {
 
 /// Reads the criteria of each change that has some.
 pub(super) fn read_all(
-    server: &Server,
+    bases: OwnBases<'_>,
     changes: &[Change],
     names: &EntryNames<'_>,
 ) -> Vec<Option<Result<EntryCriteria, Failure>>> {
     let read = |(at, change): (usize, &Change)| {
         let (resource_type, parameters) = criteria_of(&change.action)?;
         Some(EntryCriteria::read(
-            server,
+            bases,
             names,
             at,
             (resource_type, parameters),
@@ -55,12 +55,12 @@ fn criteria_of(action: &Action) -> Option<(ResourceType, &[(String, String)])> {
 
 impl EntryCriteria {
     fn read(
-        server: &Server,
+        bases: OwnBases<'_>,
         names: &EntryNames<'_>,
         at: usize,
         (resource_type, parameters): (ResourceType, &[(String, String)]),
     ) -> Result<Self, Failure> {
-        let mut query = conditional_query(server, resource_type, parameters)?;
+        let mut query = conditional_query(bases, resource_type, parameters)?;
         let mut named = Vec::new();
         let mut unknown = false;
         rename(&mut query, &mut |address, is_uri| {

@@ -74,7 +74,7 @@ impl<'a> ChangeRequest<'a> {
             names: &names,
             keys: &keys,
             asked_as: self.asked_as,
-            reached_by: self.context.reached_by.as_deref(),
+            bases: self.server.bases(self.context),
             now: self.context.now,
         };
         rewrite(&mut gathering, &mut entries, request)?;

@@ -23,7 +23,8 @@ pub(super) fn identify_all(
     names: &EntryNames<'_>,
     gathering: &mut Gathering<'_>,
 ) -> Result<Vec<Entry>, Failure> {
-    let criteria = criteria::read_all(gathering.server(), changes, names);
+    let bases = gathering.server().bases(context);
+    let criteria = criteria::read_all(bases, changes, names);
     let is_create = |at: usize| matches!(changes[at].action, Action::Create { .. });
     let order = CriteriaOrder::of(&criteria, is_create);
     let mut identify = Identify {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{NOW, expect, organization};
 use crate::support::facade::{BASE, Facade, Reply};
-use crate::support::people::{copd, patient, practice};
+use crate::support::people::{copd, patient, plan, practice};
 
 const OUTER: &str = "https://frist.example.dk/fhir";
 const TOLD: [(&str, &str); 2] = [
@@ -166,6 +166,57 @@ fn a_reference_below_either_base_is_stored_as_one_to_this_server() {
         );
         expect(&reply, 201);
         assert_eq!(reply.json()["subject"]["reference"], "Patient/p", "{base}");
+    }
+}
+
+#[test]
+fn criteria_below_either_base_ask_about_what_is_stored_here() {
+    for base in [BASE, OUTER] {
+        let facade = server();
+        let send = |request: (&str, &str), header: (&str, &str), body: &Value| {
+            let headers = [TOLD[0], TOLD[1], header];
+            send_from(
+                &facade,
+                "127.0.0.1:4711",
+                request,
+                &headers,
+                &body.to_string(),
+            )
+        };
+        let none = ("accept", "application/fhir+json");
+        let mut sent = copd("", "p", "2027-02-20");
+        sent.as_object_mut().unwrap().remove("id");
+        let criteria = format!("subject={base}/Patient/p");
+        let search = format!("Condition?{criteria}");
+        let once = ("if-none-exist", criteria.as_str());
+        expect(&send(("POST", "Condition"), once, &sent), 200);
+        expect(&send(("PUT", &search), none, &sent), 200);
+        let steps = json!([{ "op": "replace", "path": "/recordedDate", "value": "2027-02-21" }]);
+        let as_patch = ("content-type", "application/json-patch+json");
+        expect(&send(("PATCH", &search), as_patch, &steps), 200);
+        let mut plan = plan("cp", "p", "c", "2027-02-25");
+        plan["subject"]["reference"] = format!("{base}/Patient?name=Test").into();
+        plan["addresses"][0]["reference"] = format!("Condition?{criteria}").into();
+        plan["author"]["reference"] = format!("{base}/Organization/gp").into();
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
+            { "resource": sent, "request": { "method": "POST", "url": "Condition", "ifNoneExist": criteria } },
+            { "resource": plan, "request": { "method": "PUT", "url": "CarePlan/cp" } } ] });
+        let reply = send(("POST", "/fhir"), none, &bundle);
+        expect(&reply, 200);
+        let found = reply.json()["entry"][0]["response"]["status"].clone();
+        assert_eq!(found, "200 OK", "{base}");
+        let stored = facade.get("CarePlan/cp").json();
+        for (pointer, expected) in [
+            ("/subject/reference", "Patient/p"),
+            ("/addresses/0/reference", "Condition/c"),
+            ("/author/reference", "Organization/gp"),
+        ] {
+            assert_eq!(stored.pointer(pointer).unwrap(), expected, "{base}");
+        }
+        assert_eq!(facade.search_all("Condition").len(), 1, "{base}");
+        expect(&facade.send("DELETE", "CarePlan/cp", &[], ""), 204);
+        expect(&send(("DELETE", &search), none, &Value::Null), 204);
+        expect(&facade.get("Condition/c"), 410);
     }
 }
 

@@ -4,6 +4,7 @@
 mod among_others;
 mod criteria;
 mod links;
+mod literals;
 mod meeting;
 mod references;
 mod refusals;

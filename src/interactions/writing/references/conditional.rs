@@ -6,25 +6,25 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::finder::EntryFinder;
-use crate::fhir::{IssueCode, ResourceKey, ResourceType};
+use crate::fhir::{IssueCode, OwnBases, ResourceKey, ResourceType};
+use crate::interactions::Failure;
 use crate::interactions::change::{Action, Change};
 use crate::interactions::writing::entry::Entry;
 use crate::interactions::writing::gathering::Gathering;
-use crate::interactions::{Failure, Server};
 use crate::search::{self, Clause, IndexEntry, Row, SearchQuery, Test, TooMany};
 use crate::storage::SearchError;
 
-/// Reads the query of a conditional request or reference.
+/// Reads the query of a conditional request or reference: an address in it that is below one of
+/// `bases` names a resource of this server.
 ///
 /// # Errors
 /// `PreconditionFailed` if the query is empty, `BadRequest` if it cannot be understood.
 pub(in crate::interactions::writing) fn conditional_query(
-    server: &Server,
+    bases: OwnBases<'_>,
     resource_type: ResourceType,
     parameters: &[(String, String)],
 ) -> Result<SearchQuery, Failure> {
-    let parsed =
-        search::parse(resource_type, parameters, &server.base_url).map_err(Failure::BadRequest)?;
+    let parsed = search::parse(resource_type, parameters, bases).map_err(Failure::BadRequest)?;
     if !parsed.unknown.is_empty() {
         return Err(Failure::BadRequest(parsed.unknown));
     }

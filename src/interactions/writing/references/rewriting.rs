@@ -8,7 +8,7 @@ use super::relink::{new_link, new_links, put, replace_references};
 use super::searches;
 use super::surrounding::{Surrounding, addresses_in};
 use super::versions::{self, VersionLinks};
-use crate::fhir::reference::is_search;
+use crate::fhir::reference::{LiteralPath, has_scheme, is_search, literal_path, searched};
 use crate::fhir::{Issue, IssueCode, Reference, ResourceKey};
 use crate::interactions::Failure;
 use crate::interactions::change::AskedAs;
@@ -30,7 +30,6 @@ pub(in crate::interactions::writing) fn rewrite(
 ) -> Result<(), Failure> {
     let definitions = gathering.server().validator.definitions();
     let known = KnownAddresses {
-        base_url: &gathering.server().base_url,
         definitions,
         request,
     };
@@ -47,7 +46,6 @@ pub(in crate::interactions::writing) fn rewrite(
 
 /// The addresses that need no search.
 struct KnownAddresses<'a> {
-    base_url: &'a str,
     definitions: &'a Definitions,
     request: Surrounding<'a>,
 }
@@ -128,62 +126,121 @@ impl KnownAddresses<'_> {
     }
 
     fn named(&self, from: Option<usize>, address: &str) -> ReferenceRewrite {
-        if let Some(named) = self.request.names.named(from, address) {
-            let key = &self.request.keys[named.at];
-            match named {
-                NamedEntry {
-                    fragment: Some(_), ..
-                } => {
-                    return ReferenceRewrite::Wrong(
-                        "expected a reference to the resource of an entry, found one to something in it: only its own references lead to what it contains",
-                    );
-                }
-                NamedEntry { version: None, .. } => {
-                    return ReferenceRewrite::Address(key.to_string());
-                }
-                NamedEntry {
-                    version: Some(_),
-                    at,
-                    ..
-                } if !self.is_own_version(named, key) => {
-                    return ReferenceRewrite::Version(at);
-                }
-                NamedEntry {
-                    version: Some(_), ..
-                } => {}
-            }
+        let entry = self.request.names.named(from, address);
+        if let Some(rewrite) = entry.and_then(|named| self.entry(named)) {
+            return rewrite;
         }
         match Reference::parse(address) {
-            Reference::Urn(_) => ReferenceRewrite::Wrong(match self.request.asked_as {
-                AskedAs::Transaction => {
-                    "expected the fullUrl of an entry of the same transaction: no entry has this one"
-                }
-                AskedAs::Requests => {
-                    "expected an address such as Patient/7, found a urn, which names an entry of the same transaction: send both in one transaction"
-                }
-            }),
+            Reference::Urn(_) => self.urn(),
             Reference::Conditional(_) => self.conditional(ReferenceRewrite::AsItStands),
-            Reference::External(address) => {
-                let local = self.below_base(address);
-                let is_type = |name: &str| self.definitions.is_resource_type(name);
-                match local.map(|local| (local, Reference::parse(local))) {
-                    Some((local, Reference::Local(..))) => {
-                        ReferenceRewrite::Address(local.to_owned())
-                    }
-                    Some((local, Reference::Conditional(_))) => {
-                        self.conditional(ReferenceRewrite::Address(local.to_owned()))
-                    }
-                    Some(_) | None if is_search(address, &is_type) => ReferenceRewrite::Wrong(
-                        "expected the address of a resource, found a search on another server: name the resource, or in a transaction a search of this server, such as Patient?identifier=system|value",
-                    ),
-                    Some(_) | None => ReferenceRewrite::AsItStands,
-                }
+            Reference::Contained(_) | Reference::Logical(..) | Reference::None => {
+                ReferenceRewrite::AsItStands
             }
-            Reference::Local(..)
-            | Reference::Contained(_)
-            | Reference::Logical(..)
-            | Reference::None => ReferenceRewrite::AsItStands,
+            // That a text is empty is a finding already.
+            Reference::External("") => ReferenceRewrite::AsItStands,
+            Reference::Local(..) | Reference::External(_) => match self.below_base(address) {
+                Some(path) => self.below(address, path),
+                None if has_scheme(address, &|name| self.is_type(name)) => self.elsewhere(address),
+                None => self.relative(from, address),
+            },
         }
+    }
+
+    /// Returns what becomes of an address that names an entry; none if it is already that of a
+    /// version on this server.
+    fn entry(&self, named: NamedEntry<'_>) -> Option<ReferenceRewrite> {
+        let key = &self.request.keys[named.at];
+        if named.fragment.is_some() {
+            return Some(ReferenceRewrite::Wrong(
+                "expected a reference to the resource of an entry, found one to something in it: only its own references lead to what it contains",
+            ));
+        }
+        match named.version {
+            None => Some(ReferenceRewrite::Address(key.to_string())),
+            Some(_) if self.is_own_version(named, key) => None,
+            Some(_) => Some(ReferenceRewrite::Version(named.at)),
+        }
+    }
+
+    fn urn(&self) -> ReferenceRewrite {
+        ReferenceRewrite::Wrong(match self.request.asked_as {
+            AskedAs::Transaction => {
+                "expected the fullUrl of an entry of the same transaction: no entry has this one"
+            }
+            AskedAs::Requests => {
+                "expected an address such as Patient/7, found a urn, which names an entry of the same transaction: send both in one transaction"
+            }
+        })
+    }
+
+    /// Reads an address below the base of this server, given its path there.
+    fn below(&self, address: &str, path: &str) -> ReferenceRewrite {
+        if searched(path).is_some_and(|(name, _)| !name.is_empty()) {
+            return self.conditional(ReferenceRewrite::Address(path.to_owned()));
+        }
+        self.literal(path, |plain| {
+            // An entry may be at the address that is meant.
+            let plain_addresses = self.request.bases.each();
+            let plain_addresses = plain_addresses.map(|base| format!("{base}/{plain}"));
+            let entry = plain_addresses
+                .filter(|other| other != address)
+                .find_map(|other| self.entry(self.request.names.named(None, &other)?));
+            entry.unwrap_or(ReferenceRewrite::Address(plain))
+        })
+    }
+
+    /// Reads an address that is relative to the base of its entry, or of this server.
+    fn relative(&self, from: Option<usize>, address: &str) -> ReferenceRewrite {
+        self.literal(address, |plain| {
+            if plain == address {
+                return ReferenceRewrite::AsItStands;
+            }
+            let entry = self.request.names.named(from, &plain);
+            let entry = entry.and_then(|named| self.entry(named));
+            entry.unwrap_or(ReferenceRewrite::Address(plain))
+        })
+    }
+
+    /// Reads a path that leads to one resource, or says what was expected.
+    fn literal(
+        &self,
+        path: &str,
+        of_resource: impl FnOnce(String) -> ReferenceRewrite,
+    ) -> ReferenceRewrite {
+        match literal_path(path, &|name| self.is_type(name)) {
+            LiteralPath::Resource(plain) => of_resource(plain),
+            LiteralPath::Part => ReferenceRewrite::Wrong(
+                "expected a reference to a whole resource, such as Organization/7, found one to a part of it: only #id leads to what the same resource contains",
+            ),
+            LiteralPath::Other => ReferenceRewrite::Wrong(
+                "expected the address of one resource: Organization/7 or Organization/7/_history/1, an absolute address on another server, a urn:uuid of an entry, or #id of what the same resource contains; found another form, which leads nowhere",
+            ),
+        }
+    }
+
+    /// Reads an address on another server.
+    fn elsewhere(&self, address: &str) -> ReferenceRewrite {
+        let is_urn = |scheme: &str| scheme.eq_ignore_ascii_case("urn:");
+        if address.get(.."urn:".len()).is_some_and(is_urn) {
+            return self.urn();
+        }
+        if is_search(address, &|name| self.is_type(name)) {
+            return ReferenceRewrite::Wrong(
+                "expected the address of a resource, found a search on another server: name the resource, or in a transaction a search of this server, such as Patient?identifier=system|value",
+            );
+        }
+        let whole = address.split(['?', '#']).next().unwrap_or(address);
+        let whole = whole.trim_end_matches('/');
+        if whole != address && self.request.names.named(None, whole).is_some() {
+            return ReferenceRewrite::Wrong(
+                "expected the fullUrl of an entry as it stands there, found it with something behind it",
+            );
+        }
+        ReferenceRewrite::AsItStands
+    }
+
+    fn is_type(&self, name: &str) -> bool {
+        self.definitions.is_resource_type(name)
     }
 
     /// Allows a search in a transaction only.
@@ -198,14 +255,8 @@ impl KnownAddresses<'_> {
 
     /// Returns the part of an address below the base of this server, with or without its name.
     fn below_base<'t>(&self, address: &'t str) -> Option<&'t str> {
-        let below = |base: &str| address.strip_prefix(base)?.strip_prefix('/');
-        let path = || {
-            let (_, host) = self.base_url.split_once("://")?;
-            let path = &host[host.find('/')?..];
-            below(path)
-        };
-        let reached = || self.request.reached_by.and_then(below);
-        below(self.base_url).or_else(reached).or_else(path)
+        let bases = self.request.bases;
+        bases.below(address).or_else(|| bases.below_path(address))
     }
 
     /// Tells whether an address is that of a version on this server already.

@@ -255,7 +255,7 @@ fn query_of(
         Failure::precondition(code, text)
     })?;
     let parameters = query_pairs(&criteria)?;
-    let mut query = conditional_query(gathering.server(), resource_type, &parameters)?;
+    let mut query = conditional_query(request.bases, resource_type, &parameters)?;
     rename(&mut query, &mut |named, is_uri| {
         let entry = request.names.asked(at, named, is_uri)?;
         Some(request.keys.get(entry)?.to_string())

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::names::EntryNames;
-use crate::fhir::{ResourceKey, reference};
+use crate::fhir::{OwnBases, ResourceKey, reference};
 use crate::interactions::change::{AskedAs, Change};
 use crate::interactions::writing::entry::{Entry, EntryWrite};
 
@@ -18,8 +18,8 @@ pub(in crate::interactions::writing) struct Surrounding<'a> {
     pub(in crate::interactions::writing) keys: &'a [ResourceKey],
     /// The way in which they are asked for: only in a transaction may an address be a search.
     pub(in crate::interactions::writing) asked_as: AskedAs,
-    /// The base by which the client reached this server, if it is another than the server's own.
-    pub(in crate::interactions::writing) reached_by: Option<&'a str>,
+    /// The bases below which an address names what is stored here.
+    pub(in crate::interactions::writing) bases: OwnBases<'a>,
     /// The time of the request.
     pub(in crate::interactions::writing) now: Timestamp,
 }

@@ -40,7 +40,7 @@ fn spellings() -> Vec<String> {
 }
 
 /// Makes a plan by an author with that address.
-fn plan_by(author: &str) -> Value {
+pub(super) fn plan_by(author: &str) -> Value {
     let mut plan = plan("plan", "p", "c", "2027-02-25");
     plan["author"]["reference"] = author.into();
     plan
@@ -79,7 +79,7 @@ fn every_spelling_of_a_search_is_resolved_in_a_transaction_and_refused_outside()
 }
 
 /// Checks that what names something by a search is refused outside of a transaction.
-fn refused_outside(facade: &Facade, sent: &Value, search: &str) {
+pub(super) fn refused_outside(facade: &Facade, sent: &Value, search: &str) {
     let before = changes(facade);
     let at = "error value CarePlan.author.reference".to_owned();
     let body = sent.to_string();
