@@ -139,59 +139,30 @@ impl Facade {
 
     /// Makes a server that pages of these origins may use.
     pub(crate) fn shared_with(now: &str, origins: &[&str]) -> Self {
-        let mut facade = Facade::at(now);
         let origins = Origins::new(origins.iter().map(|origin| (*origin).to_owned()).collect());
-        let (clock, ids) = (Arc::clone(&facade.now), Arc::clone(&facade.next_id));
-        let server = Arc::clone(&facade.server);
-        facade.wire = Wire::new(
-            server,
-            WireOptions {
-                origins,
-                ..WireOptions::plain(
-                    Box::new(move || context(&clock, &ids)),
-                    Arc::clone(&PACKAGE),
-                )
-            },
-        );
-        facade.router = router(Arc::clone(&facade.wire));
-        facade
+        Facade::at(now).wired(|options| options.origins = origins)
     }
 
     /// Makes a server behind proxies of these networks.
     pub(crate) fn behind(now: &str, proxies: &[&str]) -> Self {
-        let mut facade = Facade::at(now);
         let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap());
-        let trusted_proxies = TrustedProxies::new(proxies.collect());
-        let (clock, ids) = (Arc::clone(&facade.now), Arc::clone(&facade.next_id));
-        let server = Arc::clone(&facade.server);
-        facade.wire = Wire::new(
-            server,
-            WireOptions {
-                trusted_proxies,
-                ..WireOptions::plain(
-                    Box::new(move || context(&clock, &ids)),
-                    Arc::clone(&PACKAGE),
-                )
-            },
-        );
-        facade.router = router(Arc::clone(&facade.wire));
-        facade
+        let proxies = TrustedProxies::new(proxies.collect());
+        Facade::at(now).wired(|options| options.trusted_proxies = proxies)
     }
 
     /// Returns the same server, which takes a CPR number in an address.
-    pub(crate) fn taking_cpr_numbers(mut self) -> Self {
+    pub(crate) fn taking_cpr_numbers(self) -> Self {
+        self.wired(|options| options.takes_cpr_in_addresses = true)
+    }
+
+    /// Returns the same server on a wire with other options.
+    fn wired(mut self, change: impl FnOnce(&mut WireOptions)) -> Self {
         let (clock, ids) = (Arc::clone(&self.now), Arc::clone(&self.next_id));
-        let wire = Wire::new(
-            Arc::clone(&self.server),
-            WireOptions {
-                takes_cpr_in_addresses: true,
-                ..WireOptions::plain(
-                    Box::new(move || context(&clock, &ids)),
-                    Arc::clone(&PACKAGE),
-                )
-            },
-        );
-        self.router = router(wire);
+        let context = Box::new(move || context(&clock, &ids));
+        let mut options = WireOptions::plain(context, Arc::clone(&PACKAGE));
+        change(&mut options);
+        self.wire = Wire::new(Arc::clone(&self.server), options);
+        self.router = router(Arc::clone(&self.wire));
         self
     }
 
