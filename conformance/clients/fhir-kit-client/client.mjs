@@ -2,41 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { CapabilityTool, Client } from 'fhir-kit-client';
-
-const SENDER = 'https://ehr.example.dk/id';
-const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem';
+import { SENDER, diagnosis, ids, person, practice, step } from '../steps.mjs';
 
 const client = new Client({ baseUrl: process.env.FRIST_BASE });
 
-const concept = (system, code) => ({ coding: [{ system, code }] });
-
-const practice = (name) => ({
-  resourceType: 'Organization',
-  name,
-  identifier: [
-    { system: 'urn:oid:1.2.208.176.1.1', value: '99000010016005' },
-    { system: 'urn:oid:1.2.208.176.1.4', value: '990101' },
-    { system: SENDER, value: 'practice' },
-  ],
-});
-
-const person = (cpr) => ({
-  resourceType: 'Patient',
-  identifier: [{ use: 'official', system: 'urn:oid:1.2.208.176.1.2', value: cpr }],
-  name: [{ use: 'official', family: 'Holm', given: ['Karen'] }],
-});
-
-const diagnosis = (subject, recordedDate) => ({
-  resourceType: 'Condition',
-  subject: { reference: subject },
-  clinicalStatus: concept(`${TERMINOLOGY}/condition-clinical`, 'active'),
-  verificationStatus: concept(`${TERMINOLOGY}/condition-ver-status`, 'confirmed'),
-  category: [concept(`${TERMINOLOGY}/condition-category`, 'problem-list-item')],
-  code: concept('urn:oid:1.2.208.176.2.31', 'R95'),
-  recordedDate,
-});
-
-const ids = (bundle) => (bundle.entry ?? []).map((entry) => entry.resource.id);
 const status = (answer) => Client.httpFor(answer).response.status;
 const count = async (resourceType) => (await client.search({ resourceType, searchParams: { _count: 0 } })).total;
 
@@ -47,11 +16,6 @@ async function refused(expected, call) {
   assert.equal(answer.response.status, expected);
   assert.equal(answer.response.data.resourceType, 'OperationOutcome');
   return answer.response.data.issue[0];
-}
-
-async function step(name, work) {
-  await work();
-  console.log(`  ${name}`);
 }
 
 let gp;

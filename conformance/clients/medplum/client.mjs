@@ -1,46 +1,15 @@
 // What users of Medplum's client do with a server, and what they must get. A line for each step that is done.
 
 import assert from 'node:assert/strict';
+import { SENDER, diagnosis, ids, person, practice, step } from '../steps.mjs';
 
 // The client asks for Node.js 22, which has this; it only uses it for subscriptions of Medplum's own.
 globalThis.WebSocket ??= class extends EventTarget {};
 const { MedplumClient, OperationOutcomeError } = await import('@medplum/core');
 
-const SENDER = 'https://ehr.example.dk/id';
-const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem';
-
 const base = new URL(process.env.FRIST_BASE);
 const client = new MedplumClient({ baseUrl: `${base.origin}/`, fhirUrlPath: base.pathname.slice(1) });
 
-const concept = (system, code) => ({ coding: [{ system, code }] });
-
-const practice = (name) => ({
-  resourceType: 'Organization',
-  name,
-  identifier: [
-    { system: 'urn:oid:1.2.208.176.1.1', value: '99000010016005' },
-    { system: 'urn:oid:1.2.208.176.1.4', value: '990101' },
-    { system: SENDER, value: 'practice' },
-  ],
-});
-
-const person = (cpr) => ({
-  resourceType: 'Patient',
-  identifier: [{ use: 'official', system: 'urn:oid:1.2.208.176.1.2', value: cpr }],
-  name: [{ use: 'official', family: 'Holm', given: ['Karen'] }],
-});
-
-const diagnosis = (subject, recordedDate) => ({
-  resourceType: 'Condition',
-  subject: { reference: subject },
-  clinicalStatus: concept(`${TERMINOLOGY}/condition-clinical`, 'active'),
-  verificationStatus: concept(`${TERMINOLOGY}/condition-ver-status`, 'confirmed'),
-  category: [concept(`${TERMINOLOGY}/condition-category`, 'problem-list-item')],
-  code: concept('urn:oid:1.2.208.176.2.31', 'R95'),
-  recordedDate,
-});
-
-const ids = (bundle) => (bundle.entry ?? []).map((entry) => entry.resource.id);
 const count = async (resourceType) => (await client.search(resourceType, { _count: 0 })).total;
 
 // The outcome that the client throws for the call, which must be one of that code; gives its first issue.
@@ -51,11 +20,6 @@ async function refused(code, call) {
   assert.deepEqual([issue.severity, issue.code], ['error', code]);
   assert.ok(answer.message.startsWith(issue.details.text));
   return issue;
-}
-
-async function step(name, work) {
-  await work();
-  console.log(`  ${name}`);
 }
 
 let gp;
