@@ -5,13 +5,12 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::entry::{Entry, EntryWrite};
 use super::references::conditional::{canonical, is_match};
 use super::references::finder::EntryFinder;
 use super::references::names::EntryNames;
-use super::references::relink::{new_link, new_links, put};
+use super::references::relink::{new_link, new_links, put, rename_references};
 use crate::fhir::{IssueCode, ResourceKey};
 use crate::interactions::change::Change;
 use crate::interactions::{Effect, Failure};
@@ -144,28 +143,11 @@ impl<'a> MeetingEntries<'a> {
         });
         let mut content = resource.value().clone();
         put(&mut content, links);
-        self.put_names(at, &mut content);
+        rename_references(&mut content, &mut |address| {
+            let named = self.names.named(Some(at), address)?;
+            Some(self.key(named.at)?.to_string())
+        });
         found_by(&entry.key, &content)
-    }
-
-    fn put_names(&self, from: usize, value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                for (name, member) in members {
-                    match member {
-                        Value::String(address) if name == "reference" => {
-                            let named = self.names.named(Some(from), address);
-                            if let Some(key) = named.and_then(|named| self.key(named.at)) {
-                                *address = key.to_string();
-                            }
-                        }
-                        other => self.put_names(from, other),
-                    }
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.put_names(from, item)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
     }
 }
 

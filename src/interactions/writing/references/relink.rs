@@ -12,22 +12,30 @@ use crate::validation::{LinkKind, for_each_link};
 
 /// Replaces these addresses wherever they are the `reference` of an element.
 pub(super) fn replace_references(value: &mut Value, addresses: &HashMap<String, String>) {
+    rename_references(value, &mut |address| addresses.get(address).cloned());
+}
+
+/// Replaces each `reference` of an element for which there is a new address.
+pub(in crate::interactions::writing) fn rename_references(
+    value: &mut Value,
+    new: &mut dyn FnMut(&str) -> Option<String>,
+) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
                 match member {
                     Value::String(address) if name == "reference" => {
-                        if let Some(new) = addresses.get(address) {
-                            address.clone_from(new);
+                        if let Some(new) = new(address) {
+                            *address = new;
                         }
                     }
-                    other => replace_references(other, addresses),
+                    other => rename_references(other, new),
                 }
             }
         }
         Value::Array(items) => items
             .iter_mut()
-            .for_each(|item| replace_references(item, addresses)),
+            .for_each(|item| rename_references(item, new)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
