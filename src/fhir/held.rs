@@ -45,8 +45,8 @@ pub fn why_only_read(resource_type: ResourceType) -> Option<String> {
     let why = match (resource_type, resource_type.origin()) {
         (_, Origin::Clients) => return None,
         (T::Task, _) => {
-            "is made by the server and only read: it follows from the Conditions, CarePlans, ServiceRequests \
-             and Encounters of a Patient; send those"
+            "is made by the server and only read: it follows from the Conditions, CarePlans, ServiceRequests, \
+             Encounters and Appointments of a Patient; send those"
         }
         (T::Provenance, _) => {
             "is made by the server and only read: it says from which versions a Task was computed"

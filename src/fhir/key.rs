@@ -48,7 +48,7 @@ macro_rules! resource_types {
 
 resource_types! {
     Patient = 1, Practitioner = 2, PractitionerRole = 3, Organization = 4, HealthcareService = 5,
-    Condition = 6, CarePlan = 7, ServiceRequest = 8, Encounter = 9, Goal = 10, CareTeam = 11,
+    Condition = 6, CarePlan = 7, ServiceRequest = 8, Encounter = 9, Appointment = 23, Goal = 10, CareTeam = 11,
     Subscription = 12, Task = 13, Provenance = 14, AuditEvent = 15,
     PlanDefinition = 16, StructureDefinition = 17, ValueSet = 18, CodeSystem = 19,
     SearchParameter = 20, OperationDefinition = 21, CapabilityStatement = 22,
@@ -79,6 +79,7 @@ impl ResourceType {
             | T::CarePlan
             | T::ServiceRequest
             | T::Encounter
+            | T::Appointment
             | T::Goal
             | T::CareTeam
             | T::Subscription => Origin::Clients,

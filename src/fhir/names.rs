@@ -17,6 +17,12 @@ pub const CANONICAL_BASE: &str = base!("");
 pub const YDERNUMMER: &str = "urn:oid:1.2.208.176.1.4";
 /// The ydernummer system as one platform writes it, by a typo: read as the same.
 pub const YDERNUMMER_TYPO: &str = "urn:oid.1.2.208.176.1.4";
+/// The number of a unit of the health services (SOR).
+pub const SOR: &str = "urn:oid:1.2.208.176.1.1";
+/// The terms of SNOMED CT.
+pub const SNOMED_CT: &str = "http://snomed.info/sct";
+/// The type of a general practice (almen praksis) in SNOMED CT, as SOR types its units.
+pub const GENERAL_PRACTICE: &str = "394761003";
 /// The CPR number of a person.
 pub const CPR: &str = "urn:oid:1.2.208.176.1.2";
 
@@ -34,6 +40,14 @@ pub const EXT_POSTPONEMENT: &str = base!("/StructureDefinition/kp-postponement")
 pub const EXT_STATUS_REASON: &str = base!("/StructureDefinition/kp-status-reason");
 /// Extension: the parameters of a rule.
 pub const EXT_RULE_PARAMETERS: &str = base!("/StructureDefinition/kp-rule-parameters");
+/// Extension: whether a first session is booked for a right, and in time.
+pub const EXT_FORECAST: &str = base!("/StructureDefinition/kp-forecast");
+/// Extension of KL: the plan that a contact belongs to.
+pub const EXT_BASED_ON_CAREPLAN: &str =
+    "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnCarePlanExtension";
+/// Extension of KL: the referral that a plan belongs to.
+pub const EXT_BASED_ON_SERVICE_REQUEST: &str =
+    "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnServiceRequestExtension";
 /// Extension: the day a referral was received.
 pub const EXT_RECEIVED: &str = base!("/StructureDefinition/kp-received");
 
@@ -41,7 +55,7 @@ pub const EXT_RECEIVED: &str = base!("/StructureDefinition/kp-received");
 pub const CS_TARGET_GROUP: &str = base!("/CodeSystem/kp-target-group");
 /// Code system: the rights.
 pub const CS_RIGHT: &str = base!("/CodeSystem/kp-right");
-/// Code system: the category of a treatment plan.
+/// Code system: the categories of plans.
 pub const CS_CAREPLAN_CATEGORY: &str = base!("/CodeSystem/kp-careplan-category");
 /// Code system: the deadline status of a right.
 pub const CS_RIGHT_STATUS: &str = base!("/CodeSystem/kp-right-status");
@@ -49,6 +63,14 @@ pub const CS_RIGHT_STATUS: &str = base!("/CodeSystem/kp-right-status");
 pub const CS_RIGHT_INPUT: &str = base!("/CodeSystem/kp-right-input");
 /// Code system: reasons of a status.
 pub const CS_STATUS_REASON: &str = base!("/CodeSystem/kp-status-reason");
+/// Code system: the kinds of referrals.
+pub const CS_REFERRAL_KIND: &str = base!("/CodeSystem/kp-referral-kind");
+/// Code system: the formats of an intake.
+pub const CS_INTAKE: &str = base!("/CodeSystem/kp-intake");
+/// Code system: the outcomes of the entries of an intake.
+pub const CS_INTAKE_OUTCOME: &str = base!("/CodeSystem/kp-intake-outcome");
+/// Code system: the reasons of these outcomes.
+pub const CS_INTAKE_REASON: &str = base!("/CodeSystem/kp-intake-reason");
 /// Code system: prevention offers.
 pub const CS_PREVENTION_OFFER: &str = base!("/CodeSystem/kp-prevention-offer");
 
@@ -60,10 +82,14 @@ pub const PROFILE_ORGANIZATION: &str = base!("/StructureDefinition/kp-organizati
 pub const PROFILE_CONDITION: &str = base!("/StructureDefinition/kp-condition");
 /// Profile of a treatment plan.
 pub const PROFILE_CAREPLAN: &str = base!("/StructureDefinition/kp-careplan");
+/// Profile of the plan of a prevention offer.
+pub const PROFILE_OFFER_PLAN: &str = base!("/StructureDefinition/kp-offer-plan");
 /// Profile of a referral.
 pub const PROFILE_REFERRAL: &str = base!("/StructureDefinition/kp-referral");
 /// Profile of the start of a prevention offer.
 pub const PROFILE_OFFER_ENCOUNTER: &str = base!("/StructureDefinition/kp-offer-encounter");
+/// Profile of a booked first session.
+pub const PROFILE_APPOINTMENT: &str = base!("/StructureDefinition/kp-appointment");
 /// Profile of a rights Task.
 pub const PROFILE_RIGHT_TASK: &str = base!("/StructureDefinition/kp-right-task");
 /// Profile of a rule.
@@ -71,6 +97,8 @@ pub const PROFILE_RULE: &str = base!("/StructureDefinition/kp-rule");
 
 /// Operation: the rights of a person.
 pub const OPERATION_RIGHTS: &str = base!("/OperationDefinition/Patient-rights");
+/// Operation: what another system sends is taken.
+pub const OPERATION_INTAKE: &str = base!("/OperationDefinition/System-intake");
 /// Operation `$webhook-secret`.
 pub const OPERATION_WEBHOOK_SECRET: &str =
     base!("/OperationDefinition/Subscription-webhook-secret");
@@ -83,18 +111,19 @@ pub const TASK_CODE: &str = "http://hl7.org/fhir/CodeSystem/task-code";
 /// HL7's verification statuses of a Condition.
 pub const CONDITION_VER_STATUS: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
 
-/// Returns the profile of the guide that resources of a type are checked against or made by, if it
-/// has one.
-pub fn profile_of(resource_type: ResourceType) -> Option<&'static str> {
+/// Returns the profiles of the guide of which resources of a type are checked against one or made
+/// by one: more than one where it depends on what the resource says.
+pub fn profiles_of(resource_type: ResourceType) -> &'static [&'static str] {
     match resource_type {
-        ResourceType::Patient => Some(PROFILE_PATIENT),
-        ResourceType::Organization => Some(PROFILE_ORGANIZATION),
-        ResourceType::Condition => Some(PROFILE_CONDITION),
-        ResourceType::CarePlan => Some(PROFILE_CAREPLAN),
-        ResourceType::ServiceRequest => Some(PROFILE_REFERRAL),
-        ResourceType::Encounter => Some(PROFILE_OFFER_ENCOUNTER),
-        ResourceType::Task => Some(PROFILE_RIGHT_TASK),
-        ResourceType::PlanDefinition => Some(PROFILE_RULE),
+        ResourceType::Patient => &[PROFILE_PATIENT],
+        ResourceType::Organization => &[PROFILE_ORGANIZATION],
+        ResourceType::Condition => &[PROFILE_CONDITION],
+        ResourceType::CarePlan => &[PROFILE_CAREPLAN, PROFILE_OFFER_PLAN],
+        ResourceType::ServiceRequest => &[PROFILE_REFERRAL],
+        ResourceType::Encounter => &[PROFILE_OFFER_ENCOUNTER],
+        ResourceType::Appointment => &[PROFILE_APPOINTMENT],
+        ResourceType::Task => &[PROFILE_RIGHT_TASK],
+        ResourceType::PlanDefinition => &[PROFILE_RULE],
         ResourceType::Practitioner
         | ResourceType::PractitionerRole
         | ResourceType::HealthcareService
@@ -108,7 +137,7 @@ pub fn profile_of(resource_type: ResourceType) -> Option<&'static str> {
         | ResourceType::CodeSystem
         | ResourceType::SearchParameter
         | ResourceType::OperationDefinition
-        | ResourceType::CapabilityStatement => None,
+        | ResourceType::CapabilityStatement => &[],
     }
 }
 

@@ -109,9 +109,13 @@ fn resource(resource_type: ResourceType, references: ReferencePolicy) -> Value {
     });
     let by_clients = resource_type.origin() == Origin::Clients;
     let mut resource = json!({ "type": resource_type.as_str() });
-    if let Some(profile) = names::profile_of(resource_type) {
-        resource["profile"] = Value::from(profile);
-        resource["supportedProfile"] = json!([profile]);
+    let profiles = names::profiles_of(resource_type);
+    if !profiles.is_empty() {
+        resource["supportedProfile"] = json!(profiles);
+    }
+    // All resources of the type fit it: none does where there are several.
+    if let [profile] = profiles {
+        resource["profile"] = Value::from(*profile);
     }
     if resource_type == ResourceType::Subscription {
         let topic = json!({ "url": subscription_names::EXT_CAPABILITY_TOPIC, "valueCanonical": subscription_names::TOPIC });

@@ -119,7 +119,7 @@ pub fn known_id(resource_type: ResourceType) -> Option<&'static str> {
         .map(|(_, id)| id)
 }
 
-/// Returns the smallest example of the guide.
+/// Returns the smallest example of the guide, of the first of its profiles for the type.
 fn of_guide(resource_type: ResourceType) -> Option<Value> {
     let is_it = |name: &str| {
         name.starts_with(&format!("{resource_type}-")) && name.ends_with("-small.json")
@@ -128,11 +128,14 @@ fn of_guide(resource_type: ResourceType) -> Option<Value> {
         .get_dir("example")
         .into_iter()
         .flat_map(include_dir::Dir::files);
-    let file = files.into_iter().find(|file| {
-        file.path()
-            .file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(is_it)
-    })?;
-    serde_json::from_str(file.contents_utf8()?).ok()
+    let profile = names::profiles_of(resource_type).first()?;
+    files
+        .filter(|file| {
+            file.path()
+                .file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(is_it)
+        })
+        .filter_map(|file| serde_json::from_str(file.contents_utf8()?).ok())
+        .find(|example: &Value| example["meta"]["profile"][0] == *profile)
 }

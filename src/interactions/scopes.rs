@@ -25,6 +25,7 @@ impl ExportScope {
                 T::CarePlan,
                 T::ServiceRequest,
                 T::Encounter,
+                T::Appointment,
                 T::Goal,
                 T::CareTeam,
                 T::Task,

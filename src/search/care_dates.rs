@@ -66,6 +66,16 @@ fn spans(resource_type: ResourceType, resource: &Value) -> Vec<DateSpan> {
             "occurrenceTiming",
         ]),
         T::Encounter | T::CareTeam => at(&["period"]),
+        // The time that is booked; else those that were asked for.
+        T::Appointment => match date_span(&resource["start"]) {
+            Some(start) => {
+                let until_us = date_span(&resource["end"]).map_or(start.1, |end| end.1);
+                vec![(start.0, until_us)]
+            }
+            None => view::items(&resource["requestedPeriod"])
+                .filter_map(outer_span)
+                .collect(),
+        },
         T::Goal => {
             let mut dates: Vec<DateSpan> = at(&["startDate"]);
             dates.extend(
@@ -184,6 +194,19 @@ mod tests {
             (
                 T::Encounter,
                 json!({ "period": period(day, later) }),
+                vec![days(day, later)],
+            ),
+            (
+                T::Appointment,
+                json!({ "start": "2027-03-01T09:00:00+01:00", "created": "2027-01-01" }),
+                vec![days(
+                    "2027-03-01T09:00:00+01:00",
+                    "2027-03-01T09:00:00+01:00",
+                )],
+            ),
+            (
+                T::Appointment,
+                json!({ "requestedPeriod": [period(day, later)], "created": "2027-01-01" }),
                 vec![days(day, later)],
             ),
             (

@@ -16,6 +16,7 @@ const PAST: &[(&str, &str)] = &[
     ("Condition", "recordedDate"),
     ("CarePlan", "created"),
     ("ServiceRequest", "authoredOn"),
+    ("Appointment", "created"),
 ];
 
 /// Types without a profile of the package that clocks or messages depend on.

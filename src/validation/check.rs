@@ -1,5 +1,7 @@
 //! The whole check of a resource: by the definitions, then by the rules of this server.
 
+use serde_json::Value;
+
 use super::context::CheckContext;
 use super::findings::Sink;
 use super::validator::Validator;
@@ -14,7 +16,7 @@ pub fn check(resource: &Resource, context: &CheckContext<'_>) -> Vec<Issue> {
     let kind = resource.type_name();
     let mut sink = Sink::default();
     walk::check(
-        &task(kind, context, &profiles(kind, context)),
+        &task(kind, context, &profiles(kind, value, context)),
         value,
         &mut sink,
     );
@@ -31,7 +33,7 @@ pub fn check_entry(entries: &BundleWalk<'_>, at: usize, context: &CheckContext<'
     let mut sink = Sink::default();
     entries.check(
         at,
-        &task(kind, context, &profiles(kind, context)),
+        &task(kind, context, &profiles(kind, value, context)),
         &mut sink,
     );
     business::check(value, kind, context, &mut sink);
@@ -49,8 +51,8 @@ fn task<'t>(kind: &str, context: &CheckContext<'t>, profiles: &'t [&'t str]) -> 
 }
 
 /// Returns the profiles that a resource of a type must fit besides those that it claims.
-fn profiles<'a>(kind: &str, context: &CheckContext<'a>) -> Vec<&'a str> {
-    let own = Validator::package_profile(kind);
+fn profiles<'a>(kind: &str, resource: &Value, context: &CheckContext<'a>) -> Vec<&'a str> {
+    let own = Validator::package_profile(kind, resource);
     own.into_iter()
         .chain(context.profiles.iter().copied())
         .collect()

@@ -23,6 +23,7 @@ const PERSON_BOUND: &[&str] = &[
     "CarePlan",
     "ServiceRequest",
     "Encounter",
+    "Appointment",
     "Goal",
     "CareTeam",
 ];
@@ -79,7 +80,7 @@ pub enum ReferencedPerson {
 }
 
 /// Finds the references in a resource that name a Patient, or something that belongs to one (a
-/// Condition, CarePlan, ServiceRequest, Encounter, Goal or CareTeam), each with its FHIRPath; that
+/// Condition, CarePlan, ServiceRequest, Encounter, Appointment, Goal or CareTeam), each with its FHIRPath; that
 /// of the subject first, the others as they stand.
 ///
 /// A Patient's own links are not among them: they name other records of the same person. References

@@ -4,19 +4,22 @@ use serde_json::Value;
 
 use super::findings::Sink;
 use super::walk;
-use crate::fhir::{Issue, names};
+use crate::fhir::{Issue, names, view};
 use crate::schema::Definitions;
 
 /// The package profile of each type that has one: such a resource is checked against it whether it
-/// names it or not (fhir-profiles, section 4).
+/// names it or not (fhir-profiles, section 4). A CarePlan is checked by its category.
 const PACKAGE_PROFILES: &[(&str, &str)] = &[
     ("Patient", names::PROFILE_PATIENT),
     ("Organization", names::PROFILE_ORGANIZATION),
     ("Condition", names::PROFILE_CONDITION),
-    ("CarePlan", names::PROFILE_CAREPLAN),
     ("ServiceRequest", names::PROFILE_REFERRAL),
     ("Encounter", names::PROFILE_OFFER_ENCOUNTER),
+    ("Appointment", names::PROFILE_APPOINTMENT),
 ];
+
+/// The category of a CarePlan that is the plan of a prevention offer.
+const PREVENTION_OFFER: &str = "prevention-offer";
 
 /// The definitions against which resources are checked. Made once, shared by all requests.
 pub struct Validator {
@@ -42,9 +45,21 @@ impl Validator {
             .is_some_and(crate::schema::Structure::is_resource)
     }
 
-    /// Returns the profile that every resource of a type is checked against, besides those that it
-    /// claims.
-    pub fn package_profile(type_name: &str) -> Option<&'static str> {
+    /// Returns the profile that a resource of a type is checked against, besides those that it
+    /// claims. A CarePlan with the category of a prevention offer is the plan of one, and any other
+    /// a treatment plan.
+    pub fn package_profile(type_name: &str, resource: &Value) -> Option<&'static str> {
+        if type_name == "CarePlan" {
+            let is_offer = view::has_coding(
+                &resource["category"],
+                names::CS_CAREPLAN_CATEGORY,
+                PREVENTION_OFFER,
+            );
+            return Some(match is_offer {
+                true => names::PROFILE_OFFER_PLAN,
+                false => names::PROFILE_CAREPLAN,
+            });
+        }
         PACKAGE_PROFILES
             .iter()
             .find(|(of, _)| *of == type_name)

@@ -215,6 +215,13 @@ fn valid(kind: &str) -> Value {
             "basedOn": [{ "reference": "ServiceRequest/1" }],
             "period": { "start": "2030-05-01T09:00:00+02:00" },
         }),
+        "Appointment" => json!({
+            "status": "booked",
+            "start": "2031-01-10T09:00:00+01:00",
+            "created": "2030-12-31",
+            "basedOn": [{ "reference": "ServiceRequest/1" }],
+            "participant": [{ "actor": { "reference": "Patient/1" }, "status": "accepted" }],
+        }),
         "Goal" => json!({
             "lifecycleStatus": "active",
             "description": { "text": "walk" },
@@ -262,6 +269,7 @@ fn a_resource_as_it_should_be_has_no_findings() {
         "CarePlan",
         "ServiceRequest",
         "Encounter",
+        "Appointment",
         "Goal",
         "CareTeam",
         "Subscription",
@@ -335,8 +343,18 @@ fn all_findings_of_a_referral_a_contact_a_goal_or_a_subscription_come_at_once() 
                 "error required Encounter.class",
                 "error required Encounter.type",
                 "error required Encounter.subject",
-                "error required Encounter.basedOn",
                 "error required Encounter.period",
+                "error invariant Encounter kp-enc-2",
+            ],
+        ),
+        (
+            "Appointment",
+            vec![
+                "error required Appointment.status",
+                "error required Appointment.start",
+                "error required Appointment.basedOn",
+                "error required Appointment.participant",
+                "error invariant Appointment app-3",
             ],
         ),
         (

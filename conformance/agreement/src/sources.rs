@@ -2,6 +2,7 @@
 //! examples.
 
 use frist::schema::Package;
+use frist::validation::Validator;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -22,7 +23,6 @@ const PROFILES: &[(&str, &str, Option<&str>)] = &[
         "kp-condition",
         Some("http://hl7.dk/fhir/core/StructureDefinition/dk-core-condition"),
     ),
-    ("CarePlan", "kp-careplan", None),
     (
         "ServiceRequest",
         "kp-referral",
@@ -43,6 +43,7 @@ const PROFILES: &[(&str, &str, Option<&str>)] = &[
         "kp-organization",
         Some("http://hl7.dk/fhir/core/StructureDefinition/dk-core-organization"),
     ),
+    ("Appointment", "kp-appointment", None),
     ("Task", "kp-right-task", None),
     ("PlanDefinition", "kp-rule", None),
 ];
@@ -51,11 +52,15 @@ const PROFILES: &[(&str, &str, Option<&str>)] = &[
 /// name them or not.
 pub(crate) fn own_profiles(resource: &Value) -> Vec<String> {
     let kind = resource["resourceType"].as_str().unwrap_or_default();
-    PROFILES
+    // It depends on the category which one a CarePlan must fit.
+    let plan = Some(kind)
+        .filter(|kind| *kind == "CarePlan")
+        .and_then(|kind| Validator::package_profile(kind, resource));
+    let others = PROFILES
         .iter()
         .filter(|(name, ..)| *name == kind)
-        .map(|(_, profile, _)| format!("{OWN}{profile}"))
-        .collect()
+        .map(|(_, profile, _)| format!("{OWN}{profile}"));
+    plan.map(str::to_owned).into_iter().chain(others).collect()
 }
 
 /// Returns the root of the project.

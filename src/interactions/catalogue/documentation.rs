@@ -24,7 +24,8 @@ pub fn of_type(resource_type: ResourceType) -> String {
         T::CarePlan => {
             "A treatment plan. It needs status, intent (plan), category (treatment-plan), subject, addresses (the \
              diagnoses), created (the day on which it was agreed) and author (the practice); when revoked, the \
-             extension kp-status-reason."
+             extension kp-status-reason. With the category prevention-offer it is what is planned in an offer, \
+             never a treatment plan: it needs status, intent (plan), subject and author (who gives the offer)."
         }
         T::ServiceRequest => {
             "A referral to a prevention offer. It needs status, intent (order), code, subject, authoredOn, \
@@ -33,7 +34,11 @@ pub fn of_type(resource_type: ResourceType) -> String {
         }
         T::Encounter => {
             "A contact of a prevention offer. It needs status, class, type, subject, period with its start, and \
-             basedOn (the referral)."
+             basedOn (the referral), or KL's extension BasedOnCarePlanExtension with the plan of the offer."
+        }
+        T::Appointment => {
+            "A booked first session of a prevention offer. It needs status, start, basedOn (the referral) and \
+             participant, of which one is the person, each with a status; it should say when it was created."
         }
         T::Practitioner | T::PractitionerRole | T::HealthcareService => {
             "As R4 has it, with nothing that must be there."
@@ -75,10 +80,14 @@ mod tests {
 
     /// Returns the elements that the profile of the guide for a type requires.
     fn required(resource_type: ResourceType) -> Vec<String> {
-        let Some(url) = names::profile_of(resource_type) else {
-            return Vec::new();
-        };
-        let id = url.rsplit('/').next().unwrap();
+        let of_profile = |url: &&str| required_by(url.rsplit('/').next().unwrap());
+        names::profiles_of(resource_type)
+            .iter()
+            .flat_map(of_profile)
+            .collect()
+    }
+
+    fn required_by(id: &str) -> Vec<String> {
         let file = FOLDER.get_file(format!("StructureDefinition-{id}.json"));
         let profile: Value = serde_json::from_str(file.unwrap().contents_utf8().unwrap()).unwrap();
         let elements = items(&profile["snapshot"]["element"]).filter(|element| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::deadlines::FACT_TYPES;
+use crate::fhir::view::items;
 use crate::fhir::{Id, Reference, ResourceKey, ResourceType, Version};
 
 /// The writes of a request, by key.
@@ -36,7 +37,11 @@ impl PendingWrite {
 }
 
 /// The types that belong to a person and say nothing about the person's rights.
-const OTHERS_ABOUT_A_PERSON: &[ResourceType] = &[ResourceType::Goal, ResourceType::CareTeam];
+const OTHERS_ABOUT_A_PERSON: &[ResourceType] = &[
+    ResourceType::Appointment,
+    ResourceType::Goal,
+    ResourceType::CareTeam,
+];
 
 /// Returns the person that a resource is about, if it is about one.
 pub(in crate::interactions) fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {
@@ -50,11 +55,17 @@ pub(in crate::interactions) fn person_of(key: &ResourceKey, content: &Value) -> 
     {
         return None;
     }
-    match Reference::read(&content["subject"]) {
+    let named = |element: &Value| match Reference::read(element) {
         Reference::Local(patient, _) if patient.resource_type == ResourceType::Patient => {
             Some(patient.id)
         }
         _ => None,
+    };
+    match key.resource_type {
+        ResourceType::Appointment => {
+            items(&content["participant"]).find_map(|participant| named(&participant["actor"]))
+        }
+        _ => named(&content["subject"]),
     }
 }
 

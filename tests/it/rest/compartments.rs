@@ -130,6 +130,8 @@ fn the_compartment_of_a_patient_holds_what_r4_says() {
         ("Patient/q/CarePlan", "status=revoked", &[]),
         ("Patient/p/CarePlan", "", &[]),
         ("Patient/p/Encounter", "_sort=-_id", &["Encounter/e"]),
+        ("Patient/p/Appointment", "status=booked", &["Appointment/a"]),
+        ("Patient/q/Appointment", "", &[]),
         ("Patient/p/Patient", "", &["Patient/p"]),
         (
             "Patient/p/ServiceRequest",

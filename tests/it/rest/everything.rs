@@ -41,12 +41,13 @@ fn lines(bundle: &Value) -> Vec<String> {
         .collect()
 }
 
-const OF_P: [&str; 9] = [
+const OF_P: [&str; 10] = [
     "match Patient/p",
     "match Condition/c",
     "match ServiceRequest/s",
     "match ServiceRequest/s2",
     "match Encounter/e",
+    "match Appointment/a",
     "match Goal/g",
     "match CareTeam/t",
     "match Task/Condition/c",
@@ -75,7 +76,7 @@ fn everything_is_the_person_its_compartment_its_tasks_and_whom_they_name() {
     let bundle = facade.get("Patient/p/$everything").json();
     assert_eq!(
         (&bundle["type"], &bundle["total"]),
-        (&json!("searchset"), &json!(10))
+        (&json!("searchset"), &json!(11))
     );
     assert_eq!(link(&bundle, "self").unwrap(), "Patient/p/$everything");
 }
@@ -88,7 +89,7 @@ fn everything_is_paged_in_the_state_of_the_first_page() {
         .into_iter()
         .collect();
     let first = facade.get("Patient/p/$everything?_count=3");
-    assert_eq!(first.json()["total"], 10);
+    assert_eq!(first.json()["total"], 11);
     let mut seen = lines(&first.json());
     expect(&facade.send("DELETE", "Goal/g", &[], ""), 204);
     let pages = everything(&facade, &link(&first.json(), "next").unwrap());
@@ -101,7 +102,7 @@ fn everything_is_paged_in_the_state_of_the_first_page() {
     seen.extend(pages.concat());
     assert_eq!(
         seen.iter().filter(|line| line.starts_with("match")).count(),
-        10
+        11
     );
     assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), whole);
 }
@@ -174,6 +175,7 @@ fn everything_can_be_asked_by_when_the_care_was() {
         expected(&[condition, "match ServiceRequest/s", tasks[0], tasks[1]])
     );
     let all = [
+        "match Appointment/a",
         condition,
         "match Encounter/e",
         "match ServiceRequest/s",

@@ -178,6 +178,7 @@ fn an_export_of_patients_is_what_is_about_them() {
         "CarePlan",
         "ServiceRequest",
         "Encounter",
+        "Appointment",
         "Goal",
         "CareTeam",
         "Task",

@@ -55,7 +55,7 @@ mod verbose;
 use serde_json::{Value, json};
 
 use crate::support::facade::{Facade, Reply};
-use crate::support::people::{copd, encounter, patient, plan, practice, referral, region};
+use crate::support::people::{booking, copd, encounter, patient, plan, practice, referral, region};
 
 /// The instant at which the tests happen.
 const NOW: &str = "2027-03-01T09:00:00+01:00";
@@ -98,6 +98,7 @@ fn population() -> Facade {
         identified(referral("s", "p", "c", "2027-02-22"), "ServiceRequest-s"),
         late,
         identified(encounter("e", "p", "s", "2027-02-28"), "Encounter-e"),
+        identified(booking("a", "p", "s2", "2027-03-05"), "Appointment-a"),
         identified(goal, "Goal-g"),
         identified(team, "CareTeam-t"),
         identified(

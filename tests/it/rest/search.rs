@@ -97,6 +97,7 @@ fn identifiers_find_what_they_name_and_nothing_else() {
         ("CarePlan?identifier=CarePlan-cp", &["cp"]),
         ("ServiceRequest?identifier=ServiceRequest-s", &["s"]),
         ("Encounter?identifier=Encounter-e", &["e"]),
+        ("Appointment?identifier=Appointment-a", &["a"]),
         ("Goal?identifier=Goal-g", &["g"]),
         ("CareTeam?identifier=CareTeam-t", &["t"]),
     ] {
@@ -158,6 +159,14 @@ fn references_find_what_they_name_and_nothing_else() {
         ("ServiceRequest?patient=p&status=active", &["s"]),
         ("Encounter?subject=p", &["e"]),
         ("Encounter?patient=q", &[]),
+        ("Appointment?patient=p", &["a"]),
+        ("Appointment?patient=q", &[]),
+        ("Appointment?actor=Patient/p", &["a"]),
+        (
+            "Appointment?based-on=ServiceRequest/s2&date=ge2027-03-05",
+            &["a"],
+        ),
+        ("Appointment?based-on=s", &[]),
         ("Goal?subject=p", &["g"]),
         ("Goal?patient=p", &["g"]),
         ("CareTeam?subject=p", &["t"]),

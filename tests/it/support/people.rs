@@ -81,3 +81,13 @@ pub(crate) fn encounter(id: &str, patient: &str, referral: &str, start: &str) ->
         "period": { "start": start }
     })
 }
+
+/// Returns a first meeting that is booked for that day.
+pub(crate) fn booking(id: &str, patient: &str, referral: &str, day: &str) -> Value {
+    json!({
+        "resourceType": "Appointment", "id": id, "status": "booked",
+        "start": format!("{day}T09:00:00+01:00"),
+        "basedOn": [{ "reference": format!("ServiceRequest/{referral}") }],
+        "participant": [{ "actor": { "reference": format!("Patient/{patient}") }, "status": "accepted" }]
+    })
+}

@@ -61,14 +61,14 @@ pub(crate) const REFUSED_EXAMPLES: &[(&str, &[&str])] = &[
         "Encounter-0c5e4905-5c2e-4254-8837-770c3724cd13",
         &[
             "error required Encounter.type",
-            "error required Encounter.basedOn",
+            "error invariant Encounter kp-enc-2",
         ],
     ),
     (
         "Encounter-915a3cfb-2f3e-477b-8a9d-5d86c30e4929",
         &[
             "error required Encounter.type",
-            "error required Encounter.basedOn",
+            "error invariant Encounter kp-enc-2",
         ],
     ),
     // A proposal to a hospital that does not say what is asked for.

@@ -42,6 +42,10 @@ fn person_references_are_found_with_the_subject_first() {
         expressions(&valid("Encounter")),
         ["Encounter.subject", "Encounter.basedOn[0]"]
     );
+    assert_eq!(
+        expressions(&valid("Appointment")),
+        ["Appointment.basedOn[0]", "Appointment.participant[0].actor"]
+    );
     let linked = json!({ "resourceType": "Patient", "link": [{ "other": { "reference": "Patient/2" }, "type": "seealso" }] });
     assert!(expressions(&linked).is_empty());
 }

@@ -1,6 +1,6 @@
 //! Plans, referrals, offers and subscriptions.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{check, extension, own_concept};
 
@@ -305,6 +305,96 @@ fn an_offer_that_has_begun_has_a_past_start_and_one_that_is_planned_need_not() {
         ),
     ] {
         check("Encounter", edit, &expected);
+    }
+}
+
+#[test]
+fn a_booked_session_is_of_a_person_and_says_for_which_referral() {
+    let actor = |actor: Value| json!({ "participant": [{ "actor": actor, "status": "accepted" }] });
+    let nobody = vec!["error invariant Appointment kp-app-1"];
+    let cpr = json!({ "system": "urn:oid:1.2.208.176.1.2", "value": "0405440001" });
+    for (edit, expected) in [
+        (actor(json!({ "reference": "Patient/1" })), vec![]),
+        (
+            actor(json!({ "reference": "https://example.org/fhir/Patient/1" })),
+            vec![],
+        ),
+        (
+            actor(json!({ "reference": "Patient?identifier=x|1" })),
+            vec![],
+        ),
+        (
+            actor(json!({ "reference": "urn:uuid:0c5e4905-5c2e-4254-8837-770c3724cd13" })),
+            vec![],
+        ),
+        (actor(json!({ "identifier": cpr })), vec![]),
+        (
+            actor(json!({ "type": "Patient", "identifier": { "value": "1" } })),
+            vec![],
+        ),
+        (
+            actor(json!({ "reference": "Practitioner/1" })),
+            nobody.clone(),
+        ),
+        (
+            actor(json!({ "identifier": { "system": "urn:oid:1.2.208.176.1.1", "value": "1" } })),
+            nobody.clone(),
+        ),
+        (actor(json!({ "display": "Karen" })), nobody.clone()),
+        (json!({ "start": "2032-01-01T09:00:00Z" }), vec![]),
+        (
+            json!({ "start": null }),
+            vec![
+                "error required Appointment.start",
+                "error invariant Appointment app-3",
+            ],
+        ),
+        (
+            json!({ "start": "2031-02-01" }),
+            vec!["error value Appointment.start"],
+        ),
+        (
+            json!({ "created": "2031-01-02" }),
+            vec!["error business-rule Appointment.created kp-date-3"],
+        ),
+        (
+            json!({ "created": "2030-12" }),
+            vec!["error invariant Appointment.created kp-date-2"],
+        ),
+        (
+            json!({ "created": "1899-12-31" }),
+            vec!["error invariant Appointment.created kp-date-5"],
+        ),
+        (
+            json!({ "basedOn": [{ "display": "x" }] }),
+            vec!["error invariant Appointment.basedOn[0] kp-ref-1"],
+        ),
+        (
+            json!({ "basedOn": [{ "reference": "CarePlan/1" }] }),
+            vec!["error structure Appointment.basedOn[0]"],
+        ),
+        (
+            json!({ "serviceType": [own_concept("kp-prevention-offer", "yoga")] }),
+            vec![
+                "error code-invalid Appointment.serviceType[0].coding[0].code",
+                "warning code-invalid Appointment.serviceType[0]",
+            ],
+        ),
+        (
+            json!({ "serviceType": [{ "text": "yoga" }] }),
+            vec!["warning code-invalid Appointment.serviceType[0]"],
+        ),
+        (json!({ "status": "noshow" }), vec![]),
+        (
+            json!({ "status": "held" }),
+            vec!["error code-invalid Appointment.status"],
+        ),
+        (
+            json!({ "modifierExtension": [{ "url": "http://example.org/x", "valueBoolean": true }] }),
+            vec!["error invariant Appointment kp-mod-1"],
+        ),
+    ] {
+        check("Appointment", edit, &expected);
     }
 }
 

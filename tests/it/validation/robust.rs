@@ -167,6 +167,7 @@ fn no_finding_repeats_a_number_or_a_name() {
         "CarePlan",
         "ServiceRequest",
         "Encounter",
+        "Appointment",
         "Goal",
         "CareTeam",
         "Subscription",
@@ -299,7 +300,7 @@ proptest! {
     #[test]
     fn any_json_gives_findings_and_never_a_panic(
         members in prop::collection::vec((prop::sample::select(KEYS), any_json()), 0..12),
-        kind in prop::sample::select(vec!["Patient", "Organization", "Condition", "CarePlan", "ServiceRequest", "Encounter", "Goal",
+        kind in prop::sample::select(vec!["Patient", "Organization", "Condition", "CarePlan", "ServiceRequest", "Encounter", "Appointment", "Goal",
             "CareTeam", "Subscription", "Task", "Nothing", ""]),
     ) {
         let mut value: Value = Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());

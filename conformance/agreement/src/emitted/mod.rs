@@ -34,6 +34,7 @@ const FACTS: &[&str] = &[
     "CarePlan",
     "ServiceRequest",
     "Encounter",
+    "Appointment",
     "Patient",
     "Organization",
     "PractitionerRole",

@@ -6,11 +6,14 @@ Alias: $right-status = https://kronikerpakker.dk/fhir/CodeSystem/kp-right-status
 Alias: $right-input = https://kronikerpakker.dk/fhir/CodeSystem/kp-right-input
 Alias: $careplan-category = https://kronikerpakker.dk/fhir/CodeSystem/kp-careplan-category
 Alias: $status-reason = https://kronikerpakker.dk/fhir/CodeSystem/kp-status-reason
+Alias: $referral-kind = https://kronikerpakker.dk/fhir/CodeSystem/kp-referral-kind
 Alias: $prevention-offer = https://kronikerpakker.dk/fhir/CodeSystem/kp-prevention-offer
 
 Alias: $assertedDate = http://hl7.org/fhir/StructureDefinition/condition-assertedDate
 Alias: $dueTo = http://hl7.org/fhir/StructureDefinition/condition-dueTo
 Alias: $statusReason = http://hl7.org/fhir/StructureDefinition/request-statusReason
+
+Alias: $basedOnCarePlan = http://fhir.kl.dk/prevention/StructureDefinition/BasedOnCarePlanExtension
 
 Alias: $sks-d = urn:oid:1.2.208.176.2.4.12
 Alias: $icpc-2 = urn:oid:1.2.208.176.2.31

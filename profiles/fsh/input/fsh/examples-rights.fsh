@@ -52,6 +52,52 @@ Description: "The start of a prevention offer: referred on 12 May 2027, due on 2
 * output.type.text = "Fristen er stoppet af"
 * output.valueReference = Reference(contact-full)
 
+Instance: right-booked
+InstanceOf: KpRightTask
+Usage: #example
+Title: "A right whose offer is booked too late"
+Description: "Eight working days from the receipt of a referral that its receiver refused for lack of capacity: the duty stands, and what is booked is after the day it is due."
+* extension[targetGroup].valueCodeableConcept = $target-group#copd "KOL"
+* extension[forecast].valueCode = #booked-late
+* identifier.system = "https://kronikerpakker.dk/fhir/sid/right-task"
+* identifier.value = "right-booked"
+* instantiatesCanonical = "https://kronikerpakker.dk/fhir/PlanDefinition/copd-prevention-start|2030.1"
+* status = #requested
+* statusReason = $status-reason#refused-capacity "Afvist: manglende kapacitet"
+* businessStatus = $right-status#running "Fristen løber"
+* code.coding[right] = $right#prevention-start "Start på forebyggelsestilbud"
+* focus = Reference(referral-full)
+* for = Reference(person-full)
+* executionPeriod.start = "2027-05-21"
+* lastModified = "2027-05-21T08:12:30.000000Z"
+* owner = Reference(municipality)
+* restriction.period.start = "2027-05-21"
+* restriction.period.end = "2027-06-02"
+* input[clockStart].valueDate = "2027-05-21"
+* input[days].valueInteger = 8
+* input[grossDue].valueDate = "2027-06-02"
+* input[netDue].valueDate = "2027-06-02"
+* input[ownGp].valueCode = #verified
+* input[unit].valueCode = #working-day
+* input[startOn].valueCode = #received
+
+Instance: rule-received
+InstanceOf: KpRule
+Usage: #example
+Title: "A rule of working days from the receipt"
+Description: "Eight working days from the day the referral was received; a meeting on a screen is no start, and a contact that names no referral may be one."
+* extension[kp-rule-parameters].extension[right].valueCode = #prevention-start
+* extension[kp-rule-parameters].extension[days].valueInteger = 8
+* extension[kp-rule-parameters].extension[unit].valueCode = #working-day
+* extension[kp-rule-parameters].extension[start-on].valueCode = #received
+* extension[kp-rule-parameters].extension[excluded-contact][0].valueCode = #VR
+* extension[kp-rule-parameters].extension[excluded-contact][+].valueCode = #124be95d
+* extension[kp-rule-parameters].extension[attribute-contacts].valueCode = #single-chain
+* url = "https://kronikerpakker.dk/fhir/PlanDefinition/copd-prevention-start"
+* version = "2030.1"
+* useContext[focus].valueCodeableConcept = $target-group#copd
+* effectivePeriod.start = "2030-01-01"
+
 Instance: rule-small
 InstanceOf: KpRule
 Usage: #example

@@ -170,3 +170,89 @@ Description: "The first contact, finished, at the municipality."
 * period.start = "2027-06-21T09:00:00+02:00"
 * period.end = "2027-06-21T10:00:00+02:00"
 * serviceProvider = Reference(municipality)
+
+Instance: booking-small
+InstanceOf: KpAppointment
+Usage: #example
+Title: "A booked first session, as little as is needed"
+Description: "The day of the session, for the person who was referred."
+* status = #booked
+* start = "2027-04-06T09:00:00+02:00"
+* basedOn = Reference(referral-small)
+* participant.actor = Reference(person-small)
+* participant.status = #accepted
+
+Instance: booking-full
+InstanceOf: KpAppointment
+Usage: #example
+Title: "A booked first session"
+Description: "Booked by the municipality two weeks ahead, with the person and a service."
+* identifier.system = "https://ehr.example.org/id"
+* identifier.value = "booking-7"
+* status = #booked
+* serviceType = $prevention-offer#physical-activity "Fysisk aktivitet"
+* start = "2027-06-21T09:00:00+02:00"
+* end = "2027-06-21T10:00:00+02:00"
+* created = "2027-06-07T13:20:00+02:00"
+* basedOn = Reference(referral-full)
+* participant[0].actor = Reference(person-full)
+* participant[0].status = #accepted
+* participant[1].actor.display = "Hold for motion, Vesterlund Kommune"
+* participant[1].status = #accepted
+
+Instance: referral-received
+InstanceOf: KpReferral
+Usage: #example
+Title: "A record that a referral was received"
+Description: "What the municipality keeps of the practice's referral: it joins its deadline and starts none."
+* extension[received].valueDate = "2027-05-14"
+* identifier.system = "https://omsorg.example.org/id"
+* identifier.value = "receipt-7"
+* status = #active
+* category = $referral-kind#received-record "Registreret modtagelse"
+* code = $prevention-offer#physical-activity "Fysisk aktivitet"
+* subject = Reference(person-full)
+* authoredOn = "2027-05-14"
+* requester = Reference(practice-full)
+* performer = Reference(municipality)
+* reasonCode = $target-group#copd "KOL"
+
+Instance: offer-small
+InstanceOf: KpOfferPlan
+Usage: #example
+Title: "The plan of an offer, as little as is needed"
+Description: "A municipality plans something for the person; no deadline stops by it."
+* status = #active
+* category[preventionOffer] = $careplan-category#prevention-offer
+* subject = Reference(person-small)
+* author = Reference(municipality)
+
+Instance: offer-full
+InstanceOf: KpOfferPlan
+Usage: #example
+Title: "The plan of an offer"
+Description: "Training for some weeks, with the code of the municipality's record beside it."
+* identifier.system = "https://omsorg.example.org/id"
+* identifier.value = "offer-7"
+* status = #active
+* category[preventionOffer] = $careplan-category#prevention-offer "Forebyggelsestilbud"
+* subject = Reference(person-full)
+* period.start = "2027-06-21"
+* period.end = "2027-08-30"
+* author = Reference(municipality)
+* activity.detail.code = $prevention-offer#physical-activity "Fysisk aktivitet"
+* activity.detail.status = #in-progress
+
+Instance: contact-of-plan
+InstanceOf: KpOfferEncounter
+Usage: #example
+Title: "A contact that names a plan and no referral"
+Description: "As many municipal records have it: which referral it answers is not said."
+* extension[0].url = $basedOnCarePlan
+* extension[0].valueReference = Reference(offer-full)
+* status = #finished
+* class = $act-code#AMB "ambulatory"
+* type = $prevention-offer#physical-activity "Fysisk aktivitet"
+* subject = Reference(person-full)
+* period.start = "2027-06-28T09:00:00+02:00"
+* period.end = "2027-06-28T10:00:00+02:00"

@@ -58,20 +58,24 @@ Context: ServiceRequest
 Extension: KpRuleParameters
 Id: kp-rule-parameters
 Title: "Parameters of a rule"
-Description: "What a deadline is computed with: the right, its calendar days, and what is done about warnings, postponements and the stop."
+Description: "What a deadline is computed with: the right, its count of days or months, and what is done about warnings, postponements, the start and the stop."
 Context: PlanDefinition
 * insert Definition("En regels parametre")
 * insert Says(., "What the deadline is computed with", "Det\, som fristen beregnes med")
-* extension contains right 1..1 and days 1..1 and warn-days 0..1 and pause-policy 0..1 and stop-mode 0..1
+* extension contains right 1..1 and days 1..1 and unit 0..1 and warn-days 0..1 and pause-policy 0..1 and stop-mode 0..1 and start-on 0..1 and excluded-contact 0..* and attribute-contacts 0..1
 * insert Says(extension[right], "Which right the rule gives", "Hvilken ret reglen giver")
 * extension[right].value[x] 1..1
 * extension[right].value[x] only code
 * extension[right].value[x] from KpRight (required)
-* insert Says(extension[days], "Calendar days from the start to the day it is due", "Kalenderdage fra start til forfaldsdagen")
+* insert Says(extension[days], "How many of the unit from the start to the day it is due", "Hvor mange af enheden fra start til forfaldsdagen")
 * extension[days].value[x] 1..1
 * extension[days].value[x] only integer
 * extension[days].valueInteger ^minValueInteger = 1
 * extension[days].valueInteger ^maxValueInteger = 3660
+* insert Says(extension[unit], "What is counted: calendar days if it is not said", "Hvad der tælles: kalenderdage\, hvis intet er sagt")
+* extension[unit].value[x] 1..1
+* extension[unit].value[x] only code
+* extension[unit].value[x] from KpUnit (required)
 * insert Says(extension[warn-days], "For how many days before that day the right is due soon: 7 if it is not said", "Hvor mange dage før forfaldsdagen retten snart forfalder: 7\, hvis intet er sagt")
 * extension[warn-days].value[x] 1..1
 * extension[warn-days].value[x] only integer
@@ -85,3 +89,25 @@ Context: PlanDefinition
 * extension[stop-mode].value[x] 1..1
 * extension[stop-mode].value[x] only code
 * extension[stop-mode].value[x] from KpStopMode (required)
+* insert Says(extension[start-on], "From which day a prevention offer is counted: the day of the referral if it is not said", "Hvilken dag et forebyggelsestilbud tælles fra: henvisningens dag\, hvis intet er sagt")
+* extension[start-on].value[x] 1..1
+* extension[start-on].value[x] only code
+* extension[start-on].value[x] from KpStartOn (required)
+* insert Says(extension[excluded-contact], "A class of contacts that are no start of a prevention offer\, as VR", "En kontaktform\, der ikke er start på et forebyggelsestilbud\, for eksempel VR")
+* extension[excluded-contact].value[x] 1..1
+* extension[excluded-contact].value[x] only code
+* insert Says(extension[attribute-contacts], "Whether a contact that names no referral may start an offer: never if it is not said", "Om en kontakt\, der ikke nævner en henvisning\, kan være start på et tilbud: aldrig\, hvis intet er sagt")
+* extension[attribute-contacts].value[x] 1..1
+* extension[attribute-contacts].value[x] only code
+* extension[attribute-contacts].value[x] from KpAttributeContacts (required)
+
+Extension: KpForecastExtension
+Id: kp-forecast
+Title: "Forecast of a right"
+Description: "Whether a first session is booked for the right to a prevention offer, and in time. It changes no status."
+Context: Task
+* insert Definition("Prognose for en ret")
+* insert Says(., "Whether the offer is booked\, and in time", "Om tilbuddet er booket\, og i tide")
+* value[x] 1..1
+* value[x] only code
+* value[x] from KpForecast (required)

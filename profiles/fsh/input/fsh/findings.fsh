@@ -54,6 +54,12 @@ Description: "The keys of the rules by which the server refuses content or warns
 * #kp-mun-1 insert English("Municipality code")
 * #kp-enc-1 "Hvilket tilbud, der startede" "An Encounter has at least one type of the system kp-prevention-offer."
 * #kp-enc-1 insert English("Which offer started")
+* #kp-enc-2 "Hvad en kontakt hører til" "An Encounter has basedOn with a referral, or KL's extension with a plan."
+* #kp-enc-2 insert English("What a contact belongs to")
+* #kp-cp-2 "Tilbud er ingen behandlingsplan" "A CarePlan is either a treatment plan or the plan of an offer."
+* #kp-cp-2 insert English("An offer is no treatment plan")
+* #kp-app-1 "Hvem tiden er booket til" "An Appointment has a participant that is the person."
+* #kp-app-1 insert English("Whom the time is booked for")
 * #kp-ref-1 "En henvisning til noget" "A reference that must be there has a reference, or an identifier with a value."
 * #kp-ref-1 insert English("A reference to something")
 * #kp-ref-2 "En selvstændig patient" "The Patient whom a resource is about is not contained in it."
@@ -68,6 +74,30 @@ Description: "The keys of the rules by which the server refuses content or warns
 * #kp-dk-2 insert English("National extensions of a contact")
 * #kp-dk-3 "Nationale udvidelser af en adresse" "The extensions that the Danish core profile of a Patient has at an address are there as often and with the type as it says."
 * #kp-dk-3 insert English("National extensions of an address")
+* #bundle-type "Typen af en Bundle" "What is sent to $intake is a Bundle of type document, message or collection."
+* #bundle-type insert English("Type of a Bundle")
+* #bundle-form "Formen af en Bundle" "A document begins with a Composition, a message with a MessageHeader; there are entries, and nothing that changes the meaning of the whole."
+* #bundle-form insert English("Form of a Bundle")
+* #format-unknown "Ukendt format" "A Bundle that is sent to $intake is recognised by what its guide says of itself."
+* #format-unknown insert English("Unknown format")
+* #format-not-taken "Format, der ikke tages imod" "A Bundle of a format that is known and of which nothing is of the packages."
+* #format-not-taken insert English("Format that is not taken")
+* #format-draft "Format i udkast" "A Bundle of a format that is a draft, and that the operator has not switched on."
+* #format-draft insert English("Draft format")
+* #person-count "Én patient i en Bundle" "A Bundle that is sent to $intake has exactly one Patient."
+* #person-count insert English("One Patient in a Bundle")
+* #person-other "En anden person" "All entries of a Bundle that is sent to $intake are about its Patient."
+* #person-other insert English("Another person")
+* #person-identifier "Patientens identifikation" "The Patient of a Bundle has a CPR number, or where the format allows it an eCPR."
+* #person-identifier insert English("Identifier of the Patient")
+* #person-ambiguous "Flere patienter" "Only one stored Patient has an identifier."
+* #person-ambiguous insert English("Several Patients")
+* #document-status "Et dokuments status" "A document is final or amended."
+* #document-status insert English("Status of a document")
+* #document-author "Et dokuments forfatter" "A document has exactly one author that is an Organization."
+* #document-author insert English("Author of a document")
+* #sender "Afsenderen" "The sender of a Bundle is the organization of who sends it."
+* #sender insert English("The sender")
 
 ValueSet: KpFinding
 Id: kp-finding

@@ -71,6 +71,21 @@ Description: "Expected at least one type with a code of the system https://kroni
 Severity: #error
 Expression: "type.exists() implies type.coding.where(system = 'https://kronikerpakker.dk/fhir/CodeSystem/kp-prevention-offer' and code.exists()).exists()"
 
+Invariant: kp-enc-2
+Description: "Expected basedOn with the referral, or the extension http://fhir.kl.dk/prevention/StructureDefinition/BasedOnCarePlanExtension with a reference to the plan that the contact belongs to."
+Severity: #error
+Expression: "basedOn.exists() or extension.where(url = 'http://fhir.kl.dk/prevention/StructureDefinition/BasedOnCarePlanExtension').value.ofType(Reference).where(reference.exists() or identifier.value.exists()).exists()"
+
+Invariant: kp-cp-2
+Description: "Expected no category treatment-plan beside prevention-offer: what is planned for an offer is never a treatment plan. Send the treatment plan as a CarePlan of its own."
+Severity: #error
+Expression: "category.coding.where(system = 'https://kronikerpakker.dk/fhir/CodeSystem/kp-careplan-category' and code = 'treatment-plan').empty()"
+
+Invariant: kp-app-1
+Description: "Expected a participant whose actor is the person: a reference to a stored Patient."
+Severity: #error
+Expression: "participant.exists() implies participant.actor.where(type = 'Patient' or reference.startsWith('Patient/') or reference.startsWith('Patient?') or reference.contains('/Patient/') or reference.startsWith('urn:') or (reference.empty() and (identifier.system = 'urn:oid:1.2.208.176.1.2' or identifier.system.startsWith('urn:oid:1.2.208.176.1.6.1.')))).exists()"
+
 Invariant: kp-ref-1
 Description: "Expected a reference with 'reference', or with an 'identifier' that has a value: a display alone names nobody and nothing."
 Severity: #error
@@ -92,9 +107,9 @@ Severity: #error
 Expression: "toString().substring(0, 4) >= '1900'"
 
 Invariant: kp-ext-1
-Description: "Expected an extension of the packages to be one of those that exist: kp-target-group, kp-postponement, kp-status-reason, kp-received or kp-rule-parameters. One that is misspelt would be passed over."
+Description: "Expected an extension of the packages to be one of those that exist: kp-target-group, kp-postponement, kp-status-reason, kp-received, kp-rule-parameters or kp-forecast. One that is misspelt would be passed over."
 Severity: #error
-Expression: "extension.where(url.startsWith('https://kronikerpakker.dk/fhir/')).all(url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-target-group' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-postponement' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-status-reason' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-received' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-rule-parameters')"
+Expression: "extension.where(url.startsWith('https://kronikerpakker.dk/fhir/')).all(url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-target-group' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-postponement' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-status-reason' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-received' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-rule-parameters' or url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-forecast')"
 
 Invariant: kp-mod-1
 Description: "Expected no modifierExtension and no implicitRules, here or in any part: what changes the meaning of a resource in a way that the receiver does not know must not be processed (https://hl7.org/fhir/R4/extensibility.html#modifierExtension), for a deadline might be told that the sender does not mean."

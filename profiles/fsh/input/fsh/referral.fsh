@@ -25,6 +25,8 @@ Description: "The referral to a patient-directed prevention offer: what starts t
 * priority MS
 * priority from KpReferralPriority (required)
 * insert Says(priority, "routine or asap", "routine eller asap")
+* category MS
+* insert Says(category, "The code received-record of kp-referral-kind for a record that somebody received a referral", "Koden received-record fra kp-referral-kind for en registrering af\, at nogen har modtaget en henvisning")
 * code 1..1 MS
 * code from KpPreventionOffer (extensible)
 * insert Says(code, "The offer that the person is referred to", "Det tilbud\, personen er henvist til")
@@ -50,7 +52,7 @@ Description: "The referral to a patient-directed prevention offer: what starts t
 * performer MS
 * insert Says(performer, "Who is to give the offer", "Den\, der skal give tilbuddet")
 * reasonCode MS
-* insert Says(reasonCode, "The diagnosis by code\, where it was not sent as a Condition", "Diagnosen ved kode\, hvor den ikke er sendt som Condition")
+* insert Says(reasonCode, "The diagnosis by code\, where it was not sent as a Condition; or a code of kp-target-group", "Diagnosen ved kode\, hvor den ikke er sendt som Condition; eller en kode fra kp-target-group")
 * reasonCode.coding ^slicing.discriminator.type = #value
 * reasonCode.coding ^slicing.discriminator.path = "system"
 * reasonCode.coding ^slicing.rules = #open

@@ -50,6 +50,14 @@ Usage: #definition
 * type = #token
 * expression = "Task.extension.where(url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-target-group').value"
 
+Instance: Task-forecast
+InstanceOf: SearchParameter
+Usage: #definition
+* insert TaskSearch(TaskForecast, forecast)
+* description = "Whether the offer of a rights Task is booked, and in time: a code of kp-forecast."
+* type = #token
+* expression = "Task.extension.where(url = 'https://kronikerpakker.dk/fhir/StructureDefinition/kp-forecast').value"
+
 Instance: Patient-rights
 InstanceOf: OperationDefinition
 Usage: #definition
@@ -148,3 +156,140 @@ Usage: #definition
   * max = "1"
   * documentation = "The secret, as whsec_ and Base64."
   * type = #string
+
+Instance: System-intake
+InstanceOf: OperationDefinition
+Usage: #definition
+* insert PublishedInstance
+* url = "https://kronikerpakker.dk/fhir/OperationDefinition/System-intake"
+* name = "SystemIntake"
+* title = "Take what another system sends"
+* description = "A document, message or collection in a format of others is read, and what the packages need of it is stored in the profiles of this guide, in one transaction. The answer says of every entry what became of it."
+* comment = "A Bundle may also be sent as the body itself. The same Bundle again writes nothing. A Bundle that is refused as a whole is answered with an OperationOutcome, and nothing of it is stored. Each resource that is written or found unchanged gets a Provenance, which names the source and every assumption."
+* kind = #operation
+* affectsState = true
+* code = #intake
+* system = true
+* type = false
+* instance = false
+* parameter[0]
+  * name = #bundle
+  * use = #in
+  * min = 1
+  * max = "1"
+  * documentation = "The Bundle, of type document, message or collection."
+  * type = #Bundle
+* parameter[1]
+  * name = #mode
+  * use = #in
+  * min = 0
+  * max = "1"
+  * documentation = "`take`, or `report`: the same answer, and nothing is written. `take` if it is not given."
+  * type = #code
+* parameter[2]
+  * name = #format
+  * use = #out
+  * min = 1
+  * max = "1"
+  * documentation = "The format that was recognised."
+  * type = #code
+  * binding.strength = #required
+  * binding.valueSet = "https://kronikerpakker.dk/fhir/ValueSet/kp-intake"
+* parameter[3]
+  * name = #source
+  * use = #out
+  * min = 1
+  * max = "1"
+  * documentation = "What was sent, by the identifier that its sender gave it or that follows from it."
+  * type = #Identifier
+* parameter[4]
+  * name = #person
+  * use = #out
+  * min = 0
+  * max = "1"
+  * documentation = "The person, if stored."
+  * type = #Reference
+  * targetProfile = "https://kronikerpakker.dk/fhir/StructureDefinition/kp-patient"
+* parameter[5]
+  * name = #count
+  * use = #out
+  * min = 0
+  * max = "*"
+  * documentation = "How many entries had an outcome: once for each outcome."
+  * part[0]
+    * name = #outcome
+    * use = #out
+    * min = 1
+    * max = "1"
+    * documentation = "The outcome."
+    * type = #code
+    * binding.strength = #required
+    * binding.valueSet = "https://kronikerpakker.dk/fhir/ValueSet/kp-intake-outcome"
+  * part[1]
+    * name = #number
+    * use = #out
+    * min = 1
+    * max = "1"
+    * documentation = "How many."
+    * type = #integer
+* parameter[6]
+  * name = #entry
+  * use = #out
+  * min = 1
+  * max = "*"
+  * documentation = "What became of an entry of the Bundle: once for each, in its order."
+  * part[0]
+    * name = #fullUrl
+    * use = #out
+    * min = 0
+    * max = "1"
+    * documentation = "The address that the entry gave itself."
+    * type = #uri
+  * part[1]
+    * name = #type
+    * use = #out
+    * min = 0
+    * max = "1"
+    * documentation = "The type of the resource that was sent."
+    * type = #code
+  * part[2]
+    * name = #outcome
+    * use = #out
+    * min = 1
+    * max = "1"
+    * documentation = "What became of it."
+    * type = #code
+    * binding.strength = #required
+    * binding.valueSet = "https://kronikerpakker.dk/fhir/ValueSet/kp-intake-outcome"
+  * part[3]
+    * name = #reason
+    * use = #out
+    * min = 0
+    * max = "*"
+    * documentation = "Why; and what was assumed or noticed besides."
+    * type = #code
+    * binding.strength = #required
+    * binding.valueSet = "https://kronikerpakker.dk/fhir/ValueSet/kp-intake-reason"
+  * part[4]
+    * name = #hint
+    * use = #out
+    * min = 0
+    * max = "1"
+    * documentation = "The target group whose name a text without a code is. It starts nothing."
+    * type = #code
+    * binding.strength = #required
+    * binding.valueSet = "https://kronikerpakker.dk/fhir/ValueSet/kp-target-group"
+  * part[5]
+    * name = #resource
+    * use = #out
+    * min = 0
+    * max = "1"
+    * documentation = "What is stored of it, with its version."
+    * type = #Reference
+  * part[6]
+    * name = #text
+    * use = #out
+    * min = 0
+    * max = "1"
+    * documentation = "What to add, in English, without a name, a CPR number or the text of a diagnosis."
+    * type = #string
