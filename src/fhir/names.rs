@@ -19,9 +19,9 @@ pub const YDERNUMMER: &str = "urn:oid:1.2.208.176.1.4";
 pub const YDERNUMMER_TYPO: &str = "urn:oid.1.2.208.176.1.4";
 /// The number of a unit of the health services (SOR).
 pub const SOR: &str = "urn:oid:1.2.208.176.1.1";
-/// The terms of SNOMED CT.
+/// SNOMED CT.
 pub const SNOMED_CT: &str = "http://snomed.info/sct";
-/// The type of a general practice (almen praksis) in SNOMED CT, as SOR types its units.
+/// The SNOMED CT code of the type that SOR gives a general practice.
 pub const GENERAL_PRACTICE: &str = "394761003";
 /// The CPR number of a person.
 pub const CPR: &str = "urn:oid:1.2.208.176.1.2";
@@ -40,16 +40,17 @@ pub const EXT_POSTPONEMENT: &str = base!("/StructureDefinition/kp-postponement")
 pub const EXT_STATUS_REASON: &str = base!("/StructureDefinition/kp-status-reason");
 /// Extension: the parameters of a rule.
 pub const EXT_RULE_PARAMETERS: &str = base!("/StructureDefinition/kp-rule-parameters");
-/// Extension: whether a first session is booked for a right, and in time.
-pub const EXT_FORECAST: &str = base!("/StructureDefinition/kp-forecast");
-/// Extension of KL: the plan that a contact belongs to.
-pub const EXT_BASED_ON_CAREPLAN: &str =
-    "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnCarePlanExtension";
-/// Extension of KL: the referral that a plan belongs to.
-pub const EXT_BASED_ON_SERVICE_REQUEST: &str =
-    "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnServiceRequestExtension";
 /// Extension: the day a referral was received.
 pub const EXT_RECEIVED: &str = base!("/StructureDefinition/kp-received");
+
+/// Extension: what a right that is still owed can expect of the bookings.
+pub const EXT_FORECAST: &str = base!("/StructureDefinition/kp-forecast");
+/// Extension of KL: the plan that an Encounter belongs to.
+pub const KL_BASED_ON_CAREPLAN: &str =
+    "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnCarePlanExtension";
+/// Extension of KL: the referral that a plan belongs to.
+pub const KL_BASED_ON_SERVICE_REQUEST: &str =
+    "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnServiceRequestExtension";
 
 /// Code system: the target groups.
 pub const CS_TARGET_GROUP: &str = base!("/CodeSystem/kp-target-group");
@@ -63,7 +64,7 @@ pub const CS_RIGHT_STATUS: &str = base!("/CodeSystem/kp-right-status");
 pub const CS_RIGHT_INPUT: &str = base!("/CodeSystem/kp-right-input");
 /// Code system: reasons of a status.
 pub const CS_STATUS_REASON: &str = base!("/CodeSystem/kp-status-reason");
-/// Code system: the kinds of referrals.
+/// Code system: the kinds of referral.
 pub const CS_REFERRAL_KIND: &str = base!("/CodeSystem/kp-referral-kind");
 /// Code system: the formats of an intake.
 pub const CS_INTAKE: &str = base!("/CodeSystem/kp-intake");
