@@ -5,6 +5,8 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::Value;
 
+use super::words::Unit;
+use super::working_days::is_working_day;
 use crate::fhir::view::extensions;
 use crate::fhir::{FhirDate, names};
 
@@ -96,23 +98,50 @@ fn days_between(earlier: Date, later: Date) -> u32 {
     u32::try_from(hours / 24).unwrap_or(0)
 }
 
-/// Returns the day on which the count of days after `start` reaches `days`, skipping each day
-/// within a span (first and last day).
-pub(super) fn net_due(start: Date, days: u32, mut spans: Vec<(Date, Date)>) -> Date {
-    spans.sort_unstable();
-    let (mut counted_to, mut left) = (start, days);
-    for (first, last) in spans.into_iter().filter(|(first, last)| first <= last) {
-        if last <= counted_to {
-            continue;
+/// Returns the day on which the count after `start` reaches `count` units, leaving out each day
+/// within a span (first and last day); the end of the calendar if it is beyond. Months are counted
+/// in the days that they have from `start` on.
+pub(super) fn due(start: Date, count: u32, unit: Unit, spans: Vec<(Date, Date)>) -> Date {
+    match unit {
+        Unit::Day => counted(start, count, spans, |_| true),
+        Unit::WorkingDay => counted(start, count, spans, is_working_day),
+        Unit::Month => {
+            let same_day = start.saturating_add(i64::from(count).months());
+            counted(start, days_between(start, same_day), spans, |_| true)
         }
-        let free = days_between(counted_to, first).saturating_sub(1);
-        if left <= free {
-            break;
-        }
-        left -= free;
-        counted_to = last;
     }
-    plus(counted_to, left)
+}
+
+/// Returns the day on which so many of the days after `start` that count have passed, leaving out
+/// each day within a span.
+fn counted(
+    start: Date,
+    count: u32,
+    mut spans: Vec<(Date, Date)>,
+    counts: fn(Date) -> bool,
+) -> Date {
+    spans.sort_unstable();
+    let (mut day, mut left) = (start, count);
+    for (first, last) in spans {
+        while left > 0
+            && let Ok(next) = day.tomorrow()
+            && next < first
+        {
+            left -= u32::from(counts(next));
+            day = next;
+        }
+        if left == 0 {
+            return day;
+        }
+        day = day.max(last);
+    }
+    while left > 0
+        && let Ok(next) = day.tomorrow()
+    {
+        left -= u32::from(counts(next));
+        day = next;
+    }
+    day
 }
 
 /// Returns the first day after `day` that no span covers; none at the end of the calendar.
@@ -139,8 +168,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn net_due_counts_each_day_after_start_that_nothing_covers(
-            days in 0_u32..40, spans in prop::collection::vec((-20_i64..60, 0_i64..30), 0..5)
+        fn the_due_date_counts_each_day_after_start_that_counts_and_nothing_covers(
+            days in 1_u32..40,
+            spans in prop::collection::vec((-20_i64..60, 0_i64..30), 0..5),
+            working in any::<bool>(),
         ) {
             let spans: Vec<_> = spans
                 .into_iter()
@@ -150,15 +181,39 @@ mod tests {
             while counted < days {
                 day = day.tomorrow().unwrap();
                 let covered = spans.iter().any(|(first, last)| (*first..=*last).contains(&day));
-                counted += u32::from(!covered);
+                counted += u32::from(!covered && (!working || is_working_day(day)));
             }
-            prop_assert_eq!(net_due(nth(0), days, spans), day);
+            let unit = if working { Unit::WorkingDay } else { Unit::Day };
+            prop_assert_eq!(due(nth(0), days, unit, spans), day);
         }
     }
 
     #[test]
+    fn a_month_ends_on_the_same_day_or_on_the_last_one() {
+        for (start, months, expected) in [
+            (date(2027, 1, 31), 1, date(2027, 2, 28)),
+            (date(2028, 1, 31), 1, date(2028, 2, 29)),
+            (date(2027, 2, 28), 1, date(2027, 3, 28)),
+            (date(2027, 12, 15), 1, date(2028, 1, 15)),
+            (date(2027, 8, 31), 3, date(2027, 11, 30)),
+            (date(2027, 3, 1), 120, date(2037, 3, 1)),
+        ] {
+            assert_eq!(due(start, months, Unit::Month, vec![]), expected, "{start}");
+        }
+        let postponed = vec![(date(2027, 2, 10), date(2027, 2, 14))];
+        assert_eq!(
+            due(date(2027, 1, 31), 1, Unit::Month, postponed),
+            date(2027, 3, 5)
+        );
+    }
+
+    #[test]
     fn the_end_of_the_calendar_is_the_end() {
-        assert_eq!(net_due(nth(0), 30, vec![(nth(1), Date::MAX)]), Date::MAX);
+        for unit in Unit::ALL {
+            let for_ever = vec![(nth(1), Date::MAX)];
+            assert_eq!(due(nth(0), 30, *unit, for_ever), Date::MAX);
+            assert_eq!(due(Date::MAX, 30, *unit, vec![]), Date::MAX);
+        }
         assert_eq!(first_free_after(nth(0), vec![(nth(1), Date::MAX)]), None);
     }
 

@@ -2,6 +2,7 @@
 //! a clock.
 
 use jiff::civil::Date;
+use serde_json::Value;
 
 use super::calendar::Postponement;
 use super::clock::Stop;
@@ -23,6 +24,12 @@ pub(super) struct Case<'a> {
     /// The rule that applies; none if the right does not.
     pub rule: Option<&'a Rule>,
     pub stop: Option<Stop>,
+    /// True if the stop is a contact that names no referral.
+    pub start_attributed: bool,
+    /// The day of the next booking.
+    pub booked: Option<Date>,
+    /// The reason why the referral is revoked or on hold, as it was sent.
+    pub status_reason: Option<&'a Value>,
     pub declined: bool,
     pub withdrawn: bool,
     pub postponements: Vec<Postponement>,

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use serde_json::Value;
 
 use super::owner::TaskOwner;
 use super::stored::SourceVersion;
-use super::words::{BusinessStatus, Group, Right, TaskStatus};
+use super::words::{BusinessStatus, Forecast, Group, Right, StartOn, TaskStatus, Unit};
 use crate::fhir::{Id, ResourceKey};
 
 /// One deadline of one person.
@@ -29,16 +30,26 @@ pub struct Clock {
     pub rule: String,
     /// Day 0.
     pub start: Date,
-    /// Days from the start to the due date.
+    /// The day that the rule starts the clock on; a treatment plan's starts with the diagnosis.
+    pub start_on: StartOn,
+    /// The count of the unit from the start to the due date.
     pub days: u32,
-    /// The start plus the days.
+    /// The unit.
+    pub unit: Unit,
+    /// The day on which the count is reached.
     pub gross_due: Date,
-    /// The day the count of days that no postponement covers reaches the days.
+    /// The day on which it is reached without the days that a postponement covers.
     pub net_due: Date,
     /// The one of the two that the rule goes by.
     pub due: Date,
     /// The event that ended it, if one did.
     pub stop: Option<Stop>,
+    /// True if the contact that ended it names no referral, and was attributed to this one.
+    pub start_attributed: bool,
+    /// The forecast for a start that is still owed.
+    pub forecast: Option<Forecast>,
+    /// The reason why the referral is revoked or on hold, as it was sent.
+    pub status_reason: Option<Value>,
     /// `Task.status`.
     pub status: TaskStatus,
     /// `Task.businessStatus`.

@@ -3,13 +3,13 @@
 
 use jiff::civil::Date;
 
-use super::calendar::{Reason, first_free_after, minus, net_due, plus};
+use super::calendar::{Reason, due, first_free_after, minus, plus};
 use super::case::Case;
 use super::clock::{Clock, Rights};
 use super::facts::PersonFacts;
-use super::rule::{PausePolicy, Rule};
+use super::rule::Rule;
 use super::rules::Rules;
-use super::words::{BusinessStatus, TaskStatus};
+use super::words::{BusinessStatus, Forecast, PausePolicy, Right, TaskStatus};
 use super::{prevention_start, treatment_plan};
 
 /// Derives a person's rights on `day` from the facts. Facts dated after it are left out; so it
@@ -86,8 +86,8 @@ fn clock(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, day: Date) -> Clock 
         .iter()
         .filter_map(|postponement| postponement.span(day, stop))
         .collect();
-    let gross_due = plus(case.start, rule.days);
-    let net_due = net_due(case.start, rule.days, spans);
+    let gross_due = due(case.start, rule.days, rule.unit, Vec::new());
+    let net_due = due(case.start, rule.days, rule.unit, spans);
     let due = match rule.pause_policy {
         PausePolicy::Tag => gross_due,
         PausePolicy::Deduct => net_due,
@@ -109,15 +109,30 @@ fn clock(case: &Case<'_>, rule: &Rule, facts: &PersonFacts, day: Date) -> Clock 
         owner: case.owner.cloned(),
         rule: rule.canonical(),
         start: case.start,
+        start_on: rule.start_on,
         days: rule.days,
+        unit: rule.unit,
         gross_due,
         net_due,
         due,
         stop: case.stop.clone(),
+        start_attributed: case.start_attributed,
+        forecast: forecast(case, status, due),
+        status_reason: case.status_reason.cloned(),
         status,
         business_status,
         own_gp_verified,
     }
+}
+
+/// Says whether a start that is still owed will be in time by what is booked.
+fn forecast(case: &Case<'_>, status: TaskStatus, due: Date) -> Option<Forecast> {
+    let is_owed = matches!(status, TaskStatus::Requested | TaskStatus::OnHold);
+    (is_owed && case.right == Right::PreventionStart).then_some(match case.booked {
+        None => Forecast::Unbooked,
+        Some(booked) if booked <= due => Forecast::BookedInTime,
+        Some(_) => Forecast::BookedLate,
+    })
 }
 
 /// Applies rows 3 to 11 of the status table; the first match wins.

@@ -48,18 +48,22 @@ fact_types! {
     }
     CarePlan {
         practices: ["author"],
-        others: ["extension", "category", "status", "created", "addresses"]
+        others: ["extension", "category", "status", "created", "addresses", "basedOn"]
     }
     ServiceRequest {
         practices: ["requester", "performer"],
         others: [
-            "extension", "status", "authoredOn", "replaces", "reasonReference", "reasonCode",
-            "occurrencePeriod", "occurrenceDateTime"
+            "extension", "category", "status", "authoredOn", "replaces", "reasonReference",
+            "reasonCode", "occurrencePeriod", "occurrenceDateTime"
         ]
     }
     Encounter {
         practices: [],
-        others: ["status", "type", "period", "basedOn"]
+        others: ["extension", "status", "class", "type", "period", "basedOn"]
+    }
+    Appointment {
+        practices: [],
+        others: ["status", "serviceType", "created", "start", "basedOn", "participant"]
     }
 }
 
@@ -85,7 +89,7 @@ pub const fn elements_read(resource_type: ResourceType) -> &'static [&'static st
             "deceasedBoolean",
             "deceasedDateTime",
         ],
-        ResourceType::Organization => &["resourceType", "identifier"],
+        ResourceType::Organization => &["resourceType", "identifier", "type"],
         ResourceType::PractitionerRole => &["resourceType", "organization"],
         _ => match FactType::of(resource_type) {
             Some(fact_type) => fact_type.elements_read(),

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::calendar::{Postponement, day_of};
 use super::fact_types::FactType;
 use super::group_table::GroupTable;
+use super::offers::{Booking, OfferPlan, OfferStart, is_offer_plan};
 use super::practice::{Party, Practices};
 use super::referrals::{self, Chain};
 use super::stored::Stored;
@@ -30,6 +31,10 @@ pub struct PersonFacts {
     pub(super) chains: Vec<Chain>,
     /// The starts of offers, by date and id.
     pub(super) offer_starts: Vec<OfferStart>,
+    /// The bookings, by date and id.
+    pub(super) bookings: Vec<Booking>,
+    /// The plans for offers that name no referral, by id.
+    pub(super) offer_plans: Vec<OfferPlan>,
     /// Each Condition and ServiceRequest that is stored, counted or not.
     pub(super) triggers: BTreeMap<ResourceKey, Trigger>,
     /// Every date on which something becomes known or ends, in order.
@@ -96,15 +101,6 @@ pub(super) enum PlanState {
     Declined,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct OfferStart {
-    pub key: ResourceKey,
-    pub version: Version,
-    pub date: Date,
-    /// The ServiceRequests it is based on.
-    pub based_on: Vec<ResourceKey>,
-}
-
 impl PersonFacts {
     /// Reads the facts of the person `patient` from the current versions of everything that may say
     /// something about them: the Patient, the person's resources of the
@@ -127,6 +123,8 @@ impl PersonFacts {
             plans: Vec::new(),
             chains: Vec::new(),
             offer_starts: Vec::new(),
+            bookings: Vec::new(),
+            offer_plans: Vec::new(),
             triggers: BTreeMap::new(),
             dates: Vec::new(),
         };
@@ -137,25 +135,42 @@ impl PersonFacts {
                     facts.diagnoses.extend(diagnosis(stored, &practices, table));
                     facts.triggers.insert(stored.key.clone(), trigger(stored));
                 }
-                Some(FactType::CarePlan) => facts.plans.extend(plan(stored, &practices)),
+                Some(FactType::CarePlan) => {
+                    facts.plans.extend(plan(stored, &practices));
+                    let of_offers = OfferPlan::read(stored, &practices);
+                    facts.offer_plans.extend(of_offers);
+                }
                 Some(FactType::ServiceRequest) => {
                     requests.push(stored);
                     facts.triggers.insert(stored.key.clone(), trigger(stored));
                 }
-                Some(FactType::Encounter) => facts.offer_starts.extend(offer_start(stored)),
+                Some(FactType::Encounter) => facts.offer_starts.extend(OfferStart::read(stored)),
+                Some(FactType::Appointment) => {
+                    facts.bookings.extend(Booking::read(stored, patient));
+                }
                 None => {}
             }
         }
-        facts.chains = referrals::chains(&requests, &practices, table);
         facts
             .diagnoses
             .sort_by(|left, right| left.key.cmp(&right.key));
+        facts.chains = {
+            let diagnoses = facts.diagnoses.iter();
+            let groups = diagnoses.map(|fact| (&fact.key, fact.groups.as_slice()));
+            referrals::chains(&requests, &practices, table, &groups.collect())
+        };
         facts
             .plans
             .sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
         facts
             .offer_starts
             .sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
+        facts
+            .bookings
+            .sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
+        facts
+            .offer_plans
+            .sort_by(|left, right| left.key.cmp(&right.key));
         facts.dates = facts.all_dates();
         facts
     }
@@ -168,7 +183,7 @@ impl PersonFacts {
     /// Returns the Task id of each chain of referrals, whether or not it gives a right, with the
     /// referral that it is made of.
     pub fn chain_tasks(&self) -> impl Iterator<Item = (Id, &ResourceKey)> {
-        let roots = self.chains.iter().filter_map(|chain| chain.members.first());
+        let roots = self.chains.iter().filter_map(Chain::root);
         roots.map(|root| (prevention_start_task_id(&root.key.id), &root.key))
     }
 
@@ -193,7 +208,14 @@ impl PersonFacts {
         dates.extend(self.offer_starts.iter().map(|fact| fact.date));
         dates.extend(
             members()
-                .flat_map(|member| [Some(member.date), member.occurrence])
+                .flat_map(|member| [Some(member.date), member.occurrence, member.received])
+                .flatten(),
+        );
+        // A booking is one up to its day, and no longer on the day after.
+        let of_bookings = self.bookings.iter();
+        dates.extend(
+            of_bookings
+                .flat_map(|booking| [booking.created, booking.date.tomorrow().ok()])
                 .flatten(),
         );
         dates.sort_unstable();
@@ -261,11 +283,12 @@ fn diagnosis(
 
 fn plan(stored: &Stored<'_>, practices: &Practices<'_>) -> Option<Plan> {
     let plan = stored.value;
-    if !has_coding(
+    let is_treatment_plan = has_coding(
         &plan["category"],
         names::CS_CAREPLAN_CATEGORY,
         "treatment-plan",
-    ) {
+    );
+    if !is_treatment_plan || is_offer_plan(plan) {
         return None;
     }
     let author = practices.party(&plan["author"]);
@@ -294,23 +317,6 @@ fn plan(stored: &Stored<'_>, practices: &Practices<'_>) -> Option<Plan> {
         state,
         author,
         addresses: local_keys(&plan["addresses"], ResourceType::Condition),
-    })
-}
-
-fn offer_start(stored: &Stored<'_>) -> Option<OfferStart> {
-    let encounter = stored.value;
-    let under_way = matches!(encounter["status"].as_str()?, "in-progress" | "finished");
-    let clarifying = has_coding(
-        &encounter["type"],
-        names::CS_PREVENTION_OFFER,
-        "clarifying-conversation",
-    );
-    (under_way && !clarifying).then_some(())?;
-    Some(OfferStart {
-        key: stored.key.clone(),
-        version: stored.version,
-        date: day_of(&encounter["period"]["start"])?,
-        based_on: local_keys(&encounter["basedOn"], ResourceType::ServiceRequest),
     })
 }
 

@@ -83,10 +83,19 @@ impl GroupTable {
         if asserted.peek().is_none() {
             return self.groups_of_concept(&condition["code"]);
         }
-        let coded = asserted.flat_map(|extension| codings(&extension["valueCodeableConcept"]));
-        let of_guide = coded.filter(|(system, _)| *system == names::CS_TARGET_GROUP);
-        let groups: BTreeSet<Group> = of_guide
-            .filter_map(|(_, code)| Group::from_code(code))
+        let groups: BTreeSet<Group> = asserted
+            .flat_map(|extension| named_groups(&extension["valueCodeableConcept"]))
+            .collect();
+        groups.into_iter().collect()
+    }
+
+    /// Returns the groups of the reasons of a referral, by code or named as such; in the order of
+    /// the rules page.
+    pub(super) fn groups_of_reasons(&self, reasons: &Value) -> Vec<Group> {
+        let groups: BTreeSet<Group> = self
+            .groups_of_concept(reasons)
+            .into_iter()
+            .chain(named_groups(reasons))
             .collect();
         groups.into_iter().collect()
     }
@@ -146,6 +155,13 @@ impl GroupTable {
             .map(|(_, group)| *group)
             .collect()
     }
+}
+
+/// Returns the groups that a CodeableConcept, or an array of them, names by the package's own code
+/// system.
+fn named_groups(concepts: &Value) -> impl Iterator<Item = Group> {
+    let of_guide = codings(concepts).filter(|(system, _)| *system == names::CS_TARGET_GROUP);
+    of_guide.filter_map(|(_, code)| Group::from_code(code))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! of facts, the facts, one file for each right, what is common to all clocks, the Task and
 //! Provenance that say it in FHIR, and the fingerprint of all this.
 
+mod attribution;
 mod calendar;
 mod case;
 mod clock;
@@ -15,6 +16,8 @@ mod facts;
 mod fingerprint;
 mod group_advice;
 mod group_table;
+mod known_chain;
+mod offers;
 mod owner;
 mod plan_definition;
 mod practice;
@@ -28,6 +31,7 @@ mod stored;
 mod task;
 mod treatment_plan;
 mod words;
+mod working_days;
 
 pub use clock::{Clock, Rights, Stop};
 pub use derive::derive;
@@ -39,8 +43,11 @@ pub use owner::TaskOwner;
 pub use practice::{is_practice, is_same_practice, practice_references};
 pub use provenance::provenance;
 pub use reconcile::{TaskChange, reconcile, task_focus};
-pub use rule::{PausePolicy, Rule, StopMode};
+pub use rule::Rule;
 pub use rules::Rules;
 pub use stored::{SourceVersion, Stored};
 pub use task::{prevention_start_task_id, task, treatment_plan_task_id};
-pub use words::{BusinessStatus, Group, Right, TaskStatus};
+pub use words::{
+    AttributeContacts, BusinessStatus, Forecast, Group, PausePolicy, Right, StartOn, StopMode,
+    TaskStatus, Unit,
+};

@@ -10,7 +10,7 @@ use super::fact_types::practice_elements;
 use super::owner::TaskOwner;
 use super::stored::{SourceVersion, Stored};
 use crate::fhir::reference::Reference;
-use crate::fhir::view::{identifiers, items};
+use crate::fhir::view::{has_coding, identifiers, items};
 use crate::fhir::{ResourceKey, ResourceType, names};
 
 /// Tells whether a practice is known by resources of this type.
@@ -60,6 +60,8 @@ pub fn is_same_practice(
 enum Practice<'a> {
     Organization {
         identifiers: Vec<(&'a str, &'a str)>,
+        /// True if it is of the type that SOR gives a general practice.
+        is_typed: bool,
     },
     Role {
         organization: &'a Value,
@@ -71,6 +73,7 @@ impl<'a> Practice<'a> {
         match resource_type {
             ResourceType::Organization => Some(Practice::Organization {
                 identifiers: identifiers(content).collect(),
+                is_typed: has_coding(&content["type"], names::SNOMED_CT, names::GENERAL_PRACTICE),
             }),
             ResourceType::PractitionerRole => Some(Practice::Role {
                 organization: &content["organization"],
@@ -96,6 +99,7 @@ pub(super) struct Party {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Identity {
     Resource(ResourceKey),
+    Address(String),
     Identifier(String, String),
 }
 
@@ -145,9 +149,13 @@ impl<'a> Practices<'a> {
             Some((stored, Practice::Role { organization })) => {
                 self.role(element, stored, organization)
             }
-            Some((stored, Practice::Organization { identifiers })) => {
-                organization(element, stored, identifiers)
-            }
+            Some((
+                stored,
+                Practice::Organization {
+                    identifiers,
+                    is_typed,
+                },
+            )) => organization(element, stored, identifiers, *is_typed),
             None => unstored(element, &reference),
         };
         party
@@ -171,7 +179,12 @@ impl<'a> Practices<'a> {
     }
 }
 
-fn organization(element: &Value, stored: &Stored<'_>, identifiers: &[(&str, &str)]) -> Party {
+fn organization(
+    element: &Value,
+    stored: &Stored<'_>,
+    identifiers: &[(&str, &str)],
+    is_typed: bool,
+) -> Party {
     let mut identities: BTreeSet<Identity> = identifiers
         .iter()
         .map(|(system, value)| Identity::of(system, value))
@@ -179,9 +192,10 @@ fn organization(element: &Value, stored: &Stored<'_>, identifiers: &[(&str, &str
     identities.insert(Identity::Resource(stored.key.clone()));
     Party {
         owner: TaskOwner::read(element),
-        is_general_practice: identifiers
-            .iter()
-            .any(|(system, _)| names::is_ydernummer_system(system)),
+        is_general_practice: is_typed
+            || identifiers
+                .iter()
+                .any(|(system, _)| names::is_ydernummer_system(system)),
         identities,
         inputs: vec![stored.input()],
     }
@@ -192,11 +206,18 @@ fn unstored(element: &Value, reference: &Reference<'_>) -> Party {
         owner: TaskOwner::read(element),
         ..Party::default()
     };
-    party
-        .identities
-        .extend(practice_key(reference).cloned().map(Identity::Resource));
-    if let Reference::Logical(system, _) = reference {
-        party.is_general_practice = names::is_ydernummer_system(system);
+    match reference {
+        Reference::Local(key, _) => {
+            party.identities.insert(Identity::Resource(key.clone()));
+        }
+        Reference::External(address) => {
+            let address = (*address).to_owned();
+            party.identities.insert(Identity::Address(address));
+        }
+        Reference::Logical(system, _) => {
+            party.is_general_practice = names::is_ydernummer_system(system);
+        }
+        _ => {}
     }
     party
 }

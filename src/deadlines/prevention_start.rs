@@ -3,139 +3,112 @@
 
 use jiff::civil::Date;
 
+use super::attribution::{Attributed, attributed};
 use super::case::Case;
 use super::clock::Stop;
-use super::facts::{Diagnosis, PersonFacts};
-use super::referrals::{Chain, Referral, ReferralState};
-use super::rule::{Rule, StopMode};
+use super::facts::PersonFacts;
+use super::known_chain::KnownChain;
+use super::referrals::ReferralState;
 use super::rules::Rules;
 use super::stored::SourceVersion;
 use super::task::prevention_start_task_id;
-use super::words::{Group, Right};
+use super::words::{Right, StopMode};
 use crate::fhir::ResourceKey;
 
 /// Returns the case of each chain by the facts known on `day`.
 pub(super) fn cases<'a>(facts: &'a PersonFacts, rules: &'a Rules, day: Date) -> Vec<Case<'a>> {
-    facts
+    let known: Vec<KnownChain<'a>> = facts
         .chains
         .iter()
-        .filter_map(|chain| case(facts, rules, chain, day))
+        .filter_map(|chain| KnownChain::on(day, chain, facts, rules))
+        .collect();
+    let mut attributed = attributed(facts, &known, day);
+    known
+        .iter()
+        .enumerate()
+        .filter_map(|(at, chain)| case(chain, &attributed.remove(&at).unwrap_or_default(), day))
         .collect()
 }
 
-fn case<'a>(
-    facts: &'a PersonFacts,
-    rules: &'a Rules,
-    chain: &'a Chain,
-    day: Date,
-) -> Option<Case<'a>> {
-    // Members stand by date and id, so that the known ones are the first ones.
-    let known = chain.members.partition_point(|member| member.date <= day);
-    let members = &chain.members[..known];
-    let (root, head) = (members.first()?, members.last()?);
-    let reasons: Vec<&Diagnosis> = facts
-        .diagnoses
-        .iter()
-        .filter(|fact| {
-            members
-                .iter()
-                .any(|member| member.reasons.contains(&fact.key))
-        })
-        .collect();
-    let groups = || {
-        reasons
-            .iter()
-            .flat_map(|fact| &fact.groups)
-            .chain(members.iter().flat_map(|member| &member.reason_groups))
-            .copied()
-    };
-    let rule = shortest(rules, groups(), root.date).filter(|_| root.requester.is_general_practice);
-    let stop = rule.and_then(|rule| stop(facts, members, rule.stop_mode, day));
+/// Returns the case of one chain; none if its clock starts later.
+fn case<'a>(chain: &KnownChain<'a>, attributed: &Attributed<'a>, day: Date) -> Option<Case<'a>> {
+    let start = chain.started.map_or(chain.root.date, |(_, start)| start);
+    if start > day {
+        return None;
+    }
+    let stop = stop(chain, attributed, day);
+    let upcoming = chain.bookings().filter(|booking| booking.date >= day);
     Some(Case {
-        task_id: prevention_start_task_id(&root.key.id),
+        task_id: prevention_start_task_id(&chain.root.key.id),
         right: Right::PreventionStart,
-        focus: &head.key,
-        owner: head.performer.owner.as_ref(),
-        start: root.date,
-        rule,
-        stop: stop.map(|(date, by)| Stop {
-            date: date.max(root.date),
+        focus: &chain.head.key,
+        owner: chain
+            .head
+            .performer()
+            .and_then(|party| party.owner.as_ref()),
+        start,
+        rule: chain.rule(),
+        start_attributed: stop.as_ref().is_some_and(|(_, attributed, _)| *attributed),
+        stop: stop.map(|(date, _, by)| Stop {
+            date: date.max(start),
             by: by.clone(),
         }),
-        declined: head.state == ReferralState::Declined,
-        withdrawn: head.state == ReferralState::Withdrawn,
-        postponements: members
+        booked: upcoming.map(|booking| booking.date).min(),
+        status_reason: chain.head.status_reason.as_ref(),
+        declined: chain.head.state == ReferralState::Declined,
+        withdrawn: chain.head.state == ReferralState::Withdrawn,
+        postponements: chain
+            .members
             .iter()
             .flat_map(|member| &member.postponements)
             .copied()
             .collect(),
-        made_by: Some(&root.requester),
-        inputs: inputs(facts, chain, members, &reasons, day),
+        made_by: Some(&chain.root.requester),
+        inputs: inputs(chain, attributed),
     })
 }
 
-/// Selects the rule with the fewest days among those of the groups; of several, the first in the
-/// order of the table.
-fn shortest(rules: &Rules, groups: impl Iterator<Item = Group>, start: Date) -> Option<&Rule> {
-    groups
-        .filter_map(|group| rules.select(group, Right::PreventionStart, start))
-        .min_by_key(|rule| (rule.days, rule.group))
-}
-
-/// Returns the earliest day known on `day` that stops the clock, and the resource that says so.
+/// Returns the earliest day known on `day` that stops the clock, whether the contact was attributed,
+/// and the resource that says so.
 fn stop<'a>(
-    facts: &'a PersonFacts,
-    members: &'a [Referral],
-    mode: StopMode,
+    chain: &KnownChain<'a>,
+    attributed: &Attributed<'a>,
     day: Date,
-) -> Option<(Date, &'a ResourceKey)> {
-    match mode {
+) -> Option<(Date, bool, &'a ResourceKey)> {
+    match chain.rule()?.stop_mode {
         StopMode::Started => {
-            let starts = facts
-                .offer_starts
-                .iter()
-                .filter(|start| start.date <= day && is_based_on(&start.based_on, members));
-            starts.map(|start| (start.date, &start.key)).min()
+            let own = chain.own_starts().map(|start| (start, false));
+            let others = attributed.iter().map(|(start, _)| (*start, true));
+            let starts = own.chain(others);
+            starts
+                .filter(|(start, _)| chain.starts_with(start))
+                .map(|(start, attributed)| (start.date, attributed, &start.key))
+                .min()
         }
         StopMode::Offered => {
-            let offers = members
+            let offers = chain
+                .members
                 .iter()
-                .filter_map(|member| Some((member.occurrence?, &member.key)));
-            offers.filter(|(date, _)| *date <= day).min()
+                .filter_map(|member| Some((member.occurrence?, false, &member.key)));
+            offers.filter(|(date, ..)| *date <= day).min()
         }
     }
 }
 
-fn is_based_on(based_on: &[ResourceKey], members: &[Referral]) -> bool {
-    based_on
-        .iter()
-        .any(|named| members.iter().any(|member| member.key == *named))
-}
-
-fn inputs(
-    facts: &PersonFacts,
-    chain: &Chain,
-    members: &[Referral],
-    reasons: &[&Diagnosis],
-    day: Date,
-) -> Vec<SourceVersion> {
-    let mut inputs = chain.joining.clone();
-    inputs.extend(
-        members
-            .iter()
-            .map(|member| (member.key.clone(), member.version)),
-    );
-    inputs.extend(reasons.iter().map(|fact| (fact.key.clone(), fact.version)));
-    let starts = facts
-        .offer_starts
-        .iter()
-        .filter(|start| start.date <= day && is_based_on(&start.based_on, members));
-    inputs.extend(starts.map(|start| (start.key.clone(), start.version)));
-    let parties = members
-        .first()
-        .map(|root| &root.requester)
-        .into_iter()
-        .chain(members.last().map(|head| &head.performer));
+fn inputs(chain: &KnownChain<'_>, attributed: &Attributed<'_>) -> Vec<SourceVersion> {
+    let mut inputs = chain.chain.joining.clone();
+    let members = chain.members.iter();
+    inputs.extend(members.map(|member| (member.key.clone(), member.version)));
+    let reasons = chain.reasons.iter();
+    inputs.extend(reasons.map(|fact| (fact.key.clone(), fact.version)));
+    inputs.extend(chain.own_starts().map(|start| start.source()));
+    inputs.extend(chain.bookings().map(|booking| booking.source()));
+    for (contact, plan) in attributed {
+        inputs.push(contact.source());
+        inputs.extend(plan.sources());
+    }
+    let parties = [Some(&chain.root.requester), chain.head.performer()];
+    let parties = parties.into_iter().flatten();
     inputs.extend(parties.flat_map(|party| party.inputs.iter().cloned()));
     inputs
 }

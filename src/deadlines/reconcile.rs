@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::clock::{Clock, Rights};
 use super::facts::PersonFacts;
 use super::stored::SourceVersion;
-use super::task::{business_status, task};
+use super::task::{business_status, task, without_forecast};
 use super::words::{BusinessStatus, TaskStatus};
 use crate::fhir::dates::format_instant;
 use crate::fhir::reference::Reference;
@@ -130,6 +130,7 @@ fn without_clock(
     content["status"] = status.code().into();
     content["businessStatus"] = business_status(business);
     content["lastModified"] = format_instant(last_modified).into();
+    without_forecast(&mut content);
     content
 }
 

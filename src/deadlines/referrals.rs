@@ -1,11 +1,13 @@
-//! Referrals and the chains they form by `replaces` (deadline-rules, section 3): re-sending a
-//! referral never resets the clock.
+//! Referrals and the chains they form, by `replaces` and by records of receipt (deadline-rules,
+//! section 3): neither re-sending a referral nor receiving it resets the clock.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use serde_json::Value;
 
-use super::calendar::{Postponement, day_of};
+use super::calendar::{Postponement, day_of, minus};
 use super::group_table::GroupTable;
 use super::practice::{Party, Practices};
 use super::stored::{SourceVersion, Stored};
@@ -13,6 +15,24 @@ use super::words::Group;
 use crate::fhir::reference::local_keys;
 use crate::fhir::view::{extensions, has_coding, items};
 use crate::fhir::{ResourceKey, ResourceType, Version, names};
+
+/// The most days from a referral to the record of its receipt.
+const DAYS_TO_RECEIPT_MAX: u32 = 14;
+
+/// The reasons by which a revoked referral is withdrawn. Any other reason ends nothing: the receiver
+/// said no, or nobody said why.
+const WITHDRAWING: &[&str] = &[
+    "no-longer-needed",
+    "sent-in-error",
+    "recalled",
+    "refused-not-indicated",
+    "abandoned",
+    "ended",
+    "superseded",
+];
+
+/// The groups of each counted diagnosis.
+pub(super) type GroupsOfDiagnoses<'a> = BTreeMap<&'a ResourceKey, &'a [Group]>;
 
 /// Referrals that are one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,8 +49,14 @@ pub(super) struct Referral {
     pub version: Version,
     pub date: Date,
     pub state: ReferralState,
+    /// The reason of a status `revoked` or `on-hold`, as it was sent.
+    pub status_reason: Option<Value>,
+    /// True if it records the receipt of a referral.
+    pub is_record: bool,
+    /// The day on which it was received, if it says so.
+    pub received: Option<Date>,
     pub requester: Party,
-    pub performer: Party,
+    pub performers: Vec<Party>,
     /// The Conditions that are its reason.
     pub reasons: Vec<ResourceKey>,
     /// The groups of its reasons by code.
@@ -47,12 +73,58 @@ pub(super) enum ReferralState {
     Withdrawn,
 }
 
+impl Chain {
+    /// Returns the referral that the chain begins with, whatever the day.
+    pub(super) fn root(&self) -> Option<&Referral> {
+        root(&self.members)
+    }
+}
+
+/// Returns the first of the members: a record of receipt only if they are all records.
+pub(super) fn root(members: &[Referral]) -> Option<&Referral> {
+    let mut referrals = members.iter().filter(|member| !member.is_record);
+    referrals.next().or(members.first())
+}
+
+/// Returns the last of the members: a record of receipt only if they are all records.
+pub(super) fn head(members: &[Referral]) -> Option<&Referral> {
+    let mut referrals = members.iter().filter(|member| !member.is_record);
+    referrals.next_back().or(members.last())
+}
+
+impl Referral {
+    /// Returns the party that is to perform it: the first that is named.
+    pub(super) fn performer(&self) -> Option<&Party> {
+        let mut performers = self.performers.iter();
+        performers.find(|party| party.owner.is_some())
+    }
+
+    /// Returns the groups of its reasons.
+    fn groups<'a>(&'a self, diagnoses: &'a GroupsOfDiagnoses<'_>) -> impl Iterator<Item = Group> {
+        let named = self.reasons.iter().filter_map(|key| diagnoses.get(key));
+        let of_diagnoses = named.flat_map(|groups| groups.iter());
+        of_diagnoses.chain(&self.reason_groups).copied()
+    }
+
+    /// Tells whether it may be the referral whose receipt that one records.
+    fn may_be_received_by(&self, record: &Referral, diagnoses: &GroupsOfDiagnoses<'_>) -> bool {
+        let days = minus(record.date, DAYS_TO_RECEIPT_MAX)..=record.date;
+        !self.is_record
+            && days.contains(&self.date)
+            && self.requester.is_same_as(&record.requester)
+            && self
+                .groups(diagnoses)
+                .any(|group| record.groups(diagnoses).any(|of_record| of_record == group))
+    }
+}
+
 /// Builds the chains of a person's ServiceRequests, of any status; a chain without a counted member
 /// is left out.
 pub(super) fn chains(
     requests: &[&Stored<'_>],
     practices: &Practices<'_>,
     table: &GroupTable,
+    diagnoses: &GroupsOfDiagnoses<'_>,
 ) -> Vec<Chain> {
     let mut joined = Joined::default();
     for request in requests {
@@ -61,15 +133,27 @@ pub(super) fn chains(
             joined.join(&request.key, &replaced);
         }
     }
+    let read: Vec<_> = requests
+        .iter()
+        .map(|request| (*request, referral(request, practices, table)))
+        .collect();
+    let counted = || read.iter().filter_map(|(_, referral)| referral.as_ref());
+    for record in counted().filter(|referral| referral.is_record) {
+        let received = counted().filter(|one| one.may_be_received_by(record, diagnoses));
+        let latest = received.max_by_key(|one| (one.date, Reverse(&one.key)));
+        if let Some(latest) = latest {
+            joined.join(&record.key, &latest.key);
+        }
+    }
     let mut chains: BTreeMap<usize, Chain> = BTreeMap::new();
-    for request in requests {
+    for (request, referral) in read {
         let place = joined.add(&request.key);
         let representative = joined.representative(place);
         let chain = chains.entry(representative).or_insert_with(|| Chain {
             members: Vec::new(),
             joining: Vec::new(),
         });
-        match referral(request, practices, table) {
+        match referral {
             Some(member) => chain.members.push(member),
             None => chain.joining.push(request.input()),
         }
@@ -127,34 +211,39 @@ fn referral(
     table: &GroupTable,
 ) -> Option<Referral> {
     let request = stored.value;
-    let declined = || {
-        extensions(request, names::REQUEST_STATUS_REASON).any(|reason| {
-            has_coding(
-                &reason["valueCodeableConcept"],
-                names::CS_STATUS_REASON,
-                "patient-declined",
-            )
-        })
-    };
-    let state = match request["status"].as_str()? {
-        "active" | "on-hold" | "completed" => ReferralState::Stands,
-        "revoked" if declined() => ReferralState::Declined,
-        "revoked" => ReferralState::Withdrawn,
+    let status = request["status"].as_str()?;
+    let reason = extensions(request, names::REQUEST_STATUS_REASON).next();
+    let reason = reason.map(|extension| &extension["valueCodeableConcept"]);
+    let has_reason =
+        |code| reason.is_some_and(|reason| has_coding(reason, names::CS_STATUS_REASON, code));
+    let state = match status {
+        "revoked" if has_reason("patient-declined") => ReferralState::Declined,
+        "revoked" if WITHDRAWING.iter().any(|code| has_reason(code)) => ReferralState::Withdrawn,
+        "active" | "on-hold" | "completed" | "revoked" => ReferralState::Stands,
         _ => return None,
     };
-    let performers = items(&request["performer"]).map(|element| practices.party(element));
+    let is_record = has_coding(
+        &request["category"],
+        names::CS_REFERRAL_KIND,
+        "received-record",
+    );
+    let received = extensions(request, names::EXT_RECEIVED).next();
     Some(Referral {
         key: stored.key.clone(),
         version: stored.version,
         date: day_of(&request["authoredOn"])?,
         state,
+        status_reason: reason
+            .filter(|_| matches!(status, "revoked" | "on-hold"))
+            .cloned(),
+        is_record,
+        received: received.and_then(|received| day_of(&received["valueDate"])),
         requester: practices.party(&request["requester"]),
-        performer: performers
-            .into_iter()
-            .find(|party| party.owner.is_some())
-            .unwrap_or_default(),
+        performers: items(&request["performer"])
+            .map(|element| practices.party(element))
+            .collect(),
         reasons: local_keys(&request["reasonReference"], ResourceType::Condition),
-        reason_groups: table.groups_of_concept(&request["reasonCode"]),
+        reason_groups: table.groups_of_reasons(&request["reasonCode"]),
         occurrence: day_of(&request["occurrencePeriod"]["start"])
             .or_else(|| day_of(&request["occurrenceDateTime"])),
         postponements: Postponement::of(request),

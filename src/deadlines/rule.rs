@@ -2,63 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::words::{Group, Right};
-
-/// The effect of postponements on the due date.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PausePolicy {
-    /// `tag`: they are shown, and the gross due date stands.
-    Tag,
-    /// `deduct`: their days do not count.
-    Deduct,
-}
-
-impl PausePolicy {
-    /// The policy a rule has that names none.
-    pub(super) const DEFAULT: PausePolicy = PausePolicy::Tag;
-    const ALL: [PausePolicy; 2] = [PausePolicy::Tag, PausePolicy::Deduct];
-
-    /// Returns the code, as a PlanDefinition has it.
-    pub const fn code(self) -> &'static str {
-        match self {
-            PausePolicy::Tag => "tag",
-            PausePolicy::Deduct => "deduct",
-        }
-    }
-
-    /// Returns the policy with that code, if there is one.
-    pub(super) fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.code() == code)
-    }
-}
-
-/// The event that stops a prevention-start clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StopMode {
-    /// `started`: the offer starts.
-    Started,
-    /// `offered`: a first contact is offered.
-    Offered,
-}
-
-impl StopMode {
-    /// The mode a rule has that names none.
-    pub(super) const DEFAULT: StopMode = StopMode::Started;
-    const ALL: [StopMode; 2] = [StopMode::Started, StopMode::Offered];
-
-    /// Returns the code, as a PlanDefinition has it.
-    pub const fn code(self) -> &'static str {
-        match self {
-            StopMode::Started => "started",
-            StopMode::Offered => "offered",
-        }
-    }
-
-    /// Returns the mode with that code, if there is one.
-    pub(super) fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.code() == code)
-    }
-}
+use super::words::{AttributeContacts, Group, PausePolicy, Right, StartOn, StopMode, Unit};
 
 /// One version of the rule for a group and a right.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,14 +17,22 @@ pub struct Rule {
     pub right: Right,
     /// The first day a clock can start under this version.
     pub effective_from: Date,
-    /// Calendar days from the start to the due date.
+    /// The count of the unit from the start to the due date.
     pub days: u32,
+    /// The unit that is counted.
+    pub unit: Unit,
     /// The number of days before the due date on which the right is due soon.
     pub warn_days: u32,
     /// The effect of postponements.
     pub pause_policy: PausePolicy,
     /// The event that stops a prevention-start clock; a treatment plan always stops its own.
     pub stop_mode: StopMode,
+    /// The day on which a prevention-start clock starts.
+    pub start_on: StartOn,
+    /// The codes of `Encounter.class` that are no start of an offer, in order.
+    pub excluded_contacts: Vec<String>,
+    /// The use of contacts that name no referral.
+    pub attribute_contacts: AttributeContacts,
 }
 
 impl Rule {
@@ -88,6 +40,12 @@ impl Rule {
     pub fn canonical(&self) -> String {
         format!("{}|{}", self.url, self.version)
     }
+
+    /// Tells whether a contact of that class is no start of an offer.
+    pub(super) fn excludes(&self, class: Option<&str>) -> bool {
+        class.is_some_and(|class| self.excluded_contacts.iter().any(|code| code == class))
+    }
+
     /// Writes down, in one line, everything the rule says. Only a change of the rule changes it.
     pub(super) fn written(&self) -> String {
         let Rule {
@@ -97,14 +55,20 @@ impl Rule {
             right,
             effective_from,
             days,
+            unit,
             warn_days,
             pause_policy,
             stop_mode,
+            start_on,
+            excluded_contacts,
+            attribute_contacts,
         } = self;
-        let (pause_policy, stop_mode) = (pause_policy.code(), stop_mode.code());
+        let excluded = excluded_contacts.join(",");
         format!(
-            "{url}|{version} {group} {right} from {effective_from} days {days} \
-             warn-days {warn_days} pause-policy {pause_policy} stop-mode {stop_mode}"
+            "{url}|{version} {group} {right} from {effective_from} days {days} unit {unit} \
+             warn-days {warn_days} pause-policy {pause_policy} stop-mode {stop_mode} \
+             start-on {start_on} excluded-contact {excluded} \
+             attribute-contacts {attribute_contacts}"
         )
     }
 }

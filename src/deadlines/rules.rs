@@ -128,7 +128,7 @@ fn version_order(version: &str) -> Vec<(u64, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deadlines::{PausePolicy, StopMode};
+    use crate::deadlines::{AttributeContacts, PausePolicy, StartOn, StopMode, Unit};
     use crate::fhir::names;
     use jiff::civil::date;
 
@@ -200,6 +200,112 @@ mod tests {
             ["2027.10"]
         );
         assert!(Rules::shipped().unused().is_empty());
+    }
+
+    /// Returns the shipped rule with these parameters more, each a url and a code.
+    fn with_parameters(parameters: &[(&str, &str)]) -> Value {
+        let mut definition = definition("1", 30, "2027-01-01");
+        let all = definition["extension"][0]["extension"]
+            .as_array_mut()
+            .unwrap();
+        // Those that the shipped rule says already are replaced.
+        all.retain(|one| parameters.iter().all(|(url, _)| one["url"] != *url));
+        let more = parameters.iter();
+        all.extend(more.map(|(url, code)| serde_json::json!({ "url": url, "valueCode": code })));
+        definition
+    }
+
+    #[test]
+    fn each_parameter_has_its_choices_and_a_default() {
+        let read = |parameters: &[(&str, &str)]| {
+            let rules = Rules::from_plan_definitions([&with_parameters(parameters)]).unwrap();
+            rules.iter().next().unwrap().clone()
+        };
+        let plain = read(&[]);
+        assert_eq!(
+            (plain.unit, plain.start_on, plain.attribute_contacts),
+            (Unit::Day, StartOn::Authored, AttributeContacts::Never)
+        );
+        assert!(plain.excluded_contacts.is_empty());
+        for unit in Unit::ALL {
+            assert_eq!(read(&[("unit", unit.code())]).unit, *unit);
+        }
+        let other = read(&[
+            ("start-on", "received"),
+            ("attribute-contacts", "single-chain"),
+            ("pause-policy", "deduct"),
+            ("stop-mode", "offered"),
+            ("excluded-contact", "VR"),
+            ("excluded-contact", "HH"),
+            ("excluded-contact", "VR"),
+        ]);
+        assert_eq!(
+            (other.start_on, other.attribute_contacts),
+            (StartOn::Received, AttributeContacts::SingleChain)
+        );
+        assert_eq!(
+            (other.pause_policy, other.stop_mode),
+            (PausePolicy::Deduct, StopMode::Offered)
+        );
+        assert_eq!(other.excluded_contacts, ["HH", "VR"]);
+        assert_ne!(other.written(), plain.written());
+    }
+
+    #[test]
+    fn an_unknown_parameter_or_value_refuses_the_rule_by_name() {
+        for (parameters, name, found) in [
+            (
+                &[("grace", "x")][..],
+                "kp-rule-parameters.grace",
+                "one of right, days",
+            ),
+            (&[("unit", "week")], "kp-rule-parameters.unit", "'week'"),
+            (
+                &[("start-on", "sent")],
+                "kp-rule-parameters.start-on",
+                "'sent'",
+            ),
+            (
+                &[("stop-mode", "booked")],
+                "kp-rule-parameters.stop-mode",
+                "'booked'",
+            ),
+            (
+                &[("pause-policy", "")],
+                "kp-rule-parameters.pause-policy",
+                "''",
+            ),
+            (
+                &[("attribute-contacts", "always")],
+                "kp-rule-parameters.attribute-contacts",
+                "'always'",
+            ),
+            (
+                &[("excluded-contact", "VR"), ("excluded-contact", "TEL")],
+                "kp-rule-parameters.excluded-contact",
+                "'TEL'",
+            ),
+            (
+                &[("unit", "day"), ("unit", "month")],
+                "kp-rule-parameters.unit",
+                "twice",
+            ),
+        ] {
+            let definition = with_parameters(parameters);
+            let findings = Rules::from_plan_definitions([&definition]).unwrap_err();
+            assert_eq!(findings.len(), 1, "{findings:?}");
+            for part in ["copd-treatment-plan|1: ", name, found] {
+                assert!(findings[0].contains(part), "{part}: {findings:?}");
+            }
+        }
+        for (unit, most) in [("day", 3_660), ("working-day", 2_600), ("month", 120)] {
+            let mut definition = with_parameters(&[("unit", unit)]);
+            for (days, fits) in [(most, true), (most + 1, false), (0, false)] {
+                definition["extension"][0]["extension"][1]["valueInteger"] = days.into();
+                let read = Rules::from_plan_definitions([&definition]);
+                assert_eq!(read.is_ok(), fits, "{days} {unit}: {read:?}");
+            }
+        }
     }
 
     #[test]

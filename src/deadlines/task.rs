@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::clock::Clock;
-use super::words::{BusinessStatus, Group};
+use super::words::{BusinessStatus, Group, StartOn, Unit};
 use crate::fhir::dates::format_instant;
 use crate::fhir::{Id, names};
 
@@ -43,10 +43,12 @@ pub fn task(clock: &Clock, last_modified: Timestamp) -> Value {
         clock.group.code(),
         clock.group.danish(),
     );
-    set(
-        "extension",
-        json!([{ "url": names::EXT_TARGET_GROUP, "valueCodeableConcept": group }]),
-    );
+    let group = json!({ "url": names::EXT_TARGET_GROUP, "valueCodeableConcept": group });
+    let forecast = clock
+        .forecast
+        .map(|forecast| json!({ "url": names::EXT_FORECAST, "valueCode": forecast.code() }));
+    let extensions = std::iter::once(group).chain(forecast);
+    set("extension", extensions.collect());
     let system = format!("{}/sid/right-task", names::CANONICAL_BASE);
     set(
         "identifier",
@@ -54,6 +56,9 @@ pub fn task(clock: &Clock, last_modified: Timestamp) -> Value {
     );
     set("instantiatesCanonical", json!(clock.rule));
     set("status", json!(clock.status.code()));
+    if let Some(reason) = &clock.status_reason {
+        set("statusReason", reason.clone());
+    }
     set("businessStatus", business_status(clock.business_status));
     set("intent", json!("order"));
     let (code, display) = (clock.right.code(), clock.right.danish());
@@ -110,7 +115,23 @@ fn inputs(clock: &Clock) -> Value {
         input("own-gp", "valueCode", json!(code))
     });
     inputs.extend(own_gp);
+    if clock.unit != Unit::Day {
+        inputs.push(input("unit", "valueCode", json!(clock.unit.code())));
+    }
+    if clock.start_on != StartOn::Authored {
+        inputs.push(input("start-on", "valueCode", json!(clock.start_on.code())));
+    }
+    if clock.start_attributed {
+        inputs.push(input("start-attributed", "valueBoolean", json!(true)));
+    }
     Value::Array(inputs)
+}
+
+/// Takes the forecast away from a Task that nothing is owed by any more.
+pub(super) fn without_forecast(task: &mut Value) {
+    if let Some(extensions) = task["extension"].as_array_mut() {
+        extensions.retain(|extension| extension["url"] != names::EXT_FORECAST);
+    }
 }
 
 /// Builds the `Task.businessStatus` of a deadline status.

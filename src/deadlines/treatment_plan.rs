@@ -65,6 +65,9 @@ fn case<'a>(facts: &'a PersonFacts, rules: &'a Rules, group: Group, day: Date) -
             date: plan.date.max(focus.date),
             by: plan.key.clone(),
         }),
+        start_attributed: false,
+        booked: None,
+        status_reason: None,
         declined: plans.iter().any(|plan| plan.state == PlanState::Declined),
         withdrawn: false,
         postponements: counted

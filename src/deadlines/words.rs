@@ -1,5 +1,5 @@
-//! The words of the law as codes: rights, target groups and statuses, with their Danish and English
-//! names (deadline-rules, sections 1 and 5; fhir-profiles, section 1).
+//! The words of the law as codes: rights, target groups, statuses and the choices of a rule, with
+//! their Danish and English names (deadline-rules, sections 1 and 5; fhir-profiles, section 1).
 
 macro_rules! coded {
     ($(#[$doc:meta])* $name:ident {
@@ -93,5 +93,56 @@ coded! {
         Completed = "completed", "Fuldført", "Completed";
         Cancelled = "cancelled", "Annulleret", "Cancelled";
         EnteredInError = "entered-in-error", "Oprettet ved en fejl", "Entered in Error";
+    }
+}
+
+coded! {
+    /// The forecast for a start that is still owed: will the right be kept by what is booked now?
+    Forecast {
+        Unbooked = "unbooked", "Intet er booket", "Unbooked";
+        BookedInTime = "booked-in-time", "Booket inden fristen", "Booked in time";
+        BookedLate = "booked-late", "Booket efter fristen", "Booked late";
+    }
+}
+
+coded! {
+    /// The effect of postponements on the due date.
+    PausePolicy {
+        Tag = "tag", "Vises", "they are shown, and the gross due date stands";
+        Deduct = "deduct", "Trækkes fra", "their days do not count";
+    }
+}
+
+coded! {
+    /// The event that stops a prevention-start clock.
+    StopMode {
+        Started = "started", "Påbegyndt", "the offer starts";
+        Offered = "offered", "Tilbudt", "a first contact is offered";
+    }
+}
+
+coded! {
+    /// The unit in which a rule counts.
+    Unit {
+        Day = "day", "Kalenderdage", "calendar days";
+        WorkingDay = "working-day", "Arbejdsdage", "working days";
+        Month = "month", "Måneder", "months";
+    }
+}
+
+coded! {
+    /// The day on which a prevention-start clock starts.
+    StartOn {
+        Authored = "authored", "Henvist", "the day the referral was made";
+        Received = "received", "Modtaget", "the day it was first received, if that is known";
+    }
+}
+
+coded! {
+    /// The use of contacts that name no referral.
+    AttributeContacts {
+        Never = "never", "Aldrig", "they start nothing";
+        SingleChain = "single-chain", "Én henvisning",
+            "they start the one referral that they can belong to";
     }
 }

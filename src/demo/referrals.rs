@@ -24,6 +24,10 @@ impl Teller {
                 if ago >= 6 && self.chance.percent(20) {
                     let next = self.replace(&mut referral, diagnosis, &offer, ago);
                     self.told.push(next);
+                } else if course == Course::Overdue && self.chance.percent(30) {
+                    resources::change_referral(&mut referral, "revoked", "refused-capacity");
+                } else if self.chance.percent(45) {
+                    self.book(&offer, ago);
                 }
             }
             Course::PostponedPatient => {
@@ -113,6 +117,25 @@ impl Teller {
             self.encounter(1, 1, &CONVERSATION, ago - day);
         }
         self.encounter(2, 1, offer, ago - after);
+    }
+
+    /// Tells of an appointment for the first contact: it was made by now, and lies ahead.
+    fn book(&mut self, offer: &Code, ago: i64) {
+        let (made, ahead) = (
+            self.chance.within(0..=ago),
+            self.chance.within(1..=START_DAYS),
+        );
+        let hour = self.chance.within(8..=14) as i8;
+        let time = |hour| resources::date_time(self.day(-ahead), Some((hour, 0)));
+        let appointment = resources::appointment(
+            &format!("{}-appointment-1", self.id),
+            &self.id,
+            &format!("{}-referral-1", self.id),
+            offer,
+            Value::from(self.day(made).to_string()),
+            (time(hour), time(hour + 1)),
+        );
+        self.told.push(appointment);
     }
 
     fn encounter(&mut self, number: u32, referral: u32, offer: &Code, ago: i64) {

@@ -214,6 +214,29 @@ pub(super) fn receive(referral: &mut Value, day: Date) {
     );
 }
 
+/// Builds an appointment for a first contact because of a referral, from and to those times.
+pub(super) fn appointment(
+    id: &str,
+    patient_id: &str,
+    referral_id: &str,
+    offer: &Code,
+    created: Value,
+    (start, end): (Value, Value),
+) -> Value {
+    json!({
+        "resourceType": "Appointment",
+        "id": id,
+        "identifier": [{ "system": SENDER, "value": id }],
+        "status": "booked",
+        "serviceType": [coded(*offer)],
+        "start": start,
+        "end": end,
+        "created": created,
+        "basedOn": [reference("ServiceRequest", referral_id)],
+        "participant": [{ "actor": reference("Patient", patient_id), "status": "accepted" }],
+    })
+}
+
 /// Builds a contact at the centre because of a referral; it is over if it has an end.
 pub(super) fn encounter(
     id: &str,

@@ -8,7 +8,7 @@ macro_rules! backport {
     };
 }
 
-/// The only topic: a rights Task was created, or its deadline status changed.
+/// The only topic: a rights Task was created, or its deadline status or its forecast changed.
 pub const TOPIC: &str = "https://kronikerpakker.dk/fhir/SubscriptionTopic/right-status";
 
 /// Profile of a Subscription.

@@ -46,27 +46,38 @@ pub(super) fn check(resource: &Value, kind: &str, context: &CheckContext<'_>, si
             check_group(resource, context, sink);
             check_asserted(resource, context, sink);
         }
+        "ServiceRequest" => check_received(resource, context, sink),
         "Encounter" => check_begun(resource, context, sink),
         _ => {}
     }
 }
 
 fn check_asserted(condition: &Value, context: &CheckContext<'_>, sink: &mut Sink) {
-    let extensions = condition["extension"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate();
-    for (at, extension) in
-        extensions.filter(|(_, extension)| extension["url"] == names::CONDITION_ASSERTED_DATE)
+    let dates = (names::CONDITION_ASSERTED_DATE, "valueDateTime");
+    check_dated_extensions(condition, "Condition", dates, context, sink);
+}
+
+fn check_received(request: &Value, context: &CheckContext<'_>, sink: &mut Sink) {
+    let dates = (names::EXT_RECEIVED, "valueDate");
+    check_dated_extensions(request, "ServiceRequest", dates, context, sink);
+}
+
+/// Checks the dates in the extensions with that address, each the value of that name.
+fn check_dated_extensions(
+    resource: &Value,
+    kind: &str,
+    (url, value): (&str, &str),
+    context: &CheckContext<'_>,
+    sink: &mut Sink,
+) {
+    let extensions = resource["extension"].as_array().into_iter().flatten();
+    for (at, extension) in extensions
+        .enumerate()
+        .filter(|(_, extension)| extension["url"] == url)
     {
-        if let Some(text) = extension["valueDateTime"].as_str() {
-            dates::check_past(
-                text,
-                &format!("Condition.extension[{at}].value"),
-                context.today(),
-                sink,
-            );
+        if let Some(text) = extension[value].as_str() {
+            let element = format!("{kind}.extension[{at}].value");
+            dates::check_past(text, &element, context.today(), sink);
         }
     }
 }

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attribution;
 mod examples;
 mod facts;
 mod gathering;
 mod golden;
+mod limits;
 mod next_change;
+mod offers;
 mod parties;
+mod received;
 mod referrals;
 mod tasks;
 
@@ -51,7 +55,7 @@ fn every_person_on_every_day_has_the_rights_that_the_rules_page_gives() {
         wrong.len(),
         wrong[0]
     );
-    assert!(answers > 2_000, "only {answers} answers compared");
+    assert!(answers > 5_000, "only {answers} answers compared");
 }
 
 #[test]

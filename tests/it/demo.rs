@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::facade::guide_validator;
 use frist::deadlines::{
-    BusinessStatus, GroupTable, PersonFacts, Right, Rights, Rules, Stored, derive,
+    BusinessStatus, Forecast, GroupTable, PersonFacts, Right, Rights, Rules, Stored, derive,
 };
 use frist::demo::{OPENING, PersonStory, Population};
 use frist::fhir::{Issue, Resource, ResourceKey, Version};
@@ -142,6 +142,29 @@ fn the_first_persons_show_every_status_of_both_rights() {
         }
         assert_eq!(not_applicable, 2, "one correction for each right");
     }
+}
+
+#[test]
+fn a_population_shows_bookings_in_time_and_late_and_refusals_that_run_on() {
+    let stories = Population {
+        size: 200,
+        seed: 1,
+        today: TODAY,
+    }
+    .persons();
+    let clocks: Vec<_> = stories
+        .flat_map(|story| rights_after(&story, story.bundles.len(), TODAY).clocks)
+        .collect();
+    for forecast in Forecast::ALL {
+        let is_seen = clocks.iter().any(|clock| clock.forecast == Some(*forecast));
+        assert!(is_seen, "{forecast}");
+    }
+    let refused = clocks.iter().filter(|clock| {
+        let reason = clock.status_reason.as_ref();
+        reason.is_some_and(|reason| reason.to_string().contains("refused-capacity"))
+    });
+    assert!(refused.clone().count() > 0);
+    assert!(refused.into_iter().all(|clock| clock.forecast.is_some()));
 }
 
 #[test]

@@ -91,6 +91,7 @@ pub(in crate::http) fn page(wire: &Wire, context: &Context) -> Result<String, Fa
         "</ul><h2>Try</h2><ul>\
          <li><a href=\"/fhir/Task?business-status=overdue&amp;_sort=due\">Rights that are overdue, the oldest first</a></li>\
          <li><a href=\"/fhir/Task?business-status=due-soon&amp;_sort=due\">Rights that are due within the week</a></li>\
+         <li><a href=\"/fhir/Task?forecast=booked-late&amp;_sort=due\">Rights that will be broken by what is booked</a></li>\
          <li><a href=\"/fhir/_history?_count=20\">The latest changes</a></li>\
          <li><a href=\"/fhir/PlanDefinition\">The rules in force</a></li>\
          <li><a href=\"/fhir/StructureDefinition\">The profiles</a>, and the <a href=\"/package.tgz\">package</a> to load into a validator</li>\

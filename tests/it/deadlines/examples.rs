@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{check, check_by, person, rights};
 use crate::support::person::*;
-use crate::support::rules::START_IN_14_DAYS;
+use crate::support::rules::{COPD_START, RuleSpec, START_IN_14_DAYS};
 
 /// Returns the due date of the only clock on its first day, and the instant from which it is
 /// overdue.
@@ -296,6 +296,240 @@ fn example_16_one_plan_meets_the_clocks_of_all_conditions_it_addresses() {
         &[
             "treatment-plan copd c1 2028-03-01..2028-03-31 completed/met",
             "treatment-plan type-2-diabetes c2 2028-03-05..2028-04-04 completed/met",
+        ],
+    );
+}
+
+/// Returns the shipped rules with another one.
+fn with_rule(rule: &RuleSpec<'_>) -> Rules {
+    let rule = Rules::from_plan_definitions([&rule.plan_definition()]).unwrap();
+    Rules::shipped().clone().with(rule)
+}
+
+/// Returns the forecast of the only clock.
+fn forecast(resources: &[Value], day: &str) -> Option<&'static str> {
+    rights(resources, day).clocks[0]
+        .forecast
+        .map(|forecast| forecast.code())
+}
+
+#[test]
+fn example_17_a_referral_refused_for_capacity_runs_on_and_is_one_with_the_next() {
+    let refused = revoked_referral(referral("s1", "c", "2027-03-01"), "refused-capacity");
+    let alone = person(&[condition("c", "J44", "2019-05-01"), refused.clone()]);
+    for (day, status) in [("2027-03-22", "due-soon"), ("2027-03-23", "overdue")] {
+        check(
+            &alone,
+            day,
+            &[&format!(
+                "prevention-start copd s1 2027-03-01..2027-03-22 requested/{status}"
+            )],
+        );
+    }
+    let forwarded = [
+        alone.clone(),
+        vec![replacing(referral("s2", "c", "2027-03-10"), "s1")],
+    ]
+    .concat();
+    check(
+        &forwarded,
+        "2027-03-10",
+        &["prevention-start copd s2 2027-03-01..2027-03-22 requested/running"],
+    );
+    let task_id = |resources: &[Value]| rights(resources, "2027-03-11").clocks[0].task_id.clone();
+    assert_eq!(task_id(&alone), task_id(&forwarded));
+}
+
+#[test]
+fn example_18_a_referral_that_is_not_indicated_is_void() {
+    let refused = revoked_referral(referral("s", "c", "2027-03-01"), "refused-not-indicated");
+    check(
+        &person(&[condition("c", "J44", "2019-05-01"), refused]),
+        "2027-03-10",
+        &["prevention-start copd s 2027-03-01..2027-03-22 cancelled/void"],
+    );
+}
+
+#[test]
+fn example_19_a_month_ends_on_the_last_day_and_postponed_days_are_added() {
+    let month = RuleSpec {
+        days: 1,
+        unit: "month",
+        ..COPD_START
+    };
+    let postponed = postponed(
+        referral("s", "c", "2027-01-31"),
+        "2027-02-10",
+        Some("2027-02-15"),
+        "patient",
+    );
+    let resources = person(&[condition("c", "J44", "2019-05-01"), postponed]);
+    check_by(
+        &with_rule(&month),
+        &resources,
+        "2027-02-20",
+        &["prevention-start copd s 2027-01-31..2027-02-28 requested/running"],
+    );
+    let rules = with_rule(&month);
+    let facts = crate::support::deadline_cases::facts("p", &resources);
+    let clock = &frist::deadlines::derive(&facts, &rules, "2027-02-20".parse().unwrap()).clocks[0];
+    assert_eq!(clock.net_due.to_string(), "2027-03-05");
+}
+
+#[test]
+fn example_20_eight_working_days_over_easter() {
+    let eight = RuleSpec {
+        days: 8,
+        unit: "working-day",
+        ..COPD_START
+    };
+    check_by(
+        &with_rule(&eight),
+        &person(&[
+            condition("c", "J44", "2019-05-01"),
+            referral("s", "c", "2027-03-24"),
+        ]),
+        "2027-03-24",
+        &["prevention-start copd s 2027-03-24..2027-04-08 requested/running"],
+    );
+}
+
+#[test]
+fn example_21_the_clock_starts_when_the_referral_is_received() {
+    let rules = with_rule(&RuleSpec {
+        start_on: "received",
+        ..COPD_START
+    });
+    let resources = person(&[
+        condition("c", "J44", "2019-05-01"),
+        received_on(referral("s", "c", "2027-03-01"), "2027-03-05"),
+    ]);
+    check_by(&rules, &resources, "2027-03-04", &[]);
+    check_by(
+        &rules,
+        &resources,
+        "2027-03-05",
+        &["prevention-start copd s 2027-03-05..2027-03-26 requested/running"],
+    );
+}
+
+#[test]
+fn example_22_a_booking_after_the_due_date_is_foreseen() {
+    let booked_for = |day: &str| {
+        person(&[
+            condition("c", "J44", "2019-05-01"),
+            referral("s", "c", "2027-03-01"),
+            booking("a", "s", "2027-03-02", day),
+        ])
+    };
+    for (day, expected) in [
+        ("2027-03-24", "booked-late"),
+        ("2027-03-22", "booked-in-time"),
+    ] {
+        let resources = booked_for(day);
+        check(
+            &resources,
+            "2027-03-10",
+            &["prevention-start copd s 2027-03-01..2027-03-22 requested/running"],
+        );
+        assert_eq!(forecast(&resources, "2027-03-10"), Some(expected));
+    }
+}
+
+#[test]
+fn example_23_a_contact_that_is_excluded_starts_nothing() {
+    let rules = with_rule(&RuleSpec {
+        excluded: &["VR"],
+        ..COPD_START
+    });
+    let mut by_video = encounter("e1", "s", "2027-03-10");
+    by_video["class"]["code"] = json!("VR");
+    let resources = person(&[
+        condition("c", "J44", "2019-05-01"),
+        referral("s", "c", "2027-03-01"),
+        by_video,
+        encounter("e2", "s", "2027-03-25"),
+    ]);
+    let facts = crate::support::deadline_cases::facts("p", &resources);
+    let stop = |day: &str| {
+        let clocks = frist::deadlines::derive(&facts, &rules, day.parse().unwrap()).clocks;
+        clocks[0].stop.as_ref().map(|stop| stop.date.to_string())
+    };
+    assert_eq!(stop("2027-03-24"), None);
+    assert_eq!(stop("2027-03-25").as_deref(), Some("2027-03-25"));
+    check_by(
+        &rules,
+        &resources,
+        "2027-03-25",
+        &["prevention-start copd s 2027-03-01..2027-03-22 completed/met-late"],
+    );
+    check(
+        &resources,
+        "2027-03-25",
+        &["prevention-start copd s 2027-03-01..2027-03-22 completed/met"],
+    );
+}
+
+#[test]
+fn example_24_a_practice_is_known_by_its_type_in_sor() {
+    let mut by_type = organization("sor", &[("urn:oid:1.2.208.176.1.1", "82741000016007")]);
+    let of = |practice: &Value| {
+        let mut plan = plan("q", &["c"], "2027-03-10");
+        plan["author"] = reference("Organization/sor");
+        person(&[condition("c", "J44", "2027-03-01"), practice.clone(), plan])
+    };
+    check(
+        &of(&by_type),
+        "2027-03-10",
+        &["treatment-plan copd c 2027-03-01..2027-03-31 requested/running"],
+    );
+    by_type["type"] = json!([concept("http://snomed.info/sct", "394761003")]);
+    check(
+        &of(&by_type),
+        "2027-03-10",
+        &["treatment-plan copd c 2027-03-01..2027-03-31 completed/met"],
+    );
+}
+
+#[test]
+fn example_25_a_referral_transferred_to_another_municipality_runs_on() {
+    let transferred = revoked_referral(referral("s", "c", "2027-03-01"), "transferred");
+    check(
+        &person(&[condition("c", "J44", "2019-05-01"), transferred]),
+        "2027-03-23",
+        &["prevention-start copd s 2027-03-01..2027-03-22 requested/overdue"],
+    );
+}
+
+#[test]
+fn example_26_a_record_of_receipt_is_no_other_referral() {
+    let of = |received: &str| {
+        person(&[
+            condition("c", "J44", "2019-05-01"),
+            referral("s", "c", "2027-03-01"),
+            record(referral("r", "c", received), received),
+        ])
+    };
+    check(
+        &of("2027-03-04"),
+        "2027-03-05",
+        &["prevention-start copd s 2027-03-01..2027-03-22 requested/running"],
+    );
+    check_by(
+        &with_rule(&RuleSpec {
+            start_on: "received",
+            ..COPD_START
+        }),
+        &of("2027-03-04"),
+        "2027-03-05",
+        &["prevention-start copd s 2027-03-04..2027-03-25 requested/running"],
+    );
+    check(
+        &of("2027-03-20"),
+        "2027-03-20",
+        &[
+            "prevention-start copd r 2027-03-20..2027-04-10 requested/running",
+            "prevention-start copd s 2027-03-01..2027-03-22 requested/due-soon",
         ],
     );
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{check, check_by, edited, person, rights, ydernummer};
 use crate::support::deadline_cases;
 use crate::support::person::*;
-use crate::support::rules::RuleSpec;
+use crate::support::rules::{COPD_START, RuleSpec};
 
 #[test]
 fn only_a_confirmed_diagnosis_counts_and_its_clinical_status_plays_no_part() {
@@ -270,14 +270,10 @@ fn an_open_postponement_covers_until_today_and_until_the_stop() {
 #[test]
 fn under_deduct_postponed_days_move_the_due_date() {
     let deduct = RuleSpec {
-        group: "copd",
         right: "treatment-plan",
-        version: "2027.1",
-        start: "2027-01-01",
         days: 30,
-        warn: 7,
         pause: "deduct",
-        stop: "started",
+        ..COPD_START
     };
     let rules = Rules::from_plan_definitions([&deduct.plan_definition()]).unwrap();
     let resources = person(&[postponed(

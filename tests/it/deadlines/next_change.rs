@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use frist::deadlines::{PersonFacts, Rights, Rules, derive, reconcile};
-use frist::fhir::start_of_day;
+use frist::fhir::{names, start_of_day};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -90,13 +90,18 @@ fn referrals() -> impl Strategy<Value = Vec<Value>> {
         prop::option::of(some_day()),
         pauses(),
         any::<bool>(),
-        0_u8..8,
+        (
+            0_u8..10,
+            prop::option::of(-3_i64..10),
+            prop::bool::weighted(0.3),
+        ),
     );
     prop::collection::vec(one, 0..4).prop_map(|referrals| {
         let numbered = referrals.into_iter().enumerate();
         numbered
             .map(
-                |(at, (reason, day, replaced, occurrence, pauses, by_practice, state))| {
+                |(at, (reason, day, replaced, occurrence, pauses, by_practice, receipt))| {
+                    let (state, received, is_record) = receipt;
                     let mut request = pausing(
                         referral(&format!("s{at}"), &format!("c{reason}"), &nth(day)),
                         &pauses,
@@ -110,7 +115,15 @@ fn referrals() -> impl Strategy<Value = Vec<Value>> {
                     if !by_practice && state > 4 {
                         request["requester"] = reference("Organization/hospital");
                     }
+                    if let Some(after) = received {
+                        request = received_on(request, &nth(day + after));
+                    }
+                    if is_record {
+                        let kind = concept(names::CS_REFERRAL_KIND, "received-record");
+                        request["category"] = json!([kind]);
+                    }
                     match state {
+                        8 => revoked_referral(request, "refused-capacity"),
                         0 => revoked_referral(request, "patient-declined"),
                         1 => revoked_referral(request, "sent-in-error"),
                         2 => {
@@ -125,12 +138,44 @@ fn referrals() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
+/// Encounters of a referral or of a plan, some by video.
 fn encounters() -> impl Strategy<Value = Vec<Value>> {
-    prop::collection::vec((0_usize..4, some_day()), 0..3).prop_map(|encounters| {
+    let one = (0_usize..6, some_day(), any::<bool>());
+    prop::collection::vec(one, 0..4).prop_map(|encounters| {
         let numbered = encounters.into_iter().enumerate();
+        let encounters = numbered.map(|(at, (based_on, day, by_video))| {
+            let id = format!("e{at}");
+            let mut encounter = if based_on < 4 {
+                encounter(&id, &format!("s{based_on}"), &nth(day))
+            } else {
+                contact(&id, &format!("w{based_on}"), &nth(day))
+            };
+            if by_video {
+                encounter["class"]["code"] = json!("VR");
+            }
+            encounter
+        });
+        let plans = ["w4", "w5"].into_iter().map(offer_plan);
+        encounters.chain(plans).collect()
+    })
+}
+
+fn bookings() -> impl Strategy<Value = Vec<Value>> {
+    let one = (0_usize..4, some_day(), -30_i64..30, 0_u8..6);
+    prop::collection::vec(one, 0..3).prop_map(|bookings| {
+        let numbered = bookings.into_iter().enumerate();
         numbered
-            .map(|(at, (based_on, day))| {
-                encounter(&format!("e{at}"), &format!("s{based_on}"), &nth(day))
+            .map(|(at, (based_on, day, after, state))| {
+                let (created, referral) = (nth(day), format!("s{based_on}"));
+                let mut booking =
+                    booking(&format!("a{at}"), &referral, &created, &nth(day + after));
+                if state == 0 {
+                    booking["status"] = json!("noshow");
+                }
+                if state == 1 {
+                    booking.as_object_mut().unwrap().shift_remove("created");
+                }
+                booking
             })
             .collect()
     })
@@ -141,32 +186,43 @@ fn persons() -> impl Strategy<Value = PersonFacts> {
         conditions(),
         plans(),
         referrals(),
-        encounters(),
+        (encounters(), bookings()),
         prop::option::weighted(0.2, some_day()),
     )
-        .prop_map(|(conditions, plans, referrals, encounters, death)| {
-            let mut patient = patient();
-            if let Some(death) = death {
-                patient["deceasedDateTime"] = json!(nth(death));
-            }
-            deadline_cases::facts(
-                "p",
-                &[
-                    vec![patient, gp(), hospital()],
-                    conditions,
-                    plans,
-                    referrals,
-                    encounters,
-                ]
-                .concat(),
-            )
-        })
+        .prop_map(
+            |(conditions, plans, referrals, (encounters, bookings), death)| {
+                let mut patient = patient();
+                if let Some(death) = death {
+                    patient["deceasedDateTime"] = json!(nth(death));
+                }
+                deadline_cases::facts(
+                    "p",
+                    &[
+                        vec![patient, gp(), hospital()],
+                        conditions,
+                        plans,
+                        referrals,
+                        encounters,
+                        bookings,
+                    ]
+                    .concat(),
+                )
+            },
+        )
 }
 
-/// Rules from before the first fact can happen, of every policy and mode.
+/// Rules from before the first fact can happen, of every policy, mode and unit.
 fn some_rules() -> impl Strategy<Value = Rules> {
     let choices = (any::<bool>(), any::<bool>(), 1_u64..40, 0_u64..45);
-    choices.prop_map(|(deduct, offered, days, warn)| {
+    let more = (
+        prop::sample::select(vec!["day", "day", "working-day", "month"]),
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+    );
+    (choices, more).prop_map(|((deduct, offered, days, warn), more)| {
+        let (unit, on_receipt, by_video_is_none, attributed) = more;
+        let days = if unit == "month" { days % 3 + 1 } else { days };
         let of = |group, right, version, start, days| RuleSpec {
             group,
             right,
@@ -176,6 +232,10 @@ fn some_rules() -> impl Strategy<Value = Rules> {
             warn,
             pause: if deduct { "deduct" } else { "tag" },
             stop: if offered { "offered" } else { "started" },
+            unit,
+            start_on: if on_receipt { "received" } else { "authored" },
+            excluded: if by_video_is_none { &["VR"] } else { &[] },
+            attribute: if attributed { "single-chain" } else { "never" },
         };
         let definitions: Vec<Value> = [
             of("copd", "treatment-plan", "1", "2020-01-01", days),
@@ -230,7 +290,7 @@ fn run_calendar(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_next_change_is_the_first_later_day_that_differs(facts in persons(), rules in some_rules()) {

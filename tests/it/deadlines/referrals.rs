@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{check, check_by, edited, old_copd, person, rights};
 use crate::support::person::*;
-use crate::support::rules::RuleSpec;
+use crate::support::rules::{COPD_START, RuleSpec};
 
 #[test]
 fn referrals_joined_by_replaces_are_one_through_drafts_and_unknown_ones() {
@@ -98,13 +98,10 @@ fn a_referral_counts_if_the_root_was_made_by_a_general_practice() {
 fn the_group_of_a_referral_with_the_fewest_days_is_used() {
     let fewer = RuleSpec {
         group: "type-2-diabetes",
-        right: "prevention-start",
         version: "2028.1",
         start: "2028-02-01",
         days: 14,
-        warn: 7,
-        pause: "tag",
-        stop: "started",
+        ..COPD_START
     };
     let rules = Rules::from_plan_definitions([&fewer.plan_definition()]).unwrap();
     let rules = Rules::shipped().clone().with(rules);
@@ -200,14 +197,8 @@ fn an_offer_starts_with_an_encounter_that_is_not_the_clarifying_conversation() {
 #[test]
 fn under_offered_the_first_contact_offered_stops_the_clock() {
     let offered = RuleSpec {
-        group: "copd",
-        right: "prevention-start",
-        version: "2027.1",
-        start: "2027-01-01",
-        days: 21,
-        warn: 7,
-        pause: "tag",
         stop: "offered",
+        ..COPD_START
     };
     let rules = Rules::from_plan_definitions([&offered.plan_definition()]).unwrap();
     for (element, value) in [

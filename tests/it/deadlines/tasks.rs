@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "identifier",
     "instantiatesCanonical",
     "status",
+    "statusReason",
     "businessStatus",
     "intent",
     "code",
@@ -83,7 +84,19 @@ pub(super) fn fits_the_profile(task: &Value) {
         || task["focus"]["reference"]
             .as_str()
             .is_some_and(|focus| focus.starts_with("ServiceRequest/"));
-    let is_told = own_gp == ["own-gp"];
+    let is_told = own_gp.first() == Some(&json!("own-gp"));
+    let others: Vec<&Value> = own_gp.iter().skip(usize::from(is_told)).collect();
+    let known = ["unit", "start-on", "start-attributed"];
+    let in_order: Vec<&&str> = known
+        .iter()
+        .filter(|name| others.contains(&&json!(name)))
+        .collect();
+    assert_eq!(others, in_order, "{task}");
+    assert_eq!(task["extension"][0]["url"], names::EXT_TARGET_GROUP);
+    let is_owed = matches!(task["status"].as_str(), Some("requested" | "on-hold"));
+    let has_forecast = task["extension"][1]["url"] == names::EXT_FORECAST;
+    let is_start = codings(&task["code"])[1]["code"] == "prevention-start";
+    assert_eq!(has_forecast, is_owed && is_start, "{task}");
     assert!(
         is_told == is_made || (is_told && task["status"] == "cancelled"),
         "{task}"

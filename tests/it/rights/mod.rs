@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bookings;
 mod calendar;
 mod cases;
 mod changes;

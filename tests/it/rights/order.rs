@@ -100,6 +100,7 @@ fn earlier(resource: &Value) -> Value {
         "Condition" => earlier["verificationStatus"]["coding"][0]["code"] = "provisional".into(),
         "CarePlan" | "ServiceRequest" => earlier["status"] = "draft".into(),
         "Encounter" => earlier["status"] = "planned".into(),
+        "Appointment" => earlier["status"] = "proposed".into(),
         "Organization" => earlier["identifier"].as_array_mut().unwrap().truncate(1),
         "PractitionerRole" => {
             earlier["organization"] = json!({ "reference": "Organization/hospital" })
@@ -190,9 +191,12 @@ impl Plan {
         let mut turns = self.turns.iter().cycle();
         while !waiting.is_empty() {
             let may_come = |next: &Arrival| match next {
-                Arrival::Put(resource) => resource["subject"]["reference"]
-                    .as_str()
-                    .is_none_or(|patient| arrived.contains(patient)),
+                Arrival::Put(resource) => {
+                    [&resource["subject"], &resource["participant"][0]["actor"]]
+                        .iter()
+                        .filter_map(|person| person["reference"].as_str())
+                        .all(|patient| arrived.contains(patient))
+                }
                 Arrival::Delete(_) => true,
             };
             let possible: Vec<usize> = (0..waiting.len())

@@ -11,13 +11,23 @@ use serde_json::{Value, json};
 use super::{delete, filtered, subscription};
 use crate::rights::interleaved::{at_every_reading, interrupted, put};
 use crate::support::facade::{Facade, transaction_of};
-use crate::support::people::{copd, encounter, patient, plan, practice, referral, region};
+use crate::support::people::{booking, copd, encounter, patient, plan, practice, referral, region};
 
 /// Returns the code of `Task.businessStatus`.
 pub(crate) fn business_status(task: &Value) -> &str {
     task["businessStatus"]["coding"][0]["code"]
         .as_str()
         .unwrap()
+}
+
+/// Returns the code of the forecast, if there is one.
+fn forecast(task: &Value) -> Option<String> {
+    let extensions = super::items(&task["extension"]);
+    let mut forecasts = extensions.iter().filter(|extension| {
+        let url = extension["url"].as_str();
+        url.is_some_and(|url| url.ends_with("kp-forecast"))
+    });
+    forecasts.next()?["valueCode"].as_str().map(str::to_owned)
 }
 
 fn has_code(concept: &Value, code: &str) -> bool {
@@ -121,9 +131,10 @@ fn replayed(facade: &Facade, after: Position, meaning: Meaning) -> Vec<TaskVersi
             return false;
         };
         let before = body(facade, key, version - 1);
+        let said = |task: &Value| (business_status(task).to_owned(), forecast(task));
         let changed = before
             .as_ref()
-            .is_none_or(|before| business_status(before) != business_status(&now));
+            .is_none_or(|before| said(before) != said(&now));
         changed && (meaning(&now) || before.as_ref().is_some_and(meaning))
     };
     tasks
@@ -217,6 +228,9 @@ fn a_write_a_transaction_a_batch_the_calendar_and_a_start_after_days_are_told_al
             .is_success()
     );
     step(&facade, "a transaction");
+    let booked = booking("a2", "p2", "r2", "2027-03-25");
+    facade.put_ok(&booked);
+    step(&facade, "a booking");
     let mut batch = transaction_of(&[
         &copd("c3", "p3", "2027-02-10"),
         &plan("plan1", "p1", "c1", "2027-02-25"),
@@ -363,6 +377,7 @@ enum Action {
     Condition(usize, u8),
     Plan(usize, u8),
     Referral(usize, u8),
+    Booking(usize, u8),
     DeletePlan(usize),
     Practice(usize, bool),
     Batch(usize, usize),
@@ -378,7 +393,8 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         3 => (who.clone(), day.clone()).prop_map(|(who, day)| Action::Condition(who, day)),
         2 => (who.clone(), day.clone()).prop_map(|(who, day)| Action::Plan(who, day)),
-        2 => (who.clone(), day).prop_map(|(who, day)| Action::Referral(who, day)),
+        2 => (who.clone(), day.clone()).prop_map(|(who, day)| Action::Referral(who, day)),
+        2 => (who.clone(), day).prop_map(|(who, day)| Action::Booking(who, day)),
         1 => who.clone().prop_map(Action::DeletePlan),
         1 => (who.clone(), any::<bool>()).prop_map(|(who, is_gp)| Action::Practice(who, is_gp)),
         1 => (who.clone(), who).prop_map(|(one, other)| Action::Batch(one, other)),
@@ -443,6 +459,12 @@ impl Followed {
                 &of("p", *who),
                 &of("c", *who),
                 &day(*at),
+            ))),
+            Action::Booking(who, at) => drop(facade.put(&booking(
+                &of("a", *who),
+                &of("p", *who),
+                &of("r", *who),
+                &format!("2027-03-{at:02}"),
             ))),
             Action::DeletePlan(who) => {
                 drop(facade.send("DELETE", &format!("CarePlan/plan{who}"), &[], ""))

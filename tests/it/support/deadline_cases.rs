@@ -1,4 +1,5 @@
-//! `conformance/deadline-cases.json`: persons, days and the rights that the rules page gives them.
+//! `conformance/deadline-cases.json` and `deadline-cases-2.json`: persons, days and the rights that
+//! the rules page gives them; the second file has what its second version brought.
 
 use std::collections::BTreeMap;
 
@@ -21,17 +22,21 @@ pub(crate) struct DeadlineCase {
     pub(crate) plan_definitions: Vec<Value>,
 }
 
-/// Returns all cases.
+/// Returns all cases of both files.
 pub(crate) fn all() -> Vec<DeadlineCase> {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/conformance/deadline-cases.json"
-    );
-    let text = std::fs::read(path).expect("the cases are part of the project");
-    let Value::Array(cases) = serde_json::from_slice(&text).expect("the cases are JSON") else {
-        panic!("the cases are an array")
-    };
-    cases.iter().map(DeadlineCase::read).collect()
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance");
+    ["deadline-cases.json", "deadline-cases-2.json"]
+        .iter()
+        .flat_map(|file| {
+            let text = std::fs::read(format!("{FOLDER}/{file}"));
+            let text = text.expect("the cases are part of the project");
+            let Value::Array(cases) = serde_json::from_slice(&text).expect("the cases are JSON")
+            else {
+                panic!("the cases are an array")
+            };
+            cases.iter().map(DeadlineCase::read).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 impl DeadlineCase {
@@ -49,9 +54,7 @@ impl DeadlineCase {
             expected: expected
                 .map(|(day, rights)| (day.clone(), rights.as_array().expect("rights").clone()))
                 .collect(),
-            plan_definitions: rules
-                .map(|rule| RuleSpec::of_case(rule).plan_definition())
-                .collect(),
+            plan_definitions: rules.map(RuleSpec::plan_definition_of_case).collect(),
         }
     }
 
@@ -112,7 +115,12 @@ pub(crate) fn summary(task: &Value) -> Value {
             .map(|input| input["valueDate"].clone())
             .next()
     };
-    json!({
+    let forecast = task["extension"].as_array().into_iter().flatten();
+    let forecast = forecast
+        .filter(|extension| extension["url"] == frist::fhir::names::EXT_FORECAST)
+        .map(|extension| extension["valueCode"].clone())
+        .next();
+    let mut summary = json!({
         "right": code(&task["code"], frist::fhir::names::CS_RIGHT),
         "group": code(&task["extension"][0]["valueCodeableConcept"], frist::fhir::names::CS_TARGET_GROUP),
         "focus": task["focus"]["reference"],
@@ -124,5 +132,9 @@ pub(crate) fn summary(task: &Value) -> Value {
         "netDue": input("net-due"),
         "stop": task["executionPeriod"]["end"],
         "rule": task["instantiatesCanonical"].as_str().and_then(|rule| rule.split_once('|')).map(|(_, version)| version),
-    })
+    });
+    if let Some(forecast) = forecast {
+        summary["forecast"] = forecast;
+    }
+    summary
 }

@@ -137,6 +137,14 @@ impl Facade {
         Facade::open(folder, now, Arc::new(AtomicU64::new(1)), rules)
     }
 
+    /// Makes a server over a folder whose `data` another program wrote.
+    pub(crate) fn over(folder: TempDir, now: &str) -> Self {
+        let now = Arc::new(Mutex::new(now.parse().unwrap()));
+        // Its ids begin where those of whoever wrote the folder do not.
+        let next_id = Arc::new(AtomicU64::new(1 << 32));
+        Facade::open(folder, now, next_id, Rules::shipped().clone())
+    }
+
     /// Makes a server that pages of these origins may use.
     pub(crate) fn shared_with(now: &str, origins: &[&str]) -> Self {
         let origins = Origins::new(origins.iter().map(|origin| (*origin).to_owned()).collect());

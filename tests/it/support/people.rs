@@ -86,7 +86,7 @@ pub(crate) fn encounter(id: &str, patient: &str, referral: &str, start: &str) ->
 pub(crate) fn booking(id: &str, patient: &str, referral: &str, day: &str) -> Value {
     json!({
         "resourceType": "Appointment", "id": id, "status": "booked",
-        "start": format!("{day}T09:00:00+01:00"),
+        "start": format!("{day}T09:00:00+01:00"), "end": format!("{day}T10:00:00+01:00"),
         "basedOn": [{ "reference": format!("ServiceRequest/{referral}") }],
         "participant": [{ "actor": { "reference": format!("Patient/{patient}") }, "status": "accepted" }]
     })

@@ -134,6 +134,52 @@ pub(crate) fn encounter(id: &str, referral: &str, start: &str) -> Value {
     })
 }
 
+/// Returns the booking of a first session for that referral, made on a day and for another.
+pub(crate) fn booking(id: &str, referral: &str, created: &str, day: &str) -> Value {
+    json!({
+        "resourceType": "Appointment", "id": id,
+        "status": "booked",
+        "serviceType": [concept(names::CS_PREVENTION_OFFER, "disease-management")],
+        "start": format!("{day}T09:00:00+02:00"), "end": format!("{day}T10:00:00+02:00"),
+        "created": created,
+        "basedOn": [reference(&format!("ServiceRequest/{referral}"))],
+        "participant": [{ "actor": reference("Patient/p"), "status": "accepted" }],
+    })
+}
+
+/// Returns the referral as a record of its receipt on that day.
+pub(crate) fn record(mut referral: Value, received: &str) -> Value {
+    referral["category"] = json!([concept(names::CS_REFERRAL_KIND, "received-record")]);
+    received_on(referral, received)
+}
+
+/// Returns the referral with the day on which it was received.
+pub(crate) fn received_on(referral: Value, received: &str) -> Value {
+    with_extension(referral, names::EXT_RECEIVED, "valueDate", json!(received))
+}
+
+/// Makes an active plan of `Organization/region` for offers.
+pub(crate) fn offer_plan(id: &str) -> Value {
+    json!({
+        "resourceType": "CarePlan", "id": id,
+        "status": "active", "intent": "plan",
+        "category": [concept(names::CS_CAREPLAN_CATEGORY, "prevention-offer")],
+        "subject": reference("Patient/p"),
+        "author": reference("Organization/region"),
+    })
+}
+
+/// Returns the start of an offer that names a plan instead of a referral.
+pub(crate) fn contact(id: &str, plan: &str, start: &str) -> Value {
+    let mut contact = encounter(id, "", start);
+    contact
+        .as_object_mut()
+        .expect("a resource is an object")
+        .shift_remove("basedOn");
+    let plan = reference(&format!("CarePlan/{plan}"));
+    with_extension(contact, names::KL_BASED_ON_CAREPLAN, "valueReference", plan)
+}
+
 /// Returns the resource, postponed from the start until (not including) the end, if it has one.
 pub(crate) fn postponed(resource: Value, start: &str, end: Option<&str>, reason: &str) -> Value {
     let mut period = json!({ "start": start });
