@@ -11,6 +11,7 @@ pub mod demo;
 pub mod fhir;
 pub mod fhirpath;
 pub mod http;
+pub mod intake;
 pub mod interactions;
 pub mod patch;
 pub mod schema;

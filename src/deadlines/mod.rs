@@ -46,7 +46,7 @@ pub use reconcile::{TaskChange, reconcile, task_focus};
 pub use rule::Rule;
 pub use rules::Rules;
 pub use stored::{SourceVersion, Stored};
-pub use task::{prevention_start_task_id, task, treatment_plan_task_id};
+pub use task::{NAMESPACE, prevention_start_task_id, task, treatment_plan_task_id};
 pub use words::{
     AttributeContacts, BusinessStatus, Forecast, Group, PausePolicy, Right, StartOn, StopMode,
     TaskStatus, Unit,

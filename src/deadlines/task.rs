@@ -10,7 +10,7 @@ use crate::fhir::dates::format_instant;
 use crate::fhir::{Id, names};
 
 /// The project's namespace of derived ids. Changing it changes the id of every Task.
-pub(super) const NAMESPACE: Uuid = Uuid::from_u128(0x5f77_7675_bc4a_4f89_bde6_d063_fcff_dc9c);
+pub const NAMESPACE: Uuid = Uuid::from_u128(0x5f77_7675_bc4a_4f89_bde6_d063_fcff_dc9c);
 
 /// Returns the id of the Task for a person's treatment plan for a group.
 pub fn treatment_plan_task_id(patient: &Id, group: Group) -> Id {

@@ -49,7 +49,8 @@ pub fn why_only_read(resource_type: ResourceType) -> Option<String> {
              Encounters and Appointments of a Patient; send those"
         }
         (T::Provenance, _) => {
-            "is made by the server and only read: it says from which versions a Task was computed"
+            "is made by the server and only read: it says from which versions a Task was computed, or from which Bundle \
+             a resource was taken in"
         }
         (_, Origin::Server) => "is made by the server and only read",
         (T::PlanDefinition, _) => {

@@ -25,6 +25,16 @@ pub const SNOMED_CT: &str = "http://snomed.info/sct";
 pub const GENERAL_PRACTICE: &str = "394761003";
 /// The CPR number of a person.
 pub const CPR: &str = "urn:oid:1.2.208.176.1.2";
+/// The national replacement for a CPR number.
+pub const X_ECPR: &str = "urn:oid:1.2.208.176.1.6.1.1";
+/// The replacements that organizations give: this system, and those below it.
+pub const D_ECPR: &str = "urn:oid:1.2.208.176.1.6.1.3";
+/// The number of an organization in KOMBIT's register.
+pub const KOMBIT: &str = "https://kombit.dk/sts/organisation";
+/// The CVR number of an organization.
+pub const CVR: &str = "http://cvr.dk";
+/// The system of identifiers that are addresses.
+pub const URI_SYSTEM: &str = "urn:ietf:rfc:3986";
 
 /// Extension: the date on which the diagnosis was made.
 pub const CONDITION_ASSERTED_DATE: &str =

@@ -112,6 +112,9 @@ pub enum AskedAs {
 pub enum Writer {
     /// A client: it may write the types that clients write, and every check is made.
     Client,
+    /// The server itself, for what it makes of a foreign Bundle: the types that clients write, and
+    /// Provenance; every check is made.
+    Intake,
     /// The server itself, for the definitions it was started with.
     Definitions,
     /// The server itself, for the status of a Subscription; its content was checked when the client

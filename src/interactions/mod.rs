@@ -31,6 +31,8 @@ mod foresight;
 pub mod history;
 mod history_total;
 mod includes;
+pub mod intake;
+mod intake_known;
 pub mod meta;
 pub mod outcome;
 pub mod overview;

@@ -42,6 +42,8 @@ pub enum Outcome {
     Findings(Vec<Issue>),
     /// The secret of a subscription, which is kept nowhere on the way.
     Secret(Value),
+    /// The report of an intake, as a Parameters resource.
+    TakenIn(Value),
     /// A token for a websocket.
     Token(BindingToken),
     /// The events from one number to another are sent again.
@@ -87,7 +89,7 @@ impl Outcome {
             Outcome::Searched(found) => body_bytes(found.found()),
             Outcome::Past(page) => body_bytes(page.versions.iter().map(|past| &past.version)),
             Outcome::Capabilities(statement) => statement.len(),
-            Outcome::Secret(made) => made.to_string().len(),
+            Outcome::Secret(made) | Outcome::TakenIn(made) => made.to_string().len(),
             Outcome::Labels(labelled) => labelled.meta.to_string().len(),
             Outcome::Rights(rights) => of_values(&rights.tasks),
             Outcome::Statuses(found) => of_values(&found.statuses),

@@ -18,6 +18,7 @@ use super::writing::follower_cache::FollowerCache;
 use super::writing::write_turns::WriteTurns;
 use crate::deadlines::{GroupTable, Rules};
 use crate::fhir::{Id, OwnBases, copenhagen_date};
+use crate::intake::IntakeOptions;
 use crate::storage::Store;
 use crate::subscriptions::EndpointPolicy;
 use crate::subscriptions::delivery::Deliverer;
@@ -42,6 +43,8 @@ pub struct ServerParts {
     pub references: ReferencePolicy,
     /// The addresses to which a Subscription may have notifications sent.
     pub endpoints: EndpointPolicy,
+    /// The choices about what is taken in.
+    pub intake: IntakeOptions,
     /// The most Subscriptions that there may be.
     pub subscriptions_max: usize,
     /// Called when a commit set a timer on a day whose calendar step was begun already: the
@@ -64,6 +67,7 @@ impl ServerParts {
             base_url,
             references: ReferencePolicy::default(),
             endpoints: EndpointPolicy::default(),
+            intake: IntakeOptions::default(),
             subscriptions_max: SUBSCRIPTIONS_MAX,
             wake_calendar: Box::new(|| {}),
             wake_delivery: Box::new(|_| {}),
@@ -87,6 +91,8 @@ pub struct Server {
     pub references: ReferencePolicy,
     /// The addresses to which a Subscription may have notifications sent.
     pub endpoints: EndpointPolicy,
+    /// The choices about what is taken in.
+    pub intake: IntakeOptions,
     /// The most Subscriptions that there may be.
     pub(super) subscriptions_max: usize,
     /// The greatest day, as days since year 0, for which the calendar step was begun.
@@ -125,6 +131,7 @@ impl Server {
             base_url,
             references,
             endpoints,
+            intake,
             subscriptions_max,
             wake_calendar,
             wake_delivery,
@@ -137,6 +144,7 @@ impl Server {
             base_url,
             references,
             endpoints,
+            intake,
             subscriptions_max,
             calendar_day: AtomicI64::new(i64::MIN),
             turns: WriteTurns::default(),

@@ -51,6 +51,12 @@ pub(super) fn carry_out(
     let kind = match (bundle.type_name(), bundle.value()["type"].as_str()) {
         ("Bundle", Some("batch")) => BundleKind::Batch,
         ("Bundle", Some("transaction")) => BundleKind::Transaction,
+        ("Bundle", Some("document" | "message" | "collection")) => {
+            return Err(Failure::bad_request(
+                IssueCode::Value,
+                "expected a Bundle of type 'batch' or 'transaction'; a document, message or collection of another system is sent to $intake",
+            ));
+        }
         _ => {
             return Err(Failure::bad_request(
                 IssueCode::Value,

@@ -4,6 +4,7 @@
 mod deadlines;
 mod demo;
 mod fhirpath;
+mod intake;
 mod power_loss;
 mod profiles;
 mod rest;

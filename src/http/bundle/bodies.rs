@@ -38,6 +38,7 @@ pub(in crate::http) fn body_of(
         Outcome::Notification(bundle) => bundle.clone(),
         Outcome::Findings(issues) => made(&operation_outcome(issues)),
         Outcome::Secret(secret) => made(secret),
+        Outcome::TakenIn(report) => made(report),
         Outcome::Token(token) => made(&token_parameters(base_url, token)),
         Outcome::Resent { since, until } => {
             let text = format!("the events from {since} to {until} are sent again");
@@ -65,6 +66,7 @@ pub(in crate::http) fn version_of(outcome: &Outcome) -> Option<&StoredVersion> {
         | Outcome::Notification(_)
         | Outcome::Findings(_)
         | Outcome::Secret(_)
+        | Outcome::TakenIn(_)
         | Outcome::Token(_)
         | Outcome::Resent { .. }
         | Outcome::Export(_)

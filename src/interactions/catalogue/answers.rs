@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::asked::OperationRequest;
 use super::row::VERBOSE;
-use crate::fhir::FhirDate;
+use crate::fhir::{FhirDate, Resource};
 use crate::interactions::change::Action;
 use crate::interactions::export::ExportRequest;
+use crate::interactions::intake::IntakeMode;
 use crate::interactions::outcome::Outcome;
 use crate::interactions::query::Handling;
 use crate::interactions::scopes::{ExportScope, LabelChange, Subject};
@@ -14,7 +15,7 @@ use crate::interactions::search::{SearchRequest, SearchScope};
 use crate::interactions::subscription::events::EventsRequest;
 use crate::interactions::subscription::{deliveries, events};
 use crate::interactions::validate::{self, Mode, ValidateRequest, ValidationTarget};
-use crate::interactions::{Context, Failure, Server, export, meta, rights, search};
+use crate::interactions::{Context, Failure, Server, export, intake, meta, rights, search};
 use crate::subscriptions::PayloadContent;
 
 /// Answers `$validate`.
@@ -78,6 +79,22 @@ pub(super) fn rights(
     };
     let found = rights::rights(server, context, request.key()?, day)?;
     Ok(Outcome::Rights(found))
+}
+
+/// Carries out `$intake`.
+pub(super) fn intake(
+    server: &Server,
+    context: &Context,
+    request: &OperationRequest,
+) -> Result<Outcome, Failure> {
+    let mode = match request.given.one("mode") {
+        Some("report") => IntakeMode::Report,
+        _ => IntakeMode::Take,
+    };
+    let bundle = request.given.resource.as_ref();
+    let bundle = bundle.map_or(&Value::Null, Resource::value);
+    let report = intake::take(server, context, bundle, mode)?;
+    Ok(Outcome::TakenIn(report.to_parameters()))
 }
 
 /// Answers `$export` with the state that it fixes.

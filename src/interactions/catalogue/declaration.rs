@@ -272,7 +272,7 @@ pub enum Role {
 pub enum Execution {
     /// As its address and method say: an interaction of FHIR.
     Interaction,
-    /// It answers, and writes nothing that is stored.
+    /// It answers; if it writes, then by itself.
     Answers(fn(&Server, &Context, &OperationRequest) -> Result<Outcome, Failure>),
     /// It makes one change on the one write path.
     Changes {

@@ -179,6 +179,33 @@ pub(super) static ROWS: &[Declaration] = &[
         ..OPERATION
     },
     Declaration {
+        name: "intake",
+        places: &[(Form::OfSystem, POST)],
+        parameters: &[
+            optional(
+                "bundle",
+                ValueKind::Resource,
+                "The Bundle, of type document, message or collection; it may also be the body itself.",
+            ),
+            optional(
+                "mode",
+                ValueKind::Code(&["take", "report"]),
+                "take writes what belongs to the packages; report answers the same, and writes nothing.",
+            ),
+        ],
+        definition: Some(names::OPERATION_INTAKE),
+        documentation: Some(
+            "Takes what other Danish systems send as they send it: a ConditionList of MedCom, a delivery report of KL's gateway for prevention, and what \
+             docs/senders.md lists. One transaction; the answer says of every entry what became of it and why. Sent again, it writes nothing.",
+        ),
+        changes_state: true,
+        in_bundle: BundleUse::Refused(
+            "$intake is a transaction of its own and is no entry of a Bundle: send the foreign Bundle to it by itself",
+        ),
+        execution: Execution::Answers(answers::intake),
+        ..OPERATION
+    },
+    Declaration {
         places: &[(Form::OfType, NEVER_BY_HEAD)],
         types: OF_PATIENTS,
         definition: Some("http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),

@@ -12,6 +12,7 @@ use super::decision::{ChangeRequest, Decided};
 use super::dependents::concerned;
 use super::derived::{AsOf, Derived, derived};
 use super::entry::{Entry, drop_unchanged};
+use super::gathering::Gathering;
 use super::pending::Pending;
 use super::write_turns::Attempted;
 use super::{followers, guards};
@@ -95,17 +96,57 @@ pub fn findings(
     }
 }
 
+/// Makes one attempt to write what follows from a pass of reading, or only to find out whether it
+/// could be written; the turn is the caller's.
+///
+/// # Errors
+/// As [`write()`].
+pub(in crate::interactions) fn write_after(
+    (server, context): (&Server, &Context),
+    gathering: Gathering<'_>,
+    writer: Writer,
+    changes: &[Change],
+    ending: Ending,
+) -> Result<Attempted<Vec<Written>>, Failure> {
+    let request = ChangeRequest {
+        server,
+        context,
+        writer,
+        changes,
+        asked_as: AskedAs::Requests,
+        profiles: &[],
+    };
+    finish(&request, gathering, ending)
+}
+
+/// The end of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::interactions) enum Ending {
+    /// It is committed.
+    Commit,
+    /// It is checked, and nothing is written.
+    Check,
+}
+
 /// Makes one attempt; it is overtaken if something moved meanwhile.
 fn run(request: &ChangeRequest<'_>) -> Result<Attempted<Vec<Written>>, Failure> {
+    finish(request, Gathering::new(request.server), Ending::Commit)
+}
+
+fn finish<'a>(
+    request: &ChangeRequest<'a>,
+    gathering: Gathering<'a>,
+    ending: Ending,
+) -> Result<Attempted<Vec<Written>>, Failure> {
     ensure_awaited(request.context)?;
     let Decided {
         mut entries,
         mut pending,
         today,
         mut gathering,
-    } = request.decide()?;
+    } = request.decide_after(gathering)?;
     drop_unchanged(&mut entries, &mut pending);
-    if pending.is_empty() {
+    if pending.is_empty() || ending == Ending::Check {
         return Ok(Attempted::Done(
             entries.into_iter().map(Entry::unchanged).collect(),
         ));

@@ -58,7 +58,17 @@ impl<'a> ChangeRequest<'a> {
     /// # Errors
     /// What forbids the changes, with the findings about all of them at once.
     pub(super) fn decide(&self) -> Result<Decided<'a>, Failure> {
-        let mut gathering = Gathering::new(self.server);
+        self.decide_after(Gathering::new(self.server))
+    }
+
+    /// Decides after a pass of reading that has begun: all that was read in it counts too.
+    ///
+    /// # Errors
+    /// As [`ChangeRequest::decide`].
+    pub(super) fn decide_after(
+        &self,
+        mut gathering: Gathering<'a>,
+    ) -> Result<Decided<'a>, Failure> {
         let names = EntryNames::of(self.changes);
         let mut entries = identify_all(
             self.context,
@@ -150,7 +160,7 @@ impl<'a> ChangeRequest<'a> {
     /// Tells whether the content is checked: what the server itself writes is not.
     fn is_checked(&self) -> bool {
         match self.writer {
-            Writer::Client | Writer::Nobody => true,
+            Writer::Client | Writer::Intake | Writer::Nobody => true,
             Writer::Definitions | Writer::Delivery => false,
         }
     }

@@ -38,7 +38,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// Returns the server that is read from.
-    pub(super) fn server(&self) -> &'a Server {
+    pub(in crate::interactions) fn server(&self) -> &'a Server {
         self.server
     }
 
@@ -71,7 +71,7 @@ impl<'a> Gathering<'a> {
     ///
     /// # Errors
     /// Of the store.
-    pub(super) fn guard(
+    pub(in crate::interactions) fn guard(
         &mut self,
         guards: impl IntoIterator<Item = Guard>,
     ) -> Result<(), StoreError> {
@@ -90,7 +90,7 @@ impl<'a> Gathering<'a> {
     ///
     /// # Errors
     /// Of the store.
-    pub(super) fn matching(
+    pub(in crate::interactions) fn matching(
         &mut self,
         query: SearchQuery,
         most: usize,
@@ -104,7 +104,7 @@ impl<'a> Gathering<'a> {
 
     /// Asks which resources match each of these queries, but for no more than `most` of each, all at
     /// once where that can be answered; the commit will insist on the same answers.
-    pub(super) fn matching_many(
+    pub(in crate::interactions) fn matching_many(
         &mut self,
         queries: Vec<SearchQuery>,
         most: usize,

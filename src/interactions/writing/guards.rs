@@ -8,12 +8,12 @@ use crate::fhir::{Id, ResourceKey};
 use crate::storage::Guard;
 
 /// Returns the guard of everything about a person.
-pub(super) fn person(id: &Id) -> Guard {
+pub(in crate::interactions) fn person(id: &Id) -> Guard {
     Guard(format!("person/{id}"))
 }
 
 /// Returns the guard of an Organization or PractitionerRole itself.
-pub(super) fn resource(key: &ResourceKey) -> Guard {
+pub(in crate::interactions) fn resource(key: &ResourceKey) -> Guard {
     Guard(format!("resource/{key}"))
 }
 

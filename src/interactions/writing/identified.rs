@@ -272,6 +272,10 @@ impl Identify<'_, '_> {
             .map_err(|_| Failure::not_found(not_held(type_name)))?;
         let may = match self.writer {
             Writer::Client => resource_type.origin() == Origin::Clients,
+            Writer::Intake => {
+                resource_type.origin() == Origin::Clients
+                    || resource_type == ResourceType::Provenance
+            }
             Writer::Definitions => resource_type.origin() == Origin::Definitions,
             Writer::Delivery => resource_type == ResourceType::Subscription,
             Writer::Nobody => true,

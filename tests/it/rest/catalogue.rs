@@ -128,6 +128,10 @@ fn sample_of_operation(name: &str, form: AddressForm, verb: Verb) -> Sample {
         ("export", AddressForm::OfType) => of("Patient/$export"),
         ("export", _) => of("$export"),
         ("reindex", _) => of("$reindex"),
+        ("intake", _) => with(
+            "$intake",
+            json!({ "resourceType": "Bundle", "type": "collection" }),
+        ),
         ("status", AddressForm::OfType) => of("Subscription/$status?status=requested"),
         ("status", _) => of("Subscription/sub/$status"),
         ("events", _) => of("Subscription/sub/$events?content=empty"),

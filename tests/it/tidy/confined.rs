@@ -25,6 +25,7 @@ const PURE_MODULES: &[&str] = &[
     "patch",
     "deadlines",
     "search",
+    "intake",
     "demo",
 ];
 const EFFECTS: &[&str] = &[

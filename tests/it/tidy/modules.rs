@@ -20,6 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("search", &["fhir", "fhirpath", "schema"]),
     ("storage", &["fhir", "search"]),
     ("auth", &["fhir"]),
+    ("intake", &["fhir", "deadlines"]),
     (
         "interactions",
         &[
@@ -32,6 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "storage",
             "subscriptions",
             "auth",
+            "intake",
         ],
     ),
     ("subscriptions", &["fhir", "search", "storage"]),

@@ -138,6 +138,17 @@ fn the_published_danish_examples_are_accepted_or_refused_for_a_named_reason() {
 
 /// Returns the examples of the types that clients write, by file name.
 pub(crate) fn examples(package: &Path) -> BTreeMap<String, Value> {
+    let mut examples = all_examples(package);
+    examples.retain(|_, value| {
+        let kind = value["resourceType"].as_str().unwrap_or_default();
+        kind.parse::<frist::fhir::ResourceType>()
+            .is_ok_and(|kind| kind.origin() == frist::fhir::key::Origin::Clients)
+    });
+    examples
+}
+
+/// Returns all examples, by file name.
+pub(crate) fn all_examples(package: &Path) -> BTreeMap<String, Value> {
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(
         std::fs::File::open(package).unwrap(),
     ));
@@ -154,14 +165,8 @@ pub(crate) fn examples(package: &Path) -> BTreeMap<String, Value> {
         };
         let mut text = Vec::new();
         entry.read_to_end(&mut text).unwrap();
-        let value: Value = serde_json::from_slice(&text).unwrap_or_default();
-        let kind = value["resourceType"].as_str().unwrap_or_default();
-        let held = kind
-            .parse::<frist::fhir::ResourceType>()
-            .is_ok_and(|kind| kind.origin() == frist::fhir::key::Origin::Clients);
-        if held {
-            found.insert(name.to_owned(), value);
-        }
+        let value = serde_json::from_slice(&text).unwrap_or_default();
+        found.insert(name.to_owned(), value);
     }
     found
 }

@@ -1,0 +1,73 @@
+//! Parts of content: taken over element by element, and kept from what is stored.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::deadlines::NAMESPACE;
+use crate::fhir::view::{identifiers, items};
+use crate::fhir::{Id, names};
+
+/// Makes the id that follows from a text.
+pub(super) fn derived_id(text: &str) -> Id {
+    Uuid::new_v5(&NAMESPACE, text.as_bytes()).into()
+}
+
+/// Takes over the members that are there, of these names.
+pub(super) fn take_over(from: &Value, names: &[&str], to: &mut Map<String, Value>) {
+    for name in names {
+        if let Some(value) = from.get(*name).filter(|value| !value.is_null()) {
+            to.insert((*name).to_owned(), value.clone());
+        }
+    }
+}
+
+/// Takes over the members whose names begin so: those of an element with a choice of types.
+pub(super) fn take_over_choice(from: &Value, name: &str, to: &mut Map<String, Value>) {
+    let members = from.as_object().into_iter().flatten();
+    let chosen = members.filter(|(member, _)| {
+        let rest = member.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()))
+    });
+    to.extend(chosen.map(|(name, value)| (name.clone(), value.clone())));
+}
+
+/// Adds the extensions of our own guide that are stored and that the sender has no words for.
+pub(super) fn keep_own_extensions(
+    stored: Option<&Value>,
+    keeps: impl Fn(&Value) -> bool,
+    to: &mut Map<String, Value>,
+) {
+    let sent: Vec<Value> = items(to.get("extension").unwrap_or(&Value::Null))
+        .cloned()
+        .collect();
+    let is_own = |extension: &&Value| {
+        let url = extension["url"].as_str().unwrap_or_default();
+        url.starts_with(names::CANONICAL_BASE)
+            && !sent.iter().any(|sent| sent["url"] == extension["url"])
+            && keeps(extension)
+    };
+    let stored = stored.map_or(&Value::Null, |stored| &stored["extension"]);
+    let kept: Vec<Value> = items(stored).filter(is_own).cloned().collect();
+    let all: Vec<Value> = sent.into_iter().chain(kept).collect();
+    if !all.is_empty() {
+        to.insert("extension".to_owned(), Value::Array(all));
+    }
+}
+
+/// Puts the identifiers together: those that are stored, and those that are new.
+pub(super) fn all_identifiers(stored: Option<&Value>, sent: &[Value]) -> Vec<Value> {
+    let stored = stored.map_or(&Value::Null, |stored| &stored["identifier"]);
+    let mut all: Vec<Value> = items(stored).cloned().collect();
+    for identifier in sent {
+        let own = (
+            identifier["system"].as_str().unwrap_or_default(),
+            identifier["value"].as_str().unwrap_or_default(),
+        );
+        let of_all = serde_json::json!({ "identifier": all });
+        let is_known = identifiers(&of_all).any(|known| known == own);
+        if !own.1.is_empty() && !is_known {
+            all.push(identifier.clone());
+        }
+    }
+    all
+}

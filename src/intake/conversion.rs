@@ -1,0 +1,320 @@
+//! The result of a conversion while it comes to be: what becomes of each entry, and what is
+//! proposed to be written.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::context::IntakeContext;
+use super::known::KnownParties;
+use super::organization::{MatchedOrganization, SentOrganization};
+use super::person::{self, PersonParts};
+use super::statement::Statement;
+use super::words::IntakeReason;
+use crate::fhir::{ResourceKey, ResourceType};
+
+/// Content that is proposed to be written, unless it is stored so already.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Proposal {
+    /// The resource.
+    pub key: ResourceKey,
+    /// Its content.
+    pub content: Value,
+    /// The assumptions that were made for it.
+    pub reasons: Vec<IntakeReason>,
+}
+
+/// A foreign Bundle, converted.
+#[derive(Debug)]
+pub struct Conversion {
+    /// The content, each resource once.
+    pub proposals: Vec<Proposal>,
+    /// The sender as a Reference element names it.
+    pub sender: Option<Value>,
+    /// The Patient of the person, if it is stored or will be.
+    pub person: Option<ResourceKey>,
+    /// The verdict on each entry.
+    pub(super) fates: Vec<EntryVerdict>,
+}
+
+/// The verdict on one entry, and what is said beside it.
+#[derive(Clone, Debug)]
+pub(super) struct EntryVerdict {
+    pub(super) fate: Verdict,
+    /// Further reasons: assumptions, and what differs.
+    pub(super) notes: Vec<IntakeReason>,
+    /// The group that its text names.
+    pub(super) hint: Option<&'static str>,
+    /// The words for what to add.
+    pub(super) text: Option<String>,
+}
+
+/// The decision about one entry.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Verdict {
+    /// Nothing was decided: the packages do not need it.
+    Undecided,
+    /// It says this resource.
+    Proposed(ResourceKey),
+    /// A later statement about this resource is stored.
+    Older(ResourceKey),
+    /// It is not stored.
+    LeftOut(IntakeReason),
+    /// Something is missing.
+    Needs(IntakeReason),
+}
+
+/// A conversion under way.
+pub(super) struct Converting<'a> {
+    pub(super) statement: &'a Statement<'a>,
+    pub(super) known: &'a KnownParties,
+    pub(super) context: &'a IntakeContext<'a>,
+    /// The Patient of the person, as it is or will be.
+    pub(super) person: ResourceKey,
+    /// The parts of the person that the statement says.
+    pub(super) person_parts: PersonParts,
+    /// True if the Patient is written for its own sake.
+    pub(super) person_is_cause: bool,
+    /// The person's general practice, if the statement says which it is.
+    pub(super) practice: Option<Value>,
+    fates: Vec<EntryVerdict>,
+    proposals: Vec<Proposal>,
+    named: BTreeMap<ResourceKey, MatchedOrganization>,
+}
+
+impl<'a> Converting<'a> {
+    /// Begins: each entry that may mean something else is left out.
+    pub(super) fn new(
+        statement: &'a Statement<'a>,
+        known: &'a KnownParties,
+        context: &'a IntakeContext<'a>,
+    ) -> Self {
+        let new = || ResourceKey::new(ResourceType::Patient, context.new_person.clone());
+        let fate = |has_modifiers: bool| EntryVerdict {
+            fate: if has_modifiers {
+                Verdict::LeftOut(IntakeReason::NotUnderstood)
+            } else {
+                Verdict::Undecided
+            },
+            notes: Vec::new(),
+            hint: None,
+            text: None,
+        };
+        let entries = statement.bundle.entries.iter();
+        Converting {
+            statement,
+            known,
+            context,
+            person: known
+                .patient
+                .as_ref()
+                .map_or_else(new, |patient| patient.key.clone()),
+            person_parts: PersonParts::All,
+            person_is_cause: false,
+            practice: None,
+            fates: entries.map(|entry| fate(entry.has_modifiers())).collect(),
+            proposals: Vec::new(),
+            named: BTreeMap::new(),
+        }
+    }
+
+    /// Tells whether nothing was decided about an entry yet.
+    pub(super) fn is_open(&self, at: usize) -> bool {
+        self.fates[at].fate == Verdict::Undecided
+    }
+
+    /// Returns the entries of a type about which nothing was decided yet.
+    pub(super) fn open(&self, type_name: &str) -> Vec<(usize, &'a Value)> {
+        let statement: &'a Statement<'a> = self.statement;
+        let entries = statement.bundle.entries.iter().enumerate();
+        entries
+            .filter(|(at, entry)| entry.type_name() == type_name && self.is_open(*at))
+            .map(|(at, entry)| (at, entry.resource))
+            .collect()
+    }
+
+    /// Leaves everything out: what is said about the person is not understood.
+    pub(super) fn leave_out_all(&mut self, reason: IntakeReason) {
+        for fate in &mut self.fates {
+            fate.fate = Verdict::LeftOut(reason);
+        }
+    }
+
+    /// Leaves an entry out.
+    pub(super) fn leave_out(&mut self, at: usize, reason: IntakeReason) {
+        self.fates[at].fate = Verdict::LeftOut(reason);
+    }
+
+    /// Says that something is missing in an entry.
+    pub(super) fn needs(&mut self, at: usize, reason: IntakeReason, text: impl Into<String>) {
+        self.fates[at].fate = Verdict::Needs(reason);
+        self.fates[at].text = Some(text.into());
+    }
+
+    /// Says which group the text of an entry names.
+    pub(super) fn hint(&mut self, at: usize, group: &'static str) {
+        self.fates[at].hint = Some(group);
+    }
+
+    /// Notes something beside the decision about an entry.
+    pub(super) fn note(&mut self, at: usize, reason: IntakeReason, text: Option<String>) {
+        let fate = &mut self.fates[at];
+        if !fate.notes.contains(&reason) {
+            fate.notes.push(reason);
+        }
+        fate.text = fate.text.take().or(text);
+    }
+
+    /// Proposes content for a resource of the person: unless a later statement about it is stored,
+    /// or the profiles refused it when it was tried. `at` is the entry that says it.
+    pub(super) fn propose(
+        &mut self,
+        at: usize,
+        key: ResourceKey,
+        content: Value,
+        reasons: Vec<IntakeReason>,
+    ) {
+        if self.known.stated_later.contains(&key) {
+            self.fates[at].fate = Verdict::Older(key);
+            return;
+        }
+        if let Some(finding) = self.context.refused.get(&key) {
+            return self.needs(at, IntakeReason::Profile, finding.clone());
+        }
+        self.fates[at].notes.extend(reasons.iter().copied());
+        self.fates[at].fate = Verdict::Proposed(key.clone());
+        if self.proposals.iter().all(|proposal| proposal.key != key) {
+            self.proposals.push(Proposal {
+                key,
+                content,
+                reasons,
+            });
+        }
+    }
+
+    /// Tells whether content for a resource is proposed.
+    pub(super) fn is_proposed(&self, key: &ResourceKey) -> bool {
+        self.proposals.iter().any(|proposal| proposal.key == *key)
+    }
+
+    /// Returns the reference to the person.
+    pub(super) fn subject(&self) -> Value {
+        json!({ "reference": self.person.to_string() })
+    }
+
+    /// Returns the reference to an organization, which is stored if it is not: what names it is
+    /// written. By number alone, if the profiles refuse it; none if it has no number.
+    pub(super) fn organization(&mut self, sent: &SentOrganization) -> Option<Value> {
+        let matched = sent
+            .matched(&self.known.organizations)
+            .filter(|matched| !self.context.refused.contains_key(&matched.key));
+        let Some(matched) = matched else {
+            return sent.logical_reference();
+        };
+        let reference = matched.reference();
+        self.named.entry(matched.key.clone()).or_insert(matched);
+        Some(reference)
+    }
+
+    /// Returns the organization that a Reference element names: an entry, or one by number.
+    pub(super) fn sent_party(&self, reference: &Value) -> Option<SentOrganization> {
+        let entry = self.statement.bundle.resolve(reference);
+        let resource = entry.map(|at| &self.statement.bundle.entries[at]);
+        let sent = match resource {
+            Some(entry) if entry.type_name() == "Organization" => {
+                SentOrganization::read(entry.resource)
+            }
+            Some(_) => return None,
+            None => SentOrganization::read(reference),
+        };
+        sent.is_identified().then_some(sent)
+    }
+
+    /// Ends: the person and the organizations follow from what is written about the one and names
+    /// the others.
+    pub(super) fn finish(mut self) -> Conversion {
+        let person_at = self.statement.person;
+        let refusal = self.context.refused.get(&self.person).cloned();
+        let has_cause = !self.proposals.is_empty() || self.person_is_cause;
+        if let (Some(finding), true) = (&refusal, has_cause) {
+            self.proposals.clear();
+            for fate in &mut self.fates {
+                if matches!(fate.fate, Verdict::Proposed(_)) {
+                    fate.fate = Verdict::LeftOut(IntakeReason::PersonNotKnown);
+                }
+            }
+            self.needs(person_at, IntakeReason::Profile, finding.clone());
+        }
+        let is_written = has_cause && refusal.is_none();
+        let mut sender = None;
+        if is_written {
+            let sent = self.statement.sender.clone();
+            sender = sent.and_then(|sent| self.organization(&sent));
+            self.propose_person(person_at);
+        }
+        self.settle_others(is_written);
+        let is_stored = is_written || self.known.patient.is_some();
+        Conversion {
+            person: is_stored.then_some(self.person),
+            proposals: self.proposals,
+            sender,
+            fates: self.fates,
+        }
+    }
+
+    fn propose_person(&mut self, at: usize) {
+        let person = person::completed(
+            self.known.patient.as_ref(),
+            self.statement.patient(),
+            self.practice.take(),
+            self.person_parts,
+            &self.context.new_person,
+            self.context.today,
+        );
+        self.fates[at].notes.extend(&person.differences);
+        self.fates[at].fate = Verdict::Proposed(person.key.clone());
+        let proposal = Proposal {
+            key: person.key,
+            content: person.content,
+            reasons: person.differences,
+        };
+        self.proposals.insert(0, proposal);
+    }
+
+    /// Proposes the organizations that are named, and decides about all entries that are left.
+    fn settle_others(&mut self, is_written: bool) {
+        let named = std::mem::take(&mut self.named);
+        if is_written {
+            for organization in named.values() {
+                let proposal = Proposal {
+                    key: organization.key.clone(),
+                    content: organization.content.clone(),
+                    reasons: Vec::new(),
+                };
+                self.proposals.insert(0, proposal);
+            }
+        }
+        let statement = self.statement;
+        for (at, entry) in statement.bundle.entries.iter().enumerate() {
+            if self.fates[at].fate != Verdict::Undecided {
+                continue;
+            }
+            let is_party = matches!(entry.type_name(), "Patient" | "Organization");
+            let matched = (entry.type_name() == "Organization")
+                .then(|| SentOrganization::read(entry.resource))
+                .and_then(|sent| sent.matched(&self.known.organizations));
+            let refused = |key: &ResourceKey| self.context.refused.get(key).cloned();
+            self.fates[at].fate = match matched.map(|matched| matched.key) {
+                Some(key) if is_written && named.contains_key(&key) => Verdict::Proposed(key),
+                Some(key) if is_written && refused(&key).is_some() => {
+                    self.fates[at].text = refused(&key);
+                    Verdict::Needs(IntakeReason::Profile)
+                }
+                _ if is_party && !is_written => {
+                    Verdict::LeftOut(IntakeReason::NothingOfThePackages)
+                }
+                _ => Verdict::LeftOut(IntakeReason::NotNeeded),
+            };
+        }
+    }
+}

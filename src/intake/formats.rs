@@ -1,0 +1,48 @@
+//! The formats, a row each: how a Bundle of it is understood, and how it is converted.
+
+use serde_json::Value;
+
+use super::context::{IntakeContext, IntakeOptions};
+use super::conversion::{Conversion, Converting};
+use super::foreign::ForeignBundle;
+use super::known::KnownParties;
+use super::recognition::{IntakeFormat, recognise};
+use super::refusal::{IntakeRefusal, RefusalKey};
+use super::statement::Statement;
+use super::words::IntakeReason;
+use super::{condition_list, kl_119};
+
+/// Understands the frame of a foreign Bundle: its format, the person, the sender and the instant.
+///
+/// # Errors
+/// The reason for which all of it is refused.
+pub fn understand(value: &Value, options: IntakeOptions) -> Result<Statement<'_>, IntakeRefusal> {
+    let bundle = ForeignBundle::read(value)?;
+    match recognise(&bundle, options)? {
+        IntakeFormat::ConditionList => condition_list::statement(bundle),
+        IntakeFormat::Kl119 => kl_119::statement(bundle),
+        IntakeFormat::Fut | IntakeFormat::Referral | IntakeFormat::HospitalNotification => {
+            Err(IntakeRefusal::of(RefusalKey::FormatNotTaken).about("not by this version"))
+        }
+    }
+}
+
+/// Converts a Bundle, given what is known of those whom it names.
+pub fn convert(
+    statement: &Statement<'_>,
+    known: &KnownParties,
+    context: &IntakeContext<'_>,
+) -> Conversion {
+    let mut work = Converting::new(statement, known, context);
+    // Without the person nothing about the person is understood.
+    if !work.is_open(statement.person) {
+        work.leave_out_all(IntakeReason::NotUnderstood);
+        return work.finish();
+    }
+    match statement.format {
+        IntakeFormat::ConditionList => condition_list::convert(&mut work),
+        IntakeFormat::Kl119 => kl_119::convert(&mut work),
+        IntakeFormat::Fut | IntakeFormat::Referral | IntakeFormat::HospitalNotification => {}
+    }
+    work.finish()
+}

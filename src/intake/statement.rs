@@ -1,0 +1,147 @@
+//! The statement that a Bundle is as a whole: about whom, by whom, when, and under which number.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::foreign::ForeignBundle;
+use super::known::{KnownResource, WantedParties};
+use super::organization::SentOrganization;
+use super::recognition::IntakeFormat;
+use super::refusal::{IntakeRefusal, RefusalKey};
+use crate::fhir::view::{identifiers, items};
+use crate::fhir::{FhirDate, ResourceKey, ResourceType, names};
+
+/// A foreign Bundle whose frame is understood.
+#[derive(Debug)]
+pub struct Statement<'a> {
+    /// The Bundle.
+    pub bundle: ForeignBundle<'a>,
+    /// Its format.
+    pub format: IntakeFormat,
+    /// The place of the Patient among the entries.
+    pub person: usize,
+    /// The sender; none where the format knows none.
+    pub sender: Option<SentOrganization>,
+    /// The instant, as it was sent and as it is; none where the format has none.
+    pub instant: Option<(String, Timestamp)>,
+    /// The identifier of the Bundle: system and value.
+    pub source: (String, String),
+    /// The types of which everything about the person must be known.
+    pub of_person: &'static [ResourceType],
+    /// Tells whether it matters what the sender said before and says no longer.
+    pub is_whole_list: bool,
+}
+
+impl Statement<'_> {
+    /// Returns what must be known to convert it.
+    pub fn wanted(&self) -> WantedParties {
+        let patient = self.patient();
+        let of_system = |is_it: &dyn Fn(&str) -> bool| -> Vec<(String, String)> {
+            let found = identifiers(patient).filter(|(system, _)| is_it(system));
+            found
+                .map(|(system, value)| (system.to_owned(), value.to_owned()))
+                .collect()
+        };
+        let cpr = of_system(&|system| system == names::CPR);
+        let person = if cpr.is_empty() {
+            of_system(&is_ecpr)
+        } else {
+            cpr
+        };
+        let organizations = self.bundle.of_type("Organization");
+        let sent = organizations.map(|(_, entry)| SentOrganization::read(entry.resource));
+        let mut asked: BTreeSet<(String, String)> = sent.flat_map(|sent| sent.asked()).collect();
+        asked.extend(self.sender.iter().flat_map(SentOrganization::asked));
+        WantedParties {
+            person,
+            organizations: asked,
+            of_person: self.of_person,
+        }
+    }
+
+    /// Returns the Organization that the sender is here, or will be.
+    pub fn sender_key(&self, organizations: &[KnownResource]) -> Option<ResourceKey> {
+        let matched = self.sender.as_ref()?.matched(organizations)?;
+        Some(matched.key)
+    }
+
+    /// Returns the Patient.
+    pub(super) fn patient(&self) -> &Value {
+        self.bundle.entries[self.person].resource
+    }
+}
+
+/// Tells whether it is a system of replacements for CPR numbers.
+pub(super) fn is_ecpr(system: &str) -> bool {
+    let d_ecpr = names::D_ECPR;
+    let is_d_ecpr = system
+        .strip_prefix(d_ecpr)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    system == names::X_ECPR || is_d_ecpr
+}
+
+/// Finds the one Patient of a Bundle.
+///
+/// # Errors
+/// `person-count`; `person-identifier` if it has neither a CPR number nor, where that will do, an
+/// eCPR.
+pub(super) fn only_person(
+    bundle: &ForeignBundle<'_>,
+    takes_ecpr: bool,
+) -> Result<usize, IntakeRefusal> {
+    let mut patients = bundle.of_type("Patient");
+    let (Some((person, entry)), None) = (patients.next(), patients.next()) else {
+        return Err(IntakeRefusal::of(RefusalKey::PersonCount));
+    };
+    let mut known = identifiers(entry.resource);
+    if known.any(|(system, value)| {
+        !value.is_empty() && (system == names::CPR || takes_ecpr && is_ecpr(system))
+    }) {
+        Ok(person)
+    } else {
+        Err(IntakeRefusal::of(RefusalKey::PersonIdentifier))
+    }
+}
+
+/// Checks that everything that says about whom it is, is about that Patient.
+///
+/// # Errors
+/// `person-other`.
+pub(super) fn all_about(bundle: &ForeignBundle<'_>, person: usize) -> Result<(), IntakeRefusal> {
+    let patient = bundle.entries[person].resource;
+    let is_it = |reference: &Value| match reference["reference"].as_str() {
+        Some(_) => bundle.resolve(reference) == Some(person),
+        None => {
+            let mut named = identifiers(reference);
+            named.all(|named| identifiers(patient).any(|own| own == named))
+        }
+    };
+    let is_about = |resource: &Value| {
+        let named = ["subject", "patient", "for"];
+        let mut named = named.iter().flat_map(|element| items(&resource[*element]));
+        named.all(is_it)
+    };
+    if bundle.entries.iter().all(|entry| is_about(entry.resource)) {
+        Ok(())
+    } else {
+        Err(IntakeRefusal::of(RefusalKey::PersonOther))
+    }
+}
+
+/// Reads the instant of a Bundle: the first of these texts that is one, else none.
+pub(super) fn instant_of(texts: &[&Value]) -> Option<(String, Timestamp)> {
+    let mut texts = texts.iter().filter_map(|text| text.as_str());
+    texts.find_map(|text| match FhirDate::parse(text)? {
+        FhirDate::Instant(instant, ..) => Some((text.to_owned(), instant)),
+        FhirDate::Day(day) => Some((text.to_owned(), crate::fhir::start_of_day(day))),
+        FhirDate::Year(_) | FhirDate::Month(..) => None,
+    })
+}
+
+/// Reads the identifier of a Bundle: system, empty if it has none, and value.
+pub(super) fn identifier_of(bundle: &Value) -> Option<(String, String)> {
+    let (system, value) = identifiers(bundle).next()?;
+    Some((system.to_owned(), value.to_owned()))
+}
