@@ -197,6 +197,17 @@ impl<'a> Converting<'a> {
         self.proposals.iter().any(|proposal| proposal.key == *key)
     }
 
+    /// Returns what is proposed of that type.
+    pub(super) fn proposed(
+        &self,
+        resource_type: ResourceType,
+    ) -> impl Iterator<Item = (&ResourceKey, &Value)> {
+        let proposals = self.proposals.iter();
+        proposals
+            .map(|proposal| (&proposal.key, &proposal.content))
+            .filter(move |(key, _)| key.resource_type == resource_type)
+    }
+
     /// Returns the reference to the person.
     pub(super) fn subject(&self) -> Value {
         json!({ "reference": self.person.to_string() })

@@ -58,16 +58,6 @@ impl SentOrganization {
         self.ydernummer.is_some() || self.sor.is_some() || self.kombit.is_some()
     }
 
-    /// Returns its SOR number.
-    pub(super) fn sor(&self) -> Option<&str> {
-        self.sor.as_deref()
-    }
-
-    /// Tells whether it has a ydernummer.
-    pub(super) fn has_ydernummer(&self) -> bool {
-        self.ydernummer.is_some()
-    }
-
     /// Returns the number that stands for it in the ids of what it sends.
     pub(super) fn number(&self) -> &str {
         let numbers = [&self.sor, &self.ydernummer, &self.kombit];

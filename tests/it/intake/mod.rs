@@ -2,6 +2,7 @@
 //! whole (`profiles/intake.md`).
 
 mod condition_list;
+mod kl_119;
 mod published;
 mod refusals;
 
