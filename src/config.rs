@@ -182,8 +182,8 @@ pub struct ReindexOptions {
 /// The options of `frist validate`.
 #[derive(Args, Clone, Debug)]
 pub struct ValidateOptions {
-    /// Files with one resource each, or one per line if the name ends with .ndjson; folders,
-    /// searched for *.json and *.ndjson except package.json and hidden files; - for standard input,
+    /// Files with one resource each, in JSON or XML, or one per line if the name ends with .ndjson; folders,
+    /// searched for *.json, *.ndjson and *.xml except package.json and hidden files; - for standard input,
     /// in either form. The resources in a Bundle are checked too.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,

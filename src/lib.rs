@@ -19,3 +19,4 @@ pub mod search;
 pub mod storage;
 pub mod subscriptions;
 pub mod validation;
+pub mod xml;

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 /// The greatest depth to which arrays and objects may nest.
@@ -54,6 +55,36 @@ pub fn parse_members(
     let members = deserializer.deserialize_map(Wanted { is_wanted })?;
     deserializer.end()?;
     Ok(Value::Object(members))
+}
+
+/// Reads an object's members in order, each value as the text that it is.
+///
+/// # Errors
+/// If it is no object, or no JSON.
+pub fn raw_members(text: &str) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let members = deserializer.deserialize_map(RawMembers)?;
+    deserializer.end()?;
+    Ok(members)
+}
+
+/// The members of an object as they are written.
+struct RawMembers;
+
+impl<'de> Visitor<'de> for RawMembers {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(members)
+    }
 }
 
 /// The members of an object that are wanted, by name.

@@ -1,10 +1,8 @@
 //! A resource as it was received: the JSON text is the truth, the parsed value is for reading.
 
-use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -108,9 +106,7 @@ impl Resource {
                 &made
             }
         };
-        let members = serde_json::Deserializer::from_str(text)
-            .deserialize_map(Members)
-            .unwrap_or_default();
+        let members = json::raw_members(text).unwrap_or_default();
         Stamp {
             out: String::with_capacity(text.len() + 160),
             instant_at: 0,
@@ -206,25 +202,6 @@ impl Stamp {
         let within = text.find(PLACE).unwrap_or(0);
         self.member("meta", &text);
         self.instant_at = self.out.len() - text.len() + within;
-    }
-}
-
-/// Reads an object's members in order, each value as the text it was.
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(String, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
-        }
-        Ok(members)
     }
 }
 

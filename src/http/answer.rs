@@ -8,7 +8,9 @@ use super::media::{FHIR_JSON, Rendering, etag, http_date};
 use super::pretty::pretty;
 use crate::fhir::Issue;
 use crate::fhir::issue::operation_outcome;
-use crate::interactions::StoredVersion;
+use crate::fhir::media_type::FhirForm;
+use crate::interactions::{Server, StoredVersion};
+use crate::xml::{self, Layout};
 
 /// An answer on its way to the wire.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, String)>,
     body: Payload,
+    /// The form that what was asked for says, besides address and headers.
+    asked: Option<Rendering>,
 }
 
 /// The part that follows the headers.
@@ -34,6 +38,7 @@ impl Answer {
             status,
             headers: Vec::new(),
             body: Payload::Whole(Vec::new()),
+            asked: None,
         }
     }
 
@@ -95,19 +100,50 @@ impl Answer {
             .with(header::LAST_MODIFIED, http_date(version.last_updated))
     }
 
+    /// Returns the same answer with the form that the body of the request asks for, which wins over
+    /// that of its address and headers.
+    pub(super) fn asked_as(self, rendering: Rendering) -> Self {
+        Answer {
+            asked: Some(rendering),
+            ..self
+        }
+    }
+
     /// Returns the same answer as the client wants it written; one that is no FHIR JSON stays as it
-    /// is.
-    pub(super) fn rendered(mut self, rendering: Rendering) -> Self {
+    /// is. What is stored is JSON: where XML has no form for it, which is so of nothing valid, it
+    /// is given as JSON, and says so.
+    pub(super) fn rendered(mut self, rendering: Rendering, server: &Server) -> Self {
+        let rendering = self.asked.unwrap_or(rendering);
         let content_type = self
             .headers
             .iter_mut()
             .find(|(name, value)| name == header::CONTENT_TYPE && value == FHIR_JSON);
-        if let Some((_, value)) = content_type {
-            rendering.media_type.clone_into(value);
-            if let Payload::Whole(body) = &mut self.body
-                && rendering.is_pretty
-            {
-                *body = pretty(body);
+        if let (Some((_, media_type)), Payload::Whole(body)) = (content_type, &mut self.body) {
+            match rendering.form {
+                FhirForm::Json => {
+                    rendering.media_type.clone_into(media_type);
+                    if rendering.is_pretty {
+                        *body = pretty(body);
+                    }
+                }
+                FhirForm::Xml => {
+                    let layout = if rendering.is_pretty {
+                        Layout::Lines
+                    } else {
+                        Layout::Compact
+                    };
+                    match xml::write(server.validator.definitions(), body, layout) {
+                        Ok(written) => {
+                            rendering.media_type.clone_into(media_type);
+                            *body = written;
+                        }
+                        Err(why) => {
+                            tracing::warn!(
+                                "an answer has no form in XML, and is given in JSON: {why}"
+                            );
+                        }
+                    }
+                }
             }
         }
         self

@@ -1,5 +1,7 @@
 //! A request as it came over the wire, with all that its answer depends on.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method};
 
@@ -22,6 +24,8 @@ pub(super) struct Call {
     /// As it was before it was compressed.
     pub(super) body: Bytes,
     pub(super) context: Context,
+    /// The server that is asked, by whose definitions a body in XML is read.
+    pub(super) server: Arc<Server>,
 }
 
 impl Call {

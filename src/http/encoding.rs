@@ -23,7 +23,13 @@ pub(super) const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// The size below which nothing is compressed: it fits in one packet either way.
 const GZIP_BYTES_MIN: usize = 1_024;
 /// Media types of text, which gets much smaller.
-const TEXTUAL: &[&str] = &["application/fhir+json", "application/json", "text/"];
+const TEXTUAL: &[&str] = &[
+    "application/fhir+json",
+    "application/json",
+    "application/fhir+xml",
+    "application/xml",
+    "text/",
+];
 
 /// Returns the body as it was before it was compressed.
 ///

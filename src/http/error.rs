@@ -136,7 +136,7 @@ impl Refusal {
                 return format!("expected Content-Type {expected}, in UTF-8");
             }
             Refusal::UnsupportedPatch => {
-                "expected Content-Type application/json-patch+json, application/merge-patch+json, or application/fhir+json for a FHIRPath Patch, in UTF-8"
+                "expected Content-Type application/json-patch+json, application/merge-patch+json, or application/fhir+json or application/fhir+xml for a FHIRPath Patch, in UTF-8"
             }
             Refusal::UnsupportedEncoding => "expected Content-Encoding gzip or none",
             Refusal::TooLarge(bytes_max) => {

@@ -4,7 +4,7 @@
 use axum::http::HeaderName;
 use jiff::Timestamp;
 
-use crate::fhir::media_type::essence;
+use crate::fhir::media_type::{FhirForm, essence};
 use crate::fhir::{ResourceKey, Version};
 
 /// The media type of FHIR JSON.
@@ -17,14 +17,15 @@ pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("prefe
 /// The header that tells in which ways a patch may be sent (<https://www.rfc-editor.org/rfc/rfc5789#section-3.1>).
 pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// The ways in which a patch may be sent: JSON Patch, JSON Merge Patch, and FHIRPath Patch.
-pub(super) const PATCHES: &str =
-    "application/json-patch+json, application/merge-patch+json, application/fhir+json";
+pub(super) const PATCHES: &str = "application/json-patch+json, application/merge-patch+json, application/fhir+json, application/fhir+xml";
 
 /// The form in which an answer is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Rendering {
     /// Its media type.
     pub(super) media_type: &'static str,
+    /// JSON or XML.
+    pub(super) form: FhirForm,
     /// In lines that people can read.
     pub(super) is_pretty: bool,
 }
@@ -33,21 +34,41 @@ impl Rendering {
     /// FHIR JSON under its own media type.
     pub(super) const FHIR: Rendering = Rendering {
         media_type: FHIR_JSON,
+        form: FhirForm::Json,
         is_pretty: false,
     };
     /// FHIR JSON under the generic media type.
     pub(super) const PLAIN: Rendering = Rendering {
         media_type: PLAIN_JSON,
+        form: FhirForm::Json,
         is_pretty: false,
     };
+    /// FHIR XML under its own media type.
+    pub(super) const XML: Rendering = Rendering {
+        media_type: "application/fhir+xml; charset=utf-8",
+        form: FhirForm::Xml,
+        is_pretty: false,
+    };
+    /// FHIR XML under the generic media type.
+    pub(super) const PLAIN_XML: Rendering = Rendering {
+        media_type: "application/xml; charset=utf-8",
+        ..Rendering::XML
+    };
+    /// FHIR XML under the older generic media type.
+    pub(super) const TEXT_XML: Rendering = Rendering {
+        media_type: "text/xml; charset=utf-8",
+        ..Rendering::XML
+    };
 
-    /// Returns the form for a client that asks for that media type: one that asks for the generic
-    /// type gets its answer under that name.
+    /// Returns the form for a client that asks for that media type, or by the short name of one: a
+    /// client that asks for the generic type gets its answer under that name.
     pub(super) fn of_media_type(media_type: &str) -> Self {
-        if essence(media_type) == "application/json" {
-            Rendering::PLAIN
-        } else {
-            Rendering::FHIR
+        match essence(media_type).as_str() {
+            "application/json" => Rendering::PLAIN,
+            "xml" | "application/fhir+xml" => Rendering::XML,
+            "application/xml" => Rendering::PLAIN_XML,
+            "text/xml" => Rendering::TEXT_XML,
+            _ => Rendering::FHIR,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::error::Refusal;
 use super::header_text::{joined, listed, text};
 use super::media::{Rendering, quality};
 use crate::fhir::IssueCode;
-use crate::fhir::media_type::{essence, is_fhir_json};
+use crate::fhir::media_type::{FhirForm, essence};
 use crate::interactions::Failure;
 use crate::interactions::condition::{Condition, Unreadable};
 use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
@@ -42,7 +42,6 @@ pub(super) fn rendering(
     query: &[(String, String)],
 ) -> Result<Rendering, Refusal> {
     let rendering = match format(query)? {
-        Some(format) if format == "json" => Some(Rendering::FHIR),
         Some(format) => Some(Rendering::of_media_type(&format)),
         None => of_accept(headers),
     };
@@ -52,44 +51,58 @@ pub(super) fn rendering(
     })
 }
 
-/// Returns the form that the client likes best of those that can be given; of equals the one that
-/// it names first. A narrow range says more than a wide one.
+/// Returns the form that the client likes best of those that can be given. If it likes JSON and XML
+/// the same, that is the form in which it sends, or else JSON, which is what is stored; of the names
+/// of one form, the one that it names first. A narrow range says more than a wide one.
 fn of_accept(headers: &HeaderMap) -> Option<Rendering> {
     let ranges = listed(headers, header::ACCEPT);
+    let (json, xml) = (
+        [Rendering::FHIR, Rendering::PLAIN].as_slice(),
+        [Rendering::XML, Rendering::PLAIN_XML, Rendering::TEXT_XML].as_slice(),
+    );
+    let preferred = match sent_form(headers) {
+        Ok(FhirForm::Xml) => [xml, json],
+        Ok(FhirForm::Json) | Err(_) => [json, xml],
+    };
     if ranges.is_empty() {
-        return Some(Rendering::FHIR);
+        return preferred[0].first().copied();
     }
     let liking = |rendering: &Rendering| {
         let named = essence(rendering.media_type);
-        let at = [named.as_str(), "application/*", "*/*"]
-            .into_iter()
+        let wide = named.split('/').next().map(|kind| format!("{kind}/*"));
+        let at = [Some(named.clone()), wide, Some("*/*".to_owned())]
+            .iter()
+            .flatten()
             .find_map(|wanted| {
                 let names = |range: &String| {
-                    essence(range) == wanted && (wanted.ends_with('*') || is_fhir_json(range))
+                    essence(range) == *wanted
+                        && (wanted.ends_with('*') || FhirForm::of_media_type(range).is_some())
                 };
                 ranges.iter().position(names)
             })?;
         Some((quality(&ranges[at]), at)).filter(|(quality, _)| *quality > 0.0)
     };
-    let liked = [Rendering::FHIR, Rendering::PLAIN]
-        .into_iter()
-        .filter_map(|rendering| Some((liking(&rendering)?, rendering)));
     let better = |one: &(f32, usize), other: &(f32, usize)| {
         one.0 > other.0 || (one.0 == other.0 && one.1 < other.1)
     };
-    liked
-        .reduce(|best, next| if better(&next.0, &best.0) { next } else { best })
+    let best_of = |renderings: &[Rendering]| {
+        let liked = renderings
+            .iter()
+            .filter_map(|rendering| Some((liking(rendering)?, *rendering)));
+        liked.reduce(|best, next| if better(&next.0, &best.0) { next } else { best })
+    };
+    let best = preferred.into_iter().filter_map(best_of);
+    best.reduce(|first, other| if other.0.0 > first.0.0 { other } else { first })
         .map(|(_, rendering)| rendering)
 }
 
-/// Refuses a body that is not FHIR JSON.
-pub(super) fn sends_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    match text(headers, header::CONTENT_TYPE).as_deref() {
-        Some(media_type) if is_fhir_json(media_type) => Ok(()),
-        _ => Err(Refusal::UnsupportedMediaType(
-            "application/fhir+json or application/json",
-        )),
-    }
+/// Returns the form of a body; refuses one that is neither FHIR JSON nor FHIR XML.
+pub(super) fn sent_form(headers: &HeaderMap) -> Result<FhirForm, Refusal> {
+    let media_type = text(headers, header::CONTENT_TYPE);
+    let form = media_type.as_deref().and_then(FhirForm::of_media_type);
+    form.ok_or(Refusal::UnsupportedMediaType(
+        "application/fhir+json, application/json, application/fhir+xml, application/xml or text/xml",
+    ))
 }
 
 /// The ways in which a patch is sent.
@@ -109,13 +122,14 @@ pub(super) fn sends_patch(headers: &HeaderMap) -> Result<SentPatch, Refusal> {
     match text(headers, header::CONTENT_TYPE).as_deref() {
         Some(media_type) if essence(media_type) == JSON_PATCH => Ok(SentPatch::Json),
         Some(media_type) if essence(media_type) == MERGE_PATCH => Ok(SentPatch::Merge),
-        Some(media_type)
-            if is_fhir_json(media_type) && essence(media_type) == "application/json" =>
-        {
-            Ok(SentPatch::Plain)
-        }
-        Some(media_type) if is_fhir_json(media_type) => Ok(SentPatch::FhirPath),
-        _ => Err(Refusal::UnsupportedPatch),
+        Some(media_type) => match FhirForm::of_media_type(media_type) {
+            Some(FhirForm::Json) if essence(media_type) == "application/json" => {
+                Ok(SentPatch::Plain)
+            }
+            Some(FhirForm::Json | FhirForm::Xml) => Ok(SentPatch::FhirPath),
+            None => Err(Refusal::UnsupportedPatch),
+        },
+        None => Err(Refusal::UnsupportedPatch),
     }
 }
 
@@ -191,62 +205,138 @@ pub(super) fn client_copy(headers: &HeaderMap) -> ClientCopy {
 mod tests {
     use super::*;
 
+    /// Values of `Accept`, and the media type that is given; none for 406.
+    const GIVEN: &[(&str, Option<&str>)] = &[
+        ("application/fhir+json", Some("application/fhir+json")),
+        ("application/json;charset=UTF-8", Some("application/json")),
+        (
+            "application/json, application/fhir+json",
+            Some("application/json"),
+        ),
+        (
+            "application/json;q=0.5, application/fhir+json;q=0.9",
+            Some("application/fhir+json"),
+        ),
+        (
+            "text/html,application/xhtml+xml,*/*;q=0.8",
+            Some("application/fhir+json"),
+        ),
+        (
+            "application/fhir+json; fhirVersion=4.0",
+            Some("application/fhir+json"),
+        ),
+        (
+            "application/fhir+json; fhirVersion=4.3",
+            Some("application/fhir+json"),
+        ),
+        ("application/fhir+json; fhirVersion=5.0", None),
+        ("application/fhir+json; fhirVersion=4.1", None),
+        ("application/fhir+xml", Some("application/fhir+xml")),
+        ("application/xml;charset=utf-8", Some("application/xml")),
+        ("text/xml", Some("text/xml")),
+        ("text/*", Some("text/xml")),
+        (
+            "text/xml, application/xml, application/fhir+xml;q=0.9",
+            Some("text/xml"),
+        ),
+        (
+            "application/fhir+xml, application/*;q=0.1",
+            Some("application/fhir+xml"),
+        ),
+        (
+            "application/fhir+xml;q=0.1, application/*;q=0.2",
+            Some("application/fhir+json"),
+        ),
+        (
+            "application/fhir+xml;q=1.0, application/fhir+json;q=1.0",
+            Some("application/fhir+json"),
+        ),
+        (
+            "application/fhir+json;q=0, application/json;q=0, */*",
+            Some("application/fhir+xml"),
+        ),
+        (
+            "application/xml;q=0.9, application/json;q=0.1",
+            Some("application/xml"),
+        ),
+        (
+            "application/fhir+xml; fhirVersion=4.0",
+            Some("application/fhir+xml"),
+        ),
+        ("application/fhir+xml; fhirVersion=5.0", None),
+        ("application/xml; charset=iso-8859-1", None),
+        ("application/fhir+xml;q=0", None),
+        ("application/fhir+json;q=0", None),
+        (
+            "application/fhir+json;q=0, */*;q=0.1",
+            Some("application/json"),
+        ),
+        (
+            "application/*;q=0.2, application/json;q=0.1",
+            Some("application/fhir+json"),
+        ),
+        ("*/*;q=0", None),
+        ("application/json;q=nan", Some("application/json")),
+        (
+            "application/json;q=7, application/fhir+json",
+            Some("application/json"),
+        ),
+        ("text/html", None),
+        ("", Some("application/fhir+json")),
+    ];
+
     #[test]
-    fn only_json_is_given() {
-        for (accept, given) in [
-            ("application/fhir+json", Some("application/fhir+json")),
-            ("application/json;charset=UTF-8", Some("application/json")),
-            (
-                "application/json, application/fhir+json",
-                Some("application/json"),
-            ),
-            (
-                "application/json;q=0.5, application/fhir+json;q=0.9",
-                Some("application/fhir+json"),
-            ),
-            (
-                "text/html,application/xhtml+xml,*/*;q=0.8",
-                Some("application/fhir+json"),
-            ),
-            (
-                "application/fhir+json; fhirVersion=4.0",
-                Some("application/fhir+json"),
-            ),
-            (
-                "application/fhir+json; fhirVersion=4.3",
-                Some("application/fhir+json"),
-            ),
-            ("application/fhir+json; fhirVersion=5.0", None),
-            ("application/fhir+json; fhirVersion=4.1", None),
-            ("application/fhir+xml", None),
-            (
-                "application/fhir+xml, application/*;q=0.1",
-                Some("application/fhir+json"),
-            ),
-            ("application/fhir+json;q=0", None),
-            (
-                "application/fhir+json;q=0, */*;q=0.1",
-                Some("application/json"),
-            ),
-            (
-                "application/*;q=0.2, application/json;q=0.1",
-                Some("application/fhir+json"),
-            ),
-            ("*/*;q=0", None),
-            ("application/json;q=nan", Some("application/json")),
-            (
-                "application/json;q=7, application/fhir+json",
-                Some("application/json"),
-            ),
-            ("text/html", None),
-            ("", Some("application/fhir+json")),
-        ] {
+    fn json_and_xml_are_given_as_the_client_likes_them() {
+        for (accept, given) in GIVEN {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, accept.parse().expect("a header"));
             let media_type = rendering(&headers, &[])
                 .ok()
                 .map(|rendering| rendering.media_type.split(';').next().unwrap_or(""));
-            assert_eq!(media_type, given, "{accept}");
+            assert_eq!(media_type, *given, "{accept}");
+        }
+    }
+
+    #[test]
+    fn who_likes_both_alike_is_answered_in_the_form_of_its_body() {
+        for (accept, sent, given) in [
+            ("", "application/fhir+xml", "application/fhir+xml"),
+            ("*/*", "text/xml; charset=utf-8", "application/fhir+xml"),
+            (
+                "application/json, application/xml",
+                "application/xml",
+                "application/xml",
+            ),
+            (
+                "application/fhir+json",
+                "application/fhir+xml",
+                "application/fhir+json",
+            ),
+            (
+                "application/fhir+json, */*;q=0.1",
+                "application/fhir+xml",
+                "application/fhir+json",
+            ),
+            (
+                "application/fhir+xml",
+                "application/fhir+json",
+                "application/fhir+xml",
+            ),
+            ("*/*", "application/fhir+json", "application/fhir+json"),
+            (
+                "*/*",
+                "application/x-www-form-urlencoded",
+                "application/fhir+json",
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().expect("a header"));
+            headers.insert(header::CONTENT_TYPE, sent.parse().expect("a header"));
+            let rendering = rendering(&headers, &[]).expect("a form");
+            assert!(
+                rendering.media_type.starts_with(given),
+                "{accept}, {sent}: {rendering:?}"
+            );
         }
     }
 }

@@ -63,7 +63,7 @@ fn answer(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     let answer = told(call.base_url(server), call, &general, &outcome);
     // The form of a search may say how the answer is written, as an address does.
     if general.len() > call.general.len() {
-        return Ok(answer.rendered(negotiation::rendering(&call.headers, &general)?));
+        return Ok(answer.asked_as(negotiation::rendering(&call.headers, &general)?));
     }
     Ok(answer)
 }

@@ -11,6 +11,7 @@ use super::header_text::decisive;
 use super::negotiation::{self, SentPatch};
 use super::paths::below_base;
 use crate::fhir::json::without_mark;
+use crate::fhir::media_type::FhirForm;
 use crate::fhir::{IssueCode, Resource, ResourceType};
 use crate::interactions::Failure;
 use crate::interactions::catalogue::Declaration;
@@ -19,6 +20,7 @@ use crate::interactions::envelope::{Envelope, OperationBody};
 use crate::interactions::patch::Patch;
 use crate::interactions::query::{Handling, query_pairs};
 use crate::interactions::read::ClientCopy;
+use crate::xml;
 
 impl Call {
     /// Reads the form in the body.
@@ -58,8 +60,12 @@ impl Envelope for Call {
     }
 
     fn resource(&self) -> Result<Resource, Refusal> {
-        negotiation::sends_json(&self.headers)?;
-        Ok(Resource::parse(&self.body).map_err(|issue| Failure::BadRequest(vec![issue]))?)
+        let resource = match negotiation::sent_form(&self.headers)? {
+            FhirForm::Json => Resource::parse(&self.body),
+            FhirForm::Xml => xml::read(self.server.validator.definitions(), &self.body)
+                .and_then(|json| Resource::parse(json.as_bytes())),
+        };
+        Ok(resource.map_err(|issue| Failure::BadRequest(vec![issue]))?)
     }
 
     fn new_resource(&self, _resource_type: ResourceType) -> Result<Resource, Refusal> {

@@ -55,7 +55,10 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
             rendering,
             answer(&wire, context, request, query, rendering, takes_gzip).await,
         ),
-        Err(refusal) => (Rendering::default(), Err(refusal)),
+        Err(refusal) => {
+            let accepted = negotiation::rendering(request.headers(), &[]);
+            (accepted.unwrap_or_default(), Err(refusal))
+        }
     };
     let answer = match answered {
         Ok(answer) => answer,
@@ -69,7 +72,12 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
                 }
                 _ => {}
             }
-            encoded(refusal.answer(&request_id).rendered(rendering), takes_gzip)
+            encoded(
+                refusal
+                    .answer(&request_id)
+                    .rendered(rendering, &wire.server),
+                takes_gzip,
+            )
         }
     };
     let (status, seconds) = (answer.status().as_u16(), begun.elapsed().as_secs_f64());
@@ -181,8 +189,10 @@ async fn answer(
             headers: parts.headers,
             body,
             context,
+            server: Arc::clone(&wire.server),
         };
-        dispatch(&wire, &call).map(|answer| encoded(answer.rendered(rendering), takes_gzip))
+        dispatch(&wire, &call)
+            .map(|answer| encoded(answer.rendered(rendering, &wire.server), takes_gzip))
     });
     within(HANDLER_TIME_MAX, &patience, work).await
 }

@@ -47,8 +47,8 @@ pub fn statement(base_url: &str, references: ReferencePolicy) -> Value {
         "software": { "name": "Frist", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": "Frist", "url": base_url },
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
-        "patchFormat": [JSON_PATCH, MERGE_PATCH, "application/fhir+json"],
+        "format": ["application/fhir+json", "json", "application/fhir+xml", "xml"],
+        "patchFormat": [JSON_PATCH, MERGE_PATCH, "application/fhir+json", "application/fhir+xml"],
         "rest": [{
             "mode": "server",
             "documentation": format!("{} {}", asynchronous(), in_bundles()),

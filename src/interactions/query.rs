@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::Failure;
-use crate::fhir::media_type::is_fhir_json;
+use crate::fhir::media_type::FhirForm;
 use crate::fhir::{Issue, IssueCode, ResourceType};
 
 /// Names and values, percent-decoded.
@@ -85,21 +85,28 @@ pub fn is_pretty(general: &[(String, String)]) -> Result<bool, Failure> {
     }
 }
 
-/// Returns the media type that `_format` asks for, if it is there; `json` stands for FHIR JSON.
+/// Returns the media type that `_format` asks for, if it is there; `json` and `xml` stand for those
+/// of FHIR.
 ///
 /// # Errors
 /// `NotAcceptable` for one that is not written here.
 pub fn format(general: &[(String, String)]) -> Result<Option<String>, Failure> {
     // A `+` that was not encoded arrives as a blank.
     match named(general, "_format").map(|format| format.replace(' ', "+")) {
-        Some(format) if format != "json" && !is_fhir_json(&format) => Err(not_acceptable()),
+        Some(format)
+            if FhirForm::named(&format)
+                .or_else(|| FhirForm::of_media_type(&format))
+                .is_none() =>
+        {
+            Err(not_acceptable())
+        }
         format => Ok(format),
     }
 }
 
 /// Says that no answer is written in a form that the client accepts.
 pub fn not_acceptable() -> Failure {
-    let text = "expected Accept or _format to allow application/fhir+json or application/json";
+    let text = "expected Accept or _format to allow application/fhir+json or application/fhir+xml, or the generic media types of JSON or XML";
     Failure::NotAcceptable(Issue::error(IssueCode::NotSupported, "", text))
 }
 

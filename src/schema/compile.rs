@@ -196,6 +196,7 @@ fn element(source: &Value, own: &[Arc<Constraint>], around: &dyn OtherDefinition
         slices: Box::default(),
         is_modifier: is_true(source, "isModifier"),
         is_summary: is_true(source, "isSummary"),
+        is_attribute: source.get("representation").is_some(),
     }
 }
 

@@ -138,6 +138,7 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
     put("path", json!(path));
     let max = text(source, "max").unwrap_or("1");
     let base_max = of_base(source, "max").unwrap_or(max);
+    let is_true = |key| source.get(key) == Some(&Value::Bool(true));
     for (key, keep) in [
         ("sliceName", true),
         (
@@ -150,13 +151,11 @@ fn element(source: &Value, constraints: &mut Vec<Value>) -> Result<Value, String
         ("max", max != "1"),
         ("contentReference", true),
         ("maxLength", true),
+        ("isModifier", is_true("isModifier")),
+        ("isSummary", is_true("isSummary")),
         (
-            "isModifier",
-            source.get("isModifier") == Some(&Value::Bool(true)),
-        ),
-        (
-            "isSummary",
-            source.get("isSummary") == Some(&Value::Bool(true)),
+            "representation",
+            source.get("representation") == Some(&json!(["xmlAttr"])),
         ),
     ] {
         if let Some(value) = source.get(key).filter(|_| keep) {

@@ -28,6 +28,7 @@ pub use code_system::{CodeSystem, CodeSystemContent, Concept};
 pub use condense::Unusable;
 pub use definitions::{Definitions, Unevaluated};
 pub use membership::{Doubt, Membership};
+pub use model::MemberDefinition;
 pub use package::{Package, PackageError};
 pub use search_parameter::{SearchParameter, alternatives, search_parameters};
 pub use structure::{

@@ -1,13 +1,48 @@
 //! The model of types that FHIRPath asks, answered from the definitions.
 
 use super::definitions::Definitions;
+use super::structure::Element;
 use crate::fhirpath::{Model, TypeId};
 
 /// The most levels between a type and the root of all; it bounds the walk if a definition is based
 /// on itself.
 const LEVELS_MAX: usize = 16;
 
+/// The definition of the member that an object of a type may have under one key.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberDefinition<'d> {
+    /// Its place among the children of the type, in the order of the definition; the keys of a
+    /// choice of types share one.
+    pub place: usize,
+    /// Its element.
+    pub element: &'d Element,
+    /// The name of the type that its value has under this key; empty if the element names another
+    /// one whose content it has.
+    pub type_name: &'d str,
+    /// The type that says what it contains.
+    pub content: Option<TypeId>,
+}
+
 impl Definitions {
+    /// Returns the definition of the member under this key of JSON, in an object of type `of`.
+    pub fn member(&self, of: TypeId, key: &str) -> Option<MemberDefinition<'_>> {
+        let parent = self.content(of)?;
+        let structure = self.structure_of(parent);
+        let parent = &structure.elements[parent.element as usize];
+        let at = parent
+            .keys
+            .binary_search_by(|(known, _, _)| (**known).cmp(key))
+            .ok()?;
+        let (_, place, kind) = &parent.keys[at];
+        let element = &structure.elements[parent.children[*place]];
+        Some(MemberDefinition {
+            place: *place,
+            element,
+            type_name: element.types.get(*kind).map_or("", |kind| &kind.code),
+            content: self.key_type(of, key),
+        })
+    }
+
     /// Returns the type whose children an element has: the element itself if the structure lists
     /// them, or else the definition of its only type.
     fn content(&self, of: TypeId) -> Option<TypeId> {

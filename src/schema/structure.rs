@@ -119,6 +119,8 @@ pub struct Element {
     pub is_modifier: bool,
     /// True if it is part of a summary.
     pub is_summary: bool,
+    /// True if it stands in XML as an attribute (`representation` = `xmlAttr`).
+    pub is_attribute: bool,
 }
 
 /// One type of an element.

@@ -19,3 +19,4 @@ mod support;
 mod tidy;
 mod validate_command;
 mod validation;
+mod xml;

@@ -799,3 +799,41 @@ fn a_part_is_refused_where_it_is_to_be_written() {
     let ended = frist(folder.path(), &["searchset.json"], "");
     assert!(!ended.out.contains("SUBSETTED"), "{}", ended.out);
 }
+
+#[test]
+fn files_in_xml_are_checked_as_those_in_json() {
+    let xml = |resource: &Value| {
+        let xml = frist::xml::write(
+            &frist::schema::Definitions::core(),
+            resource.to_string().as_bytes(),
+            frist::xml::Layout::Lines,
+        );
+        String::from_utf8(xml.unwrap()).unwrap()
+    };
+    let folder = folder(&[
+        ("a/good.xml", format!("\u{feff}{}", xml(&patient("x")))),
+        ("a/named.json", format!("\n{}", xml(&practice("gp")))),
+        ("wrong.xml", xml(&future())),
+        (
+            "broken.xml",
+            "<Patient xmlns=\"http://hl7.org/fhir\">\n<active/></Patient>".into(),
+        ),
+    ]);
+    let ended = frist(folder.path(), &["a"], "");
+    expect_valid(&ended, "2 resources: 2 valid, 0 invalid; 0 errors");
+    let ended = frist(folder.path(), &["-"], &xml(&patient("x")));
+    expect_valid(&ended, "1 resource: 1 valid, 0 invalid; 0 errors");
+    let ended = frist(folder.path(), &["wrong.xml", "broken.xml"], "");
+    assert_eq!(ended.code, 1);
+    let errors = ended.errors();
+    assert!(
+        errors[0].starts_with(&format!("wrong.xml:{FUTURE}")),
+        "{}",
+        ended.out
+    );
+    assert!(
+        errors[1].starts_with("broken.xml:Patient.active: error structure XML, line 2, column 1: expected a value or content"),
+        "{}",
+        ended.out
+    );
+}

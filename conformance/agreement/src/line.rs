@@ -106,6 +106,16 @@ pub(crate) fn write_verdicts(path: &Path, verdicts: &[Verdict]) -> Result<(), St
     write(path, values)
 }
 
+/// Reads the objects of a file as they are.
+pub(crate) fn read_values(path: &Path) -> Result<Vec<Value>, String> {
+    read(path, Value::clone)
+}
+
+/// Writes objects to a file.
+pub(crate) fn write_values(path: &Path, values: impl Iterator<Item = Value>) -> Result<(), String> {
+    write(path, values)
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -8,6 +8,7 @@ mod comparison;
 mod corpus;
 mod differences;
 mod emitted;
+mod forms;
 mod line;
 mod mutants;
 mod report;
@@ -56,6 +57,23 @@ enum Command {
         lines: PathBuf,
         /// The file to write the verdicts to.
         out: PathBuf,
+    },
+    /// Write resources as JSON and XML.
+    Forms {
+        /// The resources.
+        lines: PathBuf,
+        /// The file to write the pairs to.
+        out: PathBuf,
+        /// The least number of pairs.
+        #[arg(long, default_value_t = 300)]
+        count: usize,
+    },
+    /// Compare what HAPI FHIR's parsers made of the pairs.
+    CompareForms {
+        /// The pairs.
+        pairs: PathBuf,
+        /// The forms that HAPI FHIR made, each of the other.
+        converted: PathBuf,
     },
     /// Compare verdicts.
     Compare {
@@ -107,6 +125,22 @@ fn run(command: Command) -> Result<ExitCode, String> {
             &out,
             &verdict::of(&line::read_lines(&lines)?, sources::danish_package()?)?,
         )?,
+        Command::Forms { lines, out, count } => {
+            forms::write_pairs(&line::read_lines(&lines)?, count, &out)?;
+        }
+        Command::CompareForms { pairs, converted } => {
+            let (count, differences) = forms::compare(&pairs, &converted)?;
+            println!(
+                "{count} resources, each as JSON and XML; {} differences",
+                differences.len()
+            );
+            differences
+                .iter()
+                .for_each(|difference| println!("{difference}"));
+            if !differences.is_empty() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Command::Compare {
             hl7,
             frist,

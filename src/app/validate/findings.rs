@@ -8,10 +8,12 @@ use serde_json::Value;
 use super::lines::text_without_place;
 use crate::deadlines::GroupTable;
 use crate::fhir::held::not_held;
+use crate::fhir::json::without_mark;
 use crate::fhir::reference::{self, is_search};
 use crate::fhir::{Issue, IssueCode, Reference, Resource, ResourceType, Severity};
 use crate::interactions::writing::content::{ContentStandard, part_finding};
 use crate::validation::{self, BundleWalk, Validator};
+use crate::xml;
 
 /// Types that are sent and answered, though they are not held.
 const PASSING: &[&str] = &["Bundle", "OperationOutcome", "Parameters"];
@@ -27,6 +29,16 @@ pub(super) struct ContentCheck<'a> {
 }
 
 impl ContentCheck<'_> {
+    /// Reads a resource, as XML if it begins like that.
+    pub(super) fn parse(&self, content: &[u8]) -> Result<Resource, Issue> {
+        if without_mark(content).trim_ascii_start().starts_with(b"<") {
+            xml::read(self.validator.definitions(), content)
+                .and_then(|json| Resource::parse(json.as_bytes()))
+        } else {
+            Resource::parse(content)
+        }
+    }
+
     /// Checks a resource.
     pub(super) fn findings(&self, resource: &Resource) -> Vec<Issue> {
         let mut issues = self.standard(&self.profiles).findings(resource);

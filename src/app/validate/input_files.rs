@@ -27,7 +27,7 @@ pub(super) fn find(path: &Path, inputs: &mut Vec<InputFile>) {
     find_below(path, inputs);
     if inputs.len() == known {
         inputs.push(unreadable(
-            "expected files *.json or *.ndjson in this folder, found none".into(),
+            "expected files *.json, *.ndjson or *.xml in this folder, found none".into(),
         ));
     }
 }
@@ -50,7 +50,9 @@ fn find_below(folder: &Path, inputs: &mut Vec<InputFile>) {
         // Not what a link names: it may lead back to here.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             find_below(&entry.path(), inputs);
-        } else if (name.ends_with(".json") || name.ends_with(".ndjson"))
+        } else if [".json", ".ndjson", ".xml"]
+            .iter()
+            .any(|kind| name.ends_with(kind))
             && !name.starts_with('.')
             && name != "package.json"
         {

@@ -1,4 +1,4 @@
-//! `frist validate`: checks resources in files as a server would, without one. Reads files and
+//! `frist validate`: checks resources in files, JSON or XML, as a server would, without one. Reads files and
 //! writes the findings; decides nothing, and knows no store: what depends on other resources is
 //! found only by a server.
 
@@ -234,7 +234,7 @@ impl ValidateCommand<'_> {
     /// Checks one resource and tells the findings.
     fn check(&mut self, place: &str, content: &[u8]) -> io::Result<()> {
         self.bar.inc(content.len() as u64);
-        let (name, issues) = match Resource::parse(content) {
+        let (name, issues) = match self.content.parse(content) {
             Ok(resource) => (name_of(&resource), self.content.findings(&resource)),
             Err(issue) => (String::new(), vec![issue]),
         };

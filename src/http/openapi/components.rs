@@ -50,7 +50,7 @@ pub(super) fn components() -> Value {
             "id": path("id", ID_PATTERN),
             "vid": path("vid", "^[1-9][0-9]{0,18}$"),
             "file": path("file", "^[A-Za-z]{1,40}\\.ndjson$"),
-            "_format": { "name": "_format", "in": "query", "schema": { "enum": ["json", "application/json", "application/fhir+json"] } },
+            "_format": { "name": "_format", "in": "query", "schema": { "enum": ["json", "application/json", "application/fhir+json", "xml", "application/xml", "application/fhir+xml"] } },
             "_pretty": { "name": "_pretty", "in": "query", "schema": { "enum": ["true", "false"] } },
             "_type": list,
             "Return": header("Prefer", json!({ "enum": ["return=minimal", "return=representation", "return=OperationOutcome"] })),
@@ -74,8 +74,16 @@ pub(super) fn components() -> Value {
 }
 
 fn responses() -> Value {
-    let fhir = |schema: Value| json!({ "application/fhir+json": { "schema": schema }, "application/json": { "schema": schema } });
     let text = json!({ "type": "string" });
+    let fhir = |schema: Value| {
+        let mut content = json!({ "application/fhir+json": { "schema": schema }, "application/json": { "schema": schema } });
+        for xml in ["application/fhir+xml", "application/xml", "text/xml"] {
+            content[xml] = json!({ "schema": text });
+        }
+        content
+    };
+    let mut of_job = fhir(reference("schemas", "Resource"));
+    of_job["application/json"]["schema"] = json!({ "type": "object" });
     json!({
             "Answer": { "description": "As asked.", "content": fhir(reference("schemas", "Resource")) },
             "Refusal": { "description": "Why not.", "content": fhir(reference("schemas", "OperationOutcome")) },
@@ -83,10 +91,7 @@ fn responses() -> Value {
             "Empty": { "description": "As asked, without a body." },
             "Begun": { "description": "Begun: Content-Location says where its status is." },
             "Running": { "description": "Not yet done: X-Progress says how far it is." },
-            "Job": { "description": "What the job has made: the manifest of an export, or a Bundle with the answer to a request.", "content": {
-                "application/json": { "schema": { "type": "object" } },
-                "application/fhir+json": { "schema": reference("schemas", "Resource") },
-            } },
+            "Job": { "description": "What the job has made: the manifest of an export, or a Bundle with the answer to a request.", "content": of_job },
             "Lines": { "description": "A resource a line.", "content": { "application/fhir+ndjson": { "schema": text } } },
     })
 }

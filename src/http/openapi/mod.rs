@@ -94,7 +94,8 @@ pub(super) fn document(base_url: &str, today: Date) -> Value {
             "description": format!("Each GET has a HEAD, except $export and $get-ws-binding-token, and each address an OPTIONS. The CapabilityStatement at /metadata \
                             says more. Parameters of a \
                             search may have modifiers and prefixes, and lead along references (name:exact, ge2027-03, focus:Condition.code): \
-                            see https://hl7.org/fhir/R4/search.html. A body has at most {} MiB, a Bundle at most {ENTRIES_MAX} entries.", BODY_BYTES_MAX / (1024 * 1024)),
+                            see https://hl7.org/fhir/R4/search.html. A body has at most {} MiB, a Bundle at most {ENTRIES_MAX} entries. \
+                            Each resource may be sent as FHIR XML too (application/fhir+xml).", BODY_BYTES_MAX / (1024 * 1024)),
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": base_url }],

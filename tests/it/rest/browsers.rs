@@ -153,7 +153,7 @@ fn a_page_of_a_listed_origin_reads_the_answer() {
             "Patient/nope",
             "Observation",
             "/livez",
-            "Patient?_format=xml",
+            "Patient?_format=ttl",
         ] {
             let reply = facade.send("GET", path, &[("origin", origin)], Body::empty());
             assert_eq!(
@@ -272,7 +272,7 @@ fn every_answer_says_which_wish_was_honoured_and_which_request_it_is_of() {
         ("GET", "/nothing"),
         ("DELETE", "/livez"),
         ("OPTIONS", "Patient"),
-        ("GET", "Patient?_format=xml"),
+        ("GET", "Patient?_format=ttl"),
         ("BREW", "/fhir"),
     ] {
         assert_eq!(
@@ -306,7 +306,7 @@ fn whatever_can_be_got_has_a_head() {
         "Patient/p/$validate",
         "Patient/nope",
         "Observation",
-        "Patient?_format=xml",
+        "Patient?_format=ttl",
         "/",
         "/metrics",
         "/livez",

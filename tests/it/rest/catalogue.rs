@@ -311,7 +311,7 @@ fn what_fails_alone_fails_in_a_batch_with_the_same_status() {
         "Observation/$meta",
         "Subscription/$status?status=asleep",
         "Subscription/sub/$events?eventsSinceNumber=2&eventsUntilNumber=1",
-        "Patient/p?_format=application/fhir%2Bxml",
+        "Patient/p?_format=application/fhir%2Bturtle",
         "Patient/p?_pretty=perhaps",
         "Condition/c/$validate?mode=perhaps",
         "Task/_search",
@@ -537,7 +537,10 @@ fn the_form_of_an_answer_that_a_search_by_post_asks_for_is_refused_in_an_entry_a
         "Patient/p/*/_search",
         "Patient/p/Condition/_search",
     ] {
-        for (name, value) in [("_format", "application/fhir+xml"), ("_pretty", "perhaps")] {
+        for (name, value) in [
+            ("_format", "application/fhir+turtle"),
+            ("_pretty", "perhaps"),
+        ] {
             let form = format!("{name}={}", value.replace('+', "%2B"));
             let alone = facade.send("POST", &format!("/fhir/{url}"), &[FORM], form);
             assert!(alone.status.is_client_error(), "{url} {name}");

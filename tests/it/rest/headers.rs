@@ -17,7 +17,7 @@ fn an_answer_in_json_is_given_under_the_name_that_was_asked_for() {
         ),
         ("application/json", "application/json; charset=utf-8"),
         (
-            "application/xml;q=0.9, application/json;q=0.1",
+            "application/xml;q=0.1, application/json;q=0.9",
             "application/json; charset=utf-8",
         ),
         ("*/*", "application/fhir+json; charset=utf-8"),
@@ -80,7 +80,7 @@ fn another_format_is_406_with_an_outcome_and_writes_nothing() {
     let facade = clinic();
     let before = changes(&facade);
     for accept in [
-        "application/fhir+xml",
+        "application/fhir+xml; fhirVersion=5.0",
         "text/html",
         "application/fhir+json; fhirVersion=5.0",
         "text/turtle",
@@ -98,11 +98,11 @@ fn another_format_is_406_with_an_outcome_and_writes_nothing() {
         );
     }
     for format in [
-        "xml",
         "ttl",
         "html",
-        "application/fhir%2Bxml",
-        "text/xml",
+        "application/fhir%2Bturtle",
+        "text/html",
+        "XML",
         "",
     ] {
         expect(&facade.get(&format!("Patient/p?_format={format}")), 406);
@@ -110,7 +110,7 @@ fn another_format_is_406_with_an_outcome_and_writes_nothing() {
     }
     let form = [("content-type", "application/x-www-form-urlencoded")];
     expect(
-        &facade.send("POST", "Patient/_search", &form, "_format=xml"),
+        &facade.send("POST", "Patient/_search", &form, "_format=ttl"),
         406,
     );
     expect(
@@ -126,7 +126,7 @@ fn a_body_of_another_type_is_415_and_writes_nothing() {
     let before = changes(&facade);
     let sent = organization("a", "x").to_string();
     for content_type in [
-        "application/fhir+xml",
+        "application/fhir+xml; charset=iso-8859-1",
         "text/plain",
         "application/json; charset=iso-8859-1",
         "application/fhir+json; fhirVersion=5.0",

@@ -51,6 +51,7 @@ mod transaction;
 mod update;
 mod validate;
 mod verbose;
+mod xml;
 
 use serde_json::{Value, json};
 

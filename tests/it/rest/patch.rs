@@ -386,11 +386,11 @@ fn an_address_tells_in_which_ways_a_patch_may_be_sent() {
     for (path, ways) in [
         (
             "Condition/c",
-            "application/json-patch+json, application/merge-patch+json, application/fhir+json",
+            "application/json-patch+json, application/merge-patch+json, application/fhir+json, application/fhir+xml",
         ),
         (
             "Condition",
-            "application/json-patch+json, application/merge-patch+json, application/fhir+json",
+            "application/json-patch+json, application/merge-patch+json, application/fhir+json, application/fhir+xml",
         ),
         ("Task/c", ""),
         ("metadata", ""),

@@ -477,9 +477,9 @@ fn what_is_no_resource_cannot_be_checked() {
     ] {
         expect(&ask(&facade, "Condition/$validate", body), 400);
     }
-    let xml = [("content-type", "application/fhir+xml")];
+    let turtle = [("content-type", "application/fhir+turtle")];
     expect(
-        &facade.send("POST", "Condition/$validate", &xml, "<Condition/>"),
+        &facade.send("POST", "Condition/$validate", &turtle, "x"),
         415,
     );
     expect(

@@ -22,6 +22,7 @@ const PURE_MODULES: &[&str] = &[
     "fhirpath",
     "schema",
     "validation",
+    "xml",
     "patch",
     "deadlines",
     "search",

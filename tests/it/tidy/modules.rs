@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("fhirpath", &["fhir"]),
     ("schema", &["fhir", "fhirpath"]),
     ("validation", &["fhir", "fhirpath", "schema"]),
+    ("xml", &["fhir", "fhirpath", "schema"]),
     ("patch", &["fhir", "fhirpath", "schema"]),
     ("deadlines", &["fhir"]),
     ("search", &["fhir", "fhirpath", "schema"]),
@@ -37,7 +38,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("subscriptions", &["fhir", "search", "storage"]),
-    ("http", &["interactions", "auth", "search", "fhir"]),
+    ("http", &["interactions", "auth", "search", "fhir", "xml"]),
     ("demo", &["fhir"]),
 ];
 

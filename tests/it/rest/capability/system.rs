@@ -88,6 +88,7 @@ fn each_format_that_is_said_is_taken_and_each_other_is_refused() {
         let body = match format {
             "application/fhir+json" => "{\"resourceType\":\"Parameters\"}",
             "application/merge-patch+json" => "{}",
+            "application/fhir+xml" => "<Parameters xmlns=\"http://hl7.org/fhir\"/>",
             _ => "[]",
         };
         let reply = facade.send("PATCH", "Goal/g", &[("content-type", format)], body);

@@ -154,7 +154,7 @@ fn only_what_is_there_and_written_by_clients_is_patched() {
     expect(&patch(&facade, "Organization/gone", &steps), 410);
     for media_type in [
         "application/xml-patch+xml",
-        "application/fhir+xml",
+        "application/fhir+turtle",
         "text/plain",
         "",
     ] {
@@ -167,7 +167,7 @@ fn only_what_is_there_and_written_by_clients_is_patched() {
         expect(&refused, 415);
         assert_eq!(
             refused.header("accept-patch"),
-            "application/json-patch+json, application/merge-patch+json, application/fhir+json"
+            "application/json-patch+json, application/merge-patch+json, application/fhir+json, application/fhir+xml"
         );
     }
     expect(

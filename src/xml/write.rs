@@ -1,0 +1,372 @@
+//! From the JSON of a resource to FHIR XML.
+//!
+//! The JSON is taken from its text member by member, and never held as a tree: numbers keep their
+//! digits, and a page of a thousand entries costs no more than the text that is written.
+
+use std::fmt;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::characters::is_character;
+use super::element_path::ElementPath;
+use super::{FHIR_NAMESPACE, XHTML_TYPE, xhtml};
+use crate::fhir::json::{raw_members, without_mark};
+use crate::fhirpath::{Model, TypeId};
+use crate::schema::{Definitions, MemberDefinition};
+
+/// The arrangement of the elements in lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// All in one line.
+    Compact,
+    /// Each in a line of its own, for people.
+    Lines,
+}
+
+/// The reason why a resource has no form in XML: it is not what the definitions say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unwritable {
+    /// The element concerned, as FHIRPath.
+    pub path: String,
+    /// The thing that is wrong there.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.what)
+    }
+}
+
+/// Writes a resource, given as JSON, as a document of FHIR XML.
+///
+/// # Errors
+/// [`Unwritable`]: the JSON is not what the definitions say; no valid resource is refused.
+pub fn write(
+    definitions: &Definitions,
+    json: &[u8],
+    layout: Layout,
+) -> Result<Vec<u8>, Unwritable> {
+    let mut writer = ResourceWriter {
+        definitions,
+        layout,
+        out: String::with_capacity(json.len() + json.len() / 4),
+        depth: 0,
+        path: ElementPath::default(),
+    };
+    match writer.document(json) {
+        Ok(()) => Ok(writer.out.into_bytes()),
+        Err(what) => Err(Unwritable {
+            path: writer.path.to_string(),
+            what,
+        }),
+    }
+}
+
+/// The thing that is wrong, where the path of the writer has stopped.
+type Wrong = &'static str;
+
+const UNKNOWN_MEMBER: Wrong = "it has a member that R4 does not have";
+const NO_RESOURCE: Wrong = "it is no resource of R4";
+const OTHER_KIND: Wrong = "its value is not of the kind of JSON that its type has";
+const NO_CHARACTER: Wrong = "it has a character that XML cannot hold";
+const NO_DIV: Wrong = "it is no div of XHTML that stands alone";
+const GAP: Wrong = "it has a gap that XML has no form for";
+
+/// The members of an object in the text: each key, and its value as written.
+type RawObject<'r> = Vec<(String, &'r RawValue)>;
+
+/// A member of an object with its definition: the value, and the id and extensions of a primitive.
+struct DefinedMember<'m> {
+    key: &'m str,
+    definition: MemberDefinition<'m>,
+    value: Option<&'m RawValue>,
+    parts: Option<&'m RawValue>,
+}
+
+/// A writer of one document.
+struct ResourceWriter<'a> {
+    definitions: &'a Definitions,
+    layout: Layout,
+    out: String,
+    depth: usize,
+    path: ElementPath,
+}
+
+impl<'a> ResourceWriter<'a> {
+    fn document(&mut self, json: &[u8]) -> Result<(), Wrong> {
+        let text = std::str::from_utf8(without_mark(json)).map_err(|_| NO_RESOURCE)?;
+        let members = raw_members(text).map_err(|_| NO_RESOURCE)?;
+        let (name, _) = self.resource_type(&members)?;
+        self.path.enter(&name, None);
+        self.out
+            .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+        if self.layout == Layout::Compact {
+            self.out.push('\n');
+        }
+        self.resource(&members, true)?;
+        self.path.leave();
+        Ok(())
+    }
+
+    fn resource_type(&self, members: &RawObject<'_>) -> Result<(String, TypeId), Wrong> {
+        let named = members.iter().find(|(key, _)| key == "resourceType");
+        let name = named.and_then(|(_, name)| text_of(name));
+        let name = name.filter(|name| self.definitions.is_resource_type(name));
+        let of = name
+            .as_deref()
+            .and_then(|name| self.definitions.type_named(name));
+        name.zip(of).ok_or(NO_RESOURCE)
+    }
+
+    /// Writes a resource; the one that contains the others says the namespace.
+    fn resource(&mut self, members: &RawObject<'_>, is_root: bool) -> Result<(), Wrong> {
+        let (name, of) = self.resource_type(members)?;
+        let others = members.iter().filter(|(key, _)| key != "resourceType");
+        let members = self.in_order(of, others)?;
+        self.begin(&name);
+        if is_root {
+            self.attribute("xmlns", FHIR_NAMESPACE)?;
+        }
+        self.begin_content(!members.is_empty());
+        for member in &members {
+            self.member(member)?;
+        }
+        self.end(&name, !members.is_empty());
+        Ok(())
+    }
+
+    /// Returns the members in the order of their definitions, the two of a primitive as one.
+    fn in_order<'m>(
+        &self,
+        of: TypeId,
+        members: impl Iterator<Item = &'m (String, &'m RawValue)>,
+    ) -> Result<Vec<DefinedMember<'m>>, Wrong>
+    where
+        'a: 'm,
+    {
+        let mut defined: Vec<DefinedMember<'m>> = Vec::new();
+        for (written, value) in members {
+            let key = written.strip_prefix('_').unwrap_or(written);
+            let at = match defined.iter().position(|known| known.key == key) {
+                Some(at) => at,
+                None => {
+                    let definition = self.definitions.member(of, key).ok_or(UNKNOWN_MEMBER)?;
+                    defined.push(DefinedMember {
+                        key,
+                        definition,
+                        value: None,
+                        parts: None,
+                    });
+                    defined.len() - 1
+                }
+            };
+            let definition = &defined[at].definition;
+            if written == key {
+                defined[at].value = Some(value);
+            } else if self.is_primitive(definition) && !definition.element.is_attribute {
+                defined[at].parts = Some(value);
+            } else {
+                return Err(UNKNOWN_MEMBER);
+            }
+        }
+        defined.sort_by_key(|member| member.definition.place);
+        Ok(defined)
+    }
+
+    fn is_primitive(&self, definition: &MemberDefinition<'_>) -> bool {
+        definition
+            .content
+            .is_some_and(|of| of.element == 0 && self.definitions.structure_of(of).is_primitive())
+    }
+
+    /// Writes the element of that name with the members of an object, and perhaps a value.
+    fn object(
+        &mut self,
+        name: &str,
+        of: TypeId,
+        object: &RawObject<'_>,
+        value: Option<&str>,
+    ) -> Result<(), Wrong> {
+        let members = self.in_order(of, object.iter())?;
+        let (attributes, elements): (Vec<_>, Vec<_>) = members
+            .iter()
+            .partition(|member| member.definition.element.is_attribute);
+        self.begin(name);
+        for member in attributes {
+            let text = member.value.and_then(text_of).ok_or(OTHER_KIND)?;
+            self.attribute(member.key, &text)?;
+        }
+        if let Some(value) = value {
+            self.attribute("value", value)?;
+        }
+        self.begin_content(!elements.is_empty());
+        for member in &elements {
+            self.member(member)?;
+        }
+        self.end(name, !elements.is_empty());
+        Ok(())
+    }
+
+    /// Writes all repetitions of a member.
+    fn member(&mut self, member: &DefinedMember<'_>) -> Result<(), Wrong> {
+        let DefinedMember {
+            key,
+            definition,
+            value,
+            parts,
+        } = *member;
+        let is_repeated = definition.element.is_array;
+        let (Some(values), Some(parts)) = (items(value, is_repeated), items(parts, is_repeated))
+        else {
+            self.path.enter(key, None);
+            return Err(OTHER_KIND);
+        };
+        let item = |items: &[Option<_>], at: usize| items.get(at).copied().flatten();
+        for at in 0..values.len().max(parts.len()) {
+            self.path.enter(key, is_repeated.then_some(at));
+            let (value, parts) = (item(&values, at), item(&parts, at));
+            if self.is_primitive(&definition) {
+                self.primitive(key, &definition, value, parts)?;
+            } else {
+                self.complex(key, &definition, value.ok_or(GAP)?)?;
+            }
+            self.path.leave();
+        }
+        Ok(())
+    }
+
+    fn primitive(
+        &mut self,
+        name: &str,
+        definition: &MemberDefinition<'_>,
+        value: Option<&RawValue>,
+        parts: Option<&RawValue>,
+    ) -> Result<(), Wrong> {
+        if value.is_none() && parts.is_none() {
+            return Err(GAP);
+        }
+        if definition.type_name == XHTML_TYPE {
+            let div = value.filter(|_| parts.is_none()).and_then(text_of);
+            let div = div.as_deref().and_then(xhtml::alone).ok_or(NO_DIV)?;
+            self.line();
+            self.out.push_str(&div);
+            return Ok(());
+        }
+        let of = definition.content.ok_or(UNKNOWN_MEMBER)?;
+        let parts = parts.map_or(Ok(Vec::new()), |parts| raw_members(parts.get()));
+        let parts = parts.map_err(|_| OTHER_KIND)?;
+        if parts.iter().any(|(key, _)| key == "value") {
+            return Err(UNKNOWN_MEMBER);
+        }
+        let value = match value.map(RawValue::get) {
+            Some(raw) if raw.starts_with(['{', '[']) => return Err(OTHER_KIND),
+            Some(raw) if raw.starts_with('"') => value.and_then(text_of),
+            other => other.map(str::to_owned),
+        };
+        self.object(name, of, &parts, value.as_deref())
+    }
+
+    fn complex(
+        &mut self,
+        name: &str,
+        definition: &MemberDefinition<'_>,
+        value: &RawValue,
+    ) -> Result<(), Wrong> {
+        let object = raw_members(value.get()).map_err(|_| OTHER_KIND)?;
+        let of = definition.content.ok_or(UNKNOWN_MEMBER)?;
+        if !(of.element == 0 && self.definitions.structure_of(of).is_resource()) {
+            return self.object(name, of, &object, None);
+        }
+        self.begin(name);
+        self.begin_content(true);
+        self.resource(&object, false)?;
+        self.end(name, true);
+        Ok(())
+    }
+
+    fn line(&mut self) {
+        if self.layout == Layout::Lines {
+            self.out.push('\n');
+            self.out.extend(std::iter::repeat_n("  ", self.depth));
+        }
+    }
+
+    /// Writes the beginning of an element, to which attributes may be added.
+    fn begin(&mut self, name: &str) {
+        self.line();
+        self.out.push('<');
+        self.out.push_str(name);
+    }
+
+    /// Ends the first tag of an element.
+    fn begin_content(&mut self, has_content: bool) {
+        self.out.push_str(if has_content { ">" } else { "/>" });
+        self.depth += 1;
+    }
+
+    fn end(&mut self, name: &str, has_content: bool) {
+        self.depth -= 1;
+        if has_content {
+            self.line();
+            self.out.push_str("</");
+            self.out.push_str(name);
+            self.out.push('>');
+        }
+    }
+
+    /// Writes an attribute. Line breaks and tabs are referred to, since a reader makes spaces of
+    /// those that are written.
+    fn attribute(&mut self, name: &str, value: &str) -> Result<(), Wrong> {
+        self.out.push(' ');
+        self.out.push_str(name);
+        self.out.push_str("=\"");
+        for character in value.chars() {
+            match character {
+                '&' => self.out.push_str("&amp;"),
+                '<' => self.out.push_str("&lt;"),
+                '>' => self.out.push_str("&gt;"),
+                '"' => self.out.push_str("&quot;"),
+                '\t' => self.out.push_str("&#9;"),
+                '\n' => self.out.push_str("&#10;"),
+                '\r' => self.out.push_str("&#13;"),
+                _ if is_character(character) => self.out.push(character),
+                _ => return Err(NO_CHARACTER),
+            }
+        }
+        self.out.push('"');
+        Ok(())
+    }
+}
+
+/// Returns the text that a value is, if it is text.
+fn text_of(value: &RawValue) -> Option<String> {
+    match value.get().parse() {
+        Ok(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// Returns the repetitions of a value, of which `null` is none; nothing if it is an array where its
+/// element does not repeat, or none where it does.
+fn items(value: Option<&RawValue>, is_repeated: bool) -> Option<Vec<Option<&RawValue>>> {
+    let Some(value) = value else {
+        return Some(Vec::new());
+    };
+    if value.get().starts_with('[') != is_repeated {
+        return None;
+    }
+    let present = |item: &'_ RawValue| item.get() != "null";
+    if is_repeated {
+        let items: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+        Some(
+            items
+                .into_iter()
+                .map(|item| Some(item).filter(|item| present(item)))
+                .collect(),
+        )
+    } else {
+        Some(vec![Some(value).filter(|value| present(value))])
+    }
+}
