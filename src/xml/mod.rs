@@ -12,6 +12,7 @@
 
 mod characters;
 mod element_path;
+mod json_text;
 mod markup;
 mod read;
 mod write;

@@ -1,9 +1,7 @@
 //! From a document of FHIR XML to the JSON of its resource.
 
-use serde_json::{Number, Value};
-
-use super::characters::is_blank;
 use super::element_path::ElementPath;
+use super::json_text::{PlacedMembers, RepeatedElement, object, quoted, typed};
 use super::markup::{Markup, MarkupFault, MarkupReader, OpenTag};
 use super::{FHIR_NAMESPACE, XHTML_TYPE, xhtml};
 use crate::fhir::json::{DEPTH_MAX, without_mark};
@@ -65,19 +63,6 @@ struct ResourceReader<'a> {
     markup: MarkupReader<'a>,
     path: ElementPath,
 }
-
-/// An element that is being read, with all its repetitions.
-struct RepeatedElement<'a> {
-    key: &'a str,
-    definition: MemberDefinition<'a>,
-    /// The value of each as JSON; none of a primitive that has only an id or extensions.
-    values: Vec<Option<String>>,
-    /// The ids and extensions of primitives, as JSON.
-    parts: Vec<Option<String>>,
-}
-
-/// The members of an object: place in the definition, key, and value as JSON.
-type PlacedMembers = Vec<(usize, String, String)>;
 
 impl<'a> ResourceReader<'a> {
     fn document(&mut self) -> Result<String, MarkupFault> {
@@ -345,69 +330,6 @@ impl<'a> ResourceReader<'a> {
                 .fault("expected one resource, found another after it")),
         }
     }
-}
-
-impl RepeatedElement<'_> {
-    /// Returns the members of JSON that these are.
-    fn members(self) -> PlacedMembers {
-        let RepeatedElement {
-            key,
-            definition: MemberDefinition { place, element, .. },
-            values,
-            parts,
-        } = self;
-        let member = |key: String, values: Vec<Option<String>>| {
-            if values.iter().all(Option::is_none) {
-                return None;
-            }
-            let null = || "null".to_owned();
-            let values: Vec<_> = values
-                .into_iter()
-                .map(|value| value.unwrap_or_else(null))
-                .collect();
-            let value = if element.is_array {
-                format!("[{}]", values.join(","))
-            } else {
-                values.concat()
-            };
-            Some((place, key, value))
-        };
-        let own = member(key.to_owned(), values);
-        let parts = member(format!("_{key}"), parts);
-        own.into_iter().chain(parts).collect()
-    }
-}
-
-/// Writes an object of JSON.
-fn object(members: impl IntoIterator<Item = (usize, String, String)>) -> String {
-    let mut object = String::from("{");
-    for (_, key, value) in members {
-        if object.len() > 1 {
-            object.push(',');
-        }
-        // Keys are names of elements, in which nothing has to be escaped.
-        object.extend(["\"", &key, "\":", &value]);
-    }
-    object.push('}');
-    object
-}
-
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
-}
-
-/// Returns a value, which is text in quotes, as its type has it: without quotes only if it is one of
-/// that type. Another is left as it is, and the validator finds the mistake.
-fn typed(type_name: &str, value: String) -> String {
-    let text = value.trim_matches('"');
-    let is_bare = match type_name {
-        "boolean" => matches!(text, "true" | "false"),
-        "decimal" | "integer" | "positiveInt" | "unsignedInt" => {
-            !text.contains(is_blank) && text.parse::<Number>().is_ok()
-        }
-        _ => false,
-    };
-    if is_bare { text.to_owned() } else { value }
 }
 
 /// Returns a name between quotes, after a space, if it could be one of FHIR's: any other could be

@@ -812,7 +812,7 @@ fn files_in_xml_are_checked_as_those_in_json() {
     };
     let folder = folder(&[
         ("a/good.xml", format!("\u{feff}{}", xml(&patient("x")))),
-        ("a/named.json", format!("\n{}", xml(&practice("gp")))),
+        ("a/named.json", xml(&practice("gp"))),
         ("wrong.xml", xml(&future())),
         (
             "broken.xml",
