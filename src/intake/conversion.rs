@@ -34,13 +34,13 @@ pub struct Conversion {
     /// The Patient of the person, if it is stored or will be.
     pub person: Option<ResourceKey>,
     /// The verdict on each entry.
-    pub(super) fates: Vec<EntryVerdict>,
+    pub(super) verdicts: Vec<EntryVerdict>,
 }
 
 /// The verdict on one entry, and what is said beside it.
 #[derive(Clone, Debug)]
 pub(super) struct EntryVerdict {
-    pub(super) fate: Verdict,
+    pub(super) verdict: Verdict,
     /// Further reasons: assumptions, and what differs.
     pub(super) notes: Vec<IntakeReason>,
     /// The group that its text names.
@@ -77,7 +77,7 @@ pub(super) struct Converting<'a> {
     pub(super) person_is_cause: bool,
     /// The person's general practice, if the statement says which it is.
     pub(super) practice: Option<Value>,
-    fates: Vec<EntryVerdict>,
+    verdicts: Vec<EntryVerdict>,
     proposals: Vec<Proposal>,
     named: BTreeMap<ResourceKey, MatchedOrganization>,
 }
@@ -90,8 +90,8 @@ impl<'a> Converting<'a> {
         context: &'a IntakeContext<'a>,
     ) -> Self {
         let new = || ResourceKey::new(ResourceType::Patient, context.new_person.clone());
-        let fate = |has_modifiers: bool| EntryVerdict {
-            fate: if has_modifiers {
+        let verdict = |has_modifiers: bool| EntryVerdict {
+            verdict: if has_modifiers {
                 Verdict::LeftOut(IntakeReason::NotUnderstood)
             } else {
                 Verdict::Undecided
@@ -112,7 +112,9 @@ impl<'a> Converting<'a> {
             person_parts: PersonParts::All,
             person_is_cause: false,
             practice: None,
-            fates: entries.map(|entry| fate(entry.has_modifiers())).collect(),
+            verdicts: entries
+                .map(|entry| verdict(entry.has_modifiers()))
+                .collect(),
             proposals: Vec::new(),
             named: BTreeMap::new(),
         }
@@ -120,7 +122,7 @@ impl<'a> Converting<'a> {
 
     /// Tells whether nothing was decided about an entry yet.
     pub(super) fn is_open(&self, at: usize) -> bool {
-        self.fates[at].fate == Verdict::Undecided
+        self.verdicts[at].verdict == Verdict::Undecided
     }
 
     /// Returns the entries of a type about which nothing was decided yet.
@@ -135,34 +137,34 @@ impl<'a> Converting<'a> {
 
     /// Leaves everything out: what is said about the person is not understood.
     pub(super) fn leave_out_all(&mut self, reason: IntakeReason) {
-        for fate in &mut self.fates {
-            fate.fate = Verdict::LeftOut(reason);
+        for verdict in &mut self.verdicts {
+            verdict.verdict = Verdict::LeftOut(reason);
         }
     }
 
     /// Leaves an entry out.
     pub(super) fn leave_out(&mut self, at: usize, reason: IntakeReason) {
-        self.fates[at].fate = Verdict::LeftOut(reason);
+        self.verdicts[at].verdict = Verdict::LeftOut(reason);
     }
 
     /// Says that something is missing in an entry.
     pub(super) fn needs(&mut self, at: usize, reason: IntakeReason, text: impl Into<String>) {
-        self.fates[at].fate = Verdict::Needs(reason);
-        self.fates[at].text = Some(text.into());
+        self.verdicts[at].verdict = Verdict::Needs(reason);
+        self.verdicts[at].text = Some(text.into());
     }
 
     /// Says which group the text of an entry names.
     pub(super) fn hint(&mut self, at: usize, group: &'static str) {
-        self.fates[at].hint = Some(group);
+        self.verdicts[at].hint = Some(group);
     }
 
     /// Notes something beside the decision about an entry.
     pub(super) fn note(&mut self, at: usize, reason: IntakeReason, text: Option<String>) {
-        let fate = &mut self.fates[at];
-        if !fate.notes.contains(&reason) {
-            fate.notes.push(reason);
+        let verdict = &mut self.verdicts[at];
+        if !verdict.notes.contains(&reason) {
+            verdict.notes.push(reason);
         }
-        fate.text = fate.text.take().or(text);
+        verdict.text = verdict.text.take().or(text);
     }
 
     /// Proposes content for a resource of the person: unless a later statement about it is stored,
@@ -175,14 +177,14 @@ impl<'a> Converting<'a> {
         reasons: Vec<IntakeReason>,
     ) {
         if self.known.stated_later.contains(&key) {
-            self.fates[at].fate = Verdict::Older(key);
+            self.verdicts[at].verdict = Verdict::Older(key);
             return;
         }
         if let Some(finding) = self.context.refused.get(&key) {
             return self.needs(at, IntakeReason::Profile, finding.clone());
         }
-        self.fates[at].notes.extend(reasons.iter().copied());
-        self.fates[at].fate = Verdict::Proposed(key.clone());
+        self.verdicts[at].notes.extend(reasons.iter().copied());
+        self.verdicts[at].verdict = Verdict::Proposed(key.clone());
         if self.proposals.iter().all(|proposal| proposal.key != key) {
             self.proposals.push(Proposal {
                 key,
@@ -249,9 +251,10 @@ impl<'a> Converting<'a> {
         let has_cause = !self.proposals.is_empty() || self.person_is_cause;
         if let (Some(finding), true) = (&refusal, has_cause) {
             self.proposals.clear();
-            for fate in &mut self.fates {
-                if matches!(fate.fate, Verdict::Proposed(_)) {
-                    fate.fate = Verdict::LeftOut(IntakeReason::PersonNotKnown);
+            for verdict in &mut self.verdicts {
+                if matches!(verdict.verdict, Verdict::Proposed(_)) {
+                    verdict.verdict = Verdict::LeftOut(IntakeReason::PersonNotKnown);
+                    verdict.notes.clear();
                 }
             }
             self.needs(person_at, IntakeReason::Profile, finding.clone());
@@ -269,7 +272,7 @@ impl<'a> Converting<'a> {
             person: is_stored.then_some(self.person),
             proposals: self.proposals,
             sender,
-            fates: self.fates,
+            verdicts: self.verdicts,
         }
     }
 
@@ -282,8 +285,8 @@ impl<'a> Converting<'a> {
             &self.context.new_person,
             self.context.today,
         );
-        self.fates[at].notes.extend(&person.differences);
-        self.fates[at].fate = Verdict::Proposed(person.key.clone());
+        self.verdicts[at].notes.extend(&person.differences);
+        self.verdicts[at].verdict = Verdict::Proposed(person.key.clone());
         let proposal = Proposal {
             key: person.key,
             content: person.content,
@@ -307,7 +310,7 @@ impl<'a> Converting<'a> {
         }
         let statement = self.statement;
         for (at, entry) in statement.bundle.entries.iter().enumerate() {
-            if self.fates[at].fate != Verdict::Undecided {
+            if self.verdicts[at].verdict != Verdict::Undecided {
                 continue;
             }
             let is_party = matches!(entry.type_name(), "Patient" | "Organization");
@@ -315,10 +318,10 @@ impl<'a> Converting<'a> {
                 .then(|| SentOrganization::read(entry.resource))
                 .and_then(|sent| sent.matched(&self.known.organizations));
             let refused = |key: &ResourceKey| self.context.refused.get(key).cloned();
-            self.fates[at].fate = match matched.map(|matched| matched.key) {
+            self.verdicts[at].verdict = match matched.map(|matched| matched.key) {
                 Some(key) if is_written && named.contains_key(&key) => Verdict::Proposed(key),
                 Some(key) if is_written && refused(&key).is_some() => {
-                    self.fates[at].text = refused(&key);
+                    self.verdicts[at].text = refused(&key);
                     Verdict::Needs(IntakeReason::Profile)
                 }
                 _ if is_party && !is_written => {

@@ -59,11 +59,11 @@ impl IntakeReport {
         conversion: &Conversion,
         stands: &BTreeMap<ResourceKey, Stands>,
     ) -> Self {
-        let entries = statement.bundle.entries.iter().zip(&conversion.fates);
-        let entries = entries.map(|(entry, fate)| {
+        let entries = statement.bundle.entries.iter().zip(&conversion.verdicts);
+        let entries = entries.map(|(entry, verdict)| {
             let mut reasons = Vec::new();
             let mut resource = None;
-            let outcome = match &fate.fate {
+            let outcome = match &verdict.verdict {
                 Verdict::Proposed(key) => {
                     let stands = stands.get(key);
                     resource = stands
@@ -88,15 +88,15 @@ impl IntakeReport {
                     IntakeOutcome::LeftOut
                 }
             };
-            reasons.extend(&fate.notes);
+            reasons.extend(&verdict.notes);
             EntryReport {
                 full_url: entry.full_url.map(str::to_owned),
                 type_name: entry.type_name().to_owned(),
                 outcome,
                 reasons,
-                hint: fate.hint,
+                hint: verdict.hint,
                 resource,
-                text: fate.text.clone(),
+                text: verdict.text.clone(),
             }
         });
         let is_stored = |key: &&ResourceKey| {

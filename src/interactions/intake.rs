@@ -133,10 +133,9 @@ impl Taking<'_> {
                     let report = IntakeReport::of(self.statement, &conversion, &plan.stands);
                     return Ok(Attempted::Done(report));
                 }
+                Ok(Attempted::Overtaken) => return Ok(Attempted::Overtaken),
                 // Another one wrote what was read: what follows from it is another thing now.
-                Ok(Attempted::Overtaken) | Err(Failure::PreconditionFailed(_)) => {
-                    return Ok(Attempted::Overtaken);
-                }
+                Err(failure) if is_of_version(&failure) => return Ok(Attempted::Overtaken),
                 Err(failure) => {
                     let found = refused_content(&failure, changes);
                     let is_new = |key: &ResourceKey| !refused.contains_key(key);
@@ -206,6 +205,15 @@ impl Taking<'_> {
             plan.stands.insert(proposal.key.clone(), stands);
         }
         Ok(plan)
+    }
+}
+
+/// Tells whether a resource is in another version than was read.
+fn is_of_version(failure: &Failure) -> bool {
+    match failure {
+        Failure::PreconditionFailed(_) => true,
+        Failure::Several(first, _) => is_of_version(first),
+        _ => false,
     }
 }
 

@@ -85,6 +85,12 @@ fn report(number: u32, resources: &[Value]) -> Value {
         "entry": all.iter().chain(resources).map(entry).collect::<Vec<_>>() })
 }
 
+/// A report of a referral, its plan and the first contact.
+pub(super) fn whole_report() -> Value {
+    let plan = intervention("plan", TRAINING);
+    report(1, &[focus(), request(), plan, contact("finished", "plan")])
+}
+
 /// A server that knows the practice.
 fn server() -> Facade {
     let facade = Facade::at(NOW);

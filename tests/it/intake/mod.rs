@@ -1,10 +1,13 @@
 //! Intake of foreign Bundles over HTTP: what is taken, what is said of the rest, and what is refused as a
 //! whole (`profiles/intake.md`).
 
+mod at_once;
 mod condition_list;
+mod dk_core;
 mod kl_119;
 mod published;
 mod refusals;
+mod words;
 
 use serde_json::{Value, json};
 
