@@ -16,6 +16,7 @@ mod rules;
 mod store_calls;
 mod stories;
 mod tasks;
+mod upgrade;
 
 use std::collections::BTreeMap;
 
