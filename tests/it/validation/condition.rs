@@ -53,6 +53,40 @@ fn the_version_after_the_system_of_a_code_is_passed_over_and_after_no_other_syst
 }
 
 #[test]
+fn the_day_on_which_a_referral_was_received_is_full_real_and_past() {
+    let url = frist::fhir::names::EXT_RECEIVED;
+    for (text, rule) in [
+        (
+            "2030",
+            Some("invariant ServiceRequest.extension[0].value kp-date-2"),
+        ),
+        (
+            "2030-12",
+            Some("invariant ServiceRequest.extension[0].value kp-date-2"),
+        ),
+        (
+            "2030-02-30",
+            Some("value ServiceRequest.extension[0].value kp-date-1"),
+        ),
+        (
+            "2031-01-02",
+            Some("business-rule ServiceRequest.extension[0].value kp-date-3"),
+        ),
+        (
+            "1899-12-31",
+            Some("invariant ServiceRequest.extension[0].value kp-date-5"),
+        ),
+        ("2031-01-01", None),
+        ("1900-01-01", None),
+    ] {
+        let edit = json!({ "extension": [{ "url": url, "valueDate": text }] });
+        let expected: Vec<String> = rule.iter().map(|rule| format!("error {rule}")).collect();
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        check("ServiceRequest", edit, &expected);
+    }
+}
+
+#[test]
 fn the_dates_of_a_condition_are_full_real_and_past() {
     let asserted = |text: &str| {
         json!({ "extension": [

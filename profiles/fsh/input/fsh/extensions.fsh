@@ -48,12 +48,13 @@ Context: CarePlan
 Extension: KpReceived
 Id: kp-received
 Title: "Received"
-Description: "The day on which a referral was received. The deadline counts from the day it was made, ServiceRequest.authoredOn."
+Description: "The day on which a referral was received. The deadline counts from the day it was made, ServiceRequest.authoredOn, unless the rule says that it starts on the receipt."
 Context: ServiceRequest
 * insert Definition("Modtaget")
 * insert Says(., "The day on which the referral was received", "Den dag\, henvisningen blev modtaget")
 * value[x] 1..1
 * value[x] only date
+* value[x] obeys kp-date-2 and kp-date-5
 
 Extension: KpRuleParameters
 Id: kp-rule-parameters
