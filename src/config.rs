@@ -35,6 +35,11 @@ pub enum Command {
     /// running server does so when it is sent POST /fhir/$reindex with the header 'Prefer:
     /// respond-async'.
     Reindex(ReindexOptions),
+    /// Send files of other systems to a running server's $intake, and sum up what became of them.
+    ///
+    /// Exit code: 0 if every file was taken in, whatever became of its entries, 1 if one was refused
+    /// or cannot be read, 2 for wrong options.
+    Intake(IntakeCommandOptions),
     /// Check resources in files as a server would, without one.
     ///
     /// Checks everything that a write checks, except what depends on other resources: that the
@@ -130,6 +135,10 @@ pub struct CommonOptions {
     /// of a POST does not.
     #[arg(long, value_enum, default_value_t = CprInUrl::Refuse, env = "FRIST_CPR_IN_URL")]
     pub cpr_in_url: CprInUrl,
+    /// A file that names FHIR servers to be read again and again, for senders that cannot push: see
+    /// docs/pulling.md.
+    #[arg(long, value_name = "FILE.json", env = "FRIST_UPSTREAM")]
+    pub upstream: Option<PathBuf>,
     /// The options of the delivery of notifications.
     #[command(flatten)]
     pub subscriptions: SubscriptionOptions,
@@ -177,6 +186,25 @@ pub struct ReindexOptions {
     /// The format of log lines, which go to standard error.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// The options of `frist intake`.
+#[derive(Args, Clone, Debug)]
+pub struct IntakeCommandOptions {
+    /// Files with one Bundle each, or one per line if the name ends with .ndjson; folders, searched
+    /// for *.json, *.xml and *.ndjson except hidden files.
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The base URL of the server: https, or this machine.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/fhir", value_parser = base_url)]
+    pub to: String,
+    /// Ask what would become of the files, and have nothing written.
+    #[arg(long)]
+    pub report_only: bool,
+    /// A file of certificates (PEM) of authorities to trust for the server, besides those that this
+    /// machine trusts.
+    #[arg(long, value_name = "FILE.pem")]
+    pub ca: Option<PathBuf>,
 }
 
 /// The options of `frist validate`.

@@ -18,5 +18,6 @@ pub mod schema;
 pub mod search;
 pub mod storage;
 pub mod subscriptions;
+pub mod upstream;
 pub mod validation;
 pub mod xml;

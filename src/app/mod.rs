@@ -1,6 +1,6 @@
 //! Wiring and lifetime: the only place that reads the clock, makes ids or names an engine.
 //!
-//! One file per command (`serve` with `ready` before it, `demo`, `reindex`, `validate`) and per thing
+//! One file per command (`serve` with `ready` before it, `demo`, `intake`, `reindex`, `validate`) and per thing
 //! that they need: the clock, the log, the packages, the delivery of notifications, the keepers of
 //! `upkeep`.
 
@@ -9,12 +9,15 @@ mod clock;
 mod delivery;
 mod demo;
 mod exit_error;
+mod input_files;
+mod intake;
 mod log;
 pub mod packages;
 mod ready;
 mod reindex;
 mod serve;
 mod upkeep;
+mod upstreams;
 mod validate;
 
 use std::process::ExitCode;
@@ -65,6 +68,11 @@ pub fn run(command: Command) -> Result<ExitCode, ExitError> {
         Command::Reindex(options) => {
             log::start(options.log_format)?;
             reindex::reindex_folder(&options)?;
+        }
+        Command::Intake(options) => {
+            if !intake::run(&options)? {
+                return Ok(ExitCode::FAILURE);
+            }
         }
         Command::Validate(options) => {
             if !validate::run(&options, ServerClock::now_of_system())? {

@@ -12,7 +12,7 @@ use super::clock::ServerClock;
 use super::delivery::DeliverySetup;
 use super::exit_error::ExitError;
 use super::reindex::{finish_index, open_store};
-use super::{added_packages, packages};
+use super::{added_packages, packages, upstreams};
 use crate::config::{References, ServeOptions};
 use crate::fhir::Resource;
 use crate::http::LazyDownload;
@@ -20,6 +20,7 @@ use crate::interactions::capabilities::statement;
 use crate::interactions::upkeep::{calendar, definitions, derivation};
 use crate::interactions::{Failure, ReferencePolicy, Server, ServerParts};
 use crate::storage::embedded::StoreOptions;
+use crate::upstream::{FhirClient, Upstream};
 use crate::validation::Validator;
 
 /// A server with its clock, made ready from a data folder.
@@ -34,6 +35,8 @@ pub(super) struct ReadyServer {
     /// The thread that makes the index anew, if that is still to be done.
     pub(super) indexing: Option<JoinHandle<()>>,
     pub(super) delivery: DeliverySetup,
+    /// The servers to read.
+    pub(super) upstreams: Vec<(Upstream, FhirClient)>,
 }
 
 impl ReadyServer {
@@ -51,6 +54,7 @@ impl ReadyServer {
         let common = &options.common;
         let (rules, mut definitions) = packages::rules_and_definitions(common.rules.as_deref())?;
         let validator = validator(&common.package)?;
+        let upstreams = upstreams::prepare(common.upstream.as_deref())?;
         let (delivery, endpoints) = DeliverySetup::read(&common.subscriptions)?;
         let (listener, address) = bind(options.listen)?;
         let store_options = StoreOptions {
@@ -87,6 +91,7 @@ impl ReadyServer {
             download: Arc::new(packages::download()),
             indexing: index_if_due(&server)?,
             delivery,
+            upstreams,
             server,
         };
         ready.catch_up_when_indexed(&definitions)?;

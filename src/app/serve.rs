@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::clock::ServerClock;
 use super::delivery::DeliverySetup;
@@ -15,6 +16,7 @@ use super::exit_error::ExitError;
 use super::log::say;
 use super::ready::ReadyServer;
 use super::upkeep::{keep_calendar, keep_events};
+use super::upstreams;
 use crate::config::{CprInUrl, ServeOptions};
 use crate::fhir::copenhagen_date;
 use crate::http::cors::Origins;
@@ -49,12 +51,15 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
     let listener = TcpListener::from_std(ready.listener)
         .map_err(|error| ExitError::failed(format!("cannot listen: {error}")))?;
     let (server, clock) = (ready.server, ready.clock);
+    let pollers = upstreams::pollers(ready.upstreams, &server, clock);
+    let accounts = pollers.iter().map(|poller| Arc::clone(&poller.account));
     let wire = Wire::new(
         Arc::clone(&server),
         WireOptions {
             origins: Origins::new(options.common.cors_origin),
             trusted_proxies: TrustedProxies::new(options.common.trusted_proxy),
             takes_cpr_in_addresses: options.common.cpr_in_url == CprInUrl::Allow,
+            upstreams: accounts.collect(),
             ..WireOptions::plain(Box::new(move || clock.context()), ready.download)
         },
     );
@@ -65,6 +70,10 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
         move || clock.context(),
         options.common.event_retention_days,
     ));
+    let mut reading = JoinSet::new();
+    for poller in pollers {
+        reading.spawn(async move { poller.run().await });
+    }
     wire.set_ready(true);
     greet(&server, &options.data, clock, ready.address);
     let stop = async {
@@ -73,6 +82,8 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
         wire.leave().await;
     };
     listen::serve(listener, router(Arc::clone(&wire)), stop).await;
+    // What a round had not written is read again at the next start.
+    reading.shutdown().await;
     calendar.abort();
     if let Some(deliverer) = Arc::into_inner(deliverer) {
         deliverer.stop().await;

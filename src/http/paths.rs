@@ -25,3 +25,11 @@ pub(super) fn websocket_url(base_url: &str) -> String {
     let rest = base_url.strip_prefix("http").unwrap_or(base_url);
     format!("ws{rest}{WEBSOCKET}")
 }
+
+/// Returns the name of the upstream that notifies at a path.
+pub(super) fn notifying(path: &str) -> Option<&str> {
+    let name = path
+        .strip_prefix("/upstreams/")?
+        .strip_suffix("/notified")?;
+    (!name.is_empty() && !name.contains('/')).then_some(name)
+}

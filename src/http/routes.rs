@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode, header};
 
 use super::allow::allowed;
 use super::answer::Answer;
@@ -87,7 +87,11 @@ fn answer_of_wire(wire: &Wire, call: &Call, asked: WireRequest) -> Result<Answer
 /// Answers what is beside the base.
 fn answer_beside_base(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
     let allow = allowed(&call.path)?;
-    if !matches!(call.method, Method::GET | Method::HEAD) {
+    let notifying = paths::notifying(&call.path);
+    if let (Some(name), &Method::POST) = (notifying, &call.method) {
+        return notified(wire, call, name);
+    }
+    if notifying.is_some() || !matches!(call.method, Method::GET | Method::HEAD) {
         let text = format!("this address allows {allow}");
         return Err(Refusal::MethodNotAllowed { allow, text });
     }
@@ -108,6 +112,27 @@ fn answer_beside_base(wire: &Wire, call: &Call) -> Result<Answer, Refusal> {
             "text/html; charset=utf-8",
             dashboard::page(wire, &call.context)?,
         )),
+    }
+}
+
+/// Takes a notification of a server that is read. Nothing that it carries is looked at.
+fn notified(wire: &Wire, call: &Call, name: &str) -> Result<Answer, Refusal> {
+    let said = call.headers.get(header::AUTHORIZATION);
+    let secret = said
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.strip_prefix("Bearer "))
+        .unwrap_or_default();
+    let upstream = wire.upstreams.iter();
+    let mut upstream = upstream.filter(|account| account.name.as_str() == name);
+    // One answer, so that nobody learns which servers are read.
+    if upstream
+        .next()
+        .is_some_and(|account| account.notify(secret))
+    {
+        Ok(Answer::empty(StatusCode::NO_CONTENT))
+    } else {
+        let text = "this server has nothing at this address for who asks";
+        Err(Failure::not_found(text).into())
     }
 }
 

@@ -12,6 +12,7 @@ use super::listeners::Listeners;
 use super::metrics::Requests;
 use crate::interactions::per_base::PerBase;
 use crate::interactions::{Context, Server};
+use crate::upstream::Account;
 
 /// The most requests that may be worked on at once; more are turned away with 503.
 const REQUESTS_MAX: usize = 512;
@@ -45,6 +46,8 @@ pub struct WireOptions {
     /// True if a request may have a CPR number in its address. Addresses stand in the logs and
     /// histories of all that is on the way.
     pub takes_cpr_in_addresses: bool,
+    /// The servers that are read.
+    pub upstreams: Vec<Arc<Account>>,
 }
 
 impl WireOptions {
@@ -60,6 +63,7 @@ impl WireOptions {
             origins: Origins::default(),
             trusted_proxies: TrustedProxies::default(),
             takes_cpr_in_addresses: false,
+            upstreams: Vec::new(),
         }
     }
 }
@@ -79,6 +83,7 @@ pub struct Wire {
     pub(super) openapi: PerBase,
     pub(super) jobs: Jobs,
     pub(super) takes_cpr_in_addresses: bool,
+    pub(super) upstreams: Vec<Arc<Account>>,
     pub(super) listeners: Listeners,
 }
 
@@ -91,6 +96,7 @@ impl Wire {
             origins,
             trusted_proxies,
             takes_cpr_in_addresses,
+            upstreams,
         } = options;
         Arc::new(Wire {
             server,
@@ -105,6 +111,7 @@ impl Wire {
             openapi: PerBase::default(),
             jobs: Jobs::default(),
             takes_cpr_in_addresses,
+            upstreams,
             listeners: Listeners::default(),
         })
     }

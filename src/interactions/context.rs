@@ -62,6 +62,14 @@ impl Context {
         Context { principal, ..self }
     }
 
+    /// Returns the same context, in which what is made has that id.
+    pub fn naming(self, id: Id) -> Self {
+        Context {
+            new_id: Arc::new(move || id.clone()),
+            ..self
+        }
+    }
+
     /// Returns the same context for the request of that id.
     pub fn of_request(self, id: &str) -> Self {
         Context {

@@ -33,6 +33,8 @@ pub struct ChangeSet {
     pub events: Vec<NewEvent>,
     /// Other changes of the events of subscriptions.
     pub streams: Vec<StreamChange>,
+    /// Bookmarks to set.
+    pub bookmarks: Vec<Bookmark>,
 }
 
 impl ChangeSet {
@@ -46,6 +48,7 @@ impl ChangeSet {
             timers: Vec::new(),
             events: Vec::new(),
             streams: Vec::new(),
+            bookmarks: Vec::new(),
         }
     }
 }
@@ -90,6 +93,15 @@ pub struct TimerChange {
     pub owner: ResourceKey,
     /// The day on which it is due; none removes it.
     pub day: Option<Date>,
+}
+
+/// A place that was reached in what another system has: kept under a name, the last one alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bookmark {
+    /// The name, at most 200 bytes.
+    pub name: String,
+    /// The place, in the words of whoever set it.
+    pub place: String,
 }
 
 /// An event: a subscription must be told of a version which the same commit writes. The store

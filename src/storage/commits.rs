@@ -29,6 +29,9 @@ pub trait Commits: Send + Sync {
     /// store).
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError>;
 
+    /// Returns the place that was last set under the name of a bookmark; none if there is none.
+    fn bookmark(&self, name: &str) -> Result<Option<String>, StoreError>;
+
     /// Reads the changes after that position, in order, at most `limit`: by these a process notices
     /// what another one has committed.
     fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<LogEntry>, StoreError>;

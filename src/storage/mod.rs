@@ -19,7 +19,7 @@ mod version;
 
 pub use calendar::{Calendar, Timer};
 pub use change_set::{
-    ChangeSet, Forgettable, Guard, NewEvent, Precondition, StoredContent, StreamChange,
+    Bookmark, ChangeSet, Forgettable, Guard, NewEvent, Precondition, StoredContent, StreamChange,
     TimerChange, Write,
 };
 pub use commits::{Commits, Committed};

@@ -96,7 +96,8 @@ promises![
         commits_of_many_threads_are_all_kept_and_ordered,
         instants_go_up_whatever_the_clock_does,
         changes_follow_a_position,
-        timers_are_due_in_order;
+        timers_are_due_in_order,
+        a_bookmark_is_the_last_place_that_was_set;
     pages: history_pages_join_while_others_write,
         history_is_limited_by_since_and_at,
         search_pages_of_one_position_join_while_others_write,

@@ -3,7 +3,6 @@
 //! found only by a server.
 
 mod findings;
-mod input_files;
 mod lines;
 
 use std::fs::File;
@@ -18,11 +17,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::added_packages;
 use super::exit_error::ExitError;
+use super::input_files::{InputFile, STANDARD_INPUT, find};
 use crate::config::{FindingsFormat, ValidateOptions};
 use crate::fhir::issue::in_order;
 use crate::fhir::{Issue, IssueCode, Resource, Severity, counted, start_of_day};
 use findings::ContentCheck;
-use input_files::{InputFile, STANDARD_INPUT, find};
 use lines::{json_line, outcome_line, text_line};
 
 /// Checks all files, as of the end of the options' day or else `now`; returns true if all could be

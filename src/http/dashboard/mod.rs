@@ -3,5 +3,6 @@
 mod html;
 mod page;
 mod subscriptions;
+mod upstreams;
 
 pub(super) use page::page;

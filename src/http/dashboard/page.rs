@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::civil::Date;
 
-use super::subscriptions;
+use super::{subscriptions, upstreams};
 use crate::http::Wire;
 use crate::interactions::overview::{Overview, overview};
 use crate::interactions::{Context, Failure};
@@ -80,6 +80,7 @@ pub(in crate::http) fn page(wire: &Wire, context: &Context) -> Result<String, Fa
     out.push_str("</table>");
     out.push_str(&begins(&known, today));
     out.push_str(&subscriptions::section(&wire.server, context)?);
+    out.push_str(&upstreams::section(&wire.upstreams, context.now));
     out.push_str("<h2>Stored</h2><ul>");
     for (resource_type, count) in &known.stored {
         let _ = write!(

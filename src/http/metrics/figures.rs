@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::exposition::{Exposition, MetricKind};
+use super::upstreams;
 use crate::http::Wire;
 use crate::interactions::subscription::deliveries::{
     Delivered, Figures, LATENCY_BOUNDS_S, STATUSES, Status, deliveries, queue,
@@ -41,6 +42,7 @@ pub(in crate::http) fn text(wire: &Wire, context: &Context) -> Result<String, Fa
         overview::events_written(&wire.server, context),
     );
     write_deliveries(&mut out, &wire.server, context)?;
+    upstreams::write(&mut out, &wire.upstreams, context.now);
     Ok(out.into_text())
 }
 

@@ -4,6 +4,7 @@
 mod exposition;
 mod figures;
 mod requests;
+mod upstreams;
 
 pub(super) use figures::text;
 pub(super) use requests::Requests;

@@ -2,6 +2,7 @@
 //!
 //! | table | key |
 //! |---|---|
+//! | meta | a word · `bookmark/`, the name |
 //! | current | type, id |
 //! | versions | type, id, version |
 //! | index | type, parameter, kind, value, id, length of the id |
@@ -20,8 +21,15 @@ use super::key_builder::KeyBuilder;
 use crate::fhir::{Id, ResourceKey, ResourceType, Version};
 use crate::storage::{Guard, Position};
 
-/// The only key of the table of state.
+/// The key of the state, in its table.
 pub(super) const STATE: &[u8] = b"state";
+/// The beginning of the keys of bookmarks, in the same table.
+pub(super) const BOOKMARKS: &[u8] = b"bookmark/";
+
+/// Returns the key of a bookmark, in the table of state.
+pub(super) fn bookmark_key(name: &str) -> Vec<u8> {
+    [BOOKMARKS, name.as_bytes()].concat()
+}
 
 /// Returns the key of a resource's last version.
 pub(super) fn current_key(key: &ResourceKey) -> Vec<u8> {

@@ -13,7 +13,7 @@ use crate::storage::StoreError;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub(super) enum Table {
-    /// One record: the last position and instant.
+    /// The last position and instant, what the index was made by, and bookmarks.
     Meta = 1,
     /// Type and id: the last version and what it is found by.
     Current = 2,

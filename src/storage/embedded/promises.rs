@@ -146,6 +146,10 @@ impl Commits for EmbeddedStore {
             .map(|state| (state.position, state.instant))
     }
 
+    fn bookmark(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.read_state(|reader, _| reader.bookmark(name))
+    }
+
     fn changes_after(&self, position: Position, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
         self.read_state(|reader, last| reader.changes(position, last).take(limit).collect())
     }

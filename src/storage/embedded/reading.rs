@@ -7,8 +7,8 @@ use jiff::civil::Date;
 
 use super::codec::EntryFilter;
 use super::keys::{
-    STATE, current_key, due_prefix, guard_key, log_key, number_at_end, split_due, timer_key,
-    type_log_key, version_key,
+    STATE, bookmark_key, current_key, due_prefix, guard_key, log_key, number_at_end, split_due,
+    timer_key, type_log_key, version_key,
 };
 use super::kv::{Direction, KeyRange, KvRead, Table};
 use super::record::{ChangeRecord, CurrentRecord, Record, StoreState, VersionRecord};
@@ -223,6 +223,10 @@ impl<'a> ViewReader<'a> {
         Ok(self
             .record(Table::Guards, &guard_key(guard))?
             .unwrap_or_default())
+    }
+
+    pub(super) fn bookmark(self, name: &str) -> Result<Option<String>, StoreError> {
+        self.record(Table::Meta, &bookmark_key(name))
     }
 
     pub(super) fn timer(self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {

@@ -9,8 +9,8 @@ use jiff::civil::Date;
 
 use super::index_keys::index_keys_of;
 use super::keys::{
-    STATE, current_key, cursor_key, due_key, event_key, guard_key, log_key, resends_key,
-    stream_key, timer_key, type_log_key, version_key,
+    STATE, bookmark_key, current_key, cursor_key, due_key, event_key, guard_key, log_key,
+    resends_key, stream_key, timer_key, type_log_key, version_key,
 };
 use super::kv::{Batch, KvRead, Overlay, Table};
 use super::reading::ViewReader;
@@ -76,6 +76,10 @@ impl<'a> CommitGroup<'a> {
             self.stage_timer(timer, day);
         }
         self.stage_streams(checked.streams);
+        for bookmark in &changes.bookmarks {
+            let key = bookmark_key(&bookmark.name);
+            self.put(Table::Meta, key, &bookmark.place);
+        }
         self.state.instant = Some(instant);
         Ok(Committed {
             position: self.state.position,

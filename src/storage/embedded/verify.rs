@@ -9,8 +9,8 @@ use jiff::civil::Date;
 
 use super::index_keys::{index_keys, key_in_index};
 use super::keys::{
-    due_key, events_prefix, log_key, number_at_end, split_due, split_owner, subscription_in,
-    type_log_key,
+    BOOKMARKS, due_key, events_prefix, log_key, number_at_end, split_due, split_owner,
+    subscription_in, type_log_key,
 };
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::ViewReader;
@@ -35,6 +35,7 @@ pub(super) fn findings(reader: ViewReader<'_>, state: StoreState) -> Vec<String>
     check.logs(state);
     check.index();
     check.guards(state);
+    check.bookmarks();
     check.timers();
     check.events();
     check.findings
@@ -240,6 +241,16 @@ impl<'a> StoreCheck<'a> {
                 );
             }
         });
+    }
+
+    fn bookmarks(&mut self) {
+        let range = KeyRange::prefix(BOOKMARKS);
+        for record in self
+            .reader
+            .records::<String>(Table::Meta, range, Direction::Forward)
+        {
+            self.take(record);
+        }
     }
 
     /// Checks that the events of a subscription count up by one to its last, that each tells of a

@@ -87,6 +87,49 @@ impl Trouble {
     }
 }
 
+/// Makes the library's client as everything that this program sends needs it: it follows no redirect,
+/// asks no proxy, and trusts the certificates that this machine trusts and those of `authorities`
+/// (PEM), which `option` named. `shape` adds what one use needs besides.
+///
+/// # Errors
+/// If the certificates cannot be used.
+pub(crate) fn connections(
+    authorities: Option<&[u8]>,
+    option: &str,
+    shape: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, String> {
+    // Without an effect if it was done before: there is one provider in the program.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let authorities = match authorities {
+        Some(pem) => reqwest::Certificate::from_pem_bundle(pem)
+            .map_err(|_| "expected certificates in PEM".to_owned())?,
+        None => Vec::new(),
+    };
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("frist/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .http1_only()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_MAX);
+        shape(builder)
+    };
+    if let Ok(http) = builder().tls_certs_merge(authorities.clone()).build() {
+        return Ok(http);
+    }
+    // A machine without certificates of its own, as in a small container: those that were given
+    // count alone.
+    tracing::warn!(
+        "this machine trusts no certificates: only servers whose certificates '{option}' vouches for can be reached"
+    );
+    builder()
+        .tls_certs_only(authorities)
+        .build()
+        .map_err(|_| "the certificates cannot be used".to_owned())
+}
+
 impl Client {
     /// Makes a client for the endpoints that the policy allows, which trusts the certificates that
     /// this machine trusts and those of `authorities` (PEM).
@@ -112,43 +155,14 @@ impl Client {
         authorities: Option<&[u8]>,
         lookup: Lookup,
     ) -> Result<Self, String> {
-        // Without an effect if it was done before: there is one provider in the program.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let policy = Arc::new(policy);
-        let authorities = match authorities {
-            Some(pem) => reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|_| "expected certificates in PEM".to_owned())?,
-            None => Vec::new(),
-        };
-        let builder = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("frist/", env!("CARGO_PKG_VERSION")))
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .referer(false)
-                .http1_only()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .pool_idle_timeout(IDLE_MAX)
-                .dns_resolver(Arc::new(PermittedResolver {
-                    policy: Arc::clone(&policy),
-                    lookup: Arc::clone(&lookup),
-                    permits: Arc::new(Semaphore::new(RESOLVING_MAX)),
-                }))
-        };
-        let http = match builder().tls_certs_merge(authorities.clone()).build() {
-            Ok(http) => http,
-            Err(_) => {
-                // A machine without certificates of its own, as in a small container: those that
-                // were given count alone.
-                tracing::warn!(
-                    "this machine trusts no certificates: only endpoints whose certificates --subscription-ca vouches for can be reached"
-                );
-                builder()
-                    .tls_certs_only(authorities)
-                    .build()
-                    .map_err(|_| "the certificates cannot be used".to_owned())?
-            }
-        };
+        let http = connections(authorities, "--subscription-ca", |builder| {
+            builder.dns_resolver(Arc::new(PermittedResolver {
+                policy: Arc::clone(&policy),
+                lookup: Arc::clone(&lookup),
+                permits: Arc::new(Semaphore::new(RESOLVING_MAX)),
+            }))
+        })?;
         Ok(Client {
             http,
             policy,

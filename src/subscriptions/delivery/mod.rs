@@ -24,9 +24,10 @@ mod state;
 mod worker;
 mod world;
 
+pub(crate) use client::connections;
 pub use client::{Client, Lookup};
 pub use deliverer::{Deliverer, ReplayRefused};
 pub use delivery_signals::DeliverySignals;
 pub use figures::{DeliveryFailures, Figures, LATENCY_BOUNDS_S, SubscriptionView};
-pub use pace::{Pace, RETRY_AFTER_MAX};
+pub use pace::{Pace, RETRY_AFTER_MAX, retry_after};
 pub use world::{SetStatus, World};

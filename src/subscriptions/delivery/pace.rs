@@ -47,7 +47,7 @@ impl Pace {
     /// Returns the pause after that many failures in a row: between half of the full pause and all
     /// of it, so that subscriptions which failed together do not come back together; always the
     /// same for one subscription.
-    pub(super) fn pause(&self, subscription: &Id, failures: u32) -> Duration {
+    pub fn pause(&self, subscription: &Id, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(30);
         let full = self
             .first_retry
@@ -63,7 +63,7 @@ impl Pace {
 
 /// Returns the pause that a Retry-After asks for, in seconds or until a date (RFC 9110, section 10.2.3);
 /// none if it cannot be read.
-pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     let asked = match value.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),

@@ -8,7 +8,8 @@ use std::thread;
 use frist::fhir::{ResourceKey, ResourceType, Version};
 use frist::search::SearchQuery;
 use frist::storage::{
-    ChangeSet, CommitError, Guard, HistoryScope, Position, Precondition, Timer, TimerChange,
+    Bookmark, ChangeSet, CommitError, Guard, HistoryScope, Position, Precondition, Timer,
+    TimerChange,
 };
 use jiff::civil::{Date, date};
 
@@ -390,4 +391,41 @@ pub(super) fn timers_are_due_in_order(fixture: &dyn Fixture) {
         Position(0),
         "a timer is no change of a resource"
     );
+}
+
+pub(super) fn a_bookmark_is_the_last_place_that_was_set(fixture: &dyn Fixture) {
+    let set = |name: &str, place: &str| Bookmark {
+        name: name.to_owned(),
+        place: place.to_owned(),
+    };
+    let store = fixture.open();
+    assert_eq!(store.bookmark("a"), Ok(None));
+    let refused = ChangeSet {
+        preconditions: vec![Precondition::Unmoved(Guard("moved".into()), Position(0))],
+        bookmarks: vec![set("a", "never")],
+        ..changes(vec![])
+    };
+    let touch = ChangeSet {
+        touches: vec![Guard("moved".into())],
+        ..changes(vec![])
+    };
+    store.commit(touch).unwrap();
+    assert_eq!(
+        store.commit(refused).map(|_| ()),
+        Err(CommitError::FactsMoved)
+    );
+    assert_eq!(store.bookmark("a"), Ok(None));
+    for place in ["1", "2"] {
+        let bookmarks = vec![set("a", place), set("a/b", "æ")];
+        store
+            .commit(ChangeSet {
+                bookmarks,
+                ..changes(vec![put(&key(&format!("Goal/{place}")), None, vec![])])
+            })
+            .unwrap();
+    }
+    drop(store);
+    let store = fixture.open();
+    let places = ["a", "a/b", "b"].map(|name| store.bookmark(name).unwrap());
+    assert_eq!(places, [Some("2".to_owned()), Some("æ".to_owned()), None]);
 }

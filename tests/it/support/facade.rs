@@ -18,6 +18,7 @@ use frist::interactions::upkeep::{calendar, definitions, reindex};
 use frist::interactions::{Context, ReferencePolicy, Server, ServerParts};
 use frist::storage::Store;
 use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
+use frist::upstream::Account;
 use frist::validation::Validator;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -161,6 +162,11 @@ impl Facade {
     /// Returns the same server, which takes a CPR number in an address.
     pub(crate) fn taking_cpr_numbers(self) -> Self {
         self.wired(|options| options.takes_cpr_in_addresses = true)
+    }
+
+    /// Returns the same server, which shows these servers that are read.
+    pub(crate) fn reading(self, upstreams: Vec<Arc<Account>>) -> Self {
+        self.wired(|options| options.upstreams = upstreams)
     }
 
     /// Returns the same server on a wire with other options.

@@ -144,6 +144,10 @@ impl<A: Around> Commits for Surrounded<A> {
         self.reading(|store| store.guard_positions(guards))
     }
 
+    fn bookmark(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.reading(|store| store.bookmark(name))
+    }
+
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
         self.reading(|store| store.last_commit())
     }

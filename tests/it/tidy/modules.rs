@@ -38,7 +38,14 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("subscriptions", &["fhir", "search", "storage"]),
-    ("http", &["interactions", "auth", "search", "fhir", "xml"]),
+    (
+        "upstream",
+        &["fhir", "storage", "interactions", "subscriptions", "intake"],
+    ),
+    (
+        "http",
+        &["interactions", "auth", "search", "fhir", "xml", "upstream"],
+    ),
     ("demo", &["fhir"]),
 ];
 
