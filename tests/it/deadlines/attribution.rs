@@ -1,5 +1,7 @@
 //! Contacts that name no referral (deadline-rules, section 3, attribution).
 
+use std::slice;
+
 use frist::deadlines::{Rules, derive, task};
 use frist::fhir::names;
 use jiff::Timestamp;
@@ -82,7 +84,11 @@ fn a_contact_without_a_referral_starts_the_one_chain_that_it_can_belong_to() {
     let begun = encounter("f", "t", "2027-03-09");
     let begun_by_video = by_video(begun.clone());
     check_each(vec![
-        ("one chain", with_first(&[s.clone()]), &["s 2027-03-10 e*"]),
+        (
+            "one chain",
+            with_first(slice::from_ref(&s)),
+            &["s 2027-03-10 e*"],
+        ),
         (
             "two chains",
             with_first(&[s.clone(), t.clone()]),

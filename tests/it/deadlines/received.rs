@@ -1,6 +1,8 @@
 //! Referrals as they are received: records of receipt, the day of receipt, and groups that reasons
 //! name (deadline-rules, section 3).
 
+use std::slice;
+
 use frist::deadlines::Rules;
 use frist::fhir::names;
 use serde_json::{Value, json};
@@ -186,9 +188,9 @@ fn under_received_the_earliest_day_of_receipt_starts_the_clock() {
         );
     };
     // No day of receipt is known.
-    due(&always, &[sent.clone()], "2027-03-01..2027-03-22");
+    due(&always, slice::from_ref(&sent), "2027-03-01..2027-03-22");
     let first = received_on(sent.clone(), "2027-03-03");
-    due(&always, &[first.clone()], "2027-03-03..2027-03-24");
+    due(&always, slice::from_ref(&first), "2027-03-03..2027-03-24");
     due(&always, &[first, again.clone()], "2027-03-03..2027-03-24");
     due(
         &always,
