@@ -54,6 +54,18 @@ pub(super) fn keep_own_extensions(
     }
 }
 
+/// Keeps the labels that are stored, unless the content says others: they are no matter of the
+/// sender's.
+pub(super) fn keep_labels(stored: Option<&Value>, content: &mut Value) {
+    let stored = stored.map_or(&Value::Null, |stored| &stored["meta"]);
+    for (name, value) in stored.as_object().into_iter().flatten() {
+        let is_of_server = matches!(name.as_str(), "versionId" | "lastUpdated");
+        if !is_of_server && content["meta"][name].is_null() {
+            content["meta"][name] = value.clone();
+        }
+    }
+}
+
 /// Puts the identifiers together: those that are stored, and those that are new.
 pub(super) fn all_identifiers(stored: Option<&Value>, sent: &[Value]) -> Vec<Value> {
     let stored = stored.map_or(&Value::Null, |stored| &stored["identifier"]);

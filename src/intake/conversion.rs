@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::content::keep_labels;
 use super::context::IntakeContext;
 use super::known::KnownParties;
 use super::organization::{MatchedOrganization, SentOrganization};
@@ -173,7 +174,7 @@ impl<'a> Converting<'a> {
         &mut self,
         at: usize,
         key: ResourceKey,
-        content: Value,
+        mut content: Value,
         reasons: Vec<IntakeReason>,
     ) {
         if self.known.stated_later.contains(&key) {
@@ -186,6 +187,7 @@ impl<'a> Converting<'a> {
         self.verdicts[at].notes.extend(reasons.iter().copied());
         self.verdicts[at].verdict = Verdict::Proposed(key.clone());
         if self.proposals.iter().all(|proposal| proposal.key != key) {
+            keep_labels(self.known.content(&key), &mut content);
             self.proposals.push(Proposal {
                 key,
                 content,

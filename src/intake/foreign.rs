@@ -69,7 +69,9 @@ impl<'a> ForeignBundle<'a> {
         };
         let first = entries.first().map(ForeignEntry::type_name);
         let has_head = head.is_none() || first == head;
-        let is_whole = entries.iter().all(|entry| !entry.type_name().is_empty());
+        let is_name =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let is_whole = entries.iter().all(|entry| is_name(entry.type_name()));
         let of_head = |entry: &ForeignEntry<'_>| head.is_some() && entry.has_modifiers();
         if entries.is_empty()
             || !has_head

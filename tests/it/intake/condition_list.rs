@@ -361,6 +361,7 @@ fn a_number_of_the_sender_identifies_and_what_others_added_stays() {
         { "url": "period", "valuePeriod": { "start": "2027-02-25" } }, { "url": "reason", "valueCode": "patient" } ] });
     let mut condition = facade.get(&key).json();
     condition["extension"] = json!([postponement]);
+    condition["meta"]["security"] = json!([{ "code": "R" }]);
     facade.put_ok(&condition);
     let reply = take(
         &facade,
@@ -380,6 +381,7 @@ fn a_number_of_the_sender_identifies_and_what_others_added_stays() {
     let condition = facade.get(&key).json();
     assert_eq!(condition["recordedDate"], "2027-02-20");
     assert_eq!(condition["extension"], json!([postponement]));
+    assert_eq!(condition["meta"]["security"][0]["code"], "R");
 }
 
 #[test]

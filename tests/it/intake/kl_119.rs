@@ -242,79 +242,45 @@ fn a_referral_becomes_a_record_of_receipt() {
     );
 }
 
-/// The reasons of KL: the code, ours, and the postponement that it says.
-const REASONS: [(&str, &str, &str); 14] = [
-    (
-        "3a5a72b7-addf-4857-b80c-04e4246e3072",
-        "patient-declined",
-        "",
-    ),
-    (
-        "0cd5734d-b663-47c6-a3da-6b14a937d144",
-        "patient-declined",
-        "",
-    ),
-    (
-        "f8436c2e-af1c-44fe-939d-473b518dd01d",
-        "patient-declined",
-        "",
-    ),
-    (
-        "8371b769_4bfb_4ac8_b130_d91c54784a56",
-        "patient-declined",
-        "",
-    ),
-    (
-        "a3f2bd01-078b-486e-81be-797d192ad7bd",
-        "patient-declined",
-        "",
-    ),
-    (
-        "4bbf6d6a-a1c6-41c2-b8c1-7352b7378adf",
-        "patient-declined",
-        "",
-    ),
-    (
-        "a63b6aa6-7d56-4e67-a5b3-d73f6d262af5",
-        "no-longer-needed",
-        "",
-    ),
-    ("8ac7be88-5d16-4dbd-a61a-ab02673f4b34", "sent-in-error", ""),
-    ("ef491570-7884-4acd-bcf7-43d6b2c64762", "no-show", ""),
-    ("82e99421-31da-4915-96ed-168ccfa1d20c", "not-stated", ""),
-    ("f64b8f5e-8ced-4a8b-ab73-8994fb524915", "transferred", ""),
-    ("3796fa11-305f-47d6-b164-45b05489afb2", "transferred", ""),
-    (
-        "a8632e22-bf0c-4f5a-92a7-70977ba104d5",
-        "clinical",
-        "clinical",
-    ),
-    (
-        "46a6bc1f-bfe8-4390-a71f-44ad4a384b9d",
-        "patient-postponed",
-        "patient",
-    ),
-];
+/// The reasons of KL: the code, ours, what becomes of the right, and the postponement that it says.
+const REASONS: &str = "
+    3a5a72b7-addf-4857-b80c-04e4246e3072 patient-declined declined
+    0cd5734d-b663-47c6-a3da-6b14a937d144 patient-declined declined
+    f8436c2e-af1c-44fe-939d-473b518dd01d patient-declined declined
+    8371b769_4bfb_4ac8_b130_d91c54784a56 patient-declined declined
+    a3f2bd01-078b-486e-81be-797d192ad7bd patient-declined declined
+    4bbf6d6a-a1c6-41c2-b8c1-7352b7378adf patient-declined declined
+    a63b6aa6-7d56-4e67-a5b3-d73f6d262af5 no-longer-needed void
+    8ac7be88-5d16-4dbd-a61a-ab02673f4b34 sent-in-error void
+    ef491570-7884-4acd-bcf7-43d6b2c64762 no-show due-soon
+    82e99421-31da-4915-96ed-168ccfa1d20c not-stated due-soon
+    f64b8f5e-8ced-4a8b-ab73-8994fb524915 transferred due-soon
+    3796fa11-305f-47d6-b164-45b05489afb2 transferred due-soon
+    a8632e22-bf0c-4f5a-92a7-70977ba104d5 clinical postponed-clinical clinical
+    46a6bc1f-bfe8-4390-a71f-44ad4a384b9d patient-postponed postponed-patient patient
+";
 
 #[test]
-fn each_reason_of_kl_has_ours_beside_it() {
+fn each_reason_of_kl_has_ours_beside_it_and_its_effect() {
     let facade = server();
-    for (at, (code, reason, postponement)) in REASONS.into_iter().enumerate() {
-        let sent = changed(request(), |r| {
-            r["id"] = format!("request-{at}").into();
-            r["status"] = if postponement.is_empty() {
-                "revoked"
-            } else {
-                "on-hold"
-            }
-            .into();
-            r["extension"] = json!([{ "url": STATUS_REASON, "valueCodeableConcept": { "coding": [{ "system": KL, "code": code }] } }]);
+    let rows = REASONS.lines().filter(|row| !row.trim().is_empty());
+    for (at, row) in rows.enumerate() {
+        let row: Vec<&str> = row.split_whitespace().collect();
+        let (code, reason, effect, postponement) = (row[0], row[1], row[2], row.get(3));
+        let status = if postponement.is_some() {
+            "on-hold"
+        } else {
+            "revoked"
+        };
+        let told = json!({ "coding": [{ "system": KL, "code": code }] });
+        let sent = changed(request(), |sent| {
+            sent["id"] = format!("request-{at}").into();
+            sent["status"] = status.into();
+            sent["extension"] = json!([{ "url": STATUS_REASON, "valueCodeableConcept": told }]);
         });
         let reply = take(&facade, &report(1, &[focus(), sent.clone()]));
-        assert_eq!(
-            lines(&reply)[4],
-            "ServiceRequest created received-as-authored"
-        );
+        let taken = "ServiceRequest created received-as-authored";
+        assert_eq!(lines(&reply)[4], taken);
         let key = stored(&reply)[4]
             .split("/_history")
             .next()
@@ -323,29 +289,28 @@ fn each_reason_of_kl_has_ours_beside_it() {
         let referral = facade.get(&key).json();
         let named = |url: &str| -> Vec<Value> {
             let all = referral["extension"].as_array().unwrap().iter();
-            all.filter(|extension| extension["url"].as_str().unwrap().ends_with(url))
-                .cloned()
-                .collect()
+            let is_it = |extension: &&Value| extension["url"].as_str().unwrap().ends_with(url);
+            all.filter(is_it).cloned().collect()
         };
         let told = &named("request-statusReason")[0]["valueCodeableConcept"]["coding"];
         assert_eq!(
             (&told[0]["code"], &told[1]["code"]),
             (&json!(reason), &json!(code))
         );
+        let task = &facade.get(&format!("Task?focus={key}")).resources()[0];
+        assert_eq!(
+            task["businessStatus"]["coding"][0]["code"], effect,
+            "{code}"
+        );
         let tags = named("kp-postponement");
-        assert_eq!(tags.len(), usize::from(!postponement.is_empty()), "{code}");
-        if let Some(tag) = tags.first() {
-            assert_eq!(
-                tag["extension"][0]["valuePeriod"],
-                json!({ "start": "2027-02-22" })
-            );
-            assert_eq!(tag["extension"][1]["valueCode"], postponement);
+        assert_eq!(tags.len(), usize::from(postponement.is_some()), "{code}");
+        if let (Some(tag), Some(postponement)) = (tags.first(), postponement) {
+            let period = &tag["extension"][0]["valuePeriod"];
+            assert_eq!(*period, json!({ "start": "2027-02-22" }));
+            assert_eq!(tag["extension"][1]["valueCode"], *postponement);
             // Said again later, it began when it began.
             let again = take(&facade, &report(3, &[focus(), sent]));
-            assert_eq!(
-                lines(&again)[4],
-                "ServiceRequest unchanged received-as-authored"
-            );
+            assert_eq!(lines(&again)[4], taken.replace("created", "unchanged"));
         }
     }
 }
@@ -426,4 +391,33 @@ fn a_contact_has_the_offer_and_the_referral_of_its_plan() {
         ),
     );
     assert_eq!(facade.get("Task").resources()[0]["status"], "requested");
+}
+
+#[test]
+fn a_planned_contact_is_a_booking_and_ends_with_the_contact() {
+    let facade = server();
+    let planned = [
+        focus(),
+        request(),
+        intervention("plan", TRAINING),
+        contact("planned", "plan"),
+    ];
+    let reply = take(&facade, &report(1, &planned));
+    let booking = stored(&reply)[6]
+        .split("/_history")
+        .next()
+        .unwrap()
+        .to_owned();
+    assert!(booking.starts_with("Appointment/"));
+    let appointment = facade.get(&booking).json();
+    assert_eq!(appointment["status"], "booked");
+    assert_eq!(appointment["start"], "2027-02-20T10:00:00+01:00");
+    let reply = take(&facade, &report(2, &[contact("finished", "plan")]));
+    assert_eq!(lines(&reply)[3], "Encounter created");
+    assert_eq!(facade.get(&booking).json()["status"], "fulfilled");
+    let facade = server();
+    take(&facade, &report(1, &planned));
+    let reply = take(&facade, &report(2, &[contact("cancelled", "plan")]));
+    assert_eq!(lines(&reply)[3], "Encounter updated");
+    assert_eq!(facade.get(&booking).json()["status"], "cancelled");
 }
