@@ -309,49 +309,60 @@ fn an_offer_that_has_begun_has_a_past_start_and_one_that_is_planned_need_not() {
 }
 
 #[test]
-fn a_booked_session_is_of_a_person_and_says_for_which_referral() {
-    let actor = |actor: Value| json!({ "participant": [{ "actor": actor, "status": "accepted" }] });
-    let nobody = vec!["error invariant Appointment kp-app-1"];
+fn a_booked_session_is_of_a_person() {
     let cpr = json!({ "system": "urn:oid:1.2.208.176.1.2", "value": "0405440001" });
+    let sor = json!({ "system": "urn:oid:1.2.208.176.1.1", "value": "1" });
+    let entry = "urn:uuid:0c5e4905-5c2e-4254-8837-770c3724cd13";
+    for (actor, is_one) in [
+        (json!({ "reference": "Patient/1" }), true),
+        (
+            json!({ "reference": "https://example.org/fhir/Patient/1" }),
+            true,
+        ),
+        (json!({ "reference": "Patient?identifier=x|1" }), true),
+        (json!({ "reference": entry }), true),
+        (json!({ "identifier": cpr }), true),
+        (
+            json!({ "type": "Patient", "identifier": { "value": "1" } }),
+            true,
+        ),
+        (json!({ "reference": "Practitioner/1" }), false),
+        (json!({ "identifier": sor }), false),
+        (json!({ "display": "Karen" }), false),
+    ] {
+        let edit = json!({ "participant": [{ "actor": actor, "status": "accepted" }] });
+        let expected: &[&str] = match is_one {
+            true => &[],
+            false => &["error invariant Appointment kp-app-1"],
+        };
+        check("Appointment", edit, expected);
+    }
+}
+
+#[test]
+fn a_booked_session_has_times_a_referral_and_an_offer() {
+    let based_on = |reference: Value| json!({ "basedOn": [reference] });
+    let offer = |concept: Value| json!({ "serviceType": [concept] });
+    let value = "error code-invalid Appointment.serviceType[0].coding[0].code";
+    let other = "warning code-invalid Appointment.serviceType[0]";
+    let (both, either) = (
+        "error invariant Appointment app-2",
+        "error invariant Appointment app-3",
+    );
+    let modifier = json!([{ "url": "http://example.org/x", "valueBoolean": true }]);
     for (edit, expected) in [
-        (actor(json!({ "reference": "Patient/1" })), vec![]),
         (
-            actor(json!({ "reference": "https://example.org/fhir/Patient/1" })),
+            json!({ "start": "2032-01-01T09:00:00Z", "end": "2032-01-01T10:00:00Z" }),
             vec![],
         ),
-        (
-            actor(json!({ "reference": "Patient?identifier=x|1" })),
-            vec![],
-        ),
-        (
-            actor(json!({ "reference": "urn:uuid:0c5e4905-5c2e-4254-8837-770c3724cd13" })),
-            vec![],
-        ),
-        (actor(json!({ "identifier": cpr })), vec![]),
-        (
-            actor(json!({ "type": "Patient", "identifier": { "value": "1" } })),
-            vec![],
-        ),
-        (
-            actor(json!({ "reference": "Practitioner/1" })),
-            nobody.clone(),
-        ),
-        (
-            actor(json!({ "identifier": { "system": "urn:oid:1.2.208.176.1.1", "value": "1" } })),
-            nobody.clone(),
-        ),
-        (actor(json!({ "display": "Karen" })), nobody.clone()),
-        (json!({ "start": "2032-01-01T09:00:00Z" }), vec![]),
+        (json!({ "end": null }), vec![both, either]),
         (
             json!({ "start": null }),
-            vec![
-                "error required Appointment.start",
-                "error invariant Appointment app-3",
-            ],
+            vec!["error required Appointment.start", both, either],
         ),
         (
             json!({ "start": "2031-02-01" }),
-            vec!["error value Appointment.start"],
+            vec!["error value Appointment.start kp-date-1"],
         ),
         (
             json!({ "created": "2031-01-02" }),
@@ -366,35 +377,88 @@ fn a_booked_session_is_of_a_person_and_says_for_which_referral() {
             vec!["error invariant Appointment.created kp-date-5"],
         ),
         (
-            json!({ "basedOn": [{ "display": "x" }] }),
+            based_on(json!({ "display": "x" })),
             vec!["error invariant Appointment.basedOn[0] kp-ref-1"],
         ),
         (
-            json!({ "basedOn": [{ "reference": "CarePlan/1" }] }),
+            based_on(json!({ "reference": "CarePlan/1" })),
             vec!["error structure Appointment.basedOn[0]"],
         ),
         (
-            json!({ "serviceType": [own_concept("kp-prevention-offer", "yoga")] }),
-            vec![
-                "error code-invalid Appointment.serviceType[0].coding[0].code",
-                "warning code-invalid Appointment.serviceType[0]",
-            ],
+            offer(own_concept("kp-prevention-offer", "yoga")),
+            vec![value, other],
         ),
-        (
-            json!({ "serviceType": [{ "text": "yoga" }] }),
-            vec!["warning code-invalid Appointment.serviceType[0]"],
-        ),
+        (offer(json!({ "text": "yoga" })), vec![other]),
         (json!({ "status": "noshow" }), vec![]),
         (
             json!({ "status": "held" }),
             vec!["error code-invalid Appointment.status"],
         ),
         (
-            json!({ "modifierExtension": [{ "url": "http://example.org/x", "valueBoolean": true }] }),
-            vec!["error invariant Appointment kp-mod-1"],
+            json!({ "modifierExtension": modifier }),
+            vec!["error invariant Appointment.modifierExtension[0] kp-mod-1"],
         ),
     ] {
         check("Appointment", edit, &expected);
+    }
+}
+
+#[test]
+fn a_plan_of_an_offer_is_checked_by_its_category_and_is_never_a_treatment_plan() {
+    let offer = own_concept("kp-careplan-category", "prevention-offer");
+    let both = json!([offer, own_concept("kp-careplan-category", "treatment-plan")]);
+    let bare = json!({ "category": [offer], "created": null, "addresses": null });
+    let with = |edit: Value| {
+        let mut all = bare.clone();
+        for (name, value) in edit.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        all
+    };
+    for (edit, expected) in [
+        (bare.clone(), vec![]),
+        (with(json!({ "status": "revoked" })), vec![]),
+        (
+            with(json!({ "category": both })),
+            vec!["error invariant CarePlan kp-cp-2"],
+        ),
+        (
+            with(json!({ "author": null })),
+            vec!["error required CarePlan.author"],
+        ),
+        (
+            with(json!({ "subject": null })),
+            vec!["error required CarePlan.subject"],
+        ),
+        (
+            with(json!({ "intent": "order" })),
+            vec!["error value CarePlan.intent"],
+        ),
+    ] {
+        check("CarePlan", edit, &expected);
+    }
+}
+
+#[test]
+fn a_contact_names_a_referral_or_by_the_extension_of_kl_a_plan() {
+    let url = "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnCarePlanExtension";
+    let of = |value: Value| {
+        let mut extension = json!({ "url": url });
+        extension["valueReference"] = value;
+        json!({ "basedOn": null, "extension": [extension] })
+    };
+    let neither = vec!["error invariant Encounter kp-enc-2"];
+    for (edit, expected) in [
+        (of(json!({ "reference": "CarePlan/1" })), vec![]),
+        (of(json!({ "identifier": { "value": "1" } })), vec![]),
+        (of(json!({ "display": "Plan" })), neither.clone()),
+        (
+            json!({ "basedOn": null, "extension": [{ "url": url, "valueString": "CarePlan/1" }] }),
+            neither.clone(),
+        ),
+        (json!({ "basedOn": null }), neither),
+    ] {
+        check("Encounter", edit, &expected);
     }
 }
 

@@ -15,6 +15,7 @@ Description: "A time at which a prevention offer is to start, booked for a perso
 * start 1..1 MS
 * insert Says(start, "When the session begins", "Hvornår mødet begynder")
 * end MS
+* insert Says(end, "When it ends: R4 asks for both\, or for neither", "Hvornår det slutter: R4 kræver begge eller ingen")
 * created MS
 * created obeys kp-date-2 and kp-date-5
 * insert Says(created, "The day on which the time was booked: before it\, nobody knew of it", "Den dag\, tiden blev booket: før den kendte ingen til den")

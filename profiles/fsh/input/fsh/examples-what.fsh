@@ -178,6 +178,7 @@ Title: "A booked first session, as little as is needed"
 Description: "The day of the session, for the person who was referred."
 * status = #booked
 * start = "2027-04-06T09:00:00+02:00"
+* end = "2027-04-06T10:00:00+02:00"
 * basedOn = Reference(referral-small)
 * participant.actor = Reference(person-small)
 * participant.status = #accepted
