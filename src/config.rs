@@ -96,6 +96,10 @@ pub struct CommonOptions {
     /// same group and right, or add versions.
     #[arg(long, value_name = "DIR", env = "FRIST_RULES")]
     pub rules: Option<PathBuf>,
+    /// A table (CSV) of units that are general practices, by SOR number: the columns sor,
+    /// ydernummer, name, region, from and to. It is read again when the file changes.
+    #[arg(long, value_name = "FILE.csv", env = "FRIST_PRACTICES")]
+    pub practices: Option<PathBuf>,
     /// A package (NPM, *.tgz) whose profiles are enforced as well where a resource claims them in
     /// meta.profile; repeatable.
     #[arg(long, value_name = "FILE.tgz")]

@@ -1,7 +1,8 @@
 //! Wiring and lifetime: the only place that reads the clock, makes ids or names an engine.
 //!
-//! One file per command (`serve` with `ready` before it, `demo`, `intake`, `reindex`, `validate`) and per thing
-//! that they need: the clock, the log, the packages, the delivery of notifications, the keepers of
+//! One file per command (`serve` with `ready` before it, `demo`, `intake`, `reindex`, `validate`) and per
+//! thing that they need: the clock, the log, the packages, the table of practices, the delivery of
+//! notifications, the keepers of
 //! `upkeep`.
 
 mod added_packages;
@@ -13,6 +14,7 @@ mod input_files;
 mod intake;
 mod log;
 pub mod packages;
+pub mod practices;
 mod ready;
 mod reindex;
 mod serve;

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::clock::ServerClock;
 use super::delivery::DeliverySetup;
 use super::exit_error::ExitError;
+use super::practices::{OpenedPractices, PracticeFile};
 use super::reindex::{finish_index, open_store};
 use super::{added_packages, packages, upstreams};
 use crate::config::{References, ServeOptions};
@@ -31,6 +32,8 @@ pub(super) struct ReadyServer {
     pub(super) server: Arc<Server>,
     pub(super) clock: ServerClock,
     pub(super) calendar: Arc<Notify>,
+    /// The file of the table of general practices, if there is one.
+    pub(super) practices: Option<PracticeFile>,
     pub(super) download: Arc<LazyDownload>,
     /// The thread that makes the index anew, if that is still to be done.
     pub(super) indexing: Option<JoinHandle<()>>,
@@ -53,6 +56,7 @@ impl ReadyServer {
         }
         let common = &options.common;
         let (rules, mut definitions) = packages::rules_and_definitions(common.rules.as_deref())?;
+        let practices = OpenedPractices::open(common.practices.as_deref())?;
         let validator = validator(&common.package)?;
         let upstreams = upstreams::prepare(common.upstream.as_deref())?;
         let (delivery, endpoints) = DeliverySetup::read(&common.subscriptions)?;
@@ -77,6 +81,7 @@ impl ReadyServer {
         let (wake, woken) = (Arc::clone(&calendar), Arc::clone(&delivery.signals));
         let server = Arc::new(Server::new(ServerParts {
             rules,
+            practices: practices.table,
             references,
             endpoints,
             wake_calendar: Box::new(move || wake.notify_one()),
@@ -88,6 +93,7 @@ impl ReadyServer {
             address,
             clock: ServerClock::begin(common.clock, last),
             calendar,
+            practices: practices.file,
             download: Arc::new(packages::download()),
             indexing: index_if_due(&server)?,
             delivery,

@@ -14,6 +14,7 @@ use super::clock::ServerClock;
 use super::delivery::DeliverySetup;
 use super::exit_error::ExitError;
 use super::log::say;
+use super::practices::keep_practices;
 use super::ready::ReadyServer;
 use super::upkeep::{keep_calendar, keep_events};
 use super::upstreams;
@@ -74,6 +75,11 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
     for poller in pollers {
         reading.spawn(async move { poller.run().await });
     }
+    let practices = tokio::spawn(keep_practices(
+        Arc::clone(&server),
+        move || clock.context(),
+        ready.practices,
+    ));
     wire.set_ready(true);
     greet(&server, &options.data, clock, ready.address);
     let stop = async {
@@ -85,6 +91,7 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
     // What a round had not written is read again at the next start.
     reading.shutdown().await;
     calendar.abort();
+    practices.abort();
     if let Some(deliverer) = Arc::into_inner(deliverer) {
         deliverer.stop().await;
     }

@@ -11,6 +11,7 @@ use super::fact_types::FactType;
 use super::group_table::GroupTable;
 use super::offers::{Booking, OfferPlan, OfferStart, is_offer_plan};
 use super::practice::{Party, Practices};
+use super::practice_table::PracticeTable;
 use super::referrals::{self, Chain};
 use super::stored::Stored;
 use super::task::prevention_start_task_id;
@@ -106,7 +107,8 @@ impl PersonFacts {
     /// something about them: the Patient, the person's resources of the
     /// [`FACT_TYPES`](super::FACT_TYPES), and the Organizations and PractitionerRoles that
     /// [`practice_references`](super::practice_references) names. In any order; other types are
-    /// ignored, and what is not stored is left out.
+    /// ignored, and what is not stored is left out. `listed` are the general practices of the
+    /// operator's table.
     ///
     /// Contents are only borrowed, and of each only the top elements listed by
     /// [`elements_read`](super::elements_read) are looked at: the caller may leave out all others.
@@ -114,8 +116,9 @@ impl PersonFacts {
         patient: &ResourceKey,
         resources: &[Stored<'_>],
         table: &GroupTable,
+        listed: &PracticeTable,
     ) -> PersonFacts {
-        let practices = Practices::among(resources);
+        let practices = Practices::among(resources, listed);
         let of_patient = resources.iter().find(|stored| stored.key == *patient);
         let mut facts = PersonFacts {
             patient: read_patient(patient, of_patient, &practices),
@@ -307,13 +310,14 @@ fn plan(stored: &Stored<'_>, practices: &Practices<'_>) -> Option<Plan> {
         "revoked" if reason("patient-declined") => PlanState::Declined,
         _ => return None,
     };
-    if state == PlanState::InForce && !author.is_general_practice {
+    let date = day_of(&plan["created"])?;
+    if state == PlanState::InForce && !author.is_general_practice_on(date) {
         return None;
     }
     Some(Plan {
         key: stored.key.clone(),
         version: stored.version,
-        date: day_of(&plan["created"])?,
+        date,
         state,
         author,
         addresses: local_keys(&plan["addresses"], ResourceType::Condition),

@@ -54,7 +54,7 @@ impl<'a> KnownChain<'a> {
             started: None,
             day,
         };
-        if root.requester.is_general_practice {
+        if root.requester.is_general_practice_on(root.date) {
             known.started = known.earliest_due(rules);
         }
         Some(known)

@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use serde_json::Value;
 
 use super::fact_types::practice_elements;
 use super::owner::TaskOwner;
+use super::practice_table::{PracticeDays, PracticeTable};
 use super::stored::{SourceVersion, Stored};
 use crate::fhir::reference::Reference;
 use crate::fhir::view::{has_coding, identifiers, items};
@@ -88,8 +90,10 @@ impl<'a> Practice<'a> {
 pub(super) struct Party {
     /// The reference as a Task carries it, a stored PractitionerRole replaced by its organization.
     pub owner: Option<TaskOwner>,
-    /// True for a general practice.
-    pub is_general_practice: bool,
+    /// True for a general practice by what it says of itself, which holds on every day.
+    is_general_practice: bool,
+    /// The days on which it is one by the operator's table.
+    listed: Vec<PracticeDays>,
     /// Everything by which the organization is known; two parties that share one are the same.
     identities: BTreeSet<Identity>,
     /// The stored resources that were read for this.
@@ -118,25 +122,32 @@ impl Identity {
 }
 
 impl Party {
+    /// Tells whether it was a general practice on that day.
+    pub(super) fn is_general_practice_on(&self, day: Date) -> bool {
+        self.is_general_practice || self.listed.iter().any(|days| days.contain(day))
+    }
+
     /// Tells whether both name the same organization.
     pub(super) fn is_same_as(&self, other: &Party) -> bool {
         !self.identities.is_disjoint(&other.identities)
     }
 }
 
-/// The stored Organizations and PractitionerRoles.
+/// The stored Organizations and PractitionerRoles, and the operator's table of general practices.
 pub(super) struct Practices<'a> {
+    listed: &'a PracticeTable,
     by_key: BTreeMap<&'a ResourceKey, (&'a Stored<'a>, Practice<'a>)>,
 }
 
 impl<'a> Practices<'a> {
     /// Picks the practices out of the resources.
-    pub(super) fn among(resources: &'a [Stored<'a>]) -> Self {
+    pub(super) fn among(resources: &'a [Stored<'a>], listed: &'a PracticeTable) -> Self {
         let practices = resources.iter().filter_map(|stored| {
             let practice = Practice::read(stored.key.resource_type, stored.value)?;
             Some((&stored.key, (stored, practice)))
         });
         Practices {
+            listed,
             by_key: practices.collect(),
         }
     }
@@ -155,8 +166,8 @@ impl<'a> Practices<'a> {
                     identifiers,
                     is_typed,
                 },
-            )) => organization(element, stored, identifiers, *is_typed),
-            None => unstored(element, &reference),
+            )) => self.organization(element, stored, identifiers, *is_typed),
+            None => self.unstored(element, &reference),
         };
         party
             .identities
@@ -177,47 +188,57 @@ impl<'a> Practices<'a> {
         party.owner = party.owner.or_else(|| TaskOwner::read(element));
         party
     }
-}
 
-fn organization(
-    element: &Value,
-    stored: &Stored<'_>,
-    identifiers: &[(&str, &str)],
-    is_typed: bool,
-) -> Party {
-    let mut identities: BTreeSet<Identity> = identifiers
-        .iter()
-        .map(|(system, value)| Identity::of(system, value))
-        .collect();
-    identities.insert(Identity::Resource(stored.key.clone()));
-    Party {
-        owner: TaskOwner::read(element),
-        is_general_practice: is_typed
-            || identifiers
-                .iter()
-                .any(|(system, _)| names::is_ydernummer_system(system)),
-        identities,
-        inputs: vec![stored.input()],
+    fn organization(
+        &self,
+        element: &Value,
+        stored: &Stored<'_>,
+        identifiers: &[(&str, &str)],
+        is_typed: bool,
+    ) -> Party {
+        let mut identities: BTreeSet<Identity> = identifiers
+            .iter()
+            .map(|(system, value)| Identity::of(system, value))
+            .collect();
+        let of_sor = identifiers
+            .iter()
+            .filter(|(system, _)| *system == names::SOR);
+        identities.insert(Identity::Resource(stored.key.clone()));
+        Party {
+            owner: TaskOwner::read(element),
+            is_general_practice: is_typed
+                || identifiers
+                    .iter()
+                    .any(|(system, _)| names::is_ydernummer_system(system)),
+            listed: of_sor
+                .flat_map(|(_, sor)| self.listed.days_of(sor))
+                .collect(),
+            identities,
+            inputs: vec![stored.input()],
+        }
     }
-}
 
-fn unstored(element: &Value, reference: &Reference<'_>) -> Party {
-    let mut party = Party {
-        owner: TaskOwner::read(element),
-        ..Party::default()
-    };
-    match reference {
-        Reference::Local(key, _) => {
-            party.identities.insert(Identity::Resource(key.clone()));
+    fn unstored(&self, element: &Value, reference: &Reference<'_>) -> Party {
+        let mut party = Party {
+            owner: TaskOwner::read(element),
+            ..Party::default()
+        };
+        match reference {
+            Reference::Local(key, _) => {
+                party.identities.insert(Identity::Resource(key.clone()));
+            }
+            Reference::External(address) => {
+                let address = (*address).to_owned();
+                party.identities.insert(Identity::Address(address));
+            }
+            Reference::Logical(system, value) => {
+                party.is_general_practice = names::is_ydernummer_system(system);
+                if *system == names::SOR {
+                    party.listed = self.listed.days_of(value).collect();
+                }
+            }
+            _ => {}
         }
-        Reference::External(address) => {
-            let address = (*address).to_owned();
-            party.identities.insert(Identity::Address(address));
-        }
-        Reference::Logical(system, _) => {
-            party.is_general_practice = names::is_ydernummer_system(system);
-        }
-        _ => {}
+        party
     }
-    party
 }

@@ -91,7 +91,7 @@ fn owner<'a>(facts: &'a PersonFacts, focus: &'a Diagnosis) -> Option<&'a Party> 
             .filter(|party| party.owner.is_some())
     };
     named()
-        .find(|party| party.is_general_practice)
+        .find(|party| party.is_general_practice_on(focus.date))
         .or_else(|| named().next())
         .or(Some(&focus.recorder))
 }

@@ -4,7 +4,7 @@
 //! It knows the types of that memory, never the functions that use it: those stand above.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use jiff::civil::Date;
 
@@ -16,7 +16,7 @@ use super::subscription::binding_tokens::BindingTokens;
 use super::subscription::listeners::SubscriptionListeners;
 use super::writing::follower_cache::FollowerCache;
 use super::writing::write_turns::WriteTurns;
-use crate::deadlines::{GroupTable, Rules};
+use crate::deadlines::{GroupTable, PracticeTable, Rules};
 use crate::fhir::{Id, OwnBases, copenhagen_date};
 use crate::intake::IntakeOptions;
 use crate::storage::Store;
@@ -35,6 +35,8 @@ pub struct ServerParts {
     pub rules: Rules,
     /// The target groups of the codes.
     pub groups: GroupTable,
+    /// The operator's table of general practices.
+    pub practices: PracticeTable,
     /// The validator of resources.
     pub validator: Arc<Validator>,
     /// The base of this server's own addresses, as `http://127.0.0.1:8080/fhir`.
@@ -63,6 +65,7 @@ impl ServerParts {
             store,
             rules: Rules::shipped().clone(),
             groups: GroupTable::shipped().clone(),
+            practices: PracticeTable::default(),
             validator,
             base_url,
             references: ReferencePolicy::default(),
@@ -83,6 +86,9 @@ pub struct Server {
     pub rules: Rules,
     /// The target groups of the codes.
     pub groups: GroupTable,
+    /// The operator's table of general practices: another one while the server runs, if its file
+    /// changes.
+    practices: RwLock<Arc<PracticeTable>>,
     /// The validator of resources.
     pub validator: Arc<Validator>,
     /// The base of this server's own addresses, as `http://127.0.0.1:8080/fhir`.
@@ -127,6 +133,7 @@ impl Server {
             store,
             rules,
             groups,
+            practices,
             validator,
             base_url,
             references,
@@ -140,6 +147,7 @@ impl Server {
             store,
             rules,
             groups,
+            practices: RwLock::new(Arc::new(practices)),
             validator,
             base_url,
             references,
@@ -159,6 +167,18 @@ impl Server {
             wake_calendar,
             wake_delivery,
         }
+    }
+
+    /// Returns the operator's table of general practices, as it is now.
+    pub fn practices(&self) -> Arc<PracticeTable> {
+        let practices = self.practices.read();
+        Arc::clone(&practices.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another table of general practices in the place of the one before.
+    pub(super) fn set_practices(&self, table: PracticeTable) {
+        let practices = self.practices.write();
+        *practices.unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 
     /// Says who delivers: without effect a second time.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::facade::guide_validator;
 use frist::deadlines::{
-    BusinessStatus, Forecast, GroupTable, PersonFacts, Right, Rights, Rules, Stored, derive,
+    BusinessStatus, Forecast, GroupTable, PersonFacts, PracticeTable, Right, Rights, Rules, Stored,
+    derive,
 };
 use frist::demo::{OPENING, PersonStory, Population};
 use frist::fhir::{Issue, Resource, ResourceKey, Version};
@@ -56,7 +57,12 @@ fn rights_after(story: &PersonStory, bundles: usize, today: Date) -> Rights {
         })
         .collect();
     derive(
-        &PersonFacts::read(&patient, &stored, GroupTable::shipped()),
+        &PersonFacts::read(
+            &patient,
+            &stored,
+            GroupTable::shipped(),
+            &PracticeTable::default(),
+        ),
         Rules::shipped(),
         today,
     )

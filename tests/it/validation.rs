@@ -218,6 +218,7 @@ fn valid(kind: &str) -> Value {
         "Appointment" => json!({
             "status": "booked",
             "start": "2031-01-10T09:00:00+01:00",
+            "end": "2031-01-10T10:00:00+01:00",
             "created": "2030-12-31",
             "basedOn": [{ "reference": "ServiceRequest/1" }],
             "participant": [{ "actor": { "reference": "Patient/1" }, "status": "accepted" }],

@@ -1,5 +1,6 @@
 //! Everyone's rights derived anew, when what they are derived by is no longer what it was: other
-//! rules, another code table, another way of deriving (deadline-rules, section 1).
+//! rules, another code table, another table of general practices, another way of deriving
+//! (deadline-rules, section 1).
 //!
 //! The store remembers by two guards what the last derivation was made by. `derived` moves when one
 //! begins and when it ends, `derived-by/<what>` only when it ends, in the same commit: both stand
@@ -9,18 +10,34 @@
 use jiff::civil::Date;
 
 use super::calendar::{PERSONS_PER_COMMIT, Progress, commit};
-use crate::deadlines;
+use crate::deadlines::{self, PracticeTable};
 use crate::fhir::{Id, ResourceType};
 use crate::interactions::writing::derived::{AsOf, Derived, derived};
 use crate::interactions::writing::gathering::Gathering;
+use crate::interactions::writing::guards;
 use crate::interactions::writing::pending::Pending;
 use crate::interactions::writing::write_turns::Attempted;
 use crate::interactions::{Context, Failure, Server};
 use crate::search::SearchQuery;
 use crate::storage::{Guard, Position};
 
+/// Puts another table of general practices in the place of the one before, while the server serves,
+/// and derives everyone's rights anew if it says something else of anyone.
+///
+/// # Errors
+/// Of the store, or `Busy` if others never cease to write the same persons: the table is in force,
+/// and what is not derived yet is derived at the next start.
+pub fn replace_practices(
+    server: &Server,
+    context: &Context,
+    table: PracticeTable,
+) -> Result<Progress, Failure> {
+    server.set_practices(table);
+    bring_up_to_date(server, context)
+}
+
 /// Derives everyone's rights as of today, unless the stored ones were derived by the same rules,
-/// code table and way of deriving.
+/// tables and way of deriving.
 ///
 /// # Errors
 /// Of the store, or `Busy` if others never cease to write the same persons.
@@ -34,7 +51,8 @@ pub fn bring_up_to_date(server: &Server, context: &Context) -> Result<Progress, 
     {
         return Ok(Progress::default());
     }
-    touch(server, context, [derived.clone()])?;
+    // Who gathered by another table of practices, and has not committed yet, gathers again.
+    touch(server, context, [derived.clone(), guards::practices()])?;
     let done = derive_all(server, context)?;
     touch(server, context, [derived, by_these])?;
     Ok(done)
@@ -44,7 +62,7 @@ pub fn bring_up_to_date(server: &Server, context: &Context) -> Result<Progress, 
 fn derived_by(server: &Server) -> Guard {
     Guard(format!(
         "derived-by/{}",
-        deadlines::fingerprint(&server.rules, &server.groups)
+        deadlines::fingerprint(&server.rules, &server.groups, &server.practices())
     ))
 }
 

@@ -148,7 +148,7 @@ fn made_by_server(key: ResourceKey, previous: Option<Version>, content: Value) -
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::deadlines::{GroupTable, Stored};
+    use crate::deadlines::{GroupTable, PracticeTable, Stored};
     use jiff::civil::date;
 
     /// A diagnosis of a person, as it may stand in a file.
@@ -169,7 +169,12 @@ mod tests {
         };
         let patient = ResourceKey::parse("Patient/p").unwrap();
         let gathered = GatheredRights {
-            holders: vec![RightHolder::of(patient, &[stored], GroupTable::shipped())],
+            holders: vec![RightHolder::of(
+                patient,
+                &[stored],
+                GroupTable::shipped(),
+                &PracticeTable::default(),
+            )],
             ..GatheredRights::default()
         };
         let now = "2027-03-01T08:00:00Z".parse().unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::deadlines::{GroupTable, PersonFacts, Stored, practice_references};
+use crate::deadlines::{GroupTable, PersonFacts, PracticeTable, Stored, practice_references};
 use crate::fhir::{Id, ResourceKey, Version};
 use crate::subscriptions::FilterIndex;
 
@@ -36,9 +36,14 @@ pub(super) struct RightHolder {
 
 impl RightHolder {
     /// Reads the facts of a person from resources, wherever they come from.
-    pub(super) fn of(key: ResourceKey, resources: &[Stored<'_>], groups: &GroupTable) -> Self {
+    pub(super) fn of(
+        key: ResourceKey,
+        resources: &[Stored<'_>],
+        groups: &GroupTable,
+        practices: &PracticeTable,
+    ) -> Self {
         RightHolder {
-            facts: PersonFacts::read(&key, resources, groups),
+            facts: PersonFacts::read(&key, resources, groups, practices),
             practices: resources
                 .iter()
                 .flat_map(|stored| practice_references(stored.value))

@@ -2,6 +2,7 @@
 //! - `person/<Patient id>`: any resource about the person, and the person's Tasks;
 //! - `resource/<key>`: an Organization or PractitionerRole that facts depend on;
 //! - `dependents/<key>`: who depends on that Organization or PractitionerRole;
+//! - `practices`: the operator's table of general practices;
 //! - `subscriptions`: who follows what.
 
 use crate::fhir::{Id, ResourceKey};
@@ -20,6 +21,11 @@ pub(in crate::interactions) fn resource(key: &ResourceKey) -> Guard {
 /// Returns the guard of who depends on an Organization or PractitionerRole.
 pub(super) fn dependents(key: &ResourceKey) -> Guard {
     Guard(format!("dependents/{key}"))
+}
+
+/// Returns the guard of the operator's table of general practices.
+pub(in crate::interactions) fn practices() -> Guard {
+    Guard("practices".to_owned())
 }
 
 /// Returns the guard of who follows what.

@@ -35,7 +35,7 @@ impl Gathering<'_> {
                 persons
                     .iter()
                     .map(guards::person)
-                    .chain([guards::subscriptions()]),
+                    .chain([guards::practices(), guards::subscriptions()]),
             )?;
             self.some_rights(persons, pending, &mut gathered)?;
         }
@@ -221,7 +221,9 @@ impl Gathering<'_> {
                 value: &gist.content,
             })
             .collect();
-        RightHolder::of(key, &stored, &self.server().groups)
+        // After its guard was asked: who derives by a table that is replaced gathers again.
+        let server = self.server();
+        RightHolder::of(key, &stored, &server.groups, &server.practices())
     }
 
     /// Reads the Tasks of referrals that belong to other persons so far: a referral that is moved

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use frist::deadlines::{
-    DERIVATION, GroupTable, PersonFacts, Rules, derive, fingerprint, provenance, reconcile,
+    DERIVATION, GroupTable, PersonFacts, PracticeTable, Rules, derive, fingerprint, provenance,
+    reconcile,
 };
 use frist::fhir::{Id, Version, start_of_day};
 use jiff::civil::Date;
@@ -62,7 +63,11 @@ fn tasks_change_only_when_the_rules_the_code_table_or_the_derivation_number_does
         env!("CARGO_MANIFEST_DIR"),
         "/tests/it/deadlines/golden-tasks.txt"
     );
-    let made_with = fingerprint(Rules::shipped(), GroupTable::shipped());
+    let made_with = fingerprint(
+        Rules::shipped(),
+        GroupTable::shipped(),
+        &PracticeTable::default(),
+    );
     let mut found = format!("derivation {DERIVATION} {made_with}\n");
     for case in deadline_cases::all().iter().step_by(ONE_IN) {
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, written(case).as_bytes());

@@ -11,6 +11,7 @@ mod demo;
 mod dk_core;
 pub(crate) mod interleaved;
 mod order;
+mod practices;
 mod races;
 mod rules;
 mod store_calls;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use frist::deadlines::{GroupTable, PersonFacts, Rules, Stored};
+use frist::deadlines::{GroupTable, PersonFacts, PracticeTable, Rules, Stored};
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use serde_json::{Value, json};
 
@@ -89,7 +89,12 @@ pub(crate) fn facts(patient: &str, resources: &[Value]) -> PersonFacts {
             value,
         })
         .collect();
-    PersonFacts::read(&patient_key(patient), &stored, GroupTable::shipped())
+    PersonFacts::read(
+        &patient_key(patient),
+        &stored,
+        GroupTable::shipped(),
+        &PracticeTable::default(),
+    )
 }
 
 /// Returns the key of a Patient.
