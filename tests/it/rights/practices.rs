@@ -77,15 +77,16 @@ fn a_unit_is_a_practice_by_the_table_on_the_day_of_the_act() {
     let open = ["running", "running", "running"].map(str::to_owned);
     let met = ["met", "met", "running"].map(str::to_owned);
     assert_eq!(statuses(&facade), open);
+    // Each right has a Task and a Provenance.
     for (lines, expected, versions) in [
-        ("99000010016005,990101,x,y,,\n", &met, 2),
+        ("99000010016005,990101,x,y,,\n", &met, 2 * 2),
         // The same of everyone: nothing is derived.
         ("99000010016005,990102,other,,,\n", &met, 0),
-        ("99000010016005,,,,2027-03-11,\n", &open, 2),
-        ("99000010016005,,,,2027-03-10,2027-03-10\n", &met, 2),
+        ("99000010016005,,,,2027-03-11,\n", &open, 2 * 2),
+        ("99000010016005,,,,2027-03-10,2027-03-10\n", &met, 2 * 2),
         // Another day that is not that of the act changes nothing either.
         ("99000010016005,,,,2027-03-01,2027-03-15\n", &met, 0),
-        ("99000010016005,,,,,2027-03-09\n", &open, 2),
+        ("99000010016005,,,,,2027-03-09\n", &open, 2 * 2),
         ("", &open, 0),
     ] {
         assert_eq!(replace(&facade, lines), versions, "{lines}");

@@ -388,7 +388,7 @@ fn a_booked_session_has_times_a_referral_and_an_offer() {
             offer(own_concept("kp-prevention-offer", "yoga")),
             vec![value, other],
         ),
-        (offer(json!({ "text": "yoga" })), vec![other]),
+        (offer(json!({ "text": "yoga" })), vec![]),
         (json!({ "status": "noshow" }), vec![]),
         (
             json!({ "status": "held" }),
