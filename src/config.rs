@@ -100,6 +100,9 @@ pub struct CommonOptions {
     /// ydernummer, name, region, from and to. It is read again when the file changes.
     #[arg(long, value_name = "FILE.csv", env = "FRIST_PRACTICES")]
     pub practices: Option<PathBuf>,
+    /// A format that is taken by $intake although its guide is a draft; repeatable.
+    #[arg(long, value_enum, env = "FRIST_INTAKE_DRAFT", value_delimiter = ',')]
+    pub intake_draft: Vec<IntakeDraft>,
     /// A package (NPM, *.tgz) whose profiles are enforced as well where a resource claims them in
     /// meta.profile; repeatable.
     #[arg(long, value_name = "FILE.tgz")]
@@ -150,6 +153,13 @@ pub struct CommonOptions {
     /// `frist=debug`, …).
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// A format whose guide is a draft.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum IntakeDraft {
+    /// Messages of MedCom's draft for referrals.
+    Referral,
 }
 
 /// The options of subscriptions. Notifications are sent by https to the public internet; these

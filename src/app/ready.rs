@@ -14,9 +14,10 @@ use super::exit_error::ExitError;
 use super::practices::{OpenedPractices, PracticeFile};
 use super::reindex::{finish_index, open_store};
 use super::{added_packages, packages, upstreams};
-use crate::config::{References, ServeOptions};
+use crate::config::{IntakeDraft, References, ServeOptions};
 use crate::fhir::Resource;
 use crate::http::LazyDownload;
+use crate::intake::IntakeOptions;
 use crate::interactions::capabilities::statement;
 use crate::interactions::upkeep::{calendar, definitions, derivation};
 use crate::interactions::{Failure, ReferencePolicy, Server, ServerParts};
@@ -82,6 +83,9 @@ impl ReadyServer {
         let server = Arc::new(Server::new(ServerParts {
             rules,
             practices: practices.table,
+            intake: IntakeOptions {
+                takes_referral_draft: common.intake_draft.contains(&IntakeDraft::Referral),
+            },
             references,
             endpoints,
             wake_calendar: Box::new(move || wake.notify_one()),

@@ -102,6 +102,11 @@ impl PracticeTable {
         self.days.len()
     }
 
+    /// Tells whether the unit with a SOR number is a general practice on a day.
+    pub fn is_listed_on(&self, sor: &str, day: Date) -> bool {
+        self.days_of(sor).any(|days| days.contain(day))
+    }
+
     /// Returns the days on which the unit with a SOR number is a general practice.
     pub(super) fn days_of(&self, sor: &str) -> impl Iterator<Item = PracticeDays> {
         self.days.get(sor.trim()).into_iter().flatten().copied()

@@ -157,7 +157,7 @@ fn is_full(work: &Converting<'_>, date: &Value) -> bool {
 }
 
 /// Decides about a diagnosis of no group.
-fn without_group(work: &mut Converting<'_>, at: usize, condition: &Value) {
+pub(super) fn without_group(work: &mut Converting<'_>, at: usize, condition: &Value) {
     let code = &condition["code"];
     let is_known =
         |system: &str| Terminology::of_system(system).is_some() || MUNICIPAL.contains(&system);

@@ -74,6 +74,8 @@ pub(super) struct Converting<'a> {
     pub(super) person: ResourceKey,
     /// The parts of the person that the statement says.
     pub(super) person_parts: PersonParts,
+    /// The words about the person in place of those of the Patient, if they come from elsewhere too.
+    pub(super) person_says: Option<Value>,
     /// True if the Patient is written for its own sake.
     pub(super) person_is_cause: bool,
     /// The person's general practice, if the statement says which it is.
@@ -111,6 +113,7 @@ impl<'a> Converting<'a> {
                 .as_ref()
                 .map_or_else(new, |patient| patient.key.clone()),
             person_parts: PersonParts::All,
+            person_says: None,
             person_is_cause: false,
             practice: None,
             verdicts: entries
@@ -281,7 +284,9 @@ impl<'a> Converting<'a> {
     fn propose_person(&mut self, at: usize) {
         let person = person::completed(
             self.known.patient.as_ref(),
-            self.statement.patient(),
+            self.person_says
+                .as_ref()
+                .unwrap_or_else(|| self.statement.patient()),
             self.practice.take(),
             self.person_parts,
             &self.context.new_person,

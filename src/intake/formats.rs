@@ -7,10 +7,10 @@ use super::conversion::{Conversion, Converting};
 use super::foreign::ForeignBundle;
 use super::known::KnownParties;
 use super::recognition::{IntakeFormat, recognise};
-use super::refusal::{IntakeRefusal, RefusalKey};
+use super::refusal::IntakeRefusal;
 use super::statement::Statement;
 use super::words::IntakeReason;
-use super::{condition_list, kl_119};
+use super::{condition_list, fut, hospital_notification, kl_119, referral_draft};
 
 /// Understands the frame of a foreign Bundle: its format, the person, the sender and the instant.
 ///
@@ -21,9 +21,9 @@ pub fn understand(value: &Value, options: IntakeOptions) -> Result<Statement<'_>
     match recognise(&bundle, options)? {
         IntakeFormat::ConditionList => condition_list::statement(bundle),
         IntakeFormat::Kl119 => kl_119::statement(bundle),
-        IntakeFormat::Fut | IntakeFormat::Referral | IntakeFormat::HospitalNotification => {
-            Err(IntakeRefusal::of(RefusalKey::FormatNotTaken).about("not by this version"))
-        }
+        IntakeFormat::Fut => fut::statement(bundle),
+        IntakeFormat::Referral => referral_draft::statement(bundle),
+        IntakeFormat::HospitalNotification => hospital_notification::statement(bundle),
     }
 }
 
@@ -42,7 +42,9 @@ pub fn convert(
     match statement.format {
         IntakeFormat::ConditionList => condition_list::convert(&mut work),
         IntakeFormat::Kl119 => kl_119::convert(&mut work),
-        IntakeFormat::Fut | IntakeFormat::Referral | IntakeFormat::HospitalNotification => {}
+        IntakeFormat::Fut => fut::convert(&mut work),
+        IntakeFormat::Referral => referral_draft::convert(&mut work),
+        IntakeFormat::HospitalNotification => hospital_notification::convert(&mut work),
     }
     work.finish()
 }

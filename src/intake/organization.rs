@@ -53,6 +53,22 @@ impl SentOrganization {
         }
     }
 
+    /// Tells whether it has a ydernummer.
+    pub(super) fn has_ydernummer(&self) -> bool {
+        self.ydernummer.is_some()
+    }
+
+    /// Tells whether both have a number in common.
+    pub(super) fn is_same_as(&self, other: &SentOrganization) -> bool {
+        let short = |number: &Option<String>| {
+            let number = number.as_ref()?;
+            Some(number.trim_start_matches('0').to_owned())
+        };
+        let ydernummer = short(&self.ydernummer);
+        ydernummer.is_some() && ydernummer == short(&other.ydernummer)
+            || self.sor.is_some() && self.sor == other.sor
+    }
+
     /// Tells whether it has a number by which it can be found again.
     pub(super) fn is_identified(&self) -> bool {
         self.ydernummer.is_some() || self.sor.is_some() || self.kombit.is_some()

@@ -50,10 +50,13 @@ impl Statement<'_> {
         } else {
             cpr
         };
+        let practices = items(&patient["generalPractitioner"]);
+        let practices = practices.flat_map(|named| SentOrganization::read(named).asked());
         let organizations = self.bundle.of_type("Organization");
         let sent = organizations.map(|(_, entry)| SentOrganization::read(entry.resource));
         let mut asked: BTreeSet<(String, String)> = sent.flat_map(|sent| sent.asked()).collect();
         asked.extend(self.sender.iter().flat_map(SentOrganization::asked));
+        asked.extend(practices);
         WantedParties {
             person,
             organizations: asked,
@@ -144,4 +147,31 @@ pub(super) fn instant_of(texts: &[&Value]) -> Option<(String, Timestamp)> {
 pub(super) fn identifier_of(bundle: &Value) -> Option<(String, String)> {
     let (system, value) = identifiers(bundle).next()?;
     Some((system.to_owned(), value.to_owned()))
+}
+
+/// Finds the sender of a message, if it has a number.
+pub(super) fn sender_of(bundle: &ForeignBundle<'_>) -> Option<SentOrganization> {
+    let reference = &bundle.entries[0].resource["sender"];
+    let sent = match bundle.resolve(reference) {
+        Some(at) => SentOrganization::read(bundle.entries[at].resource),
+        None => SentOrganization::read(reference),
+    };
+    sent.is_identified().then_some(sent)
+}
+
+/// Returns the identifier of a Bundle, or else one that follows from what it says of itself: the
+/// number of its sender, its id and its instant.
+pub(super) fn source_of(
+    bundle: &Value,
+    format: IntakeFormat,
+    sender: Option<&str>,
+    instant: Option<&(String, Timestamp)>,
+) -> (String, String) {
+    identifier_of(bundle).unwrap_or_else(|| {
+        let sender = sender.unwrap_or_default();
+        let id = bundle["id"].as_str().unwrap_or_default();
+        let instant = instant.map_or("", |(text, _)| text);
+        let value = format!("urn:{}|{sender}|{id}|{instant}", format.code());
+        (names::URI_SYSTEM.to_owned(), value)
+    })
 }

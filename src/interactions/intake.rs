@@ -110,6 +110,7 @@ impl Taking<'_> {
             let Some(known) = known else {
                 return Err(self::refused(IntakeRefusal::ambiguous()));
             };
+            let practices = self.server.practices();
             let conversion = intake::convert(
                 self.statement,
                 &known,
@@ -117,7 +118,7 @@ impl Taking<'_> {
                     today: self.server.today(self.context),
                     groups: &self.server.groups,
                     new_person: self.new_person.clone(),
-                    is_practice: &|_, _| false,
+                    is_practice: &|sor, day| practices.is_listed_on(sor, day),
                     refused: &refused,
                 },
             );

@@ -10,7 +10,7 @@ use crate::fhir::view::codings;
 use crate::fhir::{json, names};
 
 /// FSIII, the interventions and conditions of municipal records.
-pub(super) const FSIII: &str = "urn:oid:1.2.208.176.2.21";
+pub(in crate::intake) const FSIII: &str = "urn:oid:1.2.208.176.2.21";
 /// FFB, the conditions of municipal social records.
 pub(super) const FFB: &str = "urn:oid:1.2.208.176.2.22";
 /// KL's codes that its guides share.
@@ -40,7 +40,7 @@ pub(super) struct KlReason {
 
 /// The meaning of an intervention.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Intervention {
+pub(in crate::intake) enum Intervention {
     /// An offer of this code of `kp-prevention-offer`.
     Offer(&'static str),
     /// A known intervention that is no offer.
@@ -78,13 +78,13 @@ fn plain(code: &str) -> String {
 }
 
 /// Tells whether a concept says that prevention was asked for.
-pub(super) fn is_prevention(concept: &Value) -> bool {
+pub(in crate::intake) fn is_prevention(concept: &Value) -> bool {
     let mut codings = codings(concept);
     codings.any(|(system, code)| system == CARE_SOCIAL && plain(code) == TABLES.prevention)
 }
 
 /// Tells the meaning of a code of FSIII.
-pub(super) fn intervention(code: &str) -> Intervention {
+pub(in crate::intake) fn intervention(code: &str) -> Intervention {
     match TABLES.interventions.get(&plain(code)) {
         Some(Some(offer)) => Intervention::Offer(offer),
         Some(None) => Intervention::NoOffer,
@@ -99,7 +99,7 @@ pub(super) fn reason_in(concepts: &Value) -> Option<KlReason> {
 }
 
 /// Returns a concept of our reason, with what was sent beside it.
-pub(super) fn reason_concept(reason: &str, sent: &Value) -> Value {
+pub(in crate::intake) fn reason_concept(reason: &str, sent: &Value) -> Value {
     let own = json!({ "system": names::CS_STATUS_REASON, "code": reason });
     let mut concept = if sent.is_object() {
         sent.clone()

@@ -1,7 +1,7 @@
 //! Delivery reports of KL's gateway for prevention (§ 119): what a municipality records about a
 //! person's referral, plans and contacts (intake, section 5).
 
-mod codes;
+pub(super) mod codes;
 mod contact;
 mod plan;
 mod referral;

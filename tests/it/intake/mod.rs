@@ -4,8 +4,11 @@
 mod at_once;
 mod condition_list;
 mod dk_core;
+mod fut;
+mod hospital_notification;
 mod kl_119;
 mod published;
+mod referral_draft;
 mod refusals;
 mod words;
 

@@ -14,6 +14,7 @@ use frist::fhir::{Id, Resource};
 use frist::http::cors::Origins;
 use frist::http::forwarded::TrustedProxies;
 use frist::http::{LazyDownload, Wire, WireOptions, router};
+use frist::intake::IntakeOptions;
 use frist::interactions::upkeep::{calendar, definitions, reindex};
 use frist::interactions::{Context, ReferencePolicy, Server, ServerParts};
 use frist::storage::Store;
@@ -115,6 +116,7 @@ impl Facade {
             Rules::shipped().clone(),
             ReferencePolicy::Strict,
             guide_validator(),
+            IntakeOptions::default(),
         )
     }
 
@@ -128,6 +130,23 @@ impl Facade {
             Rules::shipped().clone(),
             ReferencePolicy::default(),
             Arc::new(validator),
+            IntakeOptions::default(),
+        )
+    }
+
+    /// Makes a server whose operator has switched on the formats of drafts.
+    pub(crate) fn taking_drafts(now: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Facade::open_with(
+            folder,
+            Arc::new(Mutex::new(now.parse().unwrap())),
+            Arc::new(AtomicU64::new(1)),
+            Rules::shipped().clone(),
+            ReferencePolicy::default(),
+            guide_validator(),
+            IntakeOptions {
+                takes_referral_draft: true,
+            },
         )
     }
 
@@ -193,6 +212,7 @@ impl Facade {
             rules,
             ReferencePolicy::default(),
             guide_validator(),
+            IntakeOptions::default(),
         )
     }
 
@@ -203,6 +223,7 @@ impl Facade {
         rules: Rules,
         references: ReferencePolicy,
         validator: Arc<Validator>,
+        intake: IntakeOptions,
     ) -> Self {
         let store = EmbeddedStore::open_indexed(
             folder.path().join("data"),
@@ -215,6 +236,7 @@ impl Facade {
         let server = Arc::new(Server::new(ServerParts {
             rules,
             references,
+            intake,
             wake_calendar: wake,
             ..ServerParts::shipped(Arc::new(store), validator, BASE.into())
         }));

@@ -1,0 +1,182 @@
+//! Hospital notifications: of a death, and of nothing else (intake, section 8).
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::{CPR, NOW, lines, take, take_as, versions};
+use crate::support::facade::Facade;
+use crate::support::people::patient;
+use crate::validation::examples::all_examples;
+
+/// A message about the person: of that activity, with that status and end of the stay.
+fn message(activity: &str, status: &str, end: &Value, is_dead: &Value) -> Value {
+    let resources = [
+        json!({ "resourceType": "MessageHeader", "id": "head",
+            "eventCoding": { "system": "http://medcomfhir.dk/ig/terminology/CodeSystem/medcom-messaging-eventCodes",
+                "code": "hospital-notification-message" },
+            "sender": { "reference": "Organization/ward" }, "focus": [{ "reference": "Encounter/stay" }] }),
+        json!({ "resourceType": "Patient", "id": "person", "deceasedBoolean": is_dead,
+            "identifier": [{ "system": "urn:oid:1.2.208.176.1.2", "value": CPR }],
+            "name": [{ "use": "official", "family": "Andersen" }] }),
+        json!({ "resourceType": "Encounter", "id": "stay", "status": status,
+            "class": { "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP" },
+            "subject": { "reference": "Patient/person" },
+            "period": { "start": "2027-02-20T12:00:00+01:00", "end": end } }),
+        json!({ "resourceType": "Organization", "id": "ward",
+            "identifier": [{ "system": "urn:oid:1.2.208.176.1.1", "value": "265161000016000" }] }),
+        json!({ "resourceType": "Provenance", "id": "before", "target": [{ "reference": "MessageHeader/earlier" }],
+            "activity": { "coding": [{ "code": "start-leave-inpatient" }] } }),
+        json!({ "resourceType": "Provenance", "id": "now", "target": [{ "reference": "MessageHeader/head" }],
+            "activity": { "coding": [{ "code": activity }] } }),
+    ];
+    let entries = resources.iter().map(|resource| {
+        let (kind, id) = (
+            resource["resourceType"].as_str().unwrap(),
+            resource["id"].as_str().unwrap(),
+        );
+        json!({ "fullUrl": format!("https://hospital.test/{kind}/{id}"), "resource": resource })
+    });
+    json!({ "resourceType": "Bundle", "id": "m", "type": "message", "timestamp": "2027-02-28T12:00:01+01:00",
+        "entry": entries.collect::<Vec<_>>() })
+}
+
+const END: &str = "2027-02-28T12:00:00+01:00";
+
+fn told(patient: &str) -> Vec<String> {
+    let organization = match patient {
+        "updated" | "unchanged" => "created",
+        _ => "left-out nothing-of-the-packages",
+    };
+    vec![
+        "MessageHeader left-out not-needed".to_owned(),
+        format!("Patient {patient}"),
+        "Encounter left-out stay-is-no-postponement".to_owned(),
+        format!("Organization {organization}"),
+        "Provenance left-out not-needed".to_owned(),
+        "Provenance left-out not-needed".to_owned(),
+    ]
+}
+
+#[test]
+fn a_death_is_taken_for_a_person_who_is_stored_and_a_stay_never_is() {
+    let (end, none) = (json!(END), Value::Null);
+    let nothing = told("left-out nothing-of-the-packages");
+    for (bundle, expected, died) in [
+        (
+            message("discharge-inpatient-home", "finished", &end, &json!(true)),
+            told("updated"),
+            Some(json!(END)),
+        ),
+        (
+            message("admit-inpatient", "finished", &none, &json!(true)),
+            told("updated"),
+            Some(none.clone()),
+        ),
+        (
+            message(
+                "admit-inpatient",
+                "finished",
+                &json!("2028-01-01T00:00:00Z"),
+                &json!(true),
+            ),
+            told("updated"),
+            Some(none.clone()),
+        ),
+        (
+            message("admit-inpatient", "in-progress", &none, &none),
+            nothing.clone(),
+            None,
+        ),
+        (
+            message("discharge-inpatient-home", "finished", &end, &json!(false)),
+            nothing.clone(),
+            None,
+        ),
+        (
+            message(
+                "cancel-discharge-inpatient-home",
+                "finished",
+                &end,
+                &json!(true),
+            ),
+            nothing.clone(),
+            None,
+        ),
+        (
+            message(
+                "revise-discharge-inpatient-home",
+                "finished",
+                &end,
+                &json!(true),
+            ),
+            nothing.clone(),
+            None,
+        ),
+        (
+            message("start-leave-inpatient", "onleave", &none, &json!(true)),
+            nothing.clone(),
+            None,
+        ),
+        (
+            message("admit-inpatient", "entered-in-error", &none, &json!(true)),
+            nothing,
+            None,
+        ),
+    ] {
+        let facade = Facade::at(NOW);
+        // Nobody is made of a stay.
+        let unknown = lines(&take(&facade, &bundle));
+        assert_eq!(unknown, told("left-out person-not-known"), "{bundle}");
+        assert_eq!(versions(&facade, "Patient"), 0);
+        facade.put_ok(&patient("p"));
+        assert_eq!(lines(&take_as(&facade, &bundle, "report")), expected);
+        assert_eq!(lines(&take(&facade, &bundle)), expected, "{bundle}");
+        let person = facade.get("Patient/p").json();
+        let (day, is_dead) = (&person["deceasedDateTime"], &person["deceasedBoolean"]);
+        match died {
+            Some(Value::Null) => assert_eq!((day, is_dead), (&Value::Null, &json!(true))),
+            Some(known) => assert_eq!((day, is_dead), (&known, &Value::Null)),
+            None => assert_eq!((day, is_dead), (&Value::Null, &Value::Null)),
+        }
+        assert_eq!(facade.search_all("Encounter").len(), 0);
+        let before = versions(&facade, "Patient");
+        take(&facade, &bundle);
+        assert_eq!(versions(&facade, "Patient"), before, "a second time");
+        assert_eq!(person["name"], facade.get("Patient/p").json()["name"]);
+    }
+}
+
+#[test]
+fn a_published_death_is_taken() {
+    let Some(package) = std::env::var_os("FRIST_MEDCOM_HOSPITALNOTIFICATION").map(PathBuf::from)
+    else {
+        let text = "SKIPPED: FRIST_MEDCOM_HOSPITALNOTIFICATION does not name the package medcom.fhir.dk.hospitalnotification";
+        writeln!(std::io::stderr(), "{text}").unwrap();
+        return;
+    };
+    let published: Vec<Value> = all_examples(&package)
+        .into_values()
+        .filter(|example| example["resourceType"] == "Bundle")
+        .collect();
+    assert_eq!(published.len(), 12);
+    let mut deaths = 0;
+    for bundle in &published {
+        let facade = Facade::at(NOW);
+        let mut person = patient("p");
+        person["identifier"][0]["value"] = "2509479989".into();
+        facade.put_ok(&person);
+        let told = lines(&take(&facade, bundle));
+        let of = |kind: &str| -> Vec<&str> {
+            let of_kind = told.iter().filter_map(|line| line.strip_prefix(kind));
+            of_kind.map(str::trim).collect()
+        };
+        assert_eq!(of("Encounter "), ["left-out stay-is-no-postponement"]);
+        let is_death = bundle["entry"][1]["resource"]["deceasedBoolean"] == true;
+        let died = facade.get("Patient/p").json()["deceasedDateTime"].is_string();
+        assert_eq!(died, is_death, "{told:?}");
+        deaths += usize::from(died);
+    }
+    assert_eq!(deaths, 2);
+}

@@ -1,0 +1,369 @@
+//! Messages of the draft for referrals (intake, section 7): what becomes of each, where an operator
+//! has switched the draft on.
+
+use serde_json::{Value, json};
+
+use super::{CPR, NOW, SOR, YDER, lines, take, versions};
+use crate::support::facade::Facade;
+
+const KL: &str = "http://fhir.kl.dk/term/CodeSystem/CareSocialCodes";
+const REASON: &str = "http://hl7.org/fhir/StructureDefinition/request-statusReason";
+const COURSE: &str =
+    "http://medcomehmi.dk/ig/dk-medcom-ref-lm/StructureDefinition/ehmi-package-course";
+/// The number that the practice gave its referral.
+const NUMBER: &str = "henvisning-1";
+const MUNICIPALITY: &str = "550891000016003";
+
+fn organization(id: &str, sor: &str) -> Value {
+    json!({ "resourceType": "Organization", "id": id,
+        "identifier": [{ "system": "urn:oid:1.2.208.176.1.1", "value": sor }] })
+}
+
+/// The referral of the practice, changed.
+fn request(changes: &Value) -> Value {
+    let mut request = json!({ "resourceType": "ServiceRequest", "id": "request", "status": "proposed", "intent": "proposal",
+        "identifier": [{ "system": "https://gp.test/referral", "value": NUMBER }],
+        "priority": "urgent",
+        "code": { "coding": [{ "system": KL, "code": "a71921ea-fe83-441d-933b-cc21d0b3c8c3" }] },
+        "subject": { "reference": "Patient/person" }, "authoredOn": "2027-02-20",
+        "occurrenceDateTime": "2027-02-22", "requester": { "reference": "PractitionerRole/doctor" },
+        "performer": [{ "reference": "Organization/municipality" }],
+        "reasonReference": [{ "reference": "Condition/reason" }] });
+    for (name, value) in changes.as_object().unwrap() {
+        request[name] = value.clone();
+    }
+    request
+}
+
+fn reason(code: &str) -> Value {
+    json!({ "resourceType": "Condition", "id": "reason", "subject": { "reference": "Patient/person" },
+        "code": { "coding": [{ "system": "urn:oid:1.2.208.176.2.4.12", "code": code }] } })
+}
+
+fn reason_of_group() -> Value {
+    reason("DJ449")
+}
+
+/// A message of that event about the person, sent by the organization of that id.
+fn message(number: u32, event: &str, sender: &str, resources: &[Value]) -> Value {
+    let mut practice = organization("practice", SOR);
+    practice["identifier"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "system": "urn:oid:1.2.208.176.1.4", "value": YDER }));
+    let head = json!({ "resourceType": "MessageHeader", "id": "head", "sender": { "reference": format!("Organization/{sender}") },
+        "eventCoding": { "system": "http://medcomehmi.dk/ig/dk-medcom-ref-lm/CodeSystem/ehmi-message-event-cs", "code": event } });
+    let own = [
+        head,
+        json!({ "resourceType": "Patient", "id": "person",
+            "identifier": [{ "system": "urn:oid:1.2.208.176.1.2", "value": CPR }] }),
+        practice,
+        organization("municipality", MUNICIPALITY),
+        json!({ "resourceType": "PractitionerRole", "id": "doctor", "organization": { "reference": "Organization/practice" } }),
+    ];
+    let entries = own.iter().chain(resources).map(|resource| {
+        let (kind, id) = (
+            resource["resourceType"].as_str().unwrap(),
+            resource["id"].as_str().unwrap(),
+        );
+        json!({ "fullUrl": format!("urn:uuid:{number}-{kind}-{id}"), "resource": resource })
+    });
+    json!({ "resourceType": "Bundle", "id": format!("m{number}"), "type": "message",
+        "timestamp": format!("2027-02-28T10:{number:02}:00+01:00"), "entry": entries.collect::<Vec<_>>() })
+}
+
+fn task(code: &str, reason: &Value) -> Value {
+    json!({ "resourceType": "Task", "id": "task", "status": "rejected", "intent": "order",
+        "code": { "coding": [{ "code": code }] }, "statusReason": reason,
+        "focus": { "identifier": { "system": "https://gp.test/referral", "value": NUMBER } },
+        "for": { "reference": "Patient/person" } })
+}
+
+/// Returns the lines about these resources, which stand after those of the frame.
+fn told(facade: &Facade, bundle: &Value) -> Vec<String> {
+    lines(&take(facade, bundle)).split_off(5)
+}
+
+/// Returns the only stored referral.
+fn stored(facade: &Facade) -> Value {
+    let mut stored = facade.search_all("ServiceRequest");
+    assert_eq!(stored.len(), 1);
+    stored.remove(0)
+}
+
+fn reason_of(referral: &Value) -> &str {
+    let extensions = referral["extension"].as_array().into_iter().flatten();
+    let mut reasons = extensions.filter(|extension| extension["url"] == REASON);
+    reasons.next().map_or("", |reason| {
+        reason["valueCodeableConcept"]["coding"][0]["code"]
+            .as_str()
+            .unwrap()
+    })
+}
+
+#[test]
+fn a_referral_is_taken_in_the_words_of_r4_and_without_the_time_that_is_wished_for() {
+    let facade = Facade::taking_drafts(NOW);
+    let bundle = message(
+        1,
+        "new-referral",
+        "practice",
+        &[request(&json!({})), reason("DJ449")],
+    );
+    let expected = [
+        "ServiceRequest created",
+        "Condition left-out reason-of-referral",
+    ];
+    assert_eq!(told(&facade, &bundle), expected);
+    let referral = stored(&facade);
+    assert_eq!(
+        (
+            &referral["status"],
+            &referral["intent"],
+            &referral["priority"]
+        ),
+        (&json!("active"), &json!("order"), &json!("asap"))
+    );
+    assert_eq!(referral["occurrenceDateTime"], Value::Null);
+    assert_eq!(referral["reasonCode"][0]["coding"][0]["code"], "DJ449");
+    // A right follows from it, of the practice's own referral.
+    let tasks = facade.search_all("Task?right=prevention-start");
+    assert_eq!(tasks[0]["executionPeriod"]["start"], "2027-02-20");
+    let before = versions(&facade, "ServiceRequest");
+    assert_eq!(told(&facade, &bundle)[0], "ServiceRequest unchanged");
+    let again = message(
+        2,
+        "update-referral",
+        "practice",
+        &[request(&json!({})), reason("DJ449")],
+    );
+    assert_eq!(told(&facade, &again)[0], "ServiceRequest unchanged");
+    assert_eq!(versions(&facade, "ServiceRequest"), before);
+}
+
+#[test]
+fn each_referral_that_is_not_taken_says_why() {
+    let course =
+        |group: &str| json!([{ "url": COURSE, "valueCodeableConcept": { "text": group } }]);
+    for (changes, code, expected) in [
+        (
+            json!({ "code": { "text": "fod" } }),
+            "DJ449",
+            "left-out not-prevention",
+        ),
+        (json!({ "requester": null }), "DJ449", "needs requester"),
+        (
+            json!({ "reasonReference": null }),
+            "DJ449",
+            "needs reason-code",
+        ),
+        (json!({}), "DJ45", "left-out other-diagnosis"),
+        (json!({ "authoredOn": "2027" }), "DJ449", "needs profile"),
+        (
+            json!({ "reasonReference": null, "extension": course("KOL") }),
+            "DJ449",
+            "created",
+        ),
+        (json!({ "status": "on-hold" }), "DJ449", "created"),
+        (
+            json!({ "status": "revoked" }),
+            "DJ449",
+            "created reason-not-stated",
+        ),
+        (
+            json!({ "requester": { "reference": "Organization/municipality" } }),
+            "DJ449",
+            "created practice-unknown",
+        ),
+    ] {
+        let facade = Facade::taking_drafts(NOW);
+        let bundle = message(
+            1,
+            "new-referral",
+            "practice",
+            &[request(&changes), reason(code)],
+        );
+        assert_eq!(
+            told(&facade, &bundle)[0],
+            format!("ServiceRequest {expected}"),
+            "{changes}"
+        );
+        if expected.starts_with("created") {
+            let reason = reason_of(&stored(&facade)).to_owned();
+            let status = changes["status"].as_str().unwrap_or_default();
+            let expected = match status {
+                "on-hold" => "awaiting-supplement",
+                "revoked" => "not-stated",
+                _ => "",
+            };
+            assert_eq!(reason, expected, "{changes}");
+        }
+    }
+}
+
+#[test]
+fn what_the_receiver_says_of_a_referral_is_told_by_it() {
+    let concept = |text: &str| json!({ "text": text });
+    for (event, sender, resources, outcome, reason) in [
+        (
+            "cancel-referral",
+            "practice",
+            vec![request(&json!({}))],
+            "ServiceRequest updated",
+            "recalled",
+        ),
+        (
+            "task",
+            "municipality",
+            vec![task("afvisning", &concept("Kapacitet"))],
+            "Task updated",
+            "refused-capacity",
+        ),
+        (
+            "task",
+            "municipality",
+            vec![task("afvisning", &concept("forkert spor"))],
+            "Task updated",
+            "refused-wrong-receiver",
+        ),
+        (
+            "task",
+            "municipality",
+            vec![task("afvisning", &concept("indikation"))],
+            "Task updated",
+            "refused-not-indicated",
+        ),
+        (
+            "task",
+            "municipality",
+            vec![task("afvisning", &Value::Null)],
+            "Task updated reason-not-stated",
+            "not-stated",
+        ),
+        (
+            "task",
+            "municipality",
+            vec![task("accept", &Value::Null)],
+            "Task left-out not-needed",
+            "",
+        ),
+        (
+            "task",
+            "municipality",
+            vec![task("prioritetsaendring", &Value::Null)],
+            "Task left-out not-needed",
+            "",
+        ),
+    ] {
+        let facade = Facade::taking_drafts(NOW);
+        let nothing = told(&facade, &message(1, event, sender, &resources[..1]));
+        if resources[0]["resourceType"] == "Task" && !reason.is_empty() {
+            assert_eq!(nothing, ["Task left-out no-referral"], "{event}");
+        }
+        if facade.search_all("ServiceRequest").is_empty() {
+            told(
+                &facade,
+                &message(
+                    2,
+                    "new-referral",
+                    "practice",
+                    &[request(&json!({})), reason_of_group()],
+                ),
+            );
+        }
+        assert_eq!(
+            told(&facade, &message(3, event, sender, &resources)),
+            [outcome],
+            "{event} {reason}"
+        );
+        let referral = stored(&facade);
+        let status = if reason.is_empty() {
+            "active"
+        } else {
+            "revoked"
+        };
+        assert_eq!(referral["status"], status, "{outcome}");
+        assert_eq!(reason_of(&referral), reason);
+    }
+}
+
+#[test]
+fn a_refusal_for_capacity_ends_no_right_and_a_forwarded_referral_joins_its_deadline() {
+    let facade = Facade::taking_drafts(NOW);
+    told(
+        &facade,
+        &message(
+            1,
+            "new-referral",
+            "practice",
+            &[request(&json!({})), reason("DJ449")],
+        ),
+    );
+    let refused = task("afvisning", &json!({ "text": "kapacitet" }));
+    told(&facade, &message(2, "task", "municipality", &[refused]));
+    let task_of = || facade.search_all("Task?right=prevention-start");
+    assert_eq!(
+        task_of()[0]["businessStatus"]["coding"][0]["code"],
+        "running"
+    );
+    let forwarded = request(
+        &json!({ "identifier": [{ "system": "https://gp.test/referral", "value": "henvisning-2" }],
+        "authoredOn": "2027-02-25",
+        "replaces": [{ "identifier": { "system": "https://gp.test/referral", "value": NUMBER } }] }),
+    );
+    let forwarding = task("videresendelse", &Value::Null);
+    let bundle = message(
+        3,
+        "new-referral",
+        "practice",
+        &[forwarded, reason("DJ449"), forwarding],
+    );
+    let expected = [
+        "ServiceRequest created",
+        "Condition left-out reason-of-referral",
+        "Task left-out not-needed",
+    ];
+    assert_eq!(told(&facade, &bundle), expected);
+    let tasks = task_of();
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(tasks[0]["executionPeriod"]["start"], "2027-02-20");
+}
+
+#[test]
+fn a_booking_needs_its_referral_and_an_acknowledgement_says_nothing() {
+    let booking = |status: &str| {
+        json!({ "resourceType": "Appointment", "id": "booking", "status": status,
+            "start": "2027-03-05T09:00:00+01:00", "end": "2027-03-05T10:00:00+01:00",
+            "basedOn": [{ "identifier": { "system": "https://gp.test/referral", "value": NUMBER } }],
+            "participant": [{ "actor": { "reference": "Patient/person" }, "status": "accepted" }] })
+    };
+    let facade = Facade::taking_drafts(NOW);
+    let send = |number, status| {
+        told(
+            &facade,
+            &message(number, "booking", "municipality", &[booking(status)]),
+        )
+    };
+    assert_eq!(send(1, "booked"), ["Appointment left-out no-referral"]);
+    told(
+        &facade,
+        &message(
+            2,
+            "new-referral",
+            "practice",
+            &[request(&json!({})), reason("DJ449")],
+        ),
+    );
+    assert_eq!(send(3, "proposed"), ["Appointment left-out not-needed"]);
+    assert_eq!(send(4, "booked"), ["Appointment created"]);
+    let task = &facade.search_all("Task?forecast=booked-in-time");
+    assert_eq!(task.len(), 1);
+    assert_eq!(send(5, "cancelled"), ["Appointment updated"]);
+    assert_eq!(facade.search_all("Task?forecast=unbooked").len(), 1);
+    let mut acknowledged = message(6, "acknowledge", "municipality", &[]);
+    acknowledged["entry"].as_array_mut().unwrap().truncate(1);
+    assert_eq!(
+        lines(&take(&facade, &acknowledged)),
+        ["MessageHeader left-out not-needed"]
+    );
+}
