@@ -59,72 +59,44 @@ fn told(patient: &str) -> Vec<String> {
     ]
 }
 
+/// The messages of a death, each with the day that is known of it.
+fn of_deaths() -> Vec<(Value, Value)> {
+    let dead = json!(true);
+    let of = |activity: &str, end: Value| message(activity, "finished", &end, &dead);
+    vec![
+        (of("discharge-inpatient-home", json!(END)), json!(END)),
+        (of("admit-inpatient", Value::Null), Value::Null),
+        // A day that lies ahead is none.
+        (
+            of("admit-inpatient", json!("2028-01-01T00:00:00Z")),
+            Value::Null,
+        ),
+    ]
+}
+
+/// The messages that say nothing here.
+fn of_stays() -> Vec<Value> {
+    let (end, none, dead) = (json!(END), Value::Null, json!(true));
+    vec![
+        message("admit-inpatient", "in-progress", &none, &none),
+        message("discharge-inpatient-home", "finished", &end, &json!(false)),
+        message("cancel-discharge-inpatient-home", "finished", &end, &dead),
+        message("revise-discharge-inpatient-home", "finished", &end, &dead),
+        message("start-leave-inpatient", "onleave", &none, &dead),
+        message("admit-inpatient", "entered-in-error", &none, &dead),
+    ]
+}
+
 #[test]
 fn a_death_is_taken_for_a_person_who_is_stored_and_a_stay_never_is() {
-    let (end, none) = (json!(END), Value::Null);
-    let nothing = told("left-out nothing-of-the-packages");
-    for (bundle, expected, died) in [
-        (
-            message("discharge-inpatient-home", "finished", &end, &json!(true)),
-            told("updated"),
-            Some(json!(END)),
-        ),
-        (
-            message("admit-inpatient", "finished", &none, &json!(true)),
-            told("updated"),
-            Some(none.clone()),
-        ),
-        (
-            message(
-                "admit-inpatient",
-                "finished",
-                &json!("2028-01-01T00:00:00Z"),
-                &json!(true),
-            ),
-            told("updated"),
-            Some(none.clone()),
-        ),
-        (
-            message("admit-inpatient", "in-progress", &none, &none),
-            nothing.clone(),
-            None,
-        ),
-        (
-            message("discharge-inpatient-home", "finished", &end, &json!(false)),
-            nothing.clone(),
-            None,
-        ),
-        (
-            message(
-                "cancel-discharge-inpatient-home",
-                "finished",
-                &end,
-                &json!(true),
-            ),
-            nothing.clone(),
-            None,
-        ),
-        (
-            message(
-                "revise-discharge-inpatient-home",
-                "finished",
-                &end,
-                &json!(true),
-            ),
-            nothing.clone(),
-            None,
-        ),
-        (
-            message("start-leave-inpatient", "onleave", &none, &json!(true)),
-            nothing.clone(),
-            None,
-        ),
-        (
-            message("admit-inpatient", "entered-in-error", &none, &json!(true)),
-            nothing,
-            None,
-        ),
-    ] {
+    let deaths = of_deaths();
+    let deaths = deaths.into_iter().map(|(bundle, day)| (bundle, Some(day)));
+    let stays = of_stays().into_iter().map(|bundle| (bundle, None));
+    for (bundle, died) in deaths.chain(stays) {
+        let expected = match died {
+            Some(_) => told("updated"),
+            None => told("left-out nothing-of-the-packages"),
+        };
         let facade = Facade::at(NOW);
         // Nobody is made of a stay.
         let unknown = lines(&take(&facade, &bundle));

@@ -201,81 +201,41 @@ fn each_referral_that_is_not_taken_says_why() {
     }
 }
 
-#[test]
-fn what_the_receiver_says_of_a_referral_is_told_by_it() {
-    let concept = |text: &str| json!({ "text": text });
-    for (event, sender, resources, outcome, reason) in [
+/// The Tasks of the receiver, each with its outcome and the reason that the referral then has.
+fn of_receiver() -> Vec<(Value, &'static str, &'static str)> {
+    let refused = |reason: &Value| task("afvisning", reason);
+    let text = |text: &str| refused(&json!({ "text": text }));
+    let (updated, nothing) = ("Task updated", "Task left-out not-needed");
+    vec![
+        (text("Kapacitet"), updated, "refused-capacity"),
+        (text("forkert spor"), updated, "refused-wrong-receiver"),
+        (text("indikation"), updated, "refused-not-indicated"),
         (
-            "cancel-referral",
-            "practice",
-            vec![request(&json!({}))],
-            "ServiceRequest updated",
-            "recalled",
-        ),
-        (
-            "task",
-            "municipality",
-            vec![task("afvisning", &concept("Kapacitet"))],
-            "Task updated",
-            "refused-capacity",
-        ),
-        (
-            "task",
-            "municipality",
-            vec![task("afvisning", &concept("forkert spor"))],
-            "Task updated",
-            "refused-wrong-receiver",
-        ),
-        (
-            "task",
-            "municipality",
-            vec![task("afvisning", &concept("indikation"))],
-            "Task updated",
-            "refused-not-indicated",
-        ),
-        (
-            "task",
-            "municipality",
-            vec![task("afvisning", &Value::Null)],
+            refused(&Value::Null),
             "Task updated reason-not-stated",
             "not-stated",
         ),
-        (
-            "task",
-            "municipality",
-            vec![task("accept", &Value::Null)],
-            "Task left-out not-needed",
-            "",
-        ),
-        (
-            "task",
-            "municipality",
-            vec![task("prioritetsaendring", &Value::Null)],
-            "Task left-out not-needed",
-            "",
-        ),
-    ] {
+        (task("accept", &Value::Null), nothing, ""),
+        (task("prioritetsaendring", &Value::Null), nothing, ""),
+    ]
+}
+
+#[test]
+fn what_the_receiver_says_of_a_referral_is_told_by_it() {
+    for (task, outcome, reason) in of_receiver() {
         let facade = Facade::taking_drafts(NOW);
-        let nothing = told(&facade, &message(1, event, sender, &resources[..1]));
-        if resources[0]["resourceType"] == "Task" && !reason.is_empty() {
-            assert_eq!(nothing, ["Task left-out no-referral"], "{event}");
-        }
-        if facade.search_all("ServiceRequest").is_empty() {
-            told(
-                &facade,
-                &message(
-                    2,
-                    "new-referral",
-                    "practice",
-                    &[request(&json!({})), reason_of_group()],
-                ),
-            );
-        }
-        assert_eq!(
-            told(&facade, &message(3, event, sender, &resources)),
-            [outcome],
-            "{event} {reason}"
-        );
+        let send = |number| {
+            let said = message(number, "task", "municipality", std::slice::from_ref(&task));
+            told(&facade, &said)
+        };
+        let unknown = match reason {
+            "" => "Task left-out not-needed",
+            _ => "Task left-out no-referral",
+        };
+        assert_eq!(send(1), [unknown], "{reason}");
+        let referral = [request(&json!({})), reason_of_group()];
+        told(&facade, &message(2, "new-referral", "practice", &referral));
+        assert_eq!(send(3), [outcome], "{reason}");
         let referral = stored(&facade);
         let status = if reason.is_empty() {
             "active"
@@ -285,6 +245,20 @@ fn what_the_receiver_says_of_a_referral_is_told_by_it() {
         assert_eq!(referral["status"], status, "{outcome}");
         assert_eq!(reason_of(&referral), reason);
     }
+}
+
+#[test]
+fn a_referral_that_is_cancelled_is_recalled() {
+    let facade = Facade::taking_drafts(NOW);
+    let referral = [request(&json!({})), reason_of_group()];
+    told(&facade, &message(1, "new-referral", "practice", &referral));
+    let cancelled = message(2, "cancel-referral", "practice", &referral[..1]);
+    assert_eq!(told(&facade, &cancelled), ["ServiceRequest updated"]);
+    let referral = stored(&facade);
+    assert_eq!(
+        (&referral["status"], reason_of(&referral)),
+        (&json!("revoked"), "recalled")
+    );
 }
 
 #[test]

@@ -396,7 +396,7 @@ fn a_booked_session_has_times_a_referral_and_an_offer() {
         ),
         (
             json!({ "modifierExtension": modifier }),
-            vec!["error invariant Appointment.modifierExtension[0] kp-mod-1"],
+            vec!["error extension Appointment.modifierExtension[0] kp-mod-1"],
         ),
     ] {
         check("Appointment", edit, &expected);
