@@ -99,11 +99,10 @@ pub struct CommonOptions {
     /// same group and right, or add versions.
     #[arg(long, value_name = "DIR", env = "FRIST_RULES")]
     pub rules: Option<PathBuf>,
-    /// A table (CSV) of units that are general practices, by SOR number: the columns sor,
-    /// ydernummer, name, region, from and to. It is read again when the file changes.
+    /// A table (CSV) of units that are general practices; it is read again when the file changes.
     #[arg(long, value_name = "FILE.csv", env = "FRIST_PRACTICES")]
     pub practices: Option<PathBuf>,
-    /// A format that is taken by $intake although its guide is a draft; repeatable.
+    /// A format that $intake takes although its guide is a draft.
     #[arg(long, value_enum, env = "FRIST_INTAKE_DRAFT", value_delimiter = ',')]
     pub intake_draft: Vec<IntakeDraft>,
     /// A package (NPM, *.tgz) whose profiles are enforced as well where a resource claims them in
