@@ -342,7 +342,9 @@ fn reading(value: &Value, at: &str) -> Result<Reading, String> {
                     ["_lastUpdated", "_sort", "_count", "_summary", "_elements"].contains(&name)
                 })
             };
-            if has_own(criteria) || criteria.contains(['#', ' ']) || holds_cpr_number(criteria) {
+            let names_person = form_urlencoded::parse(criteria.as_bytes())
+                .any(|(name, value)| holds_cpr_number(&name) || holds_cpr_number(&value));
+            if has_own(criteria) || criteria.contains(['#', ' ']) || names_person {
                 return Err(members.wrong(
                     "search",
                     "criteria without _lastUpdated, _sort, _count, _summary and _elements, and without a CPR number",
