@@ -51,7 +51,7 @@ pub fn write(
     let mut writer = ResourceWriter {
         definitions,
         layout,
-        out: String::with_capacity(json.len() + json.len() / 2),
+        out: String::with_capacity(json.len()),
         depth: 0,
         path: ElementPath::default(),
     };

@@ -128,6 +128,9 @@ pub(super) fn alone(text: &str) -> Option<String> {
             Markup::Text(true) | Markup::Reference | Markup::Close | Markup::End => return None,
         }
     };
+    if root.local_name() != "div" {
+        return None;
+    }
     let div = read(&mut markup, &root).ok()?;
     loop {
         match markup.next().ok()? {

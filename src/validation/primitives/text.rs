@@ -58,8 +58,8 @@ pub(super) fn check_id(text: &str, report: &mut ValueReport<'_>) {
     }
 }
 
-/// Refuses control characters, which XML cannot hold: a resource that has one cannot be told in every
-/// format of FHIR (<https://hl7.org/fhir/R4/formats.html>).
+/// Refuses characters that XML cannot hold: a resource that has one cannot be told in every format of
+/// FHIR (<https://hl7.org/fhir/R4/formats.html>).
 pub(super) fn check_characters(text: &str, report: &mut ValueReport<'_>) {
     if text
         .bytes()
@@ -69,6 +69,12 @@ pub(super) fn check_characters(text: &str, report: &mut ValueReport<'_>) {
             report,
             "expected text without control characters (below U+0020, but for tab and line breaks), \
              found some",
+        );
+    }
+    if text.contains(['\u{fffe}', '\u{ffff}']) {
+        refuse(
+            report,
+            "expected text without U+FFFE and U+FFFF, which are no characters, found one",
         );
     }
 }

@@ -215,6 +215,8 @@ const ROWS: &[Row] = &[
             "1",
             "true",
             r#""x\u0001y""#,
+            r#""x\ufffey""#,
+            r#""x\uffffy""#,
             r#""\u0000""#,
             r#""x\u0008y""#,
             r#""x\u000by""#,

@@ -227,6 +227,10 @@ const UNWRITABLE: &[(&str, &str)] = &[
         "Patient.text.div: it is no div",
     ),
     (
+        r#"{"resourceType":"Patient","text":{"status":"empty","div":"<p xmlns=\"http://www.w3.org/1999/xhtml\">x</p>"}}"#,
+        "Patient.text.div: it is no div",
+    ),
+    (
         r#"{"resourceType":"Patient","text":{"status":"empty","div":"<h:div xmlns:h=\"http://www.w3.org/1999/xhtml\"><p>x</p></h:div>"}}"#,
         "Patient.text.div: it is no div",
     ),

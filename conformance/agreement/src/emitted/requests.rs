@@ -223,7 +223,7 @@ fn refused_requests() -> Vec<Request> {
             &json!({ "resourceType": "Task" }),
         ),
         get("refused/metadata-post", 405, "/metadata").by("POST"),
-        get("refused/not-acceptable", 406, "/Patient/asked").with("Accept", "application/fhir+xml"),
+        get("refused/not-acceptable", 406, "/Patient/asked").with("Accept", "text/turtle"),
         get("refused/delete-of-a-named-one", 409, "/Patient/asked").by("DELETE"),
         get("refused/gone", 410, "/Condition/deleted"),
         put("refused/other-version", 412, "/Patient/asked", &patient())
