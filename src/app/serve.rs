@@ -73,7 +73,7 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
     ));
     let mut reading = JoinSet::new();
     for poller in pollers {
-        reading.spawn(async move { poller.run().await });
+        reading.spawn(poller.keep_reading());
     }
     let practices = tokio::spawn(keep_practices(
         Arc::clone(&server),

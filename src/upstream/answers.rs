@@ -1,8 +1,11 @@
 //! Understanding what a server answered: a page of a search or of a history, and the manifest of an
 //! export. Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::fhir::view::items;
 use crate::fhir::{ResourceKey, json};
@@ -17,6 +20,8 @@ pub(super) struct BundlePage {
     pub(super) at: Option<Timestamp>,
     /// True if the server says that it sorted by `_lastUpdated`.
     pub(super) is_sorted: bool,
+    /// The number of entries that cannot be read.
+    pub(super) odd: u64,
 }
 
 /// A server's word about one resource.
@@ -42,6 +47,17 @@ impl Tidings {
     }
 }
 
+impl Tidings {
+    /// Returns the words by which it is known.
+    pub(super) fn name(&self) -> String {
+        let content = self.content.as_ref().unwrap_or(&Value::Null);
+        format!(
+            "{}/{} {:?}",
+            content["resourceType"], content["id"], self.at
+        )
+    }
+}
+
 /// An export that is done.
 pub(super) struct Manifest {
     /// The instant of its state, from which the next one begins.
@@ -61,7 +77,10 @@ fn instant(value: &Value) -> Option<Timestamp> {
 /// # Errors
 /// A sentence that says why it is none.
 pub(super) fn page(body: &[u8]) -> Result<BundlePage, String> {
-    let bundle = json::parse(body).map_err(|_| "its answer is no JSON".to_owned())?;
+    let (bundle, odd) = match json::parse(body) {
+        Ok(bundle) => (bundle, 0),
+        Err(_) => by_entry(body).ok_or_else(|| "its answer is no JSON".to_owned())?,
+    };
     let is_page = bundle["resourceType"] == "Bundle"
         && (bundle["type"] == "searchset" || bundle["type"] == "history");
     if !is_page {
@@ -83,7 +102,33 @@ pub(super) fn page(body: &[u8]) -> Result<BundlePage, String> {
         next: link("next"),
         at: instant(&bundle["meta"]["lastUpdated"]),
         is_sorted,
+        odd,
     })
+}
+
+/// Reads a page entry by entry, without those that cannot be read, and counts these: one odd
+/// resource never refuses the others.
+fn by_entry(body: &[u8]) -> Option<(Value, u64)> {
+    type Members = BTreeMap<String, Box<RawValue>>;
+    let strict = |members: Members| -> Option<Value> {
+        let mut whole = Map::new();
+        for (name, member) in members {
+            // Each by itself: what is within a page is no deeper for that.
+            whole.insert(name, json::parse(member.get().as_bytes()).ok()?);
+        }
+        Some(Value::Object(whole))
+    };
+    let mut members: Members = serde_json::from_slice(json::without_mark(body)).ok()?;
+    let entries: Vec<Members> = match members.remove("entry") {
+        Some(entries) => serde_json::from_str(entries.get()).ok()?,
+        None => Vec::new(),
+    };
+    let mut bundle = strict(members)?;
+    let all = entries.len();
+    let read: Vec<_> = entries.into_iter().filter_map(strict).collect();
+    let odd = (all - read.len()) as u64;
+    bundle["entry"] = Value::Array(read);
+    Some((bundle, odd))
 }
 
 fn tidings(entry: &Value) -> Option<Tidings> {
@@ -156,6 +201,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_entry_that_cannot_be_read_stops_no_other() {
+        let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        for (odd, expected) in [
+            (
+                r#"{"resourceType":"Patient","id":"1","id":"1"}"#.to_owned(),
+                (2, 1),
+            ),
+            (
+                format!(r#"{{"resourceType":"Patient","id":"1","x":{}}}"#, deep(100)),
+                (2, 1),
+            ),
+            (
+                format!(r#"{{"resourceType":"Patient","id":"1","x":{}}}"#, deep(61)),
+                (3, 0),
+            ),
+        ] {
+            let text = format!(
+                r#"{{"resourceType":"Bundle","type":"searchset","entry":[{{"resource":{{"resourceType":"Patient","id":"0"}}}},{{"resource":{odd}}},{{"resource":{{"resourceType":"Patient","id":"2"}}}}]}}"#
+            );
+            let page = page(text.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
+            assert_eq!((page.entries.len(), page.odd), expected, "{odd}");
+        }
+    }
 
     #[test]
     fn a_page_tells_resources_and_deletions_and_whether_it_is_sorted() {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answers::Tidings;
+use super::identities::Identities;
 use crate::fhir::ResourceKey;
 
 /// The claim by which a ConditionList is recognised.
@@ -20,8 +21,8 @@ const URI_SYSTEM: &str = "urn:ietf:rfc:3986";
 pub(super) struct OfPerson<'a> {
     /// The name of the upstream.
     pub(super) upstream: &'a str,
-    /// The base of the server's addresses.
-    pub(super) base: &'a str,
+    /// The names of its resources.
+    pub(super) names: &'a Identities,
     /// The Patient there.
     pub(super) person: &'a ResourceKey,
     /// The Patient's content.
@@ -39,7 +40,8 @@ impl OfPerson<'_> {
             .map(|(system, value)| json!({ "system": system, "value": value }))
             .collect();
         let instant = self.instant();
-        let author = format!("{}/Organization/practice-of-{}", self.base, self.upstream);
+        let own = |name: &str| self.names.below(&format!("{name}-of-{}", self.upstream));
+        let author = own("Organization/practice");
         let composition = json!({
             "resourceType": "Composition", "meta": { "profile": [CONDITION_LIST] }, "status": "final",
             "type": { "coding": [{ "system": "http://loinc.org", "code": "11450-4" }] },
@@ -47,7 +49,7 @@ impl OfPerson<'_> {
             "author": [{ "reference": author }], "title": "Conditions"
         });
         let mut entries = vec![
-            json!({ "fullUrl": format!("{}/Composition/list-of-{}", self.base, self.upstream), "resource": composition }),
+            json!({ "fullUrl": own("Composition/list"), "resource": composition }),
             json!({ "fullUrl": self.address(self.person), "resource": self.patient }),
             json!({ "fullUrl": author, "resource": { "resourceType": "Organization", "identifier": practice } }),
         ];
@@ -64,7 +66,9 @@ impl OfPerson<'_> {
     }
 
     fn bundle(&self, kind: &str, instant: &str, entries: &[Value]) -> Value {
-        let source = format!("urn:frist:{}|{}|{instant}", self.upstream, self.person);
+        // The source is told in Provenance: an id of theirs may be a CPR number.
+        let person = self.names.derived(self.person);
+        let source = format!("urn:frist:{}|{person}|{instant}", self.upstream);
         json!({
             "resourceType": "Bundle", "identifier": { "system": URI_SYSTEM, "value": source },
             "type": kind, "timestamp": instant, "entry": entries
@@ -79,14 +83,15 @@ impl OfPerson<'_> {
             let mut content = content.clone();
             let address = self.address(key);
             if content.get("identifier").is_none() {
-                content["identifier"] = json!([{ "system": URI_SYSTEM, "value": address }]);
+                content["identifier"] =
+                    json!([{ "system": URI_SYSTEM, "value": self.names.address(key) }]);
             }
             Some(json!({ "fullUrl": address, "resource": content }))
         })
     }
 
     fn address(&self, key: &ResourceKey) -> String {
-        format!("{}/{key}", self.base)
+        self.names.below(&key.to_string())
     }
 
     /// Returns the latest instant in it.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::assertion::{AssertionKey, Claimed};
-use super::settings::{UpstreamAuth, is_safe};
+use super::settings::{UpstreamAuth, is_safe, is_this_machine};
 use crate::interactions::Context;
 
 /// The time before its end from which a token is no longer used.
@@ -22,8 +22,10 @@ pub(super) struct Credentials {
     client_id: String,
     scope: String,
     key: AssertionKey,
-    /// The token endpoint of the file, or the one that was found.
-    pub(super) endpoint: Mutex<Option<Url>>,
+    /// The token endpoint of the file.
+    named: Option<Url>,
+    /// The one that was found.
+    found: Mutex<Option<Url>>,
     token: Mutex<Option<(String, Timestamp)>>,
 }
 
@@ -37,7 +39,8 @@ impl Credentials {
             client_id: auth.client_id.clone(),
             scope: auth.scope.clone(),
             key: AssertionKey::read(pem, auth.key_id.as_deref())?,
-            endpoint: Mutex::new(auth.token_endpoint.clone()),
+            named: auth.token_endpoint.clone(),
+            found: Mutex::default(),
             token: Mutex::default(),
         })
     }
@@ -56,22 +59,27 @@ impl Credentials {
 
     /// Returns the token endpoint, if it is known.
     pub(super) fn endpoint(&self) -> Option<Url> {
-        let endpoint = self.endpoint.lock().unwrap_or_else(PoisonError::into_inner);
-        endpoint.clone()
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        self.named.clone().or_else(|| found.clone())
+    }
+
+    /// Forgets the token endpoint that was found: it gives no token, and may have moved.
+    pub(super) fn drop_endpoint(&self) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Reads the token endpoint from a server's `.well-known/smart-configuration`.
     ///
     /// # Errors
     /// If there is none, or one to which nothing may be sent.
-    pub(super) fn discover(&self, configuration: &[u8]) -> Result<Url, String> {
+    pub(super) fn discover(&self, configuration: &[u8], base: &Url) -> Result<Url, String> {
         let configuration: Value = serde_json::from_slice(configuration).unwrap_or_default();
         let endpoint = configuration["token_endpoint"].as_str();
         let endpoint = endpoint.and_then(|text| Url::parse(text).ok());
-        let endpoint = endpoint.filter(is_safe).ok_or(
+        let endpoint = endpoint.filter(|found| may_lead_to(base, found)).ok_or(
             "its .well-known/smart-configuration has no token_endpoint with https: set auth.tokenEndpoint",
         )?;
-        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint.clone());
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint.clone());
         Ok(endpoint)
     }
 
@@ -113,5 +121,56 @@ impl Credentials {
         let until = now.checked_add(lifetime - EARLY).unwrap_or(now);
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some((text.to_owned(), until));
         Ok(text.to_owned())
+    }
+}
+
+/// Tells whether a server with that base may send Frist to an address: to this machine only if it is
+/// on it, so that no other server reaches what listens here.
+fn may_lead_to(base: &Url, found: &Url) -> bool {
+    is_safe(found) && (is_this_machine(base) || !is_this_machine(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_elsewhere_leads_to_nothing_on_this_machine() {
+        for (base, found, may) in [
+            (
+                "https://ehr.example.dk/fhir",
+                "https://login.example.dk/token",
+                true,
+            ),
+            (
+                "https://ehr.example.dk/fhir",
+                "http://login.example.dk/token",
+                false,
+            ),
+            (
+                "https://ehr.example.dk/fhir",
+                "http://127.0.0.1:9200/",
+                false,
+            ),
+            (
+                "https://ehr.example.dk/fhir",
+                "https://localhost/token",
+                false,
+            ),
+            ("https://ehr.example.dk/fhir", "http://[::1]/token", false),
+            (
+                "http://127.0.0.1:8081/fhir",
+                "http://127.0.0.1:8081/token",
+                true,
+            ),
+            (
+                "http://localhost/fhir",
+                "https://login.example.dk/token",
+                true,
+            ),
+        ] {
+            let [from, to] = [base, found].map(|text| Url::parse(text).expect("an address"));
+            assert_eq!(may_lead_to(&from, &to), may, "{base} {found}");
+        }
     }
 }

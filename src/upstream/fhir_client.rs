@@ -9,7 +9,11 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_LOCATION, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::{
+    ACCEPT, CONTENT_LOCATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER,
+};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use url::Url;
 
@@ -53,6 +57,8 @@ pub(super) struct Fetched {
     pub(super) status: u16,
     pub(super) retry_after: Option<String>,
     pub(super) content_location: Option<String>,
+    /// The instant of the answer, by its Date.
+    pub(super) date: Option<Timestamp>,
     pub(super) body: Vec<u8>,
 }
 
@@ -190,6 +196,10 @@ impl FhirClient {
             status: status.as_u16(),
             retry_after: text_of(&headers, &RETRY_AFTER),
             content_location: text_of(&headers, &CONTENT_LOCATION),
+            date: text_of(&headers, &DATE).and_then(|text| {
+                let parser = rfc2822::DateTimeParser::new();
+                parser.parse_timestamp(&text).ok()
+            }),
             body,
         })
     }
@@ -217,6 +227,7 @@ impl FhirClient {
             status: answer.status().as_u16(),
             retry_after: None,
             content_location: None,
+            date: None,
             body: body(answer, PAGE_BYTES_MAX).await?,
         })
     }
@@ -309,7 +320,10 @@ impl FhirClient {
                 let asked = self.http.get(address).timeout(SILENCE_MAX);
                 let answer = asked.send().await.map_err(|error| setback(&error))?;
                 let found = body(answer, TOKEN_BYTES_MAX).await?;
-                credentials.discover(&found).map_err(Setback::because)?
+                let base = self.below("")?;
+                credentials
+                    .discover(&found, &base)
+                    .map_err(Setback::because)?
             }
         };
         let form = credentials
@@ -322,7 +336,11 @@ impl FhirClient {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
             .body(form);
-        let answer = asked.send().await.map_err(|error| setback(&error))?;
+        let answer = asked.send().await;
+        if !answer.as_ref().is_ok_and(|it| it.status().is_success()) {
+            credentials.drop_endpoint();
+        }
+        let answer = answer.map_err(|error| setback(&error))?;
         let status = answer.status();
         if !status.is_success() {
             return Err(Setback {

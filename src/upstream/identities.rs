@@ -20,12 +20,11 @@ use crate::storage::SECRET_BYTES;
 const KNOWN_MAX: usize = 200_000;
 
 /// The purpose of the derivation: another use of the store's secret gives other bytes.
-const PURPOSE: &[u8] = b"frist upstream id 1\0";
+const PURPOSE: &[u8] = b"frist upstream id 2\0";
 
 /// The names of one upstream's resources.
 pub(super) struct Identities {
     base: String,
-    name: Id,
     ids: Ids,
     secret: [u8; SECRET_BYTES],
     /// The names that were looked up: theirs to ours.
@@ -37,16 +36,25 @@ impl Identities {
     pub(super) fn new(upstream: &Upstream, secret: &[u8; SECRET_BYTES]) -> Self {
         Identities {
             base: upstream.base_text().to_owned(),
-            name: upstream.name.clone(),
             ids: upstream.ids,
             secret: *secret,
             known: Mutex::default(),
         }
     }
 
-    /// Returns the address of a resource on its server.
+    /// Returns the address of a resource on its server; of an id that may be a CPR number, with the
+    /// derived id instead.
     pub(super) fn address(&self, theirs: &ResourceKey) -> String {
-        format!("{}/{theirs}", self.base)
+        if could_name_person(theirs.id.as_str()) {
+            format!("{}/{}", self.base, self.derived(theirs))
+        } else {
+            format!("{}/{theirs}", self.base)
+        }
+    }
+
+    /// Returns an address below the base.
+    pub(super) fn below(&self, rest: &str) -> String {
+        format!("{}/{rest}", self.base)
     }
 
     /// Tells whether an address is one of that server.
@@ -61,11 +69,17 @@ impl Identities {
         if self.ids == Ids::Kept {
             return theirs.clone();
         }
+        self.derived(theirs)
+    }
+
+    /// Derives a name from the address of a resource: another server has other ones, whatever the
+    /// operator calls it.
+    pub(super) fn derived(&self, theirs: &ResourceKey) -> ResourceKey {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.secret) else {
             unreachable!("HMAC takes a key of any length");
         };
         mac.update(PURPOSE);
-        mac.update(format!("{}\0{theirs}", self.name).as_bytes());
+        mac.update(format!("{}\0{theirs}", self.base).as_bytes());
         let bytes = mac.finalize().into_bytes();
         let mut first = [0; 16];
         first.copy_from_slice(&bytes[..16]);
@@ -82,10 +96,15 @@ impl Identities {
     /// Notes the name that was found.
     pub(super) fn note(&self, theirs: ResourceKey, ours: ResourceKey) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(theirs, ours);
+    }
+
+    /// Forgets names if there are too many: before a page is taken, never while it is.
+    pub(super) fn make_room(&self) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
-        known.insert(theirs, ours);
     }
 
     /// Returns the name of a resource of that server here.
@@ -115,13 +134,19 @@ impl Identities {
     }
 
     /// Returns the resource of that server that a reference names, whatever its version.
-    fn own_key(&self, reference: &str) -> Option<ResourceKey> {
+    pub(super) fn own_key(&self, reference: &str) -> Option<ResourceKey> {
         let own = match reference.strip_prefix(&self.base) {
             Some(rest) => rest.strip_prefix('/')?,
             None => reference,
         };
         Reference::parse(own).local_key().cloned()
     }
+}
+
+/// Tells whether an id may hold a CPR number: ten digits in a row, with hyphens or without.
+pub(super) fn could_name_person(id: &str) -> bool {
+    id.split(|sign: char| !sign.is_ascii_digit() && sign != '-')
+        .any(|run| run.bytes().filter(u8::is_ascii_digit).count() == 10)
 }
 
 /// Tells whether a reference names a resource relative to its server that is of a type not held here.
@@ -164,7 +189,11 @@ mod tests {
     use super::*;
 
     fn identities(name: &str, ids: &str) -> Identities {
-        let file = json!({ "upstreams": [{ "name": name, "base": "https://ehr.example.dk/fhir", "read": [{ "history": "system" }], "ids": ids }] });
+        of_base(name, "https://ehr.example.dk/fhir", ids)
+    }
+
+    fn of_base(name: &str, base: &str, ids: &str) -> Identities {
+        let file = json!({ "upstreams": [{ "name": name, "base": base, "read": [{ "history": "system" }], "ids": ids }] });
         let upstream = read(file.to_string().as_bytes()).expect("a file").remove(0);
         Identities::new(&upstream, &[7; SECRET_BYTES])
     }
@@ -172,10 +201,36 @@ mod tests {
     #[test]
     fn ids_are_the_same_for_ever_and_differ_between_upstreams() {
         let key = ResourceKey::parse("Patient/0405440001").expect("a key");
-        let [a, b] = ["a", "b"].map(|name| identities(name, "mapped").mapped(&key));
-        assert_ne!(a, b);
-        assert_eq!(a, identities("a", "mapped").mapped(&key));
+        let a = identities("a", "mapped").mapped(&key);
+        for (name, base, is_same) in [
+            ("a", "https://ehr.example.dk/fhir", true),
+            ("renamed", "https://ehr.example.dk/fhir", true),
+            ("a", "https://EHR.example.dk:443/fhir/", true),
+            ("a", "https://new.example.dk/fhir", false),
+            ("a", "https://ehr.example.dk/fhir/2", false),
+        ] {
+            let other = of_base(name, base, "mapped").mapped(&key);
+            assert_eq!(other == a, is_same, "{name} {base}");
+        }
         assert_eq!(identities("a", "kept").mapped(&key), key);
+    }
+
+    #[test]
+    fn an_id_that_may_be_a_cpr_number_stands_in_no_address() {
+        for (id, is_hidden) in [
+            ("0405440001", true),
+            ("p0405440001", true),
+            ("0405440001.1", true),
+            ("040544-0001", true),
+            ("12345", false),
+            ("12345678901", false),
+        ] {
+            let key = ResourceKey::parse(&format!("Patient/{id}")).expect("a key");
+            let names = identities("a", "mapped");
+            let address = names.address(&key);
+            assert_eq!(!address.ends_with(id), is_hidden, "{address}");
+            assert!(names.is_theirs(&address), "{address}");
+        }
     }
 
     #[test]

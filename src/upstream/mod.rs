@@ -8,6 +8,7 @@
 //! or decides a right.
 
 mod account;
+mod again;
 mod answers;
 mod assertion;
 mod bundles;
@@ -22,6 +23,7 @@ mod poller;
 mod round;
 mod settings;
 mod taking;
+mod walk;
 
 pub use account::{Account, Outlook, TAKEN};
 pub use fhir_client::FhirClient;

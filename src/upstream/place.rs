@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::settings::{Reading, Upstream};
+use super::settings::{Ids, Reading, Upstream};
 
 /// A place.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -18,6 +18,10 @@ pub(super) struct Place {
     pub(super) since: Option<Timestamp>,
     /// The export that is under way there: the address of its status.
     pub(super) job: Option<String>,
+    /// The times that the export could not be looked at or read.
+    pub(super) failures: u64,
+    /// When all that there was had been read; to ten minutes.
+    pub(super) whole: Option<Timestamp>,
 }
 
 impl Place {
@@ -26,7 +30,12 @@ impl Place {
         let begins = upstream
             .from
             .map_or_else(String::new, |from| from.to_string());
-        let text = format!("{} {} {begins}", upstream.base_text(), reading.words());
+        let ids = match upstream.ids {
+            Ids::Mapped => "",
+            Ids::Kept => " kept",
+        };
+        let base = upstream.base_text();
+        let text = format!("{base} {} {begins}{ids}", reading.words());
         format!(
             "upstream/{}/{:016x}",
             upstream.name,
@@ -40,6 +49,8 @@ impl Place {
         Place {
             since: value["since"].as_str().and_then(|text| text.parse().ok()),
             job: value["job"].as_str().map(str::to_owned),
+            failures: value["failures"].as_u64().unwrap_or_default(),
+            whole: value["whole"].as_str().and_then(|text| text.parse().ok()),
         }
     }
 
@@ -51,6 +62,12 @@ impl Place {
         }
         if let Some(job) = &self.job {
             words["job"] = Value::from(job.as_str());
+        }
+        if self.failures > 0 {
+            words["failures"] = Value::from(self.failures);
+        }
+        if let Some(whole) = self.whole {
+            words["whole"] = Value::from(whole.to_string());
         }
         words.to_string()
     }
@@ -73,9 +90,26 @@ impl Place {
         since.max(from)
     }
 
-    /// Moves the place on to that instant, never back.
-    pub(super) fn move_to(&mut self, instant: Option<Timestamp>) {
-        self.since = self.since.max(instant);
+    /// Moves the place on to that instant, never back, and never beyond the instant at which was
+    /// asked: what a server dates later than that says nothing of what it will have.
+    pub(super) fn move_to(&mut self, instant: Option<Timestamp>, asked: Timestamp) {
+        self.since = self.since.max(instant.map(|instant| instant.min(asked)));
+    }
+
+    /// Takes the place back to now, if it is beyond.
+    pub(super) fn not_beyond(&mut self, now: Timestamp) {
+        self.since = self.since.map(|since| since.min(now));
+    }
+
+    /// Notes that all that there was at that instant had been read; true if that is worth keeping.
+    pub(super) fn is_whole_at(&mut self, instant: Timestamp) -> bool {
+        let is_old = self
+            .whole
+            .is_none_or(|whole| instant.duration_since(whole) >= SignedDuration::from_mins(10));
+        if is_old {
+            self.whole = Some(instant);
+        }
+        is_old
     }
 }
 
@@ -91,9 +125,13 @@ mod tests {
         assert_eq!(Place::read(&place.words(&reading)), place);
         assert_eq!(place.reads_from(Duration::ZERO, None), None);
         assert_eq!(place.reads_from(Duration::ZERO, Some(at)), Some(at));
-        place.move_to(Some(at));
-        place.move_to(None);
-        place.move_to("2026-01-01T00:00:00Z".parse().ok());
+        place.move_to(Some(at), at);
+        place.move_to(None, at);
+        place.move_to("2026-01-01T00:00:00Z".parse().ok(), at);
+        place.move_to("2999-01-01T00:00:00Z".parse().ok(), at);
+        assert_eq!(place.since, Some(at));
+        assert!(place.is_whole_at(at) && !place.is_whole_at(at));
+        place.failures = 2;
         place.job = Some("https://x/1".to_owned());
         assert_eq!(Place::read(&place.words(&reading)), place);
         let read_from = place.reads_from(Duration::from_secs(60), None);

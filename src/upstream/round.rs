@@ -1,17 +1,16 @@
 //! One round: a thing that is read, from the place reached before to the end of what is new.
 //!
-//! The place moves after what it stands for was written: page by page where the server says that it
-//! sorted by `_lastUpdated` and did, else at the end. So a stop at any moment costs reading again,
+//! The place moves after what it stands for was written: so a stop at any moment costs reading again,
 //! and never loses anything.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use url::Url;
 
-use super::account::Account;
+use super::account::{Account, Tally};
 use super::answers::{BundlePage, Tidings, page};
 use super::fhir_client::{FhirClient, RequestKind, Setback};
 use super::place::Place;
@@ -41,6 +40,24 @@ pub(super) struct Round<'a> {
     pub(super) absent: Mutex<HashSet<ResourceKey>>,
 }
 
+/// A search for what changed.
+pub(super) struct Searched<'a> {
+    pub(super) resource_type: ResourceType,
+    pub(super) criteria: &'a str,
+    pub(super) bookmark: &'a str,
+    pub(super) reading: &'a Reading,
+}
+
+/// The answer to the question for a resource.
+pub(super) enum PartyGiven {
+    /// It is there.
+    Given(Tidings),
+    /// It is not there.
+    Absent,
+    /// The server does not give it now, or not to Frist.
+    Withheld,
+}
+
 /// The end of a reading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ended {
@@ -59,6 +76,8 @@ impl Round<'_> {
         let bookmark = Place::bookmark(self.upstream, reading);
         let name = bookmark.clone();
         let mut place = self.blocking(move |taker, _| taker.place(&name)).await?;
+        let began = (self.now)().now;
+        place.not_beyond(began);
         let before = place.clone();
         self.shown(at, &place);
         let ended = match reading {
@@ -66,9 +85,13 @@ impl Round<'_> {
                 resource_type,
                 criteria,
             } => {
-                let kept = (bookmark.as_str(), reading);
-                self.search((*resource_type, criteria), &mut place, kept)
-                    .await?;
+                let searched = Searched {
+                    resource_type: *resource_type,
+                    criteria,
+                    bookmark: &bookmark,
+                    reading,
+                };
+                self.search(&searched, &mut place).await?;
                 Ended::Whole
             }
             Reading::History(of) => {
@@ -80,6 +103,15 @@ impl Round<'_> {
                 self.export((address, types), &mut place, kept).await?
             }
         };
+        if ended == Ended::Whole {
+            // An export is as old as its state.
+            let known = match reading {
+                Reading::Export { .. } => place.since.unwrap_or(began),
+                _ => began,
+            };
+            place.is_whole_at(known);
+            self.account.note(|outlook| outlook.is_whole(at, known));
+        }
         if place != before {
             self.keep(&bookmark, &place, reading).await?;
         }
@@ -107,92 +139,6 @@ impl Round<'_> {
         });
     }
 
-    async fn search(
-        &self,
-        (resource_type, criteria): (ResourceType, &str),
-        place: &mut Place,
-        (bookmark, reading): (&str, &Reading),
-    ) -> Result<(), Setback> {
-        let mut query = criteria.to_owned();
-        let mut add = |pair: String| {
-            if !query.is_empty() {
-                query.push('&');
-            }
-            query.push_str(&pair);
-        };
-        if let Some(since) = self.reads_from(place) {
-            add(format!("_lastUpdated=ge{since}"));
-        }
-        add("_sort=_lastUpdated".to_owned());
-        add(format!("_count={}", self.upstream.page));
-        let mut pages = Pages::default();
-        let mut next = Some(self.client.below(&format!("{resource_type}?{query}"))?);
-        let (mut newest, mut is_rising) = (None::<Timestamp>, true);
-        let mut answered = None;
-        while let Some(address) = next {
-            let found = self.page(&address, &mut pages).await?;
-            answered = answered.or(found.at);
-            let of_type = |one: &&Tidings| {
-                let key = one.key.as_ref();
-                key.is_some_and(|key| key.resource_type == resource_type)
-            };
-            // Further pages are of the same search, whatever their own links say.
-            is_rising &= found.is_sorted || pages.turned.len() > 1;
-            for one in found.entries.iter().filter(of_type) {
-                is_rising &= one.at.is_some() && one.at >= newest;
-                newest = newest.max(one.at);
-            }
-            next = self.next(&found)?;
-            self.take(found.entries).await?;
-            if is_rising && next.is_some() && newest > place.since {
-                place.move_to(newest);
-                self.keep(bookmark, place, reading).await?;
-            }
-        }
-        // A server whose resources say nothing of their time says when it answered.
-        place.move_to(newest.or(answered));
-        Ok(())
-    }
-
-    async fn history(&self, of: Option<ResourceType>, place: &mut Place) -> Result<(), Setback> {
-        let path = of.map_or_else(
-            || "_history".to_owned(),
-            |resource_type| format!("{resource_type}/_history"),
-        );
-        let mut query = format!("_count={}", self.upstream.page);
-        if let Some(since) = self.reads_from(place) {
-            query.push_str(&format!("&_since={since}"));
-        }
-        let mut pages = Pages::default();
-        let mut next = Some(self.client.below(&format!("{path}?{query}"))?);
-        // Of each resource what was said last counts; most servers say that first.
-        let mut said: HashMap<ResourceKey, Option<Timestamp>> = HashMap::new();
-        let (mut newest, mut answered) = (None, None);
-        while let Some(address) = next {
-            let found = self.page(&address, &mut pages).await?;
-            next = self.next(&found)?;
-            answered = answered.or(found.at);
-            let mut new = Vec::new();
-            for one in found.entries {
-                newest = newest.max(one.at);
-                let is_older = one
-                    .key
-                    .as_ref()
-                    .is_some_and(|key| said.get(key).is_some_and(|at| *at >= one.at));
-                if !is_older {
-                    if let Some(key) = &one.key {
-                        said.insert(key.clone(), one.at);
-                    }
-                    new.push(one);
-                }
-            }
-            self.take(new).await?;
-        }
-        // A server whose resources say nothing of their time says when it answered.
-        place.move_to(newest.or(answered));
-        Ok(())
-    }
-
     pub(super) fn reads_from(&self, place: &Place) -> Option<Timestamp> {
         place.reads_from(self.upstream.overlap, self.upstream.from)
     }
@@ -214,7 +160,15 @@ impl Round<'_> {
                 ..Setback::because(format!("it answered {} to what is read", answer.status))
             });
         }
-        page(&answer.body).map_err(Setback::because)
+        let found = page(&answer.body).map_err(Setback::because)?;
+        self.account.note(|outlook| {
+            if found.odd > 0 {
+                let count = outlook.left_out.entry("not-understood".to_owned());
+                *count.or_default() += found.odd;
+            }
+        });
+        let at = found.at.or(answer.date);
+        Ok(BundlePage { at, ..found })
     }
 
     pub(super) fn next(&self, found: &BundlePage) -> Result<Option<Url>, Setback> {
@@ -222,11 +176,14 @@ impl Round<'_> {
         next.map(|address| self.client.named(address)).transpose()
     }
 
-    /// Takes what a page holds, and the persons and parties that it refers to.
-    pub(super) async fn take(&self, mut tidings: Vec<Tidings>) -> Result<(), Setback> {
+    /// Takes what a page holds, and the persons and parties that it refers to. Returns whether anything
+    /// was written.
+    pub(super) async fn take(&self, mut tidings: Vec<Tidings>) -> Result<bool, Setback> {
+        self.taker.identities.make_room();
         if self.upstream.taken_as != TakenAs::None {
             return self.take_converted(tidings).await;
         }
+        let mut absent = Vec::new();
         for _ in 0..STEPS_MAX {
             let (given, unknown) = self
                 .blocking(move |taker, _| {
@@ -235,13 +192,22 @@ impl Round<'_> {
                 })
                 .await?;
             tidings = given;
+            absent.clear();
             let before = tidings.len();
             for key in unknown {
                 if !self.is_absent(&key) {
                     match self.party(&key).await? {
-                        Some(party) => tidings.push(party),
-                        None => self.note_absent(key),
+                        PartyGiven::Given(party) => {
+                            tidings.push(party);
+                            continue;
+                        }
+                        PartyGiven::Absent => {}
+                        PartyGiven::Withheld => self.withheld(&key),
                     }
+                    self.note_absent(key.clone());
+                }
+                if key.resource_type == ResourceType::Patient {
+                    absent.push(key);
                 }
             }
             if tidings.len() == before {
@@ -249,25 +215,73 @@ impl Round<'_> {
             }
         }
         let tally = self
-            .blocking(move |taker, context| taker.take(context, tidings))
+            .blocking(move |taker, context| taker.take(context, tidings, absent))
             .await?;
+        let has_written = tally.has_written();
         self.account.add(tally);
-        Ok(())
+        Ok(has_written)
     }
 
-    /// Asks for a person or a party; none if the server does not give it.
-    pub(super) async fn party(&self, key: &ResourceKey) -> Result<Option<Tidings>, Setback> {
+    /// Asks for a resource, as a person or a party. One that is withheld (403, or an error of that
+    /// server) stops nothing: what refers to it is taken without it.
+    ///
+    /// # Errors
+    /// If the server does not answer, takes no token, or asks to wait.
+    pub(super) async fn party(&self, key: &ResourceKey) -> Result<PartyGiven, Setback> {
         let address = self.client.below(&key.to_string())?;
         let context = (self.now)();
-        let answer = self
-            .client
-            .get(&address, RequestKind::Resource, &context)
-            .await?;
+        let asked = self.client.get(&address, RequestKind::Resource, &context);
+        let answer = match asked.await {
+            Ok(answer) => answer,
+            Err(setback) => {
+                return match setback.status {
+                    None | Some(401 | 429 | 503) => Err(setback),
+                    Some(_) => Ok(PartyGiven::Withheld),
+                };
+            }
+        };
         let content = (answer.status == 200)
             .then(|| crate::fhir::json::parse(&answer.body).ok())
             .flatten();
         let party = content.map(Tidings::of);
-        Ok(party.filter(|party| party.key.as_ref() == Some(key)))
+        let party = party.filter(|party| party.key.as_ref() == Some(key));
+        Ok(party.map_or(PartyGiven::Absent, PartyGiven::Given))
+    }
+
+    /// Counts a person or a party that is withheld.
+    pub(super) fn withheld(&self, key: &ResourceKey) {
+        let mut tally = Tally::default();
+        tally.leave_out(&key.to_string(), "withheld");
+        self.account.add(tally);
+    }
+
+    /// Asks again for what was refused, and for what is about persons who were not known: both may have
+    /// become right without a change of theirs.
+    ///
+    /// # Errors
+    /// As [`Round::read`].
+    pub(super) async fn read_again(&self) -> Result<(), Setback> {
+        let again = &self.taker.again;
+        for key in again.turn() {
+            let taken = match self.party(&key).await {
+                Ok(PartyGiven::Given(one)) => self.take(vec![one]).await.map(|_| ()),
+                Ok(PartyGiven::Absent) => Ok(()),
+                Ok(PartyGiven::Withheld) => {
+                    again.note(key.clone());
+                    Ok(())
+                }
+                Err(setback) => Err(setback),
+            };
+            if let Err(setback) = taken {
+                again.note(key);
+                return Err(setback);
+            }
+        }
+        let Some(words) = again.changed() else {
+            return Ok(());
+        };
+        self.blocking(move |taker, context| taker.keep_words(context, &taker.again.bookmark, words))
+            .await
     }
 
     fn is_absent(&self, key: &ResourceKey) -> bool {
@@ -304,7 +318,7 @@ impl Round<'_> {
 /// The pages of a round, so that it ends.
 #[derive(Default)]
 pub(super) struct Pages {
-    turned: HashSet<String>,
+    pub(super) turned: HashSet<String>,
 }
 
 impl Pages {

@@ -192,6 +192,16 @@ pub fn read(text: &[u8]) -> Result<Vec<Upstream>, String> {
                 upstream.name
             ));
         }
+        let is_kept = |one: &Upstream| one.ids == Ids::Kept;
+        let other = read.iter().find(|other| {
+            is_kept(other) && is_kept(&upstream) && other.base_text() != upstream.base_text()
+        });
+        if let Some(other) = other {
+            return Err(format!(
+                "upstreams[{at}].ids: expected 'mapped', since '{}' has 'kept' already: two servers have the same ids for different persons",
+                other.name
+            ));
+        }
         read.push(upstream);
     }
     Ok(read)
@@ -265,14 +275,19 @@ fn upstream(value: &Value, at: &str) -> Result<Upstream, String> {
 }
 
 fn conversion(members: &FileMembers<'_>) -> Result<TakenAs, String> {
-    let practice: Vec<_> = items(&members.value["practice"])
-        .filter_map(|one| {
-            Some((
-                one["system"].as_str()?.to_owned(),
-                one["value"].as_str()?.to_owned(),
-            ))
+    let practice = items(&members.value["practice"])
+        .enumerate()
+        .map(|(n, one)| {
+            let at = format!("{}.practice[{n}]", members.at);
+            let one = FileMembers::of(one, &at, &["system", "value"])?;
+            let needed = |name: &str| {
+                let text = one.text(name)?.filter(|text| !text.is_empty());
+                text.map(str::to_owned)
+                    .ok_or_else(|| one.wrong(name, "text"))
+            };
+            Ok((needed("system")?, needed("value")?))
         })
-        .collect();
+        .collect::<Result<Vec<_>, String>>()?;
     match (members.text("conversion")?, practice.is_empty()) {
         (None | Some("none"), true) => Ok(TakenAs::None),
         (Some("fut"), true) => Ok(TakenAs::Fut),
@@ -311,7 +326,7 @@ fn notified(value: &Value, at: &str) -> Result<Notified, String> {
     let criteria = members.value.get("criteria").and_then(criteria_of);
     Ok(Notified {
         criteria: criteria.ok_or_else(|| {
-            members.wrong("criteria", "an array of 1 to 20 criteria such as 'Condition?'")
+            members.wrong("criteria", "an array of 1 to 20 criteria such as 'Condition?', without a CPR number")
         })?,
         root: members.address("endpoint")?.ok_or_else(|| {
             members.wrong(
@@ -325,7 +340,13 @@ fn notified(value: &Value, at: &str) -> Result<Notified, String> {
 fn criteria_of(value: &Value) -> Option<Vec<String>> {
     let list = value.as_array()?.iter();
     let texts: Option<Vec<_>> = list.map(|one| one.as_str().map(str::to_owned)).collect();
-    texts.filter(|texts| (1..=20).contains(&texts.len()))
+    texts.filter(|texts| {
+        let holds_one = |text: &String| {
+            text.split(['?', '&', '='])
+                .any(|part| holds_cpr_number(part))
+        };
+        (1..=20).contains(&texts.len()) && !texts.iter().any(holds_one)
+    })
 }
 
 fn reading(value: &Value, at: &str) -> Result<Reading, String> {
@@ -480,16 +501,30 @@ impl<'a> FileMembers<'a> {
 
 /// Tells whether what is sent to an address cannot be read on the way.
 pub(super) fn is_safe(url: &Url) -> bool {
-    let is_this_machine = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     match url.scheme() {
         "https" => url.host().is_some(),
-        "http" => is_this_machine,
+        "http" => match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        },
         _ => false,
+    }
+}
+
+/// Tells whether an address leads to this machine, however it is spelled.
+pub(super) fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => {
+            let inner = address.to_ipv4_mapped();
+            address.is_loopback()
+                || address.is_unspecified()
+                || inner.is_some_and(|inner| inner.is_loopback() || inner.is_unspecified())
+        }
+        None => false,
     }
 }
 
@@ -567,6 +602,21 @@ mod tests {
                 ".practice: expected none",
             ),
             ("auth", r#"{"clientId":"x"}"#, ".auth.key: expected"),
+            (
+                "practice",
+                r#"[{"system":"s"}]"#,
+                ".practice[0].value: expected text",
+            ),
+            (
+                "practice",
+                r#"[{"system":"s","value":"v","use":"x"}]"#,
+                ".practice[0]: expected system, value, found 'use'",
+            ),
+            (
+                "subscribe",
+                r#"{"criteria":["Patient?identifier=0405440001"],"endpoint":"https://x.dk"}"#,
+                ".subscribe.criteria: expected",
+            ),
             ("from", r#""yesterday""#, ".from: expected"),
             (
                 "subscribe",
@@ -583,6 +633,12 @@ mod tests {
         let file = json!({ "upstreams": [twice, twice] }).to_string();
         let found = read(file.as_bytes()).expect_err("refused");
         assert!(found.contains("twice"), "{found}");
+        for (base, is_taken) in [("https://x.dk", true), ("https://y.dk", false)] {
+            let kept = |name: &str, base: &str| json!({ "name": name, "base": base, "ids": "kept", "read": [{ "history": "system" }] });
+            let two = json!({ "upstreams": [kept("a", "https://x.dk"), kept("b", base)] });
+            let found = read(two.to_string().as_bytes());
+            assert_eq!(found.is_ok(), is_taken, "{base}: {found:?}");
+        }
     }
 
     #[test]

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::account::Tally;
+use super::account::{Tally, WithoutWrite};
+use super::again::Again;
 use super::answers::Tidings;
-use super::identities::Identities;
+use super::identities::{Identities, could_name_person};
 use super::place::Place;
 use super::settings::{Deletions, Ids, Reading, Upstream};
-use crate::fhir::cpr::could_be_cpr_number;
 use crate::fhir::key::Origin;
 use crate::fhir::names::{CPR, SOR, YDERNUMMER, is_ydernummer_system};
 use crate::fhir::view::identifiers;
@@ -38,6 +38,8 @@ const LAST_RANK: u8 = 4;
 pub(super) struct Taker {
     pub(super) server: Arc<Server>,
     pub(super) identities: Identities,
+    /// What is asked for again though it did not change.
+    pub(super) again: Again,
     ids: Ids,
     deletions: Deletions,
 }
@@ -47,6 +49,7 @@ impl Taker {
     pub(super) fn new(server: Arc<Server>, upstream: &Upstream) -> Self {
         Taker {
             identities: Identities::new(upstream, server.store.secret()),
+            again: Again::of(upstream, &*server.store),
             ids: upstream.ids,
             deletions: upstream.deletions,
             server,
@@ -66,10 +69,20 @@ impl Taker {
         bookmark: &str,
         (place, reading): (&Place, &Reading),
     ) -> Result<(), Failure> {
+        self.keep_words(context, bookmark, place.words(reading))
+    }
+
+    /// Keeps the words of a bookmark.
+    pub(super) fn keep_words(
+        &self,
+        context: &Context,
+        name: &str,
+        place: String,
+    ) -> Result<(), Failure> {
         let changes = ChangeSet {
             bookmarks: vec![Bookmark {
-                name: bookmark.to_owned(),
-                place: place.words(reading),
+                name: name.to_owned(),
+                place,
             }],
             ..ChangeSet::at(context.now)
         };
@@ -112,19 +125,24 @@ impl Taker {
         Ok(unknown)
     }
 
-    /// Writes these.
+    /// Writes these; `absent` are persons whom nobody gives: what refers to them is read again later.
     ///
     /// # Errors
     /// If the store cannot take anything now; what was written stays, and is found unchanged the
     /// next time.
-    pub(super) fn take(&self, context: &Context, tidings: Vec<Tidings>) -> Result<Tally, Failure> {
+    pub(super) fn take(
+        &self,
+        context: &Context,
+        tidings: Vec<Tidings>,
+        mut absent: Vec<ResourceKey>,
+    ) -> Result<Tally, Failure> {
         let mut tally = Tally::default();
         let (mut written, mut deleted) = (Vec::new(), Vec::new());
         for one in newest(tidings) {
             match one {
                 Tidings {
                     content: Some(_), ..
-                } if !is_taken(&one) => tally.leave_out("not-needed"),
+                } if !is_taken(&one) => tally.leave_out(&one.name(), "not-needed"),
                 Tidings {
                     key: Some(key),
                     content: Some(content),
@@ -135,21 +153,33 @@ impl Taker {
                     content: None,
                     ..
                 } => deleted.push(key),
-                Tidings { key: None, .. } => tally.leave_out("not-needed"),
+                Tidings { key: None, .. } => tally.leave_out(&one.name(), "not-needed"),
             }
         }
         for rank in 0..=LAST_RANK {
             let of_rank = written.extract_if(.., |(key, _)| rank_of(key.resource_type) == rank);
             let mut together = Vec::new();
             for (theirs, content) in of_rank {
-                if !self.take_party(context, (&theirs, &content), &mut tally)? {
-                    together.push((theirs, content));
+                if self
+                    .identities
+                    .referred_to(&content)
+                    .iter()
+                    .any(|one| absent.contains(one))
+                {
+                    self.again.note(theirs.clone());
+                }
+                match self.take_party(context, (&theirs, &content), &mut tally)? {
+                    PartyTaken::AsEverything => together.push((theirs, content)),
+                    PartyTaken::Done => {}
+                    PartyTaken::Refused => absent.push(theirs),
                 }
             }
             for some in together.chunks(TOGETHER_MAX) {
                 self.write(context, some, &mut tally)?;
             }
         }
+        // What refers to others goes before them.
+        deleted.sort_by_key(|key| std::cmp::Reverse(rank_of(key.resource_type)));
         for theirs in deleted {
             self.follow_deletion(context, &theirs, &mut tally)?;
         }
@@ -157,27 +187,30 @@ impl Taker {
     }
 
     /// Takes a person or an organization that is not known by its mapped name: what has the same
-    /// identifier is the same one. Returns false if it is written as everything is.
+    /// identifier is the same one.
     fn take_party(
         &self,
         context: &Context,
         (theirs, content): (&ResourceKey, &Value),
         tally: &mut Tally,
-    ) -> Result<bool, Failure> {
+    ) -> Result<PartyTaken, Failure> {
         let Some((system, value)) = identity(theirs.resource_type, content) else {
-            return Ok(false);
+            return Ok(PartyTaken::AsEverything);
         };
         let mapped = self.identities.mapped(theirs);
         // Also one that was deleted here: it comes back under its name.
         if self.server.store.read(&mapped)?.is_some() {
             self.identities.note(theirs.clone(), mapped);
-            return Ok(false);
+            return Ok(PartyTaken::AsEverything);
         }
         let own_id = context.clone().naming(mapped.id.clone());
         let request = CreateRequest {
             resource_type: theirs.resource_type,
             resource: Resource::made(self.own_content(theirs, &mapped, content)),
-            if_none_exist: Some(vec![("identifier".to_owned(), format!("{system}|{value}"))]),
+            if_none_exist: Some(vec![(
+                "identifier".to_owned(),
+                format!("{}|{}", as_text(system), as_text(value)),
+            )]),
         };
         match create(&self.server, &own_id, request) {
             Ok(written) => {
@@ -185,14 +218,17 @@ impl Taker {
                     tally.taken[0] += 1;
                 } else {
                     // Whoever sent it says what it is; only its name is needed.
-                    tally.leave_out("known-already");
+                    tally.leave_out(&name(theirs, content), "known-already");
                 }
                 self.identities.note(theirs.clone(), written.key);
             }
             Err(failure) if is_passing(&failure) => return Err(failure),
-            Err(failure) => tally.refused.push((told(theirs), why(&failure))),
+            Err(failure) => {
+                self.refused((theirs, content), why(&failure), tally);
+                return Ok(PartyTaken::Refused);
+            }
         }
-        Ok(true)
+        Ok(PartyTaken::Done)
     }
 
     fn write(
@@ -201,30 +237,61 @@ impl Taker {
         some: &[(ResourceKey, Value)],
         tally: &mut Tally,
     ) -> Result<(), Failure> {
-        let entries = some.iter().map(|(theirs, content)| {
-            let ours = self.identities.ours(theirs);
-            let resource = self.own_content(theirs, &ours, content);
+        let mut own = Vec::new();
+        for one in some {
+            let ours = self.identities.ours(&one.0);
+            if self.is_of_another(&one.0, &ours)? {
+                self.refused((&one.0, &one.1), "another's".to_owned(), tally);
+            } else {
+                own.push((one, ours));
+            }
+        }
+        let entries = own.iter().map(|((theirs, content), ours)| {
+            let resource = self.own_content(theirs, ours, content);
             json!({ "resource": resource, "request": { "method": "PUT", "url": ours.to_string() } })
         });
         let bundle = json!({ "resourceType": "Bundle", "type": "batch", "entry": entries.collect::<Vec<_>>() });
         let (_, answers) = transaction::process(&self.server, context, &Resource::made(bundle))?;
-        for ((theirs, _), answer) in some.iter().zip(answers) {
+        for (((theirs, content), _), answer) in own.iter().zip(answers) {
             match answer.outcome {
-                Ok(Outcome::Written(written)) => {
-                    let place = match written.effect {
-                        Effect::Created => 0,
-                        Effect::Updated => 1,
-                        Effect::Unchanged => 2,
-                        Effect::Deleted => 3,
-                    };
-                    tally.taken[place] += 1;
-                }
+                Ok(Outcome::Written(written)) => match written.effect {
+                    Effect::Created => tally.taken[0] += 1,
+                    Effect::Updated => tally.taken[1] += 1,
+                    Effect::Deleted => tally.taken[3] += 1,
+                    Effect::Unchanged => {
+                        tally.add(&name(theirs, content), WithoutWrite::Unchanged);
+                    }
+                },
                 Ok(_) => {}
                 Err(failure) if is_passing(&failure) => return Err(failure),
-                Err(failure) => tally.refused.push((told(theirs), why(&failure))),
+                Err(failure) => self.refused((theirs, content), why(&failure), tally),
             }
         }
         Ok(())
+    }
+
+    /// Notes a refusal: it may be about another resource, so this one is asked for again.
+    fn refused(&self, (theirs, content): (&ResourceKey, &Value), why: String, tally: &mut Tally) {
+        self.again.note(theirs.clone());
+        let fate = WithoutWrite::Refused(told(theirs), why);
+        tally.add(&name(theirs, content), fate);
+    }
+
+    /// Tells whether a resource that is here under that name was not read of this upstream.
+    fn is_of_another(&self, theirs: &ResourceKey, ours: &ResourceKey) -> Result<bool, Failure> {
+        if self.ids == Ids::Mapped && *ours == self.identities.mapped(theirs) {
+            return Ok(false);
+        }
+        let stored = self.stored(ours)?;
+        Ok(stored.is_some_and(|stored| !self.is_its(&stored)))
+    }
+
+    /// Tells whether a resource was read of this upstream.
+    fn is_its(&self, stored: &StoredVersion) -> bool {
+        let body = stored.body.as_deref().unwrap_or_default();
+        let content: Value = serde_json::from_slice(body).unwrap_or_default();
+        let source = content["meta"]["source"].as_str();
+        source.is_some_and(|source| self.identities.is_theirs(source))
     }
 
     /// Deletes what was read of this upstream and is deleted there, if that is wished.
@@ -235,24 +302,26 @@ impl Taker {
         tally: &mut Tally,
     ) -> Result<(), Failure> {
         let ours = self.identities.ours(theirs);
-        let is_its = self.stored(&ours)?.is_some_and(|stored| {
-            let content: Value = serde_json::from_slice(stored.body.as_deref().unwrap_or_default())
-                .unwrap_or_default();
-            let source = content["meta"]["source"].as_str();
-            source.is_some_and(|source| self.identities.is_theirs(source))
-        });
-        if !is_its {
+        let Some(stored) = self.stored(&ours)? else {
+            return Ok(());
+        };
+        let deletion = format!("{theirs} deleted");
+        if !self.is_its(&stored) {
+            tally.leave_out(&deletion, "known-already");
             return Ok(());
         }
         if self.deletions == Deletions::Keep {
-            tally.leave_out("vanished");
+            tally.leave_out(&deletion, "vanished");
             return Ok(());
         }
         let target = ChangeTarget::Key(ours);
         match delete(&self.server, context, target, Condition::ANY) {
             Ok(_) => tally.taken[3] += 1,
             Err(failure) if is_passing(&failure) => return Err(failure),
-            Err(failure) => tally.refused.push((told(theirs), why(&failure))),
+            Err(failure) => tally.add(
+                &deletion,
+                WithoutWrite::Refused(told(theirs), why(&failure)),
+            ),
         }
         Ok(())
     }
@@ -268,10 +337,8 @@ impl Taker {
         if let Some(meta) = content["meta"].as_object_mut() {
             meta.remove("versionId");
             meta.remove("lastUpdated");
-            // A copy is no source of its own.
-            if self.ids == Ids::Mapped || !meta.contains_key("source") {
-                meta.insert("source".to_owned(), self.identities.address(theirs).into());
-            }
+            // By it is known what was read of whom.
+            meta.insert("source".to_owned(), self.identities.address(theirs).into());
         }
         self.identities.rewrite(&mut content);
         content
@@ -282,6 +349,14 @@ impl Taker {
         let stored = self.server.store.read(key)?;
         Ok(stored.filter(|stored| stored.body.is_some()))
     }
+}
+
+/// What became of a person or an organization.
+enum PartyTaken {
+    /// It is written as everything is.
+    AsEverything,
+    Done,
+    Refused,
 }
 
 /// Tells whether it is about a type that clients write here.
@@ -314,6 +389,8 @@ fn newest(tidings: Vec<Tidings>) -> Vec<Tidings> {
             continue;
         };
         match places.get(&key) {
+            // A deletion without an instant that was said first is the last that happened.
+            Some(at) if kept[*at].content.is_none() && kept[*at].at.is_none() => {}
             Some(at) if kept[*at].at <= one.at => kept[*at] = one,
             Some(_) => {}
             None => {
@@ -340,6 +417,23 @@ fn identity(resource_type: ResourceType, content: &Value) -> Option<(&str, &str)
     }
 }
 
+/// Returns the words by which a resource is known as it is now.
+fn name(theirs: &ResourceKey, content: &Value) -> String {
+    format!("{theirs} {}", content["meta"]["lastUpdated"])
+}
+
+/// Writes a text so that it is one value of criteria, whatever signs are in it.
+fn as_text(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for sign in text.chars() {
+        if matches!(sign, '\\' | ',' | '|' | '$') {
+            written.push('\\');
+        }
+        written.push(sign);
+    }
+    written
+}
+
 /// Tells whether the same may succeed a little later.
 pub(super) fn is_passing(failure: &Failure) -> bool {
     match failure {
@@ -351,7 +445,7 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
 
 /// Writes the name of a resource there for an operator.
 pub(super) fn told(theirs: &ResourceKey) -> String {
-    if could_be_cpr_number(theirs.id.as_str()) {
+    if could_name_person(theirs.id.as_str()) {
         format!("{}/(hidden)", theirs.resource_type)
     } else {
         theirs.to_string()
@@ -376,4 +470,42 @@ pub(super) fn why(failure: &Failure) -> String {
             format!("{rule} {element}").trim_end().to_owned()
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_an_identifier_is_one_value_of_criteria() {
+        for (text, expected) in [
+            ("0405440001", "0405440001"),
+            (
+                "0405440001,urn:x|0101010001",
+                "0405440001\\,urn:x\\|0101010001",
+            ),
+            ("a\\b$c", "a\\\\b\\$c"),
+        ] {
+            assert_eq!(as_text(text), expected);
+        }
+    }
+
+    #[test]
+    fn of_each_resource_what_was_said_last_counts() {
+        let said = |at: Option<&str>, is_deleted: bool| Tidings {
+            key: ResourceKey::parse("Condition/c"),
+            at: at.and_then(|at| at.parse().ok()),
+            content: (!is_deleted).then(|| json!({})),
+        };
+        let (early, late) = (Some("2027-03-01T08:00:00Z"), Some("2027-03-01T09:00:00Z"));
+        for (all, is_deleted) in [
+            (vec![said(early, false), said(late, true)], true),
+            (vec![said(late, false), said(early, true)], false),
+            (vec![said(None, true), said(early, false)], true),
+        ] {
+            let kept = newest(all);
+            assert_eq!(kept.len(), 1);
+            assert_eq!(kept[0].content.is_none(), is_deleted, "{kept:?}");
+        }
+    }
 }

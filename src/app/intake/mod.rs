@@ -15,6 +15,9 @@ use crate::upstream::FhirClient;
 use answer::IntakeSums;
 use sent_files::{SentFile, read};
 
+/// The files without an answer, one after another, after which no more are sent.
+const UNANSWERED_MAX: u32 = 3;
+
 /// Sends all files; returns true if none was refused and all could be read.
 ///
 /// # Errors
@@ -34,7 +37,8 @@ pub(super) fn run(options: &IntakeCommandOptions) -> Result<bool, ExitError> {
     }
     let bar = progress(inputs.len());
     let mut sums = IntakeSums::default();
-    for input in &inputs {
+    let mut unanswered = 0;
+    'files: for input in &inputs {
         match read(input, options.report_only) {
             Err(why) => sums.refuse(input.path.display().to_string(), why),
             Ok(files) => {
@@ -45,10 +49,20 @@ pub(super) fn run(options: &IntakeCommandOptions) -> Result<bool, ExitError> {
                 } in files
                 {
                     let answer = runtime.block_on(client.post("$intake", media_type, content));
-                    let (status, body) = answer.map_err(|why| {
-                        ExitError::failed(format!("{} does not answer: {why}", options.to))
-                    })?;
-                    sums.add(name, status, &body);
+                    match answer {
+                        Ok((status, body)) => {
+                            unanswered = 0;
+                            sums.add(name, status, &body);
+                        }
+                        // It may be about this file, as its size; several are about the server.
+                        Err(why) => {
+                            unanswered += 1;
+                            sums.refuse(name, why);
+                        }
+                    }
+                    if unanswered == UNANSWERED_MAX {
+                        break 'files;
+                    }
                 }
             }
         }
@@ -56,6 +70,12 @@ pub(super) fn run(options: &IntakeCommandOptions) -> Result<bool, ExitError> {
     }
     bar.finish_and_clear();
     print!("{}", sums.told(options.report_only));
+    if unanswered == UNANSWERED_MAX {
+        return Err(ExitError::failed(format!(
+            "{} does not answer: no further file was sent",
+            options.to
+        )));
+    }
     Ok(sums.is_all_taken())
 }
 

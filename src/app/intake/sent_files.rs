@@ -70,12 +70,34 @@ fn within_json(bundle: &[u8]) -> Result<Vec<u8>, String> {
 /// Does the same in XML: what stands before the root element, as a declaration, cannot stand within.
 fn within_xml(bundle: &[u8]) -> Result<Vec<u8>, String> {
     let text = std::str::from_utf8(bundle).map_err(|_| "expected XML in UTF-8".to_owned())?;
-    let root = text.find("<Bundle").ok_or("expected a Bundle in XML")?;
-    let bundle = &text[root..];
+    let bundle = root_of(text)?;
     let text = format!(
         r#"<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="bundle"/><resource>{bundle}</resource></parameter><parameter><name value="mode"/><valueCode value="report"/></parameter></Parameters>"#
     );
     Ok(text.into_bytes())
+}
+
+/// Returns a document from its root element on.
+fn root_of(text: &str) -> Result<&str, String> {
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    loop {
+        let end = match rest {
+            _ if rest.starts_with("<?") => "?>",
+            _ if rest.starts_with("<!--") => "-->",
+            _ if rest.starts_with("<!") => return Err("expected XML without a DOCTYPE".to_owned()),
+            _ => break,
+        };
+        let (_, after) = rest.split_once(end).ok_or("expected a Bundle in XML")?;
+        rest = after.trim_start();
+    }
+    let name = rest
+        .strip_prefix('<')
+        .and_then(|tag| tag.split([' ', '\t', '\r', '\n', '/', '>']).next());
+    let local = name.map(|name| name.rsplit(':').next().unwrap_or(name));
+    match local {
+        Some("Bundle") => Ok(rest),
+        _ => Err("expected a Bundle in XML".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +119,24 @@ mod tests {
             !sent.contains("<?xml") && sent.contains("<resource><Bundle"),
             "{sent}"
         );
-        assert!(within_xml(b"<x/>").is_err());
+        for (text, expected) in [
+            ("<!-- <Bundle --><Bundle/>", Some("<resource><Bundle/><")),
+            (
+                "<?x?><!-- --> <f:Bundle xmlns:f=\"u\"/>",
+                Some("<resource><f:Bundle "),
+            ),
+            ("<x/>", None),
+            ("<x><Bundle/></x>", None),
+            ("<!DOCTYPE Bundle><Bundle/>", None),
+            ("<!-- <Bundle/>", None),
+        ] {
+            let sent = within_xml(text.as_bytes());
+            let sent = sent.map(|sent| String::from_utf8(sent).expect("text"));
+            let holds = sent
+                .as_ref()
+                .ok()
+                .map(|sent| expected.is_some_and(|part| sent.contains(part)));
+            assert_eq!(holds, expected.map(|_| true), "{text}: {sent:?}");
+        }
     }
 }

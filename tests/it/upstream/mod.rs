@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod exports;
+mod misled;
 mod notifications;
 pub(crate) mod relay;
 mod taking;

@@ -144,6 +144,11 @@ fn an_odd_one_refuses_no_other_and_what_is_not_held_is_left_out() {
         .collect();
     assert_eq!(refused, ["Condition/odd", "Condition/(hidden)"]);
     assert!(outlook.refusals[0].1.contains("code"), "{outlook:?}");
+    // The overlap brings it again and again, and it is still one.
+    for _ in 0..2 {
+        let again = reading.round(&poller);
+        assert_eq!((again.refused, &again.left_out), (2, &outlook.left_out));
+    }
 }
 
 #[test]
