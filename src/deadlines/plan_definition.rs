@@ -32,9 +32,22 @@ const SINGLE: &[&str] = &[
 const EXCLUDED_CONTACT: &str = "excluded-contact";
 
 /// The classes that R4 gives an Encounter
-/// (<http://terminology.hl7.org/ValueSet/v3-ActEncounterCode>).
+/// (<http://terminology.hl7.org/ValueSet/v3-ActEncounterCode>), and those that municipalities send
+/// beside them (`http://fhir.kl.dk/term/CodeSystem/CareSocialCodes`): by telephone, and on a screen.
 const CLASSES: &[&str] = &[
-    "AMB", "EMER", "FLD", "HH", "IMP", "ACUTE", "NONAC", "OBSENC", "PRENC", "SS", "VR",
+    "AMB",
+    "EMER",
+    "FLD",
+    "HH",
+    "IMP",
+    "ACUTE",
+    "NONAC",
+    "OBSENC",
+    "PRENC",
+    "SS",
+    "VR",
+    "1b55a4b0-1156-4f58-b2df-b5c6014d9048",
+    "124be95d-6924-4609-9d2a-e7c73ae3ab3d",
 ];
 
 /// Reads the rule in a PlanDefinition.

@@ -237,6 +237,7 @@ mod tests {
             ("stop-mode", "offered"),
             ("excluded-contact", "VR"),
             ("excluded-contact", "HH"),
+            ("excluded-contact", "1b55a4b0-1156-4f58-b2df-b5c6014d9048"),
             ("excluded-contact", "VR"),
         ]);
         assert_eq!(
@@ -247,8 +248,24 @@ mod tests {
             (other.pause_policy, other.stop_mode),
             (PausePolicy::Deduct, StopMode::Offered)
         );
-        assert_eq!(other.excluded_contacts, ["HH", "VR"]);
+        assert_eq!(
+            other.excluded_contacts,
+            ["1b55a4b0-1156-4f58-b2df-b5c6014d9048", "HH", "VR"]
+        );
         assert_ne!(other.written(), plain.written());
+    }
+
+    #[test]
+    fn the_example_of_the_guide_is_a_rule_that_is_read() {
+        let text = include_str!("../../profiles/package/example/PlanDefinition-rule-received.json");
+        let definition: Value = serde_json::from_str(text).unwrap();
+        let rules = Rules::from_plan_definitions([&definition]).unwrap();
+        let rule = rules.iter().next().unwrap();
+        assert_eq!(rule.start_on, StartOn::Received);
+        assert_eq!(
+            rule.excluded_contacts,
+            ["124be95d-6924-4609-9d2a-e7c73ae3ab3d", "VR"]
+        );
     }
 
     #[test]

@@ -37,11 +37,7 @@ impl PendingWrite {
 }
 
 /// The types that belong to a person and say nothing about the person's rights.
-const OTHERS_ABOUT_A_PERSON: &[ResourceType] = &[
-    ResourceType::Appointment,
-    ResourceType::Goal,
-    ResourceType::CareTeam,
-];
+const OTHERS_ABOUT_A_PERSON: &[ResourceType] = &[ResourceType::Goal, ResourceType::CareTeam];
 
 /// Returns the person that a resource is about, if it is about one.
 pub(in crate::interactions) fn person_of(key: &ResourceKey, content: &Value) -> Option<Id> {

@@ -91,7 +91,7 @@ Description: "Eight working days from the day the referral was received; a meeti
 * extension[kp-rule-parameters].extension[unit].valueCode = #working-day
 * extension[kp-rule-parameters].extension[start-on].valueCode = #received
 * extension[kp-rule-parameters].extension[excluded-contact][0].valueCode = #VR
-* extension[kp-rule-parameters].extension[excluded-contact][+].valueCode = #124be95d
+* extension[kp-rule-parameters].extension[excluded-contact][+].valueCode = #124be95d-6924-4609-9d2a-e7c73ae3ab3d
 * extension[kp-rule-parameters].extension[attribute-contacts].valueCode = #single-chain
 * url = "https://kronikerpakker.dk/fhir/PlanDefinition/copd-prevention-start"
 * version = "2030.1"
