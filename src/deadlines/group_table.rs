@@ -91,7 +91,7 @@ impl GroupTable {
 
     /// Returns the groups of the reasons of a referral, by code or named as such; in the order of
     /// the rules page.
-    pub(super) fn groups_of_reasons(&self, reasons: &Value) -> Vec<Group> {
+    pub fn groups_of_reasons(&self, reasons: &Value) -> Vec<Group> {
         let groups: BTreeSet<Group> = self
             .groups_of_concept(reasons)
             .into_iter()

@@ -14,11 +14,12 @@ use super::foreign::ForeignBundle;
 use super::organization::SentOrganization;
 use super::recognition::IntakeFormat;
 use super::refusal::{IntakeRefusal, RefusalKey};
+use super::same_diagnosis::{Listed, recognise, taken_code};
 use super::statement::{Statement, all_about, identifier_of, instant_of, only_person};
 use super::words::IntakeReason;
 use crate::deadlines::Group;
-use crate::fhir::view::{codings, extensions, has_coding, identifiers, items};
-use crate::fhir::{FhirDate, Id, ResourceKey, ResourceType, Terminology, names};
+use crate::fhir::view::{codings, extensions, has_coding, items};
+use crate::fhir::{FhirDate, ResourceType, Terminology, names};
 
 /// SNOMED CT, in `category`: the condition is over.
 const RESOLVED: &str = "723506003";
@@ -86,16 +87,6 @@ fn author(bundle: &ForeignBundle<'_>) -> Option<usize> {
     only.filter(|_| named.len() == 1)
 }
 
-/// A diagnosis of a group, as it stands in the list.
-struct Listed<'a> {
-    at: usize,
-    sent: &'a Value,
-    group: Group,
-    is_retracted: bool,
-    key: ResourceKey,
-    is_stored: bool,
-}
-
 /// Converts the list.
 pub(super) fn convert(work: &mut Converting<'_>) {
     let author = author(&work.statement.bundle).unwrap_or_default();
@@ -105,27 +96,37 @@ pub(super) fn convert(work: &mut Converting<'_>) {
     let Some(sent) = work.statement.sender.clone() else {
         return;
     };
-    let Some(practice) = sent.matched(&work.known.organizations) else {
-        return;
-    };
-    if practice.is_practice(work.context, &Value::Null) {
-        work.practice = Some(practice.reference());
-    }
+    let practice = work.matched(&sent);
+    let is_practice = practice
+        .as_ref()
+        .is_some_and(|practice| practice.is_practice(work.context, &Value::Null));
+    let practice = practice.map_or_else(
+        || derived_id(&format!("organization|{}", sent.number())),
+        |practice| practice.key.id,
+    );
     let mut listed = Vec::new();
-    for (at, condition) in work.open("Condition") {
-        if let Some(group) = group_of(work, at, condition) {
-            listed.push(find(work, &practice.key.id, at, condition, group));
+    let mut odd = Vec::new();
+    let bundle = &work.statement.bundle;
+    let conditions: Vec<usize> = bundle.of_type("Condition").map(|(at, _)| at).collect();
+    for at in conditions {
+        let condition = work.statement.bundle.entries[at].resource;
+        let group = if work.is_open(at) {
+            group_of(work, at, condition)
+        } else {
+            None
+        };
+        match group {
+            Some(group) => listed.push(Listed::new(work, &practice, at, condition, group)),
+            None => odd.push(condition),
         }
     }
-    correct(work, &mut listed);
+    recognise(work, &practice, &mut listed, &odd);
     for diagnosis in &listed {
         take(work, diagnosis);
     }
     // The practice is stored where something names it: what it says does, by its Provenance.
-    if work.practice.is_some() && listed.iter().any(|listed| work.is_proposed(&listed.key)) {
-        work.practice = work
-            .organization(&sent)
-            .filter(|named| named["reference"].is_string());
+    if is_practice && listed.iter().any(|listed| work.is_proposed(&listed.key)) {
+        work.practice = work.organization(&sent);
     }
 }
 
@@ -184,108 +185,6 @@ pub(super) fn without_group(work: &mut Converting<'_>, at: usize, condition: &Va
     );
 }
 
-/// Finds under which key a diagnosis is or will be stored: by the sender's identifier, else by what
-/// it says.
-fn find<'a>(
-    work: &Converting<'_>,
-    practice: &Id,
-    at: usize,
-    sent: &'a Value,
-    group: Group,
-) -> Listed<'a> {
-    let own: Vec<(&str, &str)> = identifiers(sent)
-        .filter(|(_, value)| !value.is_empty())
-        .collect();
-    let by_identifier = || {
-        let mut stored = work.known.of_type(ResourceType::Condition);
-        let has_it = |content: &Value| identifiers(content).any(|known| own.contains(&known));
-        stored.find(|known| has_it(&known.content))
-    };
-    let found = if own.is_empty() {
-        None
-    } else {
-        by_identifier()
-    };
-    let key = found.map_or_else(
-        || {
-            let text = match own.first() {
-                Some((system, value)) => format!("condition|{practice}|{system}|{value}"),
-                None => without_identifier(practice, &work.person.id, sent),
-            };
-            ResourceKey::new(ResourceType::Condition, derived_id(&text))
-        },
-        |known| known.key.clone(),
-    );
-    let statuses = codings(&sent["verificationStatus"]).map(|(_, code)| code);
-    let is_retracted = statuses
-        .into_iter()
-        .any(|code| matches!(code, "refuted" | "entered-in-error"));
-    Listed {
-        at,
-        sent,
-        group,
-        is_retracted,
-        is_stored: work.known.content(&key).is_some(),
-        key,
-    }
-}
-
-fn without_identifier(practice: &Id, person: &Id, sent: &Value) -> String {
-    let mut codes: Vec<String> = codings(&sent["code"])
-        .map(|(_, code)| code.to_uppercase())
-        .collect();
-    codes.sort_unstable();
-    codes.dedup();
-    let recorded = sent["recordedDate"].as_str().unwrap_or_default();
-    format!(
-        "condition|{practice}|{person}|{}|{recorded}",
-        codes.join(",")
-    )
-}
-
-/// Recognises corrections, and notes what is no longer in the list.
-fn correct(work: &mut Converting<'_>, listed: &mut [Listed<'_>]) {
-    let is_listed: BTreeSet<ResourceKey> = listed.iter().map(|listed| listed.key.clone()).collect();
-    let mut missing: BTreeMap<Group, Vec<ResourceKey>> = BTreeMap::new();
-    for known in work.known.of_type(ResourceType::Condition) {
-        let is_gone = work.known.of_sender.contains(&known.key)
-            && !is_listed.contains(&known.key)
-            && !is_taken_back(&known.content);
-        let groups = work.context.groups.groups_of_condition(&known.content);
-        if let (true, Some(group)) = (is_gone, groups.first()) {
-            missing.entry(*group).or_default().push(known.key.clone());
-        }
-    }
-    for (group, gone) in &mut missing {
-        let is_new = |listed: &&mut Listed<'_>| {
-            listed.group == *group && !listed.is_stored && !listed.is_retracted
-        };
-        let mut new: Vec<&mut Listed<'_>> = listed.iter_mut().filter(is_new).collect();
-        let keys: BTreeSet<&ResourceKey> = new.iter().map(|listed| &listed.key).collect();
-        if let (1, [_]) = (keys.len(), gone.as_slice()) {
-            let same = gone.remove(0);
-            for listed in &mut new {
-                listed.key = same.clone();
-                listed.is_stored = true;
-            }
-        }
-    }
-    let vanished: usize = missing.values().map(Vec::len).sum();
-    if vanished > 0 {
-        let text = format!(
-            "{vanished} stored diagnoses of the practice are no longer in its list; they stay, since not sharing is no retraction"
-        );
-        work.note(0, IntakeReason::Vanished, Some(text));
-    }
-}
-
-fn is_taken_back(condition: &Value) -> bool {
-    let status = &condition["verificationStatus"];
-    ["refuted", "entered-in-error"]
-        .iter()
-        .any(|code| has_coding(status, names::CONDITION_VER_STATUS, code))
-}
-
 /// Takes a diagnosis of a group.
 fn take(work: &mut Converting<'_>, listed: &Listed<'_>) {
     if listed.is_retracted && !listed.is_stored {
@@ -313,9 +212,9 @@ fn content(
     if !taken.is_empty() {
         content.insert("extension".into(), Value::Array(taken));
     }
-    keep_own_extensions(stored, |_| true, &mut content);
-    let sent_identifiers: Vec<Value> = items(&sent["identifier"]).cloned().collect();
-    let all = all_identifiers(stored, &sent_identifiers);
+    let is_postponement = |extension: &Value| extension["url"] == names::EXT_POSTPONEMENT;
+    keep_own_extensions(stored, is_postponement, &mut content);
+    let all = identifiers_of(sent, stored);
     if !all.is_empty() {
         content.insert("identifier".into(), Value::Array(all));
     }
@@ -336,7 +235,7 @@ fn content(
     }
     take_over(sent, &["category"], &mut content);
     if sent["code"].is_object() {
-        content.insert("code".into(), code(work, &sent["code"]));
+        content.insert("code".into(), taken_code(work, &sent["code"]));
     }
     content.insert("subject".into(), work.subject());
     take_over_choice(sent, "onset", &mut content);
@@ -368,26 +267,11 @@ fn clinical_status(sent: &Value) -> Option<Value> {
     Some(json!({ "coding": [{ "system": CLINICAL_STATUS, "code": code }] }))
 }
 
-/// Takes over a code: of two codings of one system the one that gives a group stays.
-fn code(work: &Converting<'_>, sent: &Value) -> Value {
-    let has_group = |coding: &Value| {
-        let concept = json!({ "coding": [coding] });
-        !work.context.groups.groups_of_concept(&concept).is_empty()
-    };
-    let mut kept: Vec<&Value> = Vec::new();
-    for coding in items(&sent["coding"]) {
-        let same = kept
-            .iter()
-            .position(|known| coding["system"].is_string() && known["system"] == coding["system"]);
-        match same {
-            Some(at) if !has_group(kept[at]) && has_group(coding) => kept[at] = coding,
-            Some(_) => {}
-            None => kept.push(coding),
-        }
-    }
-    let mut code = sent.clone();
-    if !kept.is_empty() {
-        code["coding"] = json!(kept);
-    }
-    code
+/// Returns the identifiers: those that were sent, and the stored ones of other systems.
+fn identifiers_of(sent: &Value, stored: Option<&Value>) -> Vec<Value> {
+    let sent: Vec<Value> = items(&sent["identifier"]).cloned().collect();
+    let others = stored.map_or(&Value::Null, |stored| &stored["identifier"]);
+    let is_other = |known: &&Value| sent.iter().all(|sent| sent["system"] != known["system"]);
+    let others: Vec<Value> = items(others).filter(is_other).cloned().collect();
+    all_identifiers(Some(&json!({ "identifier": others })), &sent)
 }

@@ -25,6 +25,15 @@ pub struct IntakeContext<'a> {
     /// Tells whether the operator's table knows a SOR number as that of a general practice, on a
     /// day.
     pub is_practice: &'a dyn Fn(&str, Date) -> bool,
-    /// The content that the profiles refused when it was tried, with the finding.
-    pub refused: &'a BTreeMap<ResourceKey, String>,
+    /// The content that was refused when it was tried.
+    pub refused: &'a BTreeMap<ResourceKey, RefusedContent>,
+}
+
+/// Content that was refused: by the profiles, or since it would replace what is another's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefusedContent {
+    /// The finding, without a name or a number.
+    pub finding: String,
+    /// The number of times that it was tried.
+    pub times: u32,
 }

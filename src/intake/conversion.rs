@@ -12,6 +12,7 @@ use super::organization::{MatchedOrganization, SentOrganization};
 use super::person::{self, PersonParts};
 use super::statement::Statement;
 use super::words::IntakeReason;
+use crate::fhir::view::{identifiers, items};
 use crate::fhir::{ResourceKey, ResourceType};
 
 /// Content that is proposed to be written, unless it is stored so already.
@@ -184,19 +185,46 @@ impl<'a> Converting<'a> {
             self.verdicts[at].verdict = Verdict::Older(key);
             return;
         }
-        if let Some(finding) = self.context.refused.get(&key) {
-            return self.needs(at, IntakeReason::Profile, finding.clone());
+        if let Some(refused) = self.context.refused.get(&key) {
+            return self.needs(at, IntakeReason::Profile, refused.finding.clone());
         }
+        keep_labels(self.known.content(&key), &mut content);
+        let mut proposals = self.proposals.iter();
+        let same = proposals.find(|proposal| proposal.key == key);
+        if same.is_some_and(|same| same.content != content) {
+            let text = "another entry of the Bundle says something else of the same resource (by identifier or id), and is taken; expected one entry";
+            return self.needs(at, IntakeReason::Profile, text);
+        }
+        let is_new = same.is_none();
         self.verdicts[at].notes.extend(reasons.iter().copied());
         self.verdicts[at].verdict = Verdict::Proposed(key.clone());
-        if self.proposals.iter().all(|proposal| proposal.key != key) {
-            keep_labels(self.known.content(&key), &mut content);
+        if is_new {
             self.proposals.push(Proposal {
                 key,
                 content,
                 reasons,
             });
         }
+    }
+
+    /// Proposes content that follows from an entry beside what the entry says itself: nothing is said
+    /// of it in the report.
+    pub(super) fn propose_beside(&mut self, key: ResourceKey, content: Value) {
+        let is_free = !self.known.stated_later.contains(&key)
+            && !self.context.refused.contains_key(&key)
+            && !self.is_proposed(&key);
+        if is_free {
+            self.proposals.push(Proposal {
+                key,
+                content,
+                reasons: Vec::new(),
+            });
+        }
+    }
+
+    /// Returns what an organization that was sent is here, or will be.
+    pub(super) fn matched(&self, sent: &SentOrganization) -> Option<MatchedOrganization> {
+        self.statement.matched(sent, &self.known.organizations)
     }
 
     /// Tells whether content for a resource is proposed.
@@ -223,14 +251,19 @@ impl<'a> Converting<'a> {
     /// Returns the reference to an organization, which is stored if it is not: what names it is
     /// written. By number alone, if the profiles refuse it; none if it has no number.
     pub(super) fn organization(&mut self, sent: &SentOrganization) -> Option<Value> {
-        let matched = sent
-            .matched(&self.known.organizations)
+        let matched = self
+            .matched(sent)
             .filter(|matched| !self.context.refused.contains_key(&matched.key));
         let Some(matched) = matched else {
             return sent.logical_reference();
         };
         let reference = matched.reference();
-        self.named.entry(matched.key.clone()).or_insert(matched);
+        let numbers = |named: &MatchedOrganization| items(&named.content["identifier"]).count();
+        let known = self.named.get(&matched.key);
+        // Of two entries about one, the one that has more numbers is written.
+        if known.is_none_or(|known| numbers(known) < numbers(&matched)) {
+            self.named.insert(matched.key.clone(), matched);
+        }
         Some(reference)
     }
 
@@ -239,7 +272,8 @@ impl<'a> Converting<'a> {
         let entry = self.statement.bundle.resolve(reference);
         let resource = entry.map(|at| &self.statement.bundle.entries[at]);
         let sent = match resource {
-            Some(entry) if entry.type_name() == "Organization" => {
+            // What is not understood names nobody.
+            Some(entry) if entry.type_name() == "Organization" && !entry.has_modifiers() => {
                 SentOrganization::read(entry.resource)
             }
             Some(_) => return None,
@@ -252,9 +286,11 @@ impl<'a> Converting<'a> {
     /// the others.
     pub(super) fn finish(mut self) -> Conversion {
         let person_at = self.statement.person;
-        let refusal = self.context.refused.get(&self.person).cloned();
         let has_cause = !self.proposals.is_empty() || self.person_is_cause;
-        if let (Some(finding), true) = (&refusal, has_cause) {
+        // Without a stored person nothing can be said of the one whom the profiles refuse.
+        let refused = self.context.refused.get(&self.person);
+        let refused = refused.filter(|_| self.known.patient.is_none() && has_cause);
+        if let Some(refused) = refused {
             self.proposals.clear();
             for verdict in &mut self.verdicts {
                 if matches!(verdict.verdict, Verdict::Proposed(_)) {
@@ -262,9 +298,9 @@ impl<'a> Converting<'a> {
                     verdict.notes.clear();
                 }
             }
-            self.needs(person_at, IntakeReason::Profile, finding.clone());
+            self.needs(person_at, IntakeReason::Profile, refused.finding.clone());
         }
-        let is_written = has_cause && refusal.is_none();
+        let is_written = has_cause && refused.is_none();
         let mut sender = None;
         if is_written {
             let sent = self.statement.sender.clone();
@@ -282,24 +318,72 @@ impl<'a> Converting<'a> {
     }
 
     fn propose_person(&mut self, at: usize) {
+        let refused = self.context.refused.get(&self.person);
+        let parts = match (refused, self.person_parts) {
+            (Some(_), PersonParts::All) => PersonParts::Rest,
+            (_, parts) => parts,
+        };
+        let practice = self.practice.take();
+        let said = self.person_says.as_ref();
+        let said = said.unwrap_or_else(|| self.statement.patient());
         let person = person::completed(
             self.known.patient.as_ref(),
-            self.person_says
-                .as_ref()
-                .unwrap_or_else(|| self.statement.patient()),
-            self.practice.take(),
-            self.person_parts,
+            &self.own_words(said),
+            practice.filter(|_| !self.is_of_stored_practice()),
+            parts,
             &self.context.new_person,
             self.context.today,
         );
-        self.verdicts[at].notes.extend(&person.differences);
-        self.verdicts[at].verdict = Verdict::Proposed(person.key.clone());
+        let stored = self.known.patient.as_ref();
+        let changes = stored.is_none_or(|stored| stored.content != person.content);
+        if let Some(refused) = refused {
+            self.needs(at, IntakeReason::Profile, refused.finding.clone());
+            // The death and the practice are taken all the same, if the profiles let them.
+            let was_less = self.person_parts == PersonParts::All && refused.times < 2;
+            if !changes || !was_less {
+                return;
+            }
+        } else {
+            self.verdicts[at].notes.extend(&person.differences);
+            self.verdicts[at].verdict = Verdict::Proposed(person.key.clone());
+        }
         let proposal = Proposal {
             key: person.key,
             content: person.content,
             reasons: person.differences,
         };
         self.proposals.insert(0, proposal);
+    }
+
+    /// Returns the words about the person without the numbers that another stored one has.
+    fn own_words(&self, sent: &Value) -> Value {
+        let mut words = sent.clone();
+        let others = &self.known.numbers_of_others;
+        if let (Some(all), false) = (words["identifier"].as_array_mut(), others.is_empty()) {
+            all.retain(|element| {
+                let one = json!({ "identifier": element });
+                !identifiers(&one).any(|(system, value)| {
+                    let mut others = others.iter();
+                    others.any(|other| (other.0.as_str(), other.1.as_str()) == (system, value))
+                })
+            });
+        }
+        words
+    }
+
+    /// Tells whether the person is stored with the sender as general practice by number.
+    fn is_of_stored_practice(&self) -> bool {
+        let numbers = self.statement.sender_numbers();
+        let stored = self.known.patient.as_ref();
+        let mut named = stored
+            .into_iter()
+            .flat_map(|stored| items(&stored.content["generalPractitioner"]));
+        named.any(|named| {
+            identifiers(named).any(|(system, value)| {
+                let mut numbers = numbers.iter();
+                numbers.any(|number| (number.0.as_str(), number.1.as_str()) == (system, value))
+            })
+        })
     }
 
     /// Proposes the organizations that are named, and decides about all entries that are left.
@@ -323,8 +407,11 @@ impl<'a> Converting<'a> {
             let is_party = matches!(entry.type_name(), "Patient" | "Organization");
             let matched = (entry.type_name() == "Organization")
                 .then(|| SentOrganization::read(entry.resource))
-                .and_then(|sent| sent.matched(&self.known.organizations));
-            let refused = |key: &ResourceKey| self.context.refused.get(key).cloned();
+                .and_then(|sent| self.matched(&sent));
+            let refused = |key: &ResourceKey| {
+                let refused = self.context.refused.get(key)?;
+                Some(refused.finding.clone())
+            };
             self.verdicts[at].verdict = match matched.map(|matched| matched.key) {
                 Some(key) if is_written && named.contains_key(&key) => Verdict::Proposed(key),
                 Some(key) if is_written && refused(&key).is_some() => {

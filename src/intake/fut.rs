@@ -106,9 +106,7 @@ fn take_practice(work: &mut Converting<'_>) {
         work.person_is_cause = true;
         return;
     }
-    let matched = sent
-        .matched(&work.known.organizations)
-        .map(|matched| matched.reference());
+    let matched = work.matched(&sent).map(|matched| matched.reference());
     let is_same = stored.is_some_and(|patient| {
         items(&patient.content["generalPractitioner"]).any(|own| {
             let is_it = |matched: &Value| own["reference"] == matched["reference"];

@@ -12,6 +12,8 @@ use crate::fhir::{ResourceKey, ResourceType};
 pub struct WantedParties {
     /// The identifiers of the person, each with its system: one of them is enough.
     pub person: Vec<(String, String)>,
+    /// The identifiers by which the person is looked for if none is stored with one of those.
+    pub person_else: Vec<(String, String)>,
     /// The identifiers of organizations.
     pub organizations: BTreeSet<(String, String)>,
     /// The types of which everything about the person is read.
@@ -32,6 +34,8 @@ pub struct KnownResource {
 pub struct KnownParties {
     /// The Patient of the person.
     pub patient: Option<KnownResource>,
+    /// The identifiers of the person that another stored Patient has.
+    pub numbers_of_others: Vec<(String, String)>,
     /// The Organizations that have one of the identifiers.
     pub organizations: Vec<KnownResource>,
     /// The resources about the person, of the types that were asked for.

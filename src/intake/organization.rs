@@ -107,71 +107,88 @@ impl SentOrganization {
         Some(json!({ "identifier": identifier }))
     }
 
-    /// Finds the stored one that it is, or makes a new one; none without a number.
-    pub(super) fn matched(&self, known: &[KnownResource]) -> Option<MatchedOrganization> {
-        if let Some(number) = &self.ydernummer {
-            if let Some(found) = first_of(known, |stored| stored.has_ydernummer_of(number)) {
-                return Some(as_it_stands(found));
-            }
-        }
-        match (&self.sor, &self.kombit) {
-            (Some(sor), _) => Some(self.matched_by_sor(sor, known)),
-            (None, Some(kombit)) => {
-                let found = first_of(known, |stored| stored.kombit.as_ref() == Some(kombit));
-                Some(found.map_or_else(|| self.new_one(&[(names::KOMBIT, kombit)]), as_it_stands))
-            }
-            (None, None) => {
-                let number = self.ydernummer.as_ref()?;
-                Some(self.new_one(&[(names::YDERNUMMER, number)]))
-            }
+    /// Finds the stored one that it is, or makes a new one; none without a number, or if the ids that
+    /// it could have are those of others. `beside` are the organizations of the same Bundle.
+    pub(super) fn matched(
+        &self,
+        known: &[KnownResource],
+        beside: &[SentOrganization],
+    ) -> Option<MatchedOrganization> {
+        let shares = beside.iter().any(|other| self.is_twin_of(other));
+        match self.found(known, shares) {
+            Some(found) => Some(self.completing(found)),
+            None => self.new_one(known, shares),
         }
     }
 
-    fn matched_by_sor(&self, sor: &String, known: &[KnownResource]) -> MatchedOrganization {
-        let of_number = |stored: &SentOrganization| stored.sor.as_ref() == Some(sor);
-        let without = first_of(known, |stored| {
-            of_number(stored) && stored.ydernummer.is_none()
-        });
-        let own = (names::SOR, sor);
-        let Some(number) = &self.ydernummer else {
-            let mut others = known
-                .iter()
-                .filter(|stored| of_number(&SentOrganization::read(&stored.content)));
-            // Several practices may share a SOR number: which of them it is, is not guessed.
-            let only = match (others.next(), others.next()) {
-                (Some(only), None) => Some(only),
-                _ => None,
-            };
-            let found = without.or(only);
-            return found.map_or_else(|| self.new_one(&[own]), as_it_stands);
+    /// Finds the stored one: by ydernummer, else by SOR number, else by the number of KOMBIT.
+    fn found<'k>(&self, known: &'k [KnownResource], shares: bool) -> Option<&'k KnownResource> {
+        let of_yder = |stored: &SentOrganization| {
+            let number = self.ydernummer.as_deref();
+            number.is_some_and(|number| stored.has_ydernummer_of(number))
         };
-        if let Some(found) = without {
-            let mut matched = as_it_stands(found);
-            let added = element(names::YDERNUMMER, number);
-            if let Some(all) = matched.content["identifier"].as_array_mut() {
-                all.push(added);
+        let of_sor = |stored: &SentOrganization| self.sor.is_some() && stored.sor == self.sor;
+        let of_kombit =
+            |stored: &SentOrganization| self.kombit.is_some() && stored.kombit == self.kombit;
+        let has_none = |stored: &SentOrganization| stored.ydernummer.is_none();
+        let by_sor = || {
+            let without = first_of(known, |stored| of_sor(stored) && has_none(stored));
+            match &self.ydernummer {
+                // Several practices may share a SOR number: which of them it is, is not guessed.
+                None => without.or_else(|| only_of(known, of_sor)),
+                Some(_) => without.filter(|_| !shares),
             }
-            return matched;
+        };
+        first_of(known, |stored| of_yder(stored) && stored.sor == self.sor)
+            .or_else(|| first_of(known, of_yder))
+            .or_else(by_sor)
+            .or_else(|| first_of(known, |stored| of_kombit(stored) && self.agrees(stored)))
+    }
+
+    /// Returns a stored one, completed by the ydernummer if it has the same SOR number and none.
+    fn completing(&self, found: &KnownResource) -> MatchedOrganization {
+        let mut content = found.content.clone();
+        let stored = SentOrganization::read(&content);
+        let is_unit = self.sor.is_some() && stored.sor == self.sor;
+        if let (Some(number), None, true) = (&self.ydernummer, &stored.ydernummer, is_unit)
+            && let Some(all) = content["identifier"].as_array_mut()
+        {
+            all.push(element(names::YDERNUMMER, number));
         }
-        let has_other = first_of(known, of_number).is_some();
-        if has_other {
-            self.new_one(&[own, (names::YDERNUMMER, number)])
-        } else {
-            self.new_one(&[own])
+        MatchedOrganization {
+            key: found.key.clone(),
+            content,
         }
     }
 
-    /// Makes a new one, whose id follows from these numbers.
-    fn new_one(&self, numbers: &[(&str, &String)]) -> MatchedOrganization {
-        let numbers: Vec<String> = numbers
-            .iter()
-            .map(|(system, value)| format!("{system}|{value}"))
-            .collect();
-        let name = format!("organization|{}", numbers.join("|"));
-        let id: Id = Uuid::new_v5(&NAMESPACE, name.as_bytes()).into();
+    /// Makes a new one, whose id follows from its numbers: of the SOR number if no other has that one,
+    /// else together with the ydernummer.
+    fn new_one(&self, known: &[KnownResource], shares: bool) -> Option<MatchedOrganization> {
+        let named = |system: &str, number: &Option<String>| {
+            let number = number.as_ref()?;
+            Some(format!("{system}|{number}"))
+        };
+        let yder = named(names::YDERNUMMER, &self.ydernummer);
+        let of_sor = named(names::SOR, &self.sor);
+        let of_kombit = named(names::KOMBIT, &self.kombit);
+        let base = of_sor.or(of_kombit).or_else(|| yder.clone())?;
+        let has_other = first_of(known, |stored| self.sor.is_some() && stored.sor == self.sor);
+        let of_both = match &yder {
+            Some(yder) if *yder != base => format!("{base}|{yder}"),
+            // The one of this number about which no more is known.
+            _ => format!("{base}|alone"),
+        };
+        let is_another = yder.is_some() && (shares || has_other.is_some());
+        let names = [Some(base).filter(|_| !is_another), Some(of_both)];
+        let mut keys = names.iter().flatten().map(|name| {
+            let name = format!("organization|{name}");
+            let id: Id = Uuid::new_v5(&NAMESPACE, name.as_bytes()).into();
+            ResourceKey::new(ResourceType::Organization, id)
+        });
+        let key = keys.find(|key| known.iter().all(|stored| stored.key != *key))?;
         let mut content = json!({
             "resourceType": "Organization",
-            "id": id.as_str(),
+            "id": key.id.as_str(),
             "identifier": self.identifier_elements(),
         });
         if !self.types.is_empty() {
@@ -180,10 +197,23 @@ impl SentOrganization {
         if let Some(name) = &self.name {
             content["name"] = json!(name);
         }
-        MatchedOrganization {
-            key: ResourceKey::new(ResourceType::Organization, id),
-            content,
-        }
+        Some(MatchedOrganization { key, content })
+    }
+
+    /// Tells whether both have one SOR number, and each a ydernummer of its own.
+    fn is_twin_of(&self, other: &SentOrganization) -> bool {
+        self.sor.is_some() && self.sor == other.sor && !self.agrees(other)
+    }
+
+    /// Tells whether neither SOR number nor ydernummer says that the other is another one.
+    fn agrees(&self, other: &SentOrganization) -> bool {
+        let is_same = |own: &Option<String>, other: &Option<String>| match (own, other) {
+            (Some(own), Some(other)) => {
+                own.trim_start_matches('0') == other.trim_start_matches('0')
+            }
+            _ => true,
+        };
+        is_same(&self.sor, &other.sor) && is_same(&self.ydernummer, &other.ydernummer)
     }
 
     fn identifier_elements(&self) -> Vec<Value> {
@@ -251,9 +281,16 @@ fn first_of(
     fitting.min_by(|left, right| left.key.cmp(&right.key))
 }
 
-fn as_it_stands(known: &KnownResource) -> MatchedOrganization {
-    MatchedOrganization {
-        key: known.key.clone(),
-        content: known.content.clone(),
+/// Finds the stored one of which that holds, if it is the only one.
+fn only_of(
+    known: &[KnownResource],
+    holds: impl Fn(&SentOrganization) -> bool,
+) -> Option<&KnownResource> {
+    let mut fitting = known
+        .iter()
+        .filter(|stored| holds(&SentOrganization::read(&stored.content)));
+    match (fitting.next(), fitting.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Person {
 pub(super) enum PersonParts {
     /// All that is stored of a person.
     All,
+    /// The general practice and the death: the profiles refused the rest.
+    Rest,
     /// The general practice alone.
     Practice,
     /// The death alone.
@@ -150,9 +152,17 @@ fn is_same_name(left: &Value, right: &Value) -> bool {
 /// known the death alone is.
 fn complete_death(content: &mut Value, sent: &Value, today: Date) {
     let death = sent["deceasedDateTime"].as_str();
-    let day = death.and_then(FhirDate::parse).map(FhirDate::date);
-    let is_dated = matches!(day, Some(Some(day)) if day.year() >= 1900 && day <= today);
-    let is_undated = sent["deceasedBoolean"] == true || matches!(day, Some(None));
+    let told = death.and_then(FhirDate::parse);
+    let day = told.and_then(FhirDate::date);
+    let is_dated = day.is_some_and(|day| day.year() >= 1900 && day <= today);
+    let is_undated = sent["deceasedBoolean"] == true
+        || match told {
+            Some(FhirDate::Year(year)) => (1900..=today.year()).contains(&year),
+            Some(FhirDate::Month(year, month)) => {
+                year >= 1900 && (year, month) <= (today.year(), today.month())
+            }
+            _ => false,
+        };
     let knows_day = content["deceasedDateTime"].is_string();
     let knows_death = knows_day || content["deceasedBoolean"] == true;
     if is_dated && !knows_day {

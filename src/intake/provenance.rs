@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::content::derived_id;
 use super::conversion::{Conversion, Proposal};
-use super::statement::Statement;
+use super::statement::{Statement, identifier_element};
 use crate::fhir::dates::format_instant;
 use crate::fhir::{Id, ResourceKey, Version, names};
 
@@ -54,11 +54,7 @@ pub fn intake_provenance(
     let author = conversion.sender.clone().map(|who| agent("author", who));
     let assembler = agent("assembler", json!({ "display": "Frist" }));
     set("agent", author.into_iter().chain([assembler]).collect());
-    let (system, value) = &statement.source;
-    let mut source = json!({ "value": value });
-    if !system.is_empty() {
-        source["system"] = json!(system);
-    }
+    let source = identifier_element(&statement.source);
     set(
         "entity",
         json!([{ "role": "source", "what": { "identifier": source, "display": statement.format.guide() } }]),

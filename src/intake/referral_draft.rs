@@ -180,7 +180,7 @@ fn request(
     content.insert("subject".into(), work.subject());
     // The time in occurrence is wished for, not offered: it would count as an offer.
     take_over(sent, &["authoredOn"], &mut content);
-    let matched = requester.matched(&work.known.organizations);
+    let matched = work.matched(&requester);
     if !matched.is_some_and(|matched| matched.is_practice(work.context, &sent["authoredOn"])) {
         reasons.push(IntakeReason::PracticeUnknown);
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::conversion::{Conversion, Verdict};
 use super::recognition::IntakeFormat;
-use super::statement::Statement;
+use super::statement::{Statement, identifier_element};
 use super::words::{IntakeOutcome, IntakeReason};
 use crate::fhir::{ResourceKey, Version};
 
@@ -119,11 +119,7 @@ impl IntakeReport {
 
     /// Writes it as a Parameters resource.
     pub fn to_parameters(&self) -> Value {
-        let (system, value) = &self.source;
-        let mut source = json!({ "value": value });
-        if !system.is_empty() {
-            source["system"] = json!(system);
-        }
+        let source = identifier_element(&self.source);
         let mut parameters = vec![
             json!({ "name": "format", "valueCode": self.format.code() }),
             json!({ "name": "source", "valueIdentifier": source }),

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::foreign::ForeignBundle;
 use super::known::{KnownResource, WantedParties};
-use super::organization::SentOrganization;
+use super::organization::{MatchedOrganization, SentOrganization};
 use super::recognition::IntakeFormat;
 use super::refusal::{IntakeRefusal, RefusalKey};
 use crate::fhir::view::{identifiers, items};
@@ -45,10 +45,11 @@ impl Statement<'_> {
                 .collect()
         };
         let cpr = of_system(&|system| system == names::CPR);
-        let person = if cpr.is_empty() {
-            of_system(&is_ecpr)
+        let ecpr = of_system(&is_ecpr);
+        let (person, person_else) = if cpr.is_empty() {
+            (ecpr, Vec::new())
         } else {
-            cpr
+            (cpr, ecpr)
         };
         let practices = items(&patient["generalPractitioner"]);
         let practices = practices.flat_map(|named| SentOrganization::read(named).asked());
@@ -59,6 +60,7 @@ impl Statement<'_> {
         asked.extend(practices);
         WantedParties {
             person,
+            person_else,
             organizations: asked,
             of_person: self.of_person,
         }
@@ -66,8 +68,28 @@ impl Statement<'_> {
 
     /// Returns the Organization that the sender is here, or will be.
     pub fn sender_key(&self, organizations: &[KnownResource]) -> Option<ResourceKey> {
-        let matched = self.sender.as_ref()?.matched(organizations)?;
+        let matched = self.matched(self.sender.as_ref()?, organizations)?;
         Some(matched.key)
+    }
+
+    /// Returns the numbers of the sender: some of its statements name it by number alone.
+    pub fn sender_numbers(&self) -> Vec<(String, String)> {
+        let sender = self.sender.as_ref();
+        sender.map(SentOrganization::asked).unwrap_or_default()
+    }
+
+    /// Returns what an organization that was sent is here, or will be.
+    pub(super) fn matched(
+        &self,
+        sent: &SentOrganization,
+        organizations: &[KnownResource],
+    ) -> Option<MatchedOrganization> {
+        let beside = self.bundle.of_type("Organization");
+        let beside = beside.filter(|(_, entry)| !entry.has_modifiers());
+        let beside: Vec<SentOrganization> = beside
+            .map(|(_, entry)| SentOrganization::read(entry.resource))
+            .collect();
+        sent.matched(organizations, &beside)
     }
 
     /// Returns the Patient.
@@ -114,11 +136,19 @@ pub(super) fn only_person(
 /// `person-other`.
 pub(super) fn all_about(bundle: &ForeignBundle<'_>, person: usize) -> Result<(), IntakeRefusal> {
     let patient = bundle.entries[person].resource;
-    let is_it = |reference: &Value| match reference["reference"].as_str() {
-        Some(_) => bundle.resolve(reference) == Some(person),
-        None => {
-            let mut named = identifiers(reference);
-            named.all(|named| identifiers(patient).any(|own| own == named))
+    let has_number = |number: (&str, &str)| identifiers(patient).any(|own| own == number);
+    let is_of_persons = |(system, _): &(&str, &str)| *system == names::CPR || is_ecpr(system);
+    let is_it = |reference: &Value| {
+        let numbers: Vec<(&str, &str)> = identifiers(reference).collect();
+        let mut of_persons = numbers.iter().copied().filter(is_of_persons);
+        match reference["reference"]
+            .as_str()
+            .map(|_| bundle.resolve(reference))
+        {
+            Some(Some(at)) => at == person && of_persons.all(has_number),
+            // An address elsewhere says nothing; the number beside it does.
+            Some(None) => of_persons.next().is_some() && numbers.iter().copied().all(has_number),
+            None => numbers.iter().copied().all(has_number),
         }
     };
     let is_about = |resource: &Value| {
@@ -145,7 +175,8 @@ pub(super) fn instant_of(texts: &[&Value]) -> Option<(String, Timestamp)> {
 
 /// Reads the identifier of a Bundle: system, empty if it has none, and value.
 pub(super) fn identifier_of(bundle: &Value) -> Option<(String, String)> {
-    let (system, value) = identifiers(bundle).next()?;
+    let mut known = identifiers(bundle).filter(|(_, value)| !value.trim().is_empty());
+    let (system, value) = known.next()?;
     Some((system.to_owned(), value.to_owned()))
 }
 
@@ -174,4 +205,21 @@ pub(super) fn source_of(
         let value = format!("urn:{}|{sender}|{id}|{instant}", format.code());
         (names::URI_SYSTEM.to_owned(), value)
     })
+}
+
+/// Writes an identifier of a Bundle as an Identifier element: a system that is no address is left out.
+pub(super) fn identifier_element((system, value): &(String, String)) -> Value {
+    let scheme = system.split_once(':');
+    let is_address = scheme.is_some_and(|(scheme, rest)| {
+        let is_lower = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        scheme.starts_with(|first: char| first.is_ascii_lowercase())
+            && scheme.chars().all(is_lower)
+            && !rest.is_empty()
+            && !rest.contains(|letter: char| letter.is_whitespace() || letter.is_control())
+    });
+    let mut element = json!({ "value": value });
+    if is_address {
+        element["system"] = json!(system);
+    }
+    element
 }

@@ -9,21 +9,23 @@ use serde_json::Value;
 
 use super::change::{Action, Change, ChangeTarget, Writer};
 use super::condition::Condition;
-use super::intake_known::{known_parties, stored_versions};
+use super::intake_known::{StoredContentOf, known_parties, stored_versions};
 use super::writing::attempt::{Ending, write_after};
 use super::writing::gathering::Gathering;
 use super::writing::write_turns::Attempted;
 use super::{Context, Failure, Server};
-use crate::fhir::view::says_the_same;
-use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
+use crate::fhir::view::{identifiers, items, says_the_same};
+use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, Version};
 use crate::intake::{
-    self, Conversion, IntakeContext, IntakeOutcome, IntakeRefusal, IntakeReport, RefusalKey,
-    Stands, Statement,
+    self, Conversion, IntakeContext, IntakeOutcome, IntakeRefusal, IntakeReport, Proposal,
+    RefusalKey, RefusedContent, Stands, Statement,
 };
-use crate::storage::StoredVersion;
 
 /// The most entries that a foreign Bundle may have.
 pub const ENTRIES_MAX: usize = 1_000;
+
+/// The finding about content whose key is another's.
+const OF_ANOTHER: &str = "what is stored under the same identifier or id is about another person or organization, and stays; expected an identifier (or id) of its own";
 
 /// The two ways in which a Bundle may be looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,12 +100,14 @@ struct Taking<'a> {
 struct PlannedWrites {
     changes: Vec<Change>,
     stands: BTreeMap<ResourceKey, Stands>,
+    /// The content that would replace what is another's, with the finding.
+    of_others: BTreeMap<ResourceKey, String>,
 }
 
 impl Taking<'_> {
     /// Makes one attempt. What the profiles refuse is left out, and the rest is converted again.
     fn attempt(&self) -> Result<Attempted<IntakeReport>, Failure> {
-        let mut refused: BTreeMap<ResourceKey, String> = BTreeMap::new();
+        let mut refused: BTreeMap<ResourceKey, RefusedContent> = BTreeMap::new();
         loop {
             let mut gathering = Gathering::new(self.server);
             let known = known_parties(&mut gathering, self.statement)?;
@@ -123,6 +127,9 @@ impl Taking<'_> {
                 },
             );
             let plan = self.plan(&gathering, &conversion)?;
+            if refuse(&mut refused, plan.of_others) {
+                continue;
+            }
             let ending = match self.mode {
                 IntakeMode::Take => Ending::Commit,
                 IntakeMode::Report => Ending::Check,
@@ -139,11 +146,9 @@ impl Taking<'_> {
                 Err(failure) if is_of_version(&failure) => return Ok(Attempted::Overtaken),
                 Err(failure) => {
                     let found = refused_content(&failure, changes);
-                    let is_new = |key: &ResourceKey| !refused.contains_key(key);
-                    if !found.keys().any(is_new) {
+                    if !refuse(&mut refused, found) {
                         return Err(failure);
                     }
-                    refused.extend(found);
                 }
             }
         }
@@ -170,24 +175,29 @@ impl Taking<'_> {
         let mut plan = PlannedWrites::default();
         for ((proposal, stored), provenance) in proposals.iter().zip(stored).zip(provenances) {
             let (previous, content) = stored;
-            let same = |stored: &Value| says_the_same(stored, &proposal.content, &["id"]);
-            let outcome = match content {
-                None => IntakeOutcome::Created,
-                Some(stored) if same(stored) => IntakeOutcome::Unchanged,
-                Some(_) => IntakeOutcome::Updated,
-            };
+            let key = &proposal.key;
+            let is_anothers = |stored: &Value| is_of_another(stored, proposal, conversion);
+            if content.as_ref().is_some_and(is_anothers) {
+                plan.of_others.insert(key.clone(), OF_ANOTHER.to_owned());
+            }
+            let (_, told) = provenance;
+            let is_told = told
+                .as_ref()
+                .is_some_and(|told| self.is_of_this_bundle(told));
+            let outcome = self.outcome(proposal, stored, is_told);
             let current = previous.as_ref().filter(|_| content.is_some());
             let current = current.map(|stored| stored.version);
             let next = match (outcome, current) {
-                (IntakeOutcome::Unchanged, Some(current)) => current,
-                _ => Version::after(previous.as_ref().map(|stored| stored.version)),
+                (IntakeOutcome::Unchanged, current) => current,
+                _ => Some(Version::after(
+                    previous.as_ref().map(|stored| stored.version),
+                )),
             };
             if outcome != IntakeOutcome::Unchanged {
                 plan.write(&proposal.key, proposal.content.clone(), current);
             }
             // The Provenance of what another sending of the same Bundle found is there already.
-            let (_, told) = provenance;
-            if outcome != IntakeOutcome::Unchanged || told.is_none() {
+            if let (Some(next), false) = (next, is_told && outcome == IntakeOutcome::Unchanged) {
                 let content = intake::intake_provenance(
                     self.statement,
                     conversion,
@@ -195,11 +205,10 @@ impl Taking<'_> {
                     next,
                     self.context.now,
                 );
-                let key = provenance_key(&proposal.key);
-                plan.write(&key, content, existing(provenance));
+                plan.write(&provenance_key(key), content, existing(provenance));
             }
             let version = match self.mode {
-                IntakeMode::Take => Some(next),
+                IntakeMode::Take => next,
                 IntakeMode::Report => current,
             };
             let stands = Stands { outcome, version };
@@ -207,6 +216,68 @@ impl Taking<'_> {
         }
         Ok(plan)
     }
+
+    /// Tells what becomes of a resource. What the same Bundle said before is not said again after
+    /// another writer.
+    fn outcome(
+        &self,
+        proposal: &Proposal,
+        (previous, content): &StoredContentOf,
+        is_told: bool,
+    ) -> IntakeOutcome {
+        let kind = proposal.key.resource_type;
+        let is_party = matches!(kind, ResourceType::Patient | ResourceType::Organization);
+        let same = |stored: &Value| says_the_same(stored, &proposal.content, &["id"]);
+        match content {
+            Some(stored) if is_told || same(stored) => IntakeOutcome::Unchanged,
+            Some(_) => IntakeOutcome::Updated,
+            None if is_told && previous.is_some() && !is_party => IntakeOutcome::Unchanged,
+            None => IntakeOutcome::Created,
+        }
+    }
+
+    /// Tells whether an origin is of this Bundle: of the same identifier, and of the same instant, since
+    /// some senders have one identifier for all.
+    fn is_of_this_bundle(&self, origin: &Value) -> bool {
+        let instant = self.statement.instant.as_ref();
+        origin["occurredDateTime"].as_str() == instant.map(|(text, _)| text.as_str())
+    }
+}
+
+/// Tells whether what is stored is about another person, or is another organization.
+fn is_of_another(stored: &Value, proposal: &Proposal, conversion: &Conversion) -> bool {
+    if proposal.key.resource_type == ResourceType::Organization {
+        let mut numbers = identifiers(stored);
+        return !numbers.any(|number| identifiers(&proposal.content).any(|own| own == number));
+    }
+    let participants = items(&stored["participant"]).map(|participant| &participant["actor"]);
+    let named = items(&stored["subject"]).chain(participants);
+    let named = named.filter_map(|named| Reference::read(named).local_key().cloned());
+    let persons: Vec<ResourceKey> = named
+        .filter(|key| key.resource_type == ResourceType::Patient)
+        .collect();
+    let own = conversion.person.as_ref();
+    !persons.is_empty() && !persons.iter().any(|person| Some(person) == own)
+}
+
+/// Notes what is refused; tells whether that changes what is proposed next. A stored Patient is tried
+/// twice, the second time without what it was refused for.
+fn refuse(
+    refused: &mut BTreeMap<ResourceKey, RefusedContent>,
+    found: BTreeMap<ResourceKey, String>,
+) -> bool {
+    let mut changes = false;
+    for (key, finding) in found {
+        let most = 1 + u32::from(key.resource_type == ResourceType::Patient);
+        let entry = refused
+            .entry(key)
+            .or_insert(RefusedContent { finding, times: 0 });
+        if entry.times < most {
+            entry.times += 1;
+            changes = true;
+        }
+    }
+    changes
 }
 
 /// Tells whether a resource is in another version than was read.
@@ -218,7 +289,7 @@ fn is_of_version(failure: &Failure) -> bool {
     }
 }
 
-fn existing((previous, content): &(Option<StoredVersion>, Option<Value>)) -> Option<Version> {
+fn existing((previous, content): &StoredContentOf) -> Option<Version> {
     let previous = previous.as_ref().filter(|_| content.is_some());
     previous.map(|stored| stored.version)
 }

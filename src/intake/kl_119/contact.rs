@@ -95,37 +95,40 @@ enum OfferTypes {
 struct Contact<'a> {
     at: usize,
     sent: &'a Value,
-    plan: Option<ResourceKey>,
+    plans: Vec<ResourceKey>,
     referral: Option<ResourceKey>,
     types: OfferTypes,
 }
 
 impl<'a> Contact<'a> {
     fn read(work: &Converting<'_>, plans: &Plans, at: usize, sent: &'a Value) -> Self {
-        let plan = references_of(sent, BASED_ON_PLAN)
+        let mut named_plans: Vec<ResourceKey> = references_of(sent, BASED_ON_PLAN)
             .into_iter()
-            .find_map(|reference| named(work, reference, ResourceType::CarePlan));
-        let of_plan = plan.as_ref().map(|plan| plans.referrals(plan));
+            .filter_map(|reference| named(work, reference, ResourceType::CarePlan))
+            .collect();
+        named_plans.dedup();
+        let of_plans = named_plans.iter().flat_map(|plan| plans.referrals(plan));
+        let of_plans: BTreeSet<ResourceKey> = of_plans.collect();
         let own = items(&sent["basedOn"])
             .filter_map(|reference| named(work, reference, ResourceType::ServiceRequest));
         let own: BTreeSet<ResourceKey> = own.collect();
-        let named = if own.is_empty() {
-            of_plan.unwrap_or_default()
-        } else {
-            own
-        };
+        let named = if own.is_empty() { of_plans } else { own };
         let here: Vec<&ResourceKey> = named.iter().filter(|key| is_here(work, key)).collect();
         let referral = match here.as_slice() {
             [only] if named.len() == 1 => Some((*only).clone()),
             _ => None,
         };
-        let codes = plan.as_ref().map(|plan| plans.codes(plan));
+        let codes = named_plans.iter().flat_map(|plan| plans.codes(plan));
+        let codes: Vec<Value> = codes.collect();
         Contact {
             at,
             sent,
             referral,
-            types: types_of(&codes.unwrap_or_default()),
-            plan: plan.filter(|plan| is_here(work, plan)),
+            types: types_of(&codes),
+            plans: named_plans
+                .into_iter()
+                .filter(|plan| is_here(work, plan))
+                .collect(),
         }
     }
 
@@ -165,13 +168,13 @@ impl<'a> Contact<'a> {
         let Some(types) = self.types(work, &stored["type"]) else {
             return;
         };
-        if self.sent["status"] == "finished" {
-            self.fulfil(work);
-        }
         let mut content = begin(work, self.at, &key);
-        if let Some(plan) = &self.plan {
-            let link = json!({ "url": BASED_ON_PLAN, "valueReference": reference_to(plan) });
-            content.insert("extension".into(), json!([link]));
+        let links = self.plans.iter();
+        let links: Vec<Value> = links
+            .map(|plan| json!({ "url": BASED_ON_PLAN, "valueReference": reference_to(plan) }))
+            .collect();
+        if !links.is_empty() {
+            content.insert("extension".into(), Value::Array(links));
         }
         take_over(self.sent, &["status", "class"], &mut content);
         content.insert("type".into(), Value::Array(types));
@@ -180,7 +183,10 @@ impl<'a> Contact<'a> {
             content.insert("basedOn".into(), json!([reference_to(referral)]));
         }
         take_over(self.sent, &["period"], &mut content);
-        work.propose(self.at, key, Value::Object(content), Vec::new());
+        work.propose(self.at, key.clone(), Value::Object(content), Vec::new());
+        if self.sent["status"] == "finished" && work.is_proposed(&key) {
+            self.fulfil(work);
+        }
     }
 
     fn appointment_key(&self, work: &Converting<'_>) -> ResourceKey {
@@ -220,13 +226,14 @@ impl<'a> Contact<'a> {
     /// Says of the booking of a contact that was held that it is fulfilled.
     fn fulfil(&self, work: &mut Converting<'_>) {
         let key = self.appointment_key(work);
-        let Some(stored) = work.known.content(&key) else {
+        let stored = work.known.content(&key);
+        let Some(stored) = stored.filter(|stored| stored["status"] != "entered-in-error") else {
             return;
         };
         let mut content: Map<String, Value> = stored.as_object().cloned().unwrap_or_default();
         content.insert("status".into(), json!("fulfilled"));
         content.remove("meta");
-        work.propose(self.at, key, Value::Object(content), Vec::new());
+        work.propose_beside(key, Value::Object(content));
     }
 }
 

@@ -59,7 +59,10 @@ pub(super) fn statement(bundle: ForeignBundle<'_>) -> Result<Statement<'_>, Inta
 
 /// Converts the report.
 pub(super) fn convert(work: &mut Converting<'_>) {
-    if work.statement.patient()["active"] == false {
+    let bundle = &work.statement.bundle;
+    let municipality = bundle.resolve(&work.statement.patient()["managingOrganization"]);
+    let is_understood = municipality.is_none_or(|at| work.is_open(at));
+    if work.statement.patient()["active"] == false || !is_understood {
         return work.leave_out_all(IntakeReason::NotUnderstood);
     }
     conditions(work);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use super::super::content::take_over;
@@ -11,14 +12,13 @@ use super::super::words::IntakeReason;
 use super::codes::{KlReason, is_prevention, reason_concept, reason_in};
 use super::report::{begin, key_at, municipality, named, reference_to};
 use crate::fhir::view::{codings, extensions, items};
-use crate::fhir::{FhirDate, ResourceKey, ResourceType, copenhagen_date, names};
+use crate::fhir::{FhirDate, Reference, ResourceKey, ResourceType, copenhagen_date, names};
 
 const KIND: ResourceType = ResourceType::ServiceRequest;
 
 /// Converts all referrals.
 pub(super) fn convert(work: &mut Converting<'_>) {
     let open = work.open("ServiceRequest");
-    // What the Bundle itself has and does not get stored is not named.
     let mut taken = Vec::new();
     for (at, sent) in &open {
         if let Some(reasons) = judged(work, *at, sent) {
@@ -43,9 +43,12 @@ fn judged(work: &mut Converting<'_>, at: usize, sent: &Value) -> Option<Vec<Valu
         return None;
     }
     let bundle = &work.statement.bundle;
-    let conditions = items(&sent["reasonReference"]).filter_map(|reason| bundle.resolve(reason));
+    let conditions = items(&sent["reasonReference"])
+        .filter_map(|reason| bundle.resolve(reason))
+        .map(|at| &bundle.entries[at])
+        .filter(|entry| !entry.has_modifiers());
     let mut reasons: Vec<Value> = conditions
-        .map(|at| bundle.entries[at].resource["code"].clone())
+        .map(|entry| reason_of(work, entry.resource))
         .chain(items(&sent["reasonCode"]).cloned())
         .collect();
     if reasons.is_empty() {
@@ -64,12 +67,38 @@ fn judged(work: &mut Converting<'_>, at: usize, sent: &Value) -> Option<Vec<Valu
         work.needs(at, IntakeReason::ReasonCode, text);
         return None;
     }
-    reasons.retain(|reason| !work.context.groups.groups_of_concept(reason).is_empty());
+    reasons.retain(|reason| !work.context.groups.groups_of_reasons(reason).is_empty());
     if reasons.is_empty() {
         work.leave_out(at, IntakeReason::OtherDiagnosis);
         return None;
     }
     Some(reasons)
+}
+
+/// Returns the reason that a focus-condition is: its code, or the group that it names, which decides
+/// alone then: of its codes those stay that say no other.
+fn reason_of(work: &Converting<'_>, condition: &Value) -> Value {
+    let mut concept = condition["code"].clone();
+    let named = extensions(condition, names::EXT_TARGET_GROUP)
+        .flat_map(|extension| items(&extension["valueCodeableConcept"]["coding"]));
+    let named: Vec<Value> = named.cloned().collect();
+    if named.is_empty() {
+        return concept;
+    }
+    let groups = work.context.groups.groups_of_condition(condition);
+    let agrees = |coding: &&Value| {
+        let of_code = work
+            .context
+            .groups
+            .groups_of_concept(&json!({ "coding": [coding] }));
+        of_code.iter().all(|group| groups.contains(group))
+    };
+    let codes: Vec<Value> = items(&concept["coding"]).filter(agrees).cloned().collect();
+    if !concept.is_object() {
+        concept = json!({});
+    }
+    concept["coding"] = named.into_iter().chain(codes).collect();
+    concept
 }
 
 fn take(
@@ -82,16 +111,19 @@ fn take(
     let key = key_at(work, at, KIND);
     let mut assumed = vec![IntakeReason::ReceivedAsAuthored];
     let mut content = begin(work, at, &key);
-    let extensions = extensions_of(work, at, &key, sent, &mut assumed);
+    let extensions = extensions_of(work, at, sent, taken, &mut assumed);
     if !extensions.is_empty() {
         content.insert("extension".into(), Value::Array(extensions));
     }
     let replaces: Vec<Value> = items(&sent["replaces"])
-        .filter(|reference| {
+        .filter_map(|reference| {
             let entry = work.statement.bundle.resolve(reference);
-            entry.is_none_or(|at| taken.contains(&at))
+            let key = named(work, reference, KIND)?;
+            // What the Bundle itself has, and is not stored, is not named.
+            let is_there = entry
+                .is_none_or(|at| will_be(work, at, taken) || work.known.content(&key).is_some());
+            is_there.then_some(key)
         })
-        .filter_map(|reference| named(work, reference, KIND))
         .map(|key| reference_to(&key))
         .collect();
     if !replaces.is_empty() {
@@ -123,7 +155,7 @@ fn requester(
     let Some(party) = work.sent_party(&sent["requester"]) else {
         return;
     };
-    let matched = party.matched(&work.known.organizations);
+    let matched = work.matched(&party);
     let is_practice =
         matched.is_some_and(|matched| matched.is_practice(work.context, &sent["authoredOn"]));
     if !is_practice {
@@ -138,22 +170,20 @@ fn requester(
 fn extensions_of(
     work: &Converting<'_>,
     at: usize,
-    key: &ResourceKey,
     sent: &Value,
+    taken: &BTreeSet<usize>,
     assumed: &mut Vec<IntakeReason>,
 ) -> Vec<Value> {
+    let key = key_at(work, at, KIND);
     let mut made = Vec::new();
-    let told = extensions(sent, names::REQUEST_STATUS_REASON)
-        .map(|extension| &extension["valueCodeableConcept"])
-        .next()
-        .unwrap_or(&Value::Null);
+    let told = told_reason(sent);
     let of_kl = reason_in(told);
     let own = codings(told).any(|(system, _)| system == names::CS_STATUS_REASON);
     let needs_reason = matches!(sent["status"].as_str(), Some("revoked" | "on-hold"));
     let concept = match &of_kl {
         Some(KlReason { reason, .. }) => Some(reason_concept(reason, told)),
         None if own => Some(told.clone()),
-        None if needs_reason && is_replaced(work, at, key) => {
+        None if needs_reason && is_replaced(work, at, &key, taken) => {
             Some(reason_concept("superseded", told))
         }
         None if needs_reason => {
@@ -170,26 +200,60 @@ fn extensions_of(
     if let Some(day) = received.and_then(FhirDate::date) {
         made.push(json!({ "url": names::EXT_RECEIVED, "valueDate": day.to_string() }));
     }
-    let stored = work.known.content(key).unwrap_or(&Value::Null);
-    let postponements: Vec<&Value> = extensions(stored, names::EXT_POSTPONEMENT).collect();
-    // One that has ended is of the past; an open one stands as long as the sender says so.
-    made.extend(
-        postponements
-            .iter()
-            .filter(|known| has_end(known))
-            .map(|known| (*known).clone()),
-    );
-    if let Some(reason) = of_kl.and_then(|reason| reason.postponement) {
-        let same = |known: &&&Value| {
-            !has_end(known) && part(known, "reason")["valueCode"] == reason.as_str()
-        };
-        let stored = postponements
-            .iter()
-            .find(same)
-            .map(|known| (*known).clone());
-        made.push(stored.unwrap_or_else(|| postponement(work, &reason)));
-    }
+    let stored = work.known.content(&key).unwrap_or(&Value::Null);
+    let postponement = of_kl.and_then(|reason| reason.postponement);
+    made.extend(postponements(work, stored, postponement));
     made
+}
+
+/// Returns the concept of the reason of a status.
+fn told_reason(referral: &Value) -> &Value {
+    let mut told = extensions(referral, names::REQUEST_STATUS_REASON)
+        .map(|extension| &extension["valueCodeableConcept"]);
+    told.next().unwrap_or(&Value::Null)
+}
+
+/// Returns the postponements: one that the sender no longer says has an end, so that its days still
+/// count; what another writer wrote stays.
+fn postponements(work: &Converting<'_>, stored: &Value, said: Option<String>) -> Vec<Value> {
+    let of_sender = reason_in(told_reason(stored)).and_then(|reason| reason.postponement);
+    let (mut all, mut goes_on) = (Vec::new(), false);
+    for known in extensions(stored, names::EXT_POSTPONEMENT) {
+        let reason = part(known, "reason")["valueCode"].as_str();
+        let is_open = !has_end(known);
+        if is_open && reason.is_some() && reason == said.as_deref() {
+            goes_on = true;
+            all.push(known.clone());
+        } else if is_open && reason.is_some() && reason == of_sender.as_deref() {
+            all.extend(ended(known, day_of_report(work)));
+        } else {
+            all.push(known.clone());
+        }
+    }
+    let new = said.filter(|_| !goes_on);
+    all.extend(new.map(|reason| postponement(work, &reason)));
+    all
+}
+
+/// Returns a postponement with its end on that day; none if it covers no day then.
+fn ended(postponement: &Value, end: Date) -> Option<Value> {
+    let start = part(postponement, "period")["valuePeriod"]["start"].as_str();
+    let start = start.and_then(FhirDate::parse).and_then(FhirDate::date);
+    if start.is_some_and(|start| start >= end) {
+        return None;
+    }
+    let mut ended = postponement.clone();
+    for part in ended["extension"].as_array_mut()? {
+        if part["url"] == "period" {
+            part["valuePeriod"]["end"] = json!(end.to_string());
+        }
+    }
+    Some(ended)
+}
+
+fn day_of_report(work: &Converting<'_>) -> Date {
+    let instant = work.statement.instant.as_ref();
+    instant.map_or(work.context.today, |(_, instant)| copenhagen_date(*instant))
 }
 
 fn part<'v>(extension: &'v Value, name: &str) -> &'v Value {
@@ -203,25 +267,48 @@ fn has_end(postponement: &Value) -> bool {
 
 /// Makes a postponement without an end, from the day of the report.
 fn postponement(work: &Converting<'_>, reason: &str) -> Value {
-    let instant = work.statement.instant.as_ref();
-    let day = instant.map_or(work.context.today, |(_, instant)| copenhagen_date(*instant));
-    let period = json!({ "start": day.to_string() });
+    let period = json!({ "start": day_of_report(work).to_string() });
     json!({ "url": names::EXT_POSTPONEMENT, "extension": [
         { "url": "period", "valuePeriod": period },
         { "url": "reason", "valueCode": reason },
     ] })
 }
 
-/// Tells whether another referral replaces this one.
-fn is_replaced(work: &Converting<'_>, at: usize, key: &ResourceKey) -> bool {
+/// Tells whether another referral replaces this one: one that is there, or will be. A right never ends by
+/// one that is not.
+fn is_replaced(
+    work: &Converting<'_>,
+    at: usize,
+    key: &ResourceKey,
+    taken: &BTreeSet<usize>,
+) -> bool {
     let bundle = &work.statement.bundle;
-    let mut sent = bundle
-        .of_type("ServiceRequest")
-        .flat_map(|(_, entry)| items(&entry.resource["replaces"]));
-    let mut stored = work.known.of_type(KIND);
-    sent.any(|reference| bundle.resolve(reference) == Some(at))
-        || stored.any(|known| {
-            let mut replaced = items(&known.content["replaces"]);
-            replaced.any(|reference| reference["reference"] == key.to_string().as_str())
-        })
+    let mut sent = taken.iter().filter(|other| {
+        let resource = bundle.entries[**other].resource;
+        let mut replaced = items(&resource["replaces"]);
+        **other != at
+            && is_counted(resource)
+            && will_be(work, **other, taken)
+            && replaced.any(|reference| named(work, reference, KIND).as_ref() == Some(key))
+    });
+    let mut stored = work.known.of_type(KIND).filter(|known| {
+        let mut replaced = items(&known.content["replaces"]);
+        known.key != *key
+            && is_counted(&known.content)
+            && replaced.any(|reference| Reference::read(reference).local_key() == Some(key))
+    });
+    sent.next().is_some() || stored.next().is_some()
+}
+
+/// Tells whether an entry is stored by this report, as far as is known.
+fn will_be(work: &Converting<'_>, at: usize, taken: &BTreeSet<usize>) -> bool {
+    let key = key_at(work, at, KIND);
+    taken.contains(&at)
+        && !work.context.refused.contains_key(&key)
+        && !work.known.stated_later.contains(&key)
+}
+
+fn is_counted(referral: &Value) -> bool {
+    let status = referral["status"].as_str().unwrap_or_default();
+    !matches!(status, "" | "draft" | "unknown" | "entered-in-error")
 }

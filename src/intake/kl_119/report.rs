@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::content::{all_identifiers, derived_id};
+use super::super::content::all_identifiers;
 use super::super::conversion::Converting;
+use super::super::identity::derived_key;
 use super::super::organization::SentOrganization;
 use super::super::recognition::IntakeFormat;
 use crate::fhir::view::{extensions, items};
@@ -16,13 +17,18 @@ pub(super) const BASED_ON_PLAN: &str =
 pub(super) const BASED_ON_REFERRAL: &str =
     "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnServiceRequestExtension";
 
-/// Returns the key under which a resource of the report is stored: it follows from the sender and
-/// the sender's own id.
+/// Returns the key under which a resource of the report is stored: it follows from the sender, the
+/// person and the sender's own id.
 pub(super) fn key_of(work: &Converting<'_>, kind: ResourceType, id: &str) -> ResourceKey {
     let sender = work.statement.sender.as_ref();
     let sender = sender.map_or("", SentOrganization::number);
     let format = IntakeFormat::Kl119.code();
-    ResourceKey::new(kind, derived_id(&format!("{format}|{sender}|{kind}/{id}")))
+    derived_key(
+        work,
+        kind,
+        &format!("{format}|{sender}"),
+        &format!("{kind}/{id}"),
+    )
 }
 
 /// Returns the key of an entry.

@@ -2,15 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{NOW, diagnosis, document, lines, parameters, stored, take, take_as, versions};
+use super::{
+    NOW, changed, diagnosis, document, lines, parameters, stored, take, take_as, versions,
+};
 use crate::support::facade::Facade;
 
 const DATE: &str = "2027-02-22T10:00:00+01:00";
-
-fn changed(mut resource: Value, change: impl FnOnce(&mut Value)) -> Value {
-    change(&mut resource);
-    resource
-}
 
 fn copd() -> Value {
     diagnosis("c", "DJ449", "2027-02-21")

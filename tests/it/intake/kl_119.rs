@@ -2,23 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::{NOW, lines, stored, take, versions};
+use super::{NOW, changed, lines, stored, take, versions};
 use crate::support::facade::Facade;
 use crate::support::people::practice;
 
-const KL: &str = "http://fhir.kl.dk/term/CodeSystem/CareSocialCodes";
-const FSIII: &str = "urn:oid:1.2.208.176.2.21";
-const TRAINING: &str = "ab87c0b5-40be-4e0a-b749-d9f833bfed2d";
-const CLARIFYING: &str = "6eddbaf7-2a73-49d4-91e7-6138d419f58c";
-const STATUS_REASON: &str = "http://hl7.org/fhir/StructureDefinition/request-statusReason";
-const ON_REFERRAL: &str =
+pub(super) const KL: &str = "http://fhir.kl.dk/term/CodeSystem/CareSocialCodes";
+pub(super) const FSIII: &str = "urn:oid:1.2.208.176.2.21";
+pub(super) const TRAINING: &str = "ab87c0b5-40be-4e0a-b749-d9f833bfed2d";
+pub(super) const CLARIFYING: &str = "6eddbaf7-2a73-49d4-91e7-6138d419f58c";
+pub(super) const STATUS_REASON: &str =
+    "http://hl7.org/fhir/StructureDefinition/request-statusReason";
+pub(super) const ON_REFERRAL: &str =
     "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnServiceRequestExtension";
-const ON_PLAN: &str = "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnCarePlanExtension";
-
-fn changed(mut resource: Value, change: impl FnOnce(&mut Value)) -> Value {
-    change(&mut resource);
-    resource
-}
+pub(super) const ON_PLAN: &str =
+    "http://fhir.kl.dk/prevention/StructureDefinition/BasedOnCarePlanExtension";
 
 fn citizen() -> Value {
     json!({ "resourceType": "Patient", "id": "citizen",
@@ -27,19 +24,19 @@ fn citizen() -> Value {
         "deceasedBoolean": false })
 }
 
-fn organization(id: &str, sor: &str) -> Value {
+pub(super) fn organization(id: &str, sor: &str) -> Value {
     json!({ "resourceType": "Organization", "id": id,
         "identifier": [{ "use": "official", "system": "urn:oid:1.2.208.176.1.1", "value": sor }] })
 }
 
-fn focus() -> Value {
+pub(super) fn focus() -> Value {
     json!({ "resourceType": "Condition", "id": "focus",
         "clinicalStatus": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active" }] },
         "code": { "coding": [{ "system": "urn:oid:1.2.208.176.2.4.12", "code": "DJ449" }] },
         "subject": { "reference": "Patient/citizen" } })
 }
 
-fn request() -> Value {
+pub(super) fn request() -> Value {
     json!({ "resourceType": "ServiceRequest", "id": "request", "status": "active", "intent": "plan",
         "code": { "coding": [{ "system": KL, "code": "a71921ea-fe83-441d-933b-cc21d0b3c8c3" }] },
         "subject": { "reference": "Patient/citizen" }, "authoredOn": "2027-02-10",
@@ -48,7 +45,7 @@ fn request() -> Value {
 }
 
 /// A planned intervention that names the referral.
-fn intervention(id: &str, code: &str) -> Value {
+pub(super) fn intervention(id: &str, code: &str) -> Value {
     json!({ "resourceType": "CarePlan", "id": id, "status": "active", "intent": "plan",
         "extension": [{ "url": ON_REFERRAL, "valueReference": { "reference": "ServiceRequest/request" } }],
         "subject": { "reference": "Patient/citizen" }, "period": { "start": "2027-02-12" },
@@ -57,7 +54,7 @@ fn intervention(id: &str, code: &str) -> Value {
             "performer": [{ "reference": "Organization/team" }] } }] })
 }
 
-fn contact(status: &str, plan: &str) -> Value {
+pub(super) fn contact(status: &str, plan: &str) -> Value {
     json!({ "resourceType": "Encounter", "id": "contact", "status": status,
         "class": { "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB" },
         "extension": [{ "url": ON_PLAN, "valueReference": { "reference": format!("CarePlan/{plan}") } }],
@@ -66,7 +63,7 @@ fn contact(status: &str, plan: &str) -> Value {
 }
 
 /// A report about the citizen, as the published ones are: its addresses are relative.
-fn report(number: u32, resources: &[Value]) -> Value {
+pub(super) fn report(number: u32, resources: &[Value]) -> Value {
     let all = [
         citizen(),
         organization("gp", super::SOR),
@@ -92,7 +89,7 @@ pub(super) fn whole_report() -> Value {
 }
 
 /// A server that knows the practice.
-fn server() -> Facade {
+pub(super) fn server() -> Facade {
     let facade = Facade::at(NOW);
     facade.put_ok(&practice("gp"));
     facade

@@ -7,9 +7,12 @@ mod dk_core;
 mod fut;
 mod hospital_notification;
 mod kl_119;
+mod kl_119_again;
+mod parties;
 mod published;
 mod referral_draft;
 mod refusals;
+mod sameness;
 mod words;
 
 use serde_json::{Value, json};
@@ -69,6 +72,17 @@ pub(crate) fn stored(reply: &Reply) -> Vec<String> {
         found.and_then(Value::as_str).unwrap_or("").to_owned()
     };
     entries.iter().map(reference).collect()
+}
+
+/// Changes a resource.
+pub(crate) fn changed(mut resource: Value, change: impl FnOnce(&mut Value)) -> Value {
+    change(&mut resource);
+    resource
+}
+
+/// An identifier.
+pub(crate) fn numbered(system: &str, value: &str) -> Value {
+    json!({ "system": system, "value": value })
 }
 
 /// Sends a Bundle to the operation.

@@ -1,0 +1,411 @@
+//! The parties of foreign Bundles: which stored person and which stored organization each is, and whose
+//! statements are whose (intake, section 3).
+
+use serde_json::{Value, json};
+
+use super::kl_119::{focus, report, request};
+use super::{NOW, changed, diagnosis, document, lines, numbered, stored, take, versions};
+use crate::support::facade::Facade;
+
+const CPR_SYSTEM: &str = "urn:oid:1.2.208.176.1.2";
+const X_ECPR: &str = "urn:oid:1.2.208.176.1.6.1.1";
+const SOR_SYSTEM: &str = "urn:oid:1.2.208.176.1.1";
+const YDER_SYSTEM: &str = "urn:oid:1.2.208.176.1.4";
+const KOMBIT: &str = "https://kombit.dk/sts/organisation";
+
+/// A list of one diagnosis, whose entry of that place is changed.
+fn list(number: u32, at: usize, change: impl FnOnce(&mut Value)) -> Value {
+    let date = format!("2027-02-{:02}T10:00:00+01:00", 21 + number);
+    let diagnoses = [diagnosis("c", "DJ449", "2027-02-21")];
+    changed(document(number, &date, &diagnoses), |bundle| {
+        change(&mut bundle["entry"][at]["resource"])
+    })
+}
+
+fn of_practice(number: u32, identifiers: &Value) -> Value {
+    list(number, 2, |o| o["identifier"] = identifiers.clone())
+}
+
+fn base(reference: &str) -> String {
+    reference.split("/_history").next().unwrap().to_owned()
+}
+
+/// The organizations that are stored, each by its values.
+fn organizations(facade: &Facade) -> Vec<String> {
+    let all = facade.get("Organization").resources();
+    let mut all: Vec<String> = all
+        .iter()
+        .map(|one| {
+            let numbers = one["identifier"].as_array().unwrap().iter();
+            let mut numbers: Vec<&str> = numbers.map(|n| n["value"].as_str().unwrap()).collect();
+            numbers.sort_unstable();
+            numbers.join(" ")
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn an_organization_is_the_stored_one_that_its_numbers_name_and_no_other() {
+    let sor = |value: &str| numbered(SOR_SYSTEM, value);
+    let yder = |value: &str| numbered(YDER_SYSTEM, value);
+    let kombit = |value: &str| numbered(KOMBIT, value);
+    let (s, t) = ("61741000016007", "543210987654321");
+    let uuid = "6f1b0c9e-2f7a-4d5e-9b1c-0a1b2c3d4e5f";
+    // The numbers of the practices of some lists, one after the other, and what is stored then.
+    let rows: Vec<(&str, Vec<Vec<Value>>, Vec<String>)> = vec![
+        ("once", vec![vec![sor(s)]], vec![s.into()]),
+        (
+            "completed",
+            vec![vec![sor(s)], vec![sor(s), yder("077410")]],
+            vec![format!("077410 {s}")],
+        ),
+        (
+            "the only one",
+            vec![vec![sor(s), yder("077410")], vec![sor(s)]],
+            vec![format!("077410 {s}")],
+        ),
+        (
+            "which of two is not guessed",
+            vec![
+                vec![sor(s), yder("077410")],
+                vec![sor(s), yder("077411")],
+                vec![sor(s)],
+                vec![sor(s)],
+            ],
+            vec![format!("077410 {s}"), format!("077411 {s}"), s.into()],
+        ),
+        (
+            "each of two again",
+            vec![
+                vec![sor(s), yder("077410")],
+                vec![sor(s), yder("077411")],
+                vec![sor(s), yder("77410")],
+            ],
+            vec![format!("077410 {s}"), format!("077411 {s}")],
+        ),
+        (
+            "by KOMBIT where the SOR number is not stored",
+            vec![vec![kombit(uuid)], vec![sor(s), kombit(uuid)]],
+            vec![uuid.into()],
+        ),
+        (
+            "another SOR number is another one",
+            vec![vec![sor(t), kombit(uuid)], vec![sor(s), kombit(uuid)]],
+            vec![format!("{t} {uuid}"), format!("{s} {uuid}")],
+        ),
+    ];
+    for (what, lists, mut expected) in rows {
+        let facade = Facade::at(NOW);
+        for (number, numbers) in (1..).zip(&lists) {
+            let reply = take(&facade, &of_practice(number, &json!(numbers)));
+            assert_eq!(reply.status, 200, "{what}: {}", reply.text);
+        }
+        expected.sort();
+        assert_eq!(organizations(&facade), expected, "{what}");
+    }
+}
+
+#[test]
+fn an_organization_whose_number_was_corrected_here_is_not_overwritten() {
+    let facade = Facade::at(NOW);
+    let sor = |value: &str| json!([numbered(SOR_SYSTEM, value)]);
+    let first = stored(&take(&facade, &of_practice(1, &sor("61741000016007"))));
+    let mut corrected = facade.get(&base(&first[2])).json();
+    corrected["identifier"][0]["value"] = "543210987654321".into();
+    facade.put_ok(&corrected);
+    assert_eq!(
+        take(&facade, &of_practice(2, &sor("61741000016007"))).status,
+        200
+    );
+    assert_eq!(organizations(&facade), ["543210987654321"]);
+}
+
+#[test]
+fn two_practices_of_one_new_sor_number_in_one_bundle_stay_two() {
+    let practice = |id: &str, yder: &str| {
+        json!({ "resourceType": "Organization", "id": id,
+            "identifier": [numbered(SOR_SYSTEM, "61741000016007"), numbered(YDER_SYSTEM, yder)] })
+    };
+    let facade = Facade::at(NOW);
+    let by = |id: &str| {
+        changed(request(), |r| {
+            r["id"] = format!("of-{id}").into();
+            r["requester"]["reference"] = format!("Organization/{id}").into();
+        })
+    };
+    let sent = [
+        focus(),
+        practice("a", "077410"),
+        practice("b", "077411"),
+        by("a"),
+        by("b"),
+    ];
+    let reply = take(&facade, &report(1, &sent));
+    let requester = |at: usize| {
+        let referral = facade.get(&stored(&reply)[at]).json();
+        let practice = facade
+            .get(referral["requester"]["reference"].as_str().unwrap())
+            .json();
+        let numbers = practice["identifier"].as_array().unwrap();
+        numbers.iter().any(|n| n["value"] == "077410").to_string()
+            + &numbers.iter().any(|n| n["value"] == "077411").to_string()
+    };
+    assert_eq!([requester(6), requester(7)], ["truefalse", "falsetrue"]);
+}
+
+#[test]
+fn a_practice_that_is_not_stored_itself_is_known_again() {
+    let yder = json!([numbered(YDER_SYSTEM, super::YDER)]);
+    let of = |number: u32, recorded: &str| {
+        changed(of_practice(number, &yder), |bundle| {
+            bundle["entry"][3]["resource"]["recordedDate"] = recorded.into();
+        })
+    };
+    let facade = Facade::at(NOW);
+    let first = take(&facade, &of(2, "2027-02-21"));
+    assert_eq!(lines(&first)[3], "Condition created verification-assumed");
+    let patient = facade.get(&stored(&first)[1]).json();
+    assert_eq!(
+        patient["generalPractitioner"][0]["identifier"]["value"],
+        super::YDER
+    );
+    // An older one is older, and a correction is one.
+    assert_eq!(
+        lines(&take(&facade, &of(1, "2027-02-21")))[3],
+        "Condition older older-than-stored"
+    );
+    let reply = take(&facade, &of(3, "2027-02-20"));
+    assert_eq!(lines(&reply)[3], "Condition updated verification-assumed");
+    assert_eq!(base(&stored(&reply)[3]), base(&stored(&first)[3]));
+}
+
+/// One case of a stored person and a list about the same: the elements of the stored Patient, those
+/// of the one that is sent, and what is told of the Patient and of the diagnosis.
+struct PersonCase {
+    what: &'static str,
+    stored: Value,
+    sent: Value,
+    told: [&'static str; 2],
+    then: Value,
+}
+
+fn person_cases() -> Vec<PersonCase> {
+    let case = |what, stored, sent, told: [&'static str; 2], then| PersonCase {
+        what,
+        stored,
+        sent,
+        told,
+        then,
+    };
+    let taken = "created verification-assumed";
+    let cpr = || numbered(CPR_SYSTEM, super::CPR);
+    let ecpr = || numbered(X_ECPR, "0101801AB1");
+    let practice = |value: &str| json!([{ "identifier": numbered(YDER_SYSTEM, value) }]);
+    vec![
+        case(
+            "an odd birth date",
+            json!({}),
+            json!({ "birthDate": "1944-5-4" }),
+            ["needs profile", taken],
+            json!({ "birthDate": null }),
+        ),
+        case(
+            "an odd gender",
+            json!({}),
+            json!({ "gender": "m" }),
+            ["needs profile", taken],
+            json!({ "gender": null }),
+        ),
+        case(
+            "an odd birth date beside a death",
+            json!({}),
+            json!({ "birthDate": "1944-5-4", "deceasedDateTime": "2027-02-25" }),
+            ["needs profile", taken],
+            json!({ "deceasedDateTime": "2027-02-25" }),
+        ),
+        case(
+            "an eCPR beside the CPR number",
+            json!({ "identifier": [ecpr()] }),
+            json!({ "identifier": [cpr(), ecpr()] }),
+            ["updated", taken],
+            json!({}),
+        ),
+        case(
+            "a future year of death",
+            json!({}),
+            json!({ "deceasedDateTime": "2099" }),
+            ["updated", taken],
+            json!({ "deceasedBoolean": null }),
+        ),
+        case(
+            "a future month of death",
+            json!({}),
+            json!({ "deceasedDateTime": "2027-04" }),
+            ["updated", taken],
+            json!({ "deceasedBoolean": null }),
+        ),
+        case(
+            "a year of long ago",
+            json!({}),
+            json!({ "deceasedDateTime": "1800" }),
+            ["updated", taken],
+            json!({ "deceasedBoolean": null }),
+        ),
+        case(
+            "a year of death",
+            json!({}),
+            json!({ "deceasedDateTime": "2027" }),
+            ["updated", taken],
+            json!({ "deceasedBoolean": true }),
+        ),
+        case(
+            "a month of death",
+            json!({}),
+            json!({ "deceasedDateTime": "2027-02" }),
+            ["updated", taken],
+            json!({ "deceasedBoolean": true }),
+        ),
+        case(
+            "the same practice by number",
+            json!({ "generalPractitioner": practice("77410") }),
+            json!({}),
+            ["updated", taken],
+            json!({}),
+        ),
+        case(
+            "another practice by number",
+            json!({ "generalPractitioner": practice("077499") }),
+            json!({}),
+            ["updated other-practice", taken],
+            json!({}),
+        ),
+    ]
+}
+
+#[test]
+fn a_stored_person_is_found_by_any_number_and_an_odd_word_refuses_nothing_else() {
+    for case in person_cases() {
+        let facade = Facade::at(NOW);
+        let mut patient = json!({ "resourceType": "Patient", "id": "known",
+            "identifier": [numbered(CPR_SYSTEM, super::CPR)] });
+        let put = |to: &mut Value, elements: &Value| {
+            for (name, value) in elements.as_object().unwrap() {
+                to[name] = value.clone();
+            }
+        };
+        put(&mut patient, &case.stored);
+        facade.put_ok(&patient);
+        let reply = take(&facade, &list(1, 1, |sent| put(sent, &case.sent)));
+        let told = [&lines(&reply)[1], &lines(&reply)[3]];
+        let expected = [
+            format!("Patient {}", case.told[0]),
+            format!("Condition {}", case.told[1]),
+        ];
+        assert_eq!(told, [&expected[0], &expected[1]], "{}", case.what);
+        let patients = facade.get("Patient").resources();
+        assert_eq!(patients.len(), 1, "{}", case.what);
+        for (name, value) in case.then.as_object().unwrap() {
+            assert_eq!(patients[0][name], *value, "{}: {name}", case.what);
+        }
+    }
+}
+
+#[test]
+fn an_ecpr_of_another_stored_person_is_not_told_of_this_one() {
+    let facade = Facade::at(NOW);
+    let ecpr = numbered(X_ECPR, "0101801AB1");
+    for (id, number) in [
+        ("one", numbered(CPR_SYSTEM, super::CPR)),
+        ("other", ecpr.clone()),
+    ] {
+        facade.put_ok(&json!({ "resourceType": "Patient", "id": id, "identifier": [number] }));
+    }
+    let both = json!([numbered(CPR_SYSTEM, super::CPR), ecpr]);
+    let reply = take(&facade, &list(1, 1, |sent| sent["identifier"] = both));
+    assert_eq!(base(&stored(&reply)[1]), "Patient/one");
+    assert_eq!(
+        facade.get("Patient/one").json()["identifier"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    // One whose CPR number is another is not the same person by an eCPR.
+    let facade = Facade::at(NOW);
+    let numbers = json!([
+        numbered(CPR_SYSTEM, "0405440002"),
+        numbered(X_ECPR, "0101801AB1")
+    ]);
+    facade.put_ok(&json!({ "resourceType": "Patient", "id": "other", "identifier": numbers }));
+    let both = json!([
+        numbered(CPR_SYSTEM, super::CPR),
+        numbered(X_ECPR, "0101801AB1")
+    ]);
+    let reply = take(&facade, &list(1, 1, |sent| sent["identifier"] = both));
+    assert_eq!(reply.status, 412, "{}", reply.text);
+    assert_eq!(versions(&facade, "Condition"), 0);
+}
+
+#[test]
+fn who_a_subject_is_follows_from_its_address_or_else_from_its_number() {
+    let own = || numbered(CPR_SYSTEM, super::CPR);
+    let other = || numbered(CPR_SYSTEM, "0405440002");
+    let rows = [
+        (json!({ "reference": "Patient/person" }), 200),
+        (
+            json!({ "reference": "http://elsewhere.test/Patient/9", "identifier": own() }),
+            200,
+        ),
+        (
+            json!({ "reference": "http://elsewhere.test/Patient/9", "identifier": other() }),
+            422,
+        ),
+        (
+            json!({ "reference": "http://elsewhere.test/Patient/9" }),
+            422,
+        ),
+        (
+            json!({ "reference": "Patient/person", "identifier": other() }),
+            422,
+        ),
+        (
+            json!({ "reference": "Organization/practice", "identifier": own() }),
+            422,
+        ),
+        (json!({ "identifier": own() }), 200),
+    ];
+    for (subject, status) in rows {
+        let facade = Facade::at(NOW);
+        let reply = take(
+            &facade,
+            &list(1, 3, |sent| sent["subject"] = subject.clone()),
+        );
+        assert_eq!(
+            u64::from(reply.status.as_u16()),
+            status,
+            "{subject}: {}",
+            reply.text
+        );
+    }
+}
+
+#[test]
+fn an_odd_number_of_the_bundle_refuses_nothing() {
+    for system in ["no uri", "NO-URI", ""] {
+        let facade = Facade::at(NOW);
+        let bundle = changed(list(1, 3, |_| ()), |bundle| {
+            bundle["identifier"]["system"] = system.into();
+        });
+        let told = lines(&take(&facade, &bundle));
+        assert_eq!(
+            told[3], "Condition created verification-assumed",
+            "{system}"
+        );
+        assert_eq!(
+            lines(&take(&facade, &bundle))[3],
+            "Condition unchanged verification-assumed"
+        );
+    }
+}
