@@ -96,7 +96,13 @@ fn a_referral_is_superseded_only_by_one_that_is_there() {
             "{what}"
         );
     }
-    let itself = changed(old(), |r| {
+}
+
+#[test]
+fn a_referral_that_replaces_itself_is_not_superseded() {
+    let itself = changed(request(), |r| {
+        r["id"] = "old".into();
+        r["status"] = "revoked".into();
         r["replaces"] = json!([{ "reference": "ServiceRequest/old" }]);
     });
     let facade = server();
