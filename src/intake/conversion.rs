@@ -209,11 +209,12 @@ impl<'a> Converting<'a> {
 
     /// Proposes content that follows from an entry beside what the entry says itself: nothing is said
     /// of it in the report.
-    pub(super) fn propose_beside(&mut self, key: ResourceKey, content: Value) {
+    pub(super) fn propose_beside(&mut self, key: ResourceKey, mut content: Value) {
         let is_free = !self.known.stated_later.contains(&key)
             && !self.context.refused.contains_key(&key)
             && !self.is_proposed(&key);
         if is_free {
+            keep_labels(self.known.content(&key), &mut content);
             self.proposals.push(Proposal {
                 key,
                 content,

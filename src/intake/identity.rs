@@ -1,5 +1,5 @@
-//! Which stored resource of the person an entry is: by a number of its sender, among what the same
-//! sender has stated before; and the ids of what is new (intake, section 3).
+//! The identity of entries: a stored resource of the person is found by a number of its sender, among what
+//! the same sender has stated before; and the ids of what is new (intake, section 3).
 
 use serde_json::Value;
 

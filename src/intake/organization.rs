@@ -294,3 +294,48 @@ fn only_of(
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_kombit_decides_where_no_other_number_contradicts() {
+        let number = |system: &str, value: &str| json!({ "system": system, "value": value });
+        let kombit = || number(names::KOMBIT, "k");
+        let rows = [
+            (
+                vec![kombit()],
+                vec![number(names::SOR, "1"), kombit()],
+                true,
+            ),
+            (
+                vec![number(names::SOR, "2"), kombit()],
+                vec![number(names::SOR, "1"), kombit()],
+                false,
+            ),
+            (
+                vec![number(names::SOR, "2"), kombit()],
+                vec![kombit()],
+                true,
+            ),
+            (
+                vec![number(names::YDERNUMMER, "077410"), kombit()],
+                vec![number(names::YDERNUMMER, "77411"), kombit()],
+                false,
+            ),
+            (vec![number(names::SOR, "1")], vec![kombit()], false),
+        ];
+        for (stored, sent, is_it) in rows {
+            let key = ResourceKey::new(ResourceType::Organization, Uuid::nil().into());
+            let content = json!({ "identifier": stored });
+            let known = [KnownResource {
+                key: key.clone(),
+                content,
+            }];
+            let sent = SentOrganization::read(&json!({ "identifier": sent }));
+            let matched = sent.matched(&known, &[]).unwrap();
+            assert_eq!(matched.key == key, is_it, "{known:?} {sent:?}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Which stored diagnosis each entry of a list is: by a number of the sender, by what it says, or as the
+//! The stored diagnosis that each entry of a list is: by a number of the sender, by what it says, or as the
 //! correction of the only one that is gone (intake, section 4).
 
 use std::collections::{BTreeMap, BTreeSet};

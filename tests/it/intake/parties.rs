@@ -11,7 +11,6 @@ const CPR_SYSTEM: &str = "urn:oid:1.2.208.176.1.2";
 const X_ECPR: &str = "urn:oid:1.2.208.176.1.6.1.1";
 const SOR_SYSTEM: &str = "urn:oid:1.2.208.176.1.1";
 const YDER_SYSTEM: &str = "urn:oid:1.2.208.176.1.4";
-const KOMBIT: &str = "https://kombit.dk/sts/organisation";
 
 /// A list of one diagnosis, whose entry of that place is changed.
 fn list(number: u32, at: usize, change: impl FnOnce(&mut Value)) -> Value {
@@ -50,9 +49,7 @@ fn organizations(facade: &Facade) -> Vec<String> {
 fn an_organization_is_the_stored_one_that_its_numbers_name_and_no_other() {
     let sor = |value: &str| numbered(SOR_SYSTEM, value);
     let yder = |value: &str| numbered(YDER_SYSTEM, value);
-    let kombit = |value: &str| numbered(KOMBIT, value);
-    let (s, t) = ("61741000016007", "543210987654321");
-    let uuid = "6f1b0c9e-2f7a-4d5e-9b1c-0a1b2c3d4e5f";
+    let s = "61741000016007";
     // The numbers of the practices of some lists, one after the other, and what is stored then.
     let rows: Vec<(&str, Vec<Vec<Value>>, Vec<String>)> = vec![
         ("once", vec![vec![sor(s)]], vec![s.into()]),
@@ -84,16 +81,6 @@ fn an_organization_is_the_stored_one_that_its_numbers_name_and_no_other() {
                 vec![sor(s), yder("77410")],
             ],
             vec![format!("077410 {s}"), format!("077411 {s}")],
-        ),
-        (
-            "by KOMBIT where the SOR number is not stored",
-            vec![vec![kombit(uuid)], vec![sor(s), kombit(uuid)]],
-            vec![uuid.into()],
-        ),
-        (
-            "another SOR number is another one",
-            vec![vec![sor(t), kombit(uuid)], vec![sor(s), kombit(uuid)]],
-            vec![format!("{t} {uuid}"), format!("{s} {uuid}")],
         ),
     ];
     for (what, lists, mut expected) in rows {

@@ -1,4 +1,4 @@
-//! Which stored diagnosis an entry of a list is: lists that come one after the other, and what is stored
+//! The stored diagnosis that an entry of a list is: lists that come one after the other, and what is stored
 //! then (intake, section 4).
 
 use serde_json::{Value, json};
