@@ -91,7 +91,7 @@ pub(super) struct Tally {
     again: Vec<(u64, WithoutWrite)>,
 }
 
-/// What became of a resource of which nothing was written: the next round may bring it again.
+/// The fate of a resource of which nothing was written: the next round may bring it again.
 #[derive(Debug)]
 pub(super) enum WithoutWrite {
     Unchanged,

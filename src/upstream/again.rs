@@ -1,4 +1,4 @@
-//! What is asked for again though it did not change there: what was refused, since that may have been
+//! The resources that are asked for again though unchanged there: what was refused, since that may have been
 //! about another resource, and what is about a person whom the server did not give. A few at the end
 //! of each round, in turn.
 

@@ -30,7 +30,7 @@ pub struct Poller {
     pub account: Arc<Account>,
 }
 
-/// What came of reading what was due.
+/// The outcome of reading what was due.
 struct ReadSome {
     /// The pause of each reading that was due.
     pauses: Vec<(usize, Duration)>,

@@ -41,7 +41,7 @@ pub(super) struct Round<'a> {
 }
 
 /// A search for what changed.
-pub(super) struct Searched<'a> {
+pub(super) struct ChangeSearch<'a> {
     pub(super) resource_type: ResourceType,
     pub(super) criteria: &'a str,
     pub(super) bookmark: &'a str,
@@ -85,7 +85,7 @@ impl Round<'_> {
                 resource_type,
                 criteria,
             } => {
-                let searched = Searched {
+                let searched = ChangeSearch {
                     resource_type: *resource_type,
                     criteria,
                     bookmark: &bookmark,

@@ -38,7 +38,7 @@ const LAST_RANK: u8 = 4;
 pub(super) struct Taker {
     pub(super) server: Arc<Server>,
     pub(super) identities: Identities,
-    /// What is asked for again though it did not change.
+    /// The resources that are asked for again though unchanged.
     pub(super) again: Again,
     ids: Ids,
     deletions: Deletions,
@@ -351,7 +351,7 @@ impl Taker {
     }
 }
 
-/// What became of a person or an organization.
+/// The fate of a person or an organization.
 enum PartyTaken {
     /// It is written as everything is.
     AsEverything,

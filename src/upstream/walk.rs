@@ -12,7 +12,7 @@ use jiff::{Timestamp, Unit};
 use super::answers::Tidings;
 use super::fhir_client::Setback;
 use super::place::Place;
-use super::round::{Pages, Round, Searched};
+use super::round::{ChangeSearch, Pages, Round};
 use crate::fhir::{ResourceKey, ResourceType};
 
 /// The most times that the same pages are read again since they brought something new.
@@ -33,7 +33,7 @@ struct Stretch {
 impl Round<'_> {
     pub(super) async fn search(
         &self,
-        searched: &Searched<'_>,
+        searched: &ChangeSearch<'_>,
         place: &mut Place,
     ) -> Result<(), Setback> {
         let mut from = self.reads_from(place);
@@ -63,7 +63,7 @@ impl Round<'_> {
     /// Reads pages until they come to another second, or end.
     async fn stretch(
         &self,
-        searched: &Searched<'_>,
+        searched: &ChangeSearch<'_>,
         from: Option<Timestamp>,
         place: &mut Place,
     ) -> Result<Stretch, Setback> {
@@ -113,7 +113,7 @@ impl Round<'_> {
         Ok(stretch)
     }
 
-    fn question(&self, searched: &Searched<'_>, from: Option<Timestamp>) -> String {
+    fn question(&self, searched: &ChangeSearch<'_>, from: Option<Timestamp>) -> String {
         let mut query = searched.criteria.to_owned();
         let mut add = |pair: String| {
             if !query.is_empty() {
@@ -173,7 +173,7 @@ impl Round<'_> {
     }
 }
 
-/// What a history said of each resource: the last counts, and a history begins with the last.
+/// The latest word of a history on each resource: the last counts, and a history begins with the last.
 #[derive(Default)]
 struct Said(HashMap<ResourceKey, Option<Timestamp>>);
 

@@ -41,7 +41,7 @@ const EFFECTS: &[&str] = &[
 /// The modules that read `now` and make new ids: everything else takes them as values.
 const CLOCK_MODULES: &[&str] = &["app"];
 /// The modules that may measure a duration, which is not the time of day.
-const STOPWATCH_MODULES: &[&str] = &["app", "http", "main", "subscriptions"];
+const STOPWATCH_MODULES: &[&str] = &["app", "http", "main", "subscriptions", "upstream"];
 
 /// Returns the lines on which the file names an external crate.
 fn lines_naming(tokens: &[Token<'_>], krate: &str) -> Vec<usize> {
