@@ -343,7 +343,7 @@ fn criteria_of(value: &Value) -> Option<Vec<String>> {
     texts.filter(|texts| {
         let holds_one = |text: &String| {
             text.split(['?', '&', '='])
-                .any(|part| holds_cpr_number(part))
+                .any(holds_cpr_number)
         };
         (1..=20).contains(&texts.len()) && !texts.iter().any(holds_one)
     })

@@ -242,8 +242,7 @@ fn types_of(codes: &[Value]) -> OfferTypes {
     let national = codes.iter().flat_map(|concept| items(&concept["coding"]));
     let national = national.filter(|coding| {
         let of_one = json!({ "coding": [coding] });
-        let is_fsiii = codings(&of_one).any(|(system, _)| system == FSIII);
-        is_fsiii
+        codings(&of_one).any(|(system, _)| system == FSIII)
     });
     let (mut types, mut has_other, mut is_closing) = (Vec::<Value>::new(), false, false);
     let mut any = false;

@@ -1,6 +1,8 @@
 //! Intake of foreign Bundles over HTTP: what is taken, what is said of the rest, and what is refused as a
 //! whole (`profiles/intake.md`).
 
+#![allow(clippy::unwrap_used)]
+
 mod at_once;
 mod condition_list;
 mod dk_core;

@@ -51,7 +51,8 @@ fn an_organization_is_the_stored_one_that_its_numbers_name_and_no_other() {
     let yder = |value: &str| numbered(YDER_SYSTEM, value);
     let s = "61741000016007";
     // The numbers of the practices of some lists, one after the other, and what is stored then.
-    let rows: Vec<(&str, Vec<Vec<Value>>, Vec<String>)> = vec![
+    type Row = (&'static str, Vec<Vec<Value>>, Vec<String>);
+    let rows: Vec<Row> = vec![
         ("once", vec![vec![sor(s)]], vec![s.into()]),
         (
             "completed",

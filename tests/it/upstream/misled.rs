@@ -233,7 +233,8 @@ fn by_place(relay: &Relay, instant: fn(usize) -> String) {
 #[test]
 fn what_moves_while_it_is_read_makes_nothing_be_missed() {
     let reading = ReadingServer::new();
-    let cases: [(&str, fn(usize) -> String); 2] = [
+    type Instants = fn(usize) -> String;
+    let cases: [(&str, Instants); 2] = [
         ("seconds", |at| format!("2027-03-01T07:00:0{at}.000Z")),
         ("parts-of-one", |at| format!("2027-03-01T07:00:00.{at}00Z")),
     ];
