@@ -341,10 +341,7 @@ fn criteria_of(value: &Value) -> Option<Vec<String>> {
     let list = value.as_array()?.iter();
     let texts: Option<Vec<_>> = list.map(|one| one.as_str().map(str::to_owned)).collect();
     texts.filter(|texts| {
-        let holds_one = |text: &String| {
-            text.split(['?', '&', '='])
-                .any(holds_cpr_number)
-        };
+        let holds_one = |text: &String| text.split(['?', '&', '=']).any(holds_cpr_number);
         (1..=20).contains(&texts.len()) && !texts.iter().any(holds_one)
     })
 }

@@ -112,9 +112,9 @@ fn wrong_options_and_a_server_that_is_not_there_are_told_apart() {
     let (code, _, told) = run(folder.path(), "http://ehr.example.dk/fhir", &[]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("expected an https address"), "{told}");
-    let (code, _, told) = run(folder.path(), "http://127.0.0.1:9/fhir", &[]);
+    let (code, out, told) = run(folder.path(), "http://127.0.0.1:9/fhir", &[]);
     assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("there is no connection"), "{told}");
+    assert!(out.contains("there is no connection"), "{out}");
     let (code, out, _) = run(&folder.path().join("none"), "http://127.0.0.1:9/fhir", &[]);
     assert_eq!(
         (code, out.contains("1 file refused:")),

@@ -154,7 +154,7 @@ impl<'a> Gathering<'a> {
         let mut guards: BTreeSet<Guard> = keys.iter().filter_map(guard_of).collect();
         guards.extend(persons.iter().map(guards::person));
         if !persons.is_empty() {
-            guards.insert(guards::subscriptions());
+            guards.extend([guards::practices(), guards::subscriptions()]);
         }
         self.guard(guards)?;
         self.read(&keys)

@@ -21,7 +21,7 @@ fn entry(number: &str, code: &str, recorded: &str) -> Value {
     })
 }
 
-/// What is stored: codes, day, and the numbers of each diagnosis.
+/// Returns what is stored: code, day and numbers of each diagnosis.
 fn kept(facade: &Facade) -> Vec<String> {
     let all = facade.get("Condition").resources();
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();

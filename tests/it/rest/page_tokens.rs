@@ -246,7 +246,7 @@ fn what_is_about_the_answer_may_stand_beside_the_token_of_everything() {
     assert_eq!(second.resources()[0]["meta"]["tag"][0]["code"], "SUBSETTED");
     assert_eq!(second.json().get("total"), None);
     let counted = facade.get("Patient/p/$everything?_summary=count");
-    assert_eq!(counted.json()["total"], 10);
+    assert_eq!(counted.json()["total"], 11);
     assert_eq!(counted.json().get("entry"), None);
 }
 

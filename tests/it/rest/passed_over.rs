@@ -169,7 +169,7 @@ fn a_search_by_post_may_have_everything_in_its_address_and_no_body() {
 fn an_operation_that_is_not_there_is_told_with_those_that_are() {
     let facade = population();
     for (path, words) in [
-        ("$foo", "there are $meta, $export, $reindex"),
+        ("$foo", "there are $meta, $intake, $export, $reindex"),
         ("$validate", "[base]/[type]/$validate"),
         ("Patient/$foo", "there are $validate, $meta, $export"),
         ("Patient/$everything", "[base]/Patient/[id]/$everything"),

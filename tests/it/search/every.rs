@@ -141,11 +141,14 @@ impl Maker<'_> {
 /// Returns the elements found by extensions, which no definition of a type has.
 fn with_extensions(mut resource: Value) -> Value {
     let url = |id: &str| match id {
-        "kp-target-group" => format!("https://kronikerpakker.dk/fhir/StructureDefinition/{id}"),
+        "kp-target-group" | "kp-forecast" => {
+            format!("https://kronikerpakker.dk/fhir/StructureDefinition/{id}")
+        }
         id => format!("http://hl7.org/fhir/StructureDefinition/{id}"),
     };
     resource["extension"] = json!([
         {"url": url("kp-target-group"), "valueCodeableConcept": {"coding": [{"code": "copd"}]}},
+        {"url": url("kp-forecast"), "valueCode": "unbooked"},
         {"url": url("patient-mothersMaidenName"), "valueString": "Ås"},
     ]);
     resource
