@@ -204,6 +204,7 @@ fn request(
 fn reasons_of(work: &mut Converting<'_>, at: usize, sent: &Value) -> Option<Vec<Value>> {
     let bundle = &work.statement.bundle;
     let conditions = items(&sent["reasonReference"]).filter_map(|reason| bundle.resolve(reason));
+    let conditions = conditions.filter(|at| !bundle.entries[*at].has_modifiers());
     let course = codes::package_course(sent).map(
         |group| json!({ "coding": [{ "system": names::CS_TARGET_GROUP, "code": group.code() }] }),
     );
@@ -255,7 +256,8 @@ fn status<'v>(
         "revoked" | "on-hold" if codes::refusal_reason(told).is_some() => {
             Some(refusal(told, reasons))
         }
-        "revoked" if is_cancelled => Some(reason_concept("recalled", told)),
+        // A reason that is said and not known ends nothing; none at all is the sender's own recall.
+        "revoked" if is_cancelled && told.is_null() => Some(reason_concept("recalled", told)),
         "on-hold" => Some(reason_concept("awaiting-supplement", told)),
         "revoked" => {
             reasons.push(IntakeReason::ReasonNotStated);

@@ -151,10 +151,17 @@ pub(super) fn all_about(bundle: &ForeignBundle<'_>, person: usize) -> Result<(),
             None => numbers.iter().copied().all(has_number),
         }
     };
+    // Others than the person take part in a booking or contact.
+    let is_person = |actor: &Value| {
+        let at = bundle.resolve(actor);
+        at.is_some_and(|at| bundle.entries[at].type_name() == "Patient")
+            || identifiers(actor).any(|number| is_of_persons(&number))
+    };
     let is_about = |resource: &Value| {
         let named = ["subject", "patient", "for"];
         let mut named = named.iter().flat_map(|element| items(&resource[*element]));
-        named.all(is_it)
+        let participants = items(&resource["participant"]).map(|one| &one["actor"]);
+        named.all(is_it) && participants.filter(|actor| is_person(actor)).all(is_it)
     };
     if bundle.entries.iter().all(|entry| is_about(entry.resource)) {
         Ok(())

@@ -327,8 +327,12 @@ fn refused_content(failure: &Failure, changes: &[Change]) -> BTreeMap<ResourceKe
             continue;
         };
         let below = below.strip_prefix(".resource").unwrap_or_default();
-        let text = format!("{}{below}: {}", key.resource_type, issue.text);
-        refused.entry(key.clone()).or_insert(text);
+        let at = format!("{}{below}: ", key.resource_type);
+        // Some findings name their element themselves.
+        let text = issue.text.strip_prefix(&at).unwrap_or(&issue.text);
+        refused
+            .entry(key.clone())
+            .or_insert_with(|| format!("{at}{text}"));
     }
     refused
 }

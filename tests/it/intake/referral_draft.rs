@@ -248,17 +248,61 @@ fn what_the_receiver_says_of_a_referral_is_told_by_it() {
 }
 
 #[test]
-fn a_referral_that_is_cancelled_is_recalled() {
+fn a_referral_that_is_cancelled_is_recalled_unless_another_reason_is_said() {
+    let because = |concept: Value| json!({ "extension": [{ "url": REASON, "valueCodeableConcept": concept }] });
+    for (said, told_as, status) in [
+        (json!({}), "recalled", "void"),
+        // A reason that is not known ends nothing.
+        (
+            because(json!({ "text": "flyttet" })),
+            "not-stated",
+            "running",
+        ),
+        (
+            because(json!({ "coding": [{ "system": KL, "code": "x" }] })),
+            "not-stated",
+            "running",
+        ),
+    ] {
+        let facade = Facade::taking_drafts(NOW);
+        let referral = [request(&json!({})), reason_of_group()];
+        told(&facade, &message(1, "new-referral", "practice", &referral));
+        let cancelled = message(2, "cancel-referral", "practice", &[request(&said)]);
+        assert_eq!(
+            told(&facade, &cancelled)[0].split(' ').next(),
+            Some("ServiceRequest")
+        );
+        let referral = stored(&facade);
+        assert_eq!(
+            (&referral["status"], reason_of(&referral)),
+            (&json!("revoked"), told_as)
+        );
+        let task = &facade.search_all("Task?right=prevention-start")[0];
+        assert_eq!(task["businessStatus"]["coding"][0]["code"], status);
+    }
+}
+
+#[test]
+fn a_booking_of_another_person_refuses_the_message() {
     let facade = Facade::taking_drafts(NOW);
     let referral = [request(&json!({})), reason_of_group()];
     told(&facade, &message(1, "new-referral", "practice", &referral));
-    let cancelled = message(2, "cancel-referral", "practice", &referral[..1]);
-    assert_eq!(told(&facade, &cancelled), ["ServiceRequest updated"]);
-    let referral = stored(&facade);
-    assert_eq!(
-        (&referral["status"], reason_of(&referral)),
-        (&json!("revoked"), "recalled")
-    );
+    let booking = |actor: Value| {
+        json!({ "resourceType": "Appointment", "id": "booking", "status": "booked",
+            "start": "2027-03-05T09:00:00+01:00", "end": "2027-03-05T10:00:00+01:00",
+            "basedOn": [{ "identifier": { "system": "https://gp.test/referral", "value": NUMBER } }],
+            "participant": [{ "actor": actor, "status": "accepted" }] })
+    };
+    let other =
+        json!({ "identifier": { "system": "urn:oid:1.2.208.176.1.2", "value": "0101010101" } });
+    let sent = message(2, "booking", "municipality", &[booking(other)]);
+    let reply = facade.send("POST", "$intake", &[], sent.to_string());
+    assert_eq!(reply.status.as_u16(), 422, "{}", reply.text);
+    assert!(reply.text.contains("person-other"), "{}", reply.text);
+    // Others may take part.
+    let own = json!({ "reference": "PractitionerRole/doctor" });
+    let sent = message(3, "booking", "municipality", &[booking(own)]);
+    assert_eq!(told(&facade, &sent), ["Appointment created"]);
 }
 
 #[test]
