@@ -1,15 +1,36 @@
 //! Parts of content: taken over element by element, and kept from what is stored.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::deadlines::NAMESPACE;
 use crate::fhir::view::{identifiers, items};
-use crate::fhir::{Id, names};
+use crate::fhir::{Id, ResourceKey, names};
 
 /// Makes the id that follows from a text.
 pub(super) fn derived_id(text: &str) -> Id {
     Uuid::new_v5(&NAMESPACE, text.as_bytes()).into()
+}
+
+/// Returns the reference to a resource.
+pub(super) fn reference_to(key: &ResourceKey) -> Value {
+    json!({ "reference": key.to_string() })
+}
+
+/// Begins the content of a resource: its type, its id, and the identifiers that are stored and sent.
+pub(super) fn begun(
+    key: &ResourceKey,
+    stored: Option<&Value>,
+    sent: &[Value],
+) -> Map<String, Value> {
+    let mut content = Map::new();
+    content.insert("resourceType".into(), json!(key.resource_type.as_str()));
+    content.insert("id".into(), json!(key.id.as_str()));
+    let all = all_identifiers(stored, sent);
+    if !all.is_empty() {
+        content.insert("identifier".into(), Value::Array(all));
+    }
+    content
 }
 
 /// Takes over the members that are there, of these names.
@@ -75,7 +96,7 @@ pub(super) fn all_identifiers(stored: Option<&Value>, sent: &[Value]) -> Vec<Val
             identifier["system"].as_str().unwrap_or_default(),
             identifier["value"].as_str().unwrap_or_default(),
         );
-        let of_all = serde_json::json!({ "identifier": all });
+        let of_all = json!({ "identifier": all });
         let is_known = identifiers(&of_all).any(|known| known == own);
         if !own.1.is_empty() && !is_known {
             all.push(identifier.clone());

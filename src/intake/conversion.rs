@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::content::keep_labels;
+use super::content::{keep_labels, reference_to};
 use super::context::IntakeContext;
 use super::known::KnownParties;
 use super::organization::{MatchedOrganization, SentOrganization};
@@ -246,7 +246,7 @@ impl<'a> Converting<'a> {
 
     /// Returns the reference to the person.
     pub(super) fn subject(&self) -> Value {
-        json!({ "reference": self.person.to_string() })
+        reference_to(&self.person)
     }
 
     /// Returns the reference to an organization, which is stored if it is not: what names it is

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::refusal::{IntakeRefusal, RefusalKey};
+use crate::fhir::names;
 use crate::fhir::view::items;
 
 /// A Bundle of another guide.
@@ -37,6 +38,22 @@ impl<'a> ForeignEntry<'a> {
     /// Returns the id of its resource.
     pub fn id(&self) -> &'a str {
         self.resource["id"].as_str().unwrap_or_default()
+    }
+
+    /// Returns the id by which its sender knows it: that of its resource, else the end of its address.
+    pub fn own_id(&self) -> &'a str {
+        if !self.id().is_empty() {
+            return self.id();
+        }
+        let full_url = self.full_url.unwrap_or_default();
+        full_url.rsplit(['/', ':']).next().unwrap_or_default()
+    }
+
+    /// Returns its address as an identifier; none if it has none, or a relative one, which names nothing.
+    pub fn address_as_identifier(&self) -> Option<Value> {
+        let full_url = self.full_url?;
+        let is_absolute = full_url.contains("://") || full_url.starts_with("urn:");
+        is_absolute.then(|| json!({ "system": names::URI_SYSTEM, "value": full_url }))
     }
 
     /// Tells whether something in it may change the meaning of the rest.

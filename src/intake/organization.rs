@@ -2,13 +2,12 @@
 //! (intake, section 3). A number decides, never a name.
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
+use super::content::{derived_id, reference_to};
 use super::context::IntakeContext;
 use super::known::KnownResource;
-use crate::deadlines::NAMESPACE;
 use crate::fhir::view::{has_coding, identifiers, items};
-use crate::fhir::{FhirDate, Id, ResourceKey, ResourceType, names};
+use crate::fhir::{FhirDate, ResourceKey, ResourceType, names};
 
 /// An organization as it was sent.
 #[derive(Clone, PartialEq, Debug)]
@@ -182,7 +181,7 @@ impl SentOrganization {
         let names = [Some(base).filter(|_| !is_another), Some(of_both)];
         let mut keys = names.iter().flatten().map(|name| {
             let name = format!("organization|{name}");
-            let id: Id = Uuid::new_v5(&NAMESPACE, name.as_bytes()).into();
+            let id = derived_id(&name);
             ResourceKey::new(ResourceType::Organization, id)
         });
         let key = keys.find(|key| known.iter().all(|stored| stored.key != *key))?;
@@ -240,7 +239,7 @@ impl SentOrganization {
 impl MatchedOrganization {
     /// Returns the reference to it.
     pub(super) fn reference(&self) -> Value {
-        json!({ "reference": self.key.to_string() })
+        reference_to(&self.key)
     }
 
     /// Tells whether it is a general practice as it will be here, on that day.
@@ -297,6 +296,8 @@ fn only_of(
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]

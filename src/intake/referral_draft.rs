@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::content::{keep_own_extensions, take_over};
+use super::content::{keep_own_extensions, reference_to, take_over};
 use super::conversion::Converting;
 use super::foreign::ForeignBundle;
 use super::kl_119::codes::reason_concept;
 use super::organization::SentOrganization;
 use super::recognition::IntakeFormat;
 use super::referral_codes as codes;
-use super::referral_keys::{begin, key_at, named, party, reference_to};
+use super::referral_keys::{begin, key_at, named, party};
 use super::refusal::IntakeRefusal;
 use super::statement::{Statement, all_about, instant_of, only_person, sender_of, source_of};
 use super::words::IntakeReason;

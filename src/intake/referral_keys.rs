@@ -1,9 +1,9 @@
 //! The keys under which messages of the draft for referrals are stored: a referral has the number
 //! that its sender gave it, by which its receiver names it too (intake, section 3).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::content::{all_identifiers, derived_id};
+use super::content::{begun, derived_id};
 use super::conversion::Converting;
 use super::organization::SentOrganization;
 use super::recognition::IntakeFormat;
@@ -24,10 +24,7 @@ pub(super) fn key_at(
     if let Some(key) = by_identifier(work, sent, kind) {
         return key;
     }
-    let entry = work.statement.bundle.entries[at];
-    let full_url = entry.full_url.unwrap_or_default();
-    let last = full_url.rsplit(['/', ':']).next().unwrap_or_default();
-    let id = Some(entry.id()).filter(|id| !id.is_empty()).unwrap_or(last);
+    let id = work.statement.bundle.entries[at].own_id();
     let sender = work.statement.sender.as_ref();
     let sender = sender.map_or("", SentOrganization::number);
     let text = format!("{}|{sender}|{kind}/{id}", FORMAT.code());
@@ -95,22 +92,10 @@ pub(super) fn begin(
     stored: Option<&Value>,
 ) -> Map<String, Value> {
     let entry = work.statement.bundle.entries[at];
-    let mut content = Map::new();
-    content.insert("resourceType".into(), json!(key.resource_type.as_str()));
-    content.insert("id".into(), json!(key.id.as_str()));
     let mut sent: Vec<Value> = items(&entry.resource["identifier"]).cloned().collect();
     // Another message has another address of the same thing: it stands for what has no number.
-    let full_url = entry
-        .full_url
-        .filter(|url| sent.is_empty() && (url.contains("://") || url.starts_with("urn:")));
-    sent.extend(full_url.map(|url| json!({ "system": names::URI_SYSTEM, "value": url })));
-    let all = all_identifiers(stored, &sent);
-    if !all.is_empty() {
-        content.insert("identifier".into(), Value::Array(all));
+    if sent.is_empty() {
+        sent.extend(entry.address_as_identifier());
     }
-    content
-}
-
-pub(super) fn reference_to(key: &ResourceKey) -> Value {
-    json!({ "reference": key.to_string() })
+    begun(key, stored, &sent)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::content::reference_to;
 use super::conversion::{Conversion, Verdict};
 use super::recognition::IntakeFormat;
 use super::statement::{Statement, identifier_element};
@@ -125,8 +126,7 @@ impl IntakeReport {
             json!({ "name": "source", "valueIdentifier": source }),
         ];
         if let Some(person) = &self.person {
-            let reference = json!({ "reference": person.to_string() });
-            parameters.push(json!({ "name": "person", "valueReference": reference }));
+            parameters.push(json!({ "name": "person", "valueReference": reference_to(person) }));
         }
         parameters.extend(IntakeOutcome::ALL.iter().map(|outcome| {
             let part = [

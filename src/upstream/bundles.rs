@@ -9,13 +9,11 @@ use serde_json::{Value, json};
 
 use super::answers::Tidings;
 use super::identities::Identities;
-use crate::fhir::ResourceKey;
+use crate::fhir::{ResourceKey, names};
 
 /// The claim by which a ConditionList is recognised.
 const CONDITION_LIST: &str =
     "http://medcomfhir.dk/ig/conditionlist/StructureDefinition/medcom-conditionlist-composition";
-/// The system of identifiers that are addresses.
-const URI_SYSTEM: &str = "urn:ietf:rfc:3986";
 
 /// All that a server has of one person.
 pub(super) struct OfPerson<'a> {
@@ -70,7 +68,7 @@ impl OfPerson<'_> {
         let person = self.names.derived(self.person);
         let source = format!("urn:frist:{}|{person}|{instant}", self.upstream);
         json!({
-            "resourceType": "Bundle", "identifier": { "system": URI_SYSTEM, "value": source },
+            "resourceType": "Bundle", "identifier": { "system": names::URI_SYSTEM, "value": source },
             "type": kind, "timestamp": instant, "entry": entries
         })
     }
@@ -84,7 +82,7 @@ impl OfPerson<'_> {
             let address = self.address(key);
             if content.get("identifier").is_none() {
                 content["identifier"] =
-                    json!([{ "system": URI_SYSTEM, "value": self.names.address(key) }]);
+                    json!([{ "system": names::URI_SYSTEM, "value": self.names.address(key) }]);
             }
             Some(json!({ "fullUrl": address, "resource": content }))
         })

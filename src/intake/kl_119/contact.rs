@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::super::content::take_over;
+use super::super::content::{reference_to, take_over};
 use super::super::conversion::Converting;
 use super::super::words::IntakeReason;
 use super::codes::{FSIII, Intervention, intervention};
 use super::report::{
     BASED_ON_PLAN, BASED_ON_REFERRAL, begin, has_referral, is_here, key_at, key_of, named,
-    reference_to, references_of,
+    references_of,
 };
 use crate::fhir::view::{codings, has_coding, items};
 use crate::fhir::{Reference, ResourceKey, ResourceType, names};

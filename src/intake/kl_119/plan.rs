@@ -3,13 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::content::take_over;
+use super::super::content::{reference_to, take_over};
 use super::super::conversion::Converting;
 use super::super::words::IntakeReason;
 use super::codes::{reason_concept, reason_in};
 use super::report::{
-    BASED_ON_REFERRAL, begin, has_referral, key_at, municipality, named, reference_to,
-    references_of,
+    BASED_ON_REFERRAL, begin, has_referral, key_at, municipality, named, references_of,
 };
 use crate::fhir::view::items;
 use crate::fhir::{ResourceType, names};

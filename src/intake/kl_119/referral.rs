@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::super::content::take_over;
+use super::super::content::{reference_to, take_over};
 use super::super::conversion::Converting;
 use super::super::words::IntakeReason;
 use super::codes::{KlReason, is_prevention, reason_concept, reason_in};
-use super::report::{begin, key_at, municipality, named, reference_to};
+use super::report::{begin, key_at, municipality, named};
 use crate::fhir::view::{codings, extensions, items};
 use crate::fhir::{FhirDate, Reference, ResourceKey, ResourceType, copenhagen_date, names};
 

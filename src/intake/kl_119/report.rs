@@ -1,14 +1,14 @@
 //! The resources of a report as they are here: their keys, and what their references name.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::super::content::all_identifiers;
+use super::super::content::begun;
 use super::super::conversion::Converting;
 use super::super::identity::derived_key;
 use super::super::organization::SentOrganization;
 use super::super::recognition::IntakeFormat;
 use crate::fhir::view::{extensions, items};
-use crate::fhir::{ResourceKey, ResourceType, names};
+use crate::fhir::{ResourceKey, ResourceType};
 
 /// KL's extension from an Encounter to a plan.
 pub(super) const BASED_ON_PLAN: &str =
@@ -33,17 +33,7 @@ pub(super) fn key_of(work: &Converting<'_>, kind: ResourceType, id: &str) -> Res
 
 /// Returns the key of an entry.
 pub(super) fn key_at(work: &Converting<'_>, at: usize, kind: ResourceType) -> ResourceKey {
-    let entry = work.statement.bundle.entries[at];
-    let last = || {
-        let full_url = entry.full_url.unwrap_or_default();
-        full_url.rsplit(['/', ':']).next().unwrap_or_default()
-    };
-    let id = if entry.id().is_empty() {
-        last()
-    } else {
-        entry.id()
-    };
-    key_of(work, kind, id)
+    key_of(work, kind, work.statement.bundle.entries[at].own_id())
 }
 
 /// Returns the key of the resource of that type that a Reference element names: an entry, or one of
@@ -79,20 +69,9 @@ pub(super) fn has_referral(work: &Converting<'_>) -> bool {
 /// Begins the content of a resource: its type, id and identifiers.
 pub(super) fn begin(work: &Converting<'_>, at: usize, key: &ResourceKey) -> Map<String, Value> {
     let entry = work.statement.bundle.entries[at];
-    let mut content = Map::new();
-    content.insert("resourceType".into(), json!(key.resource_type.as_str()));
-    content.insert("id".into(), json!(key.id.as_str()));
-    let mut sent: Vec<Value> = items(&entry.resource["identifier"]).cloned().collect();
-    // An identifier of this system is an absolute address; some reports have relative ones.
-    let full_url = entry
-        .full_url
-        .filter(|url| url.contains("://") || url.starts_with("urn:"));
-    sent.extend(full_url.map(|url| json!({ "system": names::URI_SYSTEM, "value": url })));
-    let all = all_identifiers(work.known.content(key), &sent);
-    if !all.is_empty() {
-        content.insert("identifier".into(), Value::Array(all));
-    }
-    content
+    let sent = items(&entry.resource["identifier"]).cloned();
+    let sent: Vec<Value> = sent.chain(entry.address_as_identifier()).collect();
+    begun(key, work.known.content(key), &sent)
 }
 
 /// Returns the references that extensions of that address hold.
@@ -101,11 +80,6 @@ pub(super) fn references_of<'v>(resource: &'v Value, url: &str) -> Vec<&'v Value
     found
         .map(|extension| &extension["valueReference"])
         .collect()
-}
-
-/// Returns the reference to a resource.
-pub(super) fn reference_to(key: &ResourceKey) -> Value {
-    json!({ "reference": key.to_string() })
 }
 
 /// Names the municipality that sends the report.

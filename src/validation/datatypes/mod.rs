@@ -14,7 +14,7 @@ mod reference;
 use serde_json::Value;
 
 use super::primitives;
-use crate::fhir::{IssueCode, Severity};
+use crate::fhir::{IssueCode, Severity, names};
 
 pub(crate) use reference::is_query;
 pub use reference::{ReferenceTarget, Targets, check_reference};
@@ -39,7 +39,6 @@ pub struct ValueContext<'a> {
 }
 
 const UCUM: &str = "http://unitsofmeasure.org";
-const URI_AS_IDENTIFIER: &str = "urn:ietf:rfc:3986";
 const UUID_AS_IDENTIFIER: &str = "https://tools.ietf.org/html/rfc4122";
 
 /// Checks a value of that type; types without such rules are not checked. A Reference needs more:
@@ -92,7 +91,7 @@ fn check_identifier(value: &Value, report: &mut PathReport<'_>) {
         return;
     };
     match system {
-        URI_AS_IDENTIFIER if !is_uri_value(identifier) => {
+        names::URI_SYSTEM if !is_uri_value(identifier) => {
             let what = "expected an absolute address, as the system says, found another text";
             report(Severity::Error, IssueCode::CodeInvalid, ".value", what);
         }

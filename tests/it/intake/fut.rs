@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CPR, NOW, YDER, lines, take, take_as, versions};
+use super::{CPR, NOW, YDER, entries, lines, take, take_as, versions};
 use crate::support::facade::Facade;
 use crate::support::people::{copd, patient, practice};
 
@@ -14,16 +14,10 @@ fn collection(practice: &Value, resources: &[Value]) -> Value {
         "identifier": [{ "system": "urn:oid:1.2.208.176.1.2", "value": CPR }],
         "name": [{ "use": "official", "family": "Andersen" }],
         "generalPractitioner": practice });
-    let entry = |resource: &Value| {
-        let (kind, id) = (
-            resource["resourceType"].as_str().unwrap(),
-            resource["id"].as_str().unwrap(),
-        );
-        json!({ "fullUrl": format!("https://fut.test/fhir/{kind}/{id}"), "resource": resource })
-    };
-    let entries = std::iter::once(&person).chain(resources).map(entry);
+    let all = std::iter::once(&person).chain(resources);
+    let entries = entries(all, |kind, id| format!("https://fut.test/fhir/{kind}/{id}"));
     json!({ "resourceType": "Bundle", "id": "b", "type": "collection", "timestamp": "2027-02-28T10:00:00Z",
-        "entry": entries.collect::<Vec<_>>() })
+        "entry": entries })
 }
 
 fn about(kind: &str, id: &str) -> Value {

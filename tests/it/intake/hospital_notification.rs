@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{CPR, NOW, lines, take, take_as, versions};
+use super::{CPR, NOW, entries, lines, take, take_as, versions};
 use crate::support::facade::Facade;
 use crate::support::people::patient;
 use crate::validation::examples::all_examples;
@@ -31,15 +31,11 @@ fn message(activity: &str, status: &str, end: &Value, is_dead: &Value) -> Value 
         json!({ "resourceType": "Provenance", "id": "now", "target": [{ "reference": "MessageHeader/head" }],
             "activity": { "coding": [{ "code": activity }] } }),
     ];
-    let entries = resources.iter().map(|resource| {
-        let (kind, id) = (
-            resource["resourceType"].as_str().unwrap(),
-            resource["id"].as_str().unwrap(),
-        );
-        json!({ "fullUrl": format!("https://hospital.test/{kind}/{id}"), "resource": resource })
+    let entries = entries(&resources, |kind, id| {
+        format!("https://hospital.test/{kind}/{id}")
     });
     json!({ "resourceType": "Bundle", "id": "m", "type": "message", "timestamp": "2027-02-28T12:00:01+01:00",
-        "entry": entries.collect::<Vec<_>>() })
+        "entry": entries })
 }
 
 const END: &str = "2027-02-28T12:00:00+01:00";

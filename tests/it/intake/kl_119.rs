@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NOW, changed, lines, stored, take, versions};
+use super::{NOW, changed, entries, lines, stored, take, versions};
 use crate::support::facade::Facade;
 use crate::support::people::practice;
 
@@ -69,17 +69,13 @@ pub(super) fn report(number: u32, resources: &[Value]) -> Value {
         organization("gp", super::SOR),
         organization("team", "1037791000016002"),
     ];
-    let entry = |resource: &Value| {
-        let (kind, id) = (
-            resource["resourceType"].as_str().unwrap(),
-            resource["id"].as_str().unwrap(),
-        );
-        json!({ "fullUrl": format!("{kind}/{id}"), "resource": resource })
-    };
+    let entries = entries(all.iter().chain(resources), |kind, id| {
+        format!("{kind}/{id}")
+    });
     json!({ "resourceType": "Bundle", "id": format!("report-{number}"), "type": "collection",
         "timestamp": format!("2027-02-{:02}T23:25:12Z", 20 + number),
         "meta": { "profile": ["http://fhir.kl.dk/prevention/StructureDefinition/klgateway-119-delivery-report"] },
-        "entry": all.iter().chain(resources).map(entry).collect::<Vec<_>>() })
+        "entry": entries })
 }
 
 /// A report of a referral, its plan and the first contact.

@@ -87,6 +87,21 @@ pub(crate) fn numbered(system: &str, value: &str) -> Value {
     json!({ "system": system, "value": value })
 }
 
+/// Makes the entries of a Bundle, each under the address that follows from its type and id.
+pub(crate) fn entries<'r>(
+    resources: impl IntoIterator<Item = &'r Value>,
+    full_url: impl Fn(&str, &str) -> String,
+) -> Vec<Value> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let resources = resources.into_iter();
+    resources
+        .map(|resource| {
+            let (kind, id) = (text(&resource["resourceType"]), text(&resource["id"]));
+            json!({ "fullUrl": full_url(&kind, &id), "resource": resource })
+        })
+        .collect()
+}
+
 /// Sends a Bundle to the operation.
 pub(crate) fn take(facade: &Facade, bundle: &Value) -> Reply {
     facade.send("POST", "$intake", &[], bundle.to_string())

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CPR, NOW, SOR, YDER, lines, take, versions};
+use super::{CPR, NOW, SOR, YDER, entries, lines, take, versions};
 use crate::support::facade::Facade;
 
 const KL: &str = "http://fhir.kl.dk/term/CodeSystem/CareSocialCodes";
@@ -61,15 +61,11 @@ fn message(number: u32, event: &str, sender: &str, resources: &[Value]) -> Value
         organization("municipality", MUNICIPALITY),
         json!({ "resourceType": "PractitionerRole", "id": "doctor", "organization": { "reference": "Organization/practice" } }),
     ];
-    let entries = own.iter().chain(resources).map(|resource| {
-        let (kind, id) = (
-            resource["resourceType"].as_str().unwrap(),
-            resource["id"].as_str().unwrap(),
-        );
-        json!({ "fullUrl": format!("urn:uuid:{number}-{kind}-{id}"), "resource": resource })
+    let entries = entries(own.iter().chain(resources), |kind, id| {
+        format!("urn:uuid:{number}-{kind}-{id}")
     });
     json!({ "resourceType": "Bundle", "id": format!("m{number}"), "type": "message",
-        "timestamp": format!("2027-02-28T10:{number:02}:00+01:00"), "entry": entries.collect::<Vec<_>>() })
+        "timestamp": format!("2027-02-28T10:{number:02}:00+01:00"), "entry": entries })
 }
 
 fn task(code: &str, reason: &Value) -> Value {
