@@ -156,3 +156,11 @@ pub fn profiles_of(resource_type: ResourceType) -> &'static [&'static str] {
 pub fn is_ydernummer_system(system: &str) -> bool {
     system == YDERNUMMER || system == YDERNUMMER_TYPO
 }
+
+/// Tells whether it is a system of replacements for CPR numbers.
+pub fn is_ecpr_system(system: &str) -> bool {
+    let is_d_ecpr = system
+        .strip_prefix(D_ECPR)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    system == X_ECPR || is_d_ecpr
+}

@@ -4,7 +4,6 @@
 use serde_json::{Value, json};
 
 use super::known::KnownResource;
-use super::statement::is_ecpr;
 use super::words::IntakeReason;
 use crate::fhir::view::{identifiers, items};
 use crate::fhir::{FhirDate, Id, ResourceKey, ResourceType, names};
@@ -79,7 +78,7 @@ pub(super) fn completed(
 fn complete_demographics(content: &mut Value, sent: &Value) -> bool {
     let mut is_other = false;
     for (system, value) in identifiers(sent) {
-        let is_of_person = system == names::CPR || is_ecpr(system);
+        let is_of_person = system == names::CPR || names::is_ecpr_system(system);
         let known: Vec<&str> = identifiers(content)
             .filter(|(known, _)| *known == system)
             .map(|(_, known)| known)

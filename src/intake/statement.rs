@@ -45,7 +45,7 @@ impl Statement<'_> {
                 .collect()
         };
         let cpr = of_system(&|system| system == names::CPR);
-        let ecpr = of_system(&is_ecpr);
+        let ecpr = of_system(&names::is_ecpr_system);
         let (person, person_else) = if cpr.is_empty() {
             (ecpr, Vec::new())
         } else {
@@ -98,15 +98,6 @@ impl Statement<'_> {
     }
 }
 
-/// Tells whether it is a system of replacements for CPR numbers.
-pub(super) fn is_ecpr(system: &str) -> bool {
-    let d_ecpr = names::D_ECPR;
-    let is_d_ecpr = system
-        .strip_prefix(d_ecpr)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    system == names::X_ECPR || is_d_ecpr
-}
-
 /// Finds the one Patient of a Bundle.
 ///
 /// # Errors
@@ -122,7 +113,7 @@ pub(super) fn only_person(
     };
     let mut known = identifiers(entry.resource);
     if known.any(|(system, value)| {
-        !value.is_empty() && (system == names::CPR || takes_ecpr && is_ecpr(system))
+        !value.is_empty() && (system == names::CPR || takes_ecpr && names::is_ecpr_system(system))
     }) {
         Ok(person)
     } else {
@@ -137,7 +128,8 @@ pub(super) fn only_person(
 pub(super) fn all_about(bundle: &ForeignBundle<'_>, person: usize) -> Result<(), IntakeRefusal> {
     let patient = bundle.entries[person].resource;
     let has_number = |number: (&str, &str)| identifiers(patient).any(|own| own == number);
-    let is_of_persons = |(system, _): &(&str, &str)| *system == names::CPR || is_ecpr(system);
+    let is_of_persons =
+        |(system, _): &(&str, &str)| *system == names::CPR || names::is_ecpr_system(system);
     let is_it = |reference: &Value| {
         let numbers: Vec<(&str, &str)> = identifiers(reference).collect();
         let mut of_persons = numbers.iter().copied().filter(is_of_persons);

@@ -179,7 +179,7 @@ fn tally_of(person: &ResourceKey, bundle: &Value, report: &IntakeReport) -> Tall
 mod tests {
     use serde_json::json;
 
-    use super::super::settings::read;
+    use super::super::settings_file::read;
     use super::*;
     use crate::storage::SECRET_BYTES;
 

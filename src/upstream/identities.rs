@@ -185,7 +185,7 @@ fn each_reference(value: &mut Value, visit: &mut impl FnMut(&mut String)) {
 mod tests {
     use serde_json::json;
 
-    use super::super::settings::read;
+    use super::super::settings_file::read;
     use super::*;
 
     fn identities(name: &str, ids: &str) -> Identities {

@@ -15,7 +15,7 @@ use super::identities::{Identities, could_name_person};
 use super::place::Place;
 use super::settings::{Deletions, Ids, Reading, Upstream};
 use crate::fhir::key::Origin;
-use crate::fhir::names::{CPR, SOR, YDERNUMMER, is_ydernummer_system};
+use crate::fhir::names::{CPR, SOR, YDERNUMMER, is_ecpr_system, is_ydernummer_system};
 use crate::fhir::view::identifiers;
 use crate::fhir::{Issue, Resource, ResourceKey, ResourceType};
 use crate::interactions::change::ChangeTarget;
@@ -27,8 +27,6 @@ use crate::interactions::transaction;
 use crate::interactions::{Context, Effect, Failure, Server};
 use crate::storage::{Bookmark, ChangeSet, CommitError, StoredVersion};
 
-/// The beginning of the identifier systems of persons without a CPR number.
-const ECPR: &str = "urn:oid:1.2.208.176.1.6.1.";
 /// The most resources that are written together.
 const TOGETHER_MAX: usize = 500;
 /// The last place in the order of types.
@@ -406,9 +404,7 @@ fn newest(tidings: Vec<Tidings>) -> Vec<Tidings> {
 fn identity(resource_type: ResourceType, content: &Value) -> Option<(&str, &str)> {
     let of = |is: &dyn Fn(&str) -> bool| identifiers(content).find(|(system, _)| is(system));
     match resource_type {
-        ResourceType::Patient => {
-            of(&|system| system == CPR).or_else(|| of(&|system| system.starts_with(ECPR)))
-        }
+        ResourceType::Patient => of(&|system| system == CPR).or_else(|| of(&is_ecpr_system)),
         ResourceType::Organization => of(&|system| system == SOR).or_else(|| {
             let (_, value) = of(&is_ydernummer_system)?;
             Some((YDERNUMMER, value))
