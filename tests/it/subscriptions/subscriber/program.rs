@@ -42,9 +42,6 @@ pub(super) fn example() -> &'static Path {
         if profile.ends_with("release") {
             build.arg("--release");
         }
-        if cfg!(feature = "sled") {
-            build.args(["--features", "sled"]);
-        }
         // What cargo tells a test of its package would make libraries be built anew that look at
         // variables of these names.
         for (name, _) in std::env::vars_os() {
