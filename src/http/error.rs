@@ -42,8 +42,7 @@ pub(super) enum Refusal {
     JobFailed,
     /// A job took too long, and wrote nothing.
     OutOfTime,
-    /// The answer was not ready in time; the work goes on up to its commit, if that was not made
-    /// yet.
+    /// The answer was not ready in time: nothing was done, and nothing will be.
     Unfinished,
     /// A bug. What the panic said could quote what was sent, and is in no answer and no log.
     Bug,
@@ -70,6 +69,8 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
         Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
+        // Not 503, which says that nothing was done.
+        Failure::Unsure(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -87,17 +88,14 @@ impl Refusal {
             Refusal::MethodNotAllowed { allow, .. } => answer.with(header::ALLOW, allow.clone()),
             Refusal::NotUpgraded => answer.with(header::UPGRADE, "websocket"),
             Refusal::Overload => answer.with(header::RETRY_AFTER, "1"),
+            Refusal::Unfinished | Refusal::OutOfTime => answer.with(header::RETRY_AFTER, "10"),
             Refusal::TooManyJobs => answer.with(header::RETRY_AFTER, "60"),
-            // No Retry-After for what is unfinished: it may yet be committed, and the same create
-            // again would be another one.
             Refusal::Failure(_)
             | Refusal::UnsupportedMediaType(_)
             | Refusal::TooLarge(_)
             | Refusal::Slow
             | Refusal::ForeignOrigin
             | Refusal::JobFailed
-            | Refusal::OutOfTime
-            | Refusal::Unfinished
             | Refusal::Bug => answer,
         }
     }
@@ -159,7 +157,7 @@ impl Refusal {
                 "the work took longer than it may, and nothing of it was written; ask for less at once"
             }
             Refusal::Unfinished => {
-                "the answer was not ready in time, and what was asked for may still be done: look before you send the request again"
+                "the answer was not ready in time, and nothing of what was asked for was done or will be: send the request again"
             }
             Refusal::Bug => {
                 return format!(
@@ -182,7 +180,8 @@ fn of_failure(failure: &Failure) -> Answer {
     match decides {
         Failure::Gone(_, version) => answer.with(header::ETAG, etag(*version)),
         Failure::Busy => answer.with(header::RETRY_AFTER, "1"),
-        Failure::BeingIndexed(_) => answer.with(header::RETRY_AFTER, "30"),
+        // A store that failed is opened again by the next start.
+        Failure::BeingIndexed(_) | Failure::Store(_) => answer.with(header::RETRY_AFTER, "30"),
         // Met in the entry of a transaction only: this is what the address of the Bundle itself
         // allows.
         Failure::NotAllowed(_) => answer.with(header::ALLOW, "POST, OPTIONS"),
@@ -193,6 +192,6 @@ fn of_failure(failure: &Failure) -> Answer {
         | Failure::PreconditionFailed(_)
         | Failure::Conflict(_)
         | Failure::Several(..)
-        | Failure::Store(_) => answer,
+        | Failure::Unsure(_) => answer,
     }
 }

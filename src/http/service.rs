@@ -64,7 +64,7 @@ async fn serve(State(wire): State<Arc<Wire>>, request: Request<Body>) -> Respons
         Ok(answer) => answer,
         Err(refusal) => {
             match &refusal {
-                Refusal::Failure(Failure::Store(error)) => {
+                Refusal::Failure(Failure::Store(error) | Failure::Unsure(error)) => {
                     tracing::error!(request.id = %request_id, "{error}")
                 }
                 Refusal::Bug => {
@@ -197,22 +197,20 @@ async fn answer(
     within(HANDLER_TIME_MAX, &patience, work).await
 }
 
-/// Returns the answer, if it comes in time. A thread cannot be stopped: work that takes longer
-/// keeps its permit until it is done, or comes to the point where it would commit and finds that
-/// nobody waits.
+/// Returns the answer, if it comes in time, or if something was taken to be written by then: only
+/// the answer can tell what. A thread cannot be stopped: work that takes longer keeps its permit
+/// until it is done, or comes to the point where it would commit and finds that nobody waits.
 async fn within(
     time_max: Duration,
     context: &Context,
-    work: JoinHandle<Result<Answer, Refusal>>,
+    mut work: JoinHandle<Result<Answer, Refusal>>,
 ) -> Result<Answer, Refusal> {
-    match tokio::time::timeout(time_max, work).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Err(Refusal::Bug),
-        Err(_) => {
-            context.abandon();
-            Err(Refusal::Unfinished)
-        }
-    }
+    let done = match tokio::time::timeout(time_max, &mut work).await {
+        Ok(done) => done,
+        Err(_) if context.abandon() => return Err(Refusal::Unfinished),
+        Err(_) => work.await,
+    };
+    done.unwrap_or(Err(Refusal::Bug))
 }
 
 fn ready(wire: &Wire, context: &Context) -> Answer {
@@ -267,11 +265,37 @@ mod tests {
             within(Duration::from_millis(1), &context, work).await
         });
         assert!(matches!(answer, Err(Refusal::Unfinished)));
+        assert!(!context.takes_effect(), "nothing is done later");
         let done = runtime.block_on(within(
             HANDLER_TIME_MAX,
             &context,
             runtime.spawn_blocking(|| Ok(Answer::empty(StatusCode::OK))),
         ));
         assert!(done.is_ok_and(|answer| answer.status() == StatusCode::OK));
+    }
+
+    #[test]
+    fn work_of_which_something_was_written_is_awaited() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let context = Context::new(Timestamp::UNIX_EPOCH, Arc::new(|| Id::parse("x").unwrap()));
+        let answer = runtime.block_on(async {
+            let (seen, (taken, is_taken)) = (context.clone(), std::sync::mpsc::channel());
+            let work = spawn_blocking(move || {
+                let takes_effect = seen.takes_effect();
+                taken.send(takes_effect).unwrap();
+                // Ends only after it was found that it takes too long.
+                while !seen.is_abandoned() {
+                    std::thread::yield_now();
+                }
+                Ok(Answer::empty(StatusCode::CREATED))
+            });
+            assert!(is_taken.recv().unwrap());
+            within(Duration::from_millis(1), &context, work).await
+        });
+        assert!(answer.is_ok_and(|answer| answer.status() == StatusCode::CREATED));
+        assert!(!context.takes_effect(), "nothing more is begun");
     }
 }

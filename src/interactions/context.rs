@@ -5,11 +5,11 @@
 //! that asked for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
 use crate::fhir::Id;
+use crate::storage::Asker;
 
 /// The one on whose behalf something is done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,7 +41,8 @@ pub struct Context {
     /// The base by which the client reached this server, if it is another one than the server knows
     /// itself by.
     pub(super) reached_by: Option<Arc<str>>,
-    is_abandoned: Arc<AtomicBool>,
+    /// The one who waits for the answer, whom the writer of the store asks as well.
+    pub(super) asker: Asker,
 }
 
 impl Context {
@@ -53,7 +54,7 @@ impl Context {
             new_id,
             request_id: None,
             reached_by: None,
-            is_abandoned: Arc::default(),
+            asker: Asker::default(),
         }
     }
 
@@ -87,12 +88,20 @@ impl Context {
     }
 
     /// Says that nobody waits for the answer any more: what has not been committed will not be.
-    pub fn abandon(&self) {
-        self.is_abandoned.store(true, Ordering::SeqCst);
+    /// Returns true if that is everything; otherwise the answer must be awaited, which tells what
+    /// was done.
+    pub fn abandon(&self) -> bool {
+        self.asker.give_up()
+    }
+
+    /// Takes something that the request does besides commits, such as the begin of a job: true if
+    /// somebody waits, and then waits for the answer.
+    pub fn takes_effect(&self) -> bool {
+        self.asker.takes_effect()
     }
 
     /// Tells whether nobody waits for the answer any more.
     pub fn is_abandoned(&self) -> bool {
-        self.is_abandoned.load(Ordering::SeqCst)
+        self.asker.has_given_up()
     }
 }

@@ -24,8 +24,11 @@ pub enum Failure {
     Conflict(Issue),
     /// Several entries of a transaction failed: the first failure, and the findings of all of them.
     Several(Box<Failure>, Vec<Issue>),
-    /// Too many others wrote the same data at once: try again.
+    /// Too many others wrote the same data at once, or it took longer than its client waits: nothing
+    /// was done, and it may be tried again.
     Busy,
+    /// The store failed while it was written: whether it was, is not known before the next start.
+    Unsure(StoreError),
     /// The index of this parameter, as `Task?owner`, is being rebuilt for another definition: try
     /// again.
     BeingIndexed(String),
@@ -83,7 +86,7 @@ impl Failure {
             }
             Failure::Busy => one(
                 IssueCode::Transient,
-                "too many writes to the same data at once; send the request again".into(),
+                "nothing of this was done, because the server is busy with other requests; send it again".into(),
             ),
             Failure::BeingIndexed(parameter) => one(
                 IssueCode::Transient,
@@ -94,6 +97,10 @@ impl Failure {
             Failure::Store(_) => one(
                 IssueCode::Exception,
                 "the store cannot be used; the server needs its operator".into(),
+            ),
+            Failure::Unsure(_) => one(
+                IssueCode::Exception,
+                "the store failed while this was written, and it may be stored or not; the server needs its operator: look before you send it again".into(),
             ),
         }
     }
@@ -118,7 +125,7 @@ impl Failure {
                 issues.iter_mut().for_each(|issue| locate(issue, at));
                 return Failure::Several(Box::new(self), issues);
             }
-            Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => {}
+            Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) | Failure::Unsure(_) => {}
         }
         self
     }
@@ -128,7 +135,7 @@ impl Failure {
     pub fn together(mut failures: Vec<Failure>) -> Option<Failure> {
         if let Some(at) = failures
             .iter()
-            .position(|failure| matches!(failure, Failure::Store(_)))
+            .position(|failure| matches!(failure, Failure::Store(_) | Failure::Unsure(_)))
         {
             return Some(failures.swap_remove(at));
         }

@@ -59,4 +59,27 @@ impl IndexEntry {
             value,
         }
     }
+
+    /// Counts the bytes that it takes in memory, roughly.
+    pub fn size_bytes(&self) -> usize {
+        self.parameter.len() + self.value.size_bytes() + size_of::<IndexEntry>()
+    }
+}
+
+impl IndexValue {
+    fn size_bytes(&self) -> usize {
+        match self {
+            IndexValue::Token { system, code } | IndexValue::Quantity { system, code, .. } => {
+                system.len() + code.len()
+            }
+            IndexValue::Reference(text) | IndexValue::Text(text) | IndexValue::Uri(text) => {
+                text.len()
+            }
+            IndexValue::Date { .. } => 0,
+            IndexValue::Composite(values) => values
+                .iter()
+                .map(|value| value.size_bytes() + size_of::<IndexValue>())
+                .sum(),
+        }
+    }
 }

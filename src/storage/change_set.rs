@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::asker::Asker;
 use super::version::{Method, Position};
 use crate::fhir::{Body, Id, ResourceKey, Version};
 use crate::search::{IndexEntry, SearchQuery};
@@ -35,6 +36,8 @@ pub struct ChangeSet {
     pub streams: Vec<StreamChange>,
     /// Bookmarks to set.
     pub bookmarks: Vec<Bookmark>,
+    /// The one who waits for it; none if it is to be made in any case.
+    pub asker: Option<Asker>,
 }
 
 impl ChangeSet {
@@ -49,7 +52,23 @@ impl ChangeSet {
             events: Vec::new(),
             streams: Vec::new(),
             bookmarks: Vec::new(),
+            asker: None,
         }
+    }
+
+    /// Tells whether it is to be made, now that it is about to be: whoever asked for it waits for
+    /// the answer from then on.
+    pub fn takes_effect(&self) -> bool {
+        self.asker.as_ref().is_none_or(Asker::takes_effect)
+    }
+
+    /// Counts the bytes of its bodies and of what they are found by, roughly.
+    pub fn size_bytes(&self) -> usize {
+        let contents = self
+            .writes
+            .iter()
+            .filter_map(|write| write.content.as_ref());
+        contents.map(StoredContent::size_bytes).sum()
     }
 }
 
@@ -74,6 +93,13 @@ pub struct StoredContent {
     pub body: Body,
     /// The index entries.
     pub entries: Vec<IndexEntry>,
+}
+
+impl StoredContent {
+    fn size_bytes(&self) -> usize {
+        let entries = self.entries.iter().map(IndexEntry::size_bytes);
+        self.body.size_bytes() + entries.sum::<usize>()
+    }
 }
 
 /// A condition of a commit.

@@ -25,6 +25,8 @@ pub enum CommitError {
     VersionMoved(ResourceKey),
     /// A guard was touched, or a query matches something else: gather again.
     FactsMoved,
+    /// Whoever asked for it gave up before it was written.
+    GivenUp,
     /// The store cannot be used.
     Store(StoreError),
 }

@@ -6,6 +6,7 @@
 //! ready index entries, and tests the preconditions of a [`ChangeSet`] in the same atomic step in
 //! which it commits it.
 
+mod asker;
 mod calendar;
 mod change_set;
 mod commits;
@@ -17,6 +18,7 @@ mod store;
 mod upkeep;
 mod version;
 
+pub use asker::Asker;
 pub use calendar::{Calendar, Timer};
 pub use change_set::{
     Bookmark, ChangeSet, Forgettable, Guard, NewEvent, Precondition, StoredContent, StreamChange,

@@ -87,7 +87,9 @@ impl Taker {
         match self.server.store.commit(changes) {
             Ok(_) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Err(Failure::Busy),
+            Err(CommitError::FactsMoved | CommitError::VersionMoved(_) | CommitError::GivenUp) => {
+                Err(Failure::Busy)
+            }
         }
     }
 
@@ -433,7 +435,7 @@ fn as_text(text: &str) -> String {
 /// Tells whether the same may succeed a little later.
 pub(super) fn is_passing(failure: &Failure) -> bool {
     match failure {
-        Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => true,
+        Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) | Failure::Unsure(_) => true,
         Failure::Several(first, _) => is_passing(first),
         _ => false,
     }

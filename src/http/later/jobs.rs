@@ -94,7 +94,7 @@ impl Jobs {
     /// Keeps a new job; returns what the client is told: 202, and where its status is.
     ///
     /// # Errors
-    /// `TooManyJobs`
+    /// `TooManyJobs`; `Busy` if nobody waits for it any more.
     pub(super) fn begin(
         &self,
         base_url: &str,
@@ -120,6 +120,9 @@ impl Jobs {
             || kept_bytes > KEPT_BYTES_MAX && job.work.kept_bytes() > 0
         {
             return Err(Refusal::TooManyJobs);
+        }
+        if !call.context.takes_effect() {
+            return Err(Failure::Busy.into());
         }
         all.insert(id.clone(), job);
         let answer = Answer::empty(StatusCode::ACCEPTED)

@@ -141,7 +141,7 @@ fn answer_of(wire: &Wire, call: &Call, answered: Answering) -> Answer {
         Err(Refusal::Failure(Failure::Busy)) if call.context.is_abandoned() => Refusal::OutOfTime,
         Err(refusal) => refusal,
     };
-    if let Refusal::Failure(Failure::Store(error)) = &refusal {
+    if let Refusal::Failure(Failure::Store(error) | Failure::Unsure(error)) = &refusal {
         tracing::error!("{error}");
     }
     refusal.answer("")

@@ -137,6 +137,9 @@ pub fn resend(
     let deliverer = server.deliverer().ok_or_else(|| {
         refused("this server does not deliver notifications at present".to_owned())
     })?;
+    if !context.takes_effect() {
+        return Err(Failure::Busy);
+    }
     match deliverer.replay(&subscription.id, since, until) {
         Ok(()) => Ok(()),
         Err(ReplayRefused::Store(error)) => Err(error.into()),

@@ -152,7 +152,9 @@ pub(in crate::interactions) fn commit(
             server.committed(events, &told);
             Ok(Attempted::Done(versions))
         }
-        Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => Ok(Attempted::Overtaken),
+        Err(CommitError::FactsMoved | CommitError::VersionMoved(_) | CommitError::GivenUp) => {
+            Ok(Attempted::Overtaken)
+        }
         Err(CommitError::Store(error)) => Err(error.into()),
     }
 }

@@ -30,7 +30,9 @@ pub fn forget(server: &Server, context: &Context, before: Timestamp) -> Result<u
             match server.store.commit(changes) {
                 Ok(_) => commits += 1,
                 // It exists again: look anew.
-                Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => {}
+                Err(
+                    CommitError::FactsMoved | CommitError::VersionMoved(_) | CommitError::GivenUp,
+                ) => {}
                 Err(CommitError::Store(error)) => return Err(error.into()),
             }
         }

@@ -90,7 +90,7 @@ pub fn findings(
             .into_iter()
             .flat_map(|entry| entry.warnings)
             .collect()),
-        Err(failure @ (Failure::Store(_) | Failure::Busy)) => Err(failure),
+        Err(failure @ (Failure::Store(_) | Failure::Unsure(_) | Failure::Busy)) => Err(failure),
         Err(failure) if failure.is_of_index() => Err(failure),
         Err(failure) => Ok(failure.issues()),
     }
@@ -212,16 +212,20 @@ fn commit(
         timers: derived.timers,
         events: derived.events,
         streams: followers::new_streams(pending),
+        asker: Some(request.context.asker.clone()),
         ..ChangeSet::at(request.context.now)
     };
     let events = changes.events.len();
     ensure_awaited(request.context)?;
+    // What fails from here on may be on the disk nevertheless.
+    request.server.store.check_ready()?;
     let committed = match request.server.store.commit(changes) {
         Ok(committed) => committed,
         Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => {
             return Ok(Attempted::Overtaken);
         }
-        Err(CommitError::Store(error)) => return Err(error.into()),
+        Err(CommitError::GivenUp) => return Err(Failure::Busy),
+        Err(CommitError::Store(error)) => return Err(Failure::Unsure(error)),
     };
     for day in days {
         request.server.timer_was_set(day);

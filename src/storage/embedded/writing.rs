@@ -18,7 +18,7 @@ use crate::storage::{ChangeSet, CommitError, Committed, StoreError};
 
 /// The number of commits with which a group is closed …
 const GROUP_COMMITS_MAX: usize = 256;
-/// … or the number of bytes that their bodies have then.
+/// … or the number of bytes that their bodies and index entries have then.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The number of commits that can wait before the next one blocks.
 const WAITING_MAX: usize = 1_024;
@@ -204,27 +204,22 @@ fn write_groups(shared: &StoreCore, waiting: &Receiver<WriteRequest>, watermark:
 
 /// Collects all that wait, within the bounds of a group.
 fn gather(first: WriteRequest, waiting: &Receiver<WriteRequest>) -> Vec<WriteRequest> {
-    let mut bytes = first.body_bytes();
+    let mut bytes = first.size_bytes();
     let mut requests = vec![first];
     while requests.len() < GROUP_COMMITS_MAX && bytes < GROUP_BYTES_MAX {
         let Ok(request) = waiting.try_recv() else {
             break;
         };
-        bytes += request.body_bytes();
+        bytes += request.size_bytes();
         requests.push(request);
     }
     requests
 }
 
 impl WriteRequest {
-    fn body_bytes(&self) -> usize {
+    fn size_bytes(&self) -> usize {
         match self {
-            WriteRequest::Commit(changes, _) => changes
-                .writes
-                .iter()
-                .filter_map(|write| write.content.as_ref())
-                .map(|content| content.body.size_bytes())
-                .sum(),
+            WriteRequest::Commit(changes, _) => changes.size_bytes(),
             // Whoever mends waits for the answer before the next step.
             WriteRequest::Mend(..) => 0,
         }
@@ -249,7 +244,13 @@ fn write_group(shared: &StoreCore, requests: Vec<WriteRequest>) -> Result<(), St
         for request in requests {
             match request {
                 WriteRequest::Commit(changes, answer) => {
-                    let result = group.add(changes);
+                    // Looked at here and nowhere later: what is taken is written or refused, and its
+                    // answer is awaited.
+                    let result = if changes.takes_effect() {
+                        group.add(changes)
+                    } else {
+                        Err(CommitError::GivenUp)
+                    };
                     if let Err(CommitError::Store(error)) = result {
                         return Err(shared.fail(error));
                     }

@@ -299,7 +299,8 @@ fn at_reference(path: &str, mut failure: Failure) -> Failure {
         | Failure::Several(..)
         | Failure::Busy
         | Failure::BeingIndexed(_)
-        | Failure::Store(_) => {}
+        | Failure::Store(_)
+        | Failure::Unsure(_) => {}
     }
     failure
 }

@@ -13,9 +13,12 @@ use super::super::kv::{Batch, Direction, KeyRange, KeyValues, Kv, KvRead, Table}
 use super::super::reading::ViewReader;
 use super::super::record::StoreState;
 use super::super::reindex::IndexState;
-use super::{StoreCore, StoreWriter, WriteRequest};
+use super::{GROUP_BYTES_MAX, StoreCore, StoreWriter, WriteRequest, gather};
+use crate::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
+use crate::search::{IndexEntry, IndexValue};
 use crate::storage::{
-    ChangeSet, CommitError, Committed, Guard, Position, Precondition, StoreError,
+    Asker, ChangeSet, CommitError, Committed, Guard, Method, Position, Precondition, StoreError,
+    StoredContent, Write,
 };
 
 type Kept = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
@@ -154,6 +157,78 @@ fn commits_that_wait_share_one_sync_and_only_those_that_fail_are_refused() {
         ViewReader(&*view).guard_position(&Guard("c".to_owned())),
         Ok(Position(4))
     );
+}
+
+#[test]
+fn whoever_gave_up_before_the_writer_came_to_it_finds_nothing_written() {
+    let (started, has_started) = sync_channel(1);
+    let (release, released) = sync_channel::<()>(0);
+    let released = Mutex::new(released);
+    let hold_first = move |number| {
+        if number == 0 {
+            started.send(()).unwrap();
+            released.lock().unwrap().recv().unwrap();
+        }
+        Ok(())
+    };
+    let (writer, _) = start(Box::new(hold_first), Ok(()));
+    let asked = |guard: &str| {
+        let asker = Asker::default();
+        let changes = ChangeSet {
+            asker: Some(asker.clone()),
+            ..touch(guard)
+        };
+        (send(&writer, changes), asker)
+    };
+    let (first, of_first) = asked("first");
+    has_started.recv().unwrap();
+    assert!(!of_first.give_up(), "it is being written");
+    let (given_up, of_given_up) = asked("given up");
+    let (awaited, of_awaited) = asked("awaited");
+    assert!(of_given_up.give_up(), "it only waits");
+    release.send(()).unwrap();
+    assert!(first.recv().unwrap().is_ok());
+    assert_eq!(given_up.recv().unwrap(), Err(CommitError::GivenUp));
+    assert!(awaited.recv().unwrap().is_ok() && !of_awaited.give_up());
+    let position = |guard: &str| {
+        let view = writer.shared.kv.view();
+        ViewReader(&*view).guard_position(&Guard(guard.to_owned()))
+    };
+    assert_eq!(position("given up"), Ok(Position(0)));
+    assert_eq!(position("awaited"), Ok(Position(2)));
+}
+
+#[test]
+fn a_group_is_closed_by_what_is_found_by_as_well_as_by_bodies() {
+    let entry = IndexEntry::new("name", IndexValue::Text("x".repeat(1_000)));
+    let entries_max = GROUP_BYTES_MAX / entry.size_bytes();
+    let commit = |entries: usize| {
+        let resource = Resource::parse(br#"{"resourceType":"Patient"}"#).unwrap();
+        let id = Id::parse("a").unwrap();
+        let content = StoredContent {
+            body: resource.stamped(&id, Version(1)),
+            entries: vec![entry.clone(); entries],
+        };
+        let write = Write {
+            key: ResourceKey::new(ResourceType::Patient, id),
+            previous: None,
+            method: Method::Post,
+            content: Some(content),
+        };
+        let changes = ChangeSet {
+            writes: vec![write],
+            ..ChangeSet::at(Timestamp::UNIX_EPOCH)
+        };
+        WriteRequest::Commit(changes, sync_channel(1).0)
+    };
+    for (entries, expected) in [(1, 4), (entries_max / 2, 3), (entries_max + 1, 1)] {
+        let (requests, waiting) = sync_channel(8);
+        for _ in 0..3 {
+            requests.send(commit(entries)).unwrap();
+        }
+        let group = gather(commit(entries), &waiting);
+        assert_eq!(group.len(), expected, "{entries} entries each");
+    }
 }
 
 #[test]
