@@ -1,16 +1,20 @@
 //! The answer to a request: a status, headers and a JSON body made of the stored bytes.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
 
+use super::body_parts::BodyParts;
 use super::media::{FHIR_JSON, Rendering, etag, http_date};
 use super::pretty::pretty;
+use super::xml_page::XmlPage;
 use crate::fhir::Issue;
 use crate::fhir::issue::operation_outcome;
 use crate::fhir::media_type::FhirForm;
 use crate::interactions::{Server, StoredVersion};
-use crate::xml::{self, Layout};
+use crate::xml::{self, Layout, Unwritable};
 
 /// An answer on its way to the wire.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ enum Payload {
     Whole(Vec<u8>),
     /// One that is made while it is sent; it stays as it is.
     Stream(Body),
+    /// A large page in XML, which is written while it is sent.
+    Page(Box<XmlPage>),
 }
 
 impl Answer {
@@ -112,7 +118,7 @@ impl Answer {
     /// Returns the same answer as the client wants it written; one that is no FHIR JSON stays as it
     /// is. What is stored is JSON: where XML has no form for it, which is so of nothing valid, it
     /// is given as JSON, and says so.
-    pub(super) fn rendered(mut self, rendering: Rendering, server: &Server) -> Self {
+    pub(super) fn rendered(mut self, rendering: Rendering, server: &Arc<Server>) -> Self {
         let rendering = self.asked.unwrap_or(rendering);
         let content_type = self
             .headers
@@ -126,27 +132,31 @@ impl Answer {
                         *body = pretty(body);
                     }
                 }
-                FhirForm::Xml => {
-                    let layout = if rendering.is_pretty {
-                        Layout::Lines
-                    } else {
-                        Layout::Compact
-                    };
-                    match xml::write(server.validator.definitions(), body, layout) {
-                        Ok(written) => {
-                            rendering.media_type.clone_into(media_type);
-                            *body = written;
-                        }
-                        Err(why) => {
-                            tracing::warn!(
-                                "an answer has no form in XML, and is given in JSON: {why}"
-                            );
-                        }
+                FhirForm::Xml => match in_xml(server, std::mem::take(body), rendering.is_pretty) {
+                    Ok(written) => {
+                        rendering.media_type.clone_into(media_type);
+                        self.body = written;
                     }
-                }
+                    Err((json, why)) => {
+                        *body = json;
+                        tracing::warn!("an answer has no form in XML, and is given in JSON: {why}");
+                    }
+                },
             }
         }
         self
+    }
+
+    /// Returns the same answer compressed while it is sent, if it is written then.
+    pub(super) fn packed_while_sent(self) -> Self {
+        match self.body {
+            Payload::Page(page) => Answer {
+                body: Payload::Page(Box::new(page.packed())),
+                ..self
+            }
+            .with(header::CONTENT_ENCODING, "gzip"),
+            Payload::Whole(_) | Payload::Stream(_) => self,
+        }
     }
 
     /// Returns the same answer with another body, which is at hand.
@@ -179,7 +189,7 @@ impl Answer {
     pub(super) fn body(&self) -> &[u8] {
         match &self.body {
             Payload::Whole(body) => body,
-            Payload::Stream(_) => &[],
+            Payload::Stream(_) | Payload::Page(_) => &[],
         }
     }
 
@@ -188,6 +198,7 @@ impl Answer {
         let mut response = Response::new(match self.body {
             Payload::Whole(body) => Body::from(body),
             Payload::Stream(body) => body,
+            Payload::Page(page) => Body::new(BodyParts::Before(page)),
         });
         *response.status_mut() = self.status;
         for (name, value) in self.headers {
@@ -196,5 +207,25 @@ impl Answer {
             }
         }
         response
+    }
+}
+
+/// Writes a body as XML; gives it back with the reason where XML has no form for it.
+fn in_xml(
+    server: &Arc<Server>,
+    json: Vec<u8>,
+    is_pretty: bool,
+) -> Result<Payload, (Vec<u8>, Unwritable)> {
+    let layout = if is_pretty {
+        Layout::Lines
+    } else {
+        Layout::Compact
+    };
+    match XmlPage::of(server, json, layout)? {
+        Ok(page) => Ok(Payload::Page(Box::new(page))),
+        Err(json) => match xml::write(server.validator.definitions(), &json, layout) {
+            Ok(written) => Ok(Payload::Whole(written)),
+            Err(why) => Err((json, why)),
+        },
     }
 }

@@ -91,6 +91,11 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
 /// Returns the answer compressed, if the client takes that and it is worth the work. Its ETag is
 /// weak, and so still says the truth.
 pub(super) fn encoded(answer: Answer, takes_gzip: bool) -> Answer {
+    let answer = if takes_gzip {
+        answer.packed_while_sent()
+    } else {
+        answer
+    };
     let media_type = answer.header(&header::CONTENT_TYPE).unwrap_or("");
     let packed = if takes_gzip {
         packed(media_type, answer.body())

@@ -100,6 +100,14 @@ impl Refusal {
         }
     }
 
+    /// Tells whether the client can do something about it.
+    pub(super) fn is_of_client(&self) -> bool {
+        match self {
+            Refusal::Failure(failure) => status(failure).is_client_error(),
+            other => other.status().0.is_client_error(),
+        }
+    }
+
     fn status(&self) -> (StatusCode, IssueCode) {
         use IssueCode as Code;
         match self {

@@ -43,6 +43,11 @@ impl Rendering {
         form: FhirForm::Json,
         is_pretty: false,
     };
+    /// JSON as a browser shows it to people.
+    pub(super) const READABLE: Rendering = Rendering {
+        is_pretty: true,
+        ..Rendering::PLAIN
+    };
     /// FHIR XML under its own media type.
     pub(super) const XML: Rendering = Rendering {
         media_type: "application/fhir+xml; charset=utf-8",

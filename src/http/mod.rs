@@ -3,6 +3,7 @@
 
 mod allow;
 mod answer;
+mod body_parts;
 mod bundle;
 mod call;
 pub mod cors;
@@ -22,6 +23,7 @@ mod negotiation;
 mod openapi;
 mod outcomes;
 mod package;
+mod packer;
 mod paths;
 mod pretty;
 mod redaction;
@@ -30,6 +32,7 @@ mod sent;
 mod service;
 mod websocket;
 mod wire;
+mod xml_page;
 
 pub use service::router;
 pub use wire::{Download, LazyDownload, Wire, WireOptions};

@@ -13,6 +13,13 @@ use crate::interactions::patch::{JSON_PATCH, MERGE_PATCH};
 use crate::interactions::query::{Handling, format, is_pretty, not_acceptable};
 use crate::interactions::read::ClientCopy;
 
+/// The media types that a client names who knows what this server gives.
+const FORMS_OF_FHIR: &[&str] = &[
+    "application/fhir+json",
+    "application/json",
+    "application/fhir+xml",
+];
+
 /// The answer that a client wants to a write (`Prefer: return=`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Return {
@@ -43,12 +50,32 @@ pub(super) fn rendering(
 ) -> Result<Rendering, Refusal> {
     let rendering = match format(query)? {
         Some(format) => Some(Rendering::of_media_type(&format)),
+        None if is_of_browser(headers) => Some(Rendering::READABLE),
         None => of_accept(headers),
     };
+    let rendering = rendering.ok_or_else(not_acceptable)?;
     Ok(Rendering {
-        is_pretty: is_pretty(query)?,
-        ..rendering.ok_or_else(not_acceptable)?
+        is_pretty: is_pretty(query)?.unwrap_or(rendering.is_pretty),
+        ..rendering
     })
+}
+
+/// Tells whether a browser asks for something to show: it likes pages best, names no form of FHIR,
+/// and takes what else there is. That it would rather be given some XML than nothing says nothing
+/// of resources, which people read as JSON.
+fn is_of_browser(headers: &HeaderMap) -> bool {
+    let ranges = listed(headers, header::ACCEPT);
+    let liking = |wanted: &[&str]| {
+        let named = ranges
+            .iter()
+            .filter(|range| wanted.contains(&essence(range).as_str()));
+        named.map(|range| quality(range)).reduce(f32::max)
+    };
+    let pages = liking(&["text/html"]).unwrap_or(0.0);
+    pages > 0.0
+        && pages >= liking(&["application/xml", "text/xml"]).unwrap_or(0.0)
+        && liking(&["*/*", "application/*"]).is_some_and(|anything| anything > 0.0)
+        && liking(FORMS_OF_FHIR).is_none()
 }
 
 /// Returns the form that the client likes best of those that can be given. If it likes JSON and XML
@@ -218,9 +245,10 @@ mod tests {
             Some("application/fhir+json"),
         ),
         (
-            "text/html,application/xhtml+xml,*/*;q=0.8",
+            "text/html,application/fhir+json;q=0.9,*/*;q=0.8",
             Some("application/fhir+json"),
         ),
+        ("text/html, application/xml;q=0.9", Some("application/xml")),
         (
             "application/fhir+json; fhirVersion=4.0",
             Some("application/fhir+json"),
@@ -294,6 +322,51 @@ mod tests {
                 .ok()
                 .map(|rendering| rendering.media_type.split(';').next().unwrap_or(""));
             assert_eq!(media_type, *given, "{accept}");
+        }
+    }
+
+    /// What browsers send, and what is not of one: whether JSON is given in lines for people.
+    const OF_BROWSERS: &[(&str, bool)] = &[
+        (
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            true,
+        ),
+        (
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,\
+             application/signed-exchange;v=b3;q=0.7",
+            true,
+        ),
+        (
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/png,image/svg+xml,*/*;q=0.8",
+            true,
+        ),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", true),
+        ("text/html, application/*;q=0.1", true),
+        ("*/*", false),
+        ("", false),
+        ("application/xml, text/html;q=0.9, */*;q=0.8", false),
+        ("text/html, application/xml;q=0.9", false),
+        ("text/html, application/fhir+xml;q=0.9, */*;q=0.8", false),
+        ("text/html, application/json;q=0.9, */*;q=0.8", false),
+        ("text/html;q=0, */*", false),
+        ("text/html, */*;q=0, application/xml;q=0.5", false),
+    ];
+
+    #[test]
+    fn a_browser_is_given_json_that_people_can_read() {
+        for (accept, is_of_browser) in OF_BROWSERS {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().expect("a header"));
+            let given = rendering(&headers, &[]).expect("a form");
+            assert_eq!(given == Rendering::READABLE, *is_of_browser, "{accept}");
+            let said = |value: &str| [("_pretty".to_owned(), value.to_owned())];
+            for (value, expected) in [("true", true), ("false", false)] {
+                let given = rendering(&headers, &said(value)).expect("a form");
+                assert_eq!(given.is_pretty, expected, "{accept} {value}");
+            }
+            let format = [("_format".to_owned(), "xml".to_owned())];
+            let given = rendering(&headers, &format).expect("a form");
+            assert_eq!(given, Rendering::XML, "{accept}");
         }
     }
 

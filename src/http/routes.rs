@@ -34,10 +34,18 @@ pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal>
         text: address.not_allowed(),
     })?;
     refuse_cpr_number(wire, call)?;
-    if request::is_wanted(call, declared) {
+    let answered = if request::is_wanted(call, declared) {
         request::begin(wire, call, &address, answer)
     } else {
         answer(wire, call)
+    };
+    match (answered, call.rendering_in_form(declared)) {
+        // What the server did wrong is told where it is logged.
+        (Err(refusal), Some(rendering)) if refusal.is_of_client() => {
+            let request_id = call.context.request_id.as_deref().unwrap_or_default();
+            Ok(refusal.answer(request_id).asked_as(rendering))
+        }
+        (answered, _) => answered,
     }
 }
 

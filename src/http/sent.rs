@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 
-use axum::http::HeaderName;
+use axum::http::{HeaderName, Method};
 
 use super::call::Call;
 use super::error::Refusal;
 use super::header_text::decisive;
+use super::media::Rendering;
 use super::negotiation::{self, SentPatch};
 use super::paths::below_base;
 use crate::fhir::json::without_mark;
@@ -18,7 +19,7 @@ use crate::interactions::catalogue::Declaration;
 use crate::interactions::condition::Condition;
 use crate::interactions::envelope::{Envelope, OperationBody};
 use crate::interactions::patch::Patch;
-use crate::interactions::query::{Handling, query_pairs};
+use crate::interactions::query::{Handling, own_and_general, query_pairs};
 use crate::interactions::read::ClientCopy;
 use crate::xml;
 
@@ -28,6 +29,22 @@ impl Call {
         let wrong = |_| Failure::bad_request(IssueCode::Value, "expected a form in UTF-8");
         let form = std::str::from_utf8(without_mark(&self.body)).map_err(wrong)?;
         Ok(query_pairs(form)?)
+    }
+
+    /// Returns the form of the answer that a form in the body asks for, if there is one that can be
+    /// read and says it.
+    pub(super) fn rendering_in_form(&self, declared: &Declaration) -> Option<Rendering> {
+        let may_be_form = declared.takes_form || self.path.ends_with("/_search");
+        if !may_be_form || self.method != Method::POST {
+            return None;
+        }
+        negotiation::sends_form(&self.headers).ok()?;
+        let (_, said) = own_and_general(self.form().ok()?);
+        if said.is_empty() {
+            return None;
+        }
+        let general = [self.general.as_slice(), &said].concat();
+        negotiation::rendering(&self.headers, &general).ok()
     }
 }
 

@@ -70,14 +70,15 @@ pub fn own_and_general(query: Vec<(String, String)>) -> (NamedValues, NamedValue
         .partition(|(name, _)| !GENERAL_PARAMETERS.contains(&name.as_str()))
 }
 
-/// Reads whether the answer is to be written in lines that people can read.
+/// Reads whether the answer is to be written in lines that people can read; none if it is not said.
 ///
 /// # Errors
 /// `BadRequest`
-pub fn is_pretty(general: &[(String, String)]) -> Result<bool, Failure> {
+pub fn is_pretty(general: &[(String, String)]) -> Result<Option<bool>, Failure> {
     match named(general, "_pretty") {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
+        None => Ok(None),
+        Some("false") => Ok(Some(false)),
+        Some("true") => Ok(Some(true)),
         Some(_) => {
             let text = "_pretty: expected 'true' or 'false'";
             Err(Failure::bad_request(IssueCode::Value, text))

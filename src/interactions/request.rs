@@ -218,12 +218,19 @@ impl<E: Envelope> Sent<'_, E> {
 
     /// Reads a search whose parameters are in the body, in the address, or some in each.
     fn search_by_post(&mut self, scope: SearchScope) -> Result<Ask, E::Refusal> {
-        let (own, general) = own_and_general(self.envelope.search_parameters()?);
+        let form = self.envelope.search_parameters()?;
+        let own = self.take_form(form)?;
+        self.own.extend(own);
+        Ok(self.search_of(scope, false))
+    }
+
+    /// Takes the parameters of a form, and returns those that not every request may have.
+    fn take_form(&mut self, form: NamedValues) -> Result<NamedValues, Failure> {
+        let (own, general) = own_and_general(form);
         is_pretty(&general)?;
         format(&general)?;
-        self.own.extend(own);
         self.general.extend(general);
-        Ok(self.search_of(scope, false))
+        Ok(own)
     }
 
     fn history(&mut self, scope: HistoryScope) -> Ask {
@@ -309,7 +316,7 @@ impl<E: Envelope> Sent<'_, E> {
             match self.envelope.operation_body(declared)? {
                 OperationBody::Nothing => {}
                 OperationBody::Resource(resource) => sent.body = Some(resource),
-                OperationBody::Form(pairs) => sent.query.extend(pairs),
+                OperationBody::Form(pairs) => sent.query.extend(self.take_form(pairs)?),
             }
         }
         let handling = self.envelope.handling();

@@ -299,7 +299,7 @@ fn read_media_type(channel: &Value, refuse: &mut Refuse<'_>) -> Option<&'static 
     let known = known.filter(|_| !parts.any(is_other));
     if known.is_none() {
         let text = format!(
-            "expected {}: notifications are JSON of FHIR 4.0, in UTF-8",
+            "expected {}: notifications are JSON of FHIR 4.0 in UTF-8, and not sent as XML",
             PAYLOADS.join(" or ")
         );
         refuse(

@@ -10,7 +10,8 @@ use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesDecl, BytesStart, Event};
 use quick_xml::name::{PrefixDeclaration, QName, ResolveResult};
 
-use super::characters::{is_blank, is_character, is_name};
+use super::characters::{is_blank, is_character, is_plain_name, is_qualified_name};
+use super::declaration::declaration_fault;
 
 /// The most attributes of one element; none of FHIR or XHTML has that many.
 const ATTRIBUTES_MAX: usize = 64;
@@ -134,7 +135,7 @@ impl<'a> MarkupReader<'a> {
                 Event::Decl(declaration) => self.declaration(&declaration)?,
                 Event::PI(instruction) => {
                     let target = instruction.target();
-                    if !is_name(target) || target.eq_ignore_ascii_case("xml") {
+                    if !is_plain_name(target) || target.eq_ignore_ascii_case("xml") {
                         return Err(
                             self.fault("expected the name of a processing instruction, found none")
                         );
@@ -178,8 +179,11 @@ impl<'a> MarkupReader<'a> {
         // What the event says is said again in the text, from which it can be kept.
         let whole = self.text.get(self.at + 1..self.position()).unwrap_or("");
         let name = whole.get(..start.name().as_ref().len()).unwrap_or("");
-        if !is_name(name) || name.starts_with(':') || name.ends_with(':') {
-            return Err(self.fault("expected a name after <, found none"));
+        if !is_qualified_name(name) {
+            return Err(self.fault(misnamed(name, "expected a name after <, found none")));
+        }
+        if name.starts_with("xmlns:") {
+            return Err(self.fault("expected another prefix: xmlns declares namespaces only"));
         }
         let written = whole.get(name.len()..).unwrap_or("");
         if !are_spaced(start.attributes_raw()) {
@@ -205,8 +209,9 @@ impl<'a> MarkupReader<'a> {
             let named = written
                 .find(key)
                 .and_then(|at| written.get(at..at + key.len()));
-            let (true, Some(name)) = (is_name(key), named) else {
-                return Err(self.fault("expected the name of an attribute, found something else"));
+            let (true, Some(name)) = (is_qualified_name(key), named) else {
+                let otherwise = "expected the name of an attribute, found something else";
+                return Err(self.fault(misnamed(key, otherwise)));
             };
             let value = self.meant(&attribute.value)?;
             match attribute.key.as_namespace_binding() {
@@ -221,15 +226,29 @@ impl<'a> MarkupReader<'a> {
                 None => tag.attributes.push(Attribute { name, value }),
             }
         }
-        for attribute in &tag.attributes {
-            self.resolved(
-                self.reader
-                    .resolver()
-                    .resolve_attribute(QName(attribute.name))
-                    .0,
-            )?;
-        }
+        self.expect_distinct(&tag.attributes)?;
         Ok(tag)
+    }
+
+    /// Refuses attributes whose prefix is not declared, and two of one name in one namespace
+    /// (<https://www.w3.org/TR/xml-names/#uniqAttrs>).
+    fn expect_distinct(&self, attributes: &[Attribute<'a>]) -> Result<(), MarkupFault> {
+        let mut named = Vec::new();
+        for attribute in attributes {
+            let (found, local) = self
+                .reader
+                .resolver()
+                .resolve_attribute(QName(attribute.name));
+            let Some(namespace) = self.resolved(found)? else {
+                continue;
+            };
+            let name = (namespace, local);
+            if named.contains(&name) {
+                return Err(self.fault("expected each attribute once, found two of one namespace"));
+            }
+            named.push(name);
+        }
+        Ok(())
     }
 
     /// Returns the value of an attribute as it is meant: blanks that are written are spaces, those
@@ -256,13 +275,9 @@ impl<'a> MarkupReader<'a> {
         if self.at > 0 {
             return Err(self.fault("expected an XML declaration only at the beginning"));
         }
-        if !declaration.version().is_ok_and(|version| version == "1.0") {
-            return Err(self.fault("expected XML 1.0, found another version or none"));
-        }
-        match declaration.encoding() {
+        match declaration_fault(declaration.as_ref()) {
+            Some(what) => Err(self.fault(what)),
             None => Ok(()),
-            Some(Ok(encoding)) if encoding.eq_ignore_ascii_case("utf-8") => Ok(()),
-            Some(_) => Err(self.fault("expected encoding UTF-8, found another")),
         }
     }
 
@@ -310,6 +325,15 @@ fn fault(at: usize, what: impl Into<Cow<'static, str>>) -> MarkupFault {
     MarkupFault {
         at,
         what: what.into(),
+    }
+}
+
+/// Says what is wrong with a name.
+fn misnamed(name: &str, otherwise: &'static str) -> &'static str {
+    if name.contains(':') {
+        "expected a name with one colon at most, and with a name before and after it, found another"
+    } else {
+        otherwise
     }
 }
 

@@ -10,14 +10,18 @@
 //! Whether the content is right is not judged here: a value that its type does not have is handed
 //! on as text, for the validator to find.
 
+mod bundle_parts;
 mod characters;
+mod declaration;
 mod element_path;
 mod json_text;
 mod markup;
 mod read;
+mod tags;
 mod write;
 mod xhtml;
 
+pub use bundle_parts::BundleParts;
 pub use read::read;
 pub use write::{Layout, Unwritable, write};
 

@@ -8,8 +8,8 @@ use std::fmt;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::characters::is_character;
 use super::element_path::ElementPath;
+use super::tags::TagWriter;
 use super::{FHIR_NAMESPACE, XHTML_TYPE, xhtml};
 use crate::fhir::json::{raw_members, without_mark};
 use crate::fhirpath::{Model, TypeId};
@@ -48,69 +48,70 @@ pub fn write(
     json: &[u8],
     layout: Layout,
 ) -> Result<Vec<u8>, Unwritable> {
-    let mut writer = ResourceWriter {
-        definitions,
-        layout,
-        out: String::with_capacity(json.len()),
-        depth: 0,
-        path: ElementPath::default(),
-    };
+    let mut writer = ResourceWriter::new(definitions, layout);
+    writer.tags.out.reserve(json.len());
     match writer.document(json) {
-        Ok(()) => Ok(writer.out.into_bytes()),
-        Err(what) => Err(Unwritable {
-            path: writer.path.to_string(),
-            what,
-        }),
+        Ok(()) => Ok(writer.tags.out.into_bytes()),
+        Err(what) => Err(writer.unwritable(what)),
     }
 }
 
 /// The thing that is wrong, where the path of the writer has stopped.
-type Wrong = &'static str;
+pub(super) type Wrong = &'static str;
 
-const UNKNOWN_MEMBER: Wrong = "it has a member that R4 does not have";
-const NO_RESOURCE: Wrong = "it is no resource of R4";
-const OTHER_KIND: Wrong = "its value is not of the kind of JSON that its type has";
-const NO_CHARACTER: Wrong = "it has a character that XML cannot hold";
+pub(super) const UNKNOWN_MEMBER: Wrong = "it has a member that R4 does not have";
+pub(super) const NO_RESOURCE: Wrong = "it is no resource of R4";
+pub(super) const OTHER_KIND: Wrong = "its value is not of the kind of JSON that its type has";
+pub(super) const NO_CHARACTER: Wrong = "it has a character that XML cannot hold";
 const NO_DIV: Wrong = "it is no div of XHTML that stands alone";
-const GAP: Wrong = "it has a gap that XML has no form for";
+pub(super) const GAP: Wrong = "it has a gap that XML has no form for";
 
 /// The members of an object in the text: each key, and its value as written.
-type RawObject<'r> = Vec<(String, &'r RawValue)>;
+pub(super) type RawObject<'r> = Vec<(String, &'r RawValue)>;
 
 /// A member of an object with its definition: the value, and the id and extensions of a primitive.
-struct DefinedMember<'m> {
-    key: &'m str,
-    definition: MemberDefinition<'m>,
-    value: Option<&'m RawValue>,
+pub(super) struct DefinedMember<'m> {
+    pub(super) key: &'m str,
+    pub(super) definition: MemberDefinition<'m>,
+    pub(super) value: Option<&'m RawValue>,
     parts: Option<&'m RawValue>,
 }
 
 /// A writer of one document.
-struct ResourceWriter<'a> {
+pub(super) struct ResourceWriter<'a> {
     definitions: &'a Definitions,
-    layout: Layout,
-    out: String,
-    depth: usize,
-    path: ElementPath,
+    pub(super) tags: TagWriter,
+    pub(super) path: ElementPath,
 }
 
 impl<'a> ResourceWriter<'a> {
+    /// Makes a writer that has written nothing yet.
+    pub(super) fn new(definitions: &'a Definitions, layout: Layout) -> Self {
+        ResourceWriter {
+            definitions,
+            tags: TagWriter::new(layout),
+            path: ElementPath::default(),
+        }
+    }
+
+    /// Says what has no form in XML, where the writer has stopped.
+    pub(super) fn unwritable(&self, what: Wrong) -> Unwritable {
+        let path = self.path.to_string();
+        Unwritable { path, what }
+    }
+
     fn document(&mut self, json: &[u8]) -> Result<(), Wrong> {
         let text = std::str::from_utf8(without_mark(json)).map_err(|_| NO_RESOURCE)?;
         let members = raw_members(text).map_err(|_| NO_RESOURCE)?;
         let (name, _) = self.resource_type(&members)?;
         self.path.enter(&name, None);
-        self.out
-            .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
-        if self.layout == Layout::Compact {
-            self.out.push('\n');
-        }
+        self.tags.declaration();
         self.resource(&members, true)?;
         self.path.leave();
         Ok(())
     }
 
-    fn resource_type(&self, members: &RawObject<'_>) -> Result<(String, TypeId), Wrong> {
+    pub(super) fn resource_type(&self, members: &RawObject<'_>) -> Result<(String, TypeId), Wrong> {
         let named = members.iter().find(|(key, _)| key == "resourceType");
         let name = named.and_then(|(_, name)| text_of(name));
         let name = name.filter(|name| self.definitions.is_resource_type(name));
@@ -125,20 +126,20 @@ impl<'a> ResourceWriter<'a> {
         let (name, of) = self.resource_type(members)?;
         let others = members.iter().filter(|(key, _)| key != "resourceType");
         let members = self.in_order(of, others)?;
-        self.begin(&name);
+        self.tags.begin(&name);
         if is_root {
-            self.attribute("xmlns", FHIR_NAMESPACE)?;
+            self.tags.attribute("xmlns", FHIR_NAMESPACE)?;
         }
-        self.begin_content(!members.is_empty());
+        self.tags.begin_content(!members.is_empty());
         for member in &members {
             self.member(member)?;
         }
-        self.end(&name, !members.is_empty());
+        self.tags.end(&name, !members.is_empty());
         Ok(())
     }
 
     /// Returns the members in the order of their definitions, the two of a primitive as one.
-    fn in_order<'m>(
+    pub(super) fn in_order<'m>(
         &self,
         of: TypeId,
         members: impl Iterator<Item = &'m (String, &'m RawValue)>,
@@ -175,6 +176,12 @@ impl<'a> ResourceWriter<'a> {
         Ok(defined)
     }
 
+    /// Returns the definition of an element of that type.
+    pub(super) fn child_of(&self, type_name: &str, key: &str) -> Option<MemberDefinition<'a>> {
+        let of = self.definitions.type_named(type_name)?;
+        self.definitions.member(of, key)
+    }
+
     fn is_primitive(&self, definition: &MemberDefinition<'_>) -> bool {
         definition
             .content
@@ -193,24 +200,24 @@ impl<'a> ResourceWriter<'a> {
         let (attributes, elements): (Vec<_>, Vec<_>) = members
             .iter()
             .partition(|member| member.definition.element.is_attribute);
-        self.begin(name);
+        self.tags.begin(name);
         for member in attributes {
             let text = member.value.and_then(text_of).ok_or(OTHER_KIND)?;
-            self.attribute(member.key, &text)?;
+            self.tags.attribute(member.key, &text)?;
         }
         if let Some(value) = value {
-            self.attribute("value", value)?;
+            self.tags.attribute("value", value)?;
         }
-        self.begin_content(!elements.is_empty());
+        self.tags.begin_content(!elements.is_empty());
         for member in &elements {
             self.member(member)?;
         }
-        self.end(name, !elements.is_empty());
+        self.tags.end(name, !elements.is_empty());
         Ok(())
     }
 
     /// Writes all repetitions of a member.
-    fn member(&mut self, member: &DefinedMember<'_>) -> Result<(), Wrong> {
+    pub(super) fn member(&mut self, member: &DefinedMember<'_>) -> Result<(), Wrong> {
         let DefinedMember {
             key,
             definition,
@@ -250,8 +257,8 @@ impl<'a> ResourceWriter<'a> {
         if definition.type_name == XHTML_TYPE {
             let div = value.filter(|_| parts.is_none()).and_then(text_of);
             let div = div.as_deref().and_then(xhtml::alone).ok_or(NO_DIV)?;
-            self.line();
-            self.out.push_str(&div);
+            self.tags.line();
+            self.tags.out.push_str(&div);
             return Ok(());
         }
         let of = definition.content.ok_or(UNKNOWN_MEMBER)?;
@@ -268,7 +275,7 @@ impl<'a> ResourceWriter<'a> {
         self.object(name, of, &parts, value.as_deref())
     }
 
-    fn complex(
+    pub(super) fn complex(
         &mut self,
         name: &str,
         definition: &MemberDefinition<'_>,
@@ -279,63 +286,10 @@ impl<'a> ResourceWriter<'a> {
         if !(of.element == 0 && self.definitions.structure_of(of).is_resource()) {
             return self.object(name, of, &object, None);
         }
-        self.begin(name);
-        self.begin_content(true);
+        self.tags.begin(name);
+        self.tags.begin_content(true);
         self.resource(&object, false)?;
-        self.end(name, true);
-        Ok(())
-    }
-
-    fn line(&mut self) {
-        if self.layout == Layout::Lines {
-            self.out.push('\n');
-            self.out.extend(std::iter::repeat_n("  ", self.depth));
-        }
-    }
-
-    /// Writes the beginning of an element, to which attributes may be added.
-    fn begin(&mut self, name: &str) {
-        self.line();
-        self.out.push('<');
-        self.out.push_str(name);
-    }
-
-    /// Ends the first tag of an element.
-    fn begin_content(&mut self, has_content: bool) {
-        self.out.push_str(if has_content { ">" } else { "/>" });
-        self.depth += 1;
-    }
-
-    fn end(&mut self, name: &str, has_content: bool) {
-        self.depth -= 1;
-        if has_content {
-            self.line();
-            self.out.push_str("</");
-            self.out.push_str(name);
-            self.out.push('>');
-        }
-    }
-
-    /// Writes an attribute. Line breaks and tabs are referred to, since a reader makes spaces of
-    /// those that are written.
-    fn attribute(&mut self, name: &str, value: &str) -> Result<(), Wrong> {
-        self.out.push(' ');
-        self.out.push_str(name);
-        self.out.push_str("=\"");
-        for character in value.chars() {
-            match character {
-                '&' => self.out.push_str("&amp;"),
-                '<' => self.out.push_str("&lt;"),
-                '>' => self.out.push_str("&gt;"),
-                '"' => self.out.push_str("&quot;"),
-                '\t' => self.out.push_str("&#9;"),
-                '\n' => self.out.push_str("&#10;"),
-                '\r' => self.out.push_str("&#13;"),
-                _ if is_character(character) => self.out.push(character),
-                _ => return Err(NO_CHARACTER),
-            }
-        }
-        self.out.push('"');
+        self.tags.end(name, true);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 mod every_element;
 mod examples;
 mod forms;
+mod parts;
 mod refusals;
 mod values;
 

@@ -79,8 +79,9 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Returns JSON as it is compared: members by name, numbers by value (HAPI FHIR writes `150` for
-/// `1.50e2`), narratives by their text (it writes references and empty elements in its own way).
+/// Returns JSON as it is compared: members by name, numbers by their digits (HAPI FHIR writes `150`
+/// for `1.50e2`, and keeps those of what has no exponent), narratives by their text (it writes
+/// references and empty elements in its own way).
 fn comparable(text: &str) -> Value {
     plain(&text.parse().unwrap_or_default())
 }
@@ -97,7 +98,7 @@ fn plain(value: &Value) -> Value {
             Value::Object(sorted.into_iter().map(plain_member).collect::<Map<_, _>>())
         }
         Value::Array(items) => items.iter().map(plain).collect(),
-        Value::Number(number) => number.as_f64().map_or(Value::Null, Value::from),
+        Value::Number(number) => Value::from(digits(&number.to_string())),
         Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
     }
 }
@@ -122,4 +123,66 @@ fn words(div: &str) -> String {
         text.replace(reference, character)
     });
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Writes a number without its exponent, with all digits that it has: `1.50e2` is `150`, and `1.00`
+/// stays what it is.
+fn digits(number: &str) -> String {
+    let (sign, size) = number
+        .strip_prefix('-')
+        .map_or(("", number), |size| ("-", size));
+    let lower = size.to_ascii_lowercase();
+    let (mantissa, exponent) = lower.split_once('e').unwrap_or((&lower, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    // Where the point stands, counted from the first digit.
+    let shift: i64 = exponent.trim_start_matches('+').parse().unwrap_or(0);
+    let point = i64::try_from(whole.len()).unwrap_or(0) + shift;
+    let length = i64::try_from(all.len()).unwrap_or(0);
+    let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or(0));
+    let (whole, fraction) = if point <= 0 {
+        ("0".to_owned(), format!("{}{all}", zeros(-point)))
+    } else if point >= length {
+        (format!("{all}{}", zeros(point - length)), String::new())
+    } else {
+        let (whole, fraction) = all.split_at(usize::try_from(point).unwrap_or(0));
+        (whole.to_owned(), fraction.to_owned())
+    };
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    // A decimal of Java has no zero that is less than nothing.
+    let is_nothing = whole == "0" && fraction.bytes().all(|digit| digit == b'0');
+    let sign = if is_nothing { "" } else { sign };
+    let dot = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{dot}{fraction}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digits;
+
+    #[test]
+    fn numbers_are_told_apart_by_their_digits_and_not_by_their_exponents() {
+        for (number, expected) in [
+            ("1", "1"),
+            ("1.0", "1.0"),
+            ("1.00", "1.00"),
+            ("-1.50", "-1.50"),
+            ("0.10", "0.10"),
+            ("1.50e2", "150"),
+            ("1.0e0", "1.0"),
+            ("1E-3", "0.001"),
+            ("12.5e-1", "1.25"),
+            ("-2.5E+3", "-2500"),
+            ("-0.0", "0.0"),
+            (
+                "12345678901234567890.123456789",
+                "12345678901234567890.123456789",
+            ),
+        ] {
+            assert_eq!(digits(number), expected, "{number}");
+        }
+    }
 }

@@ -38,7 +38,12 @@ fn fhir(schema: Value, example: Option<Value>) -> Value {
     if let Some(example) = example {
         content["example"] = example;
     }
-    json!({ "content": { "application/fhir+json": content } })
+    json!({ "content": { "application/fhir+json": content, "application/fhir+xml": in_xml() } })
+}
+
+/// Returns what is said of a body in XML, for which there is no schema of JSON.
+fn in_xml() -> Value {
+    json!({ "schema": { "type": "string", "description": "The same resource as FHIR XML: https://hl7.org/fhir/R4/xml.html" } })
 }
 
 fn example_of(kind: Option<&str>) -> Option<Value> {
@@ -81,6 +86,7 @@ fn of_patch(kind: &str) -> Value {
         "application/json-patch+json": { "schema": reference("schemas", "JsonPatch"), "example": steps },
         "application/merge-patch+json": { "schema": { "type": "object" } },
         "application/fhir+json": { "schema": reference("schemas", "Parameters") },
+        "application/fhir+xml": in_xml(),
     } })
 }
 

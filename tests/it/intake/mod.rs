@@ -16,6 +16,7 @@ mod referral_draft;
 mod refusals;
 mod sameness;
 mod words;
+mod xml;
 
 use serde_json::{Value, json};
 

@@ -52,6 +52,7 @@ mod update;
 mod validate;
 mod verbose;
 mod xml;
+mod xml_pages;
 
 use serde_json::{Value, json};
 

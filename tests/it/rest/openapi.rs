@@ -365,3 +365,24 @@ fn each_parameter_of_a_search_is_understood_with_the_value_that_is_shown() {
     }
     assert!(asked > 150, "{asked}");
 }
+
+#[test]
+fn whatever_is_taken_as_json_is_said_to_be_taken_as_xml() {
+    let document = document(&clinic());
+    let mut bodies = 0;
+    for (path, methods) in paths(&document) {
+        for method in methods {
+            let content = &document["paths"][&path][&method]["requestBody"]["content"];
+            let Some(content) = content.as_object() else {
+                continue;
+            };
+            assert_eq!(
+                content.contains_key("application/fhir+json"),
+                content.contains_key("application/fhir+xml"),
+                "{method} {path}"
+            );
+            bodies += 1;
+        }
+    }
+    assert!(bodies > 50, "{bodies}");
+}

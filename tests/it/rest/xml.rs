@@ -177,6 +177,84 @@ fn the_form_is_chosen_by_format_or_else_by_accept() {
 }
 
 #[test]
+fn a_form_is_refused_in_the_form_that_it_asks_for() {
+    let facade = population();
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let in_json = ("accept", "application/fhir+json");
+    for (path, body, status) in [
+        ("Patient/_search", "_id=p&_format=xml", 200),
+        ("Patient/_search", "colour=red&_format=xml", 400),
+        ("Patient/_search", "_format=xml&birthdate=soon", 400),
+        ("_search", "_format=xml&colour=red", 400),
+        ("Patient/p/Condition/_search", "_format=xml&colour=red", 400),
+        ("Unheard/_search", "_format=xml", 404),
+        ("Subscription/sub/$resend", "_format=xml", 400),
+        (
+            "Subscription/nobody/$resend",
+            "_format=xml&eventsSinceNumber=1&eventsUntilNumber=1",
+            404,
+        ),
+    ] {
+        for headers in [vec![form], vec![form, in_json]] {
+            let reply = facade.send("POST", path, &headers, body);
+            assert_eq!(
+                reply.status.as_u16(),
+                status,
+                "{path} {body}: {}",
+                reply.text
+            );
+            // Of a type that is none, nothing is searched, and no form is read.
+            if status != 404 || path.contains('$') {
+                assert!(said(&reply).is_object(), "{path} {body}");
+            }
+            let plain = facade.send(
+                "POST",
+                path,
+                &headers,
+                body.replace("_format=xml", "_format=json"),
+            );
+            assert_eq!(plain.status, reply.status, "{path} {body}");
+            assert!(plain.json().is_object(), "{path} {body}");
+        }
+    }
+    let lines = facade.send(
+        "POST",
+        "Patient/_search",
+        &[form],
+        "colour=red&_pretty=true",
+    );
+    assert!(lines.text.contains("\n  \"issue\": ["), "{}", lines.text);
+    // What is asked for cannot be given: as the header says.
+    let unknown = facade.send("POST", "Patient/_search", &[form, ACCEPT], "_format=ttl");
+    assert_eq!(unknown.status.as_u16(), 406);
+    assert!(said(&unknown).is_object());
+}
+
+#[test]
+fn a_browser_is_shown_lines_of_json() {
+    let facade = clinic();
+    let browser = (
+        "accept",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    );
+    for (path, status) in [
+        ("Patient/p", 200),
+        ("Patient/nobody", 404),
+        ("Patient", 200),
+    ] {
+        let shown = facade.send("GET", path, &[browser], Body::empty());
+        assert_eq!(shown.status.as_u16(), status);
+        assert_eq!(
+            shown.header("content-type"),
+            "application/json; charset=utf-8",
+            "{path}"
+        );
+        assert!(shown.text.starts_with("{\n  \"resourceType\": "), "{path}");
+        assert_eq!(shown.json(), facade.get(path).json(), "{path}");
+    }
+}
+
+#[test]
 fn pages_lead_to_pages_in_the_same_form_and_tags_mean_the_same() {
     let facade = population();
     let mut next = Some("Condition?_format=xml&_count=1".to_owned());

@@ -253,6 +253,81 @@ const CONTENTS: &[(&str, &str, &str)] = &[
         "Patient",
         "namespace",
     ),
+    (
+        "<a:b:c/>",
+        "Patient",
+        "expected a name with one colon at most",
+    ),
+    (
+        "<:active/>",
+        "Patient",
+        "expected a name with one colon at most",
+    ),
+    (
+        "<active:/>",
+        "Patient",
+        "expected a name with one colon at most",
+    ),
+    (
+        "<x:1 xmlns:x=\"http://hl7.org/fhir\"/>",
+        "Patient",
+        "expected a name with one colon at most",
+    ),
+    (
+        "<active a:b:c=\"true\"/>",
+        "Patient",
+        "expected a name with one colon at most",
+    ),
+    (
+        "<active :value=\"true\"/>",
+        "Patient",
+        "expected a name with one colon at most",
+    ),
+    (
+        "<active xmlns:=\"urn:x\" value=\"true\"/>",
+        "Patient",
+        "expected a name with one colon at most",
+    ),
+    (
+        "<active xmlns:a:b=\"urn:x\" value=\"true\"/>",
+        "Patient",
+        "expected a name with one colon at most",
+    ),
+    (
+        "<xmlns:active value=\"true\"/>",
+        "Patient",
+        "xmlns declares namespaces only",
+    ),
+    (
+        "<active xmlns:xmlns=\"urn:x\" value=\"true\"/>",
+        "Patient",
+        "namespace",
+    ),
+    (
+        "<active xmlns:a=\"http://www.w3.org/2000/xmlns/\" value=\"true\"/>",
+        "Patient",
+        "namespace",
+    ),
+    (
+        "<active xmlns:xml=\"urn:x\" value=\"true\"/>",
+        "Patient",
+        "namespace",
+    ),
+    (
+        "<active xmlns:a=\"http://www.w3.org/XML/1998/namespace\" value=\"true\"/>",
+        "Patient",
+        "namespace",
+    ),
+    (
+        "<text><div xmlns=\"http://www.w3.org/1999/xhtml\" xmlns:a=\"urn:x\" xmlns:b=\"urn:x\"><p a:c=\"\" b:c=\"\"/></div></text>",
+        "Patient.text.div",
+        "expected each attribute once, found two of one namespace",
+    ),
+    (
+        "<?a:b c?>",
+        "Patient",
+        "expected the name of a processing instruction",
+    ),
     // Narratives.
     (
         "<text><status value=\"empty\"/><div>a</div></text>",
@@ -516,6 +591,38 @@ const DOCUMENTS: &[(&str, &str)] = &[
         "expected encoding UTF-8",
     ),
     (
+        "<?xml version=\"1.0\" color=\"red\"?><Patient xmlns=\"http://hl7.org/fhir\"/>",
+        "expected <?xml version=\"1.0\" encoding=\"UTF-8\" standalone=",
+    ),
+    (
+        "<?xml version=\"1.0\" standalone=\"yes\" encoding=\"UTF-8\"?><Patient xmlns=\"http://hl7.org/fhir\"/>",
+        "expected <?xml version=\"1.0\" encoding=\"UTF-8\" standalone=",
+    ),
+    (
+        "<?xml version=\"1.0\" version=\"1.0\"?><Patient xmlns=\"http://hl7.org/fhir\"/>",
+        "expected <?xml version=\"1.0\" encoding=\"UTF-8\" standalone=",
+    ),
+    (
+        "<?xml version=\"1.0\" standalone=\"perhaps\"?><Patient xmlns=\"http://hl7.org/fhir\"/>",
+        "expected standalone=\"yes\" or \"no\"",
+    ),
+    (
+        "<?xml version=\"1.0\"encoding=\"UTF-8\"?><Patient xmlns=\"http://hl7.org/fhir\"/>",
+        "expected <?xml version=\"1.0\" encoding=\"UTF-8\" standalone=",
+    ),
+    (
+        "<?xml version=1.0?><Patient xmlns=\"http://hl7.org/fhir\"/>",
+        "expected <?xml version=\"1.0\" encoding=\"UTF-8\" standalone=",
+    ),
+    (
+        "<?xml version=\"1.0\" encoding?><Patient xmlns=\"http://hl7.org/fhir\"/>",
+        "expected <?xml version=\"1.0\" encoding=\"UTF-8\" standalone=",
+    ),
+    (
+        "<?xml?><Patient xmlns=\"http://hl7.org/fhir\"/>",
+        "expected XML 1.0",
+    ),
+    (
         "<!DOCTYPE Patient><Patient xmlns=\"http://hl7.org/fhir\"/>",
         "expected no document type",
     ),
@@ -528,6 +635,20 @@ const DOCUMENTS: &[(&str, &str)] = &[
         "no entity is expanded",
     ),
 ];
+
+#[test]
+fn declarations_that_xml_has_are_read() {
+    for declaration in [
+        "",
+        "<?xml version=\"1.0\"?>",
+        "<?xml version='1.0' encoding='utf-8'?>\n",
+        "<?xml  version = \"1.0\"\n encoding=\"UTF-8\" standalone='yes' ?>",
+        "<?xml version=\"1.0\" standalone=\"no\"?>",
+    ] {
+        let xml = format!("{declaration}{}", patient("<active value=\"true\"/>"));
+        assert!(read(&CORE, xml.as_bytes()).is_ok(), "{xml}");
+    }
+}
 
 #[test]
 fn what_is_no_document_of_fhir_is_refused() {
