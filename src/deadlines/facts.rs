@@ -34,7 +34,7 @@ pub struct PersonFacts {
     pub(super) offer_starts: Vec<OfferStart>,
     /// The bookings, by date and id.
     pub(super) bookings: Vec<Booking>,
-    /// The plans for offers that name no referral, by id.
+    /// The plans for offers, by id.
     pub(super) offer_plans: Vec<OfferPlan>,
     /// Each Condition and ServiceRequest that is stored, counted or not.
     pub(super) triggers: BTreeMap<ResourceKey, Trigger>,

@@ -109,7 +109,8 @@ impl<'a> KnownChain<'a> {
         !self.rule().is_some_and(|rule| rule.excludes(class))
     }
 
-    fn is_named(&self, based_on: &[ResourceKey]) -> bool {
+    /// Tells whether one of its members known on the day is among these.
+    pub(super) fn is_named(&self, based_on: &[ResourceKey]) -> bool {
         let mut members = self.members.iter();
         members.any(|member| based_on.contains(&member.key))
     }

@@ -39,11 +39,13 @@ pub(super) struct Booking {
     pub based_on: Vec<ResourceKey>,
 }
 
-/// A plan for offers that names no referral.
+/// A plan for offers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct OfferPlan {
     pub key: ResourceKey,
     pub version: Version,
+    /// The ServiceRequests that it names, stored or not; none if it names no referral.
+    pub referrals: Option<Vec<ResourceKey>>,
     pub author: Party,
 }
 
@@ -103,13 +105,15 @@ impl Booking {
 }
 
 impl OfferPlan {
-    /// Reads a plan for offers; none if it names a referral, whose Encounters then should do so.
+    /// Reads a plan for offers. One that names a referral attributes nothing: its Encounters should
+    /// name it too.
     pub(super) fn read(stored: &Stored<'_>, practices: &Practices<'_>) -> Option<OfferPlan> {
         let plan = stored.value;
         let counts = is_offer_plan(plan) && plan["status"] != "entered-in-error";
-        (counts && !names_a_referral(plan)).then(|| OfferPlan {
+        counts.then(|| OfferPlan {
             key: stored.key.clone(),
             version: stored.version,
+            referrals: names_a_referral(plan).then(|| referrals_named(plan)),
             author: practices.party(&plan["author"]),
         })
     }
@@ -137,6 +141,15 @@ fn names_a_referral(resource: &Value) -> bool {
         || extensions(resource, names::KL_BASED_ON_SERVICE_REQUEST)
             .next()
             .is_some()
+}
+
+/// Returns the ServiceRequests of this server that a plan names.
+fn referrals_named(plan: &Value) -> Vec<ResourceKey> {
+    let by_extension = extensions(plan, names::KL_BASED_ON_SERVICE_REQUEST);
+    let by_extension = by_extension.map(|named| &named["valueReference"]);
+    let named = std::iter::once(&plan["basedOn"]).chain(by_extension);
+    let keys = named.flat_map(|named| local_keys(named, ResourceType::ServiceRequest));
+    keys.collect()
 }
 
 fn is_clarifying(types: &Value) -> bool {

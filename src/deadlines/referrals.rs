@@ -2,7 +2,7 @@
 //! section 3): neither re-sending a referral nor receiving it resets the clock.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde_json::Value;
@@ -53,6 +53,10 @@ pub(super) struct Referral {
     pub status_reason: Option<Value>,
     /// True if it records the receipt of a referral.
     pub is_record: bool,
+    /// True if it replaces another of the same day, directly or through others.
+    pub replaces_of_day: bool,
+    /// True if another of the same day replaces it, directly or through others.
+    pub replaced_on_day: bool,
     /// The day on which it was received, if it says so.
     pub received: Option<Date>,
     pub requester: Party,
@@ -80,16 +84,33 @@ impl Chain {
     }
 }
 
-/// Returns the first of the members: a record of receipt only if they are all records.
+/// Returns the first of the members: a record of receipt only if they are all records. Of several of
+/// one day it is one that replaces none of the others.
 pub(super) fn root(members: &[Referral]) -> Option<&Referral> {
-    let mut referrals = members.iter().filter(|member| !member.is_record);
-    referrals.next().or(members.first())
+    let referrals = chosen_from(members);
+    let first = referrals.first()?.date;
+    let of_day = || referrals.iter().filter(|member| member.date == first);
+    let own = of_day().find(|member| !member.replaces_of_day);
+    own.or(of_day().next()).copied()
 }
 
-/// Returns the last of the members: a record of receipt only if they are all records.
+/// Returns the last of the members: a record of receipt only if they are all records. Of several of
+/// one day it is one that none of the others replaces.
 pub(super) fn head(members: &[Referral]) -> Option<&Referral> {
-    let mut referrals = members.iter().filter(|member| !member.is_record);
-    referrals.next_back().or(members.last())
+    let referrals = chosen_from(members);
+    let last = referrals.last()?.date;
+    let of_day = || referrals.iter().rev().filter(|member| member.date == last);
+    let standing = of_day().find(|member| !member.replaced_on_day);
+    standing.or(of_day().next()).copied()
+}
+
+/// Returns the members among which root and head are chosen, by date and id.
+fn chosen_from(members: &[Referral]) -> Vec<&Referral> {
+    let referrals: Vec<&Referral> = members.iter().filter(|member| !member.is_record).collect();
+    if referrals.is_empty() {
+        return members.iter().collect();
+    }
+    referrals
 }
 
 impl Referral {
@@ -127,10 +148,12 @@ pub(super) fn chains(
     diagnoses: &GroupsOfDiagnoses<'_>,
 ) -> Vec<Chain> {
     let mut joined = Joined::default();
+    let mut links = Replacements::default();
     for request in requests {
         joined.add(&request.key);
         for replaced in local_keys(&request.value["replaces"], ResourceType::ServiceRequest) {
             joined.join(&request.key, &replaced);
+            links.add(&request.key, &replaced);
         }
     }
     let read: Vec<_> = requests
@@ -167,9 +190,68 @@ pub(super) fn chains(
             .members
             .sort_by(|left, right| (left.date, &left.key).cmp(&(right.date, &right.key)));
         chain.joining.sort();
+        links.tell_of_one_day(&mut chain.members);
     }
     chains.sort_by(|left, right| left.members[0].key.cmp(&right.members[0].key));
     chains
+}
+
+/// The links by `replaces`, in both directions.
+#[derive(Default)]
+struct Replacements {
+    replaced: BTreeMap<ResourceKey, Vec<ResourceKey>>,
+    replacing: BTreeMap<ResourceKey, Vec<ResourceKey>>,
+}
+
+impl Replacements {
+    fn add(&mut self, by: &ResourceKey, replaced: &ResourceKey) {
+        let (to, from) = (replaced.clone(), by.clone());
+        self.replaced.entry(from.clone()).or_default().push(to);
+        let to = self.replacing.entry(replaced.clone()).or_default();
+        to.push(from);
+    }
+
+    /// Tells of the members of one day which of them replace which. A record of receipt replaces no
+    /// referral.
+    fn tell_of_one_day(&self, members: &mut [Referral]) {
+        for is_record in [false, true] {
+            let mut of_days: BTreeMap<Date, Vec<ResourceKey>> = BTreeMap::new();
+            for member in members.iter().filter(|one| one.is_record == is_record) {
+                of_days
+                    .entry(member.date)
+                    .or_default()
+                    .push(member.key.clone());
+            }
+            of_days.retain(|_, keys| keys.len() > 1);
+            for (day, keys) in of_days {
+                let replaced = reached(&keys, &self.replaced);
+                let replacing = reached(&keys, &self.replacing);
+                let is_of_day = |one: &&mut Referral| one.date == day && one.is_record == is_record;
+                for member in members.iter_mut().filter(is_of_day) {
+                    member.replaced_on_day = replaced.contains(&member.key);
+                    member.replaces_of_day = replacing.contains(&member.key);
+                }
+            }
+        }
+    }
+}
+
+/// Returns all that is reached from these keys by at least one link to another.
+fn reached(
+    from: &[ResourceKey],
+    links: &BTreeMap<ResourceKey, Vec<ResourceKey>>,
+) -> BTreeSet<ResourceKey> {
+    let mut reached = BTreeSet::new();
+    let mut open = from.to_vec();
+    while let Some(key) = open.pop() {
+        let others = links.get(&key).into_iter().flatten();
+        for other in others.filter(|other| **other != key) {
+            if reached.insert(other.clone()) {
+                open.push(other.clone());
+            }
+        }
+    }
+    reached
 }
 
 /// The links between the named ServiceRequests, stored or not: a union-find.
@@ -237,6 +319,8 @@ fn referral(
             .filter(|_| matches!(status, "revoked" | "on-hold"))
             .cloned(),
         is_record,
+        replaces_of_day: false,
+        replaced_on_day: false,
         received: received.and_then(|received| day_of(&received["valueDate"])),
         requester: practices.party(&request["requester"]),
         performers: items(&request["performer"])

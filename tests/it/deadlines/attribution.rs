@@ -201,6 +201,123 @@ fn a_contact_is_attributed_by_a_plan_for_offers_that_names_no_referral() {
     ]);
 }
 
+/// Returns a contact that names several plans.
+fn of_plans(id: &str, plans: &[&str], day: &str) -> Value {
+    let mut contact = contact(id, plans[0], day);
+    for plan in &plans[1..] {
+        let named = reference(&format!("CarePlan/{plan}"));
+        contact = with_extension(
+            contact,
+            names::KL_BASED_ON_CAREPLAN,
+            "valueReference",
+            named,
+        );
+    }
+    contact
+}
+
+#[test]
+fn a_contact_that_names_several_plans_starts_a_chain_only_if_all_of_them_can_be_of_no_other() {
+    let (s, t) = (sent("s", "2027-03-01"), sent("t", "2027-03-02"));
+    let hospital = || reference("Organization/hospital");
+    let elsewhere = edited(t.clone(), "performer", json!([hospital()]));
+    let also_elsewhere = edited(sent("u", "2027-03-02"), "performer", json!([hospital()]));
+    let of_hospital = edited(offer_plan("v"), "author", hospital());
+    let both = || of_plans("e", &["w", "v"], "2027-03-10");
+    check_each(vec![
+        (
+            "two plans of one chain",
+            vec![s.clone(), offer_plan("w"), offer_plan("v"), both()],
+            &["s 2027-03-10 e*"],
+        ),
+        (
+            "a plan of each of two chains",
+            vec![
+                s.clone(),
+                elsewhere.clone(),
+                offer_plan("w"),
+                of_hospital.clone(),
+                both(),
+            ],
+            &["s none", "t none"],
+        ),
+        (
+            "each plan has a contact of its own later",
+            vec![
+                s.clone(),
+                elsewhere.clone(),
+                offer_plan("w"),
+                of_hospital.clone(),
+                both(),
+                contact("f", "w", "2027-03-20"),
+                contact("g", "v", "2027-03-21"),
+            ],
+            &["s 2027-03-20 f*", "t 2027-03-21 g*"],
+        ),
+        (
+            "the other plan may be of two others",
+            vec![
+                s.clone(),
+                elsewhere,
+                also_elsewhere,
+                offer_plan("w"),
+                of_hospital.clone(),
+                both(),
+            ],
+            &["s none", "t none", "u none"],
+        ),
+        (
+            "the other plan can be of none",
+            vec![s.clone(), offer_plan("w"), of_hospital, both()],
+            &["s 2027-03-10 e*"],
+        ),
+        (
+            "a later contact of the plan of the first chain is no start of the second",
+            vec![
+                s,
+                sent("t", "2027-03-12"),
+                offer_plan("w"),
+                offer_plan("v"),
+                first(),
+                of_plans("f", &["w", "v"], "2027-03-20"),
+            ],
+            &["s 2027-03-10 e*", "t none"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_contact_of_plans_of_which_one_names_a_referral_is_of_that_or_of_none() {
+    let (s, t) = (sent("s", "2027-03-01"), sent("t", "2027-03-02"));
+    let both = || of_plans("e", &["w", "v"], "2027-03-10");
+    let names = |id: &str| {
+        let named = json!([reference(&format!("ServiceRequest/{id}"))]);
+        edited(offer_plan("v"), "basedOn", named)
+    };
+    check_each(vec![
+        (
+            "the other plan names the same referral",
+            vec![s.clone(), offer_plan("w"), names("s"), both()],
+            &["s 2027-03-10 e*"],
+        ),
+        (
+            "the other plan names another referral",
+            vec![s.clone(), t, offer_plan("w"), names("t"), both()],
+            &["s none", "t none"],
+        ),
+        (
+            "the other plan names a referral that is not here",
+            vec![s.clone(), offer_plan("w"), names("x"), both()],
+            &["s none"],
+        ),
+        (
+            "the other plan is not stored",
+            vec![s.clone(), offer_plan("w"), both()],
+            &["s 2027-03-10 e*"],
+        ),
+    ]);
+}
+
 #[test]
 fn a_task_says_that_its_start_was_attributed_and_its_provenance_by_which_plan() {
     let resources = person(&[

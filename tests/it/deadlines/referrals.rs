@@ -56,6 +56,104 @@ fn of_referrals_of_one_day_the_smaller_id_is_the_root_and_the_larger_the_head() 
     );
 }
 
+/// The referrals of one day, and the head of their chain; none if it gives no right.
+fn chains_of_one_day() -> Vec<(&'static str, Vec<Value>, Option<&'static str>)> {
+    let day = "2027-03-01";
+    let sent = |id: &str| referral(id, "c", day);
+    let over = |id: &str| revoked_referral(sent(id), "superseded");
+    let by = |id: &str, old: &str| replacing(sent(id), old);
+    let by_hospital = |request: Value| {
+        let hospital = reference("Organization/hospital");
+        edited(request, "requester", hospital)
+    };
+    let draft = |request: Value| edited(request, "status", json!("draft"));
+    let record = |request: Value| {
+        let kind = json!([concept(names::CS_REFERRAL_KIND, "received-record")]);
+        edited(request, "category", kind)
+    };
+    vec![
+        (
+            "the smaller id",
+            vec![over("s2"), by("s1", "s2")],
+            Some("s1"),
+        ),
+        (
+            "the larger id",
+            vec![over("s1"), by("s2", "s1")],
+            Some("s2"),
+        ),
+        (
+            "of three",
+            vec![over("s3"), replacing(over("s1"), "s3"), by("s2", "s1")],
+            Some("s2"),
+        ),
+        (
+            "through a draft",
+            vec![over("s3"), draft(by("s2", "s3")), by("s1", "s2")],
+            Some("s1"),
+        ),
+        (
+            "by a draft alone",
+            vec![sent("s2"), draft(by("s1", "s2"))],
+            Some("s2"),
+        ),
+        (
+            "two replace one: the larger of them",
+            vec![over("s9"), by("s1", "s9"), by("s2", "s9")],
+            Some("s2"),
+        ),
+        (
+            "each the other: the larger",
+            vec![by("s1", "s2"), by("s2", "s1")],
+            Some("s2"),
+        ),
+        ("itself", vec![by("s2", "s2"), by("s1", "s2")], Some("s1")),
+        (
+            "a record of its receipt replaces no referral",
+            vec![sent("s2"), record(by("s1", "s2")), by("s0", "s2")],
+            Some("s0"),
+        ),
+        (
+            "forwarded by a hospital: the practice has made the root",
+            vec![over("s2"), by_hospital(by("s1", "s2"))],
+            Some("s1"),
+        ),
+        (
+            "forwarded by a practice: a hospital has",
+            vec![by_hospital(over("s2")), by("s1", "s2")],
+            None,
+        ),
+    ]
+}
+
+#[test]
+fn of_referrals_of_one_day_the_head_is_replaced_by_none_and_the_root_replaces_none() {
+    let running = "2027-03-01..2027-03-22 requested/running";
+    for (name, requests, head) in chains_of_one_day() {
+        let mut resources = vec![old_copd()];
+        resources.extend(requests);
+        for _ in 0..resources.len() {
+            resources.rotate_left(1);
+            let clocks = rights(&person(&resources), "2027-03-05").clocks;
+            let found: Vec<String> = clocks
+                .iter()
+                .map(|clock| {
+                    let (status, business) = (clock.status.code(), clock.business_status.code());
+                    format!(
+                        "{} {}..{} {status}/{business}",
+                        clock.focus.id, clock.start, clock.due
+                    )
+                })
+                .collect();
+            let expected: Vec<String> = head
+                .iter()
+                .map(|head| format!("{head} {running}"))
+                .collect();
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}
+
 #[test]
 fn the_head_says_whether_the_referral_stands() {
     for (reason, expected) in [
