@@ -13,6 +13,8 @@ use ring::signature::{
 };
 use serde_json::json;
 
+use super::jwk::{self, PrivateJwk};
+
 /// The time for which an assertion counts: five minutes, the longest that SMART allows.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(5);
 
@@ -44,28 +46,42 @@ pub(super) struct Claimed<'a> {
 }
 
 impl AssertionKey {
-    /// Reads a private key (PEM, PKCS#8): of the curve P-384, or RSA.
+    /// Reads a private key (PEM, PKCS#8, or a JSON Web Key): of the curve P-384, or RSA. A JSON Web Key
+    /// has its own id, if no other is given.
     ///
     /// # Errors
     /// If it is none.
-    pub(super) fn read(pem: &[u8], key_id: Option<&str>) -> Result<Self, String> {
+    pub(super) fn read(file: &[u8], key_id: Option<&str>) -> Result<Self, String> {
         // Without an effect if it was done before.
         let _ = BY_RING.install_default();
-        let keys = [
-            (Algorithm::ES384, EncodingKey::from_ec_pem(pem)),
-            (Algorithm::RS384, EncodingKey::from_rsa_pem(pem)),
-        ];
+        let json = crate::fhir::json::parse(file).unwrap_or_default();
+        let (keys, own_id) = match jwk::read(&json) {
+            Some((PrivateJwk::OfCurve(der), id)) => {
+                let key = EncodingKey::from_ec_der(&der);
+                (vec![(Algorithm::ES384, key)], id)
+            }
+            Some((PrivateJwk::OfRsa(der), id)) => {
+                let key = EncodingKey::from_rsa_der(&der);
+                (vec![(Algorithm::RS384, key)], id)
+            }
+            None => {
+                let of_curve = EncodingKey::from_ec_pem(file).ok();
+                let of_rsa = EncodingKey::from_rsa_pem(file).ok();
+                let of_curve = of_curve.map(|key| (Algorithm::ES384, key));
+                let of_rsa = of_rsa.map(|key| (Algorithm::RS384, key));
+                (of_curve.into_iter().chain(of_rsa).collect(), None)
+            }
+        };
         let read = keys.into_iter().find_map(|(algorithm, key)| {
-            let key = key.ok()?;
             signer(&algorithm, &key).ok()?;
             Some(AssertionKey {
                 key,
                 algorithm,
-                key_id: key_id.map(str::to_owned),
+                key_id: key_id.or(own_id).map(str::to_owned),
             })
         });
         read.ok_or_else(|| {
-            "expected a private key in PEM (BEGIN PRIVATE KEY): of the curve P-384 (ES384), or RSA of at least 2048 bits (RS384)".to_owned()
+            "expected a private key in PEM (BEGIN PRIVATE KEY) or as a JSON Web Key: of the curve P-384 (ES384), or RSA of at least 2048 bits (RS384)".to_owned()
         })
     }
 

@@ -71,6 +71,8 @@ pub(super) struct Setback {
     pub(super) status: Option<u16>,
     /// The value of its Retry-After header.
     pub(super) retry_after: Option<String>,
+    /// True if nothing at all can be asked: no connection, no token.
+    pub(super) is_of_all: bool,
 }
 
 impl Setback {
@@ -79,7 +81,15 @@ impl Setback {
             text: text.into(),
             status: None,
             retry_after: None,
+            is_of_all: false,
         }
+    }
+
+    /// Tells whether it is about the server, and not about what was asked for: nothing of it is asked for
+    /// in the pause.
+    pub(super) fn is_of_server(&self) -> bool {
+        let has_paused = matches!(self.status, Some(401 | 429 | 503));
+        self.is_of_all || self.retry_after.is_some() || has_paused
     }
 }
 
@@ -289,6 +299,7 @@ impl FhirClient {
                 text: format!("it answered {}", status.as_u16()),
                 status: Some(status.as_u16()),
                 retry_after: text_of(answer.headers(), &RETRY_AFTER),
+                is_of_all: false,
             });
         }
         Ok(answer)
@@ -302,7 +313,11 @@ impl FhirClient {
         let request = match &self.credentials {
             None => request,
             Some(credentials) => {
-                let token = self.token(credentials, context).await?;
+                let token = self.token(credentials, context).await;
+                let token = token.map_err(|setback| Setback {
+                    is_of_all: true,
+                    ..setback
+                })?;
                 request.bearer_auth(token)
             }
         };
@@ -347,6 +362,7 @@ impl FhirClient {
                 text: format!("its token endpoint answered {}", status.as_u16()),
                 status: None,
                 retry_after: text_of(answer.headers(), &RETRY_AFTER),
+                is_of_all: true,
             });
         }
         let answer = body(answer, TOKEN_BYTES_MAX).await?;
@@ -405,10 +421,14 @@ fn setback(error: &reqwest::Error) -> Setback {
             None => cause.source(),
         };
     }
-    Setback::because(match () {
+    let text = match () {
         () if is_tls => "there is no trusted TLS connection to it",
         () if error.is_timeout() => "it did not answer in time",
         () if error.is_connect() => "there is no connection to it",
         () => "it ended the connection before its answer was whole",
-    })
+    };
+    Setback {
+        is_of_all: is_tls || error.is_connect(),
+        ..Setback::because(text)
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct Identities {
     base: String,
     ids: Ids,
     secret: [u8; SECRET_BYTES],
+    /// The number of names from which on they are forgotten.
+    known_max: usize,
     /// The names that were looked up: theirs to ours.
     known: Mutex<HashMap<ResourceKey, ResourceKey>>,
 }
@@ -38,6 +40,7 @@ impl Identities {
             base: upstream.base_text().to_owned(),
             ids: upstream.ids,
             secret: *secret,
+            known_max: KNOWN_MAX,
             known: Mutex::default(),
         }
     }
@@ -102,7 +105,7 @@ impl Identities {
     /// Forgets names if there are too many: before a page is taken, never while it is.
     pub(super) fn make_room(&self) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= KNOWN_MAX {
+        if known.len() >= self.known_max {
             known.clear();
         }
     }
@@ -231,6 +234,28 @@ mod tests {
             assert_eq!(!address.ends_with(id), is_hidden, "{address}");
             assert!(names.is_theirs(&address), "{address}");
         }
+    }
+
+    #[test]
+    fn names_are_forgotten_between_pages_and_never_within_one() {
+        let mut names = identities("a", "mapped");
+        names.known_max = 3;
+        let key = |at: usize| ResourceKey::parse(&format!("Patient/{at}")).expect("a key");
+        let known = |names: &Identities| {
+            (0..10)
+                .filter(|at| names.found(&key(*at)).is_some())
+                .count()
+        };
+        // Two before a page, and seven within it: all of them are known to its end.
+        (0..2).for_each(|at| names.note(key(at), key(at + 100)));
+        names.make_room();
+        assert_eq!(known(&names), 2, "there is room");
+        (2..9).for_each(|at| names.note(key(at), key(at + 100)));
+        assert_eq!(known(&names), 9);
+        names.make_room();
+        assert_eq!(known(&names), 0);
+        assert_eq!(names.ours(&key(1)), names.mapped(&key(1)));
+        assert_eq!(identities("a", "mapped").known_max, 200_000);
     }
 
     #[test]

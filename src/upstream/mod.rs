@@ -17,6 +17,7 @@ mod credentials;
 mod export;
 mod fhir_client;
 mod identities;
+mod jwk;
 mod notified;
 mod place;
 mod poller;
@@ -24,6 +25,7 @@ mod round;
 mod settings;
 mod settings_file;
 mod taking;
+mod turns;
 mod walk;
 
 pub use account::{Account, Outlook, TAKEN};

@@ -2,7 +2,7 @@
 //! and later and later while it fails.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,7 @@ use super::place::Place;
 use super::round::{Ended, Now, Round};
 use super::settings::{Reading, Upstream};
 use super::taking::Taker;
+use super::turns::{Turns, after_notification};
 use crate::interactions::{Context, Server};
 use crate::subscriptions::delivery::{Pace, retry_after};
 
@@ -26,6 +27,7 @@ pub struct Poller {
     taker: Arc<Taker>,
     now: Now,
     pace: Pace,
+    turns: Mutex<Turns>,
     /// The account of it.
     pub account: Arc<Account>,
 }
@@ -34,8 +36,16 @@ pub struct Poller {
 struct ReadSome {
     /// The pause of each reading that was due.
     pauses: Vec<(usize, Duration)>,
-    /// The pause before anything is asked for, if something failed.
-    failed: Option<Duration>,
+    /// The pause before anything is asked for, if the server cannot be asked.
+    of_server: Option<Duration>,
+}
+
+impl ReadSome {
+    /// Returns the shortest pause after which something is due.
+    fn pause(&self) -> Option<Duration> {
+        let pauses = self.pauses.iter().map(|(_, pause)| *pause);
+        pauses.min().max(self.of_server)
+    }
 }
 
 /// The parts of a poller.
@@ -75,8 +85,10 @@ impl Poller {
                 account.note(|outlook| outlook.is_whole(at, whole));
             }
         }
+        let turns = Turns::new(upstream.readings.len(), Instant::now());
         Poller {
             account,
+            turns: Mutex::new(turns),
             taker,
             upstream,
             client,
@@ -106,50 +118,50 @@ impl Poller {
     }
 
     async fn run(&self) {
-        let mut due = vec![Instant::now(); self.upstream.readings.len()];
         loop {
             let began = Instant::now();
-            let read = self.read_some(&|at| due[at] <= began).await;
+            let due = self.turns().due_at(began);
+            let read = self.read_some(&due).await;
             let now = Instant::now();
-            for (at, pause) in read.pauses {
-                due[at] = now + pause;
-            }
-            if let Some(pause) = read.failed {
-                // While it fails nothing of it is asked for.
-                for one in &mut due {
-                    *one = (*one).max(now + pause);
-                }
-            }
-            let next = due.iter().min().copied().unwrap_or(now);
-            if read.failed.is_some() {
+            let next = {
+                let mut turns = self.turns();
+                turns.wait(now, &read.pauses, read.of_server);
+                turns.next(now)
+            };
+            if read.of_server.is_some() {
                 tokio::time::sleep_until(next).await;
                 continue;
             }
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
                 () = self.account.wake.notified() => {
-                    // A server that changes all the time is not asked all the time.
-                    tokio::time::sleep_until(began + self.pace.first_retry).await;
-                    for (at, reading) in self.upstream.readings.iter().enumerate() {
-                        // An export is made at the pace of that server.
-                        if !matches!(reading, Reading::Export { .. }) {
-                            due[at] = Instant::now();
-                        }
-                    }
+                    let least = self.pace.first_retry;
+                    let woken = after_notification(began, Instant::now(), least);
+                    tokio::time::sleep_until(woken).await;
+                    // An export is made at the pace of that server.
+                    let is_woken = |at: usize| {
+                        let reading = self.upstream.readings.get(at);
+                        !matches!(reading, Some(Reading::Export { .. }))
+                    };
+                    self.turns().wake(woken, is_woken);
                 }
             }
         }
     }
 
-    /// Reads once what is new, and returns the pause before the next round.
-    pub async fn round(&self) -> Duration {
-        let read = self.read_some(&|_| true).await;
-        let pauses = read.pauses.iter().map(|(_, pause)| *pause);
-        read.failed.or(pauses.min()).unwrap_or(self.upstream.every)
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads once what is new of the readings that are due.
-    async fn read_some(&self, is_due: &(dyn Fn(usize) -> bool + Sync)) -> ReadSome {
+    /// Reads once what is new, and returns the pause before the next round.
+    pub async fn round(&self) -> Duration {
+        let all: Vec<usize> = (0..self.upstream.readings.len()).collect();
+        let read = self.read_some(&all).await;
+        read.pause().unwrap_or(self.upstream.every)
+    }
+
+    /// Reads once what is new of these readings. One that fails is no reason to leave out the others.
+    async fn read_some(&self, due: &[usize]) -> ReadSome {
         let round = Round {
             upstream: &self.upstream,
             client: &self.client,
@@ -160,50 +172,67 @@ impl Poller {
             absent: Mutex::new(HashSet::new()),
         };
         self.subscribe(&round).await;
-        let mut setback = None;
-        let mut pauses = Vec::new();
-        for (at, reading) in self.upstream.readings.iter().enumerate() {
-            if !is_due(at) {
+        let mut read = ReadSome {
+            pauses: Vec::new(),
+            of_server: None,
+        };
+        for at in due.iter().copied() {
+            let Some(reading) = self.upstream.readings.get(at) else {
                 continue;
-            }
-            match round.read(at, reading).await {
-                Ok(Ended::Whole) => pauses.push((at, self.upstream.every)),
-                Ok(Ended::Later(pause)) => pauses.push((at, pause)),
-                Err(found) => {
-                    self.note_failure(&reading.words(), found, &mut setback);
-                    pauses.push((at, Duration::ZERO));
+            };
+            let pause = match round.read(at, reading).await {
+                Ok(ended) => {
+                    self.turns().went(at, true);
+                    match ended {
+                        Ended::Whole => self.upstream.every,
+                        Ended::Later(pause) => pause,
+                    }
                 }
-            }
+                Err(found) => {
+                    let pause = self.failed(at, &reading.words(), &found);
+                    let of_server = Some(pause).filter(|_| found.is_of_server());
+                    read.of_server = read.of_server.max(of_server);
+                    pause
+                }
+            };
+            read.pauses.push((at, pause));
         }
-        if setback.is_none()
+        if read.of_server.is_none()
             && let Err(found) = round.read_again().await
         {
-            self.note_failure("what was refused", found, &mut setback);
+            let at = self.upstream.readings.len();
+            let pause = self.failed(at, "what was refused", &found);
+            read.of_server = Some(pause).filter(|_| found.is_of_server());
         }
-        let failed = setback.as_ref().map(|setback| self.failed(setback));
-        let soonest = pauses.iter().map(|(_, pause)| *pause).min();
-        let pause = failed.or(soonest).unwrap_or(self.upstream.every);
+        let pause = read.pause().unwrap_or(self.upstream.every);
         let next = later((self.now)().now, pause);
+        let failures = self.turns().most_failures();
         self.account.note(|outlook| {
             outlook.next = Some(next);
-            if failed.is_none() {
-                outlook.failures = 0;
-            }
+            outlook.failures = failures.max(u32::from(read.of_server.is_some()));
         });
-        ReadSome { pauses, failed }
+        read
     }
 
-    fn note_failure(&self, what: &str, found: Setback, setback: &mut Option<Setback>) {
+    /// Notes a failure of a reading, and returns the pause after it.
+    fn failed(&self, at: usize, what: &str, setback: &Setback) -> Duration {
         tracing::warn!(
             upstream = %self.upstream.name,
             reading = %what,
-            "reading failed: {}", found.text
+            "reading failed: {}", setback.text
         );
-        self.account.note(|outlook| outlook.errors += 1);
-        // What asks for the longest pause counts.
-        if setback.is_none() || found.retry_after.is_some() {
-            *setback = Some(found);
-        }
+        let now = (self.now)().now;
+        let failures = self.turns().went(at, false);
+        self.account.note(|outlook| {
+            outlook.errors += 1;
+            outlook.trouble = Some((setback.text.clone(), now));
+        });
+        let own = self.pace.pause(&self.upstream.name, failures);
+        let asked = setback
+            .retry_after
+            .as_deref()
+            .and_then(|value| retry_after(value, now));
+        own.max(asked.unwrap_or_default())
     }
 
     /// Sees to the Subscriptions there; reading goes on without them.
@@ -220,23 +249,6 @@ impl Poller {
         }
         self.account
             .note(|outlook| outlook.subscription = Some(status));
-    }
-
-    /// Notes a failure, and returns the pause after it.
-    fn failed(&self, setback: &Setback) -> Duration {
-        let now = (self.now)().now;
-        let mut failures = 0;
-        self.account.note(|outlook| {
-            outlook.failures += 1;
-            outlook.trouble = Some((setback.text.clone(), now));
-            failures = outlook.failures;
-        });
-        let own = self.pace.pause(&self.upstream.name, failures);
-        let asked = setback
-            .retry_after
-            .as_deref()
-            .and_then(|value| retry_after(value, now));
-        own.max(asked.unwrap_or_default())
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Upstream {
 pub struct UpstreamAuth {
     /// The id by which the server knows Frist.
     pub client_id: String,
-    /// The file with the private key (PEM).
+    /// The file with the private key (PEM or JWK).
     pub key: PathBuf,
     /// The id of the key, if the server knows several.
     pub key_id: Option<String>,

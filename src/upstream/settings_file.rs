@@ -57,12 +57,10 @@ pub fn read(text: &[u8]) -> Result<Vec<Upstream>, String> {
             ));
         }
         let is_kept = |one: &Upstream| one.ids == Ids::Kept;
-        let other = read.iter().find(|other| {
-            is_kept(other) && is_kept(&upstream) && other.base_text() != upstream.base_text()
-        });
-        if let Some(other) = other {
+        let other = read.iter().find(|other| is_kept(other));
+        if let Some(other) = other.filter(|_| is_kept(&upstream)) {
             return Err(format!(
-                "upstreams[{at}].ids: expected 'mapped', since '{}' has 'kept' already: two servers have the same ids for different persons",
+                "upstreams[{at}].ids: expected 'mapped', since '{}' has 'kept' already: two servers have the same ids for different persons, and of one server all that is read stands in one row",
                 other.name
             ));
         }
@@ -178,7 +176,7 @@ fn credentials(value: &Value, at: &str) -> Result<UpstreamAuth, String> {
     };
     Ok(UpstreamAuth {
         client_id: needed("clientId", "the id by which the server knows Frist")?,
-        key: needed("key", "a file with a private key (PEM)")?.into(),
+        key: needed("key", "a file with a private key (PEM or JWK)")?.into(),
         key_id: members.text("keyId")?.map(str::to_owned),
         scope: members.text("scope")?.unwrap_or("system/*.read").to_owned(),
         token_endpoint: members.address("tokenEndpoint")?,
@@ -465,11 +463,23 @@ mod tests {
         let file = json!({ "upstreams": [twice, twice] }).to_string();
         let found = read(file.as_bytes()).expect_err("refused");
         assert!(found.contains("twice"), "{found}");
-        for (base, is_taken) in [("https://x.dk", true), ("https://y.dk", false)] {
-            let kept = |name: &str, base: &str| json!({ "name": name, "base": base, "ids": "kept", "read": [{ "history": "system" }] });
-            let two = json!({ "upstreams": [kept("a", "https://x.dk"), kept("b", base)] });
+    }
+
+    #[test]
+    fn one_row_at_most_keeps_the_ids_of_its_server() {
+        for (base, ids, is_taken) in [
+            ("https://x.dk", "kept", false),
+            ("https://x.dk/", "kept", false),
+            ("https://y.dk", "kept", false),
+            ("https://y.dk", "mapped", true),
+        ] {
+            let of = |name: &str, base: &str, ids: &str| json!({ "name": name, "base": base, "ids": ids, "read": [{ "history": "system" }] });
+            let two = json!({ "upstreams": [of("a", "https://x.dk", "kept"), of("b", base, ids)] });
             let found = read(two.to_string().as_bytes());
-            assert_eq!(found.is_ok(), is_taken, "{base}: {found:?}");
+            assert_eq!(found.is_ok(), is_taken, "{base} {ids}: {found:?}");
+            let why = found.err().unwrap_or_default();
+            let expected = "upstreams[1].ids: expected 'mapped', since 'a' has 'kept' already";
+            assert_eq!(why.starts_with(expected), !is_taken, "{why}");
         }
     }
 

@@ -122,3 +122,35 @@ fn wrong_options_and_a_server_that_is_not_there_are_told_apart() {
         "{out}"
     );
 }
+
+#[test]
+fn after_three_files_in_a_row_without_an_answer_no_more_are_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        let text = json!({ "resourceType": "Bundle", "id": name });
+        std::fs::write(folder.path().join(format!("{name}.json")), text.to_string()).unwrap();
+    }
+    // The files whose answers are cut, the number of those that are sent, and whether that is all.
+    for (cut, sent, is_stopped) in [
+        (&["a", "b", "d", "e"][..], 6, false),
+        (&["b", "c", "d"], 4, true),
+        (&["a", "b", "c", "d", "e", "f"], 3, true),
+    ] {
+        let relay = server();
+        relay.change(move |asked, told| {
+            let id: Value = serde_json::from_str(&asked.body).unwrap();
+            told.is_cut = cut.contains(&id["id"].as_str().unwrap());
+        });
+        let (code, out, told) = run(folder.path(), &relay.base, &[]);
+        assert_eq!(code, Some(1), "{out}");
+        let asked = relay.asked();
+        assert_eq!(asked.len(), sent, "{cut:?}");
+        assert_eq!(
+            told.contains("does not answer: no further file was sent"),
+            is_stopped,
+            "{told}"
+        );
+        let refused = cut.len().min(if is_stopped { 3 } else { 4 });
+        assert!(out.contains(&format!("{refused} files refused:")), "{out}");
+    }
+}

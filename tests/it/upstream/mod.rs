@@ -77,10 +77,15 @@ impl ReadingServer {
 
     /// Stops the server and starts it again from its folder, as a kill would.
     fn restart(self) -> Self {
+        self.restart_at(NOW)
+    }
+
+    /// Does the same at a later instant.
+    fn restart_at(self, now: &str) -> Self {
         let ReadingServer { facade, runtime } = self;
         drop(runtime);
         let facade = Arc::into_inner(facade).expect("a poller still holds the server");
-        ReadingServer::of(facade.restart(NOW))
+        ReadingServer::of(facade.restart(now))
     }
 
     /// Returns how many versions there are of everything.
@@ -117,12 +122,16 @@ fn the_page_and_the_metrics_tell_how_it_stands_and_nothing_of_a_person() {
     let relay = source();
     let reading = ReadingServer::new();
     let poller = reading.poller(&row(&relay, &json!([{ "search": "Condition" }])), None);
-    reading.round(&poller);
     let account = Arc::clone(&poller.account);
-    let shown = Facade::at(NOW).reading(vec![account]);
+    // Ten minutes after its start nothing was read; twenty after it, all; ten later it is asked.
+    let lag = |now: &str| account.outlook().lag_s(now.parse().unwrap());
+    assert_eq!(lag("2027-03-01T08:10:00Z"), 600.0);
+    reading.facade.advance("2027-03-01T08:20:00Z");
+    reading.round(&poller);
+    let shown = Facade::at("2027-03-01T08:30:00Z").reading(vec![Arc::clone(&account)]);
     let metrics = shown.get("/metrics").text;
     for line in [
-        "frist_upstream_lag_seconds{upstream=\"ehr\"} 0.000",
+        "frist_upstream_lag_seconds{upstream=\"ehr\"} 600.000",
         "frist_upstream_taken_total{upstream=\"ehr\",outcome=\"created\"} 3",
         "frist_upstream_refused_total{upstream=\"ehr\"} 0",
         "frist_upstream_errors_total{upstream=\"ehr\"} 0",

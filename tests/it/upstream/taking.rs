@@ -230,3 +230,101 @@ fn diagnoses_of_a_practice_go_through_intake_as_a_list_of_conditions() {
     let outlook = reading.round(&poller);
     assert_eq!(reading.versions(), written, "{outlook:?}");
 }
+
+#[test]
+fn what_was_refused_is_asked_for_again_and_taken_once_it_is_right() {
+    for is_stopped in [false, true] {
+        let relay = source();
+        let odd = || {
+            let mut odd = people::copd("c", "p", "2027-02-20");
+            odd["code"]["coding"][0]["code"] = json!("DJ459");
+            odd
+        };
+        let base = relay.base.clone();
+        let page = move |entries: &[Value]| {
+            let page = json!({ "resourceType": "Bundle", "type": "searchset", "entry": entries,
+                "link": [{ "relation": "self", "url": base }] });
+            Told::of(200, &page.to_string())
+        };
+        let is_search = |target: &str| target.starts_with("/fhir/Condition?");
+        let all = page.clone();
+        relay.answer(move |asked| {
+            let entry = json!({ "resource": odd() });
+            let is_read = asked.target == "/fhir/Condition/c";
+            let read = is_read.then(|| Told::of(200, &odd().to_string()));
+            read.or_else(|| is_search(&asked.target).then(|| all(&[entry])))
+        });
+        let reading = ReadingServer::new();
+        let upstream = row(&relay, &json!([{ "search": "Condition" }]));
+        let poller = reading.poller(&upstream, None);
+        for _ in 0..2 {
+            let outlook = reading.round(&poller);
+            assert_eq!(outlook.refused, 1, "{outlook:?}");
+        }
+        // It is right now, and no search tells of it any more.
+        relay.answer(move |asked| is_search(&asked.target).then(|| page(&[])));
+        relay.asked();
+        drop(poller);
+        let reading = if is_stopped {
+            reading.restart()
+        } else {
+            reading
+        };
+        let poller = reading.poller(&upstream, None);
+        for _ in 0..2 {
+            reading.round(&poller);
+            assert_eq!(reading.total("Condition"), 1, "stopped: {is_stopped}");
+        }
+        let asked = relay.asked();
+        let again = asked.iter().filter(|one| one.target == "/fhir/Condition/c");
+        assert_eq!(
+            again.count(),
+            1,
+            "what is right is asked for no more: {asked:?}"
+        );
+    }
+}
+
+#[test]
+fn resources_of_the_telemedicine_platform_are_evidence_and_nothing_of_them_is_stored() {
+    let relay = source();
+    let base = relay.base.clone();
+    relay.answer(move |asked| {
+        let profile = "http://ehealth.sundhed.dk/fhir/StructureDefinition/ehealth-condition";
+        let of = |id: &str, code: &str| {
+            let mut condition = people::copd(id, "p", "2027-02-20");
+            condition["meta"] =
+                json!({ "profile": [profile], "lastUpdated": "2027-02-28T10:00:00Z" });
+            condition["code"]["coding"][0]["code"] = json!(code);
+            json!({ "resource": condition })
+        };
+        let page = json!({ "resourceType": "Bundle", "type": "searchset",
+            "entry": [of("c", "DJ449"), of("a", "DJ459")], "link": [{ "relation": "self", "url": base }] });
+        let is_search = asked.target.starts_with("/fhir/Condition?");
+        is_search.then(|| Told::of(200, &page.to_string()))
+    });
+    // Whether a diagnosis of the person is known, and what the platform's then says.
+    for (is_known, reason) in [(false, "needs-diagnosis-date"), (true, "known-already")] {
+        let reading = ReadingServer::new();
+        if is_known {
+            for resource in [
+                people::practice("gp"),
+                people::patient("known"),
+                people::copd("own", "known", "2027-02-20"),
+            ] {
+                reading.facade.put_ok(&resource);
+            }
+        }
+        let mut upstream = row(&relay, &json!([{ "search": "Condition" }]));
+        upstream["conversion"] = json!("fut");
+        let poller = reading.poller(&upstream, None);
+        for _ in 0..2 {
+            let outlook = reading.round(&poller);
+            assert_eq!((outlook.trouble.clone(), outlook.refused), (None, 0));
+            for reason in [reason, "other-diagnosis"] {
+                assert_eq!(outlook.left_out.get(reason), Some(&1), "{outlook:?}");
+            }
+            assert_eq!(reading.total("Condition"), u64::from(is_known));
+        }
+    }
+}

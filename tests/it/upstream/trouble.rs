@@ -188,3 +188,80 @@ fn another_reading_begins_anew_and_each_has_its_own_place() {
         .collect();
     assert_eq!(first, [true, false]);
 }
+
+#[test]
+fn what_it_is_behind_is_known_also_after_a_stop() {
+    let (relay, upstream) = paged();
+    let reading = ReadingServer::new();
+    reading.round(&reading.poller(&upstream, None));
+    let reading = reading.restart_at("2027-03-01T11:00:00Z");
+    relay.answer(|_| Some(Told::of(500, "")));
+    let poller = reading.poller(&upstream, None);
+    let lag = || {
+        let now = "2027-03-01T11:00:00Z".parse().unwrap();
+        poller.account.outlook().lag_s(now)
+    };
+    assert_eq!(lag(), 3.0 * 3_600.0, "before anything is asked for");
+    reading.round(&poller);
+    assert_eq!(lag(), 3.0 * 3_600.0, "after a failure");
+    relay.behave();
+    reading.round(&poller);
+    assert_eq!(lag(), 0.0);
+}
+
+#[test]
+fn one_reading_that_fails_leaves_the_others_their_pace() {
+    let relay = source();
+    relay.answer(|asked| {
+        let is_odd = asked.target.starts_with("/fhir/Encounter");
+        is_odd.then(|| Told::of(404, ""))
+    });
+    let reading = ReadingServer::new();
+    let readings = json!([{ "search": "Encounter" }, { "search": "Condition" }]);
+    let mut upstream = row(&relay, &readings);
+    upstream["every"] = json!(3_600);
+    let poller = reading.poller(&upstream, None);
+    for failures in 1..4 {
+        let pause = reading.runtime.block_on(poller.round());
+        let outlook = poller.account.outlook();
+        assert_eq!((outlook.failures, outlook.taken[0]), (failures, 3));
+        assert_eq!(outlook.errors, u64::from(failures));
+        // The next one is the one that failed.
+        assert!(pause < Duration::from_secs(3_600), "{pause:?}");
+    }
+    relay.behave();
+    let pause = reading.runtime.block_on(poller.round());
+    assert_eq!(poller.account.outlook().failures, 0);
+    assert_eq!(pause, Duration::from_secs(3_600));
+}
+
+#[test]
+fn other_ids_are_another_reading() {
+    let (relay, mut upstream) = paged();
+    let reading = ReadingServer::new();
+    for (ids, begins_anew, conditions) in [
+        ("mapped", true, 6),
+        ("mapped", false, 6),
+        ("kept", true, 12),
+        ("kept", false, 12),
+    ] {
+        upstream["ids"] = json!(ids);
+        relay.asked();
+        let outlook = reading.round(&reading.poller(&upstream, None));
+        assert_eq!(
+            (outlook.trouble.clone(), outlook.refused),
+            (None, 0),
+            "{ids}"
+        );
+        let first = relay.asked().into_iter().find(is_page).unwrap().target;
+        assert_eq!(
+            !first.contains("_lastUpdated=ge"),
+            begins_anew,
+            "{ids}: {first}"
+        );
+        assert_eq!(reading.total("Condition"), conditions, "{ids}");
+    }
+    // What was read under other ids stays; the person is one.
+    assert_eq!(reading.facade.get("Condition/c5").status, 200);
+    assert_eq!(reading.total("Patient"), 1);
+}
