@@ -8,7 +8,7 @@ use super::foreign::ForeignBundle;
 use super::known::KnownParties;
 use super::recognition::{IntakeFormat, recognise};
 use super::refusal::IntakeRefusal;
-use super::statement::Statement;
+use super::statement::{Statement, sender_entry};
 use super::words::IntakeReason;
 use super::{condition_list, fut, hospital_notification, kl_119, referral_draft};
 
@@ -34,8 +34,14 @@ pub fn convert(
     context: &IntakeContext<'_>,
 ) -> Conversion {
     let mut work = Converting::new(statement, known, context);
-    // Without the person nothing about the person is understood.
-    if !work.is_open(statement.person) {
+    // Without the person nothing about the person is understood, nor a message of a sender that is not.
+    let is_message = matches!(
+        statement.format,
+        IntakeFormat::Referral | IntakeFormat::HospitalNotification
+    );
+    let sender = sender_entry(&statement.bundle).filter(|_| is_message);
+    let mut needed = [Some(statement.person), sender].into_iter().flatten();
+    if needed.any(|at| !work.is_open(at)) {
         work.leave_out_all(IntakeReason::NotUnderstood);
         return work.finish();
     }

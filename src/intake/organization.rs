@@ -42,7 +42,7 @@ impl SentOrganization {
         SentOrganization {
             ydernummer: first(&names::is_ydernummer_system),
             sor: first(&|system| system == names::SOR),
-            kombit: first(&|system| system == names::KOMBIT),
+            kombit: first(&|system| system == names::KOMBIT).map(as_kombit_writes),
             cvr: first(&|system| system == names::CVR),
             name: element["name"].as_str().map(str::to_owned),
             types: items(&element["type"])
@@ -266,6 +266,19 @@ fn element(system: &str, value: &str) -> Value {
         json!({ "system": system, "value": value })
     } else {
         json!({ "use": "official", "system": system, "value": value })
+    }
+}
+
+/// Spells a number of KOMBIT as its register does: a UUID is the same in capitals, and without the
+/// beginning of its address.
+fn as_kombit_writes(number: String) -> String {
+    let lower = number.to_lowercase();
+    let digits = lower.strip_prefix("urn:uuid:").unwrap_or(&lower);
+    let is_uuid = digits.len() == 36 && uuid::Uuid::try_parse(digits).is_ok();
+    if is_uuid {
+        format!("urn:uuid:{digits}")
+    } else {
+        number
     }
 }
 

@@ -179,12 +179,17 @@ pub(super) fn identifier_of(bundle: &Value) -> Option<(String, String)> {
     Some((system.to_owned(), value.to_owned()))
 }
 
-/// Finds the sender of a message, if it has a number.
+/// Finds the entry of the sender of a message.
+pub(super) fn sender_entry(bundle: &ForeignBundle<'_>) -> Option<usize> {
+    bundle.resolve(&bundle.entries[0].resource["sender"])
+}
+
+/// Finds the sender of a message, if it has a number. An entry that is not understood names nobody.
 pub(super) fn sender_of(bundle: &ForeignBundle<'_>) -> Option<SentOrganization> {
-    let reference = &bundle.entries[0].resource["sender"];
-    let sent = match bundle.resolve(reference) {
-        Some(at) => SentOrganization::read(bundle.entries[at].resource),
-        None => SentOrganization::read(reference),
+    let sent = match sender_entry(bundle).map(|at| bundle.entries[at]) {
+        Some(entry) if entry.has_modifiers() => return None,
+        Some(entry) => SentOrganization::read(entry.resource),
+        None => SentOrganization::read(&bundle.entries[0].resource["sender"]),
     };
     sent.is_identified().then_some(sent)
 }

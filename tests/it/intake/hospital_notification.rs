@@ -117,6 +117,23 @@ fn a_death_is_taken_for_a_person_who_is_stored_and_a_stay_never_is() {
 }
 
 #[test]
+fn a_death_that_is_not_understood_is_not_taken() {
+    // The person, and the sender.
+    for at in [1, 3] {
+        let facade = Facade::at(NOW);
+        facade.put_ok(&patient("p"));
+        let mut bundle = message("admit-inpatient", "finished", &json!(END), &json!(true));
+        bundle["entry"][at]["resource"]["implicitRules"] = json!("https://ward.test/rules");
+        let told = lines(&take(&facade, &bundle));
+        let all = told
+            .iter()
+            .all(|line| line.ends_with("left-out not-understood"));
+        assert!(all, "{at}: {told:?}");
+        assert_eq!(versions(&facade, "Patient"), 1);
+    }
+}
+
+#[test]
 fn a_published_death_is_taken() {
     let Some(package) = std::env::var_os("FRIST_MEDCOM_HOSPITALNOTIFICATION").map(PathBuf::from)
     else {

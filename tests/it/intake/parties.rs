@@ -96,6 +96,39 @@ fn an_organization_is_the_stored_one_that_its_numbers_name_and_no_other() {
 }
 
 #[test]
+fn a_number_of_kombit_alone_names_a_practice_however_its_uuid_is_spelled() {
+    let uuid = "5f7f3b39-27a9-4dbe-9d3c-3a2fbb94e6c1";
+    let stored_as = format!("urn:uuid:{uuid}");
+    let facade = Facade::at(NOW);
+    let spelled = [
+        stored_as.clone(),
+        uuid.to_owned(),
+        uuid.to_uppercase(),
+        stored_as.to_uppercase(),
+    ];
+    for (number, value) in (1..).zip(&spelled) {
+        let kombit = json!([numbered("https://kombit.dk/sts/organisation", value)]);
+        let told = lines(&take(&facade, &of_practice(number, &kombit)));
+        let expected = match number {
+            1 => [
+                "Organization created",
+                "Condition created verification-assumed",
+            ],
+            _ => [
+                "Organization unchanged",
+                "Condition unchanged verification-assumed",
+            ],
+        };
+        assert_eq!(told[2..], expected, "{value}");
+        assert_eq!(organizations(&facade), [stored_as.as_str()]);
+    }
+    // What is no UUID is refused by the profile, and told; what the practice says is taken.
+    let odd = json!([numbered("https://kombit.dk/sts/organisation", "k")]);
+    let told = lines(&take(&facade, &of_practice(5, &odd)));
+    assert_eq!(told[2], "Organization needs profile");
+}
+
+#[test]
 fn an_organization_whose_number_was_corrected_here_is_not_overwritten() {
     let facade = Facade::at(NOW);
     let sor = |value: &str| json!([numbered(SOR_SYSTEM, value)]);

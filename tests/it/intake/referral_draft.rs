@@ -381,3 +381,110 @@ fn a_booking_needs_its_referral_and_an_acknowledgement_says_nothing() {
         ["MessageHeader left-out not-needed"]
     );
 }
+
+/// A referral of that requester, with an identifier.
+fn numbered(requester: &str, identifier: &Value, id: &str) -> Value {
+    request(&json!({ "id": id, "identifier": [identifier],
+        "requester": { "reference": format!("Organization/{requester}") } }))
+}
+
+#[test]
+fn a_number_of_a_referral_is_that_of_its_requester_and_its_person_and_has_a_system() {
+    let system = json!({ "system": "https://vendor.test/referral", "value": "1" });
+    let without = json!({ "value": "1" });
+    let sent = |number, who: &str, identifier: &Value, id: &str| {
+        let referral = [numbered(who, identifier, id), reason_of_group()];
+        message(number, "new-referral", who, &referral)
+    };
+    // Two messages, and how many referrals are stored then.
+    for (what, first, second, expected) in [
+        (
+            "again",
+            sent(1, "practice", &system, "a"),
+            sent(2, "practice", &system, "b"),
+            1,
+        ),
+        (
+            "of another requester",
+            sent(1, "practice", &system, "a"),
+            sent(2, "municipality", &system, "b"),
+            2,
+        ),
+        (
+            "without a system",
+            sent(1, "practice", &without, "a"),
+            sent(2, "practice", &without, "b"),
+            2,
+        ),
+        (
+            "without a system, by its own id",
+            sent(1, "practice", &without, "a"),
+            sent(2, "practice", &without, "a"),
+            1,
+        ),
+    ] {
+        let facade = Facade::taking_drafts(NOW);
+        for bundle in [&first, &second, &first, &second] {
+            told(&facade, bundle);
+        }
+        let stored = facade.search_all("ServiceRequest");
+        assert_eq!(stored.len(), expected, "{what}");
+    }
+    // Another person's with the same number is another.
+    let facade = Facade::taking_drafts(NOW);
+    told(&facade, &sent(1, "practice", &system, "a"));
+    let mut other = sent(2, "practice", &system, "a");
+    other["entry"][1]["resource"]["identifier"][0]["value"] = json!("0101010101");
+    assert_eq!(told(&facade, &other)[0], "ServiceRequest created");
+    assert_eq!(facade.search_all("ServiceRequest").len(), 2);
+}
+
+#[test]
+fn a_refusal_meets_the_one_referral_that_has_its_number_and_none_of_several() {
+    let system = json!({ "system": "https://gp.test/referral", "value": NUMBER });
+    let without = json!({ "value": NUMBER });
+    let refuse = |number, identifier: &Value| {
+        let mut refused = task("afvisning", &json!({ "text": "kapacitet" }));
+        refused["focus"] = json!({ "identifier": identifier });
+        message(number, "task", "municipality", &[refused])
+    };
+    let facade = Facade::taking_drafts(NOW);
+    let referral = [numbered("practice", &system, "a"), reason_of_group()];
+    told(&facade, &message(1, "new-referral", "practice", &referral));
+    let unknown = ["Task left-out no-referral"];
+    assert_eq!(told(&facade, &refuse(2, &without)), unknown);
+    assert_eq!(told(&facade, &refuse(3, &system)), ["Task updated"]);
+    let another = [numbered("municipality", &system, "b"), reason_of_group()];
+    told(
+        &facade,
+        &message(4, "new-referral", "municipality", &another),
+    );
+    assert_eq!(facade.search_all("ServiceRequest").len(), 2);
+    assert_eq!(told(&facade, &refuse(5, &system)), unknown);
+}
+
+#[test]
+fn parties_that_are_not_understood_name_nobody() {
+    let strange = json!([{ "url": "https://vendor.test/other", "valueBoolean": true }]);
+    // Which entries of the frame are not understood, and what becomes of the referral.
+    for (at, expected) in [
+        (1, "ServiceRequest left-out not-understood"),
+        (2, "ServiceRequest left-out not-understood"),
+        (3, "ServiceRequest created"),
+        (4, "ServiceRequest needs requester"),
+    ] {
+        let facade = Facade::taking_drafts(NOW);
+        let referral = [request(&json!({})), reason_of_group()];
+        let mut bundle = message(1, "new-referral", "practice", &referral);
+        bundle["entry"][at]["resource"]["modifierExtension"] = strange.clone();
+        let report = lines(&take(&facade, &bundle));
+        assert_eq!(report[5], expected, "{at}");
+        assert!(
+            report[at].ends_with("left-out not-understood"),
+            "{report:?}"
+        );
+        if at == 3 {
+            assert_eq!(stored(&facade)["performer"], Value::Null);
+        }
+    }
+}
