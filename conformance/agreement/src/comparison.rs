@@ -7,7 +7,7 @@ use crate::differences::Difference;
 use crate::line::Verdict;
 
 /// Groups of which each resource must be valid for the public validator.
-const VALID: &[&str] = &["examples", "complies", "persons", "emitted"];
+const VALID: &[&str] = &["examples", "complies", "persons", "emitted", "taken"];
 /// Groups of which none may be.
 const INVALID: &[&str] = &["invalid"];
 

@@ -41,6 +41,7 @@ pub(crate) fn lines(frist: &Path) -> Result<Vec<Line>, String> {
     lines.extend(ours.map(|example| line("danish-as-ours", example, example.profiles.clone())));
     lines.extend(persons()?);
     lines.extend(emitted::lines(frist)?);
+    lines.extend(emitted::taken(frist)?);
     Ok(lines)
 }
 

@@ -30,6 +30,10 @@ const GROUPS: &[(&str, &str)] = &[
         "emitted",
         "what the server says: Tasks, Provenance, definitions, OperationOutcomes, Bundles",
     ),
+    (
+        "taken",
+        "what `$intake` stores of each format, and its reports; against dk-core's profiles too",
+    ),
     ("danish", "the examples published with dk-core, as they are"),
     (
         "danish-as-ours",

@@ -127,9 +127,19 @@ pub(crate) fn danish_examples() -> Result<Vec<Example>, String> {
     let Some(file) = std::env::var_os("FRIST_DK_CORE").map(PathBuf::from) else {
         return Ok(Vec::new());
     };
+    package_examples(&file)?.into_iter().map(example).collect()
+}
+
+/// Returns the Bundles of our own making as others send them, by name.
+pub(crate) fn foreign_bundles() -> Result<Vec<(String, String)>, String> {
+    json_files(&root().join("conformance/agreement/intake"))
+}
+
+/// Returns the names, without their ending, and texts of the examples of a package, by name.
+pub(crate) fn package_examples(file: &Path) -> Result<Vec<(String, String)>, String> {
     let fail = |error: std::io::Error| format!("{}: {error}", file.display());
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(
-        fs::File::open(&file).map_err(fail)?,
+        fs::File::open(file).map_err(fail)?,
     ));
     let mut found = Vec::new();
     for entry in archive.entries().map_err(fail)? {
@@ -147,7 +157,7 @@ pub(crate) fn danish_examples() -> Result<Vec<Example>, String> {
         }
     }
     found.sort();
-    found.into_iter().map(example).collect()
+    Ok(found)
 }
 
 fn example((name, text): (String, String)) -> Result<Example, String> {

@@ -5,6 +5,7 @@ mod http;
 mod posted;
 mod requests;
 mod server;
+mod taken;
 
 use std::path::Path;
 
@@ -60,6 +61,12 @@ pub(crate) fn lines(program: &Path) -> Result<Vec<Line>, String> {
     emitted.read(&demo, "demo", FACTS)?;
     emitted.read_of_all(&demo, "demo")?;
     Ok(emitted.lines)
+}
+
+/// Collects what the program `frist` stores of what others send as they send it.
+pub(crate) fn taken(program: &Path) -> Result<Vec<Line>, String> {
+    let arguments = ["serve", "--clock", CLOCK, "--intake-draft", "referral"];
+    taken::collect(&Server::start(program, &arguments)?)
 }
 
 struct Emitted {
