@@ -10,6 +10,7 @@ use ::fjall::{
     Readable, Snapshot, UserKey, UserValue,
 };
 
+use super::fjall_journal::cut_torn_end;
 use super::kv::{Batch, Direction, KeyRange, KeyValues, Kv, KvRead, Table};
 use crate::storage::StoreError;
 
@@ -26,6 +27,11 @@ pub(super) struct FjallKv {
 impl FjallKv {
     /// Opens the database in that folder, or makes it.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, Error> {
+        if let Some(cut) = cut_torn_end(path)? {
+            tracing::warn!(
+                "the end of the journal was torn, as a loss of power leaves it: {cut} bytes of a batch that was not acknowledged were cut off"
+            );
+        }
         let database = Database::builder(path)
             .cache_size(cache_bytes)
             .max_journaling_size(JOURNAL_BYTES_MAX)
@@ -127,11 +133,118 @@ fn failure(error: Error) -> StoreError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::super::fjall_journal::batch_ends;
     use super::*;
+
+    const CACHE_BYTES: u64 = 1 << 20;
 
     #[test]
     fn a_failed_write_tells_the_operator_where_to_look() {
         assert!(failure(Error::Poisoned).to_string().contains("disk"));
+    }
+
+    fn open(folder: &Path) -> FjallKv {
+        FjallKv::open(folder, CACHE_BYTES).unwrap()
+    }
+
+    /// Applies three batches, and returns the folder, the journal and where each of them ends.
+    fn three_batches() -> (tempfile::TempDir, PathBuf, Vec<usize>) {
+        let folder = tempfile::tempdir().unwrap();
+        let kv = open(folder.path());
+        for number in 0..3 {
+            kv.apply(batch(number)).unwrap();
+        }
+        drop(kv);
+        let (path, mut ends) = batch_ends(folder.path()).unwrap();
+        let ends = ends.split_off(ends.len() - 3);
+        (folder, path, ends)
+    }
+
+    /// Makes a batch of several pages.
+    fn batch(number: u8) -> Batch {
+        let mut batch = Batch::default();
+        batch.put(Table::Guards, vec![number, 3], vec![number; 5_000]);
+        for part in 0..3 {
+            // What repeats itself is packed, and would be no page.
+            let mut chance = u32::from(number) * 3 + u32::from(part);
+            let value = (0..5_000).map(|_| {
+                chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                chance.to_be_bytes()[0]
+            });
+            batch.put(
+                Table::Guards,
+                vec![number, part],
+                value.collect::<Vec<u8>>(),
+            );
+        }
+        batch
+    }
+
+    /// Counts the batches that are there, whole.
+    fn kept(kv: &FjallKv) -> u8 {
+        let view = kv.view();
+        let has = |number: u8, part| view.get(Table::Guards, &[number, part]).unwrap().is_some();
+        assert!((0..9).all(|number| has(number, 0) == has(number, 2)));
+        u8::try_from((0..9).filter(|number| has(*number, 0)).count()).unwrap()
+    }
+
+    #[test]
+    fn a_last_batch_that_is_there_in_part_is_cut_off_and_what_stands_before_it_is_kept() {
+        type Change = fn(&mut [u8]);
+        let cases: [(&str, Change, u8); 8] = [
+            ("nothing", |_| {}, 3),
+            ("its first page", |bytes| bytes[..4_096].fill(0), 2),
+            ("its second page", |bytes| bytes[4_096..8_192].fill(0), 2),
+            (
+                "the head of an item",
+                |bytes| bytes[5_034..5_120].fill(0),
+                2,
+            ),
+            ("all but its first page", |bytes| bytes[4_096..].fill(0), 2),
+            (
+                "its end",
+                |bytes| bytes.iter_mut().rev().take(200).for_each(|byte| *byte = 0),
+                2,
+            ),
+            ("its last byte", |bytes| *bytes.last_mut().unwrap() = 0, 2),
+            ("a bit", |bytes| bytes[9_000] ^= 1, 2),
+        ];
+        let (folder, path, ends) = three_batches();
+        let journal = fs::read(&path).unwrap();
+        let room = ends[2] + 4_096;
+        for (what, change, expected) in cases {
+            let mut bytes = journal[..room].to_vec();
+            change(&mut bytes[ends[1]..ends[2]]);
+            fs::write(&path, bytes).unwrap();
+            let kv = open(folder.path());
+            assert_eq!(kept(&kv), expected, "without {what}");
+            kv.apply(batch(expected)).unwrap();
+            assert_eq!(kept(&kv), expected + 1, "without {what}, written to");
+        }
+        assert_eq!(
+            kept(&open(folder.path())),
+            3,
+            "what was written after a loss"
+        );
+    }
+
+    #[test]
+    fn a_broken_batch_before_whole_ones_is_damage_and_nothing_is_cut() {
+        let (folder, path, ends) = three_batches();
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[ends[0] + 9_000] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let said = cut_torn_end(folder.path()).unwrap_err().to_string();
+        assert!(
+            said.contains("is broken, and a whole one follows"),
+            "{said}"
+        );
+        assert!(FjallKv::open(folder.path(), CACHE_BYTES).is_err());
+        assert!(fs::read(&path).unwrap() == bytes);
     }
 }

@@ -11,6 +11,7 @@
 mod codec;
 mod engine;
 mod fjall;
+mod fjall_journal;
 mod folder;
 mod history;
 mod index_keys;
