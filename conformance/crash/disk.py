@@ -17,7 +17,6 @@ HEAD = struct.Struct("<cIQQQ")
 PAGE = 4096
 ZEROS = bytes(PAGE)
 HERE = Path(__file__).resolve().parent
-MODES = ("synced", "torn", "cut")
 
 
 def build(folder: Path) -> Path:

@@ -12,7 +12,7 @@ import linear
 import look
 from judge import Faults
 from linear import NEVER, Operation
-from server import Server
+from server import Server, read_json
 from workload import SHARED, cvr
 
 CLOCK = "2027-03-01T12:00:00Z"
@@ -68,11 +68,11 @@ class Clients:
         match kind:
             case "read":
                 status, headers, text = self.ask("GET", name)
-                result = read_of(look.read_json(text)) if status == 200 else None
+                result = read_of(read_json(text)) if status == 200 else None
                 is_answered = status in (200, 404, 410)
             case "search":
                 status, headers, text = self.ask("GET", f"Organization?identifier={place}")
-                found = look.read_json(text).get("entry", []) if status == 200 else []
+                found = read_json(text).get("entry", []) if status == 200 else []
                 result = read_of(found[0]["resource"]) if found else None
                 is_answered = status == 200
             case "write":
@@ -105,7 +105,7 @@ class Clients:
             result, is_answered = ("created" if status == 201 else "found", where.split("/")[-3]), status in (200, 201)
         else:
             status, headers, text = self.ask("GET", f"Organization?identifier={value}")
-            found = [entry["resource"]["id"] for entry in look.read_json(text).get("entry", [])] if status == 200 else []
+            found = [entry["resource"]["id"] for entry in read_json(text).get("entry", [])] if status == 200 else []
             # Two of them are no state that there is: no order will explain it.
             result, is_answered = (found[0] if len(found) == 1 else ",".join(found) or None), status == 200
             kind = "search"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import judge
 from judge import Event, Faults, Group
-from server import BASE, NotReady, Number, Server, read_json
+from server import BASE, NotReady, Number, Server
 from workload import SUBSCRIPTIONS, Sent
 
 PAGE_MAX = 1000

@@ -91,6 +91,7 @@ class PowerLosses:
         large = self.chance.choice((0.0, 0.0, 0.0, 0.0, 0.15))
         self.senders = Senders(self.server, self.chance.randrange(10**9), WRITERS, FIRST_DAY, large)
         self.day, self.since, self.is_new = FIRST_DAY, "", True
+        self.modes = ("synced", "synced", "torn", "torn", "cut")
         self.heard: dict[str, list[tuple[Event, int]]] = {}
 
     def clock(self) -> str:
@@ -178,7 +179,7 @@ class PowerLosses:
             while number < moment:
                 model.step(next(stream))
                 number += 1
-            mode = self.chance.choice(("synced", "synced", "torn", "torn", "cut"))
+            mode = self.chance.choice(self.modes)
             look.remove(self.rebuilt)
             model.rebuild(self.rebuilt, mode, self.chance)
             faults = Faults()

@@ -5,8 +5,8 @@
 //! folder; `writing` groups the commits, and `staging` says what one commit means (`streams` what
 //! it means for the events of subscriptions); `reading`, `history` and `searching` read; `verify`
 //! checks it all, and `reindex` makes the index anew. `keys` and `index_keys` have the keys,
-//! `record` the values, `kv` is the seam, `fjall` and `sled` are the engines. `docs/storage.md`
-//! tells who audits a folder what is in it.
+//! `record` the values, `kv` is the seam, `fjall` (with `fjall_journal`) and `sled` are the engines.
+//! `docs/storage.md` tells who audits a folder what is in it.
 
 mod codec;
 mod engine;
