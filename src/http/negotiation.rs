@@ -325,7 +325,7 @@ mod tests {
         }
     }
 
-    /// What browsers send, and what is not of one: whether JSON is given in lines for people.
+    /// Headers of browsers and others, and whether JSON is given in lines for people.
     const OF_BROWSERS: &[(&str, bool)] = &[
         (
             "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",

@@ -9,9 +9,9 @@ use std::ops::Range;
 use serde_json::value::RawValue;
 
 use super::FHIR_NAMESPACE;
+use super::tags::{Layout, Wrong};
 use super::write::{
-    DefinedMember, GAP, Layout, NO_RESOURCE, OTHER_KIND, RawObject, ResourceWriter, Unwritable,
-    Wrong,
+    DefinedMember, GAP, NO_RESOURCE, OTHER_KIND, RawObject, ResourceWriter, Unwritable,
 };
 use crate::fhir::json::{raw_members, without_mark};
 use crate::schema::Definitions;

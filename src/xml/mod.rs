@@ -23,7 +23,8 @@ mod xhtml;
 
 pub use bundle_parts::BundleParts;
 pub use read::read;
-pub use write::{Layout, Unwritable, write};
+pub use tags::Layout;
+pub use write::{Unwritable, write};
 
 /// The namespace of FHIR.
 const FHIR_NAMESPACE: &str = "http://hl7.org/fhir";

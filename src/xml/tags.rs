@@ -1,7 +1,20 @@
 //! The tags of a document that is written: names, attributes, and lines for people.
 
 use super::characters::is_character;
-use super::write::{Layout, NO_CHARACTER, Wrong};
+
+/// The arrangement of the elements in lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// All in one line.
+    Compact,
+    /// Each in a line of its own, for people.
+    Lines,
+}
+
+/// The thing that is wrong, where the path of the writer has stopped.
+pub(super) type Wrong = &'static str;
+
+const NO_CHARACTER: Wrong = "it has a character that XML cannot hold";
 
 /// A writer of tags, one after the other.
 pub(super) struct TagWriter {

@@ -9,20 +9,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::element_path::ElementPath;
-use super::tags::TagWriter;
+use super::tags::{Layout, TagWriter, Wrong};
 use super::{FHIR_NAMESPACE, XHTML_TYPE, xhtml};
 use crate::fhir::json::{raw_members, without_mark};
 use crate::fhirpath::{Model, TypeId};
 use crate::schema::{Definitions, MemberDefinition};
-
-/// The arrangement of the elements in lines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Layout {
-    /// All in one line.
-    Compact,
-    /// Each in a line of its own, for people.
-    Lines,
-}
 
 /// The reason why a resource has no form in XML: it is not what the definitions say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,13 +47,9 @@ pub fn write(
     }
 }
 
-/// The thing that is wrong, where the path of the writer has stopped.
-pub(super) type Wrong = &'static str;
-
 pub(super) const UNKNOWN_MEMBER: Wrong = "it has a member that R4 does not have";
 pub(super) const NO_RESOURCE: Wrong = "it is no resource of R4";
 pub(super) const OTHER_KIND: Wrong = "its value is not of the kind of JSON that its type has";
-pub(super) const NO_CHARACTER: Wrong = "it has a character that XML cannot hold";
 const NO_DIV: Wrong = "it is no div of XHTML that stands alone";
 pub(super) const GAP: Wrong = "it has a gap that XML has no form for";
 
