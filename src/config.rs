@@ -119,6 +119,10 @@ pub struct CommonOptions {
     /// with a warning, since it may arrive later, or refuse it.
     #[arg(long, value_enum, default_value_t = References::Later, env = "FRIST_REFERENCES")]
     pub references: References,
+    /// The answer to a Patient with an identifier, as a CPR number, that another one has: accept it
+    /// with a warning, or refuse it.
+    #[arg(long, value_enum, default_value_t = OnDuplicatePatients::Warn, env = "FRIST_DUPLICATE_PATIENTS")]
+    pub duplicate_patients: OnDuplicatePatients,
     /// The base URL that clients use, if it differs from `http://LISTEN/fhir`.
     #[arg(long, value_name = "URL", env = "FRIST_BASE_URL", value_parser = base_url)]
     pub base_url: Option<String>,
@@ -155,6 +159,15 @@ pub struct CommonOptions {
     /// `frist=debug`, …).
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "FRIST_LOG_FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// The answers to a Patient with an identifier that another one has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum OnDuplicatePatients {
+    /// Accept it, with a warning.
+    Warn,
+    /// Refuse it.
+    Refuse,
 }
 
 /// A format whose guide is a draft.

@@ -14,13 +14,13 @@ use super::exit_error::ExitError;
 use super::practices::{OpenedPractices, PracticeFile};
 use super::reindex::{finish_index, open_store};
 use super::{added_packages, packages, upstreams};
-use crate::config::{IntakeDraft, References, ServeOptions};
+use crate::config::{IntakeDraft, OnDuplicatePatients, References, ServeOptions};
 use crate::fhir::Resource;
 use crate::http::LazyDownload;
 use crate::intake::IntakeOptions;
 use crate::interactions::capabilities::statement;
 use crate::interactions::upkeep::{calendar, definitions, derivation};
-use crate::interactions::{Failure, ReferencePolicy, Server, ServerParts};
+use crate::interactions::{DuplicatePatients, Failure, ReferencePolicy, Server, ServerParts};
 use crate::storage::embedded::StoreOptions;
 use crate::upstream::{FhirClient, Upstream};
 use crate::validation::Validator;
@@ -87,6 +87,10 @@ impl ReadyServer {
                 takes_referral_draft: common.intake_draft.contains(&IntakeDraft::Referral),
             },
             references,
+            duplicate_patients: match common.duplicate_patients {
+                OnDuplicatePatients::Warn => DuplicatePatients::Warn,
+                OnDuplicatePatients::Refuse => DuplicatePatients::Refuse,
+            },
             endpoints,
             wake_calendar: Box::new(move || wake.notify_one()),
             wake_delivery: Box::new(move |id| woken.wake(id)),

@@ -88,6 +88,8 @@ pub const fn elements_read(resource_type: ResourceType) -> &'static [&'static st
             "generalPractitioner",
             "deceasedBoolean",
             "deceasedDateTime",
+            "active",
+            "link",
         ],
         ResourceType::Organization => &["resourceType", "identifier", "type"],
         ResourceType::PractitionerRole => &["resourceType", "organization"],

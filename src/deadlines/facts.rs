@@ -12,6 +12,7 @@ use super::group_table::GroupTable;
 use super::offers::{Booking, OfferPlan, OfferStart, is_offer_plan};
 use super::practice::{Party, Practices};
 use super::practice_table::PracticeTable;
+use super::reasons::Uncounted;
 use super::referrals::{self, Chain};
 use super::stored::Stored;
 use super::task::prevention_start_task_id;
@@ -38,6 +39,8 @@ pub struct PersonFacts {
     pub(super) offer_plans: Vec<OfferPlan>,
     /// Each Condition and ServiceRequest that is stored, counted or not.
     pub(super) triggers: BTreeMap<ResourceKey, Trigger>,
+    /// The resources that are stored and not counted, each with the reason.
+    pub(super) uncounted: BTreeMap<ResourceKey, Uncounted>,
     /// Every date on which something becomes known or ends, in order.
     pub(super) dates: Vec<Date>,
 }
@@ -56,6 +59,10 @@ pub(super) struct Patient {
     /// The general practitioners that the Patient names.
     pub practices: Vec<Party>,
     pub death: Option<Death>,
+    /// False if the Patient says that it is not in use.
+    pub is_active: bool,
+    /// The Patients by which it says that it is replaced.
+    pub replaced_by: Vec<ResourceKey>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,29 +136,17 @@ impl PersonFacts {
             bookings: Vec::new(),
             offer_plans: Vec::new(),
             triggers: BTreeMap::new(),
+            uncounted: BTreeMap::new(),
             dates: Vec::new(),
         };
         let mut requests = Vec::new();
         for stored in resources {
-            match FactType::of(stored.key.resource_type) {
-                Some(FactType::Condition) => {
-                    facts.diagnoses.extend(diagnosis(stored, &practices, table));
-                    facts.triggers.insert(stored.key.clone(), trigger(stored));
-                }
-                Some(FactType::CarePlan) => {
-                    facts.plans.extend(plan(stored, &practices));
-                    let of_offers = OfferPlan::read(stored, &practices);
-                    facts.offer_plans.extend(of_offers);
-                }
-                Some(FactType::ServiceRequest) => {
-                    requests.push(stored);
-                    facts.triggers.insert(stored.key.clone(), trigger(stored));
-                }
-                Some(FactType::Encounter) => facts.offer_starts.extend(OfferStart::read(stored)),
-                Some(FactType::Appointment) => {
-                    facts.bookings.extend(Booking::read(stored, patient));
-                }
-                None => {}
+            let fact_type = FactType::of(stored.key.resource_type);
+            if fact_type == Some(FactType::ServiceRequest) {
+                requests.push(stored);
+            }
+            if let Err(why) = facts.add(fact_type, stored, &practices, table) {
+                facts.uncounted.insert(stored.key.clone(), why);
             }
         }
         facts
@@ -160,7 +155,8 @@ impl PersonFacts {
         facts.chains = {
             let diagnoses = facts.diagnoses.iter();
             let groups = diagnoses.map(|fact| (&fact.key, fact.groups.as_slice()));
-            referrals::chains(&requests, &practices, table, &groups.collect())
+            let groups = groups.collect();
+            referrals::chains(&requests, &practices, table, &groups, &mut facts.uncounted)
         };
         facts
             .plans
@@ -176,6 +172,36 @@ impl PersonFacts {
             .sort_by(|left, right| left.key.cmp(&right.key));
         facts.dates = facts.all_dates();
         facts
+    }
+
+    /// Adds the fact that a resource is; those of referrals follow from all of them.
+    fn add(
+        &mut self,
+        fact_type: Option<FactType>,
+        stored: &Stored<'_>,
+        practices: &Practices<'_>,
+        table: &GroupTable,
+    ) -> Result<(), Uncounted> {
+        match fact_type {
+            Some(FactType::Condition) => {
+                self.triggers.insert(stored.key.clone(), trigger(stored));
+                self.diagnoses.push(diagnosis(stored, practices, table)?);
+            }
+            Some(FactType::CarePlan) => {
+                self.offer_plans.extend(OfferPlan::read(stored, practices));
+                self.plans.push(plan(stored, practices)?);
+            }
+            Some(FactType::ServiceRequest) => {
+                self.triggers.insert(stored.key.clone(), trigger(stored));
+            }
+            Some(FactType::Encounter) => self.offer_starts.push(OfferStart::read(stored)?),
+            Some(FactType::Appointment) => {
+                self.bookings
+                    .push(Booking::read(stored, &self.patient.key)?);
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     /// Tells whether this Condition or ServiceRequest is stored, counted or not.
@@ -238,6 +264,8 @@ fn read_patient(
             version: None,
             practices: Vec::new(),
             death: None,
+            is_active: true,
+            replaced_by: Vec::new(),
         };
     };
     let death = match &stored.value["deceasedBoolean"] {
@@ -252,6 +280,11 @@ fn read_patient(
         version: Some(stored.version),
         practices,
         death,
+        is_active: stored.value["active"] != false,
+        replaced_by: items(&stored.value["link"])
+            .filter(|link| link["type"] == "replaced-by")
+            .flat_map(|link| local_keys(&link["other"], ResourceType::Patient))
+            .collect(),
     }
 }
 
@@ -259,14 +292,14 @@ fn diagnosis(
     stored: &Stored<'_>,
     practices: &Practices<'_>,
     table: &GroupTable,
-) -> Option<Diagnosis> {
+) -> Result<Diagnosis, Uncounted> {
     let condition = stored.value;
     if !has_coding(
         &condition["verificationStatus"],
         names::CONDITION_VER_STATUS,
         "confirmed",
     ) {
-        return None;
+        return Err(Uncounted::NotConfirmed);
     }
     let date = match extensions(condition, names::CONDITION_ASSERTED_DATE).next() {
         Some(asserted) => day_of(&asserted["valueDateTime"]),
@@ -274,25 +307,28 @@ fn diagnosis(
     };
     let recorder =
         Some(practices.party(&condition["recorder"])).filter(|party| party.owner.is_some());
-    Some(Diagnosis {
+    Ok(Diagnosis {
         key: stored.key.clone(),
         version: stored.version,
-        date: date?,
+        date: date.ok_or(Uncounted::NoDiagnosisDay)?,
         groups: table.groups_of_condition(condition),
         recorder: recorder.unwrap_or_else(|| practices.party(&condition["asserter"])),
         postponements: Postponement::of(condition),
     })
 }
 
-fn plan(stored: &Stored<'_>, practices: &Practices<'_>) -> Option<Plan> {
+fn plan(stored: &Stored<'_>, practices: &Practices<'_>) -> Result<Plan, Uncounted> {
     let plan = stored.value;
     let is_treatment_plan = has_coding(
         &plan["category"],
         names::CS_CAREPLAN_CATEGORY,
         "treatment-plan",
     );
-    if !is_treatment_plan || is_offer_plan(plan) {
-        return None;
+    if is_offer_plan(plan) {
+        return Err(Uncounted::OfferPlan);
+    }
+    if !is_treatment_plan {
+        return Err(Uncounted::NotTreatmentPlan);
     }
     let author = practices.party(&plan["author"]);
     let reason = |code| {
@@ -304,17 +340,17 @@ fn plan(stored: &Stored<'_>, practices: &Practices<'_>) -> Option<Plan> {
             )
         })
     };
-    let state = match plan["status"].as_str()? {
+    let state = match plan["status"].as_str().unwrap_or_default() {
         "active" | "on-hold" | "completed" => PlanState::InForce,
         "revoked" if reason("superseded") || reason("ended") => PlanState::InForce,
         "revoked" if reason("patient-declined") => PlanState::Declined,
-        _ => return None,
+        _ => return Err(Uncounted::PlanNotInForce),
     };
-    let date = day_of(&plan["created"])?;
+    let date = day_of(&plan["created"]).ok_or(Uncounted::NoPlanDay)?;
     if state == PlanState::InForce && !author.is_general_practice_on(date) {
-        return None;
+        return Err(Uncounted::AuthorNoPractice);
     }
-    Some(Plan {
+    Ok(Plan {
         key: stored.key.clone(),
         version: stored.version,
         date,

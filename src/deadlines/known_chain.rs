@@ -9,8 +9,19 @@ use super::offers::{Booking, OfferStart};
 use super::referrals::{self, Chain, Referral};
 use super::rule::Rule;
 use super::rules::Rules;
-use super::words::{Right, StartOn};
+use super::words::{Group, Right, StartOn};
 use crate::fhir::ResourceKey;
+
+/// The reason why a chain has no clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NoClock {
+    /// Its first referral is of no general practice.
+    NoPractice,
+    /// No reason of it is of a target group.
+    NoGroup,
+    /// The first of the groups that has no rule for its day.
+    NoRule(Group),
+}
 
 /// A chain of which at least one referral is known.
 pub(super) struct KnownChain<'a> {
@@ -22,8 +33,8 @@ pub(super) struct KnownChain<'a> {
     pub head: &'a Referral,
     /// The diagnoses that a member names as its reason.
     pub reasons: Vec<&'a Diagnosis>,
-    /// The rule, and the day on which the clock starts under it; none if the right does not apply.
-    pub started: Option<(&'a Rule, Date)>,
+    /// The rule, and the day on which the clock starts under it; or why the right does not apply.
+    pub started: Result<(&'a Rule, Date), NoClock>,
     day: Date,
 }
 
@@ -51,7 +62,7 @@ impl<'a> KnownChain<'a> {
             root,
             head,
             reasons: facts.diagnoses.iter().filter(is_reason).collect(),
-            started: None,
+            started: Err(NoClock::NoPractice),
             day,
         };
         if root.requester.is_general_practice_on(root.date) {
@@ -62,15 +73,18 @@ impl<'a> KnownChain<'a> {
 
     /// Selects the rule whose gross due date is the earliest among those of the groups; of several,
     /// the first in the order of the table.
-    fn earliest_due(&self, rules: &'a Rules) -> Option<(&'a Rule, Date)> {
+    fn earliest_due(&self, rules: &'a Rules) -> Result<(&'a Rule, Date), NoClock> {
         let by_diagnosis = self.reasons.iter().flat_map(|fact| &fact.groups);
         let by_code = self.members.iter().flat_map(|member| &member.reason_groups);
-        let rules = by_diagnosis.chain(by_code).filter_map(|group| {
+        let groups = || by_diagnosis.clone().chain(by_code.clone());
+        let first = groups().min().ok_or(NoClock::NoGroup)?;
+        let rules = groups().filter_map(|group| {
             let rule = rules.select(*group, Right::PreventionStart, self.root.date)?;
             Some((rule, self.start(rule)))
         });
         rules
             .min_by_key(|(rule, start)| (due(*start, rule.days, rule.unit, Vec::new()), rule.group))
+            .ok_or(NoClock::NoRule(*first))
     }
 
     fn start(&self, rule: &Rule) -> Date {
@@ -87,7 +101,7 @@ impl<'a> KnownChain<'a> {
 
     /// Returns the rule; none if the right does not apply.
     pub(super) fn rule(&self) -> Option<&'a Rule> {
-        self.started.map(|(rule, _)| rule)
+        self.started.ok().map(|(rule, _)| rule)
     }
 
     /// Returns the Encounters known on the day that name a member of the chain, by date and id.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::calendar::day_of;
 use super::practice::{Party, Practices};
+use super::reasons::Uncounted;
 use super::stored::{SourceVersion, Stored};
 use crate::fhir::reference::{Reference, local_keys};
 use crate::fhir::view::{extensions, has_coding, items};
@@ -50,10 +51,15 @@ pub(super) struct OfferPlan {
 }
 
 impl OfferStart {
-    pub(super) fn read(stored: &Stored<'_>) -> Option<OfferStart> {
+    pub(super) fn read(stored: &Stored<'_>) -> Result<OfferStart, Uncounted> {
         let encounter = stored.value;
-        let under_way = matches!(encounter["status"].as_str()?, "in-progress" | "finished");
-        (under_way && !is_clarifying(&encounter["type"])).then_some(())?;
+        let status = encounter["status"].as_str().unwrap_or_default();
+        if !matches!(status, "in-progress" | "finished") {
+            return Err(Uncounted::NotBegun);
+        }
+        if is_clarifying(&encounter["type"]) {
+            return Err(Uncounted::Clarifying);
+        }
         let plans = if names_a_referral(encounter) {
             Vec::new()
         } else {
@@ -61,10 +67,11 @@ impl OfferStart {
                 .flat_map(|named| local_keys(&named["valueReference"], ResourceType::CarePlan))
                 .collect()
         };
-        Some(OfferStart {
+        let date = day_of(&encounter["period"]["start"]);
+        Ok(OfferStart {
             key: stored.key.clone(),
             version: stored.version,
-            date: day_of(&encounter["period"]["start"])?,
+            date: date.ok_or(Uncounted::NoContactDay)?,
             class: encounter["class"]["code"].as_str().map(str::to_owned),
             based_on: local_keys(&encounter["basedOn"], ResourceType::ServiceRequest),
             plans,
@@ -77,18 +84,26 @@ impl OfferStart {
 }
 
 impl Booking {
-    /// Reads the booking of a person; none if the person is no participant.
-    pub(super) fn read(stored: &Stored<'_>, patient: &ResourceKey) -> Option<Booking> {
+    /// Reads the booking of a person.
+    pub(super) fn read(stored: &Stored<'_>, patient: &ResourceKey) -> Result<Booking, Uncounted> {
         let appointment = stored.value;
-        let status = appointment["status"].as_str()?;
+        let status = appointment["status"].as_str().unwrap_or_default();
         let is_kept = matches!(status, "booked" | "arrived" | "checked-in");
         let is_of_person = items(&appointment["participant"])
             .any(|who| Reference::read(&who["actor"]).local_key() == Some(patient));
-        (is_kept && is_of_person && !is_clarifying(&appointment["serviceType"])).then_some(())?;
-        Some(Booking {
+        if !is_kept {
+            return Err(Uncounted::NotBooked);
+        }
+        if !is_of_person {
+            return Err(Uncounted::NotOfPerson);
+        }
+        if is_clarifying(&appointment["serviceType"]) {
+            return Err(Uncounted::Clarifying);
+        }
+        Ok(Booking {
             key: stored.key.clone(),
             version: stored.version,
-            date: day_of(&appointment["start"])?,
+            date: day_of(&appointment["start"]).ok_or(Uncounted::NoBookingDay)?,
             created: day_of(&appointment["created"]),
             based_on: local_keys(&appointment["basedOn"], ResourceType::ServiceRequest),
         })

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::calendar::{Postponement, day_of, minus};
 use super::group_table::GroupTable;
 use super::practice::{Party, Practices};
+use super::reasons::Uncounted;
 use super::stored::{SourceVersion, Stored};
 use super::words::Group;
 use crate::fhir::reference::local_keys;
@@ -146,6 +147,7 @@ pub(super) fn chains(
     practices: &Practices<'_>,
     table: &GroupTable,
     diagnoses: &GroupsOfDiagnoses<'_>,
+    uncounted: &mut BTreeMap<ResourceKey, Uncounted>,
 ) -> Vec<Chain> {
     let mut joined = Joined::default();
     let mut links = Replacements::default();
@@ -158,7 +160,11 @@ pub(super) fn chains(
     }
     let read: Vec<_> = requests
         .iter()
-        .map(|request| (*request, referral(request, practices, table)))
+        .map(|request| {
+            let read = referral(request, practices, table);
+            let read = read.map_err(|why| uncounted.insert(request.key.clone(), why));
+            (*request, read.ok())
+        })
         .collect();
     let counted = || read.iter().filter_map(|(_, referral)| referral.as_ref());
     for record in counted().filter(|referral| referral.is_record) {
@@ -291,9 +297,9 @@ fn referral(
     stored: &Stored<'_>,
     practices: &Practices<'_>,
     table: &GroupTable,
-) -> Option<Referral> {
+) -> Result<Referral, Uncounted> {
     let request = stored.value;
-    let status = request["status"].as_str()?;
+    let status = request["status"].as_str().unwrap_or_default();
     let reason = extensions(request, names::REQUEST_STATUS_REASON).next();
     let reason = reason.map(|extension| &extension["valueCodeableConcept"]);
     let has_reason =
@@ -302,7 +308,7 @@ fn referral(
         "revoked" if has_reason("patient-declined") => ReferralState::Declined,
         "revoked" if WITHDRAWING.iter().any(|code| has_reason(code)) => ReferralState::Withdrawn,
         "active" | "on-hold" | "completed" | "revoked" => ReferralState::Stands,
-        _ => return None,
+        _ => return Err(Uncounted::NotReferred),
     };
     let is_record = has_coding(
         &request["category"],
@@ -310,10 +316,10 @@ fn referral(
         "received-record",
     );
     let received = extensions(request, names::EXT_RECEIVED).next();
-    Some(Referral {
+    Ok(Referral {
         key: stored.key.clone(),
         version: stored.version,
-        date: day_of(&request["authoredOn"])?,
+        date: day_of(&request["authoredOn"]).ok_or(Uncounted::NoReferralDay)?,
         state,
         status_reason: reason
             .filter(|_| matches!(status, "revoked" | "on-hold"))

@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::header_text::text;
 
 /// The headers that a page may read of an answer.
-const EXPOSED: &str = "ETag, Location, Content-Location, Last-Modified, X-Request-Id, X-Progress, Retry-After, Preference-Applied";
+const EXPOSED: &str = "ETag, Location, Content-Location, Last-Modified, X-Request-Id, X-Progress, Retry-After, Preference-Applied, Frist-Rights";
 /// The headers that a page may send.
 const SENT: &str = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Request-Id";
 /// The time for which a browser may remember that it asked, in seconds.

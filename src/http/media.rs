@@ -14,6 +14,8 @@ pub(super) const PLAIN_JSON: &str = "application/json; charset=utf-8";
 
 /// The header that tells which wish was honoured.
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// The header that tells in short what a write did to rights.
+pub(super) const FRIST_RIGHTS: HeaderName = HeaderName::from_static("frist-rights");
 /// The header that tells in which ways a patch may be sent (<https://www.rfc-editor.org/rfc/rfc5789#section-3.1>).
 pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// The ways in which a patch may be sent: JSON Patch, JSON Merge Patch, and FHIRPath Patch.

@@ -10,6 +10,7 @@ use jiff::civil::Date;
 
 use super::batch_threads::BatchThreads;
 use super::context::Context;
+use super::duplicate_patients::DuplicatePatients;
 use super::per_base::PerBase;
 use super::reference_policy::ReferencePolicy;
 use super::subscription::binding_tokens::BindingTokens;
@@ -43,6 +44,8 @@ pub struct ServerParts {
     pub base_url: String,
     /// The answer to references to resources that are not stored.
     pub references: ReferencePolicy,
+    /// The answer to a Patient with an identifier that another one has.
+    pub duplicate_patients: DuplicatePatients,
     /// The addresses to which a Subscription may have notifications sent.
     pub endpoints: EndpointPolicy,
     /// The choices about what is taken in.
@@ -69,6 +72,7 @@ impl ServerParts {
             validator,
             base_url,
             references: ReferencePolicy::default(),
+            duplicate_patients: DuplicatePatients::default(),
             endpoints: EndpointPolicy::default(),
             intake: IntakeOptions::default(),
             subscriptions_max: SUBSCRIPTIONS_MAX,
@@ -95,6 +99,8 @@ pub struct Server {
     pub base_url: String,
     /// The answer to references to resources that are not stored.
     pub references: ReferencePolicy,
+    /// The answer to a Patient with an identifier that another one has.
+    pub duplicate_patients: DuplicatePatients,
     /// The addresses to which a Subscription may have notifications sent.
     pub endpoints: EndpointPolicy,
     /// The choices about what is taken in.
@@ -137,6 +143,7 @@ impl Server {
             validator,
             base_url,
             references,
+            duplicate_patients,
             endpoints,
             intake,
             subscriptions_max,
@@ -151,6 +158,7 @@ impl Server {
             validator,
             base_url,
             references,
+            duplicate_patients,
             endpoints,
             intake,
             subscriptions_max,

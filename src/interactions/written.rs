@@ -1,5 +1,6 @@
 //! The answer of a write.
 
+use super::rights_told::RightsTold;
 use crate::fhir::{Issue, ResourceKey};
 use crate::storage::StoredVersion;
 
@@ -27,4 +28,17 @@ pub struct Written {
     pub version: Option<StoredVersion>,
     /// Warnings about the content.
     pub issues: Vec<Issue>,
+    /// Its effect on rights.
+    pub rights: RightsTold,
+}
+
+impl Written {
+    /// Returns all that is told of it: warnings about the content, and what it did to rights; last
+    /// what is only good to know.
+    pub fn told(&self) -> Vec<Issue> {
+        let of_rights = self.rights.issues(&self.key);
+        let mut told: Vec<Issue> = self.issues.iter().cloned().chain(of_rights).collect();
+        told.sort_by_key(|issue| issue.severity);
+        told
+    }
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::writer::BundleWriter;
 use crate::fhir::dates::format_instant;
+use crate::fhir::issue::operation_outcome;
 use crate::http::media::etag;
 use crate::interactions::history::{HistoryAnswer, PastVersion};
 use crate::interactions::page_token::PAGE;
@@ -130,8 +131,13 @@ fn past_entry(
 
 /// Writes the rights of a person as of a day.
 pub(super) fn rights(base_url: &str, rights: &rights::PatientRights) -> Vec<u8> {
+    let asked = if rights.reasons.is_some() {
+        "&_reasons=true"
+    } else {
+        ""
+    };
     let head = json!({
-        "link": [{ "relation": "self", "url": format!("{base_url}/{}/$rights?as-of={}", rights.patient, rights.day) }],
+        "link": [{ "relation": "self", "url": format!("{base_url}/{}/$rights?as-of={}{asked}", rights.patient, rights.day) }],
         "timestamp": format_instant(rights.asked_at),
     });
     let mut bundle = BundleWriter::new("collection", members(head));
@@ -142,6 +148,13 @@ pub(super) fn rights(base_url: &str, rights: &rights::PatientRights) -> Vec<u8> 
             Some(task.to_string().as_bytes()),
             &json!({}),
         );
+    }
+    if let Some(reasons) = &rights.reasons {
+        let issues = reasons.iter().map(rights::Unfounded::issue);
+        let outcome = operation_outcome(&issues.collect::<Vec<_>>()).to_string();
+        let full_url = Uuid::new_v5(&Uuid::NAMESPACE_URL, outcome.as_bytes());
+        let full_url = full_url.urn().to_string();
+        bundle.entry(Some(&full_url), Some(outcome.as_bytes()), &json!({}));
     }
     bundle.end()
 }

@@ -89,13 +89,13 @@ fn written_entry(bundle: &mut BundleWriter, base_url: &str, written: &Written, w
         response["location"] = Value::from(at);
     }
     // What is only good to know comes to who asks for it: of most resources there is something.
+    let told = written.told();
     if wanted == Return::OperationOutcome
-        || written
-            .issues
+        || told
             .iter()
             .any(|issue| issue.severity != Severity::Information)
     {
-        response["outcome"] = operation_outcome(&written.issues);
+        response["outcome"] = operation_outcome(&told);
     }
     let body = written
         .version

@@ -77,7 +77,11 @@ pub(super) fn rights(
         Some(FhirDate::Day(day)) => Some(day),
         _ => None,
     };
-    let found = rights::rights(server, context, request.key()?, day)?;
+    let answers = match request.given.one("_reasons") {
+        Some("true") => rights::explained_rights,
+        _ => rights::rights,
+    };
+    let found = answers(server, context, request.key()?, day)?;
     Ok(Outcome::Rights(found))
 }
 

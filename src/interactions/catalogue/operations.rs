@@ -169,11 +169,19 @@ pub(super) static ROWS: &[Declaration] = &[
         name: "rights",
         places: &[(Form::OfInstance, ASK)],
         types: OF_PATIENTS,
-        parameters: &[optional(
-            "as-of",
-            ValueKind::Day,
-            "The day to show; today if it is not said.",
-        )],
+        parameters: &[
+            optional(
+                "as-of",
+                ValueKind::Day,
+                "The day to show; today if it is not said.",
+            ),
+            optional(
+                "_reasons",
+                ValueKind::Code(&["true", "false"]),
+                "Whether an OperationOutcome comes too that says of each diagnosis, referral, plan, contact and booking of the person without effect \
+                 why it has none.",
+            ),
+        ],
         definition: Some(names::OPERATION_RIGHTS),
         execution: Execution::Answers(answers::rights),
         ..OPERATION

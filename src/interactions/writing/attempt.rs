@@ -15,7 +15,7 @@ use super::entry::{Entry, drop_unchanged};
 use super::gathering::Gathering;
 use super::pending::Pending;
 use super::write_turns::Attempted;
-use super::{followers, guards};
+use super::{followers, guards, telling};
 use crate::deadlines;
 use crate::fhir::{Body, Issue, ResourceKey, start_of_day};
 use crate::interactions::change::{AskedAs, Change, Writer};
@@ -176,6 +176,10 @@ fn finish<'a>(
         recorded: request.context.now,
     };
     let derived = derived(&gathered, &request.server.rules, as_of);
+    let mut told = telling::told(&pending, &gathered, &derived, &request.server.rules, today);
+    for entry in &mut entries {
+        entry.rights = told.remove(&entry.key).unwrap_or_default();
+    }
     commit(
         request,
         entries,

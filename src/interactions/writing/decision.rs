@@ -212,7 +212,11 @@ impl<'a> ChangeRequest<'a> {
                         named,
                         pending,
                     )?);
-                    issues.extend(persons.shared(&entry.key, resource.value()));
+                    issues.extend(persons.findings(
+                        &entry.key,
+                        pending,
+                        self.server.duplicate_patients,
+                    ));
                 }
                 EntryWrite::Delete if self.writer == Writer::Client => {
                     if let Err(failure) = referrers.may_delete(&entry.key, gathering) {

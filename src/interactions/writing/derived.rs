@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::gathered_rights::{GatheredRights, RightHolder};
 use super::guards;
-use crate::deadlines::{self, Rights, Rules, TaskChange};
-use crate::fhir::{Id, Resource, ResourceKey, ResourceType, Version};
+use crate::deadlines::{self, Rights, Rules, SourceVersion, TaskChange, TaskEffect};
+use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType, Version};
 use crate::search::compartment::found_by;
 use crate::search::index_entries;
 use crate::storage::{Guard, Method, NewEvent, StoredContent, TimerChange, Write};
@@ -40,6 +40,22 @@ pub(in crate::interactions) struct Derived {
     pub(in crate::interactions) timers: Vec<TimerChange>,
     /// The events that the new versions of Tasks are.
     pub(in crate::interactions) events: Vec<NewEvent>,
+    /// The changes of rights that the new versions of Tasks are.
+    pub(in crate::interactions) changed: Vec<ChangedTask>,
+    /// The rights of each person, in the order in which the persons were gathered.
+    pub(in crate::interactions) rights: Vec<Rights>,
+}
+
+/// The change of one right.
+pub(in crate::interactions) struct ChangedTask {
+    /// The change itself.
+    pub(super) effect: TaskEffect,
+    /// The versions that it was computed from.
+    pub(super) inputs: Vec<SourceVersion>,
+    /// The resources that the Task is and was about.
+    pub(super) focuses: Vec<ResourceKey>,
+    /// The persons whom it is and was for.
+    pub(super) persons: Vec<ResourceKey>,
 }
 
 impl Derived {
@@ -83,6 +99,7 @@ pub(in crate::interactions) fn derived(
     for change in deadlines::reconcile(&people, &tasks, is_missing, as_of.last_modified) {
         derived.add(change, gathered, as_of);
     }
+    derived.rights = rights;
     derived
 }
 
@@ -92,6 +109,7 @@ impl Derived {
         let stored = gathered.tasks.get(&change.id);
         let previous = stored.map(|(version, _)| *version);
         let before = stored.map(|(_, content)| content);
+        self.changed.push(changed_task(before, &change));
         let key = ResourceKey::new(ResourceType::Task, change.id);
         let is_event = topic::is_event(before, &change.content);
         let provenance = deadlines::provenance(
@@ -123,6 +141,18 @@ impl Derived {
         self.writes.push(task);
         self.writes
             .push(made_by_server(provenance_key, None, provenance));
+    }
+}
+
+/// Says what a new version of a Task changes.
+fn changed_task(before: Option<&Value>, change: &TaskChange) -> ChangedTask {
+    let contents = || before.into_iter().chain([&change.content]);
+    let person = |task: &Value| Reference::read(&task["for"]).local_key().cloned();
+    ChangedTask {
+        effect: deadlines::task_effect(&change.id, before, &change.content),
+        inputs: change.inputs.clone(),
+        focuses: contents().filter_map(deadlines::task_focus).collect(),
+        persons: contents().filter_map(person).collect(),
     }
 }
 

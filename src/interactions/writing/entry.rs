@@ -13,6 +13,7 @@ use crate::fhir::view::says_the_same;
 use crate::fhir::{Body, Issue, IssueCode, Resource, ResourceKey, ResourceType, Version};
 use crate::interactions::change::ChangeTarget;
 use crate::interactions::condition::Condition;
+use crate::interactions::rights_told::RightsTold;
 use crate::interactions::stored::parse_stored;
 use crate::interactions::{Effect, Failure, Written};
 use crate::search::compartment::found_by;
@@ -38,6 +39,8 @@ pub(super) struct Entry {
     pub(super) joined: Option<SearchQuery>,
     /// The findings about the content, which the answer tells.
     pub(super) warnings: Vec<Issue>,
+    /// Its effect on rights, which the answer tells.
+    pub(super) rights: RightsTold,
     /// The content of the last version, once it was read.
     before: Option<Arc<Value>>,
     /// The index entries of the content, once they were worked out.
@@ -64,6 +67,7 @@ impl Entry {
             claims: None,
             joined: None,
             warnings: Vec::new(),
+            rights: RightsTold::default(),
             before: None,
             index: OnceCell::new(),
         }
@@ -200,6 +204,7 @@ impl Entry {
             effect,
             version: self.previous,
             issues: self.warnings,
+            rights: self.rights,
         }
     }
 
@@ -224,6 +229,7 @@ impl Entry {
             effect,
             version: Some(version),
             issues: self.warnings,
+            rights: self.rights,
         }
     }
 }

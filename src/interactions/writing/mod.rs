@@ -23,5 +23,6 @@ mod referrers;
 mod rights_gathering;
 mod same_person;
 mod subscription_check;
+mod telling;
 mod together;
 pub(super) mod write_turns;

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::pending::Pending;
 use super::references::conditional::patients_with;
-use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, view};
+use crate::fhir::view::items;
+use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, cpr, names, view};
+use crate::interactions::DuplicatePatients;
 use crate::search::SearchQuery;
 use crate::storage::{SearchError, Store};
 
@@ -48,12 +50,42 @@ impl<'a> PersonIdentifiers<'a> {
         Ok(PersonIdentifiers { after })
     }
 
-    /// Returns a warning for each identifier of a Patient that another one has too.
-    pub(super) fn shared(&self, own: &ResourceKey, patient: &Value) -> Vec<Issue> {
-        let mut warnings = Vec::new();
-        if own.resource_type != ResourceType::Patient {
-            return warnings;
-        }
+    /// Returns the findings about the identifiers of a Patient that is written.
+    pub(super) fn findings(
+        &self,
+        own: &ResourceKey,
+        pending: &Pending,
+        policy: DuplicatePatients,
+    ) -> Vec<Issue> {
+        let write = pending
+            .get(own)
+            .filter(|_| own.resource_type == ResourceType::Patient);
+        let Some((write, patient)) =
+            write.and_then(|write| Some((write, write.content.as_deref()?)))
+        else {
+            return Vec::new();
+        };
+        let shared = self.shared(own, patient, write.before.as_deref(), policy);
+        shared
+            .into_iter()
+            .chain(misplaced_cpr_numbers(patient))
+            .collect()
+    }
+
+    /// Returns a finding for each identifier of a Patient that another one has too. By the policy it
+    /// refuses one that the Patient did not have `before`, so that what is stored can be mended.
+    fn shared(
+        &self,
+        own: &ResourceKey,
+        patient: &Value,
+        before: Option<&Value>,
+        policy: DuplicatePatients,
+    ) -> Vec<Issue> {
+        let mut findings = Vec::new();
+        let had = |identifier: (&str, &str)| {
+            let mut before = before.into_iter().flat_map(view::identifiers);
+            before.any(|known| known == identifier)
+        };
         for (at, identifier) in compared(patient) {
             let having = self.after.get(&identifier).into_iter().flatten();
             if let Some(other) = having.filter(|key| *key != own).min() {
@@ -61,11 +93,35 @@ impl<'a> PersonIdentifiers<'a> {
                     "{other} has this identifier too: what is sent about two Patients counts for two persons"
                 );
                 let at = format!("Patient.identifier[{at}]");
-                warnings.push(Issue::warning(IssueCode::Duplicate, at, text));
+                findings.push(if policy == DuplicatePatients::Refuse && !had(identifier) {
+                    Issue::error(IssueCode::Duplicate, at, text)
+                } else {
+                    Issue::warning(IssueCode::Duplicate, at, text)
+                });
             }
         }
-        warnings
+        findings
     }
+}
+
+/// Returns a warning for each identifier of a Patient that is a CPR number in all likelihood and
+/// stands under another system: who asks for the person by the CPR number finds nobody.
+fn misplaced_cpr_numbers(patient: &Value) -> impl Iterator<Item = Issue> {
+    let identifiers = items(&patient["identifier"]).enumerate();
+    let misplaced = identifiers.filter(|(_, identifier)| {
+        let text = |name: &str| identifier[name].as_str().unwrap_or_default();
+        let system = text("system");
+        system != names::CPR && !names::is_ecpr_system(system) && cpr::is_cpr_number(text("value"))
+    });
+    misplaced.map(|(at, _)| {
+        let text = format!(
+            "found ten digits that are a CPR number in all likelihood, under another system than {}: if it is one, send it under \
+             that system, or the person is not found by it",
+            names::CPR
+        );
+        let at = format!("Patient.identifier[{at}].system");
+        Issue::warning(IssueCode::BusinessRule, at, text)
+    })
 }
 
 /// Returns the identifiers of a Patient that are compared, each with its place.

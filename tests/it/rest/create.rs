@@ -139,6 +139,9 @@ fn a_diagnosis_that_is_named_by_identifier_alone_is_warned_about() {
     expect(&reply, 201);
     assert_eq!(
         reply.issues(),
-        ["warning not-supported CarePlan.addresses[0]"]
+        [
+            "warning not-supported CarePlan.addresses[0]",
+            "warning business-rule CarePlan.addresses"
+        ]
     );
 }

@@ -241,7 +241,11 @@ fn warnings_come_in_the_outcome_that_is_asked_for() {
     expect(&reply, 201);
     assert_eq!(
         reply.issues(),
-        ["warning not-found Condition.asserter.reference"]
+        [
+            "warning not-found Condition.asserter.reference",
+            // The right that it starts.
+            "warning informational"
+        ]
     );
 }
 

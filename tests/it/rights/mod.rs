@@ -17,6 +17,7 @@ mod rules;
 mod store_calls;
 mod stories;
 mod tasks;
+mod told;
 mod upgrade;
 
 use std::collections::BTreeMap;

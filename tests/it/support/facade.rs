@@ -16,7 +16,7 @@ use frist::http::forwarded::TrustedProxies;
 use frist::http::{LazyDownload, Wire, WireOptions, router};
 use frist::intake::IntakeOptions;
 use frist::interactions::upkeep::{calendar, definitions, reindex};
-use frist::interactions::{Context, ReferencePolicy, Server, ServerParts};
+use frist::interactions::{Context, DuplicatePatients, ReferencePolicy, Server, ServerParts};
 use frist::storage::Store;
 use frist::storage::embedded::{EmbeddedStore, Engine, StoreOptions};
 use frist::upstream::Account;
@@ -42,6 +42,31 @@ pub(crate) struct Facade {
     now: Arc<Mutex<Timestamp>>,
     next_id: Arc<AtomicU64>,
     runtime: tokio::runtime::Runtime,
+}
+
+/// The choices of an operator about content.
+#[derive(Default)]
+struct Policies {
+    references: ReferencePolicy,
+    duplicates: DuplicatePatients,
+}
+
+impl From<ReferencePolicy> for Policies {
+    fn from(references: ReferencePolicy) -> Self {
+        Policies {
+            references,
+            ..Policies::default()
+        }
+    }
+}
+
+impl From<DuplicatePatients> for Policies {
+    fn from(duplicates: DuplicatePatients) -> Self {
+        Policies {
+            duplicates,
+            ..Policies::default()
+        }
+    }
 }
 
 /// The answer that came back.
@@ -115,6 +140,20 @@ impl Facade {
             Arc::new(AtomicU64::new(1)),
             Rules::shipped().clone(),
             ReferencePolicy::Strict,
+            guide_validator(),
+            IntakeOptions::default(),
+        )
+    }
+
+    /// Makes a server that refuses a Patient with an identifier that another one has.
+    pub(crate) fn refusing_duplicates(now: &str) -> Self {
+        let now = Arc::new(Mutex::new(now.parse().unwrap()));
+        Facade::open_with(
+            tempfile::tempdir().unwrap(),
+            now,
+            Arc::new(AtomicU64::new(1)),
+            Rules::shipped().clone(),
+            DuplicatePatients::Refuse,
             guide_validator(),
             IntakeOptions::default(),
         )
@@ -221,7 +260,7 @@ impl Facade {
         now: Arc<Mutex<Timestamp>>,
         next_id: Arc<AtomicU64>,
         rules: Rules,
-        references: ReferencePolicy,
+        policies: impl Into<Policies>,
         validator: Arc<Validator>,
         intake: IntakeOptions,
     ) -> Self {
@@ -233,9 +272,14 @@ impl Facade {
         )
         .unwrap();
         let wake = Box::new(|| {});
+        let Policies {
+            references,
+            duplicates,
+        } = policies.into();
         let server = Arc::new(Server::new(ServerParts {
             rules,
             references,
+            duplicate_patients: duplicates,
             intake,
             wake_calendar: wake,
             ..ServerParts::shipped(Arc::new(store), validator, BASE.into())

@@ -82,6 +82,13 @@ Usage: #definition
   * documentation = "The day that the answer is for, a full date. Today in Copenhagen if it is not given."
   * type = #date
 * parameter[1]
+  * name = #_reasons
+  * use = #in
+  * min = 0
+  * max = "1"
+  * documentation = "true: an OperationOutcome comes too, which says of each diagnosis, referral, plan, contact and booking of the person without effect why it has none. false if it is not given."
+  * type = #code
+* parameter[2]
   * name = #return
   * use = #out
   * min = 1
