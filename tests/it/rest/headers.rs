@@ -21,10 +21,7 @@ fn an_answer_in_json_is_given_under_the_name_that_was_asked_for() {
             "application/json; charset=utf-8",
         ),
         ("*/*", "application/fhir+json; charset=utf-8"),
-        (
-            "text/html, */*;q=0.1",
-            "application/json; charset=utf-8",
-        ),
+        ("text/html, */*;q=0.1", "application/json; charset=utf-8"),
         (
             "application/fhir+json; fhirVersion=4.0",
             "application/fhir+json; charset=utf-8",
