@@ -19,8 +19,12 @@ use crate::interactions::Failure;
 use crate::interactions::address::Address;
 use crate::interactions::catalogue::{AnswerTime, Declaration, Verb};
 use crate::interactions::outcome::Outcome;
-use crate::interactions::perform::perform;
+use crate::interactions::perform::{perform, perform_from_memory};
 use crate::interactions::request::{Ask, Request, WireRequest, understand};
+
+/// The most bytes of a resource that is answered in the thread of its connection: what writing them
+/// costs holds the connections beside it up.
+const BYTES_FROM_MEMORY_MAX: usize = 32 * 1024;
 
 /// Answers a request: the blocking part.
 pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal> {
@@ -47,6 +51,31 @@ pub(super) fn dispatch(wire: &Arc<Wire>, call: &Call) -> Result<Answer, Refusal>
         }
         (answered, _) => answered,
     }
+}
+
+/// Answers in the thread of the connection what is answered without waiting: a read of a small
+/// resource that memory holds. None of everything else, which is for [`dispatch`].
+pub(super) fn dispatch_from_memory(wire: &Wire, call: &Call) -> Option<Answer> {
+    let looks = matches!(call.method, Method::GET | Method::HEAD);
+    if !looks || !call.query.is_empty() {
+        return None;
+    }
+    let Ok(Address::Instance(_)) = Address::read(below_base(&call.path)?) else {
+        return None;
+    };
+    let server = &wire.server;
+    // Whatever is wrong with it is said by the other way.
+    let request = understand(server, &call.context, call).ok()?;
+    if request::is_wanted(call, request.declared) {
+        return None;
+    }
+    let outcome = perform_from_memory(server, &call.context, &request, BYTES_FROM_MEMORY_MAX)?;
+    Some(told(
+        call.base_url(server),
+        call,
+        &request.general,
+        &outcome,
+    ))
 }
 
 /// Answers a request below the base, at once.

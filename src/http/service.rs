@@ -2,6 +2,7 @@
 //! what every answer carries.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -21,8 +22,9 @@ use super::error::Refusal;
 use super::media::{ACCEPT_PATCH, PATCHES, Rendering};
 use super::paths::below_base;
 use super::redaction::{countable, loggable, request_id};
-use super::routes::dispatch;
+use super::routes::{dispatch, dispatch_from_memory};
 use super::{Wire, cors, negotiation, websocket};
+use crate::fhir::media_type::FhirForm;
 use crate::interactions::address::Address;
 use crate::interactions::query::{own_and_general, query_pairs};
 use crate::interactions::{Context, Failure, overview};
@@ -174,27 +176,55 @@ async fn answer(
     } else {
         Some(permit_of(&wire.bodies)?)
     };
-    let sent = received(body).await?;
+    let mut call = Call {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query,
+        general,
+        headers: parts.headers,
+        body: received(body).await?,
+        context,
+        server: Arc::clone(&wire.server),
+    };
+    if held.is_none()
+        && let Some(answered) = answered_at_once(wire, &call, rendering, takes_gzip)
+    {
+        return answered;
+    }
     let permit = permit_of(&wire.permits)?;
     let wire = Arc::clone(wire);
-    let patience = context.clone();
+    let patience = call.context.clone();
     let work = spawn_blocking(move || {
         let _held_until_done = (held, permit);
-        let body = encoding::plain(&parts.headers, sent)?;
-        let call = Call {
-            method: parts.method,
-            path: parts.uri.path().to_owned(),
-            query,
-            general,
-            headers: parts.headers,
-            body,
-            context,
-            server: Arc::clone(&wire.server),
-        };
+        call.body = encoding::plain(&call.headers, call.body)?;
         dispatch(&wire, &call)
             .map(|answer| encoded(answer.rendered(rendering, &wire.server), takes_gzip))
     });
     within(HANDLER_TIME_MAX, &patience, work).await
+}
+
+/// Answers what needs neither a disk nor much work without handing it to another thread: that
+/// would cost more than the answer. None of what has to be worked on.
+fn answered_at_once(
+    wire: &Wire,
+    call: &Call,
+    rendering: Rendering,
+    takes_gzip: bool,
+) -> Option<Result<Answer, Refusal>> {
+    if rendering.form != FhirForm::Json || rendering.is_pretty {
+        return None;
+    }
+    let answer = || {
+        let answer = dispatch_from_memory(wire, call)?;
+        Some(encoded(
+            answer.rendered(rendering, &wire.server),
+            takes_gzip,
+        ))
+    };
+    match catch_unwind(AssertUnwindSafe(answer)) {
+        Ok(answer) => answer.map(Ok),
+        Err(_) => Some(Err(Refusal::Bug)),
+    }
 }
 
 /// Returns the answer, if it comes in time, or if something was taken to be written by then: only

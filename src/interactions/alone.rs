@@ -5,6 +5,8 @@ use super::outcome::Outcome;
 use super::request::{Ask, ReadRequest};
 use super::writing::attempt::write_one;
 use super::{Context, Failure, Server, capabilities, history, read, search, subset};
+use crate::search::results::ResourcePart;
+use crate::storage::StoredVersion;
 
 /// Carries out one request that is no Bundle.
 ///
@@ -49,6 +51,38 @@ pub(super) fn look(server: &Server, context: &Context, ask: &Ask) -> Result<Outc
     }
 }
 
+/// Answers a read of a whole resource that memory holds, without waiting for anything; none of any
+/// other request, and of a resource of more than so many bytes.
+pub(super) fn look_into_memory(
+    server: &Server,
+    _context: &Context,
+    ask: &Ask,
+    bytes_max: usize,
+) -> Option<Outcome> {
+    let Ask::Read(request) = ask else {
+        return None;
+    };
+    let is_whole = request.version.is_none() && request.part == ResourcePart::Whole;
+    let found = if is_whole {
+        server.store.read_from_memory(&request.key)?
+    } else {
+        return None;
+    };
+    let bytes = found.body.as_ref().map(Vec::len);
+    bytes
+        .is_some_and(|bytes| bytes <= bytes_max)
+        .then(|| beside_copy(found, request))
+}
+
+/// Tells what was found to a client that may have it already.
+fn beside_copy(found: StoredVersion, request: &ReadRequest) -> Outcome {
+    if request.copy.is(&found) {
+        Outcome::NotModified(found)
+    } else {
+        Outcome::Found(found)
+    }
+}
+
 fn read_part(
     server: &Server,
     context: &Context,
@@ -58,9 +92,8 @@ fn read_part(
         None => read::read(server, context, &request.key)?,
         Some(version) => read::read_version(server, context, &request.key, version)?,
     };
-    if request.copy.is(&found) {
-        return Ok(Outcome::NotModified(found));
+    if !request.copy.is(&found) {
+        subset::cut(server, context, &request.part, &mut found)?;
     }
-    subset::cut(server, context, &request.part, &mut found)?;
-    Ok(Outcome::Found(found))
+    Ok(beside_copy(found, request))
 }

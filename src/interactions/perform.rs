@@ -18,3 +18,14 @@ pub fn perform(server: &Server, context: &Context, request: Request) -> Result<O
         ask => alone::carry_out(server, context, ask),
     }
 }
+
+/// Answers what is answered without waiting for anything: a read of a whole resource that memory
+/// holds and that has no more than so many bytes. None of any other request.
+pub fn perform_from_memory(
+    server: &Server,
+    context: &Context,
+    request: &Request,
+    bytes_max: usize,
+) -> Option<Outcome> {
+    alone::look_into_memory(server, context, &request.ask, bytes_max)
+}

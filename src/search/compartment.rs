@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::care_dates;
 use super::entry::{IndexEntry, IndexValue};
 use super::extract::{self, index_entries};
+use super::ordered_lists::ORDERED_LISTS;
 use crate::fhir::{ResourceKey, ResourceType};
 
 /// The parameter of the entries by which a server finds all resources of a person.
@@ -60,6 +61,16 @@ pub fn index_marks() -> BTreeMap<String, String> {
             own.into_iter()
                 .map(|(code, mark)| (format!("{resource_type}?{code}"), mark)),
         );
+    }
+    // A list is made of the entries of its parameters, and is to be made anew when they are.
+    for kind in ORDERED_LISTS {
+        let of_code = |code| {
+            marks
+                .get(&format!("{}?{code}", kind.resource_type))
+                .cloned()
+        };
+        let mark = extract::mark(kind.codes().filter_map(of_code));
+        marks.insert(kind.mark_name(), mark);
     }
     marks
 }

@@ -21,6 +21,7 @@ pub mod matching;
 mod modifiers;
 mod named;
 mod number;
+mod ordered_lists;
 pub mod parameters;
 pub mod parse;
 pub mod personal_parameters;
@@ -38,6 +39,9 @@ pub use extract::{REFERS_TO, index_entries};
 pub use links::{TooMany, resolve_links};
 pub use matching::{Row, matches, sort_rows};
 pub use named::{asks_for_names, rename};
+pub use ordered_lists::{
+    AskedLists, LIST_TEXT_BYTES_MAX, ListPlace, ORDERED_LISTS, OrderedList, asked_lists,
+};
 pub use parse::{ParsedSearch, parse, parse_search};
 pub use query::{Clause, Prefix, SearchQuery, Sort, SortBy, SortOrder, Test};
 pub use text_folding::fold;

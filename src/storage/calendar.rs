@@ -21,4 +21,8 @@ pub trait Calendar: Send + Sync {
 
     /// Returns the day on which the owner's timer is due, if it has one.
     fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError>;
+
+    /// Returns the days that [`Calendar::timer`] returns of some owners, in their order, all of one
+    /// state.
+    fn timers(&self, owners: &[ResourceKey]) -> Result<Vec<Option<Date>>, StoreError>;
 }

@@ -13,6 +13,7 @@ mod commits;
 pub mod embedded;
 mod error;
 mod event_streams;
+pub mod lately;
 mod resources;
 mod store;
 mod upkeep;

@@ -64,6 +64,12 @@ pub trait Resources: Send + Sync {
     /// Reads the last version of a resource, a deletion included; none if there never was one.
     fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError>;
 
+    /// Reads as [`Resources::read`] does, but only from memory: without waiting for a disk. None
+    /// says nothing of the resource.
+    fn read_from_memory(&self, _key: &ResourceKey) -> Option<StoredVersion> {
+        None
+    }
+
     /// Reads the last versions of some resources, in the order of their keys, all of one state:
     /// what one commit wrote is seen whole or not at all.
     fn read_many(&self, keys: &[ResourceKey]) -> Result<Vec<Option<StoredVersion>>, StoreError>;

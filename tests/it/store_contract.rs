@@ -80,6 +80,7 @@ fn keep(engine: Engine, promise: impl Fn(&dyn Fixture)) {
 
 promises![
     versions: an_empty_store_answers,
+        a_read_is_never_behind_what_was_acknowledged_or_read,
         versions_count_up_and_stay,
         bytes_come_back_as_they_were,
         a_deletion_is_a_version_without_a_body,

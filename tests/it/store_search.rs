@@ -9,7 +9,7 @@ use frist::search::{
     Clause, IndexEntry, IndexValue, Prefix, Row, SearchQuery, Sort, SortBy, SortOrder, Test,
     TooMany, matches, resolve_links, sort_rows,
 };
-use frist::storage::{ChangeSet, Position, Precondition};
+use frist::storage::{ChangeSet, Position, Precondition, Store};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -269,51 +269,161 @@ fn values_of(kind: ResourceType, parameter: &str, state: &Known) -> BTreeSet<Ind
 }
 
 pub(crate) fn a_search_finds_exactly_what_matches_in_every_state(fixture: &dyn Fixture) {
-    let config = ProptestConfig {
-        cases: 12,
+    let config = |cases| ProptestConfig {
+        cases,
         failure_persistence: None,
         ..ProptestConfig::default()
     };
-    proptest!(config, |(steps in steps(), queries in prop::collection::vec((query(), 0..40_u64), 100))| {
-        let fixture = fixture.another();
-        let store = fixture.open();
-        let mut states = vec![Known::new()];
-        for (key, entries) in steps {
-            let mut state = states.last().unwrap().clone();
-            let previous = state.get(&key).map(|(version, ..)| *version);
-            let write = match &entries {
-                Some(entries) => put(&key, previous, entries.clone()),
-                None => delete(&key, previous),
-            };
-            let committed = commit(&*store, write);
-            state.insert(key, (Version::after(previous), committed.instant, entries));
-            states.push(state);
-        }
-        let last = states.len() as u64 - 1;
-        for (query, position) in queries {
-            let asked = (position <= last).then_some(Position(position));
-            let page = store.search(&query, asked).unwrap();
-            let state = &states[asked.unwrap_or(Position(last)).0 as usize];
-            prop_assert_eq!((page.total, keys_of(&page.matches)), expected_page(&query, state), "{:?} at {:?}", query, asked);
-            let now = SearchQuery { offset: 0, count: usize::MAX, sort: vec![], ..query.clone() };
-            let keys: Vec<ResourceKey> = store.search(&now, None).unwrap().matches.into_iter().map(|stored| stored.key).collect();
-            prop_assert_eq!(&store.search_keys(&query).unwrap(), &keys, "{:?}", query);
-            for most in [1, 2, keys.len(), keys.len() + 1] {
-                let few = store.search_few_keys(std::slice::from_ref(&query), most).unwrap().remove(0);
-                prop_assert_eq!(few.len(), most.min(keys.len()), "{:?}", query);
-                prop_assert!(few.is_sorted() && few.iter().all(|key| keys.contains(key)), "{:?}", query);
-            }
-            let preconditions = vec![Precondition::Matches(now, keys)];
-            let agreed = position % 8 != 0 || store.commit(ChangeSet { preconditions, ..changes(vec![]) }).is_ok();
-            prop_assert!(agreed, "the writer finds something else");
-        }
-        for (kind, parameter) in [ResourceType::Task, ResourceType::Goal].into_iter().flat_map(|kind| ["a", "b", "c"].map(|code| (kind, code))) {
-            let values = values_of(kind, parameter, &states[last as usize]);
-            prop_assert_eq!(store.values(kind, parameter, values.len()).unwrap(), Some(values.clone()), "{:?} {}", kind, parameter);
-            let fewer = values.len().checked_sub(1).map(|most| store.values(kind, parameter, most).unwrap());
-            prop_assert!(fewer.is_none_or(|found| found.is_none()), "{:?} {}", kind, parameter);
-        }
-        drop(store);
-        prop_assert_eq!(fixture.findings(), Vec::<String>::new());
+    proptest!(config(12), |(steps in steps(), queries in prop::collection::vec((query(), 0..40_u64), 100))| {
+        check(fixture, steps, queries)?;
     });
+    proptest!(config(8), |(steps in listed_steps(), queries in prop::collection::vec((listed_query(), 0..40_u64), 60))| {
+        check(fixture, steps, queries)?;
+    });
+}
+
+/// Carries out the steps, and asks each query in the state after so many of them.
+fn check(
+    fixture: &dyn Fixture,
+    steps: Vec<Step>,
+    queries: Vec<(SearchQuery, u64)>,
+) -> Result<(), TestCaseError> {
+    let fixture = fixture.another();
+    let store = fixture.open();
+    let mut states = vec![Known::new()];
+    for (key, entries) in steps {
+        let mut state = states.last().unwrap().clone();
+        let previous = state.get(&key).map(|(version, ..)| *version);
+        let write = match &entries {
+            Some(entries) => put(&key, previous, entries.clone()),
+            None => delete(&key, previous),
+        };
+        let committed = commit(&*store, write);
+        state.insert(key, (Version::after(previous), committed.instant, entries));
+        states.push(state);
+    }
+    for (query, position) in queries {
+        check_query(&*store, query, position, &states)?;
+    }
+    check_values(&*store, states.last().unwrap())?;
+    drop(store);
+    prop_assert_eq!(fixture.findings(), Vec::<String>::new());
+    Ok(())
+}
+
+fn check_query(
+    store: &dyn Store,
+    query: SearchQuery,
+    position: u64,
+    states: &[Known],
+) -> Result<(), TestCaseError> {
+    let last = states.len() as u64 - 1;
+    let asked = (position <= last).then_some(Position(position));
+    let page = store.search(&query, asked).unwrap();
+    let state = &states[asked.unwrap_or(Position(last)).0 as usize];
+    let (found, expected) = (keys_of(&page.matches), expected_page(&query, state));
+    prop_assert_eq!((page.total, found), expected, "{:?} at {:?}", query, asked);
+    let now = SearchQuery {
+        offset: 0,
+        count: usize::MAX,
+        sort: vec![],
+        ..query.clone()
+    };
+    let matches = store.search(&now, None).unwrap().matches.into_iter();
+    let keys: Vec<ResourceKey> = matches.map(|stored| stored.key).collect();
+    prop_assert_eq!(&store.search_keys(&query).unwrap(), &keys, "{:?}", query);
+    for most in [1, 2, keys.len(), keys.len() + 1] {
+        let queries = std::slice::from_ref(&query);
+        let few = store.search_few_keys(queries, most).unwrap().remove(0);
+        prop_assert_eq!(few.len(), most.min(keys.len()), "{:?}", query);
+        let are_of_them = few.is_sorted() && few.iter().all(|key| keys.contains(key));
+        prop_assert!(are_of_them, "{:?}", query);
+    }
+    let conditional = ChangeSet {
+        preconditions: vec![Precondition::Matches(now, keys)],
+        ..changes(vec![])
+    };
+    let agreed = position % 8 != 0 || store.commit(conditional).is_ok();
+    prop_assert!(agreed, "the writer finds something else");
+    Ok(())
+}
+
+fn check_values(store: &dyn Store, state: &Known) -> Result<(), TestCaseError> {
+    let kinds = [ResourceType::Task, ResourceType::Goal].into_iter();
+    for (kind, code) in kinds.flat_map(|kind| ["a", "b", "c"].map(|code| (kind, code))) {
+        let values = values_of(kind, code, state);
+        let found = store.values(kind, code, values.len()).unwrap();
+        prop_assert_eq!(found, Some(values.clone()), "{:?} {}", kind, code);
+        let fewer = values.len().checked_sub(1);
+        let fewer = fewer.map(|most| store.values(kind, code, most).unwrap());
+        prop_assert!(
+            fewer.is_none_or(|found| found.is_none()),
+            "{:?} {}",
+            kind,
+            code
+        );
+    }
+    Ok(())
+}
+
+/// Makes a past of Tasks whose owners, statuses and dates are few, so that many stand in one list.
+fn listed_steps() -> impl Strategy<Value = Vec<Step>> {
+    let task = (0..9_u8).prop_map(|number| {
+        // One id is the beginning of another.
+        let id = "a".repeat(usize::from(number) + 1);
+        ResourceKey::new(ResourceType::Task, Id::parse(&id).unwrap())
+    });
+    let entry = prop_oneof![
+        3 => "[ab]".prop_map(|owner| IndexEntry::new("owner", IndexValue::Reference(owner))),
+        3 => (prop::sample::select(&["status", "business-status"][..]), "[st]?", code())
+            .prop_map(|(parameter, system, code)| IndexEntry::new(parameter, IndexValue::Token { system, code })),
+        2 => (-2..3_i64, -2..3_i64)
+            .prop_map(|(from_us, until_us)| IndexEntry::new("due", IndexValue::Date { from_us, until_us })),
+    ];
+    let entries = prop::option::weighted(0.9, prop::collection::vec(entry, 2..7));
+    prop::collection::vec((task, entries), 1..30)
+}
+
+/// Makes codes, among them one that may be written otherwise.
+fn code() -> impl Strategy<Value = String> {
+    prop::sample::select(&["x", "overdue", "J44.9", "DJ449"][..]).prop_map(str::to_owned)
+}
+
+/// Makes queries for lists, and some that are nearly such.
+fn listed_query() -> impl Strategy<Value = SearchQuery> {
+    let owner = prop::collection::vec("[abc]".prop_map(Test::Reference), 1..3);
+    let status =
+        (prop::option::weighted(0.1, "[st]"), code()).prop_map(|(system, code)| Test::Token {
+            system,
+            code: Some(code),
+        });
+    let status = prop::collection::vec(status, 1..3);
+    let parameter = prop::sample::select(&["status", "business-status"][..]);
+    let sort = prop_oneof![
+        6 => Just(Some(("due", SortOrder::Ascending))),
+        1 => Just(Some(("due", SortOrder::Descending))),
+        1 => Just(None),
+    ];
+    let count = prop_oneof![Just(usize::MAX), 0..5_usize];
+    (owner, parameter, status, sort, 0..3_usize, count).prop_map(
+        |(owner, parameter, status, sort, offset, count)| {
+            let clause = |code: &str, any_of| Clause::Parameter {
+                code: code.to_owned(),
+                any_of,
+            };
+            let by = |(code, order): (&str, SortOrder)| Sort {
+                by: SortBy::Parameter(code.to_owned()),
+                order,
+            };
+            SearchQuery {
+                sort: sort.map(by).into_iter().collect(),
+                offset,
+                count,
+                ..SearchQuery::all(
+                    ResourceType::Task,
+                    vec![clause("owner", owner), clause(parameter, status)],
+                )
+            }
+        },
+    )
 }

@@ -87,6 +87,11 @@ impl Encoder {
         Encoder(Vec::new())
     }
 
+    /// Makes an encoder with room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Encoder(Vec::with_capacity(bytes))
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }

@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 use super::key_builder::{KeyBuilder, TEXT_BYTES_MAX};
 use super::keys::resource_key;
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::{ContainedEntry, IndexEntry, IndexValue, fold, sort_key};
+use crate::search::{
+    ContainedEntry, IndexEntry, IndexValue, LIST_TEXT_BYTES_MAX, ListPlace, ORDERED_LISTS,
+    OrderedList, fold, sort_key,
+};
 
 /// The kinds of index keys. A text has one to be found by and one to be sorted by. A date or quantity has one for each end; one whose end is before its
 /// start has neither, and is tried by every test of its kind.
@@ -25,6 +28,7 @@ pub(super) enum IndexKind {
     QuantityUntil = 9,
     QuantityBackward = 10,
     TextOrder = 11,
+    Place = 12,
 }
 
 /// The beginning of the index keys of one kind of a parameter.
@@ -153,20 +157,66 @@ pub(super) fn index_keys(key: &ResourceKey, entry: &IndexEntry) -> Vec<Vec<u8>> 
             )
         }
     };
-    let length = u8::try_from(key.id.as_str().len()).expect("an id has at most 64 bytes");
-    let with_id = |mut value: Vec<u8>| {
-        value.extend_from_slice(key.id.as_str().as_bytes());
-        KeyBuilder(value).byte(length).bytes()
-    };
-    values.into_iter().map(with_id).collect()
+    values
+        .into_iter()
+        .map(|value| with_id(value, key))
+        .collect()
 }
 
-/// Returns all keys under which a resource is found by these entries.
+/// Returns the key of a value of a resource: it ends with the id and its length.
+fn with_id(mut value: Vec<u8>, key: &ResourceKey) -> Vec<u8> {
+    let id = key.id.as_str().as_bytes();
+    let length = u8::try_from(id.len()).expect("an id has at most 64 bytes");
+    value.extend_from_slice(id);
+    KeyBuilder(value).byte(length).bytes()
+}
+
+/// Returns all keys under which a resource is found by these entries: those of each entry, and those
+/// of its places in lists that are kept in order.
 pub(super) fn index_keys_of(key: &ResourceKey, entries: &[IndexEntry]) -> BTreeSet<Vec<u8>> {
-    entries
+    let mut keys: BTreeSet<Vec<u8>> = entries
         .iter()
         .flat_map(|entry| index_keys(key, entry))
-        .collect()
+        .collect();
+    let of_type = ORDERED_LISTS
+        .iter()
+        .filter(|kind| kind.resource_type == key.resource_type);
+    for kind in of_type {
+        let places = kind.places(entries).into_iter();
+        keys.extend(places.map(|place| with_id(place_key(kind, &place), key)));
+    }
+    keys
+}
+
+/// Returns the beginning of the keys of a list.
+pub(super) fn list_prefix(kind: &OrderedList, list: &[String]) -> Vec<u8> {
+    // Each text is kept uncut, or else is in no list that is asked for.
+    const { assert!(LIST_TEXT_BYTES_MAX < TEXT_BYTES_MAX) };
+    let prefix = IndexPrefix {
+        resource_type: kind.resource_type,
+        parameter: kind.name,
+    };
+    let texts = list.iter();
+    texts
+        .fold(prefix.key(IndexKind::Place), |key, text| key.text(text))
+        .bytes()
+}
+
+fn place_key(kind: &OrderedList, place: &ListPlace) -> Vec<u8> {
+    let list = KeyBuilder(list_prefix(kind, &place.list));
+    // What has no date comes last.
+    match place.span {
+        Some((from_us, until_us)) => list.byte(1).signed(from_us).signed(until_us).bytes(),
+        None => list.byte(2).bytes(),
+    }
+}
+
+/// Returns the place that a key says within a list, whose name has so many bytes, and the bytes of
+/// the id of its resource. Keys of one list compare as these do.
+pub(super) fn place_in_list(key: &[u8], list_bytes: usize) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = key.split_last()?;
+    let id_at = rest.len().checked_sub(usize::from(*length))?;
+    Some((rest.get(list_bytes..id_at)?, &rest[id_at..]))
 }
 
 /// Returns the key by which a text is read in order, if one can sort by the parameter.
@@ -372,6 +422,22 @@ mod tests {
         example.split(' ').flat_map(part).collect()
     }
 
+    /// Returns the keys of the places that a requested Task of an owner has, due then.
+    fn places(task: &ResourceKey, due: IndexValue) -> Vec<Vec<u8>> {
+        let text = str::to_owned;
+        let (system, code) = (text("s:x"), text("requested"));
+        let listed = [
+            IndexEntry::new("owner", IndexValue::Reference(text("Organization/o"))),
+            IndexEntry::new("due", due),
+            IndexEntry::new("status", IndexValue::Token { system, code }),
+        ];
+        let of_entries = |entry: &IndexEntry| index_keys(task, entry);
+        let each: Vec<_> = listed.iter().flat_map(of_entries).collect();
+        let mut keys: Vec<_> = index_keys_of(task, &listed).into_iter().collect();
+        keys.retain(|key| !each.contains(key));
+        keys
+    }
+
     #[test]
     fn the_examples_of_the_guide_are_keys() {
         let guide = include_str!("../../../docs/storage.md");
@@ -437,6 +503,7 @@ mod tests {
         ] {
             keys.extend(index_keys(&task, &IndexEntry::new(parameter, value)));
         }
+        keys.extend(places(&task, IndexValue::Date { from_us, until_us }));
         assert_eq!(examples, keys);
     }
 }

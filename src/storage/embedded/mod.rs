@@ -3,7 +3,7 @@
 //!
 //! From the outside in: `store` opens and `promises` keeps the contract; `folder` guards the data
 //! folder; `writing` groups the commits, and `staging` says what one commit means (`streams` what
-//! it means for the events of subscriptions); `reading`, `history` and `searching` read; `verify`
+//! it means for the events of subscriptions); `reading`, `history` and `searching` read, and `held_versions` keeps what was read; `verify`
 //! checks it all, and `reindex` makes the index anew. `keys` and `index_keys` have the keys,
 //! `record` the values, `kv` is the seam, `fjall` (with `fjall_journal`) and `sled` are the engines.
 //! `docs/storage.md` tells who audits a folder what is in it.
@@ -13,12 +13,14 @@ mod engine;
 mod fjall;
 mod fjall_journal;
 mod folder;
+mod held_versions;
 mod history;
 mod index_keys;
 mod key_builder;
 mod keys;
 mod kv;
 mod open_error;
+mod prepared;
 mod promises;
 mod reading;
 mod record;

@@ -11,7 +11,7 @@ use super::reindex::ReindexStep;
 use super::store::EmbeddedStore;
 use super::{reindex, verify};
 use crate::fhir::{Id, ResourceKey, ResourceType, Version};
-use crate::search::{Clause, IndexValue, SearchQuery};
+use crate::search::{Clause, IndexValue, OrderedList, SearchQuery};
 use crate::storage::{
     Calendar, ChangeSet, CommitError, Commits, Committed, Event, EventStreams, Guard, HistoryPage,
     HistoryQuery, Indexing, LogEntry, Position, Precondition, ReindexError, ReindexFrom, Reindexed,
@@ -21,7 +21,22 @@ use crate::storage::{
 
 impl Resources for EmbeddedStore {
     fn read(&self, key: &ResourceKey) -> Result<Option<StoredVersion>, StoreError> {
-        self.read_state(|reader, position| reader.read(key, position))
+        if let Some(held) = self.read_from_memory(key) {
+            return Ok(Some(held));
+        }
+        let (found, position) =
+            self.read_state(|reader, position| Ok((reader.read(key, position)?, position)))?;
+        if let Some(found) = &found {
+            self.shared.held.keep(found, position);
+        }
+        Ok(found)
+    }
+
+    fn read_from_memory(&self, key: &ResourceKey) -> Option<StoredVersion> {
+        if self.shared.failure().is_some() {
+            return None;
+        }
+        self.shared.held.get(key).map(|held| (*held).clone())
     }
 
     fn read_many(&self, keys: &[ResourceKey]) -> Result<Vec<Option<StoredVersion>>, StoreError> {
@@ -49,7 +64,8 @@ impl Resources for EmbeddedStore {
     ) -> Result<SearchPage, SearchError> {
         self.has_entries_for(query)?;
         self.read_state(|reader, last| {
-            sound(reader.search(query, position.unwrap_or(last).min(last)))
+            let position = position.unwrap_or(last).min(last);
+            sound(reader.search(query, position, &|kind| self.is_list_made(kind)))
         })?
     }
 
@@ -61,7 +77,7 @@ impl Resources for EmbeddedStore {
             sound(
                 queries
                     .iter()
-                    .map(|query| reader.search(query, last))
+                    .map(|query| reader.search(query, last, &|kind| self.is_list_made(kind)))
                     .collect(),
             )
         })?
@@ -141,9 +157,13 @@ impl Commits for EmbeddedStore {
     }
 
     fn last_commit(&self) -> Result<(Position, Option<Timestamp>), StoreError> {
-        self.read_state(|_, _| Ok(()))
-            .map(|()| self.shared.state())
-            .map(|state| (state.position, state.instant))
+        match self.shared.failure() {
+            Some(failure) => Err(failure.clone()),
+            None => {
+                let state = self.shared.state();
+                Ok((state.position, state.instant))
+            }
+        }
     }
 
     fn bookmark(&self, name: &str) -> Result<Option<String>, StoreError> {
@@ -162,6 +182,10 @@ impl Calendar for EmbeddedStore {
 
     fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
         self.read_state(|reader, _| reader.timer(owner))
+    }
+
+    fn timers(&self, owners: &[ResourceKey]) -> Result<Vec<Option<Date>>, StoreError> {
+        self.read_state(|reader, _| owners.iter().map(|owner| reader.timer(owner)).collect())
     }
 }
 
@@ -241,6 +265,11 @@ impl EmbeddedStore {
             Some(parameter) => Err(SearchError::BeingMade(parameter)),
             None => Ok(()),
         }
+    }
+
+    /// Tells whether the index has all lists of a kind, as the definitions in use make them.
+    fn is_list_made(&self, kind: &OrderedList) -> bool {
+        !self.shared.index().pending.contains(&kind.mark_name())
     }
 
     /// Reindexes while nobody else does so.

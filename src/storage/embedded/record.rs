@@ -12,6 +12,9 @@ use crate::fhir::{Id, ResourceType, Version};
 use crate::search::IndexEntry;
 use crate::storage::{Method, Position, StoreError};
 
+/// The room for what stands in a record besides entries and body, its checksum among it.
+const HEAD_BYTES_MAX: usize = 64;
+
 /// A value that is kept as bytes.
 pub(super) trait Record: Sized {
     fn write(&self, out: &mut Encoder);
@@ -79,6 +82,21 @@ impl CurrentRecord {
         let bytes = unseal(Table::Current, key, sealed)?;
         CurrentRecord::read_head(&mut Decoder::new(&bytes))
             .ok_or_else(|| senseless(Table::Current, key))
+    }
+
+    /// Returns the bytes of the record with these encoded entries in the place of its own.
+    pub(super) fn encode_with(&self, entries: &[u8]) -> Vec<u8> {
+        let mut out = Encoder::with_capacity(HEAD_BYTES_MAX + entries.len());
+        self.write_head(&mut out);
+        out.raw(entries);
+        out.into_bytes()
+    }
+
+    fn write_head(&self, out: &mut Encoder) {
+        out.number(self.version.0);
+        out.number(self.position.0);
+        out.instant(self.last_updated);
+        out.flag(self.deleted);
     }
 
     fn read_head(input: &mut Decoder<'_>) -> Option<Self> {
@@ -157,10 +175,7 @@ impl Record for StoreState {
 
 impl Record for CurrentRecord {
     fn write(&self, out: &mut Encoder) {
-        out.number(self.version.0);
-        out.number(self.position.0);
-        out.instant(self.last_updated);
-        out.flag(self.deleted);
+        self.write_head(out);
         out.entries(&self.entries);
     }
 
@@ -184,6 +199,29 @@ impl VersionRecord {
             .ok_or_else(|| senseless(Table::Versions, key))
     }
 
+    /// Returns the bytes of the record with these encoded entries in the place of its own.
+    pub(super) fn encode_with(&self, entries: &[u8]) -> Vec<u8> {
+        let body = self.body.as_ref().map_or(0, Vec::len);
+        let mut out = Encoder::with_capacity(HEAD_BYTES_MAX + entries.len() + body);
+        self.write_head(&mut out);
+        out.raw(entries);
+        self.write_body(&mut out);
+        out.into_bytes()
+    }
+
+    fn write_head(&self, out: &mut Encoder) {
+        out.number(self.position.0);
+        out.instant(self.last_updated);
+        out.byte(method_byte(self.method));
+    }
+
+    fn write_body(&self, out: &mut Encoder) {
+        out.flag(self.body.is_some());
+        if let Some(body) = &self.body {
+            out.bytes(body);
+        }
+    }
+
     fn read_part(input: &mut Decoder<'_>, wanted: EntryFilter<'_>) -> Option<Self> {
         Some(VersionRecord {
             position: Position(input.number()?),
@@ -201,14 +239,9 @@ impl VersionRecord {
 
 impl Record for VersionRecord {
     fn write(&self, out: &mut Encoder) {
-        out.number(self.position.0);
-        out.instant(self.last_updated);
-        out.byte(method_byte(self.method));
+        self.write_head(out);
         out.entries(&self.entries);
-        out.flag(self.body.is_some());
-        if let Some(body) = &self.body {
-            out.bytes(body);
-        }
+        self.write_body(out);
     }
 
     fn read(input: &mut Decoder<'_>) -> Option<Self> {
@@ -345,6 +378,16 @@ mod tests {
             let record = VersionRecord { position, last_updated, method, entries, body };
             check(&record)?;
             let sealed = seal(Table::Versions, b"k", record.encode());
+            let encoded = |entries: &[IndexEntry]| {
+                let mut out = Encoder::new();
+                out.entries(entries);
+                out.into_bytes()
+            };
+            let bare = VersionRecord { entries: vec![], ..record.clone() };
+            prop_assert_eq!(bare.encode_with(&encoded(&record.entries)), record.encode());
+            let whole = CurrentRecord { version, position, last_updated, deleted, entries: record.entries.clone() };
+            let head = CurrentRecord { entries: vec![], ..whole.clone() };
+            prop_assert_eq!(head.encode_with(&encoded(&record.entries)), whole.encode());
             let bare = VersionRecord::in_part(b"k", sealed, EntryFilter::Nothing);
             prop_assert_eq!(bare, Ok(VersionRecord { entries: vec![], ..record }));
             check(&ChangeRecord { resource_type: ResourceType::Task, id: Id::parse("a.7").unwrap(), version, last_updated })?;

@@ -7,18 +7,18 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::index_keys::index_keys_of;
 use super::keys::{
     STATE, bookmark_key, current_key, cursor_key, due_key, event_key, guard_key, log_key,
     resends_key, stream_key, timer_key, type_log_key, version_key,
 };
 use super::kv::{Batch, KvRead, Overlay, Table};
+use super::prepared::{FoundBy, PreparedCommit};
 use super::reading::ViewReader;
 use super::record::{ChangeRecord, CurrentRecord, Record, StoreState, VersionRecord, put_record};
 use super::reindex::ReindexStep;
+use super::seal::seal;
 use super::streams::StreamsAfter;
 use crate::fhir::{ResourceKey, Version};
-use crate::search::IndexEntry;
 use crate::storage::{
     ChangeSet, CommitError, Committed, Guard, Position, Precondition, SearchError, StoreError,
     TimerChange, Write,
@@ -30,6 +30,8 @@ pub(super) struct CommitGroup<'a> {
     view: &'a dyn KvRead,
     batch: Batch,
     state: StoreState,
+    /// The resources that are written.
+    written: Vec<ResourceKey>,
 }
 
 /// The records against which a commit was checked.
@@ -49,6 +51,7 @@ impl<'a> CommitGroup<'a> {
             view,
             batch: Batch::default(),
             state,
+            written: Vec::new(),
         }
     }
 
@@ -56,11 +59,13 @@ impl<'a> CommitGroup<'a> {
     ///
     /// # Errors
     /// If a precondition does not hold; the group is then as it was.
-    pub(super) fn add(&mut self, changes: ChangeSet) -> Result<Committed, CommitError> {
+    pub(super) fn add(&mut self, commit: PreparedCommit) -> Result<Committed, CommitError> {
+        let PreparedCommit { changes, found_by } = commit;
         let instant = instant_after(self.state.instant, changes.now)?;
         let checked = self.check(&changes, instant)?;
         let first = self.state.position;
-        for (write, current) in changes.writes.into_iter().zip(checked.current) {
+        let writes = changes.writes.into_iter().zip(found_by);
+        for (write, current) in writes.zip(checked.current) {
             self.state.position.0 += 1;
             self.stage_write(write, current, instant);
         }
@@ -103,10 +108,10 @@ impl<'a> CommitGroup<'a> {
         Ok(())
     }
 
-    /// Returns everything to apply, and the state that it leads to.
-    pub(super) fn finish(mut self) -> (Batch, StoreState) {
+    /// Returns everything to apply, the state that it leads to, and the resources that are written.
+    pub(super) fn finish(mut self) -> (Batch, StoreState, Vec<ResourceKey>) {
         self.put(Table::Meta, STATE.to_vec(), &self.state.clone());
-        (self.batch, self.state)
+        (self.batch, self.state, self.written)
     }
 
     fn check(&self, changes: &ChangeSet, instant: Timestamp) -> Result<CheckedCommit, CommitError> {
@@ -201,7 +206,12 @@ impl<'a> CommitGroup<'a> {
         Ok(streams)
     }
 
-    fn stage_write(&mut self, write: Write, current: Option<CurrentRecord>, instant: Timestamp) {
+    fn stage_write(
+        &mut self,
+        (write, found_by): (Write, FoundBy),
+        current: Option<CurrentRecord>,
+        instant: Timestamp,
+    ) {
         let Write {
             key,
             previous,
@@ -213,11 +223,33 @@ impl<'a> CommitGroup<'a> {
             Some(content) => (Some(content.body.at(instant)), content.entries),
             None => (None, Vec::new()),
         };
-        self.stage_index(
-            &key,
-            current.map(|current| current.entries).unwrap_or_default(),
-            &entries,
-        );
+        let head = CurrentRecord {
+            version,
+            position,
+            last_updated: instant,
+            deleted: body.is_none(),
+            entries: Vec::new(),
+        };
+        let at = current_key(&key);
+        self.put_bytes(Table::Current, at, head.encode_with(&found_by.encoded));
+        let record = VersionRecord {
+            position,
+            last_updated: instant,
+            method,
+            entries: Vec::new(),
+            body,
+        };
+        let at = version_key(&key, version);
+        self.put_bytes(Table::Versions, at, record.encode_with(&found_by.encoded));
+        let before = current.map(|current| current.entries).unwrap_or_default();
+        // What both have is left alone.
+        let (gone, new) = found_by.moved_from(&key, &before, &entries);
+        for gone in gone {
+            self.batch.delete(Table::Index, gone);
+        }
+        for new in new {
+            self.put(Table::Index, new, &());
+        }
 
         let change = ChangeRecord {
             resource_type: key.resource_type,
@@ -231,35 +263,7 @@ impl<'a> CommitGroup<'a> {
             type_log_key(key.resource_type, position),
             &change,
         );
-        let deleted = body.is_none();
-        let record = CurrentRecord {
-            version,
-            position,
-            last_updated: instant,
-            deleted,
-            entries,
-        };
-        self.put(Table::Current, current_key(&key), &record);
-        let record = VersionRecord {
-            position,
-            last_updated: instant,
-            method,
-            entries: record.entries,
-            body,
-        };
-        self.put(Table::Versions, version_key(&key, version), &record);
-    }
-
-    /// Removes the index keys of the version before and adds those of the new one; what both have
-    /// is left alone.
-    fn stage_index(&mut self, key: &ResourceKey, before: Vec<IndexEntry>, after: &[IndexEntry]) {
-        let (before, after) = (index_keys_of(key, &before), index_keys_of(key, after));
-        for gone in before.difference(&after) {
-            self.batch.delete(Table::Index, gone.clone());
-        }
-        for new in after.difference(&before) {
-            self.put(Table::Index, new.clone(), &());
-        }
+        self.written.push(key);
     }
 
     fn stage_touch(&mut self, guard: &Guard) {
@@ -304,6 +308,11 @@ impl<'a> CommitGroup<'a> {
             self.batch
                 .delete(Table::Events, event_key(subscription, *number));
         }
+    }
+
+    fn put_bytes(&mut self, table: Table, key: Vec<u8>, record: Vec<u8>) {
+        let sealed = seal(table, &key, record);
+        self.batch.put(table, key, sealed);
     }
 
     fn put(&mut self, table: Table, key: Vec<u8>, record: &impl Record) {

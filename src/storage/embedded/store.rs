@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::engine::{Engine, StoreOptions, open_engine};
 use super::folder::Folder;
+use super::held_versions::HeldVersions;
 use super::keys::STATE;
 use super::kv::{Batch, Kv, Table};
 use super::open_error::OpenError;
@@ -18,6 +19,9 @@ use super::reindex::IndexState;
 use super::seal::seal;
 use super::writing::{StoreCore, StoreWriter};
 use crate::storage::{Marks, Position, ReindexFrom, SECRET_BYTES, StoreError};
+
+/// The part of the cache in which last versions are held, ready to be answered.
+const HELD_PART: u64 = 4;
 
 /// A store in a folder of this machine. Dropping it writes what still waits and lets go of the
 /// folder.
@@ -77,7 +81,12 @@ impl EmbeddedStore {
             // The making of the store was cut short: nothing was ever acknowledged from it.
             fs::remove_dir_all(folder.engine_path()).map_err(|error| folder.unwritable(&error))?;
         }
-        let kv = open_engine(engine, &folder.engine_path(), options)
+        // One bound for both: what is held here, the engine need not have.
+        let held_bytes = options.cache_bytes / HELD_PART;
+        let of_engine = StoreOptions {
+            cache_bytes: options.cache_bytes - held_bytes,
+        };
+        let kv = open_engine(engine, &folder.engine_path(), of_engine)
             .map_err(|why| folder.corrupt(why))?;
         let state = match ViewReader(&*kv.view())
             .state()
@@ -98,7 +107,12 @@ impl EmbeddedStore {
             |marks| plan_index(&*kv, marks, state.position),
         );
         let index = index.map_err(|error| folder.corrupt(error.0))?;
-        let shared = Arc::new(StoreCore::new(kv, state, index));
+        let shared = Arc::new(StoreCore::new(
+            kv,
+            state,
+            index,
+            HeldVersions::of_bytes(held_bytes),
+        ));
         let writer = StoreWriter::start(shared.clone(), watermark)
             .map_err(|error| folder.unwritable(&error))?;
         Ok(EmbeddedStore {

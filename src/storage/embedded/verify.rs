@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 
-use super::index_keys::{index_keys, key_in_index};
+use super::index_keys::{index_keys_of, key_in_index};
 use super::keys::{
     BOOKMARKS, due_key, events_prefix, log_key, number_at_end, split_due, split_owner,
     subscription_in, type_log_key,
@@ -191,11 +191,7 @@ impl<'a> StoreCheck<'a> {
             {
                 check.at(Table::Current, key, "there is a later version");
             }
-            for index_key in current
-                .entries
-                .iter()
-                .flat_map(|entry| index_keys(&owner, entry))
-            {
+            for index_key in index_keys_of(&owner, &current.entries) {
                 if check.take(check.reader.record::<()>(Table::Index, &index_key)) == Some(None) {
                     check.at(Table::Current, key, "an entry is missing in the index");
                 }
@@ -221,11 +217,7 @@ impl<'a> StoreCheck<'a> {
                 return;
             };
             let entries = current.map(|current| current.entries).unwrap_or_default();
-            if !entries.iter().any(|entry| {
-                index_keys(&owner, entry)
-                    .iter()
-                    .any(|expected| expected == key)
-            }) {
+            if !index_keys_of(&owner, &entries).contains(key) {
                 check.at(Table::Index, key, "no current record has such an entry");
             }
         });

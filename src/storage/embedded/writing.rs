@@ -10,7 +10,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::folder::Watermark;
+use super::held_versions::HeldVersions;
 use super::kv::Kv;
+use super::prepared::PreparedCommit;
 use super::record::StoreState;
 use super::reindex::{IndexState, ReindexStep};
 use super::staging::CommitGroup;
@@ -31,17 +33,25 @@ pub(super) struct StoreCore {
     /// The state that readers see: everything up to it is synced.
     state: Mutex<StoreState>,
     index: Mutex<IndexState>,
+    /// Last versions of the state that readers see.
+    pub(super) held: HeldVersions,
     failure: OnceLock<StoreError>,
     /// Calls to make when the store fails.
     on_failure: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 impl StoreCore {
-    pub(super) fn new(kv: Box<dyn Kv>, state: StoreState, index: IndexState) -> Self {
+    pub(super) fn new(
+        kv: Box<dyn Kv>,
+        state: StoreState,
+        index: IndexState,
+        held: HeldVersions,
+    ) -> Self {
         StoreCore {
             kv,
             state: Mutex::new(state),
             index: Mutex::new(index),
+            held,
             failure: OnceLock::new(),
             on_failure: Mutex::default(),
         }
@@ -96,7 +106,7 @@ impl StoreCore {
 
 /// A request on its way to the writer, with the place where its answer goes.
 enum WriteRequest {
-    Commit(ChangeSet, SyncSender<Result<Committed, CommitError>>),
+    Commit(PreparedCommit, SyncSender<Result<Committed, CommitError>>),
     Mend(ReindexStep, SyncSender<Result<(), StoreError>>),
 }
 
@@ -133,7 +143,8 @@ impl StoreWriter {
 
     /// Waits until the commit is synced, or refused.
     pub(super) fn commit(&self, changes: ChangeSet) -> Result<Committed, CommitError> {
-        self.ask(|answer| WriteRequest::Commit(changes, answer))
+        let commit = PreparedCommit::of(changes);
+        self.ask(|answer| WriteRequest::Commit(commit, answer))
     }
 
     /// Waits until a step of making the index anew is synced.
@@ -219,7 +230,7 @@ fn gather(first: WriteRequest, waiting: &Receiver<WriteRequest>) -> Vec<WriteReq
 impl WriteRequest {
     fn size_bytes(&self) -> usize {
         match self {
-            WriteRequest::Commit(changes, _) => changes.size_bytes(),
+            WriteRequest::Commit(commit, _) => commit.changes.size_bytes(),
             // Whoever mends waits for the answer before the next step.
             WriteRequest::Mend(..) => 0,
         }
@@ -238,16 +249,16 @@ fn answer_of<T: 'static>(to: SyncSender<T>, result: T) -> PendingAnswer {
 fn write_group(shared: &StoreCore, requests: Vec<WriteRequest>) -> Result<(), StoreError> {
     let mut answers: Vec<PendingAnswer> = Vec::with_capacity(requests.len());
     let mut changes_something = false;
-    let (batch, state) = {
+    let (batch, state, written) = {
         let view = shared.kv.view();
         let mut group = CommitGroup::new(&*view, shared.state());
         for request in requests {
             match request {
-                WriteRequest::Commit(changes, answer) => {
+                WriteRequest::Commit(commit, answer) => {
                     // Looked at here and nowhere later: what is taken is written or refused, and its
                     // answer is awaited.
-                    let result = if changes.takes_effect() {
-                        group.add(changes)
+                    let result = if commit.changes.takes_effect() {
+                        group.add(commit)
                     } else {
                         Err(CommitError::GivenUp)
                     };
@@ -269,6 +280,8 @@ fn write_group(shared: &StoreCore, requests: Vec<WriteRequest>) -> Result<(), St
     if changes_something {
         // The failure must be known before the channels close.
         shared.kv.apply(batch).map_err(|error| shared.fail(error))?;
+        // Before anybody can read of the new state.
+        shared.held.forget(&written, state.position);
         shared.publish(state);
     }
     answers.into_iter().for_each(|answer| answer());

@@ -110,7 +110,7 @@ const REQUESTS: [(&str, usize, Request); 12] = [
             put(server, context, &renamed(practice("gp")));
         },
     ),
-    ("PUT Organization, of two persons", 12, |server, context| {
+    ("PUT Organization, of two persons", 11, |server, context| {
         let mut renumbered = renamed(practice("gp"));
         renumbered["identifier"][1]["value"] = "000001".into();
         put(server, context, &renumbered);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use frist::fhir::{ResourceKey, ResourceType, Version};
@@ -39,6 +39,42 @@ pub(super) fn an_empty_store_answers(fixture: &dyn Fixture) {
     ] {
         assert_eq!(all_pages(&*store, &history(scope)), vec![]);
     }
+}
+
+/// Checks that memory answers nothing older than what was acknowledged, or what anybody has read.
+pub(super) fn a_read_is_never_behind_what_was_acknowledged_or_read(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let key = key("Condition/7");
+    commit(&*store, put(&key, None, vec![]));
+    let (acknowledged, is_over) = (AtomicU64::new(1), AtomicBool::new(false));
+    let read_on = || {
+        let mut seen = 1;
+        while !is_over.load(Ordering::SeqCst) {
+            let least = acknowledged.load(Ordering::SeqCst).max(seen);
+            let read = store.read(&key).unwrap().unwrap().version.0;
+            assert!(read >= least, "version {read} after {least}");
+            let held = store.read_from_memory(&key);
+            seen = held.map_or(read, |held| held.version.0);
+            assert!(seen >= read, "memory has version {seen} after {read}");
+        }
+    };
+    thread::scope(|scope| {
+        let readers = [scope.spawn(read_on), scope.spawn(read_on)];
+        for number in 2..=60 {
+            commit(&*store, put(&key, Some(Version(number - 1)), vec![]));
+            acknowledged.store(number, Ordering::SeqCst);
+        }
+        is_over.store(true, Ordering::SeqCst);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+    // A store that holds nothing in memory need not say so.
+    let held = store.read_from_memory(&key).map(Some);
+    assert_eq!(
+        held.unwrap_or_else(|| store.read(&key).unwrap()),
+        store.read(&key).unwrap()
+    );
 }
 
 pub(super) fn versions_count_up_and_stay(fixture: &dyn Fixture) {

@@ -165,6 +165,10 @@ impl<A: Around> Calendar for Surrounded<A> {
     fn timer(&self, owner: &ResourceKey) -> Result<Option<Date>, StoreError> {
         self.reading(|store| store.timer(owner))
     }
+
+    fn timers(&self, owners: &[ResourceKey]) -> Result<Vec<Option<Date>>, StoreError> {
+        self.reading(|store| store.timers(owners))
+    }
 }
 
 impl<A: Around> EventStreams for Surrounded<A> {

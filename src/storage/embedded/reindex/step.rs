@@ -1,7 +1,7 @@
 //! Steps of the work: they are worked out beside the writer, and judged by it once more.
 
 use super::super::codec::EntryFilter;
-use super::super::index_keys::{index_keys, index_keys_of, key_in_index};
+use super::super::index_keys::{index_keys_of, key_in_index};
 use super::super::keys::{current_key, version_key};
 use super::super::kv::{Batch, KvRead, Table};
 use super::super::reading::ViewReader;
@@ -134,9 +134,5 @@ pub(super) fn is_expected(reader: ViewReader<'_>, key: &[u8]) -> Result<bool, St
     let Some(current) = reader.current(&owner)? else {
         return Ok(false);
     };
-    Ok(current.entries.iter().any(|entry| {
-        index_keys(&owner, entry)
-            .iter()
-            .any(|expected| expected == key)
-    }))
+    Ok(index_keys_of(&owner, &current.entries).contains(key))
 }

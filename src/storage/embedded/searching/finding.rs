@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::super::codec::EntryFilter;
 use super::super::reading::ViewReader;
 use super::candidates::{Candidates, Gathered};
-use super::run::{Match, Matching, SearchRun, SeenVersion, is_of_order};
+use super::run::{IsListMade, Match, Matching, SearchRun, SeenVersion, is_of_order};
 use crate::fhir::{ResourceKey, ResourceType, counted};
 use crate::search::{Row, SearchQuery, Sort, SortBy, SortOrder, matches, resolve_links};
 use crate::storage::{Position, SearchError, SearchPage};
@@ -17,8 +17,9 @@ impl<'a> ViewReader<'a> {
         self,
         query: &SearchQuery,
         position: Position,
+        is_list_made: IsListMade<'_>,
     ) -> Result<SearchPage, SearchError> {
-        let run = SearchRun::new(self, query, position);
+        let run = SearchRun::new(self, query, position, is_list_made);
         let mut page = SearchPage {
             position,
             total: 0,
@@ -37,7 +38,8 @@ impl<'a> ViewReader<'a> {
         position: Position,
         most: usize,
     ) -> Result<Vec<ResourceKey>, SearchError> {
-        let run = SearchRun::new(self, query, position);
+        // No page is asked for.
+        let run = SearchRun::new(self, query, position, &|_| false);
         let query = run.settled(&SearchQuery {
             sort: Vec::new(),
             ..query.clone()
@@ -52,21 +54,49 @@ impl<'a> ViewReader<'a> {
 impl<'a> SearchRun<'a> {
     fn fill(&self, query: &SearchQuery, page: &mut SearchPage) -> Result<(), SearchError> {
         let query = &self.settled(query)?;
-        let matching = self.find(query, usize::MAX)?;
-        page.total = matching.matches.len();
-        if query.count == 0 || query.offset >= page.total {
-            self.tell(|| format!("counted {}", page.total));
-            return Ok(());
-        }
+        let is_empty = |page: &SearchPage| {
+            let is_empty = query.count == 0 || query.offset >= page.total;
+            if is_empty {
+                self.tell(|| format!("counted {}", page.total));
+            }
+            is_empty
+        };
+        let rows = match self.listed(query)? {
+            Some(listed) => {
+                page.total = listed.total();
+                if is_empty(page) {
+                    return Ok(());
+                }
+                listed.page(query.offset, query.count)?
+            }
+            None => {
+                let matching = self.find(query, usize::MAX)?;
+                page.total = matching.matches.len();
+                if is_empty(page) {
+                    return Ok(());
+                }
+                self.in_order(matching, query)?
+            }
+        };
+        self.read_page(rows, query.bytes_max, page)
+    }
+
+    /// Reads the content of a page, as far as there is room for it.
+    fn read_page(
+        &self,
+        rows: Vec<Match>,
+        bytes_max: usize,
+        page: &mut SearchPage,
+    ) -> Result<(), SearchError> {
         let mut bytes: usize = 0;
-        for found in self.in_order(matching, query)? {
+        for found in rows {
             let version = match &found.seen {
                 Some(seen) => seen.version,
                 None => self.known_version_of(&found.key)?,
             };
             let content = self.reader.known_content(&found.key, version)?;
             bytes = bytes.saturating_add(content.body.as_ref().map_or(0, Vec::len));
-            if bytes > query.bytes_max && !page.matches.is_empty() {
+            if bytes > bytes_max && !page.matches.is_empty() {
                 break;
             }
             page.matches.push(content);

@@ -7,12 +7,14 @@
 //! not change since is so in that state.
 //!
 //! `finding` answers a query; it asks `candidates` what can match, which follows `probe` along the
-//! index, and `in_order` for the order of a page. `values` lists what the index has of a parameter.
+//! index, and `in_order` for the order of a page; what lists
+//! that are kept in order tell alone, `listed` answers. `values` lists what the index has of a parameter.
 
 mod candidates;
 mod ends;
 mod finding;
 mod in_order;
+mod listed;
 mod probe;
 mod run;
 mod spans;

@@ -10,7 +10,7 @@ use super::super::kv::Direction;
 use super::super::reading::ViewReader;
 use super::super::record::CurrentRecord;
 use crate::fhir::{ResourceKey, ResourceType, Version};
-use crate::search::{IndexEntry, Row, SearchQuery, Sort, SortBy, TooMany};
+use crate::search::{IndexEntry, OrderedList, Row, SearchQuery, Sort, SortBy, TooMany};
 use crate::storage::{Position, SearchError, StoreError};
 
 /// A resource that matches.
@@ -49,10 +49,15 @@ impl Match {
     }
 }
 
+/// Tells whether the index has all of the lists of a kind.
+pub(in crate::storage::embedded) type IsListMade<'a> = &'a dyn Fn(&OrderedList) -> bool;
+
 /// One search of one state.
 pub(super) struct SearchRun<'a> {
     pub(super) reader: ViewReader<'a>,
     pub(super) position: Position,
+    /// Tells whether the index has all of the lists of a kind.
+    pub(super) is_list_made: IsListMade<'a>,
     /// The number of resources that may still be looked at.
     looks_left: Cell<usize>,
     looks_max: usize,
@@ -69,11 +74,17 @@ pub(super) struct Matching {
 }
 
 impl<'a> SearchRun<'a> {
-    pub(super) fn new(reader: ViewReader<'a>, query: &SearchQuery, position: Position) -> Self {
+    pub(super) fn new(
+        reader: ViewReader<'a>,
+        query: &SearchQuery,
+        position: Position,
+        is_list_made: IsListMade<'a>,
+    ) -> Self {
         let steps = query.is_explained.then(RefCell::default);
         SearchRun {
             reader,
             position,
+            is_list_made,
             looks_left: Cell::new(query.looks_max),
             looks_max: query.looks_max,
             steps,

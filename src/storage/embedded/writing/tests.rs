@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, RwLock};
 use jiff::Timestamp;
 
 use super::super::folder::Folder;
+use super::super::held_versions::HeldVersions;
 use super::super::kv::{Batch, Direction, KeyRange, KeyValues, Kv, KvRead, Table};
+use super::super::prepared::PreparedCommit;
 use super::super::reading::ViewReader;
 use super::super::record::StoreState;
 use super::super::reindex::IndexState;
@@ -89,7 +91,12 @@ fn start(
         .unwrap()
         .watermark(None)
         .unwrap();
-    let shared = StoreCore::new(Box::new(kv), StoreState::default(), IndexState::default());
+    let shared = StoreCore::new(
+        Box::new(kv),
+        StoreState::default(),
+        IndexState::default(),
+        HeldVersions::of_bytes(0),
+    );
     (
         StoreWriter::start(Arc::new(shared), watermark).unwrap(),
         applied,
@@ -114,7 +121,7 @@ fn send(writer: &StoreWriter, changes: ChangeSet) -> Receiver<Result<Committed, 
         .requests
         .as_ref()
         .unwrap()
-        .send(WriteRequest::Commit(changes, answer))
+        .send(WriteRequest::Commit(PreparedCommit::of(changes), answer))
         .unwrap();
     answered
 }
