@@ -2,18 +2,23 @@
 //! change falls on that day change, found by their timers; after downtime every day missed is made
 //! up for, in date order.
 
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+
 use jiff::civil::Date;
 
-use crate::fhir::{Id, ResourceKey, ResourceType, start_of_day};
+use crate::fhir::{Id, ResourceKey, start_of_day};
 use crate::interactions::writing::derived::{AsOf, Derived, derived};
 use crate::interactions::writing::gathering::Gathering;
-use crate::interactions::writing::pending::Pending;
+use crate::interactions::writing::pending::{Pending, patient};
 use crate::interactions::writing::write_turns::Attempted;
 use crate::interactions::{Context, Failure, Server};
 use crate::storage::{ChangeSet, CommitError, Precondition};
 
 /// The number of persons that share one commit.
-pub(in crate::interactions) const PERSONS_PER_COMMIT: usize = 64;
+pub(in crate::interactions) const PERSONS_PER_COMMIT: usize = 256;
 /// The number of due timers that are asked for at once. Those that were due before them are gone,
 /// but the store steps over what is left of their keys: were each commit to ask anew, a midnight
 /// would grow with the square of its persons.
@@ -52,12 +57,53 @@ pub fn run(
             .take_while(|timer| timer.day == day)
             .map(|timer| timer.owner.id)
             .collect();
-        for persons in persons.chunks(PERSONS_PER_COMMIT) {
-            done.versions += server.turns.take(|| step(server, context, persons, day))?;
+        let groups: Vec<&[Id]> = persons.chunks(PERSONS_PER_COMMIT).collect();
+        let each = |persons: &[Id]| server.turns.take(|| step(server, context, persons, day));
+        beside_each_other(&groups, each, |persons, versions| {
+            done.versions += versions;
             done.persons += persons.len();
             progress(day, done);
-        }
+        })?;
     }
+}
+
+/// Works on groups on all cores, so that some are worked out while others are written. `tell` is
+/// told of each that is done, in this thread. After a failure no other group is begun.
+///
+/// # Errors
+/// The first failure.
+fn beside_each_other(
+    groups: &[&[Id]],
+    work: impl Fn(&[Id]) -> Result<usize, Failure> + Sync,
+    mut tell: impl FnMut(&[Id], usize),
+) -> Result<(), Failure> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let (done, told) = channel();
+    thread::scope(|scope| {
+        for _ in 0..cores.min(groups.len()) {
+            let (done, next, work) = (done.clone(), &next, &work);
+            scope.spawn(move || {
+                while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // Nobody listens after a failure.
+                    if done.send((*group, work(group))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(done);
+        for (group, made) in told {
+            match made {
+                Ok(versions) => tell(group, versions),
+                Err(failure) => {
+                    next.store(groups.len(), Ordering::Relaxed);
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Makes the step of the calendar that is due for these persons, if one is. Answers whether there
@@ -71,15 +117,21 @@ pub(in crate::interactions) fn catch_up<'a>(
     persons: impl Iterator<Item = &'a Id>,
     today: Date,
 ) -> Result<bool, Failure> {
+    let persons: Vec<&Id> = persons.collect();
+    let keys: Vec<ResourceKey> = persons.iter().map(|person| patient(person)).collect();
+    if keys.is_empty() {
+        return Ok(false);
+    }
     let mut made = false;
-    for person in persons {
-        let key = ResourceKey::new(ResourceType::Patient, person.clone());
-        while let Some(day) = server.store.timer(&key)?.filter(|day| *day <= today) {
+    let timers = server.store.timers(&keys)?;
+    for ((person, key), mut timer) in persons.into_iter().zip(&keys).zip(timers) {
+        while let Some(day) = timer.filter(|day| *day <= today) {
             made = true;
             let made_step = step(server, context, std::slice::from_ref(person), day)?;
             if matches!(made_step, Attempted::Overtaken) {
                 return Ok(made);
             }
+            timer = server.store.timer(key)?;
         }
     }
     Ok(made)
@@ -117,17 +169,11 @@ fn step(
 
 /// Returns those of the persons whose timers are due on that day.
 fn due_on(server: &Server, persons: &[Id], day: Date) -> Result<Vec<Id>, Failure> {
-    let mut due = Vec::new();
-    for person in persons {
-        if server
-            .store
-            .timer(&ResourceKey::new(ResourceType::Patient, person.clone()))?
-            == Some(day)
-        {
-            due.push(person.clone());
-        }
-    }
-    Ok(due)
+    let keys: Vec<ResourceKey> = persons.iter().map(patient).collect();
+    let timers = server.store.timers(&keys)?;
+    let persons = persons.iter().zip(timers);
+    let due = persons.filter(|(_, timer)| *timer == Some(day));
+    Ok(due.map(|(person, _)| person.clone()).collect())
 }
 
 /// Commits what was derived and nothing else; answers how many versions were written.

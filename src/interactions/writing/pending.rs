@@ -76,6 +76,6 @@ pub(super) fn persons(pending: &Pending) -> BTreeSet<Id> {
 }
 
 /// Returns the key of a person's Patient.
-pub(super) fn patient(person: &Id) -> ResourceKey {
+pub(in crate::interactions) fn patient(person: &Id) -> ResourceKey {
     ResourceKey::new(ResourceType::Patient, person.clone())
 }
