@@ -1,11 +1,15 @@
 //! The headers of a channel: how many, how long, and none that belongs to the server. Their values
 //! are secrets, which no finding repeats.
 
-use crate::fhir::{Issue, IssueCode};
+use serde_json::Value;
+
+use crate::fhir::{Issue, IssueCode, view};
 
 /// The most headers of a channel, and the most characters of one.
 const HEADERS_MAX: usize = 32;
 const HEADER_CHARS_MAX: usize = 4_096;
+
+const NAME_AND_VALUE: &str = "expected a header as 'Name: value'";
 
 /// Headers that belong to the connection, to the message or to its signature: a Subscription cannot
 /// set them.
@@ -52,12 +56,30 @@ pub(super) fn findings(headers: &[(String, String)]) -> Vec<Issue> {
     issues
 }
 
+/// Returns a finding for each header of a channel that has no colon: it would be sent without what
+/// its author meant by it.
+pub(super) fn without_colon(channel: &Value) -> Vec<Issue> {
+    let headers = view::items(&channel["header"]).enumerate();
+    let without = headers.filter(|(_, header)| {
+        let text = header.as_str();
+        text.is_some_and(|text| !text.contains(':'))
+    });
+    let issue = |at| {
+        Issue::error(
+            IssueCode::Value,
+            format!("Subscription.channel.header[{at}]"),
+            NAME_AND_VALUE,
+        )
+    };
+    without.map(|(at, _)| issue(at)).collect()
+}
+
 /// Says what is expected instead of a header that cannot be sent, without repeating its value; none
 /// if it can.
 fn refusal(name: &str, value: &str) -> Option<&'static str> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_token) {
-        return Some("expected a header as 'Name: value'");
+        return Some(NAME_AND_VALUE);
     }
     if !value
         .bytes()

@@ -107,6 +107,13 @@ impl EndpointPolicy {
         {
             return refused("expected an address without spaces and control characters");
         }
+        // Nor does it insist on a host: it takes the first part of the path.
+        let host = endpoint.split_once("://").map_or("", |(_, rest)| rest);
+        if host.is_empty() || host.starts_with(['/', '\\', '?', '#']) {
+            return refused(
+                "expected an address with a host, such as https://ehr.example.dk/notified",
+            );
+        }
         let Ok(url) = Url::parse(endpoint) else {
             return refused("expected an address such as https://ehr.example.dk/notified");
         };
@@ -222,6 +229,11 @@ mod tests {
             "urn:x",
             "",
             "https://",
+            "https:///ehr.example.dk/notified",
+            "https:ehr.example.dk/notified",
+            "https:/ehr.example.dk/notified",
+            "https://?a",
+            "https://\\ehr.example.dk/",
             "https://a:b@ehr.example.dk/",
         ];
         let odd = [

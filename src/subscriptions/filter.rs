@@ -97,6 +97,11 @@ impl EventFilter {
         meets(after) || before.is_some_and(meets)
     }
 
+    /// Returns the conditions of each filter, in the order in which they stand.
+    pub(super) fn clauses_of_each(&self) -> impl Iterator<Item = &[Clause]> {
+        self.queries.iter().map(|query| query.clauses.as_slice())
+    }
+
     /// Returns the conditions, all of which hold for a Task that meets the filter.
     pub(super) fn clauses(&self) -> impl Iterator<Item = &Clause> {
         self.queries.iter().flat_map(|query| &query.clauses)

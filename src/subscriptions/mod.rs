@@ -10,6 +10,7 @@ pub mod endpoint;
 mod extensions;
 pub mod filter;
 mod filter_index;
+mod filter_words;
 pub mod names;
 pub mod notification;
 mod public_addresses;

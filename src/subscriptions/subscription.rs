@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::EventFilter;
-use super::extensions;
 use super::names::{EXT_HEARTBEAT_PERIOD, EXT_MAX_COUNT, EXT_PAYLOAD_CONTENT, EXT_TIMEOUT, TOPIC};
+use super::{channel_headers, extensions, filter_words};
 use crate::fhir::{Issue, IssueCode};
 
 /// The status of a subscription (<https://hl7.org/fhir/R4/valueset-subscription-status.html>).
@@ -192,7 +192,8 @@ impl Subscription {
     }
 
     /// Returns the findings about a Subscription that a client writes at that instant: all those of
-    /// [`Subscription::read`], and one about an end that has passed already.
+    /// [`Subscription::read`], and those about an end that has passed already and filters that no
+    /// event meets.
     pub fn findings(resource: &Value, base_url: &str, now: Timestamp) -> Vec<Issue> {
         match Subscription::read(resource, base_url) {
             Ok(read) if read.status != Status::Off && read.end.is_some_and(|end| end <= now) => {
@@ -204,7 +205,11 @@ impl Subscription {
                     text,
                 )]
             }
-            Ok(_) => Vec::new(),
+            Ok(read) => {
+                let mut found = filter_words::findings(resource, &read.filter);
+                found.extend(channel_headers::without_colon(&resource["channel"]));
+                found
+            }
             Err(found) => found,
         }
     }

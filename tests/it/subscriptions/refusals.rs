@@ -177,6 +177,13 @@ fn a_filter_that_cannot_be_evaluated_is_refused_where_it_stands() {
         ("Task?business-status:not=met", "not-supported"),
         ("Task?patient.identifier=1", "not-supported"),
         ("Task?patient=Patient/0405440001", "business-rule"),
+        ("Task?business-status=over-due", "code-invalid"),
+        ("Task?target-group=kol", "code-invalid"),
+        ("Task?owner=Patient/1", "value"),
+        (
+            "Task?patient=https://other.example.dk/fhir/Patient/1",
+            "value",
+        ),
         ("Encounter/unsupported-filter", "not-supported"),
     ] {
         let expected = format!("error {code} Subscription.criteria.extension[1].value");
@@ -255,6 +262,7 @@ fn an_endpoint_that_nothing_can_be_posted_to_is_refused() {
         "ftp://ehr.example.org/",
         "mailto:a@example.org",
         "http://ehr.example.org/",
+        "https:///hooks",
         "https://169.254.169.254/latest",
     ] {
         let text = refused(
@@ -567,4 +575,21 @@ fn there_are_as_many_subscriptions_as_the_bound_says() {
         put("a").is_err(),
         "a fourth subscription was accepted after one was deleted"
     );
+}
+
+#[test]
+fn a_header_without_a_name_and_a_value_is_refused_where_it_stands() {
+    let facade = Facade::at(NOW);
+    for header in ["Bearer abc", "X-Api-Key", ""] {
+        let sent = with("/channel/header", json!(["X-Ok: 1", header]));
+        let expected = "error value Subscription.channel.header[1]";
+        if header.is_empty() {
+            // R4 itself has no empty text.
+            assert_eq!(facade.put(&sent).status.as_u16(), 422);
+            continue;
+        }
+        let text = refused(&facade, &sent, &[expected]);
+        assert!(!text.contains("abc"), "{text}");
+    }
+    facade.put_ok(&with("/channel/header", json!(["X-Ok: 1", "X-Empty:"])));
 }
