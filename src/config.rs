@@ -1,5 +1,6 @@
 //! The options of the program, and what they say once they are read.
 
+mod machine_options;
 mod subscription_options;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use crate::http::cors::origin;
 use crate::http::forwarded::TrustedProxy;
 use crate::storage::embedded::Engine;
 
+pub use machine_options::MachineOptions;
 pub use subscription_options::SubscriptionOptions;
 
 /// `frist`: shows whether the deadline rights of people in package pathways are kept.
@@ -112,9 +114,9 @@ pub struct CommonOptions {
     /// The storage engine of the data folder.
     #[arg(long, default_value_t = Engine::Fjall, env = "FRIST_ENGINE")]
     pub engine: Engine,
-    /// The most memory, in megabytes, that the engine uses to keep what it has read from the disk.
-    #[arg(long, default_value_t = 128, value_name = "MB", env = "FRIST_CACHE_MB")]
-    pub cache_mb: u64,
+    /// The options of what it may take of its machine.
+    #[command(flatten)]
+    pub machine: MachineOptions,
     /// The answer to a reference to a resource of a type held here that is not stored: accept it
     /// with a warning, since it may arrive later, or refuse it.
     #[arg(long, value_enum, default_value_t = References::Later, env = "FRIST_REFERENCES")]

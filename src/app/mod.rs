@@ -13,6 +13,7 @@ mod exit_error;
 mod input_files;
 mod intake;
 mod log;
+mod machine;
 pub mod packages;
 pub mod practices;
 mod ready;

@@ -13,7 +13,7 @@ use super::delivery::DeliverySetup;
 use super::exit_error::ExitError;
 use super::practices::{OpenedPractices, PracticeFile};
 use super::reindex::{finish_index, open_store};
-use super::{added_packages, packages, upstreams};
+use super::{added_packages, machine, packages, upstreams};
 use crate::config::{IntakeDraft, OnDuplicatePatients, References, ServeOptions};
 use crate::fhir::Resource;
 use crate::http::LazyDownload;
@@ -63,7 +63,7 @@ impl ReadyServer {
         let (delivery, endpoints) = DeliverySetup::read(&common.subscriptions)?;
         let (listener, address) = bind(options.listen)?;
         let store_options = StoreOptions {
-            cache_bytes: common.cache_mb.saturating_mul(1024 * 1024),
+            cache_bytes: common.machine.cache_bytes(machine::memory_bytes()),
         };
         let store = open_store(&options.data, common.engine, store_options)?;
         let (_, last) = store
@@ -92,6 +92,7 @@ impl ReadyServer {
                 OnDuplicatePatients::Refuse => DuplicatePatients::Refuse,
             },
             endpoints,
+            long_work_max: machine::long_work_max(),
             wake_calendar: Box::new(move || wake.notify_one()),
             wake_delivery: Box::new(move |id| woken.wake(id)),
             ..ServerParts::shipped(Arc::clone(&store), validator, base_url)

@@ -14,6 +14,7 @@ use super::clock::ServerClock;
 use super::delivery::DeliverySetup;
 use super::exit_error::ExitError;
 use super::log::say;
+use super::machine;
 use super::practices::keep_practices;
 use super::ready::ReadyServer;
 use super::upkeep::{keep_calendar, keep_events};
@@ -30,6 +31,8 @@ use crate::subscriptions::delivery::Deliverer;
 
 /// The time that the end of the program waits for work that was begun and has no client any more.
 const CUT_OFF_AFTER: Duration = Duration::from_secs(5);
+/// The time for which a thread that has nothing to do is kept.
+const THREAD_KEPT: Duration = Duration::from_secs(4);
 
 /// Serves until the program is asked to stop.
 ///
@@ -38,6 +41,8 @@ const CUT_OFF_AFTER: Duration = Duration::from_secs(5);
 pub(super) fn run(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // A thread that has done heavy work gives its memory back when it ends.
+        .thread_keep_alive(THREAD_KEPT)
         .build();
     let runtime = runtime
         .map_err(|error| ExitError::failed(format!("the threads cannot be started: {error}")))?;
@@ -52,6 +57,7 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
     let listener = TcpListener::from_std(ready.listener)
         .map_err(|error| ExitError::failed(format!("cannot listen: {error}")))?;
     let (server, clock) = (ready.server, ready.clock);
+    let bounds = machine::bounds(&options.common.machine);
     let pollers = upstreams::pollers(ready.upstreams, &server, clock);
     let accounts = pollers.iter().map(|poller| Arc::clone(&poller.account));
     let wire = Wire::new(
@@ -61,6 +67,7 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
             trusted_proxies: TrustedProxies::new(options.common.trusted_proxy),
             takes_cpr_in_addresses: options.common.cpr_in_url == CprInUrl::Allow,
             upstreams: accounts.collect(),
+            bounds,
             ..WireOptions::plain(Box::new(move || clock.context()), ready.download)
         },
     );
@@ -87,7 +94,8 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
         wire.set_ready(false);
         wire.leave().await;
     };
-    listen::serve(listener, router(Arc::clone(&wire)), stop).await;
+    let routes = router(Arc::clone(&wire));
+    listen::serve(listener, bounds.connections_max, routes, stop).await;
     // What a round had not written is read again at the next start.
     reading.shutdown().await;
     calendar.abort();

@@ -7,6 +7,7 @@ pub mod counted;
 pub mod cpr;
 mod danish_clock;
 pub mod dates;
+pub mod extent;
 pub mod guide;
 pub mod held;
 pub mod issue;

@@ -18,8 +18,6 @@ use super::media::quality;
 use crate::fhir::IssueCode;
 use crate::interactions::Failure;
 
-/// The greatest body that is read, as it is sent and as it is after unpacking.
-pub(super) const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// The size below which nothing is compressed: it fits in one packet either way.
 const GZIP_BYTES_MIN: usize = 1_024;
 /// Media types of text, which gets much smaller.
@@ -36,32 +34,67 @@ const TEXTUAL: &[&str] = &[
 /// # Errors
 /// `UnsupportedEncoding` for another way of compression, `TooLarge` for one that unpacks beyond the
 /// bound, `BadRequest` for one that does not unpack.
-pub(super) fn plain(headers: &HeaderMap, sent: Bytes) -> Result<Bytes, Refusal> {
-    if sent.is_empty() {
+pub(super) fn plain(headers: &HeaderMap, sent: Bytes, bytes_max: usize) -> Result<Bytes, Refusal> {
+    if !is_packed(headers, &sent)? {
         return Ok(sent);
+    }
+    let mut plain = Vec::new();
+    unpack(&sent, bytes_max, &mut plain)?;
+    Ok(plain.into())
+}
+
+/// Counts the bytes of a body as it was before it was compressed, without keeping them.
+///
+/// # Errors
+/// As [`plain`].
+pub(super) fn plain_length(
+    headers: &HeaderMap,
+    sent: &Bytes,
+    bytes_max: usize,
+) -> Result<usize, Refusal> {
+    if is_packed(headers, sent)? {
+        unpack(sent, bytes_max, &mut std::io::sink())
+    } else {
+        Ok(sent.len())
+    }
+}
+
+fn is_packed(headers: &HeaderMap, sent: &[u8]) -> Result<bool, Refusal> {
+    if sent.is_empty() {
+        return Ok(false);
     }
     match decisive(headers, header::CONTENT_ENCODING)?
         .map(|coding| coding.trim().to_ascii_lowercase())
         .as_deref()
     {
-        None | Some("identity") => Ok(sent),
-        Some("gzip" | "x-gzip") => unpacked(&sent).map(Bytes::from),
+        None | Some("identity") => Ok(false),
+        Some("gzip" | "x-gzip") => Ok(true),
         Some(_) => Err(Refusal::UnsupportedEncoding),
     }
 }
 
-fn unpacked(packed: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut plain = Vec::new();
+fn unpack(packed: &[u8], bytes_max: usize, to: &mut impl Write) -> Result<usize, Refusal> {
     // One byte more than may come tells a body at the bound from one beyond it.
-    let mut within_bound = MultiGzDecoder::new(packed).take(BODY_BYTES_MAX as u64 + 1);
-    match within_bound.read_to_end(&mut plain) {
-        _ if plain.len() > BODY_BYTES_MAX => Err(Refusal::TooLarge(BODY_BYTES_MAX)),
-        Ok(_) => Ok(plain),
-        Err(_) => Err(Failure::bad_request(
-            IssueCode::Structure,
-            "Content-Encoding: expected a body compressed with gzip",
-        )
-        .into()),
+    let mut within_bound = MultiGzDecoder::new(packed).take(bytes_max as u64 + 1);
+    let mut length = 0;
+    let mut part = [0; 16 * 1024];
+    loop {
+        let read = within_bound.read(&mut part).unwrap_or(usize::MAX);
+        if read == 0 {
+            return Ok(length);
+        }
+        let unpacked = part.get(..read);
+        let Some(unpacked) = unpacked.filter(|unpacked| to.write_all(unpacked).is_ok()) else {
+            return Err(Failure::bad_request(
+                IssueCode::Structure,
+                "Content-Encoding: expected a body compressed with gzip",
+            )
+            .into());
+        };
+        length += unpacked.len();
+        if length > bytes_max {
+            return Err(Refusal::TooLarge(bytes_max));
+        }
     }
 }
 

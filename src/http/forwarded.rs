@@ -43,6 +43,13 @@ impl TrustedProxies {
         TrustedProxies(proxies)
     }
 
+    /// Tells whether that is the address of one of them.
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let mut trusted = self.0.iter();
+        trusted.any(|TrustedProxy(network)| network.contains(&address))
+    }
+
     /// Returns the base by which the client reached the server, if a trusted proxy tells it: that of
     /// the server's own configuration with what the proxy says of it.
     pub(super) fn base_of(
@@ -51,9 +58,7 @@ impl TrustedProxies {
         headers: &HeaderMap,
         configured: &str,
     ) -> Option<String> {
-        let peer = peer?.ip().to_canonical();
-        let mut trusted = self.0.iter();
-        if !trusted.any(|TrustedProxy(network)| network.contains(&peer)) {
+        if !self.trusts(peer?.ip()) {
             return None;
         }
         told(headers)?.applied_to(configured)

@@ -21,30 +21,45 @@ use tokio::time::Instant;
 pub(super) struct HeadClock(Arc<Connection>);
 
 struct Connection {
-    time_max: Duration,
+    patience: Patience,
     phase: Mutex<ConnectionPhase>,
     changed: Notify,
+}
+
+/// The time for which a client may be silent.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// From the first byte of a request's head to its last one; for the first request, from the
+    /// beginning of the connection.
+    pub(super) head: Duration,
+    /// Between two requests.
+    pub(super) rest: Duration,
 }
 
 /// The phases of a connection.
 #[derive(Clone, Copy)]
 enum ConnectionPhase {
+    /// No byte has come yet since that instant; the first head is awaited.
+    New(Instant),
     /// The head of a request must be whole at that instant.
     Head(Instant),
     /// So many requests are being answered.
     Answering(usize),
-    /// Nothing: the next byte begins a head.
-    Resting,
-    /// HTTP/2 has clocks of its own.
-    Unwatched,
+    /// Nothing since that instant: the next byte begins a head.
+    Resting(Instant),
+    /// HTTP/2, which has clocks of its own for heads: so many requests are being answered, and none
+    /// since that instant if there are none.
+    Streams(usize, Instant),
+    /// It gives way to others.
+    Ended,
 }
 
 impl HeadClock {
     /// Makes the clock of a connection that was just made: its first head must come at once.
-    pub(super) fn started(time_max: Duration) -> Self {
-        let phase = Mutex::new(ConnectionPhase::Head(Instant::now() + time_max));
+    pub(super) fn started(patience: Patience) -> Self {
+        let phase = Mutex::new(ConnectionPhase::New(Instant::now()));
         HeadClock(Arc::new(Connection {
-            time_max,
+            patience,
             phase,
             changed: Notify::new(),
         }))
@@ -59,35 +74,84 @@ impl HeadClock {
     /// Notes that the head of a request has come, which is answered until the turn is dropped.
     pub(super) fn has_head(&self, is_http_2: bool) -> Turn {
         self.change(|phase| match phase {
-            _ if is_http_2 => ConnectionPhase::Unwatched,
+            ConnectionPhase::Ended => ConnectionPhase::Ended,
+            ConnectionPhase::Streams(others, since) => ConnectionPhase::Streams(others + 1, since),
+            _ if is_http_2 => ConnectionPhase::Streams(1, Instant::now()),
             ConnectionPhase::Answering(others) => ConnectionPhase::Answering(others + 1),
-            ConnectionPhase::Head(_) | ConnectionPhase::Resting => ConnectionPhase::Answering(1),
-            ConnectionPhase::Unwatched => ConnectionPhase::Unwatched,
+            ConnectionPhase::New(_) | ConnectionPhase::Head(_) | ConnectionPhase::Resting(_) => {
+                ConnectionPhase::Answering(1)
+            }
         });
         Turn(self.clone())
     }
 
     fn has_bytes(&self) {
         self.change(|phase| match phase {
-            ConnectionPhase::Resting => ConnectionPhase::Head(Instant::now() + self.0.time_max),
+            ConnectionPhase::New(since) => ConnectionPhase::Head(since + self.0.patience.head),
+            ConnectionPhase::Resting(_) => {
+                ConnectionPhase::Head(Instant::now() + self.0.patience.head)
+            }
             ConnectionPhase::Head(_)
             | ConnectionPhase::Answering(_)
-            | ConnectionPhase::Unwatched => phase,
+            | ConnectionPhase::Streams(..)
+            | ConnectionPhase::Ended => phase,
         });
     }
 
-    /// Waits until a head was not whole in time.
+    fn phase(&self) -> ConnectionPhase {
+        *self.0.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the instant since which nobody asks anything; none if somebody does.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        match self.phase() {
+            ConnectionPhase::New(since)
+            | ConnectionPhase::Resting(since)
+            | ConnectionPhase::Streams(0, since) => Some(since),
+            ConnectionPhase::Head(_)
+            | ConnectionPhase::Answering(_)
+            | ConnectionPhase::Streams(..)
+            | ConnectionPhase::Ended => None,
+        }
+    }
+
+    /// Ends the connection if nobody asks anything on it; returns true if it ends.
+    pub(super) fn give_way(&self) -> bool {
+        let mut gives_way = false;
+        self.change(|phase| match phase {
+            ConnectionPhase::New(_)
+            | ConnectionPhase::Resting(_)
+            | ConnectionPhase::Streams(0, _) => {
+                gives_way = true;
+                ConnectionPhase::Ended
+            }
+            ConnectionPhase::Head(_)
+            | ConnectionPhase::Answering(_)
+            | ConnectionPhase::Streams(..)
+            | ConnectionPhase::Ended => phase,
+        });
+        gives_way
+    }
+
+    /// Waits until a head was not whole in time, or the connection gives way to others.
     pub(super) async fn too_late(&self) {
         loop {
-            let phase = *self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
-            match phase {
-                ConnectionPhase::Head(until) => tokio::select! {
+            let until = match self.phase() {
+                ConnectionPhase::Ended => return,
+                ConnectionPhase::New(since) => Some(since + self.0.patience.head),
+                ConnectionPhase::Head(until) => Some(until),
+                ConnectionPhase::Streams(0, since) => Some(since + self.0.patience.rest),
+                // hyper has a clock for the rest between the requests of HTTP/1.
+                ConnectionPhase::Answering(_)
+                | ConnectionPhase::Resting(_)
+                | ConnectionPhase::Streams(..) => None,
+            };
+            match until {
+                Some(until) => tokio::select! {
                     () = tokio::time::sleep_until(until) => return,
                     () = self.0.changed.notified() => {}
                 },
-                ConnectionPhase::Answering(_)
-                | ConnectionPhase::Resting
-                | ConnectionPhase::Unwatched => self.0.changed.notified().await,
+                None => self.0.changed.notified().await,
             }
         }
     }
@@ -99,13 +163,17 @@ pub(super) struct Turn(HeadClock);
 impl Drop for Turn {
     fn drop(&mut self) {
         self.0.change(|phase| match phase {
-            ConnectionPhase::Answering(1) => ConnectionPhase::Resting,
+            ConnectionPhase::Answering(1) => ConnectionPhase::Resting(Instant::now()),
             ConnectionPhase::Answering(requests) => {
                 ConnectionPhase::Answering(requests.saturating_sub(1))
             }
-            ConnectionPhase::Head(_) | ConnectionPhase::Resting | ConnectionPhase::Unwatched => {
-                phase
+            ConnectionPhase::Streams(requests, _) => {
+                ConnectionPhase::Streams(requests.saturating_sub(1), Instant::now())
             }
+            ConnectionPhase::New(_)
+            | ConnectionPhase::Head(_)
+            | ConnectionPhase::Resting(_)
+            | ConnectionPhase::Ended => phase,
         });
     }
 }

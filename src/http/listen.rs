@@ -2,7 +2,6 @@
 //! stop.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,21 +13,10 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
-use super::head_clock::{HeadClock, Held, Watched};
-
-/// The most connections that may be open at once; more wait to be accepted.
-const CONNECTIONS_MAX: usize = 4_096;
-/// The time for which a client may be silent.
-#[derive(Clone, Copy)]
-struct Patience {
-    /// From the first byte of a request's head to its last one; for the first request, from the
-    /// beginning of the connection.
-    head: Duration,
-    /// Between two requests.
-    rest: Duration,
-}
+use super::connections::Connections;
+use super::head_clock::{HeadClock, Held, Patience, Watched};
+use super::service::ForWatchers;
 
 const PATIENCE: Patience = Patience {
     head: Duration::from_secs(10),
@@ -38,44 +26,59 @@ const PATIENCE: Patience = Patience {
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The most requests that one HTTP/2 connection may have open.
 const STREAMS_MAX: u32 = 128;
+/// The most bytes that an HTTP/2 connection may send before they are read.
+const WINDOW_BYTES: u32 = 256 * 1024;
 /// The time for which no connection is accepted after one could not be: without file descriptors,
 /// the next one could not be either.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The errors of a system or a process that has as many files open as it may.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
 /// The time that a stop waits for requests that are being answered.
 const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Serves until `stop` is done; then takes no new connection and lets what was begun come to its
-/// end.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    serve_within(PATIENCE, listener, router, stop).await;
+/// end. No more connections are open at once than that.
+pub async fn serve(
+    listener: TcpListener,
+    connections_max: usize,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
+    serve_within((PATIENCE, connections_max), listener, router, stop).await;
 }
 
 async fn serve_within(
-    patience: Patience,
+    (patience, connections_max): (Patience, usize),
     listener: TcpListener,
     router: Router,
     stop: impl Future<Output = ()>,
 ) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = Connections::at_most(connections_max);
     let graceful = GracefulShutdown::new();
     let builder = bounded(patience);
     tokio::pin!(stop);
     loop {
         let accepted = async {
-            let permit = Arc::clone(&connections).acquire_owned().await;
-            (accept(&listener).await, permit)
+            connections.room().await;
+            accept(&listener, &connections).await
         };
-        let ((stream, peer), permit) = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
         let _ = stream.set_nodelay(true);
-        let clock = HeadClock::started(patience.head);
+        let clock = HeadClock::started(patience);
+        let place = connections.admit(peer.ip(), clock.clone());
+        let is_watcher = place.is_watcher;
         let routes = TowerToHyperService::new(router.clone());
         let service = service_fn({
             let clock = clock.clone();
             move |mut request: hyper::Request<hyper::body::Incoming>| {
                 request.extensions_mut().insert(ConnectInfo(peer));
+                if is_watcher {
+                    request.extensions_mut().insert(ForWatchers);
+                }
                 let turn = clock.has_head(request.version() == Version::HTTP_2);
                 let answer = routes.call(request);
                 async move {
@@ -98,12 +101,12 @@ async fn serve_within(
                 .into_owned(),
         );
         tokio::spawn(async move {
-            let _permit = permit;
+            let _place = place;
             tokio::select! {
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!("a connection ended: {error}");
                 },
-                () = clock.too_late() => tracing::debug!("a connection was closed: the head of a request did not come"),
+                () = clock.too_late() => tracing::debug!("a connection was closed: it was idle, or the head of a request did not come"),
             }
         });
     }
@@ -128,18 +131,23 @@ fn bounded(patience: Patience) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .keep_alive_interval(patience.head)
         .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(WINDOW_BYTES / 2)
+        .initial_connection_window_size(WINDOW_BYTES)
         .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX));
     builder
 }
 
 /// Accepts the next connection, and says from where it comes.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             Err(error) => {
                 // Out of file descriptors, or the client went away: neither is a reason to stop.
                 tracing::warn!("a connection could not be accepted: {error}");
+                if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) {
+                    connections.make_room(None);
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -164,6 +172,13 @@ mod tests {
     }
 
     fn served(patience: Patience) -> (tokio::runtime::Runtime, std::net::SocketAddr) {
+        served_to(patience, 4_096)
+    }
+
+    fn served_to(
+        patience: Patience,
+        connections_max: usize,
+    ) -> (tokio::runtime::Runtime, std::net::SocketAddr) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -182,7 +197,7 @@ mod tests {
             .route("/", axum::routing::get(|| async { "well" }))
             .route("/slow", axum::routing::get(slow));
         runtime.spawn(serve_within(
-            patience,
+            (patience, connections_max),
             listener,
             router,
             std::future::pending(),
@@ -194,6 +209,35 @@ mod tests {
     /// Short enough to be waited for, and long enough for a request on a busy machine.
     const SHORT: Duration = Duration::from_millis(500);
     const LONG: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn an_idle_connection_gives_way_to_one_more() {
+        let (_runtime, address) = served_to(
+            Patience {
+                head: LONG,
+                rest: LONG,
+            },
+            1,
+        );
+        let mut resting = std::net::TcpStream::connect(address).unwrap();
+        resting
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let mut answer = Vec::new();
+        resting.write_all(REQUEST).unwrap();
+        while !answer.ends_with(b"well") {
+            let mut part = [0; 1024];
+            let length = resting.read(&mut part).unwrap();
+            answer.extend_from_slice(&part[..length]);
+        }
+        let mut other = std::net::TcpStream::connect(address).unwrap();
+        assert_eq!(resting.read_to_end(&mut Vec::new()).unwrap(), 0);
+        let closing = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        other.write_all(closing).unwrap();
+        let mut answer = String::new();
+        other.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("well"), "{answer}");
+    }
 
     #[test]
     fn a_connection_that_does_not_ask_is_closed() {

@@ -1,11 +1,14 @@
 //! The wire: routes, headers, status codes, and the bodies of answers. Never a rule, never an
 //! engine.
 
+mod admission;
 mod allow;
 mod answer;
+mod arrival;
 mod body_parts;
 mod bundle;
 mod call;
+mod connections;
 pub mod cors;
 mod dashboard;
 mod encoding;
@@ -18,6 +21,7 @@ pub mod listen;
 mod listener;
 mod listeners;
 mod media;
+mod memory_pool;
 mod metrics;
 mod negotiation;
 mod openapi;
@@ -32,7 +36,9 @@ mod sent;
 mod service;
 mod websocket;
 mod wire;
+mod wire_bounds;
 mod xml_page;
 
 pub use service::router;
 pub use wire::{Download, LazyDownload, Wire, WireOptions};
+pub use wire_bounds::WireBounds;

@@ -18,6 +18,7 @@ use crate::interactions::Failure;
 use crate::interactions::catalogue::Declaration;
 use crate::interactions::condition::Condition;
 use crate::interactions::envelope::{Envelope, OperationBody};
+use crate::interactions::extents::refuse_excessive_body;
 use crate::interactions::patch::Patch;
 use crate::interactions::query::{Handling, own_and_general, query_pairs};
 use crate::interactions::read::ClientCopy;
@@ -78,9 +79,17 @@ impl Envelope for Call {
 
     fn resource(&self) -> Result<Resource, Refusal> {
         let resource = match negotiation::sent_form(&self.headers)? {
-            FhirForm::Json => Resource::parse(&self.body),
-            FhirForm::Xml => xml::read(self.server.validator.definitions(), &self.body)
-                .and_then(|json| Resource::parse(json.as_bytes())),
+            FhirForm::Json => {
+                refuse_excessive_body(&self.body)?;
+                Resource::parse(&self.body)
+            }
+            FhirForm::Xml => match xml::read(self.server.validator.definitions(), &self.body) {
+                Ok(json) => {
+                    refuse_excessive_body(json.as_bytes())?;
+                    Resource::parse(json.as_bytes())
+                }
+                Err(issue) => Err(issue),
+            },
         };
         Ok(resource.map_err(|issue| Failure::BadRequest(vec![issue]))?)
     }
@@ -90,7 +99,11 @@ impl Envelope for Call {
     }
 
     fn patch(&self) -> Result<Patch, Refusal> {
-        let patch = match negotiation::sends_patch(&self.headers)? {
+        let sent = negotiation::sends_patch(&self.headers)?;
+        if !matches!(sent, SentPatch::FhirPath) {
+            refuse_excessive_body(&self.body)?;
+        }
+        let patch = match sent {
             SentPatch::Json => Patch::parse_json_patch(&self.body),
             SentPatch::Merge => Patch::parse_merge_patch(&self.body),
             SentPatch::Plain => Patch::parse_plain_json(&self.body),

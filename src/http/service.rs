@@ -8,17 +8,19 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::allow::allowed;
 use super::answer::Answer;
+use super::arrival::ArrivedBody;
 use super::call::{Call, Parameters};
-use super::encoding::{self, BODY_BYTES_MAX, encoded};
+use super::encoding::{self, encoded};
 use super::error::Refusal;
+use super::header_text::decisive;
 use super::media::{ACCEPT_PATCH, PATCHES, Rendering};
 use super::paths::below_base;
 use super::redaction::{countable, loggable, request_id};
@@ -29,10 +31,12 @@ use crate::interactions::address::Address;
 use crate::interactions::query::{own_and_general, query_pairs};
 use crate::interactions::{Context, Failure, overview};
 
-/// The time that a body may take to arrive.
-const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 /// The longest time that a client waits for an answer.
 const HANDLER_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Marks a request on a connection that is kept for whoever watches the server.
+#[derive(Clone, Copy)]
+pub(super) struct ForWatchers;
 
 /// Returns the routes of the server.
 pub fn router(wire: Arc<Wire>) -> Router {
@@ -138,6 +142,9 @@ fn options(path: &str, headers: &HeaderMap, is_shared: bool) -> Result<Answer, R
 /// Reads the parameters of the address, those that say how the answer is to be written by
 /// themselves, and the form that they come to.
 fn understood(request: &Request<Body>) -> Result<((Parameters, Parameters), Rendering), Refusal> {
+    // Two hosts are two requests to whoever stands between: this server and a proxy may each
+    // believe another one.
+    decisive(request.headers(), header::HOST)?;
     let query = query_pairs(request.uri().query().unwrap_or(""))?;
     let is_fhir_json = match below_base(request.uri().path()) {
         Some(below) => !matches!(Address::read(below), Ok(Address::JobFile(..))),
@@ -166,37 +173,42 @@ async fn answer(
             _ => {}
         }
     }
+    let is_for_watchers = request.extensions().get::<ForWatchers>().is_some();
+    if is_for_watchers && request.uri().path() != "/metrics" {
+        return Err(Refusal::Overload);
+    }
     let (mut parts, body) = request.into_parts();
     if let Some(answer) = websocket::upgraded(wire, &context, &mut parts).await {
         return answer;
     }
-    // Bodies that are slow to come keep only other bodies out: whoever reads is still answered.
-    let held = if HttpBody::is_end_stream(&body) {
-        None
-    } else {
-        Some(permit_of(&wire.bodies)?)
+    let arrived = arrived(wire, &parts, body).await?;
+    let length = match &arrived {
+        Some(arrived) => Some(plain_length(wire, &parts.headers, arrived).await?),
+        None => None,
     };
+    let (sent, held) = arrived.map_or_else(Default::default, ArrivedBody::into_parts);
     let mut call = Call {
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query,
         general,
         headers: parts.headers,
-        body: received(body).await?,
+        body: sent,
         context,
         server: Arc::clone(&wire.server),
     };
-    if held.is_none()
+    if length.is_none()
         && let Some(answered) = answered_at_once(wire, &call, rendering, takes_gzip)
     {
         return answered;
     }
-    let permit = permit_of(&wire.permits)?;
+    let turn = wire.admission.turn(length.unwrap_or(0)).await?;
     let wire = Arc::clone(wire);
     let patience = call.context.clone();
     let work = spawn_blocking(move || {
-        let _held_until_done = (held, permit);
-        call.body = encoding::plain(&call.headers, call.body)?;
+        let _held_until_done = (held, turn);
+        let bytes_max = wire.bounds.body_bytes_max;
+        call.body = encoding::plain(&call.headers, call.body, bytes_max)?;
         dispatch(&wire, &call)
             .map(|answer| encoded(answer.rendered(rendering, &wire.server), takes_gzip))
     });
@@ -255,17 +267,34 @@ fn ready(wire: &Wire, context: &Context) -> Answer {
     Answer::text("text/plain; charset=utf-8", text).of_status(status)
 }
 
-/// Receives the body as it was sent, within its bounds of time and size.
-async fn received(body: Body) -> Result<Bytes, Refusal> {
-    let body = tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
-    body.map_err(|_| Refusal::Slow)?
-        .map_err(|_| Refusal::TooLarge(BODY_BYTES_MAX))
+/// Receives the body as it was sent, if there is one. Bodies that are slow to come keep nobody out.
+async fn arrived(wire: &Wire, parts: &Parts, body: Body) -> Result<Option<ArrivedBody>, Refusal> {
+    if HttpBody::is_end_stream(&body) {
+        return Ok(None);
+    }
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let address = peer.map(|ConnectInfo(peer)| peer.ip());
+    // A proxy speaks for many.
+    let from = address.filter(|address| !wire.trusted_proxies.trusts(*address));
+    wire.admission.arrivals.receive(body, from).await.map(Some)
 }
 
-fn permit_of(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
-    Arc::clone(permits)
-        .try_acquire_owned()
-        .map_err(|_| Refusal::Overload)
+/// Counts the bytes of a body as it was before it was compressed: by these it has its turn.
+async fn plain_length(
+    wire: &Wire,
+    headers: &HeaderMap,
+    arrived: &ArrivedBody,
+) -> Result<usize, Refusal> {
+    if !headers.contains_key(header::CONTENT_ENCODING) {
+        return Ok(arrived.bytes.len());
+    }
+    let (headers, sent) = (headers.clone(), arrived.bytes.clone());
+    let (place, bytes_max) = (wire.admission.place()?, wire.bounds.body_bytes_max);
+    let counted = spawn_blocking(move || {
+        let _until_counted = place;
+        encoding::plain_length(&headers, &sent, bytes_max)
+    });
+    counted.await.unwrap_or(Err(Refusal::Bug))
 }
 
 #[cfg(test)]

@@ -3,22 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use tokio::sync::Semaphore;
-
+use super::admission::Admission;
 use super::cors::Origins;
 use super::forwarded::TrustedProxies;
 use super::later::Jobs;
 use super::listeners::Listeners;
 use super::metrics::Requests;
+use super::wire_bounds::WireBounds;
 use crate::interactions::per_base::PerBase;
 use crate::interactions::{Context, Server};
 use crate::upstream::Account;
-
-/// The most requests that may be worked on at once; more are turned away with 503.
-const REQUESTS_MAX: usize = 512;
-/// The most requests with a body that may be received or worked on at once, which bounds the memory
-/// that bodies take.
-const BODIES_MAX: usize = 512;
 
 /// A file to be downloaded as it is.
 #[derive(Debug)]
@@ -48,6 +42,8 @@ pub struct WireOptions {
     pub takes_cpr_in_addresses: bool,
     /// The servers that are read.
     pub upstreams: Vec<Arc<Account>>,
+    /// The bounds within which it receives and works.
+    pub bounds: WireBounds,
 }
 
 impl WireOptions {
@@ -64,6 +60,7 @@ impl WireOptions {
             trusted_proxies: TrustedProxies::default(),
             takes_cpr_in_addresses: false,
             upstreams: Vec::new(),
+            bounds: WireBounds::default(),
         }
     }
 }
@@ -73,8 +70,8 @@ pub struct Wire {
     pub(super) server: Arc<Server>,
     pub(super) context: Box<dyn Fn() -> Context + Send + Sync>,
     pub(super) ready: AtomicBool,
-    pub(super) permits: Arc<Semaphore>,
-    pub(super) bodies: Arc<Semaphore>,
+    pub(super) bounds: WireBounds,
+    pub(super) admission: Admission,
     pub(super) metrics: Requests,
     pub(super) package: Arc<LazyDownload>,
     pub(super) origins: Origins,
@@ -97,13 +94,14 @@ impl Wire {
             trusted_proxies,
             takes_cpr_in_addresses,
             upstreams,
+            bounds,
         } = options;
         Arc::new(Wire {
             server,
             context,
             ready: AtomicBool::new(false),
-            permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
-            bodies: Arc::new(Semaphore::new(BODIES_MAX)),
+            bounds,
+            admission: Admission::within(&bounds),
             metrics: Requests::default(),
             package,
             origins,

@@ -13,6 +13,19 @@ use crate::storage::StoredVersion;
 /// # Errors
 /// Of the interaction.
 pub(super) fn carry_out(server: &Server, context: &Context, ask: Ask) -> Result<Outcome, Failure> {
+    carry_out_beside(server, (context, context), ask)
+}
+
+/// Carries out one request as [`carry_out`] does, which sees the state of the second context if it
+/// changes nothing.
+///
+/// # Errors
+/// Of the interaction.
+pub(super) fn carry_out_beside(
+    server: &Server,
+    (context, looking): (&Context, &Context),
+    ask: Ask,
+) -> Result<Outcome, Failure> {
     match ask {
         Ask::Change(change, tell) => {
             let place = None;
@@ -24,7 +37,7 @@ pub(super) fn carry_out(server: &Server, context: &Context, ask: Ask) -> Result<
         | Ask::Capabilities
         | Ask::Bundle(_)
         | Ask::Operation(..)
-        | Ask::Wire(_) => look(server, context, &ask),
+        | Ask::Wire(_) => look(server, looking, &ask),
     }
 }
 

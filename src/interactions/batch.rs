@@ -20,6 +20,12 @@ pub(super) fn batch(
 ) -> Vec<EntryAnswer> {
     entry_needs::refuse(&mut requests);
     let allowance = Allowance::default();
+    // What an entry sees does not depend on which of the others were carried out before it.
+    let looking = match server.store.last_commit() {
+        Ok((position, _)) => context.seeing(position),
+        // Each entry will be told.
+        Err(_) => context.clone(),
+    };
     let threads = server
         .batch_threads
         .borrow(requests.len().min(WORKERS_MAX).saturating_sub(1));
@@ -36,7 +42,7 @@ pub(super) fn batch(
             let answer = match request {
                 Ok(Request { general, ask, .. }) => EntryAnswer {
                     general,
-                    outcome: alone::carry_out(server, context, ask)
+                    outcome: alone::carry_out_beside(server, (context, &looking), ask)
                         .and_then(|outcome| allowance.take(outcome)),
                 },
                 Err(failure) => EntryAnswer {

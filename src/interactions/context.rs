@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::fhir::Id;
-use crate::storage::Asker;
+use crate::storage::{Asker, Position};
 
 /// The one on whose behalf something is done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +41,8 @@ pub struct Context {
     /// The base by which the client reached this server, if it is another one than the server knows
     /// itself by.
     pub(super) reached_by: Option<Arc<str>>,
+    /// The state that reads, searches and histories see; the latest one if none is given.
+    pub(super) seen_at: Option<Position>,
     /// The one who waits for the answer, whom the writer of the store asks as well.
     pub(super) asker: Asker,
 }
@@ -54,6 +56,7 @@ impl Context {
             new_id,
             request_id: None,
             reached_by: None,
+            seen_at: None,
             asker: Asker::default(),
         }
     }
@@ -84,6 +87,15 @@ impl Context {
         Context {
             reached_by: Some(base_url.into()),
             ..self
+        }
+    }
+
+    /// Returns the same context, in which reads, searches and histories see the state after the
+    /// change at that position.
+    pub(super) fn seeing(&self, position: Position) -> Self {
+        Context {
+            seen_at: Some(position),
+            ..self.clone()
         }
     }
 

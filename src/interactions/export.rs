@@ -139,7 +139,7 @@ impl Export {
     pub fn page(
         &self,
         server: &Server,
-        _context: &Context,
+        context: &Context,
         file: ExportFile,
         from: Option<Position>,
     ) -> Result<ExportPage, Failure> {
@@ -150,6 +150,7 @@ impl Export {
             before: Some(from.unwrap_or(Position(self.position.0.saturating_add(1)))),
             count: PAGE_CHANGES,
         };
+        let _turn = server.long_work.turn(context)?;
         let page = server.store.history(&query)?;
         let mut lines = Vec::new();
         let mut count = 0;

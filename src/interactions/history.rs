@@ -5,11 +5,16 @@ use jiff::Timestamp;
 use super::page_token::{AskedPage, PAGE, PageState};
 use super::passed_over::is_known_anywhere;
 use super::query::Handling;
-use super::{Context, Failure, Server, history_total, page_token};
+use super::{Context, Failure, Server, history_total, page_token, read};
 use crate::fhir::{FhirDate, Issue, IssueCode, ResourceType, Version};
 use crate::search::parse::{COUNT_DEFAULT, COUNT_MAX, may_be_passed_over, parse_search};
 use crate::search::results::is_about_answer;
-use crate::storage::{HistoryQuery, HistoryScope, StoreError, StoredVersion};
+use crate::storage::{
+    HistoryPage, HistoryQuery, HistoryScope, Position, StoreError, StoredVersion,
+};
+
+/// The most versions of a page that is read beside all small requests.
+const LIGHT_VERSIONS_MAX: usize = 100;
 
 /// A history as the client asked for it.
 pub struct HistoryRequest {
@@ -63,28 +68,25 @@ pub fn history(
         HistoryScope::Type(resource_type) => format!("{resource_type}/_history"),
         HistoryScope::Instance(key) => format!("{key}/_history"),
     };
-    ensure_that_it_was(server, &request.scope)?;
+    ensure_that_it_was(server, context, &request.scope)?;
     let place = page_token::asked(server, context, &path, &request.parameters)?
         .map(without_form)
         .transpose()?;
-    let (mut query, applied, unknown) = match &place {
-        Some(place) => {
-            let (beside, ..) = understand(request.scope.clone(), &place.beside)?;
-            if beside.since.is_some() || beside.at.is_some() {
-                return Err(page_token::not_beside());
-            }
-            understand(request.scope.clone(), &place.parameters())?
-        }
-        None => understand(request.scope.clone(), &request.parameters)?,
-    };
+    let (mut query, applied, unknown) = asked(request, place.as_ref())?;
     refuse_unknown(&unknown, request.handling)?;
     let place = place.map(|place| place.state);
-    query.before = place.as_ref().map(|place| place.position);
-    let page = server.store.history(&query)?;
+    query.before = place
+        .as_ref()
+        .map(|place| place.position)
+        .or(seen_until(context));
+    let page = page(server, context, &query)?;
     // After the page: what was written meanwhile is never fewer than the page has.
     let total = match (&place, &request.scope) {
         (Some(place), _) => place.total,
-        (None, HistoryScope::Instance(key)) => Some(history_total::total(server, key, &query)?),
+        (None, HistoryScope::Instance(key)) => {
+            let last = read::last_version(server, context, key)?;
+            Some(history_total::total(server, last.as_ref(), &query)?)
+        }
         (None, HistoryScope::Type(_) | HistoryScope::System) => None,
     };
     let token = |position| {
@@ -101,7 +103,7 @@ pub fn history(
             },
         )
     };
-    let own = query.before.map(|before| (PAGE.to_owned(), token(before)));
+    let own = place.map(|place| (PAGE.to_owned(), token(place.position)));
     let next = page.next.map(token);
     let past = |version| {
         Ok(PastVersion {
@@ -122,6 +124,33 @@ pub fn history(
     })
 }
 
+/// Reads what is asked for: by the token of a page, if there is one.
+fn asked(request: &HistoryRequest, place: Option<&AskedPage>) -> Result<Understood, Failure> {
+    let Some(place) = place else {
+        return understand(request.scope.clone(), &request.parameters);
+    };
+    let (beside, ..) = understand(request.scope.clone(), &place.beside)?;
+    if beside.since.is_some() || beside.at.is_some() {
+        return Err(page_token::not_beside());
+    }
+    understand(request.scope.clone(), &place.parameters())
+}
+
+/// Returns the position before which everything is seen; none if that is everything.
+fn seen_until(context: &Context) -> Option<Position> {
+    let Position(last) = context.seen_at?;
+    Some(Position(last.saturating_add(1)))
+}
+
+/// Reads a page; a long one in the lane for what takes long.
+fn page(server: &Server, context: &Context, query: &HistoryQuery) -> Result<HistoryPage, Failure> {
+    let is_long = query.count > LIGHT_VERSIONS_MAX;
+    let _turn = is_long
+        .then(|| server.long_work.turn(context))
+        .transpose()?;
+    Ok(server.store.history(query)?)
+}
+
 /// Passes over what stands beside a token and asks for another form of the answer: a history has one
 /// form, and it changes no version that is found.
 fn without_form(mut place: AskedPage) -> Result<AskedPage, Failure> {
@@ -134,9 +163,13 @@ fn without_form(mut place: AskedPage) -> Result<AskedPage, Failure> {
 }
 
 /// Checks that there ever was what the history is of.
-fn ensure_that_it_was(server: &Server, scope: &HistoryScope) -> Result<(), Failure> {
+fn ensure_that_it_was(
+    server: &Server,
+    context: &Context,
+    scope: &HistoryScope,
+) -> Result<(), Failure> {
     if let HistoryScope::Instance(key) = scope
-        && server.store.read(key)?.is_none()
+        && read::last_version(server, context, key)?.is_none()
     {
         let text = format!("there is no {} with this id", key.resource_type);
         return Err(Failure::not_found(text));

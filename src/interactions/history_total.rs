@@ -4,19 +4,19 @@
 use jiff::Timestamp;
 
 use super::Server;
-use crate::fhir::{ResourceKey, Version};
-use crate::storage::{HistoryQuery, StoreError};
+use crate::fhir::Version;
+use crate::storage::{HistoryQuery, StoreError, StoredVersion};
 
-/// Counts the versions of a resource that a history of it has.
+/// Counts the versions of a resource, up to its last one, that a history of it has.
 pub(super) fn total(
     server: &Server,
-    key: &ResourceKey,
+    last: Option<&StoredVersion>,
     query: &HistoryQuery,
 ) -> Result<u64, StoreError> {
-    let Some(last) = server.store.read(key)? else {
+    let Some(StoredVersion { key, version, .. }) = last else {
         return Ok(0);
     };
-    let last = last.version.0;
+    let last = version.0;
     let instant_of = |number| {
         let version = server.store.read_version(key, Version(number))?;
         Ok(version.map(|version| version.last_updated))

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::condition::EntityTags;
 use super::{Context, Failure, Server};
 use crate::fhir::{ResourceKey, Version};
-use crate::storage::StoredVersion;
+use crate::storage::{StoreError, StoredVersion};
 
 /// The version that a client says it has already (<https://hl7.org/fhir/R4/http.html#cread>).
 #[derive(Clone, Default, Debug)]
@@ -36,13 +36,28 @@ impl ClientCopy {
 /// `NotFound`, or `Gone` after a deletion.
 pub fn read(
     server: &Server,
-    _context: &Context,
+    context: &Context,
     key: &ResourceKey,
 ) -> Result<StoredVersion, Failure> {
-    let found = server.store.read(key)?.ok_or_else(|| {
+    let found = last_version(server, context, key)?.ok_or_else(|| {
         Failure::not_found(format!("there is no {} with this id", key.resource_type))
     })?;
     existing(found)
+}
+
+/// Reads the last version of a resource in the state that is seen, a deletion included.
+///
+/// # Errors
+/// Of the store.
+pub(super) fn last_version(
+    server: &Server,
+    context: &Context,
+    key: &ResourceKey,
+) -> Result<Option<StoredVersion>, StoreError> {
+    match context.seen_at {
+        Some(position) => server.store.read_at(key, position),
+        None => server.store.read(key),
+    }
 }
 
 /// Reads one version of a resource.

@@ -1,6 +1,7 @@
 //! search (<https://hl7.org/fhir/R4/http.html#search>): a stable page of what matches, in a type, in all, or in what belongs to a person.
 
 use super::includes::{Included, included};
+use super::long_work::LongTurn;
 use super::page_token::{PAGE, PageState};
 use super::passed_over::is_known_anywhere;
 use super::query::Handling;
@@ -9,13 +10,21 @@ use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity};
 use crate::search::compartment::{self, OF_PERSON};
 use crate::search::parse::may_be_passed_over;
 use crate::search::personal_parameters::is_personal;
-use crate::search::results::ResourcePart;
+use crate::search::results::{Include, ResourcePart};
 use crate::search::{self, Clause, ParsedSearch, SearchQuery};
-use crate::storage::{Position, StoredVersion};
+use crate::storage::{Position, SearchError, SearchPage, StoredVersion};
 
 /// The most bytes of content that the matches of one page have together; one is given however large
 /// it is.
 const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most that a search may take beside all small requests: matches on its page, …
+const LIGHT_MATCHES_MAX: usize = 100;
+/// … resources looked at one by one, …
+const LIGHT_LOOKS_MAX: usize = 1_000;
+/// … index keys read, …
+const LIGHT_READS_MAX: usize = 5_000;
+/// … and bytes of content.
+const LIGHT_BYTES_MAX: usize = 1024 * 1024;
 /// The parameter of a search in several types that says in which.
 const TYPE: &str = "_type";
 
@@ -275,9 +284,13 @@ fn page(
             .until
             .map_or(count, |until| count.min(until.saturating_sub(place.offset)));
     }
-    let found = server
-        .store
-        .search(query, place.as_ref().map(|place| place.position))?;
+    let state = place.as_ref().map(|place| place.position);
+    let (found, _until_included) = found(
+        server,
+        context,
+        (query, state.or(context.seen_at)),
+        &parsed.results.includes,
+    )?;
     let Included { mut versions, cut } = included(
         server,
         found.position,
@@ -312,6 +325,38 @@ fn page(
         steps: found.steps,
         path,
     })
+}
+
+/// Finds the page that is asked for, with the turn in which what it includes is looked for too: at
+/// once if it takes little, and otherwise in the lane for what takes long.
+fn found<'s>(
+    server: &'s Server,
+    context: &Context,
+    (query, state): (&SearchQuery, Option<Position>),
+    includes: &[Include],
+) -> Result<(SearchPage, Option<LongTurn<'s>>), Failure> {
+    let is_long = query.count > LIGHT_MATCHES_MAX || includes.iter().any(|step| step.iterates);
+    if !is_long {
+        let light = SearchQuery {
+            looks_max: query.looks_max.min(LIGHT_LOOKS_MAX),
+            reads_max: query.reads_max.min(LIGHT_READS_MAX),
+            bytes_max: query.bytes_max.min(LIGHT_BYTES_MAX),
+            ..query.clone()
+        };
+        match server.store.search(&light, state) {
+            Ok(page) if is_whole(&page, query) => return Ok((page, None)),
+            Ok(_) | Err(SearchError::TooMany(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let turn = server.long_work.turn(context)?;
+    Ok((server.store.search(query, state)?, Some(turn)))
+}
+
+/// Tells whether a page has all that was asked for, and was not cut for its bytes.
+fn is_whole(page: &SearchPage, query: &SearchQuery) -> bool {
+    let left = page.total.saturating_sub(query.offset);
+    page.matches.len() >= left.min(query.count)
 }
 
 /// The maker of the links of one answer.

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use super::batch_threads::BatchThreads;
 use super::context::Context;
 use super::duplicate_patients::DuplicatePatients;
+use super::long_work::LongWork;
 use super::per_base::PerBase;
 use super::reference_policy::ReferencePolicy;
 use super::subscription::binding_tokens::BindingTokens;
@@ -52,6 +53,8 @@ pub struct ServerParts {
     pub intake: IntakeOptions,
     /// The most Subscriptions that there may be.
     pub subscriptions_max: usize,
+    /// The most searches, histories and exports that take long at once.
+    pub long_work_max: usize,
     /// Called when a commit set a timer on a day whose calendar step was begun already: the
     /// calendar has work before the next midnight.
     pub wake_calendar: Box<dyn Fn() + Send + Sync>,
@@ -76,6 +79,7 @@ impl ServerParts {
             endpoints: EndpointPolicy::default(),
             intake: IntakeOptions::default(),
             subscriptions_max: SUBSCRIPTIONS_MAX,
+            long_work_max: 1,
             wake_calendar: Box::new(|| {}),
             wake_delivery: Box::new(|_| {}),
         }
@@ -113,6 +117,8 @@ pub struct Server {
     pub(super) turns: WriteTurns,
     /// The threads with which batches work besides those of their requests.
     pub(super) batch_threads: BatchThreads,
+    /// The lane for what takes long.
+    pub(super) long_work: LongWork,
     /// Set when the server stops: what it does besides requests, and can go on with at the next
     /// start, ends.
     pub is_stopping: AtomicBool,
@@ -147,6 +153,7 @@ impl Server {
             endpoints,
             intake,
             subscriptions_max,
+            long_work_max,
             wake_calendar,
             wake_delivery,
         } = parts;
@@ -165,6 +172,7 @@ impl Server {
             calendar_day: AtomicI64::new(i64::MIN),
             turns: WriteTurns::default(),
             batch_threads: BatchThreads::default(),
+            long_work: LongWork::at_most(long_work_max),
             is_stopping: AtomicBool::new(false),
             followers: FollowerCache::default(),
             binding_tokens: BindingTokens::default(),

@@ -143,12 +143,19 @@ fn transaction(
         .collect();
     let allowance = Allowance::default();
     let names = EntryNames::of(&changes);
+    // All of them see one state, in which this is written.
+    let state = if looks.is_empty() {
+        None
+    } else {
+        server.store.last_commit().ok()
+    };
+    let looking = state.map_or_else(|| context.clone(), |(position, _)| context.seeing(position));
     for (at, general, mut ask) in looks {
         if let Ask::Search(search) = &mut ask {
             name_entries(search, &names, &keys);
         }
         // Foreseen, but others write too. What is committed must not be told as a failure.
-        let outcome = look(server, context, &ask).and_then(|outcome| allowance.take(outcome));
+        let outcome = look(server, &looking, &ask).and_then(|outcome| allowance.take(outcome));
         answers.push((at, general, outcome));
     }
     answers.sort_by_key(|(at, ..)| *at);

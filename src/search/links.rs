@@ -18,6 +18,8 @@ pub enum TooMany {
     Followed(usize),
     /// More than this many resources would have to be looked at one by one.
     LookedAt(usize),
+    /// More than this many index keys would have to be read.
+    Read(usize),
 }
 
 impl fmt::Display for TooMany {
@@ -30,6 +32,7 @@ impl fmt::Display for TooMany {
                 f,
                 "more than {most} resources would have to be looked at one by one, without an index"
             ),
+            TooMany::Read(most) => write!(f, "more than {most} index keys would have to be read"),
         }
     }
 }

@@ -142,6 +142,7 @@ fn without_parameters(types: &[ResourceType]) -> ParsedSearch {
             count: COUNT_DEFAULT,
             bytes_max: usize::MAX,
             looks_max: LOOKS_MAX,
+            reads_max: usize::MAX,
             is_explained: false,
         },
         results: Results::default(),

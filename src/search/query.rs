@@ -26,6 +26,8 @@ pub struct SearchQuery {
     /// The most resources that may be looked at one by one, because no index says whether they
     /// match or where they stand in the order.
     pub looks_max: usize,
+    /// The most index keys or resources that may be read to find what matches.
+    pub reads_max: usize,
     /// True if the answer is to tell how it was found.
     pub is_explained: bool,
 }
@@ -41,6 +43,7 @@ impl SearchQuery {
             count: usize::MAX,
             bytes_max: usize::MAX,
             looks_max: usize::MAX,
+            reads_max: usize::MAX,
             is_explained: false,
         }
     }

@@ -1,5 +1,5 @@
-//! Whether somebody still waits for what a commit does: whoever was told "not in time" is told the
-//! truth, because asker and writer settle it in one step.
+//! The one who waits for what a commit does, or does no more: whoever was told "not in time" is told
+//! the truth, because asker and writer settle it in one step.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -70,6 +70,14 @@ pub trait Resources: Send + Sync {
         None
     }
 
+    /// Reads the version of a resource that was the last one in the state after the change at
+    /// `position`, a deletion included; none if there was none yet.
+    fn read_at(
+        &self,
+        key: &ResourceKey,
+        position: Position,
+    ) -> Result<Option<StoredVersion>, StoreError>;
+
     /// Reads the last versions of some resources, in the order of their keys, all of one state:
     /// what one commit wrote is seen whole or not at all.
     fn read_many(&self, keys: &[ResourceKey]) -> Result<Vec<Option<StoredVersion>>, StoreError>;

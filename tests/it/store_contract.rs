@@ -82,6 +82,7 @@ promises![
     versions: an_empty_store_answers,
         a_read_is_never_behind_what_was_acknowledged_or_read,
         versions_count_up_and_stay,
+        a_resource_is_read_as_it_was_in_a_state,
         bytes_come_back_as_they_were,
         a_deletion_is_a_version_without_a_body,
         many_are_read_as_each_would_be,

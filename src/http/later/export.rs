@@ -74,7 +74,10 @@ pub(in crate::http) fn begin(wire: &Wire, call: &Call, export: Export) -> Result
     let answer = wire
         .jobs
         .begin(call.base_url(server), call, Arc::clone(&work) as _)?;
+    let counters = Arc::clone(&wire.jobs.counters);
     tokio::spawn(async move {
+        // One after the other; nobody closes it.
+        let _turn = counters.acquire_owned().await;
         let counting = Arc::clone(&work);
         let progress = match spawn_blocking(move || counting.count()).await {
             Ok(Ok(files)) => ExportProgress::Done(files),

@@ -20,8 +20,9 @@ use crate::interactions::{Context, Failure, Principal};
 
 /// The most bytes of bodies and answers that are kept when another request is taken.
 const KEPT_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// The most files of exports that are read from the store at once; more are read in turn.
-const READERS_MAX: usize = 8;
+/// The most files of exports that are read from the store at once, and the most exports that are
+/// counted; more wait for their turn.
+const READERS_MAX: usize = 1;
 /// The most requests answered later that are worked on at once; more wait for their turn.
 const WORKERS_MAX: usize = 4;
 
@@ -69,6 +70,7 @@ pub(in crate::http) struct JobBounds {
 pub(in crate::http) struct Jobs {
     all: Mutex<BTreeMap<Id, Arc<Job>>>,
     pub(super) readers: Arc<Semaphore>,
+    pub(super) counters: Arc<Semaphore>,
     pub(super) workers: Arc<Semaphore>,
 }
 
@@ -85,6 +87,7 @@ impl Default for Jobs {
         Jobs {
             all: Mutex::default(),
             readers: Arc::new(Semaphore::new(READERS_MAX)),
+            counters: Arc::new(Semaphore::new(READERS_MAX)),
             workers: Arc::new(Semaphore::new(WORKERS_MAX)),
         }
     }

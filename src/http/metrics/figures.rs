@@ -35,6 +35,7 @@ pub(in crate::http) fn text(wire: &Wire, context: &Context) -> Result<String, Fa
         wire.listeners.count(),
     );
     wire.metrics.write(&mut out);
+    write_memory(&mut out, wire);
     out.one(
         "frist_subscription_events_total",
         MetricKind::Counter,
@@ -44,6 +45,16 @@ pub(in crate::http) fn text(wire: &Wire, context: &Context) -> Result<String, Fa
     write_deliveries(&mut out, &wire.server, context)?;
     upstreams::write(&mut out, &wire.upstreams, context.now);
     Ok(out.into_text())
+}
+
+fn write_memory(out: &mut Exposition, wire: &Wire) {
+    let name = "frist_body_memory_free_bytes";
+    let help = "Memory that is left for bodies that arrive, by their size.";
+    out.begin(name, MetricKind::Gauge, help);
+    let (small, large) = wire.admission.arrivals.free_bytes();
+    for (bodies, free) in [("small", small), ("large", large)] {
+        out.value(name, &[("bodies", &bodies)], free);
+    }
 }
 
 fn write_deliveries(

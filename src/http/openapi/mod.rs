@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use self::parts::{array, reference};
-use super::encoding::BODY_BYTES_MAX;
+use super::wire_bounds::BODY_BYTES_MAX;
 use crate::fhir::ResourceType;
 use crate::interactions::address::Address;
 use crate::interactions::catalogue::{AnswerTime, BundleUse, Declaration, Verb};

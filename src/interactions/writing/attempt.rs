@@ -222,7 +222,9 @@ fn commit(
     let events = changes.events.len();
     ensure_awaited(request.context)?;
     // What fails from here on may be on the disk nevertheless.
-    request.server.store.check_ready()?;
+    if let Some(error) = request.server.store.failure() {
+        return Err(error.into());
+    }
     let committed = match request.server.store.commit(changes) {
         Ok(committed) => committed,
         Err(CommitError::FactsMoved | CommitError::VersionMoved(_)) => {

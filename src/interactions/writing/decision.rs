@@ -20,6 +20,7 @@ use super::same_person::PersonIdentifiers;
 use super::{followers, joined, subscription_check, together};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType, Severity, start_of_day};
 use crate::interactions::change::{AskedAs, Change, Writer, placed};
+use crate::interactions::extents::excess;
 use crate::interactions::failure::locate;
 use crate::interactions::{Context, Effect, Failure, Server};
 use crate::validation::BundleWalk;
@@ -77,6 +78,7 @@ impl<'a> ChangeRequest<'a> {
             &names,
             &mut gathering,
         )?;
+        self.refuse_excessive(&entries)?;
         self.refuse_duplicates(&entries)?;
         let keys: Vec<ResourceKey> = entries.iter().map(|entry| entry.key.clone()).collect();
         let request = Surrounding {
@@ -103,6 +105,20 @@ impl<'a> ChangeRequest<'a> {
             today,
             gathering,
         })
+    }
+
+    /// Refuses a resource that is too much to be checked and kept, before anything is made of it.
+    fn refuse_excessive(&self, entries: &[Entry]) -> Result<(), Failure> {
+        let mut failures = Vec::new();
+        for (entry, change) in entries.iter().zip(self.changes) {
+            if let EntryWrite::Put(resource, _) = &entry.step
+                && self.is_checked()
+                && let Some(issue) = excess(resource.value())
+            {
+                failures.push(placed(change, Failure::Unprocessable(vec![issue])));
+            }
+        }
+        Failure::together(failures).map_or(Ok(()), Err)
     }
 
     /// Refuses two entries that write one resource; what a create found may be written by another.

@@ -39,6 +39,14 @@ impl Resources for EmbeddedStore {
         self.shared.held.get(key).map(|held| (*held).clone())
     }
 
+    fn read_at(
+        &self,
+        key: &ResourceKey,
+        position: Position,
+    ) -> Result<Option<StoredVersion>, StoreError> {
+        self.read_state(|reader, last| reader.read(key, position.min(last)))
+    }
+
     fn read_many(&self, keys: &[ResourceKey]) -> Result<Vec<Option<StoredVersion>>, StoreError> {
         self.read_state(|reader, position| {
             keys.iter().map(|key| reader.read(key, position)).collect()

@@ -24,6 +24,7 @@ mod errors;
 mod everything;
 mod explain;
 mod export;
+mod extents;
 mod fhirpath_patch;
 mod forwarded;
 mod headers;

@@ -108,6 +108,30 @@ pub(super) fn versions_count_up_and_stay(fixture: &dyn Fixture) {
     assert_eq!(store.read_version(&key, Version(0)), Ok(None));
 }
 
+pub(super) fn a_resource_is_read_as_it_was_in_a_state(fixture: &dyn Fixture) {
+    let store = fixture.open();
+    let (one, other) = (key("Goal/1"), key("Goal/2"));
+    commit(&*store, put(&one, None, vec![]));
+    commit(&*store, put(&other, None, vec![]));
+    commit(&*store, put(&one, Some(Version(1)), vec![]));
+    commit(&*store, delete(&one, Some(Version(2))));
+    let version = |key, position| {
+        let found = store.read_at(key, Position(position)).unwrap();
+        found.map(|found| (found.version.0, found.body.is_some()))
+    };
+    for (position, expected) in [
+        (0, (None, None)),
+        (1, (Some((1, true)), None)),
+        (2, (Some((1, true)), Some((1, true)))),
+        (3, (Some((2, true)), Some((1, true)))),
+        (4, (Some((3, false)), Some((1, true)))),
+        (9, (Some((3, false)), Some((1, true)))),
+    ] {
+        let found = (version(&one, position), version(&other, position));
+        assert_eq!(found, expected, "after {position}");
+    }
+}
+
 pub(super) fn bytes_come_back_as_they_were(fixture: &dyn Fixture) {
     let store = fixture.open();
     let key = key("Goal/a.B-7");

@@ -78,6 +78,14 @@ impl<A: Around> Resources for Surrounded<A> {
         self.reading(|store| store.read(key))
     }
 
+    fn read_at(
+        &self,
+        key: &ResourceKey,
+        position: Position,
+    ) -> Result<Option<StoredVersion>, StoreError> {
+        self.reading(|store| store.read_at(key, position))
+    }
+
     fn read_many(&self, keys: &[ResourceKey]) -> Result<Vec<Option<StoredVersion>>, StoreError> {
         self.reading(|store| store.read_many(keys))
     }

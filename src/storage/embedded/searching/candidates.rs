@@ -70,7 +70,7 @@ impl SearchRun<'_> {
         if is_exact && let Some(few) = self.few(resource_type, &mut probes, enough)? {
             return Ok(Gathered::Candidates(few));
         }
-        let Some(first) = smallest(&mut probes)? else {
+        let Some(first) = smallest(&mut probes, &|| self.read_one())? else {
             return self.gone_through(resource_type, query);
         };
         let (mut keys, exists) = self.followed(resource_type, probes, first)?;
@@ -296,6 +296,7 @@ impl SearchRun<'_> {
         for row in rows {
             let (at, sealed) = row?;
             passed += 1;
+            self.read_one()?;
             let (key, _) = split_owner(&at).ok_or_else(|| senseless(Table::Current, &at))?;
             if !query.clauses.is_empty() {
                 self.look()?;
@@ -325,8 +326,11 @@ impl SearchRun<'_> {
 
 /// Follows all probes in step until the first one ends: its candidates are the fewest, without
 /// statistics to keep. A clause that is met by what is not in the index is no place to begin. None
-/// if there is no place.
-pub(super) fn smallest(probes: &mut [(&Clause, Probe<'_>)]) -> Result<Option<usize>, StoreError> {
+/// if there is no place. Each step counts.
+pub(super) fn smallest(
+    probes: &mut [(&Clause, Probe<'_>)],
+    count: &dyn Fn() -> Result<(), SearchError>,
+) -> Result<Option<usize>, SearchError> {
     let is_beginning = |clause: &Clause| {
         !matches!(
             clause,
@@ -342,7 +346,11 @@ pub(super) fn smallest(probes: &mut [(&Clause, Probe<'_>)]) -> Result<Option<usi
     }
     loop {
         for (at, (clause, probe)) in probes.iter_mut().enumerate() {
-            if is_beginning(clause) && probe.step()?.is_break() {
+            if !is_beginning(clause) {
+                continue;
+            }
+            count()?;
+            if probe.step()?.is_break() {
                 return Ok(Some(at));
             }
         }

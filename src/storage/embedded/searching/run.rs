@@ -61,6 +61,9 @@ pub(super) struct SearchRun<'a> {
     /// The number of resources that may still be looked at.
     looks_left: Cell<usize>,
     looks_max: usize,
+    /// The number of index keys and resources that may still be read to find what matches.
+    reads_left: Cell<usize>,
+    reads_max: usize,
     /// The steps that were taken, if somebody wants to know.
     pub(super) steps: Option<RefCell<Vec<String>>>,
 }
@@ -87,6 +90,8 @@ impl<'a> SearchRun<'a> {
             is_list_made,
             looks_left: Cell::new(query.looks_max),
             looks_max: query.looks_max,
+            reads_left: Cell::new(query.reads_max),
+            reads_max: query.reads_max,
             steps,
         }
     }
@@ -109,6 +114,17 @@ impl<'a> SearchRun<'a> {
             .checked_sub(1)
             .ok_or(TooMany::LookedAt(self.looks_max))?;
         self.looks_left.set(left);
+        Ok(())
+    }
+
+    /// Counts the reading of a key or a resource on the way to what matches.
+    ///
+    /// # Errors
+    /// If it is one too many.
+    pub(super) fn read_one(&self) -> Result<(), SearchError> {
+        let left = self.reads_left.get().checked_sub(1);
+        self.reads_left
+            .set(left.ok_or(TooMany::Read(self.reads_max))?);
         Ok(())
     }
 
