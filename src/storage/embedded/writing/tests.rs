@@ -226,7 +226,7 @@ fn a_group_is_closed_by_what_is_found_by_as_well_as_by_bodies() {
             writes: vec![write],
             ..ChangeSet::at(Timestamp::UNIX_EPOCH)
         };
-        WriteRequest::Commit(changes, sync_channel(1).0)
+        WriteRequest::Commit(PreparedCommit::of(changes), sync_channel(1).0)
     };
     for (entries, expected) in [(1, 4), (entries_max / 2, 3), (entries_max + 1, 1)] {
         let (requests, waiting) = sync_channel(8);
