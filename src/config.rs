@@ -1,5 +1,7 @@
 //! The options of the program, and what they say once they are read.
 
+mod accept_options;
+mod folder_options;
 mod machine_options;
 mod subscription_options;
 
@@ -15,6 +17,11 @@ use crate::http::cors::origin;
 use crate::http::forwarded::TrustedProxy;
 use crate::storage::embedded::Engine;
 
+pub use accept_options::AcceptOptions;
+pub use folder_options::{
+    BackupOptions, CompactOptions, FolderOptions, RestoreOptions, RulesCommand, RulesDiffOptions,
+    VerifyOptions,
+};
 pub use machine_options::MachineOptions;
 pub use subscription_options::SubscriptionOptions;
 
@@ -40,6 +47,22 @@ pub enum Command {
     /// running server does so when it is sent POST /fhir/$reindex with the header 'Prefer:
     /// respond-async'.
     Reindex(ReindexOptions),
+    /// Check everything in a data folder while no server uses it, and change nothing of it.
+    ///
+    /// Exit code: 0 if all is well, 1 if something is not (a line each) or the folder cannot be
+    /// opened, 2 for wrong options.
+    Verify(VerifyOptions),
+    /// Copy a data folder, whether or not a server uses it: what was committed since the last backup
+    /// in the same folder, or everything.
+    Backup(BackupOptions),
+    /// Make a data folder from backups, after all of them were found whole.
+    Restore(RestoreOptions),
+    /// Put a data folder in order on the disk while no server uses it, which gives back the room of
+    /// what is gone.
+    Compact(CompactOptions),
+    /// Tell about rules.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Send files of other systems to a running server's $intake, and sum up what became of them.
     ///
     /// Exit code: 0 if every file was taken in, whatever became of its entries, 1 if one was refused
@@ -94,9 +117,12 @@ pub struct DemoOptions {
 #[derive(Args, Clone, Debug)]
 pub struct CommonOptions {
     /// Start the server's clock at this instant (RFC 3339) and let it run on, for demonstrations
-    /// and rehearsals.
+    /// and rehearsals. A folder that was made so is a rehearsal for ever.
     #[arg(long, value_name = "RFC3339")]
     pub clock: Option<Timestamp>,
+    /// Options for what is meant although it is refused otherwise.
+    #[command(flatten)]
+    pub accept: AcceptOptions,
     /// A folder of PlanDefinitions (*.json) that replace shipped rules of the same version for the
     /// same group and right, or add versions.
     #[arg(long, value_name = "DIR", env = "FRIST_RULES")]

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::exit_error::ExitError;
-use super::log::say;
+use super::log::announce as say;
 use super::ready::ReadyServer;
 use crate::demo::Population;
 use crate::fhir::{Resource, ResourceType, copenhagen_date, counted};

@@ -32,6 +32,10 @@ impl ExitError {
 
 impl From<Failure> for ExitError {
     fn from(failure: Failure) -> Self {
+        // Whoever reads this is the operator.
+        if let Failure::Store(error) = &failure {
+            return ExitError::failed(error.to_string());
+        }
         let texts: Vec<_> = failure
             .issues()
             .into_iter()

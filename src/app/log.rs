@@ -1,6 +1,7 @@
 //! The log, which goes to standard error, and the lines for whoever started the program.
 
 use std::io::{IsTerminal, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit_error::ExitError;
 use crate::config::LogFormat;
@@ -21,6 +22,7 @@ pub(super) fn start(format: LogFormat) -> Result<(), ExitError> {
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal());
+    IS_FOR_PROGRAMS.store(format == LogFormat::Json, Ordering::Relaxed);
     // A second start in the same process keeps the first one's log.
     let _ = match format {
         LogFormat::Text => log.try_init(),
@@ -38,6 +40,18 @@ fn log_filter(wanted: &str) -> Result<tracing_subscriber::EnvFilter, ExitError> 
             "FRIST_LOG: expected what to log, such as warn or frist=debug: {error}"
         ))
     })
+}
+
+/// True if log lines are for programs.
+static IS_FOR_PROGRAMS: AtomicBool = AtomicBool::new(false);
+
+/// Tells whoever started a server, in the format of the log.
+pub(super) fn announce(line: std::fmt::Arguments<'_>) {
+    if IS_FOR_PROGRAMS.load(Ordering::Relaxed) {
+        tracing::info!("{}", line.to_string().trim());
+    } else {
+        say(line);
+    }
 }
 
 /// Tells whoever started the program; a reader who has gone is no reason to stop serving.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 pub use super::added_packages::validator;
 use super::exit_error::ExitError;
-use crate::deadlines::{Rule, Rules};
+use crate::deadlines::{Rule, RuleChanges, Rules};
 use crate::fhir::{Id, Resource, ResourceType};
 use crate::http::{Download, LazyDownload};
 use crate::schema::guide::FOLDER as GUIDE;
@@ -151,6 +151,16 @@ pub fn rules_and_definitions(folder: Option<&Path>) -> Result<(Rules, Vec<Resour
             wrong.join("; ")
         ))
     })?;
+    let changes = RuleChanges::between(Rules::shipped(), &rules);
+    if let Some((shipped, own)) = changes.altered.first() {
+        return Err(ExitError::usage(format!(
+            "--rules {}: {} differs from the shipped rule of that url and version: expected a version of its own (it replaces the shipped one that begins on the same day), found {}; shipped is {}",
+            folder.display(),
+            own.canonical(),
+            own.written(),
+            shipped.written()
+        )));
+    }
     let rules = Rules::shipped().clone().with(rules);
     let name = |resource: &Resource| {
         Some(format!(

@@ -8,26 +8,30 @@ use std::thread::JoinHandle;
 
 use tokio::sync::Notify;
 
+use super::catching_up::CatchUp;
 use super::clock::ServerClock;
+use super::clock_guard::{self, AskedClock, FolderPast};
 use super::delivery::DeliverySetup;
 use super::exit_error::ExitError;
 use super::practices::{OpenedPractices, PracticeFile};
 use super::reindex::{finish_index, open_store};
-use super::{added_packages, machine, packages, upstreams};
+use super::rules_guard::{self, NotReady};
+use super::{added_packages, machine, packages, process, upstreams};
 use crate::config::{IntakeDraft, OnDuplicatePatients, References, ServeOptions};
 use crate::fhir::Resource;
 use crate::http::LazyDownload;
 use crate::intake::IntakeOptions;
 use crate::interactions::capabilities::statement;
-use crate::interactions::upkeep::{calendar, definitions, derivation};
-use crate::interactions::{DuplicatePatients, Failure, ReferencePolicy, Server, ServerParts};
+use crate::interactions::upkeep::lived_time::LivedTime;
+use crate::interactions::{DuplicatePatients, ReferencePolicy, Server, ServerParts};
 use crate::storage::embedded::StoreOptions;
+use crate::storage::{Store, StoreError};
 use crate::upstream::{FhirClient, Upstream};
 use crate::validation::Validator;
 
 /// A server with its clock, made ready from a data folder.
 pub(super) struct ReadyServer {
-    /// Takes connections already: whoever connects before the server serves waits.
+    /// Takes connections already: whoever connects before the server answers waits.
     pub(super) listener: TcpListener,
     pub(super) address: SocketAddr,
     pub(super) server: Arc<Server>,
@@ -36,8 +40,10 @@ pub(super) struct ReadyServer {
     /// The file of the table of general practices, if there is one.
     pub(super) practices: Option<PracticeFile>,
     pub(super) download: Arc<LazyDownload>,
-    /// The thread that makes the index anew, if that is still to be done.
-    pub(super) indexing: Option<JoinHandle<()>>,
+    /// The work that is to be done before requests are welcome.
+    pub(super) to_do: CatchUp,
+    /// True if that was done already.
+    pub(super) is_caught_up: bool,
     pub(super) delivery: DeliverySetup,
     /// The servers to read.
     pub(super) upstreams: Vec<(Upstream, FhirClient)>,
@@ -48,7 +54,7 @@ impl ReadyServer {
     ///
     /// # Errors
     /// Options that are wrong, a port that is in use, a data folder that cannot be used.
-    pub(super) fn prepare(options: &ServeOptions) -> Result<Self, ExitError> {
+    pub(super) fn prepare(options: &ServeOptions, asked: AskedClock) -> Result<Self, ExitError> {
         if !options.listen.ip().is_loopback() {
             return Err(ExitError::usage(format!(
                 "--listen {}: expected a loopback address such as 127.0.0.1:8080, because everyone who can reach the server is let in",
@@ -66,9 +72,8 @@ impl ReadyServer {
             cache_bytes: common.machine.cache_bytes(machine::memory_bytes()),
         };
         let store = open_store(&options.data, common.engine, store_options)?;
-        let (_, last) = store
-            .last_commit()
-            .map_err(|error| ExitError::failed(error.to_string()))?;
+        process::find_room(&options.data)?;
+        let clock = guarded_clock(&*store, options, asked)?;
         let base_url = match &common.base_url {
             Some(base_url) => base_url.trim_end_matches('/').to_owned(),
             None => format!("http://{address}/fhir"),
@@ -100,67 +105,58 @@ impl ReadyServer {
         let mut ready = ReadyServer {
             listener,
             address,
-            clock: ServerClock::begin(common.clock, last),
+            clock,
             calendar,
             practices: practices.file,
             download: Arc::new(packages::download()),
-            indexing: index_if_due(&server)?,
+            to_do: CatchUp {
+                server: Arc::clone(&server),
+                clock,
+                definitions,
+                indexing: index_if_due(&server)?,
+            },
+            is_caught_up: false,
             delivery,
             upstreams,
             server,
         };
-        ready.catch_up_when_indexed(&definitions)?;
+        ready.guard_rules(common.accept.accept_rules)?;
         Ok(ready)
     }
 
-    /// Waits until the index is made anew, if that is still to be done.
-    pub(super) fn wait_for_index(&mut self) {
-        if let Some(indexing) = self.indexing.take() {
-            // Its panic was told already.
-            let _ = indexing.join();
-        }
-    }
-
-    /// Catches up; where that depends on entries that are not made yet, whoever connects waits.
-    fn catch_up_when_indexed(&mut self, definitions: &[Resource]) -> Result<(), ExitError> {
-        match self.catch_up(definitions) {
-            Err(failure) if failure.is_of_index() => {
-                tracing::info!("the server serves as soon as the search index is made");
-                self.wait_for_index();
-                Ok(self.catch_up(definitions)?)
+    /// Refuses rules that differ from those of the folder, unless they are meant; waits for the index
+    /// where that is needed.
+    fn guard_rules(&mut self, is_accepted: bool) -> Result<(), ExitError> {
+        let (server, context) = (Arc::clone(&self.server), self.clock.context());
+        match rules_guard::guard(&server, &context, is_accepted) {
+            Err(NotReady::Failed(failure)) if failure.is_of_index() => {
+                tracing::info!("the rules are compared as soon as the search index is made");
+                self.to_do.wait_for_index();
+                Ok(rules_guard::guard(&server, &context, is_accepted)?)
             }
             done => Ok(done?),
         }
     }
+}
 
-    /// Stores the definitions, makes up for the days missed, and derives everyone's rights anew if they
-    /// were derived by something else.
-    fn catch_up(&self, definitions: &[Resource]) -> Result<(), Failure> {
-        let context = self.clock.context();
-        definitions::install(&self.server, &context, definitions.to_vec())?;
-        let mut last = None;
-        let done = calendar::run(&self.server, &context, |day, done| {
-            if last.replace(day) != Some(day) {
-                tracing::debug!(%day, persons = done.persons, "making up for days missed");
-            }
-        })?;
-        if done.persons > 0 {
-            tracing::info!(
-                persons = done.persons,
-                versions = done.versions,
-                "made up for the days missed"
-            );
-        }
-        let done = derivation::bring_up_to_date(&self.server, &context)?;
-        if done.persons > 0 {
-            tracing::info!(
-                persons = done.persons,
-                versions = done.versions,
-                "derived all rights anew, by the rules and codes of this start"
-            );
-        }
-        Ok(())
-    }
+/// Starts the clock that was asked for, if it fits the folder, and notes in which time that lives.
+fn guarded_clock(
+    store: &dyn Store,
+    options: &ServeOptions,
+    asked: AskedClock,
+) -> Result<ServerClock, ExitError> {
+    let failed = |error: StoreError| ExitError::failed(error.to_string());
+    let (_, last) = store.last_commit().map_err(failed)?;
+    let past = FolderPast {
+        lived: LivedTime::of(store).map_err(failed)?,
+        last,
+    };
+    let is_accepted = options.common.accept.accept_clock;
+    let now = ServerClock::now_of_system();
+    let lives = clock_guard::judge(&options.data, past, asked, now, is_accepted)?;
+    let clock = ServerClock::begin(asked.instant(), last);
+    lives.note(store, clock.now()).map_err(failed)?;
+    Ok(clock)
 }
 
 /// Reads the packages, and makes the validator of them.

@@ -1,5 +1,6 @@
 //! Serving, until the program is asked to stop or the store fails.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,25 +8,30 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
+use super::catching_up::CatchUp;
 use super::clock::ServerClock;
+use super::control;
 use super::delivery::DeliverySetup;
 use super::exit_error::ExitError;
-use super::log::say;
+use super::log::announce;
 use super::machine;
 use super::practices::keep_practices;
+use super::process;
 use super::ready::ReadyServer;
+use super::scrubbing::keep_scrubbing;
 use super::upkeep::{keep_calendar, keep_events};
 use super::upstreams;
 use crate::config::{CprInUrl, ServeOptions};
 use crate::fhir::copenhagen_date;
 use crate::http::cors::Origins;
 use crate::http::forwarded::TrustedProxies;
-use crate::http::{Wire, WireOptions, listen, router};
-use crate::interactions::Server;
+use crate::http::{MachineFigure, Wire, WireOptions, listen, router};
 use crate::interactions::upkeep::subscription_status;
+use crate::interactions::{Server, overview};
 use crate::storage::Store;
 use crate::subscriptions::delivery::Deliverer;
 
@@ -68,53 +74,147 @@ async fn serve(options: ServeOptions, ready: ReadyServer) -> Result<(), ExitErro
             takes_cpr_in_addresses: options.common.cpr_in_url == CprInUrl::Allow,
             upstreams: accounts.collect(),
             bounds,
+            machine: process_figures(&options.data),
             ..WireOptions::plain(Box::new(move || clock.context()), ready.download)
         },
     );
+    let stopped = stopped(&*server.store);
+    tokio::pin!(stopped);
+    if !ready.is_caught_up {
+        wire.set_starting(Some("starting"));
+    }
+    let listening = AcceptLoop::begin(listener, bounds.connections_max, &wire);
+    let caught_up = tokio::select! {
+        caught_up = catch_up(ready.to_do, ready.is_caught_up, Arc::clone(&wire)) => caught_up.map(Some),
+        () = &mut stopped => Ok(None),
+    };
+    let to_do = match caught_up {
+        Ok(Some(to_do)) => to_do,
+        ended => {
+            server.is_stopping.store(true, Ordering::SeqCst);
+            listening.end(&wire).await;
+            return ended.and_then(|_| outcome(&*server.store));
+        }
+    };
     let calendar = tokio::spawn(keep_calendar(Arc::clone(&server), clock, ready.calendar));
     let deliverer = start_delivery(ready.delivery, &server, clock);
-    let retention = tokio::spawn(keep_events(
-        Arc::clone(&server),
-        move || clock.context(),
-        options.common.event_retention_days,
-    ));
+    let mut keepers = keepers(&wire, &server, clock, options.common.event_retention_days);
     let mut reading = JoinSet::new();
     for poller in pollers {
         reading.spawn(poller.keep_reading());
     }
-    let practices = tokio::spawn(keep_practices(
+    keepers.spawn(keep_practices(
         Arc::clone(&server),
         move || clock.context(),
         ready.practices,
     ));
+    let control = control::listen(&options.data, &server.store);
+    wire.set_starting(None);
     wire.set_ready(true);
     greet(&server, &options.data, clock, ready.address);
-    let stop = async {
-        stopped(&*server.store).await;
-        wire.set_ready(false);
-        wire.leave().await;
-    };
-    let routes = router(Arc::clone(&wire));
-    listen::serve(listener, bounds.connections_max, routes, stop).await;
+    stopped.await;
+    listening.end(&wire).await;
+    drop(control);
     // What a round had not written is read again at the next start.
     reading.shutdown().await;
     calendar.abort();
-    practices.abort();
+    keepers.abort_all();
     if let Some(deliverer) = Arc::into_inner(deliverer) {
         deliverer.stop().await;
     }
-    retention.abort();
     server.is_stopping.store(true, Ordering::SeqCst);
-    if let Some(indexing) = ready.indexing {
+    if let Some(indexing) = to_do.indexing {
         // It ends after the step that it is at; its panic was told already.
         let _ = tokio::task::spawn_blocking(|| indexing.join()).await;
     }
-    match server.store.failure() {
+    outcome(&*server.store)
+}
+
+/// Returns what tells the figures of the process and its folder.
+fn process_figures(data: &Path) -> Box<dyn Fn() -> Vec<MachineFigure> + Send + Sync> {
+    let data = data.to_owned();
+    Box::new(move || process::figures(&data))
+}
+
+/// Starts what is kept up beside requests until the server stops.
+fn keepers(wire: &Wire, server: &Arc<Server>, clock: ServerClock, days: u16) -> JoinSet<()> {
+    let mut keepers = JoinSet::new();
+    keepers.spawn(keep_events(
+        Arc::clone(server),
+        move || clock.context(),
+        days,
+    ));
+    keepers.spawn(keep_scrubbing(Arc::clone(server), clock, wire.scrub()));
+    keepers.spawn(hang_ups());
+    keepers
+}
+
+/// Returns how serving ended.
+fn outcome(store: &dyn Store) -> Result<(), ExitError> {
+    match store.failure() {
         Some(error) => Err(ExitError::failed(error.to_string())),
         None => {
-            say(format_args!("Stopped."));
+            announce(format_args!("Stopped."));
             Ok(())
         }
+    }
+}
+
+/// The connections, which are taken from before the server is ready.
+struct AcceptLoop {
+    task: JoinHandle<()>,
+    stop: Arc<Notify>,
+}
+
+impl AcceptLoop {
+    fn begin(listener: TcpListener, connections_max: usize, wire: &Arc<Wire>) -> Self {
+        let stop = Arc::new(Notify::new());
+        let asked = Arc::clone(&stop);
+        let router = router(Arc::clone(wire));
+        let task = tokio::spawn(async move {
+            listen::serve(listener, connections_max, router, asked.notified()).await;
+        });
+        AcceptLoop { task, stop }
+    }
+
+    /// Takes no new connection, and lets what was begun come to its end.
+    async fn end(self, wire: &Wire) {
+        wire.set_ready(false);
+        wire.leave().await;
+        self.stop.notify_one();
+        // Its panic was told already.
+        let _ = self.task.await;
+    }
+}
+
+/// Catches up, unless that is done, while connections are taken already, and tells whoever asks how far it is.
+async fn catch_up(
+    mut to_do: CatchUp,
+    is_done: bool,
+    wire: Arc<Wire>,
+) -> Result<CatchUp, ExitError> {
+    if is_done {
+        return Ok(to_do);
+    }
+    let work = tokio::task::spawn_blocking(move || {
+        let done = to_do.run(&|what| wire.set_starting(Some(what)));
+        done.map(|()| to_do)
+    });
+    work.await.unwrap_or_else(|_| {
+        Err(ExitError::failed(
+            "the start panicked; where, is in the log",
+        ))
+    })
+}
+
+/// Passes over SIGHUP, by which other programs are told to open their files anew: the log goes to
+/// standard error, and tables are read again when they change.
+async fn hang_ups() {
+    let Ok(mut signals) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while signals.recv().await.is_some() {
+        tracing::info!("SIGHUP: there is nothing to open anew");
     }
 }
 
@@ -133,17 +233,25 @@ fn start_delivery(
 
 /// Tells whoever started the program what it serves, and where.
 fn greet(server: &Server, data: &Path, clock: ServerClock, address: SocketAddr) {
-    say(format_args!(
+    announce(format_args!(
         "Frist serves FHIR R4 at {} from {}",
         server.base_url,
         data.display()
     ));
-    say(format_args!(
+    announce(format_args!(
         "  today in Copenhagen   {}",
         copenhagen_date(clock.now())
     ));
-    say(format_args!("  what to try           http://{address}/"));
-    say(format_args!(
+    let rules = overview::rules_in_force(server, &clock.context());
+    let versions: BTreeSet<&str> = rules.iter().map(|rule| rule.version.as_str()).collect();
+    let versions: Vec<&str> = versions.into_iter().collect();
+    announce(format_args!(
+        "  rules in force        {} of version {}",
+        rules.len(),
+        versions.join(", ")
+    ));
+    announce(format_args!("  what to try           http://{address}/"));
+    announce(format_args!(
         "  no one is asked who they are: this is for trying out on one machine, never a deployment"
     ));
 }
@@ -152,7 +260,7 @@ fn greet(server: &Server, data: &Path, clock: ServerClock, address: SocketAddr) 
 async fn stopped(store: &dyn Store) {
     let interrupt = tokio::signal::ctrl_c();
     let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        match signal(SignalKind::terminate()) {
             Ok(mut signal) => drop(signal.recv().await),
             Err(_) => std::future::pending().await,
         }

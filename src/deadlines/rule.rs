@@ -47,7 +47,7 @@ impl Rule {
     }
 
     /// Writes down, in one line, everything the rule says. Only a change of the rule changes it.
-    pub(super) fn written(&self) -> String {
+    pub fn written(&self) -> String {
         let Rule {
             url,
             version,

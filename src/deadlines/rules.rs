@@ -67,20 +67,23 @@ impl Rules {
         }
     }
 
-    /// Returns these rules with the additional ones: one of the same version for the same group and
-    /// right replaces, under whatever url; any other is added.
+    /// Returns these rules with the additional ones: one for the same group and right replaces, under
+    /// whatever url, if it has the same version or begins on the same day; any other is added.
     pub fn with(mut self, additional: Rules) -> Rules {
-        let identity = |rule: &Rule| (rule.group, rule.right, rule.version.clone());
+        let replaces = |new: &Rule, rule: &Rule| {
+            (new.group, new.right) == (rule.group, rule.right)
+                && (new.version == rule.version || new.effective_from == rule.effective_from)
+        };
         self.by_canonical
-            .retain(|_, rule| additional.iter().all(|new| identity(new) != identity(rule)));
+            .retain(|_, rule| !additional.iter().any(|new| replaces(new, rule)));
         self.by_canonical.extend(additional.by_canonical);
         self
     }
 
     /// Selects the rule for a clock of that group and right that starts on that day: the version
     /// with the latest effective start on or before it. Of several with the same effective start
-    /// the lowest version, which was there first: a version that is added later never moves a due
-    /// date that stands (to correct one, replace it under the same url and version).
+    /// the lowest version, which was there first: a version that is added later to the same set never
+    /// moves a due date that stands (to correct one, replace it: [`Rules::with`]).
     pub fn select(&self, group: Group, right: Right, clock_start: Date) -> Option<&Rule> {
         let candidates = self.iter().filter(|rule| {
             rule.group == group && rule.right == right && rule.effective_from <= clock_start
@@ -109,6 +112,11 @@ impl Rules {
             .iter()
             .filter(|rule| rule.group == group && rule.right == right);
         for_it.map(|rule| rule.effective_from).min()
+    }
+
+    /// Returns the rule of that url and version.
+    pub(super) fn named(&self, url: &str, version: &str) -> Option<&Rule> {
+        self.by_canonical.get(&(url.to_owned(), version.to_owned()))
     }
 
     /// Returns all rules, by url and version.
@@ -200,6 +208,14 @@ mod tests {
             ["2027.10"]
         );
         assert!(Rules::shipped().unused().is_empty());
+        // One of another version that begins on the same day takes the place too.
+        let corrected = [definition("2027.2", 20, "2027-01-01")];
+        let rules = Rules::shipped()
+            .clone()
+            .with(Rules::from_plan_definitions(&corrected).unwrap());
+        let copd = rules.select(Group::Copd, Right::TreatmentPlan, date(2027, 2, 1));
+        assert_eq!(copd.map(|rule| rule.days), Some(20));
+        assert_eq!((rules.iter().count(), rules.unused().len()), (10, 0));
     }
 
     /// Returns the shipped rule with these parameters more, each a url and a code.

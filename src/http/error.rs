@@ -34,6 +34,8 @@ pub(super) enum Refusal {
     /// A page of an origin that may not use the server asked for a websocket, to which browsers
     /// apply no rule of their own.
     ForeignOrigin,
+    /// The server is not ready yet: it does this first.
+    Starting(String),
     /// Too many requests at once: this one was not begun.
     Overload,
     /// As many jobs as there may be are kept already.
@@ -66,6 +68,7 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
         Failure::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
         Failure::Conflict(_) => StatusCode::CONFLICT,
         Failure::Several(first, _) => status(first),
+        Failure::Store(error) if error.is_local => StatusCode::INTERNAL_SERVER_ERROR,
         Failure::Busy | Failure::BeingIndexed(_) | Failure::Store(_) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
@@ -78,6 +81,9 @@ impl Refusal {
     /// Returns the answer to the client's request of that id.
     pub(super) fn answer(&self, request_id: &str) -> Answer {
         if let Refusal::Failure(failure) = self {
+            if let Failure::Store(error) = failure {
+                return of_store(error.is_local, request_id);
+            }
             return of_failure(failure);
         }
         let (status, code) = self.status();
@@ -89,6 +95,7 @@ impl Refusal {
             Refusal::NotUpgraded => answer.with(header::UPGRADE, "websocket"),
             Refusal::Overload => answer.with(header::RETRY_AFTER, "1"),
             Refusal::Unfinished | Refusal::OutOfTime => answer.with(header::RETRY_AFTER, "10"),
+            Refusal::Starting(_) => answer.with(header::RETRY_AFTER, "5"),
             Refusal::TooManyJobs => answer.with(header::RETRY_AFTER, "60"),
             Refusal::Failure(_)
             | Refusal::UnsupportedMediaType(_)
@@ -125,6 +132,7 @@ impl Refusal {
             Refusal::NotUpgraded => (StatusCode::UPGRADE_REQUIRED, Code::NotSupported),
             Refusal::ForeignOrigin => (StatusCode::FORBIDDEN, Code::BusinessRule),
             Refusal::Overload => (StatusCode::SERVICE_UNAVAILABLE, Code::Throttled),
+            Refusal::Starting(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Transient),
             Refusal::TooManyJobs => (StatusCode::TOO_MANY_REQUESTS, Code::Throttled),
             Refusal::JobFailed | Refusal::Bug => {
                 (StatusCode::INTERNAL_SERVER_ERROR, Code::Exception)
@@ -154,6 +162,11 @@ impl Refusal {
                 "this address is for websockets: expected Connection: Upgrade and Upgrade: websocket, in version 13"
             }
             Refusal::ForeignOrigin => "pages of this origin may not use this server",
+            Refusal::Starting(what) => {
+                return format!(
+                    "the server is not ready yet ({what}): send the request again later"
+                );
+            }
             Refusal::Overload => "too many requests at once; send the request again",
             Refusal::TooManyJobs => "too many jobs are kept; DELETE one that is no longer needed",
             Refusal::JobFailed => {
@@ -175,6 +188,21 @@ impl Refusal {
         };
         text.to_owned()
     }
+}
+
+/// Returns the answer to a request that the store could not answer: 500 if what it needs is damaged and
+/// the rest is not, else 503.
+fn of_store(is_local: bool, request_id: &str) -> Answer {
+    let (status, what) = if is_local {
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "what is stored of this is damaged",
+        )
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be used")
+    };
+    let text = format!("{what}; tell the operator the id of this request: {request_id}");
+    Answer::outcome(status, &[Issue::error(IssueCode::Exception, "", text)])
 }
 
 /// Returns the answer to an interaction that was not carried out.

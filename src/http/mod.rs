@@ -20,6 +20,7 @@ mod later;
 pub mod listen;
 mod listener;
 mod listeners;
+mod machine_figures;
 mod media;
 mod memory_pool;
 mod metrics;
@@ -39,6 +40,7 @@ mod wire;
 mod wire_bounds;
 mod xml_page;
 
+pub use machine_figures::{MachineFigure, ScrubFigures};
 pub use service::router;
 pub use wire::{Download, LazyDownload, Wire, WireOptions};
 pub use wire_bounds::WireBounds;

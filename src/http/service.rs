@@ -26,6 +26,7 @@ use super::paths::below_base;
 use super::redaction::{countable, loggable, request_id};
 use super::routes::{dispatch, dispatch_from_memory};
 use super::{Wire, cors, negotiation, websocket};
+use crate::fhir::counted;
 use crate::fhir::media_type::FhirForm;
 use crate::interactions::address::Address;
 use crate::interactions::query::{own_and_general, query_pairs};
@@ -177,6 +178,11 @@ async fn answer(
     if is_for_watchers && request.uri().path() != "/metrics" {
         return Err(Refusal::Overload);
     }
+    if let Some(what) = wire.starting()
+        && below_base(request.uri().path()).is_some()
+    {
+        return Err(Refusal::Starting(what));
+    }
     let (mut parts, body) = request.into_parts();
     if let Some(answer) = websocket::upgraded(wire, &context, &mut parts).await {
         return answer;
@@ -256,13 +262,23 @@ async fn within(
 }
 
 fn ready(wire: &Wire, context: &Context) -> Answer {
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    let damaged = wire.server.store.damage().len();
     let (status, text) = match (
         wire.ready.load(Ordering::SeqCst),
         overview::changes(&wire.server, context),
     ) {
-        (true, Ok(_)) => (StatusCode::OK, "ready\n"),
-        (true, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n"),
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        (true, Ok(_)) if damaged > 0 => {
+            let damaged = counted(damaged, "damaged record");
+            let text = format!("degraded: {damaged}, see the page at / and the log\n");
+            (StatusCode::OK, text)
+        }
+        (true, Ok(_)) => (StatusCode::OK, "ready\n".to_owned()),
+        (_, Err(_)) => (unavailable, "the store failed\n".to_owned()),
+        (false, Ok(_)) => {
+            let what = wire.starting().unwrap_or_else(|| "starting".to_owned());
+            (unavailable, format!("{what}\n"))
+        }
     };
     Answer::text("text/plain; charset=utf-8", text).of_status(status)
 }

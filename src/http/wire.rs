@@ -1,15 +1,19 @@
 //! The state of the wire: the server and all that is kept beside it while it serves.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use jiff::Timestamp;
 
 use super::admission::Admission;
 use super::cors::Origins;
 use super::forwarded::TrustedProxies;
 use super::later::Jobs;
 use super::listeners::Listeners;
+use super::machine_figures::{MachineFigure, ScrubFigures};
 use super::metrics::Requests;
 use super::wire_bounds::WireBounds;
+use crate::interactions::overview::RightCounts;
 use crate::interactions::per_base::PerBase;
 use crate::interactions::{Context, Server};
 use crate::upstream::Account;
@@ -44,6 +48,10 @@ pub struct WireOptions {
     pub upstreams: Vec<Arc<Account>>,
     /// The bounds within which it receives and works.
     pub bounds: WireBounds,
+    /// Returns the figures of the process and its machine.
+    pub machine: Box<dyn Fn() -> Vec<MachineFigure> + Send + Sync>,
+    /// The walk over everything that is stored, in figures.
+    pub scrub: Arc<ScrubFigures>,
 }
 
 impl WireOptions {
@@ -61,6 +69,8 @@ impl WireOptions {
             takes_cpr_in_addresses: false,
             upstreams: Vec::new(),
             bounds: WireBounds::default(),
+            machine: Box::new(Vec::new),
+            scrub: Arc::default(),
         }
     }
 }
@@ -72,6 +82,12 @@ pub struct Wire {
     pub(super) ready: AtomicBool,
     pub(super) bounds: WireBounds,
     pub(super) admission: Admission,
+    /// The work that the server still does before requests are welcome.
+    starting: Mutex<Option<String>>,
+    /// The number of rights by right and status, and when they were counted.
+    pub(super) rights: Mutex<Option<(Timestamp, RightCounts)>>,
+    pub(super) machine: Box<dyn Fn() -> Vec<MachineFigure> + Send + Sync>,
+    pub(super) scrub: Arc<ScrubFigures>,
     pub(super) metrics: Requests,
     pub(super) package: Arc<LazyDownload>,
     pub(super) origins: Origins,
@@ -95,6 +111,8 @@ impl Wire {
             takes_cpr_in_addresses,
             upstreams,
             bounds,
+            machine,
+            scrub,
         } = options;
         Arc::new(Wire {
             server,
@@ -102,6 +120,10 @@ impl Wire {
             ready: AtomicBool::new(false),
             bounds,
             admission: Admission::within(&bounds),
+            starting: Mutex::default(),
+            rights: Mutex::default(),
+            machine,
+            scrub,
             metrics: Requests::default(),
             package,
             origins,
@@ -117,6 +139,26 @@ impl Wire {
     /// Sets whether `/readyz` answers that requests are welcome.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::SeqCst);
+    }
+
+    /// Returns the figures of the walk over everything that is stored.
+    pub fn scrub(&self) -> Arc<ScrubFigures> {
+        Arc::clone(&self.scrub)
+    }
+
+    /// Says what the server does before requests are welcome: until it says that there is nothing any
+    /// more, requests are asked to come again.
+    pub fn set_starting(&self, what: Option<&str>) {
+        let mut starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        *starting = what.map(str::to_owned);
+    }
+
+    /// Returns what the server still does before requests are welcome.
+    pub(super) fn starting(&self) -> Option<String> {
+        self.starting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Tells all who listen over a websocket that the server stops, and waits a moment until they

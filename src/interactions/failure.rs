@@ -94,9 +94,13 @@ impl Failure {
                     "the search index of {parameter} is being rebuilt for its new definition; send the request again later"
                 ),
             ),
+            Failure::Store(error) if error.is_local => one(
+                IssueCode::Exception,
+                "what is stored of this is damaged; the log of the server names it".into(),
+            ),
             Failure::Store(_) => one(
                 IssueCode::Exception,
-                "the store cannot be used; the server needs its operator".into(),
+                "the store cannot be used; the log of the server says why".into(),
             ),
             Failure::Unsure(_) => one(
                 IssueCode::Exception,

@@ -8,15 +8,18 @@ use jiff::civil::Date;
 use super::query::Handling;
 use super::search::{SearchRequest, SearchScope, search};
 use super::{Context, Failure, Server};
-use crate::deadlines::{BusinessStatus, Group, Right, Rules};
+use crate::deadlines::{BusinessStatus, Group, Right, Rule, Rules};
 use crate::fhir::ResourceType;
+
+/// For each status the number of Tasks of each right, in the order of [`Right::ALL`].
+pub type RightCounts = Vec<(&'static str, Vec<usize>)>;
 
 /// The counts.
 pub struct Overview {
     /// The rights, as columns.
     pub rights: Vec<&'static str>,
     /// For each status the number of Tasks of each right, in the order of `rights`.
-    pub statuses: Vec<(&'static str, Vec<usize>)>,
+    pub statuses: RightCounts,
     /// For each target group the first day on which it has each right, in the order of `rights`.
     pub begins: Vec<(&'static str, Vec<Option<Date>>)>,
     /// The number of resources of each type that has any.
@@ -28,6 +31,24 @@ pub struct Overview {
 /// # Errors
 /// Of the store.
 pub fn overview(server: &Server, context: &Context) -> Result<Overview, Failure> {
+    let mut stored = Vec::new();
+    for resource_type in ResourceType::ALL {
+        stored.push((*resource_type, count(server, context, *resource_type, &[])?));
+    }
+    stored.retain(|(_, count)| *count > 0);
+    Ok(Overview {
+        rights: Right::ALL.iter().map(|right| right.code()).collect(),
+        statuses: right_counts(server, context)?,
+        begins: begins(&server.rules),
+        stored,
+    })
+}
+
+/// Counts the rights by status and right.
+///
+/// # Errors
+/// Of the store.
+pub fn right_counts(server: &Server, context: &Context) -> Result<RightCounts, Failure> {
     let mut statuses = Vec::new();
     for status in BusinessStatus::ALL {
         let of_right = |right: &Right| {
@@ -43,17 +64,49 @@ pub fn overview(server: &Server, context: &Context) -> Result<Overview, Failure>
             Right::ALL.iter().map(of_right).collect::<Result<_, _>>()?,
         ));
     }
-    let mut stored = Vec::new();
-    for resource_type in ResourceType::ALL {
-        stored.push((*resource_type, count(server, context, *resource_type, &[])?));
-    }
-    stored.retain(|(_, count)| *count > 0);
-    Ok(Overview {
-        rights: Right::ALL.iter().map(|right| right.code()).collect(),
-        statuses,
-        begins: begins(&server.rules),
-        stored,
-    })
+    Ok(statuses)
+}
+
+/// Returns the rights, in the order of [`RightCounts`].
+pub fn rights() -> Vec<&'static str> {
+    Right::ALL.iter().map(|right| right.code()).collect()
+}
+
+/// Returns the day of the last step of the calendar that was begun; none before the first.
+pub fn calendar_day(server: &Server, _context: &Context) -> Option<Date> {
+    server.calendar_day()
+}
+
+/// Returns the rules in force, each as `url|version` with the number of its units and its first day.
+pub fn rules_in_force(server: &Server, _context: &Context) -> Vec<RuleInForce> {
+    let of_rule = |rule: &Rule| RuleInForce {
+        canonical: rule.canonical(),
+        group: rule.group.code(),
+        right: rule.right.code(),
+        version: rule.version.clone(),
+        days: rule.days,
+        unit: rule.unit.code(),
+        from: rule.effective_from,
+    };
+    server.rules.iter().map(of_rule).collect()
+}
+
+/// A rule in force, as a reader needs it.
+pub struct RuleInForce {
+    /// Its address and version.
+    pub canonical: String,
+    /// The target group.
+    pub group: &'static str,
+    /// The right.
+    pub right: &'static str,
+    /// The version.
+    pub version: String,
+    /// The count of the unit from the start to the due date.
+    pub days: u32,
+    /// The unit.
+    pub unit: &'static str,
+    /// The first day a clock can start under it.
+    pub from: Date,
 }
 
 fn begins(rules: &Rules) -> Vec<(&'static str, Vec<Option<Date>>)> {

@@ -235,6 +235,12 @@ impl Server {
         }
     }
 
+    /// Returns the day of the last calendar step that was begun; none before the first.
+    pub(super) fn calendar_day(&self) -> Option<Date> {
+        let begun = self.calendar_day.load(Ordering::SeqCst);
+        (begun > i64::MIN).then(|| day_of_number(begun)).flatten()
+    }
+
     /// Notes that the calendar step of that day begins.
     pub(super) fn begin_calendar_day(&self, day: Date) {
         self.calendar_day

@@ -26,5 +26,5 @@ pub(super) fn parse_stored_members(
 }
 
 fn not_json(key: &ResourceKey) -> StoreError {
-    StoreError(format!("the stored content of {key} is not JSON"))
+    StoreError::unusable(format!("the stored content of {key} is not JSON"))
 }

@@ -5,14 +5,41 @@ use std::fmt;
 use crate::fhir::ResourceKey;
 use crate::search::TooMany;
 
-/// The store cannot answer: an I/O error, or a record whose checksum does not fit. Nothing is
-/// acknowledged after the first one.
+/// The store cannot answer: an I/O error, or a record that is damaged. After the first error that is
+/// not proven to be of some records alone nothing is acknowledged.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StoreError(pub String);
+pub struct StoreError {
+    /// The words that say what is wrong, without what the records say.
+    pub text: String,
+    /// True if a checksum proves that the damage is of the records that were read, and of no others.
+    pub is_local: bool,
+}
+
+impl StoreError {
+    /// Makes the error of a store that cannot be used.
+    pub fn unusable(text: impl Into<String>) -> Self {
+        StoreError {
+            text: text.into(),
+            is_local: false,
+        }
+    }
+
+    /// Makes the error of records that are damaged, as their checksum proves.
+    pub fn damaged(text: impl Into<String>) -> Self {
+        StoreError {
+            text: text.into(),
+            is_local: true,
+        }
+    }
+}
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the store cannot be used: {}", self.0)
+        if self.is_local {
+            write!(f, "damaged: {}", self.text)
+        } else {
+            write!(f, "the store cannot be used: {}", self.text)
+        }
     }
 }
 

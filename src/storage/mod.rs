@@ -7,6 +7,7 @@
 //! which it commits it.
 
 mod asker;
+mod backup;
 mod calendar;
 mod change_set;
 mod commits;
@@ -20,6 +21,7 @@ mod upkeep;
 mod version;
 
 pub use asker::Asker;
+pub use backup::{BackedUp, BackupError};
 pub use calendar::{Calendar, Timer};
 pub use change_set::{
     Bookmark, ChangeSet, Forgettable, Guard, NewEvent, Precondition, StoredContent, StreamChange,
@@ -31,6 +33,7 @@ pub use event_streams::{Event, EventStreams, Stream};
 pub use resources::{HistoryPage, HistoryQuery, HistoryScope, Resources, SearchPage};
 pub use store::Store;
 pub use upkeep::{
-    EntriesOf, Indexing, Marks, ReindexError, ReindexFrom, Reindexed, SECRET_BYTES, Upkeep, Wish,
+    EntriesOf, Indexing, Marks, ReindexError, ReindexFrom, Reindexed, SECRET_BYTES, ScrubPlace,
+    Upkeep, Verified, Wish,
 };
 pub use version::{LogEntry, Method, Position, StoredVersion};

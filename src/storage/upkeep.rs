@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
+use super::backup::{BackedUp, BackupError};
 use super::error::StoreError;
 use crate::fhir::ResourceType;
 use crate::search::IndexEntry;
@@ -88,6 +90,28 @@ impl From<StoreError> for ReindexError {
     }
 }
 
+/// A place in the walk over all records by [`Upkeep::scrub`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScrubPlace {
+    /// The number of the table, counted from 0.
+    pub(in crate::storage) table: usize,
+    /// The last key that was read.
+    pub(in crate::storage) after: Vec<u8>,
+}
+
+/// The outcome of a check of everything that is stored.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Verified {
+    /// The findings, a line each, without what the records say.
+    pub findings: Vec<String>,
+    /// The number of further findings.
+    pub unnamed: u64,
+    /// The number of records that were looked at.
+    pub records: u64,
+    /// True if the stored index entries were all made by the definitions of the check.
+    pub is_index_current: bool,
+}
+
 /// The state of the store itself.
 pub trait Upkeep: Send + Sync {
     /// Checks that the store can read and commit at this moment.
@@ -127,6 +151,39 @@ pub trait Upkeep: Send + Sync {
     /// whether versions, logs, index, timers and events agree. Returns what is wrong, a line each,
     /// without what the records say; at most a hundred.
     fn verify(&self) -> Vec<String>;
+
+    /// Checks as [`Upkeep::verify`] does, and also that each body gives the index entries that it has,
+    /// if those that are stored were made by these definitions. `watch` is told from time to time how
+    /// many records were looked at, of about how many.
+    fn check(&self, indexing: Indexing<'_>, watch: &mut dyn FnMut(u64, u64)) -> Verified;
+
+    /// Returns what is damaged by itself, as far as it was met since the start, a line each: what needs
+    /// it is refused, and the rest goes on.
+    fn damage(&self) -> Vec<String>;
+
+    /// Returns the number of commits that wait to be made.
+    fn waiting_commits(&self) -> usize;
+
+    /// Reads some records beginning with that place, so that damage is met before somebody needs them;
+    /// returns where to go on, none at the end, and how many were read.
+    ///
+    /// # Errors
+    /// If the store cannot be used.
+    fn scrub(&self, from: Option<ScrubPlace>) -> Result<(Option<ScrubPlace>, u64), StoreError>;
+
+    /// Puts everything in order on the disk, and gives back the room of what is gone; `watch` is told
+    /// how many of how many tables are done.
+    ///
+    /// # Errors
+    /// If the store cannot be used.
+    fn compact(&self, watch: &mut dyn FnMut(usize, usize)) -> Result<(), StoreError>;
+
+    /// Copies to a folder what was committed since the last copy there, or everything, while others
+    /// read and write.
+    ///
+    /// # Errors
+    /// Why there is no copy; the copies before are as they were.
+    fn back_up(&self, to: &Path, watch: &mut dyn FnMut(u64, u64)) -> Result<BackedUp, BackupError>;
 
     /// Returns random bytes, made with the store and the same for ever, that nobody outside knows:
     /// with them the server recognizes what it once gave out.

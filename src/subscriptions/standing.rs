@@ -40,7 +40,7 @@ impl Standing {
             return Ok(None);
         };
         let value: Value = serde_json::from_slice(body).map_err(|error| {
-            StoreError(format!(
+            StoreError::unusable(format!(
                 "the stored content of {} is not JSON: {error}",
                 stored.key
             ))

@@ -6,6 +6,7 @@ mod demo;
 mod fhirpath;
 mod intake;
 mod intake_command;
+mod operator;
 mod power_loss;
 mod profiles;
 mod rest;

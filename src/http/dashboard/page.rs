@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use jiff::civil::Date;
 
+use super::html::escaped;
 use super::{subscriptions, upstreams};
 use crate::http::Wire;
-use crate::interactions::overview::{Overview, overview};
-use crate::interactions::{Context, Failure};
+use crate::interactions::overview::{Overview, RuleInForce, overview, rules_in_force};
+use crate::interactions::{Context, Failure, Server};
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Frist</title>\
 <meta name=\"viewport\" content=\"width=device-width\"><style>\
@@ -49,6 +50,44 @@ fn begins(known: &Overview, today: Date) -> String {
     out
 }
 
+/// Tells the rules in force.
+fn rules(server: &Server, context: &Context) -> String {
+    let mut out = "<h3>The rules in force</h3><table><tr><th>group</th><th>right</th><th>version</th><th>from</th><th>due after</th></tr>".to_owned();
+    for rule in rules_in_force(server, context) {
+        let RuleInForce {
+            canonical,
+            group,
+            right,
+            version,
+            days,
+            unit,
+            from,
+        } = rule;
+        let _ = write!(
+            out,
+            "<tr><td>{group}</td><td>{right}</td><td title=\"{}\">{}</td><td>{from}</td><td>{days} {unit}</td></tr>",
+            escaped(&canonical),
+            escaped(&version)
+        );
+    }
+    out.push_str("</table>");
+    out
+}
+
+/// Tells what is damaged; nothing if nothing is, as far as it was met.
+fn damage(server: &Server) -> String {
+    let damaged = server.store.damage();
+    if damaged.is_empty() {
+        return String::new();
+    }
+    let mut out = "<h2>Damaged</h2><p class=\"trouble\">What needs these records is answered with 500; the rest goes on. Restore a backup.</p><ul>".to_owned();
+    for one in damaged {
+        let _ = write!(out, "<li>{}</li>", escaped(&one));
+    }
+    out.push_str("</ul>");
+    out
+}
+
 /// Returns the page as HTML.
 ///
 /// # Errors
@@ -79,6 +118,8 @@ pub(in crate::http) fn page(wire: &Wire, context: &Context) -> Result<String, Fa
     }
     out.push_str("</table>");
     out.push_str(&begins(&known, today));
+    out.push_str(&rules(&wire.server, context));
+    out.push_str(&damage(&wire.server));
     out.push_str(&subscriptions::section(&wire.server, context)?);
     out.push_str(&upstreams::section(&wire.upstreams, context.now));
     out.push_str("<h2>Stored</h2><ul>");

@@ -1,9 +1,13 @@
 //! All figures of a server: of itself, of its requests and of its deliveries.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
+
 use super::exposition::{Exposition, MetricKind};
-use super::upstreams;
+use super::{machine, upstreams};
+use crate::fhir::start_of_day;
 use crate::http::Wire;
 use crate::interactions::subscription::deliveries::{
     Delivered, Figures, LATENCY_BOUNDS_S, STATUSES, Status, deliveries, queue,
@@ -36,6 +40,8 @@ pub(in crate::http) fn text(wire: &Wire, context: &Context) -> Result<String, Fa
     );
     wire.metrics.write(&mut out);
     write_memory(&mut out, wire);
+    machine::write(&mut out, wire);
+    write_rights(&mut out, wire, context)?;
     out.one(
         "frist_subscription_events_total",
         MetricKind::Counter,
@@ -55,6 +61,55 @@ fn write_memory(out: &mut Exposition, wire: &Wire) {
     for (bodies, free) in [("small", small), ("large", large)] {
         out.value(name, &[("bodies", &bodies)], free);
     }
+}
+
+/// The seconds for which the counts of rights hold: to count them is a search for each.
+const RIGHTS_HOLD_S: i64 = 60;
+
+/// Writes the number of rights by status, the rules by which they are derived, and the calendar.
+fn write_rights(out: &mut Exposition, wire: &Wire, context: &Context) -> Result<(), Failure> {
+    const RIGHTS: &str = "frist_rights";
+    const RULE: &str = "frist_rule_info";
+    let server = &wire.server;
+    let mut kept = wire.rights.lock().unwrap_or_else(PoisonError::into_inner);
+    let holds = |at: &Timestamp| {
+        let age = context.now.duration_since(*at).as_secs();
+        (0..RIGHTS_HOLD_S).contains(&age)
+    };
+    let counts = match kept.take().filter(|(at, _)| holds(at)) {
+        Some(counted) => counted,
+        None => (context.now, overview::right_counts(server, context)?),
+    };
+    out.begin(
+        RIGHTS,
+        MetricKind::Gauge,
+        "Rights by right and status, counted each minute.",
+    );
+    for (status, of_rights) in &counts.1 {
+        for (right, count) in overview::rights().iter().zip(of_rights) {
+            out.value(RIGHTS, &[("right", right), ("status", status)], count);
+        }
+    }
+    *kept = Some(counts);
+    out.begin(RULE, MetricKind::Gauge, "The rules in force.");
+    for rule in overview::rules_in_force(server, context) {
+        let labels: [(&str, &dyn std::fmt::Display); 4] = [
+            ("group", &rule.group),
+            ("right", &rule.right),
+            ("version", &rule.version),
+            ("from", &rule.from),
+        ];
+        out.value(RULE, &labels, 1);
+    }
+    let day = overview::calendar_day(server, context);
+    let day = day.map_or(0, |day| start_of_day(day).as_second());
+    out.one(
+        "frist_calendar_day_seconds",
+        MetricKind::Gauge,
+        "The beginning of the day of the last calendar step, since 1970; 0 before the first.",
+        day,
+    );
+    Ok(())
 }
 
 fn write_deliveries(

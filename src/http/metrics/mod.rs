@@ -3,6 +3,7 @@
 
 mod exposition;
 mod figures;
+mod machine;
 mod requests;
 mod upstreams;
 

@@ -2,9 +2,11 @@
 //! change falls on that day change, found by their timers; after downtime every day missed is made
 //! up for, in date order.
 
+use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use jiff::civil::Date;
@@ -46,24 +48,43 @@ pub fn run(
     let today = server.today(context);
     server.begin_calendar_day(today);
     let mut done = Progress::default();
+    // Persons whose records are damaged: their timers stay.
+    let mut damaged: BTreeSet<Id> = BTreeSet::new();
     loop {
-        let due = server.store.timers_due(today, TIMERS_PER_LOOK)?;
-        let Some(first) = due.first() else {
+        let due = server
+            .store
+            .timers_due(today, TIMERS_PER_LOOK + damaged.len())?;
+        let mut due = due
+            .into_iter()
+            .filter(|timer| !damaged.contains(&timer.owner.id))
+            .peekable();
+        let Some(day) = due.peek().map(|first| first.day) else {
             return Ok(done);
         };
-        let day = first.day;
         let persons: Vec<Id> = due
-            .into_iter()
             .take_while(|timer| timer.day == day)
             .map(|timer| timer.owner.id)
             .collect();
         let groups: Vec<&[Id]> = persons.chunks(PERSONS_PER_COMMIT).collect();
-        let each = |persons: &[Id]| server.turns.take(|| step(server, context, persons, day));
+        let met = Mutex::new(BTreeSet::new());
+        let each = |persons: &[Id]| {
+            one_by_one_if_damaged(persons, |persons| {
+                let stepped = server.turns.take(|| step(server, context, persons, day));
+                if let ([person], Err(Failure::Store(error))) = (persons, &stepped)
+                    && error.is_local
+                {
+                    let mut met = met.lock().unwrap_or_else(PoisonError::into_inner);
+                    met.insert(person.clone());
+                }
+                stepped
+            })
+        };
         beside_each_other(&groups, each, |persons, versions| {
             done.versions += versions;
             done.persons += persons.len();
             progress(day, done);
         })?;
+        damaged.append(&mut met.into_inner().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -104,6 +125,33 @@ fn beside_each_other(
         }
         Ok(())
     })
+}
+
+/// Does something for persons together; if a record of one of them is damaged, for each by itself, so
+/// that the others are served. Returns how many versions were written.
+pub(super) fn one_by_one_if_damaged(
+    persons: &[Id],
+    mut work: impl FnMut(&[Id]) -> Result<usize, Failure>,
+) -> Result<usize, Failure> {
+    let is_damage = |failure: &Failure| match failure {
+        Failure::Store(error) => error.is_local,
+        _ => false,
+    };
+    match work(persons) {
+        Err(failure) if is_damage(&failure) => {}
+        done => return done,
+    }
+    let mut versions = 0;
+    for person in persons {
+        match work(std::slice::from_ref(person)) {
+            Ok(written) => versions += written,
+            Err(failure) if is_damage(&failure) => {
+                tracing::error!("the rights of Patient/{person} stay as they are: {failure:?}");
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(versions)
 }
 
 /// Makes the step of the calendar that is due for these persons, if one is. Answers whether there

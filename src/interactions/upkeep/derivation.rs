@@ -9,8 +9,8 @@
 
 use jiff::civil::Date;
 
-use super::calendar::{PERSONS_PER_COMMIT, Progress, commit};
-use crate::deadlines::{self, PracticeTable};
+use super::calendar::{PERSONS_PER_COMMIT, Progress, commit, one_by_one_if_damaged};
+use crate::deadlines::{self, PracticeTable, Rules};
 use crate::fhir::{Id, ResourceType};
 use crate::interactions::writing::derived::{AsOf, Derived, derived};
 use crate::interactions::writing::gathering::Gathering;
@@ -42,27 +42,45 @@ pub fn replace_practices(
 /// # Errors
 /// Of the store, or `Busy` if others never cease to write the same persons.
 pub fn bring_up_to_date(server: &Server, context: &Context) -> Result<Progress, Failure> {
-    let (derived, by_these) = (Guard("derived".into()), derived_by(server));
-    if let [at, by_these_at] = server
-        .store
-        .guard_positions(&[derived.clone(), by_these.clone()])?[..]
-        && at == by_these_at
-        && at != Position::default()
-    {
+    bring_up_to_date_telling(server, context, &mut |_, _| {})
+}
+
+/// Does as [`bring_up_to_date`]; `progress` is told how many persons of how many are done.
+///
+/// # Errors
+/// As [`bring_up_to_date`].
+pub fn bring_up_to_date_telling(
+    server: &Server,
+    context: &Context,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Progress, Failure> {
+    if is_up_to_date(server, &server.rules)? {
         return Ok(Progress::default());
     }
+    let (derived, by_these) = (Guard("derived".into()), derived_by(server, &server.rules));
     // Who gathered by another table of practices, and has not committed yet, gathers again.
     touch(server, context, [derived.clone(), guards::practices()])?;
-    let done = derive_all(server, context)?;
+    let done = derive_all(server, context, progress)?;
     touch(server, context, [derived, by_these])?;
     Ok(done)
 }
 
+/// Tells whether the stored rights were derived by these rules, and by the tables and the way of
+/// deriving of this server.
+///
+/// # Errors
+/// Of the store.
+pub(super) fn is_up_to_date(server: &Server, rules: &Rules) -> Result<bool, Failure> {
+    let guards = [Guard("derived".into()), derived_by(server, rules)];
+    let positions = server.store.guard_positions(&guards)?;
+    Ok(positions[0] == positions[1] && positions[0] != Position::default())
+}
+
 /// Returns the guard whose name tells what rights are derived by.
-fn derived_by(server: &Server) -> Guard {
+fn derived_by(server: &Server, rules: &Rules) -> Guard {
     Guard(format!(
         "derived-by/{}",
-        deadlines::fingerprint(&server.rules, &server.groups, &server.practices())
+        deadlines::fingerprint(rules, &server.groups, &server.practices())
     ))
 }
 
@@ -83,18 +101,26 @@ fn touch<const N: usize>(
     .map(drop)
 }
 
-fn derive_all(server: &Server, context: &Context) -> Result<Progress, Failure> {
+fn derive_all(
+    server: &Server,
+    context: &Context,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Progress, Failure> {
     let today = server.today(context);
     let mut done = Progress::default();
     let patients = server
         .store
         .search_keys(&SearchQuery::all(ResourceType::Patient, Vec::new()))?;
+    let all = patients.len();
     for patients in patients.chunks(PERSONS_PER_COMMIT) {
         let persons: Vec<Id> = patients.iter().map(|patient| patient.id.clone()).collect();
-        done.versions += server
-            .turns
-            .take(|| derive_anew(server, context, &persons, today))?;
+        done.versions += one_by_one_if_damaged(&persons, |persons| {
+            server
+                .turns
+                .take(|| derive_anew(server, context, persons, today))
+        })?;
         done.persons += persons.len();
+        progress(done.persons, all);
     }
     Ok(done)
 }

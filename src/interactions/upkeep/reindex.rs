@@ -45,15 +45,16 @@ pub fn reindex_store(
     watch: &mut dyn FnMut(&Reindexed) -> Wish,
 ) -> Result<Option<Reindexed>, Failure> {
     store
-        .reindex(
-            Indexing {
-                marks: marks(),
-                entries_of: &entries_of,
-            },
-            from,
-            watch,
-        )
+        .reindex(indexing(), from, watch)
         .map_err(Failure::from)
+}
+
+/// Returns the definitions by which this program makes index entries, with what makes them.
+pub fn indexing() -> Indexing<'static> {
+    Indexing {
+        marks: marks(),
+        entries_of: &entries_of,
+    }
 }
 
 fn entries_of(resource_type: ResourceType, body: &[u8]) -> Option<Vec<IndexEntry>> {

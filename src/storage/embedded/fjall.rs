@@ -2,16 +2,18 @@
 //!
 //! A batch becomes visible after it was synced, and whole; a view is a snapshot.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::fjall::{
     Database, Error, Iter, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
-    Readable, Snapshot, UserKey, UserValue,
+    Readable, Snapshot,
 };
 
 use super::fjall_journal::cut_torn_end;
 use super::kv::{Batch, Direction, KeyRange, KeyValues, Kv, KvRead, Table};
+use super::seal::RecordName;
 use crate::storage::StoreError;
 
 /// Limits that keep the time to open after a kill under a second; larger ones gained nothing.
@@ -87,6 +89,28 @@ impl Kv for FjallKv {
         // Writes nothing new, and says whether a background thread gave up.
         self.database.persist(PersistMode::Buffer).map_err(failure)
     }
+
+    fn place(&self, table: Table) -> Option<PathBuf> {
+        Some(self.keyspaces[&table].path().to_owned())
+    }
+
+    fn has_snapshots(&self) -> bool {
+        true
+    }
+
+    fn compact(&self, table: Table) -> Result<(), StoreError> {
+        self.keyspaces[&table]
+            .rotate_memtable_and_wait()
+            .map_err(failure)?;
+        self.keyspaces[&table].major_compact().map_err(failure)
+    }
+
+    fn records_about(&self) -> u64 {
+        let keyspaces = self.keyspaces.values();
+        keyspaces
+            .map(|keyspace| keyspace.approximate_len() as u64)
+            .sum()
+    }
 }
 
 struct FjallView<'a> {
@@ -99,7 +123,7 @@ impl KvRead for FjallView<'_> {
         let value = self
             .snapshot
             .get(&self.keyspaces[&table], key)
-            .map_err(failure)?;
+            .map_err(|error| read_failure(table, Some(key), error))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
@@ -110,8 +134,16 @@ impl KvRead for FjallView<'_> {
             Some(end) => self.snapshot.range(keyspace, range.start..end),
             None => self.snapshot.range(keyspace, range.start..),
         };
-        let pair = |(key, value): (UserKey, UserValue)| (key.to_vec(), value.to_vec());
-        let read = move |guard: ::fjall::Guard| guard.into_inner().map(pair).map_err(failure);
+        let read = move |guard: ::fjall::Guard| {
+            // The key comes before the value, and names what is damaged.
+            let met = OnceCell::new();
+            let read = guard.into_inner_if(|key| met.set(key.clone()).is_ok());
+            match read {
+                Ok((key, Some(value))) => Ok((key.to_vec(), value.to_vec())),
+                Ok((key, None)) => Ok((key.to_vec(), Vec::new())),
+                Err(error) => Err(read_failure(table, met.get().map(|key| &**key), error)),
+            }
+        };
         let directed = |pairs: Iter| -> KeyValues<'_> {
             match direction {
                 Direction::Forward => Box::new(pairs.map(read)),
@@ -122,13 +154,40 @@ impl KvRead for FjallView<'_> {
     }
 }
 
+/// Tells what a failed reading says of the rest: a block or a value whose checksum does not fit is
+/// damaged by itself.
+fn read_failure(table: Table, key: Option<&[u8]>, error: Error) -> StoreError {
+    // The engine does not name the type of these errors to others; their words are those of its version.
+    const OF_A_PIECE: [&str; 5] = [
+        "ChecksumMismatch",
+        "Decompress",
+        "InvalidHeader",
+        "InvalidTag",
+        "InvalidTrailer",
+    ];
+    match error {
+        Error::Storage(inner)
+            if OF_A_PIECE
+                .iter()
+                .any(|word| format!("{inner:?}").starts_with(word)) =>
+        {
+            let what = key.map_or_else(
+                || format!("a piece of the table '{}'", table.name()),
+                |key| RecordName(table, key).to_string(),
+            );
+            StoreError::damaged(format!("the checksum of {what} does not fit"))
+        }
+        other => failure(other),
+    }
+}
+
 fn failure(error: Error) -> StoreError {
     match error {
         // All that fjall says once a write in the background has failed; what failed, it does not tell.
-        Error::Poisoned => {
-            StoreError("fjall stopped writing after a write failed: see whether the disk is full or broken, then start again".into())
-        }
-        other => StoreError(format!("fjall: {other:?}")),
+        Error::Poisoned => StoreError::unusable(
+            "fjall stopped writing after a write failed: see whether the disk is full or broken, then start again",
+        ),
+        other => StoreError::unusable(format!("fjall: {other:?}")),
     }
 }
 

@@ -10,9 +10,9 @@
 //! | a folder named as the engine | the engine's own files |
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -234,13 +234,19 @@ fn sync_folders(path: &Path) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// Makes the folder and those above it that are missing, and syncs their names.
+/// Makes the folder, for its user alone, and those above it that are missing, and syncs their names.
 fn create_folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path
         .ancestors()
         .take_while(|folder| !folder.is_dir())
         .collect();
-    fs::create_dir_all(path)?;
+    if let Some(above) = path.parent() {
+        fs::create_dir_all(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
     missing
         .into_iter()
         .filter_map(Path::parent)

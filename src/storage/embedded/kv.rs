@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::iter::Peekable;
+use std::path::PathBuf;
 
 use crate::storage::StoreError;
 
@@ -146,6 +147,26 @@ pub(super) trait Kv: Send + Sync {
     /// Returns an error if the engine gave up in the background, so that a call to `apply` may
     /// never return.
     fn health(&self) -> Result<(), StoreError>;
+
+    /// Returns the folder or file in which a table is, where it has one.
+    fn place(&self, _table: Table) -> Option<PathBuf> {
+        None
+    }
+
+    /// Tells whether all that is read in a view is of one state.
+    fn has_snapshots(&self) -> bool {
+        false
+    }
+
+    /// Puts a table in order, and gives back the room of what is gone.
+    fn compact(&self, _table: Table) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Returns about how many records there are, where that is known without counting; else 0.
+    fn records_about(&self) -> u64 {
+        0
+    }
 }
 
 /// A batch of changes to make together: the last word on each key.

@@ -8,6 +8,8 @@
 //! `record` the values, `kv` is the seam, `fjall` (with `fjall_journal`) and `sled` are the engines.
 //! `docs/storage.md` tells who audits a folder what is in it.
 
+mod backup;
+mod backup_files;
 mod codec;
 mod engine;
 mod fjall;
@@ -25,6 +27,8 @@ mod promises;
 mod reading;
 mod record;
 mod reindex;
+mod restore;
+mod scrub;
 mod seal;
 mod searching;
 #[cfg(feature = "sled")]
@@ -38,4 +42,5 @@ mod writing;
 
 pub use engine::{Engine, StoreOptions, UnknownEngine};
 pub use open_error::OpenError;
+pub use restore::{Restored, restore};
 pub use store::EmbeddedStore;

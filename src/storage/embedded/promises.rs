@@ -4,19 +4,21 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::kv::Table;
 use super::reading::ViewReader;
 use super::reindex::ReindexStep;
 use super::store::EmbeddedStore;
-use super::{reindex, verify};
+use super::{backup, reindex, scrub, verify};
 use crate::fhir::{Id, ResourceKey, ResourceType, Version};
 use crate::search::{Clause, IndexValue, OrderedList, SearchQuery};
 use crate::storage::{
-    Calendar, ChangeSet, CommitError, Commits, Committed, Event, EventStreams, Guard, HistoryPage,
-    HistoryQuery, Indexing, LogEntry, Position, Precondition, ReindexError, ReindexFrom, Reindexed,
-    Resources, SECRET_BYTES, SearchError, SearchPage, StoreError, StoredVersion, Stream, Timer,
-    Upkeep, Wish,
+    BackedUp, BackupError, Calendar, ChangeSet, CommitError, Commits, Committed, EntriesOf, Event,
+    EventStreams, Guard, HistoryPage, HistoryQuery, Indexing, LogEntry, Position, Precondition,
+    ReindexError, ReindexFrom, Reindexed, Resources, SECRET_BYTES, ScrubPlace, SearchError,
+    SearchPage, StoreError, StoredVersion, Stream, Timer, Upkeep, Verified, Wish,
 };
 
 impl Resources for EmbeddedStore {
@@ -258,7 +260,55 @@ impl Upkeep for EmbeddedStore {
     }
 
     fn verify(&self) -> Vec<String> {
-        verify::findings(ViewReader(&*self.shared.kv.view()), self.shared.state())
+        self.checked(None, &mut |_, _| {}).findings
+    }
+
+    fn check(&self, indexing: Indexing<'_>, watch: &mut dyn FnMut(u64, u64)) -> Verified {
+        let last = self.shared.state().position;
+        let view = self.shared.kv.view();
+        let plan = reindex::plan(&*view, indexing.marks, ReindexFrom::Rest, last);
+        let is_current = plan.is_ok_and(|(index, _)| index.rest.is_none());
+        let checked = self.checked(is_current.then_some(indexing.entries_of), watch);
+        let findings = checked.findings.iter();
+        Verified {
+            is_index_current: is_current,
+            findings: findings.map(|text| self.shared.placed(text)).collect(),
+            ..checked
+        }
+    }
+
+    fn damage(&self) -> Vec<String> {
+        self.shared.damage()
+    }
+
+    fn waiting_commits(&self) -> usize {
+        self.shared.waiting()
+    }
+
+    fn scrub(&self, from: Option<ScrubPlace>) -> Result<(Option<ScrubPlace>, u64), StoreError> {
+        if let Some(failure) = self.shared.failure() {
+            return Err(failure.clone());
+        }
+        scrub::step(&*self.shared.kv.view(), from, &mut |error| {
+            let error = self.shared.judge(error);
+            if error.is_local { Ok(()) } else { Err(error) }
+        })
+    }
+
+    fn compact(&self, watch: &mut dyn FnMut(usize, usize)) -> Result<(), StoreError> {
+        for (done, table) in Table::ALL.into_iter().enumerate() {
+            watch(done, Table::ALL.len());
+            self.shared.kv.compact(table)?;
+        }
+        watch(Table::ALL.len(), Table::ALL.len());
+        Ok(())
+    }
+
+    fn back_up(&self, to: &Path, watch: &mut dyn FnMut(u64, u64)) -> Result<BackedUp, BackupError> {
+        if !self.shared.kv.has_snapshots() {
+            return Err(BackupError::NotOnline);
+        }
+        backup::write(&*self.shared.kv, to, watch)
     }
 
     fn secret(&self) -> &[u8; SECRET_BYTES] {
@@ -267,6 +317,21 @@ impl Upkeep for EmbeddedStore {
 }
 
 impl EmbeddedStore {
+    /// Checks everything.
+    fn checked(
+        &self,
+        entries_of: Option<&EntriesOf<'_>>,
+        watch: &mut dyn FnMut(u64, u64),
+    ) -> Verified {
+        let about = self.shared.kv.records_about();
+        let with = verify::CheckedWith {
+            entries_of,
+            watch: &mut |records| watch(records, about),
+        };
+        let state = self.shared.state();
+        verify::findings(ViewReader(&*self.shared.kv.view()), state, with)
+    }
+
     /// Refuses a query by entries that are still to be made.
     fn has_entries_for(&self, query: &SearchQuery) -> Result<(), SearchError> {
         match reindex::waits_for(query, &self.shared.index().pending) {

@@ -281,7 +281,7 @@ impl<'a> ViewReader<'a> {
 }
 
 fn missing(key: &ResourceKey, version: Version) -> StoreError {
-    StoreError(format!("{key}/_history/{version} is missing"))
+    StoreError::unusable(format!("{key}/_history/{version} is missing"))
 }
 
 fn decode<R: Record>(table: Table, key: &[u8], sealed: Vec<u8>) -> Result<R, StoreError> {

@@ -64,7 +64,7 @@ fn checksum_of_large(parts: &[&[u8]]) -> u64 {
 }
 
 fn misfit(table: Table, key: &[u8]) -> StoreError {
-    StoreError(format!(
+    StoreError::damaged(format!(
         "the checksum of {} does not fit",
         RecordName(table, key)
     ))
@@ -72,7 +72,7 @@ fn misfit(table: Table, key: &[u8]) -> StoreError {
 
 /// Makes the error of a record that has the right checksum and makes no sense.
 pub(super) fn senseless(table: Table, key: &[u8]) -> StoreError {
-    StoreError(format!("{} cannot be read", RecordName(table, key)))
+    StoreError::unusable(format!("{} cannot be read", RecordName(table, key)))
 }
 
 /// The name of a record, without what it says: index keys hold identifiers of persons, so that they
@@ -140,11 +140,11 @@ mod tests {
     #[test]
     fn an_error_names_a_place_and_no_person() {
         let key = b"\x01identifier\x00\x01\x01\x32512489996";
-        let StoreError(text) = misfit(Table::Index, key);
+        let StoreError { text, .. } = misfit(Table::Index, key);
         assert!(!text.contains("2512489996"), "{text}");
         let current = version_key(&ResourceKey::parse("Task/7").unwrap(), Version(3));
         assert_eq!(
-            senseless(Table::Versions, &current).0,
+            senseless(Table::Versions, &current).text,
             "the record Task/7/_history/3 in the table 'versions' cannot be read"
         );
     }

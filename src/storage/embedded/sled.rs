@@ -124,7 +124,7 @@ impl Kv for SledKv {
         self.database.flush().map_err(failure)?;
         self.file
             .sync_data()
-            .map_err(|error: io::Error| StoreError(format!("sled: {error}")))
+            .map_err(|error: io::Error| StoreError::unusable(format!("sled: {error}")))
     }
 
     fn health(&self) -> Result<(), StoreError> {
@@ -146,7 +146,9 @@ impl SledView<'_> {
                 Some((&WHOLE, value)) => return Ok(Some(value.to_vec())),
                 Some((&PIECES, _)) => {}
                 Some(_) | None => {
-                    return Err(StoreError("sled: a value cannot be read".to_owned()));
+                    return Err(StoreError::unusable(
+                        "sled: a value cannot be read".to_owned(),
+                    ));
                 }
             }
             if let Some(value) = self.assembled(key, &kept)? {
@@ -154,7 +156,9 @@ impl SledView<'_> {
             }
             match self.tree.get(key).map_err(failure)? {
                 Some(now) if now == kept => {
-                    return Err(StoreError("sled: a piece of a value is missing".to_owned()));
+                    return Err(StoreError::unusable(
+                        "sled: a piece of a value is missing".to_owned(),
+                    ));
                 }
                 Some(now) => kept = now,
                 None => return Ok(None),
@@ -246,7 +250,7 @@ fn pieces(kept: &[u8]) -> Option<(u64, u32)> {
 }
 
 fn failure(error: Error) -> StoreError {
-    StoreError(format!("sled: {error}"))
+    StoreError::unusable(format!("sled: {error}"))
 }
 
 #[cfg(test)]

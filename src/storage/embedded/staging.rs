@@ -189,7 +189,7 @@ impl<'a> CommitGroup<'a> {
                 .iter()
                 .position(|write| write.key == event.focus);
             let at = written.ok_or_else(|| {
-                StoreError(format!(
+                StoreError::unusable(format!(
                     "an event about {}, which is not written",
                     event.focus
                 ))
@@ -325,5 +325,5 @@ impl<'a> CommitGroup<'a> {
 fn instant_after(last: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, StoreError> {
     let after_us = last.map_or(i64::MIN, |last| last.as_microsecond() + 1);
     Timestamp::from_microsecond(now.as_microsecond().max(after_us))
-        .map_err(|_| StoreError("the end of time".to_owned()))
+        .map_err(|_| StoreError::unusable("the end of time".to_owned()))
 }

@@ -90,7 +90,7 @@ impl EmbeddedStore {
             .map_err(|why| folder.corrupt(why))?;
         let state = match ViewReader(&*kv.view())
             .state()
-            .map_err(|error| folder.corrupt(error.0))?
+            .map_err(|error| folder.corrupt(error.text))?
         {
             Some(state) => state,
             None if folder.is_complete() => return Err(folder.corrupt("its records are missing")),
@@ -106,7 +106,7 @@ impl EmbeddedStore {
             || Ok(IndexState::default()),
             |marks| plan_index(&*kv, marks, state.position),
         );
-        let index = index.map_err(|error| folder.corrupt(error.0))?;
+        let index = index.map_err(|error| folder.corrupt(error.text))?;
         let shared = Arc::new(StoreCore::new(
             kv,
             state,
@@ -136,7 +136,7 @@ impl EmbeddedStore {
         // left out by position.
         let position = self.shared.state().position;
         let view = self.shared.kv.view();
-        read(ViewReader(&*view), position).map_err(|error| self.shared.fail(error))
+        read(ViewReader(&*view), position).map_err(|error| self.shared.judge(error))
     }
 }
 
@@ -159,7 +159,7 @@ fn make_state(kv: &dyn Kv, folder: &Folder) -> Result<StoreState, OpenError> {
         seal(Table::Meta, STATE, StoreState::default().encode()),
     );
     kv.apply(batch)
-        .map_err(|error| OpenError::NotWritable(folder.path().to_owned(), error.0))?;
+        .map_err(|error| OpenError::NotWritable(folder.path().to_owned(), error.text))?;
     Ok(StoreState::default())
 }
 

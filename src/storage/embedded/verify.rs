@@ -15,21 +15,37 @@ use super::keys::{
 use super::kv::{Direction, KeyRange, Table};
 use super::reading::ViewReader;
 use super::record::{ChangeRecord, CurrentRecord, Record, StoreState, VersionRecord};
-use super::seal::RecordName;
+use super::seal::{RecordName, unseal};
 use super::stream_records::StreamRecord;
 use crate::fhir::{Id, ResourceKey, Version};
-use crate::storage::{Position, StoreError};
+use crate::storage::{EntriesOf, Position, StoreError, Verified};
 
 const FINDINGS_MAX: usize = 100;
+/// The number of records after which whoever watches is told.
+const TOLD_EVERY: u64 = 1_024;
 
-/// Lists what is wrong, at most [`FINDINGS_MAX`] lines. `state` is what the store was opened with
-/// or has come to.
-pub(super) fn findings(reader: ViewReader<'_>, state: StoreState) -> Vec<String> {
+/// The things that a check needs besides the records.
+pub(super) struct CheckedWith<'a> {
+    /// Makes the entries of a body by the definitions by which the stored ones were made; none if
+    /// they were made by others.
+    pub(super) entries_of: Option<&'a EntriesOf<'a>>,
+    /// Told how many records were looked at.
+    pub(super) watch: &'a mut dyn FnMut(u64),
+}
+
+/// Looks for all that is wrong. `state` is what the store was opened with or has come to.
+pub(super) fn findings(
+    reader: ViewReader<'_>,
+    state: StoreState,
+    with: CheckedWith<'_>,
+) -> Verified {
     let mut check = StoreCheck {
         reader,
-        findings: Vec::new(),
+        with,
+        found: Verified::default(),
     };
     check.state(state);
+    check.meta();
     check.versions();
     check.current();
     check.logs(state);
@@ -38,24 +54,40 @@ pub(super) fn findings(reader: ViewReader<'_>, state: StoreState) -> Vec<String>
     check.bookmarks();
     check.timers();
     check.events();
-    check.findings
+    check.found
 }
 
-struct StoreCheck<'a> {
+struct StoreCheck<'a, 'w> {
     reader: ViewReader<'a>,
-    findings: Vec<String>,
+    with: CheckedWith<'w>,
+    found: Verified,
 }
 
-impl<'a> StoreCheck<'a> {
+impl<'a> StoreCheck<'a, '_> {
     fn find(&mut self, finding: impl Into<String>) {
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(finding.into());
+        let finding: String = finding.into();
+        // One record is met from several sides.
+        if self.found.findings.contains(&finding) {
+            return;
+        }
+        if self.found.findings.len() < FINDINGS_MAX {
+            self.found.findings.push(finding);
+        } else {
+            self.found.unnamed += 1;
+        }
+    }
+
+    /// Counts a record that was looked at.
+    fn count(&mut self) {
+        self.found.records += 1;
+        if self.found.records.is_multiple_of(TOLD_EVERY) {
+            (self.with.watch)(self.found.records);
         }
     }
 
     /// Returns the value, or notes a finding.
     fn take<T>(&mut self, result: Result<T, StoreError>) -> Option<T> {
-        result.map_err(|error| self.find(error.0)).ok()
+        result.map_err(|error| self.find(error.text)).ok()
     }
 
     /// Calls `visit` with each record of a table that can be read.
@@ -64,6 +96,7 @@ impl<'a> StoreCheck<'a> {
             .reader
             .records::<R>(table, KeyRange::all(), Direction::Forward)
         {
+            self.count();
             if let Some((key, record)) = self.take(record) {
                 visit(self, &key, record);
             }
@@ -116,8 +149,23 @@ impl<'a> StoreCheck<'a> {
                 &type_log_key(owner.resource_type, record.position),
                 &expected,
             );
+            check.entries(key, &owner, &record);
             last = Some((owner, version, record));
         });
+    }
+
+    /// Checks that a version has the entries that its body gives.
+    fn entries(&mut self, key: &[u8], owner: &ResourceKey, record: &VersionRecord) {
+        let (Some(entries_of), Some(body)) = (self.with.entries_of, &record.body) else {
+            return;
+        };
+        match entries_of(owner.resource_type, body) {
+            None => self.at(Table::Versions, key, "its body is no resource"),
+            Some(entries) if entries != record.entries => {
+                self.at(Table::Versions, key, "its body gives other index entries");
+            }
+            Some(_) => {}
+        }
     }
 
     fn logged(&mut self, table: Table, key: &[u8], expected: &ChangeRecord) {
@@ -223,6 +271,20 @@ impl<'a> StoreCheck<'a> {
         });
     }
 
+    /// Checks that each record of the store itself has its checksum.
+    fn meta(&mut self) {
+        let pairs = self
+            .reader
+            .0
+            .range(Table::Meta, KeyRange::all(), Direction::Forward);
+        for pair in pairs {
+            self.count();
+            if let Some((key, sealed)) = self.take(pair) {
+                self.take(unseal(Table::Meta, &key, sealed));
+            }
+        }
+    }
+
     fn guards(&mut self, state: StoreState) {
         self.each::<Position>(Table::Guards, |check, key, position| {
             if position > state.position {
@@ -253,6 +315,7 @@ impl<'a> StoreCheck<'a> {
             .0
             .range(Table::Events, KeyRange::all(), Direction::Forward)
         {
+            self.count();
             let Some((key, _)) = self.take(pair) else {
                 continue;
             };
@@ -342,6 +405,7 @@ impl<'a> StoreCheck<'a> {
             .0
             .range(Table::Timers, KeyRange::all(), Direction::Forward)
         {
+            self.count();
             let Some((key, _)) = self.take(pair) else {
                 continue;
             };

@@ -3,7 +3,9 @@
 //!
 //! After the first error nothing is acknowledged any more, and nothing is tried again.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use super::folder::Watermark;
 use super::held_versions::HeldVersions;
-use super::kv::Kv;
+use super::kv::{Kv, Table};
 use super::prepared::PreparedCommit;
 use super::record::StoreState;
 use super::reindex::{IndexState, ReindexStep};
@@ -27,6 +29,9 @@ const WAITING_MAX: usize = 1_024;
 /// The interval at which a commit that waits asks whether the engine is still there.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 2_000 });
 
+/// The number of damaged records that are remembered.
+const DAMAGE_MAX: usize = 1_000;
+
 /// The state that the writer and the readers share.
 pub(super) struct StoreCore {
     pub(super) kv: Box<dyn Kv>,
@@ -38,6 +43,10 @@ pub(super) struct StoreCore {
     failure: OnceLock<StoreError>,
     /// Calls to make when the store fails.
     on_failure: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+    /// The damage, as far as it was met.
+    damage: Mutex<BTreeSet<String>>,
+    /// The number of requests that wait for the writer.
+    waiting: AtomicUsize,
 }
 
 impl StoreCore {
@@ -54,6 +63,8 @@ impl StoreCore {
             held,
             failure: OnceLock::new(),
             on_failure: Mutex::default(),
+            damage: Mutex::default(),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -84,6 +95,40 @@ impl StoreCore {
         let calls = std::mem::take(&mut *self.calls());
         calls.into_iter().for_each(|call| call());
         first
+    }
+
+    /// Judges an error of reading: records that are damaged by themselves are noted, and anything else
+    /// is the failure of the store.
+    pub(super) fn judge(&self, error: StoreError) -> StoreError {
+        if !error.is_local {
+            return self.fail(error);
+        }
+        let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        if damage.len() < DAMAGE_MAX && damage.insert(error.text.clone()) {
+            tracing::error!("damaged: {}", self.placed(&error.text));
+        }
+        error
+    }
+
+    /// Adds to words that name a table the folder or file in which it is.
+    pub(super) fn placed(&self, text: &str) -> String {
+        let named = |table: &Table| text.contains(&format!("'{}'", table.name()));
+        let table = Table::ALL.into_iter().find(named);
+        match table.and_then(|table| self.kv.place(table)) {
+            Some(place) => format!("{text} (below {})", place.display()),
+            None => text.to_owned(),
+        }
+    }
+
+    /// Returns what is damaged, as far as it was met.
+    pub(super) fn damage(&self) -> Vec<String> {
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        damage.iter().cloned().collect()
+    }
+
+    /// Returns the number of requests that wait for the writer.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Makes the call once the store fails; now, if it has failed.
@@ -130,7 +175,9 @@ impl StoreWriter {
                         write_groups(&shared, &waiting, &watermark)
                     }));
                     if run.is_err() {
-                        shared.fail(StoreError("the writer of the store panicked".to_owned()));
+                        shared.fail(StoreError::unusable(
+                            "the writer of the store panicked".to_owned(),
+                        ));
                     }
                 }
             })?;
@@ -161,12 +208,12 @@ impl StoreWriter {
         }
         let (answer, answered) = sync_channel(1);
         let gone = || {
-            E::from(
-                self.shared
-                    .fail(StoreError("the writer of the store ended".to_owned())),
-            )
+            E::from(self.shared.fail(StoreError::unusable(
+                "the writer of the store ended".to_owned(),
+            )))
         };
         let requests = self.requests.as_ref().ok_or_else(gone)?;
+        let _counted = WaitingCount::begin(&self.shared.waiting);
         requests.send(request(answer)).map_err(|_| gone())?;
         loop {
             match answered.recv_timeout(HEALTH_INTERVAL) {
@@ -180,6 +227,22 @@ impl StoreWriter {
                     .map_err(|error| self.shared.fail(error))?,
             }
         }
+    }
+}
+
+/// A request that waits: counted until this goes.
+struct WaitingCount<'a>(&'a AtomicUsize);
+
+impl<'a> WaitingCount<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        WaitingCount(count)
+    }
+}
+
+impl Drop for WaitingCount<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -262,16 +325,25 @@ fn write_group(shared: &StoreCore, requests: Vec<WriteRequest>) -> Result<(), St
                     } else {
                         Err(CommitError::GivenUp)
                     };
-                    if let Err(CommitError::Store(error)) = result {
-                        return Err(shared.fail(error));
-                    }
+                    let result = match result {
+                        // It alone needs what is damaged, and the group is as it was.
+                        Err(CommitError::Store(error)) if error.is_local => {
+                            Err(CommitError::Store(shared.judge(error)))
+                        }
+                        Err(CommitError::Store(error)) => return Err(shared.fail(error)),
+                        other => other,
+                    };
                     changes_something |= result.is_ok();
                     answers.push(answer_of(answer, result));
                 }
                 WriteRequest::Mend(step, answer) => {
-                    group.mend(&step).map_err(|error| shared.fail(error))?;
-                    changes_something = true;
-                    answers.push(answer_of(answer, Ok(())));
+                    let result = match group.mend(&step) {
+                        Err(error) if error.is_local => Err(shared.judge(error)),
+                        Err(error) => return Err(shared.fail(error)),
+                        Ok(()) => Ok(()),
+                    };
+                    changes_something |= result.is_ok();
+                    answers.push(answer_of(answer, result));
                 }
             }
         }

@@ -170,7 +170,7 @@ impl Deliverer {
         state.replays.push_back(from..=until);
         drop(state);
         let failed = |_| {
-            ReplayRefused::Store(StoreError(
+            ReplayRefused::Store(StoreError::unusable(
                 "the events to send again could not be recorded".to_owned(),
             ))
         };

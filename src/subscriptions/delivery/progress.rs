@@ -198,7 +198,7 @@ impl SubscriptionProgress {
         if now.life != before.life || now.forgotten >= number {
             return Ok(DueAction::LookAgain);
         }
-        Err(StoreError(format!(
+        Err(StoreError::unusable(format!(
             "event {number} of Subscription/{} is missing",
             self.id
         )))

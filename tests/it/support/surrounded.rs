@@ -3,15 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::Arc;
 
 use frist::fhir::{Id, ResourceKey, ResourceType, Version};
 use frist::search::{IndexValue, SearchQuery};
 use frist::storage::{
-    Calendar, ChangeSet, CommitError, Commits, Committed, Event, EventStreams, Guard, HistoryPage,
-    HistoryQuery, Indexing, LogEntry, Position, ReindexError, ReindexFrom, Reindexed, Resources,
-    SECRET_BYTES, SearchError, SearchPage, Store, StoreError, StoredVersion, Stream, Timer, Upkeep,
-    Wish,
+    BackedUp, BackupError, Calendar, ChangeSet, CommitError, Commits, Committed, Event,
+    EventStreams, Guard, HistoryPage, HistoryQuery, Indexing, LogEntry, Position, ReindexError,
+    ReindexFrom, Reindexed, Resources, SECRET_BYTES, ScrubPlace, SearchError, SearchPage, Store,
+    StoreError, StoredVersion, Stream, Timer, Upkeep, Verified, Wish,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -235,6 +236,30 @@ impl<A: Around> Upkeep for Surrounded<A> {
 
     fn verify(&self) -> Vec<String> {
         self.store.verify()
+    }
+
+    fn check(&self, indexing: Indexing<'_>, watch: &mut dyn FnMut(u64, u64)) -> Verified {
+        self.store.check(indexing, watch)
+    }
+
+    fn damage(&self) -> Vec<String> {
+        self.store.damage()
+    }
+
+    fn waiting_commits(&self) -> usize {
+        self.store.waiting_commits()
+    }
+
+    fn scrub(&self, from: Option<ScrubPlace>) -> Result<(Option<ScrubPlace>, u64), StoreError> {
+        self.store.scrub(from)
+    }
+
+    fn compact(&self, watch: &mut dyn FnMut(usize, usize)) -> Result<(), StoreError> {
+        self.store.compact(watch)
+    }
+
+    fn back_up(&self, to: &Path, watch: &mut dyn FnMut(u64, u64)) -> Result<BackedUp, BackupError> {
+        self.store.back_up(to, watch)
     }
 
     fn secret(&self) -> &[u8; SECRET_BYTES] {

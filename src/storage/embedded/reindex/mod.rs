@@ -26,7 +26,7 @@ mod tests;
 mod waiting;
 
 pub(super) use looking::next_step;
-pub(super) use plan::plan;
+pub(super) use plan::{mark, plan};
 pub(super) use state::IndexState;
 pub(super) use step::ReindexStep;
 pub(super) use waiting::waits_for;

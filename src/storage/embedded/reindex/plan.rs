@@ -1,5 +1,7 @@
 //! The work that the definitions in use ask for.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::super::kv::{KvRead, Table};
 use super::super::reading::ViewReader;
 use super::state::{
@@ -60,4 +62,17 @@ pub(in crate::storage::embedded) fn plan(
     }
     let pending = changed.into_keys().collect();
     Ok((IndexState { pending, rest }, step))
+}
+
+/// Returns a mark of the definitions by which the stored entries were made, and of what is left to do:
+/// while it is the same, no stored version gets other entries.
+///
+/// # Errors
+/// If it cannot be read.
+pub(in crate::storage::embedded) fn mark(reader: ViewReader<'_>) -> Result<u64, StoreError> {
+    let rest: Option<String> = reader.record(Table::Meta, REST)?;
+    let made_by = made_by_text(&made_by(reader)?);
+    Ok(xxh3_64(
+        format!("{made_by}\n{}", rest.unwrap_or_default()).as_bytes(),
+    ))
 }

@@ -192,7 +192,7 @@ impl<'a> SearchRun<'a> {
 }
 
 pub(super) fn missing(key: &ResourceKey) -> StoreError {
-    StoreError(format!("{key} is in the index, and missing"))
+    StoreError::unusable(format!("{key} is in the index, and missing"))
 }
 
 pub(super) fn is_of_order(sort: &[Sort], parameter: &str) -> bool {

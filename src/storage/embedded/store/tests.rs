@@ -205,7 +205,7 @@ fn after_a_record_that_does_not_fit_nothing_is_acknowledged() {
     let error = store.read(&key).unwrap_err();
     assert_eq!(store.check_ready(), Err(error.clone()));
     assert_eq!(
-        error.0,
+        error.text,
         "the checksum of the record Task/7/_history/2 in the table 'versions' does not fit"
     );
     assert_eq!(store.failure(), Some(error.clone()));

@@ -72,7 +72,7 @@ impl KvRead for &Scripted {
 }
 
 fn broken() -> StoreError {
-    StoreError("the disk is gone".to_owned())
+    StoreError::unusable("the disk is gone".to_owned())
 }
 
 fn start(

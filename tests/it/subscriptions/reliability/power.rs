@@ -127,7 +127,7 @@ impl Power {
 impl Around for Power {
     fn before(&self) -> Result<(), StoreError> {
         if self.is_off() {
-            Err(StoreError("the power is off".to_owned()))
+            Err(StoreError::unusable("the power is off".to_owned()))
         } else {
             Ok(())
         }
