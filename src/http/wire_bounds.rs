@@ -58,7 +58,7 @@ mod tests {
             (24 * 1024, 16, 8_192, (5 * 1024, 4_096, 16, 4_096)),
             (1024, 4, 1_024, (5 * 1024, 256, 4, 512)),
             (300, 2, 65_536, (4_320, 75, 2, 2_400)),
-            (128, 1, 256, (1_842, 32, 1, 128)),
+            (128, 1, 256, (1_843, 32, 1, 128)),
         ] {
             let bounds = WireBounds::of_machine(memory_mib * MIB, cores, files);
             let (body_kib, pool_mib, heavy, connections) = expected;
