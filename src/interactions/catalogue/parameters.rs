@@ -382,7 +382,7 @@ mod tests {
             (
                 "rights",
                 ("color", "red"),
-                Err("|$rights has no such parameter; it has as-of, _reasons"),
+                Err("|$rights has no such parameter; it has as-of and _reasons"),
             ),
             (
                 "meta",

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PublicKeyData};
 use ring::signature::{
-    ECDSA_P384_SHA384_FIXED, KeyPair as _, RSA_PKCS1_2048_8192_SHA384, RsaKeyPair,
-    UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA384, RsaKeyPair, UnparsedPublicKey,
+    VerificationAlgorithm,
 };
 use serde_json::{Value, json};
 
