@@ -1,5 +1,5 @@
-//! Damage to what is stored: it is found, named without persons, and nothing is acknowledged
-//! after it.
+//! Damage to what is stored: it is found and named without persons; nothing is acknowledged after
+//! it unless it is proven to be of one record alone.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -21,8 +21,8 @@ use super::EmbeddedStore;
 use crate::fhir::{Resource, ResourceKey, ResourceType, Version};
 use crate::search::{IndexEntry, IndexValue};
 use crate::storage::{
-    ChangeSet, CommitError, Commits, Guard, Method, NewEvent, Position, Resources, StoredContent,
-    StreamChange, TimerChange, Upkeep, Write,
+    ChangeSet, CommitError, Commits, Guard, Method, NewEvent, Position, Resources, StoreError,
+    StoredContent, StreamChange, TimerChange, Upkeep, Write,
 };
 
 fn entry(code: &str) -> IndexEntry {
@@ -187,27 +187,53 @@ fn verify_finds_each_kind_of_damage_and_names_no_person() {
     }
 }
 
+/// Makes a store in which the second version of this Task is that record.
+fn store_with(folder: &Path, key: &ResourceKey, record: Vec<u8>) -> EmbeddedStore {
+    let store = store(folder, key);
+    let mut batch = Batch::default();
+    batch.put(Table::Versions, version_key(key, Version(2)), record);
+    store.shared.kv.apply(batch).unwrap();
+    assert_eq!(store.check_ready(), Ok(()));
+    store
+}
+
 #[test]
-fn after_a_record_that_does_not_fit_nothing_is_acknowledged() {
+fn a_record_that_does_not_fit_is_damaged_alone_and_the_rest_goes_on() {
     let (folder, key) = (
         tempfile::tempdir().unwrap(),
         ResourceKey::parse("Task/7").unwrap(),
     );
-    let store = store(folder.path(), &key);
-    let mut batch = Batch::default();
-    batch.put(
-        Table::Versions,
-        version_key(&key, Version(2)),
-        b"no record of ours".to_vec(),
-    );
-    store.shared.kv.apply(batch).unwrap();
-    assert_eq!(store.check_ready(), Ok(()));
+    let store = store_with(folder.path(), &key, b"no record of ours".to_vec());
     let error = store.read(&key).unwrap_err();
-    assert_eq!(store.check_ready(), Err(error.clone()));
     assert_eq!(
-        error.text,
-        "the checksum of the record Task/7/_history/2 in the table 'versions' does not fit"
+        error,
+        StoreError::damaged(
+            "the checksum of the record Task/7/_history/2 in the table 'versions' does not fit"
+        )
     );
+    assert_eq!(store.check_ready(), Ok(()));
+    assert_eq!(store.failure(), None);
+    let damage = store.damage();
+    assert!(
+        damage.len() == 1 && damage[0].contains("Task/7/_history/2"),
+        "{damage:?}"
+    );
+    store.commit(ChangeSet::at(Timestamp::UNIX_EPOCH)).unwrap();
+    store.last_commit().unwrap();
+}
+
+#[test]
+fn after_a_record_that_fits_and_has_no_sense_nothing_is_acknowledged() {
+    let (folder, key) = (
+        tempfile::tempdir().unwrap(),
+        ResourceKey::parse("Task/7").unwrap(),
+    );
+    let place = version_key(&key, Version(2));
+    let sealed = seal(Table::Versions, &place, b"no record of ours".to_vec());
+    let store = store_with(folder.path(), &key, sealed);
+    let error = store.read(&key).unwrap_err();
+    assert!(!error.is_local, "{error}");
+    assert_eq!(store.check_ready(), Err(error.clone()));
     assert_eq!(store.failure(), Some(error.clone()));
     assert_eq!(
         store.commit(ChangeSet::at(Timestamp::UNIX_EPOCH)),
