@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::backup_files::{BackupList, read_segment, unfit};
 use super::engine::{Engine, StoreOptions, open_engine};
 use super::folder::Folder;
-use super::index_keys::index_keys;
+use super::index_keys::index_keys_of;
 use super::keys::{due_key, split_owner, subscription_in};
 use super::kv::{Batch, Direction, KeyRange, Kv, Table};
 use super::open_error::OpenError;
@@ -172,11 +172,7 @@ fn make_derived(kv: &dyn Kv) -> Result<(), BackupError> {
         else {
             return Err(unreadable());
         };
-        for index_key in current
-            .entries
-            .iter()
-            .flat_map(|entry| index_keys(&owner, entry))
-        {
+        for index_key in index_keys_of(&owner, &current.entries) {
             let sealed = seal(Table::Index, &index_key, ().encode());
             batches.put(Table::Index, index_key, sealed)?;
         }
