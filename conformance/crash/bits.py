@@ -5,10 +5,10 @@ A flip is noticed if the program refuses the folder, ends, is not ready, or answ
 
 import os
 import random
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import disk
 import judge
 import look
 import power
@@ -25,7 +25,7 @@ def flips(program: Path, engine: str, place: Path, library: Path, seed: str, cou
         server = Server(program, engine, place / "flipped", place / "flipped.log")
         for _ in range(count):
             look.remove(server.data)
-            shutil.copytree(losses.data, server.data)
+            disk.copy(losses.data, server.data)
             where = flip(server.data, chance)
             faults = Faults()
             became = judge_flipped(server, losses.since, losses.restarted(), known, chance, faults)

@@ -7,6 +7,7 @@ not; "cut" keeps what was written last up to some byte, as a disk that works in 
 
 import os
 import random
+import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -44,6 +45,11 @@ def records(trace: Path) -> Iterator[Record]:
             if len(body) < text + length:
                 return
             yield Record(kind.decode(), inode, offset, body[:text].decode(errors="surrogateescape"), body[text:])
+
+
+def copy(folder: Path, to: Path) -> None:
+    """Copies a data folder, but not the socket of the operator's commands, which is no file."""
+    shutil.copytree(folder, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("control"))
 
 
 def names_of(listing: str) -> dict[str, tuple[str, int]]:

@@ -3,7 +3,6 @@
 import json
 import random
 import re
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -126,7 +125,7 @@ class PowerLosses:
         # What came after the last look, such as a midnight that was late, is of the run too: it is read after an orderly start of the same folder.
         faults = Faults()
         look.remove(self.rebuilt)
-        shutil.copytree(self.data, self.rebuilt)
+        disk.copy(self.data, self.rebuilt)
         self.checker.log.unlink(missing_ok=True)
         self.checker.start(self.restarted() + "Z")
         run = Run(look.Recorded.read(self.checker, self.since, self.restarted()), {}, {}, [], 0, faults)
@@ -190,7 +189,7 @@ class PowerLosses:
                     faults.find("index", found)
             if at == carried:
                 # What came out of this loss is what the next run works in.
-                shutil.copytree(self.rebuilt, self.place / "carried", dirs_exist_ok=True)
+                disk.copy(self.rebuilt, self.place / "carried")
             for words in faults.words:
                 print(f"    {kind}, {mode}, record {moment} of seed {self.seed}: {words}", flush=True)
             yield f"{kind}, {mode}", looked_for, faults
