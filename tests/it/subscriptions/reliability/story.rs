@@ -48,7 +48,7 @@ const FILTERS: &[Option<&str>] = &[
     Some("business-status=overdue,due-soon"),
     Some("patient=Patient/w1"),
     Some("patient=Patient/w2"),
-    Some("business-status=on-track"),
+    Some("business-status=running"),
 ];
 
 /// More tries than it takes by far.
