@@ -1,6 +1,7 @@
 //! Serving, until the program is asked to stop or the store fails.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -256,21 +257,27 @@ fn greet(server: &Server, data: &Path, clock: ServerClock, address: SocketAddr) 
     ));
 }
 
-/// Waits until the program is asked to stop, or the store has failed.
-async fn stopped(store: &dyn Store) {
-    let interrupt = tokio::signal::ctrl_c();
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
+/// Returns what comes when the program is asked to stop, or when the store has failed. It can be asked
+/// from now on, also before anybody waits.
+fn stopped(store: &dyn Store) -> impl Future<Output = ()> + use<> {
+    let interrupt = signal(SignalKind::interrupt());
+    let terminate = signal(SignalKind::terminate());
     let failure = Arc::new(Notify::new());
     let failing = Arc::clone(&failure);
     store.on_failure(Box::new(move || failing.notify_one()));
-    tokio::select! {
-        _ = interrupt => {}
-        () = terminate => {}
-        () = failure.notified() => {}
+    async move {
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
+            () = failure.notified() => {}
+        }
+    }
+}
+
+/// Waits for a signal; for ever, if it cannot be heard.
+async fn received(listening: io::Result<Signal>) {
+    match listening {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
     }
 }

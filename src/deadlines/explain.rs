@@ -207,7 +207,7 @@ impl<'a> Explanations<'a> {
         Some(match chain.started {
             Ok((_, start)) if start > self.day => later("ServiceRequest.extension", start),
             Ok(_) => return None,
-            Err(NoClock::NoPractice) => reason(
+            Err(NoClock::Requester) => reason(
                 "no-practice",
                 "ServiceRequest.requester",
                 format!(
@@ -216,7 +216,7 @@ impl<'a> Explanations<'a> {
                     root.key, root.date
                 ),
             ),
-            Err(NoClock::NoGroup) => {
+            Err(NoClock::Reason) => {
                 let named = chain
                     .members
                     .iter()
@@ -233,7 +233,7 @@ impl<'a> Explanations<'a> {
                 );
                 reason("no-group", "ServiceRequest.reasonReference", text)
             }
-            Err(NoClock::NoRule(group)) => no_rule_on(
+            Err(NoClock::Rule(group)) => no_rule_on(
                 self.rules,
                 "ServiceRequest.authoredOn",
                 group,

@@ -16,11 +16,11 @@ use crate::fhir::ResourceKey;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum NoClock {
     /// Its first referral is of no general practice.
-    NoPractice,
+    Requester,
     /// No reason of it is of a target group.
-    NoGroup,
+    Reason,
     /// The first of the groups that has no rule for its day.
-    NoRule(Group),
+    Rule(Group),
 }
 
 /// A chain of which at least one referral is known.
@@ -62,7 +62,7 @@ impl<'a> KnownChain<'a> {
             root,
             head,
             reasons: facts.diagnoses.iter().filter(is_reason).collect(),
-            started: Err(NoClock::NoPractice),
+            started: Err(NoClock::Requester),
             day,
         };
         if root.requester.is_general_practice_on(root.date) {
@@ -77,14 +77,14 @@ impl<'a> KnownChain<'a> {
         let by_diagnosis = self.reasons.iter().flat_map(|fact| &fact.groups);
         let by_code = self.members.iter().flat_map(|member| &member.reason_groups);
         let groups = || by_diagnosis.clone().chain(by_code.clone());
-        let first = groups().min().ok_or(NoClock::NoGroup)?;
+        let first = groups().min().ok_or(NoClock::Reason)?;
         let rules = groups().filter_map(|group| {
             let rule = rules.select(*group, Right::PreventionStart, self.root.date)?;
             Some((rule, self.start(rule)))
         });
         rules
             .min_by_key(|(rule, start)| (due(*start, rule.days, rule.unit, Vec::new()), rule.group))
-            .ok_or(NoClock::NoRule(*first))
+            .ok_or(NoClock::Rule(*first))
     }
 
     fn start(&self, rule: &Rule) -> Date {

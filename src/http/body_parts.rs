@@ -9,10 +9,13 @@ use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
+/// A part, and by what the body goes on after it.
+type MadePart<N> = Result<(Vec<u8>, Option<N>), Broken>;
+
 /// The work by which a body goes on.
 pub(super) trait NextPart: Sized + Send + Unpin + 'static {
     /// Makes the next part, and says how it goes on after it.
-    fn next_part(self) -> impl Future<Output = Result<(Vec<u8>, Option<Self>), Broken>> + Send;
+    fn next_part(self) -> impl Future<Output = MadePart<Self>> + Send;
 
     /// Returns the number of bytes that are still to come, where that is known.
     fn length(&self) -> Option<u64>;
@@ -23,7 +26,7 @@ pub(super) enum BodyParts<N> {
     /// The next part is not yet begun.
     Before(Box<N>),
     /// It is being made.
-    Making(JoinHandle<Result<(Vec<u8>, Option<N>), Broken>>),
+    Making(JoinHandle<MadePart<N>>),
     /// There is none.
     Ended,
 }

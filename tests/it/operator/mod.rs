@@ -1,5 +1,6 @@
 //! The work of an operator with data folders, by the program as it is: the guards of a start, and the
 //! commands that work while no server does.
+#![allow(clippy::unwrap_used)]
 
 mod damage;
 mod folders;

@@ -30,6 +30,7 @@ const OF_RIGHTS: &[&str] = &[
     "starts no right",
     "stops no clock",
     "changes no forecast",
+    "changes no right",
 ];
 
 /// Returns the findings about the content: `$validate` derives no rights, so it cannot tell what a

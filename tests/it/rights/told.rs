@@ -625,7 +625,7 @@ fn who_changes_tasks_says_so_and_who_does_not_never_does() {
         let told = reply.text.matches("Task/").count();
         let has_outcome = reply.status.is_success() && !reply.text.is_empty();
         assert!(
-            !has_outcome || (told > 0) == !moved.is_empty(),
+            !has_outcome || (told > 0) != moved.is_empty(),
             "{step}: {}",
             reply.text
         );
