@@ -30,7 +30,7 @@ const EVENT: u8 = 3;
 const TIMER_OF_OWNER: u8 = 1;
 
 /// The choice of the records of a table that are copied, by key and value.
-type Wanted<'a> = &'a dyn Fn(&[u8], &[u8]) -> Result<bool, StoreError>;
+type RecordChoice<'a> = &'a dyn Fn(&[u8], &[u8]) -> Result<bool, StoreError>;
 
 /// Writes what is new since the last backup in that folder, or everything.
 pub(super) fn write(
@@ -214,7 +214,7 @@ impl Copying<'_, '_> {
     }
 
     /// Copies the records of a table that are wanted.
-    fn table(&mut self, table: Table, is_wanted: Wanted<'_>) -> Result<(), BackupError> {
+    fn table(&mut self, table: Table, is_wanted: RecordChoice<'_>) -> Result<(), BackupError> {
         for pair in self.view.range(table, KeyRange::all(), Direction::Forward) {
             let (key, sealed) = pair?;
             let value = unseal(table, &key, sealed.clone())?;
