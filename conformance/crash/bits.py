@@ -45,15 +45,8 @@ def flip(folder: Path, chance: random.Random) -> str:
     weights = [path.stat().st_blocks + 1 for path in paths] if chance.random() < 0.5 else [1] * len(paths)
     path = chance.choices(paths, weights)[0]
     with path.open("r+b") as file:
-        spans, at, size = [], 0, path.stat().st_size
-        while at < size:
-            try:
-                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
-            except OSError:
-                break
-            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
-            spans.append((at, end))
-            at = end
+        size = path.stat().st_size
+        spans = list(disk.written(file.fileno(), size))
         begin, end = chance.choices(spans, [end - begin for begin, end in spans])[0] if spans else (0, size)
         at = chance.randrange(begin, end)
         old = os.pread(file.fileno(), 1, at)

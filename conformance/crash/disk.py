@@ -262,20 +262,26 @@ def meaning(content: Content) -> tuple[int, dict[int, bytes]]:
     return content.size, {page: data for page, data in content.pages.items() if data != ZEROS}
 
 
+def written(file: int, size: int) -> Iterator[tuple[int, int]]:
+    """The spans of a file in which something is written, between its holes."""
+    at = 0
+    while at < size:
+        try:
+            at = os.lseek(file, at, os.SEEK_DATA)
+        except OSError:
+            return
+        end = os.lseek(file, at, os.SEEK_HOLE)
+        yield at, end
+        at = end
+
+
 def content_of(path: Path) -> tuple[int, dict[int, bytes]]:
     """The size and the pages of a file that are not zeros; its holes are passed over."""
     content, size = {}, path.stat().st_size
     with path.open("rb") as file:
-        at = 0
-        while at < size:
-            try:
-                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
-            except OSError:
-                break
-            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
-            for page in range(at // PAGE, -(-end // PAGE)):
+        for begin, end in written(file.fileno(), size):
+            for page in range(begin // PAGE, -(-end // PAGE)):
                 data = os.pread(file.fileno(), PAGE, page * PAGE)
                 if data.strip(b"\0"):
                     content[page] = data.ljust(PAGE, b"\0")
-            at = end
     return size, content

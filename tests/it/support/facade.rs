@@ -133,27 +133,22 @@ impl Facade {
 
     /// Makes a server that refuses references to what is not stored.
     pub(crate) fn strict(now: &str) -> Self {
-        let now = Arc::new(Mutex::new(now.parse().unwrap()));
-        Facade::open_with(
-            tempfile::tempdir().unwrap(),
-            now,
-            Arc::new(AtomicU64::new(1)),
-            Rules::shipped().clone(),
-            ReferencePolicy::Strict,
-            guide_validator(),
-            IntakeOptions::default(),
-        )
+        Facade::with_policies(now, ReferencePolicy::Strict)
     }
 
     /// Makes a server that refuses a Patient with an identifier that another one has.
     pub(crate) fn refusing_duplicates(now: &str) -> Self {
+        Facade::with_policies(now, DuplicatePatients::Refuse)
+    }
+
+    fn with_policies(now: &str, policies: impl Into<Policies>) -> Self {
         let now = Arc::new(Mutex::new(now.parse().unwrap()));
         Facade::open_with(
             tempfile::tempdir().unwrap(),
             now,
             Arc::new(AtomicU64::new(1)),
             Rules::shipped().clone(),
-            DuplicatePatients::Refuse,
+            policies,
             guide_validator(),
             IntakeOptions::default(),
         )

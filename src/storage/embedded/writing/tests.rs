@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 
 use jiff::Timestamp;
@@ -126,8 +126,8 @@ fn send(writer: &StoreWriter, changes: ChangeSet) -> Receiver<Result<Committed, 
     answered
 }
 
-#[test]
-fn commits_that_wait_share_one_sync_and_only_those_that_fail_are_refused() {
+/// Holds the first group before it is applied: says when that is there, and goes on when released.
+fn first_held() -> (BeforeApply, Receiver<()>, SyncSender<()>) {
     let (started, has_started) = sync_channel(1);
     let (release, released) = sync_channel::<()>(0);
     let released = Mutex::new(released);
@@ -138,7 +138,13 @@ fn commits_that_wait_share_one_sync_and_only_those_that_fail_are_refused() {
         }
         Ok(())
     };
-    let (writer, applied) = start(Box::new(hold_first), Ok(()));
+    (Box::new(hold_first), has_started, release)
+}
+
+#[test]
+fn commits_that_wait_share_one_sync_and_only_those_that_fail_are_refused() {
+    let (hold_first, has_started, release) = first_held();
+    let (writer, applied) = start(hold_first, Ok(()));
     let first = send(&writer, touch("first"));
     has_started.recv().unwrap();
     let waiting: Vec<_> = ["a", "b", "a", "first", "c"]
@@ -168,17 +174,8 @@ fn commits_that_wait_share_one_sync_and_only_those_that_fail_are_refused() {
 
 #[test]
 fn whoever_gave_up_before_the_writer_came_to_it_finds_nothing_written() {
-    let (started, has_started) = sync_channel(1);
-    let (release, released) = sync_channel::<()>(0);
-    let released = Mutex::new(released);
-    let hold_first = move |number| {
-        if number == 0 {
-            started.send(()).unwrap();
-            released.lock().unwrap().recv().unwrap();
-        }
-        Ok(())
-    };
-    let (writer, _) = start(Box::new(hold_first), Ok(()));
+    let (hold_first, has_started, release) = first_held();
+    let (writer, _) = start(hold_first, Ok(()));
     let asked = |guard: &str| {
         let asker = Asker::default();
         let changes = ChangeSet {
